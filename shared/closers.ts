@@ -1,0 +1,92 @@
+// From a look at some images to the next list of closers: who holds the gate, who is remembered, and how the others were accounted for.
+import type { Instant } from './finding.ts';
+import { type Accounting, account, sameCloser } from './gate.ts';
+import type { ImageLook, Registry, Scan } from './ports.ts';
+import { type Account, type Closer, type GateRecord, holding } from './record.ts';
+import type { Rules } from './rules.ts';
+
+/** One image of the look, and what became of it. */
+export interface Accounted {
+  readonly image: ImageLook;
+  readonly accounting: Exclude<Accounting, { kind: 'needsScan' }>;
+}
+
+export interface NextClosers {
+  /** All closers of the next record, the departed ones too. */
+  readonly closers: readonly Closer[];
+  /** Those that hold the gate. */
+  readonly held: readonly Closer[];
+  /** How many more the record had no room for. */
+  readonly omitted: number;
+  /** How each image that held the gate before, and does not any more, was accounted for. */
+  readonly accounts: readonly { readonly digest: string; readonly how: Account }[];
+  /** Does the record have to be written for it? */
+  readonly changed: boolean;
+}
+
+/** The most closers that a record holds: at a hundred bytes each it stays well below a row's 400 KB. */
+export const MAX_CLOSERS = 1_000;
+
+/** Accounts for every image of a look. Scans are asked for only where nothing else tells. */
+export async function accountForAll(
+  looks: readonly ImageLook[],
+  record: GateRecord,
+  rules: Rules,
+  registry: Pick<Registry<unknown>, 'scans'>,
+  now: Instant,
+): Promise<readonly Accounted[]> {
+  const closers = new Map(record.closers.map((closer) => [closer.digest, closer]));
+  const { repository } = record.gate;
+  const included = rules.includes(repository);
+  const accountFor = (image: ImageLook, scan: Scan | undefined) =>
+    account({
+      repository,
+      image,
+      closer: closers.get(image.digest),
+      inScope: included && image.presence === 'present' && (rules.policy.images === 'all' || image.tagged),
+      scan,
+      judge: rules.judge,
+      now,
+    });
+  const first = looks.map((image) => ({ image, accounting: accountFor(image, undefined) }));
+  const unproven = first.filter(({ accounting }) => accounting.kind === 'needsScan').map(({ image }) => image.digest);
+  const scans = unproven.length === 0 ? new Map<string, Scan>() : await registry.scans(record.gate, unproven);
+  return first.flatMap(({ image, accounting }) => {
+    const scan = scans.get(image.digest) ?? UNKNOWN_TO_SCANNER;
+    const answered = accounting.kind === 'needsScan' ? accountFor(image, scan) : accounting;
+    return answered.kind === 'needsScan' ? [] : [{ image, accounting: answered }];
+  });
+}
+
+const UNKNOWN_TO_SCANNER: Scan = { kind: 'unproven', why: 'the scanner does not know the image' };
+
+/** The closers after a look: those that it did not look at stay as they were. */
+export function nextClosers(record: GateRecord, accounted: readonly Accounted[]): NextClosers {
+  const closers = new Map(record.closers.map((closer) => [closer.digest, closer]));
+  const accounts: { digest: string; how: Account }[] = [];
+  let changed = false;
+  for (const { image, accounting } of accounted) {
+    const before = closers.get(image.digest);
+    if (accounting.kind === 'holds' || accounting.kind === 'departed') {
+      if (before === undefined || !sameCloser(before, accounting.closer)) {
+        closers.set(image.digest, accounting.closer);
+        changed = true;
+      }
+    } else if (closers.delete(image.digest)) changed = true;
+    const held = before !== undefined && before.departed === undefined;
+    if (held && (accounting.kind === 'departed' || accounting.kind === 'released')) {
+      accounts.push({ digest: image.digest, how: accounting.how });
+    }
+  }
+  const kept = keepWithin([...closers.values()]);
+  const held = holding({ closers: kept });
+  const omitted = Math.max(record.omittedClosers, holding({ closers: [...closers.values()] }).length - held.length);
+  return { closers: kept, held, omitted, accounts, changed: changed || omitted > record.omittedClosers };
+}
+
+/** Where there are too many, those that hold the gate are kept before the memory of those that went away. */
+function keepWithin(closers: readonly Closer[]): readonly Closer[] {
+  if (closers.length <= MAX_CLOSERS) return closers;
+  const departed = closers.filter((closer) => closer.departed !== undefined);
+  return [...holding({ closers }), ...departed].slice(0, MAX_CLOSERS);
+}

@@ -1,0 +1,55 @@
+// What was decided about a gate, as data: one log line each. Sentences are made of it elsewhere.
+import type { HoldReason } from './gate.ts';
+import type { Account, Gate, GateState } from './record.ts';
+import type { Exception } from './policy.ts';
+import type { Verdict } from './verdict.ts';
+
+/** What woke pullgate for a gate. */
+export const TRIGGERS = ['finding', 'scan', 'push', 'delete', 'sweep', 'tick', 'release'] as const;
+export type Trigger = (typeof TRIGGERS)[number];
+
+/** What was done to a gate. */
+export type Done =
+  /** It was as it should be. */
+  | 'nothing'
+  | 'closed'
+  | 'opened'
+  /** It has a closer now, and waits. */
+  | 'waiting'
+  /** It waited, and has no closer any more. */
+  | 'cleared'
+  /** Somebody had taken our closing away, or an older config had written it: it is as it should be again. */
+  | 'restored'
+  /** The registry would not take it, and never will as things are. */
+  | 'refused';
+
+/** What was decided about one image. */
+export type ImageDecision =
+  | { readonly digest: string; readonly kind: 'none'; readonly verdict: Verdict }
+  | { readonly digest: string; readonly kind: 'holds'; readonly why: HoldReason; readonly verdict: Verdict }
+  | { readonly digest: string; readonly kind: 'released'; readonly how: Account };
+
+/** What was decided about one gate, and what came of it. */
+export interface Decision {
+  readonly gate: Gate;
+  readonly triggers: readonly Trigger[];
+  readonly mode: Mode;
+  /** The images that were looked at and are worth a word: every one that is not plainly allowed, and every closer. */
+  readonly images: readonly ImageDecision[];
+  /** Images that were looked at and allowed, with nothing to say of them. */
+  readonly allowed: number;
+  readonly from: GateState;
+  readonly to: GateState;
+  readonly done: Done;
+  /** Why the registry refused. */
+  readonly problem?: string | undefined;
+  /** Findings that an event named and the provider does not know yet: the event comes back later. */
+  readonly unconfirmed: readonly string[];
+  /** Exceptions of the policy that have expired: inert. */
+  readonly expiredExceptions: readonly Exception[];
+  /** The registry's text of the gate, where it was changed. */
+  readonly change?: { readonly before: string; readonly after: string } | undefined;
+}
+
+/** `enforce` closes; `audit` decides, logs and notifies; `pause` is `audit` by hand, after a release. */
+export type Mode = 'enforce' | 'audit' | 'pause';

@@ -1,0 +1,44 @@
+// What a scanner reports: findings, and the image that they are about.
+import type { ReportedSeverity } from './severity.ts';
+
+/** A moment as ISO 8601 in UTC with milliseconds (`2026-01-31T12:00:00.000Z`), so that text order is time order. */
+export type Instant = string;
+
+/** One vulnerability in one package of one image. An advisory that names several packages is several findings. */
+export interface Finding {
+  /** The advisory: `CVE-2024-6119`, `GHSA-...`. */
+  readonly vulnerability: string;
+  /** Other names of the same advisory. */
+  readonly aliases: readonly string[];
+  readonly package: {
+    readonly name: string;
+    readonly version: string;
+    /** The first version without the vulnerability, where the scanner names one. */
+    readonly fixedVersion?: string | undefined;
+  };
+  readonly severity: ReportedSeverity;
+  /** The highest CVSS v3 or v4 base score, where there is one. */
+  readonly score?: number | undefined;
+  /** `unknown` counts as fixable: a fix that nobody can rule out is not an excuse. */
+  readonly fix: 'available' | 'none' | 'unknown';
+  /** The provider knows of an exploit. */
+  readonly exploited: boolean;
+  /** When the vulnerability was disclosed. */
+  readonly disclosedAt?: Instant | undefined;
+  /** `suppressed`: hidden or exempted at the provider. `resolved`: the provider says that it is healthy now. A finding that is merely absent is neither. */
+  readonly state: 'active' | 'suppressed' | 'resolved';
+  /** Where to read about the vulnerability. */
+  readonly link?: string | undefined;
+}
+
+/** One image of a repository. */
+export interface ImageId {
+  readonly repository: string;
+  /** `sha256:` and 64 hexadecimal digits. */
+  readonly digest: string;
+}
+
+/** What makes two findings of an image the same one, also when the provider has closed it and reported it anew under another id. */
+export function findingKey(finding: Finding): string {
+  return `${finding.vulnerability}\n${finding.package.name}\n${finding.package.version}`;
+}

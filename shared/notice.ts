@@ -1,0 +1,76 @@
+// Makes the notice of a state change: what people are told, as data.
+import type { Accounted, NextClosers } from './closers.ts';
+import type { Instant } from './finding.ts';
+import {
+  type Closer,
+  type GateRecord,
+  type GateState,
+  type Notice,
+  type NoticeImage,
+  NOTICE_FINDINGS,
+  NOTICE_IMAGES,
+  type StillPullable,
+} from './record.ts';
+import { bySeverity } from './severity.ts';
+
+/** The notice of one step, small enough to be kept in the record until it was told. */
+export function noticeOf(
+  kind: Notice['kind'],
+  state: GateState,
+  record: GateRecord,
+  next: NextClosers,
+  accounted: readonly Accounted[],
+  now: Instant,
+): Notice {
+  return {
+    kind,
+    waitingFor: state.kind === 'waiting' ? state.for : undefined,
+    at: now,
+    closedSince: record.closedSince,
+    images: next.held.slice(0, NOTICE_IMAGES).map(noticeImage),
+    moreImages: Math.max(0, next.held.length - NOTICE_IMAGES),
+    accounts: next.accounts.slice(0, NOTICE_IMAGES),
+    stillPullable: kind === 'opened' ? stillPullable(next, accounted).slice(0, NOTICE_IMAGES) : [],
+  };
+}
+
+function noticeImage({ digest, tags, findings }: Closer): NoticeImage {
+  const worstFirst = findings.toSorted((a, b) =>
+    a.severity.kind === 'known' && b.severity.kind === 'known'
+      ? bySeverity(b.severity.severity, a.severity.severity)
+      : Number(b.severity.kind === 'known') - Number(a.severity.kind === 'known'),
+  );
+  return {
+    digest,
+    tags,
+    findings: worstFirst.slice(0, NOTICE_FINDINGS),
+    moreFindings: Math.max(0, findings.length - NOTICE_FINDINGS),
+  };
+}
+
+/** What can be pulled again, or still, although it has findings: worth knowing where a gate opens. */
+function stillPullable(next: NextClosers, accounted: readonly Accounted[]): readonly StillPullable[] {
+  const outOfScope = next.closers
+    .filter((closer) => closer.departed?.why === 'outOfScope')
+    .map(({ digest, tags, findings }) => ({
+      digest,
+      tags,
+      why: 'outOfScope' as const,
+      vulnerabilities: unique(findings.map((finding) => finding.vulnerability)),
+    }));
+  const others = accounted.flatMap(({ image, accounting }): readonly StillPullable[] => {
+    if (image.presence === 'gone' || (accounting.kind !== 'none' && accounting.kind !== 'released')) return [];
+    const { verdict } = accounting;
+    const { digest, tags } = image;
+    if (verdict.kind === 'undetermined') {
+      return [{ digest, tags, why: 'undetermined', vulnerabilities: unique(verdict.undetermined.map((one) => one.vulnerability)) }];
+    }
+    if (verdict.spared.length === 0) return [];
+    return [{ digest, tags, why: 'spared', vulnerabilities: unique(verdict.spared.map((one) => one.finding.vulnerability)) }];
+  });
+  return [...outOfScope, ...others];
+}
+
+function unique(vulnerabilities: readonly string[]): readonly string[] {
+  return [...new Set(vulnerabilities)].slice(0, NOTICE_FINDINGS);
+}

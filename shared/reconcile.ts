@@ -1,0 +1,108 @@
+// The loop that brings one gate to where the world, the record and the policy say it should be. It does not care what woke it, or how often.
+import { type Accounted, accountForAll, nextClosers } from './closers.ts';
+import type { Decision, ImageDecision, Trigger } from './decision.ts';
+import { noticeOf } from './notice.ts';
+import { expiredExceptions } from './policy.ts';
+import type { ImageLook, Ports, Registry, Scope } from './ports.ts';
+import { type Gate, type GateRecord, gateKey, holding, newRecord } from './record.ts';
+import type { Rules } from './rules.ts';
+import { settle } from './settle.ts';
+
+/** What woke the loop for a gate. It says where to look, never what is true. */
+export interface Hint {
+  readonly gate: Gate;
+  readonly scope: Scope;
+  readonly triggers: readonly Trigger[];
+  /** Findings that events reported as active: the provider must know them, or the events were faster than it. */
+  readonly activeFindings: readonly { readonly id: string; readonly digest: string }[];
+}
+
+const MAX_TRIES = 12;
+/** Up to so many closers are looked at with every push and delete. */
+const MAX_CLOSERS_WITH_PUSH = 100;
+
+/**
+ * Brings one gate to where it should be, and logs the decision.
+ *
+ * @returns what was decided and done; where it says `refused`, a retry is of no use
+ * @throws Error where a retry may help: a cloud that does not answer, or other workers that are always faster
+ */
+export async function reconcile<Snapshot>(hint: Hint, rules: Rules, ports: Ports<Snapshot>): Promise<Decision> {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const decision = await attempt(hint, rules, ports);
+    if (decision === 'conflict') continue;
+    ports.log(decision);
+    return decision;
+  }
+  throw new Error(`${gateKey(hint.gate)}: other workers changed its record first, ${MAX_TRIES} times; the message comes back`);
+}
+
+async function attempt<Snapshot>(hint: Hint, rules: Rules, ports: Ports<Snapshot>): Promise<Decision | 'conflict'> {
+  const { gate } = hint;
+  const { value, version } = await ports.records.load(gate);
+  const record = value ?? newRecord(gate, ports.now());
+  const known = record.closers.map((closer) => closer.digest);
+  const looks = await ports.registry.look(gate, scopeOf(hint, record), known);
+  const unconfirmed = await unconfirmedFindings(hint, looks, ports.registry);
+  const now = ports.now();
+  const accounted = await accountForAll(looks, record, rules, ports.registry, now);
+  const next = nextClosers(record, accounted);
+  const settled = await settle(
+    {
+      stored: { value: record, version },
+      next,
+      reading: value === undefined && next.held.length === 0 ? undefined : await ports.registry.read(gate),
+      now,
+      noticeOf: (kind, state) => noticeOf(kind, state, record, next, accounted, now),
+    },
+    rules,
+    ports,
+  );
+  if (settled === 'conflict') return 'conflict';
+  return {
+    gate,
+    triggers: hint.triggers,
+    mode: rules.mode,
+    images: accounted.flatMap(worthAWord),
+    allowed: accounted.filter((one) => worthAWord(one).length === 0).length,
+    from: record.state,
+    unconfirmed,
+    expiredExceptions: expiredExceptions(rules.policy, now),
+    ...settled,
+  };
+}
+
+/** A push may have moved a tag off a closer, and a delete may have taken one away: the closers are looked at with it. */
+function scopeOf({ scope, triggers }: Hint, record: GateRecord): Scope {
+  const moved = triggers.includes('push') || triggers.includes('delete');
+  const closers = holding(record);
+  if (scope === 'all' || !moved || closers.length > MAX_CLOSERS_WITH_PUSH) return scope;
+  return [...new Set([...scope, ...closers.map((closer) => closer.digest)])];
+}
+
+/** Findings that an event named as active and that the provider shows in no state, of images that are there. */
+async function unconfirmedFindings(
+  { activeFindings }: Hint,
+  looks: readonly ImageLook[],
+  registry: Pick<Registry<unknown>, 'unknownFindings'>,
+): Promise<readonly string[]> {
+  const reported = new Map(looks.map((look) => [look.digest, look.presence === 'present' ? look.findingIds : undefined]));
+  const absent = activeFindings.filter(({ id, digest }) => reported.get(digest)?.has(id) === false).map(({ id }) => id);
+  return absent.length === 0 ? [] : [...(await registry.unknownFindings(absent))];
+}
+
+function worthAWord({ image: { digest }, accounting }: Accounted): readonly ImageDecision[] {
+  switch (accounting.kind) {
+    case 'holds':
+      return [{ digest, kind: 'holds', why: accounting.why, verdict: accounting.verdict }];
+    case 'departed':
+    case 'released':
+      return [{ digest, kind: 'released', how: accounting.how }];
+    case 'forgotten':
+      return [];
+    case 'none': {
+      const { verdict } = accounting;
+      return verdict.kind === 'allow' && verdict.spared.length === 0 ? [] : [{ digest, kind: 'none', verdict }];
+    }
+  }
+}

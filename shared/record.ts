@@ -1,0 +1,181 @@
+// pullgate's own row for a gate: what makes a closed gate ours, and what the next look needs to know.
+import type { Finding, Instant } from './finding.ts';
+
+/** What pullgate closes: a repository of a registry. (On Azure also one image: its digest.) */
+export interface Gate {
+  /** AWS: the account's id. Azure: the registry's Resource Manager id. */
+  readonly registry: string;
+  readonly repository: string;
+  readonly digest?: string | undefined;
+}
+
+/** An image whose verdict was `block`, with the findings that made it so. */
+export interface Closer {
+  readonly digest: string;
+  /** The tags it had when it was last seen with any: what people know it by. */
+  readonly tags: readonly string[];
+  /** Since when it holds the gate. */
+  readonly since: Instant;
+  /** When it was last seen to violate, to the hour: only a scan that is newer than this can prove it clean. */
+  readonly violatedAt: Instant;
+  /** The findings that violated when it was last seen to, kept because the provider forgets them. */
+  readonly findings: readonly [Finding, ...Finding[]];
+  /** How many more violated than a record keeps: while there are any, only a scan, or the image's going away, releases it. */
+  readonly omittedFindings: number;
+  /** Set while it holds nothing, because it is gone or out of scope: remembered for a while, since the same digest may come back without a new scan. */
+  readonly departed?: { readonly at: Instant; readonly why: 'gone' | 'outOfScope' } | undefined;
+}
+
+/** Why a gate that has a closer stands open all the same. */
+export type WaitingFor = 'audit' | 'pause' | 'brake' | 'lambda';
+
+/**
+ * The state of a gate. `closing` and `opening` are intents: a crash in between is finished by the next look.
+ * `waiting`: it has a closer, and something keeps pullgate from closing it.
+ */
+export type GateState =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'closing' }
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'opening' }
+  | { readonly kind: 'waiting'; readonly for: WaitingFor };
+
+/** A state change that people are told of. */
+export interface Notice {
+  readonly kind: 'closed' | 'opened' | 'waiting' | 'cleared' | 'restored';
+  readonly waitingFor?: WaitingFor | undefined;
+  /** When it happened. */
+  readonly at: Instant;
+  /** Since when the gate had been closed; only of an opening. */
+  readonly closedSince?: Instant | undefined;
+  /** What holds the gate: the first `NOTICE_IMAGES` images, each with its `NOTICE_FINDINGS` worst findings. */
+  readonly images: readonly NoticeImage[];
+  readonly moreImages: number;
+  /** Of an opening: what is still pullable although it has findings, and why that is so. */
+  readonly stillPullable: readonly StillPullable[];
+  /** Of an opening: how each image that had held the gate was accounted for. */
+  readonly accounts: readonly { readonly digest: string; readonly how: Account }[];
+}
+
+export interface NoticeImage {
+  readonly digest: string;
+  readonly tags: readonly string[];
+  /** Those that violate, worst first. */
+  readonly findings: readonly Finding[];
+  readonly moreFindings: number;
+}
+
+export interface StillPullable {
+  readonly digest: string;
+  readonly tags: readonly string[];
+  readonly why: 'outOfScope' | 'spared' | 'undetermined';
+  readonly vulnerabilities: readonly string[];
+}
+
+/** How a closer was accounted for, so that it holds the gate no longer. */
+export type Account =
+  /** The image is gone. */
+  | 'gone'
+  /** The image or its repository does not count: untagged, or not in the stack's config. */
+  | 'outOfScope'
+  /** Its recorded findings no longer violate: the policy or an exception spares them, or the provider suppressed them. */
+  | 'spared'
+  /** A finished scan, newer than the closing, shows nothing that violates. */
+  | 'scanned';
+
+export interface GateRecord {
+  readonly gate: Gate;
+  readonly state: GateState;
+  /** Since when it is in this state. */
+  readonly since: Instant;
+  /** Since when it is closed, kept through an opening's steps. */
+  readonly closedSince?: Instant | undefined;
+  readonly closers: readonly Closer[];
+  /** Closers that did not fit into the record: while there are any, the gate opens by hand only. */
+  readonly omittedClosers: number;
+  /** State changes that nobody has been told of yet. */
+  readonly untold: readonly Notice[];
+}
+
+/** How long an image that went away is remembered, in days. */
+export const MEMORY_DAYS = 30;
+export const NOTICE_IMAGES = 5;
+export const NOTICE_FINDINGS = 5;
+
+/** The key of a gate: unique within a stack's table, and readable. */
+export function gateKey({ registry, repository, digest }: Gate): string {
+  return digest === undefined ? `${registry}/${repository}` : `${registry}/${repository}@${digest}`;
+}
+
+/** The record of a gate that has none yet. */
+export function newRecord(gate: Gate, now: Instant): GateRecord {
+  return { gate, state: { kind: 'open' }, since: now, closers: [], omittedClosers: 0, untold: [] };
+}
+
+const MEMORY_MILLISECONDS = MEMORY_DAYS * 86_400_000;
+
+/** Is a moment longer ago than pullgate remembers what went away? */
+export function isLongAgo(at: Instant, now: Instant): boolean {
+  return Date.parse(now) - Date.parse(at) >= MEMORY_MILLISECONDS;
+}
+
+/** Does an open gate's record say nothing any more? Not at once: a worker that still holds an old version must not meet a new row of that version. */
+export function isForgettable(record: GateRecord, now: Instant): boolean {
+  const isEmpty = record.closers.length === 0 && record.omittedClosers === 0 && record.untold.length === 0;
+  return isEmpty && record.state.kind === 'open' && isLongAgo(record.since, now);
+}
+
+/** The closers that hold the gate now. */
+export function holding(record: Pick<GateRecord, 'closers'>): readonly Closer[] {
+  return record.closers.filter((closer) => closer.departed === undefined);
+}
+
+const FORMAT = 1;
+
+interface Packed extends Omit<GateRecord, 'closers'> {
+  readonly format: typeof FORMAT;
+  readonly findings: readonly Finding[];
+  readonly closers: readonly (Omit<Closer, 'findings'> & { readonly findings: readonly number[] })[];
+}
+
+/**
+ * A record as JSON text. A finding that many images of a repository share is written once: images of one base share nearly all of theirs.
+ */
+export function packRecord(record: GateRecord): string {
+  const places = new Map<string, number>();
+  const findings: Finding[] = [];
+  const closers = record.closers.map((closer) => ({
+    ...closer,
+    findings: closer.findings.map((finding) => {
+      const key = JSON.stringify(finding);
+      const known = places.get(key);
+      if (known !== undefined) return known;
+      places.set(key, findings.length);
+      return findings.push(finding) - 1;
+    }),
+  }));
+  const packed: Packed = { ...record, format: FORMAT, findings, closers };
+  return JSON.stringify(packed);
+}
+
+/**
+ * Reads a record back. Only pullgate writes them, so the shape is trusted; the format's number is not.
+ *
+ * @throws Error where the text is not a record of a format that this version knows
+ */
+export function unpackRecord(text: string): GateRecord {
+  const { format, findings, closers, ...rest }: Packed = JSON.parse(text);
+  if (format !== FORMAT) {
+    throw new Error(
+      `a record in the table has the format ${format}; this version of pullgate knows ${FORMAT}: deploy the version that wrote it, or a newer one`,
+    );
+  }
+  return {
+    ...rest,
+    closers: closers.map((closer) => {
+      const [first, ...others] = closer.findings.map((place) => findings[place]).filter((one) => one !== undefined);
+      if (first === undefined) throw new Error(`the record's closer ${closer.digest} has no findings: the row was changed by hand`);
+      return { ...closer, findings: [first, ...others] as const };
+    }),
+  };
+}

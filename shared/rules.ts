@@ -1,0 +1,37 @@
+// What the stack's config says about closing, as far as the reconcile loop needs it.
+import type { Mode } from './decision.ts';
+import { globFilter } from './glob.ts';
+import type { Policy } from './policy.ts';
+import { type Judge, judgeBy } from './verdict.ts';
+
+export interface Rules {
+  readonly policy: Policy;
+  readonly judge: Judge;
+  readonly mode: Mode;
+  /** The brake. */
+  readonly maxClosesPerHour: number;
+  readonly closeLambdaRepositories: boolean;
+  /** Does the config include this repository? */
+  readonly includes: (repository: string) => boolean;
+}
+
+/** The config's own words for the same. */
+export interface RuleSettings {
+  readonly policy: Policy;
+  readonly maxClosesPerHour: number;
+  readonly closeLambdaRepositories: boolean;
+  readonly repositories: { readonly include: readonly string[]; readonly exclude: readonly string[] };
+}
+
+/** Prepares the config once for many gates. */
+export function rulesOf(settings: RuleSettings, mode: Mode): Rules {
+  const { policy, maxClosesPerHour, closeLambdaRepositories, repositories } = settings;
+  return {
+    policy,
+    judge: judgeBy(policy),
+    mode,
+    maxClosesPerHour,
+    closeLambdaRepositories,
+    includes: globFilter(repositories.include, repositories.exclude),
+  };
+}

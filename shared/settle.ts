@@ -1,0 +1,120 @@
+// From the next closers to a settled gate: intent, registry, confirmation, notification, in this order, so that the next look can finish each of them.
+import { letThrough, NO_CLOSINGS } from './brake.ts';
+import type { NextClosers } from './closers.ts';
+import type { Decision, Done } from './decision.ts';
+import type { Instant } from './finding.ts';
+import { isExploited } from './gate.ts';
+import type { Ports, Reading, Versioned } from './ports.ts';
+import { type GateRecord, type GateState, gateKey, isForgettable, type Notice, type WaitingFor } from './record.ts';
+import type { Rules } from './rules.ts';
+
+/** Where a gate should be: what the registry should do, and what the record should say. */
+interface Wanted {
+  readonly gate: 'open' | 'closed';
+  readonly state: Exclude<GateState, { kind: 'closing' | 'opening' }>;
+}
+
+const OPEN: Wanted = { gate: 'open', state: { kind: 'open' } };
+const CLOSED: Wanted = { gate: 'closed', state: { kind: 'closed' } };
+const waiting = (reason: WaitingFor): Wanted => ({ gate: 'open', state: { kind: 'waiting', for: reason } });
+
+export interface Settling<Snapshot> {
+  /** The record as it was loaded, with version 0 where there was none. */
+  readonly stored: Versioned<GateRecord>;
+  readonly next: NextClosers;
+  /** Undefined where there is no repository, or nothing to do with it. */
+  readonly reading: Reading<Snapshot> | undefined;
+  readonly now: Instant;
+  /** Makes the notice of a state change. */
+  readonly noticeOf: (kind: Notice['kind'], state: GateState) => Notice;
+}
+
+/** What came of it; `conflict` where another worker changed the record first. */
+export type Settled = Pick<Decision, 'to' | 'done' | 'problem' | 'change'> | 'conflict';
+
+export async function settle<Snapshot>(
+  settling: Settling<Snapshot>,
+  rules: Rules,
+  ports: Ports<Snapshot>,
+): Promise<Settled> {
+  const { stored, next, reading, now } = settling;
+  const wanted = await wantedState(settling, rules, ports);
+  const record: GateRecord = { ...stored.value, closers: next.closers, omittedClosers: next.omitted };
+  let { version } = stored;
+  let change: Decision['change'];
+
+  if (reading !== undefined && reading.ours !== (wanted.gate === 'closed' ? 'current' : 'absent')) {
+    const intent: GateState = { kind: wanted.gate === 'closed' ? 'closing' : 'opening' };
+    const saved = await ports.records.save({ ...record, state: intent, since: now }, version);
+    if (saved === undefined) return 'conflict';
+    version = saved;
+    const written = await ports.registry.write(record.gate, reading, wanted.gate);
+    if (written.kind === 'refused') return { to: intent, done: 'refused', problem: written.problem };
+    change = { before: written.before, after: written.after };
+  }
+
+  const done = doneBy(stored.value.state, wanted.state, change !== undefined);
+  const confirmed = confirm(record, wanted, done, settling);
+  if (isForgettable(confirmed, now)) {
+    const isGone = stored.version === 0 || (await ports.records.remove(record.gate, version));
+    return isGone ? { to: wanted.state, done, change } : 'conflict';
+  }
+  if (version !== stored.version || next.changed || done !== 'nothing' || record.state.kind !== wanted.state.kind) {
+    const saved = await ports.records.save(confirmed, version);
+    if (saved === undefined) return 'conflict';
+    version = saved;
+  }
+  return (await tell(confirmed, version, ports)) ? { to: wanted.state, done, change } : 'conflict';
+}
+
+async function wantedState<Snapshot>(
+  { stored, next, reading, now }: Settling<Snapshot>,
+  rules: Rules,
+  { brake }: Ports<Snapshot>,
+): Promise<Wanted> {
+  if (reading === undefined || (next.held.length === 0 && next.omitted === 0)) return OPEN;
+  if (rules.mode !== 'enforce') return waiting(rules.mode);
+  if (reading.servesLambda && !rules.closeLambdaRepositories) return waiting('lambda');
+  const isClosed = reading.ours !== 'absent' || stored.value.state.kind === 'closed';
+  if (isClosed || isExploited(next.held)) return CLOSED;
+  for (;;) {
+    const { value = NO_CLOSINGS, version } = await brake.load();
+    const through = letThrough(value, gateKey(stored.value.gate), now, rules.maxClosesPerHour);
+    if (through === undefined) return waiting('brake');
+    if (through === value || (await brake.save(through, version)) !== undefined) return CLOSED;
+  }
+}
+
+/** What a step from one state to another is called. */
+function doneBy(from: GateState, to: Wanted['state'], wrote: boolean): Done {
+  switch (to.kind) {
+    case 'closed':
+      if (from.kind !== 'closed') return 'closed';
+      return wrote ? 'restored' : 'nothing';
+    case 'waiting':
+      if (wrote || from.kind === 'closed' || from.kind === 'opening') return 'opened';
+      return from.kind === 'waiting' && from.for === to.for ? 'nothing' : 'waiting';
+    case 'open':
+      if (wrote || from.kind === 'closed' || from.kind === 'opening') return 'opened';
+      return from.kind === 'waiting' ? 'cleared' : 'nothing';
+  }
+}
+
+function confirm(record: GateRecord, { state }: Wanted, done: Done, { now, noticeOf }: Settling<unknown>): GateRecord {
+  const stays = done === 'nothing' || done === 'restored';
+  const untold = done === 'nothing' || done === 'refused' ? record.untold : [...record.untold, noticeOf(done, state)];
+  return {
+    ...record,
+    state,
+    since: stays && record.state.kind === state.kind ? record.since : now,
+    closedSince: state.kind === 'closed' ? (record.closedSince ?? now) : undefined,
+    untold,
+  };
+}
+
+/** Tells what was not told yet, and only then forgets that it was not. False where another worker changed the record meanwhile. */
+async function tell(record: GateRecord, version: number, ports: Ports<unknown>): Promise<boolean> {
+  if (record.untold.length === 0) return true;
+  for (const notice of record.untold) await ports.notify(record.gate, notice);
+  return (await ports.records.save({ ...record, untold: [] }, version)) !== undefined;
+}

@@ -1,0 +1,45 @@
+// The severity scale, and how a severity that nobody named is derived from a score.
+
+/** Every severity, mildest first: the order of this list is the order of the scale. */
+export const SEVERITIES = ['informational', 'low', 'medium', 'high', 'critical'] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+/** What a scanner said of a finding's severity: a word of the scale, or a word that says nothing (`untriaged`) or was never seen. */
+export type ReportedSeverity =
+  | { readonly kind: 'known'; readonly severity: Severity }
+  | { readonly kind: 'unknown'; readonly label: string };
+
+const RANK: Readonly<Record<Severity, number>> = { informational: 0, low: 1, medium: 2, high: 3, critical: 4 };
+
+/** Is `severity` at or above `threshold`? */
+export function atLeast(severity: Severity, threshold: Severity): boolean {
+  return RANK[severity] >= RANK[threshold];
+}
+
+/** Orders severities, mildest first, for `Array.prototype.sort`. */
+export function bySeverity(a: Severity, b: Severity): number {
+  return RANK[a] - RANK[b];
+}
+
+/**
+ * Reads a scanner's word for a severity, in any case. A word that is not of the scale stays what it is: unknown, with the word kept.
+ *
+ * @example severityFrom('CRITICAL') // { kind: 'known', severity: 'critical' }
+ * @example severityFrom('UNTRIAGED') // { kind: 'unknown', label: 'UNTRIAGED' }
+ */
+export function severityFrom(label: string): ReportedSeverity {
+  const word = label.toLowerCase();
+  const severity = SEVERITIES.find((known) => known === word);
+  return severity === undefined ? { kind: 'unknown', label } : { kind: 'known', severity };
+}
+
+/**
+ * The severity of a CVSS v3 or v4 base score (0 to 10), by the bands of the specifications. They name 0 "None": the mildest word of the scale.
+ * Source: https://www.first.org/cvss/v4.0/specification-document, "Qualitative Severity Rating Scale".
+ */
+export function severityOfScore(score: number): Severity {
+  if (score >= 9) return 'critical';
+  if (score >= 7) return 'high';
+  if (score >= 4) return 'medium';
+  return score > 0 ? 'low' : 'informational';
+}

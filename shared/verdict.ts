@@ -1,0 +1,173 @@
+// The policy's answer for one image. What spared a finding stays visible, with the rule that spared it and until when.
+import type { Finding, ImageId, Instant } from './finding.ts';
+import { globMatcher } from './glob.ts';
+import type { Exception, Policy, Threshold } from './policy.ts';
+import { atLeast, type Severity, severityOfScore } from './severity.ts';
+
+/** Why a finding violates. */
+export interface Reason {
+  readonly finding: Finding;
+  /** The rule of the policy that it breaks. */
+  readonly rule: 'severityThreshold' | 'unfixable' | 'exploited' | 'unknownSeverity';
+  /** The severity that counted: as reported, or derived from the score. `unknown` where the policy blocks what is unknown. */
+  readonly severity: Severity | 'unknown';
+}
+
+/** What keeps a finding, at or above a threshold, from violating. */
+export type Rule =
+  | { readonly kind: 'exception'; readonly exception: Exception }
+  | { readonly kind: 'grace'; readonly until: Instant }
+  | { readonly kind: 'suppressed' }
+  | { readonly kind: 'resolved' }
+  | { readonly kind: 'unknownIgnored' };
+
+/** A finding that would violate, but for a rule. */
+export interface Spared {
+  readonly finding: Finding;
+  readonly rule: Rule;
+}
+
+/** The policy's answer for one image. */
+export type Verdict =
+  | { readonly kind: 'allow'; readonly spared: readonly Spared[] }
+  | {
+      readonly kind: 'block';
+      readonly reasons: readonly [Reason, ...Reason[]];
+      readonly undetermined: readonly Finding[];
+      readonly spared: readonly Spared[];
+    }
+  | {
+      readonly kind: 'undetermined';
+      /** The findings whose severity nobody knows. */
+      readonly undetermined: readonly [Finding, ...Finding[]];
+      readonly spared: readonly Spared[];
+    };
+
+/** Judges one image by its findings, now. */
+export type Judge = (image: ImageId, findings: Iterable<Finding>, now: Instant) => Verdict;
+
+type Opinion =
+  | { readonly kind: 'below' }
+  | { readonly kind: 'undetermined' }
+  | { readonly kind: 'violates'; readonly rule: Reason['rule']; readonly severity: Reason['severity'] }
+  | { readonly kind: 'spared'; readonly rule: Rule };
+
+const BELOW: Opinion = { kind: 'below' };
+const UNDETERMINED: Opinion = { kind: 'undetermined' };
+const DAY_MILLISECONDS = 86_400_000;
+
+/** Prepares a policy for judging many images: its exceptions by advisory, its globs read once. */
+export function judgeBy(policy: Policy): Judge {
+  const exceptions = exceptionsById(policy.exceptions);
+
+  function opinion(image: ImageId, finding: Finding, now: Instant): Opinion {
+    const opinion = withoutMercy(policy, finding, now);
+    if (opinion.kind === 'below') return opinion;
+    if (finding.state !== 'active') return { kind: 'spared', rule: { kind: finding.state } };
+    const exception = liveException(exceptions, image, finding, now);
+    return exception === undefined ? opinion : { kind: 'spared', rule: { kind: 'exception', exception } };
+  }
+
+  return (image, findings, now) => {
+    const reasons: Reason[] = [];
+    const undetermined: Finding[] = [];
+    const spared: Spared[] = [];
+    for (const finding of findings) {
+      const found = opinion(image, finding, now);
+      if (found.kind === 'violates') reasons.push({ finding, rule: found.rule, severity: found.severity });
+      else if (found.kind === 'spared') spared.push({ finding, rule: found.rule });
+      else if (found.kind === 'undetermined') undetermined.push(finding);
+    }
+    if (isNonEmpty(reasons)) return { kind: 'block', reasons, undetermined, spared };
+    return isNonEmpty(undetermined) ? { kind: 'undetermined', undetermined, spared } : { kind: 'allow', spared };
+  };
+}
+
+/** What thresholds, exploit and grace say, before anyone's decision to spare. */
+function withoutMercy(policy: Policy, finding: Finding, now: Instant): Opinion {
+  const severity = severityThatCounts(policy, finding);
+  switch (severity) {
+    case 'block':
+      return { kind: 'violates', rule: 'unknownSeverity', severity: 'unknown' };
+    case 'ignore':
+      return { kind: 'spared', rule: { kind: 'unknownIgnored' } };
+    case 'undetermined':
+      return UNDETERMINED;
+    default:
+      return bySeverityAlone(policy, finding, severity, now);
+  }
+}
+
+function bySeverityAlone(policy: Policy, finding: Finding, severity: Severity, now: Instant): Opinion {
+  if (finding.exploited && reaches(severity, policy.exploited)) return { kind: 'violates', rule: 'exploited', severity };
+  const rule = finding.fix === 'none' ? 'unfixable' : 'severityThreshold';
+  if (!reaches(severity, policy[rule])) return BELOW;
+  const until = graceEnd(policy.graceDays[severity], finding.disclosedAt);
+  return until !== undefined && now < until
+    ? { kind: 'spared', rule: { kind: 'grace', until } }
+    : { kind: 'violates', rule, severity };
+}
+
+function severityThatCounts(policy: Policy, finding: Finding): Severity | 'block' | 'ignore' | 'undetermined' {
+  if (finding.severity.kind === 'known') return finding.severity.severity;
+  if (policy.unknownSeverity !== 'cvss') return policy.unknownSeverity;
+  return finding.score === undefined ? 'undetermined' : severityOfScore(finding.score);
+}
+
+function reaches(severity: Severity, threshold: Threshold): boolean {
+  return threshold !== 'never' && atLeast(severity, threshold);
+}
+
+/** No days of grace, or no date to count from: no grace. */
+function graceEnd(days: number | undefined, disclosedAt: Instant | undefined): Instant | undefined {
+  if (days === undefined || disclosedAt === undefined) return undefined;
+  return new Date(Date.parse(disclosedAt) + days * DAY_MILLISECONDS).toISOString();
+}
+
+interface PreparedException {
+  readonly exception: Exception;
+  readonly inRepository: (name: string) => boolean;
+}
+
+function exceptionsById(exceptions: readonly Exception[]): ReadonlyMap<string, readonly PreparedException[]> {
+  const byId = new Map<string, PreparedException[]>();
+  for (const exception of exceptions) {
+    const id = exception.id.toUpperCase();
+    const prepared = {
+      exception,
+      inRepository: exception.repository === undefined ? () => true : globMatcher(exception.repository),
+    };
+    const others = byId.get(id);
+    if (others === undefined) byId.set(id, [prepared]);
+    else others.push(prepared);
+  }
+  return byId;
+}
+
+/** Of several exceptions that match, the one that lasts longest: the end that a person reads is then the real one. */
+function liveException(
+  byId: ReadonlyMap<string, readonly PreparedException[]>,
+  image: ImageId,
+  finding: Finding,
+  now: Instant,
+): Exception | undefined {
+  if (byId.size === 0) return undefined;
+  let longest: Exception | undefined;
+  for (const id of [finding.vulnerability, ...finding.aliases]) {
+    for (const { exception, inRepository } of byId.get(id.toUpperCase()) ?? []) {
+      const matches =
+        now < exception.expiresAt &&
+        !(exception.untilFixed && finding.fix === 'available') &&
+        (exception.digest === undefined || exception.digest === image.digest) &&
+        (exception.package === undefined || exception.package === finding.package.name) &&
+        inRepository(image.repository);
+      if (matches && (longest === undefined || exception.expiresAt > longest.expiresAt)) longest = exception;
+    }
+  }
+  return longest;
+}
+
+/** Narrows a list to one with a first element. */
+export function isNonEmpty<T>(list: readonly T[]): list is readonly [T, ...T[]] {
+  return list.length > 0;
+}
