@@ -45,7 +45,9 @@ export interface StringFilter {
  * Should Inspector read several NOT_EQUALS as alternatives, it answers with more than is needed, and never with less.
  * Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_FilterCriteria.html
  */
-export function listFindingsFilter(policy: Policy): Readonly<Record<'resourceType' | 'findingStatus', StringFilter[]>> & {
+export function listFindingsFilter(policy: Policy): Readonly<
+  Record<'resourceType' | 'findingStatus', StringFilter[]>
+> & {
   readonly severity?: StringFilter[];
 } {
   const severity = inspectorWords(policy).map((value): StringFilter => ({ comparison: 'NOT_EQUALS', value }));

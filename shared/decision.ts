@@ -1,7 +1,7 @@
 // What was decided about a gate, as data: one log line each. Sentences are made of it elsewhere.
 import type { HoldReason } from './gate.ts';
-import type { Account, Gate, GateState } from './record.ts';
 import type { Exception } from './policy.ts';
+import type { Account, Gate, GateState } from './record.ts';
 import type { Verdict } from './verdict.ts';
 
 /** What woke pullgate for a gate. */

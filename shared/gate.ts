@@ -46,7 +46,8 @@ const CLEAN: Verdict = { kind: 'allow', spared: [] };
 /** Accounts for one image, from what the world shows and what the record knows. */
 export function account(input: AccountingInput): Accounting {
   const { image, closer, inScope, now } = input;
-  if (image.presence === 'gone') return closer === undefined ? { kind: 'none', verdict: CLEAN } : depart(closer, 'gone', now);
+  if (image.presence === 'gone')
+    return closer === undefined ? { kind: 'none', verdict: CLEAN } : depart(closer, 'gone', now);
   if (!inScope) return closer === undefined ? { kind: 'none', verdict: CLEAN } : depart(closer, 'outOfScope', now);
   const verdict = judgeImage(input, image.findings);
   if (verdict.kind === 'block') {
@@ -67,7 +68,8 @@ function accountForCloser(
   if (verdict.kind === 'undetermined') return { kind: 'holds', closer: held, why: { kind: 'undetermined' }, verdict };
   const seen = new Set(image.findings.map(findingKey));
   const absent = closer.findings.filter((finding) => !seen.has(findingKey(finding)));
-  if (closer.omittedFindings === 0 && judgeImage(input, absent).kind === 'allow') return { kind: 'released', how: 'spared', verdict };
+  if (closer.omittedFindings === 0 && judgeImage(input, absent).kind === 'allow')
+    return { kind: 'released', how: 'spared', verdict };
   if (input.scan === undefined) return { kind: 'needsScan' };
   const missing = missingProof(input.scan, closer);
   return missing === undefined
@@ -134,4 +136,3 @@ function sorted(findings: readonly Finding[]): readonly Finding[] {
 export function isExploited(closers: readonly Closer[]): boolean {
   return closers.some((closer) => closer.findings.some((finding) => finding.exploited));
 }
-

@@ -5,10 +5,10 @@ import {
   type Closer,
   type GateRecord,
   type GateState,
-  type Notice,
-  type NoticeImage,
   NOTICE_FINDINGS,
   NOTICE_IMAGES,
+  type Notice,
+  type NoticeImage,
   type StillPullable,
 } from './record.ts';
 import { bySeverity } from './severity.ts';
@@ -63,10 +63,19 @@ function stillPullable(next: NextClosers, accounted: readonly Accounted[]): read
     const { verdict } = accounting;
     const { digest, tags } = image;
     if (verdict.kind === 'undetermined') {
-      return [{ digest, tags, why: 'undetermined', vulnerabilities: unique(verdict.undetermined.map((one) => one.vulnerability)) }];
+      return [
+        {
+          digest,
+          tags,
+          why: 'undetermined',
+          vulnerabilities: unique(verdict.undetermined.map((one) => one.vulnerability)),
+        },
+      ];
     }
     if (verdict.spared.length === 0) return [];
-    return [{ digest, tags, why: 'spared', vulnerabilities: unique(verdict.spared.map((one) => one.finding.vulnerability)) }];
+    return [
+      { digest, tags, why: 'spared', vulnerabilities: unique(verdict.spared.map((one) => one.finding.vulnerability)) },
+    ];
   });
   return [...outOfScope, ...others];
 }

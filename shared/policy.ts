@@ -150,7 +150,8 @@ export function parsePolicy(severityThreshold: unknown, policy: unknown): Parsed
     ...(base.issues === undefined ? [] : problemsFrom(base.issues, 'severityThreshold')),
     ...(rest.issues === undefined ? [] : problemsFrom(rest.issues, 'policy')),
   ];
-  if (first === undefined) throw new Error('a failed check of the policy names no problem: this is a defect of pullgate');
+  if (first === undefined)
+    throw new Error('a failed check of the policy names no problem: this is a defect of pullgate');
   return { ok: false, problems: [first, ...others] };
 }
 

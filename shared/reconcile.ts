@@ -34,7 +34,9 @@ export async function reconcile<Snapshot>(hint: Hint, rules: Rules, ports: Ports
     ports.log(decision);
     return decision;
   }
-  throw new Error(`${gateKey(hint.gate)}: other workers changed its record first, ${MAX_TRIES} times; the message comes back`);
+  throw new Error(
+    `${gateKey(hint.gate)}: other workers changed its record first, ${MAX_TRIES} times; the message comes back`,
+  );
 }
 
 async function attempt<Snapshot>(hint: Hint, rules: Rules, ports: Ports<Snapshot>): Promise<Decision | 'conflict'> {
@@ -86,7 +88,9 @@ async function unconfirmedFindings(
   looks: readonly ImageLook[],
   registry: Pick<Registry<unknown>, 'unknownFindings'>,
 ): Promise<readonly string[]> {
-  const reported = new Map(looks.map((look) => [look.digest, look.presence === 'present' ? look.findingIds : undefined]));
+  const reported = new Map(
+    looks.map((look) => [look.digest, look.presence === 'present' ? look.findingIds : undefined]),
+  );
   const absent = activeFindings.filter(({ id, digest }) => reported.get(digest)?.has(id) === false).map(({ id }) => id);
   return absent.length === 0 ? [] : [...(await registry.unknownFindings(absent))];
 }

@@ -174,7 +174,8 @@ export function unpackRecord(text: string): GateRecord {
     ...rest,
     closers: closers.map((closer) => {
       const [first, ...others] = closer.findings.map((place) => findings[place]).filter((one) => one !== undefined);
-      if (first === undefined) throw new Error(`the record's closer ${closer.digest} has no findings: the row was changed by hand`);
+      if (first === undefined)
+        throw new Error(`the record's closer ${closer.digest} has no findings: the row was changed by hand`);
       return { ...closer, findings: [first, ...others] as const };
     }),
   };

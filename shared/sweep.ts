@@ -23,7 +23,12 @@ export interface PauseState {
 const HOUR_MILLISECONDS = 3_600_000;
 
 /** Is it time to look at everything? At once where there was no sweep or the settings are new, else after `sweepHours`. */
-export function isSweepDue(last: SweepState | undefined, settingsHash: string, sweepHours: number, now: Instant): boolean {
+export function isSweepDue(
+  last: SweepState | undefined,
+  settingsHash: string,
+  sweepHours: number,
+  now: Instant,
+): boolean {
   if (last === undefined || last.settingsHash !== settingsHash) return true;
   return Date.parse(now) - Date.parse(last.sweptAt) >= sweepHours * HOUR_MILLISECONDS;
 }

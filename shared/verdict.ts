@@ -99,7 +99,8 @@ function withoutMercy(policy: Policy, finding: Finding, now: Instant): Opinion {
 }
 
 function bySeverityAlone(policy: Policy, finding: Finding, severity: Severity, now: Instant): Opinion {
-  if (finding.exploited && reaches(severity, policy.exploited)) return { kind: 'violates', rule: 'exploited', severity };
+  if (finding.exploited && reaches(severity, policy.exploited))
+    return { kind: 'violates', rule: 'exploited', severity };
   const rule = finding.fix === 'none' ? 'unfixable' : 'severityThreshold';
   if (!reaches(severity, policy[rule])) return BELOW;
   const until = graceEnd(policy.graceDays[severity], finding.disclosedAt);

@@ -1,0 +1,38 @@
+// The SDK's clients, with the patience that a function has: retries with backoff, and no call that hangs for the whole invocation.
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { ECRClient } from '@aws-sdk/client-ecr';
+import { Inspector2Client } from '@aws-sdk/client-inspector2';
+import { SNSClient } from '@aws-sdk/client-sns';
+import { SQSClient } from '@aws-sdk/client-sqs';
+
+export interface Clients {
+  readonly dynamodb: DynamoDBClient;
+  readonly ecr: ECRClient;
+  readonly inspector: Inspector2Client;
+  readonly sns: SNSClient;
+  readonly sqs: SQSClient;
+}
+
+/** Throttled and failed calls are tried so often in all; the SDK waits up to 20 seconds in between, longer each time. */
+const MAX_ATTEMPTS = 8;
+const CONNECTION_TIMEOUT_MILLISECONDS = 3_000;
+const REQUEST_TIMEOUT_MILLISECONDS = 15_000;
+
+/** The clients of one worker. Region, credentials and endpoint come from the environment, as the SDK reads them. */
+export function createClients(): Clients {
+  const config = {
+    maxAttempts: MAX_ATTEMPTS,
+    requestHandler: {
+      connectionTimeout: CONNECTION_TIMEOUT_MILLISECONDS,
+      requestTimeout: REQUEST_TIMEOUT_MILLISECONDS,
+      throwOnRequestTimeout: true,
+    },
+  };
+  return {
+    dynamodb: new DynamoDBClient(config),
+    ecr: new ECRClient(config),
+    inspector: new Inspector2Client(config),
+    sns: new SNSClient(config),
+    sqs: new SQSClient(config),
+  };
+}

@@ -1,0 +1,204 @@
+// Amazon Inspector's findings, coverage and account status, in the core's words.
+import {
+  BatchGetAccountStatusCommand,
+  type CoveredResource,
+  type Inspector2Client,
+  type Finding as InspectorFinding,
+  paginateListCoverage,
+  paginateListFindingAggregations,
+  paginateListFindings,
+  type VulnerablePackage,
+} from '@aws-sdk/client-inspector2';
+import { listFindingsFilter } from '../../shared/compile.ts';
+import type { Finding } from '../../shared/finding.ts';
+import type { Policy } from '../../shared/policy.ts';
+import type { Scan } from '../../shared/ports.ts';
+import { severityFrom } from '../../shared/severity.ts';
+
+/** The findings of one image, and the provider's ids of them. */
+export interface ImageFindings {
+  readonly findings: Finding[];
+  readonly ids: Set<string>;
+}
+
+const ECR_IMAGE = 'AWS_ECR_CONTAINER_IMAGE' as const;
+/** A filter of ListFindings takes so many values at most. Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_FilterCriteria.html */
+const VALUES_A_FILTER = 10;
+const is = (value: string) => ({ comparison: 'EQUALS' as const, value });
+
+/** The scanner of one account. With a delegated administrator the same calls also answer for other accounts, so each call names ours. */
+export function scannerOf(client: Inspector2Client, accountId: string, policy: Policy) {
+  const severityFilter = listFindingsFilter(policy);
+
+  /** The findings of a repository that can matter and are not closed, by digest: of some images, or of all. */
+  async function findingsOf(
+    repository: string,
+    digests: readonly string[] | 'all',
+  ): Promise<ReadonlyMap<string, ImageFindings>> {
+    const byDigest = new Map<string, ImageFindings>();
+    for (const chunk of digests === 'all' ? [undefined] : chunksOf(digests)) {
+      const filterCriteria = {
+        ...severityFilter,
+        awsAccountId: [is(accountId)],
+        ecrImageRegistry: [is(accountId)],
+        ecrImageRepositoryName: [is(repository)],
+        ...(chunk === undefined ? {} : { ecrImageHash: chunk.map(is) }),
+      };
+      for await (const page of paginateListFindings({ client, pageSize: 100 }, { filterCriteria })) {
+        for (const finding of page.findings ?? []) addFinding(byDigest, finding);
+      }
+    }
+    return byDigest;
+  }
+
+  /** Which of these findings Inspector knows in no state. */
+  async function unknownFindings(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const unknown = new Set(ids);
+    for (const chunk of chunksOf([...unknown])) {
+      const filterCriteria = { awsAccountId: [is(accountId)], findingArn: chunk.map(is) };
+      for await (const page of paginateListFindings({ client, pageSize: 100 }, { filterCriteria })) {
+        for (const { findingArn } of page.findings ?? []) unknown.delete(findingArn ?? '');
+      }
+    }
+    return unknown;
+  }
+
+  /** The last scan of each of these images, as far as Inspector covers them. */
+  async function scansOf(repository: string, digests: readonly string[]): Promise<ReadonlyMap<string, Scan>> {
+    const wanted = new Set(digests);
+    const scans = new Map<string, Scan>();
+    const filterCriteria = {
+      accountId: [is(accountId)],
+      resourceType: [is(ECR_IMAGE)],
+      ecrRepositoryName: [is(repository)],
+    };
+    for await (const page of paginateListCoverage({ client, pageSize: 200 }, { filterCriteria })) {
+      for (const resource of page.coveredResources ?? []) {
+        const digest = resource.resourceId?.slice(resource.resourceId.lastIndexOf('/') + 1) ?? '';
+        if (wanted.has(digest)) scans.set(digest, scanFrom(resource));
+      }
+    }
+    return scans;
+  }
+
+  /** The repositories that have an image with findings: where a sweep has to look, and no evidence of anything. */
+  async function repositoriesWithFindings(): Promise<ReadonlySet<string>> {
+    const repositories = new Set<string>();
+    const request = { aggregationType: 'AWS_ECR_CONTAINER' as const, accountIds: [is(accountId)] };
+    for await (const page of paginateListFindingAggregations({ client, pageSize: 100 }, request)) {
+      for (const { awsEcrContainerAggregation: row } of page.responses ?? []) {
+        if (row?.repository !== undefined && row.severityCounts?.all !== 0) repositories.add(row.repository);
+      }
+    }
+    return repositories;
+  }
+
+  /** Why the scanner sees nothing, or not everything; undefined where it sees. */
+  async function blindness(): Promise<string | undefined> {
+    const status = await client.send(new BatchGetAccountStatusCommand({ accountIds: [accountId] }));
+    const ecr = status.accounts?.[0]?.resourceState?.ecr?.status;
+    if (ecr !== 'ENABLED' && ecr !== 'ENABLING') {
+      return `Amazon Inspector's scanning of ECR is ${ecr ?? 'unknown'} in the account ${accountId}: enable it (aws.enableInspector)`;
+    }
+    const filterCriteria = {
+      accountId: [is(accountId)],
+      resourceType: [is(ECR_IMAGE)],
+      scanStatusReason: [is('ACCESS_DENIED')],
+    };
+    for await (const page of paginateListCoverage({ client, pageSize: 200 }, { filterCriteria })) {
+      const denied = page.coveredResources?.[0]?.resourceId;
+      if (denied !== undefined)
+        return `Amazon Inspector is denied access to ${denied}: a policy on the repository keeps it out`;
+    }
+    return undefined;
+  }
+
+  return { findingsOf, unknownFindings, scansOf, repositoriesWithFindings, blindness };
+}
+
+export type Scanner = ReturnType<typeof scannerOf>;
+
+function chunksOf(values: readonly string[]): readonly (readonly string[])[] {
+  return Array.from({ length: Math.ceil(values.length / VALUES_A_FILTER) }, (_, chunk) =>
+    values.slice(chunk * VALUES_A_FILTER, (chunk + 1) * VALUES_A_FILTER),
+  );
+}
+
+function addFinding(byDigest: Map<string, ImageFindings>, finding: InspectorFinding): void {
+  for (const resource of finding.resources ?? []) {
+    const digest = resource.details?.awsEcrContainerImage?.imageHash;
+    if (digest === undefined) continue;
+    const image = byDigest.get(digest) ?? { findings: [], ids: new Set() };
+    image.findings.push(...findingsFrom(finding));
+    if (finding.findingArn !== undefined) image.ids.add(finding.findingArn);
+    byDigest.set(digest, image);
+  }
+}
+
+/**
+ * One finding of Inspector as one finding for each package that it names.
+ * A code or network finding has no package: it is one, of the image itself.
+ */
+export function findingsFrom(finding: InspectorFinding): readonly Finding[] {
+  const details = finding.packageVulnerabilityDetails;
+  const packages = details?.vulnerablePackages ?? [];
+  const shared = {
+    vulnerability: details?.vulnerabilityId ?? finding.title ?? finding.findingArn ?? 'unnamed finding',
+    aliases: details?.relatedVulnerabilities ?? [],
+    severity: severityFrom(finding.severity ?? 'none given'),
+    score: highestScore(finding),
+    exploited: finding.exploitAvailable === 'YES',
+    disclosedAt: details?.vendorCreatedAt?.toISOString(),
+    state: finding.status === 'SUPPRESSED' ? ('suppressed' as const) : ('active' as const),
+    link: details?.sourceUrl,
+  };
+  if (packages.length === 0) {
+    return [{ ...shared, package: { name: 'the image', version: '' }, fix: fixOf(finding, undefined, packages) }];
+  }
+  return packages.map((found) => ({
+    ...shared,
+    package: { name: found.name ?? 'unnamed package', version: found.version ?? '', fixedVersion: fixedVersion(found) },
+    fix: fixOf(finding, found, packages),
+  }));
+}
+
+/** Only CVSS v3 and v4: their bands are the ones that a severity is derived by. */
+function highestScore({ packageVulnerabilityDetails }: InspectorFinding): number | undefined {
+  const scores = (packageVulnerabilityDetails?.cvss ?? []).flatMap(({ version, baseScore }) =>
+    baseScore !== undefined && /^[34]/.test(version ?? '') ? [baseScore] : [],
+  );
+  return scores.length === 0 ? undefined : Math.max(...scores);
+}
+
+/** Inspector writes "NotAvailable" where there is no fix. */
+function fixedVersion({ fixedInVersion }: VulnerablePackage): string | undefined {
+  return fixedInVersion === undefined || fixedInVersion === '' || fixedInVersion === 'NotAvailable'
+    ? undefined
+    : fixedInVersion;
+}
+
+/** PARTIAL: some packages have a fix. They can be told apart only where some name a fixed version and others do not. */
+function fixOf(
+  { fixAvailable }: InspectorFinding,
+  found: VulnerablePackage | undefined,
+  packages: readonly VulnerablePackage[],
+): Finding['fix'] {
+  if (fixAvailable === 'YES') return 'available';
+  if (fixAvailable === 'NO') return 'none';
+  const isFixed = found !== undefined && fixedVersion(found) !== undefined;
+  if (fixAvailable !== 'PARTIAL') return isFixed ? 'available' : 'unknown';
+  const fixed = packages.filter((one) => fixedVersion(one) !== undefined).length;
+  if (fixed === 0 || fixed === packages.length) return 'unknown';
+  return isFixed ? 'available' : 'none';
+}
+
+/** Only an image that is scanned continuously, and whose last scan succeeded, proves anything. */
+function scanFrom({ scanStatus, lastScannedAt }: CoveredResource): Scan {
+  if (scanStatus?.statusCode === 'ACTIVE' && scanStatus.reason === 'SUCCESSFUL' && lastScannedAt !== undefined) {
+    return { kind: 'finished', at: lastScannedAt.toISOString() };
+  }
+  return {
+    kind: 'unproven',
+    why: `its coverage is ${scanStatus?.statusCode ?? 'unknown'}, ${scanStatus?.reason ?? 'with no reason given'}`,
+  };
+}

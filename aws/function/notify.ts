@@ -1,0 +1,25 @@
+// Tells people of a state change, by the stack's topic.
+import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
+import type { Gate, Notice } from '../../shared/record.ts';
+import { tell } from '../../shared/sentences.ts';
+
+/** Publishes notices; the attributes let a subscriber filter. */
+export function notifierOf(client: SNSClient, topicArn: string): (gate: Gate, notice: Notice) => Promise<void> {
+  return async (gate, notice) => {
+    const { subject, text } = tell(gate, notice);
+    const attribute = (value: string) => ({ DataType: 'String', StringValue: value });
+    await client.send(
+      new PublishCommand({
+        TopicArn: topicArn,
+        Subject: subject,
+        Message: text,
+        MessageAttributes: {
+          cloud: attribute('aws'),
+          change: attribute(notice.kind),
+          registry: attribute(gate.registry),
+          repository: attribute(gate.repository),
+        },
+      }),
+    );
+  };
+}

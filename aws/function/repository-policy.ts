@@ -1,0 +1,180 @@
+// A repository's policy as text: our statement is put in and taken out, and every other byte stays as it was.
+import { type Node, parseTree } from 'jsonc-parser';
+
+/** The statement that closes a repository. */
+export interface DenyStatement {
+  readonly Sid: string;
+  readonly Effect: 'Deny';
+  readonly Principal: '*';
+  readonly Action: readonly string[];
+  readonly Condition: { readonly ArnNotLike: { readonly 'aws:PrincipalArn': readonly string[] } };
+}
+
+/** What a pull needs, and a push does not. Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-pull-iam.html */
+export const PULL_ACTIONS = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'] as const;
+/** The longest text that ECR takes. Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html */
+export const MAX_POLICY_CHARACTERS = 10_240;
+
+/**
+ * The statement that closes a repository to everyone but those who make it safe again: Inspector scans by pulling, the pull-through cache
+ * fetches the upstream fix, pullgate reads indexes, and the config names who pushes fixes.
+ * A request without the key (an anonymous one, a service's) does match a negated operator: it is denied.
+ */
+export function denyStatement(settings: {
+  readonly statementId: string;
+  readonly partition: string;
+  readonly accountId: string;
+  readonly roleArn: string;
+  readonly exemptPrincipals: readonly string[];
+}): DenyStatement {
+  const serviceRole = (path: string) =>
+    `arn:${settings.partition}:iam::${settings.accountId}:role/aws-service-role/${path}`;
+  return {
+    Sid: settings.statementId,
+    Effect: 'Deny',
+    Principal: '*',
+    Action: PULL_ACTIONS,
+    Condition: {
+      ArnNotLike: {
+        'aws:PrincipalArn': [
+          serviceRole('inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2'),
+          serviceRole('pullthroughcache.ecr.amazonaws.com/AWSServiceRoleForECRPullThroughCache'),
+          settings.roleArn,
+          ...settings.exemptPrincipals,
+        ],
+      },
+    },
+  };
+}
+
+/** A repository's policy, taken apart as far as it must be. */
+export interface RepositoryPolicy {
+  /** The text as ECR gave it; undefined where there is no policy. */
+  readonly text: string | undefined;
+  readonly statements: readonly Statement[];
+  /** Where the statements are in the text. */
+  readonly list: Node | undefined;
+}
+
+interface Statement {
+  readonly node: Node;
+  readonly value: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Takes a policy's text apart.
+ *
+ * @returns undefined where the text is not a policy: then nothing can be merged into it
+ */
+export function parseRepositoryPolicy(text: string | undefined): RepositoryPolicy | undefined {
+  if (text === undefined) return { text, statements: [], list: undefined };
+  if (!isJson(text)) return undefined;
+  const properties = parseTree(text)?.children?.filter((property) => property.children?.[0]?.value === 'Statement');
+  const list = properties?.[0]?.children?.[1];
+  if (properties?.length !== 1 || list === undefined) return undefined;
+  const nodes = list.type === 'array' ? (list.children ?? []) : [list];
+  if (nodes.some((node) => node.type !== 'object')) return undefined;
+  return { text, list, statements: nodes.map((node) => ({ node, value: JSON.parse(textOf(text, node)) })) };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Is our statement there, and as it would be written now? */
+export function stateOfOurs({ statements }: RepositoryPolicy, ours: DenyStatement): 'current' | 'outdated' | 'absent' {
+  const found = statements.filter(({ value }) => value['Sid'] === ours.Sid);
+  const [first, ...others] = found;
+  if (first === undefined) return 'absent';
+  return others.length === 0 && canonical(first.value) === canonical(ours) ? 'current' : 'outdated';
+}
+
+/** Equal for statements that mean the same: a list of one is its element, and order says nothing. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) {
+    const parts = value.map(canonical).toSorted();
+    return parts.length === 1 ? parts.join() : `[${parts.join()}]`;
+  }
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).map(([key, part]) => `${JSON.stringify(key)}:${canonical(part)}`);
+    return `{${entries.toSorted().join()}}`;
+  }
+  return JSON.stringify(value);
+}
+
+/** Does the policy let the Lambda service fetch images? Then functions run from them, and fail when they cannot. */
+export function servesLambda({ statements }: RepositoryPolicy): boolean {
+  return statements.some(({ value }) => {
+    const principal = value['Principal'];
+    if (value['Effect'] !== 'Allow' || typeof principal !== 'object' || principal === null) return false;
+    const services: unknown = 'Service' in principal ? principal.Service : undefined;
+    return [services].flat().some((service) => /^lambda\.amazonaws\.com(\.cn)?$/.test(String(service)));
+  });
+}
+
+/** The policy with our statement, once, at the end; foreign statements byte for byte as they were. */
+export function withOurs(policy: RepositoryPolicy, ours: DenyStatement): string {
+  const statement = JSON.stringify(ours);
+  const foreign = withoutOurs(policy, ours.Sid);
+  if (foreign === undefined) return `{"Version":"2012-10-17","Statement":[${statement}]}`;
+  const { list } = parseRepositoryPolicy(foreign) ?? {};
+  if (list === undefined)
+    throw new Error('a policy without our statement is no policy any more: this is a defect of pullgate');
+  if (list.type !== 'array') {
+    return `${foreign.slice(0, list.offset)}[${textOf(foreign, list)},${statement}]${foreign.slice(endOf(list))}`;
+  }
+  const last = list.children?.at(-1);
+  const place = last === undefined ? endOf(list) - 1 : endOf(last);
+  return `${foreign.slice(0, place)}${last === undefined ? '' : ','}${statement}${foreign.slice(place)}`;
+}
+
+/**
+ * The policy without our statement; foreign statements byte for byte as they were.
+ *
+ * @returns undefined where no statement is left: ECR takes no policy without one, so it has to be deleted
+ */
+export function withoutOurs(policy: RepositoryPolicy, statementId: string): string | undefined {
+  const { text, statements } = policy;
+  const place = statements.findIndex(({ value }) => value['Sid'] === statementId);
+  const found = statements[place];
+  if (text === undefined || found === undefined) return text;
+  if (statements.length === 1) return undefined;
+  const before = statements[place - 1]?.node;
+  const after = statements[place + 1]?.node;
+  const from = before === undefined ? found.node.offset : endOf(before);
+  const to = before === undefined && after !== undefined ? after.offset : endOf(found.node);
+  const rest = parseRepositoryPolicy(text.slice(0, from) + text.slice(to));
+  if (rest === undefined)
+    throw new Error('a policy without our statement is no policy any more: this is a defect of pullgate');
+  return withoutOurs(rest, statementId);
+}
+
+/**
+ * The foreign statements that name principals, as people find them again: by Sid or place, with the principals.
+ * ECR shows a deleted principal as its unique id (AROA..., AIDA...): where there are such, only those.
+ */
+export function statementsNamingPrincipals({ statements }: RepositoryPolicy, statementId: string): readonly string[] {
+  const named = statements.flatMap(({ value }, place) => {
+    const principal = value['Principal'];
+    if (value['Sid'] === statementId || typeof principal !== 'object' || principal === null) return [];
+    const accounts: unknown = 'AWS' in principal ? principal.AWS : undefined;
+    const principals = [accounts].flat().flatMap((one) => (typeof one === 'string' && one !== '*' ? [one] : []));
+    const name = typeof value['Sid'] === 'string' ? `"${value['Sid']}"` : `number ${place + 1}`;
+    return principals.length === 0 ? [] : [{ name, principals }];
+  });
+  const orphaned = named.filter(({ principals }) => principals.some((one) => /^A(ROA|IDA)[A-Z0-9]+$/.test(one)));
+  return (orphaned.length > 0 ? orphaned : named).map(({ name, principals }) => `${name} (${principals.join(', ')})`);
+}
+
+function endOf({ offset, length }: Node): number {
+  return offset + length;
+}
+
+function textOf(text: string, { offset, length }: Node): string {
+  return text.slice(offset, offset + length);
+}

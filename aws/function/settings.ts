@@ -1,0 +1,104 @@
+// What the deployed function is told: by its environment, and by the settings.json in its archive (an environment holds 4 KB, a policy may be longer).
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { parsePolicy } from '../../shared/policy.ts';
+import { describeProblem, problemsFrom } from '../../shared/problem.ts';
+import type { RuleSettings } from '../../shared/rules.ts';
+
+/** Where things are, from the environment. */
+export interface Surroundings {
+  readonly tableName: string;
+  readonly queueUrl: string;
+  readonly deadLetterQueueUrl: string;
+  /** The topic of state changes. */
+  readonly topicArn: string;
+  readonly accountId: string;
+  readonly partition: string;
+  /** The Sid of our statement in a repository's policy: it marks the statement as this stack's. */
+  readonly statementId: string;
+  /** The function's own role: it reads image indexes, so the statement exempts it. */
+  readonly roleArn: string;
+}
+
+/** What the stack's config decides. */
+export interface StackSettings extends RuleSettings {
+  readonly stack: string;
+  readonly mode: 'enforce' | 'audit';
+  readonly sweepHours: number;
+  /** Roles that may pull from a closed repository. */
+  readonly exemptPrincipals: readonly string[];
+  /** A fingerprint of everything above: other settings make a sweep due at once. */
+  readonly hash: string;
+}
+
+export interface Settings extends Surroundings, StackSettings {}
+
+const VARIABLES = {
+  tableName: 'PULLGATE_TABLE',
+  queueUrl: 'PULLGATE_QUEUE_URL',
+  deadLetterQueueUrl: 'PULLGATE_DEAD_LETTER_QUEUE_URL',
+  topicArn: 'PULLGATE_TOPIC_ARN',
+  accountId: 'PULLGATE_ACCOUNT_ID',
+  partition: 'PULLGATE_PARTITION',
+  statementId: 'PULLGATE_STATEMENT_ID',
+  roleArn: 'PULLGATE_ROLE_ARN',
+} as const satisfies Record<keyof Surroundings, string>;
+
+const settingsFile = v.object({
+  stack: v.string('the name of the stack'),
+  severityThreshold: v.optional(v.unknown()),
+  policy: v.optional(v.unknown()),
+  mode: v.picklist(['enforce', 'audit'], 'enforce or audit'),
+  sweepHours: v.number('hours'),
+  maxClosesPerHour: v.number('a number of gates'),
+  repositories: v.object({ include: v.array(v.string()), exclude: v.array(v.string()) }, 'include and exclude'),
+  exemptPrincipals: v.array(v.string(), 'a list of role ARNs'),
+  closeLambdaRepositories: v.boolean('true or false'),
+});
+
+/**
+ * Reads the settings of a deployed function.
+ *
+ * @throws Error that names every variable that is missing, or what is wrong with settings.json
+ */
+export function readSettings(environment: NodeJS.ProcessEnv): Settings {
+  const folder = environment['LAMBDA_TASK_ROOT'];
+  const missing = [...Object.values(VARIABLES), 'LAMBDA_TASK_ROOT'].filter((name) => !environment[name]);
+  if (folder === undefined || missing.length > 0) {
+    throw new Error(
+      `the function's environment lacks ${missing.join(', ')}: deploy it with the Pulumi program, which sets them`,
+    );
+  }
+  const read = (name: string) => environment[name] ?? '';
+  const surroundings: Surroundings = {
+    tableName: read(VARIABLES.tableName),
+    queueUrl: read(VARIABLES.queueUrl),
+    deadLetterQueueUrl: read(VARIABLES.deadLetterQueueUrl),
+    topicArn: read(VARIABLES.topicArn),
+    accountId: read(VARIABLES.accountId),
+    partition: read(VARIABLES.partition),
+    statementId: read(VARIABLES.statementId),
+    roleArn: read(VARIABLES.roleArn),
+  };
+  return { ...surroundings, ...parseStackSettings(readFileSync(join(folder, 'settings.json'), 'utf8')) };
+}
+
+/**
+ * Checks the text of settings.json.
+ *
+ * @throws Error that lists every problem; the Pulumi program has checked the same config, so this means a mixed deployment
+ */
+export function parseStackSettings(text: string): StackSettings {
+  const file = v.safeParse(settingsFile, JSON.parse(text));
+  const policy = file.success ? parsePolicy(file.output.severityThreshold, file.output.policy) : undefined;
+  if (!file.success || !policy?.ok) {
+    const problems = file.success ? (policy?.ok === false ? policy.problems : []) : problemsFrom(file.issues, '');
+    throw new Error(
+      `settings.json is not what the Pulumi program writes:\n${problems.map(describeProblem).join('\n')}`,
+    );
+  }
+  const { severityThreshold: _threshold, policy: _policy, ...rest } = file.output;
+  return { ...rest, policy: policy.value, hash: createHash('sha256').update(text).digest('hex') };
+}

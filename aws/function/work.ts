@@ -1,0 +1,185 @@
+// One invocation: a batch of messages in, gates where they should be, and the messages that have to come back out.
+import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import type { Decision, Mode } from '../../shared/decision.ts';
+import type { Instant } from '../../shared/finding.ts';
+import { decisionLine } from '../../shared/log-line.ts';
+import type { Ports } from '../../shared/ports.ts';
+import { describeProblem } from '../../shared/problem.ts';
+import { type Hint, reconcile } from '../../shared/reconcile.ts';
+import { type Rules, rulesOf } from '../../shared/rules.ts';
+import type { PauseState } from '../../shared/sweep.ts';
+import type { Clients } from './clients.ts';
+import { mapConcurrently } from './concurrency.ts';
+import { parseMessage } from './events.ts';
+import { scannerOf } from './findings.ts';
+import { foldByRepository, type Received } from './fold.ts';
+import { imagesOf } from './images.ts';
+import { notifierOf } from './notify.ts';
+import { queueOf } from './queue.ts';
+import { tableOf } from './records.ts';
+import { registryOf, type Snapshot } from './registry.ts';
+import { denyStatement } from './repository-policy.ts';
+import type { Settings } from './settings.ts';
+import { type SweepParts, sweep, tick } from './sweep.ts';
+
+/** A line of the log: its kind, and what is worth knowing. */
+export type LogLine = { readonly kind: string } & Readonly<Record<string, unknown>>;
+
+export interface Worker {
+  readonly settings: Settings;
+  readonly clients: Clients;
+  readonly now: () => Instant;
+  readonly log: (line: LogLine) => void;
+}
+
+/** How much is left of an invocation, as Lambda's context tells it. */
+export interface Deadline {
+  getRemainingTimeInMillis(): number;
+}
+
+const GATES_AT_ONCE = 4;
+const RETURNS_AT_ONCE = 8;
+/** No gate is begun with less than this left: a look with its retries should not be cut off in the middle. */
+const RESERVE_MILLISECONDS = 20_000;
+
+/** The ports of one account's registry, and the rest that an invocation needs. */
+export function partsOf({ settings, clients, now, log }: Worker) {
+  const table = tableOf(clients.dynamodb, settings.tableName);
+  const scanner = scannerOf(clients.inspector, settings.accountId, settings.policy);
+  const registry = registryOf({
+    ecr: clients.ecr,
+    registryId: settings.accountId,
+    images: imagesOf(clients.ecr, settings.accountId),
+    scanner,
+    policy: settings.policy,
+    ours: denyStatement(settings),
+  });
+  const notify = notifierOf(clients.sns, settings.topicArn);
+  /** The ports for one gate; the log says how long that one took. */
+  const portsFrom = (startedAt: Instant): Ports<Snapshot> => ({
+    registry,
+    records: table.records,
+    brake: table.row('brake'),
+    notify,
+    log: (decision: Decision) =>
+      log({ kind: 'decision', ...decisionLine('aws', decision, Date.parse(now()) - Date.parse(startedAt)) }),
+    now,
+  });
+  return {
+    table,
+    scanner,
+    portsFrom,
+    queue: queueOf(clients.sqs, settings.queueUrl, settings.deadLetterQueueUrl),
+    pause: table.row<PauseState>('pause'),
+  };
+}
+
+export type Parts = ReturnType<typeof partsOf>;
+
+/** `pause` overrules the config until it is lifted. */
+export async function modeNow(settings: Settings, { pause }: Pick<Parts, 'pause'>): Promise<Mode> {
+  const { value } = await pause.load();
+  return value?.paused === true ? 'pause' : settings.mode;
+}
+
+/** Makes the function that handles a batch. */
+export function createWork(worker: Worker): (event: SQSEvent, deadline: Deadline) => Promise<SQSBatchResponse> {
+  const parts = partsOf(worker);
+  return async ({ Records: records }, deadline) => {
+    const returning = new Set<SQSRecord>();
+    const requests = await parseAll(records, worker, parts, returning);
+    if (requests.length > 0) {
+      await retryAll(
+        requests.map(({ record }) => record),
+        worker,
+        returning,
+        async () => {
+          const mode = await modeNow(worker.settings, parts);
+          await handleAll(requests, rulesOf(worker.settings, mode), worker, parts, returning, deadline);
+        },
+      );
+    }
+    await mapConcurrently([...returning], RETURNS_AT_ONCE, (record) => comeBack(record, worker, parts));
+    return { batchItemFailures: [...returning].map(({ messageId }) => ({ itemIdentifier: messageId })) };
+  };
+}
+
+/** Reads every message. One that is wrong is put aside with a line that says why; the rest of the batch goes on. */
+async function parseAll(
+  records: readonly SQSRecord[],
+  { settings, log }: Worker,
+  { queue }: Parts,
+  returning: Set<SQSRecord>,
+): Promise<readonly Received[]> {
+  const received: Received[] = [];
+  for (const record of records) {
+    const parsed = parseMessage(record.body, settings.accountId);
+    if (parsed.ok && parsed.value.kind === 'ignored') log({ ...parsed.value, messageId: record.messageId });
+    else if (parsed.ok) received.push({ record, request: parsed.value });
+    else {
+      const problem = parsed.problems.map(describeProblem).join('; ');
+      log({ kind: 'refused', messageId: record.messageId, problem });
+      await queue.bury(record.body).catch(() => returning.add(record));
+    }
+  }
+  return received;
+}
+
+async function handleAll(
+  requests: readonly Received[],
+  rules: Rules,
+  worker: Worker,
+  parts: Parts,
+  returning: Set<SQSRecord>,
+  deadline: Deadline,
+): Promise<void> {
+  const folds = foldByRepository(requests, worker.settings.accountId);
+  await mapConcurrently(folds, GATES_AT_ONCE, ({ hint, records, reports }) =>
+    retryAll(records, worker, returning, async () => {
+      if (deadline.getRemainingTimeInMillis() < RESERVE_MILLISECONDS) {
+        throw new Error(`no time left in this invocation for ${hint.gate.repository}`);
+      }
+      const decision = await reconcile(hint, rules, parts.portsFrom(worker.now()));
+      if (decision.done === 'refused') await bury(decision, hint, worker, parts);
+      for (const id of decision.unconfirmed) for (const record of reports.get(id) ?? []) returning.add(record);
+    }),
+  );
+  const sweepParts: SweepParts = { ...parts, ...worker, rules };
+  for (const { record, request } of requests) {
+    if (request.kind === 'tick') await retryAll([record], worker, returning, () => tick(sweepParts));
+    if (request.kind === 'sweep') await retryAll([record], worker, returning, () => sweep(sweepParts));
+  }
+}
+
+/** The registry will not take it as things are: one message for the gate goes to where the alarm is, whatever number of events led there. */
+async function bury({ problem }: Decision, { gate, triggers }: Hint, { log }: Worker, { queue }: Parts): Promise<void> {
+  log({ kind: 'refused', repository: gate.repository, problem });
+  await queue.bury(JSON.stringify({ pullgate: 'look', repository: gate.repository, trigger: triggers[0] }));
+}
+
+/** Runs a step; where it fails, its messages come back, and the log says why. */
+async function retryAll(
+  records: readonly SQSRecord[],
+  { log }: Worker,
+  returning: Set<SQSRecord>,
+  step: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await step();
+  } catch (error) {
+    log({ kind: 'failed', error: describeError(error), messages: records.length });
+    for (const record of records) returning.add(record);
+  }
+}
+
+/** Where the message cannot be told when to come back, it comes back after the queue's visibility timeout. */
+async function comeBack(record: SQSRecord, { log }: Worker, { queue }: Parts): Promise<void> {
+  const receiveCount = Number(record.attributes.ApproximateReceiveCount);
+  await queue
+    .comeBack(record.receiptHandle, receiveCount)
+    .catch((error: unknown) => log({ kind: 'delayed', messageId: record.messageId, error: describeError(error) }));
+}
+
+function describeError(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

@@ -1,0 +1,154 @@
+// What is measured, and what raises an alarm: plain data, with words that say what it means and what to do.
+
+/** A metric that is read from the function's log lines. */
+export interface MetricSpec {
+  /** The end of the resource's name. */
+  readonly name: string;
+  readonly pattern: string;
+  readonly metric: string;
+  readonly value: string;
+}
+
+/** Where an alarm finds its metric. */
+type Source = 'log' | 'queue' | 'deadLetterQueue' | 'function';
+
+/** One alarm. It is raised when `statistic` of the metric is above `threshold` in each of so many periods. */
+export interface AlarmSpec {
+  /** The end of the resource's name. */
+  readonly name: string;
+  readonly source: Source;
+  readonly metric: string;
+  readonly statistic: 'Maximum' | 'Sum';
+  readonly threshold: number;
+  readonly periodSeconds: number;
+  readonly periods: number;
+  /** What it means when nothing is measured: no trouble, trouble, or whatever was known before. */
+  readonly missing: 'notBreaching' | 'breaching' | 'ignore';
+  readonly description: string;
+}
+
+const TICK_SECONDS = 300;
+const HOUR_SECONDS = 3600;
+
+/** The metrics in the log, in the namespace of the stack. */
+export const METRICS: readonly MetricSpec[] = [
+  { name: 'sweep-age', metric: 'SweepAgeHours', pattern: '{ $.kind = "tick" }', value: '$.sweepAgeHours' },
+  { name: 'brake-held', metric: 'BrakeHeld', pattern: '{ $.kind = "tick" }', value: '$.waiting' },
+  { name: 'failures', metric: 'Failures', pattern: '{ $.kind = "failed" }', value: '1' },
+  {
+    name: 'scanner-blind',
+    metric: 'ScannerBlind',
+    pattern: '{ $.kind = "scanner" && $.blind IS TRUE }',
+    value: '1',
+  },
+  // The other half of the same metric: only a scanner that was seen to work ends the alarm.
+  {
+    name: 'scanner-sees',
+    metric: 'ScannerBlind',
+    pattern: '{ $.kind = "scanner" && $.blind IS FALSE }',
+    value: '0',
+  },
+];
+
+/** The namespace of a stack's metrics. */
+export function metricNamespace(stack: string): string {
+  return `Pullgate/${stack}`;
+}
+
+/** The alarms of a stack that sweeps every so many hours. */
+export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpec[] {
+  const specs: readonly AlarmSpec[] = [
+    {
+      name: 'dead-letters',
+      source: 'deadLetterQueue',
+      metric: 'ApproximateNumberOfMessagesVisible',
+      statistic: 'Maximum',
+      threshold: 0,
+      periodSeconds: 60,
+      periods: 1,
+      missing: 'notBreaching',
+      description:
+        'Messages could not be handled and are in the dead-letter queue. Read them there and the log lines of kind "refused" or "failed"; ' +
+        'repair the cause, then move the messages back to the queue, or delete them: the sweep looks at everything anyway.',
+    },
+    {
+      name: 'errors',
+      source: 'function',
+      metric: 'Errors',
+      statistic: 'Sum',
+      threshold: 0,
+      periodSeconds: TICK_SECONDS,
+      periods: 1,
+      missing: 'notBreaching',
+      description:
+        'The function ended with an error or ran out of time; its messages come back. Read the last lines of its log. ' +
+        'No gate has changed without a record.',
+    },
+    {
+      name: 'failures',
+      source: 'log',
+      metric: 'Failures',
+      statistic: 'Sum',
+      threshold: 0,
+      periodSeconds: TICK_SECONDS,
+      periods: 3,
+      missing: 'notBreaching',
+      description:
+        'For 15 minutes some gate could not be looked at, and is retried. Read the log lines of kind "failed": throttling passes by itself; ' +
+        'a refused call means that a permission or a repository policy is in the way.',
+    },
+    {
+      name: 'sweep-overdue',
+      source: 'log',
+      metric: 'SweepAgeHours',
+      statistic: 'Maximum',
+      threshold: sweepHours + 1,
+      periodSeconds: TICK_SECONDS,
+      periods: 6,
+      // No tick at all is trouble, too. A new stack is in alarm until its first ticks.
+      missing: 'breaching',
+      description:
+        `The last sweep is more than ${sweepHours + 1} hours old (it runs every ${sweepHours}), or the function does not run at all. ` +
+        'Lost events are not repaired meanwhile. See whether the function is invoked, and its log.',
+    },
+    {
+      name: 'scanner-blind',
+      source: 'log',
+      metric: 'ScannerBlind',
+      statistic: 'Maximum',
+      threshold: 0,
+      periodSeconds: TICK_SECONDS,
+      periods: 1,
+      missing: 'ignore',
+      description:
+        'Inspector cannot see: it is switched off, or refused access to images. Vulnerable images are not found, and no gate opens. ' +
+        'Read the log lines of kind "scanner", then enable Inspector for ECR, or restore its access.',
+    },
+    {
+      name: 'backlog',
+      source: 'queue',
+      metric: 'ApproximateAgeOfOldestMessage',
+      statistic: 'Maximum',
+      threshold: HOUR_SECONDS,
+      periodSeconds: TICK_SECONDS,
+      periods: 1,
+      missing: 'notBreaching',
+      description:
+        'A message has waited for more than an hour: gates close late. See whether the function is throttled or its event source mapping disabled.',
+    },
+    {
+      name: 'brake',
+      source: 'log',
+      metric: 'BrakeHeld',
+      statistic: 'Maximum',
+      threshold: 0,
+      periodSeconds: TICK_SECONDS,
+      periods: 1,
+      missing: 'notBreaching',
+      description:
+        'Gates that should close wait for the brake (maxClosesPerHour), and their images can still be pulled. ' +
+        'Read who is waiting in the notices of the topic "changes"; raise maxClosesPerHour if that many closings are right.',
+    },
+  ];
+  return specs.map((spec) => ({ ...spec, description: `pullgate, stack ${stack}: ${spec.description}` }));
+}

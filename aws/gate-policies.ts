@@ -1,0 +1,166 @@
+// Who may do what: the documents of the role, the queues, the topics and the key. Pure: ARNs in, documents out.
+
+/** One statement of a policy document, as far as pullgate writes one. */
+export interface Statement {
+  readonly Sid: string;
+  readonly Effect: 'Allow' | 'Deny';
+  readonly Principal?: '*' | { readonly AWS: string } | { readonly Service: string };
+  readonly Action: string | readonly string[];
+  readonly Resource?: string | readonly string[];
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
+}
+
+export interface PolicyDocument {
+  readonly Version: '2012-10-17';
+  readonly Statement: readonly Statement[];
+}
+
+/** What the function's role is allowed to touch. */
+export interface RoleScope {
+  readonly partition: string;
+  readonly region: string;
+  readonly accountId: string;
+  readonly queueArn: string;
+  readonly deadLetterQueueArn: string;
+  readonly tableArn: string;
+  readonly topicArn: string;
+  readonly keyArn: string;
+  readonly logGroupArn: string;
+}
+
+/** Lambda itself takes the role. */
+export const assumeRolePolicy: PolicyDocument = document([
+  { Sid: 'Lambda', Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' },
+]);
+
+/** Exactly the calls that the function makes, each on the narrowest resource that the service lets one name. */
+export function rolePolicy(scope: RoleScope): PolicyDocument {
+  const { partition, region, accountId, queueArn, deadLetterQueueArn, tableArn, topicArn, keyArn, logGroupArn } = scope;
+  return document([
+    allow(
+      'Repositories',
+      [
+        'ecr:DescribeImages',
+        'ecr:BatchGetImage',
+        'ecr:GetRepositoryPolicy',
+        'ecr:SetRepositoryPolicy',
+        'ecr:DeleteRepositoryPolicy',
+      ],
+      // Every repository of this registry: a repository may be made tomorrow, and which ones have a gate is the config's globs, not ARNs.
+      `arn:${partition}:ecr:${region}:${accountId}:repository/*`,
+    ),
+    allow(
+      'Scanner',
+      [
+        'inspector2:ListFindings',
+        'inspector2:ListCoverage',
+        'inspector2:ListFindingAggregations',
+        'inspector2:BatchGetAccountStatus',
+      ],
+      // These four know no narrower resource; all of them only read.
+      // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoninspector2.html
+      '*',
+    ),
+    allow('Records', ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem', 'dynamodb:Scan'], tableArn),
+    allow('Waiting', 'dynamodb:Query', `${tableArn}/index/waiting`),
+    allow('Notify', 'sns:Publish', topicArn),
+    allow('NotifyEncrypted', ['kms:GenerateDataKey', 'kms:Decrypt'], keyArn),
+    allow(
+      'Queue',
+      [
+        'sqs:ReceiveMessage',
+        'sqs:DeleteMessage',
+        'sqs:GetQueueAttributes',
+        'sqs:ChangeMessageVisibility',
+        'sqs:SendMessage',
+      ],
+      queueArn,
+    ),
+    allow('DeadLetters', 'sqs:SendMessage', deadLetterQueueArn),
+    // Lambda names the log streams itself, one for each instance of the function.
+    allow('Log', ['logs:CreateLogStream', 'logs:PutLogEvents'], `${logGroupArn}:*`),
+  ]);
+}
+
+/** Only these rules put messages on the queue from outside, and nobody without TLS. The function's role sends by its own policy. */
+export function queuePolicy(queueArn: string, ruleArns: readonly string[]): PolicyDocument {
+  return document([
+    {
+      Sid: 'Rules',
+      Effect: 'Allow',
+      Principal: { Service: 'events.amazonaws.com' },
+      Action: 'sqs:SendMessage',
+      Resource: queueArn,
+      Condition: { ArnEquals: { 'aws:SourceArn': ruleArns } },
+    },
+    onlyTls('sqs:*', queueArn),
+  ]);
+}
+
+/** The function tells of state changes here. */
+export function changesTopicPolicy(topicArn: string, roleArn: string): PolicyDocument {
+  return document([
+    { Sid: 'Function', Effect: 'Allow', Principal: { AWS: roleArn }, Action: 'sns:Publish', Resource: topicArn },
+    onlyTls('sns:Publish', topicArn),
+  ]);
+}
+
+/** This account's alarms publish here. */
+export function alarmsTopicPolicy(topicArn: string, accountId: string): PolicyDocument {
+  return document([
+    {
+      Sid: 'Alarms',
+      Effect: 'Allow',
+      Principal: { Service: 'cloudwatch.amazonaws.com' },
+      Action: 'sns:Publish',
+      Resource: topicArn,
+      Condition: { StringEquals: { 'aws:SourceAccount': accountId } },
+    },
+    onlyTls('sns:Publish', topicArn),
+  ]);
+}
+
+/**
+ * The topics' key. Alarms cannot publish through the AWS managed key, hence one of our own.
+ * Source: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+ */
+export function keyPolicy(partition: string, accountId: string): PolicyDocument {
+  return document([
+    {
+      // A key without this is governed by nobody once its creator is gone; it lets the role's own policy, and the account's, count.
+      Sid: 'Account',
+      Effect: 'Allow',
+      Principal: { AWS: `arn:${partition}:iam::${accountId}:root` },
+      Action: 'kms:*',
+      // In a key's policy `*` is the key itself.
+      Resource: '*',
+    },
+    {
+      Sid: 'Alarms',
+      Effect: 'Allow',
+      Principal: { Service: 'cloudwatch.amazonaws.com' },
+      Action: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+      Resource: '*',
+      Condition: { StringEquals: { 'aws:SourceAccount': accountId } },
+    },
+  ]);
+}
+
+function document(statements: readonly Statement[]): PolicyDocument {
+  return { Version: '2012-10-17', Statement: statements };
+}
+
+function allow(sid: string, actions: string | readonly string[], resource: string): Statement {
+  return { Sid: sid, Effect: 'Allow', Action: actions, Resource: resource };
+}
+
+function onlyTls(action: string, resource: string): Statement {
+  return {
+    Sid: 'OnlyTls',
+    Effect: 'Deny',
+    Principal: '*',
+    Action: action,
+    Resource: resource,
+    Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+  };
+}

@@ -1,0 +1,96 @@
+// A function's entry -> a deployable archive: one ECMAScript module and its settings, the same bytes for the same source.
+import { dirname, isAbsolute } from 'node:path';
+import { asset } from '@pulumi/pulumi';
+import { type BuildFailure, type BuildResult, buildSync } from 'esbuild';
+
+export interface BundleArgs {
+  /** The absolute path of the file that exports the handler. */
+  readonly entry: string;
+  /** What goes into `settings.json` beside the code. Its keys are sorted, so that their order changes nothing. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Packages that the host supplies and that are not bundled. Default: none. */
+  readonly external?: readonly string[];
+  /** Packages that are replaced by a file: the package's name to an absolute path. Default: none. */
+  readonly alias?: Readonly<Record<string, string>>;
+}
+
+export interface Bundle {
+  /** What the cloud is given. */
+  readonly archive: asset.AssetArchive;
+  /** The archive's files, by name. */
+  readonly files: { readonly 'index.mjs': string; readonly 'settings.json': string };
+  /** The size of each of them, uncompressed. */
+  readonly bytes: { readonly 'index.mjs': number; readonly 'settings.json': number };
+}
+
+/**
+ * Bundles a function for Node 24. The result depends on the source only, not on the folder that it is checked out in, so an unchanged
+ * function is not deployed again.
+ *
+ * @throws Error that names the entry and says what esbuild found wrong, with file and line
+ */
+export function bundleFunction({ entry, settings, external = [], alias = {} }: BundleArgs): Bundle {
+  if (!isAbsolute(entry)) throw new Error(`bundling needs the absolute path of a function's entry, not ${entry}`);
+  const files = { 'index.mjs': compile(entry, external, alias), 'settings.json': `${stableJson(settings)}\n` };
+  return {
+    archive: new asset.AssetArchive({
+      'index.mjs': new asset.StringAsset(files['index.mjs']),
+      'settings.json': new asset.StringAsset(files['settings.json']),
+    }),
+    files,
+    bytes: {
+      'index.mjs': Buffer.byteLength(files['index.mjs']),
+      'settings.json': Buffer.byteLength(files['settings.json']),
+    },
+  };
+}
+
+function compile(entry: string, external: readonly string[], alias: Readonly<Record<string, string>>): string {
+  const code = build(entry, external, alias).outputFiles?.[0]?.text;
+  if (code === undefined) throw new Error(`esbuild wrote nothing for ${entry}`);
+  return code;
+}
+
+function build(entry: string, external: readonly string[], alias: Readonly<Record<string, string>>): BuildResult {
+  try {
+    return buildSync({
+      entryPoints: [entry],
+      absWorkingDir: dirname(entry),
+      write: false,
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node24',
+      mainFields: ['module', 'main'],
+      minify: true,
+      treeShaking: true,
+      legalComments: 'none',
+      // A tsconfig.json says nothing about bundling, and the bytes shall not depend on one.
+      tsconfigRaw: {},
+      external: [...external],
+      alias: { ...alias },
+      logLevel: 'silent',
+    });
+  } catch (cause) {
+    const { errors = [] } = cause as Partial<BuildFailure>;
+    const lines = errors.map(({ text, location }) =>
+      location === null ? text : `${location.file}:${location.line}:${location.column}: ${text}`,
+    );
+    const found = lines.length > 0 ? lines : [String(cause)];
+    throw new Error(`the function ${entry} cannot be bundled; fix this and run pulumi again:\n${found.join('\n')}`, {
+      cause,
+    });
+  }
+}
+
+/** JSON whose keys are in order, whatever the order in which they were written. */
+export function stableJson(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_key, part: unknown) =>
+      part !== null && typeof part === 'object' && !Array.isArray(part)
+        ? Object.fromEntries(Object.entries(part).sort(([one], [other]) => (one < other ? -1 : 1)))
+        : part,
+    2,
+  );
+}

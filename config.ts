@@ -1,0 +1,191 @@
+// The stack's config, checked: raw values in, settings or every problem with them out.
+import * as v from 'valibot';
+import { globSchema, type Policy, parsePolicy } from './shared/policy.ts';
+import { type Parsed, type Problem, problemsFrom } from './shared/problem.ts';
+
+/** The clouds that pullgate knows by name, in the order of the stack's outputs. */
+export const CLOUDS = ['aws', 'azure'] as const;
+export type Cloud = (typeof CLOUDS)[number];
+
+/** The clouds that can be deployed today. Azure joins here, with its own key `azure` beside `aws` below. */
+const BUILT_CLOUDS: readonly Cloud[] = ['aws'];
+
+export const MODES = ['enforce', 'audit'] as const;
+export type Mode = (typeof MODES)[number];
+
+/** What the AWS side is told, beyond what both clouds share. */
+export interface AwsSettings {
+  /** Which repositories have a gate: matched by an `include` and by no `exclude`. Default: all. */
+  readonly repositories: { readonly include: readonly string[]; readonly exclude: readonly string[] };
+  /** Full ARNs of the roles that may pull from a closed repository: who pushes fixes, never who deploys. Default: none. */
+  readonly exemptPrincipals: readonly string[];
+  /** Also close repositories that serve Lambda functions, which then fail. Default: false. */
+  readonly closeLambdaRepositories: boolean;
+  /** Switch on Inspector and continuous scanning of the whole registry. Default: false. */
+  readonly enableInspector: boolean;
+  /** How long events are collected before the function is called, in seconds. Default: 5. */
+  readonly batchWindowSeconds: number;
+  /** How long the function's log is kept, in days. Default: 90. */
+  readonly logRetentionDays: number;
+}
+
+/** The stack's config, checked, with every default filled in. */
+export interface Settings {
+  readonly clouds: readonly Cloud[];
+  readonly policy: Policy;
+  /** The object `pullgate:policy` as it was written: it travels in the functions' archives, which check it again. */
+  readonly refinements: Readonly<Record<string, unknown>>;
+  readonly mode: Mode;
+  readonly sweepHours: number;
+  readonly maxClosesPerHour: number;
+  readonly notifyEmails: readonly string[];
+  readonly aws: AwsSettings;
+}
+
+/** The namespace of pullgate's keys: the project's name in Pulumi.yaml. */
+const NAMESPACE = 'pullgate:';
+
+/** The keys whose values are plain text; those of all others arrive as JSON. */
+const TEXT_KEYS: readonly string[] = ['severityThreshold', 'mode'];
+
+/**
+ * The retentions that CloudWatch Logs accepts, in days.
+ * Source: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+ */
+const LOG_RETENTION_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+] as const;
+
+/** An object without any other key than these. Unlike valibot's own, it names every key that does not belong. */
+function closedObject<Entries extends v.ObjectEntries>(entries: Entries, allowed: string) {
+  const schema = v.objectWithRest(entries, v.never('no such key (a typing error?)'), allowed);
+  const isMap = v.check((given: unknown) => !Array.isArray(given), allowed);
+  return v.pipe(v.unknown(), isMap, schema) as unknown as v.ObjectSchema<Entries, string>;
+}
+
+const flag = v.optional(v.boolean('true or false'), false);
+
+function whole(least: number, most: number, unit: string, byDefault: number) {
+  const allowed = `a whole number of ${unit}, ${least} to ${most}`;
+  const range = [v.minValue<number, number, string>(least, allowed), v.maxValue<number, number, string>(most, allowed)];
+  return v.optional(v.pipe(v.number(allowed), v.integer(allowed), ...range), byDefault);
+}
+
+/** A list in which nothing stands twice, not even in other capitals. */
+function distinct<Item extends v.GenericSchema<string>>(item: Item, allowed: string) {
+  type Items = v.InferOutput<Item>[];
+  const once = v.rawCheck<Items>(({ dataset, addIssue }) => {
+    const all: unknown[] = Array.isArray(dataset.value) ? dataset.value : [];
+    const folded = all.map((given) => (typeof given === 'string' ? given.toLowerCase() : given));
+    for (const [index, given] of all.entries()) {
+      if (folded.indexOf(folded[index]) === index) continue;
+      const place = { type: 'array', origin: 'value', input: all, key: index, value: given } as const;
+      addIssue({ message: `${allowed}, each once`, input: given, path: [place] });
+    }
+  });
+  return v.pipe(v.array(item, allowed), once);
+}
+
+const CLOUD_LIST = `a list of clouds: ${CLOUDS.join(', ')}`;
+const cloud = v.pipe(
+  v.picklist(CLOUDS, `one of ${CLOUDS.join(', ')}`),
+  v.check((given) => BUILT_CLOUDS.includes(given), `one of ${BUILT_CLOUDS.join(', ')} (azure is not built yet)`),
+);
+
+const EMAIL = 'an e-mail address, such as security@example.com';
+const ROLE =
+  'the full ARN of one IAM role, with its path and without a wildcard, such as arn:aws:iam::123456789012:role/ci/publisher (for an assumed role: the role itself)';
+const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/([\w+=,.@-]+\/)*[\w+=,.@-]{1,64}$/;
+
+const aws = closedObject(
+  {
+    repositories: v.optional(
+      closedObject(
+        {
+          include: v.optional(
+            v.pipe(v.array(globSchema, 'a list of globs'), v.minLength(1, 'at least one glob; "**" for all')),
+            ['**'],
+          ),
+          exclude: v.optional(v.array(globSchema, 'a list of globs'), []),
+        },
+        'an object with include and exclude, lists of globs',
+      ),
+      {},
+    ),
+    exemptPrincipals: v.optional(distinct(v.pipe(v.string(ROLE), v.regex(ROLE_ARN, ROLE)), 'a list of role ARNs'), []),
+    closeLambdaRepositories: flag,
+    enableInspector: flag,
+    batchWindowSeconds: whole(1, 300, 'seconds', 5),
+    logRetentionDays: v.optional(
+      v.picklist(LOG_RETENTION_DAYS, `a number of days that CloudWatch knows: ${LOG_RETENTION_DAYS.join(', ')}`),
+      90,
+    ),
+  },
+  'an object, such as { "logRetentionDays": 30 }',
+);
+
+const keys = closedObject(
+  {
+    clouds: v.optional(v.pipe(distinct(cloud, CLOUD_LIST), v.minLength<Cloud[], 1, string>(1, 'at least one cloud')), [
+      'aws',
+    ]),
+    mode: v.optional(v.picklist(MODES, `one of ${MODES.join(', ')}`), 'enforce'),
+    sweepHours: whole(1, 24, 'hours', 6),
+    maxClosesPerHour: whole(1, 1000, 'gates an hour', 25),
+    notifyEmails: v.optional(
+      distinct(v.pipe(v.string(EMAIL), v.email(EMAIL), v.maxLength(254, EMAIL)), 'a list of e-mail addresses'),
+      [],
+    ),
+    aws: v.optional(aws, {}),
+    // parsePolicy answers for these two.
+    severityThreshold: v.unknown(),
+    policy: v.unknown(),
+  },
+  'an object',
+);
+
+/**
+ * Checks the stack's config.
+ *
+ * @param raw the values by their full keys (`pullgate:mode`), as text the way Pulumi hands them over, or already decoded. Other
+ *   namespaces (`aws:region`) are nobody's business here
+ * @returns the settings, or every problem, each by the key as the user writes it
+ */
+export function parseConfig(raw: Readonly<Record<string, unknown>>): Parsed<Settings> {
+  const given: Given = { severityThreshold: undefined, policy: undefined };
+  for (const [key, value] of Object.entries(raw)) {
+    if (!key.startsWith(NAMESPACE)) continue;
+    const name = key.slice(NAMESPACE.length);
+    given[name] = TEXT_KEYS.includes(name) ? value : decode(value);
+  }
+  const checked = v.safeParse(keys, given);
+  const policy = parsePolicy(given.severityThreshold, given.policy);
+  if (checked.success && policy.ok) {
+    const { severityThreshold: _threshold, policy: refinements = {}, ...rest } = checked.output;
+    return { ok: true, value: { ...rest, policy: policy.value, refinements: refinements as Settings['refinements'] } };
+  }
+  const [first, ...others] = [
+    ...(checked.success ? [] : problemsFrom(checked.issues, '')),
+    ...(policy.ok ? [] : policy.problems),
+  ].map((problem): Problem => ({ ...problem, key: `${NAMESPACE}${problem.key}` }));
+  if (first === undefined)
+    throw new Error('a failed check of the config names no problem: this is a defect of pullgate');
+  return { ok: false, problems: [first, ...others] };
+}
+
+/** The config without its namespace; two keys are the policy's own. */
+interface Given {
+  readonly severityThreshold: unknown;
+  readonly policy: unknown;
+  [key: string]: unknown;
+}
+
+/** The value that a text stands for. Text that is not JSON stays what it is, and its schema then says what was expected. */
+function decode(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}

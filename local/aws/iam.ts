@@ -1,0 +1,95 @@
+// Who may do what: each call is put to an IAM policy simulator, with the caller's identity policies and the resource's own policy.
+import { runSimulation, type Simulation } from '@cloud-copilot/iam-simulate';
+import type { Place } from './place.ts';
+import type { PolicyDocument, Principal } from './principals.ts';
+
+/** One permission that a call needs. */
+export interface Need {
+  /** Such as `ecr:SetRepositoryPolicy`. */
+  readonly action: string;
+  readonly resource: string;
+  /** The text of the resource's own policy, where it has one. */
+  readonly resourcePolicy?: string | undefined;
+  readonly context?: Readonly<Record<string, string>>;
+}
+
+export interface Iam {
+  /** Why the principal may not, in AWS's words; undefined where it may. */
+  refusal(principal: Principal, need: Need): Promise<string | undefined>;
+}
+
+const MAX_REMEMBERED = 50_000;
+
+export function createIam(place: Place): Iam {
+  const decisions = new Map<string, string | undefined>();
+  return {
+    async refusal(principal, need) {
+      const policies = principal.policies();
+      const key = JSON.stringify([principal.arn, need, policies]);
+      if (!decisions.has(key)) {
+        if (decisions.size >= MAX_REMEMBERED) decisions.clear();
+        decisions.set(key, await simulate(place, principal, policies, need));
+      }
+      return decisions.get(key);
+    },
+  };
+}
+
+async function simulate(
+  place: Place,
+  { arn }: Principal,
+  policies: readonly PolicyDocument[],
+  { action, resource, resourcePolicy, context }: Need,
+): Promise<string | undefined> {
+  const simulation: Simulation = {
+    request: {
+      principal: arn,
+      action,
+      resource: { resource, accountId: place.account },
+      contextVariables: { ...contextOf(arn), ...context },
+    },
+    identityPolicies: policies.map((policy, place) => ({ name: `policy-${place}`, policy })),
+    serviceControlPolicies: [],
+    resourceControlPolicies: [],
+    ...(resourcePolicy === undefined ? {} : { resourcePolicy: knownPart(JSON.parse(resourcePolicy)) }),
+  };
+  const answer = await runSimulation(simulation, {});
+  if (answer.resultType === 'error') {
+    throw new Error(
+      `the IAM simulator could not decide ${action} on ${resource} for ${arn}: it needs valid policies and a known action; it says ${JSON.stringify(answer.errors)}`,
+    );
+  }
+  if (answer.overallResult === 'Allowed') return undefined;
+  const analyses = answer.resultType === 'single' ? [answer.result.analysis] : answer.results.map(({ analysis }) => analysis);
+  const refused = `User: ${arn} is not authorized to perform: ${action} on resource: ${resource}`;
+  if (analyses.some(({ resourceAnalysis }) => resourceAnalysis?.result === 'ExplicitlyDenied')) {
+    return `${refused} with an explicit deny in a resource-based policy`;
+  }
+  if (answer.overallResult === 'ExplicitlyDenied') return `${refused} with an explicit deny in an identity-based policy`;
+  return `${refused} because no identity-based policy allows the ${action} action`;
+}
+
+/**
+ * `aws:PrincipalArn` is the role's ARN for a session of it, and absent for a service.
+ * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+ */
+function contextOf(arn: string): Record<string, string> {
+  const [, partition, account, role] = /^arn:([^:]+):sts::(\d+):assumed-role\/([^/]+)\//.exec(arn) ?? [];
+  if (role !== undefined) return { 'aws:PrincipalArn': `arn:${partition}:iam::${account}:role/${role}` };
+  return arn.startsWith('arn:') ? { 'aws:PrincipalArn': arn } : {};
+}
+
+const STATEMENT_KEYS: ReadonlySet<string> = new Set([
+  ...['Sid', 'Effect', 'Principal', 'NotPrincipal', 'Action', 'NotAction', 'Resource', 'NotResource', 'Condition'],
+]);
+
+/** The simulator refuses keys that the policy language does not have, which decide nothing: a foreign policy may hold some. */
+function knownPart({ Version, Statement }: PolicyDocument): unknown {
+  const statements = Array.isArray(Statement) ? Statement : [Statement];
+  return {
+    ...(Version === undefined ? {} : { Version }),
+    Statement: statements.map((statement: object) =>
+      Object.fromEntries(Object.entries(statement).filter(([key]) => STATEMENT_KEYS.has(key))),
+    ),
+  };
+}

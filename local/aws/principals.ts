@@ -1,0 +1,55 @@
+// Who may call the local cloud: access keys, and the principals behind them with their identity policies.
+import { randomBytes } from 'node:crypto';
+
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+}
+
+export interface PolicyDocument {
+  readonly Version?: string;
+  readonly Statement: unknown;
+}
+
+/** Who asks. A service is named by its host name, such as `events.amazonaws.com`. */
+export interface Principal {
+  /** A role, a session of a role, a user, or a service. */
+  readonly arn: string;
+  /** Asked anew at each call: a deployment may change them. */
+  policies(): readonly PolicyDocument[];
+}
+
+export interface Principals {
+  /** Adds a role, a session (`arn:aws:sts::...:assumed-role/NAME/SESSION`) or a user, with new credentials for it. */
+  add(arn: string, policies: readonly PolicyDocument[] | (() => readonly PolicyDocument[])): Credentials;
+  /** Deletes a principal: its keys are not known any more, and ECR refuses a policy that names it. */
+  remove(arn: string): void;
+  isRemoved(arn: string): boolean;
+  byAccessKey(accessKeyId: string): Principal | undefined;
+}
+
+export function createPrincipals(): Principals {
+  const byKey = new Map<string, Principal>();
+  const removed = new Set<string>();
+  return {
+    add(arn, policies) {
+      removed.delete(arn);
+      const accessKeyId = `ASIA${randomBytes(8).toString('hex').toUpperCase()}`;
+      byKey.set(accessKeyId, { arn, policies: typeof policies === 'function' ? policies : () => policies });
+      const secretAccessKey = randomBytes(20).toString('hex');
+      return { accessKeyId, secretAccessKey, sessionToken: randomBytes(20).toString('base64') };
+    },
+    remove(arn) {
+      removed.add(arn);
+      for (const [key, principal] of byKey) if (principal.arn === arn) byKey.delete(key);
+    },
+    isRemoved: (arn) => removed.has(arn),
+    byAccessKey: (accessKeyId) => byKey.get(accessKeyId),
+  };
+}
+
+/** A policy that allows actions on everything: for the principals of a test or a story, never for pullgate's own. */
+export function allowing(...actions: readonly string[]): PolicyDocument {
+  return { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: actions, Resource: '*' }] };
+}

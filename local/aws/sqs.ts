@@ -1,0 +1,192 @@
+// SQS: queues with visibility on the cloud's clock, redrive to a dead-letter queue, and the operations that the code calls.
+// Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/
+import { createHash, randomUUID } from 'node:crypto';
+import type {
+  ChangeMessageVisibilityRequest,
+  SendMessageBatchRequest,
+  SendMessageBatchRequestEntry,
+  SendMessageRequest,
+} from '@aws-sdk/client-sqs';
+import type { Clock } from '../clock.ts';
+import { failure } from './failure.ts';
+import { type Operations, operation } from './operation.ts';
+import { nameOf } from './place.ts';
+import type { QueueResource } from './resources.ts';
+
+export interface Message {
+  readonly id: string;
+  readonly body: string;
+  readonly sentAt: Date;
+  /** Changes with each receive. */
+  receiptHandle: string;
+  receiveCount: number;
+  firstReceivedAt: Date | undefined;
+  /** When a consumer may see it, in milliseconds since the epoch. */
+  visibleAt: number;
+}
+
+export interface SendOptions {
+  readonly delayMilliseconds?: number;
+  /** Before all that waits: the message overtakes. */
+  readonly first?: boolean;
+}
+
+export interface Queue {
+  readonly name: string;
+  readonly arn: string;
+  readonly url: string;
+  /** Every message that is in it, visible or not. */
+  messages(): readonly Message[];
+  /** Puts a message there without asking anybody's leave: a test's or a person's own message. */
+  send(body: string, options?: SendOptions): Message;
+  /** Takes up to so many visible messages; one that was received too often goes to the dead-letter queue instead. */
+  receive(max: number): readonly Message[];
+  delete(message: Message): void;
+  /** When the next message is visible; undefined for an empty queue. */
+  nextVisibleAt(): number | undefined;
+  purge(): void;
+}
+
+export interface Queues {
+  /** Makes the queue, or gives the one that is there other settings. */
+  deploy(resource: QueueResource): Queue;
+  byArn(arn: string): Queue;
+  policyOf(arn: string): string | undefined;
+  all(): readonly Queue[];
+  readonly operations: Operations;
+}
+
+/** A message holds a mebibyte at most. Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
+const MAX_MESSAGE_BYTES = 1_048_576;
+const MAX_BATCH = 10;
+const MAX_VISIBILITY_SECONDS = 43_200;
+const MAX_DELAY_SECONDS = 900;
+
+export function createQueues(clock: Clock): Queues {
+  const queues = new Map<string, Queue & { resource: QueueResource }>();
+  const byUrl = (url: string | undefined): Queue => {
+    for (const queue of queues.values()) if (queue.url === url) return queue;
+    throw failure('AWS.SimpleQueueService.NonExistentQueue', 'The specified queue does not exist.');
+  };
+  const byArn = (arn: string): Queue => {
+    const queue = queues.get(arn);
+    if (queue === undefined) throw new Error(`no deployed graph has the queue ${arn}`);
+    return queue;
+  };
+  const policyOf = (arn: string) => queues.get(arn)?.resource.policyText;
+  const needs = (action: string) => (input: { QueueUrl: string | undefined }) => {
+    const { arn } = byUrl(input.QueueUrl);
+    return [{ action, resource: arn, resourcePolicy: policyOf(arn) }];
+  };
+
+  const send = (queue: Queue, { MessageBody, DelaySeconds }: SendMessageRequest | SendMessageBatchRequestEntry) => {
+    const body = MessageBody ?? '';
+    if (body === '') throw failure('MissingParameter', 'The request must contain the parameter MessageBody.');
+    if (Buffer.byteLength(body) > MAX_MESSAGE_BYTES) {
+      throw failure('InvalidParameterValue', `One or more parameters are invalid. Reason: Message must be shorter than ${MAX_MESSAGE_BYTES} bytes.`);
+    }
+    const delay = DelaySeconds ?? 0;
+    if (!(delay >= 0 && delay <= MAX_DELAY_SECONDS)) {
+      throw failure('InvalidParameterValue', `Value ${delay} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.`);
+    }
+    const { id } = queue.send(body, { delayMilliseconds: delay * 1000 });
+    return { MessageId: id, MD5OfMessageBody: createHash('md5').update(body).digest('hex') };
+  };
+
+  return {
+    deploy(resource) {
+      const known = queues.get(resource.arn);
+      if (known !== undefined) {
+        known.resource = resource;
+        return known;
+      }
+      const state = { resource };
+      const queue = Object.assign(createQueue(clock, state, byArn), state);
+      Object.defineProperty(queue, 'resource', { get: () => state.resource, set: (next) => void (state.resource = next) });
+      queues.set(resource.arn, queue);
+      return queue;
+    },
+    byArn,
+    policyOf,
+    all: () => [...queues.values()],
+    operations: {
+      SendMessage: operation(needs('sqs:SendMessage'), (input: SendMessageRequest) => send(byUrl(input.QueueUrl), input)),
+      SendMessageBatch: operation(needs('sqs:SendMessage'), (input: SendMessageBatchRequest) => {
+        const entries = input.Entries ?? [];
+        if (entries.length === 0) throw failure('AWS.SimpleQueueService.EmptyBatchRequest', 'The batch request has no entries.');
+        if (entries.length > MAX_BATCH) {
+          throw failure('AWS.SimpleQueueService.TooManyEntriesInBatchRequest', `Maximum number of entries per request are ${MAX_BATCH}. You have sent ${entries.length}.`);
+        }
+        if (new Set(entries.map(({ Id }) => Id)).size < entries.length) {
+          throw failure('AWS.SimpleQueueService.BatchEntryIdsNotDistinct', 'Two or more batch entries in the request have the same Id.');
+        }
+        const bytes = entries.reduce((sum, { MessageBody }) => sum + Buffer.byteLength(MessageBody ?? ''), 0);
+        if (bytes > MAX_MESSAGE_BYTES) {
+          throw failure('AWS.SimpleQueueService.BatchRequestTooLong', `Batch requests cannot be longer than ${MAX_MESSAGE_BYTES} bytes. You have sent ${bytes} bytes.`);
+        }
+        const queue = byUrl(input.QueueUrl);
+        return { Successful: entries.map((entry) => ({ Id: entry.Id, ...send(queue, entry) })), Failed: [] };
+      }),
+      ChangeMessageVisibility: operation(
+        needs('sqs:ChangeMessageVisibility'),
+        ({ QueueUrl, ReceiptHandle, VisibilityTimeout }: ChangeMessageVisibilityRequest) => {
+          const message = byUrl(QueueUrl).messages().find(({ receiptHandle }) => receiptHandle === ReceiptHandle);
+          if (message === undefined) throw failure('ReceiptHandleIsInvalid', `The input receipt handle "${ReceiptHandle}" is not a valid receipt handle.`);
+          const seconds = VisibilityTimeout ?? -1;
+          if (!(seconds >= 0 && seconds <= MAX_VISIBILITY_SECONDS)) {
+            throw failure('InvalidParameterValue', `Value ${seconds} for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200.`);
+          }
+          message.visibleAt = clock.now().getTime() + seconds * 1000;
+          return {};
+        },
+      ),
+    },
+  };
+}
+
+function createQueue(clock: Clock, state: { resource: QueueResource }, byArn: (arn: string) => Queue): Queue {
+  let messages = new Map<string, Message>();
+  const place = (message: Message, first: boolean): void => {
+    messages = first ? new Map([[message.id, message], ...messages]) : messages.set(message.id, message);
+  };
+  return {
+    name: nameOf(state.resource.arn),
+    arn: state.resource.arn,
+    url: state.resource.url,
+    messages: () => [...messages.values()],
+    send(body, { delayMilliseconds = 0, first = false } = {}) {
+      const sentAt = clock.now();
+      const visibleAt = sentAt.getTime() + delayMilliseconds;
+      const message = { id: randomUUID(), body, sentAt, receiptHandle: '', receiveCount: 0, firstReceivedAt: undefined, visibleAt };
+      place(message, first);
+      return message;
+    },
+    receive(max) {
+      const now = clock.now();
+      const { redrive, visibilityTimeoutSeconds } = state.resource;
+      const received: Message[] = [];
+      for (const message of messages.values()) {
+        if (received.length >= max) break;
+        if (message.visibleAt > now.getTime()) continue;
+        if (redrive !== undefined && message.receiveCount >= redrive.maxReceiveCount) {
+          messages.delete(message.id);
+          byArn(redrive.deadLetterArn).send(message.body);
+          continue;
+        }
+        message.receiveCount += 1;
+        message.firstReceivedAt ??= now;
+        message.receiptHandle = randomUUID();
+        message.visibleAt = now.getTime() + visibilityTimeoutSeconds * 1000;
+        received.push(message);
+      }
+      return received;
+    },
+    delete: ({ id }) => void messages.delete(id),
+    nextVisibleAt() {
+      let next: number | undefined;
+      for (const { visibleAt } of messages.values()) if (next === undefined || visibleAt < next) next = visibleAt;
+      return next;
+    },
+    purge: () => messages.clear(),
+  };
+}

@@ -1,0 +1,37 @@
+// The clocks of the local clouds: one that stands still until a test moves it, one that runs.
+
+export interface Clock {
+  now(): Date;
+  /** Moves the clock forward. */
+  advance(milliseconds: number): void;
+}
+
+/** When a virtual clock starts, unless told otherwise. */
+export const START = new Date('2026-03-02T09:00:00.000Z');
+
+/** A clock that stands still until it is moved: tests give the same answer at any hour. */
+export function virtualClock(start: Date = START): Clock {
+  let time = start.getTime();
+  return {
+    now: () => new Date(time),
+    advance: (milliseconds) => {
+      time += forward(milliseconds);
+    },
+  };
+}
+
+/** The machine's clock, which can be moved forward on top: `npm start` runs on it. */
+export function wallClock(): Clock {
+  let ahead = 0;
+  return {
+    now: () => new Date(Date.now() + ahead),
+    advance: (milliseconds) => {
+      ahead += forward(milliseconds);
+    },
+  };
+}
+
+function forward(milliseconds: number): number {
+  if (!(milliseconds >= 0)) throw new Error(`a clock moves forward only, by milliseconds; given ${milliseconds}`);
+  return milliseconds;
+}

@@ -1,0 +1,101 @@
+// A decision as one line of JSON: everything that a query or a metric needs, and nothing twice.
+import type { Decision, ImageDecision } from './decision.ts';
+import type { Finding } from './finding.ts';
+import { summarize } from './sentences.ts';
+import type { Reason, Rule, Verdict } from './verdict.ts';
+
+const MAX_IMAGES = 50;
+const MAX_FINDINGS = 20;
+
+/** The line's content. Lists are cut, with the number of what was left out, so that a line stays below CloudWatch's limit of 256 KB. */
+export function decisionLine(
+  cloud: 'aws' | 'azure',
+  decision: Decision,
+  durationMilliseconds: number,
+): Record<string, unknown> {
+  const { gate, triggers, mode, images, allowed, from, to, done, problem, unconfirmed, expiredExceptions } = decision;
+  const [only] = images;
+  return {
+    kind: 'decision',
+    cloud,
+    registry: gate.registry,
+    repository: gate.repository,
+    digest: gate.digest ?? (images.length === 1 ? only?.digest : undefined),
+    verdict: worstVerdict(images),
+    done,
+    from: stateWord(from),
+    to: stateWord(to),
+    mode,
+    triggers,
+    message: summarize(decision),
+    images: images.slice(0, MAX_IMAGES).map(imageLine),
+    ...moreOf('moreImages', images.length - MAX_IMAGES),
+    allowedImages: allowed,
+    problem,
+    ...(unconfirmed.length === 0 ? {} : { unconfirmed: unconfirmed.slice(0, MAX_FINDINGS) }),
+    ...(expiredExceptions.length === 0 ? {} : { expiredExceptions: expiredExceptions.slice(0, MAX_FINDINGS) }),
+    change: decision.change,
+    durationMilliseconds,
+  };
+}
+
+function stateWord(state: Decision['to']): string {
+  return state.kind === 'waiting' ? `waiting: ${state.for}` : state.kind;
+}
+
+function worstVerdict(images: readonly ImageDecision[]): Verdict['kind'] {
+  const kinds = images.map((image) => (image.kind === 'released' ? 'allow' : image.verdict.kind));
+  if (kinds.includes('block')) return 'block';
+  return kinds.includes('undetermined') ? 'undetermined' : 'allow';
+}
+
+function imageLine(image: ImageDecision): Record<string, unknown> {
+  if (image.kind === 'released') return { digest: image.digest, outcome: 'released', how: image.how };
+  const { digest, verdict } = image;
+  const holds = image.kind === 'holds' ? { outcome: 'holds', why: image.why } : { outcome: 'none' };
+  return { digest, ...holds, verdict: verdict.kind, ...verdictLine(verdict) };
+}
+
+function verdictLine(verdict: Verdict): Record<string, unknown> {
+  const { spared } = verdict;
+  const reasons = verdict.kind === 'block' ? verdict.reasons : [];
+  const undetermined = verdict.kind === 'allow' ? [] : verdict.undetermined;
+  return {
+    ...cut('reasons', reasons.map(reasonLine)),
+    ...cut(
+      'undetermined',
+      undetermined.map((finding) => ({ ...findingLine(finding), label: labelOf(finding) })),
+    ),
+    ...cut(
+      'spared',
+      spared.map(({ finding, rule }) => ({ ...findingLine(finding), ...ruleLine(rule) })),
+    ),
+  };
+}
+
+function reasonLine({ finding, rule, severity }: Reason): Record<string, unknown> {
+  return { ...findingLine(finding), severity, rule, exploited: finding.exploited };
+}
+
+function findingLine({ vulnerability, package: found }: Finding): Record<string, unknown> {
+  return { vulnerability, package: found.name, installedVersion: found.version, fixedVersion: found.fixedVersion };
+}
+
+function labelOf({ severity }: Finding): string {
+  return severity.kind === 'known' ? severity.severity : severity.label;
+}
+
+function ruleLine(rule: Rule): Record<string, unknown> {
+  if (rule.kind === 'exception') return { rule: rule.kind, exception: rule.exception, until: rule.exception.expiresAt };
+  return { rule: rule.kind, until: rule.kind === 'grace' ? rule.until : undefined };
+}
+
+function cut(name: string, items: readonly Record<string, unknown>[]): Record<string, unknown> {
+  if (items.length === 0) return {};
+  const more = moreOf(`more${name.charAt(0).toUpperCase()}${name.slice(1)}`, items.length - MAX_FINDINGS);
+  return { [name]: items.slice(0, MAX_FINDINGS), ...more };
+}
+
+function moreOf(name: string, count: number): Record<string, number> {
+  return count > 0 ? { [name]: count } : {};
+}

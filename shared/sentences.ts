@@ -1,0 +1,236 @@
+// The one place that turns decisions into English: what people read in mails, logs and terminals.
+import type { Decision, ImageDecision } from './decision.ts';
+import type { Finding } from './finding.ts';
+import type { Account, Gate, GateState, Notice, NoticeImage, StillPullable, WaitingFor } from './record.ts';
+import type { Rule, Spared, Verdict } from './verdict.ts';
+
+/** A message to people. */
+export interface Message {
+  /** At most 100 characters of ASCII, as Amazon SNS allows. */
+  readonly subject: string;
+  readonly text: string;
+}
+
+/** The name that people know a gate by. */
+export function gateName({ repository, digest }: Gate): string {
+  return digest === undefined ? repository : `${repository}@${digest}`;
+}
+
+/** A finding in one line: advisory, severity, package, installed and fixed version, link. */
+export function describeFinding(finding: Finding): string {
+  const { vulnerability, package: found, severity, score, exploited, link } = finding;
+  const word = severity.kind === 'known' ? severity.severity : `severity "${severity.label}"`;
+  const extras = [score === undefined ? undefined : `CVSS ${score}`, exploited ? 'known exploit' : undefined].filter(
+    isText,
+  );
+  const severityText = [word, ...extras].join(', ');
+  return `${vulnerability} (${severityText}) in ${found.name} ${found.version}: ${describeFix(finding)}${link === undefined ? '' : ` ${link}`}`;
+}
+
+function describeFix({ fix, package: found }: Finding): string {
+  if (found.fixedVersion !== undefined) return `fixed in ${found.fixedVersion}.`;
+  if (fix === 'none') return 'no fix yet.';
+  return fix === 'available' ? 'a fix is available.' : 'whether there is a fix is not known.';
+}
+
+/** What spared a finding, and until when. */
+export function describeRule(rule: Rule): string {
+  switch (rule.kind) {
+    case 'exception':
+      return `excepted until ${rule.exception.expiresAt}${rule.exception.untilFixed ? ' or until a fix exists' : ''}: ${rule.exception.reason}`;
+    case 'grace':
+      return `in grace until ${rule.until}`;
+    case 'suppressed':
+      return 'suppressed at the provider';
+    case 'resolved':
+      return 'healthy, says the provider';
+    case 'unknownIgnored':
+      return 'of unknown severity, which the policy ignores';
+  }
+}
+
+const WAITING_FOR: Readonly<Record<WaitingFor, string>> = {
+  audit: 'the stack is in audit mode, which closes nothing',
+  pause: 'pullgate was paused by hand; `pullgate resume` ends that',
+  brake: 'the brake (maxClosesPerHour) is used up for this hour; it is closed when its turn comes',
+  lambda:
+    'it serves Lambda functions, which would fail if it closed; set aws.closeLambdaRepositories to close such repositories too',
+};
+
+const ACCOUNTS: Readonly<Record<Account, string>> = {
+  gone: 'it is gone from the registry',
+  outOfScope: 'it does not count any more (no tag leads to it, or the config leaves its repository out)',
+  spared: 'its findings do not violate any more (policy, exception or suppression)',
+  scanned: 'a newer scan shows nothing that violates',
+};
+
+const STILL_PULLABLE: Readonly<Record<StillPullable['why'], string>> = {
+  outOfScope: 'by digest, since only tagged images count',
+  spared: 'since the policy spares its findings',
+  undetermined: 'since nobody knows how severe its findings are',
+};
+
+const HOW_TO_OPEN = [
+  'How to get it open:',
+  '  1. Push an image with the fixed versions under the same tag, or delete the images above; it opens by itself once none of them is left.',
+  '  2. Or have the finding reviewed and add an exception (id, expires, reason) to the policy of the stack, then `pulumi up`.',
+  '  3. Or suppress the finding at the provider.',
+  'A finding that merely disappears opens nothing: only an image that is gone, an exception, or a newer clean scan does.',
+];
+
+/** What people are told of a state change: what, why, since when, and what they can do. */
+export function tell(gate: Gate, notice: Notice): Message {
+  const name = gateName(gate);
+  const where = `${name} (registry ${gate.registry})`;
+  switch (notice.kind) {
+    case 'closed':
+      return message(`closed: ${name}`, [
+        `pullgate closed ${where} at ${notice.at}: nobody can pull from it.`,
+        ...becauseOf(notice),
+        '',
+        ...HOW_TO_OPEN,
+      ]);
+    case 'restored':
+      return message(`closed again: ${name}`, [
+        `Something had removed or changed what keeps ${where} closed; pullgate put it back at ${notice.at}.`,
+        'If your own infrastructure code manages this policy, its next run will remove it again: let it ignore the statement.',
+        ...becauseOf(notice),
+        '',
+        ...HOW_TO_OPEN,
+      ]);
+    case 'waiting':
+      return message(`NOT closed: ${name}`, [
+        `${where} would be closed, and is still open: ${reasonToWait(notice)}.`,
+        ...becauseOf(notice),
+        '',
+        ...HOW_TO_OPEN,
+      ]);
+    case 'cleared':
+      return message(`clear: ${name}`, [
+        `${where} had to be closed and waited; nothing holds it any more, since ${notice.at}.`,
+        ...accountsOf(notice),
+      ]);
+    case 'opened':
+      return message(`opened: ${name}`, [
+        `pullgate opened ${where} at ${notice.at}${notice.closedSince === undefined ? '' : `; it had been closed since ${notice.closedSince}`}.`,
+        ...(notice.waitingFor === undefined
+          ? accountsOf(notice)
+          : [`It still has a reason to be closed, but ${reasonToWait(notice)}.`, ...becauseOf(notice)]),
+        ...stillPullable(notice),
+      ]);
+  }
+}
+
+function message(subject: string, lines: readonly string[]): Message {
+  return { subject: `[pullgate] ${subject}`.slice(0, 100), text: `${lines.join('\n')}\n` };
+}
+
+function reasonToWait({ waitingFor }: Notice): string {
+  return waitingFor === undefined ? 'for no reason that pullgate knows' : WAITING_FOR[waitingFor];
+}
+
+function becauseOf({ images, moreImages }: Notice): readonly string[] {
+  return [
+    '',
+    'Why:',
+    ...images.flatMap(describeImage),
+    ...(moreImages === 0 ? [] : [`  and ${moreImages} more images`]),
+  ];
+}
+
+function describeImage({ digest, tags, findings, moreFindings }: NoticeImage): readonly string[] {
+  return [
+    `  ${digest}${tags.length === 0 ? '' : ` (${tags.join(', ')})`}`,
+    ...findings.map((finding) => `    ${describeFinding(finding)}`),
+    ...(moreFindings === 0 ? [] : [`    and ${moreFindings} more findings`]),
+  ];
+}
+
+function accountsOf({ accounts }: Notice): readonly string[] {
+  return accounts.map(({ digest, how }) => `  ${digest}: ${ACCOUNTS[how]}.`);
+}
+
+function stillPullable({ stillPullable: images }: Notice): readonly string[] {
+  if (images.length === 0) return [];
+  return [
+    '',
+    'Still pullable, although it has findings:',
+    ...images.map(
+      ({ digest, tags, why, vulnerabilities }) =>
+        `  ${digest}${tags.length === 0 ? '' : ` (${tags.join(', ')})`} with ${vulnerabilities.join(', ')}: ${STILL_PULLABLE[why]}.`,
+    ),
+  ];
+}
+
+/** A decision in one sentence, for the log. */
+export function summarize(decision: Decision): string {
+  const name = gateName(decision.gate);
+  const notes = decision.images.flatMap(noteOf);
+  const more = decision.unconfirmed.length;
+  if (more > 0) notes.push(`${more} reported finding(s) are not known to the scanner yet; the event comes back`);
+  return `${name} ${outcome(decision)}${notes.length === 0 ? '' : `: ${notes.join('; ')}`}`;
+}
+
+function outcome({ done, to, problem }: Decision): string {
+  switch (done) {
+    case 'nothing':
+      return `stays ${describeState(to)}`;
+    case 'closed':
+      return 'is closed now';
+    case 'opened':
+      return to.kind === 'waiting' ? `is open now, though ${WAITING_FOR[to.for]}` : 'is open now';
+    case 'waiting':
+      return `is ${describeState(to)}`;
+    case 'cleared':
+      return 'has nothing to wait for any more';
+    case 'restored':
+      return 'is closed again';
+    case 'refused':
+      return `could not be changed: ${problem ?? 'the registry gave no reason'}`;
+  }
+}
+
+/** A gate's state in words. */
+export function describeState(state: GateState): string {
+  return state.kind === 'waiting' ? `open, waiting: ${WAITING_FOR[state.for]}` : state.kind;
+}
+
+const MAX_NOTES = 3;
+
+function noteOf(image: ImageDecision): string[] {
+  const name = image.digest.slice(0, 'sha256:'.length + 12);
+  if (image.kind === 'released') return [`${name} holds it no longer, ${ACCOUNTS[image.how]}`];
+  if (image.kind === 'holds' && image.why.kind === 'unproven')
+    return [`${name} still holds it, proof is missing: ${image.why.why}`];
+  if (image.kind === 'holds' && image.why.kind === 'undetermined') {
+    return [`${name} still holds it, and what is not known releases nothing: ${describeVerdict(image.verdict)}`];
+  }
+  return [`${name} ${describeVerdict(image.verdict)}`];
+}
+
+/** A verdict in words. */
+export function describeVerdict(verdict: Verdict): string {
+  switch (verdict.kind) {
+    case 'block':
+      return `violates by ${list(verdict.reasons.map(({ finding, rule, severity }) => `${finding.vulnerability} in ${finding.package.name} (${severity}, ${rule})`))}`;
+    case 'undetermined':
+      return `is undetermined: nobody knows the severity of ${list(verdict.undetermined.map(({ vulnerability }) => vulnerability))}`;
+    case 'allow':
+      return verdict.spared.length === 0
+        ? 'has nothing that violates'
+        : `is spared: ${list(verdict.spared.map(describeSpared))}`;
+  }
+}
+
+function describeSpared({ finding, rule }: Spared): string {
+  return `${finding.vulnerability} is ${describeRule(rule)}`;
+}
+
+function list(items: readonly string[]): string {
+  const more = items.length - MAX_NOTES;
+  return `${items.slice(0, MAX_NOTES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+function isText(value: string | undefined): value is string {
+  return value !== undefined;
+}
