@@ -1,4 +1,6 @@
 // What is measured, and what raises an alarm: plain data, with words that say what it means and what to do.
+import * as aws from '@pulumi/aws';
+import type * as pulumi from '@pulumi/pulumi';
 
 /** A metric that is read from the function's log lines. */
 export interface MetricSpec {
@@ -151,4 +153,56 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
     },
   ];
   return specs.map((spec) => ({ ...spec, description: `pullgate, stack ${stack}: ${spec.description}` }));
+}
+
+/** What the alarms watch, and the topic that they publish to. */
+export interface Watched {
+  readonly logGroup: aws.cloudwatch.LogGroup;
+  readonly queue: aws.sqs.Queue;
+  readonly deadLetterQueue: aws.sqs.Queue;
+  readonly lambda: aws.lambda.Function;
+  readonly topic: aws.sns.Topic;
+}
+
+/** The metrics in the log, and every alarm, which also tells when it is over. */
+export function createAlarms(
+  name: string,
+  stack: string,
+  sweepHours: number,
+  watched: Watched,
+  parent: pulumi.Resource,
+): void {
+  const namespace = metricNamespace(stack);
+  for (const { name: ending, pattern, metric, value } of METRICS) {
+    new aws.cloudwatch.LogMetricFilter(
+      `${name}-${ending}-metric`,
+      { logGroupName: watched.logGroup.name, pattern, metricTransformation: { name: metric, namespace, value } },
+      { parent },
+    );
+  }
+  const sources: Record<Source, Pick<aws.cloudwatch.MetricAlarmArgs, 'namespace' | 'dimensions'>> = {
+    log: { namespace },
+    queue: { namespace: 'AWS/SQS', dimensions: { QueueName: watched.queue.name } },
+    deadLetterQueue: { namespace: 'AWS/SQS', dimensions: { QueueName: watched.deadLetterQueue.name } },
+    function: { namespace: 'AWS/Lambda', dimensions: { FunctionName: watched.lambda.name } },
+  };
+  for (const spec of alarmSpecs(stack, sweepHours)) {
+    new aws.cloudwatch.MetricAlarm(
+      `${name}-${spec.name}-alarm`,
+      {
+        ...sources[spec.source],
+        alarmDescription: spec.description,
+        metricName: spec.metric,
+        statistic: spec.statistic,
+        comparisonOperator: 'GreaterThanThreshold',
+        threshold: spec.threshold,
+        period: spec.periodSeconds,
+        evaluationPeriods: spec.periods,
+        treatMissingData: spec.missing,
+        alarmActions: [watched.topic.arn],
+        okActions: [watched.topic.arn],
+      },
+      { parent },
+    );
+  }
 }

@@ -1,6 +1,9 @@
-// What wakes the function: the rules on the default event bus, and the schedule.
+// What wakes the function: the rules on the default event bus, the schedule, and the queues that they lead to.
+import * as aws from '@pulumi/aws';
+import * as pulumi from '@pulumi/pulumi';
 import { type EventPattern, inspectorFindingPattern } from '../shared/compile.ts';
 import type { Policy } from '../shared/policy.ts';
+import { queuePolicy } from './gate-policies.ts';
 
 /** One rule, whose events go to the queue. */
 export interface RuleSpec {
@@ -15,7 +18,7 @@ export interface RuleSpec {
  * How long EventBridge tries to reach the queue before the event goes to the dead-letter queue: its most, a day and 185 attempts.
  * Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
  */
-export const DELIVERY_RETRY = { maximumEventAgeInSeconds: 86_400, maximumRetryAttempts: 185 } as const;
+const DELIVERY_RETRY = { maximumEventAgeInSeconds: 86_400, maximumRetryAttempts: 185 } as const;
 
 /** The rules of a stack with this policy. */
 export function ruleSpecs(policy: Policy): readonly RuleSpec[] {
@@ -55,4 +58,78 @@ export function ruleSpecs(policy: Policy): readonly RuleSpec[] {
       when: { schedule: 'rate(5 minutes)', message: JSON.stringify({ pullgate: 'tick' }) },
     },
   ];
+}
+
+const MAX_RECEIVE_COUNT = 5;
+const DAY_SECONDS = 86_400;
+/** Shorter than the dead letters': a message keeps the time of its first sending when it moves there. */
+const MESSAGE_RETENTION_SECONDS = 4 * DAY_SECONDS;
+const DEAD_LETTER_RETENTION_SECONDS = 14 * DAY_SECONDS;
+
+export interface Queues {
+  readonly queue: aws.sqs.Queue;
+  readonly deadLetterQueue: aws.sqs.Queue;
+}
+
+/** The queue that the function reads, and the one for messages that nobody could handle. */
+export function createQueues(name: string, visibilityTimeoutSeconds: number, parent: pulumi.Resource): Queues {
+  const deadLetterQueue = new aws.sqs.Queue(
+    `${name}-dead-letters`,
+    { messageRetentionSeconds: DEAD_LETTER_RETENTION_SECONDS, sqsManagedSseEnabled: true },
+    { parent },
+  );
+  const queue = new aws.sqs.Queue(
+    `${name}-queue`,
+    {
+      messageRetentionSeconds: MESSAGE_RETENTION_SECONDS,
+      sqsManagedSseEnabled: true,
+      visibilityTimeoutSeconds,
+      redrivePolicy: pulumi.jsonStringify({
+        deadLetterTargetArn: deadLetterQueue.arn,
+        maxReceiveCount: MAX_RECEIVE_COUNT,
+      }),
+    },
+    { parent },
+  );
+  return { queue, deadLetterQueue };
+}
+
+/** The rules, each with the queue as its target; only they may send to the queues. */
+export function createRules(
+  name: string,
+  policy: Policy,
+  { queue, deadLetterQueue }: Queues,
+  parent: pulumi.Resource,
+): void {
+  const rules = ruleSpecs(policy).map((spec) => {
+    const rule = new aws.cloudwatch.EventRule(
+      `${name}-${spec.name}`,
+      'pattern' in spec.when
+        ? { description: spec.description, eventPattern: JSON.stringify(spec.when.pattern) }
+        : { description: spec.description, scheduleExpression: spec.when.schedule },
+      { parent },
+    );
+    new aws.cloudwatch.EventTarget(
+      `${name}-${spec.name}-to-queue`,
+      {
+        rule: rule.name,
+        arn: queue.arn,
+        ...('message' in spec.when ? { input: spec.when.message } : {}),
+        deadLetterConfig: { arn: deadLetterQueue.arn },
+        retryPolicy: DELIVERY_RETRY,
+      },
+      { parent },
+    );
+    return rule;
+  });
+  const ruleArns = pulumi.all(rules.map((rule) => rule.arn));
+  for (const [ending, target] of [
+    ['queue-policy', queue],
+    ['dead-letters-policy', deadLetterQueue],
+  ] as const) {
+    const policyText = pulumi
+      .all([target.arn, ruleArns])
+      .apply(([arn, arns]) => JSON.stringify(queuePolicy(arn, arns)));
+    new aws.sqs.QueuePolicy(`${name}-${ending}`, { queueUrl: target.url, policy: policyText }, { parent });
+  }
 }

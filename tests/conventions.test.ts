@@ -9,7 +9,7 @@ const SOURCE = /[.](?:ts|js|cjs|mjs)$|^[.]ci\//;
 
 /** The comment of the first line, or of the second where the first names the interpreter. A few letters are no purpose. */
 function purpose(text: string): string | undefined {
-  return /^(?:#!.*\n)?(?:\/\/|#) (\S.{20,})$/m.exec(text.split('\n', 2).join('\n'))?.[1];
+  return /^(?:#!.*\n)?(?:\/\/|#) (\S.{20,})/.exec(text.split('\n', 2).join('\n'))?.[1];
 }
 
 /** Is it a name for what found no better place? */

@@ -18,9 +18,10 @@ const MAX_ATTEMPTS = 8;
 const CONNECTION_TIMEOUT_MILLISECONDS = 3_000;
 const REQUEST_TIMEOUT_MILLISECONDS = 15_000;
 
-/** The clients of one worker. Region, credentials and endpoint come from the environment, as the SDK reads them. */
-export function createClients(): Clients {
+/** The clients of one worker. Region (where none is given), credentials and endpoint come from the environment, as the SDK reads them. */
+export function createClients(region?: string): Clients {
   const config = {
+    ...(region === undefined ? {} : { region }),
     maxAttempts: MAX_ATTEMPTS,
     requestHandler: {
       connectionTimeout: CONNECTION_TIMEOUT_MILLISECONDS,

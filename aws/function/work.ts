@@ -15,9 +15,10 @@ import { scannerOf } from './findings.ts';
 import { foldByRepository, type Received } from './fold.ts';
 import { imagesOf } from './images.ts';
 import { notifierOf } from './notify.ts';
+import { policyGateOf, type Snapshot } from './policy-gate.ts';
 import { queueOf } from './queue.ts';
 import { tableOf } from './records.ts';
-import { registryOf, type Snapshot } from './registry.ts';
+import { registryOf } from './registry.ts';
 import { denyStatement } from './repository-policy.ts';
 import type { Settings } from './settings.ts';
 import { type SweepParts, sweep, tick } from './sweep.ts';
@@ -47,12 +48,10 @@ export function partsOf({ settings, clients, now, log }: Worker) {
   const table = tableOf(clients.dynamodb, settings.tableName);
   const scanner = scannerOf(clients.inspector, settings.accountId, settings.policy);
   const registry = registryOf({
-    ecr: clients.ecr,
-    registryId: settings.accountId,
     images: imagesOf(clients.ecr, settings.accountId),
     scanner,
+    gate: policyGateOf(clients.ecr, settings.accountId, denyStatement(settings)),
     policy: settings.policy,
-    ours: denyStatement(settings),
   });
   const notify = notifierOf(clients.sns, settings.topicArn);
   /** The ports for one gate; the log says how long that one took. */

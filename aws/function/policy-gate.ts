@@ -1,0 +1,123 @@
+// The gate itself: our statement in a repository's policy. Read, merged, written, read back.
+import {
+  DeleteRepositoryPolicyCommand,
+  type ECRClient,
+  GetRepositoryPolicyCommand,
+  InvalidParameterException,
+  RepositoryNotFoundException,
+  RepositoryPolicyNotFoundException,
+  SetRepositoryPolicyCommand,
+} from '@aws-sdk/client-ecr';
+import type { Reading, Registry, Written } from '../../shared/ports.ts';
+import type { Gate } from '../../shared/record.ts';
+import {
+  type DenyStatement,
+  MAX_POLICY_CHARACTERS,
+  parseRepositoryPolicy,
+  type RepositoryPolicy,
+  servesLambda,
+  statementsNamingPrincipals,
+  stateOfOurs,
+  withOurs,
+  withoutOurs,
+} from './repository-policy.ts';
+
+/** A repository's policy as it was read; `unreadable` holds a text that is not one. */
+export type Snapshot =
+  | { readonly kind: 'policy'; readonly policy: RepositoryPolicy }
+  | { readonly kind: 'unreadable'; readonly text: string };
+
+/** Somebody else may write the policy between our write and our reading it back. */
+const WRITE_TRIES = 3;
+
+/** Reads and writes the gates of one account. `registryId` is the account; undefined stands for the caller's. */
+export function policyGateOf(
+  ecr: ECRClient,
+  registryId: string | undefined,
+  ours: DenyStatement,
+): Pick<Registry<Snapshot>, 'read' | 'write'> {
+  return {
+    async read({ repository }) {
+      try {
+        return readingOf(await policyText(repository), ours);
+      } catch (error) {
+        if (error instanceof RepositoryNotFoundException) return undefined;
+        throw error;
+      }
+    },
+
+    async write(gate, from, wanted) {
+      let reading = from;
+      for (let tries = 0; tries < WRITE_TRIES; tries++) {
+        const written = await writeOnce(gate, reading.snapshot, wanted);
+        if (written.kind === 'refused') return written;
+        const after = await policyText(gate.repository);
+        reading = readingOf(after, ours);
+        if ((reading.ours === 'absent') === (wanted === 'open')) return { ...written, after: after ?? '' };
+      }
+      throw new Error(`${gate.repository}: somebody else writes its policy at the same time; the message comes back`);
+    },
+  };
+
+  async function policyText(repositoryName: string): Promise<string | undefined> {
+    try {
+      const { policyText } = await ecr.send(new GetRepositoryPolicyCommand({ registryId, repositoryName }));
+      return policyText;
+    } catch (error) {
+      if (error instanceof RepositoryPolicyNotFoundException) return undefined;
+      throw error;
+    }
+  }
+
+  async function writeOnce({ repository }: Gate, snapshot: Snapshot, wanted: 'closed' | 'open'): Promise<Written> {
+    if (snapshot.kind === 'unreadable') {
+      return refused(
+        `the policy of ${repository} is not a JSON document with a list of statements, so ours cannot be merged into it; it is: ${snapshot.text.slice(0, 200)}`,
+      );
+    }
+    const { policy: current } = snapshot;
+    const text = wanted === 'closed' ? withOurs(current, ours) : withoutOurs(current, ours.Sid);
+    const written: Written = { kind: 'written', before: current.text ?? '', after: text ?? '' };
+    if (text === undefined) {
+      await deletePolicy(repository);
+      return written;
+    }
+    if (text.length > MAX_POLICY_CHARACTERS) {
+      return refused(
+        `the policy of ${repository} would have ${text.length} characters with our statement, and ECR takes ${MAX_POLICY_CHARACTERS}: shorten its other statements`,
+      );
+    }
+    try {
+      await ecr.send(new SetRepositoryPolicyCommand({ registryId, repositoryName: repository, policyText: text }));
+      return written;
+    } catch (error) {
+      if (!(error instanceof InvalidParameterException)) throw error;
+      const statements = statementsNamingPrincipals(current, ours.Sid);
+      return refused(
+        `ECR refuses the policy of ${repository} (${error.message}). A principal that it names has probably been deleted; look at ${
+          statements.length === 0 ? 'its statements' : `the statement ${statements.join('; ')}`
+        }, correct it, and pullgate tries again with the next sweep. pullgate does not change statements that are not its own`,
+      );
+    }
+  }
+
+  async function deletePolicy(repositoryName: string): Promise<void> {
+    try {
+      await ecr.send(new DeleteRepositoryPolicyCommand({ registryId, repositoryName }));
+    } catch (error) {
+      if (!(error instanceof RepositoryPolicyNotFoundException)) throw error;
+    }
+  }
+}
+
+function refused(problem: string): Written {
+  return { kind: 'refused', problem };
+}
+
+function readingOf(text: string | undefined, ours: DenyStatement): Reading<Snapshot> {
+  const policy = parseRepositoryPolicy(text);
+  if (policy === undefined) {
+    return { ours: 'absent', servesLambda: false, snapshot: { kind: 'unreadable', text: text ?? '' } };
+  }
+  return { ours: stateOfOurs(policy, ours), servesLambda: servesLambda(policy), snapshot: { kind: 'policy', policy } };
+}

@@ -1,0 +1,190 @@
+// ECR's world: repositories, images, tags and repository policies, and the events of what happens to them.
+import type { Clock } from '../clock.ts';
+import type { Bus } from './events.ts';
+import { failure } from './failure.ts';
+import { artifactOf, type Blob, type Built, imageOf, indexOf, type Manifest } from './manifest.ts';
+import { type Place, repositoryArn } from './place.ts';
+import type { Principals } from './principals.ts';
+
+export interface StoredImage {
+  readonly manifest: Manifest;
+  pushedAt: Date;
+  tags: Set<string>;
+  storageClass: 'STANDARD' | 'ARCHIVE';
+  lastPulledAt: Date | undefined;
+}
+
+export interface Repository {
+  readonly name: string;
+  readonly arn: string;
+  readonly createdAt: Date;
+  /** Kept and answered as it was given. */
+  policyText: string | undefined;
+  /** By digest, in the order of the first push. */
+  readonly images: Map<string, StoredImage>;
+  readonly blobs: Map<string, Buffer>;
+}
+
+/** The world as a test, a story or a person changes it, without asking anybody's leave. Each change that ECR reports goes to the bus. */
+export interface Ecr {
+  createRepository(name: string, options?: { readonly policyText?: string }): Repository;
+  deleteRepository(name: string): Promise<void>;
+  repository(name: string): Repository;
+  /** Pushes an image and answers its digest. The content decides the digest; without one it is unlike any other. */
+  pushImage(repository: string, options?: { readonly tag?: string; readonly content?: string }): Promise<string>;
+  pushIndex(repository: string, options: { readonly tag?: string; readonly children: readonly string[] }): Promise<string>;
+  /** Pushes a signature, an attestation or the like. */
+  pushArtifact(repository: string, options?: { readonly tag?: string; readonly subject?: string; readonly artifactType?: string; readonly content?: string }): Promise<string>;
+  /** Puts a tag on an image that is there; another image that had it loses it. */
+  tag(repository: string, tag: string, digest: string): Promise<void>;
+  /** Takes a tag away; the image stays. */
+  untag(repository: string, tag: string): Promise<void>;
+  /** Deletes an image with all its tags. */
+  deleteImage(repository: string, digest: string): Promise<void>;
+  /** Moves an image to the archive: it cannot be pulled, and is hidden from DescribeImages. */
+  archive(repository: string, digest: string): void;
+}
+
+export interface EcrWorld extends Ecr {
+  readonly repositories: ReadonlyMap<string, Repository>;
+  /** @throws Failure where there is no such repository, as each of ECR's operations does */
+  need(name: string | undefined): Repository;
+  /** Stores a manifest under its digest and, where one is given, a tag. */
+  put(repository: Repository, manifest: Manifest, tag: string | undefined): Promise<void>;
+  setPolicy(repository: Repository, text: string): void;
+}
+
+/** Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html */
+const MAX_POLICY_CHARACTERS = 10_240;
+const SIGNATURE = 'application/vnd.dev.cosign.artifact.sig.v1+json';
+
+interface Parts {
+  readonly place: Place;
+  readonly clock: Clock;
+  readonly bus: Bus;
+  readonly principals: Principals;
+}
+
+export function createEcr({ place, clock, bus, principals }: Parts): EcrWorld {
+  const repositories = new Map<string, Repository>();
+  let pushes = 0;
+
+  const need = (name: string | undefined): Repository => {
+    const found = repositories.get(name ?? '');
+    if (found !== undefined) return found;
+    const message = `The repository with name '${name}' does not exist in the registry with id '${place.account}'`;
+    throw failure('RepositoryNotFoundException', message);
+  };
+  const imageIn = (repository: Repository, digest: string): StoredImage => {
+    const image = repository.images.get(digest);
+    if (image === undefined) throw new Error(`${repository.name} has no image ${digest}`);
+    return image;
+  };
+  /** Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html */
+  const report = async (action: 'PUSH' | 'DELETE', { name }: Repository, { manifest }: StoredImage, tag: string | undefined) => {
+    const media = { 'manifest-media-type': manifest.mediaType, 'artifact-media-type': manifest.artifactType };
+    const detail = { result: 'SUCCESS', 'repository-name': name, 'image-digest': manifest.digest, 'action-type': action, ...media };
+    const tagged = tag === undefined ? {} : { 'image-tag': tag };
+    await bus.put({ source: 'aws.ecr', 'detail-type': 'ECR Image Action', detail: { ...detail, ...tagged } });
+  };
+  const put = async (repository: Repository, manifest: Manifest, tag: string | undefined): Promise<void> => {
+    const known = repository.images.get(manifest.digest);
+    const image = known ?? { manifest, pushedAt: clock.now(), tags: new Set(), storageClass: 'STANDARD', lastPulledAt: undefined };
+    image.storageClass = 'STANDARD';
+    repository.images.set(manifest.digest, image);
+    if (tag !== undefined) {
+      for (const other of repository.images.values()) other.tags.delete(tag);
+      image.tags.add(tag);
+    }
+    await report('PUSH', repository, image, tag);
+  };
+  const push = async (name: string, { manifest, blobs }: Built, tag: string | undefined): Promise<string> => {
+    const repository = need(name);
+    for (const { digest, content } of blobs) repository.blobs.set(digest, content);
+    await put(repository, manifest, tag);
+    return manifest.digest;
+  };
+  const freshContent = (content: string | undefined): string => content ?? `content ${(pushes += 1)}`;
+
+  return {
+    repositories,
+    need,
+    put,
+    repository: need,
+    createRepository(name, { policyText } = {}) {
+      if (repositories.has(name)) throw new Error(`there is a repository ${name} already`);
+      const images = new Map<string, StoredImage>();
+      const repository = { name, arn: repositoryArn(place, name), createdAt: clock.now(), policyText, images, blobs: new Map() };
+      repositories.set(name, repository);
+      return repository;
+    },
+    async deleteRepository(name) {
+      const repository = need(name);
+      repositories.delete(name);
+      for (const image of repository.images.values()) await report('DELETE', repository, image, [...image.tags][0]);
+    },
+    pushImage: (name, { tag, content } = {}) => push(name, imageOf(freshContent(content)), tag),
+    pushIndex(name, { tag, children }) {
+      const manifests = children.map((digest) => imageIn(need(name), digest).manifest);
+      return push(name, indexOf(manifests), tag);
+    },
+    pushArtifact(name, { tag, subject, artifactType = SIGNATURE, content } = {}) {
+      const of = subject === undefined ? undefined : imageIn(need(name), subject).manifest;
+      return push(name, artifactOf(artifactType, freshContent(content), of), tag);
+    },
+    tag: (name, tag, digest) => put(need(name), imageIn(need(name), digest).manifest, tag),
+    async untag(name, tag) {
+      const repository = need(name);
+      const image = [...repository.images.values()].find(({ tags }) => tags.has(tag));
+      if (image === undefined) throw new Error(`${name} has no tag ${tag}`);
+      image.tags.delete(tag);
+      await report('DELETE', repository, image, tag);
+    },
+    async deleteImage(name, digest) {
+      const repository = need(name);
+      const image = imageIn(repository, digest);
+      const parent = [...repository.images.values()].find(({ manifest }) => manifest.children.includes(digest));
+      if (parent !== undefined) throw new Error(`${name}: ECR does not delete ${digest}, which the index ${parent.manifest.digest} refers to`);
+      repository.images.delete(digest);
+      const tags = image.tags.size === 0 ? [undefined] : [...image.tags];
+      for (const tag of tags) await report('DELETE', repository, image, tag);
+    },
+    archive(name, digest) {
+      imageIn(need(name), digest).storageClass = 'ARCHIVE';
+    },
+    setPolicy(repository, text) {
+      if (text.length > MAX_POLICY_CHARACTERS) {
+        throw invalid(`'policyText' failed to satisfy constraint: 'Member must have length less than or equal to ${MAX_POLICY_CHARACTERS}'`);
+      }
+      const named = principalsIn(text);
+      const removed = named.find((arn) => principals.isRemoved(arn));
+      if (removed !== undefined) throw invalid(`'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided' (Principal not found: ${removed})`);
+      repository.policyText = text;
+    },
+  };
+}
+
+export type { Blob };
+
+function invalid(what: string) {
+  return failure('InvalidParameterException', `Invalid parameter at ${what}`);
+}
+
+/** The AWS principals that a policy names. A text that is no policy is refused. */
+function principalsIn(text: string): readonly string[] {
+  let policy: unknown;
+  try {
+    policy = JSON.parse(text);
+  } catch (cause) {
+    throw Object.assign(invalid("'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'"), { cause });
+  }
+  const statements = typeof policy === 'object' && policy !== null && 'Statement' in policy ? [policy.Statement].flat() : [];
+  if (statements.length === 0 || statements.some((statement) => typeof statement !== 'object' || statement === null)) {
+    throw invalid("'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'");
+  }
+  return statements.flatMap((statement) => {
+    const { Principal }: { Principal?: unknown } = statement as object;
+    const aws = typeof Principal === 'object' && Principal !== null && 'AWS' in Principal ? [Principal.AWS].flat() : [];
+    return aws.filter((arn) => typeof arn === 'string');
+  });
+}

@@ -1,0 +1,78 @@
+// Problems as sentences: the key, what was given, and what is allowed.
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+import { describeProblem, type Problem, problemsFrom } from '../../shared/problem.ts';
+
+describe('a problem as a sentence', () => {
+  it.each<[string, Problem, string]>([
+    [
+      'names a text with its quotes',
+      { key: 'mode', given: 'off', allowed: 'enforce or audit' },
+      'mode is "off": expected enforce or audit',
+    ],
+    ['names a number', { key: 'sweepHours', given: 48, allowed: '1 to 24' }, 'sweepHours is 48: expected 1 to 24'],
+    ['names an object', { key: 'aws', given: { a: 1 }, allowed: 'a list' }, 'aws is {"a":1}: expected a list'],
+    ['names null', { key: 'policy', given: null, allowed: 'an object' }, 'policy is null: expected an object'],
+    [
+      'says that a value is missing',
+      { key: 'id', given: undefined, allowed: 'an id' },
+      'id is missing: expected an id',
+    ],
+    [
+      'names what JSON cannot say',
+      { key: 'id', given: Symbol('x'), allowed: 'an id' },
+      'id is Symbol(x): expected an id',
+    ],
+    [
+      'shows 120 characters whole',
+      { key: 'id', given: 'a'.repeat(118), allowed: 'an id' },
+      `id is "${'a'.repeat(118)}": expected an id`,
+    ],
+    [
+      'cuts what is longer',
+      { key: 'id', given: 'a'.repeat(119), allowed: 'an id' },
+      `id is "${'a'.repeat(119)}…: expected an id`,
+    ],
+  ])('%s', (_name, problem, sentence) => {
+    expect(describeProblem(problem)).toBe(sentence);
+  });
+});
+
+describe('problems from a failed check', () => {
+  const schema = v.strictObject(
+    { list: v.array(v.object({ 'odd key': v.string('a text') }, 'an object')) },
+    'an object',
+  );
+  const problems = (given: unknown, root: string) => {
+    const { issues } = v.safeParse(schema, given);
+    return issues === undefined ? [] : problemsFrom(issues, root);
+  };
+
+  it.each([
+    [
+      'below a root',
+      { list: [{ 'odd key': 1 }] },
+      'root',
+      [{ key: 'root.list[0].odd key', given: 1, allowed: 'a text' }],
+    ],
+    ['without a root', { list: [{ 'odd key': 1 }] }, '', [{ key: 'list[0].odd key', given: 1, allowed: 'a text' }]],
+    [
+      'several, in their order',
+      { list: [{ 'odd key': 1 }, 2] },
+      'root',
+      [
+        { key: 'root.list[0].odd key', given: 1, allowed: 'a text' },
+        { key: 'root.list[1]', given: 2, allowed: 'an object' },
+      ],
+    ],
+    ['at the root itself', 7, 'root', [{ key: 'root', given: 7, allowed: 'an object' }]],
+    [
+      'of a key that no schema knows, with its value',
+      { list: [], lits: 5 },
+      'root',
+      [{ key: 'root.lits', given: 5, allowed: 'no such key (a typing error?)' }],
+    ],
+  ])('are named %s', (_name, given, root, expected) => {
+    expect(problems(given, root)).toEqual(expected);
+  });
+});

@@ -1,0 +1,114 @@
+// The plain things that the core's tests are about: findings, images, policies and moments, each with one word to change it by.
+import type { Finding } from '../../shared/finding.ts';
+import type { Exception, Policy } from '../../shared/policy.ts';
+import type { ImageLook } from '../../shared/ports.ts';
+import type { Closer, Gate, GateRecord } from '../../shared/record.ts';
+import { type RuleSettings, type Rules, rulesOf } from '../../shared/rules.ts';
+import type { ReportedSeverity, Severity } from '../../shared/severity.ts';
+import { severityFrom } from '../../shared/severity.ts';
+
+export const NOW = '2026-06-15T12:00:00.000Z';
+export const GATE: Gate = { registry: '123456789012', repository: 'team/app' };
+
+/** A moment so many hours after `NOW`; before it where negative. */
+export function hoursLater(hours: number): string {
+  return new Date(Date.parse(NOW) + hours * 3_600_000).toISOString();
+}
+
+export function daysLater(days: number): string {
+  return hoursLater(days * 24);
+}
+
+/** A digest that is told apart by its number. */
+export function digest(number: number): string {
+  return `sha256:${number.toString(16).padStart(64, '0')}`;
+}
+
+export function known(severity: Severity): ReportedSeverity {
+  return { kind: 'known', severity };
+}
+
+/** An active critical finding that has a fix. The severity may be given as a scanner's word. */
+export function finding({
+  severity = 'critical',
+  ...changes
+}: Partial<Omit<Finding, 'severity'>> & { severity?: string } = {}): Finding {
+  return {
+    vulnerability: 'CVE-2024-6119',
+    aliases: [],
+    package: { name: 'openssl', version: '3.0.1', fixedVersion: '3.0.15' },
+    severity: severityFrom(severity),
+    fix: 'available',
+    exploited: false,
+    state: 'active',
+    ...changes,
+  };
+}
+
+/** The policy of a stack that configures nothing. */
+export function policy(changes: Partial<Policy> = {}): Policy {
+  const severityThreshold = changes.severityThreshold ?? 'high';
+  return {
+    severityThreshold,
+    unfixable: severityThreshold,
+    unknownSeverity: 'cvss',
+    exploited: 'never',
+    graceDays: {},
+    images: 'tagged',
+    exceptions: [],
+    ...changes,
+  };
+}
+
+/** An exception for `finding()`, everywhere, until tomorrow. */
+export function exception(changes: Partial<Exception> = {}): Exception {
+  return { id: 'CVE-2024-6119', expiresAt: daysLater(1), reason: 'not reachable', untilFixed: false, ...changes };
+}
+
+/** The rules of a stack that configures nothing but what is given. */
+export function rules(changes: Partial<RuleSettings> & { mode?: Rules['mode'] } = {}): Rules {
+  const { mode = 'enforce', ...settings } = changes;
+  const defaults: RuleSettings = {
+    policy: policy(),
+    maxClosesPerHour: 25,
+    closeLambdaRepositories: false,
+    repositories: { include: ['**'], exclude: [] },
+  };
+  return rulesOf({ ...defaults, ...settings }, mode);
+}
+
+/** The first image, tagged `1.0`, as the world shows it. */
+export function present(
+  changes: Partial<Extract<ImageLook, { presence: 'present' }>> = {},
+): Extract<ImageLook, { presence: 'present' }> {
+  const findings = changes.findings ?? [];
+  const findingIds = new Set(findings.map((one) => one.vulnerability));
+  return { digest: digest(1), presence: 'present', tags: ['1.0'], tagged: true, findings, findingIds, ...changes };
+}
+
+/** The first image as a closer that was seen to violate an hour ago, by one critical finding. */
+export function closer(changes: Partial<Closer> = {}): Closer {
+  return {
+    digest: digest(1),
+    tags: ['1.0'],
+    since: hoursLater(-24),
+    violatedAt: hoursLater(-1),
+    findings: [finding()],
+    omittedFindings: 0,
+    ...changes,
+  };
+}
+
+/** The record of a gate that has been closed for a day. */
+export function record(changes: Partial<GateRecord> = {}): GateRecord {
+  return {
+    gate: GATE,
+    state: { kind: 'closed' },
+    since: hoursLater(-24),
+    closedSince: hoursLater(-24),
+    closers: [closer()],
+    omittedClosers: 0,
+    untold: [],
+    ...changes,
+  };
+}
