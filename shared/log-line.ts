@@ -1,11 +1,11 @@
 // A decision as one line of JSON: everything that a query or a metric needs, and nothing twice.
 import type { Decision, ImageDecision } from './decision.ts';
 import type { Finding } from './finding.ts';
-import { summarize } from './sentences.ts';
+import { summarize, weightiestFirst } from './sentences.ts';
 import type { Reason, Rule, Verdict } from './verdict.ts';
 
-const MAX_IMAGES = 50;
-const MAX_FINDINGS = 20;
+const MAX_IMAGES = 20;
+const MAX_FINDINGS = 8;
 
 /** The line's content. Lists are cut, with the number of what was left out, so that a line stays below CloudWatch's limit of 256 KB. */
 export function decisionLine(
@@ -28,7 +28,7 @@ export function decisionLine(
     mode,
     triggers,
     message: summarize(decision),
-    images: images.slice(0, MAX_IMAGES).map(imageLine),
+    images: weightiestFirst(images).slice(0, MAX_IMAGES).map(imageLine),
     ...moreOf('moreImages', images.length - MAX_IMAGES),
     allowedImages: allowed,
     problem,

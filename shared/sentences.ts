@@ -11,6 +11,10 @@ export interface Message {
   readonly text: string;
 }
 
+/** So many images of a sentence, and findings of an image, are named; the rest is counted. */
+const MAX_NOTES = 3;
+const MAX_TAGS = 10;
+
 /** The name that people know a gate by. */
 export function gateName({ repository, digest }: Gate): string {
   return digest === undefined ? repository : `${repository}@${digest}`;
@@ -24,7 +28,9 @@ export function describeFinding(finding: Finding): string {
     isText,
   );
   const severityText = [word, ...extras].join(', ');
-  return `${vulnerability} (${severityText}) in ${found.name} ${found.version}: ${describeFix(finding)}${link === undefined ? '' : ` ${link}`}`;
+  // A finding of the image itself has no version.
+  const where = [found.name, found.version].filter((part) => part !== '').join(' ');
+  return `${vulnerability} (${severityText}) in ${where}: ${describeFix(finding)}${link === undefined ? '' : ` ${link}`}`;
 }
 
 function describeFix({ fix, package: found }: Finding): string {
@@ -70,13 +76,20 @@ const STILL_PULLABLE: Readonly<Record<StillPullable['why'], string>> = {
   undetermined: 'since nobody knows how severe its findings are',
 };
 
-const HOW_TO_OPEN = [
-  'How to get it open:',
-  '  1. Push an image with the fixed versions under the same tag, or delete the images above; it opens by itself once none of them is left.',
-  '  2. Or have the finding reviewed and add an exception (id, expires, reason) to the policy of the stack, then `pulumi up`.',
-  '  3. Or suppress the finding at the provider.',
-  'A finding that merely disappears opens nothing: only an image that is gone, an exception, or a newer clean scan does.',
-];
+/** What ends a closing, or keeps a gate from one. */
+function waysOut(isOpen: boolean): readonly string[] {
+  const [title, end, verb] = isOpen
+    ? ['How to keep it open:', 'nothing would close it any more', 'clears']
+    : ['How to get it open:', 'it opens by itself', 'opens'];
+  return [
+    '',
+    title,
+    `  1. Push an image with the fixed versions under the same tag, or delete the images above; ${end} once none of them is left.`,
+    '  2. Or have the finding reviewed and add an exception (id, expires, reason) to the policy of the stack, then `pulumi up`.',
+    '  3. Or suppress the finding at the provider.',
+    `A finding that merely disappears ${verb} nothing: only an image that is gone, an exception, or a newer clean scan does.`,
+  ];
+}
 
 /** What people are told of a state change: what, why, since when, and what they can do. */
 export function tell(gate: Gate, notice: Notice): Message {
@@ -87,23 +100,20 @@ export function tell(gate: Gate, notice: Notice): Message {
       return message(`closed: ${name}`, [
         `pullgate closed ${where} at ${notice.at}: nobody can pull from it.`,
         ...becauseOf(notice),
-        '',
-        ...HOW_TO_OPEN,
+        ...waysOut(false),
       ]);
     case 'restored':
       return message(`closed again: ${name}`, [
         `Something had removed or changed what keeps ${where} closed; pullgate put it back at ${notice.at}.`,
         'If your own infrastructure code manages this policy, its next run will remove it again: let it ignore the statement.',
         ...becauseOf(notice),
-        '',
-        ...HOW_TO_OPEN,
+        ...waysOut(false),
       ]);
     case 'waiting':
       return message(`NOT closed: ${name}`, [
         `${where} would be closed, and is still open: ${reasonToWait(notice)}.`,
         ...becauseOf(notice),
-        '',
-        ...HOW_TO_OPEN,
+        ...waysOut(true),
       ]);
     case 'cleared':
       return message(`clear: ${name}`, [
@@ -140,10 +150,15 @@ function becauseOf({ images, moreImages }: Notice): readonly string[] {
 
 function describeImage({ digest, tags, findings, moreFindings }: NoticeImage): readonly string[] {
   return [
-    `  ${digest}${tags.length === 0 ? '' : ` (${tags.join(', ')})`}`,
+    `  ${digest}${describeTags(tags)}`,
     ...findings.map((finding) => `    ${describeFinding(finding)}`),
     ...(moreFindings === 0 ? [] : [`    and ${moreFindings} more findings`]),
   ];
+}
+
+/** An image may have a thousand tags, and Amazon SNS takes 256 KB. */
+function describeTags(tags: readonly string[]): string {
+  return tags.length === 0 ? '' : ` (${list(tags, MAX_TAGS)})`;
 }
 
 function accountsOf({ accounts }: Notice): readonly string[] {
@@ -157,7 +172,7 @@ function stillPullable({ stillPullable: images }: Notice): readonly string[] {
     'Still pullable, although it has findings:',
     ...images.map(
       ({ digest, tags, why, vulnerabilities }) =>
-        `  ${digest}${tags.length === 0 ? '' : ` (${tags.join(', ')})`} with ${vulnerabilities.join(', ')}: ${STILL_PULLABLE[why]}.`,
+        `  ${digest}${describeTags(tags)} with ${vulnerabilities.join(', ')}: ${STILL_PULLABLE[why]}.`,
     ),
   ];
 }
@@ -165,10 +180,20 @@ function stillPullable({ stillPullable: images }: Notice): readonly string[] {
 /** A decision in one sentence, for the log. */
 export function summarize(decision: Decision): string {
   const name = gateName(decision.gate);
-  const notes = decision.images.flatMap(noteOf);
-  const more = decision.unconfirmed.length;
-  if (more > 0) notes.push(`${more} reported finding(s) are not known to the scanner yet; the event comes back`);
+  const notes = weightiestFirst(decision.images).slice(0, MAX_NOTES).map(noteOf);
+  const more = decision.images.length - notes.length;
+  if (more > 0) notes.push(`and ${more} more images`);
+  const unconfirmed = decision.unconfirmed.length;
+  if (unconfirmed > 0)
+    notes.push(`${unconfirmed} reported finding(s) are not known to the scanner yet; the event comes back`);
   return `${name} ${outcome(decision)}${notes.length === 0 ? '' : `: ${notes.join('; ')}`}`;
+}
+
+const WEIGHT: Readonly<Record<ImageDecision['kind'], number>> = { holds: 0, released: 1, none: 2 };
+
+/** What holds the gate first: a list that is cut must not lose it. */
+export function weightiestFirst(images: readonly ImageDecision[]): readonly ImageDecision[] {
+  return images.toSorted((a, b) => WEIGHT[a.kind] - WEIGHT[b.kind]);
 }
 
 function outcome({ done, to, problem }: Decision): string {
@@ -195,17 +220,15 @@ export function describeState(state: GateState): string {
   return state.kind === 'waiting' ? `open, waiting: ${WAITING_FOR[state.for]}` : state.kind;
 }
 
-const MAX_NOTES = 3;
-
-function noteOf(image: ImageDecision): string[] {
+function noteOf(image: ImageDecision): string {
   const name = image.digest.slice(0, 'sha256:'.length + 12);
-  if (image.kind === 'released') return [`${name} holds it no longer, ${ACCOUNTS[image.how]}`];
+  if (image.kind === 'released') return `${name} holds it no longer, ${ACCOUNTS[image.how]}`;
   if (image.kind === 'holds' && image.why.kind === 'unproven')
-    return [`${name} still holds it, proof is missing: ${image.why.why}`];
+    return `${name} still holds it, proof is missing: ${image.why.why}`;
   if (image.kind === 'holds' && image.why.kind === 'undetermined') {
-    return [`${name} still holds it, and what is not known releases nothing: ${describeVerdict(image.verdict)}`];
+    return `${name} still holds it, and what is not known releases nothing: ${describeVerdict(image.verdict)}`;
   }
-  return [`${name} ${describeVerdict(image.verdict)}`];
+  return `${name} ${describeVerdict(image.verdict)}`;
 }
 
 /** A verdict in words. */
@@ -226,9 +249,9 @@ function describeSpared({ finding, rule }: Spared): string {
   return `${finding.vulnerability} is ${describeRule(rule)}`;
 }
 
-function list(items: readonly string[]): string {
-  const more = items.length - MAX_NOTES;
-  return `${items.slice(0, MAX_NOTES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+function list(items: readonly string[], most = MAX_NOTES): string {
+  const more = items.length - most;
+  return `${items.slice(0, most).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 function isText(value: string | undefined): value is string {

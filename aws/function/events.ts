@@ -1,7 +1,7 @@
 // The door: one queue message in, the gate that it names out. After this, types are trusted.
 import * as v from 'valibot';
 import { TRIGGERS, type Trigger } from '../../shared/decision.ts';
-import { type Parsed, problemsFrom } from '../../shared/problem.ts';
+import { type Parsed, problemsFrom, required } from '../../shared/problem.ts';
 
 /** One image that a message names. */
 export interface Named {
@@ -22,17 +22,22 @@ export type Request =
   /** Not ours, and nothing wrong with it. */
   | { readonly kind: 'ignored'; readonly why: string };
 
+/** A hostile or broken message must not make a line of the log that is as long as itself. */
+const MAX_PROBLEMS = 5;
+const MAX_WHY_CHARACTERS = 200;
+
 const REPOSITORY = 'a repository name: lower case letters, digits, ., _, - and / (2 to 256 characters)';
 /** Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html */
-const repository = v.pipe(
+const repositoryName = v.pipe(
   v.string(REPOSITORY),
   v.minLength(2, REPOSITORY),
   v.maxLength(256, REPOSITORY),
   v.regex(/^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/, REPOSITORY),
 );
+const repository = required(repositoryName);
 const DIGEST = 'a digest: sha256: and 64 hexadecimal digits';
-const digest = v.pipe(v.string(DIGEST), v.regex(/^sha256:[0-9a-f]{64}$/, DIGEST));
-const text = v.string('text');
+const digest = required(v.pipe(v.string(DIGEST), v.regex(/^sha256:[0-9a-f]{64}$/, DIGEST)));
+const text = (meaning: string) => required(v.string(meaning));
 
 const ours = v.variant(
   'pullgate',
@@ -42,43 +47,74 @@ const ours = v.variant(
     v.object({
       pullgate: v.literal('look'),
       repository,
-      trigger: v.picklist(TRIGGERS, `one of ${TRIGGERS.join(', ')}`),
+      trigger: required(v.picklist(TRIGGERS, `one of ${TRIGGERS.join(', ')}`)),
     }),
   ],
   'tick, sweep or look',
 );
 
-const envelope = v.object(
-  { source: text, 'detail-type': text, account: text, detail: v.unknown() },
-  'an EventBridge event',
-);
+const envelope = v.object({
+  source: text('the source of an EventBridge event'),
+  'detail-type': text('the type of an EventBridge event'),
+  account: text('the account of an EventBridge event'),
+  detail: v.optional(v.unknown()),
+});
 
+const FINDING_ARN =
+  'the ARN of a finding, such as arn:aws:inspector2:eu-west-1:123456789012:finding/0407d7719da0fc8a8f44991f0bf524d6';
+const RESOURCE = 'a resource with its type';
 const findingDetail = v.object(
   {
-    findingArn: text,
-    status: text,
-    resources: v.array(v.object({ type: text, details: v.optional(v.unknown()) }), 'a list of resources'),
+    /** It goes into a filter of ListFindings, which refuses what is empty or longer than 1024 characters. */
+    findingArn: required(
+      v.pipe(
+        v.string(FINDING_ARN),
+        v.regex(/^arn:[a-z-]+:inspector2:[a-z0-9-]+:\d{12}:finding\/[!-~]{1,100}$/, FINDING_ARN),
+      ),
+    ),
+    status: text('the status of a finding'),
+    resources: required(
+      v.array(v.object({ type: text(RESOURCE), details: v.optional(v.unknown()) }, RESOURCE), 'a list of resources'),
+    ),
   },
   'a finding of Amazon Inspector',
 );
 const ECR_IMAGE = 'AWS_ECR_CONTAINER_IMAGE';
 const containerImage = v.object(
-  { awsEcrContainerImage: v.object({ repositoryName: repository, imageHash: digest, registry: text }, 'an ECR image') },
+  {
+    awsEcrContainerImage: required(
+      v.object(
+        { repositoryName: repository, imageHash: digest, registry: text('the account of the registry') },
+        'an ECR image',
+      ),
+    ),
+  },
   'the details of an ECR image',
 );
 
 const REPOSITORY_ARN = 'the ARN of a repository, such as arn:aws:ecr:eu-west-1:123456789012:repository/team/app';
-const repositoryArn = v.pipe(
-  v.string(REPOSITORY_ARN),
-  v.regex(/^arn:[a-z-]+:ecr:[a-z0-9-]+:\d{12}:repository\/.+$/, REPOSITORY_ARN),
-  v.transform((arn) => ({ accountId: arn.split(':')[4], name: arn.slice(arn.indexOf('/') + 1) })),
-  v.object({ accountId: v.string(), name: repository }),
+const repositoryArn = required(
+  v.pipe(
+    v.string(REPOSITORY_ARN),
+    v.regex(/^arn:[a-z-]+:ecr:[a-z0-9-]+:\d{12}:repository\/.+$/, REPOSITORY_ARN),
+    v.check((arn) => v.is(repositoryName, nameIn(arn)), REPOSITORY_ARN),
+    v.transform((arn) => ({ accountId: arn.split(':')[4] ?? '', name: nameIn(arn) })),
+  ),
 );
 const scanDetail = v.object({ 'repository-name': repositoryArn, 'image-digest': digest }, 'a finished scan');
 const actionDetail = v.object(
-  { 'action-type': text, result: text, 'repository-name': repository, 'image-digest': digest },
+  {
+    'action-type': text('what was done to the image'),
+    result: text('what came of it'),
+    'repository-name': repository,
+    'image-digest': digest,
+  },
   'an action on an image',
 );
+
+function nameIn(arn: string): string {
+  return arn.slice(arn.indexOf('/') + 1);
+}
 
 /**
  * Reads one message of the queue.
@@ -93,44 +129,46 @@ export function parseMessage(body: string, accountId: string): Parsed<Request> {
   } catch {
     return { ok: false, problems: [{ key: 'message', given: body, allowed: 'JSON' }] };
   }
-  if (typeof json === 'object' && json !== null && 'pullgate' in json) return parseOurs(json);
-  const event = v.safeParse(envelope, json);
-  if (!event.success) return { ok: false, problems: problemsFrom(event.issues, '') };
-  if (event.output.account !== accountId) return ignored(`an event of the account ${event.output.account}`);
-  const kind = `${event.output.source} ${event.output['detail-type']}`;
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    return { ok: false, problems: [{ key: 'message', given: json, allowed: 'an EventBridge event' }] };
+  }
+  if ('pullgate' in json) return parseOurs(json);
+  const event = check(envelope, json, '');
+  if (!event.ok) return event;
+  if (event.value.account !== accountId) return ignored(`an event of the account ${event.value.account}`);
+  const kind = `${event.value.source} ${event.value['detail-type']}`;
   switch (kind) {
     case 'aws.inspector2 Inspector2 Finding':
-      return parseFinding(event.output.detail, accountId);
+      return parseFinding(event.value.detail, accountId);
     case 'aws.inspector2 Inspector2 Scan':
-      return parseScan(event.output.detail, accountId);
+      return parseScan(event.value.detail, accountId);
     case 'aws.ecr ECR Image Action':
-      return parseAction(event.output.detail);
+      return parseAction(event.value.detail);
     default:
       return ignored(`an event that pullgate does not listen to: ${kind}`);
   }
 }
 
 function parseOurs(json: object): Parsed<Request> {
-  const message = v.safeParse(ours, json);
-  if (!message.success) return { ok: false, problems: problemsFrom(message.issues, '') };
-  const { pullgate: kind, ...rest } = message.output;
+  const message = check(ours, json, '');
+  if (!message.ok) return message;
+  const { pullgate: kind, ...rest } = message.value;
   return { ok: true, value: { kind, ...rest } as Request };
 }
 
 function parseFinding(detail: unknown, accountId: string): Parsed<Request> {
-  const finding = v.safeParse(findingDetail, detail);
-  if (!finding.success) return { ok: false, problems: problemsFrom(finding.issues, 'detail') };
-  const { findingArn, status, resources } = finding.output;
+  const finding = check(findingDetail, detail, 'detail');
+  if (!finding.ok) return finding;
+  const { findingArn, status, resources } = finding.value;
   const images: Named[] = [];
   for (const [place, { type, details }] of resources.entries()) {
     if (type !== ECR_IMAGE) continue;
-    const image = v.safeParse(containerImage, details);
-    if (!image.success)
-      return { ok: false, problems: problemsFrom(image.issues, `detail.resources[${place}].details`) };
-    const { repositoryName, imageHash, registry } = image.output.awsEcrContainerImage;
+    const image = check(containerImage, details, `detail.resources[${place}].details`);
+    if (!image.ok) return image;
+    const { repositoryName: name, imageHash, registry } = image.value.awsEcrContainerImage;
     if (registry !== accountId) return ignored(`an image of the registry ${registry}`);
     images.push({
-      repository: repositoryName,
+      repository: name,
       digest: imageHash,
       trigger: 'finding',
       activeFinding: status === 'ACTIVE' ? findingArn : undefined,
@@ -142,17 +180,17 @@ function parseFinding(detail: unknown, accountId: string): Parsed<Request> {
 }
 
 function parseScan(detail: unknown, accountId: string): Parsed<Request> {
-  const scan = v.safeParse(scanDetail, detail);
-  if (!scan.success) return { ok: false, problems: problemsFrom(scan.issues, 'detail') };
-  const { 'repository-name': scanned, 'image-digest': image } = scan.output;
+  const scan = check(scanDetail, detail, 'detail');
+  if (!scan.ok) return scan;
+  const { 'repository-name': scanned, 'image-digest': image } = scan.value;
   if (scanned.accountId !== accountId) return ignored(`an image of the registry ${scanned.accountId}`);
   return oneImage(scanned.name, image, 'scan');
 }
 
 function parseAction(detail: unknown): Parsed<Request> {
-  const action = v.safeParse(actionDetail, detail);
-  if (!action.success) return { ok: false, problems: problemsFrom(action.issues, 'detail') };
-  const { 'action-type': type, result, 'repository-name': name, 'image-digest': image } = action.output;
+  const action = check(actionDetail, detail, 'detail');
+  if (!action.ok) return action;
+  const { 'action-type': type, result, 'repository-name': name, 'image-digest': image } = action.value;
   if (result !== 'SUCCESS') return ignored(`an action on an image with the result ${result}`);
   if (type === 'PUSH') return oneImage(name, image, 'push');
   return type === 'DELETE' ? oneImage(name, image, 'delete') : ignored(`an action on an image of the type ${type}`);
@@ -163,5 +201,17 @@ function oneImage(name: string, image: string, trigger: Trigger): Parsed<Request
 }
 
 function ignored(why: string): Parsed<Request> {
-  return { ok: true, value: { kind: 'ignored', why } };
+  return { ok: true, value: { kind: 'ignored', why: why.slice(0, MAX_WHY_CHARACTERS) } };
+}
+
+/** Checks a part of a message: one problem for each field, and not so many that a line of the log gets long. */
+function check<Schema extends v.GenericSchema>(
+  schema: Schema,
+  given: unknown,
+  root: string,
+): Parsed<v.InferOutput<Schema>> {
+  const checked = v.safeParse(schema, given, { abortPipeEarly: true });
+  if (checked.success) return { ok: true, value: checked.output };
+  const [first, ...others] = problemsFrom(checked.issues, root);
+  return { ok: false, problems: [first, ...others.slice(0, MAX_PROBLEMS - 1)] };
 }

@@ -113,7 +113,7 @@ export function servesLambda({ statements }: RepositoryPolicy): boolean {
     const principal = value['Principal'];
     if (value['Effect'] !== 'Allow' || typeof principal !== 'object' || principal === null) return false;
     const services: unknown = 'Service' in principal ? principal.Service : undefined;
-    return [services].flat().some((service) => /^lambda\.amazonaws\.com(\.cn)?$/.test(String(service)));
+    return [services].flat().some((one) => typeof one === 'string' && /^lambda\.amazonaws\.com(\.cn)?$/.test(one));
   });
 }
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { parsePolicy } from '../../shared/policy.ts';
-import { describeProblem, problemsFrom } from '../../shared/problem.ts';
+import { describeProblem, type Problem, problemsFrom, required } from '../../shared/problem.ts';
 import type { RuleSettings } from '../../shared/rules.ts';
 
 /** Where things are, from the environment. */
@@ -46,17 +46,23 @@ const VARIABLES = {
   roleArn: 'PULLGATE_ROLE_ARN',
 } as const satisfies Record<keyof Surroundings, string>;
 
-const settingsFile = v.object({
-  stack: v.string('the name of the stack'),
-  severityThreshold: v.optional(v.unknown()),
-  policy: v.optional(v.unknown()),
-  mode: v.picklist(['enforce', 'audit'], 'enforce or audit'),
-  sweepHours: v.number('hours'),
-  maxClosesPerHour: v.number('a number of gates'),
-  repositories: v.object({ include: v.array(v.string()), exclude: v.array(v.string()) }, 'include and exclude'),
-  exemptPrincipals: v.array(v.string(), 'a list of role ARNs'),
-  closeLambdaRepositories: v.boolean('true or false'),
-});
+const GLOBS = 'a list of globs';
+const ROLES = 'a list of role ARNs';
+const globs = required(v.array(v.string(GLOBS), GLOBS));
+const settingsFile = v.object(
+  {
+    stack: required(v.string('the name of the stack')),
+    severityThreshold: v.optional(v.unknown()),
+    policy: v.optional(v.unknown()),
+    mode: required(v.picklist(['enforce', 'audit'], 'enforce or audit')),
+    sweepHours: required(v.number('hours')),
+    maxClosesPerHour: required(v.number('a number of gates')),
+    repositories: required(v.object({ include: globs, exclude: globs }, 'include and exclude')),
+    exemptPrincipals: required(v.array(v.string(ROLES), ROLES)),
+    closeLambdaRepositories: required(v.boolean('true or false')),
+  },
+  'an object',
+);
 
 /**
  * Reads the settings of a deployed function.
@@ -91,14 +97,22 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
  * @throws Error that lists every problem; the Pulumi program has checked the same config, so this means a mixed deployment
  */
 export function parseStackSettings(text: string): StackSettings {
-  const file = v.safeParse(settingsFile, JSON.parse(text));
-  const policy = file.success ? parsePolicy(file.output.severityThreshold, file.output.policy) : undefined;
-  if (!file.success || !policy?.ok) {
-    const problems = file.success ? (policy?.ok === false ? policy.problems : []) : problemsFrom(file.issues, '');
-    throw new Error(
-      `settings.json is not what the Pulumi program writes:\n${problems.map(describeProblem).join('\n')}`,
-    );
-  }
-  const { severityThreshold: _threshold, policy: _policy, ...rest } = file.output;
+  const file = v.safeParse(settingsFile, jsonFrom(text));
+  if (!file.success) throw mixedDeployment(problemsFrom(file.issues, 'settings'));
+  const { severityThreshold, policy: refinements, ...rest } = file.output;
+  const policy = parsePolicy(severityThreshold, refinements);
+  if (!policy.ok) throw mixedDeployment(policy.problems);
   return { ...rest, policy: policy.value, hash: createHash('sha256').update(text).digest('hex') };
+}
+
+function jsonFrom(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw mixedDeployment([{ key: 'settings', given: text, allowed: 'JSON' }]);
+  }
+}
+
+function mixedDeployment(problems: readonly Problem[]): Error {
+  return new Error(`settings.json is not what the Pulumi program writes:\n${problems.map(describeProblem).join('\n')}`);
 }

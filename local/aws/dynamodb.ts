@@ -25,7 +25,11 @@ export function createDynamoDb(place: Place): DynamoDb {
         'x-amz-date': '20260101T000000Z',
         authorization: 'AWS4-HMAC-SHA256 Credential=local, SignedHeaders=host, Signature=none',
       };
-      const request = Object.assign(Readable.from([Buffer.from(JSON.stringify(input))]), { method: 'POST', url: '/', headers });
+      const request = Object.assign(Readable.from([Buffer.from(JSON.stringify(input))]), {
+        method: 'POST',
+        url: '/',
+        headers,
+      });
       const response = {
         statusCode: 200,
         setHeader: () => undefined,
@@ -33,7 +37,9 @@ export function createDynamoDb(place: Place): DynamoDb {
           const answer = JSON.parse(body);
           if (response.statusCode === 200) return resolve(answer);
           const { __type, message, Message, ...rest } = answer;
-          return reject(Object.assign(failure(__type, message ?? Message ?? '', response.statusCode), { fields: rest }));
+          return reject(
+            Object.assign(failure(__type, message ?? Message ?? '', response.statusCode), { fields: rest }),
+          );
         },
       };
       server.emit('request', request, response);

@@ -76,7 +76,10 @@ export function createEcrApi({ place, clock, world, endpoint }: Parts): EcrApi {
     operations: {
       DescribeRepositories: operation(
         ({ repositoryNames }: DescribeRepositoriesRequest) =>
-          (repositoryNames ?? ['*']).map((name) => ({ action: 'ecr:DescribeRepositories', resource: repositoryArn(place, name) })),
+          (repositoryNames ?? ['*']).map((name) => ({
+            action: 'ecr:DescribeRepositories',
+            resource: repositoryArn(place, name),
+          })),
         ({ repositoryNames, ...page }: DescribeRepositoriesRequest) => {
           const found = repositoryNames?.map(world.need) ?? [...world.repositories.values()];
           const [some, nextToken] = pageOf(found, page);
@@ -89,68 +92,92 @@ export function createEcrApi({ place, clock, world, endpoint }: Parts): EcrApi {
           return { repositories, ...nextToken };
         },
       ),
-      DescribeImages: operation(needs('DescribeImages'), ({ repositoryName, imageIds, filter, ...page }: DescribeImagesRequest) => {
-        const repository = world.need(repositoryName);
-        if (imageIds !== undefined) {
-          checkNamed(imageIds);
-          const found = imageIds.map((id) => {
-            const image = findImage(repository, id);
-            if (image !== undefined) return describe(repository, image);
-            const what = `{imageDigest:'${id.imageDigest ?? 'null'}', imageTag:'${id.imageTag ?? 'null'}'}`;
-            throw failure('ImageNotFoundException', `The image with imageId ${what} does not exist within the repository with name '${repositoryName}'`);
-          });
-          return { imageDetails: found };
-        }
-        const wanted = [...repository.images.values()].filter(
-          ({ tags, storageClass }) => hasTagStatus(tags, filter?.tagStatus) && hasImageStatus(storageClass, filter?.imageStatus),
-        );
-        const [some, nextToken] = pageOf(wanted, page);
-        return { imageDetails: some.map((image) => describe(repository, image)), ...nextToken };
-      }),
+      DescribeImages: operation(
+        needs('DescribeImages'),
+        ({ repositoryName, imageIds, filter, ...page }: DescribeImagesRequest) => {
+          const repository = world.need(repositoryName);
+          if (imageIds !== undefined) {
+            checkNamed(imageIds);
+            const found = imageIds.map((id) => {
+              const image = findImage(repository, id);
+              if (image !== undefined) return describe(repository, image);
+              const what = `{imageDigest:'${id.imageDigest ?? 'null'}', imageTag:'${id.imageTag ?? 'null'}'}`;
+              throw failure(
+                'ImageNotFoundException',
+                `The image with imageId ${what} does not exist within the repository with name '${repositoryName}'`,
+              );
+            });
+            return { imageDetails: found };
+          }
+          const wanted = [...repository.images.values()].filter(
+            ({ tags, storageClass }) =>
+              hasTagStatus(tags, filter?.tagStatus) && hasImageStatus(storageClass, filter?.imageStatus),
+          );
+          const [some, nextToken] = pageOf(wanted, page);
+          return { imageDetails: some.map((image) => describe(repository, image)), ...nextToken };
+        },
+      ),
       ListImages: operation(needs('ListImages'), ({ repositoryName, filter, ...page }: ListImagesRequest) => {
         const repository = world.need(repositoryName);
         const rows = [...repository.images.values()]
-          .filter(({ tags, storageClass }) => hasTagStatus(tags, filter?.tagStatus) && hasImageStatus(storageClass, filter?.imageStatus))
+          .filter(
+            ({ tags, storageClass }) =>
+              hasTagStatus(tags, filter?.tagStatus) && hasImageStatus(storageClass, filter?.imageStatus),
+          )
           .flatMap(({ manifest: { digest: imageDigest }, tags }) =>
             tags.size === 0 ? [{ imageDigest }] : [...tags].map((imageTag) => ({ imageDigest, imageTag })),
           );
         const [imageIds, nextToken] = pageOf(rows, page);
         return { imageIds, ...nextToken };
       }),
-      BatchGetImage: operation(needs('BatchGetImage'), ({ repositoryName, imageIds, acceptedMediaTypes }: BatchGetImageRequest) => {
-        const repository = world.need(repositoryName);
-        checkNamed(imageIds ?? []);
-        const images: object[] = [];
-        const failures: object[] = [];
-        for (const imageId of imageIds ?? []) {
-          const image = findImage(repository, imageId);
-          if (image === undefined || image.storageClass === 'ARCHIVE') {
-            failures.push({ imageId, failureCode: 'ImageNotFound', failureReason: 'Requested image not found' });
-          } else if (acceptedMediaTypes !== undefined && !acceptedMediaTypes.includes(image.manifest.mediaType)) {
-            const failureReason = `The image is a ${image.manifest.mediaType}, which is not among the accepted media types`;
-            failures.push({ imageId, failureCode: 'ImageNotFound', failureReason });
-          } else {
-            const { digest: imageDigest, text: imageManifest, mediaType: imageManifestMediaType } = image.manifest;
-            images.push({ ...ids(repository), imageId: { ...imageId, imageDigest }, imageManifest, imageManifestMediaType });
+      BatchGetImage: operation(
+        needs('BatchGetImage'),
+        ({ repositoryName, imageIds, acceptedMediaTypes }: BatchGetImageRequest) => {
+          const repository = world.need(repositoryName);
+          checkNamed(imageIds ?? []);
+          const images: object[] = [];
+          const failures: object[] = [];
+          for (const imageId of imageIds ?? []) {
+            const image = findImage(repository, imageId);
+            if (image === undefined || image.storageClass === 'ARCHIVE') {
+              failures.push({ imageId, failureCode: 'ImageNotFound', failureReason: 'Requested image not found' });
+            } else if (acceptedMediaTypes !== undefined && !acceptedMediaTypes.includes(image.manifest.mediaType)) {
+              const failureReason = `The image is a ${image.manifest.mediaType}, which is not among the accepted media types`;
+              failures.push({ imageId, failureCode: 'ImageNotFound', failureReason });
+            } else {
+              const { digest: imageDigest, text: imageManifest, mediaType: imageManifestMediaType } = image.manifest;
+              images.push({
+                ...ids(repository),
+                imageId: { ...imageId, imageDigest },
+                imageManifest,
+                imageManifestMediaType,
+              });
+            }
           }
-        }
-        return { images, failures };
-      }),
+          return { images, failures };
+        },
+      ),
       GetRepositoryPolicy: operation(needs('GetRepositoryPolicy'), ({ repositoryName }: GetRepositoryPolicyRequest) => {
         const repository = world.need(repositoryName);
         return { ...ids(repository), policyText: policyOf(repository) };
       }),
-      SetRepositoryPolicy: operation(needs('SetRepositoryPolicy'), ({ repositoryName, policyText }: SetRepositoryPolicyRequest) => {
-        const repository = world.need(repositoryName);
-        world.setPolicy(repository, policyText ?? '');
-        return { ...ids(repository), policyText };
-      }),
-      DeleteRepositoryPolicy: operation(needs('DeleteRepositoryPolicy'), ({ repositoryName }: DeleteRepositoryPolicyRequest) => {
-        const repository = world.need(repositoryName);
-        const policyText = policyOf(repository);
-        repository.policyText = undefined;
-        return { ...ids(repository), policyText };
-      }),
+      SetRepositoryPolicy: operation(
+        needs('SetRepositoryPolicy'),
+        ({ repositoryName, policyText }: SetRepositoryPolicyRequest) => {
+          const repository = world.need(repositoryName);
+          world.setPolicy(repository, policyText ?? '');
+          return { ...ids(repository), policyText };
+        },
+      ),
+      DeleteRepositoryPolicy: operation(
+        needs('DeleteRepositoryPolicy'),
+        ({ repositoryName }: DeleteRepositoryPolicyRequest) => {
+          const repository = world.need(repositoryName);
+          const policyText = policyOf(repository);
+          repository.policyText = undefined;
+          return { ...ids(repository), policyText };
+        },
+      ),
       GetAuthorizationToken: operation(
         () => [{ action: 'ecr:GetAuthorizationToken', resource: '*' }],
         (_input, { principal }) => {
@@ -173,11 +200,19 @@ export function findImage(repository: Repository, { imageDigest, imageTag }: Ima
 function checkNamed(imageIds: readonly ImageIdentifier[]): void {
   if (imageIds.length === 0 || imageIds.length > MAX_NAMED_IMAGES) {
     const constraint = `Member must have length between 1 and ${MAX_NAMED_IMAGES}`;
-    throw failure('InvalidParameterException', `Invalid parameter at 'imageIds' failed to satisfy constraint: '${constraint}'`);
+    throw failure(
+      'InvalidParameterException',
+      `Invalid parameter at 'imageIds' failed to satisfy constraint: '${constraint}'`,
+    );
   }
-  const wrong = imageIds.find(({ imageDigest }) => imageDigest !== undefined && !/^sha256:[0-9a-f]{64}$/.test(imageDigest));
+  const wrong = imageIds.find(
+    ({ imageDigest }) => imageDigest !== undefined && !/^sha256:[0-9a-f]{64}$/.test(imageDigest),
+  );
   if (wrong !== undefined) {
-    throw failure('InvalidParameterException', `Invalid parameter at 'imageDigest' failed to satisfy constraint: '${wrong.imageDigest}'`);
+    throw failure(
+      'InvalidParameterException',
+      `Invalid parameter at 'imageDigest' failed to satisfy constraint: '${wrong.imageDigest}'`,
+    );
   }
 }
 
@@ -193,10 +228,16 @@ function hasImageStatus(storageClass: StoredImage['storageClass'], status: strin
 type Page = { readonly maxResults?: number | undefined; readonly nextToken?: string | undefined };
 
 /** A page of a list; the token is the place where the next one starts. */
-function pageOf<T>(all: readonly T[], { maxResults = DEFAULT_PAGE, nextToken }: Page): [readonly T[], { nextToken?: string }] {
+function pageOf<T>(
+  all: readonly T[],
+  { maxResults = DEFAULT_PAGE, nextToken }: Page,
+): [readonly T[], { nextToken?: string }] {
   const from = nextToken === undefined ? 0 : Number(Buffer.from(nextToken, 'base64').toString());
   if (!(from >= 0) || !(maxResults >= 1 && maxResults <= MAX_PAGE)) {
-    throw failure('InvalidParameterException', `Invalid parameter at 'maxResults' or 'nextToken': ${maxResults}, ${nextToken}`);
+    throw failure(
+      'InvalidParameterException',
+      `Invalid parameter at 'maxResults' or 'nextToken': ${maxResults}, ${nextToken}`,
+    );
   }
   const to = from + maxResults;
   return [all.slice(from, to), to < all.length ? { nextToken: Buffer.from(String(to)).toString('base64') } : {}];

@@ -32,9 +32,20 @@ export interface Ecr {
   repository(name: string): Repository;
   /** Pushes an image and answers its digest. The content decides the digest; without one it is unlike any other. */
   pushImage(repository: string, options?: { readonly tag?: string; readonly content?: string }): Promise<string>;
-  pushIndex(repository: string, options: { readonly tag?: string; readonly children: readonly string[] }): Promise<string>;
+  pushIndex(
+    repository: string,
+    options: { readonly tag?: string; readonly children: readonly string[] },
+  ): Promise<string>;
   /** Pushes a signature, an attestation or the like. */
-  pushArtifact(repository: string, options?: { readonly tag?: string; readonly subject?: string; readonly artifactType?: string; readonly content?: string }): Promise<string>;
+  pushArtifact(
+    repository: string,
+    options?: {
+      readonly tag?: string;
+      readonly subject?: string;
+      readonly artifactType?: string;
+      readonly content?: string;
+    },
+  ): Promise<string>;
   /** Puts a tag on an image that is there; another image that had it loses it. */
   tag(repository: string, tag: string, digest: string): Promise<void>;
   /** Takes a tag away; the image stays. */
@@ -81,15 +92,32 @@ export function createEcr({ place, clock, bus, principals }: Parts): EcrWorld {
     return image;
   };
   /** Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html */
-  const report = async (action: 'PUSH' | 'DELETE', { name }: Repository, { manifest }: StoredImage, tag: string | undefined) => {
+  const report = async (
+    action: 'PUSH' | 'DELETE',
+    { name }: Repository,
+    { manifest }: StoredImage,
+    tag: string | undefined,
+  ) => {
     const media = { 'manifest-media-type': manifest.mediaType, 'artifact-media-type': manifest.artifactType };
-    const detail = { result: 'SUCCESS', 'repository-name': name, 'image-digest': manifest.digest, 'action-type': action, ...media };
+    const detail = {
+      result: 'SUCCESS',
+      'repository-name': name,
+      'image-digest': manifest.digest,
+      'action-type': action,
+      ...media,
+    };
     const tagged = tag === undefined ? {} : { 'image-tag': tag };
     await bus.put({ source: 'aws.ecr', 'detail-type': 'ECR Image Action', detail: { ...detail, ...tagged } });
   };
   const put = async (repository: Repository, manifest: Manifest, tag: string | undefined): Promise<void> => {
     const known = repository.images.get(manifest.digest);
-    const image = known ?? { manifest, pushedAt: clock.now(), tags: new Set(), storageClass: 'STANDARD', lastPulledAt: undefined };
+    const image = known ?? {
+      manifest,
+      pushedAt: clock.now(),
+      tags: new Set(),
+      storageClass: 'STANDARD',
+      lastPulledAt: undefined,
+    };
     image.storageClass = 'STANDARD';
     repository.images.set(manifest.digest, image);
     if (tag !== undefined) {
@@ -114,7 +142,14 @@ export function createEcr({ place, clock, bus, principals }: Parts): EcrWorld {
     createRepository(name, { policyText } = {}) {
       if (repositories.has(name)) throw new Error(`there is a repository ${name} already`);
       const images = new Map<string, StoredImage>();
-      const repository = { name, arn: repositoryArn(place, name), createdAt: clock.now(), policyText, images, blobs: new Map() };
+      const repository = {
+        name,
+        arn: repositoryArn(place, name),
+        createdAt: clock.now(),
+        policyText,
+        images,
+        blobs: new Map(),
+      };
       repositories.set(name, repository);
       return repository;
     },
@@ -144,7 +179,8 @@ export function createEcr({ place, clock, bus, principals }: Parts): EcrWorld {
       const repository = need(name);
       const image = imageIn(repository, digest);
       const parent = [...repository.images.values()].find(({ manifest }) => manifest.children.includes(digest));
-      if (parent !== undefined) throw new Error(`${name}: ECR does not delete ${digest}, which the index ${parent.manifest.digest} refers to`);
+      if (parent !== undefined)
+        throw new Error(`${name}: ECR does not delete ${digest}, which the index ${parent.manifest.digest} refers to`);
       repository.images.delete(digest);
       const tags = image.tags.size === 0 ? [undefined] : [...image.tags];
       for (const tag of tags) await report('DELETE', repository, image, tag);
@@ -154,11 +190,16 @@ export function createEcr({ place, clock, bus, principals }: Parts): EcrWorld {
     },
     setPolicy(repository, text) {
       if (text.length > MAX_POLICY_CHARACTERS) {
-        throw invalid(`'policyText' failed to satisfy constraint: 'Member must have length less than or equal to ${MAX_POLICY_CHARACTERS}'`);
+        throw invalid(
+          `'policyText' failed to satisfy constraint: 'Member must have length less than or equal to ${MAX_POLICY_CHARACTERS}'`,
+        );
       }
       const named = principalsIn(text);
       const removed = named.find((arn) => principals.isRemoved(arn));
-      if (removed !== undefined) throw invalid(`'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided' (Principal not found: ${removed})`);
+      if (removed !== undefined)
+        throw invalid(
+          `'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided' (Principal not found: ${removed})`,
+        );
       repository.policyText = text;
     },
   };
@@ -176,9 +217,12 @@ function principalsIn(text: string): readonly string[] {
   try {
     policy = JSON.parse(text);
   } catch (cause) {
-    throw Object.assign(invalid("'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'"), { cause });
+    throw Object.assign(invalid("'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'"), {
+      cause,
+    });
   }
-  const statements = typeof policy === 'object' && policy !== null && 'Statement' in policy ? [policy.Statement].flat() : [];
+  const statements =
+    typeof policy === 'object' && policy !== null && 'Statement' in policy ? [policy.Statement].flat() : [];
   if (statements.length === 0 || statements.some((statement) => typeof statement !== 'object' || statement === null)) {
     throw invalid("'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'");
   }

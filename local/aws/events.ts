@@ -67,7 +67,12 @@ export function createBus({ place, clock, faults, iam, queues }: Parts): Running
       const text = input ?? JSON.stringify(event);
       let why = '';
       for (const arn of deadLetterArn === undefined ? [queueArn] : [queueArn, deadLetterArn]) {
-        const need = { action: 'sqs:SendMessage', resource: arn, resourcePolicy: queues.policyOf(arn), context: { 'aws:SourceArn': rule.arn, 'aws:SourceAccount': place.account } };
+        const need = {
+          action: 'sqs:SendMessage',
+          resource: arn,
+          resourcePolicy: queues.policyOf(arn),
+          context: { 'aws:SourceArn': rule.arn, 'aws:SourceAccount': place.account },
+        };
         const refused = await iam.refusal(EVENTBRIDGE, need);
         if (refused === undefined) {
           queues.byArn(arn).send(text, arn === queueArn ? options : {});
@@ -114,7 +119,8 @@ export function createBus({ place, clock, faults, iam, queues }: Parts): Running
       for (const { pattern } of next) if (pattern !== undefined) assertPattern(pattern, 'eventPattern');
       stacks.set(stack, next);
       for (const { arn, everyMilliseconds } of next) {
-        if (everyMilliseconds !== undefined && !firesAt.has(arn)) firesAt.set(arn, clock.now().getTime() + everyMilliseconds);
+        if (everyMilliseconds !== undefined && !firesAt.has(arn))
+          firesAt.set(arn, clock.now().getTime() + everyMilliseconds);
       }
     },
   };

@@ -60,12 +60,14 @@ async function simulate(
     );
   }
   if (answer.overallResult === 'Allowed') return undefined;
-  const analyses = answer.resultType === 'single' ? [answer.result.analysis] : answer.results.map(({ analysis }) => analysis);
+  const analyses =
+    answer.resultType === 'single' ? [answer.result.analysis] : answer.results.map(({ analysis }) => analysis);
   const refused = `User: ${arn} is not authorized to perform: ${action} on resource: ${resource}`;
   if (analyses.some(({ resourceAnalysis }) => resourceAnalysis?.result === 'ExplicitlyDenied')) {
     return `${refused} with an explicit deny in a resource-based policy`;
   }
-  if (answer.overallResult === 'ExplicitlyDenied') return `${refused} with an explicit deny in an identity-based policy`;
+  if (answer.overallResult === 'ExplicitlyDenied')
+    return `${refused} with an explicit deny in an identity-based policy`;
   return `${refused} because no identity-based policy allows the ${action} action`;
 }
 

@@ -46,7 +46,11 @@ export function imageOf(content: string, architecture = 'arm64'): Built {
 
 /** An index over manifests that are there already. */
 export function indexOf(children: readonly Manifest[]): Built {
-  const manifests = children.map(({ digest, mediaType, text }) => ({ mediaType, digest, size: Buffer.byteLength(text) }));
+  const manifests = children.map(({ digest, mediaType, text }) => ({
+    mediaType,
+    digest,
+    size: Buffer.byteLength(text),
+  }));
   return { manifest: readManifest(JSON.stringify({ schemaVersion: 2, mediaType: IMAGE_INDEX, manifests })), blobs: [] };
 }
 

@@ -99,7 +99,8 @@ export function readRequest(request: WireRequest): Asked {
   const { headers, path } = request;
   const scope = /Credential=([^/]+)\/\d{8}\/([^/]+)\/([^/]+)\/aws4_request/.exec(headers.authorization ?? '');
   const [, accessKeyId, , name] = scope ?? [];
-  if (accessKeyId === undefined) throw failure('MissingAuthenticationToken', 'Request is missing Authentication Token', 403);
+  if (accessKeyId === undefined)
+    throw failure('MissingAuthenticationToken', 'Request is missing Authentication Token', 403);
   const service = SERVICES.find((one) => one === name);
   if (service === undefined) throw failure('UnknownOperationException', `the local cloud has no service ${name}`);
   const body = request.body.toString('utf8');

@@ -19,7 +19,11 @@ export interface RuleResource {
   /** Of `rate(5 minutes)`. */
   readonly everyMilliseconds: number | undefined;
   readonly enabled: boolean;
-  readonly targets: readonly { readonly queueArn: string; readonly input: string | undefined; readonly deadLetterArn: string | undefined }[];
+  readonly targets: readonly {
+    readonly queueArn: string;
+    readonly input: string | undefined;
+    readonly deadLetterArn: string | undefined;
+  }[];
 }
 
 export interface FunctionResource {
@@ -73,11 +77,15 @@ export interface Resources {
  */
 export function readResources(graph: Graph): Resources {
   const all = (type: string): Fields[] =>
-    graph.resources.filter((resource) => resource.type === type).map(({ inputs, outputs, id }) => ({ ...inputs, ...outputs, id }));
+    graph.resources
+      .filter((resource) => resource.type === type)
+      .map(({ inputs, outputs, id }) => ({ ...inputs, ...outputs, id }));
   const only = (type: string): Fields => {
     const [resource, ...others] = all(type);
     if (resource === undefined || others.length > 0) {
-      throw new Error(`the local cloud runs one ${type} of a stack; the graph has ${others.length + (resource === undefined ? 0 : 1)}`);
+      throw new Error(
+        `the local cloud runs one ${type} of a stack; the graph has ${others.length + (resource === undefined ? 0 : 1)}`,
+      );
     }
     return resource;
   };
@@ -86,8 +94,11 @@ export function readResources(graph: Graph): Resources {
 
   const queuePolicies = all('aws:sqs/queuePolicy:QueuePolicy');
   const queues = all('aws:sqs/queue:Queue').map((queue): QueueResource => {
-    if (queue['kmsMasterKeyId'] !== undefined) throw new Error('the local cloud knows no queue with a key of KMS: use sqsManagedSseEnabled');
-    const policy = queuePolicies.find(({ queueUrl }) => queueUrl === queue['url'] || queueUrl === queue['id'])?.['policy'] ?? queue['policy'];
+    if (queue['kmsMasterKeyId'] !== undefined)
+      throw new Error('the local cloud knows no queue with a key of KMS: use sqsManagedSseEnabled');
+    const policy =
+      queuePolicies.find(({ queueUrl }) => queueUrl === queue['url'] || queueUrl === queue['id'])?.['policy'] ??
+      queue['policy'];
     const redrive = json(queue['redrivePolicy']);
     return {
       arn: text(queue, 'arn'),
@@ -96,7 +107,10 @@ export function readResources(graph: Graph): Resources {
       redrive:
         redrive === undefined
           ? undefined
-          : { deadLetterArn: text(redrive, 'deadLetterTargetArn'), maxReceiveCount: Number(redrive['maxReceiveCount']) },
+          : {
+              deadLetterArn: text(redrive, 'deadLetterTargetArn'),
+              maxReceiveCount: Number(redrive['maxReceiveCount']),
+            },
       policyText: policyText(policy),
     };
   });
@@ -128,7 +142,9 @@ export function readResources(graph: Graph): Resources {
 
   const roles = all('aws:iam/role:Role').map((role): RoleResource => {
     if (role['inlinePolicies'] !== undefined || role['managedPolicyArns'] !== undefined) {
-      throw new Error('a role has its policies as resources of their own: aws.iam.RolePolicy, aws.iam.RolePolicyAttachment');
+      throw new Error(
+        'a role has its policies as resources of their own: aws.iam.RolePolicy, aws.iam.RolePolicyAttachment',
+      );
     }
     const isOf = ({ role: of }: Fields) => of === role['name'] || of === role['id'] || of === role['arn'];
     const inline = all('aws:iam/rolePolicy:RolePolicy').filter(isOf);
@@ -137,7 +153,9 @@ export function readResources(graph: Graph): Resources {
       .map((attachment) => {
         const policy = named('aws:iam/policy:Policy', attachment['policyArn']);
         if (policy === undefined) {
-          throw new Error(`the local cloud does not know what ${attachment['policyArn']} allows: write the statements into a RolePolicy`);
+          throw new Error(
+            `the local cloud does not know what ${attachment['policyArn']} allows: write the statements into a RolePolicy`,
+          );
         }
         return policy;
       });
@@ -157,7 +175,10 @@ export function readResources(graph: Graph): Resources {
     return {
       arn,
       policyText: policyText(topicPolicies.find(({ arn: of }) => of === arn)?.['policy'] ?? topic['policy']),
-      key: key === undefined ? undefined : { arn: text(key, 'arn'), policyText: policyText(key['policy']) ?? accountPolicy(arn) },
+      key:
+        key === undefined
+          ? undefined
+          : { arn: text(key, 'arn'), policyText: policyText(key['policy']) ?? accountPolicy(arn) },
     };
   });
 
@@ -199,7 +220,9 @@ function readFunction(graph: Graph, lambda: Fields, logGroups: readonly Fields[]
     memoryMegabytes: Number(lambda['memorySize'] ?? 128),
     environment: Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, String(value)])),
     roleArn: text(lambda, 'role'),
-    logGroupArn: String(group?.['arn'] ?? arn.replace(/^(arn:[^:]+):lambda:(.*):function:.*$/, `$1:logs:$2:log-group:${wanted}`)).replace(/:\*$/, ''),
+    logGroupArn: String(
+      group?.['arn'] ?? arn.replace(/^(arn:[^:]+):lambda:(.*):function:.*$/, `$1:logs:$2:log-group:${wanted}`),
+    ).replace(/:\*$/, ''),
     files,
   };
 }
@@ -223,12 +246,14 @@ function tableOf(table: Fields): Fields {
 /** Hash and range key, as they were written in `hashKey`/`rangeKey` or, of an index, in `keySchemas`. */
 function keySchema(of: Fields): readonly Fields[] {
   const schemas = list(of['keySchemas']);
-  if (schemas.length > 0) return schemas.map(({ attributeName, keyType }) => ({ AttributeName: attributeName, KeyType: keyType }));
+  if (schemas.length > 0)
+    return schemas.map(({ attributeName, keyType }) => ({ AttributeName: attributeName, KeyType: keyType }));
   const hash = { AttributeName: of['hashKey'], KeyType: 'HASH' };
   return of['rangeKey'] === undefined ? [hash] : [hash, { AttributeName: of['rangeKey'], KeyType: 'RANGE' }];
 }
 
-const nonKey = (attributes: unknown) => (Array.isArray(attributes) && attributes.length > 0 ? { NonKeyAttributes: attributes } : {});
+const nonKey = (attributes: unknown) =>
+  Array.isArray(attributes) && attributes.length > 0 ? { NonKeyAttributes: attributes } : {};
 
 const UNITS: Readonly<Record<string, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
 
@@ -243,12 +268,16 @@ function rateOf(expression: string): number {
 function accountPolicy(arn: string): string {
   const [, partition, , , account] = arn.split(':');
   const Principal = { AWS: `arn:${partition}:iam::${account}:root` };
-  return JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal, Action: 'kms:*', Resource: '*' }] });
+  return JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Principal, Action: 'kms:*', Resource: '*' }],
+  });
 }
 
 function text(fields: Fields, key: string): string {
   const value = fields[key];
-  if (typeof value !== 'string') throw new Error(`the local cloud needs ${key} of a resource as text; given ${JSON.stringify(fields)}`);
+  if (typeof value !== 'string')
+    throw new Error(`the local cloud needs ${key} of a resource as text; given ${JSON.stringify(fields)}`);
   return value;
 }
 

@@ -43,7 +43,8 @@ export function createTopics(clock: Clock): Topics {
           const { TopicArn: topicArn = '', Message: message = '', Subject: subject } = form;
           if (!topics.has(topicArn)) throw failure('NotFound', 'Topic does not exist', 404);
           if (message === '') throw failure('InvalidParameter', 'Invalid parameter: Empty message');
-          if (Buffer.byteLength(message) > MAX_MESSAGE_BYTES) throw failure('InvalidParameter', 'Invalid parameter: Message too long');
+          if (Buffer.byteLength(message) > MAX_MESSAGE_BYTES)
+            throw failure('InvalidParameter', 'Invalid parameter: Message too long');
           if (subject !== undefined && !/^[!-~][ -~]{0,99}$/.test(subject)) {
             throw failure('InvalidParameter', 'Invalid parameter: Subject');
           }

@@ -62,18 +62,23 @@ const MAX_BATCH = 10;
 const MAX_VISIBILITY_SECONDS = 43_200;
 const MAX_DELAY_SECONDS = 900;
 
+/** Replaced as a whole by the next deployment. */
+interface Settings {
+  resource: QueueResource;
+}
+
 export function createQueues(clock: Clock): Queues {
-  const queues = new Map<string, Queue & { resource: QueueResource }>();
+  const queues = new Map<string, { readonly queue: Queue; readonly settings: Settings }>();
   const byUrl = (url: string | undefined): Queue => {
-    for (const queue of queues.values()) if (queue.url === url) return queue;
+    for (const { queue } of queues.values()) if (queue.url === url) return queue;
     throw failure('AWS.SimpleQueueService.NonExistentQueue', 'The specified queue does not exist.');
   };
   const byArn = (arn: string): Queue => {
-    const queue = queues.get(arn);
-    if (queue === undefined) throw new Error(`no deployed graph has the queue ${arn}`);
-    return queue;
+    const found = queues.get(arn);
+    if (found === undefined) throw new Error(`no deployed graph has the queue ${arn}`);
+    return found.queue;
   };
-  const policyOf = (arn: string) => queues.get(arn)?.resource.policyText;
+  const policyOf = (arn: string) => queues.get(arn)?.settings.resource.policyText;
   const needs = (action: string) => (input: { QueueUrl: string | undefined }) => {
     const { arn } = byUrl(input.QueueUrl);
     return [{ action, resource: arn, resourcePolicy: policyOf(arn) }];
@@ -83,11 +88,17 @@ export function createQueues(clock: Clock): Queues {
     const body = MessageBody ?? '';
     if (body === '') throw failure('MissingParameter', 'The request must contain the parameter MessageBody.');
     if (Buffer.byteLength(body) > MAX_MESSAGE_BYTES) {
-      throw failure('InvalidParameterValue', `One or more parameters are invalid. Reason: Message must be shorter than ${MAX_MESSAGE_BYTES} bytes.`);
+      throw failure(
+        'InvalidParameterValue',
+        `One or more parameters are invalid. Reason: Message must be shorter than ${MAX_MESSAGE_BYTES} bytes.`,
+      );
     }
     const delay = DelaySeconds ?? 0;
     if (!(delay >= 0 && delay <= MAX_DELAY_SECONDS)) {
-      throw failure('InvalidParameterValue', `Value ${delay} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.`);
+      throw failure(
+        'InvalidParameterValue',
+        `Value ${delay} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.`,
+      );
     }
     const { id } = queue.send(body, { delayMilliseconds: delay * 1000 });
     return { MessageId: id, MD5OfMessageBody: createHash('md5').update(body).digest('hex') };
@@ -97,32 +108,43 @@ export function createQueues(clock: Clock): Queues {
     deploy(resource) {
       const known = queues.get(resource.arn);
       if (known !== undefined) {
-        known.resource = resource;
-        return known;
+        known.settings.resource = resource;
+        return known.queue;
       }
-      const state = { resource };
-      const queue = Object.assign(createQueue(clock, state, byArn), state);
-      Object.defineProperty(queue, 'resource', { get: () => state.resource, set: (next) => void (state.resource = next) });
-      queues.set(resource.arn, queue);
+      const settings = { resource };
+      const queue = createQueue(clock, settings, byArn);
+      queues.set(resource.arn, { queue, settings });
       return queue;
     },
     byArn,
     policyOf,
-    all: () => [...queues.values()],
+    all: () => [...queues.values()].map(({ queue }) => queue),
     operations: {
-      SendMessage: operation(needs('sqs:SendMessage'), (input: SendMessageRequest) => send(byUrl(input.QueueUrl), input)),
+      SendMessage: operation(needs('sqs:SendMessage'), (input: SendMessageRequest) =>
+        send(byUrl(input.QueueUrl), input),
+      ),
       SendMessageBatch: operation(needs('sqs:SendMessage'), (input: SendMessageBatchRequest) => {
         const entries = input.Entries ?? [];
-        if (entries.length === 0) throw failure('AWS.SimpleQueueService.EmptyBatchRequest', 'The batch request has no entries.');
+        if (entries.length === 0)
+          throw failure('AWS.SimpleQueueService.EmptyBatchRequest', 'The batch request has no entries.');
         if (entries.length > MAX_BATCH) {
-          throw failure('AWS.SimpleQueueService.TooManyEntriesInBatchRequest', `Maximum number of entries per request are ${MAX_BATCH}. You have sent ${entries.length}.`);
+          throw failure(
+            'AWS.SimpleQueueService.TooManyEntriesInBatchRequest',
+            `Maximum number of entries per request are ${MAX_BATCH}. You have sent ${entries.length}.`,
+          );
         }
         if (new Set(entries.map(({ Id }) => Id)).size < entries.length) {
-          throw failure('AWS.SimpleQueueService.BatchEntryIdsNotDistinct', 'Two or more batch entries in the request have the same Id.');
+          throw failure(
+            'AWS.SimpleQueueService.BatchEntryIdsNotDistinct',
+            'Two or more batch entries in the request have the same Id.',
+          );
         }
         const bytes = entries.reduce((sum, { MessageBody }) => sum + Buffer.byteLength(MessageBody ?? ''), 0);
         if (bytes > MAX_MESSAGE_BYTES) {
-          throw failure('AWS.SimpleQueueService.BatchRequestTooLong', `Batch requests cannot be longer than ${MAX_MESSAGE_BYTES} bytes. You have sent ${bytes} bytes.`);
+          throw failure(
+            'AWS.SimpleQueueService.BatchRequestTooLong',
+            `Batch requests cannot be longer than ${MAX_MESSAGE_BYTES} bytes. You have sent ${bytes} bytes.`,
+          );
         }
         const queue = byUrl(input.QueueUrl);
         return { Successful: entries.map((entry) => ({ Id: entry.Id, ...send(queue, entry) })), Failed: [] };
@@ -130,11 +152,20 @@ export function createQueues(clock: Clock): Queues {
       ChangeMessageVisibility: operation(
         needs('sqs:ChangeMessageVisibility'),
         ({ QueueUrl, ReceiptHandle, VisibilityTimeout }: ChangeMessageVisibilityRequest) => {
-          const message = byUrl(QueueUrl).messages().find(({ receiptHandle }) => receiptHandle === ReceiptHandle);
-          if (message === undefined) throw failure('ReceiptHandleIsInvalid', `The input receipt handle "${ReceiptHandle}" is not a valid receipt handle.`);
+          const message = byUrl(QueueUrl)
+            .messages()
+            .find(({ receiptHandle }) => receiptHandle === ReceiptHandle);
+          if (message === undefined)
+            throw failure(
+              'ReceiptHandleIsInvalid',
+              `The input receipt handle "${ReceiptHandle}" is not a valid receipt handle.`,
+            );
           const seconds = VisibilityTimeout ?? -1;
           if (!(seconds >= 0 && seconds <= MAX_VISIBILITY_SECONDS)) {
-            throw failure('InvalidParameterValue', `Value ${seconds} for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200.`);
+            throw failure(
+              'InvalidParameterValue',
+              `Value ${seconds} for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200.`,
+            );
           }
           message.visibleAt = clock.now().getTime() + seconds * 1000;
           return {};
@@ -144,26 +175,34 @@ export function createQueues(clock: Clock): Queues {
   };
 }
 
-function createQueue(clock: Clock, state: { resource: QueueResource }, byArn: (arn: string) => Queue): Queue {
+function createQueue(clock: Clock, settings: Settings, byArn: (arn: string) => Queue): Queue {
   let messages = new Map<string, Message>();
   const place = (message: Message, first: boolean): void => {
     messages = first ? new Map([[message.id, message], ...messages]) : messages.set(message.id, message);
   };
   return {
-    name: nameOf(state.resource.arn),
-    arn: state.resource.arn,
-    url: state.resource.url,
+    name: nameOf(settings.resource.arn),
+    arn: settings.resource.arn,
+    url: settings.resource.url,
     messages: () => [...messages.values()],
     send(body, { delayMilliseconds = 0, first = false } = {}) {
       const sentAt = clock.now();
       const visibleAt = sentAt.getTime() + delayMilliseconds;
-      const message = { id: randomUUID(), body, sentAt, receiptHandle: '', receiveCount: 0, firstReceivedAt: undefined, visibleAt };
+      const message = {
+        id: randomUUID(),
+        body,
+        sentAt,
+        receiptHandle: '',
+        receiveCount: 0,
+        firstReceivedAt: undefined,
+        visibleAt,
+      };
       place(message, first);
       return message;
     },
     receive(max) {
       const now = clock.now();
-      const { redrive, visibilityTimeoutSeconds } = state.resource;
+      const { redrive, visibilityTimeoutSeconds } = settings.resource;
       const received: Message[] = [];
       for (const message of messages.values()) {
         if (received.length >= max) break;

@@ -1,0 +1,253 @@
+// Inspector's operations, as far as the code calls them.
+// Source: https://docs.aws.amazon.com/inspector/v2/APIReference/
+import { randomUUID } from 'node:crypto';
+import type {
+  BatchGetAccountStatusRequest,
+  CoverageFilterCriteria,
+  FilterCriteria,
+  ListCoverageRequest,
+  ListFindingAggregationsRequest,
+  ListFindingsRequest,
+} from '@aws-sdk/client-inspector2';
+import { failure } from './failure.ts';
+import type { Coverage, InspectorWorld, StoredFinding } from './inspector.ts';
+import { findingAs, imageArn } from './inspector-event.ts';
+import { type Operations, operation } from './operation.ts';
+import type { Place } from './place.ts';
+
+interface Condition {
+  readonly comparison?: string | undefined;
+  readonly value?: string | undefined;
+}
+
+/** No action of these has a resource of its own. */
+const needs = (action: string) => () => [{ action: `inspector2:${action}`, resource: '*' }];
+const seconds = (date: Date): number => date.getTime() / 1000;
+
+/** How large a page and a filter may be. Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_ListFindings.html and API_FilterCriteria.html */
+const FINDINGS_PAGE = 100;
+const COVERAGE_PAGE = 200;
+const MAX_VALUES = 10;
+
+export function createInspectorApi(place: Place, world: InspectorWorld): Operations {
+  const cursors = createCursors();
+  const accountOf = ({ account }: { readonly account?: string }) => account ?? place.account;
+
+  const findingFields: Readonly<Record<string, (finding: StoredFinding) => string | undefined>> = {
+    awsAccountId: ({ image }) => accountOf(image),
+    ecrImageRegistry: ({ image }) => accountOf(image),
+    ecrImageRepositoryName: ({ image }) => image.repository,
+    ecrImageHash: ({ image }) => image.digest,
+    findingArn: ({ arn }) => arn,
+    findingStatus: ({ status }) => status,
+    resourceType: () => 'AWS_ECR_CONTAINER_IMAGE',
+    severity: ({ advisory }) => advisory.severity,
+    fixAvailable: ({ advisory }) => advisory.fixAvailable,
+    exploitAvailable: ({ advisory }) => advisory.exploitAvailable,
+    vulnerabilityId: ({ advisory }) => advisory.vulnerability,
+  };
+  const coverageFields: Readonly<Record<string, (row: Coverage) => string | undefined>> = {
+    accountId: accountOf,
+    ecrRepositoryName: ({ repository }) => repository,
+    resourceId: ({ repository, digest, ...row }) => imageArn({ ...place, account: accountOf(row) }, repository, digest),
+    resourceType: () => 'AWS_ECR_CONTAINER_IMAGE',
+    scanStatusCode: ({ statusCode }) => statusCode,
+    scanStatusReason: ({ reason }) => reason,
+    scanType: () => 'PACKAGE',
+  };
+
+  /** The findings that can match, by the narrowest index that the filter allows. */
+  function* candidates({ findingArn, ecrImageHash, ecrImageRepositoryName }: FilterCriteria): Iterable<StoredFinding> {
+    const arns = equals(findingArn);
+    const digests = equals(ecrImageHash);
+    const repositories = equals(ecrImageRepositoryName);
+    if (arns !== undefined) {
+      for (const arn of arns) yield* [world.findings.get(arn)].filter((found) => found !== undefined);
+    } else if (digests !== undefined) {
+      for (const digest of digests) yield* world.byDigest.get(digest) ?? [];
+    } else if (repositories !== undefined) {
+      for (const repository of repositories)
+        for (const found of world.byRepository.get(repository)?.values() ?? []) yield* found;
+    } else yield* world.findings.values();
+  }
+
+  function* coverageCandidates({ ecrRepositoryName }: CoverageFilterCriteria): Iterable<Coverage> {
+    for (const repository of equals(ecrRepositoryName) ?? world.coverage.keys())
+      yield* world.coverage.get(repository)?.values() ?? [];
+  }
+
+  return {
+    ListFindings: operation(needs('ListFindings'), (request: ListFindingsRequest) => {
+      const { filterCriteria = {} } = request;
+      const list = () => {
+        const isWanted = predicateOf(filterCriteria, findingFields);
+        return [...candidates(filterCriteria)].filter(isWanted);
+      };
+      const [some, nextToken] = cursors.page(list, request, FINDINGS_PAGE);
+      return { findings: some.map((finding) => findingAs(place, finding, seconds)), ...nextToken };
+    }),
+
+    ListFindingAggregations: operation(needs('ListFindingAggregations'), (request: ListFindingAggregationsRequest) => {
+      const { aggregationType, aggregationRequest, accountIds } = request;
+      if (aggregationType !== 'AWS_ECR_CONTAINER')
+        throw invalid(`the local cloud aggregates by AWS_ECR_CONTAINER; given ${aggregationType}`);
+      const { repositories, imageShas, ...others } = aggregationRequest?.awsEcrContainerAggregation ?? {};
+      const unknown = Object.keys(others).filter((key) => key !== 'sortBy' && key !== 'sortOrder');
+      if (unknown.length > 0) throw invalid(`the local cloud does not know ${unknown.join(', ')} of an aggregation`);
+      const filter = { accountIds, repositories, imageShas };
+      const fields = {
+        accountIds: findingFields['awsAccountId'],
+        repositories: findingFields['ecrImageRepositoryName'],
+        imageShas: findingFields['ecrImageHash'],
+      };
+      const [some, nextToken] = cursors.page(() => aggregate(predicateOf(filter, fields)), request, FINDINGS_PAGE);
+      return { aggregationType, responses: some.map((row) => ({ awsEcrContainerAggregation: row })), ...nextToken };
+    }),
+
+    ListCoverage: operation(needs('ListCoverage'), (request: ListCoverageRequest) => {
+      const { filterCriteria = {} } = request;
+      const list = () => [...coverageCandidates(filterCriteria)].filter(predicateOf(filterCriteria, coverageFields));
+      const [some, nextToken] = cursors.page(list, request, COVERAGE_PAGE);
+      const coveredResources = some.map(({ repository, digest, statusCode, reason, lastScannedAt, ...row }) => ({
+        resourceType: 'AWS_ECR_CONTAINER_IMAGE',
+        resourceId: imageArn({ ...place, account: accountOf(row) }, repository, digest),
+        accountId: accountOf(row),
+        scanType: 'PACKAGE',
+        scanStatus: { statusCode, reason },
+        resourceMetadata: {
+          ecrRepository: { name: repository, scanFrequency: 'CONTINUOUS_SCAN' },
+          ecrImage: { tags: [] },
+        },
+        ...(lastScannedAt === undefined ? {} : { lastScannedAt: seconds(lastScannedAt) }),
+      }));
+      return { coveredResources, ...nextToken };
+    }),
+
+    BatchGetAccountStatus: operation(
+      needs('BatchGetAccountStatus'),
+      ({ accountIds = [place.account] }: BatchGetAccountStatusRequest) => {
+        const state = { status: world.accountStatus(), errorCode: 'ALREADY_ENABLED', errorMessage: '' };
+        const off = { ...state, status: 'DISABLED' };
+        const own = accountIds.filter((account) => account === place.account);
+        const foreign = accountIds.filter((account) => account !== place.account);
+        return {
+          accounts: own.map((accountId) => ({
+            accountId,
+            state,
+            resourceState: { ec2: off, ecr: state, lambda: off, lambdaCode: off },
+          })),
+          failedAccounts: foreign.map((accountId) => ({
+            accountId,
+            errorCode: 'ACCESS_DENIED',
+            errorMessage: 'not a member',
+            resourceStatus: {},
+          })),
+        };
+      },
+    ),
+  };
+
+  /** One row for each image that has an active finding. */
+  function aggregate(isWanted: (finding: StoredFinding) => boolean): object[] {
+    const rows: object[] = [];
+    for (const [repository, images] of world.byRepository) {
+      for (const [digest, found] of images) {
+        const severityCounts = { all: 0, critical: 0, high: 0, medium: 0 };
+        let image: StoredFinding['image'] | undefined;
+        for (const finding of found) {
+          if (finding.status !== 'ACTIVE' || !isWanted(finding)) continue;
+          image = finding.image;
+          severityCounts.all += 1;
+          const severity = finding.advisory.severity?.toLowerCase();
+          if (severity === 'critical' || severity === 'high' || severity === 'medium') severityCounts[severity] += 1;
+        }
+        if (image === undefined) continue;
+        const accountId = accountOf(image);
+        const resourceId = imageArn({ ...place, account: accountId }, repository, digest);
+        rows.push({
+          resourceId,
+          imageSha: digest,
+          repository,
+          architecture: 'arm64',
+          imageTags: image.tags ?? [],
+          accountId,
+          severityCounts,
+        });
+      }
+    }
+    return rows;
+  }
+}
+
+/** The values that a filter asks to be equal to; undefined where it asks for anything else. */
+function equals(conditions: readonly Condition[] | undefined): readonly string[] | undefined {
+  if (conditions === undefined || conditions.some(({ comparison }) => comparison !== 'EQUALS')) return undefined;
+  return [...new Set(conditions.map(({ value }) => value ?? ''))];
+}
+
+/** A filter: its keys are and-ed; the conditions of a key are alternatives, but for NOT_EQUALS, which all must hold. */
+function predicateOf<Row>(
+  criteria: object,
+  fields: Readonly<Record<string, ((row: Row) => string | undefined) | undefined>>,
+): (row: Row) => boolean {
+  const tests = Object.entries(criteria).flatMap(([key, conditions]: [string, readonly Condition[] | undefined]) => {
+    if (conditions === undefined) return [];
+    const field = fields[key];
+    if (field === undefined) throw invalid(`the local cloud does not know the filter ${key}`);
+    if (conditions.length < 1 || conditions.length > MAX_VALUES)
+      throw invalid(`${key} has ${conditions.length} values; 1 to ${MAX_VALUES} are allowed`);
+    const wrong = conditions.find(({ comparison }) => !['EQUALS', 'PREFIX', 'NOT_EQUALS'].includes(comparison ?? ''));
+    if (wrong !== undefined) throw invalid(`${key} has the comparison ${wrong.comparison}`);
+    const alternatives = conditions.filter(({ comparison }) => comparison !== 'NOT_EQUALS');
+    const excluded = new Set(
+      conditions.filter(({ comparison }) => comparison === 'NOT_EQUALS').map(({ value }) => value),
+    );
+    return [
+      (row: Row): boolean => {
+        const given = field(row);
+        if (excluded.has(given)) return false;
+        return (
+          alternatives.length === 0 ||
+          alternatives.some(({ comparison, value = '' }) =>
+            comparison === 'EQUALS' ? given === value : given?.startsWith(value) === true,
+          )
+        );
+      },
+    ];
+  });
+  return (row) => tests.every((test) => test(row));
+}
+
+type Page = { readonly maxResults?: number | undefined; readonly nextToken?: string | undefined };
+
+const MAX_CURSORS = 100;
+
+/** Pages of a list that is made once, at its first page; a token may be used again, as after a lost answer. */
+function createCursors() {
+  const lists = new Map<string, readonly unknown[]>();
+  return {
+    page<Row>(
+      make: () => readonly Row[],
+      { maxResults, nextToken }: Page,
+      maxPage: number,
+    ): [readonly Row[], { nextToken?: string }] {
+      if (maxResults !== undefined && !(maxResults >= 1 && maxResults <= maxPage))
+        throw invalid(`maxResults is ${maxResults}; 1 to ${maxPage} are allowed`);
+      const [id = randomUUID(), from = '0'] = nextToken?.split('@') ?? [];
+      const list = nextToken === undefined ? make() : (lists.get(id) as readonly Row[] | undefined);
+      if (list === undefined) throw invalid('the nextToken is not known');
+      const to = Number(from) + (maxResults ?? maxPage);
+      const page = list.slice(Number(from), to);
+      if (to >= list.length) return [page, {}];
+      lists.delete(id);
+      lists.set(id, list);
+      const [oldest] = lists.keys();
+      if (lists.size > MAX_CURSORS && oldest !== undefined) lists.delete(oldest);
+      return [page, { nextToken: `${id}@${to}` }];
+    },
+  };
+}
+
+function invalid(message: string) {
+  return failure('ValidationException', message);
+}

@@ -1,0 +1,227 @@
+// Inspector's world: findings, coverage and the account's status, and the events of what happens to findings.
+import { createHash } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { Bus } from './events.ts';
+import { type FindingDetail, findingEvent, readFinding } from './inspector-event.ts';
+import { arnOf, type Place } from './place.ts';
+
+export interface VulnerablePackage {
+  readonly name: string;
+  readonly version: string;
+  readonly fixedInVersion?: string;
+  readonly release?: string;
+  readonly epoch?: number;
+  readonly arch?: string;
+  readonly packageManager?: string;
+  readonly filePath?: string;
+}
+
+export interface Cvss {
+  readonly baseScore: number;
+  readonly version: string;
+  readonly source?: string;
+  readonly scoringVector?: string;
+}
+
+/** What an advisory says of some packages. Many images may share one object of it. */
+export interface Advisory {
+  readonly vulnerability: string;
+  /** CRITICAL, HIGH, ... or a word never seen; absent where an event is to lack it. */
+  readonly severity?: string;
+  readonly packages?: readonly VulnerablePackage[];
+  readonly fixAvailable?: 'YES' | 'NO' | 'PARTIAL';
+  readonly exploitAvailable?: 'YES' | 'NO';
+  readonly cvss?: readonly Cvss[];
+  readonly vendorCreatedAt?: Date;
+  readonly relatedVulnerabilities?: readonly string[];
+  readonly sourceUrl?: string;
+}
+
+export type FindingStatus = 'ACTIVE' | 'SUPPRESSED' | 'CLOSED';
+
+export interface ImageOf {
+  readonly repository: string;
+  readonly digest: string;
+  readonly tags?: readonly string[];
+  /** The account of the registry, and of the finding: another one is a member's, seen by a delegated administrator. */
+  readonly account?: string;
+}
+
+export interface StoredFinding {
+  readonly arn: string;
+  readonly image: ImageOf;
+  advisory: Advisory;
+  status: FindingStatus;
+  readonly firstObservedAt: Date;
+  updatedAt: Date;
+}
+
+export interface Coverage {
+  readonly repository: string;
+  readonly digest: string;
+  /** ACTIVE or INACTIVE. */
+  readonly statusCode: string;
+  /** SUCCESSFUL, SCAN_ELIGIBILITY_EXPIRED, ACCESS_DENIED, ... */
+  readonly reason: string;
+  readonly lastScannedAt?: Date;
+  readonly account?: string;
+}
+
+export interface ReportOptions {
+  /** Default ACTIVE. */
+  readonly status?: FindingStatus;
+  /** False: the finding is stored and its event never sent. Default true. */
+  readonly event?: boolean;
+}
+
+/** The scanner as a test or a story moves it. */
+export interface Inspector {
+  /** Reports an advisory for an image, or changes what was reported, and answers the finding's ARN. */
+  report(image: ImageOf, advisory: Advisory, options?: ReportOptions): Promise<string>;
+  setStatus(findingArn: string, status: FindingStatus, options?: { readonly event?: boolean }): Promise<void>;
+  /** Deletes findings as Inspector does after some days: no event. */
+  forget(...findingArns: readonly string[]): void;
+  /** Closes all findings of an image, each with its event, as Inspector does when an image is gone or no longer eligible. */
+  closeAllOf(repository: string, digest: string): Promise<void>;
+  /** Stores the finding of a sample event (its `detail`), and answers its ARN; puts nothing on the bus. */
+  importDetail(detail: FindingDetail): string;
+  finding(arn: string): StoredFinding | undefined;
+  /** The event that Inspector sends of a finding. */
+  eventOf(findingArn: string): ReturnType<typeof findingEvent>;
+  /** Says that the initial scan of an image is complete. */
+  reportScanComplete(repository: string, digest: string): Promise<void>;
+  /** Sets what the scanner knows of an image. */
+  cover(coverage: Coverage): void;
+  /** A finished scan, now, of an image that is scanned continuously. */
+  scanned(repository: string, digest: string): void;
+  uncover(repository: string, digest: string): void;
+  /** The status of ECR scanning; ENABLED unless set. */
+  setAccountStatus(status: 'ENABLED' | 'ENABLING' | 'DISABLED' | 'SUSPENDED'): void;
+}
+
+export interface InspectorWorld extends Inspector {
+  readonly accountStatus: () => string;
+  readonly findings: ReadonlyMap<string, StoredFinding>;
+  /** By repository and digest, of every account. */
+  readonly byRepository: ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<StoredFinding>>>;
+  readonly byDigest: ReadonlyMap<string, ReadonlySet<StoredFinding>>;
+  readonly coverage: ReadonlyMap<string, ReadonlyMap<string, Coverage>>;
+}
+
+interface Parts {
+  readonly place: Place;
+  readonly clock: Clock;
+  readonly bus: Bus;
+}
+
+export function createInspector({ place, clock, bus }: Parts): InspectorWorld {
+  const findings = new Map<string, StoredFinding>();
+  const byRepository = new Map<string, Map<string, Set<StoredFinding>>>();
+  const byDigest = new Map<string, Set<StoredFinding>>();
+  const coverage = new Map<string, Map<string, Coverage>>();
+  let accountStatus = 'ENABLED';
+
+  const need = (arn: string): StoredFinding => {
+    const found = findings.get(arn);
+    if (found === undefined) throw new Error(`the scanner has no finding ${arn}`);
+    return found;
+  };
+  const store = (finding: StoredFinding): void => {
+    const { repository, digest } = finding.image;
+    findings.set(finding.arn, finding);
+    const images = entry(byRepository, repository, () => new Map<string, Set<StoredFinding>>());
+    entry(images, digest, () => new Set<StoredFinding>()).add(finding);
+    entry(byDigest, digest, () => new Set<StoredFinding>()).add(finding);
+  };
+  const send = async (finding: StoredFinding): Promise<void> => {
+    await bus.put(findingEvent(place, finding));
+  };
+
+  return {
+    findings,
+    byRepository,
+    byDigest,
+    coverage,
+    accountStatus: () => accountStatus,
+    finding: (arn) => findings.get(arn),
+    eventOf: (arn) => findingEvent(place, need(arn)),
+    async report(image, advisory, { status = 'ACTIVE', event = true } = {}) {
+      const arn = findingArn(place, image, advisory);
+      const now = clock.now();
+      const finding = findings.get(arn) ?? { arn, image, advisory, status, firstObservedAt: now, updatedAt: now };
+      Object.assign(finding, { advisory, status, updatedAt: now });
+      store(finding);
+      if (event) await send(finding);
+      return arn;
+    },
+    async setStatus(arn, status, { event = true } = {}) {
+      const finding = need(arn);
+      Object.assign(finding, { status, updatedAt: clock.now() });
+      if (event) await send(finding);
+    },
+    forget(...arns) {
+      for (const arn of arns) {
+        const finding = need(arn);
+        findings.delete(arn);
+        byRepository.get(finding.image.repository)?.get(finding.image.digest)?.delete(finding);
+        byDigest.get(finding.image.digest)?.delete(finding);
+      }
+    },
+    async closeAllOf(repository, digest) {
+      for (const finding of byRepository.get(repository)?.get(digest) ?? []) {
+        if (finding.status === 'CLOSED') continue;
+        Object.assign(finding, { status: 'CLOSED', updatedAt: clock.now() });
+        await send(finding);
+      }
+    },
+    importDetail(detail) {
+      const finding = readFinding(detail, clock.now());
+      store(finding);
+      return finding.arn;
+    },
+    async reportScanComplete(repository, digest) {
+      const counts: Record<string, number> = { CRITICAL: 0, HIGH: 0, MEDIUM: 0, TOTAL: 0 };
+      for (const { advisory } of byRepository.get(repository)?.get(digest) ?? []) {
+        counts['TOTAL'] = (counts['TOTAL'] ?? 0) + 1;
+        const severity = advisory.severity ?? '';
+        if (severity in counts) counts[severity] = (counts[severity] ?? 0) + 1;
+      }
+      const arn = arnOf(place, 'ecr', `repository/${repository}`);
+      const detail = {
+        'scan-status': 'INITIAL_SCAN_COMPLETE',
+        'repository-name': arn,
+        'finding-severity-counts': counts,
+        'image-digest': digest,
+        'image-tags': [],
+      };
+      await bus.put({ source: 'aws.inspector2', 'detail-type': 'Inspector2 Scan', resources: [arn], detail });
+    },
+    cover(row) {
+      entry(coverage, row.repository, () => new Map<string, Coverage>()).set(row.digest, row);
+    },
+    scanned(repository, digest) {
+      this.cover({ repository, digest, statusCode: 'ACTIVE', reason: 'SUCCESSFUL', lastScannedAt: clock.now() });
+    },
+    uncover: (repository, digest) => void coverage.get(repository)?.delete(digest),
+    setAccountStatus(status) {
+      accountStatus = status;
+    },
+  };
+}
+
+/** One finding for each image and advisory: the same one when it is reported again. */
+function findingArn(place: Place, { repository, digest, account }: ImageOf, { vulnerability }: Advisory): string {
+  const id = createHash('sha256')
+    .update(`${account}/${repository}@${digest}/${vulnerability}`)
+    .digest('hex')
+    .slice(0, 32);
+  return arnOf({ ...place, account: account ?? place.account }, 'inspector2', `finding/${id}`);
+}
+
+function entry<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}

@@ -1,0 +1,89 @@
+// One execution environment of a local Lambda function: loads the handler and answers invocations over the process's channel.
+import { format } from 'node:util';
+
+export type ToChild =
+  | { readonly kind: 'load'; readonly url: string; readonly exportName: string; readonly now: number }
+  | {
+      readonly kind: 'invoke';
+      readonly event: unknown;
+      readonly now: number;
+      readonly timeoutMilliseconds: number;
+      readonly context: { readonly awsRequestId: string } & Readonly<Record<string, string>>;
+    };
+
+export type FromChild =
+  | { readonly kind: 'loaded' }
+  | { readonly kind: 'answered'; readonly answer: unknown; readonly peakMemoryMegabytes: number }
+  | { readonly kind: 'failed'; readonly error: string; readonly peakMemoryMegabytes: number };
+
+type Handler = (event: unknown, context: object) => unknown;
+
+const WallDate = Date;
+let ahead = 0;
+let requestId = '';
+let handler: Handler | undefined;
+
+/** `new Date()` and `Date.now()` tell the cloud's time; timers and `performance` stay the machine's. */
+const CloudDate: DateConstructor = new Proxy(WallDate, {
+  construct: (target, args, newTarget) =>
+    Reflect.construct(
+      target,
+      args.length === 0 ? [target.now() + ahead] : args,
+      newTarget === CloudDate ? target : newTarget,
+    ),
+  apply: (target) => new target(target.now() + ahead).toString(),
+  get: (target, key) => (key === 'now' ? () => target.now() + ahead : Reflect.get(target, key)),
+});
+globalThis.Date = CloudDate;
+
+/** In Lambda's text format what goes through console has a prefix, so it is no JSON line. Source: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-logging.html */
+function writeLog(level: string, words: readonly unknown[]): void {
+  const text = format(...words).replaceAll('\n', '\r');
+  process.stdout.write(`${new Date().toISOString()}\t${requestId || 'undefined'}\t${level}\t${text}\n`);
+}
+
+const LEVELS = { log: 'INFO', info: 'INFO', warn: 'WARN', error: 'ERROR', debug: 'DEBUG', trace: 'TRACE' };
+for (const [method, level] of Object.entries(LEVELS)) {
+  Object.assign(globalThis.console, { [method]: (...words: unknown[]) => writeLog(level, words) });
+}
+
+function tell(message: FromChild): void {
+  process.send?.(message);
+}
+
+const peak = () => Math.ceil(process.resourceUsage().maxRSS / 1024);
+
+async function invoke({ event, context, timeoutMilliseconds }: Extract<ToChild, { kind: 'invoke' }>): Promise<void> {
+  requestId = context.awsRequestId;
+  const startedAt = performance.now();
+  const getRemainingTimeInMillis = () => Math.max(0, timeoutMilliseconds - (performance.now() - startedAt));
+  try {
+    if (handler === undefined) throw new Error('the handler was not loaded');
+    const answer = await handler(event, { ...context, getRemainingTimeInMillis });
+    end();
+    tell({ kind: 'answered', answer: JSON.parse(JSON.stringify(answer ?? null)), peakMemoryMegabytes: peak() });
+  } catch (error) {
+    writeLog('ERROR', ['Invoke Error', error]);
+    end();
+    tell({ kind: 'failed', error: format(error), peakMemoryMegabytes: peak() });
+  }
+}
+
+/** Lambda's own line at the end of an invocation's log: after it the parent has read all of it. */
+function end(): void {
+  process.stdout.write(`END RequestId: ${requestId}\n`);
+}
+
+process.on('message', async (message: ToChild) => {
+  ahead = message.now - WallDate.now();
+  if (message.kind === 'invoke') return invoke(message);
+  try {
+    const module: Readonly<Record<string, Handler | undefined>> = await import(message.url);
+    handler = module[message.exportName];
+    if (handler === undefined) throw new Error(`the bundle exports no ${message.exportName}`);
+    tell({ kind: 'loaded' });
+  } catch (error) {
+    tell({ kind: 'failed', error: format(error), peakMemoryMegabytes: peak() });
+  }
+});
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,257 @@
+// Lambda: the deployed archive in processes of its own, with the environment and the limits of the graph and nothing else.
+import { type ChildProcess, fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import type { Clock } from '../clock.ts';
+import type { FromChild, ToChild } from './lambda-child.ts';
+import type { Place } from './place.ts';
+import type { Credentials } from './principals.ts';
+import type { FunctionResource } from './resources.ts';
+
+export interface LogLine {
+  readonly text: string;
+  /** The line's fields, where the line is a JSON object and nothing else: what a metric filter sees. */
+  readonly json: Readonly<Record<string, unknown>> | undefined;
+  /** The cloud's time. */
+  readonly at: Date;
+}
+
+export type Outcome =
+  | { readonly kind: 'answered'; readonly answer: unknown }
+  | { readonly kind: 'failed'; readonly error: string }
+  | { readonly kind: 'timedOut' }
+  | { readonly kind: 'crashed' };
+
+export interface Invocation {
+  readonly requestId: string;
+  readonly outcome: Outcome;
+  readonly coldStart: boolean;
+  /** Wall clock, of the invocation alone. */
+  readonly durationMilliseconds: number;
+  /** Of the environment's process since its start. */
+  readonly peakMemoryMegabytes: number | undefined;
+}
+
+export interface LambdaHost {
+  /** Invokes the function; several at once run in environments of their own, as in Lambda. */
+  invoke(event: unknown): Promise<Invocation>;
+  /** Kills every environment at once, whatever it is doing; the next invocation is a cold start. */
+  kill(): Promise<void>;
+}
+
+export interface RunningLambda extends LambdaHost {
+  /** Kills the environment that holds this access key; false where none does. */
+  killHolder(accessKeyId: string): Promise<boolean>;
+  /** Kills every environment and takes the files away. */
+  stop(): Promise<void>;
+}
+
+interface Parts {
+  readonly resource: FunctionResource;
+  readonly place: Place;
+  readonly clock: Clock;
+  readonly endpoint: string;
+  readonly logs: LogLine[];
+  /** Credentials of a new session of the function's role. */
+  readonly assumeRole: () => Credentials;
+}
+
+interface Environment {
+  readonly child: ChildProcess;
+  readonly accessKeyId: string;
+  readonly ended: Promise<void>;
+  /** The next answer of the process; undefined where it ended instead. */
+  receive(): Promise<FromChild | undefined>;
+  /** Resolves when the log of this invocation has been read. */
+  logged(requestId: string): Promise<void>;
+  busy: boolean;
+}
+
+const MEMORY_FOR_HEAP = 0.9;
+const RESERVED =
+  /^(AWS_REGION|AWS_DEFAULT_REGION|AWS_ACCESS_KEY|AWS_ACCESS_KEY_ID|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|AWS_EXECUTION_ENV|AWS_LAMBDA_.*|LAMBDA_.*|_HANDLER|_X_AMZN_TRACE_ID)$/;
+const END = /^END RequestId: (\S+)$/;
+
+export function createLambda({ resource, place, clock, endpoint, logs, assumeRole }: Parts): RunningLambda {
+  checkEnvironment(resource);
+  const root = mkdtempSync(join(tmpdir(), 'local-lambda-'));
+  for (const [name, text] of Object.entries(resource.files)) writeFileSync(join(root, name), text);
+  const environments = new Set<Environment>();
+  const [moduleName, exportName = ''] = resource.handler.split('.');
+  const file = ['mjs', 'cjs', 'js']
+    .map((extension) => `${moduleName}.${extension}`)
+    .find((name) => name in resource.files);
+  if (file === undefined)
+    throw new Error(
+      `the archive of ${resource.name} has no module for the handler ${resource.handler}: it has ${Object.keys(resource.files)}`,
+    );
+
+  function start(): Environment {
+    const { accessKeyId, secretAccessKey, sessionToken } = assumeRole();
+    const own = {
+      AWS_REGION: place.region,
+      AWS_DEFAULT_REGION: place.region,
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      AWS_SESSION_TOKEN: sessionToken,
+      AWS_ENDPOINT_URL: endpoint,
+      AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
+      AWS_LAMBDA_FUNCTION_NAME: resource.name,
+      AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+      AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(resource.memoryMegabytes),
+      LAMBDA_TASK_ROOT: root,
+      TZ: ':UTC',
+    };
+    const child = fork(new URL('./lambda-child.ts', import.meta.url), [], {
+      cwd: root,
+      env: { ...resource.environment, ...own },
+      execArgv: [`--max-old-space-size=${Math.floor(resource.memoryMegabytes * MEMORY_FOR_HEAP)}`],
+      silent: true,
+    });
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    const waitingForLog = new Map<string, () => void>();
+    const read = (line: string): void => {
+      const [, requestId] = END.exec(line) ?? [];
+      if (requestId === undefined) logs.push(logLine(line, clock.now()));
+      else waitingForLog.get(requestId)?.();
+    };
+    for (const stream of [child.stdout, child.stderr])
+      if (stream !== null) createInterface({ input: stream }).on('line', read);
+    const environment: Environment = {
+      child,
+      accessKeyId,
+      ended,
+      busy: false,
+      receive: () =>
+        Promise.race([
+          new Promise<FromChild>((resolve) => child.once('message', resolve)),
+          ended.then(() => undefined),
+        ]),
+      logged: (requestId) =>
+        Promise.race([new Promise<void>((resolve) => waitingForLog.set(requestId, resolve)), ended]),
+    };
+    environments.add(environment);
+    void ended.then(() => environments.delete(environment));
+    return environment;
+  }
+
+  async function kill(environment: Environment): Promise<void> {
+    environments.delete(environment);
+    environment.child.kill('SIGKILL');
+    await environment.ended;
+  }
+
+  async function load(environment: Environment): Promise<Outcome | undefined> {
+    const loaded = environment.receive();
+    tell(environment, {
+      kind: 'load',
+      url: pathToFileURL(join(root, file ?? '')).href,
+      exportName,
+      now: clock.now().getTime(),
+    });
+    const answer = await loaded;
+    if (answer === undefined) return { kind: 'crashed' };
+    if (answer.kind !== 'failed') return undefined;
+    logs.push(logLine(answer.error, clock.now()));
+    await kill(environment);
+    return { kind: 'failed', error: answer.error };
+  }
+
+  async function run(environment: Environment, event: unknown, requestId: string) {
+    const timeoutMilliseconds = resource.timeoutSeconds * 1000;
+    const context = {
+      functionName: resource.name,
+      functionVersion: '$LATEST',
+      invokedFunctionArn: resource.arn,
+      memoryLimitInMB: String(resource.memoryMegabytes),
+      logGroupName: resource.logGroupArn.split(':').at(-1) ?? '',
+      logStreamName: `[$LATEST]${environment.accessKeyId}`,
+      awsRequestId: requestId,
+    };
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<'timedOut'>((resolve) => {
+      timer = setTimeout(resolve, timeoutMilliseconds, 'timedOut');
+    });
+    const received = environment.receive();
+    const logged = environment.logged(requestId);
+    tell(environment, { kind: 'invoke', event, now: clock.now().getTime(), timeoutMilliseconds, context });
+    const answer = await Promise.race([received, timeout]);
+    clearTimeout(timer);
+    if (answer === 'timedOut') {
+      await kill(environment);
+      logs.push(
+        logLine(
+          `${clock.now().toISOString()} ${requestId} Task timed out after ${resource.timeoutSeconds}.00 seconds`,
+          clock.now(),
+        ),
+      );
+      return { outcome: { kind: 'timedOut' } as const, peakMemoryMegabytes: undefined };
+    }
+    if (answer === undefined || answer.kind === 'loaded')
+      return { outcome: { kind: 'crashed' } as const, peakMemoryMegabytes: undefined };
+    await logged;
+    const { peakMemoryMegabytes, ...outcome } = answer;
+    return { outcome, peakMemoryMegabytes };
+  }
+
+  return {
+    async invoke(event) {
+      const requestId = randomUUID();
+      const warm = [...environments].find(({ busy }) => !busy);
+      const environment = warm ?? start();
+      environment.busy = true;
+      const coldStart = warm === undefined;
+      const failed = coldStart ? await load(environment) : undefined;
+      const startedAt = performance.now();
+      const ran =
+        failed === undefined
+          ? await run(environment, event, requestId)
+          : { outcome: failed, peakMemoryMegabytes: undefined };
+      environment.busy = false;
+      return { requestId, coldStart, durationMilliseconds: performance.now() - startedAt, ...ran };
+    },
+    async kill() {
+      await Promise.all([...environments].map(kill));
+    },
+    async killHolder(accessKeyId) {
+      const environment = [...environments].find((one) => one.accessKeyId === accessKeyId);
+      if (environment !== undefined) await kill(environment);
+      return environment !== undefined;
+    },
+    async stop() {
+      await Promise.all([...environments].map(kill));
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+function tell({ child }: Environment, message: ToChild): void {
+  // A process that has just died is noticed by its end.
+  if (child.connected) child.send(message, () => undefined);
+}
+
+function logLine(text: string, at: Date): LogLine {
+  return { text, json: jsonObject(text), at };
+}
+
+function jsonObject(text: string): LogLine['json'] {
+  if (!text.startsWith('{')) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html and configuration-envvars.html */
+function checkEnvironment({ name, environment }: FunctionResource): void {
+  const reserved = Object.keys(environment).filter((key) => RESERVED.test(key));
+  if (reserved.length > 0)
+    throw new Error(`the environment of ${name} sets ${reserved.join(', ')}, which Lambda reserves`);
+  const bytes = Buffer.byteLength(JSON.stringify(environment));
+  if (bytes > 4096) throw new Error(`the environment of ${name} takes ${bytes} bytes; Lambda allows 4096`);
+}

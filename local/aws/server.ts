@@ -1,0 +1,166 @@
+// The one port of the local cloud: every request is understood, logged, disturbed if a test says so, authorised, and answered.
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Clock } from '../clock.ts';
+import type { Call, CallLog } from './calls.ts';
+import { type Failure, failure, isFailure } from './failure.ts';
+import type { FaultBox, FaultKind } from './faults.ts';
+import type { Iam, Need } from './iam.ts';
+import type { Principals } from './principals.ts';
+import {
+  type Asked,
+  denied,
+  readRequest,
+  type Service,
+  throttled,
+  unknownKey,
+  type WireRequest,
+  writeAnswer,
+  writeFailure,
+} from './protocol.ts';
+import { ociError, type RegistryAnswer, type RegistryStep } from './registry.ts';
+
+export interface ServiceApi {
+  needs(operation: string, input: Readonly<Record<string, unknown>>): readonly Need[];
+  run(operation: string, input: Readonly<Record<string, unknown>>, call: Call): object | Promise<object>;
+}
+
+interface Parts {
+  readonly clock: Clock;
+  readonly principals: Principals;
+  readonly iam: Iam;
+  readonly calls: CallLog;
+  readonly faults: FaultBox;
+  readonly services: Readonly<Record<Service, ServiceApi>>;
+  readonly registry: { read(request: WireRequest): RegistryStep | RegistryAnswer };
+  /** Kills the function's process that holds this access key. */
+  readonly crash: (accessKeyId: string) => Promise<void>;
+}
+
+export interface Server {
+  readonly endpoint: string;
+  stop(): Promise<void>;
+}
+
+type Answer = RegistryAnswer;
+/** What becomes of a connection that gets no answer. */
+type NoAnswer = 'hold' | 'break';
+
+export async function startServer(parts: Parts): Promise<Server> {
+  const { clock, principals, iam, calls, faults, services, registry, crash } = parts;
+
+  async function answerTo(request: WireRequest): Promise<Answer | NoAnswer> {
+    if (request.path.startsWith('/v2/')) {
+      const step = registry.read(request);
+      if (!('call' in step)) return step;
+      return disturbed(step.call, step.run, (fault) => ociError(fault.status, fault.code, fault.message));
+    }
+    let asked: Asked | undefined;
+    try {
+      asked = readRequest(request);
+      return await serve(asked);
+    } catch (error) {
+      return writeFailure(asked?.service, failureFrom(error));
+    }
+  }
+
+  async function serve(asked: Asked): Promise<Answer | NoAnswer> {
+    const { service, operation, input, accessKeyId } = asked;
+    const principal = principals.byAccessKey(accessKeyId);
+    if (principal === undefined) throw unknownKey(service);
+    const call: Call = { service, operation, input, principal, accessKeyId };
+    const work = async (): Promise<Answer> => {
+      for (const need of services[service].needs(operation, input)) {
+        const refused = await iam.refusal(principal, need);
+        if (refused !== undefined) throw denied(service, refused);
+      }
+      return writeAnswer(asked, await services[service].run(operation, input, call));
+    };
+    const refuse = (error: Failure): Answer => writeFailure(service, error);
+    return disturbed(call, () => work().catch((error: unknown) => refuse(failureFrom(error))), refuse);
+  }
+
+  async function disturbed(
+    call: Call,
+    work: () => Promise<Answer>,
+    refuse: (error: Failure) => Answer,
+  ): Promise<Answer | NoAnswer> {
+    calls.record(call);
+    await calls.runBefore(call);
+    const fault = faults.meet(call);
+    const instead = fault === undefined ? undefined : refusalOf(fault, call);
+    if (instead !== undefined) return refuse(instead);
+    if (fault?.kind === 'timeout') return 'hold';
+    if (fault?.kind === 'reset') return 'break';
+    if (fault?.kind === 'crash' && fault.when === 'before') {
+      await crash(call.accessKeyId);
+      return 'break';
+    }
+    const answer = await work();
+    await calls.runAfter(call);
+    if (fault?.kind === 'crash') await crash(call.accessKeyId);
+    return fault === undefined ? answer : 'break';
+  }
+
+  const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+    void receive(request)
+      .then(answerTo)
+      .then((answer) => send(response, answer))
+      .catch(() => response.destroy());
+  });
+
+  function send(response: ServerResponse, answer: Answer | NoAnswer): void {
+    if (answer === 'hold') return;
+    if (answer === 'break') return void response.destroy();
+    // The answer's date is the cloud's: a client corrects its own clock by it.
+    response.writeHead(answer.status, { ...answer.headers, date: clock.now().toUTCString() }).end(answer.body);
+  }
+
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    endpoint: `http://127.0.0.1:${port}`,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function refusalOf(fault: FaultKind, { service }: Call): Failure | undefined {
+  switch (fault.kind) {
+    case 'throttle':
+      return service === 'oci' ? failure('TOOMANYREQUESTS', 'Rate exceeded', 429) : throttled(service);
+    case 'serverError':
+      return failure(
+        service === 'dynamodb' ? 'InternalServerError' : 'InternalServerException',
+        'the local cloud was told to fail',
+        500,
+      );
+    case 'error':
+      return failure(fault.code, fault.message, fault.status);
+    case 'timeout':
+    case 'reset':
+    case 'drop':
+    case 'crash':
+      return undefined;
+  }
+}
+
+function failureFrom(error: unknown): Failure {
+  if (isFailure(error)) return error;
+  // A gap of the local cloud, never of AWS: a 4xx, so that no client tries again.
+  return failure('LocalCloudException', error instanceof Error ? error.message : String(error), 400);
+}
+
+async function receive(request: IncomingMessage): Promise<WireRequest> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return {
+    method: request.method ?? 'GET',
+    path: request.url ?? '/',
+    headers: request.headers,
+    body: Buffer.concat(chunks),
+  };
+}

@@ -1,0 +1,156 @@
+// The process behind graph.ts: runs the real index.ts under Pulumi's mocks, once for each request, and answers with what it registered.
+import { registerHooks } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import * as pulumi from '@pulumi/pulumi';
+import type { Graph, GraphAnswer, GraphRequest, GraphResource } from './graph.ts';
+import { answerCall, answerRegistration, placeOf } from './graph-mocks.ts';
+
+const PROJECT = fileURLToPath(new URL('..', import.meta.url));
+
+const loaded = new Set<string>();
+registerHooks({
+  load(url, context, nextLoad) {
+    const path = url.startsWith('file:') ? fileURLToPath(url) : '';
+    const [, pulumiPackage] = /\/node_modules\/(@pulumi\/[^/]+)\//.exec(path) ?? [];
+    if (pulumiPackage !== undefined) loaded.add(pulumiPackage);
+    else if (path.startsWith(PROJECT) && !path.includes('/node_modules/')) loaded.add(path.slice(PROJECT.length));
+    return nextLoad(url, context);
+  },
+});
+
+/** What failed outside the program's own chain of promises: a resource that could not be registered. */
+let strayFailures: unknown[] = [];
+process.on('unhandledRejection', (reason) => strayFailures.push(reason));
+
+let queue = Promise.resolve();
+process.on('message', (request) => {
+  queue = queue.then(async () => {
+    process.send?.(await answer(request as GraphRequest));
+  });
+});
+process.on('disconnect', () => process.exit());
+
+async function answer({ number, config, stack }: GraphRequest): Promise<GraphAnswer> {
+  try {
+    return { number, kind: 'graph', graph: await run(number, config, stack) };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { number, kind: 'failed', message, loaded: [...loaded] };
+  }
+}
+
+type Registration = Pick<GraphResource, 'type' | 'name' | 'inputs' | 'outputs' | 'id'>;
+
+async function run(number: number, config: Readonly<Record<string, string>>, stack: string): Promise<Graph> {
+  strayFailures = [];
+  const place = placeOf(config);
+  let newest: Registration | undefined;
+  await pulumi.runtime.setMocks(
+    {
+      newResource({ type, name, inputs, custom }) {
+        // A component is not the cloud's: nothing but its own outputs comes of it.
+        const { id, state } =
+          custom === false ? { id: '', state: {} } : answerRegistration(place, stack, { type, name, inputs });
+        newest = { type, name, inputs, outputs: state, id };
+        return { id, state };
+      },
+      call: ({ token }) => answerCall(place, token),
+    },
+    'pullgate',
+    stack,
+  );
+  // The mocks are told neither URN nor parent: both are read where the registration passes.
+  const registered: (Registration & { urn: string; readonly parent: string | undefined })[] = [];
+  const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, done) => {
+    newest = undefined;
+    const registering = register(request, (error, response) => {
+      if (entry !== undefined && response !== undefined) entry.urn = response.getUrn();
+      done(error, response);
+    });
+    const entry =
+      newest === undefined
+        ? undefined
+        : { ...(newest as Registration), urn: '', parent: request.getParent() || undefined };
+    if (entry !== undefined) registered.push(entry);
+    return registering;
+  };
+
+  pulumi.runtime.setAllConfig({ ...config });
+  const { exports, warnings } = await withWarnings(() => import(`../index.ts?run=${number}`));
+  const outputs: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(exports)) outputs[name] = await settled(value);
+  await pulumi.runtime.disconnect();
+  await new Promise(setImmediate);
+  const [failure] = strayFailures;
+  if (failure !== undefined) throw failure;
+
+  const archives: Record<string, Record<string, string>> = {};
+  const resources: GraphResource[] = [];
+  for (const { inputs, outputs: state, ...rest } of registered) {
+    for (const value of Object.values(inputs)) {
+      if (pulumi.asset.Archive.isInstance(value)) archives[rest.urn] = await filesOf(value);
+    }
+    resources.push({ ...rest, inputs: fields(inputs), outputs: fields(state) });
+  }
+  // Registrations race each other; a graph is the same for the same program.
+  resources.sort((one, other) => (one.urn < other.urn ? -1 : 1));
+  return { resources, outputs, archives, warnings, loaded: [...loaded] };
+}
+
+/** As much of Pulumi's resource monitor as is listened to. */
+interface Monitor {
+  registerResource(
+    request: { getParent(): string },
+    done: (error: unknown, response: { getUrn(): string } | undefined) => void,
+  ): Promise<void>;
+}
+
+/** Without an engine Pulumi writes warnings to the console. */
+async function withWarnings(
+  load: () => Promise<Record<string, unknown>>,
+): Promise<{ exports: Record<string, unknown>; warnings: string[] }> {
+  const warnings: string[] = [];
+  const { warn } = console;
+  console.warn = (text: string) => warnings.push(text.replace(/^warning: \[runtime\] /, ''));
+  try {
+    return { exports: await load(), warnings };
+  } finally {
+    console.warn = warn;
+  }
+}
+
+/** What an output comes to. */
+async function settled(value: unknown): Promise<unknown> {
+  const output = pulumi.output(value) as pulumi.Output<unknown> & { promise(): Promise<unknown> };
+  const [known, secret] = await Promise.all([output.promise(), pulumi.isSecret(output)]);
+  return secret ? { secret: known } : known;
+}
+
+async function filesOf(archive: pulumi.asset.Archive): Promise<Record<string, string>> {
+  if (!(archive instanceof pulumi.asset.AssetArchive)) throw new Error('the local cloud reads an AssetArchive only');
+  const files: Record<string, string> = {};
+  for (const [name, file] of Object.entries(await archive.assets)) {
+    if (!(file instanceof pulumi.asset.StringAsset))
+      throw new Error(`the local cloud reads text only, and ${name} is not a StringAsset`);
+    files[name] = await file.text;
+  }
+  return files;
+}
+
+/** A resource's fields as data: archives left out, secrets marked. */
+function fields(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(given)
+      .filter(([, value]) => !pulumi.asset.Archive.isInstance(value))
+      .map(([key, value]) => [key, marked(value)]),
+  );
+}
+
+function marked(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(marked);
+  if (value === null || typeof value !== 'object') return value;
+  if (pulumi.runtime.isRpcSecret(value)) return { secret: marked(pulumi.runtime.unwrapRpcSecret(value)) };
+  return fields(value as Record<string, unknown>);
+}

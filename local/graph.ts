@@ -1,0 +1,121 @@
+// The resource graph that the real Pulumi program registers, taken under Pulumi's mocks in a process of its own.
+import { type ChildProcess, fork } from 'node:child_process';
+
+/** One resource, as the program registered it. */
+export interface GraphResource {
+  /** `aws:sqs/queue:Queue` */
+  readonly type: string;
+  readonly name: string;
+  readonly urn: string;
+  /** The URN of the component that it belongs to. */
+  readonly parent: string | undefined;
+  /** What the program asked for; archives are in `archives`. */
+  readonly inputs: Readonly<Record<string, unknown>>;
+  /** What the cloud would have answered: the inputs, and names, ARNs and URLs that look real. */
+  readonly outputs: Readonly<Record<string, unknown>>;
+  readonly id: string;
+}
+
+/** What a run of the program made. A secret value is `{ secret: value }`. */
+export interface Graph {
+  readonly resources: readonly GraphResource[];
+  /** The stack's outputs. */
+  readonly outputs: Readonly<Record<string, unknown>>;
+  /** The URN of a function to the text of the files in its archive. */
+  readonly archives: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** What the program warned of. */
+  readonly warnings: readonly string[];
+  /** What the process has loaded so far: the project's own files (`aws/gate.ts`), and Pulumi's packages by name (`@pulumi/aws`). */
+  readonly loaded: readonly string[];
+}
+
+export interface GraphOptions {
+  /** The stack's name. Default: dev. */
+  readonly stack?: string;
+}
+
+/** What the process is asked for, and what it answers. */
+export interface GraphRequest {
+  readonly number: number;
+  readonly config: Readonly<Record<string, string>>;
+  readonly stack: string;
+}
+export type GraphAnswer = { readonly number: number } & (
+  | { readonly kind: 'graph'; readonly graph: Graph }
+  | { readonly kind: 'failed'; readonly message: string; readonly loaded: readonly string[] }
+);
+
+/** A process that runs the program as often as it is asked to. */
+export interface Program {
+  /**
+   * Runs the program.
+   *
+   * @param config by full keys: `{ 'pullgate:severityThreshold': 'high' }`; objects and numbers are handed over as JSON, as Pulumi does
+   * @throws ProgramError with the program's own words where it fails, as on a config that is wrong
+   */
+  graphOf(config: Readonly<Record<string, unknown>>, options?: GraphOptions): Promise<Graph>;
+  stop(): void;
+}
+
+/** The program's failure, in its own words. */
+export interface ProgramError extends Error {
+  /** What the process had loaded until then, as in `Graph`. */
+  readonly loaded: readonly string[];
+}
+
+/** Starts a process. It ends with this one, and does not keep this one alive while nothing is asked. */
+export function startProgram(): Program {
+  const child = fork(new URL('./graph-program.ts', import.meta.url), { execArgv: [] });
+  const waiting = new Map<number, { answer: (given: GraphAnswer) => void; fail: (error: Error) => void }>();
+  let last = 0;
+  letGo(child);
+  child.on('message', (given) => {
+    const answer = given as GraphAnswer;
+    waiting.get(answer.number)?.answer(answer);
+    waiting.delete(answer.number);
+    if (waiting.size === 0) letGo(child);
+  });
+  child.on('exit', (code, signal) => {
+    for (const { fail } of waiting.values())
+      fail(new Error(`the program's process ended (${signal ?? code}) without an answer`));
+    waiting.clear();
+  });
+  return {
+    async graphOf(config, { stack = 'dev' } = {}) {
+      const number = ++last;
+      const texts = Object.entries(config).map(([key, value]) => [
+        key,
+        typeof value === 'string' ? value : JSON.stringify(value),
+      ]);
+      const request: GraphRequest = { number, stack, config: Object.fromEntries(texts) };
+      const answer = await new Promise<GraphAnswer>((answer, fail) => {
+        if (child.exitCode !== null || !child.connected) {
+          fail(new Error('the program has been stopped: start another one'));
+          return;
+        }
+        waiting.set(number, { answer, fail });
+        child.ref();
+        child.channel?.ref();
+        child.send(request);
+      });
+      if (answer.kind === 'graph') return answer.graph;
+      throw Object.assign(new Error(answer.message), { loaded: answer.loaded }) satisfies ProgramError;
+    },
+    stop() {
+      child.kill();
+    },
+  };
+}
+
+let shared: Program | undefined;
+
+/** Runs the program in a process that is kept for the next time. */
+export function graphOf(config: Readonly<Record<string, unknown>>, options?: GraphOptions): Promise<Graph> {
+  shared ??= startProgram();
+  return shared.graphOf(config, options);
+}
+
+function letGo(child: ChildProcess): void {
+  child.unref();
+  child.channel?.unref();
+}

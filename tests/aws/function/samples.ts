@@ -1,0 +1,75 @@
+// The providers' own samples as this folder's tests use them: with digests that are digests, and with one part changed.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Finding } from '@aws-sdk/client-inspector2';
+
+export const ACCOUNT_ID = '123456789012';
+
+const FOLDER = join(import.meta.dirname, '../../events/aws');
+
+export const SAMPLES = [
+  'ecr-basic-scan',
+  'ecr-image-delete',
+  'ecr-image-push',
+  'inspector-finding-2021',
+  'inspector-finding-2026',
+  'inspector-finding-ec2-closed',
+  'inspector-finding-of-an-acr-image',
+  'inspector-scan-complete',
+] as const;
+export type Sample = (typeof SAMPLES)[number];
+
+/**
+ * The text of a sample as an event would bring it. The documentation shortens digests (`...5EXAMPLE`, or 60 digits instead of 64), and such a
+ * digest is rightly refused: the digits that are there are kept and filled up with zeros.
+ */
+export function sampleText(name: Sample | 'ecr-enhanced-finding-api'): string {
+  const text = readFileSync(join(FOLDER, `${name}.json`), 'utf8');
+  return text.replace(/sha256:([0-9a-f]+)(?:EXAMPLE)?/g, (_, digits: string) => `sha256:${digits.padEnd(64, '0')}`);
+}
+
+type Path = readonly (string | number)[];
+
+/** The text of a sample with another value at a path; `undefined` takes the key away. */
+export function changed(name: Sample, path: Path, value: unknown): string {
+  const event: unknown = JSON.parse(sampleText(name));
+  setAt(event, path, value);
+  return JSON.stringify(event);
+}
+
+/** Every path into a value, the shortest first. */
+export function pathsOf(value: unknown, path: Path = []): readonly Path[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const keys = Array.isArray(value) ? [...value.keys()] : Object.keys(value);
+  return keys.flatMap((key) => [[...path, key], ...pathsOf(Reflect.get(value, key), [...path, key])]);
+}
+
+function setAt(target: unknown, path: Path, value: unknown): void {
+  let node = target;
+  for (const key of path.slice(0, -1)) node = Reflect.get(Object(node), key);
+  const last = path.at(-1);
+  if (last !== undefined) Reflect.set(Object(node), last, value);
+}
+
+/** The documentation's finding as the SDK gives it: with its dates as `Date`. */
+export function apiFinding(changes: Partial<Finding> = {}): Finding {
+  const finding: Finding = JSON.parse(sampleText('ecr-enhanced-finding-api'));
+  const details = finding.packageVulnerabilityDetails;
+  if (details === undefined) throw new Error('the sample has no packageVulnerabilityDetails');
+  return {
+    ...finding,
+    firstObservedAt: date(finding.firstObservedAt),
+    lastObservedAt: date(finding.lastObservedAt),
+    updatedAt: date(finding.updatedAt),
+    packageVulnerabilityDetails: {
+      ...details,
+      vendorCreatedAt: date(details.vendorCreatedAt),
+      vendorUpdatedAt: date(details.vendorUpdatedAt),
+    },
+    ...changes,
+  };
+}
+
+function date(text: unknown): Date {
+  return new Date(String(text));
+}

@@ -1,0 +1,159 @@
+// Who holds a gate: deleted, returning, untagged and nested images. The rows of the case table about closers.
+import { describe, expect, test } from 'vitest';
+import { CRITICAL, DAY, HOUR, REPOSITORY, stage } from './stage.ts';
+
+describe('closers', () => {
+  test('the closer is deleted, another closer remains; then none: stays closed; opens', async () => {
+    const { cloud, pushVulnerable, settle, isClosed, told } = await stage();
+    const { digest: first } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    const { digest: second } = await pushVulnerable(REPOSITORY, 'v2', CRITICAL);
+    await settle();
+    await cloud.ecr.deleteImage(REPOSITORY, first);
+    await settle();
+    expect(isClosed()).toBe(true);
+    await cloud.ecr.deleteImage(REPOSITORY, second);
+    await settle();
+    expect(isClosed()).toBe(false);
+    expect(told()).toEqual(['closed', 'opened']);
+  });
+
+  test('the deleted closer is pushed again (same digest) within 30 days: closes again, without a new scan', async () => {
+    const { cloud, pushVulnerable, settle, isClosed, told } = await stage();
+    const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    await cloud.ecr.deleteImage(REPOSITORY, digest);
+    await cloud.inspector.closeAllOf(REPOSITORY, digest);
+    cloud.inspector.uncover(REPOSITORY, digest);
+    await settle();
+    expect(isClosed()).toBe(false);
+    cloud.clock.advance(29 * DAY);
+    expect(await cloud.ecr.pushImage(REPOSITORY, { tag: 'v1', content: `${REPOSITORY}:v1` })).toBe(digest);
+    await settle();
+    expect(isClosed()).toBe(true);
+    expect(told()).toEqual(['closed', 'opened', 'closed']);
+  });
+
+  test('the deleted closer is pushed again after 30 days: it is a new image, and waits for its scan', async () => {
+    const { cloud, pushVulnerable, settle, sweep, isClosed } = await stage();
+    const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    await cloud.ecr.deleteImage(REPOSITORY, digest);
+    await cloud.inspector.closeAllOf(REPOSITORY, digest);
+    cloud.inspector.uncover(REPOSITORY, digest);
+    await settle();
+    cloud.clock.advance(31 * DAY);
+    await sweep();
+    await cloud.ecr.pushImage(REPOSITORY, { tag: 'v1', content: `${REPOSITORY}:v1` });
+    await settle();
+    expect(isClosed()).toBe(false);
+  });
+
+  test('50 signatures, attestations and expired images beside one closer that is deleted: opens, they hold nothing', async () => {
+    const { cloud, pushVulnerable, settle, isClosed, pull } = await stage();
+    const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    for (let number = 0; number < 50; number++) {
+      if (number % 2 === 0) {
+        await cloud.ecr.pushArtifact(REPOSITORY, {
+          subject: digest,
+          artifactType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
+          content: `signature ${number}`,
+        });
+      } else {
+        const old = await cloud.ecr.pushImage(REPOSITORY, { tag: `old-${number}`, content: `old ${number}` });
+        cloud.inspector.cover({
+          repository: REPOSITORY,
+          digest: old,
+          statusCode: 'INACTIVE',
+          reason: 'SCAN_ELIGIBILITY_EXPIRED',
+        });
+      }
+    }
+    await settle();
+    expect(isClosed()).toBe(true);
+    await cloud.ecr.deleteImage(REPOSITORY, digest);
+    await settle();
+    expect(isClosed()).toBe(false);
+    expect(await pull('old-1')).toBe('pulled');
+  });
+
+  test('tag moved to a clean image, the closer untagged, images: tagged: opens, and says what is still pullable', async () => {
+    const { cloud, pushVulnerable, settle, isClosed, told } = await stage();
+    const { digest: vulnerable } = await pushVulnerable(REPOSITORY, 'latest', CRITICAL);
+    await settle();
+    const fixed = await cloud.ecr.pushImage(REPOSITORY, { tag: 'latest', content: 'fixed' });
+    cloud.inspector.scanned(REPOSITORY, fixed);
+    await settle();
+    expect(isClosed()).toBe(false);
+    expect(told()).toEqual(['closed', 'opened']);
+    expect(cloud.notices.at(-1)?.message).toContain(
+      `Still pullable, although it has findings:\n  ${vulnerable} (latest) with CVE-2026-1001: by digest, since only tagged images count.`,
+    );
+  });
+
+  test('the same with images: all: stays closed', async () => {
+    const { cloud, pushVulnerable, settle, isClosed } = await stage({ policy: { images: 'all' } });
+    await pushVulnerable(REPOSITORY, 'latest', CRITICAL);
+    await settle();
+    await cloud.ecr.pushImage(REPOSITORY, { tag: 'latest', content: 'fixed' });
+    await settle();
+    expect(isClosed()).toBe(true);
+  });
+
+  test('vulnerable child of a tagged index: closes; once the tag leaves the index: opens', async () => {
+    const { cloud, settle, isClosed, pull } = await stage();
+    cloud.ecr.createRepository(REPOSITORY);
+    const amd64 = await cloud.ecr.pushImage(REPOSITORY, { content: 'amd64' });
+    const arm64 = await cloud.ecr.pushImage(REPOSITORY, { content: 'arm64' });
+    await cloud.ecr.pushIndex(REPOSITORY, { tag: 'v1', children: [amd64, arm64] });
+    await cloud.inspector.report({ repository: REPOSITORY, digest: arm64 }, CRITICAL);
+    await settle();
+    expect(isClosed()).toBe(true);
+    expect(await pull('v1')).toBe('refused');
+    await cloud.ecr.pushIndex(REPOSITORY, { tag: 'v1', children: [amd64] });
+    await settle();
+    expect(isClosed()).toBe(false);
+  });
+
+  test('vulnerable child of an index in a tagged index: closes', async () => {
+    const { cloud, settle, isClosed } = await stage();
+    cloud.ecr.createRepository(REPOSITORY);
+    const image = await cloud.ecr.pushImage(REPOSITORY, { content: 'deep' });
+    const inner = await cloud.ecr.pushIndex(REPOSITORY, { children: [image] });
+    await cloud.ecr.pushIndex(REPOSITORY, { tag: 'v1', children: [inner] });
+    await cloud.inspector.report({ repository: REPOSITORY, digest: image }, CRITICAL);
+    await settle();
+    expect(isClosed()).toBe(true);
+  });
+
+  test('an untagged vulnerable image that no index leads to: holds nothing, until it is tagged', async () => {
+    const { cloud, settle, isClosed } = await stage();
+    cloud.ecr.createRepository(REPOSITORY);
+    const digest = await cloud.ecr.pushImage(REPOSITORY, { content: 'untagged' });
+    await cloud.inspector.report({ repository: REPOSITORY, digest }, CRITICAL);
+    await settle();
+    expect(isClosed()).toBe(false);
+    await cloud.ecr.tag(REPOSITORY, 'v1', digest);
+    await settle();
+    expect(isClosed()).toBe(true);
+  });
+
+  test('a repository that the config leaves out from now on: opens', async () => {
+    const { pushVulnerable, settle, redeploy, isClosed } = await stage();
+    await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    expect(isClosed()).toBe(true);
+    await redeploy({ aws: { repositories: { include: ['**'], exclude: ['team/*'] } } });
+    expect(isClosed()).toBe(false);
+  });
+
+  test('the repository is deleted while it is closed: nothing fails, and the gate counts as open', async () => {
+    const { cloud, pushVulnerable, settle, sweep, lastDecision } = await stage();
+    await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    await cloud.ecr.deleteRepository(REPOSITORY);
+    cloud.clock.advance(HOUR);
+    await sweep();
+    expect(lastDecision()).toMatchObject({ done: 'opened', to: 'open' });
+    expect(cloud.deadLetters.messages()).toEqual([]);
+  });
+});

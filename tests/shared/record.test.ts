@@ -1,0 +1,131 @@
+// Records: their keys, what they remember and for how long, and that packing them loses nothing.
+import { describe, expect, it } from 'vitest';
+import {
+  type Gate,
+  type GateRecord,
+  gateKey,
+  holding,
+  isForgettable,
+  isLongAgo,
+  newRecord,
+  packRecord,
+  unpackRecord,
+} from '../../shared/record.ts';
+import { closer, daysLater, digest, finding, GATE, hoursLater, NOW, record } from './samples.ts';
+
+const notice = { kind: 'closed', at: NOW, images: [], moreImages: 0, stillPullable: [], accounts: [] } as const;
+
+describe('the key of a gate', () => {
+  it.each<[string, Gate, string]>([
+    ['of a repository names registry and repository', GATE, '123456789012/team/app'],
+    ['of an image names its digest too', { ...GATE, digest: 'sha256:ab' }, '123456789012/team/app@sha256:ab'],
+  ])('%s', (_name, gate, key) => {
+    expect(gateKey(gate)).toBe(key);
+  });
+});
+
+describe('a new record', () => {
+  it('is that of an open gate', () => {
+    expect(newRecord(GATE, NOW)).toEqual({
+      gate: GATE,
+      state: { kind: 'open' },
+      since: NOW,
+      closers: [],
+      omittedClosers: 0,
+      untold: [],
+    });
+  });
+});
+
+describe('memory', () => {
+  it.each([
+    ['reaches back to this moment', NOW, false],
+    ['reaches back a millisecond less than 30 days', '2026-05-16T12:00:00.001Z', false],
+    ['ends after 30 days', '2026-05-16T12:00:00.000Z', true],
+  ])('%s', (_name, at, longAgo) => {
+    expect(isLongAgo(at, NOW)).toBe(longAgo);
+  });
+
+  const empty = record({ state: { kind: 'open' }, since: daysLater(-30), closers: [] });
+  it.each<[string, GateRecord, boolean]>([
+    ['may drop an open gate that had nothing to say for 30 days', empty, true],
+    ['keeps one that opened a day ago', { ...empty, since: daysLater(-1) }, false],
+    ['keeps one that is closed', { ...empty, state: { kind: 'closed' } }, false],
+    [
+      'keeps one with a closer that went away',
+      { ...empty, closers: [closer({ departed: { at: hoursLater(-1), why: 'gone' } })] },
+      false,
+    ],
+    ['keeps one with closers that it had no room for', { ...empty, omittedClosers: 1 }, false],
+    ['keeps one with something to tell', { ...empty, untold: [notice] }, false],
+  ])('%s', (_name, stored, forgettable) => {
+    expect(isForgettable(stored, NOW)).toBe(forgettable);
+  });
+});
+
+describe('the closers that hold a gate', () => {
+  it('are those that have not departed', () => {
+    const there = closer();
+    const gone = closer({ digest: digest(2), departed: { at: NOW, why: 'gone' } });
+    expect(holding({ closers: [gone, there] })).toEqual([there]);
+  });
+});
+
+describe('a packed record', () => {
+  const other = finding({
+    vulnerability: 'CVE-2026-2',
+    score: 9.1,
+    disclosedAt: NOW,
+    aliases: ['GHSA-1'],
+    link: 'https://example.com',
+  });
+  const full = record({
+    state: { kind: 'waiting', for: 'brake' },
+    closers: [
+      closer({ findings: [finding(), other] }),
+      closer({ digest: digest(2), findings: [other], departed: { at: NOW, why: 'outOfScope' }, omittedFindings: 4 }),
+    ],
+    omittedClosers: 2,
+    untold: [notice],
+  });
+
+  it('is unpacked as it was', () => {
+    expect(unpackRecord(packRecord(full))).toEqual(full);
+  });
+
+  it('has a finding that images share only once', () => {
+    const { findings, closers } = JSON.parse(packRecord(full));
+    expect(findings).toEqual([finding(), other]);
+    expect(closers.map((one: { findings: readonly number[] }) => one.findings)).toEqual([[0, 1], [1]]);
+  });
+
+  it('stays below a row’s 400 KB with a thousand images of one base', () => {
+    const [first, ...others] = Array.from({ length: 200 }, (_, number) =>
+      finding({ vulnerability: `CVE-2026-${number}` }),
+    );
+    if (first === undefined) throw new Error('200 findings were needed');
+    const closers = Array.from({ length: 1000 }, (_, number) =>
+      closer({ digest: digest(number), findings: [first, ...others] }),
+    );
+    expect(Buffer.byteLength(packRecord(record({ closers })))).toBeLessThan(400_000);
+  });
+
+  it('of another format is refused, with the way out', () => {
+    const text = JSON.stringify({ ...JSON.parse(packRecord(full)), format: 2 });
+    expect(() => unpackRecord(text)).toThrow(
+      'a record in the table has the format 2; this version of pullgate knows 1: deploy the version that wrote it, or a newer one',
+    );
+  });
+
+  it('whose closer has no findings was changed by hand, and is refused', () => {
+    const text = JSON.stringify({ ...JSON.parse(packRecord(record())), findings: [] });
+    expect(() => unpackRecord(text)).toThrow(
+      `the record's closer ${digest(1)} has no findings: the row was changed by hand`,
+    );
+  });
+
+  it('of which one finding of several is missing was changed by hand, and is refused', () => {
+    const text = JSON.stringify({ ...JSON.parse(packRecord(full)), findings: [finding()] });
+    expect(() => unpackRecord(text)).toThrow('the row was changed by hand');
+  });
+});
