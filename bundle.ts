@@ -1,7 +1,8 @@
 // A function's entry -> a deployable archive: one ECMAScript module and its settings, the same bytes for the same source.
+import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute } from 'node:path';
 import { asset } from '@pulumi/pulumi';
-import { type BuildFailure, type BuildResult, buildSync } from 'esbuild';
+import { type BuildFailure, build, type Plugin } from 'esbuild';
 
 export interface BundleArgs {
   /** The absolute path of the file that exports the handler. */
@@ -12,6 +13,11 @@ export interface BundleArgs {
   readonly external?: readonly string[];
   /** Packages that are replaced by a file: the package's name to an absolute path. Default: none. */
   readonly alias?: Readonly<Record<string, string>>;
+  /**
+   * The paths of files whose top-level arrays are data, so that those which nobody uses are left out; esbuild keeps arrays with
+   * computed keys for fear of side effects. Default: none.
+   */
+  readonly dataFiles?: RegExp;
 }
 
 export interface Bundle {
@@ -29,9 +35,11 @@ export interface Bundle {
  *
  * @throws Error that names the entry and says what esbuild found wrong, with file and line
  */
-export function bundleFunction({ entry, settings, external = [], alias = {} }: BundleArgs): Bundle {
-  if (!isAbsolute(entry)) throw new Error(`bundling needs the absolute path of a function's entry, not ${entry}`);
-  const files = { 'index.mjs': compile(entry, external, alias), 'settings.json': `${stableJson(settings)}\n` };
+export async function bundleFunction(args: BundleArgs): Promise<Bundle> {
+  if (!isAbsolute(args.entry)) {
+    throw new Error(`bundling needs the absolute path of a function's entry, not ${args.entry}`);
+  }
+  const files = { 'index.mjs': await compile(args), 'settings.json': `${stableJson(args.settings)}\n` };
   return {
     archive: new asset.AssetArchive({
       'index.mjs': new asset.StringAsset(files['index.mjs']),
@@ -45,15 +53,9 @@ export function bundleFunction({ entry, settings, external = [], alias = {} }: B
   };
 }
 
-function compile(entry: string, external: readonly string[], alias: Readonly<Record<string, string>>): string {
-  const code = build(entry, external, alias).outputFiles?.[0]?.text;
-  if (code === undefined) throw new Error(`esbuild wrote nothing for ${entry}`);
-  return code;
-}
-
-function build(entry: string, external: readonly string[], alias: Readonly<Record<string, string>>): BuildResult {
+async function compile({ entry, external = [], alias = {}, dataFiles }: BundleArgs): Promise<string> {
   try {
-    return buildSync({
+    const { outputFiles } = await build({
       entryPoints: [entry],
       absWorkingDir: dirname(entry),
       write: false,
@@ -69,8 +71,10 @@ function build(entry: string, external: readonly string[], alias: Readonly<Recor
       tsconfigRaw: {},
       external: [...external],
       alias: { ...alias },
+      plugins: dataFiles === undefined ? [] : [unusedData(dataFiles)],
       logLevel: 'silent',
     });
+    return outputFiles.map(({ text }) => text).join('');
   } catch (cause) {
     const { errors = [] } = cause as Partial<BuildFailure>;
     const lines = errors.map(({ text, location }) =>
@@ -81,6 +85,23 @@ function build(entry: string, external: readonly string[], alias: Readonly<Recor
       cause,
     });
   }
+}
+
+/** Marks the top-level arrays of these files as free of side effects. */
+function unusedData(filter: RegExp): Plugin {
+  return {
+    name: 'unused-data',
+    setup({ onLoad }) {
+      onLoad({ filter }, async ({ path }) => {
+        const source = await readFile(path, 'utf8');
+        const marked = source.replaceAll(
+          /^((?:export )?(?:var|const) [\w$]+ = )(\[[^;]*\]);$/gm,
+          '$1/* @__PURE__ */ (() => $2)();',
+        );
+        return { contents: marked, loader: 'js' };
+      });
+    },
+  };
 }
 
 /** JSON whose keys are in order, whatever the order in which they were written. */

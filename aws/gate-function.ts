@@ -2,13 +2,22 @@
 import { join } from 'node:path';
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
-import { bundleFunction } from '../bundle.ts';
+import { type Bundle, bundleFunction } from '../bundle.ts';
 import { assumeRolePolicy, rolePolicy } from './gate-policies.ts';
 import type { FunctionSettings } from './gate-settings.ts';
 
 const HANDLER = join(import.meta.dirname, 'function', 'handler.ts');
 /** The function takes its credentials from the environment, which saves the bundle the other sources. */
 const ALIAS = { '@aws-sdk/credential-provider-node': join(import.meta.dirname, 'function', 'credentials.ts') };
+/** Loaded by the SDK at the first call that streams events; none of the function's calls does. */
+const EXTERNAL = ['@smithy/core/event-streams'];
+/** The shapes of every call of a service, of which the function needs a few. */
+const SDK_SCHEMAS = /[\\/]@aws-sdk[\\/]client-[^\\/]+[\\/]dist-es[\\/]schemas[\\/]schemas_0\.js$/;
+
+/** The function's code and settings, as they are deployed. */
+export function bundleHandler(settings: FunctionSettings): Promise<Bundle> {
+  return bundleFunction({ entry: HANDLER, settings, alias: ALIAS, external: EXTERNAL, dataFiles: SDK_SCHEMAS });
+}
 
 const TIMEOUT_SECONDS = 120;
 const MEMORY_MEGABYTES = 512;
@@ -77,7 +86,7 @@ export function createFunction(
       runtime: 'nodejs24.x',
       architectures: ['arm64'],
       handler: 'index.handler',
-      code: bundleFunction({ entry: HANDLER, settings: args.settings, alias: ALIAS }).archive,
+      code: bundleHandler(args.settings).then(({ archive }) => archive),
       role: role.arn,
       timeout: TIMEOUT_SECONDS,
       memorySize: MEMORY_MEGABYTES,

@@ -1,6 +1,8 @@
 // The clocks of the local clouds: one that stands still until a test moves it, one that runs.
 
 export interface Clock {
+  /** Whether it goes on by itself. A function sees one that does not stand still, for as long as an invocation takes. */
+  readonly runs: boolean;
   now(): Date;
   /** Moves the clock forward. */
   advance(milliseconds: number): void;
@@ -13,6 +15,7 @@ export const START = new Date('2026-03-02T09:00:00.000Z');
 export function virtualClock(start: Date = START): Clock {
   let time = start.getTime();
   return {
+    runs: false,
     now: () => new Date(time),
     advance: (milliseconds) => {
       time += forward(milliseconds);
@@ -24,6 +27,7 @@ export function virtualClock(start: Date = START): Clock {
 export function wallClock(): Clock {
   let ahead = 0;
   return {
+    runs: true,
     now: () => new Date(Date.now() + ahead),
     advance: (milliseconds) => {
       ahead += forward(milliseconds);

@@ -52,5 +52,9 @@ function problemFrom(issue: BaseIssue<unknown>, root: string): Problem {
  * To the type checker it stays the schema that it was, since it never yields `undefined`.
  */
 export function required<Schema extends GenericSchema<unknown, unknown>>(schema: Schema): Schema {
-  return pipe(optional(unknown()), schema) as unknown as Schema;
+  // The default is what makes an object schema look at a missing key at all.
+  return pipe(
+    optional(unknown(), () => undefined),
+    schema,
+  ) as unknown as Schema;
 }

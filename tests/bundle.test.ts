@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundleHandler } from '../aws/gate-function.ts';
 import { bundleFunction, stableJson } from '../bundle.ts';
 
 const project = join(import.meta.dirname, '..');
@@ -19,7 +20,7 @@ function writeSource(name: string): string {
   const root = join(folder, name);
   mkdirSync(join(root, 'node_modules', 'greeter'), { recursive: true });
   writeFileSync(join(root, 'node_modules', 'greeter', 'package.json'), '{"name":"greeter","main":"index.js"}');
-  writeFileSync(join(root, 'node_modules', 'greeter', 'index.js'), 'exports.greet = (name) => `hello ${name}`;\n');
+  writeFileSync(join(root, 'node_modules', 'greeter', 'index.js'), "exports.greet = (name) => 'hello ' + name;\n");
   writeFileSync(join(root, 'name.ts'), "export const name: string = 'gate';\nexport const unused = 'never reached';\n");
   writeFileSync(
     join(root, 'handler.ts'),
@@ -29,14 +30,14 @@ function writeSource(name: string): string {
 }
 
 describe('the bundle', () => {
-  it('has the same bytes for the same source in another folder', () => {
-    const one = bundleFunction({ entry: writeSource('one'), settings: { mode: 'audit' } });
-    const other = bundleFunction({ entry: writeSource(join('quite', 'another')), settings: { mode: 'audit' } });
+  it('has the same bytes for the same source in another folder', async () => {
+    const one = await bundleFunction({ entry: writeSource('one'), settings: { mode: 'audit' } });
+    const other = await bundleFunction({ entry: writeSource(join('quite', 'another')), settings: { mode: 'audit' } });
     expect(other.files).toEqual(one.files);
   });
 
   it('is one module that runs, without what is not reached', async () => {
-    const { files, bytes } = bundleFunction({ entry: writeSource('runs'), settings: {} });
+    const { files, bytes } = await bundleFunction({ entry: writeSource('runs'), settings: {} });
     const written = join(folder, 'index.mjs');
     writeFileSync(written, files['index.mjs']);
     const { handler } = (await import(written)) as { handler: () => Promise<string> };
@@ -46,46 +47,62 @@ describe('the bundle', () => {
     expect(bytes['index.mjs']).toBe(Buffer.byteLength(files['index.mjs']));
   });
 
-  it('takes another file for a package where it is told to, and leaves out what the host supplies', () => {
+  it('takes another file for a package where it is told to, and leaves out what the host supplies', async () => {
     const entry = writeSource('replaced');
     const replacement = join(folder, 'replacement.ts');
     writeFileSync(replacement, "export const greet = (name: string): string => 'replaced ' + name;\n");
-    const replaced = bundleFunction({ entry, settings: {}, alias: { greeter: replacement } });
+    const replaced = await bundleFunction({ entry, settings: {}, alias: { greeter: replacement } });
     expect(replaced.files['index.mjs']).toContain('replaced ');
-    const external = bundleFunction({ entry, settings: {}, external: ['greeter'] });
+    const external = await bundleFunction({ entry, settings: {}, external: ['greeter'] });
     expect(external.files['index.mjs']).toMatch(/from"greeter"/);
   });
 
   it('puts code and settings into the archive', async () => {
-    const { archive, files } = bundleFunction({ entry: writeSource('archive'), settings: { b: 1 } });
+    const { archive, files } = await bundleFunction({ entry: writeSource('archive'), settings: { b: 1 } });
     const assets = (await archive.assets) as Record<string, { text: Promise<string> }>;
     expect(Object.keys(assets)).toEqual(['index.mjs', 'settings.json']);
     expect(await assets['index.mjs']?.text).toBe(files['index.mjs']);
     expect(await assets['settings.json']?.text).toBe('{\n  "b": 1\n}\n');
   });
 
-  it('says which entry is missing', () => {
+  it('leaves out data that nobody uses, in files that hold nothing else', async () => {
+    const entry = writeSource('data');
+    const data =
+      "const key = 'longEnough';\nexport var used = [1, { [key]: 'used' }];\nexport var unused = [\n  2, { [key]: 'unused' }\n];\n";
+    writeFileSync(join(folder, 'data', 'data.js'), data);
+    writeFileSync(entry, "import { used } from './data.js';\nexport const handler = async () => used;\n");
+    const kept = await bundleFunction({ entry, settings: {} });
+    const shaken = await bundleFunction({ entry, settings: {}, dataFiles: /[\\/]data\.js$/ });
+    expect(kept.files['index.mjs']).toContain('unused');
+    expect(shaken.files['index.mjs']).not.toContain('unused');
+    const written = join(folder, 'data.mjs');
+    writeFileSync(written, shaken.files['index.mjs']);
+    const { handler } = (await import(written)) as { handler: () => Promise<unknown> };
+    expect(await handler()).toEqual([1, { longEnough: 'used' }]);
+  });
+
+  it('says which entry is missing', async () => {
     const entry = join(folder, 'nowhere.ts');
-    expect(() => bundleFunction({ entry, settings: {} })).toThrow(
+    await expect(bundleFunction({ entry, settings: {} })).rejects.toThrow(
       `the function ${entry} cannot be bundled; fix this and run pulumi again:\nCould not resolve`,
     );
   });
 
-  it('says where the source is wrong', () => {
+  it('says where the source is wrong', async () => {
     const entry = join(folder, 'broken.ts');
     writeFileSync(entry, 'export const handler = ;\n');
-    expect(() => bundleFunction({ entry, settings: {} })).toThrow('broken.ts:1:23: Unexpected ";"');
+    await expect(bundleFunction({ entry, settings: {} })).rejects.toThrow('broken.ts:1:23: Unexpected ";"');
   });
 
-  it('asks for an absolute path', () => {
-    expect(() => bundleFunction({ entry: 'handler.ts', settings: {} })).toThrow(
+  it('asks for an absolute path', async () => {
+    await expect(bundleFunction({ entry: 'handler.ts', settings: {} })).rejects.toThrow(
       "bundling needs the absolute path of a function's entry, not handler.ts",
     );
   });
 });
 
 describe('the settings', () => {
-  it('are the same text whatever the order of their keys', () => {
+  it('are the same text whatever the order of their keys', async () => {
     expect(stableJson({ b: { d: [{ f: 1, e: 2 }], c: null }, a: 'x' })).toBe(
       stableJson({ a: 'x', b: { c: null, d: [{ e: 2, f: 1 }] } }),
     );
@@ -94,22 +111,19 @@ describe('the settings', () => {
 });
 
 describe("the Lambda's bundle", () => {
-  const entry = join(project, 'aws', 'function', 'handler.ts');
-  const alias = { '@aws-sdk/credential-provider-node': join(project, 'aws', 'function', 'credentials.ts') };
+  const settings = { stack: 'dev' };
 
-  it(`is below ${BUDGET_BYTES} bytes`, () => {
-    expect(bundleFunction({ entry, settings: {}, alias }).bytes['index.mjs']).toBeLessThan(BUDGET_BYTES);
+  it(`is below ${BUDGET_BYTES} bytes`, async () => {
+    expect((await bundleHandler(settings)).bytes['index.mjs']).toBeLessThan(BUDGET_BYTES);
   });
 
-  it('has the same bytes from a copy of the project', () => {
+  it('has the same bytes from a copy of the project', async () => {
     const copy = join(folder, 'copy');
     for (const part of ['aws', 'shared']) cpSync(join(project, part), join(copy, part), { recursive: true });
+    cpSync(join(project, 'bundle.ts'), join(copy, 'bundle.ts'));
     symlinkSync(join(project, 'node_modules'), join(copy, 'node_modules'), 'dir');
-    const copied = bundleFunction({
-      entry: join(copy, 'aws', 'function', 'handler.ts'),
-      settings: {},
-      alias: { '@aws-sdk/credential-provider-node': join(copy, 'aws', 'function', 'credentials.ts') },
-    });
-    expect(copied.files['index.mjs'] === bundleFunction({ entry, settings: {}, alias }).files['index.mjs']).toBe(true);
+    const copied = (await import(join(copy, 'aws', 'gate-function.ts'))) as { bundleHandler: typeof bundleHandler };
+    const [original, other] = [await bundleHandler(settings), await copied.bundleHandler(settings)];
+    expect(other.files['index.mjs'] === original.files['index.mjs']).toBe(true);
   });
 });

@@ -34,6 +34,7 @@ export function createClients(region?: string): Clients {
     ecr: new ECRClient(config),
     inspector: new Inspector2Client(config),
     sns: new SNSClient(config),
-    sqs: new SQSClient(config),
+    // The queue's URL would otherwise overrule the endpoint of the environment.
+    sqs: new SQSClient({ ...config, useQueueUrlAsEndpoint: false }),
   };
 }

@@ -165,7 +165,11 @@ export async function startAws(graph: Graph, { clock = virtualClock() }: AwsOpti
   }
 
   const nextVisibleAt = (): number | undefined =>
-    earliest([...stacks.values()].map(({ queue }) => queue.nextVisibleAt()));
+    earliest(
+      [...stacks.values()].map(({ queue, resources }) =>
+        resources.mapping.enabled ? queue.nextVisibleAt() : undefined,
+      ),
+    );
 
   function moveTo(time: number): void {
     clock.advance(Math.max(0, time - clock.now().getTime()));

@@ -36,10 +36,8 @@ export function createDynamoDb(place: Place): DynamoDb {
         end(body: string) {
           const answer = JSON.parse(body);
           if (response.statusCode === 200) return resolve(answer);
-          const { __type, message, Message, ...rest } = answer;
-          return reject(
-            Object.assign(failure(__type, message ?? Message ?? '', response.statusCode), { fields: rest }),
-          );
+          const { __type, message, Message } = answer;
+          return reject(failure(__type, message ?? Message ?? '', response.statusCode));
         },
       };
       server.emit('request', request, response);

@@ -132,7 +132,7 @@ export function createEcr({ place, clock, bus, principals }: Parts): EcrWorld {
     await put(repository, manifest, tag);
     return manifest.digest;
   };
-  const freshContent = (content: string | undefined): string => content ?? `content ${(pushes += 1)}`;
+  const freshContent = (content: string | undefined): string => content ?? `content ${++pushes}`;
 
   return {
     repositories,

@@ -41,6 +41,7 @@ async function simulate(
   policies: readonly PolicyDocument[],
   { action, resource, resourcePolicy, context }: Need,
 ): Promise<string | undefined> {
+  const resourcePart = knownPart(resourcePolicy);
   const simulation: Simulation = {
     request: {
       principal: arn,
@@ -51,7 +52,7 @@ async function simulate(
     identityPolicies: policies.map((policy, place) => ({ name: `policy-${place}`, policy })),
     serviceControlPolicies: [],
     resourceControlPolicies: [],
-    ...(resourcePolicy === undefined ? {} : { resourcePolicy: knownPart(JSON.parse(resourcePolicy)) }),
+    ...(resourcePart === undefined ? {} : { resourcePolicy: resourcePart }),
   };
   const answer = await runSimulation(simulation, {});
   if (answer.resultType === 'error') {
@@ -85,8 +86,19 @@ const STATEMENT_KEYS: ReadonlySet<string> = new Set([
   ...['Sid', 'Effect', 'Principal', 'NotPrincipal', 'Action', 'NotAction', 'Resource', 'NotResource', 'Condition'],
 ]);
 
-/** The simulator refuses keys that the policy language does not have, which decide nothing: a foreign policy may hold some. */
-function knownPart({ Version, Statement }: PolicyDocument): unknown {
+/**
+ * The part of a resource's policy that the policy language has: the simulator refuses other keys, and a foreign policy may hold some that decide nothing.
+ * A text that is no policy at all decides nothing either.
+ */
+function knownPart(text: string | undefined): object | undefined {
+  let policy: Partial<PolicyDocument> | null;
+  try {
+    policy = JSON.parse(text ?? 'null');
+  } catch {
+    return undefined;
+  }
+  const { Version, Statement } = policy ?? {};
+  if (Statement === undefined) return undefined;
   const statements = Array.isArray(Statement) ? Statement : [Statement];
   return {
     ...(Version === undefined ? {} : { Version }),

@@ -1,12 +1,18 @@
 // One execution environment of a local Lambda function: loads the handler and answers invocations over the process's channel.
 import { format } from 'node:util';
 
+/** The cloud's time when a message is sent, in milliseconds since the epoch, and whether it goes on. */
+export interface CloudTime {
+  readonly now: number;
+  readonly runs: boolean;
+}
+
 export type ToChild =
-  | { readonly kind: 'load'; readonly url: string; readonly exportName: string; readonly now: number }
+  | { readonly kind: 'load'; readonly url: string; readonly exportName: string; readonly clock: CloudTime }
   | {
       readonly kind: 'invoke';
       readonly event: unknown;
-      readonly now: number;
+      readonly clock: CloudTime;
       readonly timeoutMilliseconds: number;
       readonly context: { readonly awsRequestId: string } & Readonly<Record<string, string>>;
     };
@@ -20,19 +26,19 @@ type Handler = (event: unknown, context: object) => unknown;
 
 const WallDate = Date;
 let ahead = 0;
+/** Where the cloud's clock stands still. */
+let standing: number | undefined;
 let requestId = '';
 let handler: Handler | undefined;
+
+const cloudNow = (): number => standing ?? WallDate.now() + ahead;
 
 /** `new Date()` and `Date.now()` tell the cloud's time; timers and `performance` stay the machine's. */
 const CloudDate: DateConstructor = new Proxy(WallDate, {
   construct: (target, args, newTarget) =>
-    Reflect.construct(
-      target,
-      args.length === 0 ? [target.now() + ahead] : args,
-      newTarget === CloudDate ? target : newTarget,
-    ),
-  apply: (target) => new target(target.now() + ahead).toString(),
-  get: (target, key) => (key === 'now' ? () => target.now() + ahead : Reflect.get(target, key)),
+    Reflect.construct(target, args.length === 0 ? [cloudNow()] : args, newTarget === CloudDate ? target : newTarget),
+  apply: (target) => new target(cloudNow()).toString(),
+  get: (target, key) => (key === 'now' ? cloudNow : Reflect.get(target, key)),
 });
 globalThis.Date = CloudDate;
 
@@ -75,7 +81,8 @@ function end(): void {
 }
 
 process.on('message', async (message: ToChild) => {
-  ahead = message.now - WallDate.now();
+  ahead = message.clock.now - WallDate.now();
+  standing = message.clock.runs ? undefined : message.clock.now;
   if (message.kind === 'invoke') return invoke(message);
   try {
     const module: Readonly<Record<string, Handler | undefined>> = await import(message.url);

@@ -90,6 +90,8 @@ export function createLambda({ resource, place, clock, endpoint, logs, assumeRol
       `the archive of ${resource.name} has no module for the handler ${resource.handler}: it has ${Object.keys(resource.files)}`,
     );
 
+  const cloudTime = () => ({ now: clock.now().getTime(), runs: clock.runs });
+
   function start(): Environment {
     const { accessKeyId, secretAccessKey, sessionToken } = assumeRole();
     const own = {
@@ -151,7 +153,7 @@ export function createLambda({ resource, place, clock, endpoint, logs, assumeRol
       kind: 'load',
       url: pathToFileURL(join(root, file ?? '')).href,
       exportName,
-      now: clock.now().getTime(),
+      clock: cloudTime(),
     });
     const answer = await loaded;
     if (answer === undefined) return { kind: 'crashed' };
@@ -178,7 +180,7 @@ export function createLambda({ resource, place, clock, endpoint, logs, assumeRol
     });
     const received = environment.receive();
     const logged = environment.logged(requestId);
-    tell(environment, { kind: 'invoke', event, now: clock.now().getTime(), timeoutMilliseconds, context });
+    tell(environment, { kind: 'invoke', event, clock: cloudTime(), timeoutMilliseconds, context });
     const answer = await Promise.race([received, timeout]);
     clearTimeout(timer);
     if (answer === 'timedOut') {

@@ -185,6 +185,11 @@ export function readResources(graph: Graph): Resources {
   const lambda = readFunction(graph, only('aws:lambda/function:Function'), all('aws:cloudwatch/logGroup:LogGroup'));
   const mapping = only('aws:lambda/eventSourceMapping:EventSourceMapping');
   const responseTypes = mapping['functionResponseTypes'] ?? [];
+  if (Number(mapping['batchSize'] ?? 10) > 10 && !(Number(mapping['maximumBatchingWindowInSeconds'] ?? 0) >= 1)) {
+    throw new Error(
+      `a batch of more than 10 needs a window of a second at least; the mapping has ${mapping['batchSize']} and none`,
+    );
+  }
   const [, partition, , region, account] = lambda.arn.split(':');
   return {
     place: { partition: String(partition), region: String(region), account: String(account) },

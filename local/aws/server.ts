@@ -102,18 +102,24 @@ export async function startServer(parts: Parts): Promise<Server> {
     return fault === undefined ? answer : 'break';
   }
 
+  /** The client's own time, where it says one: else it would take its clock for wrong, correct it, and try again what was refused for good. */
+  function dateOf({ headers }: IncomingMessage): Date {
+    const [, year, month, day, hour, minute, second] =
+      /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(String(headers['x-amz-date'])) ?? [];
+    return year === undefined ? clock.now() : new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  }
+
   const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
     void receive(request)
       .then(answerTo)
-      .then((answer) => send(response, answer))
+      .then((answer) => send(response, answer, dateOf(request)))
       .catch(() => response.destroy());
   });
 
-  function send(response: ServerResponse, answer: Answer | NoAnswer): void {
+  function send(response: ServerResponse, answer: Answer | NoAnswer, date: Date): void {
     if (answer === 'hold') return;
     if (answer === 'break') return void response.destroy();
-    // The answer's date is the cloud's: a client corrects its own clock by it.
-    response.writeHead(answer.status, { ...answer.headers, date: clock.now().toUTCString() }).end(answer.body);
+    response.writeHead(answer.status, { ...answer.headers, date: date.toUTCString() }).end(answer.body);
   }
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -55,6 +55,8 @@ export interface Stage {
   sweep(): Promise<void>;
   /** `pulumi up` with another config. */
   redeploy(config: Config): Promise<void>;
+  /** `pulumi up` of another stack on the same account. */
+  deployAnother(stack: string, config: Config): Promise<void>;
   /** Makes the repository with an image, pushed and scanned, that has these findings; the events are not handed over yet. */
   pushVulnerable(repository: string, tag: string, ...advisories: readonly Advisory[]): Promise<Pushed>;
   /** Is our statement in the repository's policy? */
@@ -106,6 +108,11 @@ export async function stage(config: Config = {}): Promise<Stage> {
     async redeploy(next) {
       await cloud.deploy(await graphOf(programConfig(next)));
       cloud.queue.send('{"pullgate":"tick"}');
+      await settle();
+    },
+    async deployAnother(name, other) {
+      await cloud.deploy(await graphOf(programConfig(other), { stack: name }), { stack: name });
+      cloud.stack(name).queue.send('{"pullgate":"tick"}');
       await settle();
     },
     async pushVulnerable(repository, tag, ...advisories) {

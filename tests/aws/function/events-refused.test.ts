@@ -37,7 +37,7 @@ describe('a message that is no event', () => {
     [
       'is a truncated event',
       sampleText('ecr-image-push').replaceAll(/\s+/g, '').slice(0, 60),
-      'message is "{\\"version\\":\\"0\\",\\"id\\":\\"13cde686-328b-6117-af20-0e5566167": expected JSON',
+      'message is "{\\"version\\":\\"0\\",\\"id\\":\\"13cde686-328b-6117-af20-0e5566167482\\",\\"": expected JSON',
     ],
     ['asks for what we do not know', '{"pullgate":"nap"}', 'pullgate is "nap": expected tick, sweep or look'],
     ['asks with what is no word', '{"pullgate":{}}', 'pullgate is {}: expected tick, sweep or look'],
@@ -309,7 +309,7 @@ describe('whatever comes, it is refused, ignored, or names a repository and a di
       const path = fc.constantFrom(...pathsOf(JSON.parse(sampleText(name))));
       return fc.tuple(path, other).map(([place, value]) => changed(name, place, value));
     });
-    fc.assert(fc.property(mutated, expectTrustworthy), { numRuns: 1_000 });
+    fc.assert(fc.property(mutated, expectTrustworthy), { numRuns: 500 });
   });
 
   it('for any name and digest that are nearly ones', () => {
@@ -332,7 +332,7 @@ describe('whatever comes, it is refused, ignored, or names a repository and a di
         expectTrustworthy(message);
         expect(parseMessage(message, ACCOUNT_ID).ok).toBe(isRepositoryName(repository) && isDigest(imageDigest));
       }),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
   });
 });

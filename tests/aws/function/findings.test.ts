@@ -1,0 +1,231 @@
+// Inspector's findings in the core's words: what each field comes to, and what is never guessed.
+import type { CvssScore, Finding as InspectorFinding, VulnerablePackage } from '@aws-sdk/client-inspector2';
+import { describe, expect, it } from 'vitest';
+import { findingsFrom } from '../../../aws/function/findings.ts';
+import type { Finding } from '../../../shared/finding.ts';
+import { apiFinding, sampleText } from './samples.ts';
+
+type Details = NonNullable<InspectorFinding['packageVulnerabilityDetails']>;
+
+/** The documentation's finding with other details; `vulnerablePackages` is one package where nothing else is said. */
+function detailed(details: Partial<Details>, changes: Partial<InspectorFinding> = {}): InspectorFinding {
+  const sample = apiFinding();
+  const before = sample.packageVulnerabilityDetails;
+  if (before === undefined) throw new Error('the sample has no packageVulnerabilityDetails');
+  const vulnerablePackages = [{ name: 'systemd', version: '239' }];
+  return { ...sample, packageVulnerabilityDetails: { ...before, vulnerablePackages, ...details }, ...changes };
+}
+
+/** The one finding that it comes to. */
+function only(finding: InspectorFinding): Finding {
+  const [first, ...others] = findingsFrom(finding);
+  if (first === undefined || others.length > 0) throw new Error(`expected one finding, was given ${others.length + 1}`);
+  return first;
+}
+
+describe('the finding of the documentation', () => {
+  it('is one finding for each of its packages', () => {
+    const shared = {
+      vulnerability: 'CVE-2021-33910',
+      aliases: [],
+      severity: { kind: 'known', severity: 'medium' },
+      score: 5.5,
+      exploited: false,
+      disclosedAt: '2021-07-20T19:15:00.000Z',
+      state: 'active',
+      link: 'https://nvd.nist.gov/vuln/detail/CVE-2021-33910',
+      fix: 'unknown',
+    };
+    expect(findingsFrom(apiFinding())).toEqual(
+      ['systemd-pam', 'systemd', 'systemd-libs', 'systemd-udev'].map((name) => ({
+        ...shared,
+        package: { name, version: '239', fixedVersion: undefined },
+      })),
+    );
+  });
+
+  it('is read from the new format too, with its fix and its aliases', () => {
+    const { detail } = JSON.parse(sampleText('inspector-finding-2026'));
+    const { packageVulnerabilityDetails: details, severity, fixAvailable, exploitAvailable, status } = detail;
+    const vendorCreatedAt = new Date('2024-09-03T00:00:00Z');
+    const finding = apiFinding({
+      severity,
+      fixAvailable,
+      exploitAvailable,
+      status,
+      packageVulnerabilityDetails: { ...details, vendorCreatedAt },
+    });
+    const shared = {
+      vulnerability: 'CVE-2024-6119',
+      aliases: ['USN-6986-1'],
+      severity: { kind: 'known', severity: 'medium' },
+      score: undefined,
+      exploited: false,
+      disclosedAt: '2024-09-03T00:00:00.000Z',
+      state: 'active',
+      link: 'https://people.canonical.com/~ubuntu-security/cve/2024/CVE-2024-6119.html',
+      fix: 'available',
+    };
+    expect(findingsFrom(finding)).toEqual(
+      ['libssl3t64', 'openssl'].map((name) => ({
+        ...shared,
+        package: { name, version: '3.0.13', fixedVersion: '0:3.0.13-0ubuntu3.4' },
+      })),
+    );
+  });
+});
+
+describe('whether there is a fix', () => {
+  const fixed: VulnerablePackage = { name: 'fixed', version: '1', fixedInVersion: '2' };
+  const unfixed: VulnerablePackage = { name: 'unfixed', version: '1' };
+  const notAvailable: VulnerablePackage = { name: 'unfixed', version: '1', fixedInVersion: 'NotAvailable' };
+  const empty: VulnerablePackage = { name: 'unfixed', version: '1', fixedInVersion: '' };
+
+  it.each<[string, InspectorFinding['fixAvailable'], VulnerablePackage[], readonly string[]]>([
+    ['YES: each package has one', 'YES', [fixed, unfixed], ['available', 'available']],
+    ['NO: none has', 'NO', [unfixed, notAvailable], ['none', 'none']],
+    ['PARTIAL: told apart by the fixed version', 'PARTIAL', [fixed, unfixed], ['available', 'none']],
+    ['PARTIAL: told apart by NotAvailable', 'PARTIAL', [notAvailable, fixed], ['none', 'available']],
+    ['PARTIAL: told apart by an empty version', 'PARTIAL', [empty, fixed], ['none', 'available']],
+    ['PARTIAL, and no package names a version', 'PARTIAL', [unfixed, notAvailable], ['unknown', 'unknown']],
+    ['PARTIAL, and every package names one', 'PARTIAL', [fixed, fixed], ['unknown', 'unknown']],
+    ['PARTIAL of one package', 'PARTIAL', [fixed], ['unknown']],
+    ['PARTIAL without packages', 'PARTIAL', [], ['unknown']],
+    ['absent, and one package names a version', undefined, [fixed, unfixed], ['available', 'unknown']],
+    ['absent, and a package has NotAvailable', undefined, [notAvailable], ['unknown']],
+    ['absent, without packages', undefined, [], ['unknown']],
+    ['YES without packages', 'YES', [], ['available']],
+    ['NO without packages', 'NO', [], ['none']],
+  ])('%s', (_name, fixAvailable, vulnerablePackages, fixes) => {
+    const finding = detailed({ vulnerablePackages }, { fixAvailable });
+    expect(findingsFrom(finding).map(({ fix }) => fix)).toEqual(fixes);
+  });
+
+  it('never takes NotAvailable for a version', () => {
+    const finding = detailed({ vulnerablePackages: [fixed, notAvailable, empty] });
+    expect(findingsFrom(finding).map((one) => one.package.fixedVersion)).toEqual(['2', undefined, undefined]);
+  });
+});
+
+describe('the score', () => {
+  const cvss = (...scores: [string | undefined, number | undefined][]): CvssScore[] =>
+    scores.map(([version, baseScore]) => ({ version, baseScore, scoringVector: 'x', source: 'NVD' }));
+
+  it.each<[string, CvssScore[] | undefined, number | undefined]>([
+    ['is the highest of several', cvss(['3.0', 6.5], ['3.1', 8.1], ['4.0', 7.2]), 8.1],
+    ['is that of CVSS v4', cvss(['4.0', 9.3]), 9.3],
+    ['is never that of CVSS v2, however high', cvss(['2.0', 10], ['3.1', 5.5]), 5.5],
+    ['is none where there is only CVSS v2', cvss(['2.0', 10]), undefined],
+    ['is none where there is no version', cvss([undefined, 9.8]), undefined],
+    ['is none where there is no number', cvss(['3.1', undefined]), undefined],
+    ['may be 0', cvss(['3.1', 0]), 0],
+    ['is none where there are no scores', [], undefined],
+    ['is none where nothing is said', undefined, undefined],
+  ])('%s', (_name, scores, score) => {
+    expect(only(detailed({ cvss: scores })).score).toBe(score);
+  });
+
+  it("is never Inspector's own, which follows the environment", () => {
+    expect(only(detailed({ cvss: [] }, { inspectorScore: 9.8 })).score).toBeUndefined();
+  });
+});
+
+describe('the severity', () => {
+  it.each([
+    ['CRITICAL', { kind: 'known', severity: 'critical' }],
+    ['HIGH', { kind: 'known', severity: 'high' }],
+    ['MEDIUM', { kind: 'known', severity: 'medium' }],
+    ['LOW', { kind: 'known', severity: 'low' }],
+    ['INFORMATIONAL', { kind: 'known', severity: 'informational' }],
+    ['UNTRIAGED', { kind: 'unknown', label: 'UNTRIAGED' }],
+    ['APOCALYPTIC', { kind: 'unknown', label: 'APOCALYPTIC' }],
+    ['', { kind: 'unknown', label: '' }],
+    [undefined, { kind: 'unknown', label: 'none given' }],
+  ])('%s', (word, severity) => {
+    const finding: InspectorFinding = JSON.parse(JSON.stringify({ severity: word }));
+    expect(only(detailed({}, { severity: finding.severity })).severity).toEqual(severity);
+  });
+});
+
+describe('the rest', () => {
+  it.each<[InspectorFinding['exploitAvailable'], boolean]>([
+    ['YES', true],
+    ['NO', false],
+    [undefined, false],
+  ])('exploitAvailable %s: exploited is %s', (exploitAvailable, exploited) => {
+    expect(only(detailed({}, { exploitAvailable })).exploited).toBe(exploited);
+  });
+
+  it.each<[InspectorFinding['status'], Finding['state']]>([
+    ['ACTIVE', 'active'],
+    ['SUPPRESSED', 'suppressed'],
+    // Never asked for; and to be closed at Inspector proves nothing.
+    ['CLOSED', 'active'],
+    [undefined, 'active'],
+  ])('status %s: %s', (status, state) => {
+    expect(only(detailed({}, { status })).state).toBe(state);
+  });
+
+  it('takes related vulnerabilities for aliases', () => {
+    const relatedVulnerabilities = ['USN-6986-1', 'GHSA-xxxx-yyyy-zzzz'];
+    expect(only(detailed({ relatedVulnerabilities })).aliases).toEqual(['USN-6986-1', 'GHSA-xxxx-yyyy-zzzz']);
+    expect(only(detailed({ relatedVulnerabilities: undefined })).aliases).toEqual([]);
+  });
+
+  it('takes only the vendor’s date for the disclosure', () => {
+    expect(only(detailed({ vendorCreatedAt: undefined })).disclosedAt).toBeUndefined();
+  });
+
+  it('names a package that has no name or version', () => {
+    const nameless: VulnerablePackage = JSON.parse('{}');
+    expect(only(detailed({ vulnerablePackages: [nameless] })).package).toEqual({
+      name: 'unnamed package',
+      version: '',
+      fixedVersion: undefined,
+    });
+  });
+});
+
+describe('a finding without a package is one of the image itself', () => {
+  it('a code finding, by its title', () => {
+    const finding = apiFinding({
+      packageVulnerabilityDetails: undefined,
+      title: 'CWE-798 - Hardcoded credentials',
+      severity: 'CRITICAL',
+      type: 'CODE_VULNERABILITY',
+      exploitAvailable: 'YES',
+    });
+    expect(findingsFrom(finding)).toEqual([
+      {
+        vulnerability: 'CWE-798 - Hardcoded credentials',
+        aliases: [],
+        severity: { kind: 'known', severity: 'critical' },
+        score: undefined,
+        exploited: true,
+        disclosedAt: undefined,
+        state: 'active',
+        link: undefined,
+        package: { name: 'the image', version: '' },
+        fix: 'unknown',
+      },
+    ]);
+  });
+
+  it.each<[string, Partial<InspectorFinding>, string]>([
+    [
+      'by its ARN where it has no title',
+      { title: undefined },
+      'arn:aws:inspector2:us-east-1:123456789012:finding/0407d7719da0fc8a8f44991f0bf524d6',
+    ],
+    ['by a word where it has nothing', { title: undefined, findingArn: undefined }, 'unnamed finding'],
+  ])('%s', (_name, changes, vulnerability) => {
+    expect(only(apiFinding({ packageVulnerabilityDetails: undefined, ...changes })).vulnerability).toBe(vulnerability);
+  });
+
+  it('a package finding whose list is empty or missing', () => {
+    for (const vulnerablePackages of [[], undefined]) {
+      const { vulnerability, package: found } = only(detailed({ vulnerablePackages }));
+      expect([vulnerability, found]).toEqual(['CVE-2021-33910', { name: 'the image', version: '' }]);
+    }
+  });
+});

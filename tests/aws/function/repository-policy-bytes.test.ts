@@ -1,0 +1,228 @@
+// Whatever a foreign policy looks like, closing and opening change none of its bytes.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  denyStatement,
+  parseRepositoryPolicy,
+  type RepositoryPolicy,
+  stateOfOurs,
+  withOurs,
+  withoutOurs,
+} from '../../../aws/function/repository-policy.ts';
+
+const SETTINGS = {
+  statementId: 'Pullgatedev0a1b2c3d',
+  partition: 'aws',
+  accountId: '123456789012',
+  roleArn: 'arn:aws:iam::123456789012:role/pullgate-dev',
+  exemptPrincipals: [],
+};
+const OURS = denyStatement(SETTINGS);
+const OURS_TEXT = JSON.stringify(OURS);
+const OTHER_STACK = denyStatement({ ...SETTINGS, statementId: 'Pullgateprod4e5f6a7b' });
+
+const space = fc.string({ unit: fc.constantFrom(' ', '\n', '\t', '\r'), maxLength: 3 });
+
+/** Texts as JSON, some of them written so that a careless reader loses its way. */
+const text = fc.oneof(
+  fc.string({ unit: 'grapheme', maxLength: 8 }).map((value) => JSON.stringify(value)),
+  fc.constantFrom(
+    '"\\u0041\\/\\b"',
+    '"\\ud83d\\ude00"',
+    '"é😀"',
+    '"}],{["',
+    '"\\"]}"',
+    '"//"',
+    '"/*"',
+    '"Statement"',
+    '"Sid"',
+  ),
+  fc.constantFrom(OURS.Sid, OTHER_STACK.Sid).map((value) => JSON.stringify(value)),
+);
+const scalar = fc.oneof(
+  text,
+  fc.constantFrom('0', '-0', '1.0', '1e3', '1E+3', '-12.50', '12345678901234567890', '0.1e-7', 'true', 'false', 'null'),
+);
+
+function listOf(items: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  return fc
+    .tuple(space, fc.array(padded(items), { maxLength: 3 }))
+    .map(([gap, parts]) => `[${parts.join(',') || gap}]`);
+}
+
+function objectOf(properties: fc.Arbitrary<readonly string[]>): fc.Arbitrary<string> {
+  return fc.tuple(space, properties).map(([gap, parts]) => `{${parts.join(',') || gap}}`);
+}
+
+function padded(item: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  return fc.tuple(space, item, space).map((parts) => parts.join(''));
+}
+
+function property(key: fc.Arbitrary<string>, value: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  return fc.tuple(padded(key), padded(value)).map((parts) => parts.join(':'));
+}
+
+const { value } = fc.letrec<{ value: string }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 3 },
+    scalar,
+    listOf(tie('value')),
+    objectOf(fc.array(property(text, tie('value')), { maxLength: 3 })),
+  ),
+}));
+
+/** A statement that is not ours: without a Sid, or with another, which may be another stack's. */
+const foreign = fc.oneof(
+  { weight: 1, arbitrary: fc.constant(JSON.stringify(OTHER_STACK)) },
+  {
+    weight: 5,
+    arbitrary: objectOf(
+      fc
+        .tuple(
+          fc.option(
+            property(
+              fc.constantFrom('"Sid"', '"S\\u0069d"'),
+              fc.constantFrom('"a"', '"pullgatedev0a1b2c3d"', '"Pullgatedev0a1b2c3"', '7'),
+            ),
+          ),
+          fc.array(
+            property(fc.constantFrom('"Effect"', '"Principal"', '"sid"', '"Zusätzlich"', '"Condition"'), value),
+            { maxLength: 4 },
+          ),
+        )
+        .map(([sid, others]) => (sid === null ? others : [...others, sid])),
+    ),
+  },
+);
+
+const rest = fc.array(property(fc.constantFrom('"Version"', '"Id"', '"statement"', '"x-y"', '"Ключ"'), value), {
+  maxLength: 3,
+});
+
+/** What stands before and after the value of `Statement`. */
+const frame = fc
+  .tuple(space, rest, space, fc.constantFrom('"Statement"', '"\\u0053tatement"'), space, rest, space)
+  .map(([start, before, gap, name, beforeColon, after, end]) => ({
+    head: `${start}{${before.map((part) => `${part},`).join('')}${gap}${name}${beforeColon}:`,
+    tail: `${after.map((part) => `,${part}`).join('')}}${end}`,
+  }));
+
+const statements = fc.array(fc.record({ before: space, statement: foreign, after: space }), {
+  minLength: 1,
+  maxLength: 4,
+});
+
+function policyOf(given: string): RepositoryPolicy {
+  const policy = parseRepositoryPolicy(given);
+  if (policy === undefined) throw new Error(`not a policy: ${given}`);
+  return policy;
+}
+
+function joined(parts: readonly { before: string; statement: string; after: string }[]): string {
+  return parts.map(({ before, statement, after }) => before + statement + after).join(',');
+}
+
+describe('a policy with foreign statements in a list', () => {
+  it('keeps every byte when it is closed, and gets ours once, right behind the last of them', () => {
+    fc.assert(
+      fc.property(frame, statements, ({ head, tail }, parts) => {
+        const given = `${head}[${joined(parts)}]${tail}`;
+        const last = parts.at(-1)?.after ?? '';
+        const closed = withOurs(policyOf(given), OURS);
+        expect(closed).toBe(
+          `${head}[${joined(parts).slice(0, joined(parts).length - last.length)},${OURS_TEXT}${last}]${tail}`,
+        );
+        expect(stateOfOurs(policyOf(closed), OURS)).toBe('current');
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is as it was before, to the byte, when it is closed and opened', () => {
+    fc.assert(
+      fc.property(frame, statements, ({ head, tail }, parts) => {
+        const given = `${head}[${joined(parts)}]${tail}`;
+        expect(stateOfOurs(policyOf(given), OURS)).toBe('absent');
+        expect(withoutOurs(policyOf(given), OURS.Sid)).toBe(given);
+        expect(withoutOurs(policyOf(withOurs(policyOf(given), OURS)), OURS.Sid)).toBe(given);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is not changed by closing it again', () => {
+    fc.assert(
+      fc.property(frame, statements, ({ head, tail }, parts) => {
+        const once = withOurs(policyOf(`${head}[${joined(parts)}]${tail}`), OURS);
+        expect(withOurs(policyOf(once), OURS)).toBe(once);
+      }),
+    );
+  });
+
+  it('loses all of ours, wherever they are, and nothing else', () => {
+    const outdated = fc.constantFrom(
+      OURS_TEXT,
+      '{ "Sid" : "Pullgatedev0a1b2c3d" }',
+      '{"Effect":"Deny","S\\u0069d":"Pullgatedev0a1b2c3d"}',
+    );
+    const mixed = fc.array(fc.record({ before: space, statement: fc.oneof(foreign, outdated), after: space }), {
+      minLength: 1,
+      maxLength: 6,
+    });
+    fc.assert(
+      fc.property(frame, mixed, ({ head, tail }, parts) => {
+        const kept = parts
+          .map(({ statement }) => statement)
+          .filter((statement) => JSON.parse(statement).Sid !== OURS.Sid);
+        const opened = withoutOurs(policyOf(`${head}[${joined(parts)}]${tail}`), OURS.Sid);
+        if (kept.length === 0) {
+          expect(opened).toBeUndefined();
+          return;
+        }
+        const { text: left, statements: found } = policyOf(opened ?? '');
+        expect(found.map(({ node }) => left?.slice(node.offset, node.offset + node.length))).toEqual(kept);
+        expect(left?.startsWith(`${head}[`)).toBe(true);
+        expect(left?.endsWith(`]${tail}`)).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('that two stacks close and open, in any order, is as it was before', () => {
+    fc.assert(
+      fc.property(frame, statements, fc.boolean(), ({ head, tail }, parts, firstOut) => {
+        const quiet = parts.filter(({ statement }) => JSON.parse(statement).Sid !== OTHER_STACK.Sid);
+        fc.pre(quiet.length > 0);
+        const given = `${head}[${joined(quiet)}]${tail}`;
+        const both = withOurs(policyOf(withOurs(policyOf(given), OURS)), OTHER_STACK);
+        const [first, second] = firstOut ? [OURS.Sid, OTHER_STACK.Sid] : [OTHER_STACK.Sid, OURS.Sid];
+        const one = withoutOurs(policyOf(both), first);
+        expect(stateOfOurs(policyOf(one ?? ''), firstOut ? OTHER_STACK : OURS)).toBe('current');
+        expect(withoutOurs(policyOf(one ?? ''), second)).toBe(given);
+      }),
+    );
+  });
+});
+
+describe('a policy with a single foreign statement without a list', () => {
+  it('gets a list around it, and keeps every other byte', () => {
+    fc.assert(
+      fc.property(frame, space, foreign, space, ({ head, tail }, before, statement, after) => {
+        const closed = withOurs(policyOf(`${head}${before}${statement}${after}${tail}`), OURS);
+        expect(closed).toBe(`${head}${before}[${statement},${OURS_TEXT}]${after}${tail}`);
+        expect(withoutOurs(policyOf(closed), OURS.Sid)).toBe(`${head}${before}[${statement}]${after}${tail}`);
+      }),
+    );
+  });
+});
+
+describe('any text', () => {
+  it('is a policy or is not, and never throws', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json(), value), (given) => {
+        const policy = parseRepositoryPolicy(given);
+        if (policy !== undefined) expect(withOurs(policy, OURS)).toContain(OURS_TEXT);
+      }),
+    );
+  });
+});

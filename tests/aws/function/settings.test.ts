@@ -1,0 +1,177 @@
+// What the deployed function is told, and what it says where it was told too little.
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseStackSettings, readSettings } from '../../../aws/function/settings.ts';
+
+const FILE = {
+  stack: 'dev',
+  severityThreshold: 'critical',
+  policy: { unfixable: 'never', graceDays: { critical: 7 } },
+  mode: 'enforce',
+  sweepHours: 6,
+  maxClosesPerHour: 25,
+  repositories: { include: ['**'], exclude: ['sandbox/**'] },
+  exemptPrincipals: ['arn:aws:iam::123456789012:role/ci'],
+  closeLambdaRepositories: false,
+};
+const SETTINGS = {
+  stack: 'dev',
+  policy: {
+    severityThreshold: 'critical',
+    unfixable: 'never',
+    unknownSeverity: 'cvss',
+    exploited: 'never',
+    graceDays: { critical: 7 },
+    images: 'tagged',
+    exceptions: [],
+  },
+  mode: 'enforce',
+  sweepHours: 6,
+  maxClosesPerHour: 25,
+  repositories: { include: ['**'], exclude: ['sandbox/**'] },
+  exemptPrincipals: ['arn:aws:iam::123456789012:role/ci'],
+  closeLambdaRepositories: false,
+};
+
+describe('settings.json', () => {
+  it('is read as the Pulumi program writes it, with a fingerprint of its text', () => {
+    const text = JSON.stringify(FILE);
+    const hash = createHash('sha256').update(text).digest('hex');
+    expect(parseStackSettings(text)).toEqual({ ...SETTINGS, hash });
+  });
+
+  it('has another fingerprint where anything differs', () => {
+    const hashes = [FILE, { ...FILE, mode: 'audit' }, { ...FILE, policy: {} }].map(
+      (file) => parseStackSettings(JSON.stringify(file)).hash,
+    );
+    expect(new Set(hashes).size).toBe(3);
+  });
+
+  it('may leave the policy to its defaults', () => {
+    const text = JSON.stringify({ ...FILE, severityThreshold: undefined, policy: undefined });
+    expect(parseStackSettings(text).policy).toEqual({
+      severityThreshold: 'high',
+      unfixable: 'high',
+      unknownSeverity: 'cvss',
+      exploited: 'never',
+      graceDays: {},
+      images: 'tagged',
+      exceptions: [],
+    });
+  });
+
+  it.each<[string, string, readonly string[]]>([
+    ['is no JSON', '{"stack":', ['settings is "{\\"stack\\":": expected JSON']],
+    ['is no object', '7', ['settings is 7: expected an object']],
+    [
+      'is empty',
+      '{}',
+      [
+        'settings.stack is missing: expected the name of the stack',
+        'settings.mode is missing: expected enforce or audit',
+        'settings.sweepHours is missing: expected hours',
+        'settings.maxClosesPerHour is missing: expected a number of gates',
+        'settings.repositories is missing: expected include and exclude',
+        'settings.exemptPrincipals is missing: expected a list of role ARNs',
+        'settings.closeLambdaRepositories is missing: expected true or false',
+      ],
+    ],
+    [
+      'has wrong values',
+      JSON.stringify({
+        ...FILE,
+        mode: 'pause',
+        sweepHours: '6',
+        repositories: { include: '**', exclude: [5] },
+        exemptPrincipals: [null],
+      }),
+      [
+        'settings.mode is "pause": expected enforce or audit',
+        'settings.sweepHours is "6": expected hours',
+        'settings.repositories.include is "**": expected a list of globs',
+        'settings.repositories.exclude[0] is 5: expected a list of globs',
+        'settings.exemptPrincipals[0] is null: expected a list of role ARNs',
+      ],
+    ],
+    [
+      'has a policy that is none',
+      JSON.stringify({ ...FILE, severityThreshold: 'hihg', policy: { images: 'some' } }),
+      [
+        'severityThreshold is "hihg": expected one of informational, low, medium, high, critical',
+        'policy.images is "some": expected one of tagged, all',
+      ],
+    ],
+  ])('that %s is refused, with every problem', (_name, text, problems) => {
+    expect(() => parseStackSettings(text)).toThrow(
+      new Error(['settings.json is not what the Pulumi program writes:', ...problems].join('\n')),
+    );
+  });
+});
+
+describe('the settings of a deployed function', () => {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'pullgate-settings-'));
+    writeFileSync(join(folder, 'settings.json'), JSON.stringify(FILE));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const environment = () => ({
+    LAMBDA_TASK_ROOT: folder,
+    PULLGATE_TABLE: 'dev-records',
+    PULLGATE_QUEUE_URL: 'https://sqs.eu-west-1.amazonaws.com/123456789012/dev',
+    PULLGATE_DEAD_LETTER_QUEUE_URL: 'https://sqs.eu-west-1.amazonaws.com/123456789012/dev-dead',
+    PULLGATE_TOPIC_ARN: 'arn:aws:sns:eu-west-1:123456789012:dev',
+    PULLGATE_ACCOUNT_ID: '123456789012',
+    PULLGATE_PARTITION: 'aws',
+    PULLGATE_STATEMENT_ID: 'Pullgatedev0a1b2c3d',
+    PULLGATE_ROLE_ARN: 'arn:aws:iam::123456789012:role/dev',
+  });
+
+  it('are its surroundings and the settings.json beside it', () => {
+    const hash = createHash('sha256').update(JSON.stringify(FILE)).digest('hex');
+    expect(readSettings(environment())).toEqual({
+      ...SETTINGS,
+      hash,
+      tableName: 'dev-records',
+      queueUrl: 'https://sqs.eu-west-1.amazonaws.com/123456789012/dev',
+      deadLetterQueueUrl: 'https://sqs.eu-west-1.amazonaws.com/123456789012/dev-dead',
+      topicArn: 'arn:aws:sns:eu-west-1:123456789012:dev',
+      accountId: '123456789012',
+      partition: 'aws',
+      statementId: 'Pullgatedev0a1b2c3d',
+      roleArn: 'arn:aws:iam::123456789012:role/dev',
+    });
+  });
+
+  it.each<[string, NodeJS.ProcessEnv, string]>([
+    [
+      'everything',
+      {},
+      'PULLGATE_TABLE, PULLGATE_QUEUE_URL, PULLGATE_DEAD_LETTER_QUEUE_URL, PULLGATE_TOPIC_ARN, PULLGATE_ACCOUNT_ID, PULLGATE_PARTITION, PULLGATE_STATEMENT_ID, PULLGATE_ROLE_ARN, LAMBDA_TASK_ROOT',
+    ],
+    [
+      'one variable',
+      { ...environment(), LAMBDA_TASK_ROOT: '/var/task', PULLGATE_TOPIC_ARN: undefined },
+      'PULLGATE_TOPIC_ARN',
+    ],
+    [
+      'two variables, of which one is empty',
+      { ...environment(), LAMBDA_TASK_ROOT: '/var/task', PULLGATE_TABLE: '', PULLGATE_ROLE_ARN: undefined },
+      'PULLGATE_TABLE, PULLGATE_ROLE_ARN',
+    ],
+    ['its folder', { ...environment(), LAMBDA_TASK_ROOT: undefined }, 'LAMBDA_TASK_ROOT'],
+  ])('name what the environment lacks: %s', (_name, lacking, names) => {
+    expect(() => readSettings(lacking)).toThrow(
+      new Error(`the function's environment lacks ${names}: deploy it with the Pulumi program, which sets them`),
+    );
+  });
+
+  it('name the file that is not there', () => {
+    const elsewhere = { ...environment(), LAMBDA_TASK_ROOT: join(folder, 'elsewhere') };
+    expect(() => readSettings(elsewhere)).toThrow(join(folder, 'elsewhere', 'settings.json'));
+  });
+});

@@ -1,0 +1,25 @@
+// The clocks of the local clouds.
+import { describe, expect, it } from 'vitest';
+import { virtualClock, wallClock } from '../../local/clock.ts';
+
+describe('a virtual clock', () => {
+  it('stands still until it is moved', () => {
+    const clock = virtualClock();
+    expect(clock.now().toISOString()).toBe('2026-03-02T09:00:00.000Z');
+    clock.advance(90_000);
+    expect(clock.now().toISOString()).toBe('2026-03-02T09:01:30.000Z');
+  });
+
+  it.each([-1, Number.NaN])('is not moved by %s milliseconds', (milliseconds) => {
+    expect(() => virtualClock().advance(milliseconds)).toThrow('a clock moves forward only');
+  });
+});
+
+describe('a wall clock', () => {
+  it('goes on from where it was moved to', () => {
+    const clock = wallClock();
+    const before = clock.now().getTime();
+    clock.advance(3_600_000);
+    expect(clock.now().getTime()).toBeGreaterThanOrEqual(before + 3_600_000);
+  });
+});

@@ -1,0 +1,113 @@
+// Refusals and misbehaviour, as the real SDK clients see them.
+import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { ECRClient, GetRepositoryPolicyCommand, SetRepositoryPolicyCommand } from '@aws-sdk/client-ecr';
+import { Inspector2Client, ListFindingsCommand } from '@aws-sdk/client-inspector2';
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type LocalAws, startAws } from '../../local/aws/cloud.ts';
+import { allowing, type Credentials } from '../../local/aws/principals.ts';
+import { fixtureGraph, QUEUE_URL, TOPIC } from './fixture-graph.ts';
+
+const ADMIN = 'arn:aws:iam::123456789012:role/admin';
+let cloud: LocalAws;
+let admin: Credentials;
+
+beforeAll(async () => {
+  cloud = await startAws(fixtureGraph());
+  admin = cloud.principals.add(ADMIN, [allowing('*')]);
+});
+afterAll(() => cloud.stop());
+beforeEach(() => {
+  cloud.faults.clear();
+  cloud.calls.reset();
+});
+
+/** Each client tries once: what it throws is what the cloud answered. */
+const config = (credentials = admin) => ({ ...cloud.clientConfig(credentials), maxAttempts: 1 });
+const only = (...actions: readonly string[]) =>
+  cloud.principals.add('arn:aws:iam::123456789012:role/only', [allowing(...actions)]);
+
+describe('whoever asks', () => {
+  it('is refused with an access key that nobody has', async () => {
+    const stranger = { accessKeyId: 'AKIASTRANGER', secretAccessKey: 'x', sessionToken: 'x' };
+    await expect(
+      new ECRClient(config(stranger)).send(new GetRepositoryPolicyCommand({ repositoryName: 'x' })),
+    ).rejects.toMatchObject({ name: 'UnrecognizedClientException' });
+    await expect(
+      new SNSClient(config(stranger)).send(new PublishCommand({ TopicArn: TOPIC, Message: 'x' })),
+    ).rejects.toMatchObject({ name: 'InvalidClientTokenId' });
+  });
+
+  it('is refused what its policies do not allow, in each service', async () => {
+    const nobody = config(only('s3:GetObject'));
+    const refused = { name: 'AccessDeniedException' };
+    await expect(
+      new ECRClient(nobody).send(new GetRepositoryPolicyCommand({ repositoryName: 'x' })),
+    ).rejects.toMatchObject(refused);
+    await expect(new Inspector2Client(nobody).send(new ListFindingsCommand({}))).rejects.toMatchObject(refused);
+    await expect(
+      new SQSClient(nobody).send(new SendMessageCommand({ QueueUrl: QUEUE_URL, MessageBody: 'x' })),
+    ).rejects.toMatchObject(refused);
+    await expect(new DynamoDBClient(nobody).send(new ScanCommand({ TableName: 'fixture' }))).rejects.toMatchObject(
+      refused,
+    );
+  });
+});
+
+describe('misbehaviour', () => {
+  const get = (options = {}) => {
+    const client = new ECRClient({ ...config(), ...options });
+    return client.send(new GetRepositoryPolicyCommand({ repositoryName: 'team/faults' }));
+  };
+  beforeAll(() => void cloud.ecr.createRepository('team/faults', { policyText: '{}' }));
+
+  it.each([
+    ['throttling', { kind: 'throttle' }, 'ThrottlingException'],
+    ['a server error', { kind: 'serverError' }, 'InternalServerException'],
+    ['an error of choice', { kind: 'error', code: 'ServerException', message: 'x', status: 503 }, 'ServerException'],
+  ] as const)('%s is met once, at the call that it is set for', async (_what, fault, name) => {
+    cloud.faults.add({ ...fault, service: 'ecr', operation: 'GetRepositoryPolicy', nth: 2 });
+    await expect(get()).resolves.toMatchObject({ policyText: '{}' });
+    await expect(get()).rejects.toMatchObject({ name });
+    await expect(get()).resolves.toMatchObject({ policyText: '{}' });
+  });
+
+  it('the SDK retries what was throttled', async () => {
+    cloud.faults.add({ kind: 'throttle', times: 2 });
+    await expect(get({ maxAttempts: 3 })).resolves.toMatchObject({ policyText: '{}' });
+    expect(cloud.calls.count(ADMIN)).toEqual({ 'ecr:GetRepositoryPolicy': 3 });
+  });
+
+  it('a dropped answer comes after the work', async () => {
+    const repository = cloud.ecr.createRepository('team/dropped');
+    cloud.faults.add({ kind: 'drop', operation: 'SetRepositoryPolicy' });
+    const policyText = '{"Statement":[{"Effect":"Deny","Principal":"*","Action":"ecr:PutImage"}]}';
+    await expect(
+      new ECRClient(config()).send(new SetRepositoryPolicyCommand({ repositoryName: 'team/dropped', policyText })),
+    ).rejects.toThrow();
+    expect(repository.policyText).toBe(policyText);
+  });
+
+  it('a reset comes before the work, and a client gives up on silence', async () => {
+    cloud.faults.add({ kind: 'reset' });
+    await expect(get()).rejects.toThrow();
+    cloud.faults.add({ kind: 'timeout' });
+    await expect(get({ requestHandler: { requestTimeout: 50, throwOnRequestTimeout: true } })).rejects.toMatchObject({
+      name: 'TimeoutError',
+    });
+  });
+
+  it('a hook holds a call back before its work', async () => {
+    const order: string[] = [];
+    const remove = cloud.calls.before(async ({ operation }) => {
+      order.push(`before ${operation}`);
+    });
+    const removeAfter = cloud.calls.after(({ operation }) => void order.push(`after ${operation}`));
+    await get();
+    remove();
+    removeAfter();
+    await get();
+    expect(order).toEqual(['before GetRepositoryPolicy', 'after GetRepositoryPolicy']);
+  });
+});

@@ -1,0 +1,156 @@
+// Proves what the whole program does: it refuses a wrong config in one go, loads only what is enabled, and says what a person needs next.
+import { afterAll, describe, expect, it } from 'vitest';
+import { type Graph, graphOf, type ProgramError, startProgram } from '../local/graph.ts';
+import { answerCall, answerRegistration, placeOf } from '../local/graph-mocks.ts';
+
+describe('a fresh program', () => {
+  const program = startProgram();
+  afterAll(() => program.stop());
+
+  it('fails on a wrong config with every problem, one a line, before it loads any cloud', async () => {
+    const config = {
+      'pullgate:mode': 'off',
+      'pullgate:sweepHours': 0,
+      'pullgate:policy': { images: 'some' },
+      'pullgate:typo': 1,
+    };
+    const error = await program.graphOf(config).then(
+      () => undefined,
+      (reason: ProgramError) => reason,
+    );
+    expect(error?.message.split('\n')).toEqual([
+      'The config of this stack is wrong:',
+      'pullgate:mode is "off": expected one of enforce, audit',
+      'pullgate:sweepHours is 0: expected a whole number of hours, 1 to 24',
+      'pullgate:typo is 1: expected no such key (a typing error?)',
+      'pullgate:policy.images is "some": expected one of tagged, all',
+    ]);
+    expect(error?.loaded).toContain('index.ts');
+    expect(error?.loaded.filter((file) => /^(aws|azure)\/|^@pulumi\/(aws|azure)/.test(file))).toEqual([]);
+  });
+
+  it('then loads the gate of the enabled cloud only, and never what runs in the cloud', async () => {
+    const { loaded } = await program.graphOf({ 'pullgate:clouds': ['aws'] });
+    expect(loaded).toContain('aws/gate.ts');
+    expect(loaded).toContain('@pulumi/aws');
+    expect(loaded.filter((file) => /^azure\/|^@pulumi\/azure|\/function\//.test(file))).toEqual([]);
+  });
+
+  it('says so when it has been stopped', async () => {
+    const stopped = startProgram();
+    stopped.stop();
+    await expect(stopped.graphOf({})).rejects.toThrow(/process ended|has been stopped/);
+  });
+});
+
+describe('the program', () => {
+  const lambdaOf = (graph: Graph) => graph.resources.find(({ type }) => type === 'aws:lambda/function:Function');
+
+  it('exports what a person and the command line tool need', async () => {
+    const { outputs } = await graphOf({ 'pullgate:severityThreshold': 'critical' });
+    expect(outputs).toEqual({
+      aws: {
+        region: 'eu-west-1',
+        accountId: '123456789012',
+        partition: 'aws',
+        statementId: 'Pullgatedevb5e29f1a',
+        functionName: expect.stringMatching(/^pullgate-function-/),
+        logGroup: expect.stringMatching(/^pullgate-log-/),
+        tableName: expect.stringMatching(/^pullgate-records-/),
+        queueUrl: expect.stringMatching(/^https:\/\/sqs\.eu-west-1\.amazonaws\.com\/123456789012\/pullgate-queue-/),
+        deadLetterQueueUrl: expect.stringMatching(/\/pullgate-dead-letters-/),
+        changesTopicArn: expect.stringMatching(/^arn:aws:sns:eu-west-1:123456789012:pullgate-changes-/),
+        alarmsTopicArn: expect.stringMatching(/^arn:aws:sns:eu-west-1:123456789012:pullgate-alarms-/),
+        roleArn: expect.stringMatching(/^arn:aws:iam::123456789012:role\/pullgate-role-/),
+        settings: {
+          stack: 'dev',
+          severityThreshold: 'critical',
+          policy: {},
+          mode: 'enforce',
+          sweepHours: 6,
+          maxClosesPerHour: 25,
+          repositories: { include: ['**'], exclude: [] },
+          exemptPrincipals: [],
+          closeLambdaRepositories: false,
+        },
+      },
+      next: [
+        expect.stringMatching(/^Nobody is told by mail: set pullgate:notifyEmails, or subscribe to arn:aws:sns:/),
+        'Inspector has to scan ECR in eu-west-1 continuously: see to it, or set pullgate:aws.enableInspector.',
+        expect.stringMatching(/^Messages that could not be handled raise an alarm and wait in https:/),
+        'Before pulumi destroy: npm run pullgate -- release --all, or closed repositories stay closed.',
+      ],
+    });
+  });
+
+  it('says what else is next, where mails are sent, nothing is closed, and Inspector is seen to', async () => {
+    const config = {
+      'pullgate:mode': 'audit',
+      'pullgate:notifyEmails': ['a@example.com'],
+      'pullgate:aws': { enableInspector: true },
+    };
+    const { outputs } = await graphOf(config);
+    expect(outputs['next']).toEqual([
+      'Each of a@example.com now has two mails from AWS: open both links, or nothing arrives.',
+      'This stack only watches. Once its notices are what you expect: pulumi config set mode enforce, and pulumi up.',
+      expect.stringMatching(/^Messages that could not be handled/),
+      expect.stringMatching(/^Before pulumi destroy/),
+    ]);
+  });
+
+  it('warns of an exception that has ended, and does not fail', async () => {
+    const exceptions = [
+      { id: 'CVE-2024-6119', expires: '2025-01-31', reason: 'not reachable' },
+      { id: 'CVE-2024-0001', expires: '2999-01-31', reason: 'still good' },
+    ];
+    const { warnings } = await graphOf({ 'pullgate:policy': { exceptions } });
+    expect(warnings).toEqual([
+      'The exception for CVE-2024-6119 (not reachable) ended at 2025-02-01T00:00:00.000Z and does not count any more: renew it, or take it out of pullgate:policy.',
+    ]);
+  });
+
+  it('makes the same graph of the same config, and new settings for another policy', async () => {
+    const [one, same, other] = [
+      await graphOf({}),
+      await graphOf({}),
+      await graphOf({ 'pullgate:policy': { images: 'all' } }),
+    ];
+    expect(same.resources).toEqual(one.resources);
+    expect(same.archives).toEqual(one.archives);
+    const filesOf = (graph: Graph) => graph.archives[lambdaOf(graph)?.urn ?? ''] ?? {};
+    expect(filesOf(other)['index.mjs'] === filesOf(one)['index.mjs']).toBe(true);
+    expect(JSON.parse(filesOf(other)['settings.json'] ?? '')).toMatchObject({ policy: { images: 'all' } });
+  });
+
+  it('gives each stack its own statement and its own resources, in its own region', async () => {
+    const dev = await graphOf({}, { stack: 'dev' });
+    const prod = await graphOf({ 'aws:region': 'us-east-1' }, { stack: 'prod' });
+    expect(prod.outputs['aws']).toMatchObject({ region: 'us-east-1', settings: { stack: 'prod' } });
+    const marks = [dev, prod].map(({ outputs }) => (outputs['aws'] as { statementId: string }).statementId);
+    expect(new Set(marks).size).toBe(2);
+    expect(lambdaOf(prod)?.outputs['arn']).toMatch(
+      /^arn:aws:lambda:us-east-1:123456789012:function:pullgate-function-/,
+    );
+    expect(lambdaOf(prod)?.id).not.toBe(lambdaOf(dev)?.id);
+  });
+
+  it('puts everything below the component', async () => {
+    const { resources } = await graphOf({});
+    const [component, ...others] = resources.filter(({ parent }) => parent === undefined);
+    expect(component?.type).toBe('pullgate:aws:EcrPullGate');
+    expect(others).toEqual([]);
+    expect(new Set(resources.map(({ parent }) => parent))).toEqual(new Set([undefined, component?.urn]));
+  });
+});
+
+describe('the mocks', () => {
+  it('throw on a resource and on a question that they do not know', () => {
+    const wanted = { type: 'aws:ec2/instance:Instance', name: 'pullgate-surprise', inputs: {} };
+    expect(() => answerRegistration(placeOf({}), 'dev', wanted)).toThrow(
+      'does not know aws:ec2/instance:Instance (pullgate-surprise)',
+    );
+    expect(() => answerCall(placeOf({}), 'aws:ec2/getAmi:getAmi')).toThrow(
+      'does not know the call aws:ec2/getAmi:getAmi',
+    );
+  });
+});
