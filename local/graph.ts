@@ -68,6 +68,7 @@ export function startProgram(): Program {
   const child = fork(new URL('./graph-program.ts', import.meta.url), { execArgv: [] });
   const waiting = new Map<number, { answer: (given: GraphAnswer) => void; fail: (error: Error) => void }>();
   let last = 0;
+  let stopped = false;
   letGo(child);
   child.on('message', (given) => {
     const answer = given as GraphAnswer;
@@ -75,11 +76,12 @@ export function startProgram(): Program {
     waiting.delete(answer.number);
     if (waiting.size === 0) letGo(child);
   });
-  child.on('exit', (code, signal) => {
-    for (const { fail } of waiting.values())
-      fail(new Error(`the program's process ended (${signal ?? code}) without an answer`));
+  const failAll = (message: string) => {
+    for (const { fail } of waiting.values()) fail(new Error(message));
     waiting.clear();
-  });
+  };
+  child.on('error', ({ message }) => failAll(`the program's process failed: ${message}`));
+  child.on('exit', (code, signal) => failAll(`the program's process ended (${signal ?? code}) without an answer`));
   return {
     async graphOf(config, { stack = 'dev' } = {}) {
       const number = ++last;
@@ -89,19 +91,23 @@ export function startProgram(): Program {
       ]);
       const request: GraphRequest = { number, stack, config: Object.fromEntries(texts) };
       const answer = await new Promise<GraphAnswer>((answer, fail) => {
-        if (child.exitCode !== null || !child.connected) {
+        if (stopped) {
           fail(new Error('the program has been stopped: start another one'));
           return;
         }
         waiting.set(number, { answer, fail });
         child.ref();
         child.channel?.ref();
-        child.send(request);
+        child.send(request, (error) => {
+          if (error !== null) failAll(`the program's process cannot be reached: ${error.message}`);
+        });
       });
       if (answer.kind === 'graph') return answer.graph;
       throw Object.assign(new Error(answer.message), { loaded: answer.loaded }) satisfies ProgramError;
     },
     stop() {
+      stopped = true;
+      failAll('the program was stopped before it answered');
       child.kill();
     },
   };

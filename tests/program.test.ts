@@ -39,7 +39,7 @@ describe('a fresh program', () => {
   it('says so when it has been stopped', async () => {
     const stopped = startProgram();
     stopped.stop();
-    await expect(stopped.graphOf({})).rejects.toThrow(/process ended|has been stopped/);
+    await expect(stopped.graphOf({})).rejects.toThrow('the program has been stopped: start another one');
   });
 });
 

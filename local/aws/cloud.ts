@@ -175,7 +175,14 @@ export async function startAws(graph: Graph, { clock = virtualClock() }: AwsOpti
     clock.advance(Math.max(0, time - clock.now().getTime()));
   }
 
-  await deploy(graph);
+  const stop = async (): Promise<void> => {
+    await Promise.all([...stacks.values()].map(({ lambda }) => lambda.stop()));
+    await server.stop();
+  };
+  await deploy(graph).catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
   return {
     endpoint: server.endpoint,
     place,
@@ -232,10 +239,7 @@ export async function startAws(graph: Graph, { clock = virtualClock() }: AwsOpti
       AWS_SESSION_TOKEN: sessionToken,
     }),
     oci: (credentials) => createOciClient(server.endpoint, place.region, credentials),
-    async stop() {
-      await Promise.all([...stacks.values()].map(({ lambda }) => lambda.stop()));
-      await server.stop();
-    },
+    stop,
   };
 }
 

@@ -78,8 +78,6 @@ const END = /^END RequestId: (\S+)$/;
 
 export function createLambda({ resource, place, clock, endpoint, logs, assumeRole }: Parts): RunningLambda {
   checkEnvironment(resource);
-  const root = mkdtempSync(join(tmpdir(), 'local-lambda-'));
-  for (const [name, text] of Object.entries(resource.files)) writeFileSync(join(root, name), text);
   const environments = new Set<Environment>();
   const [moduleName, exportName = ''] = resource.handler.split('.');
   const file = ['mjs', 'cjs', 'js']
@@ -90,6 +88,8 @@ export function createLambda({ resource, place, clock, endpoint, logs, assumeRol
       `the archive of ${resource.name} has no module for the handler ${resource.handler}: it has ${Object.keys(resource.files)}`,
     );
 
+  const root = mkdtempSync(join(tmpdir(), 'local-lambda-'));
+  for (const [name, text] of Object.entries(resource.files)) writeFileSync(join(root, name), text);
   const cloudTime = () => ({ now: clock.now().getTime(), runs: clock.runs });
 
   function start(): Environment {

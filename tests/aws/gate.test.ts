@@ -1,6 +1,6 @@
 // Proves what EcrPullGate registers: how many of each resource, with which settings, and what it leaves out unless asked.
 import * as pulumi from '@pulumi/pulumi';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { EcrPullGate, type EcrPullGateArgs } from '../../aws/gate.ts';
 import { alarmSpecs } from '../../aws/gate-alarms.ts';
 import { statementId } from '../../aws/gate-settings.ts';
@@ -12,24 +12,16 @@ interface Registered {
   readonly inputs: Record<string, unknown>;
 }
 
-const place = placeOf({});
-let registered: Registered[] = [];
+interface Deployment {
+  readonly gate: EcrPullGate;
+  readonly registered: readonly Registered[];
+  readonly urns: readonly string[];
+}
 
-// answerCall and answerRegistration throw on anything that they do not know.
-beforeEach(async () => {
-  registered = [];
-  await pulumi.runtime.setMocks(
-    {
-      newResource({ type, name, inputs, custom }) {
-        registered.push({ type, name, inputs });
-        return custom === false ? { id: '', state: {} } : answerRegistration(place, 'dev', { type, name, inputs });
-      },
-      call: ({ token }) => answerCall(place, token),
-    },
-    'pullgate',
-    'dev',
-  );
-});
+const place = placeOf({});
+/** What the gate that was deployed last has registered. */
+let registered: readonly Registered[] = [];
+let urns: readonly string[] = [];
 
 const ARGS: EcrPullGateArgs = {
   severityThreshold: 'high',
@@ -46,10 +38,38 @@ const ARGS: EcrPullGateArgs = {
   logRetentionDays: 90,
 };
 
+const deployments = new Map<string, Promise<Deployment>>();
+
+/** Deploys a gate, once for the same arguments. */
 async function deploy(args: Partial<EcrPullGateArgs> = {}): Promise<EcrPullGate> {
-  const gate = new EcrPullGate('pullgate', { ...ARGS, ...args });
-  await pulumi.runtime.disconnect();
+  const key = JSON.stringify(args);
+  const deployment = deployments.get(key) ?? deployAnew({ ...ARGS, ...args });
+  deployments.set(key, deployment);
+  const { gate, ...seen } = await deployment;
+  ({ registered, urns } = seen);
   return gate;
+}
+
+async function deployAnew(args: EcrPullGateArgs): Promise<Deployment> {
+  const seen: Registered[] = [];
+  // answerCall and answerRegistration throw on anything that they do not know.
+  await pulumi.runtime.setMocks(
+    {
+      newResource({ type, name, inputs, custom }) {
+        seen.push({ type, name, inputs });
+        return custom === false ? { id: '', state: {} } : answerRegistration(place, 'dev', { type, name, inputs });
+      },
+      call: ({ token }) => answerCall(place, token),
+    },
+    'pullgate',
+    'dev',
+  );
+  const gate = new EcrPullGate('pullgate', args);
+  const monitor = pulumi.runtime.getMonitor() as unknown as {
+    getRegisteredResources(): ReadonlyMap<string, unknown>;
+  };
+  await pulumi.runtime.disconnect();
+  return { gate, registered: seen, urns: [...monitor.getRegisteredResources().keys()] };
 }
 
 function counts(): Record<string, number> {
@@ -126,8 +146,7 @@ describe('what is registered', () => {
 
   it('belongs to the component, all of it, and begins with its name', async () => {
     await deploy({ notifyEmails: ['a@example.com'], enableInspector: true });
-    const monitor = pulumi.runtime.getMonitor() as unknown as pulumi.runtime.MockMonitor;
-    const children = [...monitor.getRegisteredResources().keys()].filter((urn) => !urn.endsWith('::pullgate'));
+    const children = urns.filter((urn) => !urn.endsWith('::pullgate'));
     expect(children).toHaveLength(registered.length - 1);
     for (const urn of children)
       expect(urn).toMatch(/^urn:pulumi:dev::pullgate::pullgate:aws:EcrPullGate[$]aws:.*::pullgate-/);

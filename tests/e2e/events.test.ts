@@ -90,7 +90,11 @@ describe('events', () => {
       '{"source":"aws.ecr","detail-type":"ECR Image Action","account":"123456789012","detail":{"action-type":"PUSH","result":"SUCCESS","repository-name":"team/app","image-digest":"sha256:123"}}',
       'detail.image-digest is "sha256:123": expected a digest: sha256: and 64 hexadecimal digits',
     ],
-    ['a 256 KB message', `"${'x'.repeat(256 * 1024)}"`, `message is "${'x'.repeat(119)}…: expected an EventBridge event`],
+    [
+      'a 256 KB message',
+      `"${'x'.repeat(256 * 1024)}"`,
+      `message is "${'x'.repeat(119)}…: expected an EventBridge event`,
+    ],
   ] as const;
 
   test.each(bad)(

@@ -1,4 +1,4 @@
-// Runs two workers over one set of ports in every order that their calls can take.
+// Runs two workers over one set of ports in every order of their calls that changes between them no more often than a bound.
 import type { Ports } from '../../shared/ports.ts';
 
 /** What a worker does with the ports that it is given. */
@@ -12,11 +12,12 @@ export interface Race<Snapshot> {
 }
 
 /**
- * Tries every interleaving: from each run it learns where both workers could have gone on, and runs again the other way there.
+ * Tries every interleaving with up to `maxChanges` changes of worker: from each run it learns where both could have gone on, and runs again the
+ * other way there. Without a bound there are millions; the defects that such a search finds need few changes.
  *
  * @returns how many interleavings there are
  */
-export async function everyInterleaving<Snapshot>(newRace: () => Race<Snapshot>): Promise<number> {
+export async function everyInterleaving<Snapshot>(newRace: () => Race<Snapshot>, maxChanges: number): Promise<number> {
   const untried: (readonly number[])[] = [[]];
   let count = 0;
   for (let prefix = untried.pop(); prefix !== undefined; prefix = untried.pop()) {
@@ -25,13 +26,19 @@ export async function everyInterleaving<Snapshot>(newRace: () => Race<Snapshot>)
     race.check();
     count++;
     for (const fork of forks) {
-      if (fork >= prefix.length) untried.push([...turns.slice(0, fork), 1 - (turns[fork] ?? 0)]);
+      if (fork < prefix.length) continue;
+      const other = [...turns.slice(0, fork), 1 - (turns[fork] ?? 0)];
+      if (changes(other) <= maxChanges) untried.push(other);
     }
   }
   return count;
 }
 
-/** One run: the turns of the prefix, then the first worker's until it is done, then the other's. */
+function changes(turns: readonly number[]): number {
+  return turns.filter((turn, place) => place > 0 && turn !== turns[place - 1]).length;
+}
+
+/** One run: the turns of the prefix, then the worker that had the last one until it is done, then the other. */
 async function run<Snapshot>({ ports, workers }: Race<Snapshot>, prefix: readonly number[]) {
   const turns: number[] = [];
   const forks: number[] = [];
@@ -59,7 +66,8 @@ async function run<Snapshot>({ ports, workers }: Race<Snapshot>, prefix: readonl
   for (;;) {
     await stillness();
     const ready = [0, 1].filter((number) => waiting[number] !== undefined);
-    const next = prefix[turns.length] ?? ready[0];
+    const last = turns.at(-1);
+    const next = prefix[turns.length] ?? (last !== undefined && ready.includes(last) ? last : ready[0]);
     if (next === undefined) break;
     if (ready.length === 2) forks.push(turns.length);
     turns.push(next);

@@ -1,0 +1,294 @@
+// What holds for every policy, every finding and every order of events, and not only for the rows of a table.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { inspectorFindingPattern, listFindingsFilter } from '../../shared/compile.ts';
+import { TRIGGERS } from '../../shared/decision.ts';
+import { type Finding, findingKey } from '../../shared/finding.ts';
+import { account } from '../../shared/gate.ts';
+import { type Exception, IMAGES, type Policy, type Threshold, UNKNOWN_SEVERITY } from '../../shared/policy.ts';
+import type { Scan } from '../../shared/ports.ts';
+import { reconcile } from '../../shared/reconcile.ts';
+import { type Closer, type GateRecord, packRecord, unpackRecord } from '../../shared/record.ts';
+import { atLeast, SEVERITIES, type Severity, severityFrom } from '../../shared/severity.ts';
+import { judgeBy } from '../../shared/verdict.ts';
+import { closer, daysLater, digest, GATE, hoursLater, NOW, present, record, rules } from './samples.ts';
+import { newWorld } from './world.ts';
+
+const IMAGE = { repository: 'team/app', digest: digest(1) };
+const IDS = ['CVE-2026-1', 'CVE-2026-2', 'CVE-2026-3', 'GHSA-aaaa', 'GHSA-bbbb'] as const;
+/** Words as Inspector writes them, and words that nobody has seen. */
+const LABELS = [...SEVERITIES.map((severity) => severity.toUpperCase()), 'UNTRIAGED', 'CATASTROPHIC'] as const;
+
+const days = fc.integer({ min: -20, max: 20 }).map(daysLater);
+const score = fc.integer({ min: 0, max: 100 }).map((tenths) => tenths / 10);
+const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
+
+/** A finding, and the word that its scanner used for its severity. */
+const reported = fc
+  .record({
+    label: fc.constantFrom(...LABELS),
+    vulnerability: fc.constantFrom(...IDS),
+    aliases: fc.uniqueArray(fc.constantFrom(...IDS), { maxLength: 2 }),
+    package: fc.record({
+      name: fc.constantFrom('openssl', 'zlib'),
+      version: fc.constantFrom('1', '2'),
+      fixedVersion: maybe(fc.constant('3')),
+    }),
+    score: maybe(score),
+    fix: fc.constantFrom('available', 'none', 'unknown'),
+    exploited: fc.boolean(),
+    disclosedAt: maybe(days),
+    state: fc.constantFrom('active', 'suppressed', 'resolved'),
+  })
+  .map(({ label, ...rest }): { label: string; finding: Finding } => ({
+    label,
+    finding: { ...rest, severity: severityFrom(label) },
+  }));
+const anyFinding = reported.map(({ finding }) => finding);
+const findings = fc.array(anyFinding, { maxLength: 6 });
+
+const threshold = fc.constantFrom<Threshold>(...SEVERITIES, 'never');
+const anyException: fc.Arbitrary<Exception> = fc.record({
+  id: fc.constantFrom(...IDS),
+  repository: maybe(fc.constantFrom('team/*', 'other/*')),
+  digest: maybe(fc.constantFrom(digest(1), digest(2))),
+  package: maybe(fc.constantFrom('openssl', 'zlib')),
+  expiresAt: days,
+  reason: fc.constant('reviewed'),
+  untilFixed: fc.boolean(),
+});
+const anyPolicy: fc.Arbitrary<Policy> = fc.record({
+  severityThreshold: fc.constantFrom(...SEVERITIES),
+  unfixable: threshold,
+  unknownSeverity: fc.constantFrom(...UNKNOWN_SEVERITY),
+  exploited: threshold,
+  graceDays: fc.dictionary(fc.constantFrom(...SEVERITIES), fc.integer({ min: 0, max: 30 }), { noNullPrototype: true }),
+  images: fc.constantFrom(...IMAGES),
+  exceptions: fc.array(anyException, { maxLength: 4 }),
+});
+
+const kindOf = (policy: Policy, all: readonly Finding[]) => judgeBy(policy)(IMAGE, all, NOW).kind;
+
+describe('a verdict', () => {
+  it('adding a finding never opens', () => {
+    fc.assert(
+      fc.property(anyPolicy, findings, anyFinding, fc.nat(), (policy, before, added, place) => {
+        fc.pre(kindOf(policy, before) === 'block');
+        expect(kindOf(policy, before.toSpliced(place % (before.length + 1), 0, added))).toBe('block');
+      }),
+    );
+  });
+
+  it('adding an exception never closes', () => {
+    fc.assert(
+      fc.property(anyPolicy, findings, anyException, (policy, all, added) => {
+        fc.pre(kindOf(policy, all) !== 'block');
+        expect(kindOf({ ...policy, exceptions: [...policy.exceptions, added] }, all)).not.toBe('block');
+      }),
+    );
+  });
+
+  it.each(['severityThreshold', 'unfixable', 'exploited'] as const)('raising %s never closes more', (key) => {
+    const higher = (raised: Threshold, from: Threshold) =>
+      raised === 'never' || (from !== 'never' && atLeast(raised, from));
+    const raisedTo: fc.Arbitrary<Threshold> =
+      key === 'severityThreshold' ? fc.constantFrom<Severity>(...SEVERITIES) : threshold;
+    fc.assert(
+      fc.property(anyPolicy, raisedTo, findings, (policy, raised, all) => {
+        fc.pre(higher(raised, policy[key]) && kindOf(policy, all) !== 'block');
+        expect(kindOf({ ...policy, [key]: raised }, all)).not.toBe('block');
+      }),
+    );
+  });
+
+  it('does not depend on the order or repetition of findings', () => {
+    fc.assert(
+      fc.property(anyPolicy, findings, fc.integer({ min: 1, max: 3 }), (policy, all, times) => {
+        const repeated = Array.from({ length: times }, () => all.toReversed()).flat();
+        expect(kindOf(policy, repeated)).toBe(kindOf(policy, all));
+      }),
+    );
+  });
+
+  it('is explained: every finding at or above a threshold is in it, once, and a block has reasons', () => {
+    fc.assert(
+      fc.property(anyPolicy, findings, (policy, all) => {
+        const verdict = judgeBy(policy)(IMAGE, all, NOW);
+        const reasons = verdict.kind === 'block' ? verdict.reasons.map((reason) => reason.finding) : [];
+        const undetermined = verdict.kind === 'allow' ? [] : verdict.undetermined;
+        const explained = [...reasons, ...undetermined, ...verdict.spared.map((one) => one.finding)];
+        expect(new Set(explained).size).toBe(explained.length);
+        expect(verdict.kind === 'block').toBe(reasons.length > 0);
+        expect(verdict.kind === 'undetermined').toBe(reasons.length === 0 && undetermined.length > 0);
+        // What is in none of the lists is below every threshold: alone, it is allowed without a word.
+        for (const one of all.filter((finding) => !explained.includes(finding))) {
+          expect(judgeBy(policy)(IMAGE, [one], NOW)).toEqual({ kind: 'allow', spared: [] });
+        }
+      }),
+    );
+  });
+});
+
+describe('a closer', () => {
+  const scan: fc.Arbitrary<Scan> = fc.oneof(
+    fc.integer({ min: -3, max: 3 }).map((hours): Scan => ({ kind: 'finished', at: hoursLater(hours) })),
+    fc.constant<Scan>({ kind: 'unproven', why: 'not scanned' }),
+  );
+  const recorded = fc.tuple(anyFinding, findings).map(([first, others]) => [first, ...others] as const);
+  const holds = (policy: Policy, known: Closer, image: readonly Finding[], lastScan: Scan) =>
+    account({
+      repository: 'team/app',
+      image: present({ findings: image }),
+      closer: known,
+      inScope: true,
+      scan: lastScan,
+      judge: judgeBy(policy),
+      now: NOW,
+    }).kind === 'holds';
+
+  it('adding a finding never opens, also where the record speaks', () => {
+    fc.assert(
+      fc.property(anyPolicy, recorded, findings, anyFinding, scan, (policy, known, image, added, lastScan) => {
+        // A recorded finding that is reported anew says what it is now; any other one is a new danger.
+        fc.pre(known.every((one) => findingKey(one) !== findingKey(added)));
+        fc.pre(holds(policy, closer({ findings: known }), image, lastScan));
+        expect(holds(policy, closer({ findings: known }), [...image, added], lastScan)).toBe(true);
+      }),
+    );
+  });
+
+  it('adding an exception never closes, also where the record speaks', () => {
+    fc.assert(
+      fc.property(anyPolicy, recorded, findings, anyException, scan, (policy, known, image, added, lastScan) => {
+        fc.pre(!holds(policy, closer({ findings: known }), image, lastScan));
+        const relaxed = { ...policy, exceptions: [...policy.exceptions, added] };
+        expect(holds(relaxed, closer({ findings: known }), image, lastScan)).toBe(false);
+      }),
+    );
+  });
+});
+
+describe('a filter compiled outward', () => {
+  /** EventBridge's `anything-but` and `exists`, on a text that is there. */
+  const passesPattern = (policy: Policy, label: string) => {
+    const { detail } = inspectorFindingPattern(policy) as {
+      detail: { severity?: readonly { 'anything-but'?: readonly string[] }[] };
+    };
+    return (
+      detail.severity === undefined || detail.severity.some((one) => one['anything-but']?.includes(label) === false)
+    );
+  };
+  const passesFilter = (policy: Policy, label: string) =>
+    (listFindingsFilter(policy).severity ?? []).every(
+      ({ comparison, value }) => comparison === 'NOT_EQUALS' && value !== label,
+    );
+
+  it('never drops a finding that violates or is undetermined', () => {
+    fc.assert(
+      fc.property(anyPolicy, reported, (policy, { label, finding }) => {
+        fc.pre(kindOf(policy, [finding]) !== 'allow');
+        expect([passesPattern(policy, label), passesFilter(policy, label)]).toEqual([true, true]);
+      }),
+    );
+  });
+
+  it('drops what no finding of that severity can make violate: a known severity passes only where some finding of it would', () => {
+    const disclosedAt = daysLater(-4000);
+    fc.assert(
+      fc.property(anyPolicy, fc.constantFrom(...SEVERITIES), (policy, severity) => {
+        const all = (['available', 'none'] as const).flatMap((fix) =>
+          [true, false].map((exploited): Finding => {
+            const pkg = { name: 'bash', version: '1' };
+            const id = 'CVE-2020-1';
+            return {
+              vulnerability: id,
+              aliases: [],
+              package: pkg,
+              severity: { kind: 'known', severity },
+              fix,
+              exploited,
+              disclosedAt,
+              state: 'active',
+            };
+          }),
+        );
+        const couldViolate = kindOf(policy, all) === 'block';
+        const label = severity.toUpperCase();
+        expect([passesPattern(policy, label), passesFilter(policy, label)]).toEqual([couldViolate, couldViolate]);
+      }),
+    );
+  });
+
+  it('lets a word pass that nobody has seen', () => {
+    fc.assert(
+      fc.property(anyPolicy, fc.string(), (policy, label) => {
+        fc.pre(severityFrom(label).kind === 'unknown');
+        expect([passesPattern(policy, label), passesFilter(policy, label)]).toEqual([true, true]);
+      }),
+    );
+  });
+});
+
+describe('a packed record', () => {
+  const anyCloser: fc.Arbitrary<Closer> = fc.record({
+    digest: fc.integer({ min: 1, max: 9 }).map(digest),
+    tags: fc.array(fc.string(), { maxLength: 3 }),
+    since: days,
+    violatedAt: days,
+    findings: fc.tuple(anyFinding, findings).map(([first, others]) => [first, ...others] as const),
+    omittedFindings: fc.nat(),
+    departed: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope') })),
+  });
+  const anyRecord: fc.Arbitrary<GateRecord> = fc
+    .record({ closers: fc.array(anyCloser, { maxLength: 5 }), omittedClosers: fc.nat(), closedSince: maybe(days) })
+    .map((changes) => record(changes));
+
+  it('is unpacked as it was', () => {
+    fc.assert(
+      fc.property(anyRecord, (stored) => {
+        expect(unpackRecord(packRecord(stored))).toEqual(stored);
+      }),
+    );
+  });
+});
+
+describe('events', () => {
+  const active = anyFinding.map((one): Finding => ({ ...one, state: 'active' }));
+  const images = fc.array(fc.array(active, { maxLength: 3 }), { minLength: 1, maxLength: 4 });
+  const hints = fc.array(fc.record({ number: fc.integer({ min: 0, max: 4 }), trigger: fc.constantFrom(...TRIGGERS) }), {
+    maxLength: 12,
+  });
+
+  it('order, repetition and loss do not matter: after a sweep the gate is where the world and the policy say', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyPolicy, images, hints, async (policy, repository, woken) => {
+        const world = newWorld();
+        const byRules = rules({ policy });
+        repository.forEach((found, number) => {
+          world.repository().images.set(digest(number), { findings: found });
+        });
+        const looks = [
+          ...woken.map(({ number, trigger }) => ({ scope: [digest(number)], trigger })),
+          { scope: 'all' as const, trigger: 'sweep' as const },
+        ];
+        for (const { scope, trigger } of looks) {
+          await reconcile({ gate: GATE, scope, triggers: [trigger], activeFindings: [] }, byRules, world.ports);
+        }
+        const violating = repository.flatMap((found, number) => {
+          const verdict = byRules.judge({ repository: 'team/app', digest: digest(number) }, found, NOW);
+          return verdict.kind === 'block' ? [digest(number)] : [];
+        });
+        const isClosed = violating.length > 0;
+        expect(
+          world
+            .record(GATE)
+            ?.closers.map((one) => one.digest)
+            .toSorted() ?? [],
+        ).toEqual(violating);
+        expect(world.repository().ours).toBe(isClosed ? 'current' : 'absent');
+        expect(world.calls.filter((call) => call.startsWith('write'))).toEqual(isClosed ? ['write closed'] : []);
+        expect(world.notices.map((notice) => notice.kind)).toEqual(isClosed ? ['closed'] : []);
+      }),
+    );
+  });
+});
