@@ -1,7 +1,7 @@
 // The stack's config, checked: raw values in, settings or every problem with them out.
 import * as v from 'valibot';
 import { globSchema, type Policy, parsePolicy } from './shared/policy.ts';
-import { type Parsed, type Problem, problemsFrom } from './shared/problem.ts';
+import { closedObject, type Parsed, type Problem, problemsFrom } from './shared/problem.ts';
 
 /** The clouds that pullgate knows by name, in the order of the stack's outputs. */
 export const CLOUDS = ['aws', 'azure'] as const;
@@ -55,13 +55,6 @@ const TEXT_KEYS: readonly string[] = ['severityThreshold', 'mode'];
 const LOG_RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ] as const;
-
-/** An object without any other key than these. Unlike valibot's own, it names every key that does not belong. */
-function closedObject<Entries extends v.ObjectEntries>(entries: Entries, allowed: string) {
-  const schema = v.objectWithRest(entries, v.never('no such key (a typing error?)'), allowed);
-  const isMap = v.check((given: unknown) => !Array.isArray(given), allowed);
-  return v.pipe(v.unknown(), isMap, schema) as unknown as v.ObjectSchema<Entries, string>;
-}
 
 const flag = v.optional(v.boolean('true or false'), false);
 

@@ -38,23 +38,21 @@ export async function accountForAll(
   const closers = new Map(record.closers.map((closer) => [closer.digest, closer]));
   const { repository } = record.gate;
   const included = rules.includes(repository);
-  const accountFor = (image: ImageLook, scan: Scan | undefined) =>
-    account({
-      repository,
-      image,
-      closer: closers.get(image.digest),
-      inScope: included && image.presence === 'present' && (rules.policy.images === 'all' || image.tagged),
-      scan,
-      judge: rules.judge,
-      now,
-    });
-  const first = looks.map((image) => ({ image, accounting: accountFor(image, undefined) }));
+  const inputOf = (image: ImageLook) => ({
+    repository,
+    image,
+    closer: closers.get(image.digest),
+    inScope: included && image.presence === 'present' && (rules.policy.images === 'all' || image.tagged),
+    judge: rules.judge,
+    now,
+  });
+  const first = looks.map((image) => ({ image, accounting: account({ ...inputOf(image), scan: undefined }) }));
   const unproven = first.filter(({ accounting }) => accounting.kind === 'needsScan').map(({ image }) => image.digest);
   const scans = unproven.length === 0 ? new Map<string, Scan>() : await registry.scans(record.gate, unproven);
-  return first.flatMap(({ image, accounting }) => {
+  return first.map(({ image, accounting }) => {
+    if (accounting.kind !== 'needsScan') return { image, accounting };
     const scan = scans.get(image.digest) ?? UNKNOWN_TO_SCANNER;
-    const answered = accounting.kind === 'needsScan' ? accountFor(image, scan) : accounting;
-    return answered.kind === 'needsScan' ? [] : [{ image, accounting: answered }];
+    return { image, accounting: account({ ...inputOf(image), scan }) };
   });
 }
 

@@ -1,5 +1,5 @@
 // What a scanner reports: findings, and the image that they are about.
-import type { ReportedSeverity } from './severity.ts';
+import { type ReportedSeverity, SEVERITIES, severityOfScore } from './severity.ts';
 
 /** A moment as ISO 8601 in UTC with milliseconds (`2026-01-31T12:00:00.000Z`), so that text order is time order. */
 export type Instant = string;
@@ -41,4 +41,10 @@ export interface ImageId {
 /** What makes two findings of an image the same one, also when the provider has closed it and reported it anew under another id. */
 export function findingKey(finding: Finding): string {
   return `${finding.vulnerability}\n${finding.package.name}\n${finding.package.version}`;
+}
+
+/** Where a finding stands among others, for what is shown or done first: the higher the worse. Unknown and without a score: below all others. */
+export function rankOf({ severity, score }: Finding): number {
+  if (severity.kind === 'known') return SEVERITIES.indexOf(severity.severity);
+  return score === undefined ? -1 : SEVERITIES.indexOf(severityOfScore(score));
 }

@@ -41,9 +41,13 @@ export interface AccountingInput {
 
 /** The most findings that a closer keeps: a thousand closers of one repository must fit into a row, and images of one base share theirs. */
 export const MAX_FINDINGS = 200;
+/** The most tags that a closer keeps. */
+const MAX_TAGS = 10;
 const CLEAN: Verdict = { kind: 'allow', spared: [] };
 
 /** Accounts for one image, from what the world shows and what the record knows. */
+export function account(input: AccountingInput & { readonly scan: Scan }): Exclude<Accounting, { kind: 'needsScan' }>;
+export function account(input: AccountingInput): Accounting;
 export function account(input: AccountingInput): Accounting {
   const { image, closer, inScope, now } = input;
   if (image.presence === 'gone')
@@ -51,7 +55,7 @@ export function account(input: AccountingInput): Accounting {
   if (!inScope) return closer === undefined ? { kind: 'none', verdict: CLEAN } : depart(closer, 'outOfScope', now);
   const verdict = judgeImage(input, image.findings);
   if (verdict.kind === 'block') {
-    return { kind: 'holds', closer: blockedCloser(input, image.tags, verdict), why: { kind: 'violates' }, verdict };
+    return { kind: 'holds', closer: blockedCloser(input, image, verdict), why: { kind: 'violates' }, verdict };
   }
   if (closer === undefined) return { kind: 'none', verdict };
   return accountForCloser(input, image, closer, verdict);
@@ -64,12 +68,10 @@ function accountForCloser(
   closer: Closer,
   verdict: Verdict,
 ): Accounting {
-  const held = { ...closer, tags: image.tags.length > 0 ? image.tags : closer.tags, departed: undefined };
+  const held = { ...closer, tags: tagsOf(image.tags, closer), since: sinceOf(closer, input.now), departed: undefined };
   if (verdict.kind === 'undetermined') return { kind: 'holds', closer: held, why: { kind: 'undetermined' }, verdict };
-  const seen = new Set(image.findings.map(findingKey));
-  const absent = closer.findings.filter((finding) => !seen.has(findingKey(finding)));
-  if (closer.omittedFindings === 0 && judgeImage(input, absent).kind === 'allow')
-    return { kind: 'released', how: 'spared', verdict };
+  const unseen = judgeImage(input, absentOf(closer, image.findings));
+  if (closer.omittedFindings === 0 && unseen.kind === 'allow') return { kind: 'released', how: 'spared', verdict };
   if (input.scan === undefined) return { kind: 'needsScan' };
   const missing = missingProof(input.scan, closer);
   return missing === undefined
@@ -88,21 +90,41 @@ function judgeImage({ judge, repository, image, now }: AccountingInput, findings
   return judge({ repository, digest: image.digest }, findings, now);
 }
 
+/** A recorded finding that went away while another still violates stays recorded: nothing has proved that it is gone. */
 function blockedCloser(
-  { closer, image, now }: AccountingInput,
-  tags: readonly string[],
+  input: AccountingInput,
+  { tags, findings }: Extract<ImageLook, { presence: 'present' }>,
   verdict: Extract<Verdict, { kind: 'block' }>,
 ): Closer {
+  const { closer, image, now } = input;
+  const unseen = closer === undefined ? CLEAN : judgeImage(input, absentOf(closer, findings));
   const [first, ...others] = verdict.reasons;
-  const kept = others.slice(0, MAX_FINDINGS - 1).map((reason) => reason.finding);
+  const more = [...others, ...(unseen.kind === 'block' ? unseen.reasons : [])].map((reason) => reason.finding);
+  const kept = more.slice(0, MAX_FINDINGS - 1);
   return {
     digest: image.digest,
-    tags: tags.length > 0 ? tags : (closer?.tags ?? []),
-    since: closer === undefined || closer.departed !== undefined ? now : closer.since,
+    tags: tagsOf(tags, closer),
+    since: sinceOf(closer, now),
     violatedAt: now,
     findings: [first.finding, ...kept],
-    omittedFindings: others.length - kept.length,
+    omittedFindings: more.length - kept.length,
   };
+}
+
+/** The recorded findings that a look does not show any more. */
+function absentOf(closer: Closer, findings: readonly Finding[]): readonly Finding[] {
+  const seen = new Set(findings.map(findingKey));
+  return closer.findings.filter((finding) => !seen.has(findingKey(finding)));
+}
+
+/** An image that came back holds the gate since it did. */
+function sinceOf(closer: Closer | undefined, now: Instant): Instant {
+  return closer === undefined || closer.departed !== undefined ? now : closer.since;
+}
+
+/** The tags that people know it by: those of now, or the last that it had; not more than a mail can name. */
+function tagsOf(tags: readonly string[], closer: Closer | undefined): readonly string[] {
+  return tags.length > 0 || closer === undefined ? tags.slice(0, MAX_TAGS) : closer.tags;
 }
 
 function depart(closer: Closer, why: 'gone' | 'outOfScope', now: Instant): Accounting {
@@ -119,6 +141,7 @@ export function sameCloser(a: Closer, b: Closer): boolean {
   return (
     a.departed?.why === b.departed?.why &&
     Date.parse(b.violatedAt) - Date.parse(a.violatedAt) < VIOLATED_AT_GRAIN &&
+    a.omittedFindings === b.omittedFindings &&
     a.tags.join() === b.tags.join() &&
     sameFindings(a.findings, b.findings)
   );

@@ -1,6 +1,6 @@
 // Makes the notice of a state change: what people are told, as data.
 import type { Accounted, NextClosers } from './closers.ts';
-import type { Instant } from './finding.ts';
+import { type Instant, rankOf } from './finding.ts';
 import {
   type Closer,
   type GateRecord,
@@ -11,7 +11,6 @@ import {
   type NoticeImage,
   type StillPullable,
 } from './record.ts';
-import { bySeverity } from './severity.ts';
 
 /** The notice of one step, small enough to be kept in the record until it was told. */
 export function noticeOf(
@@ -29,17 +28,14 @@ export function noticeOf(
     closedSince: record.closedSince,
     images: next.held.slice(0, NOTICE_IMAGES).map(noticeImage),
     moreImages: Math.max(0, next.held.length - NOTICE_IMAGES),
+    omittedImages: next.omitted,
     accounts: next.accounts.slice(0, NOTICE_IMAGES),
     stillPullable: kind === 'opened' ? stillPullable(next, accounted).slice(0, NOTICE_IMAGES) : [],
   };
 }
 
 function noticeImage({ digest, tags, findings }: Closer): NoticeImage {
-  const worstFirst = findings.toSorted((a, b) =>
-    a.severity.kind === 'known' && b.severity.kind === 'known'
-      ? bySeverity(b.severity.severity, a.severity.severity)
-      : Number(b.severity.kind === 'known') - Number(a.severity.kind === 'known'),
-  );
+  const worstFirst = findings.toSorted((a, b) => rankOf(b) - rankOf(a));
   return {
     digest,
     tags,

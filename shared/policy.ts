@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import type { Instant } from './finding.ts';
 import { GLOB_PATTERN } from './glob.ts';
-import { type Parsed, problemsFrom, required } from './problem.ts';
+import { closedObject, type Parsed, problemsFrom, required } from './problem.ts';
 import { SEVERITIES, type Severity } from './severity.ts';
 
 /** A severity from which findings count, or `never`. */
@@ -57,6 +57,8 @@ const matching = (pattern: RegExp, allowed: string) => v.pipe(v.string(allowed),
 /** A glob over repository names. */
 export const globSchema = matching(GLOB_PATTERN, 'a glob over repository names, such as "team/*" or "team/**"');
 
+/** A later one has five digits for its year, and text order would not be time order any more. */
+const LAST_INSTANT: Instant = '9999-12-31T23:59:59.999Z';
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const EXPIRES = 'a date (2026-12-31, which ends with that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)';
 
@@ -68,7 +70,7 @@ const expires = v.pipe(
   v.transform((given): Instant => {
     const end = new Date(given);
     if (DATE.test(given)) end.setUTCDate(end.getUTCDate() + 1);
-    return end.toISOString();
+    return end.getUTCFullYear() > 9999 ? LAST_INSTANT : end.toISOString();
   }),
 );
 
@@ -76,11 +78,11 @@ const expires = v.pipe(
 function isRealDate(given: string): boolean {
   const day = given.slice(0, 'yyyy-mm-dd'.length);
   const midnight = new Date(`${day}T00:00:00Z`);
-  return !Number.isNaN(Date.parse(given)) && midnight.toISOString().startsWith(day);
+  return ![Date.parse(given), midnight.getTime()].some(Number.isNaN) && midnight.toISOString().startsWith(day);
 }
 
 const exception = v.pipe(
-  v.strictObject(
+  closedObject(
     {
       id: required(
         matching(
@@ -108,13 +110,13 @@ const days = v.pipe(
   v.maxValue(MAX_GRACE_DAYS, `a whole number of days, 0 to ${MAX_GRACE_DAYS}`),
 );
 
-const refinements = v.strictObject(
+const refinements = closedObject(
   {
     unfixable: v.optional(threshold),
     unknownSeverity: v.optional(v.picklist(UNKNOWN_SEVERITY, `one of ${UNKNOWN_SEVERITY.join(', ')}`), 'cvss'),
     exploited: v.optional(threshold, 'never'),
     graceDays: v.optional(
-      v.strictObject(
+      closedObject(
         {
           informational: v.optional(days),
           low: v.optional(days),
@@ -132,6 +134,11 @@ const refinements = v.strictObject(
   'an object of refinements, such as { "unfixable": "never" }',
 );
 
+const both = v.object({
+  severityThreshold: v.optional(severity, DEFAULT_THRESHOLD),
+  policy: v.optional(refinements, {}),
+});
+
 /**
  * Checks the stack's policy.
  *
@@ -140,19 +147,10 @@ const refinements = v.strictObject(
  * @returns the policy, or every problem with it, by the keys' names in the config
  */
 export function parsePolicy(severityThreshold: unknown, policy: unknown): Parsed<Policy> {
-  const base = v.safeParse(v.optional(severity, DEFAULT_THRESHOLD), severityThreshold);
-  const rest = v.safeParse(v.optional(refinements, {}), policy);
-  if (base.success && rest.success) {
-    const { unfixable = base.output, ...fields } = rest.output;
-    return { ok: true, value: { severityThreshold: base.output, unfixable, ...fields } };
-  }
-  const [first, ...others] = [
-    ...(base.issues === undefined ? [] : problemsFrom(base.issues, 'severityThreshold')),
-    ...(rest.issues === undefined ? [] : problemsFrom(rest.issues, 'policy')),
-  ];
-  if (first === undefined)
-    throw new Error('a failed check of the policy names no problem: this is a defect of pullgate');
-  return { ok: false, problems: [first, ...others] };
+  const { success, output, issues } = v.safeParse(both, { severityThreshold, policy });
+  if (!success) return { ok: false, problems: problemsFrom(issues, '') };
+  const { unfixable = output.severityThreshold, ...fields } = output.policy;
+  return { ok: true, value: { severityThreshold: output.severityThreshold, unfixable, ...fields } };
 }
 
 /** The exceptions that do not count any more: inert, but worth a word to whoever keeps the list. */

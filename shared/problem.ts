@@ -1,5 +1,5 @@
 // What is wrong with a value from outside: where, what was given, and what is allowed. Collected, so that all are reported at once.
-import { type BaseIssue, type GenericSchema, optional, pipe, unknown } from 'valibot';
+import * as v from 'valibot';
 
 /** One thing wrong with one value. */
 export interface Problem {
@@ -21,29 +21,43 @@ const SHOWN_CHARACTERS = 120;
 /** A problem as a sentence. Long values are cut, so that a log line stays one line. */
 export function describeProblem({ key, given, allowed }: Problem): string {
   if (given === undefined) return `${key} is missing: expected ${allowed}`;
-  const text = JSON.stringify(given) ?? String(given);
+  const text = textOf(given);
   const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
   return `${key} is ${shown}: expected ${allowed}`;
 }
 
+/** A value from outside may be nested more deeply than it can be written. */
+function textOf(given: unknown): string {
+  try {
+    return JSON.stringify(given) ?? String(given);
+  } catch {
+    return 'too deeply nested to show';
+  }
+}
+
 /**
- * Valibot's issues as problems, below the key `root`. A schema's message says what is allowed; for a key that no schema knows, that is named.
- * The order is that of the issues.
+ * Valibot's issues as problems, below the key `root`. A schema's message says what is allowed. The order is that of the issues.
  */
 export function problemsFrom(
-  issues: readonly [BaseIssue<unknown>, ...BaseIssue<unknown>[]],
+  issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]],
   root: string,
 ): readonly [Problem, ...Problem[]] {
   const [first, ...rest] = issues;
-  return [problemFrom(first, root), ...rest.map((issue) => problemFrom(issue, root))];
+  const problems = [problemFrom(first, root), ...rest.map((issue) => problemFrom(issue, root))] as const;
+  const seen = new Set([nameOf(problems[0])]);
+  return [problems[0], ...problems.slice(1).filter((problem) => seen.size < seen.add(nameOf(problem)).size)];
 }
 
-function problemFrom(issue: BaseIssue<unknown>, root: string): Problem {
+/** A value that breaks several rules with one message has one problem. */
+function nameOf({ key, allowed }: Problem): string {
+  return `${key}\n${allowed}`;
+}
+
+function problemFrom(issue: v.BaseIssue<unknown>, root: string): Problem {
   let key = root;
   for (const { key: part } of issue.path ?? []) {
     key += typeof part === 'number' ? `[${part}]` : key === '' ? String(part) : `.${String(part)}`;
   }
-  if (issue.type === 'strict_object') return { key, given: issue.input, allowed: 'no such key (a typing error?)' };
   return { key, given: issue.input, allowed: issue.message };
 }
 
@@ -51,10 +65,17 @@ function problemFrom(issue: BaseIssue<unknown>, root: string): Problem {
  * A schema for a key that must be there, whose own message also answers where it is missing: an object schema alone would not say what is allowed.
  * To the type checker it stays the schema that it was, since it never yields `undefined`.
  */
-export function required<Schema extends GenericSchema<unknown, unknown>>(schema: Schema): Schema {
+export function required<Schema extends v.GenericSchema<unknown, unknown>>(schema: Schema): Schema {
   // The default is what makes an object schema look at a missing key at all.
-  return pipe(
-    optional(unknown(), () => undefined),
+  return v.pipe(
+    v.optional(v.unknown(), () => undefined),
     schema,
   ) as unknown as Schema;
+}
+
+/** A schema for an object without any other key than these. Unlike valibot's own, it names every key that does not belong. */
+export function closedObject<Entries extends v.ObjectEntries>(entries: Entries, allowed: string) {
+  const schema = v.objectWithRest(entries, v.never('no such key (a typing error?)'), allowed);
+  const isMap = v.check((given: unknown) => !Array.isArray(given), allowed);
+  return v.pipe(v.unknown(), isMap, schema) as unknown as v.ObjectSchema<Entries, string>;
 }

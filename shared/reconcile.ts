@@ -1,5 +1,5 @@
 // The loop that brings one gate to where the world, the record and the policy say it should be. It does not care what woke it, or how often.
-import { type Accounted, accountForAll, nextClosers } from './closers.ts';
+import { type Accounted, accountForAll, type NextClosers, nextClosers } from './closers.ts';
 import type { Decision, ImageDecision, Trigger } from './decision.ts';
 import { noticeOf } from './notice.ts';
 import { expiredExceptions } from './policy.ts';
@@ -65,8 +65,8 @@ async function attempt<Snapshot>(hint: Hint, rules: Rules, ports: Ports<Snapshot
     gate,
     triggers: hint.triggers,
     mode: rules.mode,
-    images: accounted.flatMap(worthAWord),
-    allowed: accounted.filter((one) => worthAWord(one).length === 0).length,
+    images: accounted.flatMap((one) => worthAWord(one, next)),
+    allowed: accounted.filter((one) => worthAWord(one, next).length === 0).length,
     from: record.state,
     unconfirmed,
     expiredExceptions: expiredExceptions(rules.policy, now),
@@ -95,18 +95,11 @@ async function unconfirmedFindings(
   return absent.length === 0 ? [] : [...(await registry.unknownFindings(absent))];
 }
 
-function worthAWord({ image: { digest }, accounting }: Accounted): readonly ImageDecision[] {
-  switch (accounting.kind) {
-    case 'holds':
-      return [{ digest, kind: 'holds', why: accounting.why, verdict: accounting.verdict }];
-    case 'departed':
-    case 'released':
-      return [{ digest, kind: 'released', how: accounting.how }];
-    case 'forgotten':
-      return [];
-    case 'none': {
-      const { verdict } = accounting;
-      return verdict.kind === 'allow' && verdict.spared.length === 0 ? [] : [{ digest, kind: 'none', verdict }];
-    }
-  }
+/** Everything but an image that is plainly allowed, and the memory of one that went away before. */
+function worthAWord({ image: { digest }, accounting }: Accounted, { accounts }: NextClosers): readonly ImageDecision[] {
+  if (accounting.kind === 'holds') return [{ digest, kind: 'holds', why: accounting.why, verdict: accounting.verdict }];
+  if (accounting.kind !== 'none')
+    return accounts.flatMap((one) => (one.digest === digest ? [{ ...one, kind: 'released' }] : []));
+  const { verdict } = accounting;
+  return verdict.kind === 'allow' && verdict.spared.length === 0 ? [] : [{ digest, kind: 'none', verdict }];
 }

@@ -51,6 +51,8 @@ export interface Notice {
   /** What holds the gate: the first `NOTICE_IMAGES` images, each with its `NOTICE_FINDINGS` worst findings. */
   readonly images: readonly NoticeImage[];
   readonly moreImages: number;
+  /** How many more hold it that the record had no room for: with them, it opens by hand only. */
+  readonly omittedImages: number;
   /** Of an opening: what is still pullable although it has findings, and why that is so. */
   readonly stillPullable: readonly StillPullable[];
   /** Of an opening: how each image that had held the gate was accounted for. */
@@ -135,47 +137,63 @@ const FORMAT = 1;
 interface Packed extends Omit<GateRecord, 'closers'> {
   readonly format: typeof FORMAT;
   readonly findings: readonly Finding[];
-  readonly closers: readonly (Omit<Closer, 'findings'> & { readonly findings: readonly number[] })[];
+  /** Places in `findings`. */
+  readonly lists: readonly (readonly number[])[];
+  /** Each with the place of its list. */
+  readonly closers: readonly (Omit<Closer, 'findings'> & { readonly findings: number })[];
 }
 
 /**
- * A record as JSON text. A finding that many images of a repository share is written once: images of one base share nearly all of theirs.
+ * A record as JSON text. What many images of a repository share is written once, findings and whole lists of them: images of one base share
+ * nearly all of theirs.
  */
 export function packRecord(record: GateRecord): string {
-  const places = new Map<string, number>();
-  const findings: Finding[] = [];
+  const findings = collection<Finding>();
+  const lists = collection<readonly number[]>();
   const closers = record.closers.map((closer) => ({
     ...closer,
-    findings: closer.findings.map((finding) => {
-      const key = JSON.stringify(finding);
-      const known = places.get(key);
-      if (known !== undefined) return known;
-      places.set(key, findings.length);
-      return findings.push(finding) - 1;
-    }),
+    findings: lists.placeOf(closer.findings.map(findings.placeOf)),
   }));
-  const packed: Packed = { ...record, format: FORMAT, findings, closers };
+  const packed: Packed = { ...record, format: FORMAT, findings: findings.items, lists: lists.items, closers };
   return JSON.stringify(packed);
+}
+
+/** Items that are kept once each, by their place. */
+function collection<T>() {
+  const places = new Map<string, number>();
+  const items: T[] = [];
+  const placeOf = (item: T): number => {
+    const key = JSON.stringify(item);
+    const place = places.get(key) ?? items.push(item) - 1;
+    places.set(key, place);
+    return place;
+  };
+  return { items, placeOf };
 }
 
 /**
  * Reads a record back. Only pullgate writes them, so the shape is trusted; the format's number is not.
  *
- * @throws Error where the text is not a record of a format that this version knows
+ * @throws Error where the text is not a record of a format that this version knows, or was changed by hand
  */
 export function unpackRecord(text: string): GateRecord {
-  const { format, findings, closers, ...rest }: Packed = JSON.parse(text);
+  const { format, findings, lists, closers, ...rest }: Packed = JSON.parse(text);
   if (format !== FORMAT) {
     throw new Error(
       `a record in the table has the format ${format}; this version of pullgate knows ${FORMAT}: deploy the version that wrote it, or a newer one`,
     );
   }
+  const changedByHand = (digest: string) =>
+    new Error(`the record's closer ${digest} has no findings: the row was changed by hand`);
   return {
     ...rest,
     closers: closers.map((closer) => {
-      const [first, ...others] = closer.findings.map((place) => findings[place]).filter((one) => one !== undefined);
-      if (first === undefined)
-        throw new Error(`the record's closer ${closer.digest} has no findings: the row was changed by hand`);
+      const [first, ...others] = (lists[closer.findings] ?? []).map((place) => {
+        const finding = findings[place];
+        if (finding === undefined) throw changedByHand(closer.digest);
+        return finding;
+      });
+      if (first === undefined) throw changedByHand(closer.digest);
       return { ...closer, findings: [first, ...others] as const };
     }),
   };

@@ -98,7 +98,7 @@ export function tell(gate: Gate, notice: Notice): Message {
   switch (notice.kind) {
     case 'closed':
       return message(`closed: ${name}`, [
-        `pullgate closed ${where} at ${notice.at}: nobody can pull from it.`,
+        `pullgate closed ${where} at ${notice.at}: nobody can pull from it, but for the roles that the config exempts.`,
         ...becauseOf(notice),
         ...waysOut(false),
       ]);
@@ -139,12 +139,15 @@ function reasonToWait({ waitingFor }: Notice): string {
   return waitingFor === undefined ? 'for no reason that pullgate knows' : WAITING_FOR[waitingFor];
 }
 
-function becauseOf({ images, moreImages }: Notice): readonly string[] {
+function becauseOf({ images, moreImages, omittedImages }: Notice): readonly string[] {
   return [
     '',
     'Why:',
     ...images.flatMap(describeImage),
     ...(moreImages === 0 ? [] : [`  and ${moreImages} more images`]),
+    ...(omittedImages === 0
+      ? []
+      : [`  and ${omittedImages} more that its record has no room for: it opens only by \`pullgate release\``]),
   ];
 }
 

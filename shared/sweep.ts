@@ -1,5 +1,5 @@
 // When everything is looked at, and which gates that waited for the brake come first.
-import type { Instant } from './finding.ts';
+import { type Instant, rankOf } from './finding.ts';
 import { type GateRecord, holding } from './record.ts';
 import { SEVERITIES } from './severity.ts';
 
@@ -39,8 +39,6 @@ export function isSweepDue(
  */
 export function waitingRank(record: GateRecord): string | undefined {
   if (record.state.kind !== 'waiting' || record.state.for !== 'brake') return undefined;
-  const ranks = holding(record).flatMap((closer) =>
-    closer.findings.map(({ severity }) => (severity.kind === 'known' ? SEVERITIES.indexOf(severity.severity) : 0)),
-  );
-  return `${SEVERITIES.length - 1 - Math.max(0, ...ranks)} ${record.since}`;
+  const worst = Math.max(0, ...holding(record).flatMap((closer) => closer.findings.map(rankOf)));
+  return `${SEVERITIES.length - 1 - worst} ${record.since}`;
 }

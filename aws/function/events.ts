@@ -161,12 +161,16 @@ function parseFinding(detail: unknown, accountId: string): Parsed<Request> {
   if (!finding.ok) return finding;
   const { findingArn, status, resources } = finding.value;
   const images: Named[] = [];
+  const foreign: string[] = [];
   for (const [place, { type, details }] of resources.entries()) {
     if (type !== ECR_IMAGE) continue;
     const image = check(containerImage, details, `detail.resources[${place}].details`);
     if (!image.ok) return image;
     const { repositoryName: name, imageHash, registry } = image.value.awsEcrContainerImage;
-    if (registry !== accountId) return ignored(`an image of the registry ${registry}`);
+    if (registry !== accountId) {
+      foreign.push(registry);
+      continue;
+    }
     images.push({
       repository: name,
       digest: imageHash,
@@ -175,6 +179,7 @@ function parseFinding(detail: unknown, accountId: string): Parsed<Request> {
     });
   }
   const [first, ...others] = images;
+  if (first === undefined && foreign.length > 0) return ignored(`an image of the registry ${foreign.join(', ')}`);
   if (first === undefined) return ignored(`a finding of ${resources.map(({ type }) => type).join(', ') || 'nothing'}`);
   return { ok: true, value: { kind: 'images', images: [first, ...others] } };
 }
@@ -210,7 +215,7 @@ function check<Schema extends v.GenericSchema>(
   given: unknown,
   root: string,
 ): Parsed<v.InferOutput<Schema>> {
-  const checked = v.safeParse(schema, given, { abortPipeEarly: true });
+  const checked = v.safeParse(schema, given);
   if (checked.success) return { ok: true, value: checked.output };
   const [first, ...others] = problemsFrom(checked.issues, root);
   return { ok: false, problems: [first, ...others.slice(0, MAX_PROBLEMS - 1)] };

@@ -91,7 +91,12 @@ export function stateOfOurs({ statements }: RepositoryPolicy, ours: DenyStatemen
   const found = statements.filter(({ value }) => value['Sid'] === ours.Sid);
   const [first, ...others] = found;
   if (first === undefined) return 'absent';
-  return others.length === 0 && canonical(first.value) === canonical(ours) ? 'current' : 'outdated';
+  return others.length === 0 && canonical(everyone(first.value)) === canonical(ours) ? 'current' : 'outdated';
+}
+
+/** `{"AWS":"*"}` is another way to write `"*"`. */
+function everyone(value: Statement['value']): Statement['value'] {
+  return canonical(value['Principal']) === '{"AWS":"*"}' ? { ...value, Principal: '*' } : value;
 }
 
 /** Equal for statements that mean the same: a list of one is its element, and order says nothing. */

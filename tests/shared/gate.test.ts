@@ -196,6 +196,26 @@ describe('a closer', () => {
   });
 });
 
+describe('a recorded finding that went away while another still violates', () => {
+  const both = closer({ findings: [finding(), OTHER] });
+
+  it('stays recorded, so that it still wants proof when the other is excepted', () => {
+    const first = accountFor({ closer: both, image: present({ findings: [finding()] }) });
+    expect(first.kind === 'holds' && first.closer.findings.map((one) => one.vulnerability)).toEqual([
+      finding().vulnerability,
+      OTHER.vulnerability,
+    ]);
+    const held = first.kind === 'holds' ? first.closer : both;
+    expect(inShort(accountFor({ closer: held, policy: excepted }))).toBe('needsScan');
+  });
+
+  it('is dropped where the policy spares it', () => {
+    const spares = { exceptions: [exception({ id: OTHER.vulnerability })] };
+    const accounting = accountFor({ closer: both, policy: spares, image: present({ findings: [finding()] }) });
+    expect(accounting.kind === 'holds' && accounting.closer.findings).toEqual([finding()]);
+  });
+});
+
 describe('an image that went away', () => {
   it.each<[string, Changes, string]>([
     ['is remembered', { image: GONE, closer: departed(29) }, 'departed: gone'],

@@ -28,6 +28,7 @@ describe('the notice of a closing', () => {
       closedSince: hoursLater(-24),
       images: [{ digest: digest(1), tags: ['1.0'], findings: [finding()], moreFindings: 0 }],
       moreImages: 0,
+      omittedImages: 0,
       accounts: [],
       stillPullable: [],
     });

@@ -1,7 +1,7 @@
 // Problems as sentences: the key, what was given, and what is allowed.
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { describeProblem, type Problem, problemsFrom } from '../../shared/problem.ts';
+import { closedObject, describeProblem, type Problem, problemsFrom } from '../../shared/problem.ts';
 
 describe('a problem as a sentence', () => {
   it.each<[string, Problem, string]>([
@@ -24,6 +24,11 @@ describe('a problem as a sentence', () => {
       'id is Symbol(x): expected an id',
     ],
     [
+      'says so where a value is nested too deeply to be written',
+      { key: 'id', given: JSON.parse('['.repeat(100_000) + ']'.repeat(100_000)), allowed: 'an id' },
+      'id is too deeply nested to show: expected an id',
+    ],
+    [
       'shows 120 characters whole',
       { key: 'id', given: 'a'.repeat(118), allowed: 'an id' },
       `id is "${'a'.repeat(118)}": expected an id`,
@@ -39,10 +44,7 @@ describe('a problem as a sentence', () => {
 });
 
 describe('problems from a failed check', () => {
-  const schema = v.strictObject(
-    { list: v.array(v.object({ 'odd key': v.string('a text') }, 'an object')) },
-    'an object',
-  );
+  const schema = closedObject({ list: v.array(v.object({ 'odd key': v.string('a text') }, 'an object')) }, 'an object');
   const problems = (given: unknown, root: string) => {
     const { issues } = v.safeParse(schema, given);
     return issues === undefined ? [] : problemsFrom(issues, root);
@@ -72,6 +74,16 @@ describe('problems from a failed check', () => {
       'root',
       [{ key: 'root.lits', given: 5, allowed: 'no such key (a typing error?)' }],
     ],
+    [
+      'of every key that no schema knows',
+      { list: [], one: 1, other: 2 },
+      'root',
+      [
+        { key: 'root.one', given: 1, allowed: 'no such key (a typing error?)' },
+        { key: 'root.other', given: 2, allowed: 'no such key (a typing error?)' },
+      ],
+    ],
+    ['of a list in place of an object', [], 'root', [{ key: 'root', given: [], allowed: 'an object' }]],
   ])('are named %s', (_name, given, root, expected) => {
     expect(problems(given, root)).toEqual(expected);
   });

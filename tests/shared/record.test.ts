@@ -13,7 +13,15 @@ import {
 } from '../../shared/record.ts';
 import { closer, daysLater, digest, finding, GATE, hoursLater, NOW, record } from './samples.ts';
 
-const notice = { kind: 'closed', at: NOW, images: [], moreImages: 0, stillPullable: [], accounts: [] } as const;
+const notice = {
+  kind: 'closed',
+  at: NOW,
+  images: [],
+  moreImages: 0,
+  omittedImages: 0,
+  stillPullable: [],
+  accounts: [],
+} as const;
 
 describe('the key of a gate', () => {
   it.each<[string, Gate, string]>([
@@ -94,9 +102,10 @@ describe('a packed record', () => {
   });
 
   it('has a finding that images share only once', () => {
-    const { findings, closers } = JSON.parse(packRecord(full));
+    const { findings, lists, closers } = JSON.parse(packRecord(full));
     expect(findings).toEqual([finding(), other]);
-    expect(closers.map((one: { findings: readonly number[] }) => one.findings)).toEqual([[0, 1], [1]]);
+    expect(lists).toEqual([[0, 1], [1]]);
+    expect(closers.map((one: { findings: number }) => one.findings)).toEqual([0, 1]);
   });
 
   it('stays below a row’s 400 KB with a thousand images of one base', () => {

@@ -10,7 +10,16 @@ import { daysLater, digest, exception, finding, GATE, NOW } from './samples.ts';
 const IMAGE: NoticeImage = { digest: digest(1), tags: ['1.0', 'latest'], findings: [finding()], moreFindings: 0 };
 
 function notice(changes: Partial<Notice>): Notice {
-  return { kind: 'closed', at: NOW, images: [IMAGE], moreImages: 0, accounts: [], stillPullable: [], ...changes };
+  return {
+    kind: 'closed',
+    at: NOW,
+    images: [IMAGE],
+    moreImages: 0,
+    omittedImages: 0,
+    accounts: [],
+    stillPullable: [],
+    ...changes,
+  };
 }
 
 /** The text, line by line, without the empty line at its end. */
@@ -45,7 +54,7 @@ const HOW_TO_KEEP_OPEN = [
 describe('a notice', () => {
   it('of a closing says what, when, why, and the ways out', () => {
     expect(told({})).toEqual([
-      'pullgate closed team/app (registry 123456789012) at 2026-06-15T12:00:00.000Z: nobody can pull from it.',
+      'pullgate closed team/app (registry 123456789012) at 2026-06-15T12:00:00.000Z: nobody can pull from it, but for the roles that the config exempts.',
       ...WHY,
       ...HOW_TO_OPEN,
     ]);

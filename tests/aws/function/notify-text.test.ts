@@ -6,7 +6,15 @@ import { notifierOf } from '../../../aws/function/notify.ts';
 import type { Gate, Notice } from '../../../shared/record.ts';
 import { GATE, NOW } from '../../shared/samples.ts';
 
-const NOTICE: Notice = { kind: 'cleared', at: NOW, images: [], moreImages: 0, accounts: [], stillPullable: [] };
+const NOTICE: Notice = {
+  kind: 'cleared',
+  at: NOW,
+  images: [],
+  moreImages: 0,
+  omittedImages: 0,
+  accounts: [],
+  stillPullable: [],
+};
 
 /** What is published of a notice. */
 async function published(gate: Gate, notice: Notice): Promise<readonly PublishCommandInput[]> {
