@@ -35,7 +35,7 @@ export async function reconcile<Snapshot>(hint: Hint, rules: Rules, ports: Ports
     return decision;
   }
   throw new Error(
-    `${gateKey(hint.gate)}: other workers changed its record first, ${MAX_TRIES} times; the message comes back`,
+    `${gateKey(hint.gate)}: somebody else changed its record or its policy first, ${MAX_TRIES} times; the message comes back`,
   );
 }
 

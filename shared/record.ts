@@ -183,17 +183,14 @@ export function unpackRecord(text: string): GateRecord {
       `a record in the table has the format ${format}; this version of pullgate knows ${FORMAT}: deploy the version that wrote it, or a newer one`,
     );
   }
-  const changedByHand = (digest: string) =>
-    new Error(`the record's closer ${digest} has no findings: the row was changed by hand`);
   return {
     ...rest,
     closers: closers.map((closer) => {
-      const [first, ...others] = (lists[closer.findings] ?? []).map((place) => {
-        const finding = findings[place];
-        if (finding === undefined) throw changedByHand(closer.digest);
-        return finding;
-      });
-      if (first === undefined) throw changedByHand(closer.digest);
+      const places = lists[closer.findings] ?? [];
+      const [first, ...others] = places.flatMap((place) => findings[place] ?? []);
+      if (first === undefined || others.length < places.length - 1) {
+        throw new Error(`the record's closer ${closer.digest} lacks findings: the row was changed by hand`);
+      }
       return { ...closer, findings: [first, ...others] as const };
     }),
   };

@@ -29,7 +29,7 @@ export interface Settling<Snapshot> {
   readonly noticeOf: (kind: Notice['kind'], state: GateState) => Notice;
 }
 
-/** What came of it; `conflict` where another worker changed the record first. */
+/** What came of it; `conflict` where somebody else changed the record or the gate first. */
 export type Settled = Pick<Decision, 'to' | 'done' | 'problem' | 'change'> | 'conflict';
 
 export async function settle<Snapshot>(
@@ -49,6 +49,7 @@ export async function settle<Snapshot>(
     if (saved === undefined) return 'conflict';
     version = saved;
     const written = await ports.registry.write(record.gate, reading, wanted.gate);
+    if (written.kind === 'overtaken') return 'conflict';
     if (written.kind === 'refused') return { to: intent, done: 'refused', problem: written.problem };
     change = { before: written.before, after: written.after };
   }

@@ -27,9 +27,6 @@ export type Snapshot =
   | { readonly kind: 'policy'; readonly policy: RepositoryPolicy }
   | { readonly kind: 'unreadable'; readonly text: string };
 
-/** Somebody else may write the policy between our write and our reading it back. */
-const WRITE_TRIES = 3;
-
 /** Reads and writes the gates of one account. `registryId` is the account; undefined stands for the caller's. */
 export function policyGateOf(
   ecr: ECRClient,
@@ -47,15 +44,11 @@ export function policyGateOf(
     },
 
     async write(gate, from, wanted) {
-      let reading = from;
-      for (let tries = 0; tries < WRITE_TRIES; tries++) {
-        const written = await writeOnce(gate, reading.snapshot, wanted);
-        if (written.kind === 'refused') return written;
-        const after = await policyText(gate.repository);
-        reading = readingOf(after, ours);
-        if ((reading.ours === 'absent') === (wanted === 'open')) return { ...written, after: after ?? '' };
-      }
-      throw new Error(`${gate.repository}: somebody else writes its policy at the same time; the message comes back`);
+      const written = await writeOnce(gate, from.snapshot, wanted);
+      if (written.kind !== 'written') return written;
+      const after = await policyText(gate.repository);
+      const isClosed = readingOf(after, ours).ours !== 'absent';
+      return isClosed === (wanted === 'closed') ? { ...written, after: after ?? '' } : { kind: 'overtaken' };
     },
   };
 

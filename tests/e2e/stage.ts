@@ -3,7 +3,7 @@ import { afterEach } from 'vitest';
 import { type LocalAws, startAws } from '../../local/aws/cloud.ts';
 import type { Advisory } from '../../local/aws/inspector.ts';
 import { allowing } from '../../local/aws/principals.ts';
-import { graphOf } from '../../local/graph.ts';
+import { type Graph, graphOf } from '../../local/graph.ts';
 
 export const REPOSITORY = 'team/app';
 export const DAY = 86_400_000;
@@ -49,6 +49,8 @@ export interface Pushed {
 
 export interface Stage {
   readonly cloud: LocalAws;
+  /** The resources and outputs that were deployed. */
+  readonly graph: Graph;
   /** Every event is handed over, and the messages that have to come back too. */
   settle(): Promise<void>;
   /** Everything is looked at. */
@@ -84,7 +86,8 @@ export function programConfig(config: Config): Record<string, unknown> {
 
 /** Deploys a stack with this config; the first tick's sweep has run. */
 export async function stage(config: Config = {}): Promise<Stage> {
-  const cloud = await startAws(await graphOf(programConfig(config)));
+  const graph = await graphOf(programConfig(config));
+  const cloud = await startAws(graph);
   running.push(cloud);
   const deployer = cloud.principals.add('arn:aws:iam::123456789012:role/deployer', [allowing('ecr:*')]);
   const puller = cloud.oci(deployer);
@@ -100,6 +103,7 @@ export async function stage(config: Config = {}): Promise<Stage> {
     lines('decision').filter((line) => line['repository'] === repository) as unknown as DecisionLine[];
   return {
     cloud,
+    graph,
     settle,
     async sweep() {
       cloud.queue.send('{"pullgate":"sweep"}');

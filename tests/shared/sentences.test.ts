@@ -128,6 +128,12 @@ describe('a notice', () => {
     ]);
   });
 
+  it('says of images that the record had no room for that the gate opens by hand only', () => {
+    expect(told({ omittedImages: 3 })).toContain(
+      '  and 3 more that its record has no room for: it opens only by `pullgate release`',
+    );
+  });
+
   it('counts what it does not name', () => {
     const image: NoticeImage = { digest: digest(1), tags: [], findings: [finding()], moreFindings: 195 };
     expect(told({ images: [image], moreImages: 7 }).slice(2, 7)).toEqual([

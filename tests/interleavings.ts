@@ -1,0 +1,114 @@
+// Runs two workers in every order of their steps that can make a difference: two orders that only swap neighbouring steps on different things,
+// or two reads of one thing, are one. (Sleep sets, as in P. Godefroid, Partial-Order Methods for the Verification of Concurrent Systems, 1996.)
+
+/** What a step touches. Steps that nobody else can notice need no turn. */
+export interface Step {
+  readonly thing: string;
+  readonly writes: boolean;
+}
+
+/** Waits for the worker's turn to do a step. */
+export type Turn = (step: Step) => Promise<void>;
+
+/** A pair of workers over a world of their own, and what to check when both are done. */
+export interface Race {
+  readonly workers: readonly [(turn: Turn) => Promise<unknown>, (turn: Turn) => Promise<unknown>];
+  readonly check: () => Promise<void> | void;
+}
+
+type Worker = 0 | 1;
+
+/** Where to leave a run that is known: its turns so far, and the worker that need not go next, since that has been tried. */
+interface Branch {
+  readonly turns: readonly Worker[];
+  readonly asleep: Worker | undefined;
+}
+
+/** Tries every interleaving. Answers how many there are. */
+export async function everyInterleaving(newRace: () => Promise<Race> | Race): Promise<number> {
+  const untried: Branch[] = [{ turns: [], asleep: undefined }];
+  let count = 0;
+  for (let branch = untried.pop(); branch !== undefined; branch = untried.pop()) {
+    const race = await newRace();
+    const { branches, isNew } = await run(race, branch);
+    if (isNew) {
+      await race.check();
+      count++;
+    }
+    untried.push(...branches);
+  }
+  return count;
+}
+
+/** One run: the turns of the branch, then the first worker's as long as it can, noting where the other could have gone. */
+async function run({ workers }: Race, { turns: prefix, asleep: from }: Branch) {
+  const stage = open(workers);
+  const turns: Worker[] = [];
+  const branches: Branch[] = [];
+  let asleep: Worker | undefined;
+  let isNew = true;
+  for (;;) {
+    const steps = await stage.waiting();
+    const ready = ([0, 1] as const).filter((worker) => steps[worker] !== undefined);
+    const [first, second] = ready;
+    if (first === undefined) break;
+    const depth = turns.length;
+    if (depth === prefix.length) asleep = from;
+    // Only the sleeper is left: whatever follows has been seen in the other order.
+    if (second === undefined && first === asleep) isNew = false;
+    const planned = prefix[depth];
+    const next = planned ?? ready.find((worker) => worker !== asleep) ?? first;
+    if (planned === undefined && second !== undefined && asleep === undefined) {
+      const other: Worker = next === 0 ? 1 : 0;
+      if (isNew) branches.push({ turns: [...turns, other], asleep: dependOn(steps[0], steps[1]) ? undefined : next });
+    }
+    if (asleep !== undefined && asleep !== next && dependOn(steps[asleep], steps[next])) asleep = undefined;
+    turns.push(next);
+    stage.go(next);
+  }
+  await stage.finished;
+  return { branches, isNew };
+}
+
+function dependOn(one: Step | undefined, other: Step | undefined): boolean {
+  return one !== undefined && other !== undefined && one.thing === other.thing && (one.writes || other.writes);
+}
+
+/** Starts both workers and holds each back before its steps. */
+function open(workers: Race['workers']) {
+  const steps: [Step | undefined, Step | undefined] = [undefined, undefined];
+  const continues: [(() => void) | undefined, (() => void) | undefined] = [undefined, undefined];
+  const done: [boolean, boolean] = [false, false];
+  let changed = () => {};
+  const start = async (worker: Worker) => {
+    try {
+      await workers[worker](
+        (step) =>
+          new Promise<void>((resolve) => {
+            steps[worker] = step;
+            continues[worker] = resolve;
+            changed();
+          }),
+      );
+    } finally {
+      done[worker] = true;
+      changed();
+    }
+  };
+  const finished = Promise.all([start(0), start(1)]);
+  // A worker's failure is that of the whole run; until it is awaited there, nobody else shall complain.
+  finished.catch(() => {});
+  const isStill = () => ([0, 1] as const).every((worker) => done[worker] || steps[worker] !== undefined);
+  return {
+    finished,
+    /** When each worker waits for its turn or is done: the steps that they wait for. */
+    async waiting(): Promise<readonly [Step | undefined, Step | undefined]> {
+      while (!isStill()) await new Promise<void>((resolve) => (changed = resolve));
+      return [...steps];
+    },
+    go(worker: Worker) {
+      steps[worker] = undefined;
+      continues[worker]?.();
+    },
+  };
+}
