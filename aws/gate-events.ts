@@ -60,7 +60,7 @@ export function ruleSpecs(policy: Policy): readonly RuleSpec[] {
   ];
 }
 
-const MAX_RECEIVE_COUNT = 5;
+const MAX_RECEIVE_COUNT = 8;
 const DAY_SECONDS = 86_400;
 /** Shorter than the dead letters': a message keeps the time of its first sending when it moves there. */
 const MESSAGE_RETENTION_SECONDS = 4 * DAY_SECONDS;

@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 // The command `pullgate`: reads the command line, finds the stack, and says by its exit code how it went.
 import { userInfo } from 'node:os';
-import { ECRClient } from '@aws-sdk/client-ecr';
 import { Command } from 'commander';
 import { createClients } from '../aws/function/clients.ts';
+import { type ExitCode, endingOf, UsageError } from './ending.ts';
 import { releaseAll, resume } from './release.ts';
 import { releaseOrphans } from './release-orphans.ts';
-import { findStack, type StackOptions, UsageError } from './stack.ts';
+import { findStack, type StackOptions } from './stack.ts';
 import { processTerminal } from './terminal.ts';
 
 interface ReleaseOptions extends StackOptions {
@@ -17,7 +17,6 @@ interface ReleaseOptions extends StackOptions {
 
 const terminal = processTerminal();
 const now = () => new Date().toISOString();
-const by = userInfo().username;
 
 const program = new Command('pullgate')
   .description('Closes the gate on vulnerable container images, and says why.')
@@ -45,26 +44,35 @@ program
   .action((options: StackOptions) =>
     run(async () => {
       const settings = await findStack(options);
-      return resume({ settings, clients: createClients(settings.region), terminal, now, by });
+      return resume({ settings, clients: createClients(settings.region), terminal, now, by: userName() });
     }),
   );
 
-async function release({ all, yes = false, orphans, ...where }: ReleaseOptions): Promise<number> {
-  if (orphans !== undefined) return releaseOrphans({ ecr: new ECRClient(), statementId: orphans, terminal, yes });
-  if (all !== true) throw new UsageError('say what to release: --all');
+async function release({ all, yes = false, orphans, ...where }: ReleaseOptions): Promise<ExitCode> {
+  if (orphans !== undefined) {
+    return releaseOrphans({ ecr: createClients().ecr, statementId: orphans, terminal, yes });
+  }
+  if (all !== true) throw new UsageError('say what to release: --all, for every gate of the stack');
   const settings = await findStack(where);
-  return releaseAll({ settings, clients: createClients(settings.region), terminal, now, yes, by });
+  return releaseAll({ settings, clients: createClients(settings.region), terminal, now, yes, by: userName() });
 }
 
-/** What the user can put right is told in a sentence; anything else keeps its stack trace. */
-async function run(command: () => Promise<number>): Promise<void> {
+async function run(command: () => Promise<ExitCode>): Promise<void> {
   try {
     process.exitCode = await command();
   } catch (error) {
-    process.exitCode = 2;
-    process.stderr.write(
-      `${error instanceof UsageError ? `pullgate: ${error.message}` : String(error instanceof Error ? error.stack : error)}\n`,
-    );
+    const { code, text } = endingOf(error);
+    process.exitCode = code;
+    process.stderr.write(`pullgate: ${text}\n`);
+  }
+}
+
+/** Who runs this, for the record. A container may have a user without a name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `user ${process.getuid?.() ?? 'unknown'}`;
   }
 }
 

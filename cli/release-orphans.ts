@@ -1,11 +1,12 @@
 // When `pulumi destroy` came before `release`: the table is gone, and the statements are still there. They are found by their mark.
 import { type ECRClient, paginateDescribeRepositories } from '@aws-sdk/client-ecr';
+import { mapConcurrently } from '../aws/function/concurrency.ts';
 import { policyGateOf, type Snapshot } from '../aws/function/policy-gate.ts';
 import { denyStatement } from '../aws/function/repository-policy.ts';
-import type { Reading } from '../shared/ports.ts';
+import type { Reading, Registry } from '../shared/ports.ts';
 import type { Gate } from '../shared/record.ts';
-import type { ExitCode } from './release.ts';
-import type { Terminal } from './terminal.ts';
+import { type ExitCode, sentenceOf, UsageError } from './ending.ts';
+import { agreed, counter, repositories, type Terminal } from './terminal.ts';
 
 export interface OrphanRelease {
   readonly ecr: ECRClient;
@@ -16,50 +17,87 @@ export interface OrphanRelease {
   readonly yes: boolean;
 }
 
-/** Takes the statements with this Sid out of every repository's policy of the account and region, after showing them. */
-export async function releaseOrphans({ ecr, statementId, terminal, yes }: OrphanRelease): Promise<ExitCode> {
-  // Only the mark counts for taking a statement away: what else it said is not known any more.
-  const anyOfOurs = denyStatement({ statementId, partition: '', accountId: '', roleArn: '', exemptPrincipals: [] });
-  const gates = policyGateOf(ecr, undefined, anyOfOurs);
-  const closed = await closedGates(ecr, gates.read);
-  if (closed.length === 0) {
-    terminal.print(`No repository of this account and region has a statement with the Sid ${statementId}.`);
-    return 0;
-  }
-  terminal.print(
-    `The statement ${statementId} closes ${closed.length} repositories. It will be taken out of their policies:\n`,
-  );
-  for (const { gate } of closed) terminal.print(`  ${gate.repository}`);
-  if (!yes && (await terminal.ask('\nOpen them? Type "yes": ')) !== 'yes') {
-    terminal.print('\nNothing was changed. (In a script, say --yes.)');
-    return 2;
-  }
-  let refused = 0;
-  for (const { gate, reading } of closed) {
-    const written = await gates.write(gate, reading, 'open');
-    if (written.kind === 'refused') refused++;
-    terminal.print(written.kind === 'refused' ? `  REFUSED  ${written.problem}` : `  opened  ${gate.repository}`);
-  }
-  return refused === 0 ? 0 : 1;
-}
+/** What pullgate writes as a Sid: nobody else's statement is taken out by a slip of the hand. */
+const SID = /^Pullgate[A-Za-z0-9]*[0-9a-f]{8}$/;
+const READS_AT_ONCE = 8;
+
+type PolicyGate = Pick<Registry<Snapshot>, 'read' | 'write'>;
 
 interface ClosedGate {
   readonly gate: Gate;
   readonly reading: Reading<Snapshot>;
 }
 
-async function closedGates(
-  ecr: ECRClient,
-  read: (gate: Gate) => Promise<Reading<Snapshot> | undefined>,
-): Promise<readonly ClosedGate[]> {
-  const closed: ClosedGate[] = [];
+/**
+ * Takes the statements with this Sid out of every repository's policy of the account and region, after showing them.
+ *
+ * @throws UsageError where the Sid is not one of pullgate's, or no region is given
+ */
+export async function releaseOrphans({ ecr, statementId, terminal, yes }: OrphanRelease): Promise<ExitCode> {
+  if (!SID.test(statementId)) {
+    throw new UsageError(
+      `--orphans ${statementId}: that is not a Sid of pullgate's. They look like Pullgatedev0123abcd: "Pullgate", the name of the stack, 8 hexadecimal digits.\n` +
+        'It is in the policy of each repository that is still closed.',
+    );
+  }
+  const region = await regionOf(ecr);
+  // Only the mark counts for taking a statement away: what else it said is not known any more.
+  const anyOfOurs = denyStatement({ statementId, partition: '', accountId: '', roleArn: '', exemptPrincipals: [] });
+  const gates = policyGateOf(ecr, undefined, anyOfOurs);
+  const closed = await closedGates(ecr, gates);
+  if (closed.length === 0) {
+    terminal.print(`No repository in ${region} has a statement with the Sid ${statementId}: there is nothing to do.`);
+    return 0;
+  }
+  terminal.print(
+    `The statement ${statementId} closes ${repositories(closed.length)} in ${region}. It will be taken out of their policies:\n`,
+  );
+  for (const { gate } of closed) terminal.print(`  ${gate.repository}`);
+  if (!yes && !(await agreed(terminal, `Open ${repositories(closed.length)}?`))) return 2;
+  terminal.print('');
+  let failed = 0;
+  const count = counter(closed.length);
+  for (const one of closed) {
+    const problem = await openOne(one, gates);
+    if (problem !== undefined) failed++;
+    terminal.print(`  ${count()}  ${problem === undefined ? 'opened' : 'REFUSED'}  ${one.gate.repository}`);
+    if (problem !== undefined) terminal.print(`      ${problem}`);
+  }
+  terminal.print(
+    failed === 0
+      ? `\nNothing is closed by ${statementId} any more.`
+      : `\n${repositories(failed)} could not be opened: see above, mend it, and run this command again.`,
+  );
+  return failed === 0 ? 0 : 1;
+}
+
+async function regionOf(ecr: ECRClient): Promise<string> {
+  try {
+    return await ecr.config.region();
+  } catch (cause) {
+    throw new UsageError('no region is given: set AWS_REGION to the one that the stack was in', { cause });
+  }
+}
+
+/** Answers with what kept it from opening; undefined where nothing did. */
+async function openOne({ gate, reading }: ClosedGate, gates: PolicyGate): Promise<string | undefined> {
+  try {
+    const written = await gates.write(gate, reading, 'open');
+    return written.kind === 'refused' ? written.problem : undefined;
+  } catch (error) {
+    return sentenceOf(error);
+  }
+}
+
+async function closedGates(ecr: ECRClient, { read }: PolicyGate): Promise<readonly ClosedGate[]> {
+  const all: Gate[] = [];
   for await (const page of paginateDescribeRepositories({ client: ecr, pageSize: 1000 }, {})) {
     for (const { repositoryName: repository, registryId: registry } of page.repositories ?? []) {
-      if (repository === undefined || registry === undefined) continue;
-      const gate = { registry, repository };
-      const reading = await read(gate);
-      if (reading !== undefined && reading.ours !== 'absent') closed.push({ gate, reading });
+      if (repository !== undefined && registry !== undefined) all.push({ registry, repository });
     }
   }
-  return closed;
+  const readings = await mapConcurrently(all, READS_AT_ONCE, async (gate) => ({ gate, reading: await read(gate) }));
+  return readings
+    .flatMap(({ gate, reading }) => (reading === undefined || reading.ours === 'absent' ? [] : [{ gate, reading }]))
+    .toSorted((a, b) => (a.gate.repository < b.gate.repository ? -1 : 1));
 }

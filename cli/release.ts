@@ -1,13 +1,16 @@
 // Undo: opens what the stack closed, and keeps it open. The loop is the one that runs in the cloud, in the mode `pause`.
 import type { Clients } from '../aws/function/clients.ts';
+import { mapConcurrently } from '../aws/function/concurrency.ts';
 import type { Settings } from '../aws/function/settings.ts';
 import { type Parts, partsOf } from '../aws/function/work.ts';
-import type { Instant } from '../shared/finding.ts';
+import { type Instant, rankOf } from '../shared/finding.ts';
 import { reconcile } from '../shared/reconcile.ts';
-import { type GateRecord, holding } from '../shared/record.ts';
-import { rulesOf } from '../shared/rules.ts';
-import { describeFinding, describeState } from '../shared/sentences.ts';
-import { columns, type Terminal } from './terminal.ts';
+import { type Gate, type GateRecord, holding } from '../shared/record.ts';
+import { type Rules, rulesOf } from '../shared/rules.ts';
+import { describeFinding } from '../shared/sentences.ts';
+import type { PauseState } from '../shared/sweep.ts';
+import { type ExitCode, sentenceOf } from './ending.ts';
+import { agreed, columns, counter, repositories, type Terminal } from './terminal.ts';
 
 export interface Release {
   readonly settings: Settings;
@@ -20,106 +23,138 @@ export interface Release {
   readonly by: string;
 }
 
-/** 0: everything is open. 1: something could not be opened. 2: nobody agreed. */
-export type ExitCode = 0 | 1 | 2;
-
 /** A function that was under way when the pause began may close one more gate: so often it is looked again. */
 const ROUNDS = 3;
+const GATES_AT_ONCE = 8;
 
 /** Opens every gate of the stack, after showing them, and pauses the stack so that nothing closes again. */
 export async function releaseAll(release: Release): Promise<ExitCode> {
   const { terminal, settings } = release;
   const parts = partsOf({ ...release, log: () => {} });
-  const closed = await notOpen(parts, settings);
-  show(closed, release);
-  if (!release.yes && (await terminal.ask('\nOpen and pause? Type "yes": ')) !== 'yes') {
-    terminal.print('\nNothing was changed. (In a script, say --yes.)');
-    return 2;
+  const { value: pause } = await parts.pause.load();
+  const found = await notOpen(parts, settings);
+  const closed = found.filter(({ state }) => state.kind !== 'waiting');
+  show(found, release);
+  if (closed.length === 0 && pause?.paused === true) {
+    terminal.print(
+      `It has been paused since ${minute(pause.at)} by ${pause.by}: there is nothing to do. It is safe to run \`pulumi destroy\` now.`,
+    );
+    return 0;
   }
-  await setPause(parts, { paused: true, at: release.now(), by: release.by });
-  terminal.print(`\nPaused the stack ${settings.stack}: it closes nothing until \`pullgate resume\`.`);
+  const question =
+    closed.length === 0
+      ? `Pause the stack ${settings.stack}?`
+      : `Open ${repositories(closed.length)} and pause the stack ${settings.stack}?`;
+  if (!release.yes && !(await agreed(terminal, question))) return 2;
+  await setPause(parts, true, release);
+  terminal.print(`\nThe stack ${settings.stack} is paused: it closes nothing until \`pullgate resume\`.`);
   const failed = await openAll(closed, parts, release);
   terminal.print(
     failed === 0
-      ? '\nEverything that this stack had closed is open. It is safe to run `pulumi destroy` now.'
-      : `\n${failed} could not be opened: see above, then run the command again.`,
+      ? '\nEverything that this stack had closed is open. What its function had begun before the pause may still close a gate:\n' +
+          'before `pulumi destroy`, wait a few minutes and run this command once more.'
+      : `\n${repositories(failed)} could not be opened: see above, mend it, and run this command again.`,
   );
   return failed === 0 ? 0 : 1;
 }
 
 /** Ends a pause. The next tick, within five minutes, looks at everything. */
-export async function resume({ settings, clients, terminal, now, by }: Omit<Release, 'yes'>): Promise<ExitCode> {
-  await setPause(partsOf({ settings, clients, now, log: () => {} }), { paused: false, at: now(), by });
+export async function resume(release: Omit<Release, 'yes'>): Promise<ExitCode> {
+  const { settings, terminal } = release;
+  const changed = await setPause(partsOf({ ...release, log: () => {} }), false, release);
   terminal.print(
-    `The stack ${settings.stack} is awake again: within five minutes it looks at everything, and closes what its policy names.`,
+    changed
+      ? `The stack ${settings.stack} is awake again: within five minutes it looks at everything, and closes what its policy names.`
+      : `The stack ${settings.stack} is not paused: there is nothing to do.`,
   );
   return 0;
 }
 
-async function setPause({ pause }: Parts, state: { paused: boolean; at: Instant; by: string }): Promise<void> {
+/** False where it is so already. */
+async function setPause({ pause }: Parts, paused: boolean, { now, by }: Omit<Release, 'yes'>): Promise<boolean> {
   for (;;) {
-    const { version } = await pause.load();
-    if ((await pause.save(state, version)) !== undefined) return;
+    const { value, version } = await pause.load();
+    if ((value?.paused ?? false) === paused) return false;
+    const state: PauseState = { paused, at: now(), by };
+    if ((await pause.save(state, version)) !== undefined) return true;
   }
 }
 
-async function notOpen({ table, portsFrom }: Parts, { accountId }: Settings): Promise<readonly GateRecord[]> {
-  const { records } = portsFrom('');
-  const found: GateRecord[] = [];
-  for await (const gate of table.gates(accountId)) {
-    const { value } = await records.load(gate);
-    if (value !== undefined && value.state.kind !== 'open') found.push(value);
+/** The records of all gates that are closed, on their way, or waiting to close, by name. */
+async function notOpen({ table }: Parts, { accountId }: Settings): Promise<readonly GateRecord[]> {
+  const gates: Gate[] = [];
+  for await (const { registry, repository, state } of table.gates(accountId)) {
+    if (state !== 'open') gates.push({ registry, repository });
   }
-  return found.toSorted((a, b) => (a.gate.repository < b.gate.repository ? -1 : 1));
+  const loaded = await mapConcurrently(gates, GATES_AT_ONCE, async (gate) => (await table.records.load(gate)).value);
+  return loaded
+    .flatMap((record) => (record === undefined || record.state.kind === 'open' ? [] : [record]))
+    .toSorted((a, b) => (a.gate.repository < b.gate.repository ? -1 : 1));
 }
 
-function show(gates: readonly GateRecord[], { terminal, settings }: Release): void {
-  if (gates.length === 0) {
-    terminal.print(
-      `The stack ${settings.stack} has closed nothing. Releasing it only pauses it, so that it closes nothing from here on.`,
-    );
+function show(gates: readonly GateRecord[], { terminal, settings: { stack } }: Release): void {
+  const closed = gates.filter(({ state }) => state.kind !== 'waiting');
+  const waiting = gates.length - closed.length;
+  const waitingToo = waiting === 0 ? '' : ` ${repositories(waiting)} would be closed, and will stay open.`;
+  if (closed.length === 0) {
+    terminal.print(`The stack ${stack} keeps no repository closed.${waitingToo}`);
     return;
   }
   terminal.print(
-    `The stack ${settings.stack} holds ${gates.length} gate(s). They will be opened, whatever is in them:\n`,
+    `The stack ${stack} keeps ${repositories(closed.length)} closed. To be opened, whatever is inside:${waitingToo}\n`,
   );
-  const rows = gates.map((record) => [
+  const rows = closed.map((record) => [
     record.gate.repository,
-    describeState(record.state),
-    `since ${record.since}`,
+    `${record.state.kind} since ${minute(record.closedSince ?? record.since)}`,
     worst(record),
   ]);
   for (const line of columns(rows)) terminal.print(`  ${line}`);
 }
 
+/** `2026-03-02 09:00 UTC` */
+function minute(at: Instant): string {
+  return `${at.slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** The worst finding of all that hold it, and how many images do. */
 function worst(record: GateRecord): string {
-  const [closer] = holding(record);
-  const more = holding(record).length - 1;
-  if (closer === undefined) return '';
-  return `${describeFinding(closer.findings[0])}${more > 0 ? ` And ${more} more image(s).` : ''}`;
+  const held = holding(record);
+  const [finding] = held.flatMap(({ findings }) => findings).toSorted((a, b) => rankOf(b) - rankOf(a));
+  if (finding === undefined) return '';
+  return `${held.length === 1 ? '1 image' : `${held.length} images`}, worst: ${describeFinding(finding)}`;
 }
 
 /** Opens in rounds, until a round finds nothing that is still closed. Returns how many could not be opened. */
 async function openAll(closed: readonly GateRecord[], parts: Parts, release: Release): Promise<number> {
   const rules = rulesOf(release.settings, 'pause');
+  const stuck = new Set<string>();
   let gates = closed;
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const { gate } of gates) {
-      try {
-        const hint = { gate, scope: [], triggers: ['release'] as const, activeFindings: [] };
-        const decision = await reconcile(hint, rules, parts.portsFrom(release.now()));
-        const word = decision.done === 'opened' ? 'opened' : decision.done === 'refused' ? 'REFUSED' : 'was open';
-        release.terminal.print(
-          `  ${word}  ${gate.repository}${decision.problem === undefined ? '' : `: ${decision.problem}`}`,
-        );
-      } catch (error) {
-        release.terminal.print(
-          `  FAILED  ${gate.repository}: ${error instanceof Error ? error.message : String(error)}`,
-        );
-      }
-    }
-    gates = (await notOpen(parts, release.settings)).filter(({ state }) => state.kind !== 'waiting');
-    if (gates.length === 0) return 0;
+  for (let round = 0; round < ROUNDS && gates.length > 0; round++) {
+    const count = counter(gates.length);
+    await mapConcurrently(gates, GATES_AT_ONCE, async ({ gate }) => {
+      const outcome = await openOne(gate, rules, parts, release.now());
+      if (outcome.problem !== undefined) stuck.add(gate.repository);
+      release.terminal.print(`  ${count()}  ${outcome.word.padEnd(8)}  ${gate.repository}`);
+      if (outcome.problem !== undefined) release.terminal.print(`      ${outcome.problem}`);
+    });
+    const still = await notOpen(parts, release.settings);
+    gates = still.filter(({ state, gate }) => state.kind !== 'waiting' && !stuck.has(gate.repository));
   }
-  return gates.length;
+  return stuck.size + gates.length;
+}
+
+interface Outcome {
+  readonly word: 'opened' | 'was open' | 'REFUSED' | 'FAILED';
+  readonly problem?: string | undefined;
+}
+
+async function openOne(gate: Gate, rules: Rules, parts: Parts, startedAt: Instant): Promise<Outcome> {
+  try {
+    const hint = { gate, scope: [], triggers: ['release'] as const, activeFindings: [] };
+    const { done, problem } = await reconcile(hint, rules, parts.portsFrom(startedAt));
+    if (done === 'refused') return { word: 'REFUSED', problem: problem ?? 'ECR gave no reason' };
+    return { word: done === 'opened' ? 'opened' : 'was open' };
+  } catch (error) {
+    return { word: 'FAILED', problem: sentenceOf(error) };
+  }
 }

@@ -3,8 +3,9 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import * as v from 'valibot';
-import { parseStackSettings, type Settings } from '../aws/function/settings.ts';
+import { parseStackSettings, type Settings, type StackSettings } from '../aws/function/settings.ts';
 import { describeProblem, problemsFrom, required } from '../shared/problem.ts';
+import { sentenceOf, UsageError } from './ending.ts';
 
 /** Where to find the stack. */
 export interface StackOptions {
@@ -13,9 +14,6 @@ export interface StackOptions {
   /** A file with the output of `pulumi stack output --json`, in place of asking the Pulumi CLI. */
   readonly outputs?: string | undefined;
 }
-
-/** Something that the user can put right: shown without a stack trace, and the command exits with 2. */
-export class UsageError extends Error {}
 
 const text = required(v.string('text'));
 const outputsSchema = v.object({
@@ -38,17 +36,31 @@ const outputsSchema = v.object({
   ),
 });
 
-/** The settings of the deployed function, and the region that it is in. */
+/**
+ * The settings of the deployed function, and the region that it is in.
+ *
+ * @throws UsageError where the outputs cannot be had, or are not those of this version of pullgate
+ */
 export async function findStack(options: StackOptions): Promise<Settings & { readonly region: string }> {
-  const printed =
-    options.outputs === undefined ? await askPulumi(options.stack) : await readFile(options.outputs, 'utf8');
+  const printed = options.outputs === undefined ? await askPulumi(options.stack) : await readOutputs(options.outputs);
   const outputs = v.safeParse(outputsSchema, parseJson(printed));
   if (!outputs.success) {
     const problems = problemsFrom(outputs.issues, '').map(describeProblem).join('\n  ');
     throw new UsageError(`the stack's outputs are not those of pullgate (has \`pulumi up\` run?):\n  ${problems}`);
   }
   const { settings, changesTopicArn: topicArn, ...rest } = outputs.output.aws;
-  return { ...rest, topicArn, ...parseStackSettings(JSON.stringify(settings)) };
+  return { ...rest, topicArn, ...stackSettings(settings) };
+}
+
+function stackSettings(settings: Readonly<Record<string, unknown>>): StackSettings {
+  try {
+    return parseStackSettings(JSON.stringify(settings));
+  } catch (cause) {
+    throw new UsageError(
+      `the settings in the stack's outputs are not those of this version of pullgate: run the version that \`pulumi up\` ran, or \`pulumi up\` again\n${sentenceOf(cause)}`,
+      { cause },
+    );
+  }
 }
 
 async function askPulumi(stack: string | undefined): Promise<string> {
@@ -58,8 +70,26 @@ async function askPulumi(stack: string | undefined): Promise<string> {
     return stdout;
   } catch (cause) {
     throw new UsageError(
-      `\`pulumi ${args.join(' ')}\` did not work: ${cause instanceof Error ? cause.message.trim() : String(cause)}\n` +
-        'Log in and select the stack, or give its outputs: --outputs FILE',
+      `\`pulumi ${args.join(' ')}\` did not work: ${pulumisWords(cause)}\n` +
+        'Log in (`pulumi login`) and name the stack (--stack NAME), or give its outputs (--outputs FILE).',
+      { cause },
+    );
+  }
+}
+
+function pulumisWords(error: unknown): string {
+  const { code, stderr = '' } = error as { code?: unknown; stderr?: string };
+  if (code === 'ENOENT')
+    return 'there is no command `pulumi` here. https://www.pulumi.com/docs/install/ says how to get it.';
+  return stderr.trim() === '' ? sentenceOf(error) : stderr.trim();
+}
+
+async function readOutputs(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new UsageError(
+      `--outputs ${file} cannot be read (${sentenceOf(cause)}): give a file that \`pulumi stack output --json\` wrote`,
       { cause },
     );
   }
@@ -69,8 +99,9 @@ function parseJson(printed: string): unknown {
   try {
     return JSON.parse(printed);
   } catch (cause) {
-    throw new UsageError('the stack’s outputs are not JSON: give a file that `pulumi stack output --json` wrote', {
-      cause,
-    });
+    throw new UsageError(
+      "the stack's outputs are not JSON: give a file that `pulumi stack output --json` wrote (--outputs FILE)",
+      { cause },
+    );
   }
 }

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline/promises';
 
 export interface Terminal {
   readonly print: (line: string) => void;
-  /** Asks a question and gives the answer; undefined where nobody is there to answer. */
+  /** Asks a question and gives the answer; undefined where nobody is there to answer, or nobody wants to. */
   readonly ask: (question: string) => Promise<string | undefined>;
 }
 
@@ -14,13 +14,27 @@ export function processTerminal(): Terminal {
     async ask(question) {
       if (!process.stdin.isTTY) return undefined;
       const lines = createInterface({ input: process.stdin, output: process.stdout });
+      // Ctrl-C and Ctrl-D close it, and leave the question without an answer.
+      const closed = new Promise<undefined>((resolve) => lines.once('close', () => resolve(undefined)));
       try {
-        return await lines.question(question);
+        return await Promise.race([lines.question(question).catch(() => undefined), closed]);
       } finally {
         lines.close();
       }
     },
   };
+}
+
+/** Asks for a plain "yes", and says so where none came. */
+export async function agreed({ ask, print }: Terminal, question: string): Promise<boolean> {
+  const answer = await ask(`\n${question} Type "yes": `);
+  if (answer?.trim() === 'yes') return true;
+  print(
+    answer === undefined
+      ? '\nNothing was changed: nobody answered. In a script, say --yes.'
+      : '\nNothing was changed: the answer was not "yes".',
+  );
+  return false;
 }
 
 /** Lines of columns that line up. */
@@ -32,4 +46,16 @@ export function columns(rows: readonly (readonly string[])[]): readonly string[]
       .join('  ')
       .trimEnd(),
   );
+}
+
+/** `1 repository`, `2 repositories`. */
+export function repositories(count: number): string {
+  return count === 1 ? '1 repository' : `${count} repositories`;
+}
+
+/** Numbers what is done, of so many: `[ 3/40]`. */
+export function counter(total: number): () => string {
+  const width = String(total).length;
+  let done = 0;
+  return () => `[${String(++done).padStart(width)}/${total}]`;
 }

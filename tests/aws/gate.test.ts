@@ -220,7 +220,7 @@ describe('the queues', () => {
       messageRetentionSeconds: 345_600,
       sqsManagedSseEnabled: true,
     });
-    expect(JSON.parse(String(queue['redrivePolicy']))).toMatchObject({ maxReceiveCount: 5 });
+    expect(JSON.parse(String(queue['redrivePolicy']))).toMatchObject({ maxReceiveCount: 8 });
     expect(inputsOf('aws:sqs/queue:Queue', 'pullgate-dead-letters')).toEqual({
       messageRetentionSeconds: 1_209_600,
       sqsManagedSseEnabled: true,

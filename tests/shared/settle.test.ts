@@ -99,13 +99,21 @@ describe('another worker', () => {
     expect([removals, world.record(GATE)]).toEqual([2, undefined]);
   });
 
+  it('that writes the gate right after us: the loop looks again, and the gate ends closed', async () => {
+    const world = await aboutTo('close');
+    world.repository().overtaken = 2;
+    const { to } = await look(world, digest(1));
+    expect([to.kind, world.repository().ours, world.record(GATE)?.state.kind]).toEqual(['closed', 'current', 'closed']);
+    expect(world.calls.filter((call) => call === 'look').length).toBe(3);
+  });
+
   it('that is always faster: an error, so that the message comes back', async () => {
     const world = await aboutTo('close');
     world.around = (call, when) => {
       if (call === 'save' && when === 'before') world.save(world.record(GATE) ?? newRecord(GATE, NOW));
     };
     await expect(look(world, digest(1))).rejects.toThrow(
-      '123456789012/team/app: other workers changed its record first, 12 times; the message comes back',
+      '123456789012/team/app: somebody else changed its record or its policy first, 12 times; the message comes back',
     );
     expect(world.decisions).toEqual([]);
   });

@@ -20,6 +20,8 @@ export interface WorldRepository {
   servesLambda: boolean;
   /** Why the registry refuses every change. */
   refuses?: string | undefined;
+  /** So many times somebody else writes right after us. */
+  overtaken?: number;
 }
 
 export interface World {
@@ -65,6 +67,7 @@ export function newWorld(): World {
         call(`write ${wanted}`, () => {
           const repository = world.repository(gate.repository);
           if (repository.refuses !== undefined) return { kind: 'refused', problem: repository.refuses };
+          if (repository.overtaken !== undefined && repository.overtaken-- > 0) return { kind: 'overtaken' };
           repository.ours = wanted === 'closed' ? 'current' : 'absent';
           return { kind: 'written', before: from.snapshot, after: repository.ours };
         }),

@@ -1,0 +1,39 @@
+// `npm run bench`: measures the parts that are named, or all, prints their figures and writes them into bench/README.md.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { arch, cpus, platform, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { partsNamed } from './parts.ts';
+import { type Circumstances, tablesAsText, withFigures } from './report.ts';
+
+const README = join(import.meta.dirname, 'README.md');
+const names = process.argv.slice(2);
+
+function circumstances(): Circumstances {
+  const processors = cpus();
+  const gigabytes = Math.round(totalmem() / 2 ** 30);
+  return {
+    date: new Date().toISOString().slice(0, 'yyyy-mm-dd'.length),
+    machine: `${platform()}-${arch()}, ${processors.length} cores (${processors[0]?.model.trim()}), ${gigabytes} GB, shared with other work`,
+    node: process.version,
+    command: ['npm run bench', ...(names.length > 0 ? ['--', ...names] : [])].join(' '),
+  };
+}
+
+try {
+  const startedAt = performance.now();
+  for (const [name, part] of partsNamed(names)) {
+    const partStartedAt = performance.now();
+    const tables = await part.measure('full');
+    console.log(`${part.title} (${name}, measured in ${seconds(partStartedAt)} s)\n\n${tablesAsText(tables)}\n`);
+    // Each part at once: what was measured stays, whatever comes of the next.
+    writeFileSync(README, withFigures(readFileSync(README, 'utf8'), name, tables, circumstances()));
+  }
+  console.log(`Done in ${seconds(startedAt)} s. The figures are in bench/README.md.`);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}
+
+function seconds(since: number): string {
+  return ((performance.now() - since) / 1000).toFixed(0);
+}

@@ -1,0 +1,91 @@
+// How large the deployed code is, and how long it takes to load against the same code unbundled.
+import { execFile } from 'node:child_process';
+import { mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { readResources } from '../local/aws/resources.ts';
+import { graphOf } from '../local/graph.ts';
+import { count, median, type Part, ratio } from './part.ts';
+
+const PROJECT = join(import.meta.dirname, '..');
+const HANDLER = join(PROJECT, 'aws', 'function', 'handler.ts');
+/** Of the minified code, uncompressed. */
+const BUDGET_BYTES = 400_000;
+const RUNS = { full: 11, tiny: 1 };
+
+export const bundle: Part = {
+  title: 'Bundle of the Lambda',
+  async measure(scale) {
+    const { lambda } = readResources(await graphOf({}));
+    const folder = realpathSync(mkdtempSync(join(tmpdir(), 'pullgate-bench-')));
+    try {
+      for (const [name, text] of Object.entries(lambda.files)) writeFileSync(join(folder, name), text);
+      symlinkSync(join(PROJECT, 'node_modules'), join(folder, 'node_modules'));
+      const packagesApart = join(folder, 'packages-apart.mjs');
+      await buildWithoutPackages(packagesApart);
+      const environment = { ...lambda.environment, LAMBDA_TASK_ROOT: folder, AWS_REGION: 'eu-west-1' };
+      const ways = [
+        ['the bundle', join(folder, 'index.mjs')],
+        ['own code in one file, packages from node_modules', packagesApart],
+        ['the source files as they are, packages from node_modules', HANDLER],
+      ] as const;
+      const times: number[][] = ways.map(() => []);
+      // In turn, so that what disturbs the machine disturbs all of them.
+      for (let run = 0; run < RUNS[scale]; run++) {
+        for (const [place, [, path]] of ways.entries()) times[place]?.push(await importMilliseconds(path, environment));
+      }
+      const medians = times.map(median);
+      const code = lambda.files['index.mjs'] ?? '';
+      const bytes = Buffer.byteLength(code);
+      return [
+        {
+          title: 'Size, in bytes',
+          head: ['index.mjs', 'bytes', `share of the budget (${count(BUDGET_BYTES)})`],
+          rows: [
+            ['minified', count(bytes), `${((100 * bytes) / BUDGET_BYTES).toFixed(1)} %`],
+            ['minified and compressed by gzip', count(gzipSync(code).length), ''],
+          ],
+        },
+        {
+          title: `Import time in a fresh process, median of ${RUNS[scale]} runs`,
+          head: ['what is imported', 'time to the bundle', 'milliseconds here'],
+          rows: ways.map(([name], place) => {
+            const time = medians[place] ?? Number.NaN;
+            return [name, ratio(time, medians[0] ?? Number.NaN), time.toFixed(0)];
+          }),
+        },
+      ];
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+};
+
+/** As a deployment would be that ships node_modules: JavaScript in one file, every package apart. */
+async function buildWithoutPackages(outfile: string): Promise<void> {
+  await build({
+    entryPoints: [HANDLER],
+    outfile,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    packages: 'external',
+    tsconfigRaw: {},
+    logLevel: 'silent',
+  });
+}
+
+const TIMED_IMPORT =
+  'const startedAt = performance.now(); await import(process.argv[1]); process.stdout.write(String(performance.now() - startedAt));';
+
+async function importMilliseconds(path: string, environment: Readonly<Record<string, string>>): Promise<number> {
+  const run = promisify(execFile);
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', TIMED_IMPORT, path], {
+    env: environment,
+  });
+  return Number(stdout);
+}

@@ -1,0 +1,34 @@
+// What every part of the bench is: a name, and a measurement that answers with tables.
+
+/** `tiny` proves that a part runs; its figures mean nothing. */
+export type Scale = 'full' | 'tiny';
+
+export interface Table {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+export interface Part {
+  readonly title: string;
+  /** @throws Error where what was measured did not do its work: figures of it would mean nothing */
+  measure(scale: Scale): Promise<readonly Table[]>;
+}
+
+/** The middle of several measurements: one that the machine disturbed does not move it. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  const middle = sorted[Math.floor(sorted.length / 2)];
+  if (middle === undefined) throw new Error('a median needs at least one value, and was given none');
+  return middle;
+}
+
+/** @example count(10_000) // '10,000' */
+export function count(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+/** @example ratio(3, 2) // '1.50' */
+export function ratio(value: number, to: number): string {
+  return (value / to).toFixed(2);
+}

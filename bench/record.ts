@@ -1,0 +1,116 @@
+// How much of a row of the table the record of a large gate takes.
+import { createHash } from 'node:crypto';
+import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { tableOf } from '../aws/function/records.ts';
+import type { Finding } from '../shared/finding.ts';
+import { type Closer, type GateRecord, packRecord } from '../shared/record.ts';
+import { count, type Part } from './part.ts';
+
+const SIZES = { full: { closers: 1_000, findings: 50 }, tiny: { closers: 3, findings: 2 } };
+const NOW = '2026-03-02T09:00:00.000Z';
+/** Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
+const MAX_ROW_BYTES = 409_600;
+
+export const record: Part = {
+  title: 'Record of a large gate',
+  async measure(scale) {
+    const { closers, findings: each } = SIZES[scale];
+    const rows: readonly (readonly [name: string, findingsOf: (closer: number) => readonly number[]])[] = [
+      [`all have the same ${each}`, () => numbers(each)],
+      [
+        `each its own ${each} of ${4 * each}`,
+        (closer) => numbers(each).map((place) => 4 * place + (pick(closer, place) % 4)),
+      ],
+      ['none in common', (closer) => numbers(each).map((place) => closer * each + place)],
+    ];
+    return [
+      {
+        title: `A record with ${count(closers)} closers of ${each} findings each, in bytes; DynamoDB takes ${count(MAX_ROW_BYTES)} a row`,
+        head: ['findings', 'as plain JSON', 'packed', 'row, compressed', 'share of a row'],
+        rows: await Promise.all(
+          rows.map(async ([name, findingsOf]) => {
+            const large = recordOf(closers, findingsOf);
+            const row = await rowBytes(large);
+            const share = row === undefined ? '' : `${((100 * row) / MAX_ROW_BYTES).toFixed(1)} %`;
+            const sizes = [JSON.stringify(large), packRecord(large)].map((text) => count(Buffer.byteLength(text)));
+            return [name, ...sizes, row === undefined ? 'refused' : count(row), share];
+          }),
+        ),
+      },
+    ];
+  },
+};
+
+/** The size of the item that the function puts, as DynamoDB counts it: names and values. Undefined where the function refuses to. */
+async function rowBytes(large: GateRecord): Promise<number | undefined> {
+  let item: Record<string, unknown> | undefined;
+  const send = async (command: unknown) => {
+    if (command instanceof PutItemCommand) item = command.input.Item;
+    return command instanceof GetItemCommand ? { Item: item } : {};
+  };
+  const { records } = tableOf({ send } as unknown as DynamoDBClient, 'table');
+  try {
+    await records.save(large, 0);
+  } catch (error) {
+    if (error instanceof Error && error.message.includes('a row takes')) return undefined;
+    throw error;
+  }
+  const { value } = await records.load(large.gate);
+  if (value?.closers.length !== large.closers.length) throw new Error('the record was not read back as it was written');
+  return Object.entries(item ?? {}).reduce(
+    (bytes, [name, value]) => bytes + Buffer.byteLength(name) + valueBytes(value),
+    0,
+  );
+}
+
+function valueBytes(value: unknown): number {
+  const [content] = Object.values(value as Readonly<Record<string, string | Uint8Array>>);
+  return content === undefined ? 0 : Buffer.byteLength(content);
+}
+
+function recordOf(closers: number, findingsOf: (closer: number) => readonly number[]): GateRecord {
+  return {
+    gate: { registry: '123456789012', repository: 'team/app' },
+    state: { kind: 'closed' },
+    since: NOW,
+    closedSince: NOW,
+    closers: numbers(closers).map((number): Closer => {
+      const [first = 0, ...others] = findingsOf(number);
+      return {
+        digest: `sha256:${createHash('sha256').update(String(number)).digest('hex')}`,
+        tags: [`1.${number}.0`],
+        since: NOW,
+        violatedAt: NOW,
+        findings: [findingOf(first), ...others.map(findingOf)],
+        omittedFindings: 0,
+      };
+    }),
+    omittedClosers: 0,
+    untold: [],
+  };
+}
+
+function findingOf(number: number): Finding {
+  const id = 10_000 + (pick(number, 0) % 90_000);
+  return {
+    vulnerability: `CVE-2026-${id}`,
+    aliases: [],
+    package: { name: `package-${number}`, version: `1.${number % 50}.0`, fixedVersion: `1.${number % 50}.1` },
+    severity: { kind: 'known', severity: number % 2 === 0 ? 'critical' : 'high' },
+    score: 7 + (number % 30) / 10,
+    fix: 'available',
+    exploited: false,
+    disclosedAt: new Date(Date.parse(NOW) - (number % 900) * 86_400_000).toISOString(),
+    state: 'active',
+    link: `https://nvd.nist.gov/vuln/detail/CVE-2026-${id}`,
+  };
+}
+
+function numbers(length: number): readonly number[] {
+  return Array.from({ length }, (_, number) => number);
+}
+
+/** A number that looks random and is always the same for the same two. */
+function pick(one: number, other: number): number {
+  return createHash('sha256').update(`${one} ${other}`).digest().readUInt32BE();
+}

@@ -1,0 +1,53 @@
+// Tables as text, and their place in bench/README.md: between two markers for each part, so that one part can be measured again alone.
+import type { Table } from './part.ts';
+
+/** Under which circumstances figures came about. */
+export interface Circumstances {
+  /** The day, such as 2026-03-02. */
+  readonly date: string;
+  readonly machine: string;
+  readonly node: string;
+  /** What makes the same figures again. */
+  readonly command: string;
+}
+
+/** Tables in Markdown, aligned so that they can be read as they are. */
+export function tablesAsText(tables: readonly Table[]): string {
+  return tables.map(({ title, head, rows }) => `**${title}**\n\n${grid([head, ...rows])}`).join('\n\n');
+}
+
+/** The first column holds names, all others figures. */
+function grid(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(4, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]) =>
+    `| ${widths.map((width, column) => (column === 0 ? (row[column] ?? '').padEnd(width) : (row[column] ?? '').padStart(width))).join(' | ')} |`;
+  const rule = `|${widths.map((width, column) => (column === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
+  const [head = '', ...others] = rows.map(line);
+  return [head, rule, ...others].join('\n');
+}
+
+/** Where a part's figures begin and end. */
+export function markersOf(part: string): readonly [begin: string, end: string] {
+  return [`<!-- figures of ${part}: written by the bench -->`, `<!-- end of ${part} -->`];
+}
+
+/**
+ * The document with a part's figures replaced; everything else in it stays.
+ *
+ * @throws Error where the document lacks the part's markers
+ */
+export function withFigures(
+  document: string,
+  part: string,
+  tables: readonly Table[],
+  { date, machine, node, command }: Circumstances,
+): string {
+  const [begin, end] = markersOf(part);
+  const from = document.indexOf(begin);
+  const to = document.indexOf(end, from);
+  if (from < 0 || to < 0) {
+    throw new Error(`bench/README.md has no place for ${part}: put the lines ${begin} and ${end} where it belongs`);
+  }
+  const made = `Made by \`${command}\` on ${date}: Node ${node}, ${machine}.`;
+  return `${document.slice(0, from + begin.length)}\n\n${made}\n\n${tablesAsText(tables)}\n\n${document.slice(to)}`;
+}

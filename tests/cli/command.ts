@@ -1,0 +1,122 @@
+// Runs the real `pullgate` command as a child process, as a principal of the local cloud that has the least rights which the command needs.
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import type { LocalAws } from '../../local/aws/cloud.ts';
+import type { PolicyDocument } from '../../local/aws/principals.ts';
+import type { Graph } from '../../local/graph.ts';
+
+export const OPERATOR = 'arn:aws:iam::123456789012:role/operator';
+export const COMMAND = join(import.meta.dirname, '../../cli/pullgate.ts');
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'pullgate-cli-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A file with this text. */
+export function fileOf(text: string): string {
+  const file = join(mkdtempSync(join(folder, 'file-')), 'outputs.json');
+  writeFileSync(file, text);
+  return file;
+}
+
+/** The file that `pulumi stack output --json` would have written. */
+export function outputsOf(graph: Graph): string {
+  return fileOf(JSON.stringify(graph.outputs));
+}
+
+/** The environment that a command has as the operator with this policy, and nothing of this process's own. */
+export function asOperator(cloud: LocalAws, policy: PolicyDocument): Record<string, string> {
+  return { PATH: folder, ...cloud.environment(cloud.principals.add(OPERATOR, [policy])) };
+}
+
+/** Runs the command without a terminal. */
+export function pullgate(
+  args: readonly string[],
+  environment: Record<string, string> = { PATH: folder },
+): Promise<Ran> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [COMMAND, ...args], { env: environment }, (_error, stdout, stderr) =>
+      resolve({ code: child.exitCode ?? -1, stdout, stderr }),
+    );
+    child.stdin?.end();
+  });
+}
+
+/** What `release --all` and `resume` need. */
+export function leastToRelease(graph: Graph): PolicyDocument {
+  return {
+    Version: '2012-10-17',
+    Statement: [
+      {
+        Sid: 'ReadAndMarkRecords',
+        Effect: 'Allow',
+        Action: ['dynamodb:Scan', 'dynamodb:GetItem', 'dynamodb:PutItem'],
+        Resource: arnOf(graph, 'aws:dynamodb/table:Table'),
+      },
+      {
+        Sid: 'OpenRepositories',
+        Effect: 'Allow',
+        Action: ['ecr:GetRepositoryPolicy', 'ecr:SetRepositoryPolicy', 'ecr:DeleteRepositoryPolicy'],
+        Resource: 'arn:aws:ecr:eu-west-1:123456789012:repository/*',
+      },
+      { Sid: 'TellPeople', Effect: 'Allow', Action: 'sns:Publish', Resource: changesTopicOf(graph) },
+      {
+        Sid: 'TellThemEncrypted',
+        Effect: 'Allow',
+        Action: ['kms:GenerateDataKey', 'kms:Decrypt'],
+        Resource: arnOf(graph, 'aws:kms/key:Key'),
+      },
+    ],
+  };
+}
+
+/** What `release --orphans` needs. */
+export const LEAST_FOR_ORPHANS: PolicyDocument = {
+  Version: '2012-10-17',
+  Statement: [
+    {
+      Sid: 'FindAndOpenRepositories',
+      Effect: 'Allow',
+      Action: [
+        'ecr:DescribeRepositories',
+        'ecr:GetRepositoryPolicy',
+        'ecr:SetRepositoryPolicy',
+        'ecr:DeleteRepositoryPolicy',
+      ],
+      Resource: 'arn:aws:ecr:eu-west-1:123456789012:repository/*',
+    },
+  ],
+};
+
+/** A policy without one of its actions. */
+export function without(policy: PolicyDocument, action: string): PolicyDocument {
+  const statements = policy.Statement as readonly { readonly Action: string | readonly string[] }[];
+  const rest = statements.map((statement) => ({
+    ...statement,
+    Action: [statement.Action].flat().filter((one) => one !== action),
+  }));
+  return { ...policy, Statement: rest.filter(({ Action: actions }) => actions.length > 0) };
+}
+
+/** Every action that a policy allows. */
+export function actionsOf({ Statement: statements }: PolicyDocument): readonly string[] {
+  return (statements as readonly { readonly Action: string | readonly string[] }[]).flatMap(({ Action }) => Action);
+}
+
+function arnOf(graph: Graph, type: string): unknown {
+  const found = graph.resources.filter((resource) => resource.type === type);
+  if (found.length !== 1) throw new Error(`one ${type} was expected in the graph; there are ${found.length}`);
+  return found[0]?.outputs['arn'];
+}
+
+function changesTopicOf({ outputs }: Graph): string {
+  return (outputs['aws'] as { readonly changesTopicArn: string }).changesTopicArn;
+}
