@@ -11,7 +11,7 @@ interface Scenario extends WorldSize {
 }
 
 const oneImage = (events: number, findingsEach: number): Scenario => ({
-  name: `${many(events, 'event')}, 1 image, ${many(findingsEach, 'finding')}`,
+  name: `${many(events, 'event')}, ${many(findingsEach, 'finding')}`,
   repositories: 1,
   imagesEach: 1,
   findingsEach,
@@ -19,13 +19,14 @@ const oneImage = (events: number, findingsEach: number): Scenario => ({
   order: 'byImage',
 });
 const manyImages = (repositories: number, imagesEach: number, order: Scenario['order']): Scenario => ({
-  name: `${many(EVENTS_EACH * repositories * imagesEach, 'event')}, ${many(repositories * imagesEach, 'image')} in ${count(repositories)} repositories, ${order === 'byImage' ? 'image by image' : 'in turn'}`,
+  name: `${many(repositories * imagesEach, 'image')}, ${order === 'byImage' ? 'image by image' : 'in turn'}`,
   repositories,
   imagesEach,
   findingsEach: EVENTS_EACH,
   events: EVENTS_EACH * repositories * imagesEach,
   order,
 });
+/** Findings of each of many images, and events of each. */
 const EVENTS_EACH = 10;
 
 const SCENARIOS: Readonly<Record<Scale, readonly Scenario[]>> = {

@@ -6,7 +6,10 @@ import type { Finding } from '../shared/finding.ts';
 import { type Closer, type GateRecord, packRecord } from '../shared/record.ts';
 import { count, type Part } from './part.ts';
 
-const SIZES = { full: { closers: 1_000, findings: 50 }, tiny: { closers: 3, findings: 2 } };
+const SIZES = {
+  full: { closers: 1_000, findings: 50, triedFindings: 40_000 },
+  tiny: { closers: 3, findings: 2, triedFindings: 40 },
+};
 const NOW = '2026-03-02T09:00:00.000Z';
 /** Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
 const MAX_ROW_BYTES = 409_600;
@@ -14,7 +17,7 @@ const MAX_ROW_BYTES = 409_600;
 export const record: Part = {
   title: 'Record of a large gate',
   async measure(scale) {
-    const { closers, findings: each } = SIZES[scale];
+    const { closers, findings: each, triedFindings } = SIZES[scale];
     const rows: readonly (readonly [name: string, findingsOf: (closer: number) => readonly number[]])[] = [
       [`all have the same ${each}`, () => numbers(each)],
       [
@@ -23,6 +26,7 @@ export const record: Part = {
       ],
       ['none in common', (closer) => numbers(each).map((place) => closer * each + place)],
     ];
+    const most = await mostClosers(each, triedFindings);
     return [
       {
         title: `A record with ${count(closers)} closers of ${each} findings each, in bytes; DynamoDB takes ${count(MAX_ROW_BYTES)} a row`,
@@ -37,11 +41,29 @@ export const record: Part = {
           }),
         ),
       },
+      {
+        title: 'The most that a row takes where no two closers have a finding in common',
+        head: ['findings of each closer', 'closers', 'findings in all'],
+        rows: [[count(each), count(most), count(most * each)]],
+      },
     ];
   },
 };
 
-/** The size of the item that the function puts, as DynamoDB counts it: names and values. Undefined where the function refuses to. */
+/** How many closers with findings of their own fit into a row, found by halving. */
+async function mostClosers(each: number, triedFindings: number): Promise<number> {
+  let fits = 0;
+  let tooMany = Math.ceil(triedFindings / each);
+  while (tooMany - fits > 1) {
+    const middle = Math.floor((fits + tooMany) / 2);
+    const large = recordOf(middle, (closer) => numbers(each).map((place) => closer * each + place));
+    if ((await rowBytes(large)) === undefined) tooMany = middle;
+    else fits = middle;
+  }
+  return fits;
+}
+
+/** The size of the item that the function puts, as DynamoDB counts it but for some bytes: names and values. Undefined where the function refuses to. */
 async function rowBytes(large: GateRecord): Promise<number | undefined> {
   let item: Record<string, unknown> | undefined;
   const send = async (command: unknown) => {

@@ -13,6 +13,8 @@ const SIZES = {
 const IMAGE = { repository: 'team/app', digest: `sha256:${'0'.repeat(64)}` };
 const NOW = '2026-03-02T09:00:00.000Z';
 const EXCEPTIONS = 200;
+/** So many advisories for each exception: one finding in ten has an exception for its advisory, however many findings there are. */
+const ADVISORIES_EACH = 10;
 
 export const verdicts: Part = {
   title: 'Verdicts',
@@ -66,7 +68,7 @@ const REFINED = {
   exploited: 'medium',
   graceDays: { critical: 3, high: 14, medium: 30 },
   exceptions: Array.from({ length: EXCEPTIONS }, (_, number) => ({
-    id: `CVE-2026-${100_000 + number * 7}`,
+    id: vulnerabilityOf(ADVISORIES_EACH * number + 5),
     expires: '2026-12-31',
     reason: 'not reachable',
     ...(number % 3 === 0 ? { repository: 'team/**' } : {}),
@@ -80,12 +82,16 @@ function policyOf(threshold: string, refinements: unknown): Policy {
   return parsed.value;
 }
 
+function vulnerabilityOf(number: number): string {
+  return `CVE-2026-${100_000 + (number % (ADVISORIES_EACH * EXCEPTIONS))}`;
+}
+
 /** Findings of every kind, always the same ones; the first violates. */
 function makeFindings(length: number): readonly Finding[] {
   return Array.from({ length }, (_, number): Finding => {
     const severity = SEVERITIES.at(-1 - (number % SEVERITIES.length)) ?? 'critical';
     return {
-      vulnerability: `CVE-2026-${100_000 + number}`,
+      vulnerability: vulnerabilityOf(number),
       aliases: number % 2 === 0 ? [`GHSA-${number}`] : [],
       package: { name: `package-${number % 400}`, version: '1.0.0', fixedVersion: '1.0.1' },
       severity: number % 30 === 29 ? { kind: 'unknown', label: 'UNTRIAGED' } : { kind: 'known', severity },

@@ -33,11 +33,11 @@ export async function releaseAll(release: Release): Promise<ExitCode> {
   const parts = partsOf({ ...release, log: () => {} });
   const { value: pause } = await parts.pause.load();
   const found = await notOpen(parts, settings);
-  const closed = found.filter(({ state }) => state.kind !== 'waiting');
-  show(found, release);
+  const closed = found.filter(isUnfinished);
+  show(closed, found.length - closed.length, release);
   if (closed.length === 0 && pause?.paused === true) {
     terminal.print(
-      `It has been paused since ${minute(pause.at)} by ${pause.by}: there is nothing to do. It is safe to run \`pulumi destroy\` now.`,
+      `It is paused since ${minute(pause.at)} by ${pause.by}: there is nothing to do. It is safe to run \`pulumi destroy\` now.`,
     );
     return 0;
   }
@@ -92,23 +92,26 @@ async function notOpen({ table }: Parts, { accountId }: Settings): Promise<reado
     .toSorted((a, b) => (a.gate.repository < b.gate.repository ? -1 : 1));
 }
 
-function show(gates: readonly GateRecord[], { terminal, settings: { stack } }: Release): void {
-  const closed = gates.filter(({ state }) => state.kind !== 'waiting');
-  const waiting = gates.length - closed.length;
-  const waitingToo = waiting === 0 ? '' : ` ${repositories(waiting)} would be closed, and will stay open.`;
-  if (closed.length === 0) {
-    terminal.print(`The stack ${stack} keeps no repository closed.${waitingToo}`);
-    return;
+/** Closed, on its way, or open without anybody having been told. */
+function isUnfinished({ state, untold }: GateRecord): boolean {
+  return state.kind !== 'waiting' || untold.length > 0;
+}
+
+function show(closed: readonly GateRecord[], waiting: number, { terminal, settings: { stack } }: Release): void {
+  if (closed.length === 0) terminal.print(`The stack ${stack} keeps no repository closed.`);
+  else {
+    terminal.print(
+      `The stack ${stack} keeps ${repositories(closed.length)} closed. To be opened, whatever is inside:\n`,
+    );
+    const rows = closed.map((record) => [
+      record.gate.repository,
+      `${record.state.kind === 'waiting' ? 'open, nobody told' : record.state.kind} since ${minute(record.closedSince ?? record.since)}`,
+      worst(record),
+    ]);
+    for (const line of columns(rows)) terminal.print(`  ${line}`);
+    if (waiting > 0) terminal.print('');
   }
-  terminal.print(
-    `The stack ${stack} keeps ${repositories(closed.length)} closed. To be opened, whatever is inside:${waitingToo}\n`,
-  );
-  const rows = closed.map((record) => [
-    record.gate.repository,
-    `${record.state.kind} since ${minute(record.closedSince ?? record.since)}`,
-    worst(record),
-  ]);
-  for (const line of columns(rows)) terminal.print(`  ${line}`);
+  if (waiting > 0) terminal.print(`Open, and will stay so although the policy names them: ${repositories(waiting)}.`);
 }
 
 /** `2026-03-02 09:00 UTC` */
@@ -138,7 +141,7 @@ async function openAll(closed: readonly GateRecord[], parts: Parts, release: Rel
       if (outcome.problem !== undefined) release.terminal.print(`      ${outcome.problem}`);
     });
     const still = await notOpen(parts, release.settings);
-    gates = still.filter(({ state, gate }) => state.kind !== 'waiting' && !stuck.has(gate.repository));
+    gates = still.filter((record) => isUnfinished(record) && !stuck.has(record.gate.repository));
   }
   return stuck.size + gates.length;
 }

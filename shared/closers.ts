@@ -33,6 +33,7 @@ export async function accountForAll(
   record: GateRecord,
   rules: Rules,
   registry: Pick<Registry<unknown>, 'scans'>,
+  lookedAt: Instant,
   now: Instant,
 ): Promise<readonly Accounted[]> {
   const closers = new Map(record.closers.map((closer) => [closer.digest, closer]));
@@ -44,6 +45,7 @@ export async function accountForAll(
     closer: closers.get(image.digest),
     inScope: included && image.presence === 'present' && (rules.policy.images === 'all' || image.tagged),
     judge: rules.judge,
+    lookedAt,
     now,
   });
   const first = looks.map((image) => ({ image, accounting: account({ ...inputOf(image), scan: undefined }) }));

@@ -45,6 +45,8 @@ export interface Decision {
   readonly problem?: string | undefined;
   /** Findings that an event named and the provider does not know yet: the event comes back later. */
   readonly unconfirmed: readonly string[];
+  /** A scan has only just finished: the message comes back, and the gate is looked at again. */
+  readonly isUnsettled: boolean;
   /** Exceptions of the policy that have expired: inert. */
   readonly expiredExceptions: readonly Exception[];
   /** The registry's text of the gate, where it was changed. */

@@ -4,6 +4,11 @@ import { type ReportedSeverity, SEVERITIES, severityOfScore } from './severity.t
 /** A moment as ISO 8601 in UTC with milliseconds (`2026-01-31T12:00:00.000Z`), so that text order is time order. */
 export type Instant = string;
 
+/** The later of two moments. */
+export function later(a: Instant, b: Instant): Instant {
+  return a > b ? a : b;
+}
+
 /** One vulnerability in one package of one image. An advisory that names several packages is several findings. */
 export interface Finding {
   /** The advisory: `CVE-2024-6119`, `GHSA-...`. */

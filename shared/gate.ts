@@ -1,7 +1,7 @@
 // How each image of a gate is accounted for: the rule that a finding closes, and only proof opens.
-import { type Finding, findingKey, type Instant } from './finding.ts';
+import { type Finding, findingKey, type Instant, later, rankOf } from './finding.ts';
 import type { ImageLook, Scan } from './ports.ts';
-import { type Account, type Closer, isLongAgo } from './record.ts';
+import { type Closer, type Departure, isLongAgo } from './record.ts';
 import type { Judge, Verdict } from './verdict.ts';
 
 /** What became of one image at a look. */
@@ -10,10 +10,10 @@ export type Accounting =
   | { readonly kind: 'none'; readonly verdict: Verdict }
   /** It holds the gate. */
   | { readonly kind: 'holds'; readonly closer: Closer; readonly why: HoldReason; readonly verdict: Verdict }
-  /** It went away: it holds nothing, and is remembered. */
-  | { readonly kind: 'departed'; readonly closer: Closer; readonly how: 'gone' | 'outOfScope' }
-  /** It held the gate and is proved harmless. */
-  | { readonly kind: 'released'; readonly how: Exclude<Account, 'gone'>; readonly verdict: Verdict }
+  /** It holds nothing for now, and is remembered: it may come back, or what spared it may end. */
+  | { readonly kind: 'departed'; readonly closer: Closer; readonly how: Departure; readonly verdict: Verdict }
+  /** It held the gate, and a scan has proved it harmless. */
+  | { readonly kind: 'released'; readonly how: 'scanned'; readonly verdict: Verdict }
   /** Only a scan can tell: ask for it, and account again. */
   | { readonly kind: 'needsScan' }
   /** It went away long enough ago. */
@@ -24,7 +24,9 @@ export type HoldReason =
   /** Some severity is not known, and what is not known releases no closer. */
   | { readonly kind: 'undetermined' }
   /** Its findings went away, and nothing proves that the danger did. */
-  | { readonly kind: 'unproven'; readonly why: string };
+  | { readonly kind: 'unproven'; readonly why: string }
+  /** A scan has only just finished, and its findings may still be on their way: look again soon. */
+  | { readonly kind: 'unsettled'; readonly why: string };
 
 export interface AccountingInput {
   readonly repository: string;
@@ -35,6 +37,8 @@ export interface AccountingInput {
   readonly inScope: boolean;
   /** Undefined: not asked for yet. */
   readonly scan: Scan | undefined;
+  /** When the look began, which showed the image and its findings. */
+  readonly lookedAt: Instant;
   readonly judge: Judge;
   readonly now: Instant;
 }
@@ -49,66 +53,91 @@ const CLEAN: Verdict = { kind: 'allow', spared: [] };
 export function account(input: AccountingInput & { readonly scan: Scan }): Exclude<Accounting, { kind: 'needsScan' }>;
 export function account(input: AccountingInput): Accounting;
 export function account(input: AccountingInput): Accounting {
-  const { image, closer, inScope, now } = input;
-  if (image.presence === 'gone')
-    return closer === undefined ? { kind: 'none', verdict: CLEAN } : depart(closer, 'gone', now);
-  if (!inScope) return closer === undefined ? { kind: 'none', verdict: CLEAN } : depart(closer, 'outOfScope', now);
+  const { image, closer, inScope } = input;
+  if (closer === undefined) return accountForNewcomer(input);
+  if (image.presence === 'gone') return depart(input, closer, 'gone', CLEAN);
+  if (!inScope) return depart(input, closer, 'outOfScope', CLEAN);
   const verdict = judgeImage(input, image.findings);
-  if (verdict.kind === 'block') {
-    return { kind: 'holds', closer: blockedCloser(input, image, verdict), why: { kind: 'violates' }, verdict };
-  }
-  if (closer === undefined) return { kind: 'none', verdict };
-  return accountForCloser(input, image, closer, verdict);
+  return verdict.kind === 'block' ? holdForViolating(input, image, verdict) : accountForCloser(input, image, closer, verdict);
+}
+
+/** An image that the record does not know holds the gate only where it violates. */
+function accountForNewcomer(input: AccountingInput): Accounting {
+  const { image, inScope } = input;
+  if (image.presence === 'gone' || !inScope) return { kind: 'none', verdict: CLEAN };
+  const verdict = judgeImage(input, image.findings);
+  return verdict.kind === 'block' ? holdForViolating(input, image, verdict) : { kind: 'none', verdict };
 }
 
 /** A closer that is there, counts, and whose findings of today do not violate. */
-function accountForCloser(
-  input: AccountingInput,
-  image: Extract<ImageLook, { presence: 'present' }>,
-  closer: Closer,
-  verdict: Verdict,
-): Accounting {
-  const held = { ...closer, tags: tagsOf(image.tags, closer), since: sinceOf(closer, input.now), departed: undefined };
-  if (verdict.kind === 'undetermined') return { kind: 'holds', closer: held, why: { kind: 'undetermined' }, verdict };
-  const unseen = judgeImage(input, absentOf(closer, image.findings));
-  if (closer.omittedFindings === 0 && unseen.kind === 'allow') return { kind: 'released', how: 'spared', verdict };
+function accountForCloser(input: AccountingInput, image: Present, closer: Closer, verdict: Verdict): Accounting {
+  const isSpared = closer.omittedFindings === 0 && judgeImage(input, absentOf(closer, image.findings)).kind === 'allow';
+  // What is not known releases no closer; but one that holds nothing at present does not begin to because of it.
+  if (verdict.kind === 'undetermined' && (closer.departed === undefined || !isSpared)) {
+    return hold(input, image, closer, { kind: 'undetermined' }, verdict);
+  }
+  if (isSpared) return depart(input, closer, 'spared', verdict);
   if (input.scan === undefined) return { kind: 'needsScan' };
-  const missing = missingProof(input.scan, closer);
-  return missing === undefined
-    ? { kind: 'released', how: 'scanned', verdict }
-    : { kind: 'holds', closer: held, why: { kind: 'unproven', why: missing }, verdict };
+  const why = missingProof(input.scan, closer, input.lookedAt);
+  return why === undefined ? { kind: 'released', how: 'scanned', verdict } : hold(input, image, closer, why, verdict);
 }
 
-function missingProof(scan: Scan, closer: Closer): string | undefined {
-  if (scan.kind === 'unproven') return scan.why;
-  return scan.at > closer.violatedAt
-    ? undefined
-    : `the last finished scan (${scan.at}) is not newer than the last look that saw it violate (${closer.violatedAt})`;
+/** The findings of a scan may be listed a little later than the scan. */
+const SCAN_SETTLES_MILLISECONDS = 5 * 60_000;
+
+/** What is missing for a proof: a scan that finished after the image was last seen to violate, or to be away, and well before this look. */
+function missingProof(scan: Scan, { violatedAt, departed }: Closer, lookedAt: Instant): HoldReason | undefined {
+  if (scan.kind === 'unproven') return scan;
+  const since = later(violatedAt, departed?.at ?? violatedAt);
+  if (scan.at <= since) {
+    const why = `the last finished scan (${scan.at}) is not newer than when it was last seen to violate or to be away (${since})`;
+    return { kind: 'unproven', why };
+  }
+  return Date.parse(lookedAt) - Date.parse(scan.at) < SCAN_SETTLES_MILLISECONDS
+    ? { kind: 'unsettled', why: `its scan finished only just (${scan.at}); it is looked at again in some minutes` }
+    : undefined;
 }
 
 function judgeImage({ judge, repository, image, now }: AccountingInput, findings: readonly Finding[]): Verdict {
   return judge({ repository, digest: image.digest }, findings, now);
 }
 
+type Present = Extract<ImageLook, { presence: 'present' }>;
+
+/** A closer that goes on to hold the gate, or does so again: then nothing older than its absence proves anything. */
+function hold(input: AccountingInput, { tags }: Present, closer: Closer, why: HoldReason, verdict: Verdict): Accounting {
+  const violatedAt = later(closer.violatedAt, closer.departed?.at ?? closer.violatedAt);
+  const held = { ...closer, tags: tagsOf(tags, closer), since: sinceOf(closer, input.now), violatedAt, departed: undefined };
+  return { kind: 'holds', closer: held, why, verdict };
+}
+
 /** A recorded finding that went away while another still violates stays recorded: nothing has proved that it is gone. */
-function blockedCloser(
-  input: AccountingInput,
-  { tags, findings }: Extract<ImageLook, { presence: 'present' }>,
+function holdForViolating(
+  { closer, image, now }: AccountingInput,
+  { tags, findings }: Present,
   verdict: Extract<Verdict, { kind: 'block' }>,
-): Closer {
-  const { closer, image, now } = input;
-  const unseen = closer === undefined ? CLEAN : judgeImage(input, absentOf(closer, findings));
-  const [first, ...others] = verdict.reasons;
-  const more = [...others, ...(unseen.kind === 'block' ? unseen.reasons : [])].map((reason) => reason.finding);
-  const kept = more.slice(0, MAX_FINDINGS - 1);
-  return {
+): Accounting {
+  const absent = closer === undefined ? [] : absentOf(closer, findings);
+  const [first, ...others] = worstFirst(verdict.reasons.map((reason) => reason.finding));
+  const kept = [...others, ...absent].slice(0, MAX_FINDINGS - 1);
+  const held: Closer = {
     digest: image.digest,
     tags: tagsOf(tags, closer),
     since: sinceOf(closer, now),
     violatedAt: now,
-    findings: [first.finding, ...kept],
-    omittedFindings: more.length - kept.length,
+    findings: [first, ...kept],
+    omittedFindings: Math.max(closer?.omittedFindings ?? 0, others.length + absent.length - kept.length),
   };
+  return { kind: 'holds', closer: held, why: { kind: 'violates' }, verdict };
+}
+
+/** Known exploits first, then by severity: what is left out is the least. */
+function worstFirst([first, ...others]: readonly Finding[]): readonly [Finding, ...Finding[]] {
+  if (first === undefined) throw new Error('a verdict without a reason blocks: this is a defect of pullgate');
+  const [worst = first, ...rest] = [first, ...others].toSorted(
+    (a, b) => Number(b.exploited) - Number(a.exploited) || rankOf(b) - rankOf(a),
+  );
+  return [worst, ...rest];
 }
 
 /** The recorded findings that a look does not show any more. */
@@ -124,17 +153,19 @@ function sinceOf(closer: Closer | undefined, now: Instant): Instant {
 
 /** The tags that people know it by: those of now, or the last that it had; not more than a mail can name. */
 function tagsOf(tags: readonly string[], closer: Closer | undefined): readonly string[] {
-  return tags.length > 0 || closer === undefined ? tags.slice(0, MAX_TAGS) : closer.tags;
+  return tags.length > 0 || closer === undefined ? tags.toSorted().slice(0, MAX_TAGS) : closer.tags;
 }
 
-function depart(closer: Closer, why: 'gone' | 'outOfScope', now: Instant): Accounting {
-  const departed = closer.departed ?? { at: now, why };
-  if (isLongAgo(departed.at, now)) return { kind: 'forgotten' };
-  return { kind: 'departed', closer: { ...closer, departed: { ...departed, why } }, how: why };
+/** What spares a finding may end at any time; an image that went away is remembered for some weeks. */
+function depart({ now }: AccountingInput, closer: Closer, how: Departure, verdict: Verdict): Accounting {
+  const before = closer.departed;
+  const departed = { at: before === undefined || before.why === 'spared' ? now : before.at, why: how };
+  if (how !== 'spared' && isLongAgo(departed.at, now)) return { kind: 'forgotten' };
+  return { kind: 'departed', closer: { ...closer, departed }, how, verdict };
 }
 
-/** How coarse `violatedAt` is, in milliseconds: a replay within the hour writes nothing. */
-const VIOLATED_AT_GRAIN = 3_600_000;
+/** How coarse `violatedAt` is, in milliseconds: a replay within the minute writes nothing. */
+const VIOLATED_AT_GRAIN = 60_000;
 
 /** Is the closer as good as what the record already says, so that nothing needs to be written? */
 export function sameCloser(a: Closer, b: Closer): boolean {
@@ -142,7 +173,7 @@ export function sameCloser(a: Closer, b: Closer): boolean {
     a.departed?.why === b.departed?.why &&
     Date.parse(b.violatedAt) - Date.parse(a.violatedAt) < VIOLATED_AT_GRAIN &&
     a.omittedFindings === b.omittedFindings &&
-    a.tags.join() === b.tags.join() &&
+    a.tags.toSorted().join() === b.tags.toSorted().join() &&
     sameFindings(a.findings, b.findings)
   );
 }

@@ -46,14 +46,10 @@ function noticeImage({ digest, tags, findings }: Closer): NoticeImage {
 
 /** What can be pulled again, or still, although it has findings: worth knowing where a gate opens. */
 function stillPullable(next: NextClosers, accounted: readonly Accounted[]): readonly StillPullable[] {
-  const outOfScope = next.closers
-    .filter((closer) => closer.departed?.why === 'outOfScope')
-    .map(({ digest, tags, findings }) => ({
-      digest,
-      tags,
-      why: 'outOfScope' as const,
-      vulnerabilities: unique(findings.map((finding) => finding.vulnerability)),
-    }));
+  const remembered = next.closers.flatMap(({ digest, tags, findings, departed }): readonly StillPullable[] => {
+    if (departed === undefined || departed.why === 'gone') return [];
+    return [{ digest, tags, why: departed.why, vulnerabilities: unique(findings.map((finding) => finding.vulnerability)) }];
+  });
   const others = accounted.flatMap(({ image, accounting }): readonly StillPullable[] => {
     if (image.presence === 'gone' || (accounting.kind !== 'none' && accounting.kind !== 'released')) return [];
     const { verdict } = accounting;
@@ -73,7 +69,7 @@ function stillPullable(next: NextClosers, accounted: readonly Accounted[]): read
       { digest, tags, why: 'spared', vulnerabilities: unique(verdict.spared.map((one) => one.finding.vulnerability)) },
     ];
   });
-  return [...outOfScope, ...others];
+  return [...remembered, ...others];
 }
 
 function unique(vulnerabilities: readonly string[]): readonly string[] {

@@ -4,7 +4,7 @@ import type { Decision, ImageDecision, Trigger } from './decision.ts';
 import { noticeOf } from './notice.ts';
 import { expiredExceptions } from './policy.ts';
 import type { ImageLook, Ports, Registry, Scope } from './ports.ts';
-import { type Gate, type GateRecord, gateKey, holding, newRecord } from './record.ts';
+import { type Gate, type GateRecord, gateKey, newRecord } from './record.ts';
 import type { Rules } from './rules.ts';
 import { settle } from './settle.ts';
 
@@ -43,12 +43,9 @@ async function attempt<Snapshot>(hint: Hint, rules: Rules, ports: Ports<Snapshot
   const { gate } = hint;
   const { value, version } = await ports.records.load(gate);
   const record = value ?? newRecord(gate, ports.now());
-  const known = record.closers.map((closer) => closer.digest);
-  const looks = await ports.registry.look(gate, scopeOf(hint, record), known);
-  const unconfirmed = await unconfirmedFindings(hint, looks, ports.registry);
-  const now = ports.now();
-  const accounted = await accountForAll(looks, record, rules, ports.registry, now);
-  const next = nextClosers(record, accounted);
+  const seen = await lookAround(hint, record, rules, ports);
+  const { next, accounted, now } = seen;
+  const unconfirmed = await unconfirmedFindings(hint, seen.looks, ports.registry);
   const settled = await settle(
     {
       stored: { value: record, version },
@@ -56,28 +53,40 @@ async function attempt<Snapshot>(hint: Hint, rules: Rules, ports: Ports<Snapshot
       reading: value === undefined && next.held.length === 0 ? undefined : await ports.registry.read(gate),
       now,
       noticeOf: (kind, state) => noticeOf(kind, state, record, next, accounted, now),
+      somethingHolds: async () => (await lookAround(hint, record, rules, ports)).next.held.length > 0,
     },
     rules,
     ports,
   );
   if (settled === 'conflict') return 'conflict';
+  const images = accounted.flatMap((one) => worthAWord(one, next));
   return {
     gate,
     triggers: hint.triggers,
     mode: rules.mode,
-    images: accounted.flatMap((one) => worthAWord(one, next)),
-    allowed: accounted.filter((one) => worthAWord(one, next).length === 0).length,
+    images,
+    allowed: accounted.length - images.length,
     from: record.state,
     unconfirmed,
+    isUnsettled: accounted.some(({ accounting }) => accounting.kind === 'holds' && accounting.why.kind === 'unsettled'),
     expiredExceptions: expiredExceptions(rules.policy, now),
     ...settled,
   };
 }
 
-/** A push may have moved a tag off a closer, and a delete may have taken one away: the closers are looked at with it. */
-function scopeOf({ scope, triggers }: Hint, record: GateRecord): Scope {
+/** One look at the images of the hint, and what it means for the gate. */
+async function lookAround<Snapshot>(hint: Hint, record: GateRecord, rules: Rules, ports: Ports<Snapshot>) {
+  const lookedAt = ports.now();
+  const known = record.closers.map((closer) => closer.digest);
+  const looks = await ports.registry.look(record.gate, scopeOf(hint, record), known);
+  const now = ports.now();
+  const accounted = await accountForAll(looks, record, rules, ports.registry, lookedAt, now);
+  return { looks, accounted, next: nextClosers(record, accounted), now };
+}
+
+/** A push may have moved a tag to or from a closer, and a delete may have taken one away: they are looked at with it, the remembered ones too. */
+function scopeOf({ scope, triggers }: Hint, { closers }: GateRecord): Scope {
   const moved = triggers.includes('push') || triggers.includes('delete');
-  const closers = holding(record);
   if (scope === 'all' || !moved || closers.length > MAX_CLOSERS_WITH_PUSH) return scope;
   return [...new Set([...scope, ...closers.map((closer) => closer.digest)])];
 }

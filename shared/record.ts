@@ -16,15 +16,18 @@ export interface Closer {
   readonly tags: readonly string[];
   /** Since when it holds the gate. */
   readonly since: Instant;
-  /** When it was last seen to violate, to the hour: only a scan that is newer than this can prove it clean. */
+  /** When it was last seen to violate, to the minute: only a scan that is newer than this can prove it clean. */
   readonly violatedAt: Instant;
   /** The findings that violated when it was last seen to, kept because the provider forgets them. */
   readonly findings: readonly [Finding, ...Finding[]];
   /** How many more violated than a record keeps: while there are any, only a scan, or the image's going away, releases it. */
   readonly omittedFindings: number;
-  /** Set while it holds nothing, because it is gone or out of scope: remembered for a while, since the same digest may come back without a new scan. */
-  readonly departed?: { readonly at: Instant; readonly why: 'gone' | 'outOfScope' } | undefined;
+  /** Set while it holds nothing: remembered, since the same digest may come back without a new scan, and what spares it may end. */
+  readonly departed?: { readonly at: Instant; readonly why: Departure } | undefined;
 }
+
+/** Why a closer holds nothing for now: the image is gone, it does not count, or its recorded findings do not violate at present. */
+export type Departure = 'gone' | 'outOfScope' | 'spared';
 
 /** Why a gate that has a closer stands open all the same. */
 export type WaitingFor = 'audit' | 'pause' | 'brake' | 'lambda';
@@ -74,16 +77,8 @@ export interface StillPullable {
   readonly vulnerabilities: readonly string[];
 }
 
-/** How a closer was accounted for, so that it holds the gate no longer. */
-export type Account =
-  /** The image is gone. */
-  | 'gone'
-  /** The image or its repository does not count: untagged, or not in the stack's config. */
-  | 'outOfScope'
-  /** Its recorded findings no longer violate: the policy or an exception spares them, or the provider suppressed them. */
-  | 'spared'
-  /** A finished scan, newer than the closing, shows nothing that violates. */
-  | 'scanned';
+/** How a closer was accounted for, so that it holds the gate no longer: it departed, or a finished, newer scan shows nothing that violates. */
+export type Account = Departure | 'scanned';
 
 export interface GateRecord {
   readonly gate: Gate;

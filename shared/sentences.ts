@@ -64,14 +64,14 @@ const WAITING_FOR: Readonly<Record<WaitingFor, string>> = {
 };
 
 const ACCOUNTS: Readonly<Record<Account, string>> = {
-  gone: 'it is gone from the registry',
+  gone: 'it is gone from the registry (deleted or archived)',
   outOfScope: 'it does not count any more (no tag leads to it, or the config leaves its repository out)',
   spared: 'its findings do not violate any more (policy, exception or suppression)',
   scanned: 'a newer scan shows nothing that violates',
 };
 
 const STILL_PULLABLE: Readonly<Record<StillPullable['why'], string>> = {
-  outOfScope: 'by digest, since only tagged images count',
+  outOfScope: 'it does not count, since no tag leads to it or the config leaves its repository out',
   spared: 'since the policy spares its findings',
   undetermined: 'since nobody knows how severe its findings are',
 };
@@ -226,7 +226,7 @@ export function describeState(state: GateState): string {
 function noteOf(image: ImageDecision): string {
   const name = image.digest.slice(0, 'sha256:'.length + 12);
   if (image.kind === 'released') return `${name} holds it no longer, ${ACCOUNTS[image.how]}`;
-  if (image.kind === 'holds' && image.why.kind === 'unproven')
+  if (image.kind === 'holds' && (image.why.kind === 'unproven' || image.why.kind === 'unsettled'))
     return `${name} still holds it, proof is missing: ${image.why.why}`;
   if (image.kind === 'holds' && image.why.kind === 'undetermined') {
     return `${name} still holds it, and what is not known releases nothing: ${describeVerdict(image.verdict)}`;

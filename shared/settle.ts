@@ -1,10 +1,10 @@
 // From the next closers to a settled gate: intent, registry, confirmation, notification, in this order, so that the next look can finish each of them.
-import { letThrough, NO_CLOSINGS } from './brake.ts';
+import { type BrakeState, letThrough, NO_CLOSINGS } from './brake.ts';
 import type { NextClosers } from './closers.ts';
 import type { Decision, Done } from './decision.ts';
 import type { Instant } from './finding.ts';
 import { isExploited } from './gate.ts';
-import type { Ports, Reading, Versioned } from './ports.ts';
+import type { Ports, Reading, Row, Versioned } from './ports.ts';
 import { type GateRecord, type GateState, gateKey, isForgettable, type Notice, type WaitingFor } from './record.ts';
 import type { Rules } from './rules.ts';
 
@@ -27,6 +27,8 @@ export interface Settling<Snapshot> {
   readonly now: Instant;
   /** Makes the notice of a state change. */
   readonly noticeOf: (kind: Notice['kind'], state: GateState) => Notice;
+  /** Looks once more: does anything hold the gate now? */
+  readonly somethingHolds: () => Promise<boolean>;
 }
 
 /** What came of it; `conflict` where somebody else changed the record or the gate first. */
@@ -39,18 +41,27 @@ export async function settle<Snapshot>(
 ): Promise<Settled> {
   const { stored, next, reading, now } = settling;
   const wanted = await wantedState(settling, rules, ports);
-  const record: GateRecord = { ...stored.value, closers: next.closers, omittedClosers: next.omitted };
+  // By hand, or with the repository, everything is accounted for that the record had no room for.
+  const omittedClosers = rules.mode === 'pause' || reading === undefined ? 0 : next.omitted;
+  const record: GateRecord = { ...stored.value, closers: next.closers, omittedClosers };
   let { version } = stored;
   let change: Decision['change'];
 
   if (reading !== undefined && reading.ours !== (wanted.gate === 'closed' ? 'current' : 'absent')) {
     const intent: GateState = { kind: wanted.gate === 'closed' ? 'closing' : 'opening' };
-    const saved = await ports.records.save({ ...record, state: intent, since: now }, version);
+    // An intent to open forgets no closer: only the confirmation does.
+    const closers = wanted.state.kind === 'open' ? stored.value.closers : next.closers;
+    const saved = await ports.records.save({ ...record, closers, state: intent, since: now }, version);
     if (saved === undefined) return 'conflict';
     version = saved;
+    // A worker that saw the danger and found nothing to write has left no trace. From the intent on, every worker has something to write.
+    if (wanted.state.kind === 'open' && (await settling.somethingHolds())) return 'conflict';
     const written = await ports.registry.write(record.gate, reading, wanted.gate);
     if (written.kind === 'overtaken') return 'conflict';
-    if (written.kind === 'refused') return { to: intent, done: 'refused', problem: written.problem };
+    if (written.kind === 'refused') {
+      if (wanted.gate === 'closed') await giveBack(ports.brake, gateKey(record.gate));
+      return { to: intent, done: 'refused', problem: written.problem };
+    }
     change = { before: written.before, after: written.after };
   }
 
@@ -75,15 +86,31 @@ async function wantedState<Snapshot>(
 ): Promise<Wanted> {
   if (reading === undefined || (next.held.length === 0 && next.omitted === 0)) return OPEN;
   if (rules.mode !== 'enforce') return waiting(rules.mode);
-  if (reading.servesLambda && !rules.closeLambdaRepositories) return waiting('lambda');
   const isClosed = reading.ours !== 'absent' || stored.value.state.kind === 'closed';
-  if (isClosed || isExploited(next.held)) return CLOSED;
-  for (;;) {
-    const { value = NO_CLOSINGS, version } = await brake.load();
-    const through = letThrough(value, gateKey(stored.value.gate), now, rules.maxClosesPerHour);
-    if (through === undefined) return waiting('brake');
-    if (through === value || (await brake.save(through, version)) !== undefined) return CLOSED;
+  if (isClosed) return CLOSED;
+  if (reading.servesLambda && !rules.closeLambdaRepositories) return waiting('lambda');
+  if (isExploited(next.held)) return CLOSED;
+  return (await askBrake(brake, gateKey(stored.value.gate), now, rules.maxClosesPerHour)) ? CLOSED : waiting('brake');
+}
+
+const BRAKE_TRIES = 20;
+
+/** Other workers ask at the same time: the row goes to whoever is first, and the others ask again. */
+async function askBrake(row: Row<BrakeState>, gate: string, now: Instant, maxClosesPerHour: number): Promise<boolean> {
+  for (let tries = 0; tries < BRAKE_TRIES; tries++) {
+    const { value = NO_CLOSINGS, version } = await row.load();
+    const through = letThrough(value, gate, now, maxClosesPerHour);
+    if (through === undefined) return false;
+    if (through === value || (await row.save(through, version)) !== undefined) return true;
   }
+  throw new Error(`${gate}: other workers asked the brake first, ${BRAKE_TRIES} times; the message comes back`);
+}
+
+/** A closing that the registry refused does not use up the hour of others. Where another worker is faster, it does: the next hour comes. */
+async function giveBack(row: Row<BrakeState>, gate: string): Promise<void> {
+  const { value = NO_CLOSINGS, version } = await row.load();
+  const closings = value.closings.filter((closing) => closing.gate !== gate);
+  if (closings.length < value.closings.length) await row.save({ closings }, version);
 }
 
 /** What a step from one state to another is called. */

@@ -9,16 +9,9 @@ export type ReportedSeverity =
   | { readonly kind: 'known'; readonly severity: Severity }
   | { readonly kind: 'unknown'; readonly label: string };
 
-const RANK: Readonly<Record<Severity, number>> = { informational: 0, low: 1, medium: 2, high: 3, critical: 4 };
-
 /** Is `severity` at or above `threshold`? */
 export function atLeast(severity: Severity, threshold: Severity): boolean {
-  return RANK[severity] >= RANK[threshold];
-}
-
-/** Orders severities, mildest first, for `Array.prototype.sort`. */
-export function bySeverity(a: Severity, b: Severity): number {
-  return RANK[a] - RANK[b];
+  return SEVERITIES.indexOf(severity) >= SEVERITIES.indexOf(threshold);
 }
 
 /**

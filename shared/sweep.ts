@@ -39,6 +39,8 @@ export function isSweepDue(
  */
 export function waitingRank(record: GateRecord): string | undefined {
   if (record.state.kind !== 'waiting' || record.state.for !== 'brake') return undefined;
-  const worst = Math.max(0, ...holding(record).flatMap((closer) => closer.findings.map(rankOf)));
+  const worst = holding(record)
+    .flatMap((closer) => closer.findings)
+    .reduce((most, finding) => Math.max(most, rankOf(finding)), 0);
   return `${SEVERITIES.length - 1 - worst} ${record.since}`;
 }

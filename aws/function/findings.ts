@@ -1,9 +1,11 @@
 // Amazon Inspector's findings, coverage and account status, in the core's words.
 import {
+  AccessDeniedException,
   BatchGetAccountStatusCommand,
   type CoveredResource,
   type Inspector2Client,
   type Finding as InspectorFinding,
+  ListCoverageCommand,
   paginateListCoverage,
   paginateListFindingAggregations,
   paginateListFindings,
@@ -81,13 +83,14 @@ export function scannerOf(client: Inspector2Client, accountId: string, policy: P
     return scans;
   }
 
-  /** The repositories that have an image with findings: where a sweep has to look, and no evidence of anything. */
+  /** The repositories that have images with findings: where a sweep has to look, and no evidence of anything. */
   async function repositoriesWithFindings(): Promise<ReadonlySet<string>> {
     const repositories = new Set<string>();
-    const request = { aggregationType: 'AWS_ECR_CONTAINER' as const, accountIds: [is(accountId)] };
+    const request = { aggregationType: 'REPOSITORY' as const, accountIds: [is(accountId)] };
     for await (const page of paginateListFindingAggregations({ client, pageSize: 100 }, request)) {
-      for (const { awsEcrContainerAggregation: row } of page.responses ?? []) {
-        if (row?.repository !== undefined && row.severityCounts?.all !== 0) repositories.add(row.repository);
+      for (const { repositoryAggregation: row } of page.responses ?? []) {
+        const isOurs = row?.cloudProvider === undefined || row.cloudProvider === 'AWS';
+        if (row?.repository !== undefined && isOurs && row.severityCounts?.all !== 0) repositories.add(row.repository);
       }
     }
     return repositories;
@@ -95,22 +98,32 @@ export function scannerOf(client: Inspector2Client, accountId: string, policy: P
 
   /** Why the scanner sees nothing, or not everything; undefined where it sees. */
   async function blindness(): Promise<string | undefined> {
-    const status = await client.send(new BatchGetAccountStatusCommand({ accountIds: [accountId] }));
-    const ecr = status.accounts?.[0]?.resourceState?.ecr?.status;
-    if (ecr !== 'ENABLED' && ecr !== 'ENABLING') {
-      return `Amazon Inspector's scanning of ECR is ${ecr ?? 'unknown'} in the account ${accountId}: enable it (aws.enableInspector)`;
+    try {
+      return (await statusOfScanning()) ?? (await deniedImage());
+    } catch (error) {
+      if (error instanceof AccessDeniedException) return `Amazon Inspector does not answer: ${error.message}`;
+      throw error;
     }
+  }
+
+  async function statusOfScanning(): Promise<string | undefined> {
+    const { accounts } = await client.send(new BatchGetAccountStatusCommand({ accountIds: [accountId] }));
+    const status = accounts?.[0]?.resourceState?.ecr?.status;
+    if (status === 'ENABLED' || status === 'ENABLING') return undefined;
+    return `Amazon Inspector's scanning of ECR is ${status ?? 'unknown'} in the account ${accountId}: enable it (aws.enableInspector)`;
+  }
+
+  async function deniedImage(): Promise<string | undefined> {
     const filterCriteria = {
       accountId: [is(accountId)],
       resourceType: [is(ECR_IMAGE)],
       scanStatusReason: [is('ACCESS_DENIED')],
     };
-    for await (const page of paginateListCoverage({ client, pageSize: 200 }, { filterCriteria })) {
-      const denied = page.coveredResources?.[0]?.resourceId;
-      if (denied !== undefined)
-        return `Amazon Inspector is denied access to ${denied}: a policy on the repository keeps it out`;
-    }
-    return undefined;
+    const { coveredResources } = await client.send(new ListCoverageCommand({ filterCriteria, maxResults: 1 }));
+    const denied = coveredResources?.[0]?.resourceId;
+    return denied === undefined
+      ? undefined
+      : `Amazon Inspector is denied access to ${denied}: a policy on the repository keeps it out`;
   }
 
   return { findingsOf, unknownFindings, scansOf, repositoriesWithFindings, blindness };
@@ -157,7 +170,7 @@ export function findingsFrom(finding: InspectorFinding): readonly Finding[] {
   }
   return packages.map((found) => ({
     ...shared,
-    package: { name: found.name ?? 'unnamed package', version: found.version ?? '', fixedVersion: fixedVersion(found) },
+    package: { name: found.name ?? 'unnamed package', version: versionOf(found), fixedVersion: fixedVersion(found) },
     fix: fixOf(finding, found, packages),
   }));
 }
@@ -168,6 +181,11 @@ function highestScore({ packageVulnerabilityDetails }: InspectorFinding): number
     baseScore !== undefined && /^[34]/.test(version ?? '') ? [baseScore] : [],
   );
   return scores.length === 0 ? undefined : Math.max(...scores);
+}
+
+/** As package managers write it, and Inspector the fixed version: epoch, version and release. */
+function versionOf({ epoch, version, release }: VulnerablePackage): string {
+  return `${epoch ? `${epoch}:` : ''}${version ?? ''}${release ? `-${release}` : ''}`;
 }
 
 /** Inspector writes "NotAvailable" where there is no fix. */

@@ -21,18 +21,22 @@ const INDEX_TYPES = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ];
-/** DescribeImages and BatchGetImage take so many images at most. Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/ */
-const MAX_NAMED = 100;
-const index = v.object({ manifests: v.array(v.object({ digest: v.string() })) });
+/** DescribeImages and BatchGetImage take so many images at most by name. Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/ */
+export const MAX_NAMED = 100;
+const index = v.object({ manifests: v.array(v.object({ digest: v.string(), mediaType: v.optional(v.string(), '') })) });
+
+interface Child {
+  readonly digest: string;
+  readonly isIndex: boolean;
+}
 
 /** The images of one account's private registry. */
 export function imagesOf(client: ECRClient, registryId: string) {
   /**
-   * The images of these digests that are there. ECR answers nothing at all where one of them is missing: then all images are listed.
+   * The images of these digests, at most `MAX_NAMED`, that are there. ECR answers nothing at all where one of them is missing: then all images are listed.
    */
   async function describe(repositoryName: string, digests: readonly string[]): Promise<ReadonlyMap<string, Image>> {
     if (digests.length === 0) return new Map();
-    if (digests.length > MAX_NAMED) return describeAll(repositoryName);
     const imageIds = digests.map((imageDigest) => ({ imageDigest }));
     try {
       const { imageDetails } = await client.send(new DescribeImagesCommand({ registryId, repositoryName, imageIds }));
@@ -59,34 +63,36 @@ export function imagesOf(client: ECRClient, registryId: string) {
     }
   }
 
-  /** The digests that a tagged index leads to, also through another index. */
-  async function childrenOfTaggedIndexes(
-    repositoryName: string,
-    known?: ReadonlyMap<string, Image>,
-  ): Promise<ReadonlySet<string>> {
-    const images = known ?? (await describeAll(repositoryName));
-    const children = new Set<string>();
-    let next = [...images.values()]
-      .filter(({ isIndex, tags }) => isIndex && tags.length > 0)
-      .map(({ digest }) => digest);
+  /** The digests that these indexes lead to, also through another index. */
+  async function descendants(repositoryName: string, indexes: readonly string[]): Promise<ReadonlySet<string>> {
+    const found = new Set<string>();
+    let next = [...indexes];
     while (next.length > 0) {
-      const found: string[] = [];
-      for (let from = 0; from < next.length; from += MAX_NAMED) {
-        const imageIds = next.slice(from, from + MAX_NAMED).map((imageDigest) => ({ imageDigest }));
-        const request = { registryId, repositoryName, imageIds, acceptedMediaTypes: INDEX_TYPES };
-        const answer = await client.send(new BatchGetImageCommand(request));
-        for (const { imageManifest, imageManifestMediaType } of answer.images ?? []) {
-          if (INDEX_TYPES.includes(imageManifestMediaType ?? '')) found.push(...childrenOf(imageManifest));
-        }
+      const children = await childrenOf(repositoryName, next);
+      next = children.filter(({ digest }) => !found.has(digest)).flatMap(({ digest, isIndex }) => (isIndex ? [digest] : []));
+      for (const { digest } of children) found.add(digest);
+    }
+    return found;
+  }
+
+  async function childrenOf(repositoryName: string, indexes: readonly string[]): Promise<readonly Child[]> {
+    const children: Child[] = [];
+    for (let from = 0; from < indexes.length; from += MAX_NAMED) {
+      const imageIds = indexes.slice(from, from + MAX_NAMED).map((imageDigest) => ({ imageDigest }));
+      const request = { registryId, repositoryName, imageIds, acceptedMediaTypes: INDEX_TYPES };
+      const { images, failures } = await client.send(new BatchGetImageCommand(request));
+      // An index that cannot be read may lead anywhere: only one that is not there (any more) leads nowhere.
+      const unreadable = failures?.find(({ failureCode }) => failureCode !== 'ImageNotFound');
+      if (unreadable !== undefined) {
+        const { imageId, failureCode, failureReason } = unreadable;
+        throw new Error(`${repositoryName}: ECR does not give the index ${imageId?.imageDigest} (${failureCode}: ${failureReason})`);
       }
-      const fresh = [...new Set(found)].filter((digest) => !children.has(digest));
-      for (const digest of fresh) children.add(digest);
-      next = fresh.filter((digest) => images.get(digest)?.isIndex ?? false);
+      for (const { imageManifest } of images ?? []) children.push(...childrenIn(imageManifest));
     }
     return children;
   }
 
-  return { describe, describeAll, childrenOfTaggedIndexes };
+  return { describe, describeAll, descendants };
 }
 
 export type Images = ReturnType<typeof imagesOf>;
@@ -106,7 +112,8 @@ function byDigest(details: readonly ImageDetail[]): ReadonlyMap<string, Image> {
 }
 
 /** An index that is not one has no children: ECR checks a manifest when it is pushed. */
-function childrenOf(manifest: string | undefined): readonly string[] {
+function childrenIn(manifest: string | undefined): readonly Child[] {
   const parsed = v.safeParse(index, JSON.parse(manifest ?? '{}'));
-  return parsed.success ? parsed.output.manifests.map(({ digest }) => digest) : [];
+  if (!parsed.success) return [];
+  return parsed.output.manifests.map(({ digest, mediaType }) => ({ digest, isIndex: INDEX_TYPES.includes(mediaType) }));
 }

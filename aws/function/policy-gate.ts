@@ -44,7 +44,9 @@ export function policyGateOf(
     },
 
     async write(gate, from, wanted) {
-      const written = await writeOnce(gate, from.snapshot, wanted);
+      // Taking a statement out may delete the policy: what is deleted has to be what is there now, not what was there before the look.
+      const reading = wanted === 'open' ? readingOf(await policyText(gate.repository), ours) : from;
+      const written = await writeOnce(gate, reading.snapshot, wanted);
       if (written.kind !== 'written') return written;
       const after = await policyText(gate.repository);
       const isClosed = readingOf(after, ours).ours !== 'absent';
@@ -72,8 +74,7 @@ export function policyGateOf(
     const text = wanted === 'closed' ? withOurs(current, ours) : withoutOurs(current, ours.Sid);
     const written: Written = { kind: 'written', before: current.text ?? '', after: text ?? '' };
     if (text === undefined) {
-      await deletePolicy(repository);
-      return written;
+      return (await persist(() => deletePolicy(repository))) ? written : OVERTAKEN;
     }
     if (text.length > MAX_POLICY_CHARACTERS) {
       return refused(
@@ -81,8 +82,8 @@ export function policyGateOf(
       );
     }
     try {
-      await ecr.send(new SetRepositoryPolicyCommand({ registryId, repositoryName: repository, policyText: text }));
-      return written;
+      const set = new SetRepositoryPolicyCommand({ registryId, repositoryName: repository, policyText: text });
+      return (await persist(() => once.send(set))) ? written : OVERTAKEN;
     } catch (error) {
       if (!(error instanceof InvalidParameterException)) throw error;
       const statements = statementsNamingPrincipals(current, ours.Sid);
@@ -96,7 +97,7 @@ export function policyGateOf(
 
   async function deletePolicy(repositoryName: string): Promise<void> {
     try {
-      await ecr.send(new DeleteRepositoryPolicyCommand({ registryId, repositoryName }));
+      await once.send(new DeleteRepositoryPolicyCommand({ registryId, repositoryName }));
     } catch (error) {
       if (!(error instanceof RepositoryPolicyNotFoundException)) throw error;
     }

@@ -2,11 +2,8 @@
 import type { Policy } from '../../shared/policy.ts';
 import type { ImageLook, Registry } from '../../shared/ports.ts';
 import type { ImageFindings, Scanner } from './findings.ts';
-import type { Image, Images } from './images.ts';
+import { type Image, type Images, MAX_NAMED } from './images.ts';
 import type { policyGateOf, Snapshot } from './policy-gate.ts';
-
-/** Looks at so many named images one by one; above that, everything is listed. */
-const MAX_NAMED = 50;
 
 interface Parts {
   readonly images: Images;
@@ -22,21 +19,34 @@ export function registryOf({ images, scanner, gate, policy }: Parts): Registry<S
     unknownFindings: scanner.unknownFindings,
 
     async look({ repository }, scope, known) {
-      const digests = scope === 'all' || scope.length > MAX_NAMED ? 'all' : scope;
-      const found =
-        digests === 'all' ? await images.describeAll(repository) : await images.describe(repository, digests);
+      const named = scope === 'all' ? undefined : await withChildren(repository, scope);
+      const digests = named === undefined || named.length > MAX_NAMED ? 'all' : named;
+      const found = digests === 'all' ? await images.describeAll(repository) : await images.describe(repository, digests);
       const findings =
         found.size === 0 ? new Map<string, ImageFindings>() : await scanner.findingsOf(repository, digests);
-      const named = scope === 'all' ? known : digests === 'all' ? [...scope, ...known] : scope;
-      const answered = [...new Set([...named, ...(digests === 'all' ? findings.keys() : [])])];
-      const untagged = answered.some((digest) => found.get(digest)?.tags.length === 0);
+      const asked = digests === 'all' ? [...(named ?? []), ...known, ...findings.keys()] : digests;
+      const answered = [...new Set(asked)];
+      const isUntagged = (digest: string) => found.get(digest)?.tags.length === 0;
       const children =
-        untagged && policy.images === 'tagged'
-          ? await images.childrenOfTaggedIndexes(repository, digests === 'all' ? found : undefined)
+        policy.images === 'tagged' && answered.some(isUntagged)
+          ? await childrenOfTagged(repository, digests === 'all' ? found : await images.describeAll(repository))
           : new Set<string>();
       return answered.map((digest) => lookFrom(digest, found.get(digest), children, findings.get(digest)));
     },
   };
+
+  /** A push of an index is one of its children too: they count from then on. */
+  async function withChildren(repository: string, digests: readonly string[]): Promise<readonly string[]> {
+    if (digests.length > MAX_NAMED) return digests;
+    const found = await images.describe(repository, digests);
+    const indexes = digests.filter((digest) => found.get(digest)?.isIndex ?? false);
+    return indexes.length === 0 ? digests : [...new Set([...digests, ...(await images.descendants(repository, indexes))])];
+  }
+
+  function childrenOfTagged(repository: string, all: ReadonlyMap<string, Image>): Promise<ReadonlySet<string>> {
+    const indexes = [...all.values()].filter(({ isIndex, tags }) => isIndex && tags.length > 0);
+    return images.descendants(repository, indexes.map(({ digest }) => digest));
+  }
 }
 
 const NONE: ImageFindings = { findings: [], ids: new Set() };

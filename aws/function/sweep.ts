@@ -1,5 +1,5 @@
 // The look at everything: one invocation lists, and one message for each repository does the rest. Also the tick that decides whether it is time.
-import { lastHour, NO_CLOSINGS, roomLeft } from '../../shared/brake.ts';
+import { type BrakeState, lastHour, NO_CLOSINGS, roomLeft } from '../../shared/brake.ts';
 import type { Rules } from '../../shared/rules.ts';
 import { isSweepDue, type SweepState } from '../../shared/sweep.ts';
 import type { Parts, Worker } from './work.ts';
@@ -10,20 +10,20 @@ const HOUR_MILLISECONDS = 3_600_000;
 /** More gates than this are not counted in a tick's line, and not let through by one. */
 const MAX_WAITING = 1_000;
 
-/** Looks whether a sweep is due, lets gates that wait for the brake through, and says how old the last sweep is and whether the scanner sees. */
+/** Says whether the scanner sees, sweeps if that is due, lets gates that wait for the brake through, and says how old the last sweep is. */
 export async function tick(parts: SweepParts): Promise<void> {
   const { table, settings, now, log, rules, queue, scanner } = parts;
+  const why = await scanner.blindness();
+  log({ kind: 'scanner', blind: why !== undefined, why });
   const { value: last } = await table.row<SweepState>('sweep').load();
   const current = isSweepDue(last, fingerprint(parts), settings.sweepHours, now()) ? await sweep(parts) : last;
   const waiting = await table.waiting(settings.accountId, MAX_WAITING);
-  const { value: brake = NO_CLOSINGS } = await table.row<typeof NO_CLOSINGS>('brake').load();
+  const { value: brake = NO_CLOSINGS } = await table.row<BrakeState>('brake').load();
   const turns = waiting.slice(0, roomLeft(brake, now(), rules.maxClosesPerHour));
   await queue.askForLooks(
     turns.map(({ repository }) => repository),
     'tick',
   );
-  const why = await scanner.blindness();
-  log({ kind: 'scanner', blind: why !== undefined, why });
   log({
     kind: 'tick',
     sweepAgeHours: current === undefined ? 0 : (Date.parse(now()) - Date.parse(current.sweptAt)) / HOUR_MILLISECONDS,

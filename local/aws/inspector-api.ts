@@ -89,19 +89,18 @@ export function createInspectorApi(place: Place, world: InspectorWorld): Operati
 
     ListFindingAggregations: operation(needs('ListFindingAggregations'), (request: ListFindingAggregationsRequest) => {
       const { aggregationType, aggregationRequest, accountIds } = request;
-      if (aggregationType !== 'AWS_ECR_CONTAINER')
-        throw invalid(`the local cloud aggregates by AWS_ECR_CONTAINER; given ${aggregationType}`);
-      const { repositories, imageShas, ...others } = aggregationRequest?.awsEcrContainerAggregation ?? {};
+      if (aggregationType !== 'REPOSITORY')
+        throw invalid(`the local cloud aggregates by REPOSITORY; given ${aggregationType}`);
+      const { repositories, ...others } = aggregationRequest?.repositoryAggregation ?? {};
       const unknown = Object.keys(others).filter((key) => key !== 'sortBy' && key !== 'sortOrder');
       if (unknown.length > 0) throw invalid(`the local cloud does not know ${unknown.join(', ')} of an aggregation`);
-      const filter = { accountIds, repositories, imageShas };
       const fields = {
         accountIds: findingFields['awsAccountId'],
         repositories: findingFields['ecrImageRepositoryName'],
-        imageShas: findingFields['ecrImageHash'],
       };
-      const [some, nextToken] = cursors.page(() => aggregate(predicateOf(filter, fields)), request, FINDINGS_PAGE);
-      return { aggregationType, responses: some.map((row) => ({ awsEcrContainerAggregation: row })), ...nextToken };
+      const isWanted = predicateOf({ accountIds, repositories }, fields);
+      const [some, nextToken] = cursors.page(() => aggregate(isWanted), request, FINDINGS_PAGE);
+      return { aggregationType, responses: some.map((row) => ({ repositoryAggregation: row })), ...nextToken };
     }),
 
     ListCoverage: operation(needs('ListCoverage'), (request: ListCoverageRequest) => {
@@ -147,33 +146,24 @@ export function createInspectorApi(place: Place, world: InspectorWorld): Operati
     ),
   };
 
-  /** One row for each image that has an active finding. */
+  /** One row for each repository that has an active finding. */
   function aggregate(isWanted: (finding: StoredFinding) => boolean): object[] {
     const rows: object[] = [];
     for (const [repository, images] of world.byRepository) {
-      for (const [digest, found] of images) {
-        const severityCounts = { all: 0, critical: 0, high: 0, medium: 0 };
-        let image: StoredFinding['image'] | undefined;
-        for (const finding of found) {
-          if (finding.status !== 'ACTIVE' || !isWanted(finding)) continue;
-          image = finding.image;
+      const severityCounts = { all: 0, critical: 0, high: 0, medium: 0 };
+      let affectedImages = 0;
+      let accountId: string | undefined;
+      for (const found of images.values()) {
+        const active = [...found].filter((finding) => finding.status === 'ACTIVE' && isWanted(finding));
+        if (active.length > 0) affectedImages += 1;
+        for (const { advisory, image } of active) {
+          accountId = accountOf(image);
           severityCounts.all += 1;
-          const severity = finding.advisory.severity?.toLowerCase();
+          const severity = advisory.severity?.toLowerCase();
           if (severity === 'critical' || severity === 'high' || severity === 'medium') severityCounts[severity] += 1;
         }
-        if (image === undefined) continue;
-        const accountId = accountOf(image);
-        const resourceId = imageArn({ ...place, account: accountId }, repository, digest);
-        rows.push({
-          resourceId,
-          imageSha: digest,
-          repository,
-          architecture: 'arm64',
-          imageTags: image.tags ?? [],
-          accountId,
-          severityCounts,
-        });
       }
+      if (affectedImages > 0) rows.push({ repository, accountId, affectedImages, cloudProvider: 'AWS', severityCounts });
     }
     return rows;
   }

@@ -197,7 +197,7 @@ describe('Inspector', () => {
     expect(await ask(second.next)).toEqual({ first: 'CVE-2-200', count: 1, next: undefined });
   });
 
-  it('counts active findings by image, and knows coverage and the status of the account', async () => {
+  it('counts active findings by repository, and knows coverage and the status of the account', async () => {
     const digest = `sha256:${'3'.repeat(64)}`;
     const image = { repository: 'team/counted', digest };
     await cloud.inspector.report(image, { vulnerability: 'CVE-3-1', severity: 'CRITICAL' }, { event: false });
@@ -212,14 +212,14 @@ describe('Inspector', () => {
     const repositories = [{ comparison: 'EQUALS' as const, value: 'team/counted' }];
     const { responses } = await inspector.send(
       new ListFindingAggregationsCommand({
-        aggregationType: 'AWS_ECR_CONTAINER',
-        aggregationRequest: { awsEcrContainerAggregation: { repositories } },
+        aggregationType: 'REPOSITORY',
+        aggregationRequest: { repositoryAggregation: { repositories } },
       }),
     );
     expect(responses).toHaveLength(1);
-    expect(responses?.[0]?.awsEcrContainerAggregation).toMatchObject({
+    expect(responses?.[0]?.repositoryAggregation).toMatchObject({
       repository: 'team/counted',
-      imageSha: digest,
+      affectedImages: 1,
       severityCounts: { all: 2, critical: 1, high: 0, medium: 0 },
     });
     const { coveredResources } = await inspector.send(
