@@ -96,7 +96,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       periods: 3,
       missing: 'notBreaching',
       description:
-        'For 15 minutes some gate could not be looked at, and is retried. Read the log lines of kind "failed": throttling passes by itself; ' +
+        'In three periods of five minutes in a row some gate could not be looked at; it is retried. Read the log lines of kind "failed": throttling passes by itself; ' +
         'a refused call means that a permission or a repository policy is in the way.',
     },
     {

@@ -19,9 +19,11 @@ export function bundleHandler(settings: FunctionSettings): Promise<Bundle> {
   return bundleFunction({ entry: HANDLER, settings, alias: ALIAS, external: EXTERNAL, dataFiles: SDK_SCHEMAS });
 }
 
-const TIMEOUT_SECONDS = 120;
-const MEMORY_MEGABYTES = 512;
-const BATCH_SIZE = 1000;
+/** Long enough for a look at a repository with tens of thousands of findings, a hundred a call. */
+const TIMEOUT_SECONDS = 300;
+const MEMORY_MEGABYTES = 1024;
+/** So many looks end within the timeout also where each takes seconds; what does not comes back, and counts as received. */
+const BATCH_SIZE = 400;
 const MAXIMUM_CONCURRENCY = 5;
 
 /**

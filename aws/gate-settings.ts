@@ -26,7 +26,7 @@ export function functionSettings(stack: string, args: EcrPullGateArgs): Function
  *
  * @example statementId('pullgate', 'eu-prod') // 'Pullgateeuprod3e4409e3'
  */
-export function statementId(project: string, stack: string): string {
-  const mark = createHash('sha256').update(`${project}/${stack}`).digest('hex').slice(0, 8);
+export function statementId(organization: string, project: string, stack: string): string {
+  const mark = createHash('sha256').update(`${organization}/${project}/${stack}`).digest('hex').slice(0, 8);
   return `Pullgate${stack.replaceAll(/[^A-Za-z0-9]/g, '')}${mark}`;
 }

@@ -50,7 +50,7 @@ export function createTopics(name: string, args: TopicsArgs, parent: pulumi.Reso
     return topic;
   };
   return {
-    changes: create('changes', (arn, _account, role) => changesTopicPolicy(arn, role)),
+    changes: create('changes', changesTopicPolicy),
     alarms: create('alarms', (arn, account) => alarmsTopicPolicy(arn, account)),
     key,
   };

@@ -68,7 +68,7 @@ export class EcrPullGate extends pulumi.ComponentResource {
     this.accountId = aws.getCallerIdentityOutput({}, child).accountId;
     this.partition = aws.getPartitionOutput({}, child).partition;
     this.region = aws.getRegionOutput({}, child).region;
-    this.statementId = statementId(pulumi.getProject(), stack);
+    this.statementId = statementId(pulumi.getOrganization(), pulumi.getProject(), stack);
     this.settings = functionSettings(stack, args);
 
     const table = createTable(name, this);

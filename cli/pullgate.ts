@@ -50,7 +50,7 @@ program
 
 async function release({ all, yes = false, orphans, ...where }: ReleaseOptions): Promise<ExitCode> {
   if (orphans !== undefined) {
-    return releaseOrphans({ ecr: createClients().ecr, statementId: orphans, terminal, yes });
+    return releaseOrphans({ clients: createClients(), statementId: orphans, terminal, yes });
   }
   if (all !== true) throw new UsageError('say what to release: --all, for every gate of the stack');
   const settings = await findStack(where);

@@ -1,5 +1,6 @@
 // When `pulumi destroy` came before `release`: the table is gone, and the statements are still there. They are found by their mark.
 import { type ECRClient, paginateDescribeRepositories } from '@aws-sdk/client-ecr';
+import type { Clients } from '../aws/function/clients.ts';
 import { mapConcurrently } from '../aws/function/concurrency.ts';
 import { policyGateOf, type Snapshot } from '../aws/function/policy-gate.ts';
 import { denyStatement } from '../aws/function/repository-policy.ts';
@@ -9,7 +10,7 @@ import { type ExitCode, sentenceOf, UsageError } from './ending.ts';
 import { agreed, counter, repositories, type Terminal } from './terminal.ts';
 
 export interface OrphanRelease {
-  readonly ecr: ECRClient;
+  readonly clients: Pick<Clients, 'ecr' | 'ecrOnce'>;
   /** The Sid of the stack's statements. */
   readonly statementId: string;
   readonly terminal: Terminal;
@@ -33,18 +34,18 @@ interface ClosedGate {
  *
  * @throws UsageError where the Sid is not one of pullgate's, or no region is given
  */
-export async function releaseOrphans({ ecr, statementId, terminal, yes }: OrphanRelease): Promise<ExitCode> {
+export async function releaseOrphans({ clients, statementId, terminal, yes }: OrphanRelease): Promise<ExitCode> {
   if (!SID.test(statementId)) {
     throw new UsageError(
       `--orphans ${statementId}: that is not a Sid of pullgate's. They look like Pullgatedev0123abcd: "Pullgate", the name of the stack, 8 hexadecimal digits.\n` +
         'It is in the policy of each repository that is still closed.',
     );
   }
-  const region = await regionOf(ecr);
+  const region = await regionOf(clients.ecr);
   // Only the mark counts for taking a statement away: what else it said is not known any more.
   const anyOfOurs = denyStatement({ statementId, partition: '', accountId: '', roleArn: '', exemptPrincipals: [] });
-  const gates = policyGateOf(ecr, undefined, anyOfOurs);
-  const closed = await closedGates(ecr, gates);
+  const gates = policyGateOf(clients, undefined, anyOfOurs);
+  const closed = await closedGates(clients.ecr, gates);
   if (closed.length === 0) {
     terminal.print(`No repository in ${region} has a statement with the Sid ${statementId}: there is nothing to do.`);
     return 0;

@@ -24,7 +24,7 @@ export interface NextClosers {
   readonly changed: boolean;
 }
 
-/** The most closers that a record holds: at a hundred bytes each it stays well below a row's 400 KB. */
+/** The most closers that a record holds. With one finding each they fit into a row; most have many, and share them. */
 export const MAX_CLOSERS = 1_000;
 
 /** Accounts for every image of a look. Scans are asked for only where nothing else tells. */

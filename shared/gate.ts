@@ -58,7 +58,9 @@ export function account(input: AccountingInput): Accounting {
   if (image.presence === 'gone') return depart(input, closer, 'gone', CLEAN);
   if (!inScope) return depart(input, closer, 'outOfScope', CLEAN);
   const verdict = judgeImage(input, image.findings);
-  return verdict.kind === 'block' ? holdForViolating(input, image, verdict) : accountForCloser(input, image, closer, verdict);
+  return verdict.kind === 'block'
+    ? holdForViolating(input, image, verdict)
+    : accountForCloser(input, image, closer, verdict);
 }
 
 /** An image that the record does not know holds the gate only where it violates. */
@@ -105,9 +107,21 @@ function judgeImage({ judge, repository, image, now }: AccountingInput, findings
 type Present = Extract<ImageLook, { presence: 'present' }>;
 
 /** A closer that goes on to hold the gate, or does so again: then nothing older than its absence proves anything. */
-function hold(input: AccountingInput, { tags }: Present, closer: Closer, why: HoldReason, verdict: Verdict): Accounting {
+function hold(
+  input: AccountingInput,
+  { tags }: Present,
+  closer: Closer,
+  why: HoldReason,
+  verdict: Verdict,
+): Accounting {
   const violatedAt = later(closer.violatedAt, closer.departed?.at ?? closer.violatedAt);
-  const held = { ...closer, tags: tagsOf(tags, closer), since: sinceOf(closer, input.now), violatedAt, departed: undefined };
+  const held = {
+    ...closer,
+    tags: tagsOf(tags, closer),
+    since: sinceOf(closer, input.now),
+    violatedAt,
+    departed: undefined,
+  };
   return { kind: 'holds', closer: held, why, verdict };
 }
 

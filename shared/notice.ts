@@ -48,7 +48,9 @@ function noticeImage({ digest, tags, findings }: Closer): NoticeImage {
 function stillPullable(next: NextClosers, accounted: readonly Accounted[]): readonly StillPullable[] {
   const remembered = next.closers.flatMap(({ digest, tags, findings, departed }): readonly StillPullable[] => {
     if (departed === undefined || departed.why === 'gone') return [];
-    return [{ digest, tags, why: departed.why, vulnerabilities: unique(findings.map((finding) => finding.vulnerability)) }];
+    return [
+      { digest, tags, why: departed.why, vulnerabilities: unique(findings.map((finding) => finding.vulnerability)) },
+    ];
   });
   const others = accounted.flatMap(({ image, accounting }): readonly StillPullable[] => {
     if (image.presence === 'gone' || (accounting.kind !== 'none' && accounting.kind !== 'released')) return [];

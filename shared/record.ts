@@ -127,6 +127,17 @@ export function holding(record: Pick<GateRecord, 'closers'>): readonly Closer[] 
   return record.closers.filter((closer) => closer.departed === undefined);
 }
 
+/** The record with at most so many findings for each closer, at least one; what is left out is counted. */
+export function withFewerFindings(record: GateRecord, most: number): GateRecord {
+  const closers = record.closers.map((closer): Closer => {
+    const [first, ...others] = closer.findings;
+    const kept = others.slice(0, most - 1);
+    const omittedFindings = closer.omittedFindings + others.length - kept.length;
+    return { ...closer, findings: [first, ...kept], omittedFindings };
+  });
+  return { ...record, closers };
+}
+
 const FORMAT = 1;
 
 interface Packed extends Omit<GateRecord, 'closers'> {

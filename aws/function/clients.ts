@@ -8,6 +8,8 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 export interface Clients {
   readonly dynamodb: DynamoDBClient;
   readonly ecr: ECRClient;
+  /** Tries once: for what must not be repeated blindly. */
+  readonly ecrOnce: ECRClient;
   readonly inspector: Inspector2Client;
   readonly sns: SNSClient;
   readonly sqs: SQSClient;
@@ -32,6 +34,7 @@ export function createClients(region?: string): Clients {
   return {
     dynamodb: new DynamoDBClient(config),
     ecr: new ECRClient(config),
+    ecrOnce: new ECRClient({ ...config, maxAttempts: 1 }),
     inspector: new Inspector2Client(config),
     sns: new SNSClient(config),
     // The queue's URL would otherwise overrule the endpoint of the environment.

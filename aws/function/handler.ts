@@ -3,7 +3,7 @@ import { createClients } from './clients.ts';
 import { readSettings } from './settings.ts';
 import { createWork } from './work.ts';
 
-/** Handles a batch of the stack's queue. Throws while it loads where the settings are wrong: nothing is lost then, the messages stay in the queue. */
+/** Handles a batch of the stack's queue. Throws while it loads where the settings are wrong: the messages come back, and end in the dead-letter queue. */
 export const handler = createWork({
   settings: readSettings(process.env),
   clients: createClients(),

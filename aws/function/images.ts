@@ -69,7 +69,9 @@ export function imagesOf(client: ECRClient, registryId: string) {
     let next = [...indexes];
     while (next.length > 0) {
       const children = await childrenOf(repositoryName, next);
-      next = children.filter(({ digest }) => !found.has(digest)).flatMap(({ digest, isIndex }) => (isIndex ? [digest] : []));
+      next = children
+        .filter(({ digest }) => !found.has(digest))
+        .flatMap(({ digest, isIndex }) => (isIndex ? [digest] : []));
       for (const { digest } of children) found.add(digest);
     }
     return found;
@@ -85,7 +87,9 @@ export function imagesOf(client: ECRClient, registryId: string) {
       const unreadable = failures?.find(({ failureCode }) => failureCode !== 'ImageNotFound');
       if (unreadable !== undefined) {
         const { imageId, failureCode, failureReason } = unreadable;
-        throw new Error(`${repositoryName}: ECR does not give the index ${imageId?.imageDigest} (${failureCode}: ${failureReason})`);
+        throw new Error(
+          `${repositoryName}: ECR does not give the index ${imageId?.imageDigest} (${failureCode}: ${failureReason})`,
+        );
       }
       for (const { imageManifest } of images ?? []) children.push(...childrenIn(imageManifest));
     }

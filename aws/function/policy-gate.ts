@@ -1,7 +1,8 @@
 // The gate itself: our statement in a repository's policy. Read, merged, written, read back.
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DeleteRepositoryPolicyCommand,
-  type ECRClient,
+  ECRServiceException,
   GetRepositoryPolicyCommand,
   InvalidParameterException,
   RepositoryNotFoundException,
@@ -10,6 +11,7 @@ import {
 } from '@aws-sdk/client-ecr';
 import type { Reading, Registry, Written } from '../../shared/ports.ts';
 import type { Gate } from '../../shared/record.ts';
+import type { Clients } from './clients.ts';
 import {
   type DenyStatement,
   MAX_POLICY_CHARACTERS,
@@ -27,9 +29,16 @@ export type Snapshot =
   | { readonly kind: 'policy'; readonly policy: RepositoryPolicy }
   | { readonly kind: 'unreadable'; readonly text: string };
 
-/** Reads and writes the gates of one account. `registryId` is the account; undefined stands for the caller's. */
+const OVERTAKEN: Written = { kind: 'overtaken' };
+const WRITE_TRIES = 4;
+const FIRST_PAUSE_MILLISECONDS = 200;
+
+/**
+ * Reads and writes the gates of one account. `registryId` is the account; undefined stands for the caller's.
+ * Writes go through `ecrOnce`, a client that tries once: a blind second try could write an old text over somebody else's new one.
+ */
 export function policyGateOf(
-  ecr: ECRClient,
+  { ecr, ecrOnce }: Pick<Clients, 'ecr' | 'ecrOnce'>,
   registryId: string | undefined,
   ours: DenyStatement,
 ): Pick<Registry<Snapshot>, 'read' | 'write'> {
@@ -73,9 +82,8 @@ export function policyGateOf(
     const { policy: current } = snapshot;
     const text = wanted === 'closed' ? withOurs(current, ours) : withoutOurs(current, ours.Sid);
     const written: Written = { kind: 'written', before: current.text ?? '', after: text ?? '' };
-    if (text === undefined) {
-      return (await persist(() => deletePolicy(repository))) ? written : OVERTAKEN;
-    }
+    const isAsRead = async () => (await policyText(repository)) === current.text;
+    if (text === undefined) return (await persist(() => deletePolicy(repository), isAsRead)) ? written : OVERTAKEN;
     if (text.length > MAX_POLICY_CHARACTERS) {
       return refused(
         `the policy of ${repository} would have ${text.length} characters with our statement, and ECR takes ${MAX_POLICY_CHARACTERS}: shorten its other statements`,
@@ -83,7 +91,7 @@ export function policyGateOf(
     }
     try {
       const set = new SetRepositoryPolicyCommand({ registryId, repositoryName: repository, policyText: text });
-      return (await persist(() => once.send(set))) ? written : OVERTAKEN;
+      return (await persist(() => ecrOnce.send(set), isAsRead)) ? written : OVERTAKEN;
     } catch (error) {
       if (!(error instanceof InvalidParameterException)) throw error;
       const statements = statementsNamingPrincipals(current, ours.Sid);
@@ -97,11 +105,31 @@ export function policyGateOf(
 
   async function deletePolicy(repositoryName: string): Promise<void> {
     try {
-      await once.send(new DeleteRepositoryPolicyCommand({ registryId, repositoryName }));
+      await ecrOnce.send(new DeleteRepositoryPolicyCommand({ registryId, repositoryName }));
     } catch (error) {
       if (!(error instanceof RepositoryPolicyNotFoundException)) throw error;
     }
   }
+}
+
+/** Tries a write again only while the policy is still as it was read; false where it is not. */
+async function persist(write: () => Promise<unknown>, isAsRead: () => Promise<boolean>): Promise<boolean> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await write();
+      return true;
+    } catch (error) {
+      if (!isTransient(error) || tries === WRITE_TRIES) throw error;
+      await sleep(FIRST_PAUSE_MILLISECONDS * 2 ** tries);
+      if (!(await isAsRead())) return false;
+    }
+  }
+}
+
+/** Throttled, a fault of the service, or no answer at all. */
+function isTransient(error: unknown): boolean {
+  if (!(error instanceof ECRServiceException)) return true;
+  return error.$fault === 'server' || /Throttl|TooManyRequests/.test(error.name);
 }
 
 function refused(problem: string): Written {

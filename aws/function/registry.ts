@@ -21,7 +21,8 @@ export function registryOf({ images, scanner, gate, policy }: Parts): Registry<S
     async look({ repository }, scope, known) {
       const named = scope === 'all' ? undefined : await withChildren(repository, scope);
       const digests = named === undefined || named.length > MAX_NAMED ? 'all' : named;
-      const found = digests === 'all' ? await images.describeAll(repository) : await images.describe(repository, digests);
+      const found =
+        digests === 'all' ? await images.describeAll(repository) : await images.describe(repository, digests);
       const findings =
         found.size === 0 ? new Map<string, ImageFindings>() : await scanner.findingsOf(repository, digests);
       const asked = digests === 'all' ? [...(named ?? []), ...known, ...findings.keys()] : digests;
@@ -40,12 +41,17 @@ export function registryOf({ images, scanner, gate, policy }: Parts): Registry<S
     if (digests.length > MAX_NAMED) return digests;
     const found = await images.describe(repository, digests);
     const indexes = digests.filter((digest) => found.get(digest)?.isIndex ?? false);
-    return indexes.length === 0 ? digests : [...new Set([...digests, ...(await images.descendants(repository, indexes))])];
+    return indexes.length === 0
+      ? digests
+      : [...new Set([...digests, ...(await images.descendants(repository, indexes))])];
   }
 
   function childrenOfTagged(repository: string, all: ReadonlyMap<string, Image>): Promise<ReadonlySet<string>> {
     const indexes = [...all.values()].filter(({ isIndex, tags }) => isIndex && tags.length > 0);
-    return images.descendants(repository, indexes.map(({ digest }) => digest));
+    return images.descendants(
+      repository,
+      indexes.map(({ digest }) => digest),
+    );
   }
 }
 

@@ -37,10 +37,12 @@ export function denyStatement(settings: {
     Condition: {
       ArnNotLike: {
         'aws:PrincipalArn': [
-          serviceRole('inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2'),
-          serviceRole('pullthroughcache.ecr.amazonaws.com/AWSServiceRoleForECRPullThroughCache'),
-          settings.roleArn,
-          ...settings.exemptPrincipals,
+          ...new Set([
+            serviceRole('inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2'),
+            serviceRole('pullthroughcache.ecr.amazonaws.com/AWSServiceRoleForECRPullThroughCache'),
+            settings.roleArn,
+            ...settings.exemptPrincipals,
+          ]),
         ],
       },
     },

@@ -1,4 +1,5 @@
 // One invocation: a batch of messages in, gates where they should be, and the messages that have to come back out.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { Decision, Mode } from '../../shared/decision.ts';
 import type { Instant } from '../../shared/finding.ts';
@@ -38,10 +39,10 @@ export interface Deadline {
   getRemainingTimeInMillis(): number;
 }
 
-const GATES_AT_ONCE = 4;
+const GATES_AT_ONCE = 8;
 const RETURNS_AT_ONCE = 8;
-/** No gate is begun with less than this left: a look with its retries should not be cut off in the middle. */
-const RESERVE_MILLISECONDS = 20_000;
+/** What the rest of an invocation needs: saying which messages come back. */
+const RESERVE_MILLISECONDS = 10_000;
 
 /** The ports of one account's registry, and the rest that an invocation needs. */
 export function partsOf({ settings, clients, now, log }: Worker) {
@@ -50,7 +51,7 @@ export function partsOf({ settings, clients, now, log }: Worker) {
   const registry = registryOf({
     images: imagesOf(clients.ecr, settings.accountId),
     scanner,
-    gate: policyGateOf(clients.ecr, settings.accountId, denyStatement(settings)),
+    gate: policyGateOf(clients, settings.accountId, denyStatement(settings)),
     policy: settings.policy,
   });
   const notify = notifierOf(clients.sns, settings.topicArn);
@@ -132,21 +133,42 @@ async function handleAll(
   returning: Set<SQSRecord>,
   deadline: Deadline,
 ): Promise<void> {
+  const sweepParts: SweepParts = { ...parts, ...worker, rules };
+  for (const [kind, step] of [
+    ['sweep', sweep],
+    ['tick', tick],
+  ] as const) {
+    const records = requests.flatMap(({ record, request }) => (request.kind === kind ? [record] : []));
+    if (records.length > 0) await retryAll(records, worker, returning, () => step(sweepParts));
+  }
   const folds = foldByRepository(requests, worker.settings.accountId);
   await mapConcurrently(folds, GATES_AT_ONCE, ({ hint, records, reports }) =>
     retryAll(records, worker, returning, async () => {
-      if (deadline.getRemainingTimeInMillis() < RESERVE_MILLISECONDS) {
-        throw new Error(`no time left in this invocation for ${hint.gate.repository}`);
-      }
-      const decision = await reconcile(hint, rules, parts.portsFrom(worker.now()));
+      const decision = await inTime(deadline, hint.gate.repository, () =>
+        reconcile(hint, rules, parts.portsFrom(worker.now())),
+      );
       if (decision.done === 'refused') await bury(decision, hint, worker, parts);
+      if (decision.isUnsettled) for (const record of records) returning.add(record);
       for (const id of decision.unconfirmed) for (const record of reports.get(id) ?? []) returning.add(record);
     }),
   );
-  const sweepParts: SweepParts = { ...parts, ...worker, rules };
-  for (const { record, request } of requests) {
-    if (request.kind === 'tick') await retryAll([record], worker, returning, () => tick(sweepParts));
-    if (request.kind === 'sweep') await retryAll([record], worker, returning, () => sweep(sweepParts));
+}
+
+/**
+ * Gives up on a gate before the invocation ends, so that only its own messages come back. What is still under way then is like a slow worker:
+ * the record's version keeps it from doing harm.
+ */
+async function inTime<T>(deadline: Deadline, repository: string, work: () => Promise<T>): Promise<T> {
+  const milliseconds = deadline.getRemainingTimeInMillis() - RESERVE_MILLISECONDS;
+  const tooLate = new Error(`no time left in this invocation for ${repository}`);
+  if (milliseconds <= 0) throw tooLate;
+  const timer = new AbortController();
+  const end = sleep(milliseconds, undefined, { signal: timer.signal }).then(() => Promise.reject(tooLate));
+  try {
+    return await Promise.race([work(), end]);
+  } finally {
+    timer.abort();
+    end.catch(() => {});
   }
 }
 

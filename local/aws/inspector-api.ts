@@ -163,7 +163,8 @@ export function createInspectorApi(place: Place, world: InspectorWorld): Operati
           if (severity === 'critical' || severity === 'high' || severity === 'medium') severityCounts[severity] += 1;
         }
       }
-      if (affectedImages > 0) rows.push({ repository, accountId, affectedImages, cloudProvider: 'AWS', severityCounts });
+      if (affectedImages > 0)
+        rows.push({ repository, accountId, affectedImages, cloudProvider: 'AWS', severityCounts });
     }
     return rows;
   }

@@ -44,6 +44,7 @@ function workerOn(cloud: LocalAws, settings: Settings, name: string, digest: str
   const clients = {
     dynamodb: new DynamoDBClient(config),
     ecr: new ECRClient(config),
+    ecrOnce: new ECRClient(config),
     inspector: new Inspector2Client(config),
     sns: new SNSClient(config),
     sqs: new SQSClient(config),
