@@ -30,6 +30,9 @@ process.on('message', (request) => {
 });
 process.on('disconnect', () => process.exit());
 
+/** What Pulumi calls the organization of a backend that has none. */
+const ORGANIZATION = 'organization';
+
 async function answer({ number, config, stack }: GraphRequest): Promise<GraphAnswer> {
   try {
     return { number, kind: 'graph', graph: await run(number, config, stack) };
@@ -58,6 +61,8 @@ async function run(number: number, config: Readonly<Record<string, string>>, sta
     },
     'pullgate',
     stack,
+    false,
+    ORGANIZATION,
   );
   // The mocks are told neither URN nor parent: both are read where the registration passes.
   const registered: (Registration & { urn: string; readonly parent: string | undefined })[] = [];

@@ -63,6 +63,8 @@ async function deployAnew(args: EcrPullGateArgs): Promise<Deployment> {
     },
     'pullgate',
     'dev',
+    false,
+    'organization',
   );
   const gate = new EcrPullGate('pullgate', args);
   const monitor = pulumi.runtime.getMonitor() as unknown as {

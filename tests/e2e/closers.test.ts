@@ -86,7 +86,7 @@ describe('closers', () => {
     expect(isClosed()).toBe(false);
     expect(told()).toEqual(['closed', 'opened']);
     expect(cloud.notices.at(-1)?.message).toContain(
-      `Still pullable, although it has findings:\n  ${vulnerable} (latest) with CVE-2026-1001: by digest, since only tagged images count.`,
+      `Still pullable, although it has findings:\n  ${vulnerable} (latest) with CVE-2026-1001: it does not count, since no tag leads to it or the config leaves its repository out.`,
     );
   });
 
@@ -121,6 +121,61 @@ describe('closers', () => {
     const inner = await cloud.ecr.pushIndex(REPOSITORY, { children: [image] });
     await cloud.ecr.pushIndex(REPOSITORY, { tag: 'v1', children: [inner] });
     await cloud.inspector.report({ repository: REPOSITORY, digest: image }, CRITICAL);
+    await settle();
+    expect(isClosed()).toBe(true);
+  });
+
+  test('an untagged vulnerable image becomes the child of a tagged index: closes with the push of the index', async () => {
+    const { cloud, settle, isClosed } = await stage();
+    cloud.ecr.createRepository(REPOSITORY);
+    const image = await cloud.ecr.pushImage(REPOSITORY, { content: 'promoted' });
+    await cloud.inspector.report({ repository: REPOSITORY, digest: image }, CRITICAL);
+    await settle();
+    expect(isClosed()).toBe(false);
+    await cloud.ecr.pushIndex(REPOSITORY, { tag: 'v1', children: [image] });
+    await settle();
+    expect(isClosed()).toBe(true);
+  });
+
+  test('the tag goes from a bad image to a good one, and back: closed, open, closed', async () => {
+    const { cloud, pushVulnerable, settle, isClosed, told } = await stage();
+    const { digest: bad } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    const good = await cloud.ecr.pushImage(REPOSITORY, { tag: 'v1', content: 'good' });
+    await settle();
+    expect(isClosed()).toBe(false);
+    await cloud.ecr.tag(REPOSITORY, 'v1', bad);
+    await settle();
+    expect(isClosed()).toBe(true);
+    await cloud.ecr.tag(REPOSITORY, 'v1', good);
+    await settle();
+    expect(told()).toEqual(['closed', 'opened', 'closed', 'opened']);
+  });
+
+  test('the deleted closer is pushed again, and its coverage from before is still there: closes again', async () => {
+    const { cloud, pushVulnerable, settle, isClosed } = await stage();
+    const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    cloud.clock.advance(DAY);
+    cloud.inspector.scanned(REPOSITORY, digest);
+    cloud.clock.advance(DAY);
+    await cloud.ecr.deleteImage(REPOSITORY, digest);
+    await cloud.inspector.closeAllOf(REPOSITORY, digest);
+    await settle();
+    await cloud.ecr.pushImage(REPOSITORY, { tag: 'v1', content: `${REPOSITORY}:v1` });
+    await settle();
+    expect(isClosed()).toBe(true);
+  });
+
+  test('ECR does not give the index: nothing opens, and the message comes back', async () => {
+    const { cloud, settle, isClosed } = await stage();
+    cloud.ecr.createRepository(REPOSITORY);
+    const image = await cloud.ecr.pushImage(REPOSITORY, { content: 'child' });
+    await cloud.ecr.pushIndex(REPOSITORY, { tag: 'v1', children: [image] });
+    await cloud.inspector.report({ repository: REPOSITORY, digest: image }, CRITICAL);
+    await settle();
+    cloud.faults.add({ kind: 'serverError', service: 'ecr', operation: 'BatchGetImage', times: 20 });
+    await cloud.ecr.pushImage(REPOSITORY, { tag: 'v2', content: 'other' });
     await settle();
     expect(isClosed()).toBe(true);
   });

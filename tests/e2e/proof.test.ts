@@ -86,6 +86,41 @@ describe('closing and proof', () => {
     expect(lastDecision()).toMatchObject({ images: [{ digest, outcome: 'released', how: 'spared' }] });
   });
 
+  test('the exception ends, and Inspector has deleted the finding: closes again, on the recorded finding', async () => {
+    const { cloud, pushVulnerable, settle, sweep, redeploy, isClosed, told } = await stage();
+    const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    cloud.inspector.forget(arn);
+    cloud.inspector.cover({
+      repository: REPOSITORY,
+      digest,
+      statusCode: 'INACTIVE',
+      reason: 'SCAN_ELIGIBILITY_EXPIRED',
+    });
+    await redeploy({
+      policy: { exceptions: [{ id: CRITICAL.vulnerability, expires: '2026-03-10', reason: 'not reachable' }] },
+    });
+    expect(isClosed()).toBe(false);
+    cloud.clock.advance(9 * DAY);
+    await sweep();
+    expect(isClosed()).toBe(true);
+    expect(told()).toEqual(['closed', 'opened', 'closed']);
+  });
+
+  test('a scan that has only just finished: its findings may still be on their way, so it is looked at again before it opens', async () => {
+    const { cloud, pushVulnerable, settle, isClosed, lines } = await stage();
+    const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    cloud.clock.advance(2 * HOUR);
+    cloud.inspector.scanned(REPOSITORY, digest);
+    await cloud.inspector.setStatus(arn, 'CLOSED');
+    await cloud.runUntilIdle();
+    expect(isClosed()).toBe(true);
+    expect(lines('decision').at(-1)?.['message']).toContain('its scan finished only just');
+    await settle();
+    expect(isClosed()).toBe(false);
+  });
+
   test('SUPPRESSED, then ACTIVE: spared, then violates', async () => {
     const { cloud, pushVulnerable, settle, isClosed, told, lastDecision } = await stage();
     const { arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
