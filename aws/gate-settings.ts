@@ -24,7 +24,7 @@ export function functionSettings(stack: string, args: EcrPullGateArgs): Function
  * The Sid of the stack's statement in a repository's policy: letters and digits only, as IAM wants it, and another one for every stack, even
  * where two names differ in other characters only.
  *
- * @example statementId('pullgate', 'eu-prod') // 'Pullgateeuprod3e4409e3'
+ * @example statementId('acme', 'pullgate', 'eu-prod') // 'Pullgateeuprodbd6c12e8'
  */
 export function statementId(organization: string, project: string, stack: string): string {
   const mark = createHash('sha256').update(`${organization}/${project}/${stack}`).digest('hex').slice(0, 8);

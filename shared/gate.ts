@@ -132,26 +132,25 @@ function holdForViolating(
   verdict: Extract<Verdict, { kind: 'block' }>,
 ): Accounting {
   const absent = closer === undefined ? [] : absentOf(closer, findings);
-  const [first, ...others] = worstFirst(verdict.reasons.map((reason) => reason.finding));
-  const kept = [...others, ...absent].slice(0, MAX_FINDINGS - 1);
+  const [reason, ...reasons] = verdict.reasons;
+  const [first, ...others] = worstFirst([reason.finding, ...reasons.map(({ finding }) => finding), ...absent]);
+  const kept = others.slice(0, MAX_FINDINGS - 1);
   const held: Closer = {
     digest: image.digest,
     tags: tagsOf(tags, closer),
     since: sinceOf(closer, now),
     violatedAt: now,
     findings: [first, ...kept],
-    omittedFindings: Math.max(closer?.omittedFindings ?? 0, others.length + absent.length - kept.length),
+    omittedFindings: Math.max(closer?.omittedFindings ?? 0, others.length - kept.length),
   };
   return { kind: 'holds', closer: held, why: { kind: 'violates' }, verdict };
 }
 
 /** Known exploits first, then by severity: what is left out is the least. */
-function worstFirst([first, ...others]: readonly Finding[]): readonly [Finding, ...Finding[]] {
-  if (first === undefined) throw new Error('a verdict without a reason blocks: this is a defect of pullgate');
-  const [worst = first, ...rest] = [first, ...others].toSorted(
-    (a, b) => Number(b.exploited) - Number(a.exploited) || rankOf(b) - rankOf(a),
-  );
-  return [worst, ...rest];
+function worstFirst(findings: readonly [Finding, ...Finding[]]): readonly [Finding, ...Finding[]] {
+  const weight = ({ exploited }: Finding) => (exploited ? 1 : 0);
+  // The cast says what the type of `toSorted` does not: it leaves none out.
+  return findings.toSorted((a, b) => weight(b) - weight(a) || rankOf(b) - rankOf(a)) as [Finding, ...Finding[]];
 }
 
 /** The recorded findings that a look does not show any more. */
@@ -173,23 +172,29 @@ function tagsOf(tags: readonly string[], closer: Closer | undefined): readonly s
 /** What spares a finding may end at any time; an image that went away is remembered for some weeks. */
 function depart({ now }: AccountingInput, closer: Closer, how: Departure, verdict: Verdict): Accounting {
   const before = closer.departed;
-  const departed = { at: before === undefined || before.why === 'spared' ? now : before.at, why: how };
+  const isNew = how === 'spared' || before === undefined || before.why === 'spared';
+  const departed = { at: isNew ? now : before.at, why: how };
   if (how !== 'spared' && isLongAgo(departed.at, now)) return { kind: 'forgotten' };
   return { kind: 'departed', closer: { ...closer, departed }, how, verdict };
 }
 
-/** How coarse `violatedAt` is, in milliseconds: a replay within the minute writes nothing. */
-const VIOLATED_AT_GRAIN = 60_000;
+/** How coarse the moments of a closer are, in milliseconds: a replay within the minute writes nothing. */
+const GRAIN_MILLISECONDS = 60_000;
 
 /** Is the closer as good as what the record already says, so that nothing needs to be written? */
 export function sameCloser(a: Closer, b: Closer): boolean {
   return (
     a.departed?.why === b.departed?.why &&
-    Date.parse(b.violatedAt) - Date.parse(a.violatedAt) < VIOLATED_AT_GRAIN &&
+    Date.parse(lastDangerous(b)) - Date.parse(lastDangerous(a)) < GRAIN_MILLISECONDS &&
     a.omittedFindings === b.omittedFindings &&
     a.tags.toSorted().join() === b.tags.toSorted().join() &&
     sameFindings(a.findings, b.findings)
   );
+}
+
+/** When it was last seen to violate, or to be spared: a scan from before that proves nothing. */
+function lastDangerous({ violatedAt, departed }: Closer): Instant {
+  return departed?.why === 'spared' ? later(violatedAt, departed.at) : violatedAt;
 }
 
 function sameFindings(a: readonly Finding[], b: readonly Finding[]): boolean {

@@ -107,8 +107,9 @@ async function unconfirmedFindings(
 /** Everything but an image that is plainly allowed, and the memory of one that went away before. */
 function worthAWord({ image: { digest }, accounting }: Accounted, { accounts }: NextClosers): readonly ImageDecision[] {
   if (accounting.kind === 'holds') return [{ digest, kind: 'holds', why: accounting.why, verdict: accounting.verdict }];
-  if (accounting.kind !== 'none')
-    return accounts.flatMap((one) => (one.digest === digest ? [{ ...one, kind: 'released' }] : []));
+  const account = accounts.find((one) => one.digest === digest);
+  if (account !== undefined) return [{ ...account, kind: 'released' }];
+  if (accounting.kind === 'forgotten') return [];
   const { verdict } = accounting;
   return verdict.kind === 'allow' && verdict.spared.length === 0 ? [] : [{ digest, kind: 'none', verdict }];
 }

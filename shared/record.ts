@@ -131,7 +131,7 @@ export function holding(record: Pick<GateRecord, 'closers'>): readonly Closer[] 
 export function withFewerFindings(record: GateRecord, most: number): GateRecord {
   const closers = record.closers.map((closer): Closer => {
     const [first, ...others] = closer.findings;
-    const kept = others.slice(0, most - 1);
+    const kept = others.slice(0, Math.max(0, most - 1));
     const omittedFindings = closer.omittedFindings + others.length - kept.length;
     return { ...closer, findings: [first, ...kept], omittedFindings };
   });

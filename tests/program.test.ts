@@ -53,7 +53,7 @@ describe('the program', () => {
         region: 'eu-west-1',
         accountId: '123456789012',
         partition: 'aws',
-        statementId: 'Pullgatedevb5e29f1a',
+        statementId: 'Pullgatedevc31a2b9d',
         functionName: expect.stringMatching(/^pullgate-function-/),
         logGroup: expect.stringMatching(/^pullgate-log-/),
         tableName: expect.stringMatching(/^pullgate-records-/),

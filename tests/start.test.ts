@@ -78,7 +78,7 @@ describe('npm start', () => {
     expect(why).toEqual([
       expect.stringMatching(/^shop\/checkout is closed now: sha256:\w{12} violates by CVE-2026-1001 in openssl/),
       expect.stringMatching(/^shop\/checkout stays closed: sha256:\w{12} still holds it, proof is missing/),
-      expect.stringMatching(/^shop\/checkout is open now: .* it is gone from the registry$/),
+      expect.stringMatching(/^shop\/checkout is open now: .* it is gone from the registry \(deleted or archived\)$/),
       expect.stringMatching(/^shop\/checkout is open now: .* its findings do not violate any more/),
     ]);
     expect(text).toContain('\n    + {\n    +   "Sid": "Pullgatedev');

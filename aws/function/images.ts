@@ -69,10 +69,9 @@ export function imagesOf(client: ECRClient, registryId: string) {
     let next = [...indexes];
     while (next.length > 0) {
       const children = await childrenOf(repositoryName, next);
-      next = children
-        .filter(({ digest }) => !found.has(digest))
-        .flatMap(({ digest, isIndex }) => (isIndex ? [digest] : []));
-      for (const { digest } of children) found.add(digest);
+      const unseen = children.filter(({ digest }) => !found.has(digest));
+      next = [...new Set(unseen.flatMap(({ digest, isIndex }) => (isIndex ? [digest] : [])))];
+      for (const { digest } of unseen) found.add(digest);
     }
     return found;
   }

@@ -120,7 +120,7 @@ async function persist(write: () => Promise<unknown>, isAsRead: () => Promise<bo
       return true;
     } catch (error) {
       if (!isTransient(error) || tries === WRITE_TRIES) throw error;
-      await sleep(FIRST_PAUSE_MILLISECONDS * 2 ** tries);
+      await sleep(FIRST_PAUSE_MILLISECONDS * 2 ** (tries - 1));
       if (!(await isAsRead())) return false;
     }
   }

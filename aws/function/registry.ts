@@ -1,6 +1,6 @@
 // ECR and Inspector as the core's registry: looks, scans, and the repository policy that is the gate.
 import type { Policy } from '../../shared/policy.ts';
-import type { ImageLook, Registry } from '../../shared/ports.ts';
+import type { ImageLook, Registry, Scope } from '../../shared/ports.ts';
 import type { ImageFindings, Scanner } from './findings.ts';
 import { type Image, type Images, MAX_NAMED } from './images.ts';
 import type { policyGateOf, Snapshot } from './policy-gate.ts';
@@ -19,13 +19,10 @@ export function registryOf({ images, scanner, gate, policy }: Parts): Registry<S
     unknownFindings: scanner.unknownFindings,
 
     async look({ repository }, scope, known) {
-      const named = scope === 'all' ? undefined : await withChildren(repository, scope);
-      const digests = named === undefined || named.length > MAX_NAMED ? 'all' : named;
-      const found =
-        digests === 'all' ? await images.describeAll(repository) : await images.describe(repository, digests);
+      const { digests, found } = await whatToLookAt(repository, scope);
       const findings =
         found.size === 0 ? new Map<string, ImageFindings>() : await scanner.findingsOf(repository, digests);
-      const asked = digests === 'all' ? [...(named ?? []), ...known, ...findings.keys()] : digests;
+      const asked = digests === 'all' ? [...(scope === 'all' ? [] : scope), ...known, ...findings.keys()] : digests;
       const answered = [...new Set(asked)];
       const isUntagged = (digest: string) => found.get(digest)?.tags.length === 0;
       const children =
@@ -36,14 +33,24 @@ export function registryOf({ images, scanner, gate, policy }: Parts): Registry<S
     },
   };
 
-  /** A push of an index is one of its children too: they count from then on. */
-  async function withChildren(repository: string, digests: readonly string[]): Promise<readonly string[]> {
-    if (digests.length > MAX_NAMED) return digests;
-    const found = await images.describe(repository, digests);
-    const indexes = digests.filter((digest) => found.get(digest)?.isIndex ?? false);
-    return indexes.length === 0
-      ? digests
-      : [...new Set([...digests, ...(await images.descendants(repository, indexes))])];
+  interface Target {
+    readonly digests: 'all' | readonly string[];
+    readonly found: ReadonlyMap<string, Image>;
+  }
+
+  /** The images that were named, and the children of an index that was: they count from its push on. Everything, where that is too many. */
+  async function whatToLookAt(repository: string, scope: Scope): Promise<Target> {
+    if (scope === 'all' || scope.length > MAX_NAMED) return everything(repository);
+    const found = await images.describe(repository, scope);
+    const indexes = scope.filter((digest) => found.get(digest)?.isIndex ?? false);
+    if (indexes.length === 0) return { digests: scope, found };
+    const digests = [...new Set([...scope, ...(await images.descendants(repository, indexes))])];
+    if (digests.length > MAX_NAMED) return everything(repository);
+    return { digests, found: await images.describe(repository, digests) };
+  }
+
+  async function everything(repository: string): Promise<Target> {
+    return { digests: 'all', found: await images.describeAll(repository) };
   }
 
   function childrenOfTagged(repository: string, all: ReadonlyMap<string, Image>): Promise<ReadonlySet<string>> {

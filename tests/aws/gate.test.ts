@@ -214,11 +214,11 @@ describe('the events', () => {
 });
 
 describe('the queues', () => {
-  it('hide a message for six times the function and the window, give up after five tries, and are encrypted', async () => {
+  it('hide a message for six times the function and the window, give up after eight tries, and are encrypted', async () => {
     await deploy({ batchWindowSeconds: 300 });
     const queue = inputsOf('aws:sqs/queue:Queue', 'pullgate-queue');
     expect(queue).toMatchObject({
-      visibilityTimeoutSeconds: 1020,
+      visibilityTimeoutSeconds: 2100,
       messageRetentionSeconds: 345_600,
       sqsManagedSseEnabled: true,
     });
@@ -259,8 +259,8 @@ describe('the function', () => {
       runtime: 'nodejs24.x',
       architectures: ['arm64'],
       handler: 'index.handler',
-      timeout: 120,
-      memorySize: 512,
+      timeout: 300,
+      memorySize: 1024,
       loggingConfig: { logFormat: 'Text', logGroup: await outputOf(gate.logGroupName) },
       environment: {
         variables: {
@@ -297,10 +297,10 @@ describe('the function', () => {
     });
   });
 
-  it('reads the queue in batches, five at a time, and reports failures message by message', async () => {
+  it('reads the queue in batches, five batches at a time, and reports failures message by message', async () => {
     await deploy({ batchWindowSeconds: 7 });
     expect(inputsOf('aws:lambda/eventSourceMapping:EventSourceMapping', 'pullgate-messages')).toMatchObject({
-      batchSize: 1000,
+      batchSize: 400,
       maximumBatchingWindowInSeconds: 7,
       functionResponseTypes: ['ReportBatchItemFailures'],
       scalingConfig: { maximumConcurrency: 5 },
@@ -394,13 +394,17 @@ describe('the topics', () => {
     }
   });
 
-  it('take state changes from the function only, and alarms from this account only', async () => {
+  it('ask for TLS; the function publishes by its own rights, and alarms come from this account only', async () => {
     const gate = await deploy();
-    expect(policyOf('aws:sns/topicPolicy:TopicPolicy', 'pullgate-changes-policy')).toMatchObject({
-      Statement: [
-        { Effect: 'Allow', Principal: { AWS: await outputOf(gate.roleArn) }, Action: 'sns:Publish' },
-        { Effect: 'Deny' },
-      ],
+    const onlyTls = {
+      Effect: 'Deny',
+      Principal: '*',
+      Action: 'sns:Publish',
+      Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+    };
+    expect(policyOf('aws:sns/topicPolicy:TopicPolicy', 'pullgate-changes-policy')).toEqual({
+      Version: '2012-10-17',
+      Statement: [{ Sid: 'OnlyTls', ...onlyTls, Resource: await outputOf(gate.changesTopicArn) }],
     });
     expect(policyOf('aws:sns/topicPolicy:TopicPolicy', 'pullgate-alarms-policy')).toMatchObject({
       Statement: [
@@ -409,7 +413,7 @@ describe('the topics', () => {
           Principal: { Service: 'cloudwatch.amazonaws.com' },
           Condition: { StringEquals: { 'aws:SourceAccount': '123456789012' } },
         },
-        { Effect: 'Deny' },
+        onlyTls,
       ],
     });
   });
@@ -476,9 +480,10 @@ describe('the alarms', () => {
 });
 
 describe('the mark of a statement', () => {
-  it('has letters and digits only, and differs where two stacks differ in other characters only', () => {
-    expect(statementId('pullgate', 'eu-prod')).toBe('Pullgateeuprod3e4409e3');
-    expect(statementId('pullgate', 'euprod')).toBe('Pullgateeuprode019956d');
+  it('has letters and digits only, and differs where two stacks differ in other characters, or in the organization, only', () => {
+    expect(statementId('organization', 'pullgate', 'eu-prod')).toBe('Pullgateeuprod2bf430dd');
+    expect(statementId('organization', 'pullgate', 'euprod')).toBe('Pullgateeuprod7ad17048');
+    expect(statementId('acme', 'pullgate', 'eu-prod')).toBe('Pullgateeuprodbd6c12e8');
   });
 });
 

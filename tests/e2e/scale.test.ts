@@ -60,7 +60,7 @@ describe('the brake', () => {
 });
 
 describe('the sweep', () => {
-  test('10,000 repositories, 3 pages fail with throttling: all swept', { timeout: 300_000 }, async () => {
+  test('10,000 repositories, 3 pages fail with throttling: all swept', { timeout: 600_000 }, async () => {
     const s = await stage({
       policy: { exceptions: [{ id: CRITICAL.vulnerability, expires: '2099-01-01', reason: 'a look, and no change' }] },
     });

@@ -7,6 +7,8 @@ import type { Rules } from '../../shared/rules.ts';
 import { closer, digest, exception, finding, hoursLater, NOW, policy, present, record, rules } from './samples.ts';
 
 const VIOLATING = { findings: [finding()] };
+const EXCEPTED = rules({ policy: policy({ exceptions: [exception()] }) });
+const CLEAN_SCAN: readonly [string, Scan][] = [[digest(1), { kind: 'finished', at: hoursLater(-0.5) }]];
 const gone = (number: number): ImageLook => ({ digest: digest(number), presence: 'gone' });
 
 /** Accounts for images, and tells which scans were asked for. */
@@ -23,7 +25,7 @@ async function look(
       return new Map(scans);
     },
   };
-  const accounted = await accountForAll(looks, stored, byRules, registry, NOW);
+  const accounted = await accountForAll(looks, stored, byRules, registry, NOW, NOW);
   return { accounted, asked, kinds: accounted.map(({ accounting }) => accounting.kind) };
 }
 
@@ -54,7 +56,7 @@ describe('accounting for all images of a look', () => {
   it('asks once for the scans of those that nothing else tells of', async () => {
     const closers = [1, 2, 3].map((number) => closer({ digest: digest(number) }));
     const looks = [present(VIOLATING), present({ digest: digest(2) }), present({ digest: digest(3) })];
-    const scans: [string, Scan][] = [[digest(2), { kind: 'finished', at: NOW }]];
+    const scans: [string, Scan][] = [[digest(2), { kind: 'finished', at: hoursLater(-0.5) }]];
     const { accounted, asked } = await look(looks, record({ closers }), rules(), scans);
     expect(asked).toEqual([digest(2), digest(3)]);
     expect(accounted.map(({ accounting }) => accounting)).toMatchObject([
@@ -80,7 +82,7 @@ describe('the next closers', () => {
   });
 
   it('are what they were where nothing is new', async () => {
-    const stored = record({ closers: [closer({ violatedAt: hoursLater(-0.5) })] });
+    const stored = record({ closers: [closer({ violatedAt: hoursLater(-1 / 120) })] });
     const { accounted } = await look([present(VIOLATING)], stored);
     const { closers, changed } = nextClosers(stored, accounted);
     expect({ closers, changed }).toEqual({ closers: stored.closers, changed: false });
@@ -115,16 +117,31 @@ describe('the next closers', () => {
     expect(nextClosers(stored, accounted)).toMatchObject({ accounts: [], changed: false });
   });
 
+  it('remember one that is spared, which holds nothing', async () => {
+    const stored = record();
+    const { accounted } = await look([present()], stored, EXCEPTED);
+    const accounts = [{ digest: digest(1), how: 'spared' }];
+    const closers = [closer({ departed: { at: NOW, why: 'spared' } })];
+    expect(nextClosers(stored, accounted)).toEqual({ closers, held: [], omitted: 0, accounts, changed: true });
+  });
+
+  it('do not account for one that was gone, is back, and is spared', async () => {
+    const stored = record({ closers: [closer({ departed: { at: hoursLater(-5), why: 'gone' } })] });
+    const { accounted } = await look([present()], stored, EXCEPTED);
+    const closers = [closer({ departed: { at: NOW, why: 'spared' } })];
+    expect(nextClosers(stored, accounted)).toEqual({ closers, held: [], omitted: 0, accounts: [], changed: true });
+  });
+
   it('drop one that is released', async () => {
     const stored = record();
-    const { accounted } = await look([present()], stored, rules({ policy: policy({ exceptions: [exception()] }) }));
-    const accounts = [{ digest: digest(1), how: 'spared' }];
+    const { accounted } = await look([present()], stored, rules(), CLEAN_SCAN);
+    const accounts = [{ digest: digest(1), how: 'scanned' }];
     expect(nextClosers(stored, accounted)).toEqual({ closers: [], held: [], omitted: 0, accounts, changed: true });
   });
 
   it('drop, without a word, one that had departed and is released', async () => {
     const stored = record({ closers: [closer({ departed: { at: hoursLater(-5), why: 'gone' } })] });
-    const { accounted } = await look([present()], stored, rules({ policy: policy({ exceptions: [exception()] }) }));
+    const { accounted } = await look([present()], stored, rules(), CLEAN_SCAN);
     expect(nextClosers(stored, accounted)).toEqual({ closers: [], held: [], omitted: 0, accounts: [], changed: true });
   });
 

@@ -17,6 +17,7 @@ function line(changes: Partial<Decision>): Record<string, unknown> {
     to: { kind: 'open' },
     done: 'nothing',
     unconfirmed: [],
+    isUnsettled: false,
     expiredExceptions: [],
     ...changes,
   };
@@ -137,6 +138,11 @@ describe('an image of the line', () => {
       'that holds without proof says what is missing',
       { digest: digest(1), kind: 'holds', why: { kind: 'unproven', why: 'not scanned' }, verdict: ALLOW },
       { digest: DIGEST, outcome: 'holds', why: { kind: 'unproven', why: 'not scanned' }, verdict: 'allow' },
+    ],
+    [
+      'that holds until its scan has settled says so',
+      { digest: digest(1), kind: 'holds', why: { kind: 'unsettled', why: 'only just scanned' }, verdict: ALLOW },
+      { digest: DIGEST, outcome: 'holds', why: { kind: 'unsettled', why: 'only just scanned' }, verdict: 'allow' },
     ],
     [
       'that is undetermined has the word that nobody knows',

@@ -87,23 +87,26 @@ describe('the notice of an opening', () => {
     expect(notice('opened', OPEN, { accounts }).accounts).toEqual(accounts.slice(0, 5));
   });
 
-  it('names what is still pullable although it has findings', () => {
-    const departed = { at: NOW, why: 'outOfScope' } as const;
+  it('names what is still pullable although it has findings, and not what is gone', () => {
+    const spared = closer({ digest: digest(9), departed: { at: NOW, why: 'spared' } });
     const accounted: readonly Accounted[] = [
       { image: tagged(1), accounting: { kind: 'none', verdict: allow } },
       { image: tagged(2), accounting: { kind: 'none', verdict: excepted } },
-      { image: tagged(3), accounting: { kind: 'released', how: 'spared', verdict: excepted } },
+      { image: tagged(3), accounting: { kind: 'released', how: 'scanned', verdict: excepted } },
       { image: tagged(4), accounting: { kind: 'none', verdict: undetermined } },
       { image: tagged(5), accounting: { kind: 'forgotten' } },
+      { image: tagged(9), accounting: { kind: 'departed', how: 'spared', closer: spared, verdict: excepted } },
       { image: { digest: digest(6), presence: 'gone' }, accounting: { kind: 'none', verdict: allow } },
     ];
     const closers = [
-      closer({ digest: digest(7), departed }),
+      closer({ digest: digest(7), departed: { at: NOW, why: 'outOfScope' } }),
       closer({ digest: digest(8), departed: { at: NOW, why: 'gone' } }),
+      spared,
     ];
     const vulnerabilities = ['CVE-2024-6119'];
     expect(notice('opened', OPEN, { closers }, accounted).stillPullable).toEqual([
       { digest: digest(7), tags: ['1.0'], why: 'outOfScope', vulnerabilities },
+      { digest: digest(9), tags: ['1.0'], why: 'spared', vulnerabilities },
       { digest: digest(2), tags: ['2.0'], why: 'spared', vulnerabilities },
       { digest: digest(3), tags: ['3.0'], why: 'spared', vulnerabilities },
       { digest: digest(4), tags: ['4.0'], why: 'undetermined', vulnerabilities },

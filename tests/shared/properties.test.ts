@@ -131,11 +131,18 @@ describe('a verdict', () => {
 
 describe('a closer', () => {
   const scan: fc.Arbitrary<Scan> = fc.oneof(
-    fc.integer({ min: -3, max: 3 }).map((hours): Scan => ({ kind: 'finished', at: hoursLater(hours) })),
+    fc.integer({ min: -120, max: 60 }).map((minutes): Scan => ({ kind: 'finished', at: hoursLater(minutes / 60) })),
     fc.constant<Scan>({ kind: 'unproven', why: 'not scanned' }),
   );
-  const recorded = fc.tuple(anyFinding, findings).map(([first, others]) => [first, ...others] as const);
-  const holds = (policy: Policy, known: Closer, image: readonly Finding[], lastScan: Scan) =>
+  /** One that holds the gate, or one that went away or was spared before. */
+  const anyKnown: fc.Arbitrary<Closer> = fc
+    .record({
+      findings: fc.tuple(anyFinding, findings).map(([first, others]) => [first, ...others] as const),
+      omittedFindings: fc.constantFrom(0, 0, 2),
+      departed: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope', 'spared') })),
+    })
+    .map(closer);
+  const accountFor = (policy: Policy, known: Closer, image: readonly Finding[], lastScan: Scan) =>
     account({
       repository: 'team/app',
       image: present({ findings: image }),
@@ -143,26 +150,47 @@ describe('a closer', () => {
       inScope: true,
       scan: lastScan,
       judge: judgeBy(policy),
+      lookedAt: NOW,
       now: NOW,
-    }).kind === 'holds';
+    });
+  const holds = (...args: Parameters<typeof accountFor>) => accountFor(...args).kind === 'holds';
 
   it('adding a finding never opens, also where the record speaks', () => {
     fc.assert(
-      fc.property(anyPolicy, recorded, findings, anyFinding, scan, (policy, known, image, added, lastScan) => {
+      fc.property(anyPolicy, anyKnown, findings, anyFinding, scan, (policy, known, image, added, lastScan) => {
         // A recorded finding that is reported anew says what it is now; any other one is a new danger.
-        fc.pre(known.every((one) => findingKey(one) !== findingKey(added)));
-        fc.pre(holds(policy, closer({ findings: known }), image, lastScan));
-        expect(holds(policy, closer({ findings: known }), [...image, added], lastScan)).toBe(true);
+        fc.pre(known.findings.every((one) => findingKey(one) !== findingKey(added)));
+        fc.pre(holds(policy, known, image, lastScan));
+        expect(holds(policy, known, [...image, added], lastScan)).toBe(true);
       }),
     );
   });
 
   it('adding an exception never closes, also where the record speaks', () => {
     fc.assert(
-      fc.property(anyPolicy, recorded, findings, anyException, scan, (policy, known, image, added, lastScan) => {
-        fc.pre(!holds(policy, closer({ findings: known }), image, lastScan));
+      fc.property(anyPolicy, anyKnown, findings, anyException, scan, (policy, known, image, added, lastScan) => {
+        fc.pre(!holds(policy, known, image, lastScan));
         const relaxed = { ...policy, exceptions: [...policy.exceptions, added] };
-        expect(holds(relaxed, closer({ findings: known }), image, lastScan)).toBe(false);
+        expect(holds(relaxed, known, image, lastScan)).toBe(false);
+      }),
+    );
+  });
+
+  it('is forgotten only by a scan that proves it clean: while it is there, its absent findings stay recorded', () => {
+    fc.assert(
+      fc.property(anyPolicy, anyKnown, findings, scan, (policy, known, image, lastScan) => {
+        const accounting = accountFor(policy, known, image, lastScan);
+        if (accounting.kind === 'released') {
+          expect(lastScan.kind === 'finished' && lastScan.at > known.violatedAt && lastScan.at < NOW).toBe(true);
+          return;
+        }
+        if (accounting.kind !== 'holds' && accounting.kind !== 'departed') throw new Error(`is ${accounting.kind}`);
+        const keys = accounting.closer.findings.map(findingKey);
+        const shown = new Set(image.map(findingKey));
+        const absent = known.findings.map(findingKey).filter((key) => !shown.has(key));
+        expect(absent.filter((key) => !keys.includes(key))).toEqual([]);
+        expect(accounting.closer.omittedFindings).toBeGreaterThanOrEqual(known.omittedFindings);
+        expect(accounting.closer.violatedAt >= known.violatedAt).toBe(true);
       }),
     );
   });
@@ -237,7 +265,7 @@ describe('a packed record', () => {
     violatedAt: days,
     findings: fc.tuple(anyFinding, findings).map(([first, others]) => [first, ...others] as const),
     omittedFindings: fc.nat(),
-    departed: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope') })),
+    departed: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope', 'spared') })),
   });
   const anyRecord: fc.Arbitrary<GateRecord> = fc
     .record({ closers: fc.array(anyCloser, { maxLength: 5 }), omittedClosers: fc.nat(), closedSince: maybe(days) })

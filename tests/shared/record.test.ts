@@ -10,6 +10,7 @@ import {
   newRecord,
   packRecord,
   unpackRecord,
+  withFewerFindings,
 } from '../../shared/record.ts';
 import { closer, daysLater, digest, finding, GATE, hoursLater, NOW, record } from './samples.ts';
 
@@ -76,6 +77,57 @@ describe('the closers that hold a gate', () => {
     const there = closer();
     const gone = closer({ digest: digest(2), departed: { at: NOW, why: 'gone' } });
     expect(holding({ closers: [gone, there] })).toEqual([there]);
+  });
+});
+
+describe('a record with fewer findings', () => {
+  const of = (number: number) => finding({ vulnerability: `CVE-2026-${number}` });
+  const full = record({
+    closers: [
+      closer({ findings: [of(1), of(2), of(3)], omittedFindings: 4 }),
+      closer({ digest: digest(2), findings: [of(4)] }),
+    ],
+  });
+
+  it.each<[string, number, readonly (readonly [readonly string[], number])[]]>([
+    [
+      'keeps the first of each closer, and counts the others',
+      2,
+      [
+        [['CVE-2026-1', 'CVE-2026-2'], 5],
+        [['CVE-2026-4'], 0],
+      ],
+    ],
+    [
+      'keeps one of each closer',
+      1,
+      [
+        [['CVE-2026-1'], 6],
+        [['CVE-2026-4'], 0],
+      ],
+    ],
+    [
+      'keeps one of each closer, however few it may',
+      0,
+      [
+        [['CVE-2026-1'], 6],
+        [['CVE-2026-4'], 0],
+      ],
+    ],
+    [
+      'is what it was where they all fit',
+      3,
+      [
+        [['CVE-2026-1', 'CVE-2026-2', 'CVE-2026-3'], 4],
+        [['CVE-2026-4'], 0],
+      ],
+    ],
+  ])('%s', (_name, most, expected) => {
+    const { closers, ...rest } = withFewerFindings(full, most);
+    expect(closers.map((one) => [one.findings.map((each) => each.vulnerability), one.omittedFindings])).toEqual(
+      expected,
+    );
+    expect(rest).toEqual({ ...full, closers: undefined });
   });
 });
 

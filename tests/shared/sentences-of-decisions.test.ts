@@ -66,6 +66,7 @@ function decision(changes: Partial<Decision>): Decision {
     to: { kind: 'open' },
     done: 'nothing',
     unconfirmed: [],
+    isUnsettled: false,
     expiredExceptions: [],
     ...changes,
   };
@@ -114,6 +115,14 @@ describe('a decision in one sentence', () => {
       'team/app stays closed: sha256:000000000000 still holds it, proof is missing: its coverage is INACTIVE, EXPIRED',
     ],
     [
+      'an image that holds until its scan has settled',
+      {
+        to: { kind: 'closed' },
+        images: [{ ...violates, why: { kind: 'unsettled', why: 'its scan finished only just' }, verdict: ALLOW }],
+      },
+      'team/app stays closed: sha256:000000000000 still holds it, proof is missing: its scan finished only just',
+    ],
+    [
       'an image that holds since nobody knows',
       { to: { kind: 'closed' }, images: [{ ...violates, why: { kind: 'undetermined' }, verdict: UNDETERMINED }] },
       'team/app stays closed: sha256:000000000000 still holds it, and what is not known releases nothing: is undetermined: nobody knows the severity of CVE-2024-6119',
@@ -121,7 +130,7 @@ describe('a decision in one sentence', () => {
     [
       'an image that holds it no longer',
       { done: 'opened', images: [{ digest: digest(1), kind: 'released', how: 'gone' }] },
-      'team/app is open now: sha256:000000000000 holds it no longer, it is gone from the registry',
+      'team/app is open now: sha256:000000000000 holds it no longer, it is gone from the registry (deleted or archived)',
     ],
     [
       'an image that never held it',

@@ -93,7 +93,7 @@ describe('a notice', () => {
     ] as const;
     expect(told({ kind: 'cleared', images: [], accounts })).toEqual([
       'team/app (registry 123456789012) had to be closed and waited; nothing holds it any more, since 2026-06-15T12:00:00.000Z.',
-      `  ${DIGEST}: it is gone from the registry.`,
+      `  ${DIGEST}: it is gone from the registry (deleted or archived).`,
       `  ${DIGEST.replace(/1$/, '2')}: its findings do not violate any more (policy, exception or suppression).`,
     ]);
   });
@@ -114,7 +114,7 @@ describe('a notice', () => {
       `  ${DIGEST}: it does not count any more (no tag leads to it, or the config leaves its repository out).`,
       '',
       'Still pullable, although it has findings:',
-      `  ${DIGEST} with CVE-2024-1, CVE-2024-2: by digest, since only tagged images count.`,
+      `  ${DIGEST} with CVE-2024-1, CVE-2024-2: it does not count, since no tag leads to it or the config leaves its repository out.`,
       `  ${DIGEST} (1.0) with CVE-2024-3: since the policy spares its findings.`,
       `  ${DIGEST} (1.0, 1) with CVE-2024-4: since nobody knows how severe its findings are.`,
     ]);

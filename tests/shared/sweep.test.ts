@@ -1,5 +1,6 @@
 // When a sweep is due, and the order of the gates that wait for the brake.
 import { describe, expect, it } from 'vitest';
+import type { Finding } from '../../shared/finding.ts';
 import type { GateRecord } from '../../shared/record.ts';
 import { isSweepDue, waitingRank } from '../../shared/sweep.ts';
 import { closer, finding, hoursLater, NOW, record } from './samples.ts';
@@ -45,6 +46,13 @@ describe('the place among those that wait for the brake', () => {
     ],
   ])('%s', (_name, stored, rank) => {
     expect(waitingRank(stored)).toBe(rank);
+  });
+
+  it('is found among 200,000 findings', () => {
+    const [first, ...others] = Array<Finding>(200_000).fill(finding({ severity: 'MEDIUM' }));
+    if (first === undefined) throw new Error('200,000 findings were needed');
+    const stored = waiting([]);
+    expect(waitingRank({ ...stored, closers: [closer({ findings: [first, ...others, finding()] })] })).toBe(`0 ${NOW}`);
   });
 
   it('puts the worst first, then the one that has waited longest', () => {

@@ -4,7 +4,7 @@ import type { Decision } from '../../shared/decision.ts';
 import { reconcile } from '../../shared/reconcile.ts';
 import type { WaitingFor } from '../../shared/record.ts';
 import type { Rules } from '../../shared/rules.ts';
-import { digest, finding, GATE, hoursLater, record, rules } from './samples.ts';
+import { digest, finding, GATE, hoursLater, NOW, record, rules } from './samples.ts';
 import { newWorld, type World } from './world.ts';
 
 const VIOLATING = { findings: [finding()] };
@@ -79,11 +79,23 @@ describe('a repository that serves Lambda functions', () => {
     expect(told(world)).toEqual(notices);
   });
 
-  it('is opened where it began to serve them while closed', async () => {
+  it.each<[string, (world: World) => void, string, string]>([
+    ['stays closed where it began to serve them while closed', () => {}, 'nothing', 'current'],
+    [
+      'is closed again where the statement was removed',
+      (world) => {
+        world.repository().ours = 'absent';
+      },
+      'restored',
+      'current',
+    ],
+    ['is opened like any other', (world) => world.repository().images.clear(), 'opened', 'absent'],
+  ])('%s: a grant does not open what is closed', async (_name, happens, done, statement) => {
     const world = violating();
     await look(world);
     world.repository().servesLambda = true;
-    expect([(await look(world)).done, ours(world), told(world)]).toEqual(['opened', 'absent', ['closed', 'opened']]);
+    happens(world);
+    expect([(await look(world)).done, ours(world)]).toEqual([done, statement]);
   });
 });
 
@@ -132,6 +144,45 @@ describe('the brake', () => {
       'closed',
       3,
     ]);
+  });
+
+  it('gives up where other workers are always faster, so that the message comes back', async () => {
+    const world = violating();
+    world.around = (call, when) => {
+      if (call === 'save brake' && when === 'before') world.brake.version += 1;
+    };
+    await expect(look(world)).rejects.toThrow(
+      '123456789012/team/app: other workers asked the brake first, 20 times; the message comes back',
+    );
+    expect([world.calls.filter((call) => call === 'load brake').length, ours(world)]).toEqual([20, 'absent']);
+  });
+
+  it('gets back what the registry refused, so that it counts only what is closed', async () => {
+    const world = violating();
+    const two = rules({ maxClosesPerHour: 2 });
+    await look(violating('team/first', world), two, 'team/first');
+    world.repository().refuses = 'too long';
+    const refused = await look(world, two);
+    expect([refused.done, world.brake.value?.closings]).toEqual([
+      'refused',
+      [{ gate: '123456789012/team/first', at: NOW }],
+    ]);
+    expect((await look(violating('team/second', world), two, 'team/second')).to.kind).toBe('closed');
+  });
+
+  it('has nothing to get back for a known exploit, which did not ask it, or for an opening', async () => {
+    const world = newWorld();
+    world.repository().images.set(digest(1), { findings: [finding({ exploited: true })] });
+    world.repository().refuses = 'too long';
+    const closing = await look(world);
+    world.repository().ours = 'current';
+    world.repository().images.clear();
+    const opening = await look(world);
+    expect([closing, opening].map(({ done, to }) => [done, to.kind])).toEqual([
+      ['refused', 'closing'],
+      ['refused', 'opening'],
+    ]);
+    expect(world.calls.filter((call) => call.endsWith('brake'))).toEqual(['load brake']);
   });
 
   it('does not hold what is closed already', async () => {

@@ -1,12 +1,13 @@
-// Two workers on one gate at the same time, in every interleaving of their calls.
+// Two workers on one gate at the same time, in every interleaving of their calls, and of what happens to the world meanwhile.
 import { describe, expect, it } from 'vitest';
 import type { Ports } from '../../shared/ports.ts';
 import { reconcile } from '../../shared/reconcile.ts';
 import { everyInterleaving, type Step, type Turn } from '../interleavings.ts';
-import { closer, digest, finding, GATE, record, rules } from './samples.ts';
-import { newWorld, type World } from './world.ts';
+import { closer, digest, finding, GATE, hoursLater, NOW, record, rules } from './samples.ts';
+import { newWorld, type World, type WorldImage } from './world.ts';
 
 const VIOLATING = { findings: [finding()] };
+const UNTAGGED = { ...VIOLATING, tags: [] };
 
 /** A worker that was woken for one image. */
 function lookingAt(world: World, number: number) {
@@ -31,6 +32,8 @@ function inTurns<Snapshot>(ports: Ports<Snapshot>, turn: Turn): Ports<Snapshot> 
     ...ports,
     registry: {
       ...registry,
+      look: inTurn('world', false, registry.look),
+      scans: inTurn('world', false, registry.scans),
       read: inTurn('policy', false, registry.read),
       write: inTurn('policy', true, registry.write),
     },
@@ -41,6 +44,24 @@ function inTurns<Snapshot>(ports: Ports<Snapshot>, turn: Turn): Ports<Snapshot> 
     },
     brake: { load: inTurn('brake', false, brake.load), save: inTurn('brake', true, brake.save) },
   };
+}
+
+/** Something that happens to the world, and then the worker that was woken for it. */
+function wokenBy(happens: () => void, worker: (turn: Turn) => Promise<unknown>) {
+  return async (turn: Turn) => {
+    await turn({ thing: 'world', writes: true });
+    happens();
+    return worker(turn);
+  };
+}
+
+/** A gate that is closed for the first image. */
+function closed(image: WorldImage): World {
+  const world = newWorld();
+  world.save(record({ closers: [closer({ violatedAt: NOW })] }));
+  world.repository().ours = 'current';
+  world.repository().images.set(digest(1), image);
+  return world;
 }
 
 function expectClosed(world: World, digests: readonly string[]): void {
@@ -81,5 +102,62 @@ describe('two workers on one repository', () => {
       };
     });
     expect(count).toBeGreaterThan(100);
+  });
+
+  it('one opening for an untagged image, one woken by the tag that goes back on, in every interleaving of their calls and of the tag: ends closed', async () => {
+    const count = await everyInterleaving(() => {
+      const world = closed(UNTAGGED);
+      const tag = () => world.repository().images.set(digest(1), VIOLATING);
+      return {
+        workers: [lookingAt(world, 1), wokenBy(tag, lookingAt(world, 1))],
+        check: () => expectClosed(world, [digest(1)]),
+      };
+    });
+    expect(count).toBeGreaterThan(100);
+  });
+
+  it('one opening after a clean scan, one woken by a new finding, in every interleaving of their calls and of the finding: ends closed', async () => {
+    const count = await everyInterleaving(() => {
+      const world = closed({ scan: { kind: 'finished', at: hoursLater(1) } });
+      world.now = hoursLater(2);
+      const find = () => world.repository().images.set(digest(1), VIOLATING);
+      return {
+        workers: [lookingAt(world, 1), wokenBy(find, lookingAt(world, 1))],
+        check: () => expectClosed(world, [digest(1)]),
+      };
+    });
+    expect(count).toBeGreaterThan(100);
+  });
+
+  it('one that finds it closed and violating, one woken by its deletion, in every interleaving of their calls and of the deletion: ends open', async () => {
+    const count = await everyInterleaving(() => {
+      const world = closed(VIOLATING);
+      const remove = () => world.repository().images.delete(digest(1));
+      return {
+        workers: [lookingAt(world, 1), wokenBy(remove, lookingAt(world, 1))],
+        check() {
+          const { ours } = world.repository();
+          expect([ours, world.record(GATE)?.state.kind, world.record(GATE)?.untold]).toEqual(['absent', 'open', []]);
+        },
+      };
+    });
+    expect(count).toBeGreaterThan(10);
+  });
+
+  it('one looks while the closer is untagged; the tag goes back on; the other finds it violating and has nothing to write: the one does not open', async () => {
+    const world = closed(UNTAGGED);
+    const look = () => lookingAt(world, 1)(async () => {});
+    let other: unknown;
+    world.around = async (call, when) => {
+      if (call !== 'look' || when !== 'after' || world.calls.filter((one) => one === 'look').length > 1) return;
+      world.repository().images.set(digest(1), VIOLATING);
+      const calls = world.calls.length;
+      const { done } = await look();
+      other = { done, calls: world.calls.slice(calls) };
+    };
+    await look();
+    expect(other).toEqual({ done: 'nothing', calls: ['load', 'look', 'read'] });
+    expect(world.calls.filter((call) => call.startsWith('write'))).toEqual([]);
+    expectClosed(world, [digest(1)]);
   });
 });

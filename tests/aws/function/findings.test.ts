@@ -39,7 +39,7 @@ describe('the finding of the documentation', () => {
     expect(findingsFrom(apiFinding())).toEqual(
       ['systemd-pam', 'systemd', 'systemd-libs', 'systemd-udev'].map((name) => ({
         ...shared,
-        package: { name, version: '239', fixedVersion: undefined },
+        package: { name, version: '239-45.el8', fixedVersion: undefined },
       })),
     );
   });
@@ -69,7 +69,7 @@ describe('the finding of the documentation', () => {
     expect(findingsFrom(finding)).toEqual(
       ['libssl3t64', 'openssl'].map((name) => ({
         ...shared,
-        package: { name, version: '3.0.13', fixedVersion: '0:3.0.13-0ubuntu3.4' },
+        package: { name, version: '3.0.13-0ubuntu3.2', fixedVersion: '0:3.0.13-0ubuntu3.4' },
       })),
     );
   });
@@ -104,6 +104,18 @@ describe('whether there is a fix', () => {
   it('never takes NotAvailable for a version', () => {
     const finding = detailed({ vulnerablePackages: [fixed, notAvailable, empty] });
     expect(findingsFrom(finding).map((one) => one.package.fixedVersion)).toEqual(['2', undefined, undefined]);
+  });
+});
+
+describe('the installed version', () => {
+  it.each<[string, Omit<VulnerablePackage, 'name'>, string]>([
+    ['epoch, version and release', { epoch: 1, version: '2.4.6', release: '97.el7' }, '1:2.4.6-97.el7'],
+    ['an epoch of 0 is not written', { epoch: 0, version: '239', release: '45.el8' }, '239-45.el8'],
+    ['no release', { epoch: 2, version: '8.0' }, '2:8.0'],
+    ['an empty release', { version: '8.0', release: '' }, '8.0'],
+    ['the version alone', { version: '4.17.21' }, '4.17.21'],
+  ])('%s', (_name, fields, version) => {
+    expect(only(detailed({ vulnerablePackages: [{ name: 'some', ...fields }] })).package.version).toBe(version);
   });
 });
 

@@ -1,0 +1,167 @@
+// Records in the table: stored and loaded back, over the version that was read only, and never too large for a row.
+import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Table, tableOf } from '../../../aws/function/records.ts';
+import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
+import { digestOf } from '../../../local/aws/manifest.ts';
+import { allowing } from '../../../local/aws/principals.ts';
+import type { Finding } from '../../../shared/finding.ts';
+import { type Closer, type GateRecord, newRecord } from '../../../shared/record.ts';
+import { fixtureGraph } from '../../local/fixture-graph.ts';
+import { ACCOUNT_ID } from './samples.ts';
+
+const NOW = '2026-03-02T09:00:00.000Z';
+/** Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
+const MAX_ROW_BYTES = 409_600;
+
+let cloud: LocalAws;
+let client: DynamoDBClient;
+let table: Table;
+beforeAll(async () => {
+  cloud = await startAws(fixtureGraph());
+  const admin = cloud.principals.add(`arn:aws:iam::${ACCOUNT_ID}:role/admin`, [allowing('*')]);
+  client = new DynamoDBClient(cloud.clientConfig(admin));
+  table = tableOf(client, 'fixture');
+});
+afterAll(() => cloud.stop());
+
+/** The finding of this number, unlike any other, the worst first. */
+function findingOf(number: number, place: number): Finding {
+  const id = digestOf(String(number)).slice(-12);
+  return {
+    vulnerability: `CVE-2026-${id}`,
+    aliases: [],
+    package: { name: `package-${id}`, version: '1.0.0', fixedVersion: '1.0.1' },
+    severity: { kind: 'known', severity: place === 0 ? 'critical' : 'high' },
+    score: 9.8,
+    fix: 'available',
+    exploited: false,
+    disclosedAt: NOW,
+    state: 'active',
+    link: `https://nvd.nist.gov/vuln/detail/CVE-2026-${id}`,
+  };
+}
+
+/** A closer with findings of its own. */
+function closerOf(number: number, findings: number): Closer {
+  const others = Array.from({ length: findings - 1 }, (_, place) =>
+    findingOf(number * findings + place + 1, place + 1),
+  );
+  return {
+    digest: digestOf(`image ${number}`),
+    tags: [`1.${number}.0`],
+    since: NOW,
+    violatedAt: NOW,
+    findings: [findingOf(number * findings, 0), ...others],
+    omittedFindings: 0,
+  };
+}
+
+function recordOf(repository: string, closers: number, findings: number): GateRecord {
+  return {
+    ...newRecord({ registry: ACCOUNT_ID, repository }, NOW),
+    state: { kind: 'closed' },
+    closers: Array.from({ length: closers }, (_, number) => closerOf(number, findings)),
+  };
+}
+
+async function storedBytes(repository: string): Promise<number> {
+  const Key = { id: { S: `gate#${ACCOUNT_ID}/${repository}` } };
+  const { Item: item } = await client.send(new GetItemCommand({ TableName: 'fixture', Key }));
+  return item?.['body']?.B?.length ?? 0;
+}
+
+describe('a record', () => {
+  it('comes back as it was saved', async () => {
+    const record = recordOf('team/small', 3, 200);
+    expect(await table.records.save(record, 0)).toBe(1);
+    expect(await table.records.load(record.gate)).toEqual({ value: record, version: 1 });
+  });
+
+  it('is not there before it is saved, and after it was removed', async () => {
+    const { gate } = recordOf('team/absent', 1, 1);
+    expect(await table.records.load(gate)).toEqual({ value: undefined, version: 0 });
+    await table.records.save(recordOf('team/absent', 1, 1), 0);
+    expect([await table.records.remove(gate, 2), await table.records.remove(gate, 1)]).toEqual([false, true]);
+    expect(await table.records.load(gate)).toEqual({ value: undefined, version: 0 });
+  });
+
+  it('is saved over the version that was read only', async () => {
+    const record = recordOf('team/versions', 1, 1);
+    const versions = [0, 0, 1, 1, 7, 2];
+    const saved: (number | undefined)[] = [];
+    for (const version of versions) saved.push(await table.records.save(record, version));
+    expect(saved).toEqual([1, undefined, 2, undefined, undefined, 3]);
+  });
+});
+
+describe('a record that a row does not take as it is', () => {
+  it('keeps every closer and the worst finding of each, and counts what is left out: 1,000 closers of 50 findings', async () => {
+    const record = recordOf('team/large', 1_000, 50);
+    expect(await table.records.save(record, 0)).toBe(1);
+    expect(await storedBytes('team/large')).toBeLessThan(MAX_ROW_BYTES);
+    const { value, version } = await table.records.load(record.gate);
+    expect([version, value?.closers.length]).toEqual([1, 1_000]);
+    const kept = value?.closers[0]?.findings.length ?? 0;
+    expect(kept).toBeGreaterThan(1);
+    expect(kept).toBeLessThan(50);
+    expect(value).toEqual({
+      ...record,
+      closers: record.closers.map((closer) => ({
+        ...closer,
+        findings: closer.findings.slice(0, kept),
+        omittedFindings: 50 - kept,
+      })),
+    });
+  });
+
+  it('counts no finding twice when it is loaded and saved again', async () => {
+    const gate = { registry: ACCOUNT_ID, repository: 'team/large' };
+    const { value, version } = await table.records.load(gate);
+    if (value === undefined) throw new Error('the test before this one saves it');
+    expect(await table.records.save(value, version)).toBe(version + 1);
+    expect((await table.records.load(gate)).value).toEqual(value);
+  });
+
+  it('keeps all where images share their findings: 1,000 closers of the same 50', async () => {
+    const record = recordOf('team/shared', 1_000, 50);
+    const [first] = record.closers;
+    if (first === undefined) throw new Error('the record has closers');
+    const shared = { ...record, closers: record.closers.map((closer) => ({ ...closer, findings: first.findings })) };
+    await table.records.save(shared, 0);
+    expect((await table.records.load(record.gate)).value).toEqual(shared);
+  });
+
+  it('is refused where not even one finding of each fits', async () => {
+    const record = recordOf('team/hopeless', 1_000, 1);
+    const tags = (number: number) => Array.from({ length: 10 }, (_, place) => digestOf(`${number} ${place}`).repeat(2));
+    const closers = record.closers.map((closer, number) => ({ ...closer, tags: tags(number) }));
+    await expect(async () => table.records.save({ ...record, closers }, 0)).rejects.toThrow(
+      'the record of 123456789012/team/hopeless does not fit into a row: 1000 images with one finding each',
+    );
+  });
+});
+
+describe('the gates', () => {
+  it('that wait for the brake are found, the worst first; others are not', async () => {
+    const waiting = (repository: string, severity: 'high' | 'critical', since: string): GateRecord => {
+      const record = recordOf(repository, 1, 1);
+      const closers = record.closers.map((closer): Closer => {
+        return { ...closer, findings: [{ ...closer.findings[0], severity: { kind: 'known', severity } }] };
+      });
+      return { ...record, closers, state: { kind: 'waiting', for: 'brake' }, since };
+    };
+    await table.records.save(waiting('team/new', 'high', '2026-03-02T08:00:00.000Z'), 0);
+    await table.records.save(waiting('team/old', 'high', '2026-03-01T08:00:00.000Z'), 0);
+    await table.records.save(waiting('team/worst', 'critical', '2026-03-02T09:00:00.000Z'), 0);
+    const { gate } = recordOf('team/worst', 1, 1);
+    expect((await table.waiting(ACCOUNT_ID, 10)).map(({ repository }) => repository)).toEqual([
+      'team/worst',
+      'team/old',
+      'team/new',
+    ]);
+    expect((await table.waiting(ACCOUNT_ID, 1)).map(({ repository }) => repository)).toEqual(['team/worst']);
+    await table.records.save(recordOf('team/worst', 1, 1), 1);
+    expect(await table.waiting(ACCOUNT_ID, 10)).not.toContainEqual(gate);
+  });
+});
