@@ -53,3 +53,12 @@ export function rankOf({ severity, score }: Finding): number {
   if (severity.kind === 'known') return SEVERITIES.indexOf(severity.severity);
   return score === undefined ? -1 : SEVERITIES.indexOf(severityOfScore(score));
 }
+
+/** The same findings, known exploits first, then by severity: what is shown is the worst, and what is left out the least. */
+export function worstFirst(findings: readonly [Finding, ...Finding[]]): readonly [Finding, ...Finding[]] {
+  // The cast says what the type of `toSorted` does not: it leaves none out.
+  return findings.toSorted((a, b) => Number(b.exploited) - Number(a.exploited) || rankOf(b) - rankOf(a)) as [
+    Finding,
+    ...Finding[],
+  ];
+}

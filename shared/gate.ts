@@ -1,5 +1,5 @@
 // How each image of a gate is accounted for: the rule that a finding closes, and only proof opens.
-import { type Finding, findingKey, type Instant, later, rankOf } from './finding.ts';
+import { type Finding, findingKey, type Instant, later, worstFirst } from './finding.ts';
 import type { ImageLook, Scan } from './ports.ts';
 import { type Closer, type Departure, isLongAgo } from './record.ts';
 import type { Judge, Verdict } from './verdict.ts';
@@ -125,15 +125,15 @@ function hold(
   return { kind: 'holds', closer: held, why, verdict };
 }
 
-/** A recorded finding that went away while another still violates stays recorded: nothing has proved that it is gone. */
+/** A recorded finding that went away, or is spared, while another violates stays recorded: nothing has proved that it is gone. */
 function holdForViolating(
   { closer, image, now }: AccountingInput,
-  { tags, findings }: Present,
+  { tags }: Present,
   verdict: Extract<Verdict, { kind: 'block' }>,
 ): Accounting {
-  const absent = closer === undefined ? [] : absentOf(closer, findings);
   const [reason, ...reasons] = verdict.reasons;
-  const [first, ...others] = worstFirst([reason.finding, ...reasons.map(({ finding }) => finding), ...absent]);
+  const violating = [reason.finding, ...reasons.map(({ finding }) => finding)] as const;
+  const [first, ...others] = worstFirst([...violating, ...absentOf(closer, violating)]);
   const kept = others.slice(0, MAX_FINDINGS - 1);
   const held: Closer = {
     digest: image.digest,
@@ -146,17 +146,10 @@ function holdForViolating(
   return { kind: 'holds', closer: held, why: { kind: 'violates' }, verdict };
 }
 
-/** Known exploits first, then by severity: what is left out is the least. */
-function worstFirst(findings: readonly [Finding, ...Finding[]]): readonly [Finding, ...Finding[]] {
-  const weight = ({ exploited }: Finding) => (exploited ? 1 : 0);
-  // The cast says what the type of `toSorted` does not: it leaves none out.
-  return findings.toSorted((a, b) => weight(b) - weight(a) || rankOf(b) - rankOf(a)) as [Finding, ...Finding[]];
-}
-
-/** The recorded findings that a look does not show any more. */
-function absentOf(closer: Closer, findings: readonly Finding[]): readonly Finding[] {
+/** The recorded findings that are not among these. */
+function absentOf(closer: Closer | undefined, findings: readonly Finding[]): readonly Finding[] {
   const seen = new Set(findings.map(findingKey));
-  return closer.findings.filter((finding) => !seen.has(findingKey(finding)));
+  return (closer?.findings ?? []).filter((finding) => !seen.has(findingKey(finding)));
 }
 
 /** An image that came back holds the gate since it did. */

@@ -1,6 +1,6 @@
 // Makes the notice of a state change: what people are told, as data.
 import type { Accounted, NextClosers } from './closers.ts';
-import { type Instant, rankOf } from './finding.ts';
+import { type Instant, worstFirst } from './finding.ts';
 import {
   type Closer,
   type GateRecord,
@@ -35,11 +35,10 @@ export function noticeOf(
 }
 
 function noticeImage({ digest, tags, findings }: Closer): NoticeImage {
-  const worstFirst = findings.toSorted((a, b) => rankOf(b) - rankOf(a));
   return {
     digest,
     tags,
-    findings: worstFirst.slice(0, NOTICE_FINDINGS),
+    findings: worstFirst(findings).slice(0, NOTICE_FINDINGS),
     moreFindings: Math.max(0, findings.length - NOTICE_FINDINGS),
   };
 }

@@ -29,7 +29,7 @@ const MAX_CLOSERS_WITH_PUSH = 100;
  */
 export async function reconcile<Snapshot>(hint: Hint, rules: Rules, ports: Ports<Snapshot>): Promise<Decision> {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const decision = await attempt(hint, rules, ports);
+    const decision = await attempt(hint, rules, ports, tries > 0);
     if (decision === 'conflict') continue;
     ports.log(decision);
     return decision;
@@ -39,11 +39,17 @@ export async function reconcile<Snapshot>(hint: Hint, rules: Rules, ports: Ports
   );
 }
 
-async function attempt<Snapshot>(hint: Hint, rules: Rules, ports: Ports<Snapshot>): Promise<Decision | 'conflict'> {
+/** `isWide`: looks at every closer with the images of the hint, since somebody else was at work here. */
+async function attempt<Snapshot>(
+  hint: Hint,
+  rules: Rules,
+  ports: Ports<Snapshot>,
+  isWide: boolean,
+): Promise<Decision | 'conflict'> {
   const { gate } = hint;
   const { value, version } = await ports.records.load(gate);
   const record = value ?? newRecord(gate, ports.now());
-  const seen = await lookAround(hint, record, rules, ports);
+  const seen = await lookAround(scopeOf(hint, record, isWide), record, rules, ports);
   const { next, accounted, now } = seen;
   const unconfirmed = await unconfirmedFindings(hint, seen.looks, ports.registry);
   const settled = await settle(
@@ -53,7 +59,10 @@ async function attempt<Snapshot>(hint: Hint, rules: Rules, ports: Ports<Snapshot
       reading: value === undefined && next.held.length === 0 ? undefined : await ports.registry.read(gate),
       now,
       noticeOf: (kind, state) => noticeOf(kind, state, record, next, accounted, now),
-      somethingHolds: async () => (await lookAround(hint, record, rules, ports)).next.held.length > 0,
+      somethingHolds: async () => {
+        const again = await lookAround(scopeOf(hint, record, true), record, rules, ports);
+        return again.next.held.length > 0;
+      },
     },
     rules,
     ports,
@@ -74,20 +83,21 @@ async function attempt<Snapshot>(hint: Hint, rules: Rules, ports: Ports<Snapshot
   };
 }
 
-/** One look at the images of the hint, and what it means for the gate. */
-async function lookAround<Snapshot>(hint: Hint, record: GateRecord, rules: Rules, ports: Ports<Snapshot>) {
+/** One look, and what it means for the gate. */
+async function lookAround<Snapshot>(scope: Scope, record: GateRecord, rules: Rules, ports: Ports<Snapshot>) {
   const lookedAt = ports.now();
   const known = record.closers.map((closer) => closer.digest);
-  const looks = await ports.registry.look(record.gate, scopeOf(hint, record), known);
+  const looks = await ports.registry.look(record.gate, scope, known);
   const now = ports.now();
   const accounted = await accountForAll(looks, record, rules, ports.registry, lookedAt, now);
   return { looks, accounted, next: nextClosers(record, accounted), now };
 }
 
 /** A push may have moved a tag to or from a closer, and a delete may have taken one away: they are looked at with it, the remembered ones too. */
-function scopeOf({ scope, triggers }: Hint, { closers }: GateRecord): Scope {
+function scopeOf({ scope, triggers }: Hint, { closers }: GateRecord, isWide: boolean): Scope {
   const moved = triggers.includes('push') || triggers.includes('delete');
-  if (scope === 'all' || !moved || closers.length > MAX_CLOSERS_WITH_PUSH) return scope;
+  if (scope === 'all' || !(moved || isWide)) return scope;
+  if (closers.length > MAX_CLOSERS_WITH_PUSH) return isWide ? 'all' : scope;
   return [...new Set([...scope, ...closers.map((closer) => closer.digest)])];
 }
 

@@ -127,12 +127,12 @@ export function holding(record: Pick<GateRecord, 'closers'>): readonly Closer[] 
   return record.closers.filter((closer) => closer.departed === undefined);
 }
 
-/** The record with at most so many findings for each closer, at least one; what is left out is counted. */
+/** The record with at most so many findings for each closer, at least one. Of what is left out, now or before, at least so many are counted. */
 export function withFewerFindings(record: GateRecord, most: number): GateRecord {
   const closers = record.closers.map((closer): Closer => {
     const [first, ...others] = closer.findings;
     const kept = others.slice(0, Math.max(0, most - 1));
-    const omittedFindings = closer.omittedFindings + others.length - kept.length;
+    const omittedFindings = Math.max(closer.omittedFindings, others.length - kept.length);
     return { ...closer, findings: [first, ...kept], omittedFindings };
   });
   return { ...record, closers };

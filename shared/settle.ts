@@ -47,15 +47,20 @@ export async function settle<Snapshot>(
   let { version } = stored;
   let change: Decision['change'];
 
-  if (reading !== undefined && reading.ours !== (wanted.gate === 'closed' ? 'current' : 'absent')) {
-    const intent: GateState = { kind: wanted.gate === 'closed' ? 'closing' : 'opening' };
+  const isRight = reading === undefined || reading.ours === (wanted.gate === 'closed' ? 'current' : 'absent');
+  const intent: GateState = { kind: wanted.gate === 'closed' ? 'closing' : 'opening' };
+  const opens = wanted.state.kind === 'open' && stored.value.state.kind !== 'open';
+  // Where somebody's intent to open is there already, another one would only keep two workers from ever getting past each other.
+  if (!isRight || (opens && stored.value.state.kind !== 'opening')) {
     // An intent to open forgets no closer: only the confirmation does.
     const closers = wanted.state.kind === 'open' ? stored.value.closers : next.closers;
     const saved = await ports.records.save({ ...record, closers, state: intent, since: now }, version);
     if (saved === undefined) return 'conflict';
     version = saved;
-    // A worker that saw the danger and found nothing to write has left no trace. From the intent on, every worker has something to write.
-    if (wanted.state.kind === 'open' && (await settling.somethingHolds())) return 'conflict';
+  }
+  // A worker that saw the danger and found nothing to write has left no trace. From the intent on, every worker has something to write.
+  if (opens && (await settling.somethingHolds())) return 'conflict';
+  if (reading !== undefined && !isRight) {
     const written = await ports.registry.write(record.gate, reading, wanted.gate);
     if (written.kind === 'overtaken') return 'conflict';
     if (written.kind === 'refused') {
@@ -65,7 +70,7 @@ export async function settle<Snapshot>(
     change = { before: written.before, after: written.after };
   }
 
-  const done = doneBy(stored.value.state, wanted.state, change !== undefined);
+  const done = doneBy(stored.value, wanted.state, change !== undefined);
   const confirmed = confirm(record, wanted, done, settling);
   if (isForgettable(confirmed, now)) {
     const isGone = stored.version === 0 || (await ports.records.remove(record.gate, version));
@@ -113,18 +118,19 @@ async function giveBack(row: Row<BrakeState>, gate: string): Promise<void> {
   if (closings.length < value.closings.length) await row.save({ closings }, version);
 }
 
-/** What a step from one state to another is called. */
-function doneBy(from: GateState, to: Wanted['state'], wrote: boolean): Done {
+/** What a step from one state to another is called. An `opening` that was given up, or that met an open gate, changed nothing that people know of. */
+function doneBy({ state: from, closedSince }: GateRecord, to: Wanted['state'], wrote: boolean): Done {
+  const wasClosed = from.kind === 'closed' || (from.kind === 'opening' && closedSince !== undefined);
   switch (to.kind) {
     case 'closed':
-      if (from.kind !== 'closed') return 'closed';
+      if (!wasClosed || (wrote && from.kind === 'opening')) return 'closed';
       return wrote ? 'restored' : 'nothing';
     case 'waiting':
-      if (wrote || from.kind === 'closed' || from.kind === 'opening') return 'opened';
+      if (wrote || wasClosed) return 'opened';
       return from.kind === 'waiting' && from.for === to.for ? 'nothing' : 'waiting';
     case 'open':
-      if (wrote || from.kind === 'closed' || from.kind === 'opening') return 'opened';
-      return from.kind === 'waiting' ? 'cleared' : 'nothing';
+      if (wrote || wasClosed) return 'opened';
+      return from.kind === 'waiting' || from.kind === 'opening' ? 'cleared' : 'nothing';
   }
 }
 

@@ -134,12 +134,11 @@ async function handleAll(
   deadline: Deadline,
 ): Promise<void> {
   const sweepParts: SweepParts = { ...parts, ...worker, rules };
-  for (const [kind, step] of [
-    ['sweep', sweep],
-    ['tick', tick],
-  ] as const) {
+  const steps = { sweep: () => sweep(sweepParts), tick: () => tick(sweepParts) };
+  for (const kind of ['sweep', 'tick'] as const) {
     const records = requests.flatMap(({ record, request }) => (request.kind === kind ? [record] : []));
-    if (records.length > 0) await retryAll(records, worker, returning, () => step(sweepParts));
+    if (records.length > 0)
+      await retryAll(records, worker, returning, () => inTime<unknown>(deadline, `a ${kind}`, steps[kind]));
   }
   const folds = foldByRepository(requests, worker.settings.accountId);
   await mapConcurrently(folds, GATES_AT_ONCE, ({ hint, records, reports }) =>
@@ -155,12 +154,12 @@ async function handleAll(
 }
 
 /**
- * Gives up on a gate before the invocation ends, so that only its own messages come back. What is still under way then is like a slow worker:
+ * Gives up on a step before the invocation ends, so that only its own messages come back. What is still under way then is like a slow worker:
  * the record's version keeps it from doing harm.
  */
-async function inTime<T>(deadline: Deadline, repository: string, work: () => Promise<T>): Promise<T> {
+async function inTime<T>(deadline: Deadline, what: string, work: () => Promise<T>): Promise<T> {
   const milliseconds = deadline.getRemainingTimeInMillis() - RESERVE_MILLISECONDS;
-  const tooLate = new Error(`no time left in this invocation for ${repository}`);
+  const tooLate = new Error(`no time left in this invocation for ${what}`);
   if (milliseconds <= 0) throw tooLate;
   const timer = new AbortController();
   const end = sleep(milliseconds, undefined, { signal: timer.signal }).then(() => Promise.reject(tooLate));

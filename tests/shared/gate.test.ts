@@ -141,7 +141,7 @@ describe('a closer', () => {
     expect(inShort(accountFor(changes))).toBe(expected);
   });
 
-  it('keeps since when it holds, and takes the findings and tags of today', () => {
+  it('keeps since when it holds and what was recorded, and takes the findings and tags of today', () => {
     const image = present({ findings: [OTHER, finding({ severity: 'LOW' })], tags: ['1.0', 'latest'] });
     expect(accountFor({ image })).toMatchObject({
       closer: {
@@ -149,7 +149,7 @@ describe('a closer', () => {
         tags: ['1.0', 'latest'],
         since: hoursLater(-24),
         violatedAt: NOW,
-        findings: [OTHER],
+        findings: [OTHER, finding()],
         omittedFindings: 0,
       },
     });

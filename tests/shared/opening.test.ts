@@ -259,3 +259,46 @@ describe('opening', () => {
     expect([done, allowed, world.calls, world.record(GATE)]).toEqual(['nothing', 1, ['load', 'look'], undefined]);
   });
 });
+
+describe('the look before an opening', () => {
+  const untagged = { ...VIOLATING, tags: [] };
+
+  /** A stale look has written down that the first closer does not count, and it counts again. */
+  async function withStaleDeparture(others: number) {
+    const world = await violating(true);
+    for (let number = 2; number < others + 2; number++) {
+      world.repository().images.set(digest(number), VIOLATING);
+      await look(world, { scope: [digest(number)] });
+    }
+    world.repository().images.set(digest(1), untagged);
+    await look(world);
+    world.repository().images.set(digest(1), VIOLATING);
+    for (let number = 2; number < others + 2; number++) world.repository().images.delete(digest(number));
+    return world;
+  }
+
+  it('is at every closer, the remembered ones too: one that counts again keeps the gate closed', async () => {
+    const world = await withStaleDeparture(1);
+    const { to } = await look(world, { scope: [digest(2)] });
+    expect([to.kind, world.repository().ours]).toEqual(['closed', 'current']);
+  });
+
+  it('is at everything where there are more than a hundred closers', async () => {
+    const world = await withStaleDeparture(101);
+    await look(world, { scope: Array.from({ length: 101 }, (_, number) => digest(number + 2)) });
+    expect([world.record(GATE)?.state.kind, world.repository().ours]).toEqual(['closed', 'current']);
+  });
+
+  it('also comes before a gate that waits is cleared', async () => {
+    const world = await violating();
+    const braked = rules({ maxClosesPerHour: 0 });
+    await look(world, {}, braked);
+    let looks = 0;
+    world.repository().images.set(digest(1), untagged);
+    world.around = (call, when) => {
+      if (call === 'look' && when === 'after' && ++looks === 1) world.repository().images.set(digest(1), VIOLATING);
+    };
+    const { to } = await look(world, {}, braked);
+    expect(to).toEqual({ kind: 'waiting', for: 'brake' });
+  });
+});

@@ -215,7 +215,14 @@ describe('a state that a crash has left behind', () => {
     ['opening, not written, and the closer is gone: opened', 'opening', 'current', false, 'opened', ['opened']],
     ['opening, written, and the closer is gone: opened', 'opening', 'absent', false, 'opened', ['opened']],
     ['opening, written, and a closer is there: closed', 'opening', 'absent', true, 'closed', ['closed']],
-    ['opening, not written, and a closer is there: closed', 'opening', 'current', true, 'closed', ['closed']],
+    [
+      'opening, not written, and a closer is there: it was never open, and nobody is told',
+      'opening',
+      'current',
+      true,
+      'nothing',
+      [],
+    ],
   ])('%s', async (_name, kind, statement, isThere, done, notices) => {
     const world = newWorld();
     world.save(record({ state: { kind }, closers: [] }));
