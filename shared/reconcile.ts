@@ -96,7 +96,8 @@ async function lookAround<Snapshot>(scope: Scope, record: GateRecord, rules: Rul
 /** A push may have moved a tag to or from a closer, and a delete may have taken one away: they are looked at with it, the remembered ones too. */
 function scopeOf({ scope, triggers }: Hint, { closers }: GateRecord, isWide: boolean): Scope {
   const moved = triggers.includes('push') || triggers.includes('delete');
-  if (scope === 'all' || !(moved || isWide)) return scope;
+  // A release opens whatever is in there: it need not be allowed to look.
+  if (scope === 'all' || triggers.includes('release') || !(moved || isWide)) return scope;
   if (closers.length > MAX_CLOSERS_WITH_PUSH) return isWide ? 'all' : scope;
   return [...new Set([...scope, ...closers.map((closer) => closer.digest)])];
 }

@@ -20,6 +20,7 @@ export async function violating(closed = false): Promise<World> {
   world.repository().images.set(digest(1), VIOLATING);
   if (closed) await look(world);
   world.calls.length = 0;
+  world.scopes.length = 0;
   world.notices.length = 0;
   world.decisions.length = 0;
   return world;

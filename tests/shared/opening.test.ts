@@ -301,4 +301,16 @@ describe('the look before an opening', () => {
     const { to } = await look(world, {}, braked);
     expect(to).toEqual({ kind: 'waiting', for: 'brake' });
   });
+
+  it('is none in a release, also after another worker was faster: who releases need not be allowed to look', async () => {
+    const world = await violating(true);
+    let saves = 0;
+    world.around = (call, when) => {
+      if (call === 'save' && when === 'before' && ++saves === 1) world.save(world.record(GATE) ?? record({}));
+    };
+    const paused = { ...rules(), mode: 'pause' } as const;
+    await look(world, { scope: [], triggers: ['release'] }, paused);
+    expect(world.repository().ours).toBe('absent');
+    expect(world.scopes).toEqual([[], []]);
+  });
 });

@@ -2,7 +2,7 @@
 import type { BrakeState } from '../../shared/brake.ts';
 import type { Decision } from '../../shared/decision.ts';
 import type { Finding } from '../../shared/finding.ts';
-import type { Ports, Reading, Row, Scan, Version } from '../../shared/ports.ts';
+import type { Ports, Reading, Row, Scan, Scope, Version } from '../../shared/ports.ts';
 import { type Gate, type GateRecord, gateKey, type Notice, packRecord, unpackRecord } from '../../shared/record.ts';
 import { NOW } from './samples.ts';
 
@@ -27,6 +27,8 @@ export interface WorldRepository {
 export interface World {
   now: string;
   readonly repositories: Map<string, WorldRepository>;
+  /** What each look was at. */
+  readonly scopes: Scope[];
   readonly notices: Notice[];
   readonly decisions: Decision[];
   /** The calls that were made, by name. */
@@ -52,7 +54,10 @@ export function newWorld(): World {
   const rows = new Map<string, Stored>();
   const ports: Ports<string> = {
     registry: {
-      look: (gate, scope, known) => call('look', () => lookAt(world.repositories.get(gate.repository), scope, known)),
+      look: (gate, scope, known) => {
+        world.scopes.push(scope);
+        return call('look', () => lookAt(world.repositories.get(gate.repository), scope, known));
+      },
       scans: (gate, digests) => call('scans', () => scansOf(world.repository(gate.repository), digests)),
       unknownFindings: (ids) =>
         call('unknownFindings', () => new Set(ids.filter((id) => world.unknownFindings.has(id)))),
@@ -122,6 +127,7 @@ export function newWorld(): World {
   const world: World = {
     now: NOW,
     repositories: new Map(),
+    scopes: [],
     notices: [],
     decisions: [],
     calls: [],
