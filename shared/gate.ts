@@ -56,8 +56,9 @@ export function account(input: AccountingInput): Accounting {
   const { image, closer, inScope } = input;
   if (closer === undefined) return accountForNewcomer(input);
   if (image.presence === 'gone') return depart(input, closer, 'gone', CLEAN);
-  if (!inScope) return depart(input, closer, 'outOfScope', CLEAN);
   const verdict = judgeImage(input, image.findings);
+  if (!inScope)
+    return depart(input, verdict.kind === 'block' ? { ...closer, violatedAt: input.now } : closer, 'outOfScope', CLEAN);
   return verdict.kind === 'block'
     ? holdForViolating(input, image, verdict)
     : accountForCloser(input, image, closer, verdict);

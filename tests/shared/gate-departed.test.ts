@@ -176,3 +176,17 @@ describe('a closer that is spared', () => {
     expect(inShort(accountFor(changes))).toBe(expected);
   });
 });
+
+describe('an image that does not count', () => {
+  it.each<[string, Changes['image'], string]>([
+    [
+      'is seen to violate: a scan from before that proves nothing once it counts again',
+      present({ findings: [finding()] }),
+      NOW,
+    ],
+    ['shows nothing that violates: when it was last seen to stays', present(), daysLater(-6)],
+  ])('%s', (_name, image, violatedAt) => {
+    const away = accountFor({ inScope: false, closer: departed(5, 'outOfScope'), ...(image && { image }) });
+    expect(away.kind === 'departed' && away.closer.violatedAt).toBe(violatedAt);
+  });
+});
