@@ -1,19 +1,15 @@
 // Two workers on one repository at the same time, on the real wire, in every interleaving of the calls that the other can notice.
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { ECRClient } from '@aws-sdk/client-ecr';
-import { Inspector2Client } from '@aws-sdk/client-inspector2';
-import { SNSClient } from '@aws-sdk/client-sns';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import { describe, expect, test } from 'vitest';
-import { parseStackSettings, type Settings } from '../../aws/function/settings.ts';
+import type { Settings } from '../../aws/function/settings.ts';
 import { partsOf } from '../../aws/function/work.ts';
 import type { Call } from '../../local/aws/calls.ts';
 import type { LocalAws } from '../../local/aws/cloud.ts';
 import { allowing } from '../../local/aws/principals.ts';
-import type { Graph } from '../../local/graph.ts';
 import { reconcile } from '../../shared/reconcile.ts';
 import { rulesOf } from '../../shared/rules.ts';
 import { everyInterleaving, type Step, type Turn } from '../interleavings.ts';
+import { clientsOf, settingsOf } from '../worker.ts';
 import { CRITICAL, REPOSITORY, stage } from './stage.ts';
 
 const STEPS: Readonly<Record<string, Step>> = {
@@ -24,31 +20,10 @@ const STEPS: Readonly<Record<string, Step>> = {
   DeleteRepositoryPolicy: { thing: 'policy', writes: true },
 };
 
-/** What the deployed function would be told, from the graph's outputs. */
-function settingsOf({ outputs }: Graph): Settings {
-  const {
-    settings,
-    changesTopicArn: topicArn,
-    ...rest
-  } = outputs['aws'] as Omit<Settings, 'topicArn'> & {
-    settings: object;
-    changesTopicArn: string;
-  };
-  return { ...rest, topicArn, ...parseStackSettings(JSON.stringify(settings)) };
-}
-
 /** A worker with credentials of its own, whose calls wait for its turn. */
 function workerOn(cloud: LocalAws, settings: Settings, name: string, digest: string) {
   const credentials = cloud.principals.add(`arn:aws:iam::123456789012:role/${name}`, [allowing('*')]);
-  const config = cloud.clientConfig(credentials);
-  const clients = {
-    dynamodb: new DynamoDBClient(config),
-    ecr: new ECRClient(config),
-    ecrOnce: new ECRClient(config),
-    inspector: new Inspector2Client(config),
-    sns: new SNSClient(config),
-    sqs: new SQSClient(config),
-  };
+  const clients = clientsOf(cloud, credentials);
   const now = () => cloud.clock.now().toISOString();
   const { portsFrom } = partsOf({ settings, clients, now, log: () => {} });
   const rules = rulesOf(settings, 'enforce');

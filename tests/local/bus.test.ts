@@ -1,19 +1,9 @@
 // The event bus of the local cloud: rules, targets, schedules, and the shape of Inspector's events.
 import { readFileSync } from 'node:fs';
-import { afterEach, describe, expect, it } from 'vitest';
-import { type LocalAws, startAws } from '../../local/aws/cloud.ts';
-import { type FixtureOptions, fixtureGraph, QUEUE } from './fixture-graph.ts';
-
-const clouds: LocalAws[] = [];
-afterEach(async () => {
-  for (const cloud of clouds.splice(0)) await cloud.stop();
-});
-
-async function start(options?: FixtureOptions): Promise<LocalAws> {
-  const cloud = await startAws(fixtureGraph(options));
-  clouds.push(cloud);
-  return cloud;
-}
+import { describe, expect, it } from 'vitest';
+import type { LocalAws } from '../../local/aws/cloud.ts';
+import { QUEUE } from './fixture-graph.ts';
+import { start } from './start.ts';
 
 const seen = (cloud: LocalAws) => cloud.logs.flatMap(({ json }) => (json?.['kind'] === 'seen' ? [json['body']] : []));
 const minute = 60_000;

@@ -1,18 +1,8 @@
 // The deployed function on the local cloud: batches, environment, log, limits, crashes, deployments.
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type LocalAws, startAws } from '../../local/aws/cloud.ts';
 import { ECHO, type FixtureOptions, fixtureGraph, QUEUE, QUEUE_URL } from './fixture-graph.ts';
-
-const clouds: LocalAws[] = [];
-afterEach(async () => {
-  for (const cloud of clouds.splice(0)) await cloud.stop();
-});
-
-async function start(options?: FixtureOptions): Promise<LocalAws> {
-  const cloud = await startAws(fixtureGraph(options));
-  clouds.push(cloud);
-  return cloud;
-}
+import { start } from './start.ts';
 
 const seen = (cloud: LocalAws) => cloud.logs.flatMap(({ json }) => (json?.['kind'] === 'seen' ? [json['body']] : []));
 

@@ -1,19 +1,7 @@
 // The registry endpoint of the local cloud: pushes and pulls, each step asking IAM.
-import { afterEach, describe, expect, it } from 'vitest';
-import { type LocalAws, startAws } from '../../local/aws/cloud.ts';
+import { describe, expect, it } from 'vitest';
 import { allowing } from '../../local/aws/principals.ts';
-import { type FixtureOptions, fixtureGraph } from './fixture-graph.ts';
-
-const clouds: LocalAws[] = [];
-afterEach(async () => {
-  for (const cloud of clouds.splice(0)) await cloud.stop();
-});
-
-async function start(options?: FixtureOptions): Promise<LocalAws> {
-  const cloud = await startAws(fixtureGraph(options));
-  clouds.push(cloud);
-  return cloud;
-}
+import { start } from './start.ts';
 
 describe('the registry endpoint', () => {
   const closed = JSON.stringify({

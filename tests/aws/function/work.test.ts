@@ -1,16 +1,11 @@
 // One invocation of the function in this process, on the local cloud: what is folded, what comes first, and what happens when time runs out.
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { ECRClient } from '@aws-sdk/client-ecr';
-import { Inspector2Client } from '@aws-sdk/client-inspector2';
-import { SNSClient } from '@aws-sdk/client-sns';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSRecord } from 'aws-lambda';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { parseStackSettings, type Settings } from '../../../aws/function/settings.ts';
 import { createWork, type LogLine } from '../../../aws/function/work.ts';
 import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
 import { allowing } from '../../../local/aws/principals.ts';
 import { type Graph, graphOf } from '../../../local/graph.ts';
+import { clientsOf, settingsOf } from '../../worker.ts';
 
 let graph: Graph;
 let cloud: LocalAws;
@@ -22,37 +17,17 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   cloud = await startAws(graph);
-  const config = cloud.clientConfig(cloud.principals.add('arn:aws:iam::123456789012:role/worker', [allowing('*')]));
+  const credentials = cloud.principals.add('arn:aws:iam::123456789012:role/worker', [allowing('*')]);
   const lines: LogLine[] = [];
   log = lines;
   work = createWork({
     settings: settingsOf(graph),
-    clients: {
-      dynamodb: new DynamoDBClient(config),
-      ecr: new ECRClient(config),
-      ecrOnce: new ECRClient({ ...config, maxAttempts: 1 }),
-      inspector: new Inspector2Client(config),
-      sns: new SNSClient(config),
-      sqs: new SQSClient(config),
-    },
+    clients: clientsOf(cloud, credentials),
     now: () => cloud.clock.now().toISOString(),
     log: (line) => void lines.push(line),
   });
   return () => cloud.stop();
 });
-
-/** What the deployed function would be told, from the graph's outputs. */
-function settingsOf({ outputs }: Graph): Settings {
-  const {
-    settings,
-    changesTopicArn: topicArn,
-    ...rest
-  } = outputs['aws'] as Omit<Settings, 'topicArn'> & {
-    settings: object;
-    changesTopicArn: string;
-  };
-  return { ...rest, topicArn, ...parseStackSettings(JSON.stringify(settings)) };
-}
 
 /** Messages as Lambda would hand them over, received from the queue. */
 function receive(...bodies: readonly object[]): readonly SQSRecord[] {
