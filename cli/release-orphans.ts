@@ -1,9 +1,9 @@
 // When `pulumi destroy` came before `release`: the table is gone, and the statements are still there. They are found by their mark.
 import { type ECRClient, paginateDescribeRepositories } from '@aws-sdk/client-ecr';
 import type { Clients } from '../aws/function/clients.ts';
-import { mapConcurrently } from '../aws/function/concurrency.ts';
 import { policyGateOf, type Snapshot } from '../aws/function/policy-gate.ts';
 import { denyStatement } from '../aws/function/repository-policy.ts';
+import { mapConcurrently } from '../shared/concurrency.ts';
 import type { Reading, Registry } from '../shared/ports.ts';
 import type { Gate } from '../shared/record.ts';
 import { type ExitCode, sentenceOf, UsageError } from './ending.ts';

@@ -1,8 +1,8 @@
 // Undo: opens what the stack closed, and keeps it open. The loop is the one that runs in the cloud, in the mode `pause`.
 import type { Clients } from '../aws/function/clients.ts';
-import { mapConcurrently } from '../aws/function/concurrency.ts';
 import type { Settings } from '../aws/function/settings.ts';
 import { type Parts, partsOf } from '../aws/function/work.ts';
+import { mapConcurrently } from '../shared/concurrency.ts';
 import { type Instant, rankOf } from '../shared/finding.ts';
 import { reconcile } from '../shared/reconcile.ts';
 import { type Gate, type GateRecord, holding } from '../shared/record.ts';

@@ -1,6 +1,6 @@
 // From a look at some images to the next list of closers: who holds the gate, who is remembered, and how the others were accounted for.
 import type { Instant } from './finding.ts';
-import { type Accounting, account, sameCloser } from './gate.ts';
+import { type Accounting, account, MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE, sameCloser } from './gate.ts';
 import type { ImageLook, Registry, Scan } from './ports.ts';
 import { type Account, type Closer, type GateRecord, holding } from './record.ts';
 import type { Rules } from './rules.ts';
@@ -37,7 +37,7 @@ export async function accountForAll(
   now: Instant,
 ): Promise<readonly Accounted[]> {
   const closers = new Map(record.closers.map((closer) => [closer.digest, closer]));
-  const { repository } = record.gate;
+  const { repository, digest } = record.gate;
   const included = rules.includes(repository);
   const inputOf = (image: ImageLook) => ({
     repository,
@@ -45,6 +45,7 @@ export async function accountForAll(
     closer: closers.get(image.digest),
     inScope: included && image.presence === 'present' && (rules.policy.images === 'all' || image.tagged),
     judge: rules.judge,
+    maxFindings: digest === undefined ? MAX_FINDINGS : MAX_FINDINGS_OF_IMAGE,
     lookedAt,
     now,
   });

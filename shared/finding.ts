@@ -30,8 +30,13 @@ export interface Finding {
   readonly exploited: boolean;
   /** When the vulnerability was disclosed. */
   readonly disclosedAt?: Instant | undefined;
-  /** `suppressed`: hidden or exempted at the provider. `resolved`: the provider says that it is healthy now. A finding that is merely absent is neither. */
-  readonly state: 'active' | 'suppressed' | 'resolved';
+  /** `suppressed`: hidden or exempted at the provider. */
+  readonly state: 'active' | 'suppressed';
+  /**
+   * The report that it came in, where the provider settles whole reports and not single findings (Azure: the assessment of one package).
+   * Other findings of the same report carry the same name.
+   */
+  readonly report?: string | undefined;
   /** Where to read about the vulnerability. */
   readonly link?: string | undefined;
 }

@@ -1,6 +1,6 @@
 // How each image of a gate is accounted for: the rule that a finding closes, and only proof opens.
 import { type Finding, findingKey, type Instant, later, worstFirst } from './finding.ts';
-import type { ImageLook, Scan } from './ports.ts';
+import type { ImageLook, Scan, SettledAs } from './ports.ts';
 import { type Closer, type Departure, isLongAgo } from './record.ts';
 import type { Judge, Verdict } from './verdict.ts';
 
@@ -12,8 +12,8 @@ export type Accounting =
   | { readonly kind: 'holds'; readonly closer: Closer; readonly why: HoldReason; readonly verdict: Verdict }
   /** It holds nothing for now, and is remembered: it may come back, or what spared it may end. */
   | { readonly kind: 'departed'; readonly closer: Closer; readonly how: Departure; readonly verdict: Verdict }
-  /** It held the gate, and a scan has proved it harmless. */
-  | { readonly kind: 'released'; readonly how: 'scanned'; readonly verdict: Verdict }
+  /** It held the gate, and a scan has proved it harmless, or the provider says that all of its findings are resolved. */
+  | { readonly kind: 'released'; readonly how: 'scanned' | 'resolved'; readonly verdict: Verdict }
   /** Only a scan can tell: ask for it, and account again. */
   | { readonly kind: 'needsScan' }
   /** It went away long enough ago. */
@@ -37,14 +37,18 @@ export interface AccountingInput {
   readonly inScope: boolean;
   /** Undefined: not asked for yet. */
   readonly scan: Scan | undefined;
+  /** The most findings that a closer keeps. */
+  readonly maxFindings: number;
   /** When the look began, which showed the image and its findings. */
   readonly lookedAt: Instant;
   readonly judge: Judge;
   readonly now: Instant;
 }
 
-/** The most findings that a closer keeps: a thousand closers of one repository must fit into a row, and images of one base share theirs. */
+/** The most findings that a closer of a repository keeps: a thousand of them must fit into a row, and images of one base share theirs. */
 export const MAX_FINDINGS = 200;
+/** The same where an image is a gate of its own, with one closer. */
+export const MAX_FINDINGS_OF_IMAGE = 2_000;
 /** The most tags that a closer keeps. */
 const MAX_TAGS = 10;
 const CLEAN: Verdict = { kind: 'allow', spared: [] };
@@ -74,12 +78,16 @@ function accountForNewcomer(input: AccountingInput): Accounting {
 
 /** A closer that is there, counts, and whose findings of today do not violate. */
 function accountForCloser(input: AccountingInput, image: Present, closer: Closer, verdict: Verdict): Accounting {
-  const isSpared = closer.omittedFindings === 0 && judgeImage(input, absentOf(closer, image.findings)).kind === 'allow';
+  const unsettled = absentOf(closer, image.findings).filter((finding) => settledAs(image, finding) === undefined);
+  const isSpared = closer.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';
   // What is not known releases no closer; but one that holds nothing at present does not begin to because of it.
   if (verdict.kind === 'undetermined' && (closer.departed === undefined || !isSpared)) {
     return hold(input, image, closer, { kind: 'undetermined' }, verdict);
   }
-  if (isSpared) return depart(input, closer, 'spared', verdict);
+  if (isSpared) {
+    const isResolved = closer.findings.every((finding) => settledAs(image, finding) === 'resolved');
+    return isResolved ? { kind: 'released', how: 'resolved', verdict } : depart(input, closer, 'spared', verdict);
+  }
   if (input.scan === undefined) return { kind: 'needsScan' };
   const why = missingProof(input.scan, closer, input.lookedAt);
   return why === undefined ? { kind: 'released', how: 'scanned', verdict } : hold(input, image, closer, why, verdict);
@@ -126,19 +134,20 @@ function hold(
   return { kind: 'holds', closer: held, why, verdict };
 }
 
-/** A recorded finding that went away, or is spared, while another violates stays recorded: nothing has proved that it is gone. */
+/** A recorded finding that went away, or is spared, while another violates stays recorded, unless it is proved to be gone. */
 function holdForViolating(
-  { closer, image, now }: AccountingInput,
-  { tags }: Present,
+  { closer, maxFindings, now }: AccountingInput,
+  image: Present,
   verdict: Extract<Verdict, { kind: 'block' }>,
 ): Accounting {
   const [reason, ...reasons] = verdict.reasons;
   const violating = [reason.finding, ...reasons.map(({ finding }) => finding)] as const;
-  const [first, ...others] = worstFirst([...violating, ...absentOf(closer, violating)]);
-  const kept = others.slice(0, MAX_FINDINGS - 1);
+  const absent = absentOf(closer, violating).filter((finding) => settledAs(image, finding) !== 'resolved');
+  const [first, ...others] = worstFirst([...violating, ...absent]);
+  const kept = others.slice(0, maxFindings - 1);
   const held: Closer = {
     digest: image.digest,
-    tags: tagsOf(tags, closer),
+    tags: tagsOf(image.tags, closer),
     since: sinceOf(closer, now),
     violatedAt: now,
     findings: [first, ...kept],
@@ -151,6 +160,10 @@ function holdForViolating(
 function absentOf(closer: Closer | undefined, findings: readonly Finding[]): readonly Finding[] {
   const seen = new Set(findings.map(findingKey));
   return (closer?.findings ?? []).filter((finding) => !seen.has(findingKey(finding)));
+}
+
+function settledAs({ settledReports }: Present, { report }: Finding): SettledAs | undefined {
+  return report === undefined ? undefined : settledReports?.get(report);
 }
 
 /** An image that came back holds the gate since it did. */

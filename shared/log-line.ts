@@ -4,6 +4,9 @@ import type { Finding } from './finding.ts';
 import { summarize, weightiestFirst } from './sentences.ts';
 import type { Reason, Rule, Verdict } from './verdict.ts';
 
+/** A line of the log: its kind, and what is worth knowing. */
+export type LogLine = { readonly kind: string } & Readonly<Record<string, unknown>>;
+
 const MAX_IMAGES = 20;
 const MAX_FINDINGS = 8;
 

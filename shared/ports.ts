@@ -7,7 +7,12 @@ import type { Gate, GateRecord, Notice } from './record.ts';
 /** One image as the world shows it. */
 export type ImageLook =
   /** It is not in the registry. */
-  | { readonly digest: string; readonly presence: 'gone' }
+  | {
+      readonly digest: string;
+      readonly presence: 'gone';
+      /** As below, where an event about an image must be known to the provider even though the image is gone. */
+      readonly findingIds?: ReadonlySet<string>;
+    }
   | {
       readonly digest: string;
       readonly presence: 'present';
@@ -18,7 +23,12 @@ export type ImageLook =
       readonly findings: readonly Finding[];
       /** The provider's ids of those findings. */
       readonly findingIds: ReadonlySet<string>;
+      /** The reports (see `Finding.report`) that the provider has settled as a whole, and how. Default: none. */
+      readonly settledReports?: ReadonlyMap<string, SettledAs>;
     };
+
+/** How a provider settles a report: it says that the danger is gone, or that nobody is to mind it. */
+export type SettledAs = 'resolved' | 'suppressed';
 
 /** Which images of a gate to look at: the digests that an event named, or all. */
 export type Scope = 'all' | readonly string[];
@@ -32,8 +42,11 @@ export type Scan =
 
 /** What a gate looks like in the registry. `snapshot` is the adapter's own, handed back to `write`. */
 export interface Reading<Snapshot> {
-  /** Our closing: as we would write it now; there, but written otherwise (by an older config); or not there. */
-  readonly ours: 'current' | 'outdated' | 'absent';
+  /**
+   * Our closing: as we would write it now; there, but written otherwise (by an older config); or not there.
+   * `unmarked`: it is closed, and only the record knows whether we did it.
+   */
+  readonly ours: 'current' | 'outdated' | 'absent' | 'unmarked';
   /** It serves Lambda functions, which fail when their image cannot be pulled. */
   readonly servesLambda: boolean;
   readonly snapshot: Snapshot;
@@ -68,8 +81,8 @@ export interface Registry<Snapshot> {
   write(gate: Gate, from: Reading<Snapshot>, wanted: 'closed' | 'open'): Promise<Written>;
 }
 
-/** A version of a row; 0 stands for no row. */
-export type Version = number;
+/** A version of a row, in the table's own way: only equality means something. 0 stands for no row. */
+export type Version = number | string;
 
 export interface Versioned<T> {
   readonly value: T;

@@ -3,7 +3,7 @@ import { type Accounted, accountForAll, type NextClosers, nextClosers } from './
 import type { Decision, ImageDecision, Trigger } from './decision.ts';
 import { noticeOf } from './notice.ts';
 import { expiredExceptions } from './policy.ts';
-import type { ImageLook, Ports, Registry, Scope } from './ports.ts';
+import type { ImageLook, Ports, Reading, Registry, Scope } from './ports.ts';
 import { type Gate, type GateRecord, gateKey, newRecord } from './record.ts';
 import type { Rules } from './rules.ts';
 import { settle } from './settle.ts';
@@ -51,12 +51,13 @@ async function attempt<Snapshot>(
   const record = value ?? newRecord(gate, ports.now());
   const seen = await lookAround(scopeOf(hint, record, isWide), record, rules, ports);
   const { next, accounted, now } = seen;
+  const reading = value === undefined && next.held.length === 0 ? undefined : await ports.registry.read(gate);
   const unconfirmed = await unconfirmedFindings(hint, seen.looks, ports.registry);
   const settled = await settle(
     {
       stored: { value: record, version },
       next,
-      reading: value === undefined && next.held.length === 0 ? undefined : await ports.registry.read(gate),
+      reading: reading === undefined ? undefined : attributed(reading, record),
       now,
       noticeOf: (kind, state) => noticeOf(kind, state, record, next, accounted, now),
       somethingHolds: async () => {
@@ -83,6 +84,11 @@ async function attempt<Snapshot>(
   };
 }
 
+/** Where the registry cannot say whose a closing is, the record can: what pullgate has not begun is somebody else's. */
+function attributed<Snapshot>(reading: Reading<Snapshot>, { claimed }: GateRecord): Reading<Snapshot> {
+  return reading.ours === 'unmarked' && claimed === true ? { ...reading, ours: 'current' } : reading;
+}
+
 /** One look, and what it means for the gate. */
 async function lookAround<Snapshot>(scope: Scope, record: GateRecord, rules: Rules, ports: Ports<Snapshot>) {
   const lookedAt = ports.now();
@@ -102,15 +108,13 @@ function scopeOf({ scope, triggers }: Hint, { closers }: GateRecord, isWide: boo
   return [...new Set([...scope, ...closers.map((closer) => closer.digest)])];
 }
 
-/** Findings that an event named as active and that the provider shows in no state, of images that are there. */
+/** Findings that an event named as active and that the provider shows in no state. */
 async function unconfirmedFindings(
   { activeFindings }: Hint,
   looks: readonly ImageLook[],
   registry: Pick<Registry<unknown>, 'unknownFindings'>,
 ): Promise<readonly string[]> {
-  const reported = new Map(
-    looks.map((look) => [look.digest, look.presence === 'present' ? look.findingIds : undefined]),
-  );
+  const reported = new Map(looks.map((look) => [look.digest, look.findingIds]));
   const absent = activeFindings.filter(({ id, digest }) => reported.get(digest)?.has(id) === false).map(({ id }) => id);
   return absent.length === 0 ? [] : [...(await registry.unknownFindings(absent))];
 }

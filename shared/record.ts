@@ -1,7 +1,7 @@
 // pullgate's own row for a gate: what makes a closed gate ours, and what the next look needs to know.
 import type { Finding, Instant } from './finding.ts';
 
-/** What pullgate closes: a repository of a registry. (On Azure also one image: its digest.) */
+/** What pullgate closes: a repository of a registry, or, on Azure, one image: its digest. */
 export interface Gate {
   /** AWS: the account's id. Azure: the registry's Resource Manager id. */
   readonly registry: string;
@@ -30,7 +30,7 @@ export interface Closer {
 export type Departure = 'gone' | 'outOfScope' | 'spared';
 
 /** Why a gate that has a closer stands open all the same. */
-export type WaitingFor = 'audit' | 'pause' | 'brake' | 'lambda';
+export type WaitingFor = 'audit' | 'pause' | 'brake' | 'lambda' | 'lockedByOthers';
 
 /**
  * The state of a gate. `closing` and `opening` are intents: a crash in between is finished by the next look.
@@ -77,8 +77,11 @@ export interface StillPullable {
   readonly vulnerabilities: readonly string[];
 }
 
-/** How a closer was accounted for, so that it holds the gate no longer: it departed, or a finished, newer scan shows nothing that violates. */
-export type Account = Departure | 'scanned';
+/**
+ * How a closer was accounted for, so that it holds the gate no longer: it departed; a finished, newer scan shows nothing that violates; or the
+ * provider says of each of its findings that it is resolved.
+ */
+export type Account = Departure | 'scanned' | 'resolved';
 
 export interface GateRecord {
   readonly gate: Gate;
@@ -87,6 +90,8 @@ export interface GateRecord {
   readonly since: Instant;
   /** Since when it is closed, kept through an opening's steps. */
   readonly closedSince?: Instant | undefined;
+  /** The closing that the registry shows, if any, is ours: set with the intent to close, until the gate is open. */
+  readonly claimed?: boolean | undefined;
   readonly closers: readonly Closer[];
   /** Closers that did not fit into the record: while there are any, the gate opens by hand only. */
   readonly omittedClosers: number;

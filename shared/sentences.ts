@@ -48,8 +48,6 @@ export function describeRule(rule: Rule): string {
       return `in grace until ${rule.until}`;
     case 'suppressed':
       return 'suppressed at the provider';
-    case 'resolved':
-      return 'healthy, says the provider';
     case 'unknownIgnored':
       return 'of unknown severity, which the policy ignores';
   }
@@ -61,6 +59,8 @@ const WAITING_FOR: Readonly<Record<WaitingFor, string>> = {
   brake: 'the brake (maxClosesPerHour) is used up for this hour; it is closed when its turn comes',
   lambda:
     'it serves Lambda functions, which would fail if it closed; set aws.closeLambdaRepositories to close such repositories too',
+  lockedByOthers:
+    'somebody else has locked it, and pullgate leaves that lock alone; once it is taken away, pullgate closes the gate itself',
 };
 
 const ACCOUNTS: Readonly<Record<Account, string>> = {
@@ -68,6 +68,7 @@ const ACCOUNTS: Readonly<Record<Account, string>> = {
   outOfScope: 'it does not count any more (no tag leads to it, or the config leaves its repository out)',
   spared: 'its findings do not violate any more (policy, exception or suppression)',
   scanned: 'a newer scan shows nothing that violates',
+  resolved: 'the provider says that each of its findings is resolved',
 };
 
 const STILL_PULLABLE: Readonly<Record<StillPullable['why'], string>> = {
@@ -98,20 +99,20 @@ export function tell(gate: Gate, notice: Notice): Message {
   switch (notice.kind) {
     case 'closed':
       return message(`closed: ${name}`, [
-        `pullgate closed ${where} at ${notice.at}: nobody can pull from it, but for the roles that the config exempts.`,
+        `pullgate closed ${where} at ${notice.at}: nobody can pull it, but for whom the config exempts.`,
         ...becauseOf(notice),
         ...waysOut(false),
       ]);
     case 'restored':
       return message(`closed again: ${name}`, [
         `Something had removed or changed what keeps ${where} closed; pullgate put it back at ${notice.at}.`,
-        'If your own infrastructure code manages this policy, its next run will remove it again: let it ignore the statement.',
+        'If your own infrastructure code did, its next run will do it again: let it leave alone what pullgate sets there.',
         ...becauseOf(notice),
         ...waysOut(false),
       ]);
     case 'waiting':
       return message(`NOT closed: ${name}`, [
-        `${where} would be closed, and is still open: ${reasonToWait(notice)}.`,
+        `${where} would be closed, and is ${notice.waitingFor === 'lockedByOthers' ? 'not closed by pullgate' : 'still open'}: ${reasonToWait(notice)}.`,
         ...becauseOf(notice),
         ...waysOut(true),
       ]);
@@ -220,7 +221,8 @@ function outcome({ done, to, problem }: Decision): string {
 
 /** A gate's state in words. */
 export function describeState(state: GateState): string {
-  return state.kind === 'waiting' ? `open, waiting: ${WAITING_FOR[state.for]}` : state.kind;
+  if (state.kind !== 'waiting') return state.kind;
+  return `${state.for === 'lockedByOthers' ? 'locked' : 'open'}, waiting: ${WAITING_FOR[state.for]}`;
 }
 
 function noteOf(image: ImageDecision): string {

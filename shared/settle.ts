@@ -4,7 +4,7 @@ import type { NextClosers } from './closers.ts';
 import type { Decision, Done } from './decision.ts';
 import type { Instant } from './finding.ts';
 import { isExploited } from './gate.ts';
-import type { Ports, Reading, Row, Versioned } from './ports.ts';
+import type { Ports, Reading, Row, Version, Versioned } from './ports.ts';
 import { type GateRecord, type GateState, gateKey, isForgettable, type Notice, type WaitingFor } from './record.ts';
 import type { Rules } from './rules.ts';
 
@@ -47,14 +47,15 @@ export async function settle<Snapshot>(
   let { version } = stored;
   let change: Decision['change'];
 
-  const isRight = reading === undefined || reading.ours === (wanted.gate === 'closed' ? 'current' : 'absent');
+  const isRight = reading === undefined || isAsWanted(reading, wanted);
   const intent: GateState = { kind: wanted.gate === 'closed' ? 'closing' : 'opening' };
   const opens = wanted.state.kind === 'open' && stored.value.state.kind !== 'open';
   // Where somebody's intent to open is there already, another one would only keep two workers from ever getting past each other.
   if (!isRight || (opens && stored.value.state.kind !== 'opening')) {
     // An intent to open forgets no closer: only the confirmation does.
     const closers = wanted.state.kind === 'open' ? stored.value.closers : next.closers;
-    const saved = await ports.records.save({ ...record, closers, state: intent, since: now }, version);
+    const claimed = wanted.gate === 'closed' || record.claimed;
+    const saved = await ports.records.save({ ...record, closers, state: intent, since: now, claimed }, version);
     if (saved === undefined) return 'conflict';
     version = saved;
   }
@@ -84,6 +85,11 @@ export async function settle<Snapshot>(
   return (await tell(confirmed, version, ports)) ? { to: wanted.state, done, change } : 'conflict';
 }
 
+/** Somebody else's closing is as good as none of ours: it stays. */
+function isAsWanted({ ours }: Reading<unknown>, { gate }: Wanted): boolean {
+  return gate === 'closed' ? ours === 'current' : ours === 'absent' || ours === 'unmarked';
+}
+
 async function wantedState<Snapshot>(
   { stored, next, reading, now }: Settling<Snapshot>,
   rules: Rules,
@@ -91,6 +97,7 @@ async function wantedState<Snapshot>(
 ): Promise<Wanted> {
   if (reading === undefined || (next.held.length === 0 && next.omitted === 0)) return OPEN;
   if (rules.mode !== 'enforce') return waiting(rules.mode);
+  if (reading.ours === 'unmarked') return waiting('lockedByOthers');
   const isClosed = reading.ours !== 'absent' || stored.value.state.kind === 'closed';
   if (isClosed) return CLOSED;
   if (reading.servesLambda && !rules.closeLambdaRepositories) return waiting('lambda');
@@ -142,12 +149,13 @@ function confirm(record: GateRecord, { state }: Wanted, done: Done, { now, notic
     state,
     since: stays && record.state.kind === state.kind ? record.since : now,
     closedSince: state.kind === 'closed' ? (record.closedSince ?? now) : undefined,
+    claimed: state.kind === 'closed' ? true : undefined,
     untold,
   };
 }
 
 /** Tells what was not told yet, and only then forgets that it was not. False where another worker changed the record meanwhile. */
-async function tell(record: GateRecord, version: number, ports: Ports<unknown>): Promise<boolean> {
+async function tell(record: GateRecord, version: Version, ports: Ports<unknown>): Promise<boolean> {
   if (record.untold.length === 0) return true;
   for (const notice of record.untold) await ports.notify(record.gate, notice);
   return (await ports.records.save({ ...record, untold: [] }, version)) !== undefined;

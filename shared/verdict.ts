@@ -18,7 +18,6 @@ export type Rule =
   | { readonly kind: 'exception'; readonly exception: Exception }
   | { readonly kind: 'grace'; readonly until: Instant }
   | { readonly kind: 'suppressed' }
-  | { readonly kind: 'resolved' }
   | { readonly kind: 'unknownIgnored' };
 
 /** A finding that would violate, but for a rule. */
@@ -63,7 +62,7 @@ export function judgeBy(policy: Policy): Judge {
   function opinion(image: ImageId, finding: Finding, now: Instant): Opinion {
     const opinion = withoutMercy(policy, finding, now);
     if (opinion.kind === 'below') return opinion;
-    if (finding.state !== 'active') return { kind: 'spared', rule: { kind: finding.state } };
+    if (finding.state !== 'active') return { kind: 'spared', rule: { kind: 'suppressed' } };
     const exception = liveException(exceptions, image, finding, now);
     return exception === undefined ? opinion : { kind: 'spared', rule: { kind: 'exception', exception } };
   }

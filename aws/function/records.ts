@@ -40,7 +40,7 @@ export function tableOf(client: DynamoDBClient, tableName: string) {
   }
 
   async function save(item: Item, version: Version): Promise<Version | undefined> {
-    const next = version + 1;
+    const next = Number(version) + 1;
     const put = { TableName: tableName, Item: { ...item, version: { N: String(next) } }, ...onlyOver(version) };
     return (await happened(client.send(new PutItemCommand(put)))) ? next : undefined;
   }

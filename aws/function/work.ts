@@ -1,16 +1,17 @@
 // One invocation: a batch of messages in, gates where they should be, and the messages that have to come back out.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import { mapConcurrently } from '../../shared/concurrency.ts';
 import type { Decision, Mode } from '../../shared/decision.ts';
 import type { Instant } from '../../shared/finding.ts';
-import { decisionLine } from '../../shared/log-line.ts';
+import { decisionLine, type LogLine } from '../../shared/log-line.ts';
 import type { Ports } from '../../shared/ports.ts';
 import { describeProblem } from '../../shared/problem.ts';
 import { type Hint, reconcile } from '../../shared/reconcile.ts';
 import { type Rules, rulesOf } from '../../shared/rules.ts';
 import type { PauseState } from '../../shared/sweep.ts';
+import { sweep, tick } from '../../shared/tick.ts';
 import type { Clients } from './clients.ts';
-import { mapConcurrently } from './concurrency.ts';
 import { parseMessage } from './events.ts';
 import { scannerOf } from './findings.ts';
 import { foldByRepository, type Received } from './fold.ts';
@@ -22,10 +23,7 @@ import { tableOf } from './records.ts';
 import { registryOf } from './registry.ts';
 import { denyStatement } from './repository-policy.ts';
 import type { Settings } from './settings.ts';
-import { type SweepParts, sweep, tick } from './sweep.ts';
-
-/** A line of the log: its kind, and what is worth knowing. */
-export type LogLine = { readonly kind: string } & Readonly<Record<string, unknown>>;
+import { sweepPortsOf } from './sweep.ts';
 
 export interface Worker {
   readonly settings: Settings;
@@ -133,8 +131,8 @@ async function handleAll(
   returning: Set<SQSRecord>,
   deadline: Deadline,
 ): Promise<void> {
-  const sweepParts: SweepParts = { ...parts, ...worker, rules };
-  const steps = { sweep: () => sweep(sweepParts), tick: () => tick(sweepParts) };
+  const ports = sweepPortsOf(worker, parts, rules);
+  const steps = { sweep: () => sweep(ports), tick: () => tick(ports) };
   for (const kind of ['sweep', 'tick'] as const) {
     const records = requests.flatMap(({ record, request }) => (request.kind === kind ? [record] : []));
     if (records.length > 0)

@@ -1,5 +1,5 @@
 // How the tests account for one image, and the images and closers that they do it with.
-import { type Accounting, type AccountingInput, account } from '../../shared/gate.ts';
+import { type Accounting, type AccountingInput, account, MAX_FINDINGS } from '../../shared/gate.ts';
 import type { Policy } from '../../shared/policy.ts';
 import type { Departure } from '../../shared/record.ts';
 import { judgeBy } from '../../shared/verdict.ts';
@@ -11,7 +11,8 @@ export type Changes = Partial<AccountingInput> & { policy?: Partial<Policy> };
 export function accountFor({ policy: policyChanges = {}, ...changes }: Changes): Accounting {
   const judge = judgeBy(policy(policyChanges));
   const input = { repository: 'team/app', image: present(), closer: closer(), inScope: true, scan: undefined };
-  return account({ ...input, judge, lookedAt: NOW, now: NOW, ...changes });
+  const { maxFindings = MAX_FINDINGS } = changes;
+  return account({ ...input, maxFindings, judge, lookedAt: NOW, now: NOW, ...changes });
 }
 
 /** The accounting in one line. */

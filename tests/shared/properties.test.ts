@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { inspectorFindingPattern, listFindingsFilter } from '../../shared/compile.ts';
 import { TRIGGERS } from '../../shared/decision.ts';
 import { type Finding, findingKey } from '../../shared/finding.ts';
-import { account } from '../../shared/gate.ts';
+import { account, MAX_FINDINGS } from '../../shared/gate.ts';
 import { type Exception, IMAGES, type Policy, type Threshold, UNKNOWN_SEVERITY } from '../../shared/policy.ts';
 import type { Scan } from '../../shared/ports.ts';
 import { reconcile } from '../../shared/reconcile.ts';
@@ -38,7 +38,7 @@ const reported = fc
     fix: fc.constantFrom('available', 'none', 'unknown'),
     exploited: fc.boolean(),
     disclosedAt: maybe(days),
-    state: fc.constantFrom('active', 'suppressed', 'resolved'),
+    state: fc.constantFrom('active', 'suppressed'),
   })
   .map(({ label, ...rest }): { label: string; finding: Finding } => ({
     label,
@@ -150,6 +150,7 @@ describe('a closer', () => {
       inScope: true,
       scan: lastScan,
       judge: judgeBy(policy),
+      maxFindings: MAX_FINDINGS,
       lookedAt: NOW,
       now: NOW,
     });

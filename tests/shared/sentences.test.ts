@@ -54,7 +54,7 @@ const HOW_TO_KEEP_OPEN = [
 describe('a notice', () => {
   it('of a closing says what, when, why, and the ways out', () => {
     expect(told({})).toEqual([
-      'pullgate closed team/app (registry 123456789012) at 2026-06-15T12:00:00.000Z: nobody can pull from it, but for the roles that the config exempts.',
+      'pullgate closed team/app (registry 123456789012) at 2026-06-15T12:00:00.000Z: nobody can pull it, but for whom the config exempts.',
       ...WHY,
       ...HOW_TO_OPEN,
     ]);
@@ -63,7 +63,7 @@ describe('a notice', () => {
   it('of a closing that was put back says what may have taken it away', () => {
     expect(told({ kind: 'restored' })).toEqual([
       'Something had removed or changed what keeps team/app (registry 123456789012) closed; pullgate put it back at 2026-06-15T12:00:00.000Z.',
-      'If your own infrastructure code manages this policy, its next run will remove it again: let it ignore the statement.',
+      'If your own infrastructure code did, its next run will do it again: let it leave alone what pullgate sets there.',
       ...WHY,
       ...HOW_TO_OPEN,
     ]);
@@ -228,7 +228,6 @@ describe('what spared a finding', () => {
     ],
     [{ kind: 'grace', until: NOW }, 'in grace until 2026-06-15T12:00:00.000Z'],
     [{ kind: 'suppressed' }, 'suppressed at the provider'],
-    [{ kind: 'resolved' }, 'healthy, says the provider'],
     [{ kind: 'unknownIgnored' }, 'of unknown severity, which the policy ignores'],
   ])('%j', (rule, words) => {
     expect(describeRule(rule)).toBe(words);

@@ -150,7 +150,6 @@ describe('a verdict', () => {
       'block; UNTRIAGED by exploited as medium',
     ],
     ['SUPPRESSED', {}, [{ ...HIGH, state: 'suppressed' }], 'allow; HIGH spared by suppressed'],
-    ['resolved', {}, [{ ...HIGH, state: 'resolved' }], 'allow; HIGH spared by resolved'],
     ['suppressed, and below the threshold anyway', {}, [{ ...LOW, state: 'suppressed' }], 'allow'],
     [
       'UNTRIAGED, no score, suppressed',

@@ -138,7 +138,8 @@ describe('the brake', () => {
     const world = violating();
     let others = 0;
     world.around = (call, when) => {
-      if (call === 'save brake' && when === 'before' && others++ < 2) world.brake.version += 1;
+      if (call === 'save brake' && when === 'before' && others++ < 2)
+        world.brake.version = Number(world.brake.version) + 1;
     };
     expect([(await look(world)).done, world.calls.filter((call) => call === 'load brake').length]).toEqual([
       'closed',
@@ -149,7 +150,7 @@ describe('the brake', () => {
   it('gives up where other workers are always faster, so that the message comes back', async () => {
     const world = violating();
     world.around = (call, when) => {
-      if (call === 'save brake' && when === 'before') world.brake.version += 1;
+      if (call === 'save brake' && when === 'before') world.brake.version = Number(world.brake.version) + 1;
     };
     await expect(look(world)).rejects.toThrow(
       '123456789012/team/app: other workers asked the brake first, 20 times; the message comes back',

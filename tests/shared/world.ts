@@ -89,8 +89,8 @@ export function newWorld(): World {
         call('save', () => {
           const key = gateKey(record.gate);
           if ((rows.get(key)?.version ?? 0) !== version) return undefined;
-          rows.set(key, { text: packRecord(record), version: version + 1 });
-          return version + 1;
+          rows.set(key, { text: packRecord(record), version: Number(version) + 1 });
+          return Number(version) + 1;
         }),
       remove: (gate, version) =>
         call('remove', () => rows.get(gateKey(gate))?.version === version && rows.delete(gateKey(gate))),
@@ -118,8 +118,8 @@ export function newWorld(): World {
       save: (value, version) =>
         call('save brake', () => {
           if (world.brake.version !== version) return undefined;
-          Object.assign(world.brake, { value, version: version + 1 });
-          return version + 1;
+          Object.assign(world.brake, { value, version: Number(version) + 1 });
+          return Number(version) + 1;
         }),
     };
   }
@@ -147,7 +147,7 @@ export function newWorld(): World {
       return row === undefined ? undefined : unpackRecord(row.text);
     },
     save(record) {
-      const version = (rows.get(gateKey(record.gate))?.version ?? 0) + 1;
+      const version = Number(rows.get(gateKey(record.gate))?.version ?? 0) + 1;
       rows.set(gateKey(record.gate), { text: packRecord(record), version });
     },
   };

@@ -6,6 +6,7 @@ import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
 import { digestOf } from '../../../local/aws/manifest.ts';
 import { allowing } from '../../../local/aws/principals.ts';
 import type { Finding } from '../../../shared/finding.ts';
+import type { Version } from '../../../shared/ports.ts';
 import { type Closer, type GateRecord, newRecord } from '../../../shared/record.ts';
 import { fixtureGraph } from '../../local/fixture-graph.ts';
 import { ACCOUNT_ID } from './samples.ts';
@@ -89,7 +90,7 @@ describe('a record', () => {
   it('is saved over the version that was read only', async () => {
     const record = recordOf('team/versions', 1, 1);
     const versions = [0, 0, 1, 1, 7, 2];
-    const saved: (number | undefined)[] = [];
+    const saved: (Version | undefined)[] = [];
     for (const version of versions) saved.push(await table.records.save(record, version));
     expect(saved).toEqual([1, undefined, 2, undefined, undefined, 3]);
   });
@@ -119,7 +120,7 @@ describe('a record that a row does not take as it is', () => {
     const gate = { registry: ACCOUNT_ID, repository: 'team/large' };
     const { value, version } = await table.records.load(gate);
     if (value === undefined) throw new Error('the test before this one saves it');
-    expect(await table.records.save(value, version)).toBe(version + 1);
+    expect(await table.records.save(value, version)).toBe(Number(version) + 1);
     expect((await table.records.load(gate)).value).toEqual(value);
   });
 

@@ -1,10 +1,11 @@
 // One invocation of the function in this process, on the local cloud: what is folded, what comes first, and what happens when time runs out.
 import type { SQSRecord } from 'aws-lambda';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createWork, type LogLine } from '../../../aws/function/work.ts';
+import { createWork } from '../../../aws/function/work.ts';
 import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
 import { allowing } from '../../../local/aws/principals.ts';
 import { type Graph, graphOf } from '../../../local/graph.ts';
+import type { LogLine } from '../../../shared/log-line.ts';
 import { clientsOf, settingsOf } from '../../worker.ts';
 
 let graph: Graph;

@@ -1,0 +1,81 @@
+// The look at everything: one invocation lists, and one message for each repository does the rest. Also the tick that decides whether it is time.
+import { type BrakeState, lastHour, NO_CLOSINGS, roomLeft } from './brake.ts';
+import type { Trigger } from './decision.ts';
+import type { Instant } from './finding.ts';
+import type { LogLine } from './log-line.ts';
+import type { Row } from './ports.ts';
+import { type Gate, gateKey } from './record.ts';
+import type { Rules } from './rules.ts';
+import { isSweepDue, type SweepState } from './sweep.ts';
+
+/** What a tick and a sweep ask of a cloud. */
+export interface SweepPorts {
+  readonly state: Row<SweepState>;
+  readonly brake: Row<BrakeState>;
+  readonly rules: Rules;
+  readonly sweepHours: number;
+  /** A fingerprint of the stack's settings. */
+  readonly settingsHash: string;
+  /** Why the scanner sees nothing, or not everything; undefined where it sees. */
+  blindness(): Promise<string | undefined>;
+  /** The repositories that have images with findings: where to look, and no evidence of anything. */
+  repositoriesWithFindings(): Promise<Iterable<Gate>>;
+  /** Every gate that has a record. */
+  gatesWithRecord(): AsyncIterable<Gate>;
+  /** The gates that wait for the brake, the most urgent first. */
+  waiting(limit: number): Promise<readonly Gate[]>;
+  /** Asks for a look at each of these gates, a message each. */
+  askForLooks(gates: readonly Gate[], trigger: Trigger): Promise<void>;
+  /** What else a tick's line says, by name. Default: nothing. */
+  tickFacts?(): Promise<Readonly<Record<string, number>>>;
+  log(line: LogLine): void;
+  now(): Instant;
+}
+
+const HOUR_MILLISECONDS = 3_600_000;
+/** More gates than this are not counted in a tick's line, and not let through by one. */
+const MAX_WAITING = 1_000;
+
+/** Says whether the scanner sees, sweeps if that is due, lets gates that wait for the brake through, and says how old the last sweep is. */
+export async function tick(ports: SweepPorts): Promise<void> {
+  const { rules, now, log } = ports;
+  const why = await ports.blindness();
+  log({ kind: 'scanner', blind: why !== undefined, why });
+  const { value: last } = await ports.state.load();
+  const current = isSweepDue(last, fingerprint(ports), ports.sweepHours, now()) ? await sweep(ports) : last;
+  const waiting = await ports.waiting(MAX_WAITING);
+  const { value: brake = NO_CLOSINGS } = await ports.brake.load();
+  const turns = waiting.slice(0, roomLeft(brake, now(), rules.maxClosesPerHour));
+  await ports.askForLooks(turns, 'tick');
+  log({
+    kind: 'tick',
+    sweepAgeHours: current === undefined ? 0 : (Date.parse(now()) - Date.parse(current.sweptAt)) / HOUR_MILLISECONDS,
+    waiting: waiting.length,
+    letThrough: turns.length,
+    closedThisHour: lastHour(brake, now()).closings.length,
+    ...(await ports.tickFacts?.()),
+  });
+}
+
+/** Asks for a look at every repository that has findings, and at every one that has a record, whether or not the config still includes it. */
+export async function sweep(ports: SweepPorts): Promise<SweepState> {
+  const { rules, log, now } = ports;
+  const { version } = await ports.state.load();
+  const repositories = new Map<string, Gate>();
+  // A look at a repository is one at its images too.
+  const add = ({ registry, repository }: Gate) =>
+    repositories.set(gateKey({ registry, repository }), { registry, repository });
+  for (const gate of await ports.repositoriesWithFindings()) if (rules.includes(gate.repository)) add(gate);
+  for await (const gate of ports.gatesWithRecord()) add(gate);
+  await ports.askForLooks([...repositories.values()], 'sweep');
+  const state: SweepState = { sweptAt: now(), settingsHash: fingerprint(ports), gates: repositories.size };
+  // Another sweep that was faster has asked for the same looks: its row is as good as ours.
+  await ports.state.save(state, version);
+  log({ kind: 'sweep', gates: state.gates });
+  return state;
+}
+
+/** Other settings, or a pause that begins or ends, make a sweep due at once. */
+function fingerprint({ settingsHash, rules }: SweepPorts): string {
+  return `${settingsHash} ${rules.mode}`;
+}
