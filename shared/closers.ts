@@ -38,12 +38,11 @@ export async function accountForAll(
 ): Promise<readonly Accounted[]> {
   const closers = new Map(record.closers.map((closer) => [closer.digest, closer]));
   const { repository, digest } = record.gate;
-  const included = rules.includes(repository);
   const inputOf = (image: ImageLook) => ({
     repository,
     image,
     closer: closers.get(image.digest),
-    inScope: included && image.presence === 'present' && (rules.policy.images === 'all' || image.tagged),
+    inScope: isInScope(image, repository, rules),
     judge: rules.judge,
     maxFindings: digest === undefined ? MAX_FINDINGS : MAX_FINDINGS_OF_IMAGE,
     lookedAt,
@@ -57,6 +56,18 @@ export async function accountForAll(
     const scan = scans.get(image.digest) ?? UNKNOWN_TO_SCANNER;
     return { image, accounting: account({ ...inputOf(image), scan }) };
   });
+}
+
+/** Does the image count: is its repository in the config, and it tagged where only tagged images count? */
+function isInScope(image: ImageLook, repository: string, { includes, policy }: Rules): boolean {
+  return image.presence === 'present' && includes(repository) && (policy.images === 'all' || image.tagged);
+}
+
+/** Is there nothing to say and nothing to do about an image of which no record knows? */
+export function isPlainlyAllowed(image: ImageLook, repository: string, rules: Rules, now: Instant): boolean {
+  if (image.presence === 'gone' || !isInScope(image, repository, rules)) return true;
+  const verdict = rules.judge({ repository, digest: image.digest }, image.findings, now);
+  return verdict.kind === 'allow' && verdict.spared.length === 0;
 }
 
 const UNKNOWN_TO_SCANNER: Scan = { kind: 'unproven', why: 'the scanner does not know the image' };

@@ -1,0 +1,70 @@
+// The SDK's clients, with the patience that a function has: retries with backoff, and no call that hangs for the whole invocation.
+import { ContainerRegistryManagementClient } from '@azure/arm-containerregistry';
+import { EmailClient } from '@azure/communication-email';
+import { ContainerRegistryClient, KnownContainerRegistryAudience } from '@azure/container-registry';
+import type { PipelineOptions, PipelinePolicy } from '@azure/core-rest-pipeline';
+import { TableClient } from '@azure/data-tables';
+import type { TokenCredential } from '@azure/identity';
+import { LogsQueryClient } from '@azure/monitor-query';
+import { type QueueService, queueService } from './queue.ts';
+import type { Surroundings } from './settings.ts';
+
+export interface Clients {
+  readonly table: TableClient;
+  readonly queues: QueueService;
+  readonly logs: LogsQueryClient;
+  /** Resource Manager, for the registries of a subscription. */
+  readonly resourceManager: (subscriptionId: string) => ContainerRegistryManagementClient;
+  /** The client of the registry with this login server. */
+  readonly registry: (loginServer: string) => ContainerRegistryClient;
+  /** Undefined where nobody gets mail. */
+  readonly mail: EmailClient | undefined;
+}
+
+/** Throttled and failed calls are tried so often again; the SDK waits longer each time, or as long as `Retry-After` says. */
+const MAX_RETRIES = 5;
+const MAX_RETRY_DELAY_MILLISECONDS = 20_000;
+/** Log Analytics may think for a minute; nothing else does. */
+const REQUEST_TIMEOUT_MILLISECONDS = 90_000;
+
+const timeout: PipelinePolicy = {
+  name: 'timeout',
+  sendRequest(request, next) {
+    request.timeout = REQUEST_TIMEOUT_MILLISECONDS;
+    return next(request);
+  },
+};
+
+/**
+ * The clients of one worker.
+ *
+ * @param credential who calls
+ * @param options how to reach Azure, where that is not the straight way
+ */
+export function createClients(
+  where: Pick<Surroundings, 'tableUrl' | 'tableName' | 'mail'>,
+  credential: TokenCredential,
+  options: PipelineOptions = {},
+): Clients {
+  const common = {
+    ...options,
+    retryOptions: { maxRetries: MAX_RETRIES, maxRetryDelayInMs: MAX_RETRY_DELAY_MILLISECONDS, ...options.retryOptions },
+    additionalPolicies: [{ policy: timeout, position: 'perCall' as const }],
+  };
+  const registryClients = new Map<string, ContainerRegistryClient>();
+  return {
+    table: new TableClient(where.tableUrl, where.tableName, credential, common),
+    queues: queueService(credential, common),
+    logs: new LogsQueryClient(credential, common),
+    resourceManager: (subscriptionId) => new ContainerRegistryManagementClient(credential, subscriptionId, common),
+    registry(loginServer) {
+      const known = registryClients.get(loginServer);
+      if (known !== undefined) return known;
+      const audience = KnownContainerRegistryAudience.AzureResourceManagerPublicCloud;
+      const client = new ContainerRegistryClient(`https://${loginServer}`, credential, { ...common, audience });
+      registryClients.set(loginServer, client);
+      return client;
+    },
+    mail: where.mail === undefined ? undefined : new EmailClient(where.mail.endpoint, credential, common),
+  };
+}

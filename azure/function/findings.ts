@@ -1,0 +1,147 @@
+// Defender for Cloud's findings, as Log Analytics keeps them, in the core's words.
+import type { LogsQueryClient, LogsTable } from '@azure/monitor-query';
+import { severitiesThatCannotMatter } from '../../shared/compile.ts';
+import { limitedTo } from '../../shared/concurrency.ts';
+import type { Finding } from '../../shared/finding.ts';
+import type { Policy } from '../../shared/policy.ts';
+import type { SettledAs } from '../../shared/ports.ts';
+import { assessmentFrom, latestOf, type Row } from './assessments.ts';
+
+/** What Defender says of one image. */
+export interface ImageFindings {
+  readonly findings: Finding[];
+  /** The names of all assessments of it, in every state. */
+  readonly ids: Set<string>;
+  readonly settledReports: Map<string, SettledAs>;
+}
+
+/** Where to look for rows. */
+export interface Place {
+  readonly name: string;
+  readonly loginServer: string;
+}
+
+/** How far back: a day for an event, whose rows are fresh; more than a weekly snapshot where everything counts. */
+export const WINDOWS = { event: '1d', everything: '9d' } as const;
+export type Window = (typeof WINDOWS)[keyof typeof WINDOWS];
+
+/** Log Analytics lets one caller run five at once; other instances of the function are callers too, and an answer may hold 64 MB. */
+const QUERIES_AT_ONCE = 2;
+const SERVER_TIMEOUT_SECONDS = 60;
+/** An ISO 8601 duration that is longer than every window: the query itself says how far back. */
+const TIMESPAN = { duration: 'P10D' };
+
+/** Newest first: has anything come at all? */
+export const NEWEST_ROW =
+  'union isfuzzy=true SecurityRecommendation, SecurityNestedRecommendation | summarize Newest = max(TimeGenerated)';
+/** The first snapshot comes within a day, then one a week. */
+const MAX_SILENCE_DAYS = 8;
+const DAY_MILLISECONDS = 86_400_000;
+
+/** The scanner, as far as the workspace knows it. */
+export function scannerOf(client: LogsQueryClient, workspaceId: string, findingsQuery: string, policy: Policy) {
+  const ignored = JSON.stringify(severitiesThatCannotMatter(policy));
+  const oneOfFew = limitedTo(QUERIES_AT_ONCE);
+
+  /**
+   * What Defender says of the images of a repository, by digest.
+   *
+   * @param digest of one image only, or of all
+   * @throws Error where the answer is not complete: what is missing in it proves nothing
+   */
+  async function findingsOf(
+    place: Place,
+    repository: string,
+    digest: string | 'all',
+    window: Window,
+  ): Promise<ReadonlyMap<string, ImageFindings>> {
+    const bound = { Registry: place.name, Repository: repository, Digest: digest === 'all' ? '' : digest };
+    const rows = await run(`${letsOf(bound, window)}${findingsQuery}`);
+    const byDigest = new Map<string, ImageFindings>();
+    for (const assessment of latestOf(rows.flatMap((row) => assessmentFrom(row) ?? []))) {
+      const { image, findings, name, settled } = assessment;
+      const isHere = isOf(place, assessment) && image.repository === repository;
+      if (!isHere || (digest !== 'all' && image.digest !== digest)) continue;
+      const known: ImageFindings = byDigest.get(image.digest) ?? {
+        findings: [],
+        ids: new Set(),
+        settledReports: new Map(),
+      };
+      known.findings.push(...findings);
+      known.ids.add(name);
+      for (const [report, how] of settled) known.settledReports.set(report, how);
+      byDigest.set(image.digest, known);
+    }
+    return byDigest;
+  }
+
+  /** The repositories of a registry of which there are rows: where a sweep has to look, and no evidence of anything. */
+  async function repositoriesWithFindings(place: Place): Promise<ReadonlySet<string>> {
+    const bound = { Registry: place.name, Repository: '', Digest: '' };
+    const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| distinct RegistryName, RegistryHost, ContainerRepo`;
+    const repositories = new Set<string>();
+    for (const row of await run(query)) {
+      const where = { registryName: textOf(row['RegistryName']), registryHost: textOf(row['RegistryHost']) };
+      const repository = textOf(row['ContainerRepo']);
+      if (repository !== '' && isOf(place, where)) repositories.add(repository);
+    }
+    return repositories;
+  }
+
+  /** Why the scanner sees nothing, or nothing any more; undefined where it sees. */
+  async function blindness(now: string): Promise<string | undefined> {
+    const [row] = await run(NEWEST_ROW);
+    const newest = row?.['Newest'];
+    const advice = `is Defender for Containers on in this subscription (azure.enableDefender), and the export to the workspace in place?`;
+    if (!(newest instanceof Date)) {
+      return `no recommendation has reached the workspace ${workspaceId} yet; the first export comes within a day of the deployment, and after that: ${advice}`;
+    }
+    const silentDays = (Date.parse(now) - newest.getTime()) / DAY_MILLISECONDS;
+    if (silentDays <= MAX_SILENCE_DAYS) return undefined;
+    return `no recommendation has reached the workspace ${workspaceId} since ${newest.toISOString()}, though there is a snapshot every week: ${advice}`;
+  }
+
+  /** Runs a query. What is bound in it has been validated: no text of an event is ever spliced into it. */
+  async function run(query: string): Promise<readonly Row[]> {
+    const options = { serverTimeoutInSeconds: SERVER_TIMEOUT_SECONDS };
+    const result = await oneOfFew(() => client.queryWorkspace(workspaceId, query, TIMESPAN, options));
+    if (result.status === 'PartialFailure') {
+      throw new PartialAnswer(`Log Analytics gave a part of its answer only: ${result.partialError.message}`);
+    }
+    const [table] = result.tables;
+    return table === undefined ? [] : rowsOf(table);
+  }
+
+  function letsOf(bound: Readonly<Record<string, string>>, window: Window): string {
+    const texts = Object.entries(bound).map(
+      ([name, value]) => `let ${name} = ${JSON.stringify(value.toLowerCase())};\n`,
+    );
+    return `${texts.join('')}let Window = ${window};\nlet Ignored = dynamic(${ignored});\n`;
+  }
+
+  return { findingsOf, repositoriesWithFindings, blindness };
+}
+
+export type Scanner = ReturnType<typeof scannerOf>;
+
+/** The answer was not complete; a narrower question may have one that is. */
+export class PartialAnswer extends Error {
+  override readonly name = 'PartialAnswer';
+}
+
+/** Is it of this registry? The older model names the login server, the newer one the registry's id. */
+function isOf(
+  { name, loginServer }: Place,
+  { registryName, registryHost }: { readonly registryName: string; readonly registryHost: string },
+): boolean {
+  if (registryName !== '') return registryName.toLowerCase() === name.toLowerCase();
+  return registryHost.toLowerCase() === loginServer.toLowerCase();
+}
+
+function rowsOf({ columnDescriptors, rows }: LogsTable): readonly Row[] {
+  return rows.map((values) => Object.fromEntries(columnDescriptors.map(({ name }, place) => [name, values[place]])));
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

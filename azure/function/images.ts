@@ -1,0 +1,72 @@
+// The images of a registry's repositories: which are there, with which tags, and which are children of a tagged index.
+import type { ArtifactManifestProperties, ContainerRegistryClient } from '@azure/container-registry';
+import { isRestError } from '@azure/core-rest-pipeline';
+import { mapConcurrently } from '../../shared/concurrency.ts';
+
+/** One image that is in the registry. */
+export interface Image {
+  readonly digest: string;
+  readonly tags: readonly string[];
+  /** It may lead to others: an index has no architecture and no operating system of its own. */
+  readonly mayBeIndex: boolean;
+}
+
+const INDEXES_AT_ONCE = 4;
+
+/** The images behind one login server. */
+export function imagesOf(client: ContainerRegistryClient) {
+  /** Undefined where it is not there. */
+  async function describe(repository: string, digest: string): Promise<Image | undefined> {
+    const properties = await unlessAbsent(client.getArtifact(repository, digest).getManifestProperties());
+    return properties === undefined ? undefined : imageFrom(properties);
+  }
+
+  /** Every image that is there; none where there is no repository. */
+  async function describeAll(repository: string): Promise<ReadonlyMap<string, Image>> {
+    const images = new Map<string, Image>();
+    await unlessAbsent(
+      (async () => {
+        for await (const properties of client.getRepository(repository).listManifestProperties()) {
+          images.set(properties.digest, imageFrom(properties));
+        }
+      })(),
+    );
+    return images;
+  }
+
+  /** The digests that tagged indexes lead to, also through another index. */
+  async function childrenOfTagged(repository: string, all: ReadonlyMap<string, Image>): Promise<ReadonlySet<string>> {
+    const found = new Set<string>();
+    let next = [...all.values()].filter(({ tags, mayBeIndex }) => mayBeIndex && tags.length > 0);
+    while (next.length > 0) {
+      const children = await mapConcurrently(next, INDEXES_AT_ONCE, ({ digest }) => childrenOf(repository, digest));
+      const unseen = [...new Set(children.flat())].filter((digest) => !found.has(digest));
+      for (const digest of unseen) found.add(digest);
+      next = unseen.flatMap((digest) => all.get(digest) ?? []).filter(({ mayBeIndex }) => mayBeIndex);
+    }
+    return found;
+  }
+
+  async function childrenOf(repository: string, digest: string): Promise<readonly string[]> {
+    const properties = await unlessAbsent(client.getArtifact(repository, digest).getManifestProperties());
+    return (properties?.relatedArtifacts ?? []).flatMap((related) => related.digest);
+  }
+
+  return { describe, describeAll, childrenOfTagged };
+}
+
+export type Images = ReturnType<typeof imagesOf>;
+
+/** Undefined where the registry says that there is no such thing. */
+export async function unlessAbsent<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (isRestError(error) && error.statusCode === 404) return undefined;
+    throw error;
+  }
+}
+
+function imageFrom({ digest, tags, architecture, operatingSystem }: ArtifactManifestProperties): Image {
+  return { digest, tags, mayBeIndex: architecture === undefined && operatingSystem === undefined };
+}

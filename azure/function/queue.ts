@@ -1,0 +1,79 @@
+// The stack's queue and its poison queue, as far as the function itself sends to them: three calls of the storage service's REST interface.
+import {
+  bearerTokenAuthenticationPolicy,
+  createDefaultHttpClient,
+  createHttpHeaders,
+  createPipelineFromOptions,
+  createPipelineRequest,
+  type HttpMethods,
+  type PipelineOptions,
+  type PipelineResponse,
+} from '@azure/core-rest-pipeline';
+import type { TokenCredential } from '@azure/identity';
+import { mapConcurrently } from '../../shared/concurrency.ts';
+import type { Trigger } from '../../shared/decision.ts';
+import type { Gate } from '../../shared/record.ts';
+
+/** The storage account's queues, over REST: its own client package weighs a quarter of the whole bundle. */
+export interface QueueService {
+  /** @throws Error with the service's own words where it does not answer as it should */
+  send(method: HttpMethods, url: string, body?: string): Promise<PipelineResponse>;
+}
+
+const SCOPE = 'https://storage.azure.com/.default';
+/** Source: https://learn.microsoft.com/rest/api/storageservices/versioning-for-the-azure-storage-services */
+const API_VERSION = '2024-11-04';
+
+export function queueService(credential: TokenCredential, options: PipelineOptions): QueueService {
+  const pipeline = createPipelineFromOptions(options);
+  pipeline.addPolicy(bearerTokenAuthenticationPolicy({ credential, scopes: SCOPE }), { phase: 'Sign' });
+  const http = createDefaultHttpClient();
+  return {
+    async send(method, url, body) {
+      const headers = createHttpHeaders({ 'x-ms-version': API_VERSION, 'Content-Type': 'application/xml' });
+      const request = createPipelineRequest({ method, url, headers, ...(body === undefined ? {} : { body }) });
+      const response = await pipeline.sendRequest(http, request);
+      if (response.status >= 200 && response.status < 300) return response;
+      throw new Error(
+        `${method} ${new URL(url).pathname}: the queue service answers ${response.status} ${response.bodyAsText}`,
+      );
+    },
+  };
+}
+
+const SENDS_AT_ONCE = 16;
+
+/** The two queues of a stack. */
+export function queueOf(service: QueueService, queueUrl: string, poisonQueueUrl: string) {
+  /** Source: https://learn.microsoft.com/rest/api/storageservices/put-message */
+  async function put(url: string, message: unknown, delaySeconds: number): Promise<void> {
+    const text = Buffer.from(JSON.stringify(message)).toString('base64');
+    const body = `<QueueMessage><MessageText>${text}</MessageText></QueueMessage>`;
+    await service.send('POST', `${url}/messages?visibilitytimeout=${delaySeconds}`, body);
+  }
+
+  /** Asks for a look at each of these gates, a message each. */
+  async function askForLooks(gates: readonly Gate[], trigger: Trigger): Promise<void> {
+    await mapConcurrently(gates, SENDS_AT_ONCE, (gate) => put(queueUrl, { pullgate: 'look', ...gate, trigger }, 0));
+  }
+
+  /** Sends a message again, to be seen after so many seconds. */
+  function sendLater(message: unknown, delaySeconds: number): Promise<void> {
+    return put(queueUrl, message, delaySeconds);
+  }
+
+  /** Puts a message that can never succeed where the alarm is. */
+  function bury(message: unknown): Promise<void> {
+    return put(poisonQueueUrl, message, 0);
+  }
+
+  /** How many messages are buried, about. Source: https://learn.microsoft.com/rest/api/storageservices/get-queue-metadata */
+  async function buried(): Promise<number> {
+    const { headers } = await service.send('GET', `${poisonQueueUrl}?comp=metadata`);
+    return Number(headers.get('x-ms-approximate-messages-count'));
+  }
+
+  return { askForLooks, sendLater, bury, buried };
+}
+
+export type Queue = ReturnType<typeof queueOf>;

@@ -1,0 +1,176 @@
+// Records, the brake and the other rows in Table storage, each written only over the version that was read.
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { isRestError } from '@azure/core-rest-pipeline';
+import { odata, type TableClient, type TableEntityResult } from '@azure/data-tables';
+import { MAX_FINDINGS_OF_IMAGE } from '../../shared/gate.ts';
+import type { Records, Row, Version, Versioned } from '../../shared/ports.ts';
+import {
+  type Gate,
+  type GateRecord,
+  gateKey,
+  packRecord,
+  unpackRecord,
+  withFewerFindings,
+} from '../../shared/record.ts';
+import { waitingRank } from '../../shared/sweep.ts';
+
+/** The key of a row. */
+interface Key {
+  readonly partitionKey: string;
+  readonly rowKey: string;
+}
+
+/** A row as it is stored: its text, compressed, in as many properties as it takes. */
+interface Stored extends Partial<Record<`body${number}`, Uint8Array>> {
+  readonly parts?: number;
+}
+
+/** What a list of gates shows of each. */
+interface Listed {
+  readonly registry?: string | undefined;
+  readonly repository?: string | undefined;
+  readonly digest?: string | undefined;
+  readonly state?: string | undefined;
+  readonly rank?: string | undefined;
+}
+
+export type ListedGate = Gate & { readonly state: string };
+
+const GATE = 'gate|';
+/** The first key after all that begin with `GATE`. */
+const AFTER_GATES = 'gate}';
+const CONTROL = 'control';
+/** The row of a gate that is a whole repository. */
+const WHOLE = 'repository';
+/** A property holds 64 KiB and a row 1 MiB, all told. Source: https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model */
+const PART_BYTES = 65_536;
+const MAX_BODY_BYTES = 15 * PART_BYTES;
+
+/** The stack's table. */
+export function tableOf(client: TableClient) {
+  async function load(key: Key): Promise<Versioned<string | undefined>> {
+    try {
+      const row = await client.getEntity<Stored>(key.partitionKey, key.rowKey);
+      return { value: bodyOf(row), version: row.etag };
+    } catch (error) {
+      if (hasStatus(error, 404)) return { value: undefined, version: 0 };
+      throw error;
+    }
+  }
+
+  async function save(key: Key, body: Buffer, shown: Listed, version: Version): Promise<Version | undefined> {
+    const row = { ...key, ...shown, ...partsOf(body) };
+    const written =
+      version === 0
+        ? await unless([409], client.createEntity(row))
+        : await unless([404, 412], client.updateEntity(row, 'Replace', { etag: String(version) }));
+    return written?.etag;
+  }
+
+  const records: Records = {
+    async load(gate) {
+      const { value, version } = await load(keyOf(gate));
+      return { value: value === undefined ? undefined : unpackRecord(value), version };
+    },
+    save(record, version) {
+      const { gate, state } = record;
+      const rank = waitingRank(record);
+      const shown = { ...gate, state: state.kind, ...(rank === undefined ? {} : { rank }) };
+      return save(keyOf(gate), bodyThatFits(record), shown, version);
+    },
+    async remove(gate, version) {
+      const { partitionKey, rowKey } = keyOf(gate);
+      return (
+        (await unless([404, 412], client.deleteEntity(partitionKey, rowKey, { etag: String(version) }))) !== undefined
+      );
+    },
+  };
+
+  /** A row that is not a gate's, by its name. */
+  function row<T>(name: 'brake' | 'sweep' | 'pause'): Row<T> {
+    const key = { partitionKey: CONTROL, rowKey: name };
+    return {
+      async load() {
+        const { value, version } = await load(key);
+        return { value: value === undefined ? undefined : (JSON.parse(value) as T), version };
+      },
+      save: (value, version) => save(key, gzipSync(JSON.stringify(value)), {}, version),
+    };
+  }
+
+  /** Every gate that has a record: of the whole stack, or of one repository and its images. */
+  async function* gates(of?: Gate): AsyncGenerator<ListedGate> {
+    const filter =
+      of === undefined
+        ? odata`PartitionKey ge ${GATE} and PartitionKey lt ${AFTER_GATES}`
+        : odata`PartitionKey eq ${keyOf(of).partitionKey}`;
+    const select = ['registry', 'repository', 'digest', 'state'];
+    for await (const listed of client.listEntities<Listed>({ queryOptions: { filter, select } })) yield gateOf(listed);
+  }
+
+  /** The gates that wait for the brake, the most urgent first. */
+  async function waiting(limit: number): Promise<readonly Gate[]> {
+    const filter = odata`PartitionKey ge ${GATE} and PartitionKey lt ${AFTER_GATES} and rank ge ${'0'}`;
+    const select = ['registry', 'repository', 'digest', 'state', 'rank'];
+    const found: { readonly gate: Gate; readonly rank: string }[] = [];
+    for await (const listed of client.listEntities<Listed>({ queryOptions: { filter, select } })) {
+      const { state: _state, ...gate } = gateOf(listed);
+      found.push({ gate, rank: listed.rank ?? '' });
+    }
+    const byRank = found.toSorted((a, b) => (a.rank < b.rank ? -1 : 1));
+    return byRank.slice(0, limit).map(({ gate }) => gate);
+  }
+
+  return { records, row, gates, waiting };
+}
+
+export type Table = ReturnType<typeof tableOf>;
+
+/** A key may not hold a slash, and no repository's name holds a bar. A registry's name is its own in all of Azure. */
+function keyOf({ registry, repository, digest }: Gate): Key {
+  const name = registry.slice(registry.lastIndexOf('/') + 1).toLowerCase();
+  return { partitionKey: `${GATE}${name}|${repository.replaceAll('/', '|')}`, rowKey: digest ?? WHOLE };
+}
+
+function gateOf({ registry = '', repository = '', digest, state = '' }: Listed): ListedGate {
+  return { registry, repository, ...(digest === undefined || digest === null ? {} : { digest }), state };
+}
+
+function partsOf(body: Buffer): Record<string, unknown> {
+  const count = Math.ceil(body.length / PART_BYTES);
+  const parts = Array.from({ length: count }, (_, part) => [
+    `body${part}`,
+    new Uint8Array(body.subarray(part * PART_BYTES, (part + 1) * PART_BYTES)),
+  ]);
+  return { parts: count, ...Object.fromEntries(parts) };
+}
+
+function bodyOf(row: TableEntityResult<Stored>): string {
+  const parts = Array.from({ length: row.parts ?? 0 }, (_, part) => row[`body${part}`] ?? new Uint8Array());
+  return gunzipSync(Buffer.concat(parts)).toString('utf8');
+}
+
+/** Where a record does not fit, each image keeps fewer of its findings, the least of them left out: better that than a gate that cannot be closed. */
+function bodyThatFits(record: GateRecord): Buffer {
+  for (let findings = MAX_FINDINGS_OF_IMAGE; findings >= 1; findings = Math.floor(findings / 2)) {
+    const body = gzipSync(packRecord(withFewerFindings(record, findings)));
+    if (body.length <= MAX_BODY_BYTES) return body;
+  }
+  throw new Error(
+    `the record of ${gateKey(record.gate)} does not fit into a row: ${record.closers.length} images with one finding each`,
+  );
+}
+
+/** Undefined where the row had another version: it is there already (409), was changed (412), or is gone (404). */
+async function unless<T>(statuses: readonly number[], call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (hasStatus(error, ...statuses)) return undefined;
+    throw error;
+  }
+}
+
+function hasStatus(error: unknown, ...statuses: readonly number[]): boolean {
+  return isRestError(error) && statuses.includes(error.statusCode ?? 0);
+}

@@ -1,0 +1,80 @@
+// The stack's registries, resolved through Azure Resource Manager: where they answer, and which kind of roles counts there.
+import type { Clients } from './clients.ts';
+import { type RegistryId, registryIn } from './events.ts';
+import type { StackSettings } from './settings.ts';
+
+/** A registry of the stack. */
+export interface RegistryPlace {
+  /** Its Resource Manager id, as the config has it. */
+  readonly id: string;
+  readonly name: string;
+  /** Where it answers: not always NAME.azurecr.io. */
+  readonly loginServer: string;
+  /** Why pullgate cannot work there as things are: a person must act. */
+  readonly problem: string | undefined;
+}
+
+/** A change of a registry's role mode is noticed after so long. */
+const KNOWN_FOR_MILLISECONDS = 10 * 60_000;
+const ROLES = {
+  rbac: { mode: 'LegacyRegistryPermissions', role: 'AcrPush (8311e382-0749-4cb8-b61a-304f252e45ec)' },
+  abac: {
+    mode: 'AbacRepositoryPermissions',
+    role: 'Container Registry Repository Contributor (2efddaa5-3f1f-4df3-97df-af3f13818f4c)',
+  },
+} as const;
+
+export function registriesOf(
+  { resourceManager }: Pick<Clients, 'resourceManager'>,
+  { registries, registryRoles }: Pick<StackSettings, 'registries' | 'registryRoles'>,
+  now: () => string,
+) {
+  const known = new Map<string, { readonly place: RegistryPlace; readonly until: number }>();
+
+  /** The stack's registry with this id; undefined where it is none of the stack's. */
+  async function find(wanted: RegistryId): Promise<RegistryPlace | undefined> {
+    const id = registries.find((one) => keyOf(registryIn(one)) === keyOf(wanted));
+    return id === undefined ? undefined : resolve(id);
+  }
+
+  async function resolve(id: string): Promise<RegistryPlace> {
+    const before = known.get(id);
+    if (before !== undefined && Date.parse(now()) < before.until) return before.place;
+    const place = await ask(id);
+    known.set(id, { place, until: Date.parse(now()) + KNOWN_FOR_MILLISECONDS });
+    return place;
+  }
+
+  async function ask(id: string): Promise<RegistryPlace> {
+    const parts = registryIn(id);
+    if (parts === undefined) throw new Error(`the id of a registry in settings.json is not one: ${id}`);
+    const { loginServer, roleAssignmentMode } = await resourceManager(parts.subscription).registries.get(
+      parts.resourceGroup,
+      parts.name,
+    );
+    if (loginServer === undefined) throw new Error(`Resource Manager names no login server for ${id}`);
+    const mode = roleAssignmentMode ?? ROLES.rbac.mode;
+    return { id, name: parts.name, loginServer, problem: problemOf(id, mode) };
+  }
+
+  function problemOf(id: string, mode: string): string | undefined {
+    if (mode === ROLES[registryRoles].mode) return undefined;
+    const [other] = (['rbac', 'abac'] as const).filter((roles) => ROLES[roles].mode === mode);
+    if (other === undefined) return `the registry ${id} has the role mode ${mode}, which pullgate does not know`;
+    return `the registry ${id} has the role mode ${mode}, and there the function's identity needs the role ${ROLES[other].role}, which it does not have: set pullgate:azure.registryRoles to ${other}, and run pulumi up (a stack for each role mode)`;
+  }
+
+  /** All registries of the stack. */
+  function all(): Promise<readonly RegistryPlace[]> {
+    return Promise.all(registries.map(resolve));
+  }
+
+  return { find, all };
+}
+
+export type Registries = ReturnType<typeof registriesOf>;
+
+/** Upper and lower case of a Resource Manager id do not matter. */
+function keyOf(id: RegistryId | undefined): string | undefined {
+  return id === undefined ? undefined : `${id.subscription}/${id.resourceGroup}/${id.name}`.toLowerCase();
+}

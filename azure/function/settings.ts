@@ -1,0 +1,131 @@
+// What the deployed function is told: by its environment, and by the settings.json in its archive (a policy may be long).
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { parsePolicy } from '../../shared/policy.ts';
+import { describeProblem, type Problem, problemsFrom, required } from '../../shared/problem.ts';
+import type { RuleSettings } from '../../shared/rules.ts';
+
+/** Where things are, from the environment. */
+export interface Surroundings {
+  readonly queueUrl: string;
+  readonly poisonQueueUrl: string;
+  readonly tableUrl: string;
+  readonly tableName: string;
+  /** The workspace's customer id, a GUID. */
+  readonly workspaceId: string;
+  /** Undefined where nobody gets mail. */
+  readonly mail: { readonly endpoint: string; readonly sender: string } | undefined;
+}
+
+/** What the stack's config decides. */
+export interface StackSettings extends RuleSettings {
+  readonly stack: string;
+  readonly mode: 'enforce' | 'audit';
+  readonly sweepHours: number;
+  /** The Resource Manager ids of the registries that have gates. */
+  readonly registries: readonly string[];
+  /** What a gate is: one image, or a whole repository. */
+  readonly granularity: 'image' | 'repository';
+  /** Which kind of roles the function's identity has on the registries. */
+  readonly registryRoles: 'rbac' | 'abac';
+  readonly notifyEmails: readonly string[];
+  /** A fingerprint of everything above: other settings make a sweep due at once. */
+  readonly hash: string;
+}
+
+export interface Settings extends Surroundings, StackSettings {
+  /** The text of findings.kql. */
+  readonly findingsQuery: string;
+}
+
+const VARIABLES = {
+  queueUrl: 'PULLGATE_QUEUE_URL',
+  poisonQueueUrl: 'PULLGATE_POISON_QUEUE_URL',
+  tableUrl: 'PULLGATE_TABLE_URL',
+  tableName: 'PULLGATE_TABLE',
+  workspaceId: 'PULLGATE_WORKSPACE_ID',
+} as const satisfies Record<keyof Omit<Surroundings, 'mail'>, string>;
+const CLIENT_ID = 'PULLGATE_CLIENT_ID';
+const MAIL = { endpoint: 'PULLGATE_MAIL_ENDPOINT', sender: 'PULLGATE_MAIL_SENDER' } as const;
+
+const TEXTS = 'a list of texts';
+const texts = required(v.array(v.string(TEXTS), TEXTS));
+const settingsFile = v.object(
+  {
+    stack: required(v.string('the name of the stack')),
+    severityThreshold: v.optional(v.unknown()),
+    policy: v.optional(v.unknown()),
+    mode: required(v.picklist(['enforce', 'audit'], 'enforce or audit')),
+    sweepHours: required(v.number('hours')),
+    maxClosesPerHour: required(v.number('a number of gates')),
+    registries: texts,
+    granularity: required(v.picklist(['image', 'repository'], 'image or repository')),
+    registryRoles: required(v.picklist(['rbac', 'abac'], 'rbac or abac')),
+    notifyEmails: texts,
+  },
+  'an object',
+);
+
+/**
+ * Reads the settings of a deployed function.
+ *
+ * @param folder where settings.json and findings.kql are
+ * @returns the settings, and the client id of the function's identity
+ * @throws Error that names every variable that is missing, or what is wrong with settings.json
+ */
+export function readSettings(environment: NodeJS.ProcessEnv, folder: string): Settings & { readonly clientId: string } {
+  const missing = [...Object.values(VARIABLES), CLIENT_ID].filter((name) => !environment[name]);
+  if (missing.length > 0) {
+    throw new Error(
+      `the function's app settings lack ${missing.join(', ')}: deploy it with the Pulumi program, which sets them`,
+    );
+  }
+  const read = (name: string) => environment[name] ?? '';
+  const endpoint = read(MAIL.endpoint);
+  return {
+    queueUrl: read(VARIABLES.queueUrl),
+    poisonQueueUrl: read(VARIABLES.poisonQueueUrl),
+    tableUrl: read(VARIABLES.tableUrl),
+    tableName: read(VARIABLES.tableName),
+    workspaceId: read(VARIABLES.workspaceId),
+    mail: endpoint === '' ? undefined : { endpoint, sender: read(MAIL.sender) },
+    clientId: read(CLIENT_ID),
+    findingsQuery: readFileSync(join(folder, 'findings.kql'), 'utf8'),
+    ...parseStackSettings(readFileSync(join(folder, 'settings.json'), 'utf8')),
+  };
+}
+
+/**
+ * Checks the text of settings.json.
+ *
+ * @throws Error that lists every problem; the Pulumi program has checked the same config, so this means a mixed deployment
+ */
+export function parseStackSettings(text: string): StackSettings {
+  const file = v.safeParse(settingsFile, jsonFrom(text));
+  if (!file.success) throw mixedDeployment(problemsFrom(file.issues, 'settings'));
+  const { severityThreshold, policy: refinements, ...rest } = file.output;
+  const policy = parsePolicy(severityThreshold, refinements);
+  if (!policy.ok) throw mixedDeployment(policy.problems);
+  return {
+    ...rest,
+    policy: policy.value,
+    // What ECR needs and ACR has no word for.
+    repositories: { include: ['**'], exclude: [] },
+    closeLambdaRepositories: false,
+    hash: createHash('sha256').update(text).digest('hex'),
+  };
+}
+
+function jsonFrom(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw mixedDeployment([{ key: 'settings', given: text, allowed: 'JSON' }]);
+  }
+}
+
+function mixedDeployment(problems: readonly Problem[]): Error {
+  return new Error(`settings.json is not what the Pulumi program writes:\n${problems.map(describeProblem).join('\n')}`);
+}

@@ -1,0 +1,203 @@
+// One invocation: a message in, the gate that it names where it should be, and the message sent again where it has to come back.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Decision, Mode } from '../../shared/decision.ts';
+import type { Instant } from '../../shared/finding.ts';
+import { decisionLine, type LogLine } from '../../shared/log-line.ts';
+import type { ImageLook, Ports } from '../../shared/ports.ts';
+import { describeProblem } from '../../shared/problem.ts';
+import type { Hint } from '../../shared/reconcile.ts';
+import { type Gate, gateKey } from '../../shared/record.ts';
+import { rulesOf } from '../../shared/rules.ts';
+import type { PauseState } from '../../shared/sweep.ts';
+import { tick } from '../../shared/tick.ts';
+import type { Snapshot } from './attribute-gate.ts';
+import type { Clients } from './clients.ts';
+import { type Message, parseMessage, type RegistryId, type Request } from './events.ts';
+import { scannerOf } from './findings.ts';
+import { looksOf } from './looks.ts';
+import { notifierOf } from './notify.ts';
+import { queueOf } from './queue.ts';
+import { tableOf } from './records.ts';
+import { registriesOf } from './registries.ts';
+import { type AzureRegistry, registryOf } from './registry.ts';
+import type { Settings } from './settings.ts';
+import { sweepPortsOf } from './sweep.ts';
+
+export interface Worker {
+  readonly settings: Settings;
+  readonly clients: Clients;
+  readonly now: () => Instant;
+}
+
+type Log = (line: LogLine) => void;
+type Named = Exclude<Request, { kind: 'ignored' }>;
+
+/** What the deployed function does. Each call gets the log of its own invocation. */
+export interface Work {
+  /** Handles one message. Throws only where the message could not even be sent again: then the host lets it come back. */
+  message(payload: unknown, log: Log): Promise<void>;
+  /** Throws where something failed: the next tick, five minutes later, does it again. */
+  tick(log: Log): Promise<void>;
+}
+
+/** When a message comes back, in minutes: two hours in all, then it is buried. Rows lag events by minutes, and a service may be down for longer. */
+const RETURN_MINUTES = [1, 2, 4, 8, 16, 32, 57] as const;
+/** The host gives an invocation ten minutes, and then ends the whole process. */
+const TIMEOUT_MILLISECONDS = 8 * 60_000;
+
+/** The ports of the stack's registries, and the rest that an invocation needs. */
+export function partsOf({ settings, clients, now }: Worker) {
+  const table = tableOf(clients.table);
+  const scanner = scannerOf(clients.logs, settings.workspaceId, settings.findingsQuery, settings.policy);
+  const registries = registriesOf(clients, settings, now);
+
+  /** The stack's registry with this id; undefined where it is none of the stack's. */
+  async function registryOfStack(id: RegistryId): Promise<AzureRegistry | undefined> {
+    const place = await registries.find(id);
+    if (place === undefined) return undefined;
+    return registryOf(place, clients.registry(place.loginServer), scanner, settings.policy);
+  }
+
+  /** The ports for one gate; the log says how long that one took. */
+  function portsFrom(startedAt: Instant, registry: AzureRegistry, log: Log, seen?: Map<string, ImageLook>) {
+    const ports: Ports<Snapshot> = {
+      registry: registry.port(seen),
+      records: table.records,
+      brake: table.row('brake'),
+      notify: notifierOf(clients.mail, settings, log),
+      log: (decision: Decision) =>
+        log({ kind: 'decision', ...decisionLine('azure', decision, Date.parse(now()) - Date.parse(startedAt)) }),
+      now,
+    };
+    return ports;
+  }
+
+  return {
+    table,
+    scanner,
+    registries,
+    registryOfStack,
+    portsFrom,
+    queue: queueOf(clients.queues, settings.queueUrl, settings.poisonQueueUrl),
+    pause: table.row<PauseState>('pause'),
+  };
+}
+
+export type Parts = ReturnType<typeof partsOf>;
+
+/** `pause` overrules the config until it is lifted. */
+export async function modeNow(settings: Settings, { pause }: Pick<Parts, 'pause'>): Promise<Mode> {
+  const { value } = await pause.load();
+  return value?.paused === true ? 'pause' : settings.mode;
+}
+
+/** Makes what the function does. */
+export function createWork(worker: Worker): Work {
+  const { settings } = worker;
+  const parts = partsOf(worker);
+  const { lookAtGate, lookAtRepository } = looksOf(worker, parts);
+  const rulesNow = async () => rulesOf(settings, await modeNow(settings, parts));
+
+  return {
+    async message(payload, log) {
+      const parsed = parseMessage(payload);
+      if (!parsed.ok) {
+        log({ kind: 'refused', problem: parsed.problems.map(describeProblem).join('; ') });
+        await parts.queue.bury(payload);
+        return;
+      }
+      const { request } = parsed.value;
+      if (request.kind === 'ignored') {
+        log(request);
+        return;
+      }
+      try {
+        const why = await inTime(() => handle(request, log));
+        if (why !== undefined) await comeBack(payload, parsed.value, { kind: 'returned', why }, log);
+      } catch (error) {
+        await comeBack(payload, parsed.value, { kind: 'failed', error: describeError(error) }, log);
+      }
+    },
+
+    async tick(log) {
+      try {
+        await inTime(async () => tick(sweepPortsOf(worker, parts, await rulesNow(), log)));
+      } catch (error) {
+        log({ kind: 'failed', error: describeError(error) });
+        throw error;
+      }
+    },
+  };
+
+  /** Why the message has to come back; undefined where it is done. */
+  async function handle(request: Named, log: Log): Promise<string | undefined> {
+    const registry = await parts.registryOfStack(request.registry);
+    if (registry === undefined) {
+      log({ kind: 'ignored', why: `the registry ${request.registry.name} is not one of the stack's` });
+      return undefined;
+    }
+    const { repository, digest } = request;
+    const { id, problem } = registry.place;
+    if (problem !== undefined) {
+      log({ kind: 'refused', repository, problem });
+      await parts.queue.bury({ pullgate: 'look', registry: id, repository, digest, trigger: triggerOf(request) });
+      return undefined;
+    }
+    const job = { registry, rules: await rulesNow(), log };
+    if (digest === undefined) {
+      await lookAtRepository({ ...job, repository, trigger: triggerOf(request) });
+      return undefined;
+    }
+    const whole: Gate = { registry: id, repository };
+    const hint = hintOf(request, digest, settings.granularity === 'image' ? { ...whole, digest } : whole);
+    const { unconfirmed } = await lookAtGate({ ...job, hint });
+    const [missing] = hint.activeFindings.filter((reported) => unconfirmed.includes(reported.id));
+    return missing === undefined
+      ? undefined
+      : `Log Analytics has no row of the assessment ${missing.id} of ${gateKey({ ...whole, digest })} yet`;
+  }
+
+  /** A copy comes back later; the one that was handed over is done. */
+  async function comeBack(payload: unknown, { tries }: Message, line: LogLine, log: Log): Promise<void> {
+    const minutes = RETURN_MINUTES[tries];
+    if (minutes === undefined) {
+      log({ ...line, tries, buried: true });
+      await parts.queue.bury(payload);
+      return;
+    }
+    log({ ...line, tries, minutes });
+    await parts.queue.sendLater({ ...(payload as object), tries: tries + 1 }, minutes * 60);
+  }
+}
+
+function triggerOf(request: Named): Hint['triggers'][number] {
+  return request.kind === 'image' ? 'finding' : request.trigger;
+}
+
+function hintOf(request: Named, digest: string, gate: Gate): Hint {
+  const assessment = request.kind === 'image' ? request.assessment : undefined;
+  return {
+    gate,
+    scope: request.kind === 'image' ? [digest] : 'all',
+    triggers: [triggerOf(request)],
+    activeFindings: assessment === undefined ? [] : [{ id: assessment, digest }],
+  };
+}
+
+/** Gives up on a step in time; what is still under way then is like a slow worker: the record's version keeps it from doing harm. */
+async function inTime<T>(work: () => Promise<T>): Promise<T> {
+  const timer = new AbortController();
+  const end = sleep(TIMEOUT_MILLISECONDS, undefined, { signal: timer.signal }).then(() =>
+    Promise.reject(new Error(`not done within ${TIMEOUT_MILLISECONDS / 60_000} minutes`)),
+  );
+  try {
+    return await Promise.race([work(), end]);
+  } finally {
+    timer.abort();
+    end.catch(() => {});
+  }
+}
+
+function describeError(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
