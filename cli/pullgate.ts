@@ -2,10 +2,9 @@
 // The command `pullgate`: reads the command line, finds the stack, and says by its exit code how it went.
 import { userInfo } from 'node:os';
 import { Command } from 'commander';
-import { createClients } from '../aws/function/clients.ts';
 import { type ExitCode, endingOf, UsageError } from './ending.ts';
 import { releaseAll, resume } from './release.ts';
-import { releaseOrphans } from './release-orphans.ts';
+import { sidesOf } from './side.ts';
 import { findStack, type StackOptions } from './stack.ts';
 import { processTerminal } from './terminal.ts';
 
@@ -32,7 +31,7 @@ program
   .option('--outputs <file>', 'the output of `pulumi stack output --json`, in place of asking the Pulumi CLI')
   .option(
     '--orphans <sid>',
-    'after a `pulumi destroy` that came too early: take statements with this Sid out of every repository policy',
+    'after a `pulumi destroy` on AWS that came too early: take statements with this Sid out of every repository policy',
   )
   .action((options: ReleaseOptions) => run(() => release(options)));
 
@@ -43,18 +42,20 @@ program
   .option('--outputs <file>', 'the output of `pulumi stack output --json`, in place of asking the Pulumi CLI')
   .action((options: StackOptions) =>
     run(async () => {
-      const settings = await findStack(options);
-      return resume({ settings, clients: createClients(settings.region), terminal, now, by: userName() });
+      const stack = await findStack(options);
+      return resume({ stack: stack.name, sides: await sidesOf(stack, now), terminal, now, by: userName() });
     }),
   );
 
 async function release({ all, yes = false, orphans, ...where }: ReleaseOptions): Promise<ExitCode> {
   if (orphans !== undefined) {
+    const { createClients } = await import('../aws/function/clients.ts');
+    const { releaseOrphans } = await import('./release-orphans.ts');
     return releaseOrphans({ clients: createClients(), statementId: orphans, terminal, yes });
   }
   if (all !== true) throw new UsageError('say what to release: --all, for every gate of the stack');
-  const settings = await findStack(where);
-  return releaseAll({ settings, clients: createClients(settings.region), terminal, now, yes, by: userName() });
+  const stack = await findStack(where);
+  return releaseAll({ stack: stack.name, sides: await sidesOf(stack, now), terminal, now, yes, by: userName() });
 }
 
 async function run(command: () => Promise<ExitCode>): Promise<void> {

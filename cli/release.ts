@@ -1,20 +1,17 @@
 // Undo: opens what the stack closed, and keeps it open. The loop is the one that runs in the cloud, in the mode `pause`.
-import type { Clients } from '../aws/function/clients.ts';
-import type { Settings } from '../aws/function/settings.ts';
-import { type Parts, partsOf } from '../aws/function/work.ts';
 import { mapConcurrently } from '../shared/concurrency.ts';
 import { type Instant, rankOf } from '../shared/finding.ts';
-import { reconcile } from '../shared/reconcile.ts';
-import { type Gate, type GateRecord, holding } from '../shared/record.ts';
-import { type Rules, rulesOf } from '../shared/rules.ts';
-import { describeFinding } from '../shared/sentences.ts';
+import { type Gate, type GateRecord, gateKey, holding } from '../shared/record.ts';
+import { describeFinding, gateName } from '../shared/sentences.ts';
 import type { PauseState } from '../shared/sweep.ts';
 import { type ExitCode, sentenceOf } from './ending.ts';
-import { agreed, columns, counter, repositories, type Terminal } from './terminal.ts';
+import type { Side } from './side.ts';
+import { agreed, columns, counter, gateCount, type Terminal } from './terminal.ts';
 
 export interface Release {
-  readonly settings: Settings;
-  readonly clients: Clients;
+  /** The stack's name. */
+  readonly stack: string;
+  readonly sides: readonly Side[];
   readonly terminal: Terminal;
   readonly now: () => Instant;
   /** Do not ask first. */
@@ -23,55 +20,64 @@ export interface Release {
   readonly by: string;
 }
 
+/** A gate's record, and the side that it is on. */
+interface Held {
+  readonly side: Side;
+  readonly record: GateRecord;
+}
+
 /** A function that was under way when the pause began may close one more gate: so often it is looked again. */
 const ROUNDS = 3;
 const GATES_AT_ONCE = 8;
 
 /** Opens every gate of the stack, after showing them, and pauses the stack so that nothing closes again. */
 export async function releaseAll(release: Release): Promise<ExitCode> {
-  const { terminal, settings } = release;
-  const parts = partsOf({ ...release, log: () => {} });
-  const { value: pause } = await parts.pause.load();
-  const found = await notOpen(parts, settings);
+  const { terminal, stack, sides } = release;
+  const pauses = await Promise.all(sides.map(async ({ pause }) => (await pause.load()).value));
+  const found = await notOpen(sides);
   const closed = found.filter(isUnfinished);
-  show(closed, found.length - closed.length, release);
-  if (closed.length === 0 && pause?.paused === true) {
+  show(
+    closed,
+    found.filter((held) => !isUnfinished(held)),
+    release,
+  );
+  const [pause] = pauses;
+  if (closed.length === 0 && pause !== undefined && pauses.every((one) => one?.paused === true)) {
     terminal.print(
       `It is paused since ${minute(pause.at)} by ${pause.by}: there is nothing to do. It is safe to run \`pulumi destroy\` now.`,
     );
     return 0;
   }
   const question =
-    closed.length === 0
-      ? `Pause the stack ${settings.stack}?`
-      : `Open ${repositories(closed.length)} and pause the stack ${settings.stack}?`;
+    closed.length === 0 ? `Pause the stack ${stack}?` : `Open ${countOf(closed)} and pause the stack ${stack}?`;
   if (!release.yes && !(await agreed(terminal, question))) return 2;
-  await setPause(parts, true, release);
-  terminal.print(`\nThe stack ${settings.stack} is paused: it closes nothing until \`pullgate resume\`.`);
-  const failed = await openAll(closed, parts, release);
+  for (const side of sides) await setPause(side, true, release);
+  terminal.print(`\nThe stack ${stack} is paused: it closes nothing until \`pullgate resume\`.`);
+  const failed = await openAll(closed, release);
   terminal.print(
-    failed === 0
+    failed.length === 0
       ? '\nEverything that this stack had closed is open. What its function had begun before the pause may still close a gate:\n' +
           'before `pulumi destroy`, wait a few minutes and run this command once more.'
-      : `\n${repositories(failed)} could not be opened: see above, mend it, and run this command again.`,
+      : `\n${countOf(failed)} could not be opened: see above, mend it, and run this command again.`,
   );
-  return failed === 0 ? 0 : 1;
+  return failed.length === 0 ? 0 : 1;
 }
 
 /** Ends a pause. The next tick, within five minutes, looks at everything. */
 export async function resume(release: Omit<Release, 'yes'>): Promise<ExitCode> {
-  const { settings, terminal } = release;
-  const changed = await setPause(partsOf({ ...release, log: () => {} }), false, release);
+  const { stack, sides, terminal } = release;
+  let changed = false;
+  for (const side of sides) changed = (await setPause(side, false, release)) || changed;
   terminal.print(
     changed
-      ? `The stack ${settings.stack} is awake again: within five minutes it looks at everything, and closes what its policy names.`
-      : `The stack ${settings.stack} is not paused: there is nothing to do.`,
+      ? `The stack ${stack} is awake again: within five minutes it looks at everything, and closes what its policy names.`
+      : `The stack ${stack} is not paused: there is nothing to do.`,
   );
   return 0;
 }
 
 /** False where it is so already. */
-async function setPause({ pause }: Parts, paused: boolean, { now, by }: Omit<Release, 'yes'>): Promise<boolean> {
+async function setPause({ pause }: Side, paused: boolean, { now, by }: Omit<Release, 'yes'>): Promise<boolean> {
   for (;;) {
     const { value, version } = await pause.load();
     if ((value?.paused ?? false) === paused) return false;
@@ -81,37 +87,49 @@ async function setPause({ pause }: Parts, paused: boolean, { now, by }: Omit<Rel
 }
 
 /** The records of all gates that are closed, on their way, or waiting to close, by name. */
-async function notOpen({ table }: Parts, { accountId }: Settings): Promise<readonly GateRecord[]> {
-  const gates: Gate[] = [];
-  for await (const { registry, repository, state } of table.gates(accountId)) {
-    if (state !== 'open') gates.push({ registry, repository });
+async function notOpen(sides: readonly Side[]): Promise<readonly Held[]> {
+  const found: { readonly side: Side; readonly gate: Gate }[] = [];
+  for (const side of sides) {
+    for await (const { state, ...gate } of side.gates()) if (state !== 'open') found.push({ side, gate });
   }
-  const loaded = await mapConcurrently(gates, GATES_AT_ONCE, async (gate) => (await table.records.load(gate)).value);
+  const loaded = await mapConcurrently(found, GATES_AT_ONCE, async ({ side, gate }) => ({
+    side,
+    record: (await side.records.load(gate)).value,
+  }));
   return loaded
-    .flatMap((record) => (record === undefined || record.state.kind === 'open' ? [] : [record]))
-    .toSorted((a, b) => (a.gate.repository < b.gate.repository ? -1 : 1));
+    .flatMap(({ side, record }) => (record === undefined || record.state.kind === 'open' ? [] : [{ side, record }]))
+    .toSorted((a, b) => (gateName(a.record.gate) < gateName(b.record.gate) ? -1 : 1));
 }
 
 /** Closed, on its way, or open without anybody having been told. */
-function isUnfinished({ state, untold }: GateRecord): boolean {
+function isUnfinished({ record: { state, untold } }: Held): boolean {
   return state.kind !== 'waiting' || untold.length > 0;
 }
 
-function show(closed: readonly GateRecord[], waiting: number, { terminal, settings: { stack } }: Release): void {
-  if (closed.length === 0) terminal.print(`The stack ${stack} keeps no repository closed.`);
+function show(closed: readonly Held[], waiting: readonly Held[], { terminal, stack, sides }: Release): void {
+  if (closed.length === 0) terminal.print(`The stack ${stack} keeps no ${gateNoun(sides)} closed.`);
   else {
-    terminal.print(
-      `The stack ${stack} keeps ${repositories(closed.length)} closed. To be opened, whatever is inside:\n`,
-    );
-    const rows = closed.map((record) => [
-      record.gate.repository,
+    terminal.print(`The stack ${stack} keeps ${countOf(closed)} closed. To be opened, whatever is inside:\n`);
+    const rows = closed.map(({ record }) => [
+      gateName(record.gate),
       `${record.state.kind === 'waiting' ? 'open, nobody told' : record.state.kind} since ${minute(record.closedSince ?? record.since)}`,
       worst(record),
     ]);
     for (const line of columns(rows)) terminal.print(`  ${line}`);
-    if (waiting > 0) terminal.print('');
+    if (waiting.length > 0) terminal.print('');
   }
-  if (waiting > 0) terminal.print(`Open, and will stay so although the policy names them: ${repositories(waiting)}.`);
+  if (waiting.length > 0) {
+    terminal.print(`Not closed by this stack, and will stay so although the policy names them: ${countOf(waiting)}.`);
+  }
+}
+
+/** What a gate may be: only on Azure it is an image, too. */
+function gateNoun(sides: readonly Side[]): string {
+  return sides.every(({ cloud }) => cloud === 'aws') ? 'repository' : 'gate';
+}
+
+function countOf(held: readonly Held[]): string {
+  return gateCount(held.map(({ record }) => record.gate));
 }
 
 /** `2026-03-02 09:00 UTC` */
@@ -127,23 +145,23 @@ function worst(record: GateRecord): string {
   return `${held.length === 1 ? '1 image' : `${held.length} images`}, worst: ${describeFinding(finding)}`;
 }
 
-/** Opens in rounds, until a round finds nothing that is still closed. Returns how many could not be opened. */
-async function openAll(closed: readonly GateRecord[], parts: Parts, release: Release): Promise<number> {
-  const rules = rulesOf(release.settings, 'pause');
-  const stuck = new Set<string>();
-  let gates = closed;
-  for (let round = 0; round < ROUNDS && gates.length > 0; round++) {
-    const count = counter(gates.length);
-    await mapConcurrently(gates, GATES_AT_ONCE, async ({ gate }) => {
-      const outcome = await openOne(gate, rules, parts, release.now());
-      if (outcome.problem !== undefined) stuck.add(gate.repository);
-      release.terminal.print(`  ${count()}  ${outcome.word.padEnd(8)}  ${gate.repository}`);
-      if (outcome.problem !== undefined) release.terminal.print(`      ${outcome.problem}`);
+/** Opens in rounds, until a round finds nothing that is still closed. Returns what could not be opened. */
+async function openAll(closed: readonly Held[], { sides, terminal }: Release): Promise<readonly Held[]> {
+  const stuck = new Map<string, Held>();
+  let left = closed;
+  for (let round = 0; round < ROUNDS && left.length > 0; round++) {
+    const count = counter(left.length);
+    await mapConcurrently(left, GATES_AT_ONCE, async (held) => {
+      const { gate } = held.record;
+      const outcome = await openOne(held);
+      if (outcome.problem !== undefined) stuck.set(gateKey(gate), held);
+      terminal.print(`  ${count()}  ${outcome.word.padEnd(8)}  ${gateName(gate)}`);
+      if (outcome.problem !== undefined) terminal.print(`      ${outcome.problem}`);
     });
-    const still = await notOpen(parts, release.settings);
-    gates = still.filter((record) => isUnfinished(record) && !stuck.has(record.gate.repository));
+    const still = await notOpen(sides);
+    left = still.filter((held) => isUnfinished(held) && !stuck.has(gateKey(held.record.gate)));
   }
-  return stuck.size + gates.length;
+  return [...stuck.values(), ...left];
 }
 
 interface Outcome {
@@ -151,11 +169,10 @@ interface Outcome {
   readonly problem?: string | undefined;
 }
 
-async function openOne(gate: Gate, rules: Rules, parts: Parts, startedAt: Instant): Promise<Outcome> {
+async function openOne({ side, record }: Held): Promise<Outcome> {
   try {
-    const hint = { gate, scope: [], triggers: ['release'] as const, activeFindings: [] };
-    const { done, problem } = await reconcile(hint, rules, parts.portsFrom(startedAt));
-    if (done === 'refused') return { word: 'REFUSED', problem: problem ?? 'ECR gave no reason' };
+    const { done, problem } = await side.open(record.gate);
+    if (done === 'refused') return { word: 'REFUSED', problem: problem ?? 'the registry gave no reason' };
     return { word: done === 'opened' ? 'opened' : 'was open' };
   } catch (error) {
     return { word: 'FAILED', problem: sentenceOf(error) };

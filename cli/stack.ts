@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import * as v from 'valibot';
-import { parseStackSettings, type Settings, type StackSettings } from '../aws/function/settings.ts';
+import * as aws from '../aws/function/settings.ts';
+import * as azure from '../azure/function/settings.ts';
 import { describeProblem, problemsFrom, required } from '../shared/problem.ts';
 import { sentenceOf, UsageError } from './ending.ts';
 
@@ -16,8 +17,9 @@ export interface StackOptions {
 }
 
 const text = required(v.string('text'));
+const settingsObject = required(v.record(v.string(), v.unknown(), 'the settings of the function'));
 const outputsSchema = v.object({
-  aws: required(
+  aws: v.optional(
     v.object(
       {
         region: text,
@@ -29,32 +31,79 @@ const outputsSchema = v.object({
         deadLetterQueueUrl: text,
         changesTopicArn: text,
         roleArn: text,
-        settings: required(v.record(v.string(), v.unknown(), 'the settings of the function')),
+        settings: settingsObject,
       },
       'the outputs of the AWS side',
     ),
   ),
+  azure: v.optional(
+    v.object(
+      {
+        queueUrl: text,
+        poisonQueueUrl: text,
+        tableUrl: text,
+        tableName: text,
+        workspaceId: text,
+        mailEndpoint: v.optional(v.string('text')),
+        mailSender: v.optional(v.string('text')),
+        settings: settingsObject,
+      },
+      'the outputs of the Azure side',
+    ),
+  ),
 });
+type Outputs = v.InferOutput<typeof outputsSchema>;
+
+/** The settings of the deployed functions, and where they are: one side at least. */
+export interface Stack {
+  readonly name: string;
+  readonly aws: AwsStack | undefined;
+  readonly azure: AzureStack | undefined;
+}
+export type AwsStack = aws.Settings & { readonly region: string };
+export type AzureStack = azure.Settings;
 
 /**
- * The settings of the deployed function, and the region that it is in.
+ * Finds a deployed stack.
  *
  * @throws UsageError where the outputs cannot be had, or are not those of this version of pullgate
  */
-export async function findStack(options: StackOptions): Promise<Settings & { readonly region: string }> {
+export async function findStack(options: StackOptions): Promise<Stack> {
   const printed = options.outputs === undefined ? await askPulumi(options.stack) : await readOutputs(options.outputs);
   const outputs = v.safeParse(outputsSchema, parseJson(printed));
-  if (!outputs.success) {
-    const problems = problemsFrom(outputs.issues, '').map(describeProblem).join('\n  ');
-    throw new UsageError(`the stack's outputs are not those of pullgate (has \`pulumi up\` run?):\n  ${problems}`);
-  }
-  const { settings, changesTopicArn: topicArn, ...rest } = outputs.output.aws;
-  return { ...rest, topicArn, ...stackSettings(settings) };
+  if (!outputs.success) throw strangeOutputs(problemsFrom(outputs.issues, '').map(describeProblem));
+  const { aws, azure } = outputs.output;
+  const sides = { aws: aws && awsStack(aws), azure: azure && azureStack(azure) };
+  const name = sides.aws?.stack ?? sides.azure?.stack;
+  if (name === undefined)
+    throw strangeOutputs(['neither aws nor azure is there: expected the outputs of one side at least']);
+  return { name, ...sides };
 }
 
-function stackSettings(settings: Readonly<Record<string, unknown>>): StackSettings {
+function strangeOutputs(problems: readonly string[]): UsageError {
+  return new UsageError(
+    `the stack's outputs are not those of pullgate (has \`pulumi up\` run?):\n  ${problems.join('\n  ')}`,
+  );
+}
+
+function awsStack({ settings, changesTopicArn: topicArn, ...rest }: NonNullable<Outputs['aws']>): AwsStack {
+  return { ...rest, topicArn, ...stackSettings(settings, aws.parseStackSettings) };
+}
+
+function azureStack({ settings, mailEndpoint, mailSender, ...rest }: NonNullable<Outputs['azure']>): AzureStack {
+  const mail =
+    mailEndpoint === undefined || mailSender === undefined ? undefined : { endpoint: mailEndpoint, sender: mailSender };
+  return {
+    ...rest,
+    mail,
+    findingsQuery: azure.readFindingsQuery(),
+    ...stackSettings(settings, azure.parseStackSettings),
+  };
+}
+
+function stackSettings<T>(settings: Readonly<Record<string, unknown>>, parse: (text: string) => T): T {
   try {
-    return parseStackSettings(JSON.stringify(settings));
+    return parse(JSON.stringify(settings));
   } catch (cause) {
     throw new UsageError(
       `the settings in the stack's outputs are not those of this version of pullgate: run the version that \`pulumi up\` ran, or \`pulumi up\` again\n${sentenceOf(cause)}`,

@@ -1,5 +1,6 @@
 // What a command needs of the terminal that it runs in, as parameters: tests give their own.
 import { createInterface } from 'node:readline/promises';
+import type { Gate } from '../shared/record.ts';
 
 export interface Terminal {
   readonly print: (line: string) => void;
@@ -51,6 +52,14 @@ export function columns(rows: readonly (readonly string[])[]): readonly string[]
 /** `1 repository`, `2 repositories`. */
 export function repositories(count: number): string {
   return count === 1 ? '1 repository' : `${count} repositories`;
+}
+
+/** The same of gates: where one is an image, they are not all repositories. */
+export function gateCount(gates: readonly Gate[]): string {
+  if (gates.every(({ digest }) => digest === undefined)) return repositories(gates.length);
+  if (gates.every(({ digest }) => digest !== undefined))
+    return gates.length === 1 ? '1 image' : `${gates.length} images`;
+  return `${gates.length} gates`;
 }
 
 /** Numbers what is done, of so many: `[ 3/40]`. */

@@ -75,8 +75,9 @@ export function registryOf(place: RegistryPlace, client: ContainerRegistryClient
     return {
       ...attributeGateOf(client),
       async look({ repository, digest }, scope, known) {
-        if (digest === undefined && scope === 'all') return [...(await overview(repository, known)).values()];
-        const digests = digest === undefined ? (scope as readonly string[]) : [digest];
+        const wholeGate = digest === undefined ? undefined : [digest];
+        const digests = scope === 'all' ? wholeGate : scope;
+        if (digests === undefined) return [...(await overview(repository, known)).values()];
         // What holds a gate is accounted for by everything that is known of it; an event's row is a fresh one.
         const isKnown = scope === 'all' || known.length > 0;
         return mapConcurrently(digests, SINGLE_QUESTIONS_AT_ONCE, async (one) => {

@@ -92,9 +92,14 @@ export function readSettings(environment: NodeJS.ProcessEnv, folder: string): Se
     workspaceId: read(VARIABLES.workspaceId),
     mail: endpoint === '' ? undefined : { endpoint, sender: read(MAIL.sender) },
     clientId: read(CLIENT_ID),
-    findingsQuery: readFileSync(join(folder, 'findings.kql'), 'utf8'),
+    findingsQuery: readFindingsQuery(folder),
     ...parseStackSettings(readFileSync(join(folder, 'settings.json'), 'utf8')),
   };
+}
+
+/** The text of findings.kql, beside the code by default. */
+export function readFindingsQuery(folder: string = import.meta.dirname): string {
+  return readFileSync(join(folder, 'findings.kql'), 'utf8');
 }
 
 /**

@@ -1,10 +1,10 @@
 // Undo, by the real command against the local cloud: what it shows, what it asks, what it opens, and that nothing closes again until `resume`.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { createClients } from '../../aws/function/clients.ts';
 import { tableOf } from '../../aws/function/records.ts';
 import { releaseAll } from '../../cli/release.ts';
-import { findStack } from '../../cli/stack.ts';
+import { sidesOf } from '../../cli/side.ts';
+import { type AwsStack, findStack } from '../../cli/stack.ts';
 import { allowing, type PolicyDocument } from '../../local/aws/principals.ts';
 import { graphOf } from '../../local/graph.ts';
 import { CRITICAL, FOREIGN_POLICY, HOUR, programConfig, type Stage, stage } from '../e2e/stage.ts';
@@ -21,7 +21,7 @@ const SHOWN = `The stack dev keeps 2 repositories closed. To be opened, whatever
   team/alone    closed since 2026-03-02 09:00 UTC  1 image, worst: CVE-2026-1001 (critical, CVSS 9.8) in openssl 3.0.13: fixed in 3.0.14. https://nvd.nist.gov/vuln/detail/CVE-2026-1001
   team/foreign  closed since 2026-03-02 09:00 UTC  1 image, worst: CVE-2026-1001 (critical, CVSS 9.8) in openssl 3.0.13: fixed in 3.0.14. https://nvd.nist.gov/vuln/detail/CVE-2026-1001
 
-Open, and will stay so although the policy names them: 1 repository.
+Not closed by this stack, and will stay so although the policy names them: 1 repository.
 `;
 
 /** Two closed repositories, one of them with a statement of the team's own, and one that waits for the brake. */
@@ -43,8 +43,14 @@ async function twoClosedOneWaiting() {
 const closed = (s: Stage) => [FOREIGN, ALONE, BRAKED].filter((repository) => s.isClosed(repository));
 const told = (s: Stage) => [FOREIGN, ALONE, BRAKED].map((repository) => s.told(repository));
 
+async function awsOf(outputs: string): Promise<AwsStack> {
+  const { aws } = await findStack({ outputs });
+  if (aws === undefined) throw new Error('the stack has an AWS side');
+  return aws;
+}
+
 async function stateOf({ cloud }: Stage, outputs: string, repository: string) {
-  const { tableName, accountId } = await findStack({ outputs });
+  const { tableName, accountId } = await awsOf(outputs);
   const client = new DynamoDBClient(
     cloud.clientConfig(cloud.principals.add('arn:aws:iam::123456789012:role/reader', [allowing('dynamodb:*')])),
   );
@@ -215,7 +221,7 @@ describe('the question', () => {
   ])('is answered with %j: the exit code is %i, and %j stay closed', async (answer, code, stillClosed, last) => {
     const { s, outputs, least } = await twoClosedOneWaiting();
     for (const [name, value] of Object.entries(asOperator(s.cloud, least))) vi.stubEnv(name, value);
-    const settings = await findStack({ outputs });
+    const stack = await findStack({ outputs });
     const asked: string[] = [];
     const printed: string[] = [];
     const terminal = {
@@ -226,8 +232,8 @@ describe('the question', () => {
       },
     };
     const now = () => '2026-03-02T10:00:00.000Z';
-    const clients = createClients(settings.region);
-    expect(await releaseAll({ settings, clients, terminal, now, yes: false, by: 'ada' })).toBe(code);
+    const sides = await sidesOf(stack, now);
+    expect(await releaseAll({ stack: stack.name, sides, terminal, now, yes: false, by: 'ada' })).toBe(code);
     expect(asked).toEqual(['\nOpen 2 repositories and pause the stack dev? Type "yes": ']);
     expect(closed(s)).toEqual(stillClosed);
     if (last !== undefined) expect(printed.at(-1)).toBe(last);

@@ -52,7 +52,7 @@ describe('a command that is wrong', () => {
   });
 
   test.each([
-    ['of another program', '{"bucket":"logs"}', ['the outputs of the AWS side']],
+    ['of another program', '{"bucket":"logs"}', ['neither aws nor azure is there']],
     ['with fields missing', '{"aws":{"region":"eu-west-1","accountId":7}}', ['aws.accountId', 'aws.tableName', 'text']],
   ])('outputs %s: every problem is named', async (_name, text, parts) => {
     const { code, stdout, stderr } = await pullgate(['release', '--all', '--outputs', fileOf(text)]);
