@@ -1,4 +1,4 @@
-// A function's entry -> a deployable archive: one ECMAScript module and its settings, the same bytes for the same source.
+// A function's entry -> a deployable archive: one ECMAScript module, its settings and what its host wants, the same bytes for the same source.
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute } from 'node:path';
 import { asset } from '@pulumi/pulumi';
@@ -18,15 +18,23 @@ export interface BundleArgs {
    * computed keys for fear of side effects. Default: none.
    */
   readonly dataFiles?: RegExp;
+  /** Code before everything else. Default: none. */
+  readonly banner?: string;
+  /** The text of further files of the archive, by name. Default: none. */
+  readonly files?: Readonly<Record<string, string>>;
 }
+
+/** What every archive has. */
+type Own = 'index.mjs' | 'settings.json';
+type ByFile<T> = Readonly<Record<Own, T>> & Readonly<Record<string, T>>;
 
 export interface Bundle {
   /** What the cloud is given. */
   readonly archive: asset.AssetArchive;
   /** The archive's files, by name. */
-  readonly files: { readonly 'index.mjs': string; readonly 'settings.json': string };
+  readonly files: ByFile<string>;
   /** The size of each of them, uncompressed. */
-  readonly bytes: { readonly 'index.mjs': number; readonly 'settings.json': number };
+  readonly bytes: ByFile<number>;
 }
 
 /**
@@ -39,21 +47,21 @@ export async function bundleFunction(args: BundleArgs): Promise<Bundle> {
   if (!isAbsolute(args.entry)) {
     throw new Error(`bundling needs the absolute path of a function's entry, not ${args.entry}`);
   }
-  const files = { 'index.mjs': await compile(args), 'settings.json': `${stableJson(args.settings)}\n` };
+  const files: ByFile<string> = {
+    'index.mjs': await compile(args),
+    'settings.json': `${stableJson(args.settings)}\n`,
+    ...args.files,
+  };
+  const mapped = <T>(map: (text: string) => T) =>
+    Object.fromEntries(Object.entries(files).map(([name, text]) => [name, map(text)])) as ByFile<T>;
   return {
-    archive: new asset.AssetArchive({
-      'index.mjs': new asset.StringAsset(files['index.mjs']),
-      'settings.json': new asset.StringAsset(files['settings.json']),
-    }),
+    archive: new asset.AssetArchive(mapped((text) => new asset.StringAsset(text))),
     files,
-    bytes: {
-      'index.mjs': Buffer.byteLength(files['index.mjs']),
-      'settings.json': Buffer.byteLength(files['settings.json']),
-    },
+    bytes: mapped((text) => Buffer.byteLength(text)),
   };
 }
 
-async function compile({ entry, external = [], alias = {}, dataFiles }: BundleArgs): Promise<string> {
+async function compile({ entry, external = [], alias = {}, dataFiles, banner }: BundleArgs): Promise<string> {
   try {
     const { outputFiles } = await build({
       entryPoints: [entry],
@@ -71,6 +79,7 @@ async function compile({ entry, external = [], alias = {}, dataFiles }: BundleAr
       tsconfigRaw: {},
       external: [...external],
       alias: { ...alias },
+      ...(banner === undefined ? {} : { banner: { js: banner } }),
       plugins: dataFiles === undefined ? [] : [unusedData(dataFiles)],
       logLevel: 'silent',
     });

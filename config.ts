@@ -7,11 +7,16 @@ import { closedObject, type Parsed, type Problem, problemsFrom } from './shared/
 export const CLOUDS = ['aws', 'azure'] as const;
 export type Cloud = (typeof CLOUDS)[number];
 
-/** The clouds that can be deployed today. Azure joins here, with its own key `azure` beside `aws` below. */
-const BUILT_CLOUDS: readonly Cloud[] = ['aws'];
-
 export const MODES = ['enforce', 'audit'] as const;
 export type Mode = (typeof MODES)[number];
+
+/** What an Azure gate is: one image, by its digest, or a whole repository with its good images. */
+export const GRANULARITIES = ['image', 'repository'] as const;
+export type Granularity = (typeof GRANULARITIES)[number];
+
+/** How the registries grant rights: by roles on the whole registry, or on repositories, by attribute-based conditions. */
+export const REGISTRY_ROLES = ['rbac', 'abac'] as const;
+export type RegistryRoles = (typeof REGISTRY_ROLES)[number];
 
 /** What the AWS side is told, beyond what both clouds share. */
 export interface AwsSettings {
@@ -29,6 +34,25 @@ export interface AwsSettings {
   readonly logRetentionDays: number;
 }
 
+/** What the Azure side is told, beyond what both clouds share. */
+export interface AzureSettings {
+  /** The ARM ids of the registries that have gates, all in the subscription of the stack. At least one where the stack has Azure. */
+  readonly registries: readonly string[];
+  /** What is closed: a manifest, or the whole repository. Default: image. */
+  readonly granularity: Granularity;
+  /**
+   * The registries' role mode. Default: rbac.
+   * Source: https://learn.microsoft.com/azure/container-registry/container-registry-rbac-abac-repository-permissions
+   */
+  readonly registryRoles: RegistryRoles;
+  /** The ARM id of the Log Analytics workspace that findings are exported to. Default: one of the stack's own. */
+  readonly workspaceId?: string | undefined;
+  /** Switch on the Defender for Containers plan of the whole subscription. Default: false. */
+  readonly enableDefender: boolean;
+  /** How long the stack's own workspace keeps findings and log, in days. Default: 90. */
+  readonly logRetentionDays: number;
+}
+
 /** The stack's config, checked, with every default filled in. */
 export interface Settings {
   readonly clouds: readonly Cloud[];
@@ -40,7 +64,11 @@ export interface Settings {
   readonly maxClosesPerHour: number;
   readonly notifyEmails: readonly string[];
   readonly aws: AwsSettings;
+  readonly azure: AzureSettings;
 }
+
+/** Where Azure's resource group is made; only resource groups fall back on it, and all else stands where its group does. */
+const AZURE_LOCATION = 'azure-native:location';
 
 /** The namespace of pullgate's keys: the project's name in Pulumi.yaml. */
 const NAMESPACE = 'pullgate:';
@@ -80,10 +108,7 @@ function distinct<Item extends v.GenericSchema<string>>(item: Item, allowed: str
 }
 
 const CLOUD_LIST = `a list of clouds: ${CLOUDS.join(', ')}`;
-const cloud = v.pipe(
-  v.picklist(CLOUDS, `one of ${CLOUDS.join(', ')}`),
-  v.check((given) => BUILT_CLOUDS.includes(given), `one of ${BUILT_CLOUDS.join(', ')} (azure is not built yet)`),
-);
+const cloud = v.picklist(CLOUDS, `one of ${CLOUDS.join(', ')}`);
 
 const EMAIL = 'an e-mail address, such as security@example.com';
 const ROLE =
@@ -117,6 +142,35 @@ const aws = closedObject(
   'an object, such as { "logRetentionDays": 30 }',
 );
 
+const GUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+/** The names of a resource group and what it holds. Source: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules */
+const IN_GROUP = `/subscriptions/${GUID}/resourceGroups/[-\\w.()]{0,89}[-\\w()]/providers`;
+const REGISTRY_ID = new RegExp(`^${IN_GROUP}/Microsoft[.]ContainerRegistry/registries/[a-z0-9]{5,50}$`, 'i');
+const WORKSPACE_ID = new RegExp(
+  `^${IN_GROUP}/Microsoft[.]OperationalInsights/workspaces/[a-z0-9][-a-z0-9]{2,61}[a-z0-9]$`,
+  'i',
+);
+const REGISTRY =
+  'the ARM id of a container registry, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME (az acr show --name NAME --query id)';
+const WORKSPACE =
+  'the ARM id of a Log Analytics workspace, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.OperationalInsights/workspaces/NAME';
+
+const azure = closedObject(
+  {
+    registries: v.optional(
+      distinct(v.pipe(v.string(REGISTRY), v.regex(REGISTRY_ID, REGISTRY)), 'a list of ARM ids of registries'),
+      [],
+    ),
+    granularity: v.optional(v.picklist(GRANULARITIES, `one of ${GRANULARITIES.join(', ')}`), 'image'),
+    registryRoles: v.optional(v.picklist(REGISTRY_ROLES, `one of ${REGISTRY_ROLES.join(', ')}`), 'rbac'),
+    workspaceId: v.optional(v.pipe(v.string(WORKSPACE), v.regex(WORKSPACE_ID, WORKSPACE))),
+    enableDefender: flag,
+    // A workspace keeps 30 to 730 days: https://learn.microsoft.com/azure/azure-monitor/logs/data-retention-configure
+    logRetentionDays: whole(30, 730, 'days', 90),
+  },
+  'an object, such as { "registries": ["/subscriptions/..."] }',
+);
+
 const keys = closedObject(
   {
     clouds: v.optional(v.pipe(distinct(cloud, CLOUD_LIST), v.minLength<Cloud[], 1, string>(1, 'at least one cloud')), [
@@ -130,6 +184,7 @@ const keys = closedObject(
       [],
     ),
     aws: v.optional(aws, {}),
+    azure: v.optional(azure, {}),
     // parsePolicy answers for these two.
     severityThreshold: v.unknown(),
     policy: v.unknown(),
@@ -140,8 +195,8 @@ const keys = closedObject(
 /**
  * Checks the stack's config.
  *
- * @param raw the values by their full keys (`pullgate:mode`), as text the way Pulumi hands them over, or already decoded. Other
- *   namespaces (`aws:region`) are nobody's business here
+ * @param raw the values by their full keys (`pullgate:mode`), as text the way Pulumi hands them over, or already decoded. Of other
+ *   namespaces only `azure-native:location` is looked at, and only where the stack has Azure
  * @returns the settings, or every problem, each by the key as the user writes it
  */
 export function parseConfig(raw: Readonly<Record<string, unknown>>): Parsed<Settings> {
@@ -153,17 +208,37 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Parsed<Sett
   }
   const checked = v.safeParse(keys, given);
   const policy = parsePolicy(given.severityThreshold, given.policy);
-  if (checked.success && policy.ok) {
+  const missing = checked.success ? missingForAzure(checked.output, raw) : [];
+  if (checked.success && policy.ok && missing.length === 0) {
     const { severityThreshold: _threshold, policy: refinements = {}, ...rest } = checked.output;
     return { ok: true, value: { ...rest, policy: policy.value, refinements: refinements as Settings['refinements'] } };
   }
+  const own = [...(checked.success ? [] : problemsFrom(checked.issues, '')), ...(policy.ok ? [] : policy.problems)];
   const [first, ...others] = [
-    ...(checked.success ? [] : problemsFrom(checked.issues, '')),
-    ...(policy.ok ? [] : policy.problems),
-  ].map((problem): Problem => ({ ...problem, key: `${NAMESPACE}${problem.key}` }));
+    ...own.map((problem): Problem => ({ ...problem, key: `${NAMESPACE}${problem.key}` })),
+    ...missing,
+  ];
   if (first === undefined)
     throw new Error('a failed check of the config names no problem: this is a defect of pullgate');
   return { ok: false, problems: [first, ...others] };
+}
+
+/** What a stack with Azure needs and no default can give: where to stand, and what to guard. */
+function missingForAzure(
+  { clouds, azure: { registries } }: Pick<Settings, 'clouds' | 'azure'>,
+  raw: Readonly<Record<string, unknown>>,
+): readonly Problem[] {
+  if (!clouds.includes('azure')) return [];
+  const problems: Problem[] = [];
+  if (registries.length === 0) {
+    const key = `${NAMESPACE}azure.registries`;
+    problems.push({ key, given: undefined, allowed: `a list with at least one of: ${REGISTRY}` });
+  }
+  if (raw[AZURE_LOCATION] === undefined || raw[AZURE_LOCATION] === '') {
+    const allowed = `an Azure region where the stack is made: pulumi config set ${AZURE_LOCATION} westeurope`;
+    problems.push({ key: AZURE_LOCATION, given: undefined, allowed });
+  }
+  return problems;
 }
 
 /** The config without its namespace; two keys are the policy's own. */

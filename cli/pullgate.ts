@@ -4,7 +4,7 @@ import { userInfo } from 'node:os';
 import { Command } from 'commander';
 import { type ExitCode, endingOf, UsageError } from './ending.ts';
 import { releaseAll, resume } from './release.ts';
-import { sidesOf } from './side.ts';
+import { sidesOf } from './sides.ts';
 import { findStack, type StackOptions } from './stack.ts';
 import { processTerminal } from './terminal.ts';
 

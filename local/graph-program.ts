@@ -57,7 +57,7 @@ async function run(number: number, config: Readonly<Record<string, string>>, sta
         newest = { type, name, inputs, outputs: state, id };
         return { id, state };
       },
-      call: ({ token }) => answerCall(place, token),
+      call: ({ token, inputs }) => answerCall(place, token, inputs),
     },
     'pullgate',
     stack,
@@ -82,7 +82,8 @@ async function run(number: number, config: Readonly<Record<string, string>>, sta
     return registering;
   };
 
-  pulumi.runtime.setAllConfig({ ...config });
+  // Where a stack stands by default, as a provider's environment would say.
+  pulumi.runtime.setAllConfig({ 'azure-native:location': place.azure.location, ...config });
   const { exports, warnings } = await withWarnings(() => import(`../index.ts?run=${number}`));
   const outputs: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(exports)) outputs[name] = await settled(value);

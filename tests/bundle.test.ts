@@ -1,13 +1,16 @@
 // Proves that a bundle depends on the source alone, that its settings are stable, and that a broken entry is told clearly.
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundleHandler } from '../aws/gate-function.ts';
+import { bundleHandler as bundleAzureHandler } from '../azure/gate-code.ts';
 import { bundleFunction, stableJson } from '../bundle.ts';
 
 const project = join(import.meta.dirname, '..');
 const BUDGET_BYTES = 400_000;
+const AZURE_BUDGET_BYTES = 850_000;
 
 let folder = '';
 beforeAll(() => {
@@ -63,6 +66,27 @@ describe('the bundle', () => {
     expect(Object.keys(assets)).toEqual(['index.mjs', 'settings.json']);
     expect(await assets['index.mjs']?.text).toBe(files['index.mjs']);
     expect(await assets['settings.json']?.text).toBe('{\n  "b": 1\n}\n');
+  });
+
+  it('puts further files into the archive, and code before everything else', async () => {
+    const entry = writeSource('more');
+    writeFileSync(entry, "export const handler = async (): Promise<string> => require('node:path').sep;\n");
+    const banner = "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);";
+    const { archive, files, bytes } = await bundleFunction({
+      entry,
+      settings: {},
+      banner,
+      files: { 'host.json': '{}\n', 'query.kql': 'Täble\n' },
+    });
+    const assets = (await archive.assets) as Record<string, { text: Promise<string> }>;
+    expect(Object.keys(assets)).toEqual(['index.mjs', 'settings.json', 'host.json', 'query.kql']);
+    expect(await assets['query.kql']?.text).toBe('Täble\n');
+    expect(bytes['query.kql']).toBe(7);
+    expect(files['index.mjs'].startsWith(`${banner}\n`)).toBe(true);
+    const written = join(folder, 'more.mjs');
+    writeFileSync(written, files['index.mjs']);
+    const { handler } = (await import(written)) as { handler: () => Promise<string> };
+    expect(await handler()).toBe('/');
   });
 
   it('leaves out data that nobody uses, in files that hold nothing else', async () => {
@@ -125,5 +149,69 @@ describe("the Lambda's bundle", () => {
     const copied = (await import(join(copy, 'aws', 'gate-function.ts'))) as { bundleHandler: typeof bundleHandler };
     const [original, other] = [await bundleHandler(settings), await copied.bundleHandler(settings)];
     expect(other.files['index.mjs'] === original.files['index.mjs']).toBe(true);
+  });
+});
+
+describe("the Azure function's bundle", () => {
+  const settings = {
+    stack: 'dev',
+    severityThreshold: 'high',
+    policy: {},
+    mode: 'enforce',
+    sweepHours: 6,
+    maxClosesPerHour: 25,
+    registries: [],
+    granularity: 'image',
+    registryRoles: 'rbac',
+    notifyEmails: [],
+  };
+
+  it(`is below ${AZURE_BUDGET_BYTES} bytes`, async () => {
+    expect((await bundleAzureHandler(settings)).bytes['index.mjs']).toBeLessThan(AZURE_BUDGET_BYTES);
+  });
+
+  it('has the same bytes from a copy of the project', async () => {
+    const copy = join(folder, 'azure-copy');
+    // package.json says that the files are modules, which decides how a package in CommonJS is read.
+    for (const part of ['azure', 'shared', 'bundle.ts', 'package.json'])
+      cpSync(join(project, part), join(copy, part), { recursive: true });
+    symlinkSync(join(project, 'node_modules'), join(copy, 'node_modules'), 'dir');
+    const copied = (await import(join(copy, 'azure', 'gate-code.ts'))) as { bundleHandler: typeof bundleAzureHandler };
+    const [original, other] = [await bundleAzureHandler(settings), await copied.bundleHandler(settings)];
+    expect(other.files['index.mjs'] === original.files['index.mjs']).toBe(true);
+    expect(other.files).toEqual(original.files);
+  });
+
+  it('loads beside nothing but what the host supplies, and registers its two triggers there', async () => {
+    const deployed = join(folder, 'deployed');
+    const core = join(deployed, 'node_modules', '@azure', 'functions-core');
+    mkdirSync(core, { recursive: true });
+    writeFileSync(
+      join(core, 'index.js'),
+      `const registered = [];
+exports.setProgrammingModel = () => {};
+exports.registerFunction = ({ name, bindings }) => registered.push([name, Object.values(bindings)[0].type]);
+process.on('exit', () => process.stdout.write(JSON.stringify(registered)));
+`,
+    );
+    const { files } = await bundleAzureHandler(settings);
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(deployed, name), text);
+    const { stdout, stderr } = spawnSync(process.execPath, ['index.mjs'], {
+      cwd: deployed,
+      encoding: 'utf8',
+      env: {
+        PULLGATE_QUEUE_URL: 'https://account.queue.core.windows.net/pullgate',
+        PULLGATE_POISON_QUEUE_URL: 'https://account.queue.core.windows.net/pullgate-poison',
+        PULLGATE_TABLE_URL: 'https://account.table.core.windows.net',
+        PULLGATE_TABLE: 'records',
+        PULLGATE_WORKSPACE_ID: '63f09d65-30ef-4a63-ae57-44dd73e08ca5',
+        PULLGATE_CLIENT_ID: '8964f7b8-d0ff-452d-a869-76d69864bd7f',
+      },
+    });
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toEqual([
+      ['message', 'queueTrigger'],
+      ['tick', 'timerTrigger'],
+    ]);
   });
 });

@@ -30,7 +30,18 @@ const DEFAULTS: Settings = {
     batchWindowSeconds: 5,
     logRetentionDays: 90,
   },
+  azure: {
+    registries: [],
+    granularity: 'image',
+    registryRoles: 'rbac',
+    enableDefender: false,
+    logRetentionDays: 90,
+  },
 };
+
+const SUBSCRIPTION = '/subscriptions/00000000-1111-2222-3333-444444444444';
+const CONTOSO = `${SUBSCRIPTION}/resourceGroups/registries/providers/Microsoft.ContainerRegistry/registries/contoso`;
+const WORKSPACE = `${SUBSCRIPTION}/resourceGroups/logs/providers/Microsoft.OperationalInsights/workspaces/our-logs`;
 
 function settingsOf(raw: Record<string, unknown>): Settings {
   const parsed = parseConfig(raw);
@@ -104,6 +115,42 @@ describe('a config that is right', () => {
         },
       },
     ],
+    [
+      'Azure beside AWS, with one registry, at a location',
+      {
+        'pullgate:clouds': ['aws', 'azure'],
+        'azure-native:location': 'westeurope',
+        'pullgate:azure': JSON.stringify({ registries: [CONTOSO] }),
+      },
+      { clouds: ['aws', 'azure'], azure: { ...DEFAULTS.azure, registries: [CONTOSO] } },
+    ],
+    [
+      'a registry without Azure, and an ARM id in other capitals',
+      { 'pullgate:azure': { registries: [CONTOSO.toLowerCase()] } },
+      { azure: { ...DEFAULTS.azure, registries: [CONTOSO.toLowerCase()] } },
+    ],
+    [
+      'every other field of the Azure side',
+      {
+        'pullgate:azure': {
+          granularity: 'repository',
+          registryRoles: 'abac',
+          workspaceId: WORKSPACE,
+          enableDefender: true,
+          logRetentionDays: 730,
+        },
+      },
+      {
+        azure: {
+          registries: [],
+          granularity: 'repository',
+          registryRoles: 'abac',
+          workspaceId: WORKSPACE,
+          enableDefender: true,
+          logRetentionDays: 730,
+        },
+      },
+    ],
   ])('%s', (_name, raw, wanted) => {
     expect(settingsOf(raw)).toEqual({ ...DEFAULTS, ...wanted });
   });
@@ -111,6 +158,12 @@ describe('a config that is right', () => {
 
 const ROLE =
   'the full ARN of one IAM role, with its path and without a wildcard, such as arn:aws:iam::123456789012:role/ci/publisher (for an assumed role: the role itself)';
+
+const REGISTRY_ID =
+  'the ARM id of a container registry, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME (az acr show --name NAME --query id)';
+
+/** A long value as a problem shows it. */
+const cut = (value: string) => `${JSON.stringify(value).slice(0, 120)}…`;
 
 describe('a config that is wrong is refused, with key, value and what is allowed', () => {
   it.each<[name: string, raw: Record<string, unknown>, problems: string[]]>([
@@ -141,9 +194,47 @@ describe('a config that is wrong is refused, with key, value and what is allowed
       ['pullgate:maxClosesPerHour is 2.5: expected a whole number of gates an hour, 1 to 1000'],
     ],
     [
-      'azure, which is not built yet',
-      { 'pullgate:clouds': '["aws","azure"]' },
-      ['pullgate:clouds[1] is "azure": expected one of aws (azure is not built yet)'],
+      'Azure without a registry and without a location',
+      { 'pullgate:clouds': '["aws","azure"]', 'azure-native:location': '' },
+      [
+        `pullgate:azure.registries is missing: expected a list with at least one of: ${REGISTRY_ID}`,
+        'azure-native:location is missing: expected an Azure region where the stack is made: pulumi config set azure-native:location westeurope',
+      ],
+    ],
+    [
+      'a name, a repository, another kind of resource, and a registry that stands twice',
+      {
+        'pullgate:azure': {
+          registries: [CONTOSO, 'contoso', `${CONTOSO}/repositories/app`, WORKSPACE, CONTOSO.toUpperCase()],
+        },
+      },
+      [
+        `pullgate:azure.registries[1] is "contoso": expected ${REGISTRY_ID}`,
+        `pullgate:azure.registries[2] is ${cut(`${CONTOSO}/repositories/app`)}: expected ${REGISTRY_ID}`,
+        `pullgate:azure.registries[3] is ${cut(WORKSPACE)}: expected ${REGISTRY_ID}`,
+        `pullgate:azure.registries[4] is ${cut(CONTOSO.toUpperCase())}: expected a list of ARM ids of registries, each once`,
+      ],
+    ],
+    [
+      'words of the Azure side that are none, and a key that nobody knows',
+      {
+        'pullgate:azure': {
+          granularity: 'tag',
+          registryRoles: 'RBAC',
+          workspaceId: '63f09d65-30ef-4a63-ae57-44dd73e08ca5',
+          enableDefender: 1,
+          logRetentionDays: 29,
+          location: 'westeurope',
+        },
+      },
+      [
+        'pullgate:azure.granularity is "tag": expected one of image, repository',
+        'pullgate:azure.registryRoles is "RBAC": expected one of rbac, abac',
+        'pullgate:azure.workspaceId is "63f09d65-30ef-4a63-ae57-44dd73e08ca5": expected the ARM id of a Log Analytics workspace, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.OperationalInsights/workspaces/NAME',
+        'pullgate:azure.enableDefender is 1: expected true or false',
+        'pullgate:azure.logRetentionDays is 29: expected a whole number of days, 30 to 730',
+        'pullgate:azure.location is "westeurope": expected no such key (a typing error?)',
+      ],
     ],
     [
       'a cloud that nobody knows',
@@ -279,6 +370,7 @@ describe('Pulumi.yaml', () => {
       maxClosesPerHour: 'integer',
       notifyEmails: 'array',
       aws: 'object',
+      azure: 'object',
     });
     for (const { default: byDefault, description } of Object.values(project.config)) {
       expect(byDefault).toBeDefined();
@@ -294,13 +386,14 @@ describe('Pulumi.yaml', () => {
     expect(settingsOf(Object.fromEntries(defaults))).toEqual(DEFAULTS);
   });
 
-  it('tells every refinement of the policy and every field of the AWS side', () => {
+  it('tells every refinement of the policy and every field of both sides', () => {
     const { repositories, ...flat } = DEFAULTS.aws;
     const { severityThreshold: _key, ...refinements } = DEFAULTS.policy;
     const told = (key: string) => project.config[key]?.description ?? '';
     for (const field of Object.keys(refinements)) expect(told('policy')).toContain(`${field}:`);
     for (const field of ['repositories', ...Object.keys(flat)]) expect(told('aws')).toContain(`${field}:`);
     for (const field of Object.keys(repositories)) expect(told('aws')).toContain(field);
+    for (const field of [...Object.keys(DEFAULTS.azure), 'workspaceId']) expect(told('azure')).toContain(`${field}:`);
   });
 });
 

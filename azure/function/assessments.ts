@@ -73,19 +73,33 @@ function imageOf(row: Row): Assessment['image'] | undefined {
     for (const about of [pick(root, 'resourceAdditionalData'), pick(root, 'artifactDetails')]) {
       const repository = pick(about, 'repositoryDetails', 'repositoryName') ?? pick(about, 'repositoryName');
       const digest = pick(about, 'digest');
-      if (v.is(repositoryName, repository) && v.is(digestText, digest)) return { repository, digest };
+      const image = imageNamed(repository, digest);
+      if (image !== undefined) return image;
     }
   }
-  return imageIn(textOf(row['Resource'])) ?? imageIn(textOf(pick(row['Properties'], 'id')));
+  return (
+    imageIn(textOf(row['Resource'])) ??
+    imageIn(textOf(pick(row['Properties'], 'id'))) ??
+    // What the query has found in details that it left out.
+    imageNamed(row['ContainerRepo'], row['ImageDigest'])
+  );
 }
 
-/** The CVEs of an assessment: a list, a list as JSON text, or the one of a sub-assessment. None where they are not given, or cannot be read. */
+function imageNamed(repository: unknown, digest: unknown): Assessment['image'] | undefined {
+  return v.is(repositoryName, repository) && v.is(digestText, digest) ? { repository, digest } : undefined;
+}
+
+/** The CVEs of an assessment: a list, a list as JSON text, or the one of a sub-assessment. None where none is named, or they cannot be read. */
 function cvesOf(row: Row): readonly unknown[] {
   const given = pick(row['Details'], 'cvesDetails');
   const list = typeof given === 'string' ? jsonFrom(given) : given;
-  if (Array.isArray(list)) return list.filter((cve) => textOf(pick(cve, 'cveId')) !== '');
-  const only = pick(row['Details'], 'vulnerabilityDetails');
-  return textOf(pick(only, 'cveId')) === '' ? [] : [only];
+  const cves: readonly unknown[] = Array.isArray(list) ? list : [pick(row['Details'], 'vulnerabilityDetails')];
+  // One without a name, among others, may still be what matters.
+  return cves.some(isNamed) ? cves.filter(isObject) : [];
+}
+
+function isNamed(cve: unknown): boolean {
+  return textOf(pick(cve, 'cveId')) !== '';
 }
 
 function findingsFrom(row: Row, name: string, cves: readonly unknown[]): readonly Omit<Finding, 'state'>[] {
@@ -107,7 +121,7 @@ function findingsFrom(row: Row, name: string, cves: readonly unknown[]): readonl
 function findingFrom(row: Row, name: string, cve: unknown): Omit<Finding, 'state'> {
   const found = packageOf(row, cve);
   return {
-    vulnerability: textOf(pick(cve, 'cveId')),
+    vulnerability: textOf(pick(cve, 'cveId')) || `assessment:${name}`,
     aliases: textsOf(pick(cve, 'additionalIdentifiers')),
     package: found,
     severity: severityOf(pick(cve, 'severity')),
@@ -174,7 +188,6 @@ function isExploited(details: unknown): boolean {
 
 /** Defender leaves the zone out where it means UTC. */
 function instantOf(value: unknown): string | undefined {
-  if (value instanceof Date) return value.toISOString();
   const given = textOf(value);
   if (given === '') return undefined;
   const time = Date.parse(/(Z|[+-]\d{2}:?\d{2})$/i.test(given) ? given : `${given}Z`);

@@ -1,11 +1,14 @@
 // The SDK's clients, with the patience that a function has: retries with backoff, and no call that hangs for the whole invocation.
-import { ContainerRegistryManagementClient } from '@azure/arm-containerregistry';
+import type { Registry } from '@azure/arm-containerregistry';
+import { createContainerRegistryManagement } from '@azure/arm-containerregistry/api';
+import { get } from '@azure/arm-containerregistry/api/registries';
 import { EmailClient } from '@azure/communication-email';
 import { ContainerRegistryClient, KnownContainerRegistryAudience } from '@azure/container-registry';
 import type { PipelineOptions, PipelinePolicy } from '@azure/core-rest-pipeline';
 import { TableClient } from '@azure/data-tables';
 import type { TokenCredential } from '@azure/identity';
 import { LogsQueryClient } from '@azure/monitor-query';
+import type { RegistryId } from './events.ts';
 import { type QueueService, queueService } from './queue.ts';
 import type { Surroundings } from './settings.ts';
 
@@ -13,8 +16,8 @@ export interface Clients {
   readonly table: TableClient;
   readonly queues: QueueService;
   readonly logs: LogsQueryClient;
-  /** Resource Manager, for the registries of a subscription. */
-  readonly resourceManager: (subscriptionId: string) => ContainerRegistryManagementClient;
+  /** What Resource Manager knows of a registry. */
+  readonly describeRegistry: (id: RegistryId) => Promise<Registry>;
   /** The client of the registry with this login server. */
   readonly registry: (loginServer: string) => ContainerRegistryClient;
   /** Undefined where nobody gets mail. */
@@ -56,7 +59,9 @@ export function createClients(
     table: new TableClient(where.tableUrl, where.tableName, credential, common),
     queues: queueService(credential, common),
     logs: new LogsQueryClient(credential, common),
-    resourceManager: (subscriptionId) => new ContainerRegistryManagementClient(credential, subscriptionId, common),
+    // One call of its client, without the weight of the others.
+    describeRegistry: ({ subscription, resourceGroup, name }) =>
+      get(createContainerRegistryManagement(credential, subscription, common), resourceGroup, name),
     registry(loginServer) {
       const known = registryClients.get(loginServer);
       if (known !== undefined) return known;
@@ -65,6 +70,10 @@ export function createClients(
       registryClients.set(loginServer, client);
       return client;
     },
-    mail: where.mail === undefined ? undefined : new EmailClient(where.mail.endpoint, credential, common),
+    // It may ask to wait for an hour: what is not told at once is told with the next tick.
+    mail:
+      where.mail === undefined
+        ? undefined
+        : new EmailClient(where.mail.endpoint, credential, { ...common, retryOptions: { maxRetries: 0 } }),
   };
 }

@@ -93,6 +93,12 @@ const identifiers = v.object({
   resource: text('the id of the assessed resource, up to 1000 characters'),
   action: text('what was done to the assessment'),
 });
+/** The rules are coarse: machines come too, whose ids and images need not look like ours. */
+const noRegistry = v.pipe(
+  v.string(),
+  v.check((id) => !/\/microsoft\.containerregistry\//i.test(id)),
+);
+const ofSomethingElse = v.object({ assessment: noRegistry, resource: v.nullish(noRegistry) });
 const tries = v.object({
   tries: v.optional(
     v.pipe(
@@ -128,6 +134,8 @@ function parseLook(message: object): Parsed<Request> {
 }
 
 function parseIdentifiers(message: object): Parsed<Request> {
+  const others = v.safeParse(ofSomethingElse, message);
+  if (others.success) return ignored(`an assessment of something else than a registry: ${others.output.assessment}`);
   const event = check(identifiers, message);
   if (!event.ok) return event;
   const { assessment, resource, action } = event.value;

@@ -5,7 +5,7 @@ import { limitedTo } from '../../shared/concurrency.ts';
 import type { Finding } from '../../shared/finding.ts';
 import type { Policy } from '../../shared/policy.ts';
 import type { SettledAs } from '../../shared/ports.ts';
-import { assessmentFrom, latestOf, type Row } from './assessments.ts';
+import { type Assessment, assessmentFrom, latestOf, type Row } from './assessments.ts';
 
 /** What Defender says of one image. */
 export interface ImageFindings {
@@ -47,6 +47,7 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
    * What Defender says of the images of a repository, by digest.
    *
    * @param digest of one image only, or of all
+   * @param whole the digests of which every detail is wanted: what closed a gate may since have got a severity that would not
    * @throws Error where the answer is not complete: what is missing in it proves nothing
    */
   async function findingsOf(
@@ -54,14 +55,17 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
     repository: string,
     digest: string | 'all',
     window: Window,
+    whole: readonly string[] = digest === 'all' ? [] : [digest],
   ): Promise<ReadonlyMap<string, ImageFindings>> {
     const bound = { Registry: place.name, Repository: repository, Digest: digest === 'all' ? '' : digest };
-    const rows = await run(`${letsOf(bound, window)}${findingsQuery}`);
+    const rows = await run(`${letsOf(bound, window, whole)}${findingsQuery}`);
     const byDigest = new Map<string, ImageFindings>();
-    for (const assessment of latestOf(rows.flatMap((row) => assessmentFrom(row) ?? []))) {
-      const { image, findings, name, settled } = assessment;
-      const isHere = isOf(place, assessment) && image.repository === repository;
-      if (!isHere || (digest !== 'all' && image.digest !== digest)) continue;
+    // Before the latest is looked for: another registry's name may hold this one's, and its image have the same digest.
+    const wanted = rows.flatMap((row) => {
+      const assessment = assessmentFrom(row);
+      return assessment !== undefined && isWanted(assessment) ? assessment : [];
+    });
+    for (const { image, findings, name, settled } of latestOf(wanted)) {
       const known: ImageFindings = byDigest.get(image.digest) ?? {
         findings: [],
         ids: new Set(),
@@ -73,6 +77,12 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
       byDigest.set(image.digest, known);
     }
     return byDigest;
+
+    function isWanted(assessment: Assessment): boolean {
+      const { image } = assessment;
+      const isHere = isOf(place, assessment) && image.repository === repository;
+      return isHere && (digest === 'all' || image.digest === digest);
+    }
   }
 
   /** The repositories of a registry of which there are rows: where a sweep has to look, and no evidence of anything. */
@@ -112,11 +122,11 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
     return table === undefined ? [] : rowsOf(table);
   }
 
-  function letsOf(bound: Readonly<Record<string, string>>, window: Window): string {
+  function letsOf(bound: Readonly<Record<string, string>>, window: Window, whole: readonly string[] = []): string {
     const texts = Object.entries(bound).map(
       ([name, value]) => `let ${name} = ${JSON.stringify(value.toLowerCase())};\n`,
     );
-    return `${texts.join('')}let Window = ${window};\nlet Ignored = dynamic(${ignored});\n`;
+    return `${texts.join('')}let Window = ${window};\nlet Ignored = dynamic(${ignored});\nlet Whole = dynamic(${JSON.stringify(whole)});\n`;
   }
 
   return { findingsOf, repositoriesWithFindings, blindness };

@@ -33,7 +33,8 @@ export function foldByGate(look: (job: Job) => Promise<Decision>): (job: Job) =>
     const ended: Promise<unknown> = decision
       .catch(() => {})
       .then(() => {
-        if (running.get(key) === ended) running.delete(key);
+        // A look that waits begins a moment later, and until then nobody else may.
+        if (running.get(key) === ended && !waiting.has(key)) running.delete(key);
       });
     running.set(key, ended);
     return decision;

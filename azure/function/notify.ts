@@ -1,27 +1,73 @@
-// Tells people of a state change, by mail.
+// Tells people of state changes, by mail: each at once, and together where that failed.
 import type { EmailClient } from '@azure/communication-email';
+import type { Instant } from '../../shared/finding.ts';
 import type { LogLine } from '../../shared/log-line.ts';
-import type { Gate, Notice } from '../../shared/record.ts';
-import { tell } from '../../shared/sentences.ts';
+import type { Gate, GateRecord, Notice } from '../../shared/record.ts';
+import { type Message, tell } from '../../shared/sentences.ts';
+import type { Table } from './records.ts';
 import type { Settings } from './settings.ts';
+
+type Log = (line: LogLine) => void;
+type MailSettings = Pick<Settings, 'mail' | 'notifyEmails'>;
 
 /** Sends notices to the stack's `notifyEmails`; where there are none, the log says what they would have said. */
 export function notifierOf(
   client: EmailClient | undefined,
-  { mail, notifyEmails }: Pick<Settings, 'mail' | 'notifyEmails'>,
-  log: (line: LogLine) => void,
+  settings: MailSettings,
+  log: Log,
 ): (gate: Gate, notice: Notice) => Promise<void> {
   return async (gate, notice) => {
-    const { subject, text } = tell(gate, notice);
-    if (client === undefined || mail === undefined) {
-      log({ kind: 'notice', change: notice.kind, ...gate, subject, text });
-      return;
+    const message = tell(gate, notice);
+    if (client === undefined) log({ kind: 'notice', change: notice.kind, ...gate, ...message });
+    else await send(client, settings, message);
+  };
+}
+
+async function send(client: EmailClient, { mail, notifyEmails }: MailSettings, message: Message): Promise<void> {
+  // Accepted is told: whether each mailbox takes it is for the service to see to.
+  await client.beginSend({
+    senderAddress: mail?.sender ?? '',
+    recipients: { to: notifyEmails.map((address) => ({ address })) },
+    content: { subject: message.subject, plainText: message.text },
+  });
+}
+
+/** So many gates are told of in one mail. */
+const GATES_A_MAIL = 100;
+/** Whoever changed a gate tells of it first. */
+const PATIENCE_MILLISECONDS = 2 * 60_000;
+
+/**
+ * Tells what could not be told at once, in one mail: the service takes few mails an hour, and one new vulnerability may close many gates.
+ *
+ * @returns of how many gates
+ */
+export async function tellTheRest(
+  client: EmailClient | undefined,
+  settings: MailSettings,
+  { records, untold }: Pick<Table, 'records' | 'untold'>,
+  now: Instant,
+): Promise<number> {
+  if (client === undefined) return 0;
+  const late: { readonly record: GateRecord; readonly version: number | string }[] = [];
+  for (const gate of await untold(GATES_A_MAIL)) {
+    const { value, version } = await records.load(gate);
+    if (value?.untold.some(({ at }) => Date.parse(now) - Date.parse(at) >= PATIENCE_MILLISECONDS) === true) {
+      late.push({ record: value, version });
     }
-    // Accepted is told: whether each mailbox takes it is for the service to see to.
-    await client.beginSend({
-      senderAddress: mail.sender,
-      recipients: { to: notifyEmails.map((address) => ({ address })) },
-      content: { subject, plainText: text },
-    });
+  }
+  const messages = late.flatMap(({ record }) => record.untold.map((notice) => tell(record.gate, notice)));
+  const [first, ...others] = messages;
+  if (first === undefined) return 0;
+  await send(client, settings, others.length === 0 ? first : together(messages));
+  // Where a worker has changed a record meanwhile, it is told of twice.
+  for (const { record, version } of late) await records.save({ ...record, untold: [] }, version);
+  return late.length;
+}
+
+function together(messages: readonly Message[]): Message {
+  return {
+    subject: `[pullgate] ${messages.length} state changes`,
+    text: messages.map(({ subject, text }) => `${subject}\n\n${text}`).join('\n----\n\n'),
   };
 }

@@ -32,6 +32,7 @@ interface Listed {
   readonly digest?: string | undefined;
   readonly state?: string | undefined;
   readonly rank?: string | undefined;
+  readonly untold?: boolean | undefined;
 }
 
 export type ListedGate = Gate & { readonly state: string };
@@ -73,9 +74,14 @@ export function tableOf(client: TableClient) {
       return { value: value === undefined ? undefined : unpackRecord(value), version };
     },
     save(record, version) {
-      const { gate, state } = record;
+      const { gate, state, untold } = record;
       const rank = waitingRank(record);
-      const shown = { ...gate, state: state.kind, ...(rank === undefined ? {} : { rank }) };
+      const shown = {
+        ...gate,
+        state: state.kind,
+        ...(rank === undefined ? {} : { rank }),
+        ...(untold.length === 0 ? {} : { untold: true }),
+      };
       return save(keyOf(gate), bodyThatFits(record), shown, version);
     },
     async remove(gate, version) {
@@ -121,7 +127,19 @@ export function tableOf(client: TableClient) {
     return byRank.slice(0, limit).map(({ gate }) => gate);
   }
 
-  return { records, row, gates, waiting };
+  /** Some of the gates of whose state changes nobody has been told yet. */
+  async function untold(limit: number): Promise<readonly Gate[]> {
+    const filter = odata`PartitionKey ge ${GATE} and PartitionKey lt ${AFTER_GATES} and untold eq ${true}`;
+    const select = ['registry', 'repository', 'digest'];
+    const found: Gate[] = [];
+    for await (const listed of client.listEntities<Listed>({ queryOptions: { filter, select } })) {
+      const { state: _state, ...gate } = gateOf(listed);
+      if (found.push(gate) === limit) break;
+    }
+    return found;
+  }
+
+  return { records, row, gates, waiting, untold };
 }
 
 export type Table = ReturnType<typeof tableOf>;

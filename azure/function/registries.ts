@@ -17,7 +17,10 @@ export interface RegistryPlace {
 /** A change of a registry's role mode is noticed after so long. */
 const KNOWN_FOR_MILLISECONDS = 10 * 60_000;
 const ROLES = {
-  rbac: { mode: 'LegacyRegistryPermissions', role: 'AcrPush (8311e382-0749-4cb8-b61a-304f252e45ec)' },
+  rbac: {
+    mode: 'LegacyRegistryPermissions',
+    role: 'pullgate gatekeeper (registries/pull/read, metadata/read, metadata/write)',
+  },
   abac: {
     mode: 'AbacRepositoryPermissions',
     role: 'Container Registry Repository Contributor (2efddaa5-3f1f-4df3-97df-af3f13818f4c)',
@@ -25,7 +28,7 @@ const ROLES = {
 } as const;
 
 export function registriesOf(
-  { resourceManager }: Pick<Clients, 'resourceManager'>,
+  { describeRegistry }: Pick<Clients, 'describeRegistry'>,
   { registries, registryRoles }: Pick<StackSettings, 'registries' | 'registryRoles'>,
   now: () => string,
 ) {
@@ -48,10 +51,7 @@ export function registriesOf(
   async function ask(id: string): Promise<RegistryPlace> {
     const parts = registryIn(id);
     if (parts === undefined) throw new Error(`the id of a registry in settings.json is not one: ${id}`);
-    const { loginServer, roleAssignmentMode } = await resourceManager(parts.subscription).registries.get(
-      parts.resourceGroup,
-      parts.name,
-    );
+    const { loginServer, roleAssignmentMode } = await describeRegistry(parts);
     if (loginServer === undefined) throw new Error(`Resource Manager names no login server for ${id}`);
     const mode = roleAssignmentMode ?? ROLES.rbac.mode;
     return { id, name: parts.name, loginServer, problem: problemOf(id, mode) };

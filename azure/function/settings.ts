@@ -76,7 +76,13 @@ const settingsFile = v.object(
  * @throws Error that names every variable that is missing, or what is wrong with settings.json
  */
 export function readSettings(environment: NodeJS.ProcessEnv, folder: string): Settings & { readonly clientId: string } {
-  const missing = [...Object.values(VARIABLES), CLIENT_ID].filter((name) => !environment[name]);
+  const stack = parseStackSettings(readFileSync(join(folder, 'settings.json'), 'utf8'));
+  const needed = [
+    ...Object.values(VARIABLES),
+    CLIENT_ID,
+    ...(stack.notifyEmails.length > 0 ? Object.values(MAIL) : []),
+  ];
+  const missing = needed.filter((name) => !environment[name]);
   if (missing.length > 0) {
     throw new Error(
       `the function's app settings lack ${missing.join(', ')}: deploy it with the Pulumi program, which sets them`,
@@ -93,7 +99,7 @@ export function readSettings(environment: NodeJS.ProcessEnv, folder: string): Se
     mail: endpoint === '' ? undefined : { endpoint, sender: read(MAIL.sender) },
     clientId: read(CLIENT_ID),
     findingsQuery: readFindingsQuery(folder),
-    ...parseStackSettings(readFileSync(join(folder, 'settings.json'), 'utf8')),
+    ...stack,
   };
 }
 

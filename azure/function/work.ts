@@ -15,7 +15,7 @@ import type { Clients } from './clients.ts';
 import { type Message, parseMessage, type RegistryId, type Request } from './events.ts';
 import { scannerOf } from './findings.ts';
 import { looksOf } from './looks.ts';
-import { notifierOf } from './notify.ts';
+import { notifierOf, tellTheRest } from './notify.ts';
 import { queueOf } from './queue.ts';
 import { tableOf } from './records.ts';
 import { registriesOf } from './registries.ts';
@@ -121,7 +121,11 @@ export function createWork(worker: Worker): Work {
 
     async tick(log) {
       try {
-        await inTime(async () => tick(sweepPortsOf(worker, parts, await rulesNow(), log)));
+        await inTime(async () => {
+          await tick(sweepPortsOf(worker, parts, await rulesNow(), log));
+          const gates = await tellTheRest(worker.clients.mail, settings, parts.table, worker.now());
+          if (gates > 0) log({ kind: 'told', gates });
+        });
       } catch (error) {
         log({ kind: 'failed', error: describeError(error) });
         throw error;

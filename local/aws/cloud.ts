@@ -1,6 +1,7 @@
 // AWS on one machine: the deployed artefacts of a resource graph, and the services that they call, behind one loopback port.
 import { type Clock, virtualClock } from '../clock.ts';
 import type { Graph } from '../graph.ts';
+import type { OciClient } from '../oci-client.ts';
 import { type Calls, createCalls } from './calls.ts';
 import { createDynamoDb } from './dynamodb.ts';
 import { createEcr, type Ecr } from './ecr.ts';
@@ -13,7 +14,7 @@ import { createInspector, type Inspector } from './inspector.ts';
 import { createInspectorApi } from './inspector-api.ts';
 import { createLambda, type Invocation, type LambdaHost, type LogLine, type RunningLambda } from './lambda.ts';
 import { pollOnce } from './mapping.ts';
-import { createOciClient, type OciClient } from './oci-client.ts';
+import { createEcrOciClient } from './oci-client.ts';
 import type { Operations } from './operation.ts';
 import type { Place } from './place.ts';
 import { type Credentials, createPrincipals, type Principals } from './principals.ts';
@@ -238,7 +239,7 @@ export async function startAws(graph: Graph, { clock = virtualClock() }: AwsOpti
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
       AWS_SESSION_TOKEN: sessionToken,
     }),
-    oci: (credentials) => createOciClient(server.endpoint, place.region, credentials),
+    oci: (credentials) => createEcrOciClient(server.endpoint, place.region, credentials),
     stop,
   };
 }

@@ -1,8 +1,8 @@
 // ECR's world: repositories, images, tags and repository policies, and the events of what happens to them.
 import type { Clock } from '../clock.ts';
+import { artifactOf, type Blob, type Built, imageOf, indexOf, type Manifest } from '../manifest.ts';
 import type { Bus } from './events.ts';
 import { failure } from './failure.ts';
-import { artifactOf, type Blob, type Built, imageOf, indexOf, type Manifest } from './manifest.ts';
 import { type Place, repositoryArn } from './place.ts';
 import type { Principals } from './principals.ts';
 

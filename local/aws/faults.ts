@@ -1,33 +1,9 @@
-// Misbehaviour on demand: what a network and a busy service do, when and as often as a test says.
+// Misbehaviour on demand, of AWS's services and of its event bus.
+import { createFaultBox, type FaultBoxOf, type FaultOf, type FaultsOf } from '../faults.ts';
 import type { Call } from './calls.ts';
 import type { BusEvent } from './events.ts';
 
-export type FaultKind =
-  /** Refused with the service's own throttling error. */
-  | { readonly kind: 'throttle' }
-  /** Refused with status 500. */
-  | { readonly kind: 'serverError' }
-  /** Refused with this error. */
-  | { readonly kind: 'error'; readonly code: string; readonly message: string; readonly status: number }
-  /** No answer, ever: the client gives up. Nothing is done. */
-  | { readonly kind: 'timeout' }
-  /** The connection breaks before anything is done. */
-  | { readonly kind: 'reset' }
-  /** The work is done, and the connection breaks before the answer. */
-  | { readonly kind: 'drop' }
-  /** The calling function's process dies, before or after the work. */
-  | { readonly kind: 'crash'; readonly when: 'before' | 'after' };
-
-export type Fault = FaultKind & {
-  readonly service?: Call['service'];
-  readonly operation?: string;
-  /** Which calls of that service and operation; all by default. */
-  readonly where?: (call: Call) => boolean;
-  /** Counting matching calls from 1: the first that it meets. Default 1. */
-  readonly nth?: number;
-  /** How many calls it meets from there on. Default 1. */
-  readonly times?: number;
-};
+export type Fault = FaultOf<Call>;
 
 export type BusFault = (
   | { readonly kind: 'lose' }
@@ -42,46 +18,26 @@ export type BusFault = (
   readonly times?: number;
 };
 
-export interface Faults {
-  /** Answers with what takes the fault away. */
-  add(fault: Fault): () => void;
+export interface Faults extends FaultsOf<Call> {
   addToBus(fault: BusFault): () => void;
-  clear(): void;
 }
 
-export interface FaultBox extends Faults {
-  meet(call: Call): FaultKind | undefined;
+export interface FaultBox extends Faults, FaultBoxOf<Call> {
   meetOnBus(event: BusEvent): readonly BusFault[];
 }
 
 export function createFaults(): FaultBox {
-  const armed = new Map<Fault, { met: number }>();
+  const ofCalls = createFaultBox<Call>();
   const armedOnBus = new Map<BusFault, { met: number }>();
   return {
-    add(fault) {
-      armed.set(fault, { met: 0 });
-      return () => void armed.delete(fault);
-    },
+    ...ofCalls,
     addToBus(fault) {
       armedOnBus.set(fault, { met: 0 });
       return () => void armedOnBus.delete(fault);
     },
     clear() {
-      armed.clear();
+      ofCalls.clear();
       armedOnBus.clear();
-    },
-    meet(call) {
-      for (const [fault, count] of armed) {
-        if (fault.service !== undefined && fault.service !== call.service) continue;
-        if (fault.operation !== undefined && fault.operation !== call.operation) continue;
-        if (fault.where !== undefined && !fault.where(call)) continue;
-        count.met += 1;
-        const first = fault.nth ?? 1;
-        const last = first + (fault.times ?? 1) - 1;
-        if (count.met >= last) armed.delete(fault);
-        if (count.met >= first) return fault;
-      }
-      return undefined;
     },
     meetOnBus(event) {
       const met: BusFault[] = [];

@@ -1,26 +1,20 @@
 // ECR's registry endpoint: what `docker pull` and `docker push` talk to, each step asking IAM as ECR does.
 // Sources: https://github.com/opencontainers/distribution-spec/blob/main/spec.md and https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
+import { readManifest } from '../manifest.ts';
+import { blobAnswer, createUploads, type OciAnswer, ociError } from '../oci-uploads.ts';
 import type { Call } from './calls.ts';
 import type { EcrWorld, Repository } from './ecr.ts';
 import { type EcrApi, findImage, repositoryNeed } from './ecr-api.ts';
 import type { Iam } from './iam.ts';
-import { digestOf, readManifest } from './manifest.ts';
 import type { Place } from './place.ts';
 import type { Principal } from './principals.ts';
 import type { WireRequest } from './protocol.ts';
 
-export interface RegistryAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer | string;
-}
-
 /** A request that has been understood: the call that it is, and its work. */
 export interface RegistryStep {
   readonly call: Call;
-  readonly run: () => Promise<RegistryAnswer>;
+  readonly run: () => Promise<OciAnswer>;
 }
 
 interface Parts {
@@ -31,12 +25,12 @@ interface Parts {
   readonly iam: Iam;
 }
 
-type Work = (repository: Repository) => Promise<RegistryAnswer> | RegistryAnswer;
+type Work = (repository: Repository) => Promise<OciAnswer> | OciAnswer;
 
 export function createRegistry({ place, clock, world, api, iam }: Parts) {
-  const uploads = new Map<string, Buffer>();
+  const uploads = createUploads();
 
-  const manifest = (repository: Repository, reference: string, withBody: boolean): RegistryAnswer => {
+  const manifest = (repository: Repository, reference: string, withBody: boolean): OciAnswer => {
     const image = findImage(
       repository,
       reference.startsWith('sha256:') ? { imageDigest: reference } : { imageTag: reference },
@@ -52,13 +46,7 @@ export function createRegistry({ place, clock, world, api, iam }: Parts) {
     };
     return { status: 200, headers, body: withBody ? text : '' };
   };
-  const blob = ({ blobs }: Repository, digest: string, withBody: boolean): RegistryAnswer => {
-    const content = blobs.get(digest);
-    if (content === undefined) return ociError(404, 'BLOB_UNKNOWN', `no blob ${digest}`);
-    const headers = { 'docker-content-digest': digest, 'content-length': String(content.byteLength) };
-    return { status: 200, headers, body: withBody ? content : '' };
-  };
-  const putManifest = async (repository: Repository, reference: string, body: Buffer): Promise<RegistryAnswer> => {
+  const putManifest = async (repository: Repository, reference: string, body: Buffer): Promise<OciAnswer> => {
     const pushed = readManifest(body.toString('utf8'));
     const missing =
       pushed.blobs.find((digest) => !repository.blobs.has(digest)) ??
@@ -76,37 +64,6 @@ export function createRegistry({ place, clock, world, api, iam }: Parts) {
       body: '',
     };
   };
-  const startUpload = ({ name }: Repository): RegistryAnswer => {
-    const id = randomUUID();
-    uploads.set(id, Buffer.alloc(0));
-    return {
-      status: 202,
-      headers: { location: `/v2/${name}/blobs/uploads/${id}`, 'docker-upload-uuid': id },
-      body: '',
-    };
-  };
-  const addToUpload = ({ name }: Repository, id: string, body: Buffer): RegistryAnswer => {
-    const content = Buffer.concat([uploads.get(id) ?? Buffer.alloc(0), body]);
-    uploads.set(id, content);
-    return {
-      status: 202,
-      headers: { location: `/v2/${name}/blobs/uploads/${id}`, range: `0-${content.byteLength - 1}` },
-      body: '',
-    };
-  };
-  const completeUpload = (repository: Repository, id: string, body: Buffer, digest: string | null): RegistryAnswer => {
-    const content = Buffer.concat([uploads.get(id) ?? Buffer.alloc(0), body]);
-    uploads.delete(id);
-    if (digest !== digestOf(content))
-      return ociError(400, 'DIGEST_INVALID', `the digest is ${digestOf(content)}; given ${digest}`);
-    repository.blobs.set(digest, content);
-    return {
-      status: 201,
-      headers: { 'docker-content-digest': digest, location: `/v2/${repository.name}/blobs/${digest}` },
-      body: '',
-    };
-  };
-
   /** The operation's name, the actions that it needs, and its work. */
   function route(
     method: string,
@@ -122,22 +79,26 @@ export function createRegistry({ place, clock, world, api, iam }: Parts) {
     if (kind === 'manifests' && method === 'PUT')
       return ['PutManifest', ['PutImage'], (repository) => putManifest(repository, reference, body)];
     if (kind === 'blobs' && method === 'GET')
-      return ['GetBlob', ['GetDownloadUrlForLayer'], (repository) => blob(repository, reference, true)];
+      return ['GetBlob', ['GetDownloadUrlForLayer'], (repository) => blobAnswer(repository, reference, true)];
     if (kind === 'blobs' && method === 'HEAD')
-      return ['HeadBlob', ['BatchCheckLayerAvailability'], (repository) => blob(repository, reference, false)];
-    if (upload === '' && method === 'POST') return ['StartUpload', ['InitiateLayerUpload'], startUpload];
+      return ['HeadBlob', ['BatchCheckLayerAvailability'], (repository) => blobAnswer(repository, reference, false)];
+    if (upload === '' && method === 'POST') return ['StartUpload', ['InitiateLayerUpload'], uploads.start];
     if (upload && method === 'PATCH')
-      return ['AddToUpload', ['UploadLayerPart'], (repository) => addToUpload(repository, upload, body)];
+      return ['AddToUpload', ['UploadLayerPart'], (repository) => uploads.add(repository, upload, body)];
     if (upload && method === 'PUT') {
       const actions = body.byteLength > 0 ? ['UploadLayerPart', 'CompleteLayerUpload'] : ['CompleteLayerUpload'];
-      return ['CompleteUpload', actions, (repository) => completeUpload(repository, upload, body, query.get('digest'))];
+      return [
+        'CompleteUpload',
+        actions,
+        (repository) => uploads.complete(repository, upload, body, query.get('digest')),
+      ];
     }
     return undefined;
   }
 
   return {
     /** Reads a request; one without a valid login or route is answered at once. */
-    read(request: WireRequest): RegistryStep | RegistryAnswer {
+    read(request: WireRequest): RegistryStep | OciAnswer {
       const url = new URL(request.path, 'http://registry');
       const [, encoded = ''] = /^Basic (.+)$/.exec(request.headers.authorization ?? '') ?? [];
       const [user, token = ''] = Buffer.from(encoded, 'base64').toString().split(':');
@@ -171,7 +132,7 @@ export function createRegistry({ place, clock, world, api, iam }: Parts) {
     name: string,
     actions: readonly string[],
     work: Work,
-  ): Promise<RegistryAnswer> {
+  ): Promise<OciAnswer> {
     for (const action of actions) {
       const refused = await iam.refusal(principal, repositoryNeed(place, world, action, name));
       if (refused !== undefined) return ociError(403, 'DENIED', refused);
@@ -181,12 +142,4 @@ export function createRegistry({ place, clock, world, api, iam }: Parts) {
       ? ociError(404, 'NAME_UNKNOWN', `The repository with name '${name}' does not exist`)
       : work(repository);
   }
-}
-
-export function ociError(status: number, code: string, message: string): RegistryAnswer {
-  return {
-    status,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ errors: [{ code, message }] }),
-  };
 }

@@ -2,9 +2,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../clock.ts';
+import type { FaultKind } from '../faults.ts';
+import { type OciAnswer, ociError } from '../oci-uploads.ts';
 import type { Call, CallLog } from './calls.ts';
 import { type Failure, failure, isFailure } from './failure.ts';
-import type { FaultBox, FaultKind } from './faults.ts';
+import type { FaultBox } from './faults.ts';
 import type { Iam, Need } from './iam.ts';
 import type { Principals } from './principals.ts';
 import {
@@ -18,7 +20,7 @@ import {
   writeAnswer,
   writeFailure,
 } from './protocol.ts';
-import { ociError, type RegistryAnswer, type RegistryStep } from './registry.ts';
+import type { RegistryStep } from './registry.ts';
 
 export interface ServiceApi {
   needs(operation: string, input: Readonly<Record<string, unknown>>): readonly Need[];
@@ -32,7 +34,7 @@ interface Parts {
   readonly calls: CallLog;
   readonly faults: FaultBox;
   readonly services: Readonly<Record<Service, ServiceApi>>;
-  readonly registry: { read(request: WireRequest): RegistryStep | RegistryAnswer };
+  readonly registry: { read(request: WireRequest): RegistryStep | OciAnswer };
   /** Kills the function's process that holds this access key. */
   readonly crash: (accessKeyId: string) => Promise<void>;
 }
@@ -42,7 +44,7 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-type Answer = RegistryAnswer;
+type Answer = OciAnswer;
 /** What becomes of a connection that gets no answer. */
 type NoAnswer = 'hold' | 'break';
 

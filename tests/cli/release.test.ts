@@ -3,7 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { tableOf } from '../../aws/function/records.ts';
 import { releaseAll } from '../../cli/release.ts';
-import { sidesOf } from '../../cli/side.ts';
+import { sidesOf } from '../../cli/sides.ts';
 import { type AwsStack, findStack } from '../../cli/stack.ts';
 import { allowing, type PolicyDocument } from '../../local/aws/principals.ts';
 import { graphOf } from '../../local/graph.ts';

@@ -1,0 +1,123 @@
+// Where a gate stands: its subscription, checked against the registries', its resource group, its workspace and what names are made of.
+import { createHash } from 'node:crypto';
+import * as authorization from '@pulumi/azure-native/authorization/index.js';
+import * as operationalinsights from '@pulumi/azure-native/operationalinsights/index.js';
+import * as operationsmanagement from '@pulumi/azure-native/operationsmanagement/index.js';
+import * as resources from '@pulumi/azure-native/resources/index.js';
+import * as pulumi from '@pulumi/pulumi';
+
+/** The parts of an ARM id that begins with a subscription and a resource group. */
+export interface ArmId {
+  readonly subscriptionId: string;
+  readonly resourceGroup: string;
+  /** The last segment. */
+  readonly name: string;
+}
+
+/** @throws Error that names the id and what was expected */
+export function parseArmId(id: string): ArmId {
+  const [, subscriptionId, resourceGroup, name] =
+    /^\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/providers\/(?:[^/]+\/)+([^/]+)$/i.exec(id) ?? [];
+  if (subscriptionId === undefined || resourceGroup === undefined || name === undefined) {
+    throw new Error(`an ARM id is needed (/subscriptions/GUID/resourceGroups/RG/providers/...), not ${id}`);
+  }
+  return { subscriptionId, resourceGroup, name };
+}
+
+/**
+ * What is wrong with ids that belong to another subscription than the stack's, one line each; empty where nothing is. An automation only hears
+ * of its own subscription, and its scope is one subscription at most.
+ * Source: https://learn.microsoft.com/azure/defender-for-cloud/workflow-automation
+ */
+export function strangers(subscriptionId: string, ids: readonly string[]): readonly string[] {
+  return ids.flatMap((id) => {
+    const other = parseArmId(id).subscriptionId;
+    return other.toLowerCase() === subscriptionId.toLowerCase()
+      ? []
+      : [`${id} is in the subscription ${other}, and this stack in ${subscriptionId}`];
+  });
+}
+
+/**
+ * The subscription that the stack is made in, by the provider's own word.
+ *
+ * @throws RunError where one of the ids is in another, before anything is made
+ */
+export async function subscriptionOf(ids: readonly string[], opts: pulumi.InvokeOptions): Promise<string> {
+  const { subscriptionId } = await authorization.getClientConfig(opts);
+  const found = strangers(subscriptionId, ids);
+  if (found.length === 0) return subscriptionId;
+  const advice =
+    'Events come from the own subscription only: use a stack per subscription, each with azure-native:subscriptionId and its own registries.';
+  throw new pulumi.RunError([...found, advice].join('\n'));
+}
+
+/** The group of everything that the stack makes, at the provider's location. */
+export function createResourceGroup(name: string, parent: pulumi.Resource): resources.ResourceGroup {
+  return new resources.ResourceGroup(`${name}-group`, {}, { parent });
+}
+
+/** What the parts of a gate have in common. */
+export interface Place {
+  readonly subscriptionId: string;
+  readonly resourceGroupName: pulumi.Output<string>;
+  readonly location: pulumi.Output<string>;
+}
+
+/**
+ * Letters and digits that no other stack has: the names of storage accounts are worldwide, and may hold nothing else.
+ *
+ * @example markOf('acme', 'pullgate', 'prod', '00000000-1111-2222-3333-444444444444') // '57a1c0ffee42'
+ */
+export function markOf(organization: string, project: string, stack: string, subscriptionId: string): string {
+  const seed = `${organization}/${project}/${stack}/${subscriptionId}`;
+  return createHash('sha256').update(seed).digest('hex').slice(0, 12);
+}
+
+export interface Workspace {
+  readonly id: pulumi.Output<string>;
+  /** The GUID by which queries name it. */
+  readonly customerId: pulumi.Output<string>;
+  /** What has to be there before findings are exported to it. */
+  readonly ready: readonly pulumi.Resource[];
+}
+
+/**
+ * The workspace that findings and log lines go to: the given one, which is left as it is, or one of the stack's own, with the solution that
+ * makes the findings' tables.
+ * Source: https://learn.microsoft.com/azure/defender-for-cloud/continuous-export
+ */
+export function createWorkspace(
+  name: string,
+  place: Place,
+  given: { readonly workspaceId?: string | undefined; readonly logRetentionDays: number },
+  parent: pulumi.Resource,
+): Workspace {
+  const { resourceGroupName, location } = place;
+  if (given.workspaceId !== undefined) {
+    const { resourceGroup, name: workspaceName } = parseArmId(given.workspaceId);
+    const found = operationalinsights.getWorkspaceOutput(
+      { resourceGroupName: resourceGroup, workspaceName },
+      { parent },
+    );
+    return { id: pulumi.output(given.workspaceId), customerId: found.customerId, ready: [] };
+  }
+  const workspace = new operationalinsights.Workspace(
+    `${name}-workspace`,
+    { resourceGroupName, location, sku: { name: 'PerGB2018' }, retentionInDays: given.logRetentionDays },
+    { parent },
+  );
+  const solutionName = pulumi.interpolate`SecurityCenterFree(${workspace.name})`;
+  const solution = new operationsmanagement.Solution(
+    `${name}-security-solution`,
+    {
+      resourceGroupName,
+      location,
+      solutionName,
+      plan: { name: solutionName, publisher: 'Microsoft', product: 'OMSGallery/SecurityCenterFree', promotionCode: '' },
+      properties: { workspaceResourceId: workspace.id },
+    },
+    { parent },
+  );
+  return { id: workspace.id, customerId: workspace.customerId, ready: [solution] };
+}

@@ -1,0 +1,133 @@
+// Who may do what: each role, on the narrowest scope that works.
+import * as authorization from '@pulumi/azure-native/authorization/index.js';
+import * as pulumi from '@pulumi/pulumi';
+
+/**
+ * Built-in roles by what they are for here.
+ * Source: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+ */
+export const ROLES = {
+  /** Container Registry Repository Contributor: reads and changes attributes where only repository roles count. */
+  repositoryContributor: '2efddaa5-3f1f-4df3-97df-af3f13818f4c',
+  reader: 'acdd72a7-3385-48ef-bd42-f606fba81ae7',
+  logAnalyticsReader: '73c42c96-874c-492b-b04d-ab87d138a893',
+  blobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b',
+  queueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88',
+  queueMessageSender: 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a',
+  tableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3',
+  metricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb',
+} as const;
+
+/** One assignment of a role to the function's identity. */
+export interface RoleSpec {
+  /** The end of the resource's name. */
+  readonly name: string;
+  /** The role's GUID, or the ARM id of one of our own. */
+  readonly role: string | pulumi.Output<string>;
+  readonly scope: pulumi.Input<string>;
+}
+
+/**
+ * What it takes to read and change the attributes of manifests and repositories where roles count on the whole registry. No built-in role is known
+ * to have just that: AcrPush may push, and whether it may change attributes is contradicted. The registry logs in only who may pull.
+ * Source: https://learn.microsoft.com/azure/role-based-access-control/permissions/containers#microsoftcontainerregistry
+ */
+export const ATTRIBUTE_ACTIONS = [
+  'Microsoft.ContainerRegistry/registries/pull/read',
+  'Microsoft.ContainerRegistry/registries/metadata/read',
+  'Microsoft.ContainerRegistry/registries/metadata/write',
+] as const;
+
+/** The role of the function's identity on each registry: one of our own, or a built-in one where only repository roles count. */
+export function createGateRole(
+  name: string,
+  { registries, registryRoles }: { readonly registries: readonly string[]; readonly registryRoles: 'rbac' | 'abac' },
+  mark: string,
+  parent: pulumi.Resource,
+): RoleSpec['role'] {
+  if (registryRoles === 'abac') return ROLES.repositoryContributor;
+  const groups = [...new Set(registries.map((id) => id.split('/').slice(0, RESOURCE_GROUP_PARTS).join('/')))];
+  const definition = new authorization.RoleDefinition(
+    `${name}-gatekeeper`,
+    {
+      // The name must be unlike any other of the tenant.
+      roleName: `pullgate gatekeeper (${mark})`,
+      description: `pullgate, stack ${pulumi.getStack()}: closes and opens images of container registries, and pushes nothing`,
+      scope: groups[0] ?? '',
+      assignableScopes: groups,
+      permissions: [{ actions: [...ATTRIBUTE_ACTIONS], notActions: [], dataActions: [], notDataActions: [] }],
+    },
+    { parent },
+  );
+  return definition.id;
+}
+
+/** `/subscriptions/ID/resourceGroups/NAME`, with the empty part before the first slash. */
+const RESOURCE_GROUP_PARTS = 5;
+
+/** What the function's roles are on. */
+export interface RoleScopes {
+  readonly registries: readonly string[];
+  /** Reads and changes attributes. */
+  readonly gateRole: RoleSpec['role'];
+  readonly workspaceId: pulumi.Output<string>;
+  readonly accountId: pulumi.Output<string>;
+  readonly queueId: pulumi.Output<string>;
+  readonly poisonQueueId: pulumi.Output<string>;
+  readonly tableId: pulumi.Output<string>;
+  readonly componentId: pulumi.Output<string>;
+}
+
+/** Exactly what the function and its host do. */
+export function functionRoles(scopes: RoleScopes): readonly RoleSpec[] {
+  return [
+    ...scopes.registries.flatMap((id): RoleSpec[] => {
+      const registry = registryMark(id);
+      return [
+        { name: `gate-${registry}`, role: scopes.gateRole, scope: id },
+        // Its login server and role mode are asked of Azure Resource Manager.
+        { name: `reader-${registry}`, role: ROLES.reader, scope: id },
+      ];
+    }),
+    { name: 'findings', role: ROLES.logAnalyticsReader, scope: scopes.workspaceId },
+    // The host's own leases, and the container that its code is in: no narrower role is documented for the host.
+    // https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity
+    { name: 'host', role: ROLES.blobDataOwner, scope: scopes.accountId },
+    { name: 'queue', role: ROLES.queueDataContributor, scope: scopes.queueId },
+    { name: 'poison', role: ROLES.queueDataContributor, scope: scopes.poisonQueueId },
+    { name: 'records', role: ROLES.tableDataContributor, scope: scopes.tableId },
+    { name: 'log', role: ROLES.metricsPublisher, scope: scopes.componentId },
+  ];
+}
+
+/** A registry's name, which is unique in the world and without any character that a resource's name may not have. */
+function registryMark(id: string): string {
+  return (id.split('/').at(-1) ?? id).toLowerCase();
+}
+
+/** The ARM id of a built-in role, as an assignment wants it. */
+export function roleId(subscriptionId: string, role: string): string {
+  return `/subscriptions/${subscriptionId}/providers/Microsoft.Authorization/roleDefinitions/${role}`;
+}
+
+/** One assignment to a managed identity. */
+export function assignRole(
+  name: string,
+  spec: RoleSpec,
+  subscriptionId: string,
+  principalId: pulumi.Output<string>,
+  parent: pulumi.Resource,
+): authorization.RoleAssignment {
+  return new authorization.RoleAssignment(
+    `${name}-${spec.name}-role`,
+    {
+      principalId,
+      // Without it an assignment to an identity that was made a moment ago is refused.
+      // https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---assigning-a-role-to-a-new-principal-sometimes-fails
+      principalType: 'ServicePrincipal',
+      roleDefinitionId: typeof spec.role === 'string' ? roleId(subscriptionId, spec.role) : spec.role,
+      scope: spec.scope,
+    },
+    { parent },
+  );
+}

@@ -1,0 +1,115 @@
+// What AWS would have answered to a resource or a question of the Pulumi program: names, ARNs and URLs that look real.
+import { createHash } from 'node:crypto';
+import type { Answer, Wanted } from '../graph-mocks.ts';
+import type { Place } from './place.ts';
+
+/** Where a stack stands: in the region of its config, by default eu-west-1. */
+export function placeOf(config: Readonly<Record<string, string>>): Place {
+  return { partition: 'aws', account: '123456789012', region: config['aws:region'] ?? 'eu-west-1' };
+}
+
+/**
+ * A resource as AWS would have made it.
+ *
+ * @throws Error on a type that is not known here: nothing is made up
+ */
+export function answerRegistration(place: Place, stack: string, wanted: Wanted): Answer {
+  const answer = TYPES[wanted.type];
+  if (answer === undefined) {
+    throw new Error(
+      `the local cloud does not know ${wanted.type} (${wanted.name}): say in local/aws/graph-mocks.ts what AWS answers`,
+    );
+  }
+  // Pulumi's own way: the name in the program, and a suffix that differs from stack to stack.
+  const suffix = createHash('sha256').update(`${stack} ${wanted.type} ${wanted.name}`).digest('hex');
+  const { name = `${wanted.name}-${suffix.slice(0, 7)}` } = wanted.inputs;
+  const arn = (service: string, rest: string) =>
+    `arn:${place.partition}:${service}:${place.region}:${place.account}:${rest}`;
+  const { id, ...state } = answer({ name: String(name), place, arn, inputs: wanted.inputs, uuid: uuidOf(suffix) });
+  return { id, state: { ...wanted.inputs, ...state } };
+}
+
+/**
+ * The answer to a question of the program.
+ *
+ * @throws Error on a question that is not known here
+ */
+export function answerCall(place: Place, token: string): Record<string, unknown> {
+  const { partition, region, account } = place;
+  switch (token) {
+    case 'aws:index/getCallerIdentity:getCallerIdentity':
+      return {
+        accountId: account,
+        arn: `arn:${partition}:iam::${account}:role/deployer`,
+        id: account,
+        userId: 'AROAEXAMPLE',
+      };
+    case 'aws:index/getPartition:getPartition':
+      return { partition, dnsSuffix: 'amazonaws.com', id: partition, reverseDnsPrefix: 'com.amazonaws' };
+    case 'aws:index/getRegion:getRegion':
+      return { region, name: region, id: region, description: region, endpoint: `ec2.${region}.amazonaws.com` };
+    default:
+      throw new Error(
+        `the local cloud does not know the call ${token}: say in local/aws/graph-mocks.ts what AWS answers`,
+      );
+  }
+}
+
+interface Made {
+  readonly name: string;
+  readonly place: Place;
+  readonly arn: (service: string, rest: string) => string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly uuid: string;
+}
+
+const TYPES: Readonly<Record<string, (made: Made) => { readonly id: string; readonly [output: string]: unknown }>> = {
+  'aws:cloudwatch/eventRule:EventRule': ({ name, arn }) => ({ id: name, name, arn: arn('events', `rule/${name}`) }),
+  'aws:cloudwatch/eventTarget:EventTarget': ({ inputs, uuid }) => ({ id: `${inputs['rule']}-${uuid}`, targetId: uuid }),
+  'aws:cloudwatch/logGroup:LogGroup': ({ name, arn }) => ({ id: name, name, arn: arn('logs', `log-group:${name}`) }),
+  'aws:cloudwatch/logMetricFilter:LogMetricFilter': ({ name }) => ({ id: name, name }),
+  'aws:cloudwatch/metricAlarm:MetricAlarm': ({ name, arn }) => ({
+    id: name,
+    name,
+    arn: arn('cloudwatch', `alarm:${name}`),
+  }),
+  'aws:dynamodb/table:Table': ({ name, arn }) => ({ id: name, name, arn: arn('dynamodb', `table/${name}`) }),
+  'aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration': ({ place }) => ({
+    id: place.account,
+    registryId: place.account,
+  }),
+  'aws:iam/role:Role': ({ name, place }) => ({
+    id: name,
+    name,
+    arn: `arn:${place.partition}:iam::${place.account}:role/${name}`,
+  }),
+  'aws:iam/rolePolicy:RolePolicy': ({ name, inputs }) => ({ id: `${inputs['role']}:${name}`, name }),
+  'aws:inspector2/enabler:Enabler': ({ place }) => ({ id: `${place.account}-ECR` }),
+  'aws:kms/alias:Alias': ({ name, arn }) => {
+    const alias = name.startsWith('alias/') ? name : `alias/${name}`;
+    return { id: alias, name: alias, arn: arn('kms', alias) };
+  },
+  'aws:kms/key:Key': ({ uuid, arn }) => ({ id: uuid, keyId: uuid, arn: arn('kms', `key/${uuid}`) }),
+  'aws:lambda/eventSourceMapping:EventSourceMapping': ({ uuid, arn }) => ({
+    id: uuid,
+    uuid,
+    arn: arn('lambda', `event-source-mapping:${uuid}`),
+  }),
+  'aws:lambda/function:Function': ({ name, arn }) => ({ id: name, name, arn: arn('lambda', `function:${name}`) }),
+  'aws:sns/topic:Topic': ({ name, arn }) => ({ id: arn('sns', name), name, arn: arn('sns', name) }),
+  'aws:sns/topicPolicy:TopicPolicy': ({ inputs }) => ({ id: String(inputs['arn']) }),
+  'aws:sns/topicSubscription:TopicSubscription': ({ inputs, uuid }) => {
+    const arn = `${inputs['topic']}:${uuid}`;
+    return { id: arn, arn };
+  },
+  'aws:sqs/queue:Queue': ({ name, place, arn }) => {
+    const url = `https://sqs.${place.region}.amazonaws.com/${place.account}/${name}`;
+    return { id: url, url, name, arn: arn('sqs', name) };
+  },
+  'aws:sqs/queuePolicy:QueuePolicy': ({ inputs }) => ({ id: String(inputs['queueUrl']) }),
+};
+
+/** A UUID out of hexadecimal digits. */
+function uuidOf(hex: string): string {
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}

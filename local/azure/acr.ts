@@ -1,0 +1,231 @@
+// ACR's world: registries, repositories, manifests and tags, each of them with the attributes that lock it.
+// Source of the attributes: https://learn.microsoft.com/azure/container-registry/container-registry-image-lock
+import type { Clock } from '../clock.ts';
+import { artifactOf, type Built, imageOf, indexOf, type Manifest } from '../manifest.ts';
+import { failure } from './failure.ts';
+
+/** What may be done with a repository, a manifest or a tag; all of it by default. */
+export interface Attributes {
+  readonly deleteEnabled: boolean;
+  readonly writeEnabled: boolean;
+  readonly readEnabled: boolean;
+  readonly listEnabled: boolean;
+}
+
+interface Changing {
+  attributes: Attributes;
+  readonly createdAt: Date;
+  /** Of the content: a change of the attributes leaves it. */
+  updatedAt: Date;
+}
+
+export interface StoredManifest extends Changing {
+  readonly manifest: Manifest;
+}
+
+export interface StoredTag extends Changing {
+  readonly name: string;
+  digest: string;
+}
+
+export interface Repository extends Changing {
+  readonly name: string;
+  /** By digest. */
+  readonly manifests: Map<string, StoredManifest>;
+  readonly tags: Map<string, StoredTag>;
+  readonly blobs: Map<string, Buffer>;
+}
+
+export type RoleMode = 'LegacyRegistryPermissions' | 'AbacRepositoryPermissions';
+
+export interface RegistryOptions {
+  /** Default: `NAME.azurecr.io`. */
+  readonly loginServer?: string;
+  /** Default: LegacyRegistryPermissions. */
+  readonly roleMode?: RoleMode;
+}
+
+/** What is locked: a manifest, a tag, or the repository as a whole. */
+export type Target = { readonly digest: string } | { readonly tag: string } | Record<never, never>;
+
+/** A registry as a test, a story or a person changes it, without asking anybody's leave. */
+export interface Registry {
+  /** `/subscriptions/.../providers/Microsoft.ContainerRegistry/registries/NAME` */
+  readonly id: string;
+  readonly name: string;
+  readonly loginServer: string;
+  roleMode: RoleMode;
+  readonly repositories: ReadonlyMap<string, Repository>;
+  /** Pushes an image, or with `artifactType` or `subject` a signature or the like, and answers its digest. The content decides the digest; without one it is unlike any other. */
+  push(
+    repository: string,
+    options?: {
+      readonly tag?: string;
+      readonly content?: string;
+      readonly architecture?: string;
+      readonly artifactType?: string;
+      readonly subject?: string;
+    },
+  ): string;
+  pushIndex(repository: string, options: { readonly tag?: string; readonly children: readonly string[] }): string;
+  /** Puts a tag on a manifest that is there; it moves. */
+  tag(repository: string, tag: string, digest: string): void;
+  untag(repository: string, tag: string): void;
+  /** Deletes a manifest with all its tags. Pushed again it is new, and no attribute is left of it. */
+  delete(repository: string, digest: string): void;
+  deleteRepository(repository: string): void;
+  attributes(repository: string, target?: Target): Attributes;
+  /** Changes attributes, as somebody does with `az acr repository update`; those left out stay. */
+  setAttributes(repository: string, attributes: Partial<Attributes>, target?: Target): Attributes;
+}
+
+export interface RegistryWorld extends Registry {
+  /** @throws Failure where there is no such repository, as each of ACR's operations does */
+  need(repository: string): Repository;
+  find(repository: Repository, reference: string): StoredManifest | undefined;
+  /** Stores a pushed manifest under its digest and, where one is given, a tag. The first push makes the repository. */
+  put(repository: string, manifest: Manifest, tag: string | undefined): Repository;
+  /** The repository that a push goes to. */
+  make(repository: string): Repository;
+}
+
+export interface Acr {
+  /** Makes a registry, which no stack deploys: it is there before. The id may be given in any case. */
+  addRegistry(id: string, options?: RegistryOptions): Registry;
+  /** By name or ARM id. */
+  registry(nameOrId: string): Registry;
+}
+
+export interface AcrWorld extends Acr {
+  byHost(host: string): RegistryWorld | undefined;
+  byId(id: string): RegistryWorld | undefined;
+}
+
+export const UNLOCKED: Attributes = { deleteEnabled: true, writeEnabled: true, readEnabled: true, listEnabled: true };
+
+/** Calls `onRegistry` for each registry that is added, before it can be asked. */
+export function createAcr(clock: Clock, onRegistry: (registry: RegistryWorld) => void): AcrWorld {
+  const registries: RegistryWorld[] = [];
+  const same = (one: string, other: string) => one.toLowerCase() === other.toLowerCase();
+  return {
+    addRegistry(id, options = {}) {
+      const added = createRegistry(clock, id, options);
+      if (registries.some(({ name }) => same(name, added.name)))
+        throw new Error(`there is a registry ${added.name} already`);
+      registries.push(added);
+      onRegistry(added);
+      return added;
+    },
+    registry(nameOrId) {
+      const found = registries.find(({ id, name }) => same(name, nameOrId) || same(id, nameOrId));
+      if (found !== undefined) return found;
+      throw new Error(`no registry ${nameOrId} was added; there is ${registries.map(({ name }) => name).join(', ')}`);
+    },
+    byHost: (host) => registries.find(({ loginServer }) => same(loginServer, host)),
+    byId: (id) => registries.find((registry) => same(registry.id, id)),
+  };
+}
+
+function createRegistry(clock: Clock, id: string, options: RegistryOptions): RegistryWorld {
+  const [, name] = /\/providers\/Microsoft\.ContainerRegistry\/registries\/([A-Za-z0-9]{5,50})$/i.exec(id) ?? [];
+  if (name === undefined)
+    throw new Error(`a registry is named by its ARM id, with a name of 5 to 50 letters and digits; given ${id}`);
+  const repositories = new Map<string, Repository>();
+  let pushes = 0;
+
+  const fresh = (): Changing => ({ attributes: UNLOCKED, createdAt: clock.now(), updatedAt: clock.now() });
+  const need = (repository: string): Repository => {
+    const found = repositories.get(repository);
+    if (found !== undefined) return found;
+    throw failure(404, 'NAME_UNKNOWN', `repository ${repository} is not found`);
+  };
+  const make = (repository: string): Repository => {
+    const found = repositories.get(repository) ?? {
+      ...fresh(),
+      name: repository,
+      manifests: new Map<string, StoredManifest>(),
+      tags: new Map<string, StoredTag>(),
+      blobs: new Map<string, Buffer>(),
+    };
+    repositories.set(repository, found);
+    return found;
+  };
+  const manifestIn = (repository: Repository, digest: string): StoredManifest => {
+    const found = repository.manifests.get(digest);
+    if (found !== undefined) return found;
+    throw failure(404, 'MANIFEST_UNKNOWN', `manifest ${digest} is not found`);
+  };
+  const tagIn = (repository: Repository, tag: string): StoredTag => {
+    const found = repository.tags.get(tag);
+    if (found !== undefined) return found;
+    throw failure(404, 'TAG_UNKNOWN', `the specified tag ${tag} does not exist`);
+  };
+  const targetOf = (repository: string, target: Target): Changing => {
+    const found = need(repository);
+    if ('digest' in target) return manifestIn(found, target.digest);
+    return 'tag' in target ? tagIn(found, target.tag) : found;
+  };
+  const put = (into: string, manifest: Manifest, tag: string | undefined): Repository => {
+    const repository = make(into);
+    const known = repository.manifests.get(manifest.digest);
+    if (known === undefined) repository.manifests.set(manifest.digest, { ...fresh(), manifest });
+    else known.updatedAt = clock.now();
+    repository.updatedAt = clock.now();
+    if (tag === undefined) return repository;
+    const moved = repository.tags.get(tag);
+    if (moved === undefined) repository.tags.set(tag, { ...fresh(), name: tag, digest: manifest.digest });
+    else Object.assign(moved, { digest: manifest.digest, updatedAt: clock.now() });
+    return repository;
+  };
+  const push = (into: string, { manifest, blobs }: Built, tag: string | undefined): string => {
+    const repository = make(into);
+    for (const { digest, content } of blobs) repository.blobs.set(digest, content);
+    put(into, manifest, tag);
+    return manifest.digest;
+  };
+
+  return {
+    id,
+    name,
+    loginServer: (options.loginServer ?? `${name}.azurecr.io`).toLowerCase(),
+    roleMode: options.roleMode ?? 'LegacyRegistryPermissions',
+    repositories,
+    need,
+    make,
+    put,
+    find(repository, reference) {
+      const digest = reference.startsWith('sha256:') ? reference : repository.tags.get(reference)?.digest;
+      return digest === undefined ? undefined : repository.manifests.get(digest);
+    },
+    push(repository, { tag, content = `content ${++pushes}`, architecture, artifactType, subject } = {}) {
+      if (artifactType === undefined && subject === undefined)
+        return push(repository, imageOf(content, architecture), tag);
+      const of = subject === undefined ? undefined : manifestIn(need(repository), subject).manifest;
+      return push(repository, artifactOf(artifactType ?? SIGNATURE, content, of), tag);
+    },
+    pushIndex(repository, { tag, children }) {
+      const manifests = children.map((digest) => manifestIn(need(repository), digest).manifest);
+      return push(repository, indexOf(manifests), tag);
+    },
+    tag: (repository, tag, digest) => void put(repository, manifestIn(need(repository), digest).manifest, tag),
+    untag(repository, tag) {
+      need(repository).tags.delete(tagIn(need(repository), tag).name);
+    },
+    delete(from, digest) {
+      const repository = need(from);
+      repository.manifests.delete(manifestIn(repository, digest).manifest.digest);
+      for (const tag of repository.tags.values()) if (tag.digest === digest) repository.tags.delete(tag.name);
+      // Nothing is left of a repository that has nothing.
+      if (repository.manifests.size === 0) repositories.delete(from);
+    },
+    deleteRepository: (repository) => void repositories.delete(need(repository).name),
+    attributes: (repository, target = {}) => targetOf(repository, target).attributes,
+    setAttributes(repository, attributes, target = {}) {
+      const changed = targetOf(repository, target);
+      changed.attributes = { ...changed.attributes, ...attributes };
+      return changed.attributes;
+    },
+  };
+}
+
+const SIGNATURE = 'application/vnd.dev.cosign.artifact.sig.v1+json';

@@ -1,0 +1,155 @@
+// Defender for Cloud's world: what it has assessed, and the events of what happens to assessments.
+import type { Clock } from '../clock.ts';
+import {
+  type Assessment,
+  armObject,
+  assessmentId,
+  type Cve,
+  type Package,
+  rowOfAssessment,
+  type Status,
+} from './assessment.ts';
+import type { SecurityEvents } from './security-events.ts';
+
+/** What Defender is made to report of an image. */
+export interface AssessOptions {
+  /** The registry's ARM id. */
+  readonly registry: string;
+  readonly repository: string;
+  readonly digest: string;
+  /** Default: none. */
+  readonly tags?: readonly string[];
+  readonly package: string | Package;
+  readonly cves: readonly Cve[];
+  /** Of the assessment itself. Default: High for an individual one, its CVE's for a grouped one. */
+  readonly severity?: string;
+  /** Default: Unhealthy. */
+  readonly status?: Status;
+  /** Default: individual. */
+  readonly shape?: Assessment['shape'];
+  /** Default: pascal. */
+  readonly casing?: Assessment['casing'];
+  /** Default: array. */
+  readonly cvesAs?: Assessment['cvesAs'];
+  /** False: the assessment is kept, and neither its event is sent nor its row written. Default: true. */
+  readonly event?: boolean;
+}
+
+/** The scanner as a test or a story moves it. */
+export interface Defender {
+  /** Reports an image, or changes what was reported, and answers the ids: one for an individual assessment, one a CVE for a grouped one. */
+  assess(options: AssessOptions): Promise<readonly string[]>;
+  /** `NotApplicable` has the cause Exempt. */
+  setStatus(ids: string | readonly string[], status: Status): Promise<void>;
+  /** Takes assessments back, as when an image is gone: an event with the action Delete, and no row. */
+  remove(ids: string | readonly string[]): Promise<void>;
+  /** Forgets assessments without a word: no event, and they are in no snapshot any more. */
+  forget(ids: string | readonly string[]): void;
+  /** The weekly dump of everything. */
+  snapshot(): Promise<void>;
+  /** Sends any event as Defender would: for events that are forged, odd, or about something else than images. It leaves no row. */
+  sendEvent(body: { readonly id: string; readonly [key: string]: unknown }): Promise<void>;
+  assessment(id: string): Assessment | undefined;
+  /** The event that Defender sends of an assessment. */
+  eventOf(id: string): ReturnType<typeof eventBody>;
+}
+
+interface Parts {
+  readonly clock: Clock;
+  readonly events: SecurityEvents;
+  /** The login server of a registry, by its ARM id. */
+  readonly loginServerOf: (registry: string) => string;
+}
+
+export function createDefender({ clock, events, loginServerOf }: Parts): Defender {
+  const assessments = new Map<string, Assessment>();
+  const lastTimes = new Map<string, number>();
+
+  /** No two rows of an assessment have the same time, so that the latest is always known; a standing clock would make them. */
+  function timeOf(id: string): number {
+    const time = Math.max(clock.now().getTime(), (lastTimes.get(id) ?? 0) + 1);
+    lastTimes.set(id, time);
+    return time;
+  }
+
+  async function tell(assessment: Assessment, action: 'Insert' | 'Delete', isSnapshot: boolean): Promise<void> {
+    const isGrouped = assessment.shape === 'grouped';
+    const source = isGrouped ? 'SubAssessments' : 'Assessments';
+    const table = isGrouped ? 'SecurityNestedRecommendation' : 'SecurityRecommendation';
+    const row = { table, row: rowOfAssessment(assessment, timeOf(assessment.id), isSnapshot) } as const;
+    await events.send(
+      { source: isSnapshot ? `${source}Snapshot` : source, body: eventBody(assessment, action, isSnapshot) },
+      action === 'Insert' ? row : undefined,
+    );
+  }
+
+  const need = (id: string): Assessment => {
+    const found = assessments.get(id);
+    if (found === undefined) throw new Error(`Defender has no assessment ${id}`);
+    return found;
+  };
+  const each = (ids: string | readonly string[]) => (typeof ids === 'string' ? [ids] : ids).map(need);
+
+  return {
+    async assess(options) {
+      const ids: string[] = [];
+      for (const made of assessmentsOf(options, loginServerOf(options.registry), clock.now())) {
+        const assessment = { ...made, firstSeenAt: assessments.get(made.id)?.firstSeenAt ?? made.firstSeenAt };
+        assessments.set(made.id, assessment);
+        ids.push(made.id);
+        if (options.event ?? true) await tell(assessment, 'Insert', false);
+      }
+      return ids;
+    },
+    async setStatus(ids, status) {
+      for (const assessment of each(ids)) {
+        const changed = { ...assessment, status };
+        assessments.set(assessment.id, changed);
+        await tell(changed, 'Insert', false);
+      }
+    },
+    async remove(ids) {
+      for (const assessment of each(ids)) {
+        assessments.delete(assessment.id);
+        await tell(assessment, 'Delete', false);
+      }
+    },
+    forget(ids) {
+      for (const { id } of each(ids)) assessments.delete(id);
+    },
+    async snapshot() {
+      for (const assessment of assessments.values()) await tell(assessment, 'Insert', true);
+    },
+    async sendEvent(body) {
+      const source = /\/subassessments\//i.test(body.id) ? 'SubAssessments' : 'Assessments';
+      await events.send({ source, body }, undefined);
+    },
+    assessment: (id) => assessments.get(id),
+    eventOf: (id) => eventBody(need(id), 'Insert', false),
+  };
+}
+
+function assessmentsOf(options: AssessOptions, loginServer: string, now: Date): readonly Assessment[] {
+  const { registry, repository, digest, tags = [], cves, status = 'Unhealthy', shape = 'individual' } = options;
+  const { casing = 'pascal', cvesAs = 'array' } = options;
+  const software = typeof options.package === 'string' ? { name: options.package } : options.package;
+  const shared = { registry, loginServer, repository, digest, tags, package: software, status, shape, casing, cvesAs };
+  if (shape === 'individual') {
+    const id = assessmentId(shared, software.name);
+    return [{ ...shared, id, cves, severity: options.severity ?? 'High', firstSeenAt: now }];
+  }
+  return cves.map((cve) => ({
+    ...shared,
+    id: assessmentId(shared, `${software.name} ${cve.id}`),
+    cves: [cve],
+    severity: options.severity ?? cve.severity ?? '',
+    firstSeenAt: now,
+  }));
+}
+
+function eventBody(assessment: Assessment, action: 'Insert' | 'Delete', isSnapshot: boolean) {
+  return {
+    assessmentEventDataEnrichment: { action, apiVersion: '2019-01-01', isSnapshot },
+    ...armObject(assessment),
+  };
+}

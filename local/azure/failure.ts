@@ -1,0 +1,24 @@
+// An Azure service's error answer, as a value that an operation throws. The service writes it in its own shape.
+
+export interface Failure extends Error {
+  /** The service's word for it, such as `ResourceNotFound`. */
+  readonly code: string;
+  /** HTTP status. */
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** What a registry says more of an error. */
+  readonly detail?: unknown;
+}
+
+export function failure(
+  status: number,
+  code: string,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): Failure {
+  return Object.assign(new Error(message), { code, status, headers });
+}
+
+export function isFailure(error: unknown): error is Failure {
+  return error instanceof Error && 'code' in error && 'status' in error && 'headers' in error;
+}

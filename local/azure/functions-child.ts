@@ -1,0 +1,160 @@
+// One worker of a local Functions host: loads the archive, collects what it registers, and runs invocations as Azure's own worker does.
+// What the worker supplies to a program: https://github.com/Azure/azure-functions-nodejs-worker/blob/v4.x/types-core/index.d.ts
+import { format } from 'node:util';
+
+/** The cloud's time when a message is sent, in milliseconds since the epoch, and whether it goes on. */
+export interface CloudTime {
+  readonly now: number;
+  readonly runs: boolean;
+}
+
+/** A value as the host hands it to a worker: text, or JSON. */
+export type TypedData = { readonly string: string } | { readonly json: string };
+
+export type ToChild =
+  | { readonly kind: 'load'; readonly url: string; readonly clock: CloudTime }
+  | {
+      readonly kind: 'invoke';
+      readonly invocationId: string;
+      readonly functionName: string;
+      readonly input: TypedData;
+      readonly triggerMetadata: Readonly<Record<string, TypedData>>;
+      readonly clock: CloudTime;
+    };
+
+/** The trigger of a function, in the words of its binding: `type`, `queueName`, `connection`, `schedule`, ... */
+export interface RegisteredFunction {
+  readonly name: string;
+  readonly trigger: Readonly<Record<string, unknown>>;
+}
+
+export type FromChild =
+  | { readonly kind: 'loaded'; readonly functions: readonly RegisteredFunction[] }
+  | { readonly kind: 'broken'; readonly error: string }
+  | { readonly kind: 'log'; readonly level: string; readonly text: string }
+  | {
+      readonly kind: 'answered';
+      readonly invocationId: string;
+      readonly answer: unknown;
+      readonly peakMemoryMegabytes: number;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly invocationId: string;
+      readonly error: string;
+      readonly peakMemoryMegabytes: number;
+    };
+
+interface Metadata {
+  readonly name: string;
+  readonly bindings: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+type Callback = (...inputs: readonly unknown[]) => unknown;
+interface Model {
+  getInvocationModel(context: object): InvocationModel;
+}
+interface InvocationModel {
+  getArguments(): Promise<{ readonly context: object; readonly inputs: readonly unknown[] }>;
+  invokeFunction(context: object, inputs: readonly unknown[], handler: Callback): Promise<unknown>;
+  getResponse(context: object, result: unknown): Promise<unknown>;
+}
+
+const WallDate = Date;
+let ahead = 0;
+/** Where the cloud's clock stands still. */
+let standing: number | undefined;
+
+const cloudNow = (): number => standing ?? WallDate.now() + ahead;
+
+/** `new Date()` and `Date.now()` tell the cloud's time; timers and `performance` stay the machine's. */
+const CloudDate: DateConstructor = new Proxy(WallDate, {
+  construct: (target, args, newTarget) =>
+    Reflect.construct(target, args.length === 0 ? [cloudNow()] : args, newTarget === CloudDate ? target : newTarget),
+  apply: (target) => new target(cloudNow()).toString(),
+  get: (target, key) => (key === 'now' ? cloudNow : Reflect.get(target, key)),
+});
+globalThis.Date = CloudDate;
+
+const functions = new Map<string, { readonly metadata: Metadata; readonly callback: Callback }>();
+let model: Model | undefined;
+
+/** What `require('@azure/functions-core')` gives in the archive's folder. */
+const core = {
+  version: '3.12.0',
+  hostVersion: '4.1040.300',
+  registerFunction(metadata: Metadata, callback: Callback) {
+    if (functions.has(metadata.name)) throw new Error(`A function named "${metadata.name}" is registered already`);
+    functions.set(metadata.name, { metadata, callback });
+    return { dispose: () => void functions.delete(metadata.name) };
+  },
+  setProgrammingModel(given: Model) {
+    model = given;
+  },
+  getProgrammingModel: () => model,
+  registerHook() {
+    throw new Error('the local Functions host knows no hooks');
+  },
+  log: (level: string, _category: string, text: string) => tell({ kind: 'log', level, text }),
+};
+Object.assign(globalThis, { [Symbol.for('local-functions-core')]: core });
+
+function tell(message: FromChild): void {
+  process.send?.(message);
+}
+
+const peak = () => Math.ceil(process.resourceUsage().maxRSS / 1024);
+
+async function load(url: string): Promise<void> {
+  try {
+    await import(url);
+    if (model === undefined) throw new Error('the program registered no function');
+    const registered = [...functions.values()].map(({ metadata: { name, bindings } }) => {
+      const trigger = Object.values(bindings).find(({ type }) => String(type).endsWith('Trigger'));
+      return { name, trigger: trigger ?? {} };
+    });
+    tell({ kind: 'loaded', functions: registered });
+  } catch (error) {
+    tell({ kind: 'broken', error: format(error) });
+  }
+}
+
+async function invoke(message: Extract<ToChild, { kind: 'invoke' }>): Promise<void> {
+  const { invocationId, functionName, input, triggerMetadata } = message;
+  try {
+    const found = functions.get(functionName);
+    if (found === undefined || model === undefined) throw new Error(`there is no function ${functionName}`);
+    const { metadata, callback } = found;
+    const [binding = ''] = Object.keys(metadata.bindings);
+    const invocation = model.getInvocationModel({
+      metadata,
+      invocationId,
+      request: {
+        invocationId,
+        inputData: [{ name: binding, data: input }],
+        triggerMetadata,
+        traceContext: {
+          traceParent: `00-${invocationId.replaceAll('-', '')}-0000000000000000-00`,
+          traceState: '',
+          attributes: {},
+        },
+        retryContext: null,
+      },
+      state: undefined,
+      log: (level: string, _category: string, text: string) => tell({ kind: 'log', level, text }),
+    });
+    const { context, inputs } = await invocation.getArguments();
+    const answer = await invocation.invokeFunction(context, inputs, callback);
+    await invocation.getResponse(context, answer);
+    const plain = answer === undefined ? null : JSON.parse(JSON.stringify(answer));
+    tell({ kind: 'answered', invocationId, answer: plain, peakMemoryMegabytes: peak() });
+  } catch (error) {
+    tell({ kind: 'failed', invocationId, error: format(error), peakMemoryMegabytes: peak() });
+  }
+}
+
+process.on('message', (message: ToChild) => {
+  ahead = message.clock.now - WallDate.now();
+  standing = message.clock.runs ? undefined : message.clock.now;
+  void (message.kind === 'load' ? load(message.url) : invoke(message));
+});
+process.on('disconnect', () => process.exit());

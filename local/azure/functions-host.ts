@@ -1,0 +1,242 @@
+// The Functions host: what it needs before it runs an app, its queue trigger and its timers.
+// Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-bindings-storage-queue-trigger
+import type { Clock } from '../clock.ts';
+import type { RegisteredFunction, TypedData } from './functions-child.ts';
+import type { Message, Queue, Queues } from './queue.ts';
+import { readSchedule } from './schedule.ts';
+import { createWorker, type Invocation, jsonObject, type LogLine } from './worker.ts';
+
+/** The app as the graph deploys it. */
+export interface AppResource {
+  readonly name: string;
+  readonly appSettings: Readonly<Record<string, string>>;
+  readonly memoryMegabytes: number;
+  /** The archive: file name to text. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+export interface FunctionsHost {
+  /** Runs a function with a message as the queue trigger would, or a timer's function, by its name. */
+  invoke(functionName: string, message?: unknown): Promise<Invocation>;
+  /** What the archive registered; undefined where it does not load. */
+  functions(): Promise<readonly RegisteredFunction[] | undefined>;
+  /** Kills the worker at once, whatever it is doing; the next invocation is a cold start. */
+  kill(): Promise<void>;
+}
+
+export interface RunningHost extends FunctionsHost {
+  /** Hands visible messages to the function, as many at once as host.json says; none where no message is visible. */
+  pollOnce(): Promise<readonly Invocation[]>;
+  /** When a message becomes visible that the app waits for. */
+  nextVisibleAt(): number | undefined;
+  fireTimer(functionName: string): Promise<Invocation>;
+  fireDueTimers(): Promise<readonly Invocation[]>;
+  nextTimerAt(): Promise<number | undefined>;
+  stop(): Promise<void>;
+}
+
+interface Parts {
+  readonly app: AppResource;
+  readonly clock: Clock;
+  readonly queues: Queues;
+  readonly logs: LogLine[];
+  /** What Azure itself puts into the environment of each process. */
+  readonly surroundings: () => Readonly<Record<string, string>>;
+}
+
+/** What host.json decides. Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-host-json */
+interface HostSettings {
+  readonly batchSize: number;
+  readonly newBatchThreshold: number;
+  readonly maxDequeueCount: number;
+  readonly visibilityTimeoutSeconds: number;
+  readonly timeoutMilliseconds: number;
+}
+
+/** While a message is worked on, nobody else sees it. */
+const LEASE_SECONDS = 600;
+
+export function createFunctionsHost({ app, clock, queues, logs, surroundings }: Parts): RunningHost {
+  const settings = readHostSettings(app.files['host.json']);
+  const worker = createWorker({
+    clock,
+    files: app.files,
+    memoryMegabytes: app.memoryMegabytes,
+    timeoutMilliseconds: settings.timeoutMilliseconds,
+    logs,
+    environment: (root) => ({
+      ...app.appSettings,
+      ...surroundings(),
+      FUNCTIONS_WORKER_RUNTIME: 'node',
+      FUNCTIONS_EXTENSION_VERSION: '~4',
+      WEBSITE_SITE_NAME: app.name,
+      WEBSITE_HOSTNAME: `${app.name}.azurewebsites.net`,
+      WEBSITE_SKU: 'FlexConsumption',
+      AzureWebJobsScriptRoot: root,
+    }),
+  });
+  const account = app.appSettings['AzureWebJobsStorage__accountName'] ?? '';
+  const firesAt = new Map<string, number>();
+  /** What was registered last: a killed worker registers the same again. */
+  let known: readonly RegisteredFunction[] | undefined;
+
+  async function functions(): Promise<readonly RegisteredFunction[] | undefined> {
+    known ??= checkTriggers(await worker.functions());
+    if (known !== undefined) startTimers(known);
+    return known;
+  }
+
+  function startTimers(registered: readonly RegisteredFunction[]): void {
+    for (const { name, trigger } of registered) {
+      if (trigger['type'] === 'timerTrigger' && !firesAt.has(name))
+        firesAt.set(name, readSchedule(resolved(trigger['schedule'], app))(clock.now().getTime()));
+    }
+  }
+
+  function queueOf({ trigger }: RegisteredFunction): Queue {
+    if (trigger['connection'] !== 'AzureWebJobsStorage')
+      throw new Error(
+        `the local Functions host knows the connection AzureWebJobsStorage; given ${trigger['connection']}`,
+      );
+    return queues.find(account, resolved(trigger['queueName'], app));
+  }
+
+  const triggered = (type: string) => (known ?? []).filter(({ trigger }) => trigger['type'] === type);
+
+  async function handle(functionName: string, queue: Queue, message: Message): Promise<Invocation> {
+    const text = Buffer.from(message.text, 'base64').toString('utf8');
+    const invocation = await worker.invoke(functionName, { string: text }, metadataOf(message, text));
+    if (invocation.outcome.kind === 'answered') queue.delete(message);
+    else if (message.dequeueCount >= settings.maxDequeueCount) {
+      queues.find(account, `${queue.name}-poison`).send(message.text);
+      queue.delete(message);
+      logs.push(
+        hostLine(
+          `Message has reached MaxDequeueCount of ${settings.maxDequeueCount}. Moving message to queue '${queue.name}-poison'.`,
+        ),
+      );
+    } else queue.release(message, settings.visibilityTimeoutSeconds);
+    return invocation;
+  }
+
+  const hostLine = (text: string): LogLine => ({ text, json: undefined, at: clock.now() });
+
+  async function fireTimer(functionName: string): Promise<Invocation> {
+    const found = (await functions())?.find(
+      ({ name, trigger }) => name === functionName && trigger['type'] === 'timerTrigger',
+    );
+    if (found === undefined) throw new Error(`the app ${app.name} has no timer ${functionName}`);
+    const now = clock.now();
+    const due = firesAt.get(functionName) ?? now.getTime();
+    if (due <= now.getTime())
+      firesAt.set(functionName, readSchedule(resolved(found.trigger['schedule'], app))(now.getTime()));
+    const timer = {
+      Schedule: { AdjustForDST: true },
+      ScheduleStatus: { Last: now, Next: new Date(due), LastUpdated: now },
+      IsPastDue: false,
+    };
+    return worker.invoke(functionName, { json: JSON.stringify(timer) }, {});
+  }
+
+  return {
+    functions,
+    fireTimer,
+    async invoke(functionName, message) {
+      const found = (await functions())?.find(({ name }) => name === functionName);
+      if (found?.trigger['type'] === 'timerTrigger') return fireTimer(functionName);
+      const text = typeof message === 'string' ? message : JSON.stringify(message ?? null);
+      return worker.invoke(functionName, { string: text }, { QueueTrigger: { string: text } });
+    },
+    async pollOnce() {
+      await functions();
+      const invocations: Invocation[] = [];
+      for (const registered of triggered('queueTrigger')) {
+        const queue = queueOf(registered);
+        const messages = queue.receive(settings.batchSize + settings.newBatchThreshold, LEASE_SECONDS);
+        invocations.push(...(await Promise.all(messages.map((message) => handle(registered.name, queue, message)))));
+      }
+      return invocations;
+    },
+    nextVisibleAt() {
+      const times = triggered('queueTrigger').flatMap((registered) => queueOf(registered).nextVisibleAt() ?? []);
+      return times.length === 0 ? undefined : Math.min(...times);
+    },
+    async fireDueTimers() {
+      await functions();
+      const invocations: Invocation[] = [];
+      for (const [name, at] of firesAt) if (at <= clock.now().getTime()) invocations.push(await fireTimer(name));
+      return invocations;
+    },
+    async nextTimerAt() {
+      await functions();
+      return firesAt.size === 0 ? undefined : Math.min(...firesAt.values());
+    },
+    kill: () => worker.kill(),
+    stop: () => worker.stop(),
+  };
+}
+
+function checkTriggers(
+  functions: readonly RegisteredFunction[] | undefined,
+): readonly RegisteredFunction[] | undefined {
+  for (const { name, trigger } of functions ?? []) {
+    const { type } = trigger;
+    if (type !== 'queueTrigger' && type !== 'timerTrigger')
+      throw new Error(`the local Functions host knows queue and timer triggers; ${name} has ${type}`);
+  }
+  return functions;
+}
+
+/** `%NAME%` stands for an app setting. */
+function resolved(value: unknown, { appSettings, name }: AppResource): string {
+  return String(value).replaceAll(/%([^%]+)%/g, (_all, setting: string) => {
+    const found = appSettings[setting];
+    if (found === undefined) throw new Error(`the app ${name} has no setting ${setting}, which a trigger names`);
+    return found;
+  });
+}
+
+function metadataOf(message: Message, text: string): Readonly<Record<string, TypedData>> {
+  const time = (milliseconds: number) => ({ json: JSON.stringify(new Date(milliseconds)) });
+  return {
+    QueueTrigger: { string: text },
+    Id: { string: message.id },
+    PopReceipt: { string: message.popReceipt },
+    DequeueCount: { json: String(message.dequeueCount) },
+    InsertionTime: time(message.insertedAt.getTime()),
+    ExpirationTime: time(Math.min(message.expiresAt, Date.UTC(9999, 11, 31))),
+    NextVisibleTime: time(message.visibleAt),
+  };
+}
+
+function readHostSettings(text: string | undefined): HostSettings {
+  const host = jsonObject(text ?? '');
+  if (host?.['version'] !== '2.0') throw new Error(`the archive needs a host.json of version 2.0; given ${text}`);
+  const queues = fieldsOf(fieldsOf(host['extensions'])['queues']);
+  const bundle = fieldsOf(host['extensionBundle']);
+  if (bundle['id'] !== 'Microsoft.Azure.Functions.ExtensionBundle' || typeof bundle['version'] !== 'string')
+    throw new Error(
+      'host.json needs the extension bundle Microsoft.Azure.Functions.ExtensionBundle: without it there is no queue trigger',
+    );
+  if ((queues['messageEncoding'] ?? 'base64') !== 'base64')
+    throw new Error(`the local Functions host reads base64 messages; host.json says ${queues['messageEncoding']}`);
+  const batchSize = Number(queues['batchSize'] ?? 16);
+  if (!(batchSize >= 1 && batchSize <= 32)) throw new Error(`batchSize is from 1 to 32; host.json says ${batchSize}`);
+  return {
+    batchSize,
+    newBatchThreshold: Number(queues['newBatchThreshold'] ?? Math.floor(batchSize / 2)),
+    maxDequeueCount: Number(queues['maxDequeueCount'] ?? 5),
+    visibilityTimeoutSeconds: secondsOf(queues['visibilityTimeout'] ?? '00:00:00'),
+    timeoutMilliseconds: secondsOf(host['functionTimeout'] ?? '00:30:00') * 1000,
+  };
+}
+
+function secondsOf(text: unknown): number {
+  const [, hours, minutes, seconds] = /^(\d{2}):(\d{2}):(\d{2})$/.exec(String(text)) ?? [];
+  if (seconds === undefined) throw new Error(`host.json has times such as 00:10:00; given ${text}`);
+  return (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}

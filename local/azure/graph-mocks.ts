@@ -1,0 +1,244 @@
+// What Azure would have answered to a resource or a question of the Pulumi program: ids, names and addresses that look real.
+import { createHash } from 'node:crypto';
+
+/** Where a stack stands. */
+export interface AzurePlace {
+  readonly subscription: string;
+  readonly tenant: string;
+  readonly location: string;
+}
+
+/** What every Azure stack of the local cloud stands in, in the public cloud. */
+export const SUBSCRIPTION = '00000000-1111-2222-3333-444444444444';
+export const TENANT = '99999999-8888-7777-6666-555555555555';
+
+/** The provider's config decides, by default westeurope. */
+export function placeOf(config: Readonly<Record<string, string>>): AzurePlace {
+  return {
+    subscription: config['azure-native:subscriptionId'] ?? SUBSCRIPTION,
+    tenant: config['azure-native:tenantId'] ?? TENANT,
+    location: config['azure-native:location'] ?? 'westeurope',
+  };
+}
+
+interface Wanted {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * A resource as Azure would have made it.
+ *
+ * @throws Error on a type that is not known here: nothing is made up
+ */
+export function answerRegistration(
+  place: AzurePlace,
+  stack: string,
+  wanted: Wanted,
+): { readonly id: string; readonly state: Record<string, unknown> } {
+  const answer = TYPES[wanted.type];
+  if (answer === undefined) {
+    throw new Error(
+      `the local cloud does not know ${wanted.type} (${wanted.name}): say in local/azure/graph-mocks.ts what Azure answers`,
+    );
+  }
+  const hex = hashOf(`${stack} ${wanted.type} ${wanted.name}`);
+  // Pulumi's own way: the name in the program, and eight digits that differ from stack to stack.
+  const auto = `${wanted.name}${hex.slice(0, 8)}`;
+  const text = (key: string) => String(wanted.inputs[key] ?? auto);
+  const below = (path: string) =>
+    `/subscriptions/${place.subscription}/resourceGroups/${wanted.inputs['resourceGroupName']}/providers/${path}`;
+  const { id, ...state } = answer({ place, inputs: wanted.inputs, text, below, hex });
+  return { id, state: { ...wanted.inputs, ...state } };
+}
+
+interface Made {
+  readonly place: AzurePlace;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  /** An input that names the resource; where it is not set, a name as the provider makes one up. */
+  readonly text: (key: string) => string;
+  /** The ARM id of what is in the resource group. */
+  readonly below: (path: string) => string;
+  readonly hex: string;
+}
+type Answered = { readonly id: string; readonly [output: string]: unknown };
+
+/** Something in a resource group, named by one input. */
+function named(type: string, key: string, more: (made: Made, name: string) => Record<string, unknown> = () => ({})) {
+  return (made: Made): Answered => {
+    const name = made.text(key);
+    return { id: made.below(`${type}/${name}`), name, ...more(made, name) };
+  };
+}
+
+/** Something in a storage account, named by one input. */
+function stored(service: string, kind: string, key: string) {
+  return (made: Made): Answered => {
+    const name = made.text(key);
+    const account = `Microsoft.Storage/storageAccounts/${made.inputs['accountName']}`;
+    return { id: made.below(`${account}/${service}/default/${kind}/${name}`), name };
+  };
+}
+
+/** A setting of a site, of which there is one. */
+function ofSite(policy: string) {
+  return (made: Made): Answered => ({
+    id: made.below(`Microsoft.Web/sites/${made.inputs['name']}/basicPublishingCredentialsPolicies/${policy}`),
+  });
+}
+
+const TYPES: Readonly<Record<string, (made: Made) => Answered>> = {
+  'azure-native:resources:ResourceGroup': ({ place, text }) => {
+    const name = text('resourceGroupName');
+    return { id: `/subscriptions/${place.subscription}/resourceGroups/${name}`, name, location: place.location };
+  },
+  'azure-native:resources:Deployment': named('Microsoft.Resources/deployments', 'deploymentName'),
+  'azure-native:operationalinsights:Workspace': named(
+    'Microsoft.OperationalInsights/workspaces',
+    'workspaceName',
+    ({ hex }) => ({ customerId: uuidOf(hex) }),
+  ),
+  'azure-native:operationsmanagement:Solution': named('Microsoft.OperationsManagement/solutions', 'solutionName'),
+  'azure-native:storage:StorageAccount': named('Microsoft.Storage/storageAccounts', 'accountName', (_made, name) => ({
+    primaryEndpoints: Object.fromEntries(
+      ['blob', 'file', 'queue', 'table'].map((service) => [service, `https://${name}.${service}.core.windows.net/`]),
+    ),
+  })),
+  'azure-native:storage:Queue': stored('queueServices', 'queues', 'queueName'),
+  'azure-native:storage:Table': stored('tableServices', 'tables', 'tableName'),
+  'azure-native:storage:BlobContainer': stored('blobServices', 'containers', 'containerName'),
+  'azure-native:storage:Blob': ({ inputs, text }) => {
+    const name = text('blobName');
+    const url = `https://${inputs['accountName']}.blob.core.windows.net/${inputs['containerName']}/${name}`;
+    return { id: url, name, url };
+  },
+  'azure-native:managedidentity:UserAssignedIdentity': named(
+    'Microsoft.ManagedIdentity/userAssignedIdentities',
+    'resourceName',
+    ({ place, hex }) => ({
+      principalId: uuidOf(hashOf(`principal ${hex}`)),
+      clientId: uuidOf(hashOf(`client ${hex}`)),
+      tenantId: place.tenant,
+    }),
+  ),
+  'azure-native:authorization:RoleAssignment': ({ inputs, hex }) => {
+    const name = uuidOf(hex);
+    return { id: `${inputs['scope']}/providers/Microsoft.Authorization/roleAssignments/${name}`, name };
+  },
+  'azure-native:authorization:RoleDefinition': ({ place, hex }) => {
+    const name = uuidOf(hex);
+    const id = `/subscriptions/${place.subscription}/providers/Microsoft.Authorization/roleDefinitions/${name}`;
+    return { id, name };
+  },
+  'azure-native:applicationinsights:Component': named('Microsoft.Insights/components', 'resourceName', (made, name) => {
+    const key = uuidOf(made.hex);
+    const host = `https://${made.place.location}-0.in.applicationinsights.azure.com/`;
+    return {
+      appId: name,
+      instrumentationKey: key,
+      connectionString: `InstrumentationKey=${key};IngestionEndpoint=${host}`,
+    };
+  }),
+  'azure-native:web:AppServicePlan': named('Microsoft.Web/serverfarms', 'name'),
+  'azure-native:web:WebApp': named('Microsoft.Web/sites', 'name', (_made, name) => ({
+    defaultHostName: `${name}.azurewebsites.net`,
+  })),
+  'azure-native:web:WebAppFtpAllowed': ofSite('ftp'),
+  'azure-native:web:WebAppScmAllowed': ofSite('scm'),
+  'azure-native:logic:Workflow': named('Microsoft.Logic/workflows', 'workflowName', ({ place, hex }) => ({
+    identity: { type: 'SystemAssigned', principalId: uuidOf(hashOf(`principal ${hex}`)), tenantId: place.tenant },
+    accessEndpoint: `https://prod-00.${place.location}.logic.azure.com:443/workflows/${hex.slice(0, 32)}`,
+  })),
+  'azure-native:security:Automation': named('Microsoft.Security/automations', 'automationName'),
+  'azure-native:security:Pricing': ({ inputs }) => ({
+    id: `/${inputs['scopeId']}/providers/Microsoft.Security/pricings/${inputs['pricingName']}`,
+    name: inputs['pricingName'],
+  }),
+  'azure-native:monitor:ScheduledQueryRule': named('Microsoft.Insights/scheduledQueryRules', 'ruleName'),
+  'azure-native:monitor:ActionGroup': named('Microsoft.Insights/actionGroups', 'actionGroupName'),
+  'azure-native:communication:EmailService': named('Microsoft.Communication/emailServices', 'emailServiceName'),
+  'azure-native:communication:Domain': (made) => {
+    const name = made.text('domainName');
+    const mailFromSenderDomain = `${uuidOf(made.hex)}.azurecomm.net`;
+    const service = `Microsoft.Communication/emailServices/${made.inputs['emailServiceName']}`;
+    return {
+      id: made.below(`${service}/domains/${name}`),
+      name,
+      mailFromSenderDomain,
+      fromSenderDomain: mailFromSenderDomain,
+    };
+  },
+  'azure-native:communication:CommunicationService': named(
+    'Microsoft.Communication/communicationServices',
+    'communicationServiceName',
+    ({ inputs }, name) => ({
+      hostName: `${name.toLowerCase()}.${String(inputs['dataLocation']).toLowerCase().replaceAll(' ', '')}.communication.azure.com`,
+    }),
+  ),
+};
+
+/** How often an address was signed: no two signatures are alike. */
+let signatures = 0;
+
+/**
+ * The answer to a question of the program.
+ *
+ * @throws Error on a question that is not known here
+ */
+export function answerCall(
+  place: AzurePlace,
+  token: string,
+  inputs: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const { subscription, tenant, location } = place;
+  switch (token) {
+    case 'azure-native:authorization:getClientConfig':
+      return {
+        clientId: uuidOf(hashOf('deployer')),
+        objectId: uuidOf(hashOf('deployer object')),
+        subscriptionId: subscription,
+        tenantId: tenant,
+      };
+    case 'azure-native:operationalinsights:getWorkspace': {
+      const { resourceGroupName, workspaceName } = inputs;
+      const id = `/subscriptions/${subscription}/resourceGroups/${resourceGroupName}/providers/Microsoft.OperationalInsights/workspaces/${workspaceName}`;
+      return { id, name: workspaceName, location, customerId: uuidOf(hashOf(id.toLowerCase())) };
+    }
+    case 'azure-native:logic:listWorkflowTriggerCallbackUrl': {
+      const workflow = hashOf(`${inputs['resourceGroupName']}/${inputs['workflowName']}`).slice(0, 32);
+      const trigger = String(inputs['triggerName']);
+      const basePath = `https://prod-00.${location}.logic.azure.com:443/workflows/${workflow}/triggers/${trigger}/paths/invoke`;
+      const sig = hashOf(`signature of ${basePath}`).slice(0, 43);
+      const sp = `%2Ftriggers%2F${trigger}%2Frun`;
+      return {
+        basePath,
+        method: 'POST',
+        relativePath: '',
+        value: `${basePath}?api-version=2016-10-01&sp=${sp}&sv=1.0&sig=${sig}`,
+      };
+    }
+    case 'azure-native:storage:listStorageAccountServiceSAS': {
+      signatures += 1;
+      const { resource, permissions, protocols, sharedAccessExpiryTime } = inputs;
+      const sig = encodeURIComponent(Buffer.from(hashOf(`signature ${signatures}`), 'hex').toString('base64'));
+      const ends = encodeURIComponent(String(sharedAccessExpiryTime));
+      return {
+        serviceSasToken: `sv=2015-04-05&sr=${resource}&spr=${protocols}&se=${ends}&sp=${permissions}&sig=${sig}`,
+      };
+    }
+    default:
+      throw new Error(
+        `the local cloud does not know the call ${token}: say in local/azure/graph-mocks.ts what Azure answers`,
+      );
+  }
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** A UUID out of hexadecimal digits. */
+function uuidOf(hex: string): string {
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}

@@ -1,0 +1,75 @@
+// The managed-identity endpoint of App Service and Functions: gives a process the tokens of the identities that it has.
+// Source: https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../clock.ts';
+import type { ManagedIdentity, Principals } from './principals.ts';
+
+/** What an app's process finds in its environment. */
+export interface IdentityEnvironment extends Readonly<Record<string, string>> {
+  readonly IDENTITY_ENDPOINT: string;
+  readonly IDENTITY_HEADER: string;
+}
+
+export interface IdentityEndpoint {
+  /** Lets a process ask for the tokens of these identities: the header tells one app from another. */
+  environment(identities: readonly ManagedIdentity[]): IdentityEnvironment;
+  /** How many tokens were given out. */
+  readonly issued: number;
+}
+
+const PATH = '/msi/token';
+const API_VERSION = '2019-08-01';
+
+export function createIdentityEndpoint(clock: Clock, principals: Principals) {
+  const apps = new Map<string, readonly ManagedIdentity[]>();
+  let issued = 0;
+
+  function read(request: IncomingMessage): { status: number; body: object } {
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://identity');
+    const refuse = (status: number, message: string) => ({ status, body: { statusCode: status, message } });
+    if (request.method !== 'GET' || pathname !== PATH)
+      return refuse(404, `the local Azure has no ${request.method} ${pathname}`);
+    const identities = apps.get(String(request.headers['x-identity-header']));
+    if (identities === undefined) return refuse(401, 'the X-IDENTITY-HEADER is not the one of the environment');
+    const version = searchParams.get('api-version');
+    if (version !== API_VERSION) return refuse(400, `the api-version is ${API_VERSION}; given ${version}`);
+    const resource = searchParams.get('resource');
+    if (!resource) return refuse(400, 'a resource is needed: the audience of the token');
+    const clientId = searchParams.get('client_id');
+    if (clientId === null) return refuse(400, 'a client_id is needed: the app has user-assigned identities only');
+    const identity = identities.find((one) => one.clientId === clientId);
+    if (identity === undefined)
+      return refuse(400, `No User Assigned or Delegated Managed Identity found for ${clientId}`);
+    const { token, expiresAt } = principals.issue(identity, resource);
+    issued += 1;
+    const expires = Math.floor((expiresAt ?? clock.now()).getTime() / 1000);
+    const body = {
+      access_token: token,
+      expires_on: String(expires),
+      resource,
+      token_type: 'Bearer',
+      client_id: clientId,
+    };
+    return { status: 200, body };
+  }
+
+  return {
+    answer(request: IncomingMessage, response: ServerResponse): void {
+      const { status, body } = read(request);
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    },
+    at(origin: string): IdentityEndpoint {
+      return {
+        environment(identities) {
+          const secret = randomUUID();
+          apps.set(secret, identities);
+          return { IDENTITY_ENDPOINT: `${origin}${PATH}`, IDENTITY_HEADER: secret };
+        },
+        get issued() {
+          return issued;
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,209 @@
+// Kusto's tabular operators: where, extend, project, distinct, summarize and union, over rows in memory.
+
+import {
+  child,
+  compileScalar,
+  elements,
+  type Scalar,
+  type ScalarScope,
+  typeOf,
+  unknownExpression,
+} from './kql-expression.ts';
+import type { Value } from './kql-functions.ts';
+import { before, type Needle, needlesOf } from './kql-needles.ts';
+import type { Column, Syntax } from './kql-syntax.ts';
+import type { Row } from './tables.ts';
+
+/** Rows with the columns that the parser found for them. */
+export interface Table {
+  readonly columns: readonly Column[];
+  readonly rows: readonly Row[];
+}
+
+export interface Scope extends ScalarScope {
+  /** A table of the workspace, or of a `let`; rows that hold none of the columns' texts may be left out. */
+  table(node: Syntax, needles: readonly Needle[]): Table;
+}
+
+/**
+ * The rows of an expression.
+ *
+ * @param needles what filters above it ask of its columns: rows without it may be missing in the answer
+ * @throws Error on an operator that is not known: nothing is guessed
+ */
+export function evaluateTable(node: Syntax, scope: Scope, needles: readonly Needle[] = []): Table {
+  switch (node.kind) {
+    case 'NameReference':
+      return scope.table(node, needles);
+    case 'ParenthesizedExpression':
+      return evaluateTable(child(node, 'Expression'), scope, needles);
+    case 'PipeExpression':
+      return applyOperator(child(node, 'Operator'), child(node, 'Expression'), scope, needles);
+    case 'UnionOperator':
+      return union(node, undefined, scope, needles);
+    default:
+      throw unknownExpression(node);
+  }
+}
+
+function applyOperator(node: Syntax, source: Syntax, scope: Scope, needles: readonly Needle[]): Table {
+  if (node.kind === 'UnionOperator') return union(node, source, scope, needles);
+  refuseParameters(node, []);
+  const columns = columnsOf(node);
+  switch (node.kind) {
+    case 'FilterOperator': {
+      const condition = child(node, 'Condition');
+      if (typeOf(condition) !== 'bool') throw unknownExpression(condition);
+      const test = compileScalar(condition, scope);
+      const { rows } = evaluateTable(source, scope, [...needles, ...needlesOf(condition, scope)]);
+      return { columns, rows: rows.filter((row) => test(row) === true) };
+    }
+    case 'ExtendOperator': {
+      const added = elements(node, 'Expressions').map((expression) => named(expression, scope));
+      const { rows } = evaluateTable(source, scope, before(needles, sourcesOf(added), scope));
+      return { columns, rows: rows.map((row) => ({ ...row, ...valuesOf(added, row) })) };
+    }
+    case 'ProjectOperator': {
+      const kept = elements(node, 'Expressions').map((expression) => named(expression, scope));
+      const { rows } = evaluateTable(source, scope, before(needles, sourcesOf(kept), scope));
+      return { columns, rows: rows.map((row) => valuesOf(kept, row)) };
+    }
+    case 'DistinctOperator': {
+      const kept = elements(node, 'Expressions').map((expression) => named(expression, scope));
+      const rows = new Map<string, Row>();
+      for (const row of evaluateTable(source, scope).rows) {
+        const values = valuesOf(kept, row);
+        const key = JSON.stringify(Object.values(values));
+        if (!rows.has(key)) rows.set(key, values);
+      }
+      return { columns, rows: [...rows.values()] };
+    }
+    case 'SummarizeOperator':
+      return { columns, rows: summarize(node, columns, evaluateTable(source, scope).rows, scope) };
+    default:
+      throw unknownExpression(node);
+  }
+}
+
+interface Named {
+  readonly name: string;
+  readonly value: Scalar;
+  readonly source: Syntax;
+}
+
+function named(node: Syntax, scope: Scope): Named {
+  const source = node.kind === 'SimpleNamedExpression' ? child(node, 'Expression') : node;
+  if (source === node && node.kind !== 'NameReference')
+    throw new Error(`the local workspace wants a name for each column: write NAME = ${node.text}`);
+  const name = source === node ? node.text : child(node, 'Name').text;
+  return { name, value: compileScalar(source, scope), source };
+}
+
+function sourcesOf(columns: readonly Named[]): ReadonlyMap<string, Syntax> {
+  return new Map(columns.map(({ name, source }) => [name, source]));
+}
+
+function valuesOf(columns: readonly Named[], row: Row): Row {
+  const values: Record<string, Value> = {};
+  for (const { name, value } of columns) values[name] = value(row);
+  return values;
+}
+
+/** Groups by the keys; `arg_max` and `max` leave out what is null. Source: https://learn.microsoft.com/en-us/kusto/query/arg-max-aggregation-function */
+function summarize(node: Syntax, columns: readonly Column[], rows: readonly Row[], scope: Scope): readonly Row[] {
+  const by = node.children.find(({ role }) => role === 'ByClause');
+  const keys = by === undefined ? [] : elements(by, 'Expressions').map((expression) => named(expression, scope));
+  const aggregates = elements(node, 'Aggregates').map((aggregate) => compileAggregate(aggregate, scope));
+  const groups = new Map<string, { readonly keys: Row; readonly rows: Row[] }>();
+  if (keys.length === 0) groups.set('[]', { keys: {}, rows: [] });
+  for (const row of rows) {
+    const values = valuesOf(keys, row);
+    const key = JSON.stringify(Object.values(values));
+    const group = groups.get(key) ?? { keys: values, rows: [] };
+    group.rows.push(row);
+    groups.set(key, group);
+  }
+  return [...groups.values()].map((group) => {
+    const found = Object.assign({}, ...aggregates.map((aggregate) => aggregate(group.rows)), group.keys);
+    return Object.fromEntries(columns.map(({ name }) => [name, needColumn(found, name)]));
+  });
+}
+
+function compileAggregate(node: Syntax, scope: Scope): (rows: readonly Row[]) => Row {
+  const call = node.kind === 'SimpleNamedExpression' ? child(node, 'Expression') : node;
+  if (call.kind !== 'FunctionCallExpression') throw unknownExpression(node);
+  const name = child(call, 'Name').text;
+  const [first, ...others] = elements(child(call, 'ArgumentList'), 'Expressions');
+  if (first === undefined || !['datetime', 'long', 'timespan'].includes(typeOf(first))) throw unknownExpression(node);
+  const value = compileScalar(first, scope);
+  const greatest = (rows: readonly Row[]) => {
+    let found: { readonly row: Row; readonly value: Value } | undefined;
+    for (const row of rows) {
+      const own = value(row);
+      if (own !== null && (found === undefined || Number(own) > Number(found.value))) found = { row, value: own };
+    }
+    return found;
+  };
+  if (name === 'max' && node !== call && others.length === 0) {
+    const column = child(node, 'Name').text;
+    return (rows) => ({ [column]: greatest(rows)?.value ?? null });
+  }
+  if (name === 'arg_max' && node === call && first.kind === 'NameReference') {
+    const kept = others.map((one) => (one.kind === 'StarExpression' ? undefined : named(one, scope)));
+    return (rows) => {
+      const row = greatest(rows)?.row ?? rows[0];
+      if (row === undefined) throw new Error('the local workspace does not know arg_max() of no row');
+      const whole = kept.includes(undefined) ? row : {};
+      return {
+        ...whole,
+        ...valuesOf(
+          kept.filter((one) => one !== undefined),
+          row,
+        ),
+        [first.text]: value(row),
+      };
+    };
+  }
+  throw new Error(
+    `the local workspace knows arg_max(COLUMN, ...) and NAME = max(...) in summarize; given ${node.text}`,
+  );
+}
+
+/**
+ * A column that one of the tables lacks is null there, or the empty text. `isfuzzy` matters for tables that do not exist, and all do here.
+ * Source: https://learn.microsoft.com/en-us/kusto/query/union-operator
+ */
+function union(node: Syntax, source: Syntax | undefined, scope: Scope, needles: readonly Needle[]): Table {
+  refuseParameters(node, ['isfuzzy=true']);
+  const columns = columnsOf(node);
+  const sources = [...(source === undefined ? [] : [source]), ...elements(node, 'Expressions')];
+  const tables = sources.map((expression) => evaluateTable(expression, scope, needles));
+  for (const { columns: own } of tables) {
+    const odd = own.find(({ name, type }) => !columns.some((column) => column.name === name && column.type === type));
+    if (odd !== undefined) throw new Error(`the tables of a union disagree on the type of ${odd.name}: ${node.text}`);
+  }
+  const rows = tables.flatMap(({ columns: own, rows }) => {
+    const absent = columns.filter(({ name }) => !own.some((column) => column.name === name));
+    if (absent.length === 0) return rows;
+    const filling = Object.fromEntries(absent.map(({ name, type }) => [name, type === 'string' ? '' : null]));
+    return rows.map((row) => ({ ...filling, ...row }));
+  });
+  return { columns, rows };
+}
+
+function refuseParameters(node: Syntax, known: readonly string[]): void {
+  const given = node.children.find(({ role }) => role === 'Parameters')?.children ?? [];
+  const odd = given.find(({ text }) => !known.includes(text.replaceAll(/\s/g, '')));
+  if (odd !== undefined) throw new Error(`the local workspace does not know the parameter ${odd.text}`);
+}
+
+function columnsOf(node: Syntax): readonly Column[] {
+  if (node.columns === undefined) throw unknownExpression(node);
+  return node.columns;
+}
+
+function needColumn(row: Row, name: string): Value {
+  const value = row[name];
+  if (value === undefined) throw new Error(`the local workspace lost the column ${name}`);
+  return value;
+}

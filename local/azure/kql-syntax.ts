@@ -1,0 +1,203 @@
+// Kusto queries as plain trees: parsed and type-checked by Microsoft's own parser against the documented tables.
+import { createRequire } from 'node:module';
+import { TABLES } from './tables.ts';
+
+/** A value that stands in the query: a timespan is milliseconds, a datetime milliseconds since the epoch, dynamic its JSON text. */
+export type Literal = string | number | boolean | null;
+
+export interface Column {
+  readonly name: string;
+  /** `string`, `datetime`, `timespan`, `bool`, `long`, `dynamic`, ... */
+  readonly type: string;
+}
+
+/** A node of the tree, without tokens of punctuation. */
+export interface Syntax {
+  /** The parser's own word: `FilterOperator`, `ContainsExpression`, ... */
+  readonly kind: string;
+  /** What the node is to its parent: `Left`, `Condition`, ... */
+  readonly role: string;
+  /** As it was written, for error messages; of a name, the name. */
+  readonly text: string;
+  /** Of a scalar expression. */
+  readonly type: string | undefined;
+  /** Of an expression or operator that gives a table. */
+  readonly columns: readonly Column[] | undefined;
+  readonly literal: Literal | undefined;
+  /** What a name stands for: `ColumnSymbol`, `TableSymbol`, `VariableSymbol`, ... */
+  readonly symbol: string | undefined;
+  readonly children: readonly Syntax[];
+}
+
+/** What is wrong with a query, in the parser's words. */
+export interface QueryDiagnostic {
+  readonly code: string;
+  readonly message: string;
+  /** The text that it is about. */
+  readonly at: string;
+}
+
+interface KustoNode {
+  readonly Kind: number;
+  readonly IsToken: boolean;
+  readonly NameInParent: string | null;
+  readonly ChildCount: number;
+  readonly SimpleName?: string;
+  readonly LiteralValue?: unknown;
+  readonly ResultType?: { readonly Name: string; readonly Columns?: KustoList<KustoColumn> | null } | null;
+  readonly ReferencedSymbol?: object | null;
+  GetChild(index: number): KustoNode | null;
+  toString(): string;
+}
+interface KustoList<Item> {
+  readonly Count: number;
+  getItem(index: number): Item;
+}
+interface KustoColumn {
+  readonly Name: string;
+  readonly Type: { readonly Name: string };
+}
+interface KustoDiagnostic {
+  readonly Code: string;
+  readonly Message: string;
+  readonly Severity: string;
+  readonly Start: number;
+  readonly Length: number;
+}
+interface Loaded {
+  readonly parse: (text: string) => { readonly Syntax: KustoNode; GetDiagnostics(): KustoList<KustoDiagnostic> };
+  readonly kindOf: (node: KustoNode) => string;
+}
+
+let loaded: Loaded | undefined;
+/** The last query, which is checked first and run then. */
+let last: { readonly text: string; readonly code: ReturnType<Loaded['parse']> } | undefined;
+
+/** Checks a query against the two tables: what is wrong with it, and nothing where it is right. */
+export function checkQuery(text: string): readonly QueryDiagnostic[] {
+  return diagnosticsOf(load().parse(text).GetDiagnostics(), text);
+}
+
+/**
+ * Parses a query.
+ *
+ * @throws Error with every diagnostic where the query is wrong
+ */
+export function parseQuery(text: string): Syntax {
+  const { parse, kindOf } = load();
+  const code = parse(text);
+  const wrong = diagnosticsOf(code.GetDiagnostics(), text);
+  if (wrong.length > 0) {
+    throw new Error(
+      `the query is wrong: ${wrong.map(({ code, message, at }) => `${code} ${message} (${at})`).join('; ')}`,
+    );
+  }
+  return plain(code.Syntax, kindOf);
+}
+
+function diagnosticsOf(list: KustoList<KustoDiagnostic>, text: string): readonly QueryDiagnostic[] {
+  return itemsOf(list)
+    .filter(({ Severity }) => Severity === 'Error')
+    .map(({ Code, Message, Start, Length }) => ({
+      code: Code,
+      message: Message,
+      at: text.slice(Start, Start + Length),
+    }));
+}
+
+function plain(node: KustoNode, kindOf: (node: KustoNode) => string): Syntax {
+  const children: Syntax[] = [];
+  for (let index = 0; index < node.ChildCount; index++) {
+    const child = node.GetChild(index);
+    if (child === null || child.IsToken) continue;
+    children.push(plain(child, kindOf));
+  }
+  const columns = node.ResultType?.Columns;
+  return {
+    kind: kindOf(node),
+    role: node.NameInParent ?? '',
+    text: node.SimpleName ?? node.toString().trim(),
+    type: node.ResultType?.Name || undefined,
+    columns:
+      columns === undefined || columns === null
+        ? undefined
+        : itemsOf(columns).map(({ Name, Type }) => ({ name: Name, type: Type.Name })),
+    literal: literalOf(node.LiteralValue),
+    symbol: nameOfType(node.ReferencedSymbol),
+    children,
+  };
+}
+
+/** The parser is a translated .NET library: its numbers and times are objects. */
+function literalOf(value: unknown): Literal | undefined {
+  if (value === undefined) return undefined;
+  if (value === null || typeof value === 'string') return value;
+  const type = nameOfType(value);
+  switch (type) {
+    case 'Int64':
+    case 'Int32':
+    case 'Double':
+      return Number(String(value));
+    case 'Boolean':
+      return String(value).toLowerCase() === 'true';
+    case 'TimeSpan':
+      return (value as { getTotalMilliseconds(): number }).getTotalMilliseconds();
+    case 'DateTime':
+      return Date.parse(`${String(value)} UTC`);
+    default:
+      throw new Error(`the local workspace knows no literal of ${type}: ${String(value)}`);
+  }
+}
+
+function nameOfType(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { $$name: name } = value.constructor as { readonly $$name?: string };
+  return name?.split('.').at(-1);
+}
+
+function itemsOf<Item>(list: KustoList<Item>): readonly Item[] {
+  return Array.from({ length: list.Count }, (_, index) => list.getItem(index));
+}
+
+/** The package is made for a browser: its two scripts leave what they define in the global scope. */
+function load(): Loaded {
+  if (loaded !== undefined) return loaded;
+  const require = createRequire(import.meta.url);
+  require('@kusto/language-service-next/bridge.min.js');
+  require('@kusto/language-service-next/Kusto.Language.Bridge.min.js');
+  const { Kusto, System } = globalThis as unknown as Scripts;
+  const { KustoCode, GlobalState, Symbols, Syntax: syntax } = Kusto.Language;
+  const tables = Object.entries(TABLES).map(([name, columns]) => {
+    const schema = Object.entries(columns).map(([column, type]) => `${column}: ${type}`);
+    return Symbols.TableSymbol.From(`(${schema.join(', ')})`).WithName(name);
+  });
+  const globals = GlobalState.Default.WithDatabase(new Symbols.DatabaseSymbol.ctor('workspace', tables));
+  const kinds = new Map<number, string>();
+  loaded = {
+    parse(text) {
+      if (last?.text !== text) last = { text, code: KustoCode.ParseAndAnalyze(text, globals) };
+      return last.code;
+    },
+    kindOf({ Kind }) {
+      const known = kinds.get(Kind) ?? System.Enum.toString(syntax.SyntaxKind, Kind);
+      kinds.set(Kind, known);
+      return known;
+    },
+  };
+  return loaded;
+}
+
+interface Scripts {
+  readonly System: { readonly Enum: { toString(type: unknown, value: number): string } };
+  readonly Kusto: {
+    readonly Language: {
+      readonly KustoCode: { ParseAndAnalyze(text: string, globals: unknown): ReturnType<Loaded['parse']> };
+      readonly GlobalState: { readonly Default: { WithDatabase(database: unknown): unknown } };
+      readonly Symbols: {
+        readonly TableSymbol: { From(schema: string): { WithName(name: string): unknown } };
+        readonly DatabaseSymbol: { readonly ctor: new (name: string, tables: readonly unknown[]) => unknown };
+      };
+      readonly Syntax: { readonly SyntaxKind: unknown };
+    };
+  };
+}

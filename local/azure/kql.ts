@@ -1,0 +1,70 @@
+// Runs a Kusto query over the rows of a workspace: statements, names, and filters that an index makes short.
+import { child, compileScalar, elements, type Scalar } from './kql-expression.ts';
+import type { Value } from './kql-functions.ts';
+import type { Needle } from './kql-needles.ts';
+import { evaluateTable, type Scope, type Table } from './kql-operators.ts';
+import { parseQuery, type Syntax } from './kql-syntax.ts';
+import type { Row, TableName } from './tables.ts';
+
+/** What a query reads: the rows of a table at the query's time. */
+export interface Source {
+  /** All rows; those may be missing that do not hold each of the texts in one of its columns. */
+  rows(table: TableName, needles: readonly Needle[]): readonly Row[];
+  columns(table: TableName): Table['columns'];
+}
+
+/**
+ * Runs a query.
+ *
+ * @throws Error where the query is wrong, or holds an operator, function or type that is not known here: nothing is guessed
+ */
+export function runQuery(text: string, source: Source, now: Date): Table {
+  const root = parseQuery(text);
+  const lets = new Map<string, Syntax>();
+  const values = new Map<string, Scalar>();
+  const tables = new Map<string, Table>();
+  const letOf = (name: string): Syntax => {
+    const found = lets.get(name);
+    if (found === undefined) throw new Error(`the query has no let ${name}`);
+    return found;
+  };
+  const scope: Scope = {
+    now: now.getTime(),
+    scalar(name) {
+      const known = values.get(name);
+      if (known !== undefined) return known;
+      const value: Value = compileScalar(letOf(name), scope)({});
+      const made = () => value;
+      values.set(name, made);
+      return made;
+    },
+    table(node, needles) {
+      const { text: name, symbol } = node;
+      if (symbol === 'TableSymbol') {
+        const table = name as TableName;
+        return { columns: source.columns(table), rows: source.rows(table, needles) };
+      }
+      if (symbol !== 'VariableSymbol') throw new Error(`the local workspace knows no table ${name}`);
+      const key = JSON.stringify([name, needles]);
+      const known = tables.get(key);
+      if (known !== undefined) return known;
+      const made = evaluateTable(letOf(name), scope, needles);
+      tables.set(key, made);
+      return made;
+    },
+  };
+
+  let result: Table | undefined;
+  const statements = root.children.find(({ role }) => role === 'Statements');
+  if (root.kind !== 'QueryBlock' || statements === undefined)
+    throw new Error(`the local workspace runs queries, no ${root.kind}`);
+  for (const statement of elements(root, 'Statements')) {
+    if (statement.kind === 'LetStatement') {
+      lets.set(child(statement, 'Name').text, child(statement, 'Expression'));
+    } else if (statement.kind === 'ExpressionStatement') {
+      result = evaluateTable(child(statement, 'Expression'), scope);
+    } else throw new Error(`the local workspace does not know ${statement.kind}: ${statement.text}`);
+  }
+  if (result === undefined) throw new Error('the query has no statement that gives a table');
+  return result;
+}

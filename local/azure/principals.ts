@@ -1,0 +1,132 @@
+// Who may call the local Azure: managed identities, people and services, and the tokens that Microsoft Entra gives them.
+import { createHash, randomUUID } from 'node:crypto';
+import type { TokenCredential } from '@azure/core-auth';
+import type { Clock } from '../clock.ts';
+import { failure } from './failure.ts';
+import type { Roles } from './roles.ts';
+import { header, type WireRequest } from './service.ts';
+
+export interface Principal {
+  /** The object's id in the directory: the `principalId` of a role assignment. */
+  readonly id: string;
+  /** For people who read an error. */
+  readonly name: string;
+}
+
+/** A role at a scope: `{ role: 'AcrPull', scope: '/subscriptions/...' }`. */
+export interface Grant {
+  /** A built-in role's name or GUID, or the id of a role definition. */
+  readonly role: string;
+  /** The ARM id of what it holds for, with all that is below. */
+  readonly scope: string;
+}
+
+export interface IssuedToken {
+  readonly token: string;
+  /** The cloud's time; undefined for a token that does not expire. */
+  readonly expiresAt: Date | undefined;
+}
+
+export interface Principals {
+  /** Adds a principal of a test or a story with its roles: the credential is what an SDK's client takes. The same name is the same principal, and adds roles to it. */
+  add(name: string, grants: readonly Grant[]): TokenCredential & { readonly principal: Principal };
+  /** Adds a managed identity of the graph; it gets its roles by assignments. */
+  addIdentity(identity: ManagedIdentity): void;
+  byClientId(clientId: string): ManagedIdentity | undefined;
+  /** A token for an audience such as `https://storage.azure.com`. */
+  issue(principal: Principal, audience: string): IssuedToken;
+  /**
+   * Who holds the request's bearer token.
+   *
+   * @throws Failure with status 401 where there is none, it is not known or expired, or it is for another audience
+   */
+  authenticate(request: WireRequest, audiences: readonly string[]): Principal;
+  /** Who holds a token; undefined where it is not known, expired, or for another audience. */
+  holderOf(token: string, audiences: readonly string[]): Principal | undefined;
+}
+
+/** A user-assigned identity, or what a resource with a system-assigned one is. */
+export interface ManagedIdentity extends Principal {
+  readonly clientId: string;
+}
+
+/** A managed identity's token lives for a day. Source: https://learn.microsoft.com/entra/identity-platform/access-tokens#token-lifetime */
+const LIFE_MILLISECONDS = 24 * 60 * 60 * 1000;
+
+export function createPrincipals(clock: Clock, roles: Pick<Roles, 'grant'>): Principals {
+  const identities = new Map<string, ManagedIdentity>();
+  const tokens = new Map<string, { principal: Principal; audience: string; expiresAt: Date | undefined }>();
+
+  const keep = (principal: Principal, audience: string, expiresAt: Date | undefined): IssuedToken => {
+    const token = tokenText(principal, audience, expiresAt);
+    tokens.set(token, { principal, audience: normal(audience), expiresAt });
+    return { token, expiresAt };
+  };
+  const holderOf = (token: string, audiences: readonly string[]): Principal | undefined => {
+    const known = tokens.get(token);
+    if (known === undefined || !audiences.map(normal).includes(known.audience)) return undefined;
+    if (known.expiresAt !== undefined && known.expiresAt <= clock.now()) return undefined;
+    return known.principal;
+  };
+  return {
+    add(name, grants) {
+      const principal: Principal = { id: guidOf(`principal ${name}`), name };
+      for (const grant of grants) roles.grant(principal.id, grant);
+      return {
+        principal,
+        getToken(scopes) {
+          const scope = Array.isArray(scopes) ? scopes[0] : scopes;
+          if (scope === undefined) throw new Error('a token is for one scope at least; none was given');
+          const { token } = keep(principal, scope, undefined);
+          // By the client's own clock, which is not the cloud's: asked for anew before it could be old.
+          return Promise.resolve({ token, expiresOnTimestamp: Date.now() + LIFE_MILLISECONDS });
+        },
+      };
+    },
+    addIdentity: (identity) => void identities.set(identity.clientId, identity),
+    byClientId: (clientId) => identities.get(clientId),
+    issue: (principal, audience) => keep(principal, audience, new Date(clock.now().getTime() + LIFE_MILLISECONDS)),
+    authenticate(request, audiences) {
+      const [, token] = /^Bearer (.+)$/.exec(header(request, 'authorization') ?? '') ?? [];
+      const principal = token === undefined ? undefined : holderOf(token, audiences);
+      if (principal !== undefined) return principal;
+      const given = token === undefined ? 'no bearer token' : `a token for ${tokens.get(token)?.audience ?? 'nobody'}`;
+      throw failure(
+        401,
+        'InvalidAuthenticationToken',
+        `${request.host} needs a bearer token for ${audiences.join(' or ')} that has not expired; given ${given}`,
+        {
+          'www-authenticate': `Bearer authorization_uri="https://login.microsoftonline.com/local", resource_id="${audiences[0]}"`,
+        },
+      );
+    },
+    holderOf,
+  };
+}
+
+/** A GUID that is the same for the same text. */
+export function guidOf(text: string): string {
+  const hex = createHash('sha256').update(text).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
+    '-',
+  );
+}
+
+/** An audience has no slash at its end, and no `/.default`: `https://storage.azure.com/.default` is `https://storage.azure.com`. */
+function normal(audience: string): string {
+  return audience
+    .replace(/\/\.default$/, '')
+    .replace(/\/+$/, '')
+    .toLowerCase();
+}
+
+/** Three parts as a JWT has, for clients that look into it. Nobody can make one: the id in it is random. */
+function tokenText({ id }: Principal, audience: string, expiresAt: Date | undefined): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const expires = expiresAt === undefined ? {} : { exp: Math.floor(expiresAt.getTime() / 1000) };
+  return [
+    part({ alg: 'none', typ: 'JWT' }),
+    part({ aud: audience, oid: id, jti: randomUUID(), ...expires }),
+    'local',
+  ].join('.');
+}

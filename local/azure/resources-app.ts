@@ -1,0 +1,177 @@
+// The function app of a resource graph: what would keep it from running in Azure is refused here.
+import type { Graph } from '../graph.ts';
+import type { FunctionAppResource, IdentityResource } from './resources.ts';
+import { all, type Fields, fieldsOf, list, named, text } from './resources-fields.ts';
+
+/** Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-app-settings#flex-consumption-plan-deprecations */
+const NOT_ON_FLEX =
+  /^(FUNCTIONS_WORKER_RUNTIME(_VERSION)?|FUNCTIONS_EXTENSION_VERSION|FUNCTIONS_WORKER_PROCESS_COUNT|WEBSITE_.*|SCM_DO_BUILD_DURING_DEPLOYMENT|ENABLE_ORYX_BUILD)$/;
+const RUNTIMES = ['20', '22', '24'];
+const SIZES = [512, 2048, 4096];
+
+/** @throws Error where the app, its storage, its identity or its code is not what Azure needs */
+export function readApp(graph: Graph, identities: readonly IdentityResource[]): FunctionAppResource {
+  const site = named(graph, 'azure-native:web:WebApp');
+  const name = text(site, 'name');
+  const plan = all(graph, 'azure-native:web:AppServicePlan').find(({ id }) => id === site['serverFarmId']);
+  if (fieldsOf(plan?.['sku'])['tier'] !== 'FlexConsumption')
+    throw new Error(
+      `the app ${name} needs a plan of Flex Consumption; the graph's is ${JSON.stringify(plan?.['sku'])}`,
+    );
+  const own = assigned(site, identities);
+  const appSettings = settingsOf(site, name);
+  const { runtime, scaleAndConcurrency, deployment } = fieldsOf(site['functionAppConfig']);
+  const { name: language, version } = fieldsOf(runtime);
+  if (language !== 'node' || !RUNTIMES.includes(String(version)))
+    throw new Error(`the app ${name} needs the runtime node ${RUNTIMES.join(', ')}; it has ${language} ${version}`);
+  const { instanceMemoryMB: memory = 2048 } = fieldsOf(scaleAndConcurrency);
+  if (!SIZES.includes(Number(memory)))
+    throw new Error(`an instance of ${name} has ${SIZES.join(', ')} MB; given ${memory}`);
+  const accountName = appSettings['AzureWebJobsStorage__accountName'];
+  const account = all(graph, 'azure-native:storage:StorageAccount').find((one) => one['name'] === accountName);
+  if (account === undefined)
+    throw new Error(
+      `the app ${name} has the storage account ${accountName} (AzureWebJobsStorage__accountName), which the graph does not have`,
+    );
+  if (appSettings['AzureWebJobsStorage__credential'] !== 'managedidentity')
+    throw new Error(`the app ${name} needs AzureWebJobsStorage__credential=managedidentity: its account takes no keys`);
+  return {
+    id: text(site, 'id'),
+    name,
+    appSettings,
+    memoryMegabytes: Number(memory),
+    files: codeOf(graph, name),
+    identities: own,
+    storageId: text(account, 'id'),
+    hostIdentity: byClientId(
+      own,
+      appSettings['AzureWebJobsStorage__clientId'],
+      `AzureWebJobsStorage__clientId of ${name}`,
+    ),
+    deployment: deploymentOf(graph, fieldsOf(fieldsOf(deployment)['storage']), own, name),
+    log: logOf(graph, appSettings, own, name),
+  };
+}
+
+function assigned(site: Fields, identities: readonly IdentityResource[]): readonly IdentityResource[] {
+  const { type, userAssignedIdentities } = fieldsOf(site['identity']);
+  if (type !== 'UserAssigned')
+    throw new Error(
+      `the app ${site['name']} needs a user-assigned identity, whose roles exist before its code runs; it has ${type}`,
+    );
+  const ids = Array.isArray(userAssignedIdentities)
+    ? userAssignedIdentities
+    : Object.keys(fieldsOf(userAssignedIdentities));
+  return ids.map((id) => {
+    const found = identities.find(({ resourceId }) => resourceId === id);
+    if (found === undefined)
+      throw new Error(`the app ${site['name']} has the identity ${id}, which the graph does not have`);
+    return found;
+  });
+}
+
+function byClientId(own: readonly IdentityResource[], clientId: string | undefined, what: string): IdentityResource {
+  const found = own.find((identity) => identity.clientId === clientId);
+  if (found !== undefined) return found;
+  throw new Error(
+    `${what} is ${clientId}, which is no identity that is assigned to the app: ${own.map((one) => one.clientId)}`,
+  );
+}
+
+function settingsOf(site: Fields, name: string): Readonly<Record<string, string>> {
+  const given = list(fieldsOf(site['siteConfig'])['appSettings']).map((setting) => [
+    text(setting, 'name'),
+    text(setting, 'value'),
+  ]);
+  const settings: Record<string, string> = Object.fromEntries(given);
+  const odd = Object.keys(settings).filter((key) => NOT_ON_FLEX.test(key));
+  if (odd.length > 0) throw new Error(`the app ${name} sets ${odd.join(', ')}, which Flex Consumption does not take`);
+  return settings;
+}
+
+/** One Deploy hands the archive over by the address of its blob. */
+function codeOf(graph: Graph, site: string): Readonly<Record<string, string>> {
+  const orders = all(graph, 'azure-native:resources:Deployment').flatMap((deployment) => {
+    const { template, parameters } = fieldsOf(deployment['properties']);
+    return list(fieldsOf(template)['resources'])
+      .filter(({ type }) => type === 'Microsoft.Web/sites/extensions')
+      .map((resource) => resolvedIn(resource, fieldsOf(parameters)));
+  });
+  const [order, ...others] = orders;
+  if (order === undefined || others.length > 0)
+    throw new Error(
+      `the code of ${site} needs one deployment of Microsoft.Web/sites/extensions; the graph has ${orders.length}`,
+    );
+  if (order['name'] !== `${site}/onedeploy`)
+    throw new Error(`One Deploy goes to ${site}/onedeploy; the deployment names ${order['name']}`);
+  const { packageUri, remoteBuild } = fieldsOf(order['properties']);
+  if (remoteBuild !== false) throw new Error('the archive is built already: One Deploy needs remoteBuild false');
+  const uri = new URL(String(packageUri));
+  const blob = all(graph, 'azure-native:storage:Blob').find(({ url }) => url === `${uri.origin}${uri.pathname}`);
+  const files = graph.archives[String(blob?.['urn'])];
+  if (files === undefined)
+    throw new Error(`One Deploy's package ${uri.origin}${uri.pathname} is no blob of the graph with an archive in it`);
+  if (!uri.searchParams.has('sig'))
+    throw new Error('the address of the package needs a signature: its container is not public');
+  return files;
+}
+
+/** The few expressions that the template needs. */
+function resolvedIn(resource: Fields, parameters: Fields): Fields {
+  const given = (name: string) => {
+    const parameter = fieldsOf(parameters[name]);
+    if (!('value' in parameter)) throw new Error(`the deployment's parameter ${name} has no value`);
+    return parameter['value'];
+  };
+  const resolve = (value: unknown): unknown => {
+    if (typeof value !== 'string' || !value.startsWith('[')) return value;
+    const [, name] = /^\[parameters\('(\w+)'\)\]$/.exec(value) ?? [];
+    if (name !== undefined) return given(name);
+    const [, first, end] = /^\[concat\(parameters\('(\w+)'\), '([^']*)'\)\]$/.exec(value) ?? [];
+    if (first !== undefined) return `${given(first)}${end}`;
+    throw new Error(`the local Resource Manager does not know the template's expression ${value}`);
+  };
+  const each = (fields: Fields) =>
+    Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, resolve(value)]));
+  return { ...each(resource), properties: each(fieldsOf(resource['properties'])) };
+}
+
+function deploymentOf(
+  graph: Graph,
+  storage: Fields,
+  own: readonly IdentityResource[],
+  name: string,
+): FunctionAppResource['deployment'] {
+  const { type, value, authentication } = storage;
+  const container = all(graph, 'azure-native:storage:BlobContainer').find(
+    (one) => value === `https://${one['accountName']}.blob.core.windows.net/${one['name']}`,
+  );
+  if (type !== 'blobContainer' || container === undefined)
+    throw new Error(`the app ${name} keeps its code in ${type} ${value}, which the graph does not have`);
+  const { type: kind, userAssignedIdentityResourceId: id } = fieldsOf(authentication);
+  const identity = own.find(({ resourceId }) => resourceId === id);
+  if (kind !== 'UserAssignedIdentity' || identity === undefined)
+    throw new Error(
+      `the container of ${name}'s code is read as an identity that is assigned to the app; given ${kind} ${id}`,
+    );
+  return { containerId: text(container, 'id'), identity };
+}
+
+function logOf(
+  graph: Graph,
+  settings: Readonly<Record<string, string>>,
+  own: readonly IdentityResource[],
+  name: string,
+): FunctionAppResource['log'] {
+  const connection = settings['APPLICATIONINSIGHTS_CONNECTION_STRING'];
+  if (connection === undefined) return undefined;
+  const component = all(graph, 'azure-native:applicationinsights:Component').find(
+    (one) => one['connectionString'] === connection,
+  );
+  if (component === undefined)
+    throw new Error(`the log of ${name} goes to ${connection}, which is none of the graph's`);
+  const [, clientId] =
+    /^ClientId=([^;]+);Authorization=AAD$/.exec(settings['APPLICATIONINSIGHTS_AUTHENTICATION_STRING'] ?? '') ?? [];
+  const identity = byClientId(own, clientId, `APPLICATIONINSIGHTS_AUTHENTICATION_STRING of ${name}`);
+  return { componentId: text(component, 'id'), identity };
+}

@@ -1,0 +1,192 @@
+// What a resource graph says of Azure, resource type by resource type, as far as the local cloud runs it.
+import type { Graph } from '../graph.ts';
+import type { Automation, AutomationAction, AutomationSource } from './automation.ts';
+import type { AppResource } from './functions-host.ts';
+import { type AzurePlace, answerCall } from './graph-mocks.ts';
+import type { LogicAppResource } from './logic-app.ts';
+import type { MailResource } from './mail.ts';
+import type { ManagedIdentity } from './principals.ts';
+import { readApp } from './resources-app.ts';
+import { all, type Fields, fieldsOf, lastOf, list, named, text } from './resources-fields.ts';
+import type { Permission, RoleAssignment, RoleDefinition } from './roles.ts';
+import type { StorageResource } from './storage.ts';
+
+export interface IdentityResource extends ManagedIdentity {
+  /** ARM id. */
+  readonly resourceId: string;
+}
+
+export interface WorkspaceResource {
+  readonly id: string;
+  readonly customerId: string;
+}
+
+export interface FunctionAppResource extends AppResource {
+  readonly id: string;
+  /** What it may be: the identities that are assigned to it. */
+  readonly identities: readonly IdentityResource[];
+  /** The host's own storage. */
+  readonly storageId: string;
+  /** Who the host is to its storage. */
+  readonly hostIdentity: IdentityResource;
+  /** The container that the platform keeps the code in, and who reads it. */
+  readonly deployment: { readonly containerId: string; readonly identity: IdentityResource };
+  /** Where the log goes, and who writes it; undefined where none is. */
+  readonly log: { readonly componentId: string; readonly identity: IdentityResource } | undefined;
+}
+
+export interface Resources {
+  readonly place: AzurePlace;
+  readonly app: FunctionAppResource;
+  readonly identities: readonly IdentityResource[];
+  readonly roleDefinitions: readonly RoleDefinition[];
+  readonly roleAssignments: readonly RoleAssignment[];
+  readonly queues: readonly StorageResource[];
+  readonly tables: readonly StorageResource[];
+  readonly workspaces: readonly WorkspaceResource[];
+  readonly logicApps: readonly LogicAppResource[];
+  readonly automations: readonly Automation[];
+  readonly mails: readonly MailResource[];
+  /** The registries that the stack is about: they are no part of the graph, and must be there. */
+  readonly registries: readonly string[];
+}
+
+/**
+ * Reads a graph.
+ *
+ * @throws Error where the graph has what the local cloud cannot run, or lacks what it needs: it never guesses
+ */
+export function readResources(graph: Graph): Resources {
+  const identities = all(graph, 'azure-native:managedidentity:UserAssignedIdentity').map(
+    (identity): IdentityResource => ({
+      resourceId: text(identity, 'id'),
+      id: text(identity, 'principalId'),
+      clientId: text(identity, 'clientId'),
+      name: text(identity, 'name'),
+    }),
+  );
+  const app = readApp(graph, identities);
+  const [, , subscription = ''] = app.id.split('/');
+  const { location, tenantId } = {
+    ...named(graph, 'azure-native:web:WebApp'),
+    ...named(graph, 'azure-native:managedidentity:UserAssignedIdentity'),
+  };
+  const place = { subscription, tenant: String(tenantId), location: String(location) };
+  const automations = all(graph, 'azure-native:security:Automation').map(automationOf);
+  return {
+    place,
+    app,
+    identities,
+    roleDefinitions: all(graph, 'azure-native:authorization:RoleDefinition').map((definition) => ({
+      id: lastOf(text(definition, 'id')),
+      name: text(definition, 'roleName'),
+      permissions: list(definition['permissions']).map(permissionOf),
+    })),
+    roleAssignments: all(graph, 'azure-native:authorization:RoleAssignment').map((assignment) => ({
+      principalId: text(assignment, 'principalId'),
+      roleDefinitionId: text(assignment, 'roleDefinitionId'),
+      scope: text(assignment, 'scope'),
+    })),
+    queues: all(graph, 'azure-native:storage:Queue').map(storedIn),
+    tables: all(graph, 'azure-native:storage:Table').map(storedIn),
+    workspaces: workspacesOf(graph, automations, app),
+    logicApps: all(graph, 'azure-native:logic:Workflow').map((workflow) => logicAppOf(workflow, place)),
+    automations,
+    mails: mailsOf(graph),
+    registries: registriesOf(app),
+  };
+}
+
+function storedIn(resource: Fields): StorageResource {
+  return { id: text(resource, 'id'), account: text(resource, 'accountName'), name: text(resource, 'name') };
+}
+
+function permissionOf(permission: Fields): Permission {
+  const texts = (key: string) => (Array.isArray(permission[key]) ? permission[key].map(String) : []);
+  return {
+    actions: texts('actions'),
+    notActions: texts('notActions'),
+    dataActions: texts('dataActions'),
+    notDataActions: texts('notDataActions'),
+  };
+}
+
+/** The stack's own, or one that was there before: then the automation names it by its id, and the function by its customer id. */
+function workspacesOf(
+  graph: Graph,
+  automations: readonly Automation[],
+  { appSettings }: FunctionAppResource,
+): readonly WorkspaceResource[] {
+  const own = all(graph, 'azure-native:operationalinsights:Workspace').map((workspace) => ({
+    id: text(workspace, 'id'),
+    customerId: text(workspace, 'customerId'),
+  }));
+  if (own.length > 0) return own;
+  const customerId = appSettings['PULLGATE_WORKSPACE_ID'];
+  const ids = automations.flatMap(({ actions }) =>
+    actions.flatMap((action) => (action.kind === 'Workspace' ? action.workspaceId : [])),
+  );
+  return [...new Set(ids)].flatMap((id) => (customerId === undefined ? [] : { id, customerId }));
+}
+
+function logicAppOf(workflow: Fields, place: AzurePlace): LogicAppResource {
+  const { principalId } = fieldsOf(workflow['identity']);
+  if (typeof principalId !== 'string')
+    throw new Error(
+      `the Logic App ${workflow['name']} needs a system-assigned identity: the local cloud knows no other`,
+    );
+  if (Object.keys(fieldsOf(workflow['parameters'])).length > 0)
+    throw new Error(
+      `the local Logic App takes no parameters; ${workflow['name']} has ${JSON.stringify(workflow['parameters'])}`,
+    );
+  const { value } = answerCall(place, 'azure-native:logic:listWorkflowTriggerCallbackUrl', {
+    resourceGroupName: workflow['resourceGroupName'],
+    workflowName: workflow['name'],
+    triggerName: 'manual',
+  });
+  return {
+    id: text(workflow, 'id'),
+    principal: { id: principalId, name: text(workflow, 'name') },
+    isEnabled: (workflow['state'] ?? 'Enabled') === 'Enabled',
+    definition: workflow['definition'],
+    callbackUrl: String(value),
+  };
+}
+
+function automationOf(automation: Fields): Automation {
+  return {
+    id: text(automation, 'id'),
+    isEnabled: automation['isEnabled'] !== false,
+    scopes: list(automation['scopes']).map((scope) => text(scope, 'scopePath')),
+    sources: list(automation['sources']) as unknown as readonly AutomationSource[],
+    actions: list(automation['actions']).map((action): AutomationAction => {
+      switch (action['actionType']) {
+        case 'LogicApp':
+          return { kind: 'LogicApp', logicAppId: text(action, 'logicAppResourceId'), uri: text(action, 'uri') };
+        case 'Workspace':
+          return { kind: 'Workspace', workspaceId: text(action, 'workspaceResourceId') };
+        default:
+          throw new Error(`the local Defender knows the actions LogicApp and Workspace; given ${action['actionType']}`);
+      }
+    }),
+  };
+}
+
+function mailsOf(graph: Graph): readonly MailResource[] {
+  const domains = all(graph, 'azure-native:communication:Domain');
+  return all(graph, 'azure-native:communication:CommunicationService').map((service) => {
+    const linked = Array.isArray(service['linkedDomains']) ? service['linkedDomains'] : [];
+    const own = domains.filter(({ id }) => linked.includes(id));
+    return {
+      id: text(service, 'id'),
+      host: text(service, 'hostName'),
+      senders: own.map((domain) => `DoNotReply@${text(domain, 'mailFromSenderDomain')}`),
+    };
+  });
+}
+
+/** What the function is told in its settings. */
+function registriesOf({ files }: FunctionAppResource): readonly string[] {
+  const { registries } = fieldsOf(JSON.parse(files['settings.json'] ?? '{}'));
+  return Array.isArray(registries) ? registries.map(String) : [];
+}

@@ -1,0 +1,112 @@
+// Azure's role-based access control: role definitions, their assignments at scopes, and what they allow.
+// Source: https://learn.microsoft.com/azure/role-based-access-control/overview#how-azure-rbac-determines-if-a-user-has-access-to-a-resource
+import { BUILT_IN_ROLES } from './built-in-roles.ts';
+import type { Grant } from './principals.ts';
+
+/** One action on one resource. `data` tells an action of the data plane (`dataActions`) from one of the control plane (`actions`). */
+export interface Need {
+  readonly action: string;
+  /** Other actions, of which one does as well. */
+  readonly or?: readonly string[];
+  readonly data: boolean;
+  /** The resource's ARM id. */
+  readonly scope: string;
+}
+
+/** Patterns may hold `*`. */
+export interface Permission {
+  readonly actions: readonly string[];
+  readonly notActions?: readonly string[];
+  readonly dataActions: readonly string[];
+  readonly notDataActions?: readonly string[];
+}
+
+/** A role: built in, or a custom one of the graph (azure-native:authorization:RoleDefinition). */
+export interface RoleDefinition {
+  /** The GUID, by which an assignment names it. */
+  readonly id: string;
+  readonly name: string;
+  readonly permissions: readonly Permission[];
+}
+
+/** azure-native:authorization:RoleAssignment. */
+export interface RoleAssignment {
+  readonly principalId: string;
+  /** `/subscriptions/.../providers/Microsoft.Authorization/roleDefinitions/GUID`, or the GUID alone. */
+  readonly roleDefinitionId: string;
+  /** An ARM id. */
+  readonly scope: string;
+}
+
+export interface Roles {
+  /** Puts a stack's custom roles and assignments in the place of those that it had. */
+  deploy(stack: string, definitions: readonly RoleDefinition[], assignments: readonly RoleAssignment[]): void;
+  /** Gives a principal of a test a role for good. */
+  grant(principalId: string, grant: Grant): void;
+  /** Why a principal may not do it; undefined where it may. */
+  refusal(principal: { readonly id: string; readonly name: string }, need: Need): string | undefined;
+}
+
+interface Deployed {
+  readonly definitions: readonly RoleDefinition[];
+  readonly assignments: readonly RoleAssignment[];
+}
+
+export function createRoles(): Roles {
+  const stacks = new Map<string, Deployed>();
+  const granted: RoleAssignment[] = [];
+
+  const definitions = (): readonly RoleDefinition[] => [
+    ...BUILT_IN_ROLES,
+    ...[...stacks.values()].flatMap(({ definitions }) => definitions),
+  ];
+  const definitionOf = (role: string): RoleDefinition => {
+    const id = (role.split('/').at(-1) ?? role).toLowerCase();
+    const found = definitions().find((one) => one.id.toLowerCase() === id || one.name === role);
+    if (found !== undefined) return found;
+    throw new Error(
+      `the local Azure does not know the role ${role}: say in local/azure/built-in-roles.ts what it allows, or define it in the program`,
+    );
+  };
+  const assignmentsOf = (principalId: string): readonly RoleAssignment[] =>
+    [...granted, ...[...stacks.values()].flatMap(({ assignments }) => assignments)].filter(
+      (assignment) => assignment.principalId === principalId,
+    );
+  return {
+    deploy(stack, definitions, assignments) {
+      stacks.set(stack, { definitions, assignments });
+      for (const { roleDefinitionId } of assignments) definitionOf(roleDefinitionId);
+    },
+    grant(principalId, { role, scope }) {
+      const { id } = definitionOf(role);
+      granted.push({ principalId, roleDefinitionId: id, scope });
+    },
+    refusal(principal, need) {
+      const held = assignmentsOf(principal.id).filter(({ scope }) => isWithin(need.scope, scope));
+      if (held.some(({ roleDefinitionId }) => allows(definitionOf(roleDefinitionId), need))) return undefined;
+      const roles = held.map(({ roleDefinitionId }) => definitionOf(roleDefinitionId).name).join(', ');
+      return `The client '${principal.name}' with object id '${principal.id}' does not have authorization to perform action '${need.action}' over scope '${need.scope}'. Its roles there: ${roles || 'none'}.`;
+    },
+  };
+}
+
+/** Whether a resource is the scope or lies below it. ARM ids are read without regard to case. */
+export function isWithin(resource: string, scope: string): boolean {
+  const [inner, outer] = [resource, scope].map((id) => `${id.replace(/\/+$/, '')}/`.toLowerCase());
+  return inner !== undefined && outer !== undefined && inner.startsWith(outer);
+}
+
+function allows({ permissions }: RoleDefinition, { action, or = [], data }: Need): boolean {
+  const wanted = [action, ...or];
+  return permissions.some(({ actions, notActions = [], dataActions, notDataActions = [] }) => {
+    const [given, taken] = data ? [dataActions, notDataActions] : [actions, notActions];
+    const isIn = (patterns: readonly string[], one: string) => patterns.some((pattern) => matches(pattern, one));
+    return wanted.some((one) => isIn(given, one) && !isIn(taken, one));
+  });
+}
+
+/** `*` stands for any text, slashes too. Case does not count. */
+function matches(pattern: string, action: string): boolean {
+  const literal = pattern.split('*').map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${literal.join('.*')}$`, 'i').test(action);
+}

@@ -1,0 +1,183 @@
+// The one server of the local Azure, on every production host name: each request is understood, logged, disturbed if a test says so, authorised, and answered.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { Clock } from '../clock.ts';
+import type { FaultKind } from '../faults.ts';
+import type { Call, CallLog } from './calls.ts';
+import { type Failure, failure, isFailure } from './failure.ts';
+import type { FaultBox } from './faults.ts';
+import type { IdentityEndpoint } from './identity.ts';
+import { createIdentityEndpoint } from './identity.ts';
+import type { Principals } from './principals.ts';
+import { startProxy } from './proxy.ts';
+import type { Roles } from './roles.ts';
+import type { Service, Step, WireAnswer, WireRequest } from './service.ts';
+import { createCertificates } from './tls.ts';
+
+export interface Wire {
+  /** PEM of the certificate that signs every host's own: what NODE_EXTRA_CA_CERTS has to name. */
+  readonly ca: string;
+  /** `http://127.0.0.1:PORT`: what HTTPS_PROXY has to be. It leads to hosts that are served here, and to no other. */
+  readonly proxy: string;
+  /** The managed-identity endpoint, on the same port. */
+  readonly identity: IdentityEndpoint;
+  /** Serves a production host name; another service may take it over. */
+  serve(host: string, service: Service): void;
+  /** The environment that a child process needs to reach this cloud, and nothing else: proxy and certificate. */
+  environment(): Record<string, string>;
+  /** What failed for no reason of the caller's: gaps of the local cloud. Empty in a sound test. */
+  readonly gaps: string[];
+  stop(): Promise<void>;
+}
+
+export interface WireParts {
+  readonly clock: Clock;
+  readonly principals: Principals;
+  readonly roles: Roles;
+  readonly calls: CallLog;
+  readonly faults: FaultBox;
+  /** Kills the process of the function that calls, for the fault `crash`. */
+  readonly crash: (call: Call) => Promise<void>;
+}
+
+/** What becomes of a connection that gets no answer. */
+type NoAnswer = 'hold' | 'break';
+
+export async function startWire(parts: WireParts): Promise<Wire> {
+  const { clock, principals, roles, calls, faults, crash } = parts;
+  const services = new Map<string, Service>();
+  const gaps: string[] = [];
+  const certificates = await createCertificates();
+  const server = createServer({ SNICallback: certificates.forHost }, (request, response) => {
+    void handle(request, response).catch((error: unknown) => {
+      gaps.push(String(error));
+      response.destroy();
+    });
+  });
+
+  async function answerTo(request: WireRequest): Promise<WireAnswer | NoAnswer> {
+    const service = services.get(request.host);
+    if (service === undefined) throw new Error(`nothing is served at ${request.host}`);
+    try {
+      const step = await service.read(request);
+      const principal = await service.authenticate(request, step);
+      const call = { service: step.service ?? service.name, operation: step.operation, input: step.input, principal };
+      return await disturbed(
+        call,
+        () => work(service, request, step, call),
+        (error) => service.refuse(error, request),
+      );
+    } catch (error) {
+      return service.refuse(failureFrom(error), request);
+    }
+  }
+
+  async function work(service: Service, request: WireRequest, step: Step, call: Call): Promise<WireAnswer> {
+    try {
+      for (const need of step.needs) {
+        const refused = roles.refusal(call.principal, need);
+        if (refused === undefined) continue;
+        throw service.denied?.(refused, request, step) ?? failure(403, 'AuthorizationFailed', refused);
+      }
+      return await step.run(call);
+    } catch (error) {
+      return service.refuse(failureFrom(error), request);
+    }
+  }
+
+  async function disturbed(
+    call: Call,
+    work: () => Promise<WireAnswer>,
+    refuse: (error: Failure) => WireAnswer,
+  ): Promise<WireAnswer | NoAnswer> {
+    calls.record(call);
+    await calls.runBefore(call);
+    const fault = faults.meet(call);
+    const instead = fault === undefined ? undefined : refusalOf(fault);
+    if (instead !== undefined) return refuse(instead);
+    if (fault?.kind === 'timeout') return 'hold';
+    if (fault?.kind === 'reset') return 'break';
+    if (fault?.kind === 'crash' && fault.when === 'before') {
+      await crash(call);
+      return 'break';
+    }
+    const answer = await work();
+    await calls.runAfter(call);
+    if (fault?.kind === 'crash') await crash(call);
+    return fault === undefined ? answer : 'break';
+  }
+
+  async function handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const answer = await answerTo(await receive(incoming));
+    if (answer === 'hold') return;
+    if (answer === 'break') return void response.destroy();
+    const { status, headers = {}, body = '' } = answer;
+    const length = headers['content-length'] ?? String(Buffer.byteLength(body));
+    response.writeHead(status, { ...headers, 'content-length': length }).end(incoming.method === 'HEAD' ? '' : body);
+  }
+
+  function failureFrom(error: unknown): Failure {
+    if (isFailure(error)) return error;
+    // A gap of the local cloud, never of Azure: a 4xx, so that no client tries again.
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    gaps.push(message);
+    return failure(400, 'LocalCloudException', message);
+  }
+
+  const identity = createIdentityEndpoint(clock, principals);
+  const proxy = await startProxy({
+    knows: (host) => services.has(host),
+    lead: (socket) => void server.emit('connection', socket),
+    answer: identity.answer,
+  });
+  return {
+    ca: certificates.ca,
+    proxy: proxy.url,
+    identity: identity.at(proxy.url),
+    serve: (host, service) => void services.set(host.toLowerCase(), service),
+    environment: () => ({
+      HTTPS_PROXY: proxy.url,
+      NO_PROXY: '127.0.0.1',
+      NODE_EXTRA_CA_CERTS: certificates.file,
+    }),
+    gaps,
+    async stop() {
+      server.closeAllConnections();
+      await proxy.stop();
+      certificates.remove();
+    },
+  };
+}
+
+function refusalOf(fault: FaultKind): Failure | undefined {
+  switch (fault.kind) {
+    case 'throttle':
+      // The second header is the one that clients prefer: a test need not wait for the first.
+      return failure(429, 'TooManyRequests', 'the local cloud was told to throttle', {
+        'retry-after': '1',
+        'x-ms-retry-after-ms': '20',
+      });
+    case 'serverError':
+      return failure(500, 'InternalServerError', 'the local cloud was told to fail');
+    case 'error':
+      return failure(fault.status, fault.code, fault.message);
+    case 'timeout':
+    case 'reset':
+    case 'drop':
+    case 'crash':
+      return undefined;
+  }
+}
+
+async function receive(request: IncomingMessage): Promise<WireRequest> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const host = (request.headers.host ?? '').replace(/:443$/, '').toLowerCase();
+  return {
+    method: request.method ?? 'GET',
+    host,
+    url: new URL(request.url ?? '/', `https://${host}`),
+    headers: request.headers,
+    body: Buffer.concat(chunks),
+  };
+}

@@ -1,0 +1,40 @@
+// What the storage services share: their host names, their tokens, and the refusals that all of them know.
+// Source: https://learn.microsoft.com/rest/api/storageservices/authorize-with-azure-active-directory
+import { type Failure, failure } from './failure.ts';
+import type { Principal, Principals } from './principals.ts';
+import { header, type Service, type WireRequest } from './service.ts';
+
+/** A queue or a table of a storage account, as the graph has it. */
+export interface StorageResource {
+  /** ARM id: `.../storageAccounts/ACCOUNT/queueServices/default/queues/NAME`, or `.../tableServices/default/tables/NAME`. */
+  readonly id: string;
+  readonly account: string;
+  readonly name: string;
+}
+
+/** The first version that takes bearer tokens. */
+const OLDEST_VERSION = '2017-11-09';
+
+/** Who asks: the token is for storage as a whole, or for the account's own service. */
+export function authenticateStorage(principals: Principals, request: WireRequest): Principal {
+  const version = header(request, 'x-ms-version') ?? '';
+  if (version < OLDEST_VERSION)
+    throw failure(
+      401,
+      'InvalidAuthenticationInfo',
+      `a bearer token needs x-ms-version ${OLDEST_VERSION} or newer; given ${version}`,
+    );
+  return principals.authenticate(request, ['https://storage.azure.com', `https://${request.host}`]);
+}
+
+export const denied: NonNullable<Service['denied']> = (message): Failure =>
+  failure(
+    403,
+    'AuthorizationPermissionMismatch',
+    `This request is not authorized to perform this operation using this permission. ${message}`,
+  );
+
+/** `RFC 1123` time, as storage's headers and XML have it. */
+export function httpTime(milliseconds: number): string {
+  return new Date(milliseconds).toUTCString();
+}

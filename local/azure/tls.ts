@@ -1,0 +1,59 @@
+// The certificates of the local Azure: one that signs, and one for each host name that is asked for.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { generate } from 'selfsigned';
+
+export interface Certificates {
+  /** PEM of the signing certificate. */
+  readonly ca: string;
+  /** The file that holds it, for NODE_EXTRA_CA_CERTS. */
+  readonly file: string;
+  /** For `SNICallback`: made when a host is asked for the first time. */
+  readonly forHost: (host: string, answer: (error: Error | null, context?: SecureContext) => void) => void;
+  /** Takes the file away. */
+  remove(): void;
+}
+
+const KEY = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
+
+export async function createCertificates(): Promise<Certificates> {
+  const signing = await generate([{ name: 'commonName', value: 'Local Azure' }], {
+    ...KEY,
+    extensions: [
+      { name: 'basicConstraints', cA: true, critical: true },
+      { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
+    ],
+  });
+  const contexts = new Map<string, Promise<SecureContext>>();
+  const contextOf = async (host: string): Promise<SecureContext> => {
+    const { private: key, cert } = await generate([{ name: 'commonName', value: 'local' }], {
+      ...KEY,
+      ca: { key: signing.private, cert: signing.cert },
+      extensions: [
+        { name: 'basicConstraints', cA: false },
+        { name: 'keyUsage', digitalSignature: true },
+        { name: 'extKeyUsage', serverAuth: true },
+        { name: 'subjectAltName', altNames: [{ type: 2, value: host }] },
+      ],
+    });
+    return createSecureContext({ key, cert });
+  };
+  const folder = mkdtempSync(join(tmpdir(), 'local-azure-'));
+  const file = join(folder, 'ca.pem');
+  writeFileSync(file, signing.cert);
+  return {
+    ca: signing.cert,
+    file,
+    forHost(host, answer) {
+      const context = contexts.get(host) ?? contextOf(host);
+      contexts.set(host, context);
+      context.then(
+        (made) => answer(null, made),
+        (error: Error) => answer(error),
+      );
+    },
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}

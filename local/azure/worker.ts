@@ -1,0 +1,216 @@
+// The process in which a deployed archive runs: started when it is needed, with the graph's app settings, Azure's own, and nothing else.
+import { type ChildProcess, fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import type { Clock } from '../clock.ts';
+import type { FromChild, RegisteredFunction, ToChild, TypedData } from './functions-child.ts';
+
+export interface LogLine {
+  readonly text: string;
+  /** The line's fields, where the line is a JSON object and nothing else: what an alert's query parses. */
+  readonly json: Readonly<Record<string, unknown>> | undefined;
+  /** The cloud's time. */
+  readonly at: Date;
+}
+
+export type Outcome =
+  | { readonly kind: 'answered'; readonly answer: unknown }
+  | { readonly kind: 'failed'; readonly error: string }
+  | { readonly kind: 'timedOut' }
+  | { readonly kind: 'crashed' };
+
+export interface Invocation {
+  readonly invocationId: string;
+  readonly functionName: string;
+  readonly outcome: Outcome;
+  readonly coldStart: boolean;
+  /** Wall clock, of the invocation alone. */
+  readonly durationMilliseconds: number;
+  /** Of the worker's process since its start. */
+  readonly peakMemoryMegabytes: number | undefined;
+}
+
+export interface Worker {
+  /** Starts the process where none runs, and answers what it registered; undefined where the archive does not load, which the log tells. */
+  functions(): Promise<readonly RegisteredFunction[] | undefined>;
+  invoke(
+    functionName: string,
+    input: TypedData,
+    triggerMetadata: Readonly<Record<string, TypedData>>,
+  ): Promise<Invocation>;
+  /** Kills the process at once, whatever it is doing; the next invocation is a cold start. */
+  kill(): Promise<void>;
+  /** Kills the process and takes the files away. */
+  stop(): Promise<void>;
+}
+
+interface Parts {
+  readonly clock: Clock;
+  /** The archive: file name to text. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Asked anew for each process; gets the folder of the archive. */
+  readonly environment: (root: string) => Readonly<Record<string, string>>;
+  readonly memoryMegabytes: number;
+  readonly timeoutMilliseconds: number;
+  readonly logs: LogLine[];
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<void>;
+  readonly functions: Promise<readonly RegisteredFunction[] | undefined>;
+  readonly waiting: Map<string, (answer: FromChild | 'ended') => void>;
+  isFresh: boolean;
+}
+
+/** The host itself takes some of an instance's memory. */
+const MEMORY_FOR_HEAP = 0.75;
+const CORE = "module.exports = globalThis[Symbol.for('local-functions-core')];\n";
+
+export function createWorker({ clock, files, environment, memoryMegabytes, timeoutMilliseconds, logs }: Parts): Worker {
+  const root = mkdtempSync(join(tmpdir(), 'local-functions-'));
+  const supplied = { 'node_modules/@azure/functions-core/index.js': CORE };
+  for (const [name, text] of Object.entries({ ...files, ...supplied })) {
+    mkdirSync(dirname(join(root, name)), { recursive: true });
+    writeFileSync(join(root, name), text);
+  }
+  const main = join(root, mainOf(files));
+  const cloudTime = () => ({ now: clock.now().getTime(), runs: clock.runs });
+  const log = (text: string) => void logs.push({ text, json: jsonObject(text), at: clock.now() });
+  let running: Running | undefined;
+
+  function start(): Running {
+    const child = fork(new URL('./functions-child.ts', import.meta.url), [], {
+      cwd: root,
+      env: { ...environment(root) },
+      execArgv: [`--max-old-space-size=${Math.floor(memoryMegabytes * MEMORY_FOR_HEAP)}`],
+      silent: true,
+    });
+    const waiting: Running['waiting'] = new Map();
+    for (const stream of [child.stdout, child.stderr])
+      if (stream !== null) createInterface({ input: stream }).on('line', log);
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    const functions = new Promise<readonly RegisteredFunction[] | undefined>((resolve) => {
+      child.on('message', (message: FromChild) => {
+        switch (message.kind) {
+          case 'loaded':
+            return resolve(message.functions);
+          case 'broken':
+            log(message.error);
+            return resolve(undefined);
+          case 'log':
+            return log(message.text);
+          default:
+            return waiting.get(message.invocationId)?.(message);
+        }
+      });
+      void ended.then(() => resolve(undefined));
+    });
+    const made: Running = { child, ended, functions, waiting, isFresh: true };
+    void ended.then(() => {
+      if (running === made) running = undefined;
+      for (const answer of waiting.values()) answer('ended');
+    });
+    tell(made, { kind: 'load', url: pathToFileURL(main).href, clock: cloudTime() });
+    running = made;
+    return made;
+  }
+
+  async function kill(): Promise<void> {
+    const killed = running;
+    running = undefined;
+    killed?.child.kill('SIGKILL');
+    await killed?.ended;
+  }
+
+  async function answerOf(
+    worker: Running,
+    message: Extract<ToChild, { kind: 'invoke' }>,
+  ): Promise<FromChild | 'ended' | 'timedOut'> {
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<'timedOut'>((resolve) => {
+      timer = setTimeout(resolve, timeoutMilliseconds, 'timedOut');
+    });
+    const answer = new Promise<FromChild | 'ended'>((resolve) => worker.waiting.set(message.invocationId, resolve));
+    tell(worker, message);
+    const first = await Promise.race([answer, timeout, worker.ended.then(() => 'ended' as const)]);
+    clearTimeout(timer);
+    worker.waiting.delete(message.invocationId);
+    return first;
+  }
+
+  return {
+    functions: () => (running ?? start()).functions,
+    async invoke(functionName, input, triggerMetadata) {
+      const worker = running ?? start();
+      const coldStart = worker.isFresh;
+      worker.isFresh = false;
+      const invocationId = randomUUID();
+      const registered = await worker.functions;
+      const startedAt = performance.now();
+      const done = (outcome: Outcome, peakMemoryMegabytes?: number): Invocation => {
+        const durationMilliseconds = performance.now() - startedAt;
+        return { invocationId, functionName, outcome, coldStart, durationMilliseconds, peakMemoryMegabytes };
+      };
+      if (registered === undefined)
+        return done(
+          worker.child.connected ? { kind: 'failed', error: 'the archive does not load' } : { kind: 'crashed' },
+        );
+      const message = {
+        kind: 'invoke',
+        invocationId,
+        functionName,
+        input,
+        triggerMetadata,
+        clock: cloudTime(),
+      } as const;
+      const answer = await answerOf(worker, message);
+      if (answer === 'timedOut') {
+        log(
+          `Timeout value of ${timeoutMilliseconds / 1000} seconds was exceeded by function: Functions.${functionName}`,
+        );
+        if (running === worker) await kill();
+        return done({ kind: 'timedOut' });
+      }
+      if (answer === 'ended' || (answer.kind !== 'answered' && answer.kind !== 'failed'))
+        return done({ kind: 'crashed' });
+      if (answer.kind === 'answered')
+        return done({ kind: 'answered', answer: answer.answer }, answer.peakMemoryMegabytes);
+      log(`Executed 'Functions.${functionName}' (Failed, Id=${invocationId}) ${answer.error}`);
+      return done({ kind: 'failed', error: answer.error }, answer.peakMemoryMegabytes);
+    },
+    kill,
+    async stop() {
+      await kill();
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+function tell({ child }: Running, message: ToChild): void {
+  // A process that has just died is noticed by its end.
+  if (child.connected) child.send(message, () => undefined);
+}
+
+/** The file that `main` of package.json names. */
+function mainOf(files: Readonly<Record<string, string>>): string {
+  const main = jsonObject(files['package.json'] ?? '')?.['main'];
+  if (typeof main !== 'string' || !(main in files))
+    throw new Error(
+      `the archive needs a package.json whose main is one of its files; it has ${Object.keys(files)} and main ${main}`,
+    );
+  return main;
+}
+
+export function jsonObject(text: string): LogLine['json'] {
+  if (!text.startsWith('{')) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

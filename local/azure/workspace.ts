@@ -1,0 +1,140 @@
+// A Log Analytics workspace: rows that become visible some minutes after their event, and what a query reads of them.
+import type { Clock } from '../clock.ts';
+import { runQuery, type Source } from './kql.ts';
+import type { Needle } from './kql-needles.ts';
+import type { Table } from './kql-operators.ts';
+import { type Row, rowOf, TABLE_NAMES, TABLES, type TableName } from './tables.ts';
+import { createTextIndex, type TextIndex } from './text-index.ts';
+
+/** The workspace as a test or a story moves it. */
+export interface Workspace {
+  /** How long after its event a row is seen by queries, in milliseconds. Default: three minutes. */
+  ingestionDelayMilliseconds: number;
+  /** How many bytes an answer holds; what is more is cut off, and the answer says so. Default: 64 MB. */
+  maxAnswerBytes: number;
+  /** How many rows an answer holds. Default: 500,000. Source: https://learn.microsoft.com/en-us/azure/azure-monitor/fundamentals/service-limits */
+  maxAnswerRows: number;
+  /** Makes the next queries answer with an error beside half of their rows. */
+  failPartially(times?: number): void;
+  /** The rows that queries see now. */
+  rows(table: TableName): readonly Row[];
+  /** How many rows wait to be seen. */
+  readonly pending: number;
+  /** Drops rows, as retention does, or as if they had never come: all of them, or those that a test picks. */
+  forgetRows(where?: (row: Row, table: TableName) => boolean): void;
+  /** Runs a query as nobody in particular. */
+  query(text: string): Table;
+}
+
+export interface RunningWorkspace extends Workspace {
+  /** Takes a row; queries see it after the delay. */
+  ingest(table: TableName, row: Row): void;
+  /** When the next row becomes visible, in milliseconds since the epoch. */
+  nextVisibleAt(): number | undefined;
+  /** Runs a query on the rows of a time range, in milliseconds since the epoch. */
+  run(text: string, range: TimeRange | undefined): Table;
+  /** Whether this query is one that a test wants to fail in part. */
+  takePartialFailure(): boolean;
+}
+
+export interface TimeRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Below this many rows an index is not worth its making. */
+const MIN_INDEXED_ROWS = 500;
+
+export function createWorkspace(clock: Clock): RunningWorkspace {
+  const stored = Object.fromEntries(TABLE_NAMES.map((name) => [name, []])) as unknown as Record<TableName, Row[]>;
+  let waiting: { readonly table: TableName; readonly row: Row; readonly at: number }[] = [];
+  const indexes = new Map<string, TextIndex>();
+  let partialFailures = 0;
+
+  function settle(): void {
+    const now = clock.now().getTime();
+    const due = waiting.filter(({ at }) => at <= now);
+    if (due.length === 0) return;
+    waiting = waiting.filter(({ at }) => at > now);
+    for (const { table, row } of due.sort((one, other) => one.at - other.at)) stored[table].push(row);
+  }
+
+  function indexOf(table: TableName, column: string): TextIndex {
+    const key = `${table}.${column}`;
+    const index = indexes.get(key) ?? createTextIndex(stored[table], column);
+    indexes.set(key, index);
+    return index;
+  }
+
+  function sourceOf(range: TimeRange | undefined): Source {
+    const isInRange = ({ TimeGenerated: time }: Row) =>
+      range === undefined || (typeof time === 'number' && time >= range.from && time <= range.to);
+    return {
+      columns: (table) => Object.entries(TABLES[table]).map(([name, type]) => ({ name, type })),
+      rows(table, needles) {
+        const narrowed = narrow(table, needles);
+        return range === undefined ? narrowed : narrowed.filter(isInRange);
+      },
+    };
+  }
+
+  /** The rows that hold the rarest of the texts, where there are so many that an index is worth its making. */
+  function narrow(table: TableName, needles: readonly Needle[]): readonly Row[] {
+    const rows = stored[table];
+    if (rows.length < MIN_INDEXED_ROWS) return rows;
+    let fewest: readonly number[] | undefined;
+    for (const { columns, text } of needles) {
+      const found = columns
+        .filter((column) => column in TABLES[table])
+        .map((column) => indexOf(table, column).find(text));
+      if (!found.every((positions) => positions !== undefined)) continue;
+      const union = new Set(found.flat());
+      if (union.size < (fewest?.length ?? rows.length)) fewest = [...union].sort((one, other) => one - other);
+    }
+    return fewest === undefined ? rows : fewest.map((position) => rows[position]).filter((row) => row !== undefined);
+  }
+
+  return {
+    ingestionDelayMilliseconds: 3 * 60_000,
+    maxAnswerBytes: 64_000_000,
+    maxAnswerRows: 500_000,
+    failPartially(times = 1) {
+      partialFailures += times;
+    },
+    takePartialFailure() {
+      if (partialFailures === 0) return false;
+      partialFailures -= 1;
+      return true;
+    },
+    rows(table) {
+      settle();
+      return [...stored[table]];
+    },
+    get pending() {
+      settle();
+      return waiting.length;
+    },
+    forgetRows(where = () => true) {
+      settle();
+      for (const table of TABLE_NAMES) stored[table] = stored[table].filter((row) => !where(row, table));
+      waiting = waiting.filter(({ row, table }) => !where(row, table));
+      indexes.clear();
+    },
+    ingest(table, row) {
+      waiting.push({ table, row: rowOf(table, row), at: clock.now().getTime() + this.ingestionDelayMilliseconds });
+    },
+    nextVisibleAt() {
+      settle();
+      return waiting.length === 0
+        ? undefined
+        : waiting.reduce((least, { at }) => Math.min(least, at), Number.POSITIVE_INFINITY);
+    },
+    run(text, range) {
+      settle();
+      return runQuery(text, sourceOf(range), clock.now());
+    },
+    query(text) {
+      return this.run(text, undefined);
+    },
+  };
+}

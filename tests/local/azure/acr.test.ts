@@ -1,0 +1,304 @@
+// The local ACR, as the real SDK client and a container client see it.
+import { ContainerRegistryClient } from '@azure/container-registry';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Attributes } from '../../../local/azure/acr.ts';
+import { IMAGE_INDEX, IMAGE_MANIFEST } from '../../../local/manifest.ts';
+import { REGISTRY_ID, type Stage, startStage } from './stage.ts';
+
+let stage: Stage;
+let client: ContainerRegistryClient;
+
+beforeAll(async () => {
+  stage = await startStage();
+  client = clientOf('Owner');
+});
+afterAll(() => stage.wire.stop());
+beforeEach(() => stage.calls.reset());
+
+function clientOf(role: string, scope = REGISTRY_ID, loginServer = 'contoso.azurecr.io'): ContainerRegistryClient {
+  return new ContainerRegistryClient(`https://${loginServer}`, stage.somebody({ role, scope }), stage.options);
+}
+
+describe('metadata', () => {
+  it('of an image has platform, tags and attributes', async () => {
+    const digest = stage.registry.push('meta/image', { tag: 'v1', content: 'one', architecture: 'amd64' });
+    const properties = await client.getArtifact('meta/image', digest).getManifestProperties();
+    expect(properties).toMatchObject({
+      digest,
+      registryLoginServer: 'contoso.azurecr.io',
+      repositoryName: 'meta/image',
+      architecture: 'amd64',
+      operatingSystem: 'linux',
+      tags: ['v1'],
+      createdOn: stage.clock.now(),
+      canRead: true,
+      canWrite: true,
+      canDelete: true,
+      canList: true,
+    });
+    expect(properties.relatedArtifacts).toEqual([]);
+  });
+
+  it('of an index names its children with their platforms, and has none of its own', async () => {
+    const children = ['amd64', 'arm64'].map((architecture) => stage.registry.push('meta/index', { architecture }));
+    const digest = stage.registry.pushIndex('meta/index', { tag: 'latest', children });
+    const properties = await client.getArtifact('meta/index', digest).getManifestProperties();
+    expect(properties.architecture).toBeUndefined();
+    expect(properties.relatedArtifacts).toEqual([
+      { digest: children[0], architecture: 'amd64', operatingSystem: 'linux' },
+      { digest: children[1], architecture: 'arm64', operatingSystem: 'linux' },
+    ]);
+  });
+
+  it('lists by digest, a page after the other, and a page of 100 by default', async () => {
+    const digests = Array.from({ length: 205 }, (_, place) =>
+      stage.registry.push('meta/many', { content: `m${place}` }),
+    );
+    const listed: string[] = [];
+    for await (const { digest } of client.getRepository('meta/many').listManifestProperties()) listed.push(digest);
+    expect(listed).toEqual(digests.toSorted());
+    expect(stage.calls.count()['acr:ListManifests']).toBe(3);
+    const pages: number[] = [];
+    for await (const page of client.getRepository('meta/many').listManifestProperties().byPage({ maxPageSize: 150 }))
+      pages.push(page.length);
+    expect(pages).toEqual([150, 55]);
+  });
+
+  it('in a list says by its media type what is an index, and nothing of its children', async () => {
+    const children = [stage.registry.push('meta/list', { content: 'child' })];
+    const index = stage.registry.pushIndex('meta/list', { tag: 'multi', children });
+    const reader = stage.somebody({ role: 'AcrPull', scope: REGISTRY_ID });
+    const raw: { body?: string | null } = {};
+    const pager = new ContainerRegistryClient('https://contoso.azurecr.io', reader, stage.options)
+      .getRepository('meta/list')
+      .listManifestProperties({ onResponse: ({ bodyAsText }) => void Object.assign(raw, { body: bodyAsText }) });
+    for await (const _ of pager);
+    const { manifests }: { manifests: readonly Record<string, unknown>[] } = JSON.parse(raw.body ?? '');
+    const of = (digest: string | undefined) => manifests.find((one) => one['digest'] === digest);
+    expect(of(index)).toMatchObject({ mediaType: IMAGE_INDEX, tags: ['multi'] });
+    expect(Object.keys(of(index) ?? {})).not.toContain('architecture');
+    expect(Object.keys(of(index) ?? {})).not.toContain('references');
+    expect(of(children[0])).toMatchObject({ mediaType: IMAGE_MANIFEST, architecture: 'arm64', os: 'linux' });
+    expect(Object.keys(of(children[0]) ?? {})).not.toContain('tags');
+  });
+
+  it('changes only the attributes that are sent', async () => {
+    const digest = stage.registry.push('meta/lock', { tag: 'v1' });
+    const artifact = client.getArtifact('meta/lock', digest);
+    expect(await artifact.updateManifestProperties({ canRead: false })).toMatchObject({
+      canRead: false,
+      canWrite: true,
+    });
+    expect(await artifact.updateManifestProperties({ canDelete: false })).toMatchObject({
+      canRead: false,
+      canDelete: false,
+    });
+    const repository = client.getRepository('meta/lock');
+    expect(await repository.updateProperties({ canRead: false })).toMatchObject({ canRead: false, canDelete: true });
+    expect(await repository.getProperties()).toMatchObject({
+      name: 'meta/lock',
+      manifestCount: 1,
+      tagCount: 1,
+      canRead: false,
+    });
+    expect(stage.registry.attributes('meta/lock')).toMatchObject({ readEnabled: false });
+    expect(stage.registry.attributes('meta/lock', { digest })).toMatchObject({
+      readEnabled: false,
+      deleteEnabled: false,
+    });
+    expect(stage.registry.attributes('meta/lock', { tag: 'v1' })).toMatchObject({ readEnabled: true });
+  });
+
+  it.each([
+    ['a repository', () => client.getRepository('absent').getProperties(), 'NAME_UNKNOWN'],
+    ['the list of a repository', () => client.getRepository('absent').listManifestProperties().next(), 'NAME_UNKNOWN'],
+    [
+      'a manifest',
+      () => client.getArtifact('meta/known', `sha256:${'0'.repeat(64)}`).getManifestProperties(),
+      'MANIFEST_UNKNOWN',
+    ],
+    [
+      'a manifest to change',
+      () => client.getArtifact('meta/known', `sha256:${'0'.repeat(64)}`).updateManifestProperties({ canRead: false }),
+      'MANIFEST_UNKNOWN',
+    ],
+  ])('of %s that is not there is answered with 404', async (_what, ask, code) => {
+    stage.registry.push('meta/known');
+    await expect(ask()).rejects.toMatchObject({
+      statusCode: 404,
+      details: { errors: [expect.objectContaining({ code })] },
+    });
+  });
+});
+
+describe('tokens', () => {
+  it('are asked for once for each repository and action, and after 75 minutes again', async () => {
+    const digest = stage.registry.push('tokens/app');
+    const own = clientOf('Owner').getArtifact('tokens/app', digest);
+    await own.getManifestProperties();
+    await own.getManifestProperties();
+    expect(stage.calls.count()).toEqual({ 'acr:Exchange': 1, 'acr:GetManifest': 2, 'acr:Token': 1 });
+    stage.clock.advance(75 * 60 * 1000);
+    await own.getManifestProperties();
+    expect(stage.calls.count()).toMatchObject({ 'acr:GetManifest': 3, 'acr:Token': 2 });
+    await own.updateManifestProperties({ canRead: true });
+    expect(stage.calls.count()).toMatchObject({ 'acr:Token': 3, 'acr:UpdateManifest': 1 });
+  });
+
+  it('of nobody are refused at the exchange', async () => {
+    const stranger = { getToken: () => Promise.resolve({ token: 'x', expiresOnTimestamp: Date.now() + 600_000 }) };
+    const strange = new ContainerRegistryClient('https://contoso.azurecr.io', stranger, stage.options);
+    stage.registry.push('tokens/app');
+    await expect(strange.getRepository('tokens/app').getProperties()).rejects.toMatchObject({ statusCode: 401 });
+  });
+
+  it.each([
+    ['LegacyRegistryPermissions', 'AcrPush', 'read'],
+    ['LegacyRegistryPermissions', 'AcrPull', 'read'],
+    ['LegacyRegistryPermissions', 'Reader', 'read'],
+    ['LegacyRegistryPermissions', 'AcrDelete', 'nothing'],
+    ['LegacyRegistryPermissions', 'Container Registry Repository Contributor', 'nothing'],
+    ['LegacyRegistryPermissions', 'Owner', 'read and write'],
+    ['AbacRepositoryPermissions', 'Container Registry Repository Contributor', 'read and write'],
+    ['AbacRepositoryPermissions', 'Container Registry Repository Reader', 'read'],
+    ['AbacRepositoryPermissions', 'AcrPush', 'nothing'],
+    ['AbacRepositoryPermissions', 'Owner', 'nothing'],
+  ] as const)('in the mode %s, %s may %s', async (roleMode, role, may) => {
+    stage.registry.roleMode = roleMode;
+    const digest = stage.registry.push('roles/app', { content: 'x' });
+    const artifact = clientOf(role).getArtifact('roles/app', digest);
+    const tried = [
+      await outcome(artifact.getManifestProperties()),
+      await outcome(artifact.updateManifestProperties({ canRead: true })),
+    ];
+    stage.registry.roleMode = 'LegacyRegistryPermissions';
+    expect(tried).toEqual({ 'read and write': ['ok', 'ok'], read: ['ok', 401], nothing: [401, 401] }[may]);
+  });
+
+  it.each([
+    [
+      'pull/read, metadata/read and metadata/write',
+      ['pull/read', 'metadata/read', 'metadata/write'],
+      ['ok', 'ok', 401],
+    ],
+    ['pull/read and metadata/read', ['pull/read', 'metadata/read'], ['ok', 401, 401]],
+    ['metadata/read and metadata/write alone', ['metadata/read', 'metadata/write'], [401, 401, 401]],
+  ])('of a custom role with %s read, lock and delete as it says', async (_what, ends, wanted) => {
+    const actions = ends.map((end) => `Microsoft.ContainerRegistry/registries/${end}`);
+    const id = '50000000-0000-4000-8000-000000000005';
+    const person = stage.somebody();
+    const assignment = { principalId: person.principal.id, roleDefinitionId: id, scope: REGISTRY_ID };
+    stage.roles.deploy('locker', [{ id, name: 'locker', permissions: [{ actions, dataActions: [] }] }], [assignment]);
+    const digest = stage.registry.push('roles/custom', { content: 'x' });
+    const own = new ContainerRegistryClient('https://contoso.azurecr.io', person, stage.options);
+    const artifact = own.getArtifact('roles/custom', digest);
+    const tried = [
+      await outcome(artifact.getManifestProperties()),
+      await outcome(artifact.updateManifestProperties({ canRead: true })),
+      await outcome(artifact.delete()),
+    ];
+    stage.roles.deploy('locker', [], []);
+    expect(tried).toEqual(wanted);
+  });
+
+  it('name in a refusal what they lack', async () => {
+    stage.registry.push('roles/named');
+    const repository = clientOf('AcrPull').getRepository('roles/named');
+    await expect(repository.updateProperties({ canRead: false })).rejects.toMatchObject({
+      statusCode: 401,
+      message: expect.stringContaining(
+        '"detail":[{"Type":"repository","Name":"roles/named","Action":"metadata_write"}]',
+      ),
+      details: { errors: [{ code: 'UNAUTHORIZED' }] },
+    });
+  });
+
+  it('are good for their own registry and its login server, whatever its name', async () => {
+    const id = REGISTRY_ID.replace('contoso', 'sovereign');
+    const sovereign = stage.acr.addRegistry(id, { loginServer: 'sovereign-hash.azurecr.de' });
+    const digest = sovereign.push('app', { tag: 'v1' });
+    const own = clientOf('Owner', id, 'sovereign-hash.azurecr.de').getArtifact('app', digest);
+    expect(await own.getManifestProperties()).toMatchObject({
+      registryLoginServer: 'sovereign-hash.azurecr.de',
+      tags: ['v1'],
+    });
+    const other = clientOf('Owner', REGISTRY_ID, 'sovereign-hash.azurecr.de').getArtifact('app', digest);
+    await expect(other.getManifestProperties()).rejects.toMatchObject({ statusCode: 401 });
+  });
+});
+
+describe('a container client', () => {
+  const closed: Partial<Attributes> = { readEnabled: false };
+  const puller = () => stage.oci(stage.somebody({ role: 'AcrPull', scope: REGISTRY_ID }));
+  const pusher = () => stage.oci(stage.somebody({ role: 'AcrPush', scope: REGISTRY_ID }));
+
+  it('pulls by tag and by digest what it pushed', async () => {
+    const pushed = await pusher().push(stage.registry, 'oci/app', 'v1', 'hello');
+    expect(pushed.status).toBe(201);
+    const oci = puller();
+    expect(await oci.pull(stage.registry, 'oci/app', 'v1')).toEqual({
+      status: 200,
+      digest: pushed.digest,
+      message: undefined,
+    });
+    expect(await oci.pull(stage.registry, 'oci/app', pushed.digest ?? '')).toMatchObject({ status: 200 });
+    expect(await oci.pull(stage.registry, 'oci/app', 'v2')).toMatchObject({ status: 404 });
+    expect(await puller().push(stage.registry, 'oci/app', 'v1', 'mine')).toMatchObject({ status: 401 });
+  });
+
+  it.each([
+    ['its manifest', (digest: string) => ({ digest }), [405, 405, 200]],
+    ['its tag', () => ({ tag: 'v1' }), [405, 200, 200]],
+    ['its repository', () => ({}), [405, 405, 405]],
+  ])('is refused an image of which %s is locked', async (_what, target, statuses) => {
+    const repository = `oci/locked-${statuses.join('-')}`;
+    const digest = stage.registry.push(repository, { tag: 'v1' });
+    const good = stage.registry.push(repository, { tag: 'good' });
+    stage.registry.setAttributes(repository, closed, target(digest));
+    const oci = puller();
+    const pulled = [];
+    for (const reference of ['v1', digest, good])
+      pulled.push((await oci.pull(stage.registry, repository, reference)).status);
+    expect(pulled).toEqual(statuses);
+  });
+
+  it("pulls an index by its tag, and is refused the index's locked child", async () => {
+    const [bad = '', good = ''] = ['a', 'b'].map((content) => stage.registry.push('oci/index', { content }));
+    stage.registry.pushIndex('oci/index', { tag: 'latest', children: [bad, good] });
+    stage.registry.setAttributes('oci/index', closed, { digest: bad });
+    const oci = puller();
+    expect(await oci.pull(stage.registry, 'oci/index', 'latest')).toMatchObject({ status: 200 });
+    expect(await oci.pull(stage.registry, 'oci/index', good)).toMatchObject({ status: 200 });
+    expect(await oci.pull(stage.registry, 'oci/index', bad)).toEqual({
+      status: 405,
+      digest: undefined,
+      message: expect.stringContaining('The operation is disallowed on this registry, repository or image.'),
+    });
+  });
+
+  it('moves a tag with a push, and finds a digest unlocked that was deleted and pushed again', async () => {
+    const first = stage.registry.push('oci/again', { tag: 'v1', content: 'first' });
+    stage.registry.setAttributes('oci/again', closed, { digest: first });
+    expect(stage.registry.push('oci/again', { tag: 'v1', content: 'first' })).toBe(first);
+    expect(stage.registry.attributes('oci/again', { digest: first }).readEnabled).toBe(false);
+    const second = stage.registry.push('oci/again', { tag: 'v1', content: 'second' });
+    expect((await puller().pull(stage.registry, 'oci/again', 'v1')).digest).toBe(second);
+    stage.registry.delete('oci/again', first);
+    expect(await puller().pull(stage.registry, 'oci/again', first)).toMatchObject({ status: 404 });
+    expect(stage.registry.push('oci/again', { content: 'first' })).toBe(first);
+    expect(await puller().pull(stage.registry, 'oci/again', first)).toMatchObject({ status: 200 });
+  });
+
+  it('cannot write what is locked against writing', async () => {
+    stage.registry.push('oci/frozen', { tag: 'v1' });
+    stage.registry.setAttributes('oci/frozen', { writeEnabled: false });
+    expect(await pusher().push(stage.registry, 'oci/frozen', 'v1', 'new')).toMatchObject({ status: 405 });
+  });
+});
+
+async function outcome(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => 'ok',
+    (error: { statusCode?: number }) => error.statusCode,
+  );
+}

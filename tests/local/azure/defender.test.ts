@@ -1,0 +1,202 @@
+// Defender's world: the shapes of its assessments, its events and rows, and what can happen to them on their way.
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { LocalAzure } from '../../../local/azure/cloud.ts';
+import type { AssessOptions } from '../../../local/azure/defender.ts';
+import { fixtureGraph, REGISTRY } from './fixture-graph.ts';
+import { start } from './start.ts';
+
+const minute = 60_000;
+const digest = `sha256:${'a'.repeat(64)}`;
+const image: AssessOptions = {
+  registry: REGISTRY,
+  repository: 'team/app',
+  digest,
+  tags: ['v1'],
+  package: { name: 'openssl', version: '1.0', fixedVersion: '1.1' },
+  cves: [
+    { id: 'CVE-2026-0001', severity: 'Critical', score: 9.8, publishedAt: new Date('2026-01-01T00:00:00Z') },
+    { id: 'CVE-2026-0002', severity: 'Low' },
+  ],
+};
+const sent = (cloud: LocalAzure) =>
+  cloud.queue.messages().map(({ text }) => JSON.parse(Buffer.from(text, 'base64').toString('utf8')).id);
+const states = (cloud: LocalAzure) =>
+  cloud.workspace
+    .query('SecurityRecommendation | project Id = RecommendationId, RecommendationState, IsSnapshot')
+    .rows.map(({ RecommendationState, IsSnapshot }) => [RecommendationState, IsSnapshot]);
+
+function sample(name: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(new URL(`../../events/azure/${name}`, import.meta.url), 'utf8'));
+}
+
+/** The paths of all fields; of a list, of its first element. */
+function pathsOf(value: unknown, path = ''): readonly string[] {
+  if (Array.isArray(value)) return value.slice(0, 1).flatMap((element) => pathsOf(element, `${path}[]`));
+  if (typeof value !== 'object' || value === null) return [path];
+  return Object.entries(value).flatMap(([key, inner]) => pathsOf(inner, `${path}.${key}`));
+}
+
+describe('an assessment', () => {
+  it('of the individual model has only fields of the sample, where the sample has them', async () => {
+    const cloud = await start();
+    const [id = ''] = await cloud.defender.assess(image);
+    const { _note, ...known } = sample('assessment-container-image.synthetic.json');
+    const own = ['additionalData.CvesDetails[].References[]'];
+    const extra = pathsOf(cloud.defender.eventOf(id)).filter((path) => !pathsOf(known).includes(path));
+    expect(extra.filter((path) => !own.some((prefix) => path.includes(prefix)))).toEqual([]);
+    expect(cloud.defender.eventOf(id)).toMatchObject({
+      assessmentEventDataEnrichment: { action: 'Insert', isSnapshot: false },
+      type: 'Microsoft.Security/assessments',
+      properties: {
+        status: { code: 'Unhealthy' },
+        resourceDetails: { Source: 'Azure', ResourceType: '.containerimage' },
+        resourceAdditionalData: { RepositoryDetails: { RepositoryName: 'team/app' }, Digest: digest },
+        additionalData: {
+          SoftwareName: 'openssl',
+          FixStatus: 'FixAvailable',
+          CvesDetails: [{ CveId: 'CVE-2026-0001' }, { CveId: 'CVE-2026-0002' }],
+        },
+        metadata: { recommendationCategory: 'SoftwareUpdate', severity: 'High' },
+      },
+    });
+  });
+
+  it('of the grouped model has only fields of the sample, one assessment a CVE', async () => {
+    const cloud = await start();
+    const ids = await cloud.defender.assess({ ...image, shape: 'grouped' });
+    expect(ids).toHaveLength(2);
+    const { value } = sample('subassessment-list-2024.json') as { value: readonly unknown[] };
+    const { assessmentEventDataEnrichment, ...first } = cloud.defender.eventOf(ids[0] ?? '');
+    expect(pathsOf(first).filter((path) => !pathsOf(value[0]).includes(path))).toEqual([]);
+    expect(first).toMatchObject({
+      properties: {
+        status: { code: 'Unhealthy', severity: 'Critical' },
+        additionalData: { artifactDetails: { registryHost: 'acmeimages.azurecr.io', tags: ['v1'] }, cvssV30Score: 9.8 },
+      },
+    });
+  });
+
+  it.each<[string, Partial<AssessOptions>, object]>([
+    [
+      'in camelCase',
+      { casing: 'camel' },
+      {
+        resourceAdditionalData: { repositoryDetails: { repositoryName: 'team/app' }, digest },
+        additionalData: { cvesDetails: [{ cveId: 'CVE-2026-0001', cvss: [{ key: '3', value: { base: 9.8 } }] }, {}] },
+      },
+    ],
+    [
+      'with its CVEs as text',
+      { cvesAs: 'text' },
+      { additionalData: { CvesDetails: expect.stringMatching(/^\[\{"CveId":"CVE-2026-0001"/) } },
+    ],
+    [
+      'without its CVEs',
+      { cvesAs: 'missing', severity: 'Low' },
+      {
+        metadata: { severity: 'Low' },
+        additionalData: expect.not.objectContaining({ CvesDetails: expect.anything() }),
+      },
+    ],
+    ['that is exempt', { status: 'NotApplicable' }, { status: { code: 'NotApplicable', cause: 'Exempt' } }],
+  ])('%s', async (_what, options, properties) => {
+    const cloud = await start();
+    const [id = ''] = await cloud.defender.assess({ ...image, ...options });
+    expect(cloud.defender.eventOf(id)).toMatchObject({ properties });
+  });
+});
+
+describe('an event', () => {
+  it('reaches the Logic App at once, and the workspace after some minutes', async () => {
+    const cloud = await start();
+    const ids = await cloud.defender.assess(image);
+    expect(sent(cloud)).toEqual(ids);
+    expect([cloud.workspace.pending, states(cloud)]).toEqual([1, []]);
+    cloud.clock.advance(3 * minute);
+    expect([cloud.workspace.pending, states(cloud)]).toEqual([0, [['Unhealthy', false]]]);
+  });
+
+  it('of a change is newer than the one before, though the clock stands still', async () => {
+    const cloud = await start();
+    cloud.workspace.ingestionDelayMilliseconds = 0;
+    const ids = await cloud.defender.assess(image);
+    await cloud.defender.setStatus(ids, 'Healthy');
+    const query =
+      'SecurityRecommendation | summarize arg_max(TimeGenerated, *) by RecommendationId | project RecommendationState';
+    expect(cloud.workspace.query(query).rows).toEqual([{ RecommendationState: 'Healthy' }]);
+    expect(sent(cloud)).toHaveLength(2);
+  });
+
+  it('of an assessment that is taken back leaves no row', async () => {
+    const cloud = await start();
+    cloud.workspace.ingestionDelayMilliseconds = 0;
+    const ids = await cloud.defender.assess(image);
+    await cloud.defender.remove(ids);
+    expect(sent(cloud)).toEqual([...ids, ...ids]);
+    expect(states(cloud)).toEqual([['Unhealthy', false]]);
+    expect(cloud.defender.assessment(ids[0] ?? '')).toBeUndefined();
+  });
+
+  it('of the weekly snapshot goes to the workspace, whose automation lists it, and not to the Logic App', async () => {
+    const cloud = await start();
+    cloud.workspace.ingestionDelayMilliseconds = 0;
+    await cloud.defender.assess({ ...image, event: false });
+    const [forgotten = ''] = await cloud.defender.assess({ ...image, repository: 'team/other', event: false });
+    cloud.defender.forget(forgotten);
+    await cloud.defender.snapshot();
+    expect([sent(cloud), states(cloud)]).toEqual([[], [['Unhealthy', true]]]);
+    cloud.workspace.forgetRows();
+    expect(states(cloud)).toEqual([]);
+  });
+
+  it('that is forged is passed on like any other, and leaves no row', async () => {
+    const cloud = await start();
+    const id = `${REGISTRY}/providers/Microsoft.Security/assessments/forged`;
+    await cloud.defender.sendEvent({ id, properties: { metadata: { recommendationCategory: 'SoftwareUpdate' } } });
+    expect([sent(cloud), cloud.workspace.pending]).toEqual([[id], 0]);
+  });
+
+  it('can be lost, repeated, late, and in the wrong order', async () => {
+    const cloud = await start();
+    const assess = async (name: string) => (await cloud.defender.assess({ ...image, package: name }))[0];
+    const ids: (string | undefined)[] = [];
+    cloud.faults.addToBus({ kind: 'lose', times: 1 });
+    ids.push(await assess('a'));
+    cloud.faults.addToBus({ kind: 'duplicate', copies: 2, times: 1 });
+    ids.push(await assess('b'));
+    cloud.faults.addToBus({ kind: 'delay', milliseconds: minute, times: 1 });
+    ids.push(await assess('c'));
+    cloud.faults.addToBus({ kind: 'reorder', times: 2 });
+    ids.push(await assess('d'), await assess('e'));
+    const [, b, c, d, e] = ids;
+    expect(sent(cloud)).toEqual([b, b]);
+    await cloud.events.send({ source: 'Assessments', body: { id: 'elsewhere' } }, undefined);
+    await cloud.runUntilIdle();
+    const seen = () =>
+      cloud.logs.flatMap(({ json }) => (json?.['kind'] === 'seen' ? [(json['body'] as { id: string }).id] : []));
+    expect(seen()).toEqual([b, b, e, d]);
+    await cloud.runUntilIdle({ advance: true });
+    expect(seen()).toEqual([b, b, e, d, c]);
+    expect(cloud.clock.now().toISOString()).toBe('2026-03-02T09:01:00.000Z');
+    expect(cloud.events.undelivered).toEqual([]);
+  });
+
+  it("can keep its row from the workspace, and the workspace's automation from rows that nobody has", async () => {
+    const cloud = await start();
+    cloud.faults.addToBus({ kind: 'lose', to: 'Workspace', times: 1 });
+    await cloud.defender.assess(image);
+    expect([sent(cloud).length, cloud.workspace.pending]).toEqual([1, 0]);
+    cloud.faults.addToBus({ kind: 'lose' });
+    await cloud.defender.assess(image);
+    cloud.faults.clear();
+    expect([sent(cloud).length, cloud.workspace.pending]).toEqual([1, 1]);
+    const graph = fixtureGraph({
+      change: (name, inputs) =>
+        name === 'export' ? { ...inputs, actions: [{ actionType: 'Workspace', workspaceResourceId: '/w' }] } : inputs,
+    });
+    await cloud.deploy(graph);
+    await cloud.defender.assess(image);
+    expect(cloud.events.undelivered.map(({ why }) => why)).toEqual(['there is no workspace /w']);
+  });
+});

@@ -1,0 +1,281 @@
+// The deployed function on the local Azure: messages, timers, environment, log, limits, crashes, deployments, and what is refused.
+import { describe, expect, it } from 'vitest';
+import { startAzure } from '../../../local/azure/cloud.ts';
+import { readSchedule } from '../../../local/azure/schedule.ts';
+import { ECHO, type FixtureOptions, fixtureGraph } from './fixture-graph.ts';
+import { encoded, linesOf, put, start } from './start.ts';
+
+const minute = 60_000;
+const bodies = (cloud: Parameters<typeof linesOf>[0]) => linesOf(cloud, 'seen').map(({ body }) => body);
+
+describe('the queue trigger', () => {
+  it('hands over as many messages at once as host.json says, each decoded, and deletes what is done', async () => {
+    const cloud = await start();
+    for (let n = 0; n < 4; n++) put(cloud, { n, answer: 'done' });
+    const invocations = await cloud.runUntilIdle();
+    expect(invocations.map(({ functionName, coldStart, outcome }) => [functionName, coldStart, outcome])).toEqual([
+      ['message', true, { kind: 'answered', answer: 'done' }],
+      ['message', false, { kind: 'answered', answer: 'done' }],
+      ['message', false, { kind: 'answered', answer: 'done' }],
+      ['message', false, { kind: 'answered', answer: 'done' }],
+    ]);
+    expect(bodies(cloud)).toEqual([0, 1, 2, 3].map((n) => ({ n, answer: 'done' })));
+    expect(cloud.logs[3]?.json).toMatchObject({ invocations: 4, now: '2026-03-02T09:00:00.000Z', dequeueCount: 1 });
+    expect(cloud.queue.messages()).toEqual([]);
+    expect(invocations[3]?.peakMemoryMegabytes).toBeGreaterThan(10);
+  });
+
+  it('runs the messages of a batch side by side', async () => {
+    const cloud = await start();
+    for (let n = 0; n < 3; n++) put(cloud, { do: 'wait' });
+    const invocations = await cloud.runUntilIdle();
+    const sum = invocations.reduce((total, { durationMilliseconds }) => total + durationMilliseconds, 0);
+    expect(invocations).toHaveLength(3);
+    expect(Math.max(...invocations.map(({ durationMilliseconds }) => durationMilliseconds))).toBeLessThan(sum * 0.7);
+  });
+
+  it('hides a failed message, shows it again, and gives it up after the last try', async () => {
+    const cloud = await start();
+    put(cloud, { do: 'throw' });
+    put(cloud, { n: 1 });
+    await cloud.runUntilIdle();
+    expect(cloud.queue.messages()).toHaveLength(1);
+    const invocations = await cloud.runUntilIdle({ advance: true });
+    expect(invocations.map(({ outcome }) => outcome)).toEqual([
+      { kind: 'failed', error: expect.stringContaining('told to') },
+      { kind: 'failed', error: expect.stringContaining('told to') },
+    ]);
+    expect(linesOf(cloud, 'seen').map(({ body, dequeueCount }) => [body, dequeueCount])).toEqual([
+      [{ do: 'throw' }, 1],
+      [{ n: 1 }, 1],
+      [{ do: 'throw' }, 2],
+      [{ do: 'throw' }, 3],
+    ]);
+    expect(cloud.clock.now().toISOString()).toBe('2026-03-02T09:02:00.000Z');
+    expect(cloud.queue.messages()).toEqual([]);
+    expect(cloud.poisonQueue.messages().map(({ text }) => text)).toEqual([encoded({ do: 'throw' })]);
+    expect(cloud.logs.at(-1)?.text).toBe(
+      "Message has reached MaxDequeueCount of 3. Moving message to queue 'work-poison'.",
+    );
+  });
+
+  it('is killed at its timeout, and starts anew', async () => {
+    const cloud = await start({ host: { functionTimeout: '00:00:01' } });
+    put(cloud, { do: 'hang' });
+    const [invocation] = await cloud.runUntilIdle();
+    expect(invocation?.outcome).toEqual({ kind: 'timedOut' });
+    expect(cloud.logs.at(-1)?.text).toBe('Timeout value of 1 seconds was exceeded by function: Functions.message');
+    const next = await cloud.host.invoke('message', { n: 1 });
+    expect([next.coldStart, next.outcome.kind]).toEqual([true, 'answered']);
+  });
+
+  it('leaves the messages where they are when the archive does not load', async () => {
+    const cloud = await start({ code: "throw new Error('no settings');" });
+    put(cloud, { n: 1 });
+    expect(await cloud.runUntilIdle({ advance: true })).toEqual([]);
+    expect(cloud.queue.messages()).toHaveLength(1);
+    expect(cloud.logs[0]?.text).toContain('no settings');
+    await cloud.deploy(fixtureGraph());
+    await cloud.runUntilIdle();
+    expect(bodies(cloud)).toEqual([{ n: 1 }]);
+  });
+});
+
+describe('the worker', () => {
+  it("has the app's settings, Azure's own, and nothing of this machine's", async () => {
+    const cloud = await start({ settings: { FIXTURE: 'yes' } });
+    await cloud.host.invoke('message', { do: 'environment' });
+    expect(linesOf(cloud, 'environment')[0]?.['names']).toEqual([
+      ...[
+        'APPLICATIONINSIGHTS_AUTHENTICATION_STRING',
+        'APPLICATIONINSIGHTS_CONNECTION_STRING',
+        'AzureWebJobsScriptRoot',
+      ],
+      ...['AzureWebJobsStorage__accountName', 'AzureWebJobsStorage__clientId', 'AzureWebJobsStorage__credential'],
+      ...['FIXTURE', 'FUNCTIONS_EXTENSION_VERSION', 'FUNCTIONS_WORKER_RUNTIME', 'HTTPS_PROXY', 'IDENTITY_ENDPOINT'],
+      ...[
+        'IDENTITY_HEADER',
+        'NODE_EXTRA_CA_CERTS',
+        'NO_PROXY',
+        'PULLGATE_CLIENT_ID',
+        'PULLGATE_QUEUE',
+        'PULLGATE_TABLE',
+      ],
+      ...['PULLGATE_WORKSPACE_ID', 'WEBSITE_HOSTNAME', 'WEBSITE_SITE_NAME', 'WEBSITE_SKU'],
+    ]);
+  });
+
+  it('gets tokens of its identity, and its console is in the log', async () => {
+    const cloud = await start();
+    await cloud.host.invoke('message', { do: 'token' });
+    await cloud.host.invoke('message', { do: 'console' });
+    await cloud.host.invoke('message', { n: 1 });
+    expect(linesOf(cloud, 'token')).toEqual([{ kind: 'token', parts: 3 }]);
+    expect(cloud.logs.map(({ text }) => text)).toContain('a line of the console');
+  });
+
+  it('dies when it is killed, with all that it works on, and starts anew', async () => {
+    const cloud = await start();
+    const hanging = [cloud.host.invoke('message', { do: 'hang' }), cloud.host.invoke('message', { do: 'hang' })];
+    while (bodies(cloud).length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    await cloud.host.kill();
+    expect((await Promise.all(hanging)).map(({ outcome }) => outcome.kind)).toEqual(['crashed', 'crashed']);
+    expect((await cloud.host.invoke('message', { n: 1 })).coldStart).toBe(true);
+  });
+
+  it.each(['before', 'after'] as const)('dies %s the work of a call when told to', async (when) => {
+    // The first query loads its parser, which takes seconds on a busy machine.
+    const cloud = await start({ host: { functionTimeout: '00:01:00' } });
+    cloud.faults.add({ kind: 'crash', when, service: 'logs' });
+    put(cloud, { do: 'query' });
+    const [crashed, again] = await cloud.runUntilIdle({ advance: true });
+    expect([crashed?.outcome, again?.coldStart, again?.outcome.kind]).toEqual([{ kind: 'crashed' }, true, 'answered']);
+    expect(linesOf(cloud, 'queried')).toEqual([{ kind: 'queried', rows: 0 }]);
+    expect(cloud.calls.count(cloud.identity.id)).toEqual({ 'logs:Query': 2 });
+  });
+
+  it('is replaced by a new deployment, whose data stays', async () => {
+    const cloud = await start();
+    put(cloud, { n: 1 });
+    cloud.acr.registry('acmeimages').push('team/app', { tag: 'v1' });
+    await cloud.deploy(fixtureGraph({ code: ECHO.replace("kind: 'seen'", "kind: 'seen by the new one'") }));
+    await cloud.runUntilIdle();
+    expect(cloud.logs.map(({ json }) => json?.['kind'])).toEqual(['seen by the new one']);
+    expect([...cloud.acr.registry('acmeimages').repositories.keys()]).toEqual(['team/app']);
+  });
+
+  it('of two stacks has each its own queue', async () => {
+    const cloud = await start();
+    await cloud.deploy(fixtureGraph({ stack: 'other' }), { stack: 'other' });
+    put(cloud, { n: 1 }, 'other');
+    await cloud.runUntilIdle();
+    expect([cloud.logs, cloud.stack('other').logs.map(({ json }) => json?.['body'])]).toEqual([[], [{ n: 1 }]]);
+    expect(() => cloud.stack('third')).toThrow('no stack third was deployed; there is main, other');
+  });
+});
+
+describe('a timer', () => {
+  it('fires when it is due, each time at its time, and by hand', async () => {
+    const cloud = await start();
+    const invocations = await cloud.advance(16 * minute);
+    expect(invocations).toHaveLength(3);
+    expect(linesOf(cloud, 'tick')).toEqual(
+      ['05', '10', '15'].map((at) => ({ kind: 'tick', isPastDue: false, now: `2026-03-02T09:${at}:00.000Z` })),
+    );
+    await cloud.fireTimer('tick');
+    expect(linesOf(cloud, 'tick')).toHaveLength(4);
+    await expect(cloud.fireTimer('message')).rejects.toThrow(/has no timer message/);
+  });
+
+  it.each([
+    ['0 */5 * * * *', '09:00:00', '09:05:00'],
+    ['0 */5 * * * *', '09:04:59', '09:05:00'],
+    ['30 * * * * *', '09:00:30', '09:01:30'],
+    ['0 15 */2 * * *', '09:00:00', '10:15:00'],
+    ['0 0 6 * * *', '05:59:59', '06:00:00'],
+  ])('%s fires after %s at %s', (schedule, after, at) => {
+    const time = (text: string) => Date.parse(`2026-03-02T${text}Z`);
+    expect(new Date(readSchedule(schedule)(time(after)))).toEqual(new Date(time(at)));
+  });
+
+  it.each(['*/5 * * * *', '0 0 0 1 * *', '0 1-5 * * * *', '0 0 0 * * Mon', '61 * * * * *', '00:05:00'])(
+    'does not know %s',
+    (schedule) => {
+      expect(() => readSchedule(schedule)).toThrow(/knows schedules like/);
+    },
+  );
+});
+
+const inSite = (patch: Readonly<Record<string, unknown>>): FixtureOptions => ({
+  change: (name, inputs) => (name === 'app' ? { ...inputs, ...patch } : inputs),
+});
+const inConfig = (patch: Readonly<Record<string, unknown>>): FixtureOptions => ({
+  change: (name, inputs) =>
+    name === 'app'
+      ? { ...inputs, functionAppConfig: { ...(inputs['functionAppConfig'] as object), ...patch } }
+      : inputs,
+});
+
+describe('a deployment is refused', () => {
+  it.each<[string, FixtureOptions, RegExp]>([
+    [
+      'where the host may not keep its leases',
+      { without: ['host'] },
+      /as Storage Blob Data Owner of it\. The client 'identity/,
+    ],
+    ['where it may not read the queue', { without: ['queue-role'] }, /reads work, as Storage Queue Data Contributor/],
+    ['where it may not put on the poison queue', { without: ['poison-role'] }, /reads work-poison/],
+    ['where it may not write its log', { without: ['log-role'] }, /its log goes nowhere.*Telemetry\/Write/],
+    [
+      'where the identity is not assigned',
+      inSite({ identity: { type: 'UserAssigned', userAssignedIdentities: [] } }),
+      /no identity that is assigned/,
+    ],
+    [
+      'where the identity is the system-assigned one',
+      inSite({ identity: { type: 'SystemAssigned' } }),
+      /needs a user-assigned identity/,
+    ],
+    [
+      'where the storage account is not there',
+      { settings: { AzureWebJobsStorage__accountName: 'other' } },
+      /account other .*which the graph does not have/,
+    ],
+    [
+      'where the host would use a key',
+      { settings: { AzureWebJobsStorage__credential: 'key' } },
+      /credential=managedidentity/,
+    ],
+    [
+      'where the identity is told by a wrong id',
+      { settings: { AzureWebJobsStorage__clientId: 'x' } },
+      /AzureWebJobsStorage__clientId of .* is x/,
+    ],
+    [
+      'with a setting that Flex Consumption does not take',
+      { settings: { FUNCTIONS_WORKER_RUNTIME: 'node' } },
+      /FUNCTIONS_WORKER_RUNTIME, which Flex/,
+    ],
+    [
+      'with a runtime that is not there',
+      inConfig({ runtime: { name: 'node', version: '19' } }),
+      /needs the runtime node/,
+    ],
+    [
+      'with a size that is not there',
+      inConfig({ scaleAndConcurrency: { instanceMemoryMB: 1024 } }),
+      /has 512, 2048, 4096 MB; given 1024/,
+    ],
+    [
+      'without a container for its code',
+      inConfig({ deployment: { storage: { type: 'blobContainer', value: 'https://x.blob.core.windows.net/y' } } }),
+      /keeps its code in blobContainer/,
+    ],
+    [
+      'on another plan',
+      { change: (name, inputs) => (name === 'plan' ? { sku: { name: 'Y1', tier: 'Dynamic' } } : inputs) },
+      /needs a plan of Flex Consumption/,
+    ],
+    [
+      'where the package is another blob',
+      {
+        change: (name, inputs) =>
+          name === 'code' ? JSON.parse(JSON.stringify(inputs).replace('one.zip', 'two.zip')) : inputs,
+      },
+      /two\.zip is no blob of the graph/,
+    ],
+    [
+      'where the package has no signature',
+      {
+        change: (name, inputs) => (name === 'code' ? JSON.parse(JSON.stringify(inputs).replace('?sig=x', '')) : inputs),
+      },
+      /needs a signature/,
+    ],
+    ['without the extension bundle', { host: { extensionBundle: {} } }, /extension bundle/],
+    ['with a message encoding that it does not know', { queues: { messageEncoding: 'none' } }, /reads base64 messages/],
+    ['with a batch that is too big', { queues: { batchSize: 64 } }, /batchSize is from 1 to 32/],
+    ['without a main file', { files: { 'package.json': '{}' } }, /package\.json whose main is one of its files/],
+  ])('%s', async (_what, options, message) => {
+    await expect(startAzure(fixtureGraph(options))).rejects.toThrow(message);
+  });
+});

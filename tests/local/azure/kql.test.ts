@@ -1,0 +1,240 @@
+// The queries of the local workspace: what Kusto's operators and functions answer, and that nothing unknown is guessed.
+import { describe, expect, it } from 'vitest';
+import { checkQuery } from '../../../local/azure/kql-syntax.ts';
+import type { Json, Row } from '../../../local/azure/tables.ts';
+import { createWorkspace, type RunningWorkspace } from '../../../local/azure/workspace.ts';
+import { virtualClock } from '../../../local/clock.ts';
+
+/** Objects that several rows share. */
+const SHARED: readonly Json[] = [{ cves: ['Alpha', 'beta'] }, { cves: ['line\nline-two'] }, null];
+const NOW = Date.parse('2026-03-02T09:00:00Z');
+const hours = 3_600_000;
+
+function workspaceOf(rows: readonly Row[], nested: readonly Row[] = []): RunningWorkspace {
+  const workspace = createWorkspace(virtualClock());
+  workspace.ingestionDelayMilliseconds = 0;
+  for (const row of rows) workspace.ingest('SecurityRecommendation', row);
+  for (const row of nested) workspace.ingest('SecurityNestedRecommendation', row);
+  return workspace;
+}
+
+const one = workspaceOf([
+  {
+    AssessedResourceId: '/subscriptions/S/Team/App',
+    TimeGenerated: NOW,
+    Properties: { a: 'x', list: [1, 2], text: '{"y":1}', null: null, deep: { b: true } },
+  },
+]);
+
+/** The value of one expression, on one row. */
+function valueIn(expression: string): unknown {
+  return one.query(`SecurityRecommendation | project V = ${expression}`).rows[0]?.['V'];
+}
+
+describe('an expression', () => {
+  it.each<[string, unknown]>([
+    ['"a" == "a"', true],
+    ['"a" == "A"', false],
+    ['"a" != "A"', true],
+    ['AssessedResourceId contains "team/app"', true],
+    ['AssessedResourceId contains ""', true],
+    ['AssessedResourceId contains "team/apps"', false],
+    ['AssessedResourceId has "app"', true],
+    ['AssessedResourceId has "team/app"', true],
+    ['AssessedResourceId has "ap"', false],
+    ['AssessedResourceId has "eam/app"', false],
+    ['AssessedResourceId has "/app"', true],
+    ['"A" in~ ("b", "a")', true],
+    ['"A" in~ (dynamic(["b", "a", null]))', true],
+    ['"c" in~ (dynamic(null))', false],
+    ['bool(null) == bool(null)', null],
+    ['bool(null) != bool(null)', null],
+    ['IsSnapshot == false', false],
+    ['IsSnapshot != false', true],
+    ['not(IsSnapshot)', null],
+    ['IsSnapshot and false', false],
+    ['IsSnapshot and true', null],
+    ['IsSnapshot or true', true],
+    ['false or IsSnapshot', null],
+    ['DiscoveredTimeUTC > now()', null],
+    ['TimeGenerated > ago(1d)', true],
+    ['TimeGenerated >= now()', true],
+    ['TimeGenerated < now() - 1ms', false],
+    ['TimeGenerated <= ago(24h) + 1.5d', true],
+    ['now(-1h) == ago(1h)', true],
+    ['TimeGenerated == datetime(2026-03-02T09:00:00Z)', true],
+    ['now() - ago(1d) == 24h', true],
+    ['tostring(Properties.a)', 'x'],
+    ['tostring(Properties["a"])', 'x'],
+    ['tostring(Properties.A)', ''],
+    ['tostring(Properties.a.b.c)', ''],
+    ['tostring(Properties.list[1])', '2'],
+    ['tostring(Properties.list)', '[1,2]'],
+    ['tostring(Properties.deep)', '{"b":true}'],
+    ['tostring(Properties.text.y)', ''],
+    ['tostring(Properties.null)', ''],
+    ['Properties.list', [1, 2]],
+    ['tolower("AbC")', 'abc'],
+    ['strcat("a", Properties.a, 1, "")', 'ax1'],
+    ['iff(IsSnapshot, "yes", "no")', 'no'],
+    ['iff(not(IsSnapshot == true), "yes", "no")', 'yes'],
+    ['isempty(Properties.none)', true],
+    ['isempty(Description)', true],
+    ['isnotempty(Properties.list)', true],
+    ['isempty(dynamic([]))', false],
+    ['array_length(Properties.list)', 2],
+    ['array_length(Properties.a)', null],
+    ['extract_all("(CVE-[0-9]+)", "CVE-1, CVE-22, CVE-1")', ['CVE-1', 'CVE-22', 'CVE-1']],
+    [
+      'extract_all("([a-z])([0-9])", "a1 b2")',
+      [
+        ['a', '1'],
+        ['b', '2'],
+      ],
+    ],
+    ['extract_all("(?i)(cve)", "CVE cve")', ['CVE', 'cve']],
+    ['extract_all("(x)", "y")', null],
+    ['set_difference(dynamic(["a", "b", "a", 1]), dynamic(["b"]), dynamic([1]))', ['a']],
+    ['set_difference(dynamic(null), dynamic(["b"]))', null],
+    ['extract("a(.)c", 1, "xabc")', 'b'],
+    ['extract("a(.)c", 0, "xabc")', 'abc'],
+    ['extract("a(.)c", 1, "x")', ''],
+    ['coalesce(array_length(dynamic(null)), 0)', 0],
+    ['coalesce("", Description, "c")', 'c'],
+    ['"a" in (dynamic(["A", "a"]))', true],
+    ['"a" in ("A")', false],
+    ['countof("aaa", "aa")', 2],
+    ['countof("aaa", "aa", "regex")', 1],
+    ['countof("aaa", "b")', 0],
+  ])('%s', (expression, wanted) => {
+    expect(valueIn(expression)).toEqual(wanted);
+  });
+
+  it.each<[string, RegExp]>([
+    ['tostring(TimeGenerated)', /does not know how Kusto writes a datetime/],
+    ['Properties.a == "x"', /EqualExpression of dynamic and string/],
+    ['toupper("a")', /knows no function toupper/],
+    ['"a" startswith "b"', /does not know StartsWithExpression/],
+    ['"a" =~ "b"', /does not know/],
+    ['1.5 + 1', /AddExpression of real and long/],
+    ['extract_all("(?=a)(b)", "b")', /RE2/],
+    ['extract_all("b", "b")', /capturing group/],
+    ["dynamic(['a'])", /takes JSON in dynamic/],
+    ['case(true, 1, 2)', /knows no function case/],
+  ])('%s is refused', (expression, message) => {
+    expect(() => valueIn(expression)).toThrow(message);
+  });
+});
+
+const table = workspaceOf(
+  [
+    { AssessedResourceId: 'a', TimeGenerated: NOW - 2 * hours, RecommendationState: 'Unhealthy' },
+    { AssessedResourceId: 'A', TimeGenerated: NOW - 1 * hours, RecommendationState: 'Healthy' },
+    { AssessedResourceId: 'b', TimeGenerated: NOW - 30 * hours, RecommendationState: 'Unhealthy', IsSnapshot: true },
+    { AssessedResourceId: 'c', RecommendationState: 'Unhealthy', IsSnapshot: false },
+  ],
+  [{ AssessedResourceId: 'n', Id: 'sub', TimeGenerated: NOW }],
+);
+
+describe('a query', () => {
+  it.each<[string, string, readonly unknown[]]>([
+    [
+      'where drops what is false and what is null',
+      'SecurityRecommendation | where IsSnapshot == false or TimeGenerated > ago(1d) | project AssessedResourceId',
+      ['a', 'A', 'c'].map((AssessedResourceId) => ({ AssessedResourceId })),
+    ],
+    [
+      'extend adds a column, and replaces one',
+      'SecurityRecommendation | where AssessedResourceId == "b" | extend X = "x", Description = tolower("D") | project X, Description',
+      [{ X: 'x', Description: 'd' }],
+    ],
+    [
+      'distinct',
+      'SecurityRecommendation | distinct RecommendationState',
+      [{ RecommendationState: 'Unhealthy' }, { RecommendationState: 'Healthy' }],
+    ],
+    [
+      'the latest row by a key',
+      'SecurityRecommendation | extend Id = tolower(AssessedResourceId) | summarize arg_max(TimeGenerated, *) by Id | project Id, AssessedResourceId, RecommendationState',
+      [
+        { Id: 'a', AssessedResourceId: 'A', RecommendationState: 'Healthy' },
+        { Id: 'b', AssessedResourceId: 'b', RecommendationState: 'Unhealthy' },
+        { Id: 'c', AssessedResourceId: 'c', RecommendationState: 'Unhealthy' },
+      ],
+    ],
+    [
+      'the latest row, two columns of it, and a maximum',
+      'SecurityRecommendation | summarize arg_max(TimeGenerated, RecommendationState), Last = max(TimeGenerated) by Id = tolower(AssessedResourceId) | where Id == "a"',
+      [{ Id: 'a', TimeGenerated: NOW - hours, RecommendationState: 'Healthy', Last: NOW - hours }],
+    ],
+    [
+      'a union fills what one table lacks',
+      'union (SecurityRecommendation | where AssessedResourceId == "b"), (SecurityNestedRecommendation) | project AssessedResourceId, Id, RecommendationId, IsSnapshot',
+      [
+        { AssessedResourceId: 'b', Id: '', RecommendationId: '', IsSnapshot: true },
+        { AssessedResourceId: 'n', Id: 'sub', RecommendationId: '', IsSnapshot: null },
+      ],
+    ],
+    [
+      'let binds values and tables',
+      'let since = 3h; let names = dynamic(["A"]); let fresh = SecurityRecommendation | where TimeGenerated > ago(since); fresh | where AssessedResourceId in~ (names) | union (fresh | where RecommendationState == "Healthy") | project RecommendationState',
+      ['Unhealthy', 'Healthy', 'Healthy'].map((RecommendationState) => ({ RecommendationState })),
+    ],
+  ])('%s', (_what, query, wanted) => {
+    expect(table.query(query).rows).toEqual(wanted);
+  });
+
+  it.each<[string, RegExp]>([
+    ['SecurityRecommendation | take 1', /does not know TakeOperator/],
+    ['SecurityRecommendation | order by TimeGenerated', /does not know SortOperator/],
+    ['SecurityRecommendation | summarize dcount(AssessedResourceId)', /does not know|knows arg_max/],
+    ['SecurityRecommendation | summarize X = count()', /does not know/],
+    ['SecurityRecommendation | project tolower(AssessedResourceId)', /wants a name/],
+    ['union kind=inner SecurityRecommendation, SecurityNestedRecommendation', /does not know the parameter kind=inner/],
+    ['let f = (x: string) { x }; SecurityRecommendation | project X = f("a")', /./],
+    ['print 1', /does not know PrintOperator/],
+  ])('%s is refused', (query, message) => {
+    expect(() => table.query(query)).toThrow(message);
+  });
+});
+
+describe('the check of a query', () => {
+  it.each<[string, string, readonly string[]]>([
+    ['a right one', 'SecurityRecommendation | where AssessedResourceId has "x" | project Properties', []],
+    ['a column that the table does not have', 'SecurityRecommendation | project RegistryName', ['RegistryName']],
+    ['a table that does not exist', 'SecurityAssessment | project Id', ['SecurityAssessment']],
+    ['text where a time is needed', 'SecurityRecommendation | where ago("x") > TimeGenerated', ['"x"']],
+    ['broken syntax', 'SecurityRecommendation | where (', ['', '']],
+  ])('%s', (_what, query, wanted) => {
+    expect(checkQuery(query).map(({ at }) => at)).toEqual(wanted);
+  });
+
+  it('is what a query has to pass', () => {
+    expect(() => table.query('SecurityRecommendation | project RegistryName')).toThrow(
+      /the query is wrong: KS142.*RegistryName/,
+    );
+  });
+});
+
+describe('an index', () => {
+  const rows = Array.from({ length: 900 }, (_, n) => ({
+    AssessedResourceId: `/registries/R/repositories/Team/app-${n % 30}/${n}`,
+    TimeGenerated: NOW,
+    Properties: { Name: `team/app-${n % 30}`, shared: SHARED[n % 3] ?? null, n },
+  }));
+  const plain = (needle: string) =>
+    `let repository = "${needle}"; SecurityRecommendation | where TimeGenerated > ago(1d) | where tostring(Properties) contains repository and AssessedResourceId != "" | project Id = AssessedResourceId`;
+  const joined = (needle: string) =>
+    `let Name = "${needle}"; let All = union isfuzzy=true (SecurityRecommendation | project Id = AssessedResourceId, Body = Properties), (SecurityNestedRecommendation | project Id, Body = AdditionalData);
+    All | extend Text = strcat(tolower(Id), " ", tolower(tostring(Body))) | where Name == "" or Text contains Name | where Text contains "team" | project Id`;
+
+  const needles = ['team/app-7', 'TEAM/APP-1', 'app', 'alpha', 'nowhere', 'name', '\\":\\"team', 'line-two', 'nline'];
+  it.each([...needles, 'team/app-12/12', '7', ':7', 'true', ''])('changes no answer: %s', (needle) => {
+    for (const query of [plain(needle), joined(needle)]) {
+      const large = workspaceOf(rows).query(query).rows;
+      const halves = [rows.slice(0, 450), rows.slice(450)];
+      const small = halves.flatMap((half) => workspaceOf(half).query(query).rows);
+      expect(large).toEqual(small);
+    }
+  });
+});

@@ -1,0 +1,31 @@
+// Starts local Azure clouds of the fixture's graph, and stops them after each test.
+import { afterEach, expect } from 'vitest';
+import { type LocalAzure, startAzure } from '../../../local/azure/cloud.ts';
+import { type FixtureOptions, fixtureGraph } from './fixture-graph.ts';
+
+const clouds: LocalAzure[] = [];
+afterEach(async () => {
+  const gaps = clouds.flatMap((cloud) => cloud.gaps);
+  for (const cloud of clouds.splice(0)) await cloud.stop();
+  expect(gaps).toEqual([]);
+});
+
+export async function start(options?: FixtureOptions): Promise<LocalAzure> {
+  const cloud = await startAzure(fixtureGraph(options));
+  clouds.push(cloud);
+  return cloud;
+}
+
+/** Puts a message on a queue as the function's host expects it. */
+export function put(cloud: LocalAzure, body: unknown, stack = 'main'): void {
+  cloud.stack(stack).queue.send(encoded(body));
+}
+
+export function encoded(body: unknown): string {
+  return Buffer.from(JSON.stringify(body)).toString('base64');
+}
+
+/** What lines of a kind say, in order. */
+export function linesOf(cloud: LocalAzure, kind: string): readonly Readonly<Record<string, unknown>>[] {
+  return cloud.logs.flatMap(({ json }) => (json?.['kind'] === kind ? [json] : []));
+}
