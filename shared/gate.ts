@@ -78,14 +78,17 @@ function accountForNewcomer(input: AccountingInput): Accounting {
 
 /** A closer that is there, counts, and whose findings of today do not violate. */
 function accountForCloser(input: AccountingInput, image: Present, closer: Closer, verdict: Verdict): Accounting {
-  const unsettled = absentOf(closer, image.findings).filter((finding) => settledAs(image, finding) === undefined);
+  const absent = absentOf(closer, image.findings);
+  const unsettled = absent.filter((finding) => settledAs(image, finding) === undefined);
   const isSpared = closer.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';
   // What is not known releases no closer; but one that holds nothing at present does not begin to because of it.
   if (verdict.kind === 'undetermined' && (closer.departed === undefined || !isSpared)) {
     return hold(input, image, closer, { kind: 'undetermined' }, verdict);
   }
   if (isSpared) {
-    const isResolved = closer.findings.every((finding) => settledAs(image, finding) === 'resolved');
+    // What is still shown is not resolved, whatever is said of the report that it once came in.
+    const resolved = absent.filter((finding) => settledAs(image, finding) === 'resolved');
+    const isResolved = verdict.kind === 'allow' && resolved.length === closer.findings.length;
     return isResolved ? { kind: 'released', how: 'resolved', verdict } : depart(input, closer, 'spared', verdict);
   }
   if (input.scan === undefined) return { kind: 'needsScan' };

@@ -28,8 +28,16 @@ const MAX_CLOSERS_WITH_PUSH = 100;
  * @throws Error where a retry may help: a cloud that does not answer, or other workers that are always faster
  */
 export async function reconcile<Snapshot>(hint: Hint, rules: Rules, ports: Ports<Snapshot>): Promise<Decision> {
+  // Where another worker was faster, the record does not say any more that we have closed the gate.
+  let hasClosed = false;
+  const write: Registry<Snapshot>['write'] = async (gate, from, wanted) => {
+    const written = await ports.registry.write(gate, from, wanted);
+    hasClosed = written.kind === 'written' && wanted === 'closed';
+    return written;
+  };
+  const watched = { ...ports, registry: { ...ports.registry, write } };
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const decision = await attempt(hint, rules, ports, tries > 0);
+    const decision = await attempt(hint, rules, watched, { isWide: tries > 0, hasClosed });
     if (decision === 'conflict') continue;
     ports.log(decision);
     return decision;
@@ -39,12 +47,19 @@ export async function reconcile<Snapshot>(hint: Hint, rules: Rules, ports: Ports
   );
 }
 
-/** `isWide`: looks at every closer with the images of the hint, since somebody else was at work here. */
+/** What the attempts before have come to. */
+interface Before {
+  /** Looks at every closer with the images of the hint, since somebody else was at work here. */
+  readonly isWide: boolean;
+  /** This very worker has closed the gate, and came too late to confirm it. */
+  readonly hasClosed: boolean;
+}
+
 async function attempt<Snapshot>(
   hint: Hint,
   rules: Rules,
   ports: Ports<Snapshot>,
-  isWide: boolean,
+  { isWide, hasClosed }: Before,
 ): Promise<Decision | 'conflict'> {
   const { gate } = hint;
   const { value, version } = await ports.records.load(gate);
@@ -57,7 +72,7 @@ async function attempt<Snapshot>(
     {
       stored: { value: record, version },
       next,
-      reading: reading === undefined ? undefined : attributed(reading, record),
+      reading: reading === undefined ? undefined : attributed(reading, hasClosed || record.claimed === true),
       now,
       noticeOf: (kind, state) => noticeOf(kind, state, record, next, accounted, now),
       somethingHolds: async () => {
@@ -85,8 +100,8 @@ async function attempt<Snapshot>(
 }
 
 /** Where the registry cannot say whose a closing is, the record can: what pullgate has not begun is somebody else's. */
-function attributed<Snapshot>(reading: Reading<Snapshot>, { claimed }: GateRecord): Reading<Snapshot> {
-  return reading.ours === 'unmarked' && claimed === true ? { ...reading, ours: 'current' } : reading;
+function attributed<Snapshot>(reading: Reading<Snapshot>, isClaimed: boolean): Reading<Snapshot> {
+  return reading.ours === 'unmarked' && isClaimed ? { ...reading, ours: 'current' } : reading;
 }
 
 /** One look, and what it means for the gate. */

@@ -20,6 +20,16 @@ export function gateName({ repository, digest }: Gate): string {
   return digest === undefined ? repository : `${repository}@${digest}`;
 }
 
+/** The same, short enough for the subject of a message. */
+function shortName({ repository, digest }: Gate): string {
+  return digest === undefined ? repository : `${repository}@${shortDigest(digest)}`;
+}
+
+/** Enough of a digest to know it by. */
+function shortDigest(digest: string): string {
+  return digest.slice(0, 'sha256:'.length + 12);
+}
+
 /** A finding in one line: advisory, severity, package, installed and fixed version, link. */
 export function describeFinding(finding: Finding): string {
   const { vulnerability, package: found, severity, score, exploited, link } = finding;
@@ -94,8 +104,8 @@ function waysOut(isOpen: boolean): readonly string[] {
 
 /** What people are told of a state change: what, why, since when, and what they can do. */
 export function tell(gate: Gate, notice: Notice): Message {
-  const name = gateName(gate);
-  const where = `${name} (registry ${gate.registry})`;
+  const name = shortName(gate);
+  const where = `${gateName(gate)} (registry ${gate.registry})`;
   switch (notice.kind) {
     case 'closed':
       return message(`closed: ${name}`, [
@@ -183,7 +193,7 @@ function stillPullable({ stillPullable: images }: Notice): readonly string[] {
 
 /** A decision in one sentence, for the log. */
 export function summarize(decision: Decision): string {
-  const name = gateName(decision.gate);
+  const name = shortName(decision.gate);
   const notes = weightiestFirst(decision.images).slice(0, MAX_NOTES).map(noteOf);
   const more = decision.images.length - notes.length;
   if (more > 0) notes.push(`and ${more} more images`);
@@ -226,7 +236,7 @@ export function describeState(state: GateState): string {
 }
 
 function noteOf(image: ImageDecision): string {
-  const name = image.digest.slice(0, 'sha256:'.length + 12);
+  const name = shortDigest(image.digest);
   if (image.kind === 'released') return `${name} holds it no longer, ${ACCOUNTS[image.how]}`;
   if (image.kind === 'holds' && (image.why.kind === 'unproven' || image.why.kind === 'unsettled'))
     return `${name} still holds it, proof is missing: ${image.why.why}`;

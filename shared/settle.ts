@@ -54,7 +54,8 @@ export async function settle<Snapshot>(
   if (!isRight || (opens && stored.value.state.kind !== 'opening')) {
     // An intent to open forgets no closer: only the confirmation does.
     const closers = wanted.state.kind === 'open' ? stored.value.closers : next.closers;
-    const claimed = wanted.gate === 'closed' || record.claimed;
+    // Who writes has found the closing to be ours, or makes it so.
+    const claimed = !isRight || record.claimed;
     const saved = await ports.records.save({ ...record, closers, state: intent, since: now, claimed }, version);
     if (saved === undefined) return 'conflict';
     version = saved;
@@ -65,7 +66,11 @@ export async function settle<Snapshot>(
     const written = await ports.registry.write(record.gate, reading, wanted.gate);
     if (written.kind === 'overtaken') return 'conflict';
     if (written.kind === 'refused') {
-      if (wanted.gate === 'closed') await giveBack(ports.brake, gateKey(record.gate));
+      if (wanted.gate === 'closed') {
+        await giveBack(ports.brake, gateKey(record.gate));
+        // Nothing was closed: if something is from now on, that is somebody else's. Another worker that was faster knows better.
+        await ports.records.save({ ...record, state: intent, since: now, claimed: undefined }, version);
+      }
       return { to: intent, done: 'refused', problem: written.problem };
     }
     change = { before: written.before, after: written.after };

@@ -42,14 +42,15 @@ export async function tick(ports: SweepPorts): Promise<void> {
   const why = await ports.blindness();
   log({ kind: 'scanner', blind: why !== undefined, why });
   const { value: last } = await ports.state.load();
-  const current = isSweepDue(last, fingerprint(ports), ports.sweepHours, now()) ? await sweep(ports) : last;
+  const isDue = last === undefined || isSweepDue(last, fingerprint(ports), ports.sweepHours, now());
+  const current = isDue ? await sweep(ports) : last;
   const waiting = await ports.waiting(MAX_WAITING);
   const { value: brake = NO_CLOSINGS } = await ports.brake.load();
   const turns = waiting.slice(0, roomLeft(brake, now(), rules.maxClosesPerHour));
   await ports.askForLooks(turns, 'tick');
   log({
     kind: 'tick',
-    sweepAgeHours: current === undefined ? 0 : (Date.parse(now()) - Date.parse(current.sweptAt)) / HOUR_MILLISECONDS,
+    sweepAgeHours: (Date.parse(now()) - Date.parse(current.sweptAt)) / HOUR_MILLISECONDS,
     waiting: waiting.length,
     letThrough: turns.length,
     closedThisHour: lastHour(brake, now()).closings.length,

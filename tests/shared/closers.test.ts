@@ -1,6 +1,6 @@
 // The next list of closers after a look: who holds the gate, who is remembered, when scans are asked for, and what does not fit.
 import { describe, expect, it } from 'vitest';
-import { type Accounted, accountForAll, MAX_CLOSERS, nextClosers } from '../../shared/closers.ts';
+import { type Accounted, accountForAll, isPlainlyAllowed, MAX_CLOSERS, nextClosers } from '../../shared/closers.ts';
 import type { ImageLook, Scan } from '../../shared/ports.ts';
 import type { Closer, GateRecord } from '../../shared/record.ts';
 import type { Rules } from '../../shared/rules.ts';
@@ -194,5 +194,23 @@ describe('more closers than a record holds', () => {
     const stored = record({ closers: many(MAX_CLOSERS) });
     const next = nextClosers(stored, seen(many(1, {}, 5_001)));
     expect([next.omitted, next.changed]).toEqual([1, true]);
+  });
+});
+
+describe('an image of which no record knows', () => {
+  const outside = rules({ repositories: { include: ['**'], exclude: ['team/*'] } });
+  const suppressed = finding({ state: 'suppressed' });
+  it.each<[string, ImageLook, Rules, boolean]>([
+    ['that is gone is not worth a look', gone(1), rules(), true],
+    ['without findings is not', present(), rules(), true],
+    ['with findings below the threshold is not', present({ findings: [finding({ severity: 'LOW' })] }), rules(), true],
+    ['that does not count is not, whatever it has', present({ ...VIOLATING, tagged: false }), rules(), true],
+    ['of an excluded repository is not, whatever it has', present(VIOLATING), outside, true],
+    ['that violates is', present(VIOLATING), rules(), false],
+    ['of unknown severity is', present({ findings: [finding({ severity: 'UNTRIAGED' })] }), rules(), false],
+    ['that is spared is: the log names what spared it', present({ findings: [suppressed] }), rules(), false],
+    ['that is excepted is', present(VIOLATING), EXCEPTED, false],
+  ])('%s', (_name, image, byRules, expected) => {
+    expect(isPlainlyAllowed(image, 'team/app', byRules, NOW)).toBe(expected);
   });
 });

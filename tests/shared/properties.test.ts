@@ -6,7 +6,7 @@ import { TRIGGERS } from '../../shared/decision.ts';
 import { type Finding, findingKey } from '../../shared/finding.ts';
 import { account, MAX_FINDINGS } from '../../shared/gate.ts';
 import { type Exception, IMAGES, type Policy, type Threshold, UNKNOWN_SEVERITY } from '../../shared/policy.ts';
-import type { Scan } from '../../shared/ports.ts';
+import type { Scan, SettledAs } from '../../shared/ports.ts';
 import { reconcile } from '../../shared/reconcile.ts';
 import { type Closer, type GateRecord, packRecord, unpackRecord } from '../../shared/record.ts';
 import { atLeast, SEVERITIES, type Severity, severityFrom } from '../../shared/severity.ts';
@@ -18,6 +18,8 @@ const IMAGE = { repository: 'team/app', digest: digest(1) };
 const IDS = ['CVE-2026-1', 'CVE-2026-2', 'CVE-2026-3', 'GHSA-aaaa', 'GHSA-bbbb'] as const;
 /** Words as Inspector writes them, and words that nobody has seen. */
 const LABELS = [...SEVERITIES.map((severity) => severity.toUpperCase()), 'UNTRIAGED', 'CATASTROPHIC'] as const;
+
+const REPORTS = ['first', 'second', 'third'] as const;
 
 const days = fc.integer({ min: -20, max: 20 }).map(daysLater);
 const score = fc.integer({ min: 0, max: 100 }).map((tenths) => tenths / 10);
@@ -39,6 +41,7 @@ const reported = fc
     exploited: fc.boolean(),
     disclosedAt: maybe(days),
     state: fc.constantFrom('active', 'suppressed'),
+    report: maybe(fc.constantFrom(...REPORTS)),
   })
   .map(({ label, ...rest }): { label: string; finding: Finding } => ({
     label,
@@ -142,10 +145,13 @@ describe('a closer', () => {
       departed: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope', 'spared') })),
     })
     .map(closer);
-  const accountFor = (policy: Policy, known: Closer, image: readonly Finding[], lastScan: Scan) =>
+  const settledAs = fc.constantFrom<SettledAs[]>('resolved', 'suppressed');
+  const settled = fc.array(fc.tuple(fc.constantFrom<string[]>(...REPORTS), settledAs), { maxLength: 3 });
+  type Settled = readonly (readonly [string, SettledAs])[];
+  const accountFor = (policy: Policy, known: Closer, image: readonly Finding[], lastScan: Scan, words: Settled = []) =>
     account({
       repository: 'team/app',
-      image: present({ findings: image }),
+      image: present({ findings: image, settledReports: new Map(words) }),
       closer: known,
       inScope: true,
       scan: lastScan,
@@ -175,6 +181,65 @@ describe('a closer', () => {
         expect(holds(relaxed, known, image, lastScan)).toBe(false);
       }),
     );
+  });
+
+  it('a word that a report is settled never closes', () => {
+    fc.assert(
+      fc.property(
+        anyPolicy,
+        anyKnown,
+        findings,
+        scan,
+        settled,
+        settled,
+        (policy, known, image, lastScan, words, more) => {
+          fc.pre(!holds(policy, known, image, lastScan, words));
+          expect(holds(policy, known, image, lastScan, [...more, ...words])).toBe(false);
+        },
+      ),
+    );
+  });
+
+  it('a word about a report that is not given any more never opens', () => {
+    fc.assert(
+      fc.property(
+        anyPolicy,
+        anyKnown,
+        findings,
+        scan,
+        settled,
+        fc.nat(),
+        (policy, known, image, lastScan, words, place) => {
+          fc.pre(words.length > 0 && holds(policy, known, image, lastScan, words));
+          const fewer = [...new Map(words)].toSpliced(place % new Map(words).size, 1);
+          expect(holds(policy, known, image, lastScan, fewer)).toBe(true);
+        },
+      ),
+    );
+  });
+
+  it('words about reports release it only where nothing violates or is undetermined, and each recorded finding is resolved and not shown', () => {
+    const reportedOnly = anyKnown.map((known): Closer => {
+      const [first, ...others] = known.findings;
+      const named = (one: Finding): Finding => ({ ...one, report: one.report ?? 'first' });
+      return { ...known, findings: [named(first), ...others.map(named)] };
+    });
+    const allSettled = fc.tuple(...REPORTS.map((report) => fc.tuple(fc.constant<string>(report), settledAs)));
+    let released = 0;
+    fc.assert(
+      fc.property(anyPolicy, reportedOnly, findings, allSettled, (policy, known, image, words) => {
+        const accounting = accountFor(policy, known, image, { kind: 'unproven', why: 'not scanned' }, words);
+        if (accounting.kind !== 'released') return;
+        released += 1;
+        const resolved = new Set(words.flatMap(([report, how]) => (how === 'resolved' ? [report] : [])));
+        const shown = new Set(image.map(findingKey));
+        const others = known.findings.filter(({ report }) => report === undefined || !resolved.has(report));
+        expect([others, known.findings.filter((one) => shown.has(findingKey(one)))]).toEqual([[], []]);
+        expect([known.omittedFindings, accounting.verdict.kind]).toEqual([0, 'allow']);
+      }),
+      { numRuns: 1_000 },
+    );
+    expect(released).toBeGreaterThan(10);
   });
 
   it('is forgotten only by a scan that proves it clean: while it is there, its absent findings stay recorded', () => {

@@ -1,6 +1,6 @@
 // The reconcile loop over a small world: what is closed and told, whatever woke it.
 import { describe, expect, it } from 'vitest';
-import type { Hint } from '../../shared/reconcile.ts';
+import { type Hint, reconcile } from '../../shared/reconcile.ts';
 import { packRecord } from '../../shared/record.ts';
 import { look, told, VIOLATING, violating, writes } from './looking.ts';
 import { digest, exception, finding, GATE, hoursLater, NOW, policy, rules } from './samples.ts';
@@ -107,6 +107,15 @@ describe('closing', () => {
     expect([writes(world), told(world), world.record(GATE)?.state.kind]).toEqual([['write closed'], [], 'closing']);
   });
 
+  it('a registry that refuses to put our closing back: the record does not claim what is not there', async () => {
+    const world = await violating(true);
+    world.repository().ours = 'absent';
+    world.repository().refuses = 'not allowed';
+    const claims = [world.record(GATE)?.claimed];
+    await look(world);
+    expect([...claims, world.record(GATE)?.claimed]).toEqual([true, undefined]);
+  });
+
   it('refused, then mended by a person: the next look closes', async () => {
     const world = await violating();
     world.repository().refuses = 'too long';
@@ -155,6 +164,27 @@ describe('an event that is faster than the provider', () => {
     const decision = await look(world, hint);
     expect(decision.unconfirmed).toEqual(unconfirmed);
     expect(world.calls.filter((call) => call === 'unknownFindings').length).toBe(asked);
+  });
+});
+
+describe('an event about an image that is gone', () => {
+  const activeFindings = [{ id: 'new', digest: digest(2) }];
+
+  it.each<[string, ReadonlySet<string> | undefined, readonly string[]]>([
+    ['is not waited for where the provider is not asked about images that are gone', undefined, []],
+    ['comes back where the provider does not know its finding', new Set(), ['new']],
+    ['is confirmed where the provider knows it', new Set(['new']), []],
+  ])('%s', async (_name, findingIds, unconfirmed) => {
+    const world = await violating();
+    world.unknownFindings.add('new');
+    const gone = { digest: digest(2), presence: 'gone', ...(findingIds === undefined ? {} : { findingIds }) } as const;
+    const registry = { ...world.ports.registry, look: async () => [gone] };
+    const decision = await reconcile(
+      { gate: GATE, scope: [digest(2)], triggers: ['finding'], activeFindings },
+      rules(),
+      { ...world.ports, registry },
+    );
+    expect([decision.unconfirmed, decision.to, decision.done]).toEqual([unconfirmed, { kind: 'open' }, 'nothing']);
   });
 });
 

@@ -50,6 +50,10 @@ describe('a state', () => {
     [{ kind: 'closed' }, 'closed'],
     [{ kind: 'opening' }, 'opening'],
     [{ kind: 'waiting', for: 'audit' }, 'open, waiting: the stack is in audit mode, which closes nothing'],
+    [
+      { kind: 'waiting', for: 'lockedByOthers' },
+      'locked, waiting: somebody else has locked it, and pullgate leaves that lock alone; once it is taken away, pullgate closes the gate itself',
+    ],
   ])('%j', (state, words) => {
     expect(describeState(state)).toBe(words);
   });
@@ -93,6 +97,21 @@ describe('a decision in one sentence', () => {
       'waiting',
       { done: 'waiting', to: waitingForBrake },
       'team/app is open, waiting: the brake (maxClosesPerHour) is used up for this hour; it is closed when its turn comes',
+    ],
+    [
+      'waiting, since somebody else has locked it',
+      { done: 'waiting', to: { kind: 'waiting', for: 'lockedByOthers' } },
+      'team/app is locked, waiting: somebody else has locked it, and pullgate leaves that lock alone; once it is taken away, pullgate closes the gate itself',
+    ],
+    [
+      'an image that is a gate of its own',
+      { gate: { ...GATE, digest: digest(1) }, done: 'closed', to: { kind: 'closed' } },
+      'team/app@sha256:000000000000 is closed now',
+    ],
+    [
+      'an image whose findings are all resolved',
+      { done: 'opened', images: [{ digest: digest(1), kind: 'released', how: 'resolved' }] },
+      'team/app is open now: sha256:000000000000 holds it no longer, the provider says that each of its findings is resolved',
     ],
     ['cleared', { done: 'cleared' }, 'team/app has nothing to wait for any more'],
     ['restored', { done: 'restored', to: { kind: 'closed' } }, 'team/app is closed again'],

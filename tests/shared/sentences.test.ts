@@ -86,6 +86,21 @@ describe('a notice', () => {
     ]);
   });
 
+  it('of a gate that somebody else has closed says that it is not pullgate who did, and what happens once that ends', () => {
+    expect(told({ kind: 'waiting', waitingFor: 'lockedByOthers' })).toEqual([
+      'team/app (registry 123456789012) would be closed, and is not closed by pullgate: somebody else has locked it, and pullgate leaves that lock alone; once it is taken away, pullgate closes the gate itself.',
+      ...WHY,
+      ...HOW_TO_KEEP_OPEN,
+    ]);
+  });
+
+  it('of an image that is a gate of its own names it in full', () => {
+    const { text } = tell({ ...GATE, digest: digest(1) }, notice({}));
+    expect(text.split('\n')[0]).toBe(
+      `pullgate closed team/app@${DIGEST} (registry 123456789012) at 2026-06-15T12:00:00.000Z: nobody can pull it, but for whom the config exempts.`,
+    );
+  });
+
   it('of a gate that waited and need not any more says how each image was accounted for', () => {
     const accounts = [
       { digest: digest(1), how: 'gone' },
@@ -102,6 +117,7 @@ describe('a notice', () => {
     const accounts = [
       { digest: digest(1), how: 'scanned' },
       { digest: digest(1), how: 'outOfScope' },
+      { digest: digest(1), how: 'resolved' },
     ] as const;
     const stillPullable = [
       { digest: digest(1), tags: [], why: 'outOfScope', vulnerabilities: ['CVE-2024-1', 'CVE-2024-2'] },
@@ -112,6 +128,7 @@ describe('a notice', () => {
       'pullgate opened team/app (registry 123456789012) at 2026-06-15T12:00:00.000Z; it had been closed since 2026-06-14T12:00:00.000Z.',
       `  ${DIGEST}: a newer scan shows nothing that violates.`,
       `  ${DIGEST}: it does not count any more (no tag leads to it, or the config leaves its repository out).`,
+      `  ${DIGEST}: the provider says that each of its findings is resolved.`,
       '',
       'Still pullable, although it has findings:',
       `  ${DIGEST} with CVE-2024-1, CVE-2024-2: it does not count, since no tag leads to it or the config leaves its repository out.`,
@@ -166,7 +183,9 @@ describe('the subject', () => {
 
   it('names an image where the gate is one', () => {
     expect(gateName({ ...GATE, digest: digest(1) })).toBe(`team/app@${DIGEST}`);
-    expect(tell({ ...GATE, digest: digest(1) }, notice({})).subject).toBe(`[pullgate] closed: team/app@${DIGEST}`);
+    expect(tell({ ...GATE, digest: digest(1) }, notice({})).subject).toBe(
+      '[pullgate] closed: team/app@sha256:000000000000',
+    );
   });
 
   it('is at most 100 printable ASCII characters in one line, for any repository name', () => {

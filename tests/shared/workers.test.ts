@@ -55,12 +55,21 @@ function wokenBy(happens: () => void, worker: (turn: Turn) => Promise<unknown>) 
   };
 }
 
-/** A gate that is closed for the first image. */
-function closed(image: WorldImage): World {
-  const world = newWorld();
-  world.save(record({ closers: [closer({ violatedAt: NOW })] }));
+const AT_ONCE: Turn = async () => {};
+
+/** A gate that is closed for the first image, which is gone where none is given. */
+function closed(bearsNoMarks: boolean, image?: WorldImage): World {
+  const world = open(bearsNoMarks, image);
+  world.save(record({ claimed: true, closers: [closer({ violatedAt: NOW })] }));
   world.repository().ours = 'current';
-  world.repository().images.set(digest(1), image);
+  return world;
+}
+
+/** A gate that is open, though the first image may be there. */
+function open(bearsNoMarks: boolean, image?: WorldImage): World {
+  const world = newWorld();
+  world.repository().bearsNoMarks = bearsNoMarks;
+  if (image !== undefined) world.repository().images.set(digest(1), image);
   return world;
 }
 
@@ -75,13 +84,14 @@ function expectClosed(world: World, digests: readonly string[]): void {
   ]);
 }
 
-describe('two workers on one repository', () => {
+describe.each([
+  ['one repository', false],
+  ['one gate of a registry that cannot tell whose a closing is', true],
+])('two workers on %s', (_name, bearsNoMarks) => {
   it('one closing, one opening, in every interleaving of their calls: ends closed', async () => {
     const count = await everyInterleaving(() => {
       // The gate is closed for an image that has just been deleted, which one worker comes to see; the other comes for a new image.
-      const world = newWorld();
-      world.save(record({ closers: [closer()] }));
-      world.repository().ours = 'current';
+      const world = closed(bearsNoMarks);
       world.repository().images.set(digest(2), VIOLATING);
       return {
         workers: [lookingAt(world, 1), lookingAt(world, 2)],
@@ -93,7 +103,7 @@ describe('two workers on one repository', () => {
 
   it('both closing, in every interleaving of their calls: ends closed, with both closers', async () => {
     const count = await everyInterleaving(() => {
-      const world = newWorld();
+      const world = open(bearsNoMarks);
       world.save(record({ state: { kind: 'open' }, closers: [] }));
       for (const number of [1, 2]) world.repository().images.set(digest(number), VIOLATING);
       return {
@@ -106,7 +116,7 @@ describe('two workers on one repository', () => {
 
   it('one opening for an untagged image, one woken by the tag that goes back on, in every interleaving of their calls and of the tag: ends closed', async () => {
     const count = await everyInterleaving(() => {
-      const world = closed(UNTAGGED);
+      const world = closed(bearsNoMarks, UNTAGGED);
       const tag = () => world.repository().images.set(digest(1), VIOLATING);
       return {
         workers: [lookingAt(world, 1), wokenBy(tag, lookingAt(world, 1))],
@@ -118,7 +128,7 @@ describe('two workers on one repository', () => {
 
   it('one opening after a clean scan, one woken by a new finding, in every interleaving of their calls and of the finding: ends closed', async () => {
     const count = await everyInterleaving(() => {
-      const world = closed({ scan: { kind: 'finished', at: hoursLater(1) } });
+      const world = closed(bearsNoMarks, { scan: { kind: 'finished', at: hoursLater(1) } });
       world.now = hoursLater(2);
       const find = () => world.repository().images.set(digest(1), VIOLATING);
       return {
@@ -131,7 +141,7 @@ describe('two workers on one repository', () => {
 
   it('one that finds it closed and violating, one woken by its deletion, in every interleaving of their calls and of the deletion: ends open', async () => {
     const count = await everyInterleaving(() => {
-      const world = closed(VIOLATING);
+      const world = closed(bearsNoMarks, VIOLATING);
       const remove = () => world.repository().images.delete(digest(1));
       return {
         workers: [lookingAt(world, 1), wokenBy(remove, lookingAt(world, 1))],
@@ -144,9 +154,24 @@ describe('two workers on one repository', () => {
     expect(count).toBeGreaterThan(10);
   });
 
+  it('one closing, one woken by the deletion, in every interleaving of their calls and of the deletion: the next look finds it open, or opens it', async () => {
+    const count = await everyInterleaving(() => {
+      const world = open(bearsNoMarks, VIOLATING);
+      const remove = () => world.repository().images.delete(digest(1));
+      return {
+        workers: [lookingAt(world, 1), wokenBy(remove, lookingAt(world, 1))],
+        async check() {
+          await lookingAt(world, 1)(AT_ONCE);
+          expect([world.repository().ours, world.record(GATE)?.state.kind ?? 'open']).toEqual(['absent', 'open']);
+        },
+      };
+    });
+    expect(count).toBeGreaterThan(10);
+  });
+
   it('one looks while the closer is untagged; the tag goes back on; the other finds it violating and has nothing to write: the one does not open', async () => {
-    const world = closed(UNTAGGED);
-    const look = () => lookingAt(world, 1)(async () => {});
+    const world = closed(bearsNoMarks, UNTAGGED);
+    const look = () => lookingAt(world, 1)(AT_ONCE);
     let other: unknown;
     world.around = async (call, when) => {
       if (call !== 'look' || when !== 'after' || world.calls.filter((one) => one === 'look').length > 1) return;

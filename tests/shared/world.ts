@@ -2,7 +2,7 @@
 import type { BrakeState } from '../../shared/brake.ts';
 import type { Decision } from '../../shared/decision.ts';
 import type { Finding } from '../../shared/finding.ts';
-import type { Ports, Reading, Row, Scan, Scope, Version } from '../../shared/ports.ts';
+import type { Ports, Reading, Row, Scan, Scope, SettledAs, Version } from '../../shared/ports.ts';
 import { type Gate, type GateRecord, gateKey, type Notice, packRecord, unpackRecord } from '../../shared/record.ts';
 import { NOW } from './samples.ts';
 
@@ -11,12 +11,16 @@ export interface WorldImage {
   readonly tags?: readonly string[];
   readonly findings?: readonly Finding[];
   readonly scan?: Scan;
+  readonly settledReports?: ReadonlyMap<string, SettledAs>;
 }
 
 /** One repository of the registry. */
 export interface WorldRepository {
   readonly images: Map<string, WorldImage>;
+  /** The truth: `unmarked` is a closing of somebody else. */
   ours: Reading<string>['ours'];
+  /** Nothing in the registry tells whose a closing is. */
+  bearsNoMarks?: boolean;
   servesLambda: boolean;
   /** Why the registry refuses every change. */
   refuses?: string | undefined;
@@ -65,7 +69,8 @@ export function newWorld(): World {
         call('read', () => {
           const repository = world.repositories.get(gate.repository);
           if (repository === undefined) return undefined;
-          const { ours, servesLambda } = repository;
+          const { servesLambda } = repository;
+          const ours = repository.bearsNoMarks && repository.ours !== 'absent' ? 'unmarked' : repository.ours;
           return { ours, servesLambda, snapshot: ours };
         }),
       write: (gate, from, wanted) =>
@@ -73,7 +78,8 @@ export function newWorld(): World {
           const repository = world.repository(gate.repository);
           if (repository.refuses !== undefined) return { kind: 'refused', problem: repository.refuses };
           if (repository.overtaken !== undefined && repository.overtaken-- > 0) return { kind: 'overtaken' };
-          repository.ours = wanted === 'closed' ? 'current' : 'absent';
+          if (repository.ours !== 'unmarked') repository.ours = wanted === 'closed' ? 'current' : 'absent';
+          else if (wanted === 'open') throw new Error('somebody else has closed this gate: pullgate must not open it');
           return { kind: 'written', before: from.snapshot, after: repository.ours };
         }),
     },
@@ -161,9 +167,17 @@ function lookAt(repository: WorldRepository | undefined, scope: 'all' | readonly
   return digests.map((digest) => {
     const image = images.get(digest);
     if (image === undefined) return { digest, presence: 'gone' as const };
-    const { tags = ['1.0'], findings = [] } = image;
+    const { tags = ['1.0'], findings = [], settledReports = new Map() } = image;
     const findingIds = new Set(findings.map((finding) => finding.vulnerability));
-    return { digest, presence: 'present' as const, tags, tagged: tags.length > 0, findings, findingIds };
+    return {
+      digest,
+      presence: 'present' as const,
+      tags,
+      tagged: tags.length > 0,
+      findings,
+      findingIds,
+      settledReports,
+    };
   });
 }
 

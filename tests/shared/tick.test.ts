@@ -1,0 +1,174 @@
+// The tick and the sweep over plain ports: when everything is looked at, what is asked for, and what the lines say.
+import { describe, expect, it } from 'vitest';
+import type { BrakeState } from '../../shared/brake.ts';
+import type { Row, Version } from '../../shared/ports.ts';
+import type { Gate } from '../../shared/record.ts';
+import type { SweepState } from '../../shared/sweep.ts';
+import { type SweepPorts, sweep, tick } from '../../shared/tick.ts';
+import { digest, GATE, hoursLater, NOW, rules } from './samples.ts';
+
+const gate = (repository: string): Gate => ({ registry: GATE.registry, repository });
+const SWEPT: SweepState = { sweptAt: hoursLater(-1), settingsHash: 'a enforce', gates: 3 };
+
+function rowOf<T>(value: T | undefined, onSave: (saved: T) => void = () => {}): Row<T> {
+  let stored: { value: T | undefined; version: Version } = { value, version: value === undefined ? 0 : 1 };
+  return {
+    load: async () => stored,
+    async save(saved, version) {
+      if (version !== stored.version) return undefined;
+      onSave(saved);
+      stored = { value: saved, version: Number(version) + 1 };
+      return stored.version;
+    },
+  };
+}
+
+interface Given extends Partial<Omit<SweepPorts, 'state' | 'brake' | 'gatesWithRecord'>> {
+  readonly last?: SweepState | undefined;
+  readonly brake?: BrakeState | undefined;
+  readonly recorded?: readonly Gate[];
+}
+
+/** Ports that have nothing to say but what is given, and what came of them. */
+function stage({ last, brake, recorded = [], ...given }: Given = {}) {
+  const lines: Record<string, unknown>[] = [];
+  const asked: string[] = [];
+  const saved: SweepState[] = [];
+  const ports: SweepPorts = {
+    state: rowOf(last, (state) => saved.push(state)),
+    brake: rowOf(brake),
+    rules: rules(),
+    sweepHours: 6,
+    settingsHash: 'a',
+    blindness: async () => undefined,
+    repositoriesWithFindings: async () => [],
+    async *gatesWithRecord() {
+      yield* recorded;
+    },
+    waiting: async () => [],
+    async askForLooks(gates, trigger) {
+      for (const { repository, digest: image } of gates)
+        asked.push(`${trigger} ${repository}${image === undefined ? '' : `@${image}`}`);
+    },
+    log: (line) => void lines.push(line),
+    now: () => NOW,
+    ...given,
+  };
+  return { ports, lines, asked, saved };
+}
+
+describe('a sweep', () => {
+  it('asks once for each repository that has findings and is included, or that has a record', async () => {
+    const { ports, asked, lines, saved } = stage({
+      rules: rules({ repositories: { include: ['**'], exclude: ['other/*'] } }),
+      repositoriesWithFindings: async () => [gate('team/a'), gate('team/b'), gate('other/c')],
+      recorded: [
+        gate('team/b'),
+        gate('other/d'),
+        { ...gate('team/e'), digest: digest(1) },
+        { ...gate('team/e'), digest: digest(2) },
+      ],
+    });
+    const state = await sweep(ports);
+    expect(asked).toEqual(['sweep team/a', 'sweep team/b', 'sweep other/d', 'sweep team/e']);
+    expect(state).toEqual({ sweptAt: NOW, settingsHash: 'a enforce', gates: 4 });
+    expect([saved, lines]).toEqual([[state], [{ kind: 'sweep', gates: 4 }]]);
+  });
+
+  it('tells repositories of the same name in two registries apart', async () => {
+    const { ports } = stage({
+      repositoriesWithFindings: async () => [gate('team/a'), { registry: '210987654321', repository: 'team/a' }],
+    });
+    expect((await sweep(ports)).gates).toBe(2);
+  });
+
+  it('is as good as another one that was faster', async () => {
+    const { ports, saved } = stage();
+    const state: Row<SweepState> = { load: ports.state.load, save: async () => undefined };
+    expect([await sweep({ ...ports, state }), saved]).toMatchObject([{ gates: 0 }, []]);
+  });
+
+  it.each<[string, Given]>([
+    ['findings cannot be listed', { repositoriesWithFindings: () => Promise.reject(new Error('throttled')) }],
+    ['looks cannot be asked for', { askForLooks: () => Promise.reject(new Error('throttled')) }],
+  ])('is not noted as done where %s', async (_name, given) => {
+    const { ports, saved, lines } = stage(given);
+    await expect(sweep(ports)).rejects.toThrow('throttled');
+    expect([saved, lines]).toEqual([[], []]);
+  });
+});
+
+describe('a tick', () => {
+  it.each<[string, Given, boolean]>([
+    ['sweeps where there was no sweep', {}, true],
+    ['does not sweep before its hours have passed', { last: SWEPT }, false],
+    ['sweeps when its hours have passed', { last: { ...SWEPT, sweptAt: hoursLater(-6) } }, true],
+    ['sweeps at once with new settings', { last: SWEPT, settingsHash: 'b' }, true],
+    ['sweeps at once when a pause begins', { last: SWEPT, rules: rules({ mode: 'pause' }) }, true],
+    [
+      'does not sweep again in the pause',
+      { last: { ...SWEPT, settingsHash: 'a pause' }, rules: rules({ mode: 'pause' }) },
+      false,
+    ],
+  ])('%s', async (_name, given, sweeps) => {
+    const { ports, lines, saved } = stage(given);
+    await tick(ports);
+    expect([lines.map((line) => line['kind']), saved.length]).toEqual([
+      ['scanner', ...(sweeps ? ['sweep'] : []), 'tick'],
+      sweeps ? 1 : 0,
+    ]);
+  });
+
+  it.each([
+    ['sees', undefined, { kind: 'scanner', blind: false, why: undefined }],
+    ['does not see', 'Inspector is off', { kind: 'scanner', blind: true, why: 'Inspector is off' }],
+  ])('says that the scanner %s', async (_name, why, line) => {
+    const { ports, lines } = stage({ last: SWEPT, blindness: async () => why });
+    await tick(ports);
+    expect(lines[0]).toEqual(line);
+  });
+
+  it('lets as many of those that wait through as the brake has room for, the most urgent first', async () => {
+    const { ports, lines, asked } = stage({
+      last: SWEPT,
+      rules: rules({ maxClosesPerHour: 3 }),
+      brake: {
+        closings: [
+          { gate: 'a', at: hoursLater(-0.5) },
+          { gate: 'b', at: hoursLater(-2) },
+        ],
+      },
+      waiting: async (limit) =>
+        [gate('worst'), { ...gate('second'), digest: digest(2) }, gate('third')].slice(0, limit),
+    });
+    await tick(ports);
+    expect(asked).toEqual(['tick worst', `tick second@${digest(2)}`]);
+    expect(lines.at(-1)).toEqual({ kind: 'tick', sweepAgeHours: 1, waiting: 3, letThrough: 2, closedThisHour: 1 });
+  });
+
+  it('asks for a thousand that wait, and counts what it got', async () => {
+    const limits: number[] = [];
+    const { ports } = stage({
+      last: SWEPT,
+      waiting: async (limit) => {
+        limits.push(limit);
+        return [];
+      },
+    });
+    await tick(ports);
+    expect(limits).toEqual([1_000]);
+  });
+
+  it('says what else the cloud counts', async () => {
+    const { ports, lines } = stage({ last: SWEPT, tickFacts: async () => ({ poisonMessages: 2 }) });
+    await tick(ports);
+    expect(lines.at(-1)).toEqual({
+      kind: 'tick',
+      sweepAgeHours: 1,
+      waiting: 0,
+      letThrough: 0,
+      closedThisHour: 0,
+      poisonMessages: 2,
+    });
+  });
+});
