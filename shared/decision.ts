@@ -43,6 +43,8 @@ export interface Decision {
   readonly done: Done;
   /** Why the registry refused. */
   readonly problem?: string | undefined;
+  /** Why nobody could be told of a state change. It stays in the record until somebody is. */
+  readonly untold?: string | undefined;
   /** Findings that an event named and the provider does not know yet: the event comes back later. */
   readonly unconfirmed: readonly string[];
   /** A scan has only just finished: the message comes back, and the gate is looked at again. */

@@ -35,6 +35,7 @@ export function decisionLine(
     ...moreOf('moreImages', images.length - MAX_IMAGES),
     allowedImages: allowed,
     problem,
+    untold: decision.untold,
     ...(unconfirmed.length === 0 ? {} : { unconfirmed: unconfirmed.slice(0, MAX_FINDINGS) }),
     ...(expiredExceptions.length === 0 ? {} : { expiredExceptions: expiredExceptions.slice(0, MAX_FINDINGS) }),
     change: decision.change,

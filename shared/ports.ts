@@ -109,7 +109,7 @@ export interface Ports<Snapshot> {
   readonly registry: Registry<Snapshot>;
   readonly records: Records;
   readonly brake: Row<BrakeState>;
-  /** Tells people; throws where they could not be told. */
+  /** Tells people; throws where they could not be told, and is asked again with the next look. */
   notify(gate: Gate, notice: Notice): Promise<void>;
   log(decision: Decision): void;
   now(): Instant;

@@ -98,7 +98,7 @@ function waysOut(isOpen: boolean): readonly string[] {
     `  1. Push an image with the fixed versions under the same tag, or delete the images above; ${end} once none of them is left.`,
     '  2. Or have the finding reviewed and add an exception (id, expires, reason) to the policy of the stack, then `pulumi up`.',
     '  3. Or suppress the finding at the provider.',
-    `A finding that merely disappears ${verb} nothing: only an image that is gone, an exception, or a newer clean scan does.`,
+    `A finding that merely disappears ${verb} nothing: only an image that is gone, an exception, or the scanner's proof that it is clean does.`,
   ];
 }
 
@@ -200,6 +200,7 @@ export function summarize(decision: Decision): string {
   const unconfirmed = decision.unconfirmed.length;
   if (unconfirmed > 0)
     notes.push(`${unconfirmed} reported finding(s) are not known to the scanner yet; the event comes back`);
+  if (decision.untold !== undefined) notes.push(`nobody could be told yet (${decision.untold})`);
   return `${name} ${outcome(decision)}${notes.length === 0 ? '' : `: ${notes.join('; ')}`}`;
 }
 

@@ -32,7 +32,7 @@ export interface Settling<Snapshot> {
 }
 
 /** What came of it; `conflict` where somebody else changed the record or the gate first. */
-export type Settled = Pick<Decision, 'to' | 'done' | 'problem' | 'change'> | 'conflict';
+export type Settled = Pick<Decision, 'to' | 'done' | 'problem' | 'change' | 'untold'> | 'conflict';
 
 export async function settle<Snapshot>(
   settling: Settling<Snapshot>,
@@ -87,7 +87,9 @@ export async function settle<Snapshot>(
     if (saved === undefined) return 'conflict';
     version = saved;
   }
-  return (await tell(confirmed, version, ports)) ? { to: wanted.state, done, change } : 'conflict';
+  const told = await tell(confirmed, version, ports);
+  if (told === 'conflict') return told;
+  return { to: wanted.state, done, change, ...(told === 'told' ? {} : told) };
 }
 
 /** Somebody else's closing is as good as none of ours: it stays. */
@@ -159,9 +161,18 @@ function confirm(record: GateRecord, { state }: Wanted, done: Done, { now, notic
   };
 }
 
-/** Tells what was not told yet, and only then forgets that it was not. False where another worker changed the record meanwhile. */
-async function tell(record: GateRecord, version: Version, ports: Ports<unknown>): Promise<boolean> {
-  if (record.untold.length === 0) return true;
-  for (const notice of record.untold) await ports.notify(record.gate, notice);
-  return (await ports.records.save({ ...record, untold: [] }, version)) !== undefined;
+/**
+ * Tells what was not told yet, and only then forgets that it was not. What cannot be told stays in the record: the gate is settled all the same.
+ */
+async function tell(record: GateRecord, version: Version, ports: Ports<unknown>): Promise<Told> {
+  if (record.untold.length === 0) return 'told';
+  try {
+    for (const notice of record.untold) await ports.notify(record.gate, notice);
+  } catch (error) {
+    return { untold: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+  }
+  return (await ports.records.save({ ...record, untold: [] }, version)) === undefined ? 'conflict' : 'told';
 }
+
+/** `conflict`: another worker changed the record meanwhile. */
+type Told = 'told' | 'conflict' | { readonly untold: string };

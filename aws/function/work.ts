@@ -144,6 +144,7 @@ async function handleAll(
       const decision = await inTime(deadline, hint.gate.repository, () =>
         reconcile(hint, rules, parts.portsFrom(worker.now())),
       );
+      if (decision.untold !== undefined) throw new Error(`nobody could be told yet: ${decision.untold}`);
       if (decision.done === 'refused') await bury(decision, hint, worker, parts);
       if (decision.isUnsettled) for (const record of records) returning.add(record);
       for (const id of decision.unconfirmed) for (const record of reports.get(id) ?? []) returning.add(record);

@@ -104,7 +104,7 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
     const newest = row?.['Newest'];
     const advice = `is Defender for Containers on in this subscription (azure.enableDefender), and the export to the workspace in place?`;
     if (!(newest instanceof Date)) {
-      return `no recommendation has reached the workspace ${workspaceId} yet; the first export comes within a day of the deployment, and after that: ${advice}`;
+      return `no recommendation has reached the workspace ${workspaceId} within ten days, though the first export comes within a day of the deployment, and a snapshot every week: ${advice}`;
     }
     const silentDays = (Date.parse(now) - newest.getTime()) / DAY_MILLISECONDS;
     if (silentDays <= MAX_SILENCE_DAYS) return undefined;

@@ -17,6 +17,10 @@ export function looksOf({ settings, now }: Worker, { table, queue, portsFrom }: 
   /** Looks at one gate. What the registry will not take goes to where the alarm is. */
   const lookAtGate = foldByGate(async ({ hint, registry, rules, log, seen }): Promise<Decision> => {
     const decision = await reconcile(hint, rules, portsFrom(now(), registry, log, seen));
+    // The next tick tells it, with whatever else is untold by then.
+    if (decision.untold !== undefined) {
+      log({ kind: 'failed', ...hint.gate, error: `nobody could be told yet: ${decision.untold}` });
+    }
     if (decision.done === 'refused') {
       log({ kind: 'refused', ...hint.gate, problem: decision.problem });
       await queue.bury({ pullgate: 'look', ...hint.gate, trigger: hint.triggers[0] });

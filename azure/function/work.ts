@@ -1,5 +1,6 @@
 // One invocation: a message in, the gate that it names where it should be, and the message sent again where it has to come back.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isRestError } from '@azure/core-rest-pipeline';
 import type { Decision, Mode } from '../../shared/decision.ts';
 import type { Instant } from '../../shared/finding.ts';
 import { decisionLine, type LogLine } from '../../shared/log-line.ts';
@@ -202,6 +203,11 @@ async function inTime<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Not every service says what was asked of it, or that a role is what is missing. */
 function describeError(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const words = `${error.name}: ${error.message}`;
+  if (!isRestError(error) || (error.statusCode !== 401 && error.statusCode !== 403)) return words;
+  const host = error.request === undefined ? 'a service' : new URL(error.request.url).host;
+  return `${words} (${host} answers ${error.statusCode}: the function's identity lacks a role there; run pulumi up, which assigns its roles)`;
 }

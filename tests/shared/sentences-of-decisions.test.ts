@@ -162,6 +162,11 @@ describe('a decision in one sentence', () => {
       'team/app stays open: 2 reported finding(s) are not known to the scanner yet; the event comes back',
     ],
     [
+      'people who could not be told',
+      { done: 'closed', to: { kind: 'closed' }, images: [], untold: 'RestError: too many mails' },
+      'team/app is closed now: nobody could be told yet (RestError: too many mails)',
+    ],
+    [
       'more images than a sentence holds: those that hold it first',
       {
         done: 'closed',

@@ -40,7 +40,7 @@ const HOW_TO_OPEN = [
   '  1. Push an image with the fixed versions under the same tag, or delete the images above; it opens by itself once none of them is left.',
   '  2. Or have the finding reviewed and add an exception (id, expires, reason) to the policy of the stack, then `pulumi up`.',
   '  3. Or suppress the finding at the provider.',
-  'A finding that merely disappears opens nothing: only an image that is gone, an exception, or a newer clean scan does.',
+  "A finding that merely disappears opens nothing: only an image that is gone, an exception, or the scanner's proof that it is clean does.",
 ];
 const HOW_TO_KEEP_OPEN = [
   '',
@@ -48,7 +48,7 @@ const HOW_TO_KEEP_OPEN = [
   '  1. Push an image with the fixed versions under the same tag, or delete the images above; nothing would close it any more once none of them is left.',
   '  2. Or have the finding reviewed and add an exception (id, expires, reason) to the policy of the stack, then `pulumi up`.',
   '  3. Or suppress the finding at the provider.',
-  'A finding that merely disappears clears nothing: only an image that is gone, an exception, or a newer clean scan does.',
+  "A finding that merely disappears clears nothing: only an image that is gone, an exception, or the scanner's proof that it is clean does.",
 ];
 
 describe('a notice', () => {

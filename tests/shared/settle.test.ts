@@ -58,7 +58,8 @@ describe('a crash', async () => {
         if (at === when && world.calls.length === place + 1) throw new Error('crash');
       };
       world.around = crashAt;
-      await expect(look(world, digest(1))).rejects.toThrow('crash');
+      // A notice that fails is not the end of a look; a crash there is as good as one.
+      expect(await look(world, digest(1)).then(({ untold }) => untold, String)).toBe('Error: crash');
       world.around = () => {};
       await look(world, digest(1));
       const settled = turn === 'close' ? ['current', 'closed', []] : ['absent', 'open', []];
@@ -67,6 +68,22 @@ describe('a crash', async () => {
       expect(world.notices.map((notice) => notice.kind)).toContain(turn === 'close' ? 'closed' : 'opened');
     },
   );
+});
+
+describe('a notice that cannot be sent', () => {
+  it('does not undo what was done: the decision says so, and the next look tells', async () => {
+    const world = await aboutTo('close');
+    world.around = (call) => {
+      if (call === 'notify') throw 'the mail service is away';
+    };
+    const { done, untold } = await look(world, digest(1));
+    expect([done, untold, world.decisions.length]).toEqual(['closed', 'the mail service is away', 1]);
+    expect(world.record(GATE)?.untold.map(({ kind }) => kind)).toEqual(['closed']);
+    world.around = () => {};
+    const next = await look(world, digest(1));
+    expect([next.done, next.untold, world.record(GATE)?.untold]).toEqual(['nothing', undefined, []]);
+    expect(world.notices.map(({ kind }) => kind)).toEqual(['closed']);
+  });
 });
 
 describe('another worker', () => {
