@@ -104,18 +104,25 @@ function isNamed(cve: unknown): boolean {
 
 function findingsFrom(row: Row, name: string, cves: readonly unknown[]): readonly Omit<Finding, 'state'>[] {
   if (cves.length > 0) return cves.map((cve) => findingFrom(row, name, cve));
-  const { fixedVersion, ...found } = packageOf(row, undefined);
-  return [
-    {
-      vulnerability: `assessment:${name}`,
-      aliases: [],
-      package: { ...found, fixedVersion },
-      severity: severityOf(row['Severity']),
-      fix: fixOf(fixStatusOf(row['Details']), fixedVersion),
-      exploited: false,
-      report: name + SUMMARY,
-    },
-  ];
+  const found = packageOf(row, undefined);
+  const summary = {
+    vulnerability: `assessment:${name}`,
+    aliases: [],
+    package: found,
+    severity: severityOf(row['Severity']),
+    fix: fixOf(fixStatusOf(row['Details']), found.fixedVersion),
+    exploited: false,
+    report: name + SUMMARY,
+  };
+  if (!isCutOff(row)) return [summary];
+  // What cannot be read may be worse than the assessment's own severity.
+  return [summary, { ...summary, vulnerability: `assessment:${name}:details`, severity: severityFrom('unreadable') }];
+}
+
+/** CVEs that were given as text, and not to its end. */
+function isCutOff(row: Row): boolean {
+  const given = textOf(pick(row['Details'], 'cvesDetails'));
+  return given !== '' && jsonFrom(given) === undefined;
 }
 
 function findingFrom(row: Row, name: string, cve: unknown): Omit<Finding, 'state'> {

@@ -1,4 +1,5 @@
 // Defender for Cloud's findings, as Log Analytics keeps them, in the core's words.
+import { isRestError } from '@azure/core-rest-pipeline';
 import type { LogsQueryClient, LogsTable } from '@azure/monitor-query';
 import { severitiesThatCannotMatter } from '../../shared/compile.ts';
 import { limitedTo } from '../../shared/concurrency.ts';
@@ -100,8 +101,7 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
 
   /** Why the scanner sees nothing, or nothing any more; undefined where it sees. */
   async function blindness(now: string): Promise<string | undefined> {
-    const [row] = await run(NEWEST_ROW);
-    const newest = row?.['Newest'];
+    const newest = await newestRow();
     const advice = `is Defender for Containers on in this subscription (azure.enableDefender), and the export to the workspace in place?`;
     if (!(newest instanceof Date)) {
       return `no recommendation has reached the workspace ${workspaceId} within ten days, though the first export comes within a day of the deployment, and a snapshot every week: ${advice}`;
@@ -109,6 +109,17 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
     const silentDays = (Date.parse(now) - newest.getTime()) / DAY_MILLISECONDS;
     if (silentDays <= MAX_SILENCE_DAYS) return undefined;
     return `no recommendation has reached the workspace ${workspaceId} since ${newest.toISOString()}, though there is a snapshot every week: ${advice}`;
+  }
+
+  /** Undefined where there is none, or where not even the tables are there. */
+  async function newestRow(): Promise<unknown> {
+    try {
+      const [row] = await run(NEWEST_ROW);
+      return row?.['Newest'];
+    } catch (error) {
+      if (isRestError(error) && error.statusCode === 400) return undefined;
+      throw error;
+    }
   }
 
   /** Runs a query. What is bound in it has been validated: no text of an event is ever spliced into it. */

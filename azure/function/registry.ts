@@ -20,7 +20,7 @@ export function registryOf(place: RegistryPlace, client: ContainerRegistryClient
   /** Looks at all images of a repository that have rows, and at those that are known. */
   async function overview(repository: string, known: readonly string[]): Promise<Overview> {
     const found = await images.describeAll(repository);
-    const findings = await allFindings(repository, [...new Set([...found.keys(), ...known])]);
+    const findings = await allFindings(repository, [...new Set([...found.keys(), ...known])], known);
     const digests = [...new Set([...findings.keys(), ...known])];
     return looksAt(repository, digests, found, findings);
   }
@@ -29,9 +29,10 @@ export function registryOf(place: RegistryPlace, client: ContainerRegistryClient
   async function allFindings(
     repository: string,
     digests: readonly string[],
+    known: readonly string[],
   ): Promise<ReadonlyMap<string, ImageFindings>> {
     try {
-      return await scanner.findingsOf(place, repository, 'all', WINDOWS.everything);
+      return await scanner.findingsOf(place, repository, 'all', WINDOWS.everything, known);
     } catch (error) {
       if (!(error instanceof PartialAnswer)) throw error;
       const answers = await mapConcurrently(digests, SINGLE_QUESTIONS_AT_ONCE, (digest) =>

@@ -70,12 +70,18 @@ interface Loaded {
 }
 
 let loaded: Loaded | undefined;
-/** The last query, which is checked first and run then. */
-let last: { readonly text: string; readonly code: ReturnType<Loaded['parse']> } | undefined;
 
 /** Checks a query against the two tables: what is wrong with it, and nothing where it is right. */
 export function checkQuery(text: string): readonly QueryDiagnostic[] {
+  if (right.has(shapeOf(text).shape)) return [];
   return diagnosticsOf(load().parse(text).GetDiagnostics(), text);
+}
+
+/** A query that is right, with the values of its first `let` statements. */
+export interface ParsedQuery {
+  readonly root: Syntax;
+  /** By name; what stands in the tree instead is of the same type. */
+  readonly bound: ReadonlyMap<string, Literal>;
 }
 
 /**
@@ -83,16 +89,55 @@ export function checkQuery(text: string): readonly QueryDiagnostic[] {
  *
  * @throws Error with every diagnostic where the query is wrong
  */
-export function parseQuery(text: string): Syntax {
-  const { parse, kindOf } = load();
-  const code = parse(text);
-  const wrong = diagnosticsOf(code.GetDiagnostics(), text);
+export function parseQuery(text: string): ParsedQuery {
+  const { shape, bound } = shapeOf(text);
+  const known = right.get(shape);
+  if (known !== undefined) return { root: known, bound };
+  const wrong = checkQuery(text);
   if (wrong.length > 0) {
     throw new Error(
       `the query is wrong: ${wrong.map(({ code, message, at }) => `${code} ${message} (${at})`).join('; ')}`,
     );
   }
-  return plain(code.Syntax, kindOf);
+  const { parse, kindOf } = load();
+  const root = plain(parse(shape).Syntax, kindOf);
+  if (right.size >= MAX_KNOWN) right.clear();
+  right.set(shape, root);
+  return { root, bound };
+}
+
+/** Trees of queries that were right, by their shape. */
+const right = new Map<string, Syntax>();
+const MAX_KNOWN = 100;
+const LET = /let (\w+) = (?:("[^"\\\n]*")|dynamic\((\[[^\n]*\])\)|[^;"'\n]+);\n/y;
+
+/** A query without the texts and lists that its first lines bind: the same question about another image is parsed once. */
+function shapeOf(text: string): { readonly shape: string; readonly bound: ReadonlyMap<string, Literal> } {
+  const bound = new Map<string, Literal>();
+  let shape = '';
+  let at = 0;
+  for (LET.lastIndex = 0; ; ) {
+    const found = LET.exec(text);
+    if (found === null) return { shape: shape + text.slice(at), bound };
+    const [line, name = '', words, list] = found;
+    at = LET.lastIndex;
+    if (words !== undefined) {
+      bound.set(name, words.slice(1, -1));
+      shape += `let ${name} = "";\n`;
+    } else if (list !== undefined && isJson(list)) {
+      bound.set(name, list);
+      shape += `let ${name} = dynamic([]);\n`;
+    } else shape += line;
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function diagnosticsOf(list: KustoList<KustoDiagnostic>, text: string): readonly QueryDiagnostic[] {
@@ -174,10 +219,7 @@ function load(): Loaded {
   const globals = GlobalState.Default.WithDatabase(new Symbols.DatabaseSymbol.ctor('workspace', tables));
   const kinds = new Map<number, string>();
   loaded = {
-    parse(text) {
-      if (last?.text !== text) last = { text, code: KustoCode.ParseAndAnalyze(text, globals) };
-      return last.code;
-    },
+    parse: (text) => KustoCode.ParseAndAnalyze(text, globals),
     kindOf({ Kind }) {
       const known = kinds.get(Kind) ?? System.Enum.toString(syntax.SyntaxKind, Kind);
       kinds.set(Kind, known);

@@ -19,7 +19,7 @@ export interface Source {
  * @throws Error where the query is wrong, or holds an operator, function or type that is not known here: nothing is guessed
  */
 export function runQuery(text: string, source: Source, now: Date): Table {
-  const root = parseQuery(text);
+  const { root, bound } = parseQuery(text);
   const lets = new Map<string, Syntax>();
   const values = new Map<string, Scalar>();
   const tables = new Map<string, Table>();
@@ -60,7 +60,9 @@ export function runQuery(text: string, source: Source, now: Date): Table {
     throw new Error(`the local workspace runs queries, no ${root.kind}`);
   for (const statement of elements(root, 'Statements')) {
     if (statement.kind === 'LetStatement') {
-      lets.set(child(statement, 'Name').text, child(statement, 'Expression'));
+      const [name, expression] = [child(statement, 'Name').text, child(statement, 'Expression')];
+      const literal = bound.get(name);
+      lets.set(name, literal === undefined ? expression : { ...expression, literal });
     } else if (statement.kind === 'ExpressionStatement') {
       result = evaluateTable(child(statement, 'Expression'), scope);
     } else throw new Error(`the local workspace does not know ${statement.kind}: ${statement.text}`);

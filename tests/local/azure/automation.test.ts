@@ -34,7 +34,7 @@ describe('an automation', () => {
     ['of the resource group does', automation({ scopes: ['/subscriptions/S/resourceGroups/G'] }), true],
     [
       'of a group whose name begins alike does not',
-      automation({ scopes: ['/subscriptions/S/resourceGroups/'] }),
+      automation({ scopes: ['/subscriptions/S/resourceGroups/gg'] }),
       false,
     ],
     ['whose rule holds does, whatever the case of the value', withRules([yes]), true],

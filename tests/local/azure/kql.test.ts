@@ -238,3 +238,21 @@ describe('an index', () => {
     }
   });
 });
+
+describe('what the first lines bind', () => {
+  const query = (name: string, names: string) =>
+    `let Name = "${name}";\nlet Names = dynamic(${names});\nlet Since = 1d;\nSecurityRecommendation | where AssessedResourceId == Name or AssessedResourceId in (Names) | project AssessedResourceId`;
+  const idsOf = (text: string) => table.query(text).rows.map(({ AssessedResourceId }) => AssessedResourceId);
+
+  it('is each time its own, though the query is parsed once', () => {
+    expect([query('a', '[]'), query('b', '["c"]'), query('none', '["A", "b"]')].map(idsOf)).toEqual([
+      ['a'],
+      ['b', 'c'],
+      ['A', 'b'],
+    ]);
+  });
+
+  it.each(['["a]', "['a']", '[]) | take 1 //'])('is checked where it is no JSON: %s', (names) => {
+    expect(() => idsOf(query('a', names))).toThrow();
+  });
+});

@@ -1,0 +1,291 @@
+// Rows of the query as assessments: of which image, with which findings, in which state, and which row is the latest.
+import { describe, expect, it } from 'vitest';
+import { type Assessment, assessmentFrom, latestOf, type Row } from '../../../azure/function/assessments.ts';
+import type { Finding } from '../../../shared/finding.ts';
+import {
+  ASSESSMENT,
+  ASSESSMENT_ID,
+  AT,
+  CVE,
+  DETAILS,
+  DIGEST,
+  GRAPH_CVE,
+  GROUPED_ASSESSMENT,
+  GROUPED_DETAILS,
+  GROUPED_DIGEST,
+  GROUPED_REPOSITORY,
+  groupedRow,
+  individualRow,
+} from './samples.ts';
+
+function read(row: Row): Assessment {
+  const assessment = assessmentFrom(row);
+  if (assessment === undefined) throw new Error('expected an assessment, was given none');
+  return assessment;
+}
+
+/** Every key as the other casing writes it. */
+function recased(value: unknown, rename: (key: string) => string): unknown {
+  if (Array.isArray(value)) return value.map((one) => recased(one, rename));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [rename(key), recased(one, rename)]));
+}
+const camel = (key: string) => key.charAt(0).toLowerCase() + key.slice(1);
+const pascal = (key: string) => key.charAt(0).toUpperCase() + key.slice(1);
+
+const OPENSSL: Finding = {
+  vulnerability: 'CVE-2026-0001',
+  aliases: [],
+  package: { name: 'openssl', version: '3.0.2-0ubuntu1.1', fixedVersion: '3.0.2-0ubuntu1.2' },
+  severity: { kind: 'known', severity: 'critical' },
+  score: 9.8,
+  fix: 'available',
+  exploited: false,
+  disclosedAt: '2026-10-01T00:00:00.000Z',
+  link: undefined,
+  report: ASSESSMENT,
+  state: 'active',
+};
+const NCURSES: Finding = {
+  vulnerability: 'CVE-2021-39537',
+  aliases: [],
+  package: { name: 'libncursesw5', version: '6.2-0ubuntu2', fixedVersion: '6.2-0ubuntu2.1' },
+  severity: { kind: 'known', severity: 'high' },
+  score: 7.8,
+  fix: 'available',
+  exploited: false,
+  disclosedAt: '2020-08-04T00:00:00.000Z',
+  link: 'https://nvd.nist.gov/vuln/detail/CVE-2021-39537',
+  report: GROUPED_ASSESSMENT,
+  state: 'active',
+};
+const SUMMARY: Finding = {
+  vulnerability: `assessment:${ASSESSMENT}`,
+  aliases: [],
+  package: { name: 'openssl', version: '3.0.2-0ubuntu1.1', fixedVersion: '3.0.2-0ubuntu1.2' },
+  severity: { kind: 'known', severity: 'high' },
+  fix: 'available',
+  exploited: false,
+  report: `${ASSESSMENT}#summary`,
+  state: 'active',
+};
+
+describe('an individual assessment', () => {
+  it('is one finding for each CVE of its package', () => {
+    expect(assessmentFrom(individualRow())).toEqual({
+      name: ASSESSMENT,
+      image: { repository: 'team/app', digest: DIGEST },
+      registryName: 'myacr',
+      registryHost: '',
+      at: AT,
+      findings: [OPENSSL],
+      settled: new Map([[`${ASSESSMENT}#summary`, 'resolved']]),
+    });
+  });
+
+  it.each<[string, unknown, readonly Finding[]]>([
+    ['in camelCase', recased(DETAILS, camel), [OPENSSL]],
+    ['in small letters', recased(DETAILS, (key) => key.toLowerCase()), [OPENSSL]],
+    ['with CvesDetails as JSON text', { ...DETAILS, CvesDetails: JSON.stringify([CVE]) }, [OPENSSL]],
+    [
+      'with CvesDetails as JSON text in camelCase',
+      { ...DETAILS, CvesDetails: JSON.stringify(recased([CVE], camel)) },
+      [OPENSSL],
+    ],
+    ['without CvesDetails', { ...DETAILS, CvesDetails: undefined }, [SUMMARY]],
+    ['with no CVE in them', { ...DETAILS, CvesDetails: [] }, [SUMMARY]],
+    ['with the text of an empty list', { ...DETAILS, CvesDetails: '[]' }, [SUMMARY]],
+    [
+      'with text that was cut off: what is missing may be worse',
+      { ...DETAILS, CvesDetails: '[{"CveId":"CVE-2026-0001","Sev' },
+      [
+        SUMMARY,
+        {
+          ...SUMMARY,
+          vulnerability: `assessment:${ASSESSMENT}:details`,
+          severity: { kind: 'unknown', label: 'unreadable' },
+        },
+      ],
+    ],
+    ['with a CVE without a name', { ...DETAILS, CvesDetails: [{ ...CVE, CveId: '' }] }, [SUMMARY]],
+    ['with CVEs that are none', { ...DETAILS, CvesDetails: [null, 'CVE-2026-0001', 5] }, [SUMMARY]],
+    [
+      'with one CVE without a name among others',
+      { ...DETAILS, CvesDetails: [CVE, { ...CVE, CveId: null, Severity: 'Low' }] },
+      [
+        OPENSSL,
+        { ...OPENSSL, vulnerability: `assessment:${ASSESSMENT}`, severity: { kind: 'known', severity: 'low' } },
+      ],
+    ],
+    [
+      'without details: its own severity counts, and it is named by its title',
+      null,
+      [
+        {
+          ...SUMMARY,
+          package: { name: 'Update openssl', version: '', fixedVersion: undefined },
+          fix: 'unknown',
+        },
+      ],
+    ],
+  ])('%s', (_name, Details, findings) => {
+    expect(read(individualRow({ Details })).findings).toEqual(findings);
+  });
+
+  it('without details and a title is about the image', () => {
+    expect(read(individualRow({ Details: null, Title: '' })).findings[0]?.package.name).toBe('the image');
+  });
+
+  it('without CVEs settles nothing: they may come', () => {
+    expect(read(individualRow({ Details: null })).settled).toEqual(new Map());
+  });
+
+  it('with a CVE as Azure Resource Graph gives it', () => {
+    const Details = { ...DETAILS, CvesDetails: [GRAPH_CVE] };
+    expect(read(individualRow({ Details })).findings).toEqual([
+      {
+        ...OPENSSL,
+        vulnerability: 'CVE-2024-6179',
+        severity: { kind: 'known', severity: 'medium' },
+        score: 6.1,
+        disclosedAt: '2024-06-20T01:53:11.588Z',
+        // The sample's own reference is shortened, and still an address.
+        link: 'https://…',
+      },
+    ]);
+  });
+});
+
+describe('a grouped sub-assessment', () => {
+  it('that is Unhealthy is one finding', () => {
+    expect(assessmentFrom(groupedRow({ State: 'Unhealthy' }))).toEqual({
+      name: GROUPED_ASSESSMENT,
+      image: { repository: GROUPED_REPOSITORY, digest: GROUPED_DIGEST },
+      registryName: 'ptebic',
+      registryHost: 'ptebic.azurecr.io',
+      at: AT,
+      findings: [NCURSES],
+      settled: new Map([[`${GROUPED_ASSESSMENT}#summary`, 'resolved']]),
+    });
+  });
+
+  it('that is NotApplicable (Exempt), as the documentation has it, is a finding that is suppressed', () => {
+    const { findings, settled } = read(groupedRow());
+    expect(findings).toEqual([{ ...NCURSES, state: 'suppressed' }]);
+    expect(settled).toEqual(
+      new Map([
+        [GROUPED_ASSESSMENT, 'suppressed'],
+        [`${GROUPED_ASSESSMENT}#summary`, 'suppressed'],
+      ]),
+    );
+  });
+
+  it('in PascalCase is the same', () => {
+    const Details = recased(GROUPED_DETAILS, pascal);
+    expect(read(groupedRow({ State: 'Unhealthy', Details })).findings).toEqual([NCURSES]);
+  });
+
+  it('with a score in words of the older model only has that one', () => {
+    const { vulnerabilityDetails, ...rest } = GROUPED_DETAILS;
+    const Details = { ...rest, vulnerabilityDetails: { ...Object(vulnerabilityDetails), cvss: null } };
+    expect(read(groupedRow({ State: 'Unhealthy', Details })).findings[0]?.score).toBe(7.8);
+  });
+});
+
+describe('the state', () => {
+  const all = (how: string) =>
+    new Map([
+      [ASSESSMENT, how],
+      [`${ASSESSMENT}#summary`, how],
+    ]);
+  const summary = new Map([[`${ASSESSMENT}#summary`, 'resolved']]);
+  it.each<[string, readonly Finding['state'][], ReadonlyMap<string, string>]>([
+    ['Unhealthy', ['active'], summary],
+    ['unhealthy', ['active'], summary],
+    ['Healthy', [], all('resolved')],
+    ['HEALTHY', [], all('resolved')],
+    ['NotApplicable', ['suppressed'], all('suppressed')],
+    ['notApplicable', ['suppressed'], all('suppressed')],
+    ['Removed', ['active'], summary],
+    ['Healthy?', ['active'], summary],
+    ['', ['active'], summary],
+  ])('%j: %j', (State, states, settled) => {
+    const assessment = read(individualRow({ State }));
+    expect(assessment.findings.map(({ state }) => state)).toEqual(states);
+    expect(assessment.settled).toEqual(settled);
+  });
+});
+
+describe('the image', () => {
+  const about = { RepositoryDetails: { RepositoryName: 'team/app' }, Digest: DIGEST };
+  const nowhere = { Properties: null, ContainerRepo: '', ImageDigest: '', Details: null };
+  const image = { repository: 'team/app', digest: DIGEST };
+  it.each<[string, Row, Assessment['image'] | undefined]>([
+    ['in the properties', { ...nowhere, Properties: { ResourceAdditionalData: about } }, image],
+    [
+      'in properties below properties',
+      { ...nowhere, Properties: { properties: { resourceAdditionalData: about } } },
+      image,
+    ],
+    ['in the details', { ...nowhere, Details: { resourceAdditionalData: about } }, image],
+    [
+      'in the details of the older model',
+      { ...nowhere, Details: { artifactDetails: { repositoryName: 'team/app', digest: DIGEST } } },
+      image,
+    ],
+    ['in the resource', { ...nowhere, Resource: `/x/repositories/team/app/images/${DIGEST}` }, image],
+    ["in the properties' id", { ...nowhere, Properties: { Id: `/repositories/team/app/images/${DIGEST}` } }, image],
+    ['where the query has found it', { ...nowhere, ContainerRepo: 'team/app', ImageDigest: DIGEST }, image],
+    ['nowhere', nowhere, undefined],
+    [
+      'with a name that is none',
+      { ...nowhere, Properties: { resourceAdditionalData: { ...about, RepositoryDetails: { RepositoryName: 'A' } } } },
+      undefined,
+    ],
+    [
+      'with a digest that is none',
+      { ...nowhere, Properties: { resourceAdditionalData: { ...about, Digest: 'latest' } } },
+      undefined,
+    ],
+  ])('%s', (_name, changes, wanted) => {
+    expect(assessmentFrom(individualRow(changes))?.image).toEqual(wanted);
+  });
+
+  it.each<[string, Row]>([
+    ['without an id', { AssessmentId: '' }],
+    ['without a time', { TimeGenerated: null }],
+    ['with a time that is text', { TimeGenerated: '2026-03-02T08:00:00Z' }],
+  ])('is of no use in a row %s', (_name, changes) => {
+    expect(assessmentFrom(individualRow(changes))).toBeUndefined();
+  });
+});
+
+describe('of several rows of one assessment', () => {
+  const older = read(individualRow({ State: 'Healthy', TimeGenerated: new Date(AT - 1) }));
+  const newer = read(individualRow());
+  const other = read(individualRow({ AssessmentId: `${ASSESSMENT_ID}2`, TimeGenerated: new Date(AT - 2) }));
+  const elsewhere = read(
+    individualRow({
+      Properties: null,
+      Details: null,
+      ImageDigest: GROUPED_DIGEST,
+      TimeGenerated: new Date(AT - 3),
+    }),
+  );
+
+  it.each([
+    ['in order', [older, newer]],
+    ['in the other order', [newer, older]],
+    ['twice', [newer, older, newer, older]],
+  ])('the latest wins: %s', (_name, rows) => {
+    expect(latestOf(rows)).toEqual([newer]);
+  });
+
+  it('each image and each assessment keeps its own', () => {
+    expect(latestOf([other, elsewhere, newer, older])).toEqual([other, elsewhere, newer]);
+  });
+
+  it('none is none', () => {
+    expect(latestOf([])).toEqual([]);
+  });
+});

@@ -1,0 +1,168 @@
+// What the query leaves out: details in which no severity can matter, and nothing else.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { WINDOWS } from '../../../azure/function/findings.ts';
+import type { Json, Row } from '../../../local/azure/tables.ts';
+import { START } from '../../../local/clock.ts';
+import { type Threshold, UNKNOWN_SEVERITY } from '../../../shared/policy.ts';
+import { SEVERITIES, type Severity } from '../../../shared/severity.ts';
+import { judgeBy } from '../../../shared/verdict.ts';
+import { digest, NOW, policy } from '../../shared/samples.ts';
+import { ASSESSMENT_ID, CVE, DETAILS, DIGEST, GROUPED_DIGEST, imageProperties, individualTableRow } from './samples.ts';
+import { found, MYACR, QUERY, scannerOver, workspaceOf } from './scanner.ts';
+
+describe('what cannot matter is left out', () => {
+  const mild = { ...CVE, Severity: 'Low' };
+  const detailed = (details: Json, severity = 'Low') =>
+    individualTableRow({ RecommendationSeverity: severity, RecommendationAdditionalData: details });
+  const withCves = (...cves: readonly Json[]): Json => ({ ...DETAILS, CvesDetails: cves });
+  it.each<[string, Row, 'left out' | 'kept']>([
+    ['all are mild', detailed(withCves(mild, { ...mild, Severity: 'medium' })), 'left out'],
+    ['all are mild, in camelCase', detailed({ cvesDetails: [{ cveId: 'CVE-1', severity: 'low' }] }), 'left out'],
+    ['all are mild, as JSON text', detailed({ ...DETAILS, CvesDetails: JSON.stringify([mild, mild]) }), 'left out'],
+    ['one of them is not', detailed(withCves(mild, CVE)), 'kept'],
+    ['one of them is not, as JSON text', detailed({ CvesDetails: JSON.stringify([mild, CVE]) }), 'kept'],
+    ["the row's own severity is not", detailed(withCves(mild), 'High'), 'kept'],
+    ["the row's own severity is not known", detailed(withCves(mild), ''), 'kept'],
+    ['one has no severity', detailed(withCves(mild, { ...mild, Severity: '' })), 'kept'],
+    ['one has a severity that is null', detailed(withCves(mild, { ...mild, Severity: null })), 'kept'],
+    ['one has a severity never seen', detailed(withCves({ ...mild, Severity: 'Negligible' })), 'kept'],
+    ['one says nothing of its severity', detailed(withCves({ CveId: 'CVE-1', Cvss: CVE['Cvss'] ?? null })), 'kept'],
+    [
+      'one says nothing of it, and something in it does',
+      detailed(withCves({ CveId: 'CVE-1', Cvss: CVE['Cvss'] ?? null, Vendor: { Severity: 'Low' } })),
+      'kept',
+    ],
+    [
+      'one says nothing of it, and its description does',
+      detailed(withCves({ CveId: 'CVE-1', Description: 'as "severity": "low" has it' })),
+      'kept',
+    ],
+    [
+      'one that is not mild has no name',
+      detailed(withCves(mild, { Severity: 'Critical', PublishedDate: null })),
+      'kept',
+    ],
+    [
+      'the severity stands elsewhere in it',
+      detailed(withCves({ CveId: 'CVE-1', Status: '', Severity: 'Low' })),
+      'kept',
+    ],
+    ['there are no CVEs', detailed({ ...DETAILS, CvesDetails: [] }), 'kept'],
+  ])('where %s: %s', async (_name, row, wanted) => {
+    const { scanner, answers } = scannerOver(workspaceOf({ SecurityRecommendation: [row] }));
+    await scanner.findingsOf(MYACR, 'team/app', 'all', WINDOWS.event);
+    const [given] = answers[0]?.rows ?? [];
+    expect(given?.['Details']).toEqual(wanted === 'kept' ? row['RecommendationAdditionalData'] : null);
+  });
+
+  it.each<[string, string, readonly string[] | undefined, 'left out' | 'kept']>([
+    ['of any image, where all are asked for', 'all', undefined, 'left out'],
+    ['not of the one that is asked for', DIGEST, undefined, 'kept'],
+    ['not of one that is wanted whole', 'all', [GROUPED_DIGEST, DIGEST], 'kept'],
+    ['of one that is not', 'all', [GROUPED_DIGEST], 'left out'],
+  ])('%s', async (_name, image, whole, wanted) => {
+    const { scanner, answers } = scannerOver(workspaceOf({ SecurityRecommendation: [detailed(withCves(mild))] }));
+    await scanner.findingsOf(MYACR, 'team/app', image, WINDOWS.event, whole);
+    expect(answers[0]?.rows.map((row) => row['Details'] !== null)).toEqual([wanted === 'kept']);
+  });
+
+  it('and its image is still known, though only the details name it', async () => {
+    const resourceAdditionalData = { RepositoryDetails: { RepositoryName: 'team/app' }, Digest: DIGEST };
+    const row = { ...detailed({ ...Object(withCves(mild)), resourceAdditionalData }), Properties: null };
+    expect([...(await found({ SecurityRecommendation: [row] }, MYACR, 'team/app')).keys()]).toEqual([DIGEST]);
+  });
+
+  it('and changes no verdict, whatever the rows and the policy', async () => {
+    const word = fc.oneof(
+      { weight: 3, arbitrary: fc.constantFrom('Medium', 'low', 'Informational') },
+      { weight: 1, arbitrary: fc.constantFrom('Critical', 'HIGH', 'Unknown', 'Odd', '', null) },
+    );
+    /** Mostly the first, so that much is left out, and now and then what could make that wrong. */
+    const mostly = <T>(usual: T, ...odd: readonly T[]) =>
+      fc.oneof({ weight: 9, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...odd) });
+    const score = fc.option(fc.constantFrom(0, 3.9, 5, 7.5, 9.8));
+    const cve = fc
+      .record({
+        name: mostly<string | null>('CVE-1', 'GHSA-3', '', null),
+        severity: word,
+        says: mostly(true, false),
+        score,
+        isExploited: fc.boolean(),
+        text: mostly('', 'plain', '"severity":"low"', '"cveId":"x","severity":"low"', '\\"cveid\\"', 'Severity'),
+        noise: mostly<Json>(null, { Severity: 'Low' }, [{ CveId: 'CVE-9', Severity: 'low' }], 'Low'),
+        isFirst: mostly(true, false),
+        isCamel: fc.boolean(),
+      })
+      .map(({ name, severity, says, score: Base, isExploited, text, noise, isFirst, isCamel }): Json => {
+        const id: [string, Json][] = name === null ? [] : [['CveId', name]];
+        // One without a name says at least how severe it is.
+        const rated: [string, Json][] = says || !name ? [['Severity', severity]] : [];
+        const rest: [string, Json][] = [
+          ['Cvss', Base === null ? [] : [{ Key: '3.1', Value: { Base } }]],
+          ['ExploitabilityDetails', { IsVerified: isExploited }],
+          ['Description', text],
+          ['Noise', noise],
+        ];
+        const entries = isFirst ? [...id, ...rated, ...rest] : [...rest, ...rated, ...id];
+        return Object.fromEntries(
+          entries.map(([key, value]) => [isCamel ? key.charAt(0).toLowerCase() + key.slice(1) : key, value]),
+        );
+      });
+    const row = fc
+      .record({
+        assessment: fc.nat(2),
+        image: fc.nat(9),
+        state: fc.constantFrom('Unhealthy', 'Healthy', 'NotApplicable', 'Odd'),
+        severity: word,
+        minutes: fc.nat(600),
+        cves: fc.option(fc.array(cve, { minLength: 1, maxLength: 3 })),
+        isText: fc.boolean(),
+      })
+      .map(({ assessment, image, state, severity, minutes, cves, isText }): Row => {
+        const CvesDetails: Json = isText ? JSON.stringify(cves) : cves;
+        return individualTableRow({
+          TimeGenerated: START.getTime() - minutes * 60_000,
+          RecommendationId: `${ASSESSMENT_ID}${assessment}`,
+          RecommendationState: state,
+          RecommendationSeverity: severity,
+          Properties: imageProperties('team/app', digest(image)),
+          RecommendationAdditionalData: { SoftwareName: 'openssl', FixStatus: 'Unknown', CvesDetails },
+        });
+      });
+    const threshold = mostly<Threshold>('never', ...SEVERITIES);
+    const rules = fc
+      .record({
+        severityThreshold: fc.constantFrom<Severity>('critical', 'high', 'medium'),
+        unfixable: threshold,
+        exploited: threshold,
+        unknownSeverity: fc.constantFrom(...UNKNOWN_SEVERITY),
+      })
+      .map(policy);
+    const whole = QUERY.replace('iff(Matters, Details, dynamic(null))', 'Details');
+    expect(whole).not.toBe(QUERY);
+    let leftOut = 0;
+
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { minLength: 20, maxLength: 40 }), rules, async (SecurityRecommendation, by) => {
+        const workspace = workspaceOf({ SecurityRecommendation });
+        const judge = judgeBy(by);
+        const verdicts = async (query: string) => {
+          const { scanner, answers } = scannerOver(workspace, by, query);
+          const answer = await scanner.findingsOf(MYACR, 'team/app', 'all', WINDOWS.event);
+          if (query === QUERY) leftOut += answers[0]?.rows.filter((one) => one['Details'] === null).length ?? 0;
+          return [...answer].map(([image, { findings, ids }]) => {
+            const verdict = judge({ repository: 'team/app', digest: image }, findings, NOW);
+            const reasons = verdict.kind === 'block' ? verdict.reasons : [];
+            const undetermined = verdict.kind === 'allow' ? [] : verdict.undetermined;
+            return { image, ids, kind: verdict.kind, reasons, undetermined };
+          });
+        };
+        expect(await verdicts(QUERY)).toEqual(await verdicts(whole));
+      }),
+      // Each run parses two queries: to make a failure smaller takes minutes.
+      { numRuns: 60, endOnFailure: true },
+    );
+    expect(leftOut).toBeGreaterThan(100);
+  });
+});

@@ -1,0 +1,84 @@
+// The one query: checked against the documented tables, and what the check refuses.
+import { describe, expect, it } from 'vitest';
+import { NEWEST_ROW, WINDOWS } from '../../../azure/function/findings.ts';
+import { checkQuery } from '../../../local/azure/kql-syntax.ts';
+import { START } from '../../../local/clock.ts';
+import { policy } from '../../shared/samples.ts';
+import { DIGEST, GROUPED_DIGEST } from './samples.ts';
+import { MYACR, QUERY, scannerOver, workspaceOf } from './scanner.ts';
+
+describe('the query', () => {
+  const everyQuery = async () => {
+    const { scanner, asked } = scannerOver(workspaceOf({}), policy({ severityThreshold: 'critical' }));
+    const strict = scannerOver(workspaceOf({}), policy({ severityThreshold: 'informational' }));
+    for (const { scanner: one } of [{ scanner }, strict]) {
+      await one.findingsOf(MYACR, 'team/app', 'all', WINDOWS.everything);
+      await one.findingsOf(MYACR, 'team/app', 'all', WINDOWS.everything, [DIGEST, GROUPED_DIGEST]);
+      await one.findingsOf(MYACR, 'team/app', DIGEST, WINDOWS.event);
+      await one.repositoriesWithFindings(MYACR);
+      await one.blindness(START.toISOString());
+    }
+    return [...asked, ...strict.asked];
+  };
+
+  it('fits the documented tables, whatever is bound in it', async () => {
+    const asked = await everyQuery();
+    expect(asked).toHaveLength(10);
+    expect(asked.map((query) => checkQuery(query))).toEqual(Array(10).fill([]));
+    expect(checkQuery(NEWEST_ROW)).toEqual([]);
+  });
+
+  it('binds what it was given, in small letters, before it', async () => {
+    const { scanner, asked } = scannerOver(workspaceOf({}));
+    await scanner.findingsOf({ ...MYACR, name: 'MyACR' }, 'team/app', DIGEST, WINDOWS.event);
+    await scanner.findingsOf(MYACR, 'team/app', 'all', WINDOWS.everything, [GROUPED_DIGEST]);
+    expect(asked.map((query) => query.slice(0, -QUERY.length).trim().split('\n'))).toEqual([
+      [
+        'let Registry = "myacr";',
+        'let Repository = "team/app";',
+        `let Digest = "${DIGEST}";`,
+        'let Window = 1d;',
+        'let Ignored = dynamic(["informational","low","medium"]);',
+        `let Whole = dynamic(["${DIGEST}"]);`,
+      ],
+      [
+        'let Registry = "myacr";',
+        'let Repository = "team/app";',
+        'let Digest = "";',
+        'let Window = 9d;',
+        'let Ignored = dynamic(["informational","low","medium"]);',
+        `let Whole = dynamic(["${GROUPED_DIGEST}"]);`,
+      ],
+    ]);
+  });
+
+  it.each<[string, string, string]>([
+    ['a column that is misspelt', 'AssessmentId = RecommendationId', 'AssessmentId = RecommendationID'],
+    ['a column of the other table', 'Details = AdditionalData', 'Details = RecommendationAdditionalData'],
+    ['text for a time', 'TimeGenerated > ago(Window)', 'TimeGenerated > ago(Registry)'],
+    ['text for a list', 'set_difference(Severities, Ignored)', 'set_difference(Severities, Registry)'],
+    ['a name that is not bound', 'ImageDigest in (Whole)', 'ImageDigest in (Known)'],
+    ['a function that does not exist', 'extract_all(', 'extract_every('],
+  ])('with %s is refused', async (_name, right, wrong) => {
+    expect(QUERY).toContain(right);
+    const { scanner, asked } = scannerOver(workspaceOf({}), policy(), QUERY.replace(right, wrong));
+    await expect(scanner.findingsOf(MYACR, 'team/app', 'all', WINDOWS.event)).rejects.toThrow(/the query is wrong/);
+    expect(checkQuery(asked[0] ?? '')).not.toEqual([]);
+  });
+});
+
+describe('a table that the workspace does not have (yet)', () => {
+  const lets =
+    'let Registry = ""; let Repository = ""; let Digest = ""; let Window = 1d; let Ignored = dynamic([]); let Whole = dynamic([]);';
+  const absent = `${lets}\n${QUERY.replace('    SecurityNestedRecommendation\n', '    SecurityNestedRecommendations\n')}`;
+
+  it('is passed over', () => {
+    expect(absent).toContain('    SecurityNestedRecommendations\n');
+    expect(checkQuery(absent)).toEqual([]);
+  });
+
+  it('would be an error, were the union not fuzzy', () => {
+    const wrong = checkQuery(absent.replace('union isfuzzy=true', 'union'));
+    expect(wrong.map(({ at }) => at)).toContain('SecurityNestedRecommendations');
+  });
+});

@@ -1,0 +1,141 @@
+// The providers' own samples as this folder's tests use them: with ids and digests that are ones, as messages of the queue, and as rows of the workspace.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Row } from '../../../azure/function/assessments.ts';
+import type { Json, Row as TableRow } from '../../../local/azure/tables.ts';
+
+export const SUBSCRIPTION = '00000000-0000-0000-0000-000000000000';
+/** The registry of the synthetic sample. */
+export const REGISTRY = { subscription: SUBSCRIPTION, resourceGroup: 'rg', name: 'myacr' } as const;
+export const REGISTRY_ID = `/subscriptions/${SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/myacr`;
+/** The synthetic sample has 32 digits, which is no digest: they are filled up to 64. */
+export const DIGEST = `sha256:${'a'.repeat(64)}`;
+export const ASSESSMENT = '11111111-1111-1111-1111-111111111111';
+export const ASSESSMENT_ID = `${REGISTRY_ID}/providers/Microsoft.Security/assessments/${ASSESSMENT}`;
+export const GROUPED_DIGEST = 'sha256:7f107db187ff32acfbc47eaa262b44d13d725f14dd08669a726a81fba87a12d6';
+export const GROUPED_REPOSITORY = 'public/azureml/aifx/stable-ubuntu2004-cu116-py39-torch1121';
+export const GROUPED_ASSESSMENT = '3f069764-2777-3731-9698-c87f23569a1d';
+export const AT = Date.parse('2026-03-02T08:00:00.000Z');
+
+type Fields = Readonly<Record<string, Json>>;
+
+function sample(name: string): Fields {
+  return JSON.parse(readFileSync(join(import.meta.dirname, '../../events/azure', `${name}.json`), 'utf8'));
+}
+
+/** The value at a path of a sample. */
+export function at(value: Json | undefined, ...path: readonly (string | number)[]): Json {
+  let found: unknown = value;
+  for (const key of path) found = Reflect.get(Object(found), key);
+  if (found === undefined) throw new Error(`the sample has nothing at ${path.join('.')}`);
+  return found as Json;
+}
+
+const INDIVIDUAL = at(sample('assessment-container-image.synthetic'), 'properties');
+const [GROUPED] = at(sample('subassessment-list-2024'), 'value') as [Fields];
+
+/** Details of the synthetic sample: one package. */
+export const DETAILS = at(INDIVIDUAL, 'additionalData') as Fields;
+/** The one CVE in it. */
+export const CVE = at(DETAILS, 'CvesDetails', 0) as Fields;
+/** One CVE as Azure Resource Graph gives it: other keys, CVSS as an object. */
+export const GRAPH_CVE = sample('cve-details');
+/** Details of the documentation's sub-assessment. */
+export const GROUPED_DETAILS = at(GROUPED, 'properties', 'additionalData') as Fields;
+
+/** What the Logic App makes of the synthetic sample, whose own id and resource are placeholders in part. */
+export function individualMessage(changes: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
+  return {
+    assessment: ASSESSMENT_ID,
+    repository: 'team/app',
+    digest: DIGEST,
+    resource: `${REGISTRY_ID}/repositories/team/app/images/${DIGEST}`,
+    action: 'Insert',
+    ...changes,
+  };
+}
+
+/** What the Logic App makes of the documentation's sub-assessment. */
+export function groupedMessage(changes: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
+  return {
+    assessment: String(at(GROUPED, 'id')).replace('{SubscriptionID}', SUBSCRIPTION),
+    repository: at(GROUPED_DETAILS, 'artifactDetails', 'repositoryName'),
+    digest: at(GROUPED_DETAILS, 'artifactDetails', 'digest'),
+    resource: at(GROUPED, 'properties', 'resourceDetails', 'id'),
+    action: 'Insert',
+    ...changes,
+  };
+}
+
+/** The synthetic sample as the query gives it. */
+export function individualRow(changes: Row = {}): Row {
+  return {
+    TimeGenerated: new Date(AT),
+    AssessmentId: ASSESSMENT_ID,
+    Resource: REGISTRY_ID,
+    RegistryName: 'myacr',
+    RegistryHost: '',
+    ContainerRepo: 'team/app',
+    ImageDigest: DIGEST,
+    State: 'Unhealthy',
+    Severity: 'High',
+    Title: 'Update openssl',
+    Properties: { resourceAdditionalData: { RepositoryDetails: { RepositoryName: 'team/app' }, Digest: DIGEST } },
+    Details: DETAILS,
+    ...changes,
+  };
+}
+
+/** The documentation's sub-assessment as the query gives it; its own state is NotApplicable. */
+export function groupedRow(changes: Row = {}): Row {
+  return {
+    TimeGenerated: new Date(AT),
+    AssessmentId: groupedMessage()['assessment'],
+    Resource: '',
+    RegistryName: 'ptebic',
+    RegistryHost: 'ptebic.azurecr.io',
+    ContainerRepo: GROUPED_REPOSITORY,
+    ImageDigest: GROUPED_DIGEST,
+    State: at(GROUPED, 'properties', 'status', 'code'),
+    Severity: at(GROUPED, 'properties', 'status', 'severity'),
+    Title: at(GROUPED, 'properties', 'displayName'),
+    Properties: at(GROUPED, 'properties', 'resourceDetails'),
+    Details: GROUPED_DETAILS,
+    ...changes,
+  };
+}
+
+/** The synthetic sample as a row of SecurityRecommendation. */
+export function individualTableRow(changes: TableRow = {}): TableRow {
+  return {
+    TimeGenerated: AT,
+    RecommendationId: ASSESSMENT_ID,
+    AssessedResourceId: REGISTRY_ID,
+    RecommendationState: 'Unhealthy',
+    RecommendationSeverity: 'High',
+    RecommendationDisplayName: 'Update openssl',
+    Properties: imageProperties('team/app', DIGEST),
+    RecommendationAdditionalData: DETAILS,
+    ...changes,
+  };
+}
+
+export function imageProperties(repository: string, digest: string): Json {
+  return { resourceAdditionalData: { RepositoryDetails: { RepositoryName: repository }, Digest: digest } };
+}
+
+/** The documentation's sub-assessment as a row of SecurityNestedRecommendation. */
+export function groupedTableRow(changes: TableRow = {}): TableRow {
+  const id = String(groupedMessage()['assessment']);
+  return {
+    TimeGenerated: AT,
+    NestedRecommendationId: id,
+    AssessedResourceId: id.slice(0, id.indexOf('/providers/Microsoft.Security')),
+    RecommendationState: String(groupedRow()['State']),
+    RecommendationSeverity: String(groupedRow()['Severity']),
+    RecommendationName: 'CVE-2021-39537',
+    ResourceDetails: at(GROUPED, 'properties', 'resourceDetails'),
+    AdditionalData: GROUPED_DETAILS,
+    ...changes,
+  };
+}

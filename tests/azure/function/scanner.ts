@@ -1,0 +1,76 @@
+// The scanner of the function over a workspace of the local cloud, without the wire between them.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LogsQueryClient, LogsTable } from '@azure/monitor-query';
+import { type Place, scannerOf, WINDOWS } from '../../../azure/function/findings.ts';
+import type { Table } from '../../../local/azure/kql-operators.ts';
+import type { Row, TableName } from '../../../local/azure/tables.ts';
+import { createWorkspace, type RunningWorkspace } from '../../../local/azure/workspace.ts';
+import { virtualClock } from '../../../local/clock.ts';
+import type { Policy } from '../../../shared/policy.ts';
+import { policy } from '../../shared/samples.ts';
+
+export const QUERY = readFileSync(join(import.meta.dirname, '../../../azure/function/findings.kql'), 'utf8');
+export const WORKSPACE_ID = '00000000-0000-0000-0000-000000000001';
+export const MYACR: Place = { name: 'myacr', loginServer: 'myacr-dns.azurecr.io' };
+export const PTEBIC: Place = { name: 'ptebic', loginServer: 'ptebic.azurecr.io' };
+export const HOUR = 3_600_000;
+
+export type Rows = Readonly<Partial<Record<TableName, readonly Row[]>>>;
+
+export function workspaceOf({
+  SecurityRecommendation = [],
+  SecurityNestedRecommendation = [],
+}: Rows): RunningWorkspace {
+  const workspace = createWorkspace(virtualClock());
+  workspace.ingestionDelayMilliseconds = 0;
+  for (const row of SecurityRecommendation) workspace.ingest('SecurityRecommendation', row);
+  for (const row of SecurityNestedRecommendation) workspace.ingest('SecurityNestedRecommendation', row);
+  return workspace;
+}
+
+/** As the SDK gives a table: times are dates. */
+function sdkTable({ columns, rows }: Table): LogsTable {
+  return {
+    name: 'PrimaryResult',
+    columnDescriptors: columns.map(({ name, type }) => ({
+      name,
+      type: type as LogsTable['columnDescriptors'][0]['type'],
+    })),
+    rows: rows.map((row) =>
+      columns.map(({ name, type }) => {
+        const value = row[name] ?? null;
+        return type === 'datetime' && value !== null ? new Date(Number(value)) : value;
+      }),
+    ) as LogsTable['rows'],
+  };
+}
+
+/** The scanner over a workspace, with every query that it asks. */
+export function scannerOver(workspace: RunningWorkspace, by: Policy = policy(), query = QUERY) {
+  const asked: string[] = [];
+  const answers: Table[] = [];
+  const client: Pick<LogsQueryClient, 'queryWorkspace'> = {
+    async queryWorkspace(_workspaceId, text) {
+      asked.push(text);
+      const answer = workspace.query(text);
+      answers.push(answer);
+      return { status: 'Success', tables: [sdkTable(answer)] } as never;
+    },
+  };
+  const scanner = scannerOf(client as LogsQueryClient, WORKSPACE_ID, query, by);
+  return { scanner, asked, answers };
+}
+
+/** What the scanner says of a repository: for each digest, the names of the findings. */
+export async function found(
+  rows: Rows,
+  place: Place,
+  repository: string,
+  image = 'all',
+  window: keyof typeof WINDOWS = 'event',
+) {
+  const { scanner } = scannerOver(workspaceOf(rows));
+  const answer = await scanner.findingsOf(place, repository, image, WINDOWS[window]);
+  return new Map([...answer].map(([one, { findings }]) => [one, findings.map(({ vulnerability }) => vulnerability)]));
+}
