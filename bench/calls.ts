@@ -1,14 +1,24 @@
-// Which calls of AWS the deployed function makes for how many events, and for the same events once more.
-import type { LocalAws } from '../local/aws/cloud.ts';
+// Which calls of its cloud the deployed function makes for how many events, and for the same events once more.
 import { count, type Part, type Scale, type Table } from './part.ts';
-import { deployStack, fillRegistry, isClosed, runAll, type World, type WorldSize } from './world.ts';
+import type { Counts, Deploy, Findings, World, WorldSize } from './world.ts';
+import { deployAws } from './world-aws.ts';
+import { deployAzure } from './world-azure.ts';
 
 interface Scenario extends WorldSize {
   readonly name: string;
   readonly events: number;
   /** Do the events come image by image, or those of all images in turn? */
   readonly order: 'byImage' | 'inTurn';
+  /** Is each handled before the next one comes? Default: all come at once. */
+  readonly oneByOne?: boolean;
+  /** How many gates they close. */
+  readonly closes: number;
+  /** Default: the cloud's. */
+  readonly deploy?: Deploy;
 }
+
+/** Findings of each of many images, and events of each. */
+const EVENTS_EACH = 10;
 
 const oneImage = (events: number, findingsEach: number): Scenario => ({
   name: `${many(events, 'event')}, ${many(findingsEach, 'finding')}`,
@@ -17,69 +27,101 @@ const oneImage = (events: number, findingsEach: number): Scenario => ({
   findingsEach,
   events,
   order: 'byImage',
+  closes: 1,
 });
-const manyImages = (repositories: number, imagesEach: number, order: Scenario['order']): Scenario => ({
+const manyImages = (repositories: number, imagesEach: number, order: Scenario['order'], closes: number): Scenario => ({
   name: `${many(repositories * imagesEach, 'image')}, ${order === 'byImage' ? 'image by image' : 'in turn'}`,
   repositories,
   imagesEach,
   findingsEach: EVENTS_EACH,
   events: EVENTS_EACH * repositories * imagesEach,
   order,
+  closes,
 });
-/** Findings of each of many images, and events of each. */
-const EVENTS_EACH = 10;
 
-const SCENARIOS: Readonly<Record<Scale, readonly Scenario[]>> = {
+type Scenarios = Readonly<Record<Scale, readonly Scenario[]>>;
+
+/** A gate is a repository. */
+const ON_AWS: Scenarios = {
   full: [
     oneImage(1, 1),
     oneImage(100, 100),
     oneImage(10_000, 100),
     oneImage(10_000, 10_000),
-    manyImages(100, 10, 'byImage'),
-    manyImages(100, 10, 'inTurn'),
+    manyImages(100, 10, 'byImage', 100),
+    manyImages(100, 10, 'inTurn', 100),
   ],
-  tiny: [oneImage(1, 1), oneImage(20, 10), manyImages(2, 2, 'inTurn')],
+  tiny: [oneImage(1, 1), oneImage(20, 10), manyImages(2, 2, 'inTurn', 2)],
 };
 
-type Counts = Readonly<Record<string, number>>;
-
-export const calls: Part = {
-  title: 'Calls of AWS',
-  async measure(scale) {
-    const scenarios = SCENARIOS[scale];
-    const first: Counts[] = [];
-    const again: Counts[] = [];
-    for (const scenario of scenarios) {
-      const cloud = await deployStack();
-      const events = eventsOf(scenario, await fillRegistry(cloud, scenario));
-      first.push(await countCalls(cloud, events));
-      again.push(await countCalls(cloud, events));
-      const closed = Array.from({ length: scenario.repositories }, (_, place) => isClosed(cloud, place));
-      await cloud.stop();
-      if (closed.includes(false)) throw new Error(`${scenario.name}: not every repository was closed`);
-    }
-    return [
-      tableOf('Finding events of images that were not known yet', scenarios, first),
-      tableOf('The same events once more', scenarios, again),
-    ];
-  },
+/** A gate is an image. */
+const ON_AZURE: Scenarios = {
+  full: [
+    { ...oneImage(1, 1), name: '1 event' },
+    {
+      ...oneImage(1, 1),
+      name: '1 event, its row 3 minutes late',
+      deploy: () => deployAzure({ rowsAreLateMinutes: 3 }),
+    },
+    { ...oneImage(40, 40), name: '40 events at once' },
+    { ...oneImage(40, 40), name: '40 events one by one', oneByOne: true },
+    manyImages(10, 10, 'byImage', 100),
+    manyImages(10, 10, 'inTurn', 100),
+  ],
+  tiny: [
+    { ...oneImage(1, 1), name: '1 event' },
+    { ...oneImage(6, 6), name: '6 events at once' },
+    { ...oneImage(2, 2), name: '2 events one by one', oneByOne: true },
+  ],
 };
 
-/** The findings that are reported, one event each; from the start again where there are more events than findings. */
-function eventsOf({ events, order }: Scenario, world: World): readonly string[] {
-  const images = world.flat();
-  const arns =
-    order === 'byImage'
-      ? images.flat()
-      : (images[0] ?? []).flatMap((_, advisory) => images.map((arns) => arns[advisory]));
-  return Array.from({ length: events }, (_, number) => arns[number % arns.length] ?? '');
+export const calls = callsOf('Calls of AWS', 'Finding events', deployAws, ON_AWS);
+export const azureCalls = callsOf('Calls of Azure', 'Events of assessments', deployAzure, ON_AZURE);
+
+function callsOf(title: string, events: string, deploy: Deploy, scenarios: Scenarios): Part {
+  return {
+    title,
+    async measure(scale) {
+      const first: Counts[] = [];
+      const again: Counts[] = [];
+      for (const scenario of scenarios[scale]) {
+        const world = await (scenario.deploy ?? deploy)();
+        try {
+          const reported = eventsOf(scenario, await world.fill(scenario));
+          first.push(await countCalls(world, reported, scenario));
+          again.push(await countCalls(world, reported, scenario));
+          if (world.closed() !== scenario.closes)
+            throw new Error(`${scenario.name}: ${world.closed()} gates were closed, not ${scenario.closes}`);
+        } finally {
+          await world.stop();
+        }
+      }
+      return [
+        tableOf(`${events} of images that were not known yet`, scenarios[scale], first),
+        tableOf('The same events once more', scenarios[scale], again),
+      ];
+    },
+  };
 }
 
-async function countCalls(cloud: LocalAws, findingArns: readonly string[]): Promise<Counts> {
-  cloud.calls.reset();
-  for (const arn of findingArns) await cloud.bus.put(cloud.inspector.eventOf(arn));
-  const invocations = await runAll(cloud);
-  return { invocations: invocations.length, ...cloud.calls.count() };
+/** The findings that are reported, one event each; from the start again where there are more events than findings. */
+function eventsOf({ events, order }: Scenario, findings: Findings): readonly string[] {
+  const images = findings.flat();
+  const ids =
+    order === 'byImage'
+      ? images.flat()
+      : (images[0] ?? []).flatMap((_, advisory) => images.map((own) => own[advisory]));
+  return Array.from({ length: events }, (_, number) => ids[number % ids.length] ?? '');
+}
+
+async function countCalls(world: World, findings: readonly string[], { oneByOne = false }: Scenario): Promise<Counts> {
+  world.reset();
+  let invocations = 0;
+  for (const together of oneByOne ? findings.map((one) => [one]) : [findings]) {
+    await world.report(together);
+    invocations += (await world.work()).length;
+  }
+  return { invocations, ...world.count() };
 }
 
 function tableOf(title: string, scenarios: readonly Scenario[], counts: readonly Counts[]): Table {

@@ -1,13 +1,23 @@
 // The parts of the bench by name, in the order of the report.
-import { bundle } from './bundle.ts';
-import { calls } from './calls.ts';
+import { azureBundle, bundle } from './bundle.ts';
+import { azureCalls, calls } from './calls.ts';
 import type { Part } from './part.ts';
 import { program } from './program.ts';
 import { record } from './record.ts';
-import { sweep } from './sweep.ts';
+import { azureSweep, sweep } from './sweep.ts';
 import { verdicts } from './verdicts.ts';
 
-export const PARTS: Readonly<Record<string, Part>> = { verdicts, bundle, calls, sweep, program, record };
+export const PARTS: Readonly<Record<string, Part>> = {
+  verdicts,
+  bundle,
+  'azure-bundle': azureBundle,
+  calls,
+  'azure-calls': azureCalls,
+  sweep,
+  'azure-sweep': azureSweep,
+  program,
+  record,
+};
 
 /**
  * The parts that were asked for; all of them where none was named.

@@ -1,74 +1,161 @@
-// What a sweep takes: the peak memory of the function, and its calls for each repository.
-import type { Invocation } from '../local/aws/lambda.ts';
-import { readResources } from '../local/aws/resources.ts';
-import { graphOf } from '../local/graph.ts';
-import { count, type Part, type Table } from './part.ts';
-import { deployStack, fillRegistry, runAll } from './world.ts';
+// What a sweep takes: the peak memory of the function, its calls for each gate, and how its time grows with the number of images.
+import { count, type Part, ratio, type Scale, type Table } from './part.ts';
+import type { Counts, Deploy, Run, World, WorldSize } from './world.ts';
+import { deployAws } from './world-aws.ts';
+import { deployAzure } from './world-azure.ts';
 
-const REPOSITORIES = { full: 10_000, tiny: 20 };
-const BRAKE = 25;
-
-export const sweep: Part = {
-  title: 'Sweep',
-  async measure(scale) {
-    const repositories = REPOSITORIES[scale];
-    const cloud = await deployStack({ 'pullgate:maxClosesPerHour': BRAKE });
-    try {
-      await fillRegistry(cloud, { repositories, imagesEach: 1, findingsEach: 1 });
-      const fresh = async (message: string) => {
-        // A new process each time, whose peak is its own.
-        await cloud.lambda.kill();
-        cloud.calls.reset();
-        const invocations = await runAll(cloud, message);
-        return { invocations, calls: cloud.calls.count() };
-      };
-      const idle = await fresh('{"pullgate":"tick"}');
-      const first = await fresh('{"pullgate":"sweep"}');
-      checkSwept(first.calls, repositories);
-      const next = await fresh('{"pullgate":"sweep"}');
-      checkSwept(next.calls, repositories);
-      const { memoryMegabytes } = readResources(await graphOf({})).lambda;
-      return [
-        {
-          title: `Peak memory of the function's process, in megabytes; the function has ${memoryMegabytes}`,
-          head: ['', 'the first invocation, which lists', 'all invocations', 'how many'],
-          rows: [
-            memoryRow('a tick when no sweep is due', idle.invocations),
-            memoryRow(`the first sweep over ${count(repositories)} repositories`, first.invocations),
-            memoryRow('the next sweep, with nothing new', next.invocations),
-          ],
-        },
-        callsTable(repositories, first.calls, next.calls),
-      ];
-    } finally {
-      await cloud.stop();
-    }
-  },
-};
-
-function checkSwept(calls: Readonly<Record<string, number>>, repositories: number): void {
-  const looks = calls['ecr:DescribeImages'] ?? 0;
-  if (looks < repositories) throw new Error(`the sweep looked at ${looks} of ${repositories} repositories`);
+interface Sweep {
+  readonly title: string;
+  readonly deploy: Deploy;
+  /** What is swept: where there are several, the time of each is compared with the one before. */
+  readonly sizes: Readonly<Record<Scale, readonly [WorldSize, ...WorldSize[]]>>;
+  /** What a gate is, in words. */
+  readonly gate: 'repository' | 'image';
+  readonly brake: number;
+  /** What is swept, and how much of it closes. */
+  readonly describe: (size: WorldSize) => string;
+  /** A call that is made once for each repository that is looked at. */
+  readonly lookCall: string;
 }
 
-function memoryRow(name: string, invocations: readonly Invocation[]): readonly string[] {
-  const peaks = invocations.map(({ peakMemoryMegabytes }) => peakMemoryMegabytes ?? Number.NaN);
+/** What one world's sweeps took. */
+interface Measured {
+  readonly size: WorldSize;
+  readonly memoryMegabytes: number;
+  readonly tick: Sample;
+  readonly first: Sample;
+  readonly next: Sample;
+}
+interface Sample {
+  readonly runs: readonly Run[];
+  readonly counts: Counts;
+  readonly seconds: number;
+}
+
+const AWS_BRAKE = 25;
+const onAws = (repositories: number): WorldSize => ({ repositories, imagesEach: 1, findingsEach: 1 });
+export const sweep = sweepOf({
+  title: 'Sweep',
+  deploy: deployAws,
+  sizes: { full: [onAws(10_000)], tiny: [onAws(20)] },
+  gate: 'repository',
+  brake: AWS_BRAKE,
+  describe: ({ repositories }) =>
+    `${count(repositories)} repositories with one violating image each; the brake lets ${AWS_BRAKE} close`,
+  lookCall: 'ecr:DescribeImages',
+});
+
+const onAzure = (repositories: number, imagesEach: number): WorldSize => ({
+  repositories,
+  imagesEach,
+  violatingEach: 1,
+  findingsEach: 1,
+});
+export const azureSweep = sweepOf({
+  title: 'Sweep on Azure',
+  deploy: deployAzure,
+  sizes: { full: [onAzure(50, 20), onAzure(500, 20)], tiny: [onAzure(2, 2), onAzure(4, 2)] },
+  gate: 'image',
+  brake: 1_000,
+  describe: ({ repositories, imagesEach }) =>
+    `${count(repositories * imagesEach)} images in ${count(repositories)} repositories, one of each violating; the brake lets all ${count(repositories)} close`,
+  lookCall: 'acr:ListManifests',
+});
+
+function sweepOf(what: Sweep): Part {
+  return {
+    title: what.title,
+    async measure(scale) {
+      const all: Measured[] = [];
+      for (const size of what.sizes[scale]) all.push(await measureOne(what, size));
+      const largest = all.at(-1);
+      if (largest === undefined) throw new Error('a sweep needs something to sweep');
+      return [
+        memoryTable(what, largest),
+        callsTable(what, largest),
+        ...(all.length === 1 ? [] : [timeTable(what, all)]),
+      ];
+    },
+  };
+}
+
+async function measureOne({ deploy, brake, lookCall }: Sweep, size: WorldSize): Promise<Measured> {
+  const world = await deploy({ maxClosesPerHour: brake });
+  try {
+    await world.fill(size);
+    const sample = async (kind: 'tick' | 'sweep'): Promise<Sample> => {
+      world.reset();
+      const startedAt = performance.now();
+      const runs = await world.work(kind);
+      const seconds = (performance.now() - startedAt) / 1000;
+      const counts = world.count();
+      const looks = counts[lookCall] ?? 0;
+      if (kind === 'sweep' && looks < size.repositories)
+        throw new Error(`the sweep looked at ${looks} of ${size.repositories} repositories`);
+      return { runs, counts, seconds };
+    };
+    const tick = await sample('tick');
+    const first = await sample('sweep');
+    checkClosed(world, Math.min(brake, size.repositories * (size.violatingEach ?? size.imagesEach)));
+    return { size, memoryMegabytes: world.memoryMegabytes, tick, first, next: await sample('sweep') };
+  } finally {
+    await world.stop();
+  }
+}
+
+function checkClosed(world: World, wanted: number): void {
+  if (world.closed() !== wanted) throw new Error(`the sweep closed ${world.closed()} gates, not ${wanted}`);
+}
+
+function memoryTable({ gate }: Sweep, { size, memoryMegabytes, tick, first, next }: Measured): Table {
+  return {
+    title: `Peak memory of the function's process, in megabytes; the function has ${memoryMegabytes}`,
+    head: ['', 'the first invocation, which lists', 'all invocations', 'how many'],
+    rows: [
+      memoryRow('a tick when no sweep is due', tick.runs),
+      memoryRow(`the first sweep over ${gatesOf(gate, size)}`, first.runs),
+      memoryRow('the next sweep, with nothing new', next.runs),
+    ],
+  };
+}
+
+function memoryRow(name: string, runs: readonly Run[]): readonly string[] {
+  const peaks = runs.map(({ peakMemoryMegabytes }) => peakMemoryMegabytes ?? Number.NaN);
   return [name, count(peaks[0] ?? Number.NaN), count(Math.max(...peaks)), count(peaks.length)];
 }
 
-function callsTable(
-  repositories: number,
-  first: Readonly<Record<string, number>>,
-  next: Readonly<Record<string, number>>,
-): Table {
-  const names = [...new Set([...Object.keys(first), ...Object.keys(next)])].sort();
-  const perRepository = (calls: number) => (calls / repositories).toFixed(4);
+function callsTable({ gate, describe }: Sweep, { size, first, next }: Measured): Table {
+  const names = [...new Set([...Object.keys(first.counts), ...Object.keys(next.counts)])].sort();
+  const perGate = (calls: number) => (calls / gates(gate, size)).toFixed(4);
   return {
-    title: `Calls of a sweep over ${count(repositories)} repositories with one violating image each; the brake lets ${BRAKE} close`,
-    head: ['', 'the first sweep', 'for each repository', 'the next sweep', 'for each repository'],
+    title: `Calls of a sweep over ${describe(size)}`,
+    head: ['', 'the first sweep', `for each ${gate}`, 'the next sweep', `for each ${gate}`],
     rows: names.map((name) => [
       name,
-      ...[first, next].flatMap((calls) => [count(calls[name] ?? 0), perRepository(calls[name] ?? 0)]),
+      ...[first, next].flatMap(({ counts }) => [count(counts[name] ?? 0), perGate(counts[name] ?? 0)]),
     ]),
   };
+}
+
+function timeTable({ gate }: Sweep, all: readonly Measured[]): Table {
+  const cells = (sample: 'first' | 'next', place: number) => {
+    const time = all[place]?.[sample].seconds ?? Number.NaN;
+    const before = all[place - 1]?.[sample].seconds;
+    return [before === undefined ? '' : ratio(time, before), time.toFixed(1)];
+  };
+  const columns = (sweep: string) => [`${sweep}: time to row above`, 'seconds here'];
+  return {
+    title: 'Time until every look is done, the local cloud included',
+    head: ['', ...columns('the first sweep'), ...columns('the next sweep')],
+    rows: all.map(({ size }, place) => [gatesOf(gate, size), ...cells('first', place), ...cells('next', place)]),
+  };
+}
+
+function gates(gate: Sweep['gate'], { repositories, imagesEach }: WorldSize): number {
+  return gate === 'image' ? repositories * imagesEach : repositories;
+}
+
+/** `10,000 images` */
+function gatesOf(gate: Sweep['gate'], size: WorldSize): string {
+  return `${count(gates(gate, size))} ${gate === 'image' ? 'images' : 'repositories'}`;
 }

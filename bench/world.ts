@@ -1,72 +1,87 @@
-// A stack on the local cloud, and repositories with vulnerable images for it: what the calls and the sweep are measured on.
-import { type LocalAws, startAws } from '../local/aws/cloud.ts';
-import type { Advisory } from '../local/aws/inspector.ts';
-import { graphOf } from '../local/graph.ts';
-
-/** Deploys the stack with the brake as loose as the config allows, unless told otherwise; the first tick is done, and no call is counted yet. */
-export async function deployStack(config: Readonly<Record<string, unknown>> = {}): Promise<LocalAws> {
-  const cloud = await startAws(await graphOf({ 'pullgate:maxClosesPerHour': 1_000, ...config }));
-  await runAll(cloud, '{"pullgate":"tick"}');
-  cloud.calls.reset();
-  return cloud;
-}
+// A stack on a local cloud, and images with findings for it: what the calls and the sweep are measured on, whichever cloud it is.
 
 /** How many repositories with how many images, and how many findings each image has. */
 export interface WorldSize {
   readonly repositories: number;
   readonly imagesEach: number;
+  /** How many of a repository's images violate the policy; the findings of the others are below its threshold. Default: all. */
+  readonly violatingEach?: number;
   readonly findingsEach: number;
 }
 
-/** Findings by repository, image and advisory. */
-export type World = readonly (readonly (readonly string[])[])[];
+/** The ids of findings by repository, image and number. */
+export type Findings = readonly (readonly (readonly string[])[])[];
 
-/** Fills the registry, without an event of it, and answers the findings' ARNs. All images have the same advisories, as images of one base do. */
-export async function fillRegistry(cloud: LocalAws, size: WorldSize): Promise<World> {
-  const hear = cloud.faults.addToBus({ kind: 'lose' });
-  const advisories = Array.from({ length: size.findingsEach }, (_, number) => advisoryOf(number));
-  const world: string[][][] = [];
-  for (let place = 0; place < size.repositories; place++) {
-    const repository = `team/app-${place}`;
-    cloud.ecr.createRepository(repository);
-    const images: string[][] = [];
-    for (let number = 0; number < size.imagesEach; number++) {
-      const digest = await cloud.ecr.pushImage(repository, { tag: `v${number}`, content: `${repository}:v${number}` });
-      cloud.inspector.scanned(repository, digest);
-      const findings: string[] = [];
-      for (const advisory of advisories) findings.push(await cloud.inspector.report({ repository, digest }, advisory));
-      images.push(findings);
+/** Calls by name. */
+export type Counts = Readonly<Record<string, number>>;
+
+/** One invocation of the function. */
+export interface Run {
+  readonly peakMemoryMegabytes: number | undefined;
+}
+
+export interface World {
+  /** Of the function. */
+  readonly memoryMegabytes: number;
+  /** Fills the registry, without an event. All images have the same advisories, as images of one base do. */
+  fill(size: WorldSize): Promise<Findings>;
+  /** Sends the event of each of these findings, in this order. */
+  report(findings: readonly string[]): Promise<void>;
+  /**
+   * Hands over all messages, in a new process where that is asked for, whose peak is its own.
+   *
+   * @param first what comes before them: a tick when no sweep is due, or a sweep
+   * @throws Error where an invocation failed, or a message could not be handled
+   */
+  work(first?: 'tick' | 'sweep'): Promise<readonly Run[]>;
+  /** The function's calls since the last `reset`, and since the deployment. */
+  count(): Counts;
+  reset(): void;
+  /** How many gates are closed. */
+  closed(): number;
+  stop(): Promise<void>;
+}
+
+export interface DeployOptions {
+  /** The brake. Default: as loose as the config allows. */
+  readonly maxClosesPerHour?: number;
+}
+
+/** Deploys the stack; the first tick is done, and no call is counted yet. */
+export type Deploy = (options?: DeployOptions) => Promise<World>;
+
+/** The loosest brake that the config allows. */
+export const LOOSE = 1_000;
+
+/** Makes what `World.fill` answers with. */
+export async function findingsOf(
+  { repositories, imagesEach, violatingEach = imagesEach }: WorldSize,
+  image: (repository: string, tag: string, violates: boolean) => Promise<readonly string[]>,
+): Promise<Findings> {
+  const all: (readonly string[])[][] = [];
+  for (let place = 0; place < repositories; place++) {
+    const images: (readonly string[])[] = [];
+    for (let number = 0; number < imagesEach; number++) {
+      images.push(await image(repositoryNamed(place), `v${number}`, number < violatingEach));
     }
-    world.push(images);
+    all.push(images);
   }
-  hear();
-  return world;
+  return all;
 }
 
-function advisoryOf(number: number): Advisory {
-  return {
-    vulnerability: `CVE-2026-${100_000 + number}`,
-    severity: number % 2 === 0 ? 'CRITICAL' : 'HIGH',
-    packages: [{ name: `package-${number % 400}`, version: '1.0.0', fixedInVersion: '1.0.1' }],
-    fixAvailable: 'YES',
-    cvss: [{ baseScore: 9.8, version: '3.1' }],
-  };
+function repositoryNamed(place: number): string {
+  return `team/app-${place}`;
 }
 
-/** Hands over all messages, with one more where it is given; answers with the invocations. */
-export async function runAll(cloud: LocalAws, message?: string) {
-  if (message !== undefined) cloud.queue.send(message);
-  const invocations = await cloud.runUntilIdle({ advance: true });
-  const failed = invocations.find(({ outcome }) => outcome.kind !== 'answered');
-  const dead = cloud.deadLetters.messages().length;
-  if (failed !== undefined || dead > 0) {
-    throw new Error(
-      `the function did not do its work: ${failed?.outcome.kind ?? 'every invocation answered'}, ${dead} dead letters; the end of its log is ${cloud.logs.at(-1)?.text}`,
-    );
-  }
-  return invocations;
-}
-
-export function isClosed(cloud: LocalAws, place: number): boolean {
-  return (cloud.ecr.repository(`team/app-${place}`).policyText ?? '').includes('"Sid":"Pullgate');
+/** @throws Error where an invocation did not answer, or a message was given up */
+export function checkWorked(
+  outcomes: readonly { readonly kind: string }[],
+  dead: number,
+  lastLine: string | undefined,
+) {
+  const failed = outcomes.find(({ kind }) => kind !== 'answered');
+  if (failed === undefined && dead === 0) return;
+  throw new Error(
+    `the function did not do its work: ${failed?.kind ?? 'every invocation answered'}, ${dead} messages given up; the end of its log is ${lastLine}`,
+  );
 }

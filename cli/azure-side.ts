@@ -6,6 +6,7 @@ import { partsOf } from '../azure/function/work.ts';
 import type { Instant } from '../shared/finding.ts';
 import { reconcile } from '../shared/reconcile.ts';
 import { rulesOf } from '../shared/rules.ts';
+import { LOCKS_ROLE, roleMissing, sentenceOf } from './ending.ts';
 import { releaseHint, type Side } from './side.ts';
 import type { AzureStack } from './stack.ts';
 
@@ -27,7 +28,22 @@ export function azureSide(settings: AzureStack, now: () => Instant): Side {
         );
       }
       const ignore = () => {};
-      return reconcile(releaseHint(gate), rules, portsFrom(now(), registry, ignore));
+      const ports = portsFrom(now(), registry, ignore);
+      const notify: typeof ports.notify = async (to, notice) => {
+        try {
+          await ports.notify(to, notice);
+        } catch (cause) {
+          throw new Error(sentenceOf(cause), { cause });
+        }
+      };
+      const decision = await reconcile(releaseHint(gate), rules, { ...ports, notify });
+      return { ...decision, problem: decision.problem === undefined ? undefined : problemHere(decision.problem) };
     },
   };
+}
+
+/** Its words are meant for the function's log. Here it is not the function that lacks a role. */
+function problemHere(problem: string): string {
+  const [, status] = /\((401|403): /.exec(problem) ?? [];
+  return status === undefined ? problem : roleMissing('the registry', Number(status), LOCKS_ROLE);
 }

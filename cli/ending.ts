@@ -18,16 +18,20 @@ export function endingOf(error: unknown): Ending {
     return { code: 2, text: `there are no AWS credentials here (${error.message}): log in, or set AWS_PROFILE` };
   }
   if (error instanceof Error && CREDENTIAL_ERRORS.includes(error.name)) {
-    return { code: 2, text: `there are no Azure credentials here: log in (az login)\n${error.message}` };
+    return {
+      code: 2,
+      text: `there are no Azure credentials here${whyNot(error)}: log in (az login), or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET`,
+    };
   }
   if (isOfAzure(error)) return { code: 1, text: `Azure did not do what was asked. ${sentenceOf(error)}` };
   if (isOfAws(error)) return { code: 1, text: `AWS did not do what was asked. ${sentenceOf(error)}` };
   return { code: 1, text: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }
 
-/** An error in one line: what the cloud calls it, and its words. */
+/** An error in one line: what the cloud calls it, and its words; where Azure refuses somebody, the role that is missing. */
 export function sentenceOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  if (isOfAzure(error)) return azureSentence(error as Error & RestProblem);
   const { code } = error as NodeJS.ErrnoException;
   // A connection that several addresses refuse is an error without words of its own.
   const words = error.message === '' ? (code ?? 'no reason was given') : error.message;
@@ -41,6 +45,42 @@ const CREDENTIAL_ERRORS: readonly string[] = [
   'AuthenticationRequiredError',
   'CredentialUnavailableError',
 ];
+
+/** A way that is not there is not worth a word; one that was tried and failed is. */
+function whyNot(error: Error): string {
+  const [line = ''] = error.message.split('\n');
+  return error.name === 'AuthenticationError' ? ` (${line.trim()})` : '';
+}
+
+/** What `@azure/core-rest-pipeline` says of an answer. */
+interface RestProblem {
+  readonly statusCode?: number;
+  readonly code?: string;
+  readonly request?: { readonly url: string };
+}
+
+/** Who may change locks, in a sentence. */
+export const LOCKS_ROLE =
+  "the stack's role 'pullgate gatekeeper' on the registry (Container Registry Repository Contributor, where its role mode is AbacRepositoryPermissions)";
+/** The role that is missing where a host refuses: Azure itself does not always name it. */
+const ROLES: readonly (readonly [host: RegExp, role: string])[] = [
+  [/[.]table[.]/, 'Storage Table Data Contributor on the table of the stack'],
+  [/^management[.]/, 'Reader on the registry'],
+  [/[.]communication[.]/, "the stack's role 'pullgate mail sender' on its Communication Service"],
+  [/./, LOCKS_ROLE],
+];
+
+/** A role that was given a moment ago counts some minutes later. https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected */
+export function roleMissing(what: string, status: number, role: string): string {
+  return `${what} answers ${status}: whoever runs this command needs ${role}; a new assignment takes some minutes to count`;
+}
+
+function azureSentence({ name, message, statusCode, code, request }: Error & RestProblem): string {
+  const host = request === undefined ? '' : new URL(request.url).host;
+  const role = ROLES.find(([hosts]) => hosts.test(host))?.[1];
+  if (role !== undefined && (statusCode === 401 || statusCode === 403)) return roleMissing(host, statusCode, role);
+  return `${[name, code].filter((part) => part !== undefined).join(' ')}: ${message.split('\n')[0]}`;
+}
 
 function isOfAzure(error: unknown): boolean {
   return error instanceof Error && error.name === 'RestError';

@@ -53,19 +53,28 @@ export async function releaseAll(release: Release): Promise<ExitCode> {
   if (!release.yes && !(await agreed(terminal, question))) return 2;
   for (const side of sides) await setPause(side, true, release);
   terminal.print(`\nThe stack ${stack} is paused: it closes nothing until \`pullgate resume\`.`);
-  const failed = await openAll(closed, release);
-  terminal.print(
-    failed.length === 0
-      ? '\nEverything that this stack had closed is open. What its function had begun before the pause may still close a gate:\n' +
-          'before `pulumi destroy`, wait a few minutes and run this command once more.'
-      : `\n${countOf(failed)} could not be opened: see above, mend it, and run this command again.`,
-  );
-  return failed.length === 0 ? 0 : 1;
+  const left = await openAll(closed, release, namesOf(found));
+  if (left.length === 0) {
+    terminal.print(
+      '\nEverything that this stack had closed is open. What its function had begun before the pause may still close a gate:\n' +
+        'before `pulumi destroy`, wait a few minutes and run this command once more.',
+    );
+    return 0;
+  }
+  const [open, shut] = [left.filter(isOpen), left.filter((held) => !isOpen(held))];
+  const again = 'see above, mend it, and run this command again.';
+  if (shut.length > 0) terminal.print(`\n${countOf(shut)} could not be opened: ${again}`);
+  if (open.length > 0) {
+    terminal.print(`\n${countOf(open)} ${open.length === 1 ? 'is' : 'are'} open, but nobody could be told: ${again}`);
+  }
+  return 1;
 }
 
 /** Ends a pause. The next tick, within five minutes, looks at everything. */
 export async function resume(release: Omit<Release, 'yes'>): Promise<ExitCode> {
   const { stack, sides, terminal } = release;
+  // Before anything is changed: who may not read one of them changes none.
+  await Promise.all(sides.map(({ pause }) => pause.load()));
   let changed = false;
   for (const side of sides) changed = (await setPause(side, false, release)) || changed;
   terminal.print(
@@ -107,11 +116,12 @@ function isUnfinished({ record: { state, untold } }: Held): boolean {
 }
 
 function show(closed: readonly Held[], waiting: readonly Held[], { terminal, stack, sides }: Release): void {
+  const nameOf = namesOf([...closed, ...waiting]);
   if (closed.length === 0) terminal.print(`The stack ${stack} keeps no ${gateNoun(sides)} closed.`);
   else {
     terminal.print(`The stack ${stack} keeps ${countOf(closed)} closed. To be opened, whatever is inside:\n`);
     const rows = closed.map(({ record }) => [
-      gateName(record.gate),
+      nameOf(record.gate),
       `${record.state.kind === 'waiting' ? 'open, nobody told' : record.state.kind} since ${minute(record.closedSince ?? record.since)}`,
       worst(record),
     ]);
@@ -145,23 +155,38 @@ function worst(record: GateRecord): string {
   return `${held.length === 1 ? '1 image' : `${held.length} images`}, worst: ${describeFinding(finding)}`;
 }
 
-/** Opens in rounds, until a round finds nothing that is still closed. Returns what could not be opened. */
-async function openAll(closed: readonly Held[], { sides, terminal }: Release): Promise<readonly Held[]> {
-  const stuck = new Map<string, Held>();
+/** Open, and what is left to do is to tell people. */
+function isOpen({ record: { state } }: Held): boolean {
+  return state.kind === 'waiting' || state.kind === 'open';
+}
+
+/** The names of gates: with the registry's, where there are several. An AWS account is one. */
+function namesOf(held: readonly Held[]): (gate: Gate) => string {
+  const registries = new Set(held.map(({ record }) => record.gate.registry));
+  return (gate) => (registries.size > 1 ? `${gate.registry.split('/').at(-1)}/${gateName(gate)}` : gateName(gate));
+}
+
+/** Opens in rounds, until a round finds nothing that is still closed. Returns what is left, as it is now. */
+async function openAll(
+  closed: readonly Held[],
+  { sides, terminal }: Release,
+  nameOf: (gate: Gate) => string,
+): Promise<readonly Held[]> {
+  const stuck = new Set<string>();
   let left = closed;
-  for (let round = 0; round < ROUNDS && left.length > 0; round++) {
+  for (let round = 0; ; round++) {
     const count = counter(left.length);
     await mapConcurrently(left, GATES_AT_ONCE, async (held) => {
       const { gate } = held.record;
-      const outcome = await openOne(held);
-      if (outcome.problem !== undefined) stuck.set(gateKey(gate), held);
-      terminal.print(`  ${count()}  ${outcome.word.padEnd(8)}  ${gateName(gate)}`);
-      if (outcome.problem !== undefined) terminal.print(`      ${outcome.problem}`);
+      const { word, problem } = await openOne(held);
+      if (problem !== undefined) stuck.add(gateKey(gate));
+      terminal.print(`  ${count()}  ${word.padEnd(8)}  ${nameOf(gate)}`);
+      if (problem !== undefined) terminal.print(`      ${problem}`);
     });
-    const still = await notOpen(sides);
-    left = still.filter((held) => isUnfinished(held) && !stuck.has(gateKey(held.record.gate)));
+    const unfinished = (await notOpen(sides)).filter(isUnfinished);
+    left = unfinished.filter(({ record }) => !stuck.has(gateKey(record.gate)));
+    if (left.length === 0 || round + 1 === ROUNDS) return unfinished;
   }
-  return [...stuck.values(), ...left];
 }
 
 interface Outcome {
@@ -171,9 +196,12 @@ interface Outcome {
 
 async function openOne({ side, record }: Held): Promise<Outcome> {
   try {
-    const { done, problem } = await side.open(record.gate);
+    const { done, problem, untold } = await side.open(record.gate);
     if (done === 'refused') return { word: 'REFUSED', problem: problem ?? 'the registry gave no reason' };
-    return { word: done === 'opened' ? 'opened' : 'was open' };
+    const word = done === 'opened' ? 'opened' : 'was open';
+    return untold === undefined
+      ? { word }
+      : { word, problem: `nobody could be told of it: ${untold.replace(/^Error: /, '')}` };
   } catch (error) {
     return { word: 'FAILED', problem: sentenceOf(error) };
   }

@@ -7,7 +7,17 @@ import { PARTS, partsNamed } from '../bench/parts.ts';
 import { markersOf, tablesAsText, withFigures } from '../bench/report.ts';
 
 const README = readFileSync(join(import.meta.dirname, '..', 'bench', 'README.md'), 'utf8');
-const NAMES = ['verdicts', 'bundle', 'calls', 'sweep', 'program', 'record'];
+const NAMES = [
+  'verdicts',
+  'bundle',
+  'azure-bundle',
+  'calls',
+  'azure-calls',
+  'sweep',
+  'azure-sweep',
+  'program',
+  'record',
+];
 
 /** A part's tables of tiny inputs, measured once. */
 const measured = new Map<string, Promise<readonly Table[]>>();
@@ -77,6 +87,55 @@ describe('the calls', () => {
   });
 });
 
+describe('the calls of Azure', () => {
+  it('are two looks for six events of one image at once, which close it once, and a replay writes nothing', async () => {
+    const [first, again] = await tinyTables('azure-calls');
+    const rows = (table: Table | undefined) => table?.rows.map(([name, one, six]) => [name, one, six]);
+    expect(first?.head.slice(1)).toEqual(['1 event', '6 events at once', '2 events one by one']);
+    expect(rows(first)?.filter(([name]) => !/^(acr:(Exchange|Token)|calls in all)$/.test(name ?? ''))).toEqual([
+      ['invocations', '1', '6'],
+      ['acr:GetManifest', '3', '5'],
+      ['acr:UpdateManifest', '1', '1'],
+      ['logs:Query', '1', '2'],
+      ['mail:GetOperation', '1', '1'],
+      ['mail:Send', '1', '1'],
+      ['table:Get', '3', '9'],
+      ['table:Insert', '2', '2'],
+      ['table:Update', '2', '2'],
+    ]);
+    const again6 = rows(again)?.filter(([name]) => !/^(acr:Token|calls in all)$/.test(name ?? ''));
+    expect(again6).toEqual([
+      ['invocations', '1', '6'],
+      ['acr:GetManifest', '2', '4'],
+      ['logs:Query', '1', '2'],
+      ['table:Get', '2', '8'],
+    ]);
+  });
+});
+
+describe('the sweep of Azure', () => {
+  it('asks one query and one list of manifests for each repository, and closes once', async () => {
+    const tables = await tinyTables('azure-sweep');
+    const [, calls, times] = tables;
+    const row = (name: string) => {
+      const [, first, , next] = calls?.rows.find(([call]) => call === name) ?? [];
+      return [first, next];
+    };
+    expect(calls?.title).toBe(
+      'Calls of a sweep over 8 images in 4 repositories, one of each violating; the brake lets all 4 close',
+    );
+    expect(['acr:ListManifests', 'acr:UpdateManifest', 'logs:Query', 'queue:Put', 'mail:Send'].map(row)).toEqual([
+      ['4', '4'],
+      ['4', '0'],
+      // And one for the list of repositories, and one for whether the scanner sees.
+      ['6', '6'],
+      ['4', '4'],
+      ['4', '0'],
+    ]);
+    expect(times?.rows.map(([size]) => size)).toEqual(['4 images', '8 images']);
+  });
+});
+
 describe('the parts that are run', () => {
   it.each([
     [[], NAMES],
@@ -90,7 +149,7 @@ describe('the parts that are run', () => {
 
   it('are none for a word that is no part', () => {
     expect(() => partsNamed(['verdicts', 'speed'])).toThrow(
-      'the bench has no part speed; name any of verdicts, bundle, calls, sweep, program, record',
+      'the bench has no part speed; name any of verdicts, bundle, azure-bundle, calls, azure-calls, sweep, azure-sweep, program, record',
     );
   });
 });

@@ -17,12 +17,13 @@ export interface Ran {
   readonly stderr: string;
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'pullgate-cli-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+/** An empty folder, for a PATH without any command. */
+export const FOLDER = mkdtempSync(join(tmpdir(), 'pullgate-cli-'));
+afterAll(() => rmSync(FOLDER, { recursive: true }));
 
 /** A file with this text. */
 export function fileOf(text: string): string {
-  const file = join(mkdtempSync(join(folder, 'file-')), 'outputs.json');
+  const file = join(mkdtempSync(join(FOLDER, 'file-')), 'outputs.json');
   writeFileSync(file, text);
   return file;
 }
@@ -34,13 +35,13 @@ export function outputsOf(graph: Graph): string {
 
 /** The environment that a command has as the operator with this policy, and nothing of this process's own. */
 export function asOperator(cloud: LocalAws, policy: PolicyDocument): Record<string, string> {
-  return { PATH: folder, ...cloud.environment(cloud.principals.add(OPERATOR, [policy])) };
+  return { PATH: FOLDER, ...cloud.environment(cloud.principals.add(OPERATOR, [policy])) };
 }
 
 /** Runs the command without a terminal. */
 export function pullgate(
   args: readonly string[],
-  environment: Record<string, string> = { PATH: folder },
+  environment: Record<string, string> = { PATH: FOLDER },
 ): Promise<Ran> {
   return new Promise((resolve) => {
     const child = execFile(process.execPath, [COMMAND, ...args], { env: environment }, (_error, stdout, stderr) =>

@@ -200,7 +200,10 @@ describe('what goes wrong', () => {
     const { s, run, least } = await twoClosedOneWaiting();
     const { code, stdout } = await run('release --all --yes', without(least, 'kms:GenerateDataKey'));
     expect(code).toBe(1);
-    expect(stdout).toContain('2 repositories could not be opened');
+    expect(stdout.match(/\] {2}opened {4}team\/\S+\n {6}nobody could be told of it: /g)).toHaveLength(2);
+    expect(stdout).toMatch(
+      /\n2 repositories are open, but nobody could be told: see above, mend it, and run this command again[.]\n$/,
+    );
     expect(told(s)).toEqual([['closed'], ['closed'], ['waiting']]);
     const again = await run('release --all --yes');
     expect(again.code).toBe(0);

@@ -1,0 +1,65 @@
+// Runs the real `pullgate` command against the local Azure, as an operator who has the least roles which the command needs.
+import type { LocalAzure } from '../../local/azure/cloud.ts';
+import type { Grant } from '../../local/azure/principals.ts';
+import type { Graph } from '../../local/graph.ts';
+import { REGISTRY, type Stage } from '../e2e/azure/stage.ts';
+import { FOLDER, outputsOf, pullgate, type Ran } from './command.ts';
+
+export const OPERATOR = 'operator';
+
+/** What the command needs, by what it is for. */
+export interface OperatorRoles {
+  /** Storage Table Data Contributor on the table: the records and the pause. */
+  readonly records: Grant;
+  /** The stack's own role, or Container Registry Repository Contributor, on each registry: the locks. */
+  readonly locks: Grant;
+  /** Reader on each registry: its login server and role mode. */
+  readonly registry: Grant;
+  /** The stack's own role on the Communication Service, where people get mail. */
+  readonly mail: Grant;
+}
+
+/** What `release --all` needs; `resume` needs the first only. */
+export function leastToReleaseOnAzure(graph: Graph, registryRoles: 'rbac' | 'abac' = 'rbac'): OperatorRoles {
+  const mail = only(graph, 'azure-native:communication:CommunicationService');
+  return {
+    records: { role: 'Storage Table Data Contributor', scope: only(graph, 'azure-native:storage:Table') },
+    locks: {
+      role:
+        registryRoles === 'rbac'
+          ? only(graph, 'azure-native:authorization:RoleDefinition', 'gatekeeper')
+          : 'Container Registry Repository Contributor',
+      scope: REGISTRY,
+    },
+    registry: { role: 'Reader', scope: REGISTRY },
+    mail: { role: only(graph, 'azure-native:authorization:RoleDefinition', 'mail-sender'), scope: mail },
+  };
+}
+
+/** The environment that a command has as an operator with these roles, and nothing of this process's own. */
+export function asAzureOperator(
+  cloud: LocalAzure,
+  grants: readonly Grant[],
+  name = 'operator',
+): Record<string, string> {
+  const { principal } = cloud.principals.add(name, grants);
+  return { PATH: FOLDER, ...cloud.environment(principal) };
+}
+
+/** Runs commands on a deployed stack, as an operator who has all that they need, or lacks one of it. */
+export function runOn(s: Pick<Stage, 'cloud' | 'graph'>, registryRoles: 'rbac' | 'abac' = 'rbac') {
+  const outputs = outputsOf(s.graph);
+  const least = leastToReleaseOnAzure(s.graph, registryRoles);
+  const run = (command: string, missing?: keyof OperatorRoles): Promise<Ran> => {
+    const grants = Object.entries(least).flatMap(([name, grant]) => (name === missing ? [] : [grant]));
+    const name = missing === undefined ? OPERATOR : `operator without ${missing}`;
+    return pullgate([...command.split(' '), '--outputs', outputs], asAzureOperator(s.cloud, grants, name));
+  };
+  return { run, least };
+}
+
+function only({ resources }: Graph, type: string, nameEnd = ''): string {
+  const found = resources.filter((resource) => resource.type === type && resource.name.endsWith(nameEnd));
+  if (found.length !== 1) throw new Error(`one ${type} was expected in the graph; there are ${found.length}`);
+  return found[0]?.id ?? '';
+}
