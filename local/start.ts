@@ -1,12 +1,19 @@
-// `npm start`: the story of one vulnerable image, told by the deployed bundle on the local cloud. Exits with 1 if a step does not go as told.
+// `npm start`: the story of one vulnerable image, told by the deployed bundles on the local clouds. Exits with 1 if a step does not go as told, with 2 on a word that it does not know.
+import { setTimeout } from 'node:timers/promises';
 import { styleText } from 'node:util';
-import { wrap } from './layout.ts';
-import { type Line, tellStory } from './story.ts';
+import { CLOUDS, type Cloud } from '../config.ts';
+import { layOut, wrap } from './layout.ts';
+import { type Block, tellStory } from './story.ts';
+import type { Line } from './story-cloud.ts';
 
 /** As shells report a program that Ctrl-C ended. */
 const INTERRUPTED = 130;
+const UNKNOWN_WORD = 2;
+const SIGNAL_MILLISECONDS = 50;
 const WIDEST = 100;
 const INDENT = '    ';
+/** The clouds' names stand in a column of their own. */
+const NAME_WIDTH = 'Azure  '.length;
 
 const width = Math.min(process.stdout.columns ?? WIDEST, WIDEST);
 const style = (format: Parameters<typeof styleText>[0], text: string) =>
@@ -16,12 +23,46 @@ const printWrapped = (text: string, format: Parameters<typeof styleText>[0]) => 
   for (const line of wrap(text, width)) print(style(format, line));
 };
 
-function printLine({ kind, text }: Line): void {
-  if (kind === 'text') for (const line of wrap(`${INDENT}${text}`, width)) print(line);
-  else if (kind === 'added') print(style('green', `${INDENT}+ ${text}`));
-  else print(style('dim', `${INDENT}  ${text}`));
+/** A line as it stands beside the name of its cloud: `room` columns wide at most, where words allow it. */
+function laidOut(line: Line, room: number): readonly string[] {
+  if (line.kind === 'text') return wrap(line.text, room);
+  const isNew = line.kind === 'added';
+  return layOut(line.value, room - 2).map((text) => style(isNew ? 'green' : 'dim', `${isNew ? '+' : ' '} ${text}`));
 }
 
+function printBlock({ cloud, lines }: Block): void {
+  const margin = cloud === undefined ? INDENT : INDENT + ' '.repeat(NAME_WIDTH);
+  for (const [place, text] of lines.flatMap((line) => laidOut(line, width - margin.length)).entries()) {
+    const name = cloud !== undefined && place === 0 ? style('cyan', cloud.padEnd(NAME_WIDTH)) : undefined;
+    print(name === undefined ? margin + text : INDENT + name + text);
+  }
+}
+
+function printHeadline(number: number, headline: string, milliseconds: number): void {
+  const time = milliseconds < 1_000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1_000).toFixed(1)} s`;
+  const lines = wrap(headline, width - INDENT.length);
+  for (const [place, text] of lines.entries()) {
+    const start = place === 0 ? style(['bold', 'cyan'], `${String(number).padStart(2)}  `) : INDENT;
+    const end = place === lines.length - 1 ? `  ${style('dim', `(${time})`)}` : '';
+    print(`${start}${style('bold', text)}${end}`);
+  }
+}
+
+/** The clouds that the command's words name; all of them where there is no word. */
+function cloudsIn(words: readonly string[]): readonly Cloud[] {
+  const unknown = words.find((word) => !CLOUDS.some((name) => name === word));
+  if (unknown !== undefined) {
+    const known = CLOUDS.map((name) => `npm start -- ${name}`).join(' or ');
+    process.stderr.write(
+      `"${unknown}" is no cloud that the story knows. npm start tells it on ${CLOUDS.join(' and ')}; ${known} on one.\n`,
+    );
+    process.exit(UNKNOWN_WORD);
+  }
+  const named = CLOUDS.filter((name) => words.includes(name));
+  return named.length === 0 ? CLOUDS : named;
+}
+
+const clouds = cloudsIn(process.argv.slice(2));
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
 
@@ -32,19 +73,18 @@ try {
         printWrapped(text, 'bold');
         print();
       },
-      step({ number, headline, lines, milliseconds }) {
-        const time = milliseconds < 1_000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1_000).toFixed(1)} s`;
-        print(
-          `${style(['bold', 'cyan'], String(number).padStart(2))}  ${style('bold', headline)}  ${style('dim', `(${time})`)}`,
-        );
-        for (const line of lines) printLine(line);
+      step({ number, headline, blocks, milliseconds }) {
+        printHeadline(number, headline, milliseconds);
+        for (const block of blocks) printBlock(block);
         print();
       },
       note: (text) => printWrapped(text, 'dim'),
     },
-    { signal: interruption.signal },
+    { clouds, signal: interruption.signal },
   );
 } catch (error) {
+  // Ctrl-C ends the processes that the story has started too, and the word of that may be faster than the signal.
+  await setTimeout(SIGNAL_MILLISECONDS);
   print();
   if (interruption.signal.aborted) {
     print('Interrupted.');

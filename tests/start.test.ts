@@ -4,19 +4,28 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import type { Cloud } from '../config.ts';
 import { layOut, wrap } from '../local/layout.ts';
 import { type Step, tellStory } from '../local/story.ts';
 
 const HEADLINES = [
   '`pulumi up` deploys the stack',
   'CI pushes shop/checkout:1.0, and production pulls it',
-  'Amazon Inspector’s scan reports a finding, and the gate closes',
+  'The scanner reports a finding, and the gate closes',
   'The same pull is refused',
-  'Those who make it safe again still can: Inspector scans, CI pushes the fix',
+  'What makes it safe again stays possible: CI pushes the fix',
   'The finding disappears without proof, and the gate stays closed',
-  'The vulnerable image is deleted, and the gate opens',
+  'The danger is really gone, and the gate opens',
   'Another image has the same vulnerability, and this time it is excepted',
 ];
+/** What every cloud's function says of its decisions, in order; the gates have names of their own. */
+const REASONS = [
+  / is closed now: sha256:\w{12} violates by CVE-2026-1001 in openssl/,
+  / stays closed: sha256:\w{12} still holds it, proof is missing/,
+  / is open now: sha256:\w{12} holds it no longer, /,
+  / is open now: .* its findings do not violate any more/,
+];
+const GATES = { AWS: 'shop/checkout', Azure: 'shop/checkout@sha256:' } as const;
 
 interface Started {
   readonly child: ChildProcess;
@@ -26,8 +35,8 @@ interface Started {
 }
 
 /** Starts it in a process group of its own, as a terminal does. */
-function start(environment: Readonly<Record<string, string>> = {}): Started {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../local/start.ts')], {
+function start(words: readonly string[] = [], environment: Readonly<Record<string, string>> = {}): Started {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../local/start.ts'), ...words], {
     detached: true,
     env: { PATH: process.env['PATH'], ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -63,34 +72,61 @@ async function expectNoneLeft({ pid }: ChildProcess): Promise<void> {
   await vi.waitFor(() => expect(isRunning(pid ?? 0)).toBe(false), { timeout: 5_000 });
 }
 
+/** What a story says of one cloud, step by step: the text of its blocks, each on one line. */
+function blocksOf(text: string, cloud: keyof typeof GATES): readonly string[] {
+  const blocks = text.matchAll(new RegExp(`^ {4}${cloud.padEnd(7)}(.*(?:\\n {11}.*)*)`, 'gm'));
+  return [...blocks].map(([, block = '']) => block.replaceAll(/\n +/g, ' '));
+}
+
 describe('npm start', () => {
-  test('tells every step with what happened, why, and how long it took, and exits with 0', async () => {
-    const { child, said, ended } = start();
-    expect(await ended).toBe(0);
-    const text = said();
-    const steps = [...text.matchAll(/^ (\d) {2}(.+) {2}\([\d.]+ m?s\)$/gm)];
-    expect(steps.map(([, number, headline]) => [Number(number), headline])).toEqual(
-      HEADLINES.map((headline, place) => [place + 1, headline]),
+  test.each([
+    ['on both clouds', [], ['AWS', 'Azure']],
+    ['on AWS', ['aws'], ['AWS']],
+    ['on Azure', ['azure'], ['Azure']],
+  ] as const)(
+    'tells every step %s, with what happened, why, and how long it took, and exits with 0',
+    async (_where, words, clouds) => {
+      const { child, said, ended } = start(words);
+      expect(await ended, said()).toBe(0);
+      const text = said();
+      const steps = [...text.matchAll(/^ (\d) {2}(.+) {2}\([\d.]+ m?s\)$/gm)];
+      expect(steps.map(([, number, headline]) => [Number(number), headline])).toEqual(
+        HEADLINES.map((headline, place) => [place + 1, headline]),
+      );
+      for (const cloud of ['AWS', 'Azure'] as const) {
+        const blocks = blocksOf(text, cloud);
+        // In the last step a cloud speaks twice.
+        expect(blocks).toHaveLength((clouds as readonly string[]).includes(cloud) ? HEADLINES.length + 1 : 0);
+        const why = blocks.flatMap((block) => [...block.matchAll(/Why: (.+?)[.](?: |$)/g)].map(([, reason]) => reason));
+        expect(why).toEqual(blocks.length === 0 ? [] : REASONS.map((reason) => expect.stringMatching(reason)));
+        expect(why.filter((reason) => !reason?.startsWith(GATES[cloud]))).toEqual([]);
+      }
+      expect(text).toMatch(/\nAll 8 steps went as told, in [\d.]+ s[.]/);
+      expect(text.split('\n').filter((line) => line.length > 100)).toEqual([]);
+      await expectNoneLeft(child);
+    },
+  );
+
+  test('shows what closes: on AWS a statement beside the team’s own, on Azure an attribute', async () => {
+    const { said, ended } = start();
+    expect(await ended, said()).toBe(0);
+    expect(said()).toContain('\n           + {\n           +   "Sid": "Pullgatedev');
+    expect(said()).toContain('\n             {\n               "Sid": "PartnerMayPull",\n');
+    expect(said()).toContain('\n           + { "readEnabled": false }\n');
+    expect(blocksOf(said(), 'AWS')[3]).toMatch(/^Pull: 403[.] .* with an explicit deny in a resource-based policy[.]$/);
+    expect(blocksOf(said(), 'Azure')[3]).toMatch(/^Pull: 405[.] The operation is disallowed/);
+  });
+
+  test('a word that is no cloud: says which there are, and the exit code is 2', async () => {
+    const { said, ended } = start(['gcp']);
+    expect(await ended).toBe(2);
+    expect(said()).toBe(
+      '"gcp" is no cloud that the story knows. npm start tells it on aws and azure; npm start -- aws or npm start -- azure on one.\n',
     );
-    const why = [...text.replaceAll(/\n {4}(?=\S)/g, ' ').matchAll(/Why: (.+?)[.](?:\n| )/g)].map(
-      ([, reason]) => reason,
-    );
-    expect(why).toEqual([
-      expect.stringMatching(/^shop\/checkout is closed now: sha256:\w{12} violates by CVE-2026-1001 in openssl/),
-      expect.stringMatching(/^shop\/checkout stays closed: sha256:\w{12} still holds it, proof is missing/),
-      expect.stringMatching(/^shop\/checkout is open now: .* it is gone from the registry \(deleted or archived\)$/),
-      expect.stringMatching(/^shop\/checkout is open now: .* its findings do not violate any more/),
-    ]);
-    expect(text).toContain('\n    + {\n    +   "Sid": "Pullgatedev');
-    expect(text).toContain('\n      {\n        "Sid": "PartnerMayPull",\n');
-    expect(text).toContain('with an explicit deny in a\n');
-    expect(text).toMatch(/\nAll 8 steps went as told, in [\d.]+ s[.]/);
-    expect(text.split('\n').filter((line) => line.length > 100)).toEqual([]);
-    await expectNoneLeft(child);
   });
 
   test('a step that cannot be done is named, and the exit code is 1', async () => {
-    const { child, said, ended } = start({ TMPDIR: '/nonexistent' });
+    const { child, said, ended } = start([], { TMPDIR: '/nonexistent' });
     expect(await ended).toBe(1);
     expect(said()).toMatch(
       /\nThe story did not go as told[.] Step 1 \(`pulumi up` deploys the stack\): ENOENT: no such file or\ndirectory, mkdtemp /,
@@ -100,8 +136,8 @@ describe('npm start', () => {
   });
 
   test.each([
-    ['while the program runs', 'pullgate closes a repository'],
-    ['while the function runs', '`pulumi up` deploys the stack'],
+    ['while the program runs', 'pullgate closes the gate'],
+    ['while the functions run', '`pulumi up` deploys the stack'],
   ])('Ctrl-C %s: it ends at once and leaves no process behind', async (_when, sign) => {
     const { child, said, ended } = start();
     await vi.waitFor(() => expect(said()).toContain(sign), { timeout: 20_000, interval: 20 });
@@ -114,35 +150,45 @@ describe('npm start', () => {
 });
 
 describe('the story', () => {
-  const tell = async (config: Readonly<Record<string, unknown>>) => {
+  const tell = async (clouds: readonly Cloud[], config: Readonly<Record<string, unknown>>) => {
     const told: Step[] = [];
     const teller = { title: () => {}, note: () => {}, step: (step: Step) => void told.push(step) };
-    const error = await tellStory(teller, { config }).catch((reason: unknown) => reason);
+    const error = await tellStory(teller, { clouds, config }).catch((reason: unknown) => reason);
     return { told: told.map(({ headline }) => headline), error };
   };
 
-  test.each([
+  test.each<[string, readonly Cloud[], Readonly<Record<string, unknown>>, number, string | undefined]>([
     [
-      'closes nothing: audit',
+      'closes nothing on AWS: audit',
+      ['aws'],
       { 'pullgate:mode': 'audit' },
       2,
-      'Step 3 (Amazon Inspector’s scan reports a finding, and the gate closes): pullgate’s statement in the repository’s policy: expected true, got false. The function’s last word: shop/checkout is open, waiting: the stack is in audit mode, which closes nothing: ',
+      'Step 3 (The scanner reports a finding, and the gate closes): AWS: pullgate’s statement in the repository’s policy: expected true, got false. The function’s last word: shop/checkout is open, waiting: the stack is in audit mode, which closes nothing: ',
     ],
-    ['does not exempt CI: a push needs no pull', {}, 8, undefined],
+    [
+      'closes nothing on Azure: audit',
+      ['azure'],
+      { 'pullgate:mode': 'audit' },
+      2,
+      'Step 3 (The scanner reports a finding, and the gate closes): Azure: the manifest’s readEnabled: expected false, got true. The function’s last word: shop/checkout@sha256:',
+    ],
+    ['does not exempt CI: a push needs no pull', ['aws'], { 'pullgate:aws': {} }, 8, undefined],
     [
       'leaves the repository out',
+      ['aws'],
       { 'pullgate:aws': { repositories: { exclude: ['shop/**'] } } },
       2,
-      'Step 3 (Amazon Inspector’s scan reports a finding, and the gate closes): pullgate’s statement in the repository’s policy: expected true, got false',
+      'Step 3 (The scanner reports a finding, and the gate closes): AWS: pullgate’s statement in the repository’s policy: expected true, got false',
     ],
     [
       'is wrong',
+      ['aws', 'azure'],
       { 'pullgate:severityThreshold': 'worst' },
       0,
       'Step 1 (`pulumi up` deploys the stack): The config of this stack is wrong:\n',
     ],
-  ])('of a stack whose config %s', async (_name, config, steps, message) => {
-    const { told, error } = await tell(config);
+  ])('of a stack whose config %s', async (_name, clouds, config, steps, message) => {
+    const { told, error } = await tell(clouds, config);
     expect(told).toEqual(HEADLINES.slice(0, steps));
     if (message === undefined) expect(error).toBeUndefined();
     else expect((error as Error).message.slice(0, message.length)).toBe(message);

@@ -1,0 +1,136 @@
+// Azure in the neutral words of the parity tests: Defender's assessments, one a package, and repositories or images that close.
+import { TableClient } from '@azure/data-tables';
+import { tableOf } from '../../azure/function/records.ts';
+import type { Cve } from '../../local/azure/assessment.ts';
+import { startAzure } from '../../local/azure/cloud.ts';
+import type { Graph } from '../../local/graph.ts';
+import type { PauseState } from '../../shared/sweep.ts';
+import {
+  grouped,
+  HOUR_MILLISECONDS,
+  type Line,
+  SECOND_MILLISECONDS,
+  TICK_HOURS,
+  type Vulnerability,
+  type World,
+} from './world.ts';
+
+export const REGISTRY =
+  '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/acmeimages';
+
+export async function startAzureWorld(name: Exclude<World['name'], 'AWS'>, graph: Graph): Promise<World> {
+  const cloud = await startAzure(graph);
+  // That rows lag events is Azure's own, and a row of its own tests.
+  cloud.workspace.ingestionDelayMilliseconds = 0;
+  const registry = cloud.acr.registry(REGISTRY);
+  const puller = cloud.oci(cloud.principals.add('deployment', [{ role: 'AcrPull', scope: REGISTRY }]));
+  const operator = cloud.principals.add('operator', [
+    { role: 'Storage Table Data Contributor', scope: cloud.table.id },
+  ]);
+  const table = tableOf(new TableClient(cloud.table.url, cloud.table.name, operator, cloud.clientOptions));
+  const pause = table.row<PauseState>('pause');
+  const assessed = new Map<string, Set<string>>();
+  const startedAt = cloud.clock.now();
+  let ticks = 0;
+
+  return {
+    name,
+    registry: REGISTRY,
+    push: async (repository, options) => registry.push(repository, options),
+    pushIndex: async (repository, options) => registry.pushIndex(repository, options),
+    async pushSignature(repository, options) {
+      registry.push(repository, { ...options, artifactType: 'application/vnd.example.signature' });
+    },
+    tag: async (...given) => registry.tag(...given),
+    untag: async (...given) => registry.untag(...given),
+    deleteImage: async (...given) => registry.delete(...given),
+    deleteRepository: async (repository) => registry.deleteRepository(repository),
+    async report(repository, digest, vulnerabilities) {
+      cloud.clock.advance(SECOND_MILLISECONDS);
+      const known = assessed.get(`${repository}@${digest}`) ?? new Set();
+      assessed.set(`${repository}@${digest}`, known);
+      for (const found of grouped(vulnerabilities, (one) => one.package.name)) {
+        const ids = await cloud.defender.assess({ registry: REGISTRY, repository, digest, ...assessmentOf(found) });
+        for (const id of ids) known.add(id);
+      }
+    },
+    async forget(repository, digest) {
+      cloud.clock.advance(SECOND_MILLISECONDS);
+      await cloud.defender.remove([...(assessed.get(`${repository}@${digest}`) ?? [])]);
+      const isOf = (row: object) => {
+        const text = JSON.stringify(row);
+        return text.includes(digest) && text.includes(repository);
+      };
+      cloud.workspace.forgetRows(isOf);
+    },
+    async openByHand(repository) {
+      registry.setAttributes(repository, { readEnabled: true });
+      for (const digest of registry.repositories.get(repository)?.manifests.keys() ?? [])
+        registry.setAttributes(repository, { readEnabled: true }, { digest });
+    },
+    async setPause(paused) {
+      const { version } = await pause.load();
+      await pause.save({ paused, at: cloud.clock.now().toISOString(), by: 'somebody' }, version);
+    },
+    deploy: (next) => cloud.deploy(next),
+    settle: async () => void (await cloud.runUntilIdle()),
+    async tick() {
+      ticks += 1;
+      const at = startedAt.getTime() + ticks * TICK_HOURS * HOUR_MILLISECONDS;
+      cloud.clock.advance(at - cloud.clock.now().getTime());
+      await cloud.fireTimer('tick');
+      await cloud.runUntilIdle();
+    },
+    async pull(repository, reference) {
+      const { status, message } = await puller.pull(registry, repository, reference);
+      if (status === 200) return 'pulled';
+      if (status === 405 || status === 404) return 'refused';
+      throw new Error(`a pull of ${repository}:${reference} was answered with ${status}: ${message}`);
+    },
+    decisions: () => linesOf(cloud.logs, 'decision'),
+    mails: () => cloud.mails.map(({ subject, plainText }) => ({ subject, text: plainText ?? '' })),
+    startedAt,
+    now: () => cloud.clock.now(),
+    troubles: () => [
+      ...cloud.gaps.map((gap) => `the local cloud lacks: ${gap}`),
+      ...cloud.poisonQueue.messages().map(({ text }) => `poison: ${Buffer.from(text, 'base64').toString('utf8')}`),
+      ...['failed', 'refused', 'returned', 'notice'].flatMap((kind) =>
+        linesOf(cloud.logs, kind).map((line) => JSON.stringify(line)),
+      ),
+    ],
+    stop: cloud.stop,
+  };
+}
+
+function linesOf(logs: readonly { readonly json: Line | undefined }[], kind: string): readonly Line[] {
+  return logs.flatMap(({ json }) => (json?.['kind'] === kind ? [json] : []));
+}
+
+/** The vulnerabilities of one package, as Defender reports them: in one assessment, which is exempt as a whole or not. */
+function assessmentOf(vulnerabilities: readonly Vulnerability[]) {
+  const [first] = vulnerabilities;
+  if (first === undefined) throw new Error('an assessment is of one vulnerability at least');
+  const suppressed = vulnerabilities.filter((one) => one.suppressed === true).length;
+  if (suppressed > 0 && suppressed < vulnerabilities.length)
+    throw new Error(`Defender exempts all that it knows of a package, or nothing; given ${suppressed} of several`);
+  const status = suppressed > 0 ? ('NotApplicable' as const) : ('Unhealthy' as const);
+  return { package: first.package, cves: vulnerabilities.map(cveOf), status };
+}
+
+function cveOf({ id, severity, score, fix, exploited, disclosedAt, aliases, link }: Vulnerability): Cve {
+  return {
+    id,
+    severity: severity.charAt(0).toUpperCase() + severity.slice(1),
+    ...(score === undefined ? {} : { score }),
+    ...fixOf(fix),
+    ...(exploited === undefined ? {} : { isInExploitKit: exploited }),
+    ...(disclosedAt === undefined ? {} : { publishedAt: disclosedAt }),
+    ...(aliases === undefined ? {} : { additionalIdentifiers: aliases }),
+    ...(link === undefined ? {} : { link }),
+  };
+}
+
+function fixOf(fix: Vulnerability['fix']): Pick<Cve, 'fixStatus' | 'fixedVersion'> {
+  if (typeof fix === 'object') return { fixStatus: 'FixAvailable', fixedVersion: fix.version };
+  return { fixStatus: fix === 'none' ? 'NoFix' : 'Unknown' };
+}

@@ -1,0 +1,108 @@
+// The policy's case table on both clouds, end to end: the same vulnerability, policy and image state give the same verdict, gate, log line and notification.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { ONE_CLOUD } from './one-cloud.ts';
+import { asOfRepository, imagesOf, inShort, neutralLine, neutralMail, standing } from './outcome.ts';
+import { repositoryOf } from './row.ts';
+import { EXCEPTIONS } from './rows-exceptions.ts';
+import { MODES } from './rows-modes.ts';
+import { VERDICTS } from './rows-verdicts.ts';
+import { type Ran, run } from './run.ts';
+
+const GROUPS = [...VERDICTS, ...EXCEPTIONS, ...MODES];
+
+describe.each(GROUPS)('$name', (group) => {
+  let ran: Ran;
+  beforeAll(async () => {
+    ran = await run(group);
+  }, 120_000);
+
+  test.each(group.rows)('$name', (row) => {
+    const outcomes = ran.outcomes.get(row);
+    if (outcomes === undefined) throw new Error('the row did not run');
+    const { AWS: aws, 'Azure, repositories': repositories, 'Azure, images': images } = outcomes;
+    expect(aws.map(inShort)).toEqual(row.wanted);
+    expect(repositories).toEqual(aws);
+    expect(images).toHaveLength(aws.length);
+    for (const [stage, outcome] of images.entries()) {
+      const wanted = aws[stage];
+      if (wanted === undefined) throw new Error(`stage ${stage} did not run on AWS`);
+      if (row.images === undefined) expect(asOfRepository(outcome, repositoryOf(group, row))).toEqual(wanted);
+      // Each image is a gate of its own: what is found of each is the same, and the good ones stay pullable.
+      else {
+        expect(imagesOf(outcome)).toEqual(imagesOf(wanted));
+        expect(outcome.pulls).toEqual(row.images[stage]);
+      }
+    }
+  });
+
+  test('on no cloud anything failed, was refused or put aside', () => {
+    expect(ran.troubles).toEqual({ AWS: [], 'Azure, repositories': [], 'Azure, images': [] });
+  });
+});
+
+describe('rows that one cloud cannot express', () => {
+  test('are so many, and no row of both', () => {
+    const count = (cloud: 'AWS' | 'Azure') => ONE_CLOUD.filter(({ only }) => only === cloud).length;
+    expect({ AWS: count('AWS'), Azure: count('Azure') }).toEqual({ AWS: 10, Azure: 4 });
+    const names = new Set(GROUPS.flatMap(({ rows }) => rows.map(({ name }) => name)));
+    expect(ONE_CLOUD.filter(({ row }) => names.has(row))).toEqual([]);
+  });
+
+  test.each(ONE_CLOUD)('$only: $row. The other cannot: $why', ({ test: [file, name] }) => {
+    expect(readFileSync(join(import.meta.dirname, '../..', file), 'utf8')).toContain(name);
+  });
+});
+
+describe('what is not compared', () => {
+  const aws = {
+    registry: '123456789012',
+    startedAt: new Date('2026-03-02T09:00:00.000Z'),
+    now: () => new Date('2026-03-02T11:00:00.000Z'),
+  };
+  const azure = { ...aws, registry: '/subscriptions/1/registries/acme' };
+  const line = {
+    kind: 'decision',
+    repository: 'team/app',
+    verdict: 'block',
+    done: 'closed',
+    from: 'open',
+    to: 'closed',
+    message: 'team/app is closed now',
+    images: [{ digest: 'sha256:1', outcome: 'holds', reasons: [{ vulnerability: 'CVE-2026-1001' }] }],
+  };
+
+  test('of a log line: cloud, registry, duration, change, count of plainly allowed images, and which look it was', () => {
+    const ofAws = {
+      ...line,
+      cloud: 'aws',
+      registry: aws.registry,
+      triggers: ['push', 'tick'],
+      allowedImages: 0,
+      durationMilliseconds: 7,
+      change: { before: '', after: '{"Version":"2012-10-17"}' },
+    };
+    const ofAzure = { ...line, cloud: 'azure', registry: azure.registry, triggers: ['sweep'], allowedImages: 3 };
+    expect(neutralLine(ofAws, aws)).toEqual({ ...line, triggers: ['a look'] });
+    expect(neutralLine(ofAzure, azure)).toEqual({ ...line, triggers: ['a look'] });
+    expect(neutralLine({ ...ofAws, triggers: ['finding'] }, aws)).toEqual({ ...line, triggers: ['finding'] });
+  });
+
+  test('of where a gate stands: how it came there, which the changes tell', () => {
+    const { kind, repository, verdict, to, images } = line;
+    const released = { digest: 'sha256:2', outcome: 'released', how: 'gone' };
+    const last = { ...line, triggers: ['sweep'], digest: 'sha256:1', images: [...images, released] };
+    expect(standing(last)).toEqual({ kind, repository, verdict, to, images });
+  });
+
+  test.each([
+    ['the registry', 'in (registry)', `in ${aws.registry}`, `in ${azure.registry}`],
+    ['moments of the run', 'at (a moment of the run)', 'at 2026-03-02T09:00:00.000Z', 'at 2026-03-02T10:59:00.001Z'],
+    ['the word for no severity', '(severity "(not known)")', '(severity "UNTRIAGED")', '(severity "Unknown")'],
+    ['and nothing else', 'UNTRIAGED until 2026-03-02T11:00:00.001Z', undefined, undefined],
+  ])('of a text: %s', (_what, wanted, ofAws = wanted, ofAzure = wanted) => {
+    expect(neutralMail({ subject: '', text: ofAws }, aws).text).toBe(wanted);
+    expect(neutralMail({ subject: '', text: ofAzure }, azure).text).toBe(wanted);
+  });
+});

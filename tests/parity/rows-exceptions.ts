@@ -1,0 +1,165 @@
+// Rows about exceptions: what they match, for how long, and which of several counts.
+import { START } from '../../local/clock.ts';
+import { imageOf } from '../../local/manifest.ts';
+import { type Act, found, type Group, NOTHING, type Row } from './row.ts';
+import { HIGH, UNKNOWN } from './vulnerabilities.ts';
+import { HOUR_MILLISECONDS, type Vulnerability } from './world.ts';
+
+const CLOSED = 'block, closed, told "closed"';
+const SPARED = 'allow, open';
+const LATER = '2026-12-31';
+
+interface Excepted {
+  readonly row: Row;
+  readonly exceptions: readonly Readonly<Record<string, unknown>>[];
+}
+
+let rows = 0;
+
+/** A row whose vulnerability has an id of its own, so that its exceptions are about nothing else. They get that id unless they have one. */
+function excepted(
+  name: string,
+  exceptions: readonly Readonly<Record<string, unknown>>[],
+  wanted: string | readonly string[],
+  changes: Partial<Vulnerability> = {},
+  later: readonly Act[] = [],
+): Excepted {
+  rows += 1;
+  const id = `CVE-2026-5${String(rows).padStart(3, '0')}`;
+  const repository = `team/excepted-${rows}`;
+  const link = `https://example.com/${id}`;
+  return {
+    row: {
+      name,
+      repository,
+      acts: [found({ ...HIGH, id, link, aliases: [`GHSA-other-${rows}`, `GHSA-alias-${rows}`], ...changes }), ...later],
+      wanted: typeof wanted === 'string' ? [wanted] : wanted,
+    },
+    exceptions: exceptions.map(({ of, ...exception }) => ({
+      id: typeof of === 'string' ? of.replaceAll('ID', id).replaceAll('N', String(rows)) : id,
+      expires: LATER,
+      reason: name,
+      ...Object.fromEntries(
+        Object.entries(exception).map(([key, value]) => [key, value === 'OWN' ? repository : value]),
+      ),
+      ...(exception['digest'] === 'OWN' ? { digest: imageOf(`${repository}:v1`).manifest.digest } : {}),
+    })),
+  };
+}
+
+/** So many hours after the rows begin; their first tick comes after two. */
+function hoursLater(hours: number): string {
+  return new Date(START.getTime() + hours * HOUR_MILLISECONDS).toISOString().replace('.000', '');
+}
+
+const OTHER_DIGEST = `sha256:${'0'.repeat(64)}`;
+
+const MATCHES: readonly Excepted[] = [
+  excepted('by the id of the vulnerability', [{}], SPARED),
+  excepted('by the id in lower case', [{ of: 'cve-2026-5002' }], SPARED),
+  excepted('by another id', [{ of: 'ID0' }], CLOSED),
+  excepted('by a part of the id', [{ of: 'CVE-2026-500' }], CLOSED),
+  excepted('by alias', [{ of: 'GHSA-alias-N' }], SPARED),
+  excepted('by alias in upper case', [{ of: 'GHSA-ALIAS-N' }], SPARED),
+  excepted('by its repository', [{ repository: 'OWN' }], SPARED),
+  excepted('by a glob over its repository', [{ repository: 'team/*' }], SPARED),
+  excepted('by another repository', [{ repository: 'other/*' }], CLOSED),
+  excepted('by its digest', [{ digest: 'OWN' }], SPARED),
+  excepted('by another digest', [{ digest: OTHER_DIGEST }], CLOSED),
+  excepted('by its package', [{ package: 'openssl' }], SPARED),
+  excepted('by another package', [{ package: 'libssl' }], CLOSED),
+  excepted(
+    'by repository, digest and package together',
+    [{ repository: 'team/*', digest: 'OWN', package: 'openssl' }],
+    SPARED,
+  ),
+  excepted('by all but the package', [{ repository: 'team/*', digest: 'OWN', package: 'libssl' }], CLOSED),
+  excepted('expired: inert, and every decision names it', [{ expires: '2026-03-01' }], CLOSED),
+  excepted('it ends while the finding is there', [{ expires: hoursLater(3) }], [SPARED, CLOSED], {}, [NOTHING]),
+  excepted('until fixed, and there is no fix', [{ untilFixed: true }], SPARED, { fix: 'none' }),
+  excepted('until fixed, and a fix is not known', [{ untilFixed: true }], SPARED, { fix: 'unknown' }),
+  excepted('until fixed, and there is a fix', [{ untilFixed: true }], CLOSED),
+  excepted('a known exploit', [{}], SPARED, { exploited: true }),
+  excepted('of what is undetermined', [{}], SPARED, { severity: 'unknown' }),
+  excepted('of what is suppressed at the provider', [{}], SPARED, { suppressed: true }),
+  excepted('of what is below the threshold', [{}], 'nothing to say', { severity: 'low' }),
+  excepted('two, one expired', [{ expires: '2026-03-01', reason: 'expired' }, { reason: 'live' }], SPARED),
+  excepted('two live ones: the one that lasts longest counts', [{ expires: '2026-06-30' }, {}], SPARED),
+  excepted('one by alias that lasts longer', [{ expires: '2026-06-30' }, { of: 'GHSA-alias-N' }], SPARED),
+];
+
+/** Until fixed, and a fix appears: the finding is reported anew. */
+const FIX_APPEARS = excepted(
+  'until fixed, and then a fix appears',
+  [{ untilFixed: true }],
+  [SPARED, CLOSED],
+  { fix: 'none' },
+  [
+    async (site) => {
+      const id = FIX_APPEARS.exceptions[0]?.['id'];
+      const link = `https://example.com/${id}`;
+      await site.report(imageOf(`${site.repository}:v1`).manifest.digest, { ...HIGH, id: String(id), link });
+    },
+  ],
+);
+
+const ALL = [...MATCHES, FIX_APPEARS];
+
+export const EXCEPTIONS: readonly Group[] = [
+  {
+    name: 'exceptions',
+    configs: [{ policy: { exceptions: ALL.flatMap(({ exceptions }) => exceptions) } }],
+    rows: ALL.map(({ row }) => row),
+  },
+  {
+    name: 'a policy that changes',
+    configs: [
+      {},
+      {
+        policy: {
+          exceptions: ['team/added', 'team/forgotten', 'team/undetermined'].map((repository) => ({
+            id: HIGH.id,
+            repository,
+            expires: LATER,
+            reason: 'reviewed',
+            approvedBy: 'security@example.com',
+          })),
+        },
+      },
+      { severityThreshold: 'critical' },
+      {},
+    ],
+    rows: [
+      {
+        name: 'an exception is added: opens; it is taken away, and the threshold is higher; then it is not',
+        repository: 'team/added',
+        acts: [found(HIGH), NOTHING, NOTHING, NOTHING],
+        wanted: [CLOSED, 'nothing to say, told "opened"', 'nothing to say', CLOSED],
+      },
+      {
+        name: 'an exception is added for a finding that has gone: opens, on the recorded finding',
+        repository: 'team/forgotten',
+        acts: [
+          async (site) => {
+            const digest = await site.push('v1');
+            await site.report(digest, HIGH);
+            await site.happen((world, repository) => world.forget(repository, digest));
+          },
+          NOTHING,
+        ],
+        wanted: ['allow, closed, told "closed"', 'nothing to say, told "opened"'],
+      },
+      {
+        name: 'an exception is added beside a finding of no severity: releases nothing',
+        repository: 'team/undetermined',
+        acts: [found(HIGH, UNKNOWN), NOTHING],
+        wanted: [CLOSED, 'undetermined, closed'],
+      },
+      {
+        name: 'the threshold is raised: opens; lowered again: closes',
+        acts: [found(HIGH), NOTHING, NOTHING, NOTHING],
+        wanted: [CLOSED, 'block, closed', 'nothing to say, told "opened"', CLOSED],
+      },
+    ],
+  },
+];
