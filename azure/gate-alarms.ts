@@ -30,7 +30,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       name: 'poison',
       source: 'log',
       // A queue's length is no metric of Azure Monitor, only its account's is: the tick reports it. The host moves messages there, too.
-      query: "where (line.kind == 'tick' and toint(line.poison) > 0) or line.kind == 'refused'",
+      query: "where (line.kind == 'tick' and toint(line.poison) > 0) or line.kind == 'refused' or line.buried == true",
       ...QUICK,
       severity: 1,
       description:
@@ -63,7 +63,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       name: 'sweep-overdue',
       source: 'log',
       // No tick at all is trouble, too. A new stack may be in alarm until its first ticks.
-      query: `where line.kind == 'tick'\n| summarize ticks = count(), age = min(todouble(line.sweepAgeHours))\n| where ticks == 0 or age > ${sweepHours + 1}`,
+      query: `where line.kind == 'tick'\n| summarize ticks = count(), age = min(todouble(line.sweepAgeHours))\n| where ticks == 0 or isnull(age) or age > ${sweepHours + 1}`,
       windowMinutes: 60,
       frequencyMinutes: 15,
       severity: 1,

@@ -54,7 +54,11 @@ const SECURE = { secureData: { properties: ['inputs', 'outputs'] } } as const;
  * @param queueUrl the queue's address, https://ACCOUNT.queue.core.windows.net/NAME
  */
 export function workflowDefinition(queueUrl: string): Readonly<Record<string, unknown>> {
-  const identifiers = Object.fromEntries(Object.entries(IDENTIFIERS).map(([name, paths]) => [name, firstOf(paths)]));
+  const identifiers = {
+    ...Object.fromEntries(Object.entries(IDENTIFIERS).map(([name, paths]) => [name, firstOf(paths)])),
+    // A row from before the event says nothing of it.
+    at: '@utcNow()',
+  };
   return {
     $schema:
       'https://schema.management.azure.com/providers/Microsoft.Logic/schemas/2016-06-01/workflowdefinition.json#',
@@ -69,7 +73,12 @@ export function workflowDefinition(queueUrl: string): Readonly<Record<string, un
       },
     },
     actions: {
-      Identifiers: { type: 'Compose', inputs: identifiers, runAfter: {}, runtimeConfiguration: SECURE },
+      Identifiers: {
+        type: 'Compose',
+        inputs: identifiers,
+        runAfter: {},
+        runtimeConfiguration: { secureData: { properties: ['inputs'] } },
+      },
       Put_message: {
         type: 'Http',
         inputs: {

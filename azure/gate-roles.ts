@@ -43,23 +43,31 @@ export function createGateRole(
   name: string,
   { registries, registryRoles }: { readonly registries: readonly string[]; readonly registryRoles: 'rbac' | 'abac' },
   mark: string,
+  subscriptionId: string,
   parent: pulumi.Resource,
 ): RoleSpec['role'] {
   if (registryRoles === 'abac') return ROLES.repositoryContributor;
-  const groups = [...new Set(registries.map((id) => id.split('/').slice(0, RESOURCE_GROUP_PARTS).join('/')))];
+  const groups = groupsOf(registries);
   const definition = new authorization.RoleDefinition(
     `${name}-gatekeeper`,
     {
       // The name must be unlike any other of the tenant.
       roleName: `pullgate gatekeeper (${mark})`,
       description: `pullgate, stack ${pulumi.getStack()}: closes and opens images of container registries, and pushes nothing`,
-      scope: groups[0] ?? '',
-      assignableScopes: groups,
+      // Of no registry, or changing the registries would replace the definition, whose name must be free.
+      scope: `/subscriptions/${subscriptionId}`,
+      assignableScopes: [...groups],
       permissions: [{ actions: [...ATTRIBUTE_ACTIONS], notActions: [], dataActions: [], notDataActions: [] }],
     },
     { parent },
   );
   return definition.id;
+}
+
+/** The resource groups of these registries, each once: upper and lower case do not matter. */
+function groupsOf(registries: readonly string[]): readonly string[] {
+  const groups = registries.map((id) => id.split('/').slice(0, RESOURCE_GROUP_PARTS).join('/'));
+  return [...new Map(groups.map((group) => [group.toLowerCase(), group])).values()];
 }
 
 /** `/subscriptions/ID/resourceGroups/NAME`, with the empty part before the first slash. */

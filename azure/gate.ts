@@ -113,7 +113,7 @@ export class AcrPullGate extends pulumi.ComponentResource {
     const mail = args.notifyEmails.length === 0 ? undefined : createMail(name, place, this);
     const specs = functionRoles({
       registries: args.registries,
-      gateRole: createGateRole(name, args, mark, this),
+      gateRole: createGateRole(name, args, mark, subscriptionId, this),
       workspaceId: workspace.id,
       accountId: stores.account.id,
       queueId: stores.queue.id,

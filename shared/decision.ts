@@ -47,6 +47,8 @@ export interface Decision {
   readonly untold?: string | undefined;
   /** Findings that an event named and the provider does not know yet: the event comes back later. */
   readonly unconfirmed: readonly string[];
+  /** Findings that an event named and the provider shows only as they were before it. */
+  readonly outdated: readonly string[];
   /** A scan has only just finished: the message comes back, and the gate is looked at again. */
   readonly isUnsettled: boolean;
   /** Exceptions of the policy that have expired: inert. */

@@ -10,7 +10,13 @@ export type LogLine = { readonly kind: string } & Readonly<Record<string, unknow
 const MAX_IMAGES = 20;
 const MAX_FINDINGS = 8;
 
-/** The line's content. Lists are cut, with the number of what was left out, so that a line stays below CloudWatch's limit of 256 KB. */
+/** CloudWatch takes 256 KB a line; Application Insights 32,768 characters. */
+const MAX_CHARACTERS = { aws: 200_000, azure: 30_000 } as const;
+
+/**
+ * The line's content. Lists are cut, with the number of what was left out, so that a line stays below the cloud's limit; where that is not enough,
+ * fewer images are told of.
+ */
 export function decisionLine(
   cloud: 'aws' | 'azure',
   decision: Decision,
@@ -18,7 +24,7 @@ export function decisionLine(
 ): Record<string, unknown> {
   const { gate, triggers, mode, images, allowed, from, to, done, problem, unconfirmed, expiredExceptions } = decision;
   const [only] = images;
-  return {
+  const line = (most: number) => ({
     kind: 'decision',
     cloud,
     registry: gate.registry,
@@ -31,8 +37,8 @@ export function decisionLine(
     mode,
     triggers,
     message: summarize(decision),
-    images: weightiestFirst(images).slice(0, MAX_IMAGES).map(imageLine),
-    ...moreOf('moreImages', images.length - MAX_IMAGES),
+    images: weightiestFirst(images).slice(0, most).map(imageLine),
+    ...moreOf('moreImages', images.length - most),
     allowedImages: allowed,
     problem,
     untold: decision.untold,
@@ -40,7 +46,10 @@ export function decisionLine(
     ...(expiredExceptions.length === 0 ? {} : { expiredExceptions: expiredExceptions.slice(0, MAX_FINDINGS) }),
     change: decision.change,
     durationMilliseconds,
-  };
+  });
+  let most = MAX_IMAGES;
+  while (most > 1 && JSON.stringify(line(most)).length > MAX_CHARACTERS[cloud]) most = Math.floor(most / 2);
+  return line(most);
 }
 
 function stateWord(state: Decision['to']): string {

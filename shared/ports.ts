@@ -12,6 +12,7 @@ export type ImageLook =
       readonly presence: 'gone';
       /** As below, where an event about an image must be known to the provider even though the image is gone. */
       readonly findingIds?: ReadonlySet<string>;
+      readonly reportedAt?: ReadonlyMap<string, Instant>;
     }
   | {
       readonly digest: string;
@@ -23,6 +24,8 @@ export type ImageLook =
       readonly findings: readonly Finding[];
       /** The provider's ids of those findings. */
       readonly findingIds: ReadonlySet<string>;
+      /** When the provider last said something of each of them, where it says so. */
+      readonly reportedAt?: ReadonlyMap<string, Instant>;
       /** The reports (see `Finding.report`) that the provider has settled as a whole, and how. Default: none. */
       readonly settledReports?: ReadonlyMap<string, SettledAs>;
     };

@@ -1,6 +1,7 @@
 // The loop that brings one gate to where the world, the record and the policy say it should be. It does not care what woke it, or how often.
 import { type Accounted, accountForAll, type NextClosers, nextClosers } from './closers.ts';
 import type { Decision, ImageDecision, Trigger } from './decision.ts';
+import type { Instant } from './finding.ts';
 import { noticeOf } from './notice.ts';
 import { expiredExceptions } from './policy.ts';
 import type { ImageLook, Ports, Reading, Registry, Scope } from './ports.ts';
@@ -14,7 +15,15 @@ export interface Hint {
   readonly scope: Scope;
   readonly triggers: readonly Trigger[];
   /** Findings that events reported as active: the provider must know them, or the events were faster than it. */
-  readonly activeFindings: readonly { readonly id: string; readonly digest: string }[];
+  readonly activeFindings: readonly ReportedFinding[];
+}
+
+/** A finding as an event named it. */
+export interface ReportedFinding {
+  readonly id: string;
+  readonly digest: string;
+  /** What the provider has said since then is what the event was about. Default: whatever it says. */
+  readonly since?: Instant | undefined;
 }
 
 const MAX_TRIES = 12;
@@ -93,6 +102,7 @@ async function attempt<Snapshot>(
     allowed: accounted.length - images.length,
     from: record.state,
     unconfirmed,
+    outdated: outdatedFindings(hint, seen.looks),
     isUnsettled: accounted.some(({ accounting }) => accounting.kind === 'holds' && accounting.why.kind === 'unsettled'),
     expiredExceptions: expiredExceptions(rules.policy, now),
     ...settled,
@@ -132,6 +142,15 @@ async function unconfirmedFindings(
   const reported = new Map(looks.map((look) => [look.digest, look.findingIds]));
   const absent = activeFindings.filter(({ id, digest }) => reported.get(digest)?.has(id) === false).map(({ id }) => id);
   return absent.length === 0 ? [] : [...(await registry.unknownFindings(absent))];
+}
+
+/** Findings that the provider shows only as they were before the event: what it was about is still on its way. */
+function outdatedFindings({ activeFindings }: Hint, looks: readonly ImageLook[]): readonly string[] {
+  const reported = new Map(looks.map((look) => [look.digest, look.reportedAt]));
+  return activeFindings.flatMap(({ id, digest, since }) => {
+    const at = reported.get(digest)?.get(id);
+    return since !== undefined && at !== undefined && at < since ? [id] : [];
+  });
 }
 
 /** Everything but an image that is plainly allowed, and the memory of one that went away before. */

@@ -36,26 +36,42 @@ const HOUR_MILLISECONDS = 3_600_000;
 /** More gates than this are not counted in a tick's line, and not let through by one. */
 const MAX_WAITING = 1_000;
 
-/** Says whether the scanner sees, sweeps if that is due, lets gates that wait for the brake through, and says how old the last sweep is. */
+/**
+ * Says whether the scanner sees, sweeps if that is due, lets gates that wait for the brake through, and says how old the last sweep is.
+ *
+ * @throws Error the first of its steps' errors; none of them keeps the others from being done
+ */
 export async function tick(ports: SweepPorts): Promise<void> {
   const { rules, now, log } = ports;
-  const why = await ports.blindness();
-  log({ kind: 'scanner', blind: why !== undefined, why });
+  const failures: unknown[] = [];
+  const step = <T>(work: () => Promise<T>): Promise<T | undefined> =>
+    work().catch((error: unknown) => {
+      failures.push(error);
+      return undefined;
+    });
+  await step(async () => {
+    const why = await ports.blindness();
+    log({ kind: 'scanner', blind: why !== undefined, why });
+  });
   const { value: last } = await ports.state.load();
   const isDue = last === undefined || isSweepDue(last, fingerprint(ports), ports.sweepHours, now());
-  const current = isDue ? await sweep(ports) : last;
-  const waiting = await ports.waiting(MAX_WAITING);
+  const current = (isDue ? await step(() => sweep(ports)) : undefined) ?? last;
+  const waiting = (await step(() => ports.waiting(MAX_WAITING))) ?? [];
   const { value: brake = NO_CLOSINGS } = await ports.brake.load();
   const turns = waiting.slice(0, roomLeft(brake, now(), rules.maxClosesPerHour));
-  await ports.askForLooks(turns, 'tick');
+  await step(() => ports.askForLooks(turns, 'tick'));
+  const facts = await step(async () => ports.tickFacts?.());
   log({
     kind: 'tick',
-    sweepAgeHours: (Date.parse(now()) - Date.parse(current.sweptAt)) / HOUR_MILLISECONDS,
+    ...(current === undefined
+      ? {}
+      : { sweepAgeHours: (Date.parse(now()) - Date.parse(current.sweptAt)) / HOUR_MILLISECONDS }),
     waiting: waiting.length,
     letThrough: turns.length,
     closedThisHour: lastHour(brake, now()).closings.length,
-    ...(await ports.tickFacts?.()),
+    ...facts,
   });
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Asks for a look at every repository that has findings, and at every one that has a record, whether or not the config still includes it. */

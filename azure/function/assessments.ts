@@ -1,5 +1,4 @@
 // One row of findings.kql as an assessment of one image: keys without regard to case, and details that come in more than one form.
-
 import * as v from 'valibot';
 import type { Finding } from '../../shared/finding.ts';
 import type { SettledAs } from '../../shared/ports.ts';
@@ -18,6 +17,10 @@ export interface Assessment {
   readonly registryHost: string;
   /** When the row was made. */
   readonly at: number;
+  /** It is of a weekly dump of everything, and was not streamed. */
+  readonly isSnapshot: boolean;
+  /** `off`: not applicable, and not because somebody exempted it: that neither closes nor opens anything. */
+  readonly state: 'active' | 'suppressed' | 'resolved' | 'off';
   /** None where Defender says that it is healthy. */
   readonly findings: readonly Finding[];
   /** Its reports that are settled as a whole. */
@@ -35,33 +38,54 @@ export function assessmentFrom(row: Row): Assessment | undefined {
   if (image === undefined || name === '' || !(at instanceof Date)) return undefined;
   const registryName = textOf(row['RegistryName']);
   const registryHost = textOf(row['RegistryHost']);
-  const shared = { name, image, registryName, registryHost, at: at.getTime() };
-  const state = textOf(row['State']).toLowerCase();
-  if (state === 'healthy') {
-    return { ...shared, findings: [], settled: settledAs('resolved', name, name + SUMMARY) };
+  const shared = { name, image, registryName, registryHost, at: at.getTime(), isSnapshot: row['IsSnapshot'] === true };
+  const state = stateOf(row);
+  switch (state) {
+    case 'resolved':
+      return { ...shared, state, findings: [], settled: settledAs(state, name, name + SUMMARY) };
+    case 'off':
+      return { ...shared, state, findings: [], settled: new Map() };
+    case 'suppressed':
+    case 'active': {
+      const cves = cvesOf(row);
+      const findings = findingsFrom(row, name, cves).map((finding): Finding => ({ ...finding, state }));
+      const superseded = cves.length > 0 ? [name + SUMMARY] : [];
+      const settled =
+        state === 'suppressed' ? settledAs(state, name, name + SUMMARY) : settledAs('resolved', ...superseded);
+      return { ...shared, state, findings, settled };
+    }
   }
-  const cves = cvesOf(row);
-  const isSuppressed = state === 'notapplicable';
-  // A state that nobody knows is not a mild one.
-  const findings = findingsFrom(row, name, cves).map(
-    (finding): Finding => ({
-      ...finding,
-      state: isSuppressed ? 'suppressed' : 'active',
-    }),
-  );
-  if (isSuppressed) return { ...shared, findings, settled: settledAs('suppressed', name, name + SUMMARY) };
-  return { ...shared, findings, settled: cves.length > 0 ? settledAs('resolved', name + SUMMARY) : new Map() };
 }
+
+/** A state that nobody knows is not a mild one. Only who exempts says that nobody is to mind: a recommendation that was switched off says nothing. */
+function stateOf(row: Row): Assessment['state'] {
+  const state = textOf(row['State']).toLowerCase();
+  if (state === 'healthy') return 'resolved';
+  if (state !== 'notapplicable') return 'active';
+  const cause = textOf(row['Cause']) || textOf(pick(row['Properties'], 'status', 'cause'));
+  return cause.toLowerCase() === 'exempt' ? 'suppressed' : 'off';
+}
+
+/** A snapshot takes hours to make: what was streamed in the same day may be newer than what it says. */
+const SNAPSHOT_LAG_MILLISECONDS = 86_400_000;
+/** Of rows of one moment the one that settles least. */
+const WEIGHT: Readonly<Record<Assessment['state'], number>> = { resolved: 0, suppressed: 1, off: 2, active: 3 };
 
 /** Of several rows of one assessment, the newest. */
 export function latestOf(assessments: readonly Assessment[]): readonly Assessment[] {
   const latest = new Map<string, Assessment>();
-  for (const assessment of assessments) {
+  for (const assessment of assessments.toSorted((a, b) => a.at - b.at || WEIGHT[a.state] - WEIGHT[b.state])) {
     const key = `${assessment.image.repository}@${assessment.image.digest} ${assessment.name}`;
-    const known = latest.get(key);
-    if (known === undefined || assessment.at >= known.at) latest.set(key, assessment);
+    const before = latest.get(key);
+    if (before === undefined || !isOvertaken(assessment, before)) latest.set(key, assessment);
   }
   return [...latest.values()];
+}
+
+/** Is it a snapshot's word that all is well, of a time at which something else was streamed? */
+function isOvertaken({ isSnapshot, state, at }: Assessment, before: Assessment): boolean {
+  const opens = isSnapshot && state !== 'active' && before.state === 'active' && !before.isSnapshot;
+  return opens && at - before.at < SNAPSHOT_LAG_MILLISECONDS;
 }
 
 function settledAs(how: SettledAs, ...reports: readonly string[]): ReadonlyMap<string, SettledAs> {
@@ -120,8 +144,9 @@ function findingsFrom(row: Row, name: string, cves: readonly unknown[]): readonl
 }
 
 /** CVEs that were given as text, and not to its end. */
-function isCutOff(row: Row): boolean {
-  const given = textOf(pick(row['Details'], 'cvesDetails'));
+function isCutOff({ Details: details }: Row): boolean {
+  // Details that are no JSON any more stay text.
+  const given = typeof details === 'string' ? details : textOf(pick(details, 'cvesDetails'));
   return given !== '' && jsonFrom(given) === undefined;
 }
 

@@ -3,7 +3,7 @@ import type { Registry } from '@azure/arm-containerregistry';
 import { createContainerRegistryManagement } from '@azure/arm-containerregistry/api';
 import { get } from '@azure/arm-containerregistry/api/registries';
 import { EmailClient } from '@azure/communication-email';
-import { ContainerRegistryClient, KnownContainerRegistryAudience } from '@azure/container-registry';
+import { ContainerRegistryClient } from '@azure/container-registry';
 import type { PipelineOptions, PipelinePolicy } from '@azure/core-rest-pipeline';
 import { TableClient } from '@azure/data-tables';
 import type { TokenCredential } from '@azure/identity';
@@ -57,7 +57,7 @@ export function createClients(
   const registryClients = new Map<string, ContainerRegistryClient>();
   return {
     table: new TableClient(where.tableUrl, where.tableName, credential, common),
-    queues: queueService(credential, common),
+    queues: queueService(credential, common, timeout),
     logs: new LogsQueryClient(credential, common),
     // One call of its client, without the weight of the others.
     describeRegistry: ({ subscription, resourceGroup, name }) =>
@@ -65,8 +65,8 @@ export function createClients(
     registry(loginServer) {
       const known = registryClients.get(loginServer);
       if (known !== undefined) return known;
-      const audience = KnownContainerRegistryAudience.AzureResourceManagerPublicCloud;
-      const client = new ContainerRegistryClient(`https://${loginServer}`, credential, { ...common, audience });
+      // Its default audience is the registries' own: those that are hardened take no other.
+      const client = new ContainerRegistryClient(`https://${loginServer}`, credential, common);
       registryClients.set(loginServer, client);
       return client;
     },

@@ -13,6 +13,8 @@ export type Request =
       readonly digest: string;
       /** The name of the assessment that the event is about; undefined where it was taken back, and nothing has to confirm it. */
       readonly assessment: string | undefined;
+      /** When the event came, ISO 8601. */
+      readonly at: string | undefined;
     }
   /** Look at a whole repository, or at one image. */
   | {
@@ -80,6 +82,7 @@ const look = v.object({
 
 const ASSESSMENT = 'the id of an assessment of a registry, up to 1000 characters, whose last part is its name';
 const text = (allowed: string) => v.nullish(v.pipe(v.string(allowed), v.maxLength(1_000, allowed)));
+const AT = 'the time of the event, such as 2026-01-31T12:00:00Z';
 const identifiers = v.object({
   assessment: required(
     v.pipe(
@@ -92,6 +95,13 @@ const identifiers = v.object({
   digest: v.nullish(digestText),
   resource: text('the id of the assessed resource, up to 1000 characters'),
   action: text('what was done to the assessment'),
+  at: v.nullish(
+    v.pipe(
+      v.string(AT),
+      v.maxLength(40, AT),
+      v.check((given) => !Number.isNaN(Date.parse(given)), AT),
+    ),
+  ),
 });
 /** The rules are coarse: machines come too, whose ids and images need not look like ours. */
 const noRegistry = v.pipe(
@@ -138,7 +148,7 @@ function parseIdentifiers(message: object): Parsed<Request> {
   if (others.success) return ignored(`an assessment of something else than a registry: ${others.output.assessment}`);
   const event = check(identifiers, message);
   if (!event.ok) return event;
-  const { assessment, resource, action } = event.value;
+  const { assessment, resource, action, at } = event.value;
   const registry = registryIn(assessment) ?? (resource == null ? undefined : registryIn(resource));
   if (registry === undefined) return ignored(`an assessment of something else than a registry: ${assessment}`);
   const named = imageIn(resource ?? '');
@@ -148,7 +158,14 @@ function parseIdentifiers(message: object): Parsed<Request> {
   const isTakenBack = action?.toLowerCase() === 'delete';
   return {
     ok: true,
-    value: { kind: 'image', registry, repository, digest, assessment: isTakenBack ? undefined : nameOf(assessment) },
+    value: {
+      kind: 'image',
+      registry,
+      repository,
+      digest,
+      assessment: isTakenBack ? undefined : nameOf(assessment),
+      at: at == null ? undefined : new Date(at).toISOString(),
+    },
   };
 }
 

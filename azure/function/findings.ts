@@ -3,7 +3,7 @@ import { isRestError } from '@azure/core-rest-pipeline';
 import type { LogsQueryClient, LogsTable } from '@azure/monitor-query';
 import { severitiesThatCannotMatter } from '../../shared/compile.ts';
 import { limitedTo } from '../../shared/concurrency.ts';
-import type { Finding } from '../../shared/finding.ts';
+import type { Finding, Instant } from '../../shared/finding.ts';
 import type { Policy } from '../../shared/policy.ts';
 import type { SettledAs } from '../../shared/ports.ts';
 import { type Assessment, assessmentFrom, latestOf, type Row } from './assessments.ts';
@@ -13,6 +13,8 @@ export interface ImageFindings {
   readonly findings: Finding[];
   /** The names of all assessments of it, in every state. */
   readonly ids: Set<string>;
+  /** When each of them was last reported. */
+  readonly reportedAt: Map<string, Instant>;
   readonly settledReports: Map<string, SettledAs>;
 }
 
@@ -32,9 +34,13 @@ const SERVER_TIMEOUT_SECONDS = 60;
 /** An ISO 8601 duration that is longer than every window: the query itself says how far back. */
 const TIMESPAN = { duration: 'P10D' };
 
-/** Newest first: has anything come at all? */
-export const NEWEST_ROW =
-  'union isfuzzy=true SecurityRecommendation, SecurityNestedRecommendation | summarize Newest = max(TimeGenerated)';
+/** Has anything come at all, and of registries? */
+export const NEWEST_ROWS = `let Exported = union isfuzzy=true
+    (SecurityRecommendation | project TimeGenerated, About = strcat(RecommendationId, " ", AssessedResourceId, " ", tostring(Properties))),
+    (SecurityNestedRecommendation | project TimeGenerated, About = strcat(NestedRecommendationId, " ", AssessedResourceId));
+Exported
+| extend OfRegistry = About contains "microsoft.containerregistry/registries"
+| summarize Newest = max(TimeGenerated) by OfRegistry`;
 /** The first snapshot comes within a day, then one a week. */
 const MAX_SILENCE_DAYS = 8;
 const DAY_MILLISECONDS = 86_400_000;
@@ -66,14 +72,16 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
       const assessment = assessmentFrom(row);
       return assessment !== undefined && isWanted(assessment) ? assessment : [];
     });
-    for (const { image, findings, name, settled } of latestOf(wanted)) {
+    for (const { image, findings, name, settled, at } of latestOf(wanted)) {
       const known: ImageFindings = byDigest.get(image.digest) ?? {
         findings: [],
         ids: new Set(),
+        reportedAt: new Map(),
         settledReports: new Map(),
       };
       known.findings.push(...findings);
       known.ids.add(name);
+      known.reportedAt.set(name, new Date(at).toISOString());
       for (const [report, how] of settled) known.settledReports.set(report, how);
       byDigest.set(image.digest, known);
     }
@@ -91,7 +99,7 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
     const bound = { Registry: place.name, Repository: '', Digest: '' };
     const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| distinct RegistryName, RegistryHost, ContainerRepo`;
     const repositories = new Set<string>();
-    for (const row of await run(query)) {
+    for (const row of await runOrNothing(query)) {
       const where = { registryName: textOf(row['RegistryName']), registryHost: textOf(row['RegistryHost']) };
       const repository = textOf(row['ContainerRepo']);
       if (repository !== '' && isOf(place, where)) repositories.add(repository);
@@ -99,25 +107,42 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
     return repositories;
   }
 
-  /** Why the scanner sees nothing, or nothing any more; undefined where it sees. */
-  async function blindness(now: string): Promise<string | undefined> {
-    const newest = await newestRow();
-    const advice = `is Defender for Containers on in this subscription (azure.enableDefender), and the export to the workspace in place?`;
-    if (!(newest instanceof Date)) {
-      return `no recommendation has reached the workspace ${workspaceId} within ten days, though the first export comes within a day of the deployment, and a snapshot every week: ${advice}`;
-    }
-    const silentDays = (Date.parse(now) - newest.getTime()) / DAY_MILLISECONDS;
-    if (silentDays <= MAX_SILENCE_DAYS) return undefined;
-    return `no recommendation has reached the workspace ${workspaceId} since ${newest.toISOString()}, though there is a snapshot every week: ${advice}`;
+  /** The digests of a repository of which there are rows: what to ask for where one answer does not hold them all. */
+  async function digestsWithFindings(place: Place, repository: string): Promise<ReadonlySet<string>> {
+    const bound = { Registry: place.name, Repository: repository, Digest: '' };
+    const query = `${letsOf(bound, WINDOWS.everything, [])}${findingsQuery}| where ContainerRepo == Repository | distinct ImageDigest`;
+    return new Set((await run(query)).map((row) => textOf(row['ImageDigest'])).filter((digest) => digest !== ''));
   }
 
-  /** Undefined where there is none, or where not even the tables are there. */
-  async function newestRow(): Promise<unknown> {
+  /**
+   * Why the scanner sees nothing, or nothing any more; undefined where it sees.
+   *
+   * @param knowsOfFindings is there a gate that findings hold? Then every snapshot has to repeat them
+   */
+  async function blindness(now: string, knowsOfFindings: boolean): Promise<string | undefined> {
+    const rows = await runOrNothing(NEWEST_ROWS);
+    const newest = newestOf(rows);
+    const advice =
+      'is Defender for Containers on in this subscription (azure.enableDefender), and the export to the workspace in place?';
+    if (newest === undefined) {
+      return `no recommendation has reached the workspace ${workspaceId} within ten days, though the first export comes within a day of the deployment, and a snapshot every week: ${advice}`;
+    }
+    const isSilent = (time: number | undefined) =>
+      time === undefined || (Date.parse(now) - time) / DAY_MILLISECONDS > MAX_SILENCE_DAYS;
+    if (isSilent(newest)) {
+      return `no recommendation has reached the workspace ${workspaceId} since ${new Date(newest).toISOString()}, though there is a snapshot every week: ${advice}`;
+    }
+    return knowsOfFindings && isSilent(newestOf(rows.filter((row) => row['OfRegistry'] === true)))
+      ? `no recommendation of a registry's image has reached the workspace ${workspaceId} for ${MAX_SILENCE_DAYS} days, though there are images with findings: ${advice}`
+      : undefined;
+  }
+
+  /** As `run`; nothing where the tables are not there yet: the first export makes them. */
+  async function runOrNothing(query: string): Promise<readonly Row[]> {
     try {
-      const [row] = await run(NEWEST_ROW);
-      return row?.['Newest'];
+      return await run(query);
     } catch (error) {
-      if (isRestError(error) && error.statusCode === 400) return undefined;
+      if (isRestError(error) && error.statusCode === 400 && /failed to resolve/i.test(error.message)) return [];
       throw error;
     }
   }
@@ -125,7 +150,7 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
   /** Runs a query. What is bound in it has been validated: no text of an event is ever spliced into it. */
   async function run(query: string): Promise<readonly Row[]> {
     const options = { serverTimeoutInSeconds: SERVER_TIMEOUT_SECONDS };
-    const result = await oneOfFew(() => client.queryWorkspace(workspaceId, query, TIMESPAN, options));
+    const result = await oneOfFew(() => client.queryWorkspace(workspaceId, query, TIMESPAN, options)).catch(asPartial);
     if (result.status === 'PartialFailure') {
       throw new PartialAnswer(`Log Analytics gave a part of its answer only: ${result.partialError.message}`);
     }
@@ -140,7 +165,7 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
     return `${texts.join('')}let Window = ${window};\nlet Ignored = dynamic(${ignored});\nlet Whole = dynamic(${JSON.stringify(whole)});\n`;
   }
 
-  return { findingsOf, repositoriesWithFindings, blindness };
+  return { findingsOf, repositoriesWithFindings, digestsWithFindings, blindness };
 }
 
 export type Scanner = ReturnType<typeof scannerOf>;
@@ -148,6 +173,19 @@ export type Scanner = ReturnType<typeof scannerOf>;
 /** The answer was not complete; a narrower question may have one that is. */
 export class PartialAnswer extends Error {
   override readonly name = 'PartialAnswer';
+}
+
+/** Too much to answer, or too long to think about: a narrower question may do. */
+function asPartial(error: unknown): never {
+  if (isRestError(error) && (error.statusCode === 413 || error.statusCode === 504)) {
+    throw new PartialAnswer(`Log Analytics cannot answer in one go: ${error.message}`, { cause: error });
+  }
+  throw error;
+}
+
+function newestOf(rows: readonly Row[]): number | undefined {
+  const times = rows.flatMap(({ Newest: newest }) => (newest instanceof Date ? [newest.getTime()] : []));
+  return times.length === 0 ? undefined : Math.max(...times);
 }
 
 /** Is it of this registry? The older model names the login server, the newer one the registry's id. */

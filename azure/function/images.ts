@@ -2,6 +2,7 @@
 import type { ArtifactManifestProperties, ContainerRegistryClient } from '@azure/container-registry';
 import { isRestError } from '@azure/core-rest-pipeline';
 import { mapConcurrently } from '../../shared/concurrency.ts';
+import type { Instant } from '../../shared/finding.ts';
 
 /** One image that is in the registry. */
 export interface Image {
@@ -13,8 +14,16 @@ export interface Image {
 
 const INDEXES_AT_ONCE = 4;
 
+/** An index may be tagged at any time: what was found without a tag is looked up again, and what was found with one not within so long. */
+const TAGGED_MILLISECONDS = 60_000;
+/** So many indexes' children are kept in mind: an index never changes. */
+const MAX_INDEXES = 50_000;
+
 /** The images behind one login server. */
-export function imagesOf(client: ContainerRegistryClient) {
+export function imagesOf(client: ContainerRegistryClient, now: () => Instant) {
+  const indexes = new Map<string, readonly string[]>();
+  const tagged = new Map<string, { readonly children: ReadonlySet<string>; readonly at: number }>();
+
   /** Undefined where it is not there. */
   async function describe(repository: string, digest: string): Promise<Image | undefined> {
     const properties = await unlessAbsent(client.getArtifact(repository, digest).getManifestProperties());
@@ -34,6 +43,12 @@ export function imagesOf(client: ContainerRegistryClient) {
     return images;
   }
 
+  /** Has a tagged index lately been seen to lead to this image? */
+  function isKnownChild(repository: string, digest: string): boolean {
+    const known = tagged.get(repository);
+    return known !== undefined && Date.parse(now()) - known.at < TAGGED_MILLISECONDS && known.children.has(digest);
+  }
+
   /** The digests that tagged indexes lead to, also through another index. */
   async function childrenOfTagged(repository: string, all: ReadonlyMap<string, Image>): Promise<ReadonlySet<string>> {
     const found = new Set<string>();
@@ -44,15 +59,23 @@ export function imagesOf(client: ContainerRegistryClient) {
       for (const digest of unseen) found.add(digest);
       next = unseen.flatMap((digest) => all.get(digest) ?? []).filter(({ mayBeIndex }) => mayBeIndex);
     }
+    tagged.set(repository, { children: found, at: Date.parse(now()) });
     return found;
   }
 
   async function childrenOf(repository: string, digest: string): Promise<readonly string[]> {
+    const key = `${repository}@${digest}`;
+    const before = indexes.get(key);
+    if (before !== undefined) return before;
     const properties = await unlessAbsent(client.getArtifact(repository, digest).getManifestProperties());
-    return (properties?.relatedArtifacts ?? []).flatMap((related) => related.digest);
+    if (properties === undefined) return [];
+    const children = properties.relatedArtifacts.map((related) => related.digest);
+    if (indexes.size >= MAX_INDEXES) indexes.clear();
+    indexes.set(key, children);
+    return children;
   }
 
-  return { describe, describeAll, childrenOfTagged };
+  return { describe, describeAll, isKnownChild, childrenOfTagged };
 }
 
 export type Images = ReturnType<typeof imagesOf>;

@@ -4,8 +4,9 @@ import { mapConcurrently } from '../../shared/concurrency.ts';
 import type { Decision, Trigger } from '../../shared/decision.ts';
 import { type Hint, reconcile } from '../../shared/reconcile.ts';
 import type { Gate } from '../../shared/record.ts';
-import type { Rules } from '../../shared/rules.ts';
+import { PartialAnswer } from './findings.ts';
 import { foldByGate, type Job } from './fold.ts';
+import { handOver, rulesForLeft } from './handover.ts';
 import type { Parts, Worker } from './work.ts';
 
 /** A look at a repository, with what it needs. */
@@ -33,11 +34,23 @@ export function looksOf({ settings, now }: Worker, { table, queue, portsFrom }: 
     const whole: Gate = { registry: job.registry.place.id, repository };
     const recorded = await recordedGates(whole);
     const hintFor = (gate: Gate): Hint => ({ gate, scope: 'all', triggers: [trigger], activeFindings: [] });
-    const isImage = ({ digest }: Gate) => digest !== undefined;
-    if (settings.granularity === 'repository') await lookAtGate({ ...job, hint: hintFor(whole) });
+    const isByImage = settings.granularity === 'image';
+    const successorOf = (digest: string): Gate => (isByImage ? { ...whole, digest } : whole);
+    const left = recorded.filter(({ gate }) => (gate.digest !== undefined) !== isByImage);
+    const holding = left.filter(({ state }) => state !== 'open').map(({ gate }) => gate);
+    const heirs = await handOver(holding, successorOf, table.records, now());
+    if (!isByImage) await lookAtGate({ ...job, hint: hintFor(whole) });
     else {
-      const known = recorded.flatMap(({ digest }) => digest ?? []);
-      const seen = new Map(await job.registry.overview(repository, known));
+      const known = [...new Set([...recorded.map(({ gate }) => gate), ...heirs].flatMap(({ digest }) => digest ?? []))];
+      const overview = await job.registry.overview(repository, known).catch(asTooMuch);
+      if (overview === undefined) {
+        const digests = await job.registry.digestsToLookAt(repository, known);
+        job.log({ kind: 'look', ...whole, images: digests.length, each: 'alone' });
+        const gates = digests.map((digest) => ({ ...whole, digest }));
+        await queue.askForLooks(gates, trigger);
+        return;
+      }
+      const seen = new Map(overview);
       const worthALook = [...seen.values()].filter(
         (look) => known.includes(look.digest) || !isPlainlyAllowed(look, repository, job.rules, now()),
       );
@@ -46,18 +59,25 @@ export function looksOf({ settings, now }: Worker, { table, queue, portsFrom }: 
         lookAtGate({ ...job, hint: hintFor({ ...whole, digest }), seen }),
       );
     }
-    // What is no gate any more counts for nothing: it opens, once what took its place is closed.
-    const rules: Rules = { ...job.rules, includes: () => false };
-    const left = recorded.filter((gate) => isImage(gate) !== (settings.granularity === 'image'));
-    await mapConcurrently(left, GATES_AT_ONCE, (gate) => lookAtGate({ ...job, rules, hint: hintFor(gate) }));
+    // What is no gate any more opens, once what took its place is closed.
+    await mapConcurrently(left, GATES_AT_ONCE, async ({ gate }) => {
+      const rules = await rulesForLeft(gate, successorOf, table.records, job.rules);
+      await lookAtGate({ ...job, rules, hint: hintFor(gate) });
+    });
   }
 
-  async function recordedGates(whole: Gate): Promise<readonly Gate[]> {
-    const recorded: Gate[] = [];
-    for await (const { digest } of table.gates(whole))
-      recorded.push(digest === undefined ? whole : { ...whole, digest });
+  async function recordedGates(whole: Gate) {
+    const recorded: { readonly gate: Gate; readonly state: string }[] = [];
+    for await (const { digest, state } of table.gates(whole))
+      recorded.push({ gate: digest === undefined ? whole : { ...whole, digest }, state });
     return recorded;
   }
 
   return { lookAtGate, lookAtRepository };
+}
+
+/** Undefined where the answer would be too large: each image is then looked at alone. */
+function asTooMuch(error: unknown): undefined {
+  if (error instanceof PartialAnswer) return undefined;
+  throw error;
 }

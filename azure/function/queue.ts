@@ -7,6 +7,7 @@ import {
   createPipelineRequest,
   type HttpMethods,
   type PipelineOptions,
+  type PipelinePolicy,
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
 import type { TokenCredential } from '@azure/identity';
@@ -24,8 +25,14 @@ const SCOPE = 'https://storage.azure.com/.default';
 /** Source: https://learn.microsoft.com/rest/api/storageservices/versioning-for-the-azure-storage-services */
 const API_VERSION = '2024-11-04';
 
-export function queueService(credential: TokenCredential, options: PipelineOptions): QueueService {
+/** @param perCall what is done to each request: a bare pipeline knows nothing of the options' own additional policies */
+export function queueService(
+  credential: TokenCredential,
+  options: PipelineOptions,
+  perCall: PipelinePolicy,
+): QueueService {
   const pipeline = createPipelineFromOptions(options);
+  pipeline.addPolicy(perCall);
   pipeline.addPolicy(bearerTokenAuthenticationPolicy({ credential, scopes: SCOPE }), { phase: 'Sign' });
   const http = createDefaultHttpClient();
   return {
@@ -49,7 +56,8 @@ export function queueOf(service: QueueService, queueUrl: string, poisonQueueUrl:
   async function put(url: string, message: unknown, delaySeconds: number): Promise<void> {
     const text = Buffer.from(JSON.stringify(message)).toString('base64');
     const body = `<QueueMessage><MessageText>${text}</MessageText></QueueMessage>`;
-    await service.send('POST', `${url}/messages?visibilitytimeout=${delaySeconds}`, body);
+    // For ever: what waits for a person must not go away by itself.
+    await service.send('POST', `${url}/messages?visibilitytimeout=${delaySeconds}&messagettl=-1`, body);
   }
 
   /** Asks for a look at each of these gates, a message each. */

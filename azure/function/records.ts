@@ -115,7 +115,7 @@ export function tableOf(client: TableClient) {
   }
 
   /** The gates that wait for the brake, the most urgent first. */
-  async function waiting(limit: number): Promise<readonly Gate[]> {
+  async function waiting(): Promise<readonly Gate[]> {
     const filter = odata`PartitionKey ge ${GATE} and PartitionKey lt ${AFTER_GATES} and rank ge ${'0'}`;
     const select = ['registry', 'repository', 'digest', 'state', 'rank'];
     const found: { readonly gate: Gate; readonly rank: string }[] = [];
@@ -124,7 +124,7 @@ export function tableOf(client: TableClient) {
       found.push({ gate, rank: listed.rank ?? '' });
     }
     const byRank = found.toSorted((a, b) => (a.rank < b.rank ? -1 : 1));
-    return byRank.slice(0, limit).map(({ gate }) => gate);
+    return byRank.map(({ gate }) => gate);
   }
 
   /** Some of the gates of whose state changes nobody has been told yet. */

@@ -64,15 +64,21 @@ export function registriesOf(
     return `the registry ${id} has the role mode ${mode}, and there the function's identity needs the role ${ROLES[other].role}, which it does not have: set pullgate:azure.registryRoles to ${other}, and run pulumi up (a stack for each role mode)`;
   }
 
-  /** All registries of the stack. */
+  /** All registries of the stack. Where Resource Manager does not answer for one, that is its problem, and not that of the others. */
   function all(): Promise<readonly RegistryPlace[]> {
-    return Promise.all(registries.map(resolve));
+    return Promise.all(registries.map((id) => resolve(id).catch((error: unknown) => unresolved(id, error))));
   }
 
   return { find, all };
 }
 
 export type Registries = ReturnType<typeof registriesOf>;
+
+function unresolved(id: string, error: unknown): RegistryPlace {
+  const words = error instanceof Error ? error.message.slice(0, 200) : String(error);
+  const problem = `Resource Manager does not answer for the registry ${id} (${words}): is it still there, and has the function's identity the role Reader on it? Take it out of pullgate:azure.registries, or run pulumi up`;
+  return { id, name: id.slice(id.lastIndexOf('/') + 1), loginServer: '', problem };
+}
 
 /** Upper and lower case of a Resource Manager id do not matter. */
 function keyOf(id: RegistryId | undefined): string | undefined {

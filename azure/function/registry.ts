@@ -1,6 +1,7 @@
 // ACR and Defender as the core's registry: looks, and the attribute that is the gate.
 import type { ContainerRegistryClient } from '@azure/container-registry';
 import { mapConcurrently } from '../../shared/concurrency.ts';
+import type { Instant } from '../../shared/finding.ts';
 import type { Policy } from '../../shared/policy.ts';
 import type { ImageLook, Registry, Scan } from '../../shared/ports.ts';
 import { attributeGateOf, type Snapshot } from './attribute-gate.ts';
@@ -14,32 +15,45 @@ const SINGLE_QUESTIONS_AT_ONCE = 2;
 export type Overview = ReadonlyMap<string, ImageLook>;
 
 /** One registry of the stack. */
-export function registryOf(place: RegistryPlace, client: ContainerRegistryClient, scanner: Scanner, policy: Policy) {
-  const images = imagesOf(client);
+export function registryOf(
+  place: RegistryPlace,
+  client: ContainerRegistryClient,
+  scanner: Scanner,
+  policy: Policy,
+  now: () => Instant,
+) {
+  const images = imagesOf(client, now);
 
-  /** Looks at all images of a repository that have rows, and at those that are known. */
+  /**
+   * Looks at all images of a repository that have rows, and at those that are known.
+   *
+   * @throws PartialAnswer where that is too much for one answer
+   */
   async function overview(repository: string, known: readonly string[]): Promise<Overview> {
-    const found = await images.describeAll(repository);
-    const findings = await allFindings(repository, [...new Set([...found.keys(), ...known])], known);
-    const digests = [...new Set([...findings.keys(), ...known])];
-    return looksAt(repository, digests, found, findings);
+    const findings = await scanner.findingsOf(place, repository, 'all', WINDOWS.everything, known);
+    return looksAt(repository, known, await images.describeAll(repository), findings);
   }
 
-  /** Where one answer does not hold them all, each image is asked for alone. */
-  async function allFindings(
-    repository: string,
-    digests: readonly string[],
-    known: readonly string[],
-  ): Promise<ReadonlyMap<string, ImageFindings>> {
-    try {
-      return await scanner.findingsOf(place, repository, 'all', WINDOWS.everything, known);
-    } catch (error) {
-      if (!(error instanceof PartialAnswer)) throw error;
-      const answers = await mapConcurrently(digests, SINGLE_QUESTIONS_AT_ONCE, (digest) =>
-        scanner.findingsOf(place, repository, digest, WINDOWS.everything),
-      );
-      return new Map(answers.flatMap((answer) => [...answer]));
-    }
+  /** The same, each image asked for alone. */
+  async function overviewOneByOne(repository: string, known: readonly string[]): Promise<Overview> {
+    const digests = await digestsToLookAt(repository, known);
+    const answers = await mapConcurrently(digests, SINGLE_QUESTIONS_AT_ONCE, (digest) =>
+      scanner.findingsOf(place, repository, digest, WINDOWS.everything),
+    );
+    const findings = new Map(answers.flatMap((answer) => [...answer]));
+    return looksAt(repository, known, await images.describeAll(repository), findings);
+  }
+
+  async function overviewAnyhow(repository: string, known: readonly string[]): Promise<Overview> {
+    return overview(repository, known).catch((error: unknown) => {
+      if (error instanceof PartialAnswer) return overviewOneByOne(repository, known);
+      throw error;
+    });
+  }
+
+  /** Which images there are to look at, where it is better to look at each alone. */
+  async function digestsToLookAt(repository: string, known: readonly string[]): Promise<readonly string[]> {
+    return [...new Set([...(await scanner.digestsWithFindings(place, repository)), ...known])];
   }
 
   /** Looks at one image. */
@@ -48,7 +62,7 @@ export function registryOf(place: RegistryPlace, client: ContainerRegistryClient
     const image = await images.describe(repository, digest);
     // Only where its tags do not tell.
     const found =
-      image === undefined || isTagged(image) || policy.images === 'all'
+      image === undefined || isTagged(image) || policy.images === 'all' || images.isKnownChild(repository, digest)
         ? new Map(image === undefined ? [] : [[digest, image]])
         : await images.describeAll(repository);
     const looks = await looksAt(repository, [digest], found, findings);
@@ -57,15 +71,15 @@ export function registryOf(place: RegistryPlace, client: ContainerRegistryClient
 
   async function looksAt(
     repository: string,
-    digests: readonly string[],
+    known: readonly string[],
     found: ReadonlyMap<string, Image>,
     findings: ReadonlyMap<string, ImageFindings>,
   ): Promise<Overview> {
-    const isUntagged = (digest: string) => found.get(digest)?.tags.length === 0;
+    const digests = [...new Set([...findings.keys(), ...known])];
+    const untagged = digests.filter((digest) => found.get(digest)?.tags.length === 0);
+    const isKnown = untagged.every((digest) => images.isKnownChild(repository, digest));
     const children =
-      policy.images === 'tagged' && digests.some(isUntagged)
-        ? await images.childrenOfTagged(repository, found)
-        : new Set<string>();
+      policy.images === 'tagged' && !isKnown ? await images.childrenOfTagged(repository, found) : new Set(untagged);
     return new Map(
       digests.map((digest) => [digest, lookFrom(digest, found.get(digest), children, findings.get(digest))]),
     );
@@ -78,7 +92,7 @@ export function registryOf(place: RegistryPlace, client: ContainerRegistryClient
       async look({ repository, digest }, scope, known) {
         const wholeGate = digest === undefined ? undefined : [digest];
         const digests = scope === 'all' ? wholeGate : scope;
-        if (digests === undefined) return [...(await overview(repository, known)).values()];
+        if (digests === undefined) return [...(await overviewAnyhow(repository, known)).values()];
         // What holds a gate is accounted for by everything that is known of it; an event's row is a fresh one.
         const isKnown = scope === 'all' || known.length > 0;
         return mapConcurrently(digests, SINGLE_QUESTIONS_AT_ONCE, async (one) => {
@@ -95,16 +109,16 @@ export function registryOf(place: RegistryPlace, client: ContainerRegistryClient
     };
   }
 
-  return { place, overview, port };
+  return { place, overview, digestsToLookAt, port };
 }
 
 export type AzureRegistry = ReturnType<typeof registryOf>;
 
 const NO_PROOF: Scan = {
   kind: 'unproven',
-  why: 'Defender for Cloud does not say of each finding that closed it that it is healthy or not applicable; that there is no word of one any more proves nothing',
+  why: 'Defender for Cloud does not say of each finding that closed it that it is healthy or exempted; that there is no word of one any more proves nothing',
 };
-const NONE: ImageFindings = { findings: [], ids: new Set(), settledReports: new Map() };
+const NONE: ImageFindings = { findings: [], ids: new Set(), reportedAt: new Map(), settledReports: new Map() };
 
 function isTagged({ tags }: Image): boolean {
   return tags.length > 0;
@@ -114,10 +128,10 @@ function lookFrom(
   digest: string,
   image: Image | undefined,
   children: ReadonlySet<string>,
-  { findings, ids: findingIds, settledReports }: ImageFindings = NONE,
+  { findings, ids: findingIds, reportedAt, settledReports }: ImageFindings = NONE,
 ): ImageLook {
-  if (image === undefined) return { digest, presence: 'gone', findingIds };
+  if (image === undefined) return { digest, presence: 'gone', findingIds, reportedAt };
   const { tags } = image;
   const tagged = isTagged(image) || children.has(digest);
-  return { digest, presence: 'present', tags, tagged, findings, findingIds, settledReports };
+  return { digest, presence: 'present', tags, tagged, findings, findingIds, reportedAt, settledReports };
 }

@@ -21,20 +21,36 @@ export function sweepPortsOf(
     settingsHash,
     async blindness() {
       const places = await registries.all();
-      return places.find(({ problem }) => problem !== undefined)?.problem ?? scanner.blindness(now());
+      return (
+        places.find(({ problem }) => problem !== undefined)?.problem ??
+        scanner.blindness(now(), await knowsOfFindings())
+      );
     },
     async repositoriesWithFindings() {
       const gates: Gate[] = [];
-      for (const place of await registries.all()) gates.push(...(await gatesOf(place)));
+      for (const place of await usable()) gates.push(...(await gatesOf(place)));
       return gates;
     },
     gatesWithRecord: () => table.gates(),
-    waiting: table.waiting,
+    async waiting(limit) {
+      // A gate that nobody can look at must not take the turn of another.
+      const ids = new Set((await usable()).map(({ id }) => id));
+      return (await table.waiting()).filter(({ registry }) => ids.has(registry)).slice(0, limit);
+    },
     askForLooks: queue.askForLooks,
     tickFacts: async () => ({ poison: await queue.buried() }),
     log,
     now,
   };
+
+  async function usable(): Promise<readonly RegistryPlace[]> {
+    return (await registries.all()).filter(({ problem }) => problem === undefined);
+  }
+
+  async function knowsOfFindings(): Promise<boolean> {
+    for await (const { state } of table.gates()) if (state !== 'open') return true;
+    return false;
+  }
 
   async function gatesOf(place: RegistryPlace): Promise<readonly Gate[]> {
     const repositories = await scanner.repositoriesWithFindings(place);

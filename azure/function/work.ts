@@ -43,6 +43,8 @@ export interface Work {
 
 /** When a message comes back, in minutes: two hours in all, then it is buried. Rows lag events by minutes, and a service may be down for longer. */
 const RETURN_MINUTES = [1, 2, 4, 8, 16, 32, 57] as const;
+/** The same where the next look will see to it anyway: half an hour in all, and then it is done. */
+const FEW_RETURN_MINUTES = RETURN_MINUTES.slice(0, 5);
 /** The host gives an invocation ten minutes, and then ends the whole process. */
 const TIMEOUT_MILLISECONDS = 8 * 60_000;
 
@@ -52,11 +54,18 @@ export function partsOf({ settings, clients, now }: Worker) {
   const scanner = scannerOf(clients.logs, settings.workspaceId, settings.findingsQuery, settings.policy);
   const registries = registriesOf(clients, settings, now);
 
+  /** As long as a registry's place is known, so is what was learnt of its images. */
+  const known = new Map<string, AzureRegistry>();
+
   /** The stack's registry with this id; undefined where it is none of the stack's. */
   async function registryOfStack(id: RegistryId): Promise<AzureRegistry | undefined> {
     const place = await registries.find(id);
     if (place === undefined) return undefined;
-    return registryOf(place, clients.registry(place.loginServer), scanner, settings.policy);
+    const before = known.get(place.id);
+    if (before?.place === place) return before;
+    const registry = registryOf(place, clients.registry(place.loginServer), scanner, settings.policy, now);
+    known.set(place.id, registry);
+    return registry;
   }
 
   /** The ports for one gate; the log says how long that one took. */
@@ -113,19 +122,23 @@ export function createWork(worker: Worker): Work {
         return;
       }
       try {
-        const why = await inTime(() => handle(request, log));
-        if (why !== undefined) await comeBack(payload, parsed.value, { kind: 'returned', why }, log);
+        const back = await inTime(() => handle(request, log));
+        if (back !== undefined) await comeBack(payload, parsed.value, { kind: 'returned', why: back.why }, log, back);
       } catch (error) {
-        await comeBack(payload, parsed.value, { kind: 'failed', error: describeError(error) }, log);
+        const line = { kind: 'failed', error: describeError(error) };
+        await comeBack(payload, parsed.value, line, log, { isVital: true });
       }
     },
 
     async tick(log) {
       try {
         await inTime(async () => {
+          // Told first: nothing that goes wrong later keeps people from hearing of what was done.
+          const gates = await tellTheRest(worker.clients.mail, settings, parts.table, worker.now()).catch(
+            (error: unknown) => log({ kind: 'failed', error: `nobody could be told: ${describeError(error)}` }),
+          );
+          if (gates !== undefined && gates > 0) log({ kind: 'told', gates });
           await tick(sweepPortsOf(worker, parts, await rulesNow(), log));
-          const gates = await tellTheRest(worker.clients.mail, settings, parts.table, worker.now());
-          if (gates > 0) log({ kind: 'told', gates });
         });
       } catch (error) {
         log({ kind: 'failed', error: describeError(error) });
@@ -135,7 +148,7 @@ export function createWork(worker: Worker): Work {
   };
 
   /** Why the message has to come back; undefined where it is done. */
-  async function handle(request: Named, log: Log): Promise<string | undefined> {
+  async function handle(request: Named, log: Log): Promise<Return | undefined> {
     const registry = await parts.registryOfStack(request.registry);
     if (registry === undefined) {
       log({ kind: 'ignored', why: `the registry ${request.registry.name} is not one of the stack's` });
@@ -155,24 +168,42 @@ export function createWork(worker: Worker): Work {
     }
     const whole: Gate = { registry: id, repository };
     const hint = hintOf(request, digest, settings.granularity === 'image' ? { ...whole, digest } : whole);
-    const { unconfirmed } = await lookAtGate({ ...job, hint });
-    const [missing] = hint.activeFindings.filter((reported) => unconfirmed.includes(reported.id));
-    return missing === undefined
-      ? undefined
-      : `Log Analytics has no row of the assessment ${missing.id} of ${gateKey({ ...whole, digest })} yet`;
+    const { unconfirmed, outdated } = await lookAtGate({ ...job, hint });
+    const [reported] = hint.activeFindings;
+    if (reported === undefined) return undefined;
+    const what = `the assessment ${reported.id} of ${gateKey({ ...whole, digest })}`;
+    if (unconfirmed.includes(reported.id)) return { why: `Log Analytics has no row of ${what} yet`, isVital: true };
+    if (outdated.includes(reported.id)) {
+      return { why: `Log Analytics has no row of ${what} that is as new as the event yet`, isVital: false };
+    }
+    return undefined;
   }
 
   /** A copy comes back later; the one that was handed over is done. */
-  async function comeBack(payload: unknown, { tries }: Message, line: LogLine, log: Log): Promise<void> {
-    const minutes = RETURN_MINUTES[tries];
+  async function comeBack(
+    payload: unknown,
+    { tries }: Message,
+    line: LogLine,
+    log: Log,
+    { isVital }: Pick<Return, 'isVital'>,
+  ): Promise<void> {
+    const minutes = (isVital ? RETURN_MINUTES : FEW_RETURN_MINUTES)[tries];
     if (minutes === undefined) {
-      log({ ...line, tries, buried: true });
-      await parts.queue.bury(payload);
+      log({ ...line, tries, buried: isVital });
+      // Whoever moves it back gives it all its tries again.
+      if (isVital) await parts.queue.bury({ ...(payload as object), tries: 0 });
       return;
     }
     log({ ...line, tries, minutes });
     await parts.queue.sendLater({ ...(payload as object), tries: tries + 1 }, minutes * 60);
   }
+}
+
+/** Why a message comes back. */
+interface Return {
+  readonly why: string;
+  /** It ends in the poison queue where it never succeeds. */
+  readonly isVital: boolean;
 }
 
 function triggerOf(request: Named): Hint['triggers'][number] {
@@ -185,8 +216,16 @@ function hintOf(request: Named, digest: string, gate: Gate): Hint {
     gate,
     scope: request.kind === 'image' ? [digest] : 'all',
     triggers: [triggerOf(request)],
-    activeFindings: assessment === undefined ? [] : [{ id: assessment, digest }],
+    activeFindings: assessment === undefined ? [] : [{ id: assessment, digest, since: sinceOf(request) }],
   };
+}
+
+/** An event is received a little after what it tells of was written down. */
+const EVENT_LAG_MILLISECONDS = 2 * 60_000;
+
+function sinceOf(request: Named): Instant | undefined {
+  if (request.kind !== 'image' || request.at === undefined) return undefined;
+  return new Date(Date.parse(request.at) - EVENT_LAG_MILLISECONDS).toISOString();
 }
 
 /** Gives up on a step in time; what is still under way then is like a slow worker: the record's version keeps it from doing harm. */

@@ -1,0 +1,60 @@
+// Where the config's granularity has changed: gates of the other kind hand over what they hold, and open only once it is held elsewhere.
+import type { Instant } from '../../shared/finding.ts';
+import type { Records } from '../../shared/ports.ts';
+import { type Closer, type Gate, type GateRecord, gateKey, holding, newRecord } from '../../shared/record.ts';
+import type { Rules } from '../../shared/rules.ts';
+
+/** The gate that holds an image under the config of now. */
+type SuccessorOf = (digest: string) => Gate;
+
+/**
+ * Makes the closers of gates of the other kind known to those that take their place: what closed them may not be reported any more, and absence
+ * opens nothing.
+ *
+ * @returns the gates that take their place
+ */
+export async function handOver(
+  left: readonly Gate[],
+  successorOf: SuccessorOf,
+  records: Records,
+  now: Instant,
+): Promise<readonly Gate[]> {
+  const byGate = new Map<string, { readonly gate: Gate; readonly closers: Closer[] }>();
+  for (const one of left) {
+    const { value } = await records.load(one);
+    for (const closer of value === undefined ? [] : holding(value)) {
+      const gate = successorOf(closer.digest);
+      const heir = byGate.get(gateKey(gate)) ?? { gate, closers: [] };
+      heir.closers.push(closer);
+      byGate.set(gateKey(gate), heir);
+    }
+  }
+  for (const { gate, closers } of byGate.values()) {
+    const { value = newRecord(gate, now), version } = await records.load(gate);
+    const missing = closers.filter(({ digest }) => value.closers.every((known) => known.digest !== digest));
+    // Where another worker is faster, the old gate stays as it is until the next sweep.
+    if (missing.length > 0) await records.save({ ...value, closers: [...value.closers, ...missing] }, version);
+  }
+  return [...byGate.values()].map(({ gate }) => gate);
+}
+
+/** The rules for a gate of the other kind. It counts for nothing, unless it is closed, and what holds it is not closed in its new place: refused, or waiting. */
+export async function rulesForLeft(
+  gate: Gate,
+  successorOf: SuccessorOf,
+  records: Records,
+  rules: Rules,
+): Promise<Rules> {
+  const { value } = await records.load(gate);
+  const outOfScope: Rules = { ...rules, includes: () => false };
+  if (value === undefined || value.state.kind === 'open' || value.state.kind === 'waiting') return outOfScope;
+  for (const { digest } of holding(value)) {
+    const { value: heir } = await records.load(successorOf(digest));
+    if (!isClosedFor(heir, digest)) return rules;
+  }
+  return outOfScope;
+}
+
+function isClosedFor(record: GateRecord | undefined, digest: string): boolean {
+  return record?.state.kind === 'closed' && holding(record).some((closer) => closer.digest === digest);
+}

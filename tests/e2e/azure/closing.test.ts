@@ -1,0 +1,123 @@
+// What Defender reports, in all its forms, and what is closed for it. The rows of the case table about findings.
+import { describe, expect, test } from 'vitest';
+import type { Cve } from '../../../local/azure/assessment.ts';
+import type { AssessOptions } from '../../../local/azure/defender.ts';
+import { CRITICAL, stage, UNTOUCHED, type World } from './stage.ts';
+
+const CLOSED: World = {
+  locked: ['team/app:v1 readEnabled'],
+  records: { 'team/app:v1': 'closed' },
+  told: ['closed team/app:v1'],
+  poison: [],
+};
+
+describe('findings', () => {
+  test('an individual assessment, Critical, fixable: manifest closed, record written, one mail', async () => {
+    const { cloud, push, report, settle, pull, world, record, decisions, calls } = await stage();
+    const good = push('v0');
+    const image = push('v1');
+    expect(await pull('v1')).toBe('pulled');
+    await report(image);
+    await settle();
+    expect(await world()).toEqual(CLOSED);
+    expect(await pull('v1')).toBe('refused');
+    expect(await pull(image.digest)).toBe('refused');
+    expect(await pull('v0')).toBe('pulled');
+    expect(decisions()).toMatchObject([
+      {
+        cloud: 'azure',
+        ...image,
+        verdict: 'block',
+        done: 'closed',
+        from: 'open',
+        to: 'closed',
+        mode: 'enforce',
+        triggers: ['finding'],
+        change: { before: '{"readEnabled":true}', after: '{"readEnabled":false}' },
+      },
+    ]);
+    expect(await record(image)).toMatchObject({
+      state: { kind: 'closed' },
+      claimed: true,
+      untold: [],
+      closers: [{ digest: image.digest, tags: ['v1'], findings: [{ vulnerability: 'CVE-2026-1001' }] }],
+    });
+    expect(cloud.mails).toMatchObject([{ to: ['security@example.com'] }]);
+    expect(cloud.mails[0]?.plainText).toContain(
+      'CVE-2026-1001 (critical, CVSS 9.8) in openssl 3.0.13: fixed in 3.0.14.',
+    );
+    expect(calls('acr:UpdateManifest')).toBe(1);
+    expect(good.digest).not.toBe(image.digest);
+  });
+
+  test('40 assessments (packages) of one image in any order: closed once, one mail', async () => {
+    const { cloud, push, report, settle, world, record, decisions, calls } = await stage();
+    const image = push('v1');
+    cloud.faults.addToBus({ kind: 'reorder' });
+    for (let number = 0; number < 40; number++) {
+      const cves = [{ ...CRITICAL, id: `CVE-2026-${2000 + number}` }];
+      await report(image, { package: `package-${number}`, cves });
+    }
+    await settle();
+    expect(await world()).toEqual(CLOSED);
+    expect(calls('acr:UpdateManifest')).toBe(1);
+    expect(decisions().filter(({ done }) => done !== 'nothing')).toHaveLength(1);
+    // Twelve messages at a time, and those of one image that come together are two looks at most.
+    expect(decisions().length).toBeLessThanOrEqual(8);
+    expect((await record(image))?.closers[0]?.findings).toHaveLength(40);
+  });
+
+  const closing: readonly (readonly [string, Partial<AssessOptions>])[] = [
+    ['grouped sub-assessment, Unhealthy: closes', { shape: 'grouped' }],
+    ['`CvesDetails` a JSON string: read', { cvesAs: 'text' }],
+    ['camelCase keys: read', { casing: 'camel' }],
+    ['camelCase keys and a JSON string: read', { casing: 'camel', cvesAs: 'text' }],
+    [
+      'severity "" and score 9.1: critical by derivation',
+      { severity: 'Low', cves: [{ id: 'CVE-2026-1002', severity: '', score: 9.1 }] },
+    ],
+    ["no CVE details at all: the assessment's own severity", { severity: 'High', cvesAs: 'missing' }],
+  ];
+
+  test.each(closing)('%s', async (_name, options) => {
+    const { push, report, settle, pull, world, lastDecision } = await stage();
+    const image = push('v1');
+    await report(image, options);
+    await settle();
+    expect(await world()).toEqual(CLOSED);
+    expect(await pull('v1')).toBe('refused');
+    expect(lastDecision(image)).toMatchObject({ verdict: 'block', done: 'closed' });
+  });
+
+  const below: Cve = { ...CRITICAL, severity: 'Medium', score: 5 };
+  const open: readonly (readonly [string, Partial<AssessOptions>, string])[] = [
+    [
+      'grouped sub-assessment, NotApplicable/Exempt: does not close',
+      { shape: 'grouped', status: 'NotApplicable' },
+      'allow',
+    ],
+    ['an individual assessment, NotApplicable/Exempt: does not close', { status: 'NotApplicable' }, 'allow'],
+    ['an individual assessment, Healthy: does not close', { status: 'Healthy' }, 'allow'],
+    ['below the threshold: does not close', { severity: 'Critical', cves: [below] }, 'allow'],
+    [
+      "no CVE details at all, the assessment's own severity Low: does not close",
+      { severity: 'Low', cvesAs: 'missing' },
+      'allow',
+    ],
+    [
+      'a severity never seen and no score: undetermined',
+      { cves: [{ id: 'CVE-2026-1003', severity: 'Dire' }] },
+      'undetermined',
+    ],
+  ];
+
+  test.each(open)('%s', async (_name, options, verdict) => {
+    const { push, report, settle, pull, world, decisions } = await stage();
+    const image = push('v1');
+    await report(image, options);
+    await settle();
+    expect(await world()).toEqual(UNTOUCHED);
+    expect(await pull('v1')).toBe('pulled');
+    expect(decisions()).toMatchObject([{ verdict, done: 'nothing', to: 'open' }]);
+  });
+});

@@ -1,0 +1,191 @@
+// The function's process dies at any call, and services misbehave at any call: what was begun is finished, and told at least once.
+import { describe, expect, test } from 'vitest';
+import type { Call } from '../../../local/azure/calls.ts';
+import type { Fault } from '../../../local/azure/faults.ts';
+import type { Graph } from '../../../local/graph.ts';
+import { type Image, MINUTE, REPOSITORY, type Stage, stage } from './stage.ts';
+
+const MANY = { maxClosesPerHour: 1_000 };
+
+/** Hands everything over, with a crash after the work of the nth call that the function makes. False where it makes fewer. */
+async function crashesAfter({ cloud, settle }: Stage, nth: number): Promise<boolean> {
+  const where = ({ principal }: Call) => principal.id === cloud.identity.id;
+  const clear = cloud.faults.add({ kind: 'crash', when: 'after', where, nth });
+  const invocations = await cloud.runUntilIdle();
+  clear();
+  await settle();
+  return invocations.some(({ outcome }) => outcome.kind === 'crashed');
+}
+
+async function ofImage({ world, pull, record }: Stage, image: Image, tag: string) {
+  const { locked, records, told, poison } = await world();
+  return {
+    isLocked: locked.includes(`team/app:${tag} readEnabled`),
+    state: records[`team/app:${tag}`],
+    untold: (await record(image))?.untold.length,
+    pull: await pull(tag),
+    told: told.filter((one) => one.endsWith(`:${tag}`)),
+    poison,
+  };
+}
+
+/** The same code with less patience: nobody waits for a minute and a half here. */
+const withPatience = (milliseconds: number) => (graph: Graph) => {
+  const entries = Object.entries(graph.archives).map(([urn, files]) => {
+    const code = files['index.mjs'] ?? '';
+    if (code.split('=9e4,').length !== 2) throw new Error('the code has one request timeout, of 90 seconds');
+    return [urn, { ...files, 'index.mjs': code.replace('=9e4,', `=${milliseconds},`) }] as const;
+  });
+  return { ...graph, archives: Object.fromEntries(entries) };
+};
+
+describe('crash between record, lock and confirmation', () => {
+  test('after each call of a closing, and of its opening: finished by the next look; told at least once', {
+    timeout: 180_000,
+  }, async () => {
+    const s = await stage(MANY);
+    const calls = { closing: 0, opening: 0 };
+    for (let isCrash = true, nth = 1; isCrash; nth++) {
+      const tag = `v${nth}`;
+      const image = s.push(tag);
+      const ids = await s.report(image);
+      const closingCrashed = await crashesAfter(s, nth);
+      const closed = await ofImage(s, image, tag);
+      expect(closed).toMatchObject({ isLocked: true, state: 'closed', untold: 0, pull: 'refused', poison: [] });
+      expect(new Set(closed.told)).toEqual(new Set([`closed team/app:${tag}`]));
+      expect(closed.told.length).toBeLessThanOrEqual(2);
+
+      s.cloud.clock.advance(MINUTE);
+      await s.cloud.defender.setStatus(ids, 'Healthy');
+      const openingCrashed = await crashesAfter(s, nth);
+      const opened = await ofImage(s, image, tag);
+      expect(opened).toMatchObject({ isLocked: false, state: 'open', untold: 0, pull: 'pulled', poison: [] });
+      expect(new Set(opened.told)).toEqual(new Set([`closed team/app:${tag}`, `opened team/app:${tag}`]));
+      expect(opened.told.length - closed.told.length).toBeLessThanOrEqual(2);
+
+      if (closingCrashed) calls.closing++;
+      if (openingCrashed) calls.opening++;
+      isCrash = closingCrashed || openingCrashed;
+    }
+    // Record, brake, lock, confirmation, mail: each was met.
+    expect(calls.closing).toBeGreaterThan(12);
+    expect(calls.opening).toBeGreaterThan(10);
+    expect((await s.world()).locked).toEqual([]);
+  });
+
+  test('after each call of a sweep: the next tick sweeps', { timeout: 180_000 }, async () => {
+    const s = await stage(MANY);
+    s.cloud.faults.addToBus({ kind: 'lose' });
+    let calls = 0;
+    for (let isCrash = true; isCrash; calls++) {
+      const tag = `v${calls}`;
+      const image = s.push(tag);
+      await s.report(image);
+      s.cloud.clock.advance(6 * 60 * MINUTE);
+      const where = ({ principal }: Call) => principal.id === s.cloud.identity.id;
+      const clear = s.cloud.faults.add({ kind: 'crash', when: 'after', where, nth: calls + 1 });
+      isCrash = (await s.cloud.fireTimer('tick')).outcome.kind === 'crashed';
+      clear();
+      await s.tick();
+      expect(await ofImage(s, image, tag)).toMatchObject({
+        isLocked: true,
+        state: 'closed',
+        untold: 0,
+        pull: 'refused',
+      });
+    }
+    expect(calls).toBeGreaterThan(5);
+  });
+});
+
+describe('services that misbehave', () => {
+  const kinds: readonly Fault['kind'][] = ['throttle', 'serverError', 'reset', 'drop'];
+  /** A mail is not tried again at once: the next tick tells what could not be told. */
+  const failedWithoutMail = (s: Stage) =>
+    s.lines('failed').filter(({ error }) => !String(error).startsWith('nobody could be told yet: '));
+
+  test.each(kinds)(
+    'each call of a closing and of an opening meets %s: retried within the invocation, and a mail with the next tick; told at least once',
+    async (kind) => {
+      const s = await stage(MANY);
+      const images = Array.from({ length: 14 }, (_, number) => s.push(`v${number}`));
+      const disturb = () => {
+        for (const [number, image] of images.entries()) {
+          const where = ({ input, principal }: Call) =>
+            principal.id === s.cloud.identity.id && JSON.stringify(input).includes(image.digest.slice(0, 19));
+          s.cloud.faults.add({ kind, where, nth: number + 1 } as Fault);
+        }
+      };
+      disturb();
+      const ids: string[] = [];
+      for (const image of images) ids.push(...(await s.report(image)));
+      await s.settle();
+      await s.cloud.advance(5 * MINUTE);
+      const closed = await s.world();
+      expect(closed.locked).toHaveLength(images.length);
+      expect(new Set(Object.values(closed.records))).toEqual(new Set(['closed']));
+      expect(new Set(closed.told).size).toBe(images.length);
+      s.cloud.faults.clear();
+      disturb();
+      await s.setStatus(ids, 'Healthy');
+      await s.cloud.advance(5 * MINUTE);
+      const opened = await s.world();
+      expect(opened.locked).toEqual([]);
+      expect(new Set(Object.values(opened.records))).toEqual(new Set(['open']));
+      expect(new Set(opened.told).size).toBe(2 * images.length);
+      expect(opened.poison).toEqual([]);
+      expect(failedWithoutMail(s)).toEqual([]);
+    },
+  );
+
+  const services = ['acr', 'arm', 'table', 'mail', 'queue', 'logs'] as const;
+
+  test.each(services)(
+    '%s answers 429 for longer than an invocation tries: closed and told all the same',
+    async (service) => {
+      const s = await stage();
+      const image = s.push('v1');
+      await s.report(image);
+      const where = ({ principal }: Call) => principal.id === s.cloud.identity.id;
+      // A mail is tried once at a time: by the look, and by each tick after it.
+      s.cloud.faults.add({ kind: 'throttle', service, where, times: service === 'mail' ? 2 : 10 });
+      await s.settle();
+      await s.cloud.advance(15 * MINUTE);
+      expect(await ofImage(s, image, 'v1')).toMatchObject({ isLocked: true, state: 'closed', untold: 0, poison: [] });
+      expect(new Set((await s.world()).told)).toEqual(new Set(['closed team/app:v1']));
+    },
+  );
+
+  test.each(services)(
+    '%s does not answer at all: given up in time; the message comes back; closed and told all the same',
+    async (service) => {
+      const s = await stage({}, { change: withPatience(1_000) });
+      if (service === 'queue') s.cloud.workspace.ingestionDelayMilliseconds = MINUTE / 2;
+      const image = s.push('v1');
+      await s.report(image);
+      const where = ({ principal }: Call) => principal.id === s.cloud.identity.id;
+      s.cloud.faults.add({ kind: 'timeout', service, where });
+      await s.settle();
+      await s.cloud.advance(10 * MINUTE);
+      expect(await ofImage(s, image, 'v1')).toMatchObject({ isLocked: true, state: 'closed', untold: 0, poison: [] });
+    },
+  );
+
+  test('the queue does not take the copy: the host lets the message come back, and it is not lost', async () => {
+    const s = await stage();
+    s.cloud.workspace.ingestionDelayMilliseconds = 3 * MINUTE;
+    const image = s.push('v1');
+    await s.report(image);
+    s.cloud.faults.add({
+      kind: 'error',
+      code: 'AuthorizationFailure',
+      message: 'not now',
+      status: 403,
+      service: 'queue',
+      times: 3,
+    });
+    await s.settle();
+    expect(await ofImage(s, image, 'v1')).toMatchObject({ isLocked: true, state: 'closed', poison: [] });
+    expect(REPOSITORY).toBe(image.repository);
+  });
+});

@@ -1,0 +1,227 @@
+// Events that come early, twice, wrong or forged: a hint says where to look, and never what is true.
+import { describe, expect, test } from 'vitest';
+import { CRITICAL, HOUR, type Image, MINUTE, REGISTRY, type Stage, stage, UNTOUCHED, type World } from './stage.ts';
+
+const CLOSED: World = {
+  locked: ['team/app:v1 readEnabled'],
+  records: { 'team/app:v1': 'closed' },
+  told: ['closed team/app:v1'],
+  poison: [],
+};
+const MINUTES_OF_RETURNS = [1, 2, 4, 8, 16, 32, 57];
+
+/** An event of an assessment that Defender never made. */
+async function forge({ cloud, report }: Stage, image: Image): Promise<string> {
+  const [id = ''] = await report(image, { event: false });
+  const event = cloud.defender.eventOf(id);
+  cloud.defender.forget(id);
+  await cloud.defender.sendEvent(event);
+  return id;
+}
+
+describe('an event and its row', () => {
+  test('a forged event: identifiers that no row confirms: closes nothing; poison queue after its retries', async () => {
+    const s = await stage();
+    const image = s.push('v1');
+    const id = await forge(s, image);
+    const start = s.cloud.clock.now().getTime();
+    await s.settle();
+    const resource = `${REGISTRY}/repositories/team/app/images/${image.digest}`;
+    const { repository, digest } = image;
+    expect(await s.world()).toEqual({
+      ...UNTOUCHED,
+      poison: [{ action: 'Insert', assessment: id, digest, repository, resource, tries: 7 }],
+    });
+    expect(await s.pull('v1')).toBe('pulled');
+    expect(s.cloud.clock.now().getTime() - start).toBe(2 * HOUR);
+    expect(s.lines('returned').map(({ minutes, buried }) => minutes ?? buried)).toEqual([...MINUTES_OF_RETURNS, true]);
+    expect(s.lines('returned').at(-1)?.['why']).toBe(
+      `Log Analytics has no row of the assessment ${id.split('/').at(-1)} of ${REGISTRY}/team/app@${digest} yet`,
+    );
+    expect(s.calls('acr:UpdateManifest')).toBe(0);
+    await s.tick();
+    expect(s.lines('tick').at(-1)).toMatchObject({ poison: 1 });
+  });
+
+  test('a forged event that names a real assessment of another image: closes nothing', async () => {
+    const s = await stage();
+    const vulnerable = s.push('v1');
+    const good = s.push('v2');
+    const [id = ''] = await s.report(vulnerable);
+    await s.settle();
+    s.send({ assessment: id, repository: good.repository, digest: good.digest, resource: null, action: 'Insert' });
+    await s.settle();
+    expect({ ...(await s.world()), poison: [] }).toEqual(CLOSED);
+    expect((await s.world()).poison).toHaveLength(1);
+    expect(await s.pull('v2')).toBe('pulled');
+  });
+
+  test('row not ingested yet: message returns later, then closes', async () => {
+    const s = await stage();
+    s.cloud.workspace.ingestionDelayMilliseconds = 6 * MINUTE;
+    const image = s.push('v1');
+    await s.report(image);
+    await s.cloud.runUntilIdle();
+    expect(await s.world()).toEqual(UNTOUCHED);
+    await s.settle();
+    expect(await s.world()).toEqual(CLOSED);
+    expect(await s.pull('v1')).toBe('refused');
+    expect(s.lines('returned').map(({ minutes }) => minutes)).toEqual([1, 2, 4]);
+    expect(s.decisions().map(({ done }) => done)).toEqual(['nothing', 'nothing', 'nothing', 'closed']);
+  });
+
+  test('row that comes after two hours, when the message is buried: the sweep closes', async () => {
+    const s = await stage();
+    s.cloud.workspace.ingestionDelayMilliseconds = 3 * HOUR;
+    await s.report(s.push('v1'));
+    await s.settle();
+    expect((await s.world()).locked).toEqual([]);
+    await s.sweep();
+    expect({ ...(await s.world()), poison: [] }).toEqual(CLOSED);
+  });
+
+  test('an event is lost: the sweep closes', async () => {
+    const s = await stage();
+    s.cloud.faults.addToBus({ kind: 'lose' });
+    await s.report(s.push('v1'));
+    await s.settle();
+    expect(await s.world()).toEqual(UNTOUCHED);
+    await s.cloud.advance(6 * HOUR + 5 * MINUTE);
+    expect(await s.world()).toEqual(CLOSED);
+  });
+
+  test('the same event 50 times: one write of the attribute, one mail', async () => {
+    const s = await stage();
+    s.cloud.faults.addToBus({ kind: 'duplicate', copies: 50 });
+    await s.report(s.push('v1'));
+    await s.settle();
+    expect(await s.world()).toEqual(CLOSED);
+    expect(s.calls('acr:UpdateManifest')).toBe(1);
+  });
+
+  test('a replay of everything that happened, after the gate has opened: opens nothing, closes nothing', async () => {
+    const s = await stage();
+    const { ids } = await s.close('v1');
+    const [id = ''] = ids;
+    const before = s.cloud.defender.eventOf(id);
+    await s.setStatus(ids, 'Healthy');
+    const opened = await s.world();
+    for (const event of [s.cloud.defender.eventOf(id), before]) await s.cloud.defender.sendEvent(event);
+    await s.settle();
+    expect(opened.told).toEqual(['closed team/app:v1', 'opened team/app:v1']);
+    expect(await s.world()).toEqual(opened);
+  });
+});
+
+const ASSESSMENT = `${REGISTRY}/providers/Microsoft.Security/assessments/11111111-2222-3333-4444-555555555555`;
+const DIGEST = `sha256:${'a'.repeat(64)}`;
+
+describe('event text with KQL or path metacharacters: refused at the door', () => {
+  const REPOSITORY_RULE = 'a repository name: lower case letters, digits, ., _, - and / (1 to 255 characters)';
+  const DIGEST_RULE = 'a digest: sha256: and 64 hexadecimal digits';
+  const bad: readonly (readonly [string, Readonly<Record<string, unknown>>, string])[] = [
+    [
+      'KQL in the repository',
+      { repository: 'team/app" or true //' },
+      `repository is "team/app\\" or true //": expected ${REPOSITORY_RULE}`,
+    ],
+    [
+      'a path in the repository',
+      { repository: 'team/../../other' },
+      `repository is "team/../../other": expected ${REPOSITORY_RULE}`,
+    ],
+    [
+      'an encoded path in the repository',
+      { repository: 'team%2Fapp' },
+      `repository is "team%2Fapp": expected ${REPOSITORY_RULE}`,
+    ],
+    [
+      'KQL in the digest',
+      { digest: `${DIGEST}" | project 1 //` },
+      `digest is "${DIGEST}\\" | project 1 //": expected ${DIGEST_RULE}`,
+    ],
+    [
+      'a path in the digest',
+      { digest: 'sha256:../../_tags/v1' },
+      `digest is "sha256:../../_tags/v1": expected ${DIGEST_RULE}`,
+    ],
+    [
+      'KQL in the assessment',
+      { assessment: `${ASSESSMENT}" | union *` },
+      `assessment is "${ASSESSMENT}\\" | union *": expected the id of an assessment of a registry, up to 1000 characters, whose last part is its name`.replace(
+        /(?<=is ").*(?=: expected)/,
+        (text) => (text.length > 120 ? `${text.slice(0, 119)}…` : text),
+      ),
+    ],
+  ];
+
+  test.each(bad)('%s', async (_name, part, problem) => {
+    const s = await stage();
+    s.push('v1');
+    const event = {
+      assessment: ASSESSMENT,
+      repository: 'team/app',
+      digest: DIGEST,
+      resource: null,
+      action: 'Insert',
+      ...part,
+    };
+    s.send(event);
+    await s.settle();
+    expect(await s.world()).toEqual({ ...UNTOUCHED, poison: [event] });
+    expect(s.lines('refused').map((line) => line['problem'])).toEqual([problem]);
+    expect([s.calls('logs:Query'), s.calls('arm:GetRegistry'), s.calls('acr:GetManifest')]).toEqual([0, 0, 0]);
+  });
+
+  test('an event with KQL in it, from Defender through the Logic App to the poison queue', async () => {
+    const s = await stage();
+    const [id = ''] = await s.report(s.push('v1'), { event: false });
+    const text = JSON.stringify(s.cloud.defender.eventOf(id)).replaceAll('team/app', 'team/app` | union *');
+    await s.cloud.defender.sendEvent(JSON.parse(text));
+    await s.settle();
+    expect(s.cloud.logicApp.runs.map(({ succeeded }) => succeeded)).toEqual([true]);
+    expect((await s.world()).poison).toMatchObject([{ repository: 'team/app` | union *' }]);
+    expect(s.calls('logs:Query')).toBe(0);
+  });
+});
+
+describe('messages that are not ours', () => {
+  test('an assessment of something else than an image: ignored', async () => {
+    const s = await stage();
+    const machine =
+      '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/VM One/providers/Microsoft.Security/assessments/1';
+    for (const assessment of [machine, ASSESSMENT]) {
+      s.send({ assessment, repository: null, digest: null, resource: null, action: 'Insert' });
+    }
+    await s.settle();
+    expect(await s.world()).toEqual(UNTOUCHED);
+    expect(s.lines('ignored').map(({ why }) => why)).toEqual([
+      `an assessment of something else than a registry: ${machine}`.slice(0, 200),
+      `an assessment of no image: ${ASSESSMENT}`.slice(0, 200),
+    ]);
+    expect(s.calls('logs:Query')).toBe(0);
+  });
+
+  test.each([
+    ['not JSON', Buffer.from('hello').toString('base64'), 'message is "hello": expected a JSON object'],
+    ['a list', Buffer.from('[1]').toString('base64'), 'message is [1]: expected a JSON object'],
+    ['a field is missing', Buffer.from('{"pullgate":"look","trigger":"sweep"}').toString('base64'), undefined],
+  ])('bad input: %s: one log line; the poison queue; the other messages are done', async (_name, text, problem) => {
+    const s = await stage();
+    s.cloud.queue.send(text);
+    await s.report(s.push('v1'));
+    await s.settle();
+    expect({ ...(await s.world()), poison: [] }).toEqual(CLOSED);
+    expect(s.cloud.poisonQueue.messages()).toHaveLength(1);
+    expect(s.lines('refused')).toHaveLength(1);
+    if (problem !== undefined) expect(s.lines('refused')[0]?.['problem']).toBe(problem);
+  });
+
+  test('severities that cannot matter are left out of the answer, and the row still confirms the event', async () => {
+    const s = await stage();
+    await s.report(s.push('v1'), { severity: 'Low', cves: [{ ...CRITICAL, severity: 'Low', score: 2 }] });
+    await s.settle();
+    expect(await s.world()).toEqual(UNTOUCHED);
+    expect(s.lines('returned')).toEqual([]);
+  });
+});

@@ -1,0 +1,174 @@
+// Images that go, come back, move between tags, or are children of an index.
+import { describe, expect, test } from 'vitest';
+import { DAY, HOUR, MINUTE, REGISTRY, REPOSITORY, stage, UNTOUCHED, type World } from './stage.ts';
+
+const CLOSED: World = {
+  locked: ['team/app:v1 readEnabled'],
+  records: { 'team/app:v1': 'closed' },
+  told: ['closed team/app:v1'],
+  poison: [],
+};
+const GONE: World = {
+  locked: [],
+  records: { 'team/app:v1': 'open (gone)' },
+  told: ['closed team/app:v1', 'opened team/app:v1'],
+  poison: [],
+};
+
+describe('images that go and come back', () => {
+  test('image deleted: record kept, nothing locked; the same digest pushed again within 30 days: locked again by the sweep', async () => {
+    const s = await stage();
+    const digest = s.registry.push(REPOSITORY, { tag: 'v1', content: 'built once' });
+    const image = s.name({ registry: REGISTRY, repository: REPOSITORY, digest }, 'team/app:v1');
+    const ids = await s.report(image);
+    await s.settle();
+    expect(await s.world()).toEqual(CLOSED);
+    s.push('v2');
+    s.registry.delete(REPOSITORY, digest);
+    await s.sweep();
+    expect(await s.world()).toEqual(GONE);
+    s.cloud.defender.forget(ids);
+    s.cloud.clock.advance(29 * DAY);
+    await s.tick();
+    expect(await s.world()).toEqual(GONE);
+    expect(s.registry.push(REPOSITORY, { tag: 'v1', content: 'built once' })).toBe(digest);
+    expect(await s.pull('v1')).toBe('pulled');
+    await s.sweep();
+    expect(await s.world()).toEqual({ ...CLOSED, told: [...GONE.told, 'closed team/app:v1'] });
+    expect(await s.pull('v1')).toBe('refused');
+  });
+
+  test('image deleted, and the whole repository with it: nothing fails', async () => {
+    const s = await stage();
+    await s.close('v1');
+    s.registry.deleteRepository(REPOSITORY);
+    await s.sweep();
+    expect(await s.world()).toEqual(GONE);
+    expect(s.lines('failed')).toEqual([]);
+  });
+
+  test('image deleted, more than 30 days ago: forgotten', async () => {
+    const s = await stage();
+    const image = await s.close('v1');
+    s.push('v2');
+    s.registry.delete(REPOSITORY, image.digest);
+    await s.sweep();
+    s.cloud.defender.forget(image.ids);
+    s.cloud.clock.advance(31 * DAY);
+    await s.tick();
+    s.cloud.clock.advance(31 * DAY);
+    await s.tick();
+    expect(await s.world()).toEqual({ ...GONE, records: {} });
+  });
+
+  test('the same digest is pushed again at once, which resets its lock: the sweep sets it again', async () => {
+    const s = await stage();
+    const digest = s.registry.push(REPOSITORY, { tag: 'v1', content: 'built once' });
+    const image = s.name({ registry: REGISTRY, repository: REPOSITORY, digest }, 'team/app:v1');
+    await s.report(image);
+    await s.settle();
+    s.registry.delete(REPOSITORY, digest);
+    s.registry.push(REPOSITORY, { tag: 'v1', content: 'built once' });
+    expect(await s.pull('v1')).toBe('pulled');
+    await s.sweep();
+    expect(await s.world()).toEqual({ ...CLOSED, told: [...CLOSED.told, 'closed again team/app:v1'] });
+    expect(s.lastDecision(image)).toMatchObject({ done: 'restored', from: 'closed', to: 'closed' });
+    expect(await s.pull('v1')).toBe('refused');
+  });
+
+  test('the tag moves to a fixed image: the old digest counts no more, and opens; the new one is pulled', async () => {
+    const s = await stage();
+    const image = await s.close('v1');
+    const fixed = s.registry.push(REPOSITORY, { tag: 'v1' });
+    expect(await s.pull('v1')).toBe('pulled');
+    await s.sweep();
+    expect(await s.world()).toEqual({ ...GONE, records: { 'team/app:v1': 'open (outOfScope)' } });
+    expect(s.cloud.mails.at(-1)?.plainText).toContain('Still pullable, although it has findings:');
+    s.registry.tag(REPOSITORY, 'rollback', image.digest);
+    await s.sweep();
+    expect((await s.world()).locked).toEqual(CLOSED.locked);
+    expect(fixed).not.toBe(image.digest);
+  });
+
+  test('an untagged image: not closed; with `images: all`: closed', async () => {
+    const s = await stage();
+    const image = s.push('v1');
+    s.registry.untag(REPOSITORY, 'v1');
+    await s.report(image);
+    await s.settle();
+    expect(await s.world()).toEqual(UNTOUCHED);
+    await s.redeploy({ policy: { images: 'all' } });
+    expect(await s.world()).toEqual(CLOSED);
+  });
+
+  test('an image that is gone before its event is looked at: nothing is closed, nothing is buried', async () => {
+    const s = await stage();
+    const image = s.push('v1');
+    await s.report(image);
+    s.registry.delete(REPOSITORY, image.digest);
+    await s.settle();
+    expect(await s.world()).toEqual(UNTOUCHED);
+  });
+});
+
+describe('indexes', () => {
+  test("vulnerable child of an index, pulled by the index's tag: refused", async () => {
+    const s = await stage();
+    const child = s.registry.push(REPOSITORY, { architecture: 'amd64' });
+    const good = s.registry.push(REPOSITORY, { architecture: 'arm64' });
+    const index = s.registry.pushIndex(REPOSITORY, { tag: 'multi', children: [child, good] });
+    const image = s.name({ registry: REGISTRY, repository: REPOSITORY, digest: child }, 'team/app:amd64');
+    expect(await s.pull(child)).toBe('pulled');
+    await s.report(image);
+    await s.settle();
+    expect(await s.world()).toEqual({
+      locked: ['team/app:amd64 readEnabled'],
+      records: { 'team/app:amd64': 'closed' },
+      told: ['closed team/app:amd64'],
+      poison: [],
+    });
+    // A client takes the index, and then the child of its platform.
+    expect(await s.pull('multi')).toBe('pulled');
+    expect([await s.pull(child), await s.pull(good)]).toEqual(['refused', 'pulled']);
+    await s.sweep();
+    expect((await s.world()).locked).toEqual(['team/app:amd64 readEnabled']);
+    s.registry.delete(REPOSITORY, index);
+    await s.sweep();
+    expect((await s.world()).records).toEqual({ 'team/app:amd64': 'open (outOfScope)' });
+  });
+
+  test('child of an index in an index, each found by the sweep', async () => {
+    const s = await stage();
+    const child = s.registry.push(REPOSITORY, { architecture: 'amd64' });
+    const inner = s.registry.pushIndex(REPOSITORY, { children: [child] });
+    s.registry.pushIndex(REPOSITORY, { tag: 'multi', children: [inner] });
+    s.cloud.faults.addToBus({ kind: 'lose' });
+    await s.report(s.name({ registry: REGISTRY, repository: REPOSITORY, digest: child }, 'team/app:amd64'));
+    await s.tick();
+    expect((await s.world()).locked).toEqual(['team/app:amd64 readEnabled']);
+  });
+
+  test('a repository with 250 manifests: each page is read', async () => {
+    const s = await stage();
+    for (let number = 0; number < 250; number++) s.registry.push(REPOSITORY, { tag: `old-${number}` });
+    const image = s.push('v1');
+    s.cloud.faults.addToBus({ kind: 'lose' });
+    await s.report(image);
+    await s.tick();
+    expect(await s.world()).toEqual(CLOSED);
+    expect(s.lines('look').at(-1)).toMatchObject({ repository: REPOSITORY, images: 1, allowed: 0 });
+  });
+
+  test('the sweep says how many images it has looked at and found nothing of', async () => {
+    const s = await stage();
+    const good = s.push('v0');
+    await s.report(good, { cves: [], package: 'zlib', status: 'Healthy' });
+    s.cloud.clock.advance(MINUTE);
+    await s.close('v1');
+    const { length } = s.decisions();
+    s.cloud.clock.advance(HOUR);
+    await s.tick();
+    expect(s.lines('look').at(-1)).toMatchObject({ repository: REPOSITORY, images: 2, allowed: 1 });
+    expect(s.decisions()).toHaveLength(length + 1);
+  });
+});

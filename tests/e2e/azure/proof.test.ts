@@ -1,0 +1,258 @@
+// A finding closes, only proof opens: what Defender says later, and what it does not say.
+import { describe, expect, test } from 'vitest';
+import type { Fault } from '../../../local/azure/faults.ts';
+import { CRITICAL, DAY, HOUR, MINUTE, stage, type World } from './stage.ts';
+
+const CLOSED: World = {
+  locked: ['team/app:v1 readEnabled'],
+  records: { 'team/app:v1': 'closed' },
+  told: ['closed team/app:v1'],
+  poison: [],
+};
+const OPENED: World = {
+  locked: [],
+  records: { 'team/app:v1': 'open' },
+  told: ['closed team/app:v1', 'opened team/app:v1'],
+  poison: [],
+};
+const SPARED: World = { ...OPENED, records: { 'team/app:v1': 'open (spared)' } };
+const NO_PROOF =
+  'proof is missing: Defender for Cloud does not say of each finding that closed it that it is healthy or exempted; that there is no word of one any more proves nothing';
+
+describe('absence opens nothing', () => {
+  test('action Delete for the only finding: stays closed; the log says that proof is missing', async () => {
+    const s = await stage();
+    const { ids, ...image } = await s.close('v1');
+    s.cloud.clock.advance(2 * DAY);
+    await s.cloud.defender.remove(ids);
+    await s.settle();
+    expect(s.decisions(image)).toHaveLength(2);
+    // The row is two days old, and nine days count.
+    expect(s.lastDecision(image)).toMatchObject({ verdict: 'block', done: 'nothing', to: 'closed' });
+    s.cloud.clock.advance(9 * DAY);
+    await s.tick();
+    expect(await s.world()).toEqual(CLOSED);
+    expect(await s.pull('v1')).toBe('refused');
+    expect(s.lastDecision(image)).toMatchObject({ verdict: 'allow', done: 'nothing', to: 'closed' });
+    expect(s.lastDecision(image).message).toContain(NO_PROOF);
+  });
+
+  test('no row at all, for the only finding: stays closed; the log says that proof is missing', async () => {
+    const s = await stage();
+    const { ids, ...image } = await s.close('v1');
+    s.cloud.workspace.forgetRows();
+    await s.sweep();
+    expect(await s.world()).toEqual(CLOSED);
+    expect(s.lastDecision(image)).toMatchObject({ verdict: 'allow', done: 'nothing', from: 'closed', to: 'closed' });
+    expect(s.lastDecision(image).message).toContain(NO_PROOF);
+    expect(ids).toHaveLength(1);
+  });
+
+  test('one CVE less in an assessment that is still Unhealthy: stays closed', async () => {
+    const s = await stage();
+    const image = s.push('v1');
+    const low = { id: 'CVE-2026-9', severity: 'Low', score: 2 };
+    await s.report(image, { cves: [CRITICAL, low] });
+    await s.settle();
+    s.cloud.clock.advance(MINUTE);
+    await s.report(image, { cves: [low] });
+    await s.settle();
+    expect(await s.world()).toEqual(CLOSED);
+    expect(s.lastDecision(image).message).toContain(NO_PROOF);
+  });
+
+  test('nothing at all comes any more, for weeks: stays closed, and the scanner is said to be blind', async () => {
+    const s = await stage();
+    await s.close('v1');
+    await s.tick();
+    s.cloud.clock.advance(9 * DAY);
+    await s.tick();
+    s.cloud.clock.advance(30 * DAY);
+    await s.tick();
+    expect(await s.world()).toEqual(CLOSED);
+    const [seeing, silent, gone] = s.lines('scanner');
+    expect(seeing).toEqual({ kind: 'scanner', blind: false });
+    expect(silent?.['why']).toContain('since 2026-03-02T09:00:00.000Z, though there is a snapshot every week');
+    expect(gone?.['why']).toContain('within ten days');
+  });
+});
+
+describe('every closing assessment is settled', () => {
+  test.each([
+    ['Healthy', 'individual', 'resolved', OPENED],
+    ['Healthy', 'grouped', 'resolved', OPENED],
+    ['NotApplicable', 'individual', 'spared', SPARED],
+    ['NotApplicable', 'grouped', 'spared', SPARED],
+  ] as const)(
+    'every closing assessment now %s (%s), in a complete answer: opens',
+    async (status, shape, how, wanted) => {
+      const s = await stage();
+      const image = s.push('v1');
+      const ids = [
+        ...(await s.report(image, { package: 'openssl', shape })),
+        ...(await s.report(image, { package: 'zlib', shape, cves: [{ ...CRITICAL, id: 'CVE-2026-1002' }] })),
+      ];
+      await s.settle();
+      expect(await s.world()).toEqual(CLOSED);
+      await s.setStatus(ids.slice(0, 1), status);
+      expect(await s.world()).toEqual(CLOSED);
+      await s.setStatus(ids.slice(1), status);
+      expect(await s.world()).toEqual(wanted);
+      expect(await s.pull('v1')).toBe('pulled');
+      expect(s.lastDecision(image)).toMatchObject({
+        done: 'opened',
+        images: [{ digest: image.digest, outcome: 'released', how }],
+      });
+      await s.sweep();
+      expect(await s.world()).toEqual(wanted);
+    },
+  );
+
+  test('one Healthy, one without a row: stays closed', async () => {
+    const s = await stage();
+    const image = s.push('v1');
+    const healthy = await s.report(image, { package: 'openssl' });
+    await s.report(image, { package: 'zlib', cves: [{ ...CRITICAL, id: 'CVE-2026-1002' }] });
+    await s.settle();
+    s.cloud.workspace.forgetRows();
+    await s.setStatus(healthy, 'Healthy');
+    await s.sweep();
+    expect(await s.world()).toEqual(CLOSED);
+  });
+
+  test('the rows arrive in the wrong order, the healthy one first: the latest counts', async () => {
+    const s = await stage();
+    s.cloud.faults.addToBus({ kind: 'lose', to: 'Workspace', times: 1 });
+    const image = s.push('v1');
+    const ids = await s.report(image);
+    s.cloud.clock.advance(MINUTE);
+    s.cloud.faults.addToBus({ kind: 'delay', milliseconds: 20 * MINUTE, to: 'Workspace', times: 1 });
+    await s.cloud.defender.setStatus(ids, 'Healthy');
+    s.cloud.clock.advance(MINUTE);
+    await s.cloud.defender.setStatus(ids, 'Unhealthy');
+    await s.settle();
+    await s.sweep();
+    expect(await s.world()).toEqual(CLOSED);
+  });
+
+  test('Healthy, and then Unhealthy again: closes again, a mail each', async () => {
+    const s = await stage();
+    const { ids } = await s.close('v1');
+    await s.setStatus(ids, 'Healthy');
+    await s.setStatus(ids, 'Unhealthy');
+    expect(await s.world()).toEqual({ ...CLOSED, told: [...OPENED.told, 'closed team/app:v1'] });
+  });
+
+  test('an exemption that ends: closes again', async () => {
+    const s = await stage();
+    const { ids } = await s.close('v1');
+    await s.setStatus(ids, 'NotApplicable');
+    expect(await s.world()).toEqual(SPARED);
+    await s.setStatus(ids, 'Unhealthy');
+    expect(await s.world()).toEqual({ ...CLOSED, told: [...OPENED.told, 'closed team/app:v1'] });
+  });
+
+  test('a weekly snapshot keeps a finding alive, and its closer closed', async () => {
+    const s = await stage();
+    await s.close('v1');
+    for (let week = 0; week < 3; week++) {
+      s.cloud.clock.advance(7 * DAY);
+      await s.cloud.defender.snapshot();
+      await s.tick();
+    }
+    expect(await s.world()).toEqual(CLOSED);
+    expect(s.lastDecision()).toMatchObject({ verdict: 'block', done: 'nothing' });
+  });
+});
+
+describe('Log Analytics answers with a part, late, or not at all', () => {
+  test('PartialFailure on the answer of one image: a partial answer never opens; nothing is lost', async () => {
+    const s = await stage();
+    const { ids } = await s.close('v1');
+    s.cloud.workspace.failPartially(1);
+    s.cloud.clock.advance(MINUTE);
+    await s.cloud.defender.setStatus(ids, 'Healthy');
+    await s.cloud.runUntilIdle();
+    expect(await s.world()).toEqual(CLOSED);
+    expect(s.lines('failed')).toMatchObject([{ tries: 0, minutes: 1 }]);
+    expect(s.lines('failed')[0]?.['error']).toContain('PartialAnswer: Log Analytics gave a part of its answer only');
+    await s.settle();
+    expect(await s.world()).toEqual(OPENED);
+  });
+
+  test('PartialFailure on a repository’s answer: asked image by image, and each is looked at', async () => {
+    const s = await stage();
+    const images = ['v1', 'v2', 'v3'].map((tag) => s.push(tag));
+    s.cloud.faults.addToBus({ kind: 'lose' });
+    for (const image of images) await s.report(image);
+    // The tick asks whether anything has come, and for the repositories: the answer for this one is the third.
+    const release = s.cloud.calls.before(({ operation, input }) => {
+      if (
+        operation === 'Query' &&
+        /let Digest = "";/.test(String(input['query'])) &&
+        /team\/app/.test(String(input['query']))
+      )
+        s.cloud.workspace.failPartially(1);
+    });
+    await s.tick();
+    release();
+    expect((await s.world()).locked).toEqual([
+      'team/app:v1 readEnabled',
+      'team/app:v2 readEnabled',
+      'team/app:v3 readEnabled',
+    ]);
+    expect(s.lines('failed')).toEqual([]);
+    expect(s.cloud.mails).toHaveLength(3);
+  });
+
+  test('PartialFailure where a sweep asks for the repositories: the tick fails, and the next one sweeps', async () => {
+    const s = await stage();
+    s.cloud.faults.addToBus({ kind: 'lose' });
+    await s.report(s.push('v1'));
+    s.cloud.workspace.failPartially(1);
+    await s.cloud.fireTimer('tick');
+    expect(s.lines('failed')).toHaveLength(1);
+    expect(s.lines('sweep')).toEqual([]);
+    await s.cloud.advance(5 * MINUTE);
+    expect(await s.world()).toEqual(CLOSED);
+  });
+
+  test('an answer over its limit of bytes, for a repository and for its images: nothing opens, nothing is lost', async () => {
+    const s = await stage();
+    await s.close('v1');
+    s.cloud.workspace.maxAnswerBytes = 200;
+    s.cloud.clock.advance(6 * HOUR);
+    await s.cloud.fireTimer('tick');
+    await s.cloud.runUntilIdle();
+    expect(await s.world()).toEqual(CLOSED);
+    expect(s.lines('failed').length).toBeGreaterThan(0);
+    s.cloud.workspace.maxAnswerBytes = 64_000_000;
+    await s.settle();
+    expect(await s.world()).toEqual(CLOSED);
+    expect(s.cloud.queue.messages()).toEqual([]);
+  });
+
+  const kinds: readonly (readonly [string, Fault])[] = [
+    ['429 with Retry-After', { kind: 'throttle', times: 3 }],
+    ['500', { kind: 'serverError' }],
+    ['504: the query took too long', { kind: 'error', code: 'GatewayTimeout', message: 'too long', status: 504 }],
+    ['a connection that breaks', { kind: 'reset' }],
+    ['an answer that is lost', { kind: 'drop' }],
+  ];
+
+  test.each(kinds)('KQL answers %s: retried with backoff within the invocation', async (_name, fault) => {
+    const s = await stage();
+    s.cloud.faults.add({ ...fault, service: 'logs' });
+    await s.close('v1');
+    expect(await s.world()).toEqual(CLOSED);
+    expect(s.lines('failed')).toEqual([]);
+  });
+
+  test('KQL answers 429 for longer than an invocation tries: comes back later, and closes', async () => {
+    const s = await stage();
+    s.cloud.faults.add({ kind: 'throttle', service: 'logs', times: 8 });
+    await s.close('v1');
+    expect(await s.world()).toEqual(CLOSED);
+    expect(s.lines('failed')).toMatchObject([{ tries: 0, minutes: 1 }]);
+  });
+});

@@ -1,0 +1,174 @@
+// Where a registry is, which roles count there, and what happens where a role is missing. The rows of the case table about registries.
+import { describe, expect, test } from 'vitest';
+import type { Graph } from '../../../local/graph.ts';
+import { graphFor, MINUTE, REGISTRY, registryId, stage, UNTOUCHED, type World, without } from './stage.ts';
+
+const CLOSED: World = {
+  locked: ['team/app:v1 readEnabled'],
+  records: { 'team/app:v1': 'closed' },
+  told: ['closed team/app:v1'],
+  poison: [],
+};
+const ABAC = { registries: { [REGISTRY]: { roleMode: 'AbacRepositoryPermissions' } } } as const;
+
+describe('registries', () => {
+  test('registry outside the stack: refused', async () => {
+    const s = await stage();
+    const other = registryId('otherimages');
+    const digest = s.cloud.acr.addRegistry(other).push('team/app', { tag: 'v1' });
+    await s.report({ registry: other, repository: 'team/app', digest });
+    s.send({ pullgate: 'look', registry: other, repository: 'team/app', trigger: 'sweep' });
+    await s.settle();
+    expect(await s.world()).toEqual(UNTOUCHED);
+    expect(s.cloud.acr.registry(other).attributes('team/app', { digest }).readEnabled).toBe(true);
+    const why = "the registry otherimages is not one of the stack's";
+    expect(s.lines('ignored')).toEqual([
+      { kind: 'ignored', why },
+      { kind: 'ignored', why },
+    ]);
+    expect([s.calls('arm:GetRegistry'), s.calls('acr:Exchange'), s.calls('logs:Query')]).toEqual([0, 0, 0]);
+  });
+
+  test('an image with the same name and digest in two registries: only the reported one is closed', async () => {
+    const others = registryId('acmeimages2');
+    const s = await stage({ azure: { registries: [REGISTRY, others] } }, { registries: { [others]: {} } });
+    const [here, there] = [s.registry, s.cloud.acr.registry(others)].map((registry) =>
+      registry.push('team/app', { tag: 'v1', content: 'the same' }),
+    );
+    expect(here).toBe(there);
+    await s.report({ registry: others, repository: 'team/app', digest: there ?? '' });
+    await s.settle();
+    await s.sweep();
+    expect(s.registry.attributes('team/app', { digest: here ?? '' }).readEnabled).toBe(true);
+    expect(s.cloud.acr.registry(others).attributes('team/app', { digest: there ?? '' }).readEnabled).toBe(false);
+    expect(s.cloud.mails).toHaveLength(1);
+  });
+
+  test.each([['individual'], ['grouped']] as const)(
+    'a login server that is not NAME.azurecr.io: taken from Resource Manager (%s)',
+    async (shape) => {
+      const s = await stage({}, { registries: { [REGISTRY]: { loginServer: 'acmeimages-h4k9bs.azurecr.io' } } });
+      await s.report(s.push('v1'), { shape });
+      await s.settle();
+      expect(await s.world()).toEqual(CLOSED);
+      expect(await s.pull('v1')).toBe('refused');
+      await s.sweep();
+      expect(await s.world()).toEqual(CLOSED);
+    },
+  );
+
+  test('ABAC registry with `registryRoles: rbac`: an error that names the role to assign', async () => {
+    const s = await stage({}, ABAC);
+    const image = s.push('v1');
+    await s.report(image);
+    await s.settle();
+    expect(await s.world()).toEqual({ ...UNTOUCHED, poison: [{ pullgate: 'look', ...image, trigger: 'finding' }] });
+    const problem = `the registry ${REGISTRY} has the role mode AbacRepositoryPermissions, and there the function's identity needs the role Container Registry Repository Contributor (2efddaa5-3f1f-4df3-97df-af3f13818f4c), which it does not have: set pullgate:azure.registryRoles to abac, and run pulumi up (a stack for each role mode)`;
+    expect(s.lines('refused')).toEqual([{ kind: 'refused', repository: 'team/app', problem }]);
+    await s.tick();
+    expect(s.lines('scanner')).toEqual([{ kind: 'scanner', blind: true, why: problem }]);
+  });
+
+  test('a registry with the roles of the whole registry, and `registryRoles: abac`: an error that names the role to assign', async () => {
+    const s = await stage({ azure: { registryRoles: 'abac' } });
+    await s.report(s.push('v1'));
+    await s.settle();
+    expect((await s.world()).locked).toEqual([]);
+    const [refused] = s.lines('refused');
+    expect(refused?.['problem']).toContain(`the registry ${REGISTRY} has the role mode LegacyRegistryPermissions`);
+    expect(refused?.['problem']).toContain("the function's identity needs the role pullgate gatekeeper");
+    expect(refused?.['problem']).toContain('set pullgate:azure.registryRoles to rbac, and run pulumi up');
+  });
+
+  test('ABAC registry with `registryRoles: abac`: closes and opens', async () => {
+    const s = await stage({ azure: { registryRoles: 'abac' } }, ABAC);
+    const { ids } = await s.close('v1');
+    expect(await s.world()).toEqual(CLOSED);
+    expect(await s.pull('v1')).toBe('refused');
+    await s.setStatus(ids, 'Healthy');
+    expect(await s.pull('v1')).toBe('pulled');
+  });
+});
+
+const roleNamed =
+  (end: string) =>
+  ({ type, name }: Graph['resources'][number]) =>
+    type === 'azure-native:authorization:RoleAssignment' && name.endsWith(`-${end}-role`);
+
+describe('a role is missing', () => {
+  test.each([
+    ['host', 'Storage Blob Data Owner'],
+    ['queue', 'Storage Queue Data Contributor'],
+    ['poison', 'Storage Queue Data Contributor'],
+  ])('%s: the host cannot run the function at all', async (end, role) => {
+    await expect(stage({}, { change: without(roleNamed(end)) })).rejects.toThrow(role);
+  });
+
+  test('log: the function cannot write its log', async () => {
+    await expect(stage({}, { change: without(roleNamed('log')) })).rejects.toThrow('its log goes nowhere');
+  });
+
+  test('gate-acmeimages: refused, with what to do; buried; nobody is told; with the role, the next sweep closes', async () => {
+    const s = await stage({}, { change: without(roleNamed('gate-acmeimages')) });
+    const image = s.push('v1');
+    await s.report(image);
+    await s.settle();
+    expect(await s.world()).toEqual({
+      ...UNTOUCHED,
+      records: { 'team/app:v1': 'closing' },
+      poison: [{ pullgate: 'look', ...image, trigger: 'finding' }],
+    });
+    const [refused] = s.lines('refused');
+    expect(refused).toMatchObject({ kind: 'refused', ...image });
+    expect(refused?.['problem']).toContain("the function's identity needs its role");
+    expect(refused?.['problem']).toContain('run pulumi up, and pullgate tries again with the next sweep');
+    await s.cloud.deploy(await graphFor());
+    await s.sweep();
+    expect({ ...(await s.world()), poison: [] }).toEqual(CLOSED);
+    // What was refused did not use up the hour.
+    expect(s.lines('tick').at(-1)).toMatchObject({ poison: 1 });
+  });
+
+  const failing: readonly (readonly [string, string])[] = [
+    ['reader-acmeimages', "action 'Microsoft.ContainerRegistry/registries/read' over scope"],
+    ['findings', 'api.loganalytics.io answers 403'],
+    ['records', "action 'Microsoft.Storage/storageAccounts/tableServices/tables/entities/read' over scope"],
+  ];
+
+  test.each(failing)(
+    '%s: nothing is closed; the error names where the role is missing; the message comes back, and is buried after two hours; with the role, the next sweep closes',
+    async (end, words) => {
+      const s = await stage({}, { change: without(roleNamed(end)) });
+      await s.report(s.push('v1'));
+      await s.settle();
+      const { poison, ...rest } = await s.world();
+      expect({ ...rest, poison: [] }).toEqual(UNTOUCHED);
+      expect(poison).toMatchObject([{ repository: 'team/app', tries: 7 }]);
+      expect(s.lines('failed')).toHaveLength(8);
+      expect(s.lines('failed')[0]?.['error']).toContain(words);
+      expect(s.lines('failed')[0]?.['error']).toContain(
+        "the function's identity lacks a role there; run pulumi up, which assigns its roles",
+      );
+      await s.cloud.deploy(await graphFor());
+      await s.sweep();
+      expect({ ...(await s.world()), poison: [] }).toEqual(CLOSED);
+    },
+  );
+
+  test('mail: closed all the same; told once the role is there', async () => {
+    const s = await stage({}, { change: without(roleNamed('mail')) });
+    const image = s.push('v1');
+    await s.report(image);
+    await s.cloud.runUntilIdle();
+    expect(await s.world()).toMatchObject({ ...CLOSED, told: [] });
+    expect(await s.pull('v1')).toBe('refused');
+    expect((await s.record(image))?.untold).toHaveLength(1);
+    expect(s.lines('failed')[0]?.['error']).toContain(
+      "action 'Microsoft.Communication/CommunicationServices/Read' over scope",
+    );
+    await s.cloud.deploy(await graphFor());
+    await s.cloud.advance(5 * MINUTE);
+    expect(await s.world()).toEqual(CLOSED);
+    expect((await s.record(image))?.untold).toEqual([]);
+  });
+});

@@ -1,0 +1,116 @@
+// Many images at once: the brake, and a sweep over many repositories. The rows of the case table about scale.
+import { describe, expect, test } from 'vitest';
+import type { Cve } from '../../../local/azure/assessment.ts';
+import { CRITICAL, HOUR, type Image, MINUTE, type Stage, stage } from './stage.ts';
+
+const HIGH: Cve = { id: 'CVE-2026-2001', severity: 'High', score: 7.5 };
+
+async function hit(s: Stage, count: number, cve: (number: number) => Cve): Promise<readonly Image[]> {
+  const images = Array.from({ length: count }, (_, number) => s.push(`v${number}`, `team/app-${number % 10}`));
+  for (const [number, image] of images.entries()) await s.report(image, { cves: [cve(number)] });
+  return images;
+}
+
+const closedOf = (s: Stage, images: readonly Image[]) =>
+  images.filter(({ repository, digest }) => !s.registry.attributes(repository, { digest }).readEnabled);
+const namesOf = (told: readonly string[], what: string) => told.filter((one) => one.startsWith(`${what} `));
+
+describe('the brake', () => {
+  test('300 images hit at once, brake 25: 25 closed this hour, the others told; known exploits at once; the worst first in the next hours', {
+    timeout: 180_000,
+  }, async () => {
+    const s = await stage();
+    const isExploited = (number: number) => number >= 298;
+    const isCritical = (number: number) => number >= 270 && number < 298;
+    const images = await hit(s, 300, (number) => {
+      if (isExploited(number)) return { ...HIGH, isInExploitKit: true };
+      return isCritical(number) ? CRITICAL : HIGH;
+    });
+    await s.settle();
+    const first = closedOf(s, images);
+    expect(first).toHaveLength(27);
+    expect(first.slice(-2)).toEqual(images.slice(-2));
+    const { told, poison, records } = await s.world();
+    expect(new Set(namesOf(told, 'closed')).size).toBe(27);
+    expect(new Set(namesOf(told, 'NOT closed')).size).toBe(273);
+    expect(told).toHaveLength(300);
+    expect(poison).toEqual([]);
+    expect(Object.values(records).filter((state) => state === 'waiting: brake')).toHaveLength(273);
+    expect(s.cloud.mails.find(({ subject }) => subject.includes('NOT'))?.plainText).toContain(
+      'the brake (maxClosesPerHour) is used up for this hour',
+    );
+
+    await s.cloud.advance(HOUR + 5 * MINUTE);
+    const second = closedOf(s, images);
+    expect(second).toHaveLength(52);
+    // 28 are critical; the hour before took whatever came first.
+    expect(
+      closedOf(
+        s,
+        images.filter((_, number) => isCritical(number)),
+      ).length,
+    ).toBeGreaterThanOrEqual(25);
+    expect(s.lines('tick').at(-1)).toMatchObject({ closedThisHour: 25 });
+    expect(s.lines('failed')).toEqual([]);
+  });
+
+  test('300 images hit at once, `audit`: nothing is closed, and each is told once', { timeout: 120_000 }, async () => {
+    const s = await stage({ mode: 'audit' });
+    s.cloud.faults.addToBus({ kind: 'lose' });
+    const images = await hit(s, 300, () => CRITICAL);
+    await s.tick();
+    expect(closedOf(s, images)).toEqual([]);
+    expect(s.calls('acr:UpdateManifest')).toBe(0);
+    const { told } = await s.world();
+    expect([told.length, new Set(told).size]).toEqual([300, 300]);
+  });
+
+  test('the first sweep meets years of old images: the brake holds from the first sweep on', async () => {
+    const s = await stage({ maxClosesPerHour: 3 });
+    s.cloud.faults.addToBus({ kind: 'lose' });
+    const images = await hit(s, 20, () => CRITICAL);
+    await s.tick();
+    expect(closedOf(s, images)).toHaveLength(3);
+  });
+
+  test('a gate that waits, and whose danger goes away: cleared, and never closed', async () => {
+    const s = await stage({ maxClosesPerHour: 1 });
+    await s.close('v1');
+    const { ids } = await s.close('v2');
+    await s.setStatus(ids, 'Healthy');
+    await s.cloud.advance(HOUR + 5 * MINUTE);
+    expect(await s.world()).toEqual({
+      locked: ['team/app:v1 readEnabled'],
+      records: { 'team/app:v1': 'closed', 'team/app:v2': 'open' },
+      told: ['closed team/app:v1', 'NOT closed team/app:v2', 'clear team/app:v2'],
+      poison: [],
+    });
+  });
+});
+
+describe('the sweep', () => {
+  test('a tick when no sweep is due asks for no look', async () => {
+    const s = await stage();
+    await s.close('v1');
+    await s.tick();
+    s.cloud.calls.reset();
+    await s.cloud.advance(10 * MINUTE);
+    expect(s.lines('tick').slice(1)).toMatchObject([
+      { waiting: 0, letThrough: 0, poison: 0 },
+      { waiting: 0, letThrough: 0, poison: 0 },
+    ]);
+    expect([s.calls('queue:Put'), s.calls('acr:ListManifests')]).toEqual([0, 0]);
+  });
+
+  test('20 repositories whose events were lost, and the queue throttles: all swept, one message each', async () => {
+    const s = await stage({ maxClosesPerHour: 1_000 });
+    s.cloud.faults.addToBus({ kind: 'lose' });
+    const images = Array.from({ length: 20 }, (_, number) => s.push('v1', `team/app-${number}`));
+    for (const image of images) await s.report(image);
+    s.cloud.faults.add({ kind: 'throttle', service: 'queue', nth: 5, times: 3 });
+    await s.tick();
+    expect(s.lines('sweep')).toEqual([{ kind: 'sweep', gates: 20 }]);
+    expect(closedOf(s, images)).toHaveLength(20);
+    expect(s.lines('failed')).toEqual([]);
+  });
+});

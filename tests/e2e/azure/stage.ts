@@ -1,0 +1,294 @@
+// A stack on the local Azure, from its config to a pull: the real program, the deployed bundle, the SDK's own wire.
+import { TableClient } from '@azure/data-tables';
+import { afterEach, expect } from 'vitest';
+import { tableOf } from '../../../azure/function/records.ts';
+import type { Registry, RegistryOptions } from '../../../local/azure/acr.ts';
+import type { Cve, Status } from '../../../local/azure/assessment.ts';
+import { type LocalAzure, startAzure } from '../../../local/azure/cloud.ts';
+import type { AssessOptions } from '../../../local/azure/defender.ts';
+import { type Graph, graphOf } from '../../../local/graph.ts';
+import type { Gate, GateRecord } from '../../../shared/record.ts';
+
+export const DAY = 86_400_000;
+export const HOUR = 3_600_000;
+export const MINUTE = 60_000;
+export const REPOSITORY = 'team/app';
+export const REGISTRY = registryId('acmeimages');
+
+export function registryId(name: string): string {
+  return `/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/${name}`;
+}
+
+/** A critical vulnerability, and a package that has a fix of it. */
+export const CRITICAL: Cve = { id: 'CVE-2026-1001', severity: 'Critical', score: 9.8 };
+export const OPENSSL = { name: 'openssl', version: '3.0.13', fixedVersion: '3.0.14' };
+
+/** Keys of the stack's config, without their namespace; `azure` without its registries is the one registry. */
+export type Config = Readonly<Record<string, unknown>> & { readonly azure?: Readonly<Record<string, unknown>> };
+
+/** A decision's line in the function's log. */
+export interface DecisionLine {
+  readonly kind: 'decision';
+  readonly registry: string;
+  readonly repository: string;
+  readonly digest?: string;
+  readonly verdict: string;
+  readonly done: string;
+  readonly from: string;
+  readonly to: string;
+  readonly mode: string;
+  readonly triggers: readonly string[];
+  readonly message: string;
+  readonly images: readonly Readonly<Record<string, unknown>>[];
+}
+
+export interface Image {
+  readonly registry: string;
+  readonly repository: string;
+  readonly digest: string;
+}
+
+/** Everything that pullgate can change, by readable names: `team/app:v1` is the image that was pushed with this tag, `team/app` the repository. */
+export interface World {
+  /** What is locked, of everything that all registries hold, with the attributes that are not as they were made: `team/app:v1 readEnabled`. */
+  readonly locked: readonly string[];
+  /** The state of each record; `waiting: brake`, or with what its only image departed for: `open (gone)`. */
+  readonly records: Readonly<Record<string, string>>;
+  /** What the mails tell, in order: `closed team/app:v1`. */
+  readonly told: readonly string[];
+  /** The messages of the poison queue. */
+  readonly poison: readonly unknown[];
+}
+
+/** A world in which pullgate has done nothing. */
+export const UNTOUCHED: World = { locked: [], records: {}, told: [], poison: [] };
+
+export interface Stage {
+  readonly cloud: LocalAzure;
+  readonly graph: Graph;
+  readonly registry: Registry;
+  /** Every event is handed over, and the messages that have to come back too. */
+  settle(): Promise<void>;
+  /** The next tick, which sweeps where that is due, and the looks that it asks for. */
+  tick(): Promise<void>;
+  /** Everything is looked at: six hours later. */
+  sweep(): Promise<void>;
+  /** `pulumi up` with another config, and the tick after it. */
+  redeploy(config: Config): Promise<void>;
+  push(tag: string, repository?: string): Image;
+  /** Defender reports the image: by default its one package with a critical vulnerability. The ids of the assessments. */
+  report(image: Image, options?: Partial<AssessOptions>): Promise<readonly string[]>;
+  /** A minute later Defender says something else of these assessments, and the events are handed over. */
+  setStatus(ids: readonly string[], status: Status): Promise<void>;
+  /** Pushes an image that is reported at once, and hands the events over. */
+  close(tag: string, repository?: string): Promise<Image & { readonly ids: readonly string[] }>;
+  /** Puts a message on the queue, as the Logic App or the function would. */
+  send(message: unknown): void;
+  world(): Promise<World>;
+  record(gate: Gate): Promise<GateRecord | undefined>;
+  /** What a deployment would see. */
+  pull(reference: string, repository?: string): Promise<'pulled' | 'refused'>;
+  lines(kind: string): readonly Readonly<Record<string, unknown>>[];
+  decisions(image?: Image): readonly DecisionLine[];
+  lastDecision(image?: Image): DecisionLine;
+  /** How often the function made a call, 0 where it never did. */
+  calls(name: string): number;
+  /** Gives an image that was pushed otherwise a name for `world`. */
+  name(image: Image, name: string): Image;
+}
+
+const running: LocalAzure[] = [];
+afterEach(async () => {
+  const clouds = running.splice(0);
+  await Promise.all(clouds.map((cloud) => cloud.stop()));
+  // What the local cloud does not know would pass for a refusal.
+  expect(clouds.flatMap(({ gaps }) => gaps)).toEqual([]);
+});
+
+const graphs = new Map<string, Promise<Graph>>();
+
+/** The graph of the real program. It is the same for the same config. */
+export function graphFor({ azure, ...config }: Config = {}): Promise<Graph> {
+  const keys = {
+    clouds: ['azure'],
+    severityThreshold: 'high',
+    notifyEmails: ['security@example.com'],
+    ...config,
+    azure: { registries: [REGISTRY], ...azure },
+  };
+  const named = Object.fromEntries(Object.entries(keys).map(([key, value]) => [`pullgate:${key}`, value]));
+  const text = JSON.stringify(named);
+  const graph = graphs.get(text) ?? graphOf({ 'azure-native:location': 'westeurope', ...named });
+  graphs.set(text, graph);
+  return graph;
+}
+
+interface StageOptions {
+  readonly registries?: Readonly<Record<string, RegistryOptions>>;
+  /** Changes the graph before it is deployed. */
+  readonly change?: (graph: Graph) => Graph;
+}
+
+/** Deploys a stack with this config. Rows are there with their event, unless a test says otherwise. */
+export async function stage(config: Config = {}, { registries = {}, change }: StageOptions = {}): Promise<Stage> {
+  const program = await graphFor(config);
+  const graph = change === undefined ? program : change(program);
+  const cloud = await startAzure(graph, { registries });
+  running.push(cloud);
+  cloud.workspace.ingestionDelayMilliseconds = 0;
+  const registry = cloud.acr.registry(REGISTRY);
+  const puller = cloud.principals.add('deployment', [
+    { role: 'AcrPull', scope: REGISTRY },
+    { role: 'Container Registry Repository Reader', scope: REGISTRY },
+  ]);
+  const oci = cloud.oci(puller);
+  const judge = cloud.principals.add('judge', [{ role: 'Storage Table Data Contributor', scope: cloud.table.id }]);
+  const { records } = tableOf(new TableClient(cloud.table.url, cloud.table.name, judge, cloud.clientOptions));
+  const names = new Map<string, string>();
+  const nameOf = ({ repository, digest }: Pick<Image, 'repository'> & { readonly digest?: string | undefined }) => {
+    if (digest === undefined) return repository;
+    const [known] = [...names].filter(([key]) => key.startsWith(`${repository}@${digest}`));
+    return known?.[1] ?? `${repository}@${digest}`;
+  };
+
+  const settle = async () => void (await cloud.runUntilIdle({ advance: true }));
+  const lines = (kind: string) => cloud.logs.flatMap(({ json }) => (json?.['kind'] === kind ? [json] : []));
+  const decisions = (image?: Image) =>
+    (lines('decision') as unknown as readonly DecisionLine[]).filter(
+      ({ repository, digest }) => image === undefined || (repository === image.repository && digest === image.digest),
+    );
+  const tick = async () => {
+    await cloud.fireTimer('tick');
+    await settle();
+  };
+  const report: Stage['report'] = (image, options = {}) =>
+    cloud.defender.assess({ ...image, package: OPENSSL, cves: [CRITICAL], ...options });
+  const record: Stage['record'] = async ({ registry: id, repository, digest }) =>
+    (await records.load({ registry: id, repository, digest })).value;
+  const push: Stage['push'] = (tag, repository = REPOSITORY) => {
+    const digest = registry.push(repository, { tag });
+    names.set(`${repository}@${digest}`, `${repository}:${tag}`);
+    return { registry: REGISTRY, repository, digest };
+  };
+
+  return {
+    cloud,
+    graph,
+    registry,
+    settle,
+    tick,
+    async sweep() {
+      cloud.clock.advance(6 * HOUR);
+      await tick();
+    },
+    async redeploy(next) {
+      await cloud.deploy(await graphFor(next));
+      await tick();
+    },
+    push,
+    report,
+    async setStatus(ids, status) {
+      cloud.clock.advance(MINUTE);
+      await cloud.defender.setStatus(ids, status);
+      await settle();
+    },
+    async close(tag, repository) {
+      const image = push(tag, repository);
+      const ids = await report(image);
+      await settle();
+      return { ...image, ids };
+    },
+    send: (message) => void cloud.queue.send(Buffer.from(JSON.stringify(message)).toString('base64')),
+    async world() {
+      const states = await Promise.all(
+        cloud.table
+          .entities()
+          .filter(({ partitionKey }) => partitionKey.startsWith('gate|'))
+          .map(async ({ properties }) => {
+            const text = (key: string) => properties.get(key)?.value as string | undefined;
+            const gate = { registry: text('registry') ?? '', repository: text('repository') ?? '' };
+            const digest = text('digest');
+            const found = await record(digest === undefined ? gate : { ...gate, digest });
+            return [nameOf({ ...gate, digest }), found === undefined ? '' : stateOf(found)] as const;
+          }),
+      );
+      const isOfStack = new Set([REGISTRY, ...Object.keys(registries)]);
+      return {
+        locked: [...isOfStack].flatMap((id) => lockedIn(cloud.acr.registry(id), nameOf)).toSorted(),
+        records: Object.fromEntries(states),
+        told: cloud.mails.flatMap(({ subject, plainText = '' }) =>
+          (subject.endsWith(' state changes') ? subjectsIn(plainText) : [subject]).map((one) => toldOf(one, nameOf)),
+        ),
+        poison: cloud.poisonQueue
+          .messages()
+          .map(({ text }) => JSON.parse(Buffer.from(text, 'base64').toString('utf8')) as unknown),
+      };
+    },
+    record,
+    async pull(reference, repository = REPOSITORY) {
+      const { status, message } = await oci.pull(registry, repository, reference);
+      if (status === 200) return 'pulled';
+      if (status === 405) return 'refused';
+      throw new Error(`a pull of ${repository}:${reference} was answered with ${status}: ${message}`);
+    },
+    lines,
+    decisions,
+    lastDecision(image) {
+      const last = decisions(image).at(-1);
+      if (last === undefined) throw new Error(`nothing was decided about ${image?.digest ?? 'anything'}`);
+      return last;
+    },
+    calls: (name) => cloud.calls.count(cloud.identity.id)[name] ?? 0,
+    name(image, name) {
+      names.set(`${image.repository}@${image.digest}`, name);
+      return image;
+    },
+  };
+}
+
+type NameOf = (of: Pick<Image, 'repository'> & { readonly digest?: string | undefined }) => string;
+
+function stateOf({ state, closers }: GateRecord): string {
+  const departed = closers.flatMap((closer) => closer.departed?.why ?? []);
+  const word = state.kind === 'waiting' ? `waiting: ${state.for}` : state.kind;
+  return departed.length === 0 ? word : `${word} (${departed.join(', ')})`;
+}
+
+function lockedIn({ repositories }: Registry, nameOf: NameOf): readonly string[] {
+  return [...repositories.values()].flatMap((repository) => {
+    const { name, attributes, manifests, tags } = repository;
+    return [
+      ...changed(name, attributes),
+      ...[...manifests].flatMap(([digest, manifest]) =>
+        changed(nameOf({ repository: name, digest }), manifest.attributes),
+      ),
+      ...[...tags.values()].flatMap((tag) => changed(`the tag ${tag.name}`, tag.attributes)),
+    ];
+  });
+}
+
+function changed(name: string, attributes: object): readonly string[] {
+  const off = Object.entries(attributes).flatMap(([key, value]) => (value === false ? [key] : []));
+  return off.length === 0 ? [] : [`${name} ${off.join(' ')}`];
+}
+
+/** What a mail of several state changes has in the place of subjects. */
+function subjectsIn(text: string): readonly string[] {
+  return text.split('\n').filter((line) => line.startsWith('[pullgate] '));
+}
+
+/** `[pullgate] closed: team/app@sha256:0123456789ab` in the words of `World`. */
+function toldOf(subject: string, nameOf: NameOf): string {
+  const [, what = '', repository = '', , digest] =
+    /^\[pullgate\] (.+): ([^@]+)(@(sha256:[0-9a-f]+))?$/.exec(subject) ?? [];
+  return `${what} ${nameOf({ repository, digest })}`;
+}
+
+/** The graph without these resources, as if somebody had taken them out of the program. */
+export function without(isGone: (resource: Graph['resources'][number]) => boolean): (graph: Graph) => Graph {
+  return (graph) => {
+    const resources = graph.resources.filter((resource) => !isGone(resource));
+    if (resources.length === graph.resources.length) throw new Error('no resource of the graph is the one to take out');
+    return { ...graph, resources };
+  };
+}

@@ -1,0 +1,182 @@
+// Two workers on one gate at the same time: messages that come together in one instance, and two instances in every interleaving of their calls.
+import { TableClient } from '@azure/data-tables';
+import { describe, expect, test } from 'vitest';
+import { createClients } from '../../../azure/function/clients.ts';
+import { parseStackSettings, type Settings } from '../../../azure/function/settings.ts';
+import { partsOf } from '../../../azure/function/work.ts';
+import type { Call } from '../../../local/azure/calls.ts';
+import { readResources } from '../../../local/azure/resources.ts';
+import { reconcile } from '../../../shared/reconcile.ts';
+import type { Gate } from '../../../shared/record.ts';
+import { rulesOf } from '../../../shared/rules.ts';
+import { everyInterleaving, type Step, type Turn } from '../../interleavings.ts';
+import { REGISTRY, REPOSITORY, type Stage, stage } from './stage.ts';
+
+const WHOLE: Gate = { registry: REGISTRY, repository: REPOSITORY };
+const SUBSCRIPTION = '/subscriptions/00000000-1111-2222-3333-444444444444';
+
+/** What the deployed function would be told. */
+function settingsOf({ graph }: Stage): Settings {
+  const { app } = readResources(graph);
+  const setting = (name: string) => app.appSettings[name] ?? '';
+  return {
+    queueUrl: setting('PULLGATE_QUEUE_URL'),
+    poisonQueueUrl: setting('PULLGATE_POISON_QUEUE_URL'),
+    tableUrl: setting('PULLGATE_TABLE_URL'),
+    tableName: setting('PULLGATE_TABLE'),
+    workspaceId: setting('PULLGATE_WORKSPACE_ID'),
+    mail: { endpoint: setting('PULLGATE_MAIL_ENDPOINT'), sender: setting('PULLGATE_MAIL_SENDER') },
+    findingsQuery: app.files['findings.kql'] ?? '',
+    ...parseStackSettings(app.files['settings.json'] ?? ''),
+  };
+}
+
+/** What a worker changes that the other one can notice: it reads right after its last change, and so works with what is old by then. */
+function stepOf({ service, operation, input }: Call): Step | undefined {
+  const isRecord = String(input['partitionKey'] ?? '').startsWith('gate|') && operation !== 'Get';
+  if (service === 'table' && (isRecord || operation === 'Insert')) return { thing: 'record', writes: true };
+  return service === 'acr' && operation === 'UpdateRepository' ? { thing: 'lock', writes: true } : undefined;
+}
+
+/** Another instance, as somebody of its own, whose calls wait for its turn. */
+function workerOn(s: Stage, name: string, digest: string) {
+  const { cloud } = s;
+  const credential = cloud.principals.add(name, [
+    ...['Contributor', 'AcrPush', 'Storage Table Data Contributor', 'Storage Queue Data Contributor'].map((role) => ({
+      role,
+      scope: SUBSCRIPTION,
+    })),
+  ]);
+  const settings = settingsOf(s);
+  const clients = createClients(settings, credential, cloud.clientOptions);
+  const now = () => cloud.clock.now().toISOString();
+  const parts = partsOf({ settings, clients, now });
+  return async (turn: Turn) => {
+    const release = cloud.calls.before(async (call: Call) => {
+      const step = stepOf(call);
+      if (call.principal.id === credential.principal.id && step !== undefined) await turn(step);
+    });
+    try {
+      const registry = await parts.registryOfStack({
+        subscription: '00000000-1111-2222-3333-444444444444',
+        resourceGroup: 'images',
+        name: 'acmeimages',
+      });
+      if (registry === undefined) throw new Error('the stack has the registry');
+      const hint = { gate: WHOLE, scope: [digest], triggers: ['finding'] as const, activeFindings: [] };
+      await reconcile(
+        hint,
+        rulesOf(settings, 'enforce'),
+        parts.portsFrom(now(), registry, () => {}),
+      );
+    } finally {
+      release();
+    }
+  };
+}
+
+const BY_REPOSITORY = { azure: { granularity: 'repository' } };
+
+/** The row of the repository's record, to be put back. */
+function rowsOf({ cloud }: Stage) {
+  const judge = cloud.principals.add('keeper', [{ role: 'Storage Table Data Contributor', scope: cloud.table.id }]);
+  const table = new TableClient(cloud.table.url, cloud.table.name, judge, cloud.clientOptions);
+  const key = ['gate|acmeimages|team|app', 'repository'] as const;
+  return {
+    load: () => table.getEntity<Record<string, unknown>>(...key),
+    put: (row: Awaited<ReturnType<typeof table.getEntity>>) =>
+      table.upsertEntity({ ...row, partitionKey: key[0], rowKey: key[1] }, 'Replace'),
+    remove: () => table.deleteEntity(...key).then(undefined, () => undefined),
+  };
+}
+
+describe('two instances on one gate', () => {
+  test('one closing, one opening, in every interleaving of their calls: ends closed', {
+    timeout: 300_000,
+  }, async () => {
+    const s = await stage(BY_REPOSITORY);
+    const rows = rowsOf(s);
+    const deleted = await s.close('v1');
+    const closedRow = await rows.load();
+    s.cloud.faults.addToBus({ kind: 'lose' });
+    s.registry.delete(REPOSITORY, deleted.digest);
+    const found = s.push('v2');
+    s.registry.setAttributes(REPOSITORY, { readEnabled: false });
+    await s.report(found);
+    const opening = workerOn(s, 'opening', deleted.digest);
+    const closing = workerOn(s, 'closing', found.digest);
+
+    const ends = new Set<string>();
+    const interleavings = await everyInterleaving(async () => {
+      s.registry.setAttributes(REPOSITORY, { readEnabled: false });
+      await rows.put(closedRow);
+      return {
+        workers: [opening, closing],
+        async check() {
+          const { readEnabled } = s.registry.attributes(REPOSITORY);
+          ends.add(`${(await s.record(WHOLE))?.state.kind}, ${readEnabled ? 'open' : 'locked'}`);
+        },
+      };
+    });
+    expect([...ends]).toEqual(['closed, locked']);
+    expect(interleavings).toBeGreaterThan(10);
+  });
+
+  test('both closing, in every interleaving of their calls: one lock; told at least once', {
+    timeout: 300_000,
+  }, async () => {
+    const s = await stage(BY_REPOSITORY);
+    const rows = rowsOf(s);
+    s.cloud.faults.addToBus({ kind: 'lose' });
+    const [one, other] = [s.push('v1'), s.push('v2')];
+    for (const image of [one, other]) await s.report(image);
+    const workers = [workerOn(s, 'one', one.digest), workerOn(s, 'other', other.digest)] as const;
+
+    const ends = new Set<string>();
+    const told = new Set<number>();
+    const interleavings = await everyInterleaving(async () => {
+      s.registry.setAttributes(REPOSITORY, { readEnabled: true });
+      await rows.remove();
+      const before = s.cloud.mails.length;
+      return {
+        workers,
+        async check() {
+          const record = await s.record(WHOLE);
+          const { readEnabled } = s.registry.attributes(REPOSITORY);
+          ends.add(
+            `${record?.state.kind}, ${readEnabled ? 'open' : 'locked'}, ${record?.closers.length} closers, ${record?.untold.length} untold`,
+          );
+          told.add(s.cloud.mails.length - before);
+        },
+      };
+    });
+    expect([...ends]).toEqual(['closed, locked, 2 closers, 0 untold']);
+    // Whoever meets a change that is not marked as told yet tells it too.
+    expect(Math.min(...told)).toBe(1);
+    expect(Math.max(...told)).toBeLessThanOrEqual(3);
+    expect(interleavings).toBeGreaterThan(10);
+  });
+});
+
+describe('messages that come together', () => {
+  test('12 messages about one image at once, in one instance: one lock, one mail', async () => {
+    const s = await stage();
+    const image = s.push('v1');
+    for (let number = 0; number < 12; number++) await s.report(image, { package: `package-${number}` });
+    await s.settle();
+    expect(s.cloud.mails).toHaveLength(1);
+    expect(s.calls('acr:UpdateManifest')).toBe(1);
+    expect(s.decisions(image).map(({ done }) => done)).toEqual(['closed', 'nothing']);
+  });
+
+  test('an event and a sweep about one image at once: one lock, one mail', async () => {
+    const s = await stage();
+    const image = s.push('v1');
+    await s.report(image);
+    s.send({ pullgate: 'look', registry: REGISTRY, repository: REPOSITORY, trigger: 'sweep' });
+    s.send({ pullgate: 'look', ...image, trigger: 'tick' });
+    await s.settle();
+    expect(s.cloud.mails).toHaveLength(1);
+    expect(s.calls('acr:UpdateManifest')).toBe(1);
+  });
+});
