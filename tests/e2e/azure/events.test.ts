@@ -30,7 +30,9 @@ describe('an event and its row', () => {
     const { repository, digest } = image;
     expect(await s.world()).toEqual({
       ...UNTOUCHED,
-      poison: [{ action: 'Insert', assessment: id, digest, repository, resource, tries: 7 }],
+      poison: [
+        { action: 'Insert', assessment: id, at: '2026-03-02T09:00:00.000Z', digest, repository, resource, tries: 0 },
+      ],
     });
     expect(await s.pull('v1')).toBe('pulled');
     expect(s.cloud.clock.now().getTime() - start).toBe(2 * HOUR);

@@ -1,0 +1,143 @@
+// What a gate is: one image or a whole repository, and a change from one to the other that leaves no gap.
+import { describe, expect, test } from 'vitest';
+import type { Call } from '../../../local/azure/calls.ts';
+import { type Config, HOUR, MINUTE, REPOSITORY, stage } from './stage.ts';
+
+describe('`granularity: repository`', () => {
+  const BY_REPOSITORY: Config = { azure: { granularity: 'repository' } };
+
+  test("the repository's read attribute, its good images too; opens when no closer is left", async () => {
+    const s = await stage(BY_REPOSITORY);
+    s.push('good');
+    s.push('v1', 'team/other');
+    const first = await s.close('v1');
+    const second = await s.close('v2');
+    const closed: World = {
+      locked: ['team/app readEnabled'],
+      records: { 'team/app': 'closed' },
+      told: ['closed team/app'],
+      poison: [],
+    };
+    expect(await s.world()).toEqual(closed);
+    expect(await Promise.all(['good', 'v1', 'v2'].map((tag) => s.pull(tag)))).toEqual([
+      'refused',
+      'refused',
+      'refused',
+    ]);
+    expect(await s.pull('v1', 'team/other')).toBe('pulled');
+    await s.setStatus(first.ids, 'Healthy');
+    expect(await s.world()).toEqual(closed);
+    s.registry.delete(REPOSITORY, second.digest);
+    await s.sweep();
+    expect(await s.world()).toEqual({
+      locked: [],
+      records: { 'team/app': 'open (gone)' },
+      told: ['closed team/app', 'opened team/app'],
+      poison: [],
+    });
+    expect(await s.pull('good')).toBe('pulled');
+  });
+
+  test('image -> repository -> image: no gap in which the image can be pulled; the old gates open, the new ones close', async () => {
+    const s = await stage();
+    const image = await s.close('v1');
+    const changes: string[] = [];
+    let gap = false;
+    const release = s.cloud.calls.after(({ service, operation }: Call) => {
+      if (service === 'acr' && operation.startsWith('Update')) changes.push(operation);
+      const repository = s.registry.attributes(REPOSITORY).readEnabled;
+      if (repository && s.registry.attributes(REPOSITORY, image).readEnabled) gap = true;
+    });
+    await s.redeploy(BY_REPOSITORY);
+    const byRepository = await s.world();
+    expect(byRepository).toMatchObject({
+      locked: ['team/app readEnabled'],
+      records: { 'team/app': 'closed', 'team/app:v1': 'open (outOfScope)' },
+      told: ['closed team/app:v1', 'closed team/app', 'opened team/app:v1'],
+    });
+    await s.redeploy({});
+    expect(await s.world()).toMatchObject({
+      locked: ['team/app:v1 readEnabled'],
+      records: { 'team/app': 'open (outOfScope)', 'team/app:v1': 'closed' },
+      told: [...byRepository.told, 'closed team/app:v1', 'opened team/app'],
+      poison: [],
+    });
+    release();
+    expect(gap).toBe(false);
+    expect(changes).toEqual(['UpdateRepository', 'UpdateManifest', 'UpdateManifest', 'UpdateRepository']);
+    expect(await s.pull('v1')).toBe('refused');
+  });
+
+  test('image -> repository while the brake is used up: the image’s gate stays until the repository is closed', async () => {
+    const s = await stage({ maxClosesPerHour: 1 });
+    await s.close('v1');
+    await s.redeploy({ ...BY_REPOSITORY, maxClosesPerHour: 1 });
+    expect(await s.world()).toMatchObject({
+      locked: ['team/app:v1 readEnabled'],
+      records: { 'team/app': 'waiting: brake', 'team/app:v1': 'closed' },
+    });
+    await s.cloud.advance(HOUR + 5 * MINUTE);
+    await s.sweep();
+    expect(await s.world()).toMatchObject({
+      locked: ['team/app readEnabled'],
+      records: { 'team/app': 'closed', 'team/app:v1': 'open (outOfScope)' },
+    });
+  });
+
+  test('repository -> image with more images than the brake lets through: the repository stays closed until each image is', async () => {
+    const s = await stage({ ...BY_REPOSITORY, maxClosesPerHour: 2 });
+    await s.close('v1');
+    await s.close('v2');
+    await s.redeploy({ maxClosesPerHour: 2 });
+    const between = await s.world();
+    expect(between.records).toMatchObject({ 'team/app': 'closed' });
+    expect(between.locked).toHaveLength(2);
+    await s.cloud.advance(HOUR + 5 * MINUTE);
+    await s.sweep();
+    expect((await s.world()).locked).toEqual(['team/app:v1 readEnabled', 'team/app:v2 readEnabled']);
+  });
+
+  test.each([
+    ['image', BY_REPOSITORY, 'team/app readEnabled'],
+    ['repository', {}, 'team/app:v1 readEnabled'],
+  ] as const)(
+    'from %s, and nothing reports the finding any more: it is handed over, since absence opens nothing',
+    async (from, next, kept) => {
+      const s = await stage(from === 'repository' ? BY_REPOSITORY : {});
+      await s.close('v1');
+      s.cloud.workspace.forgetRows();
+      await s.redeploy(next);
+      const { locked, records } = await s.world();
+      expect(locked).toEqual([kept]);
+      expect(Object.values(records).toSorted()).toEqual(['closed', 'open (outOfScope)']);
+      await s.sweep();
+      expect(await s.pull('v1')).toBe('refused');
+      expect((await s.world()).told).toHaveLength(3);
+    },
+  );
+
+  test.each([
+    ['image', BY_REPOSITORY, 'UpdateRepository', 'team/app:v1 readEnabled'],
+    ['repository', {}, 'UpdateManifest', 'team/app readEnabled'],
+  ] as const)(
+    'from %s, and the registry refuses the new gate: the old one stays',
+    async (from, next, operation, kept) => {
+      const s = await stage(from === 'repository' ? BY_REPOSITORY : {});
+      await s.close('v1');
+      s.cloud.faults.add({
+        kind: 'error',
+        code: 'DENIED',
+        message: 'no',
+        status: 403,
+        service: 'acr',
+        operation,
+        times: 9,
+      });
+      await s.redeploy(next);
+      expect((await s.world()).locked).toEqual([kept]);
+      s.cloud.faults.clear();
+      await s.sweep();
+      expect((await s.world()).locked).toEqual([from === 'image' ? 'team/app readEnabled' : 'team/app:v1 readEnabled']);
+    },
+  );
+});
