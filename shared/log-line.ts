@@ -7,24 +7,62 @@ import type { Reason, Rule, Verdict } from './verdict.ts';
 /** A line of the log: its kind, and what is worth knowing. */
 export type LogLine = { readonly kind: string } & Readonly<Record<string, unknown>>;
 
-const MAX_IMAGES = 20;
-const MAX_FINDINGS = 8;
+/** How much a line tells. */
+interface Measure {
+  readonly images: number;
+  /** Of each kind, of each image. */
+  readonly findings: number;
+  /** Of each text that comes from outside. */
+  readonly characters: number;
+}
 
-/** CloudWatch takes 256 KB a line; Application Insights 32,768 characters. */
+const FULL: Measure = { images: 20, findings: 8, characters: Number.POSITIVE_INFINITY };
+/** Where that is too much, the first of these that is not. */
+const SHORTER: readonly Measure[] = [
+  { ...FULL, images: 10 },
+  { ...FULL, images: 5 },
+  { ...FULL, images: 2 },
+  { ...FULL, images: 1 },
+  { images: 1, findings: 8, characters: 300 },
+  { images: 1, findings: 1, characters: 100 },
+];
+
+/**
+ * CloudWatch takes 256 KB a line; Application Insights 32,768 characters.
+ * Source: https://learn.microsoft.com/azure/azure-monitor/app/data-model-complete#trace
+ */
 const MAX_CHARACTERS = { aws: 200_000, azure: 30_000 } as const;
 
 /**
  * The line's content. Lists are cut, with the number of what was left out, so that a line stays below the cloud's limit; where that is not enough,
- * fewer images are told of.
+ * fewer images are told of, and then fewer findings, in fewer words.
  */
 export function decisionLine(
   cloud: 'aws' | 'azure',
   decision: Decision,
   durationMilliseconds: number,
 ): Record<string, unknown> {
-  const { gate, triggers, mode, images, allowed, from, to, done, problem, unconfirmed, expiredExceptions } = decision;
+  let line = lineOf(cloud, decision, durationMilliseconds, FULL);
+  for (const shorter of SHORTER) {
+    if (JSON.stringify(line).length <= MAX_CHARACTERS[cloud]) break;
+    line = lineOf(cloud, decision, durationMilliseconds, shorter);
+  }
+  return line;
+}
+
+function lineOf(
+  cloud: 'aws' | 'azure',
+  decision: Decision,
+  durationMilliseconds: number,
+  measure: Measure,
+): Record<string, unknown> {
+  const { gate, triggers, mode, images, allowed, from, to, done, unconfirmed, expiredExceptions } = decision;
   const [only] = images;
-  const line = (most: number) => ({
+  const { message, problem, untold, change } = clipped(
+    { message: summarize(decision), problem: decision.problem, untold: decision.untold, change: decision.change },
+    measure,
+  );
+  return {
     kind: 'decision',
     cloud,
     registry: gate.registry,
@@ -36,20 +74,32 @@ export function decisionLine(
     to: stateWord(to),
     mode,
     triggers,
-    message: summarize(decision),
-    images: weightiestFirst(images).slice(0, most).map(imageLine),
-    ...moreOf('moreImages', images.length - most),
+    message,
+    images: clipped(
+      weightiestFirst(images)
+        .slice(0, measure.images)
+        .map((image) => imageLine(image, measure)),
+      measure,
+    ),
+    ...moreOf('moreImages', images.length - measure.images),
     allowedImages: allowed,
     problem,
-    untold: decision.untold,
-    ...(unconfirmed.length === 0 ? {} : { unconfirmed: unconfirmed.slice(0, MAX_FINDINGS) }),
-    ...(expiredExceptions.length === 0 ? {} : { expiredExceptions: expiredExceptions.slice(0, MAX_FINDINGS) }),
-    change: decision.change,
+    untold,
+    ...(unconfirmed.length === 0 ? {} : { unconfirmed: clipped(unconfirmed.slice(0, measure.findings), measure) }),
+    ...(expiredExceptions.length === 0
+      ? {}
+      : { expiredExceptions: clipped(expiredExceptions.slice(0, measure.findings), measure) }),
+    change,
     durationMilliseconds,
-  });
-  let most = MAX_IMAGES;
-  while (most > 1 && JSON.stringify(line(most)).length > MAX_CHARACTERS[cloud]) most = Math.floor(most / 2);
-  return line(most);
+  };
+}
+
+/** The same, with no text longer than the measure says. */
+function clipped<T>(value: T, { characters }: Measure): T {
+  const text = JSON.stringify(value, (_key, one: unknown) =>
+    typeof one === 'string' && one.length > characters ? `${one.slice(0, characters - 1)}…` : one,
+  );
+  return JSON.parse(text) as T;
 }
 
 function stateWord(state: Decision['to']): string {
@@ -62,26 +112,28 @@ function worstVerdict(images: readonly ImageDecision[]): Verdict['kind'] {
   return kinds.includes('undetermined') ? 'undetermined' : 'allow';
 }
 
-function imageLine(image: ImageDecision): Record<string, unknown> {
+function imageLine(image: ImageDecision, measure: Measure): Record<string, unknown> {
   if (image.kind === 'released') return { digest: image.digest, outcome: 'released', how: image.how };
   const { digest, verdict } = image;
   const holds = image.kind === 'holds' ? { outcome: 'holds', why: image.why } : { outcome: 'none' };
-  return { digest, ...holds, verdict: verdict.kind, ...verdictLine(verdict) };
+  return { digest, ...holds, verdict: verdict.kind, ...verdictLine(verdict, measure) };
 }
 
-function verdictLine(verdict: Verdict): Record<string, unknown> {
+function verdictLine(verdict: Verdict, measure: Measure): Record<string, unknown> {
   const { spared } = verdict;
   const reasons = verdict.kind === 'block' ? verdict.reasons : [];
   const undetermined = verdict.kind === 'allow' ? [] : verdict.undetermined;
   return {
-    ...cut('reasons', reasons.map(reasonLine)),
+    ...cut('reasons', reasons.map(reasonLine), measure),
     ...cut(
       'undetermined',
       undetermined.map((finding) => ({ ...findingLine(finding), label: labelOf(finding) })),
+      measure,
     ),
     ...cut(
       'spared',
       spared.map(({ finding, rule }) => ({ ...findingLine(finding), ...ruleLine(rule) })),
+      measure,
     ),
   };
 }
@@ -103,10 +155,10 @@ function ruleLine(rule: Rule): Record<string, unknown> {
   return { rule: rule.kind, until: rule.kind === 'grace' ? rule.until : undefined };
 }
 
-function cut(name: string, items: readonly Record<string, unknown>[]): Record<string, unknown> {
+function cut(name: string, items: readonly Record<string, unknown>[], { findings }: Measure): Record<string, unknown> {
   if (items.length === 0) return {};
-  const more = moreOf(`more${name.charAt(0).toUpperCase()}${name.slice(1)}`, items.length - MAX_FINDINGS);
-  return { [name]: items.slice(0, MAX_FINDINGS), ...more };
+  const more = moreOf(`more${name.charAt(0).toUpperCase()}${name.slice(1)}`, items.length - findings);
+  return { [name]: items.slice(0, findings), ...more };
 }
 
 function moreOf(name: string, count: number): Record<string, number> {

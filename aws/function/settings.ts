@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { parsePolicy } from '../../shared/policy.ts';
-import { describeProblem, type Problem, problemsFrom, required } from '../../shared/problem.ts';
+import { required } from '../../shared/problem.ts';
 import type { RuleSettings } from '../../shared/rules.ts';
+import { parseSettingsFile } from '../../shared/settings-file.ts';
 
 /** Where things are, from the environment. */
 export interface Surroundings {
@@ -49,20 +49,12 @@ const VARIABLES = {
 const GLOBS = 'a list of globs';
 const ROLES = 'a list of role ARNs';
 const globs = required(v.array(v.string(GLOBS), GLOBS));
-const settingsFile = v.object(
-  {
-    stack: required(v.string('the name of the stack')),
-    severityThreshold: v.optional(v.unknown()),
-    policy: v.optional(v.unknown()),
-    mode: required(v.picklist(['enforce', 'audit'], 'enforce or audit')),
-    sweepHours: required(v.number('hours')),
-    maxClosesPerHour: required(v.number('a number of gates')),
-    repositories: required(v.object({ include: globs, exclude: globs }, 'include and exclude')),
-    exemptPrincipals: required(v.array(v.string(ROLES), ROLES)),
-    closeLambdaRepositories: required(v.boolean('true or false')),
-  },
-  'an object',
-);
+/** What only ECR's side is told. */
+const OWN_SETTINGS = {
+  repositories: required(v.object({ include: globs, exclude: globs }, 'include and exclude')),
+  exemptPrincipals: required(v.array(v.string(ROLES), ROLES)),
+  closeLambdaRepositories: required(v.boolean('true or false')),
+};
 
 /**
  * Reads the settings of a deployed function.
@@ -94,25 +86,8 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
 /**
  * Checks the text of settings.json.
  *
- * @throws Error that lists every problem; the Pulumi program has checked the same config, so this means a mixed deployment
+ * @throws Error that lists every problem
  */
 export function parseStackSettings(text: string): StackSettings {
-  const file = v.safeParse(settingsFile, jsonFrom(text));
-  if (!file.success) throw mixedDeployment(problemsFrom(file.issues, 'settings'));
-  const { severityThreshold, policy: refinements, ...rest } = file.output;
-  const policy = parsePolicy(severityThreshold, refinements);
-  if (!policy.ok) throw mixedDeployment(policy.problems);
-  return { ...rest, policy: policy.value, hash: createHash('sha256').update(text).digest('hex') };
-}
-
-function jsonFrom(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw mixedDeployment([{ key: 'settings', given: text, allowed: 'JSON' }]);
-  }
-}
-
-function mixedDeployment(problems: readonly Problem[]): Error {
-  return new Error(`settings.json is not what the Pulumi program writes:\n${problems.map(describeProblem).join('\n')}`);
+  return { ...parseSettingsFile(text, OWN_SETTINGS), hash: createHash('sha256').update(text).digest('hex') };
 }

@@ -142,7 +142,7 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
     try {
       return await run(query);
     } catch (error) {
-      if (isRestError(error) && error.statusCode === 400 && /failed to resolve/i.test(error.message)) return [];
+      if (isWithoutTables(error)) return [];
       throw error;
     }
   }
@@ -181,6 +181,15 @@ function asPartial(error: unknown): never {
     throw new PartialAnswer(`Log Analytics cannot answer in one go: ${error.message}`, { cause: error });
   }
   throw error;
+}
+
+/**
+ * The service names the table in an inner error of its answer only.
+ * Source: https://learn.microsoft.com/azure/azure-monitor/logs/api/errors
+ */
+function isWithoutTables(error: unknown): boolean {
+  if (!isRestError(error) || error.statusCode !== 400) return false;
+  return /failed to resolve table/i.test(`${error.message} ${JSON.stringify(error.details)}`);
 }
 
 function newestOf(rows: readonly Row[]): number | undefined {

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { parsePolicy } from '../../shared/policy.ts';
-import { describeProblem, type Problem, problemsFrom, required } from '../../shared/problem.ts';
+import { required } from '../../shared/problem.ts';
 import type { RuleSettings } from '../../shared/rules.ts';
+import { parseSettingsFile } from '../../shared/settings-file.ts';
 
 /** Where things are, from the environment. */
 export interface Surroundings {
@@ -52,21 +52,13 @@ const MAIL = { endpoint: 'PULLGATE_MAIL_ENDPOINT', sender: 'PULLGATE_MAIL_SENDER
 
 const TEXTS = 'a list of texts';
 const texts = required(v.array(v.string(TEXTS), TEXTS));
-const settingsFile = v.object(
-  {
-    stack: required(v.string('the name of the stack')),
-    severityThreshold: v.optional(v.unknown()),
-    policy: v.optional(v.unknown()),
-    mode: required(v.picklist(['enforce', 'audit'], 'enforce or audit')),
-    sweepHours: required(v.number('hours')),
-    maxClosesPerHour: required(v.number('a number of gates')),
-    registries: texts,
-    granularity: required(v.picklist(['image', 'repository'], 'image or repository')),
-    registryRoles: required(v.picklist(['rbac', 'abac'], 'rbac or abac')),
-    notifyEmails: texts,
-  },
-  'an object',
-);
+/** What only ACR's side is told. */
+const OWN_SETTINGS = {
+  registries: texts,
+  granularity: required(v.picklist(['image', 'repository'], 'image or repository')),
+  registryRoles: required(v.picklist(['rbac', 'abac'], 'rbac or abac')),
+  notifyEmails: texts,
+};
 
 /**
  * Reads the settings of a deployed function.
@@ -111,32 +103,14 @@ export function readFindingsQuery(folder: string = import.meta.dirname): string 
 /**
  * Checks the text of settings.json.
  *
- * @throws Error that lists every problem; the Pulumi program has checked the same config, so this means a mixed deployment
+ * @throws Error that lists every problem
  */
 export function parseStackSettings(text: string): StackSettings {
-  const file = v.safeParse(settingsFile, jsonFrom(text));
-  if (!file.success) throw mixedDeployment(problemsFrom(file.issues, 'settings'));
-  const { severityThreshold, policy: refinements, ...rest } = file.output;
-  const policy = parsePolicy(severityThreshold, refinements);
-  if (!policy.ok) throw mixedDeployment(policy.problems);
   return {
-    ...rest,
-    policy: policy.value,
+    ...parseSettingsFile(text, OWN_SETTINGS),
     // What ECR needs and ACR has no word for.
     repositories: { include: ['**'], exclude: [] },
     closeLambdaRepositories: false,
     hash: createHash('sha256').update(text).digest('hex'),
   };
-}
-
-function jsonFrom(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw mixedDeployment([{ key: 'settings', given: text, allowed: 'JSON' }]);
-  }
-}
-
-function mixedDeployment(problems: readonly Problem[]): Error {
-  return new Error(`settings.json is not what the Pulumi program writes:\n${problems.map(describeProblem).join('\n')}`);
 }

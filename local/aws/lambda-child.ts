@@ -1,11 +1,6 @@
 // One execution environment of a local Lambda function: loads the handler and answers invocations over the process's channel.
 import { format } from 'node:util';
-
-/** The cloud's time when a message is sent, in milliseconds since the epoch, and whether it goes on. */
-export interface CloudTime {
-  readonly now: number;
-  readonly runs: boolean;
-}
+import { type CloudTime, setCloudTime, tellCloudTime } from '../cloud-date.ts';
 
 export type ToChild =
   | { readonly kind: 'load'; readonly url: string; readonly exportName: string; readonly clock: CloudTime }
@@ -24,23 +19,9 @@ export type FromChild =
 
 type Handler = (event: unknown, context: object) => unknown;
 
-const WallDate = Date;
-let ahead = 0;
-/** Where the cloud's clock stands still. */
-let standing: number | undefined;
 let requestId = '';
 let handler: Handler | undefined;
-
-const cloudNow = (): number => standing ?? WallDate.now() + ahead;
-
-/** `new Date()` and `Date.now()` tell the cloud's time; timers and `performance` stay the machine's. */
-const CloudDate: DateConstructor = new Proxy(WallDate, {
-  construct: (target, args, newTarget) =>
-    Reflect.construct(target, args.length === 0 ? [cloudNow()] : args, newTarget === CloudDate ? target : newTarget),
-  apply: (target) => new target(cloudNow()).toString(),
-  get: (target, key) => (key === 'now' ? cloudNow : Reflect.get(target, key)),
-});
-globalThis.Date = CloudDate;
+tellCloudTime();
 
 /** In Lambda's text format what goes through console has a prefix, so it is no JSON line. Source: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-logging.html */
 function writeLog(level: string, words: readonly unknown[]): void {
@@ -81,8 +62,7 @@ function end(): void {
 }
 
 process.on('message', async (message: ToChild) => {
-  ahead = message.clock.now - WallDate.now();
-  standing = message.clock.runs ? undefined : message.clock.now;
+  setCloudTime(message.clock);
   if (message.kind === 'invoke') return invoke(message);
   try {
     const module: Readonly<Record<string, Handler | undefined>> = await import(message.url);

@@ -1,12 +1,7 @@
 // One worker of a local Functions host: loads the archive, collects what it registers, and runs invocations as Azure's own worker does.
 // What the worker supplies to a program: https://github.com/Azure/azure-functions-nodejs-worker/blob/v4.x/types-core/index.d.ts
 import { format } from 'node:util';
-
-/** The cloud's time when a message is sent, in milliseconds since the epoch, and whether it goes on. */
-export interface CloudTime {
-  readonly now: number;
-  readonly runs: boolean;
-}
+import { type CloudTime, setCloudTime, tellCloudTime } from '../cloud-date.ts';
 
 /** A value as the host hands it to a worker: text, or JSON. */
 export type TypedData = { readonly string: string } | { readonly json: string };
@@ -59,21 +54,7 @@ interface InvocationModel {
   getResponse(context: object, result: unknown): Promise<unknown>;
 }
 
-const WallDate = Date;
-let ahead = 0;
-/** Where the cloud's clock stands still. */
-let standing: number | undefined;
-
-const cloudNow = (): number => standing ?? WallDate.now() + ahead;
-
-/** `new Date()` and `Date.now()` tell the cloud's time; timers and `performance` stay the machine's. */
-const CloudDate: DateConstructor = new Proxy(WallDate, {
-  construct: (target, args, newTarget) =>
-    Reflect.construct(target, args.length === 0 ? [cloudNow()] : args, newTarget === CloudDate ? target : newTarget),
-  apply: (target) => new target(cloudNow()).toString(),
-  get: (target, key) => (key === 'now' ? cloudNow : Reflect.get(target, key)),
-});
-globalThis.Date = CloudDate;
+tellCloudTime();
 
 const functions = new Map<string, { readonly metadata: Metadata; readonly callback: Callback }>();
 let model: Model | undefined;
@@ -153,8 +134,7 @@ async function invoke(message: Extract<ToChild, { kind: 'invoke' }>): Promise<vo
 }
 
 process.on('message', (message: ToChild) => {
-  ahead = message.clock.now - WallDate.now();
-  standing = message.clock.runs ? undefined : message.clock.now;
+  setCloudTime(message.clock);
   void (message.kind === 'load' ? load(message.url) : invoke(message));
 });
 process.on('disconnect', () => process.exit());

@@ -1,7 +1,7 @@
 // What a gate is: one image or a whole repository, and a change from one to the other that leaves no gap.
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../../local/azure/calls.ts';
-import { type Config, HOUR, MINUTE, REPOSITORY, stage } from './stage.ts';
+import { type Config, HOUR, MINUTE, REPOSITORY, stage, type World } from './stage.ts';
 
 describe('`granularity: repository`', () => {
   const BY_REPOSITORY: Config = { azure: { granularity: 'repository' } };
