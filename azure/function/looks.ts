@@ -30,40 +30,46 @@ export function looksOf({ settings, now }: Worker, { table, queue, portsFrom }: 
   });
 
   /** Looks at everything that a repository has: its images or itself, as the config's granularity says, and what another granularity has left. */
-  async function lookAtRepository({ repository, trigger, ...job }: RepositoryJob): Promise<void> {
+  async function lookAtRepository({ repository, ...job }: RepositoryJob): Promise<void> {
     const whole: Gate = { registry: job.registry.place.id, repository };
     const recorded = await recordedGates(whole);
-    const hintFor = (gate: Gate): Hint => ({ gate, scope: 'all', triggers: [trigger], activeFindings: [] });
     const isByImage = settings.granularity === 'image';
     const successorOf = (digest: string): Gate => (isByImage ? { ...whole, digest } : whole);
-    const left = recorded.filter(({ gate }) => (gate.digest !== undefined) !== isByImage);
-    const holding = left.filter(({ state }) => state !== 'open').map(({ gate }) => gate);
-    const heirs = await handOver(holding, successorOf, table.records, now());
-    if (!isByImage) await lookAtGate({ ...job, hint: hintFor(whole) });
-    else {
-      const known = [...new Set([...recorded.map(({ gate }) => gate), ...heirs].flatMap(({ digest }) => digest ?? []))];
-      const overview = await job.registry.overview(repository, known).catch(asTooMuch);
-      if (overview === undefined) {
-        const digests = await job.registry.digestsToLookAt(repository, known);
-        job.log({ kind: 'look', ...whole, images: digests.length, each: 'alone' });
-        const gates = digests.map((digest) => ({ ...whole, digest }));
-        await queue.askForLooks(gates, trigger);
-        return;
-      }
-      const seen = new Map(overview);
-      const worthALook = [...seen.values()].filter(
-        (look) => known.includes(look.digest) || !isPlainlyAllowed(look, repository, job.rules, now()),
-      );
-      job.log({ kind: 'look', ...whole, images: seen.size, allowed: seen.size - worthALook.length });
-      await mapConcurrently(worthALook, GATES_AT_ONCE, ({ digest }) =>
-        lookAtGate({ ...job, hint: hintFor({ ...whole, digest }), seen }),
-      );
-    }
+    const left = recorded.flatMap(({ gate, state }) =>
+      (gate.digest !== undefined) !== isByImage && state !== 'open' ? [gate] : [],
+    );
+    const heirs = await handOver(left, successorOf, table.records, now());
+    const known = [...recorded.map(({ gate }) => gate), ...heirs].flatMap(({ digest }) => digest ?? []);
+    if (isByImage) await lookAtImages(whole, [...new Set(known)], job);
+    else await lookAtGate({ ...job, hint: hintOf(whole, job) });
     // What is no gate any more opens, once what took its place is closed.
-    await mapConcurrently(left, GATES_AT_ONCE, async ({ gate }) => {
+    await mapConcurrently(left, GATES_AT_ONCE, async (gate) => {
       const rules = await rulesForLeft(gate, successorOf, table.records, job.rules);
-      await lookAtGate({ ...job, rules, hint: hintFor(gate) });
+      await lookAtGate({ ...job, rules, hint: hintOf(gate, job) });
     });
+  }
+
+  /** Looks at the images that are known and at those with something to say. Where one answer cannot hold them all, each gets a message of its own. */
+  async function lookAtImages(whole: Gate, known: readonly string[], job: Omit<RepositoryJob, 'repository'>) {
+    const { repository } = whole;
+    const overview = await job.registry.overview(repository, known).catch(asTooMuch);
+    if (overview === undefined) {
+      const digests = await job.registry.digestsToLookAt(repository, known);
+      job.log({ kind: 'look', ...whole, images: digests.length, each: 'alone' });
+      await queue.askForLooks(
+        digests.map((digest) => ({ ...whole, digest })),
+        job.trigger,
+      );
+      return;
+    }
+    const seen = new Map(overview);
+    const worthALook = [...seen.values()].filter(
+      (look) => known.includes(look.digest) || !isPlainlyAllowed(look, repository, job.rules, now()),
+    );
+    job.log({ kind: 'look', ...whole, images: seen.size, allowed: seen.size - worthALook.length });
+    await mapConcurrently(worthALook, GATES_AT_ONCE, ({ digest }) =>
+      lookAtGate({ ...job, hint: hintOf({ ...whole, digest }, job), seen }),
+    );
   }
 
   async function recordedGates(whole: Gate) {
@@ -74,6 +80,10 @@ export function looksOf({ settings, now }: Worker, { table, queue, portsFrom }: 
   }
 
   return { lookAtGate, lookAtRepository };
+}
+
+function hintOf(gate: Gate, { trigger }: Pick<RepositoryJob, 'trigger'>): Hint {
+  return { gate, scope: 'all', triggers: [trigger], activeFindings: [] };
 }
 
 /** Undefined where the answer would be too large: each image is then looked at alone. */
