@@ -62,7 +62,10 @@ function stateOf(row: Row): Assessment['state'] {
   const state = textOf(row['State']).toLowerCase();
   if (state === 'healthy') return 'resolved';
   if (state !== 'notapplicable') return 'active';
-  const cause = textOf(row['Cause']) || textOf(pick(row['Properties'], 'status', 'cause'));
+  const properties = row['Properties'];
+  const cause =
+    textOf(row['Cause']) ||
+    textOf(pick(properties, 'status', 'cause') ?? pick(properties, 'properties', 'status', 'cause'));
   return cause.toLowerCase() === 'exempt' ? 'suppressed' : 'off';
 }
 

@@ -26,6 +26,7 @@ export interface Clients {
 
 /** Throttled and failed calls are tried so often again; the SDK waits longer each time, or as long as `Retry-After` says. */
 const MAX_RETRIES = 5;
+const MAX_LOG_RETRIES = 2;
 const MAX_RETRY_DELAY_MILLISECONDS = 20_000;
 /** Log Analytics may think for a minute; nothing else does. */
 const REQUEST_TIMEOUT_MILLISECONDS = 90_000;
@@ -58,7 +59,11 @@ export function createClients(
   return {
     table: new TableClient(where.tableUrl, where.tableName, credential, common),
     queues: queueService(credential, common, timeout),
-    logs: new LogsQueryClient(credential, common),
+    // It may think for a minute each time, and a narrower question has to be asked within the same invocation.
+    logs: new LogsQueryClient(credential, {
+      ...common,
+      retryOptions: { ...common.retryOptions, maxRetries: MAX_LOG_RETRIES },
+    }),
     // One call of its client, without the weight of the others.
     describeRegistry: ({ subscription, resourceGroup, name }) =>
       get(createContainerRegistryManagement(credential, subscription, common), resourceGroup, name),

@@ -44,6 +44,8 @@ export interface Assessment {
   /** Its own: of the recommendation, or of the sub-assessment. */
   readonly severity: string;
   readonly status: Status;
+  /** Why it is NotApplicable; empty where nobody says. Default: Exempt. */
+  readonly cause?: string;
   readonly shape: 'individual' | 'grouped';
   /** How Defender writes the keys that are its own. */
   readonly casing: 'pascal' | 'camel';
@@ -239,8 +241,8 @@ function statusOf(assessment: Assessment): Json {
   return cause === '' ? { code: assessment.status } : { code: assessment.status, cause };
 }
 
-function causeOf({ status }: Assessment): string {
-  return status === 'NotApplicable' ? 'Exempt' : '';
+function causeOf({ status, cause = 'Exempt' }: Assessment): string {
+  return status === 'NotApplicable' ? cause : '';
 }
 
 function fixStatusOf({ fixStatus, fixedVersion }: Package): string {

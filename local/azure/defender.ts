@@ -39,8 +39,8 @@ export interface AssessOptions {
 export interface Defender {
   /** Reports an image, or changes what was reported, and answers the ids: one for an individual assessment, one a CVE for a grouped one. */
   assess(options: AssessOptions): Promise<readonly string[]>;
-  /** `NotApplicable` has the cause Exempt. */
-  setStatus(ids: string | readonly string[], status: Status): Promise<void>;
+  /** `NotApplicable` has the cause Exempt, unless another one is given. */
+  setStatus(ids: string | readonly string[], status: Status, cause?: string): Promise<void>;
   /** Takes assessments back, as when an image is gone: an event with the action Delete, and no row. */
   remove(ids: string | readonly string[]): Promise<void>;
   /** Forgets assessments without a word: no event, and they are in no snapshot any more. */
@@ -101,9 +101,9 @@ export function createDefender({ clock, events, loginServerOf }: Parts): Defende
       }
       return ids;
     },
-    async setStatus(ids, status) {
+    async setStatus(ids, status, cause) {
       for (const assessment of each(ids)) {
-        const changed = { ...assessment, status };
+        const changed = { ...assessment, status, ...(cause === undefined ? {} : { cause }) };
         assessments.set(assessment.id, changed);
         await tell(changed, 'Insert', false);
       }

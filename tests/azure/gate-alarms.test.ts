@@ -16,7 +16,7 @@ describe('the alerts', () => {
     [
       'poison',
       'AppTraces',
-      "| where (line.kind == 'tick' and toint(line.poison) > 0) or line.kind == 'refused'",
+      "| where (line.kind == 'tick' and toint(line.poison) > 0) or line.kind == 'refused' or line.buried == true",
       { windowSize: 'PT15M', evaluationFrequency: 'PT5M', severity: 1 },
     ],
     [
@@ -34,7 +34,7 @@ describe('the alerts', () => {
     [
       'sweep-overdue',
       'AppTraces',
-      "| where line.kind == 'tick'\n| summarize ticks = count(), age = min(todouble(line.sweepAgeHours))\n| where ticks == 0 or age > 13",
+      "| where line.kind == 'tick'\n| summarize ticks = count(), age = min(todouble(line.sweepAgeHours))\n| where ticks == 0 or isnull(age) or age > 13",
       { windowSize: 'PT60M', evaluationFrequency: 'PT15M', severity: 1 },
     ],
     [

@@ -118,15 +118,26 @@ describe('the Logic App', () => {
     ],
   ])('reads %s in both casings', (name, expression) => {
     const inputs = definition.actions['Identifiers']?.inputs ?? {};
-    expect(Object.keys(inputs)).toHaveLength(5);
+    expect(Object.keys(inputs)).toHaveLength(6);
     expect(inputs[name]).toBe(expression);
+  });
+
+  it('says when the event came', () => {
+    expect(definition.actions['Identifiers']?.inputs['at']).toBe('@utcNow()');
   });
 
   it('keeps no event in its history', () => {
     expect(definition.triggers['manual']?.['runtimeConfiguration']).toEqual({
       secureData: { properties: ['outputs'] },
     });
-    for (const { runtimeConfiguration } of Object.values(definition.actions))
-      expect(runtimeConfiguration).toEqual({ secureData: { properties: ['inputs', 'outputs'] } });
+    const kept = Object.entries(definition.actions).map(([name, { runtimeConfiguration }]) => [
+      name,
+      runtimeConfiguration,
+    ]);
+    expect(Object.fromEntries(kept)).toEqual({
+      // It has that one setting, which hides its outputs, too.
+      Identifiers: { secureData: { properties: ['inputs'] } },
+      Put_message: { secureData: { properties: ['inputs', 'outputs'] } },
+    });
   });
 });

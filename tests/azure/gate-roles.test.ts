@@ -56,7 +56,12 @@ describe("the function's identity", () => {
     const registries = [registryId('contoso'), registryId('fabrikam')];
     const deployment = await deploy({ registries, registryRoles });
     // Container Registry Repository Contributor, or a role of our own.
-    const role = registryRoles === 'abac' ? '2efddaa5-3f1f-4df3-97df-af3f13818f4c' : one(deployment, ...GATEKEEPER).id.split('/').at(-1);
+    const role =
+      registryRoles === 'abac'
+        ? '2efddaa5-3f1f-4df3-97df-af3f13818f4c'
+        : one(deployment, ...GATEKEEPER)
+            .id.split('/')
+            .at(-1);
     expect(rolesOf(deployment)).toEqual({
       'pullgate-gate-contoso-role': [role, registryId('contoso')],
       'pullgate-reader-contoso-role': [READER, registryId('contoso')],
@@ -69,13 +74,14 @@ describe("the function's identity", () => {
   it('may read and change attributes, and push nothing, with a role of our own that knows the groups of all registries', async () => {
     const inGroup = (group: string) =>
       registryId('contoso').replace(/resourceGroups\/[^/]+/, `resourceGroups/${group}`);
-    const registries = [inGroup('shop'), registryId('fabrikam'), inGroup('shop').replace('contoso', 'northwind')];
+    const again = [inGroup('shop'), inGroup('Shop')].map((id, place) => id.replace('contoso', `northwind${place}`));
+    const registries = [inGroup('shop'), registryId('fabrikam'), ...again];
     const { inputs } = one(await deploy({ registries }), ...GATEKEEPER);
-    const groups = [inGroup('shop'), registryId('fabrikam')].map((id) => id.split('/').slice(0, 5).join('/'));
+    const groups = [inGroup('Shop'), registryId('fabrikam')].map((id) => id.split('/').slice(0, 5).join('/'));
     expect(inputs).toEqual({
       roleName: expect.stringMatching(/^pullgate gatekeeper \([0-9a-f]{12}\)$/),
       description: 'pullgate, stack dev: closes and opens images of container registries, and pushes nothing',
-      scope: groups[0],
+      scope: IN_SUBSCRIPTION,
       assignableScopes: groups,
       permissions: [
         {

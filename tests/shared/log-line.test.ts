@@ -17,6 +17,7 @@ function line(changes: Partial<Decision>): Record<string, unknown> {
     to: { kind: 'open' },
     done: 'nothing',
     unconfirmed: [],
+    outdated: [],
     isUnsettled: false,
     expiredExceptions: [],
     ...changes,

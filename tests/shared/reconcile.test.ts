@@ -1,9 +1,10 @@
 // The reconcile loop over a small world: what is closed and told, whatever woke it.
 import { describe, expect, it } from 'vitest';
+import type { ImageLook } from '../../shared/ports.ts';
 import { type Hint, reconcile } from '../../shared/reconcile.ts';
 import { packRecord } from '../../shared/record.ts';
 import { look, told, VIOLATING, violating, writes } from './looking.ts';
-import { digest, exception, finding, GATE, hoursLater, NOW, policy, rules } from './samples.ts';
+import { digest, exception, finding, GATE, hoursLater, NOW, policy, present, rules } from './samples.ts';
 import type { World } from './world.ts';
 
 describe('closing', () => {
@@ -49,6 +50,7 @@ describe('closing', () => {
       mode: 'enforce',
       allowed: 1,
       unconfirmed: [],
+      outdated: [],
       expiredExceptions: [old],
     });
     expect(decision.images.map((image) => `${image.digest} ${image.kind}`)).toEqual([
@@ -185,6 +187,61 @@ describe('an event about an image that is gone', () => {
       { ...world.ports, registry },
     );
     expect([decision.unconfirmed, decision.to, decision.done]).toEqual([unconfirmed, { kind: 'open' }, 'nothing']);
+  });
+});
+
+describe('an event that is newer than what the provider shows', () => {
+  const ID = 'CVE-2024-6119';
+  const shown = (reportedAt?: string) => ({
+    ...(reportedAt === undefined ? {} : { reportedAt: new Map([[ID, reportedAt]]) }),
+  });
+  it.each<[string, string | undefined, string | undefined, readonly string[]]>([
+    ['is not what was shown', hoursLater(-1), NOW, [ID]],
+    ['is confirmed by what is as new', NOW, NOW, []],
+    ['is confirmed by what is newer', hoursLater(1), NOW, []],
+    ['is not waited for where it says nothing of its time', hoursLater(-1), undefined, []],
+    ['is not waited for where the provider says nothing of its times', undefined, NOW, []],
+  ])('%s', async (_name, reportedAt, since, outdated) => {
+    const looks: readonly ImageLook[] = [
+      present({ findings: [finding()], ...shown(reportedAt) }),
+      { digest: digest(2), presence: 'gone', findingIds: new Set([ID]), ...shown(reportedAt) },
+    ];
+    for (const image of looks) {
+      const world = await violating();
+      const decision = await reconcile(
+        {
+          gate: GATE,
+          scope: [image.digest],
+          triggers: ['finding'],
+          activeFindings: [{ id: ID, digest: image.digest, since }],
+        },
+        rules(),
+        { ...world.ports, registry: { ...world.ports.registry, look: async () => [image] } },
+      );
+      expect([decision.outdated, decision.unconfirmed]).toEqual([outdated, []]);
+    }
+  });
+
+  it('says nothing of an image that was not looked at', async () => {
+    const world = await violating();
+    const { outdated } = await look(world, { activeFindings: [{ id: ID, digest: digest(9), since: NOW }] });
+    expect(outdated).toEqual([]);
+  });
+
+  it('closes for what is shown all the same', async () => {
+    const world = await violating();
+    const image = present({ findings: [finding()], ...shown(hoursLater(-1)) });
+    const decision = await reconcile(
+      {
+        gate: GATE,
+        scope: [image.digest],
+        triggers: ['finding'],
+        activeFindings: [{ id: ID, digest: image.digest, since: NOW }],
+      },
+      rules(),
+      { ...world.ports, registry: { ...world.ports.registry, look: async () => [image] } },
+    );
+    expect([decision.outdated, decision.done]).toEqual([[ID], 'closed']);
   });
 });
 

@@ -70,6 +70,7 @@ function decision(changes: Partial<Decision>): Decision {
     to: { kind: 'open' },
     done: 'nothing',
     unconfirmed: [],
+    outdated: [],
     isUnsettled: false,
     expiredExceptions: [],
     ...changes,

@@ -171,4 +171,58 @@ describe('a tick', () => {
       poisonMessages: 2,
     });
   });
+
+  describe('of which one step fails', () => {
+    const failing = (words: string) => () => Promise.reject(new Error(words));
+    const waiting = async () => [gate('worst')];
+    const swept = { ...SWEPT, sweptAt: hoursLater(-7) };
+    it.each<[string, Given, readonly string[], readonly string[]]>([
+      [
+        'asking whether the scanner sees: the rest is done',
+        { last: swept, waiting, blindness: failing('no answer') },
+        ['sweep', 'tick'],
+        ['tick worst'],
+      ],
+      [
+        'the sweep: gates that wait get their turns, and the line says how old the last one is',
+        { last: swept, waiting, repositoriesWithFindings: failing('no answer') },
+        ['scanner', 'tick'],
+        ['tick worst'],
+      ],
+      [
+        'listing who waits: the sweep is done, and the line is there',
+        { last: swept, waiting: failing('no answer') },
+        ['scanner', 'sweep', 'tick'],
+        [],
+      ],
+      [
+        'what else the cloud counts: the line is there without it',
+        { last: SWEPT, waiting, tickFacts: failing('no answer') },
+        ['scanner', 'tick'],
+        ['tick worst'],
+      ],
+    ])('%s', async (_name, given, kinds, looks) => {
+      const { ports, lines, asked } = stage(given);
+      await expect(tick(ports)).rejects.toThrow('no answer');
+      expect(lines.map((line) => line['kind'])).toEqual(kinds);
+      expect(asked).toEqual(looks);
+    });
+
+    it('the first sweep of all: the line does not say how old the last one is', async () => {
+      const { ports, lines } = stage({ repositoriesWithFindings: failing('no answer') });
+      await expect(tick(ports)).rejects.toThrow('no answer');
+      expect(lines.at(-1)).toEqual({ kind: 'tick', waiting: 0, letThrough: 0, closedThisHour: 0 });
+    });
+
+    it('the sweep: the line says how old the last one is', async () => {
+      const { ports, lines } = stage({ last: swept, repositoriesWithFindings: failing('no answer') });
+      await expect(tick(ports)).rejects.toThrow('no answer');
+      expect(lines.at(-1)).toMatchObject({ kind: 'tick', sweepAgeHours: 7 });
+    });
+
+    it('and then another one: it throws the first error', async () => {
+      const { ports } = stage({ blindness: failing('first'), waiting: failing('second') });
+      await expect(tick(ports)).rejects.toThrow('first');
+    });
+  });
 });

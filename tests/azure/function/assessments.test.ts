@@ -1,10 +1,9 @@
 // Rows of the query as assessments: of which image, with which findings, in which state, and which row is the latest.
 import { describe, expect, it } from 'vitest';
-import { type Assessment, assessmentFrom, latestOf, type Row } from '../../../azure/function/assessments.ts';
+import { type Assessment, assessmentFrom, type Row } from '../../../azure/function/assessments.ts';
 import type { Finding } from '../../../shared/finding.ts';
 import {
   ASSESSMENT,
-  ASSESSMENT_ID,
   AT,
   CVE,
   DETAILS,
@@ -59,6 +58,9 @@ const NCURSES: Finding = {
   report: GROUPED_ASSESSMENT,
   state: 'active',
 };
+/** Details that cannot be read leave the title only. */
+const UNREAD = { name: 'Update openssl', version: '', fixedVersion: undefined };
+const ABOUT = { resourceAdditionalData: { RepositoryDetails: { RepositoryName: 'team/app' }, Digest: DIGEST } };
 const SUMMARY: Finding = {
   vulnerability: `assessment:${ASSESSMENT}`,
   aliases: [],
@@ -78,6 +80,8 @@ describe('an individual assessment', () => {
       registryName: 'myacr',
       registryHost: '',
       at: AT,
+      isSnapshot: false,
+      state: 'active',
       findings: [OPENSSL],
       settled: new Map([[`${ASSESSMENT}#summary`, 'resolved']]),
     });
@@ -102,6 +106,20 @@ describe('an individual assessment', () => {
         SUMMARY,
         {
           ...SUMMARY,
+          vulnerability: `assessment:${ASSESSMENT}:details`,
+          severity: { kind: 'unknown', label: 'unreadable' },
+        },
+      ],
+    ],
+    [
+      'that are text, cut off: what is missing may be worse, and its name says so',
+      JSON.stringify(DETAILS).slice(0, 200),
+      [
+        { ...SUMMARY, package: UNREAD, fix: 'unknown' },
+        {
+          ...SUMMARY,
+          package: UNREAD,
+          fix: 'unknown',
           vulnerability: `assessment:${ASSESSMENT}:details`,
           severity: { kind: 'unknown', label: 'unreadable' },
         },
@@ -164,6 +182,8 @@ describe('a grouped sub-assessment', () => {
       registryName: 'ptebic',
       registryHost: 'ptebic.azurecr.io',
       at: AT,
+      isSnapshot: false,
+      state: 'active',
       findings: [NCURSES],
       settled: new Map([[`${GROUPED_ASSESSMENT}#summary`, 'resolved']]),
     });
@@ -204,8 +224,6 @@ describe('the state', () => {
     ['unhealthy', ['active'], summary],
     ['Healthy', [], all('resolved')],
     ['HEALTHY', [], all('resolved')],
-    ['NotApplicable', ['suppressed'], all('suppressed')],
-    ['notApplicable', ['suppressed'], all('suppressed')],
     ['Removed', ['active'], summary],
     ['Healthy?', ['active'], summary],
     ['', ['active'], summary],
@@ -213,6 +231,41 @@ describe('the state', () => {
     const assessment = read(individualRow({ State }));
     expect(assessment.findings.map(({ state }) => state)).toEqual(states);
     expect(assessment.settled).toEqual(settled);
+  });
+});
+
+describe('NotApplicable', () => {
+  const exempted = [['suppressed'], 'suppressed'] as const;
+  const off = [[], 'off'] as const;
+  it.each<[string, Row, readonly [readonly string[], Assessment['state']]]>([
+    ['Exempt, in the column', { Cause: 'Exempt' }, exempted],
+    ['exempt, in small letters', { Cause: 'exempt' }, exempted],
+    [
+      'Exempt, in the properties',
+      { Properties: { ...ABOUT, status: { code: 'NotApplicable', cause: 'Exempt' } } },
+      exempted,
+    ],
+    [
+      'Exempt, in PascalCase',
+      { Properties: { ...ABOUT, Status: { Code: 'NotApplicable', Cause: 'Exempt' } } },
+      exempted,
+    ],
+    ['OffByPolicy, in the column', { Cause: 'OffByPolicy' }, off],
+    ['OffByPolicy, in the properties', { Properties: { ...ABOUT, status: { cause: 'OffByPolicy' } } }, off],
+    [
+      'OffByPolicy in the column, whatever the properties say',
+      { Cause: 'OffByPolicy', Properties: { ...ABOUT, status: { cause: 'Exempt' } } },
+      off,
+    ],
+    ['of no cause', {}, off],
+    ['of a cause that is null', { Cause: null }, off],
+  ])('%s', (_name, changes, [states, state]) => {
+    for (const State of ['NotApplicable', 'notApplicable']) {
+      const assessment = read(individualRow({ State, ...changes }));
+      expect(assessment.findings.map((one) => one.state)).toEqual(states);
+      expect(assessment.state).toBe(state);
+      expect([...assessment.settled.values()]).toEqual(state === 'off' ? [] : ['suppressed', 'suppressed']);
+    }
   });
 });
 
@@ -257,35 +310,5 @@ describe('the image', () => {
     ['with a time that is text', { TimeGenerated: '2026-03-02T08:00:00Z' }],
   ])('is of no use in a row %s', (_name, changes) => {
     expect(assessmentFrom(individualRow(changes))).toBeUndefined();
-  });
-});
-
-describe('of several rows of one assessment', () => {
-  const older = read(individualRow({ State: 'Healthy', TimeGenerated: new Date(AT - 1) }));
-  const newer = read(individualRow());
-  const other = read(individualRow({ AssessmentId: `${ASSESSMENT_ID}2`, TimeGenerated: new Date(AT - 2) }));
-  const elsewhere = read(
-    individualRow({
-      Properties: null,
-      Details: null,
-      ImageDigest: GROUPED_DIGEST,
-      TimeGenerated: new Date(AT - 3),
-    }),
-  );
-
-  it.each([
-    ['in order', [older, newer]],
-    ['in the other order', [newer, older]],
-    ['twice', [newer, older, newer, older]],
-  ])('the latest wins: %s', (_name, rows) => {
-    expect(latestOf(rows)).toEqual([newer]);
-  });
-
-  it('each image and each assessment keeps its own', () => {
-    expect(latestOf([other, elsewhere, newer, older])).toEqual([other, elsewhere, newer]);
-  });
-
-  it('none is none', () => {
-    expect(latestOf([])).toEqual([]);
   });
 });

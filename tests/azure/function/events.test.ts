@@ -21,20 +21,22 @@ function requestFrom(message: unknown): Request {
   return parsed.value.request;
 }
 
-const INDIVIDUAL: Request = {
+const INDIVIDUAL = {
   kind: 'image',
   registry: REGISTRY,
   repository: 'team/app',
   digest: DIGEST,
   assessment: ASSESSMENT,
-};
-const GROUPED: Request = {
+  at: undefined,
+} as const satisfies Request;
+const GROUPED = {
   kind: 'image',
   registry: { subscription: SUBSCRIPTION, resourceGroup: 'PytorchEnterprise', name: 'ptebic' },
   repository: GROUPED_REPOSITORY,
   digest: GROUPED_DIGEST,
   assessment: GROUPED_ASSESSMENT,
-};
+  at: undefined,
+} as const satisfies Request;
 
 describe('an event', () => {
   it.each<[string, unknown, Request]>([
@@ -51,6 +53,12 @@ describe('an event', () => {
       GROUPED,
     ],
     ['without a resource is read from its image', individualMessage({ resource: null }), INDIVIDUAL],
+    [
+      'with a time says when it came',
+      individualMessage({ at: '2026-03-02T09:00:00.1234567Z' }),
+      { ...INDIVIDUAL, at: '2026-03-02T09:00:00.123Z' },
+    ],
+    ['without a time does not', individualMessage({ at: null }), INDIVIDUAL],
     ['without any word of the action still counts', individualMessage({ action: null }), INDIVIDUAL],
     ['of an action never seen still counts', individualMessage({ action: 'Upsert' }), INDIVIDUAL],
     [

@@ -1,6 +1,6 @@
 // The one query: checked against the documented tables, and what the check refuses.
 import { describe, expect, it } from 'vitest';
-import { NEWEST_ROW, WINDOWS } from '../../../azure/function/findings.ts';
+import { NEWEST_ROWS, WINDOWS } from '../../../azure/function/findings.ts';
 import { checkQuery } from '../../../local/azure/kql-syntax.ts';
 import { START } from '../../../local/clock.ts';
 import { policy } from '../../shared/samples.ts';
@@ -16,16 +16,17 @@ describe('the query', () => {
       await one.findingsOf(MYACR, 'team/app', 'all', WINDOWS.everything, [DIGEST, GROUPED_DIGEST]);
       await one.findingsOf(MYACR, 'team/app', DIGEST, WINDOWS.event);
       await one.repositoriesWithFindings(MYACR);
-      await one.blindness(START.toISOString());
+      await one.digestsWithFindings(MYACR, 'team/app');
+      await one.blindness(START.toISOString(), true);
     }
     return [...asked, ...strict.asked];
   };
 
   it('fits the documented tables, whatever is bound in it', async () => {
     const asked = await everyQuery();
-    expect(asked).toHaveLength(10);
-    expect(asked.map((query) => checkQuery(query))).toEqual(Array(10).fill([]));
-    expect(checkQuery(NEWEST_ROW)).toEqual([]);
+    expect(asked).toHaveLength(12);
+    expect(asked.map((query) => checkQuery(query))).toEqual(Array(12).fill([]));
+    expect(checkQuery(NEWEST_ROWS)).toEqual([]);
   });
 
   it('binds what it was given, in small letters, before it', async () => {

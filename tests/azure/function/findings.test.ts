@@ -1,4 +1,5 @@
 // The query run over rows: which of them an answer holds, and what the scanner says where there is none.
+import { RestError } from '@azure/core-rest-pipeline';
 import type { LogsQueryClient } from '@azure/monitor-query';
 import { describe, expect, it } from 'vitest';
 import { PartialAnswer, type Place, scannerOf, WINDOWS } from '../../../azure/function/findings.ts';
@@ -175,7 +176,8 @@ describe('a scanner that cannot say', () => {
       new PartialAnswer('Log Analytics gave a part of its answer only: too much'),
     );
     await expect(scanner.repositoriesWithFindings(MYACR)).rejects.toThrow(PartialAnswer);
-    await expect(scanner.blindness(START.toISOString())).rejects.toThrow(PartialAnswer);
+    await expect(scanner.digestsWithFindings(MYACR, 'team/app')).rejects.toThrow(PartialAnswer);
+    await expect(scanner.blindness(START.toISOString(), true)).rejects.toThrow(PartialAnswer);
   });
 
   it('anything, without a table, has found nothing', async () => {
@@ -186,28 +188,110 @@ describe('a scanner that cannot say', () => {
   const daysAgo = (days: number) => ({
     SecurityRecommendation: [individualTableRow({ TimeGenerated: START.getTime() - days * 24 * HOUR })],
   });
-  it.each<[string, Rows, RegExp | undefined]>([
-    ['sees where a row is fresh', daysAgo(0), undefined],
-    ['sees where the last snapshot is a week old', daysAgo(7.5), undefined],
+  const ofMachine = {
+    ...individualTableRow({ TimeGenerated: START.getTime() }),
+    RecommendationId:
+      '/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm/providers/Microsoft.Security/assessments/a',
+    AssessedResourceId: '/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm',
+    Properties: null,
+  };
+  it.each<[string, Rows, RegExp | undefined, RegExp | undefined]>([
+    ['sees where a row is fresh', daysAgo(0), undefined, undefined],
+    ['sees where the last snapshot is a week old', daysAgo(7.5), undefined, undefined],
     [
       'sees by the older table alone',
       { SecurityNestedRecommendation: [groupedTableRow({ TimeGenerated: START.getTime() })] },
+      undefined,
       undefined,
     ],
     [
       'is blind after more than a week',
       daysAgo(8.1),
       /^no recommendation has reached the workspace .* since 2026-02-22T06:36:00.000Z, /,
+      /^no recommendation has reached the workspace .* since 2026-02-22T06:36:00.000Z, /,
     ],
     [
       'is blind where nothing came',
       {},
       /^no recommendation has reached the workspace 00000000-0000-0000-0000-000000000001 within ten days, /,
+      /^no recommendation has reached the workspace 00000000-0000-0000-0000-000000000001 within ten days, /,
     ],
-  ])('%s', async (_name, rows, why) => {
+    [
+      'is blind where only machines are told of, and there are images with findings',
+      { SecurityRecommendation: [ofMachine] },
+      undefined,
+      /^no recommendation of a registry's image has reached the workspace 00000000-0000-0000-0000-000000000001 for 8 days, though there are images with findings: /,
+    ],
+    [
+      'is blind where images were told of long ago, and there are images with findings',
+      { SecurityRecommendation: [ofMachine, ...daysAgo(8.1).SecurityRecommendation] },
+      undefined,
+      /^no recommendation of a registry's image /,
+    ],
+  ])('%s', async (_name, rows, why, whyWithFindings) => {
     const { scanner } = scannerOver(workspaceOf(rows));
-    const blindness = await scanner.blindness(START.toISOString());
-    if (why === undefined) expect(blindness).toBeUndefined();
-    else expect(blindness).toMatch(why);
+    for (const [knowsOfFindings, wanted] of [
+      [false, why],
+      [true, whyWithFindings],
+    ] as const) {
+      const blindness = await scanner.blindness(START.toISOString(), knowsOfFindings);
+      if (wanted === undefined) expect(blindness).toBeUndefined();
+      else expect(blindness).toMatch(wanted);
+    }
+  });
+});
+
+describe('a scanner whose service refuses', () => {
+  const refusing = (error: Error) =>
+    scannerOf(
+      { queryWorkspace: () => Promise.reject(error) } as unknown as LogsQueryClient,
+      WORKSPACE_ID,
+      QUERY,
+      policy(),
+    );
+  /** As the client throws an answer of the service: the reason stands inside. */
+  const semanticError = (message: string) =>
+    Object.assign(
+      new RestError('The request had some invalid properties', { statusCode: 400, code: 'BadArgumentError' }),
+      {
+        details: {
+          error: {
+            code: 'BadArgumentError',
+            message: 'The request had some invalid properties',
+            innererror: {
+              code: 'SemanticError',
+              message: 'A semantic error occurred.',
+              innererror: { code: 'SEM0100', message },
+            },
+          },
+        },
+      },
+    );
+
+  it('since no table is there yet, has nothing to list, and is blind; whether an image has findings it cannot say', async () => {
+    const words = "'union' operator: Failed to resolve table expression named 'SecurityRecommendation'";
+    const scanner = refusing(semanticError(words));
+    expect(await scanner.repositoriesWithFindings(MYACR)).toEqual(new Set());
+    expect(await scanner.blindness(START.toISOString(), false)).toMatch(/ within ten days, /);
+    await expect(scanner.findingsOf(MYACR, 'team/app', 'all', WINDOWS.event)).rejects.toThrow(RestError);
+  });
+
+  it('a query that is wrong throws', async () => {
+    const scanner = refusing(semanticError("'project' operator: unexpected end"));
+    await expect(scanner.repositoriesWithFindings(MYACR)).rejects.toThrow(RestError);
+  });
+
+  it.each<[number, 'narrower' | 'again']>([
+    [413, 'narrower'],
+    [504, 'narrower'],
+    [429, 'again'],
+    [500, 'again'],
+    [403, 'again'],
+  ])('%i: asked %s', async (statusCode, how) => {
+    const scanner = refusing(new RestError('no', { statusCode }));
+    const error: unknown = await scanner
+      .findingsOf(MYACR, 'team/app', 'all', WINDOWS.event)
+      .catch((one: unknown) => one);
+    expect(error instanceof PartialAnswer).toBe(how === 'narrower');
   });
 });

@@ -1,0 +1,63 @@
+// What the function puts on its queues, over a service that only writes down what it is asked.
+import { createHttpHeaders, createPipelineRequest } from '@azure/core-rest-pipeline';
+import { describe, expect, it } from 'vitest';
+import { type QueueService, queueOf } from '../../../azure/function/queue.ts';
+import { DIGEST, REGISTRY_ID } from './samples.ts';
+
+const QUEUE = 'https://account.queue.core.windows.net/pullgate';
+const POISON = `${QUEUE}-poison`;
+
+/** The queues, and each call as `METHOD URL`, with the message that it carries. */
+function stage(count = '0') {
+  const sent: { readonly call: string; readonly message: unknown }[] = [];
+  const service: QueueService = {
+    async send(method, url, body = '') {
+      const [, text] = /<MessageText>(.*)<\/MessageText>/.exec(body) ?? [];
+      const message = text === undefined ? undefined : JSON.parse(Buffer.from(text, 'base64').toString('utf8'));
+      sent.push({ call: `${method} ${url}`, message });
+      return {
+        request: createPipelineRequest({ url }),
+        status: 200,
+        headers: createHttpHeaders({ 'x-ms-approximate-messages-count': count }),
+      };
+    },
+  };
+  return { queue: queueOf(service, QUEUE, POISON), sent };
+}
+
+describe('the queues', () => {
+  it('a message that is buried never expires: it waits for a person', async () => {
+    const { queue, sent } = stage();
+    await queue.bury({ tries: 0 });
+    expect(sent).toEqual([
+      { call: `POST ${POISON}/messages?visibilitytimeout=0&messagettl=-1`, message: { tries: 0 } },
+    ]);
+  });
+
+  it('one that is sent again is seen after its time, and does not expire on the way', async () => {
+    const { queue, sent } = stage();
+    await queue.sendLater({ tries: 3 }, 480);
+    expect(sent).toEqual([
+      { call: `POST ${QUEUE}/messages?visibilitytimeout=480&messagettl=-1`, message: { tries: 3 } },
+    ]);
+  });
+
+  it('a look is asked for at each gate', async () => {
+    const { queue, sent } = stage();
+    const whole = { registry: REGISTRY_ID, repository: 'team/app' };
+    await queue.askForLooks([whole, { ...whole, digest: DIGEST }], 'sweep');
+    expect(sent.map(({ message }) => message)).toEqual([
+      { pullgate: 'look', ...whole, trigger: 'sweep' },
+      { pullgate: 'look', ...whole, digest: DIGEST, trigger: 'sweep' },
+    ]);
+    expect(new Set(sent.map(({ call }) => call))).toEqual(
+      new Set([`POST ${QUEUE}/messages?visibilitytimeout=0&messagettl=-1`]),
+    );
+  });
+
+  it('buried messages are counted by the service', async () => {
+    const { queue, sent } = stage('7');
+    expect(await queue.buried()).toBe(7);
+    expect(sent).toEqual([{ call: `GET ${POISON}?comp=metadata`, message: undefined }]);
+  });
+});

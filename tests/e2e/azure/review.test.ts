@@ -1,0 +1,293 @@
+// What is easily believed too soon, or lost with something else: rows older than their event, words that prove nothing, and a service that fails for one of many.
+import { describe, expect, test } from 'vitest';
+import type { Call } from '../../../local/azure/calls.ts';
+import type { Fault } from '../../../local/azure/faults.ts';
+import {
+  type Config,
+  CRITICAL,
+  DAY,
+  HOUR,
+  MINUTE,
+  REGISTRY,
+  registryId,
+  stage,
+  UNTOUCHED,
+  type World,
+} from './stage.ts';
+
+const CLOSED: World = {
+  locked: ['team/app:v1 readEnabled'],
+  records: { 'team/app:v1': 'closed' },
+  told: ['closed team/app:v1'],
+  poison: [],
+};
+const LOW = { id: 'CVE-2026-9', severity: 'Low', score: 2 };
+const FOR_EVER = 1_000_000;
+
+describe('a row that is older than the event', () => {
+  test('does not confirm it: the message comes back, and what is new closes once its own row is there', async () => {
+    const s = await stage();
+    s.cloud.workspace.ingestionDelayMilliseconds = 3 * MINUTE;
+    const image = s.push('v1');
+    await s.report(image, { cves: [LOW] });
+    await s.settle();
+    s.cloud.clock.advance(10 * MINUTE);
+    const before = s.lines('returned').length;
+    await s.report(image, { cves: [LOW, CRITICAL] });
+    await s.cloud.runUntilIdle();
+    expect({ ...(await s.world()), records: {} }).toEqual(UNTOUCHED);
+    await s.settle();
+    expect(await s.world()).toEqual(CLOSED);
+    const returned = s.lines('returned').slice(before);
+    expect(returned.map(({ minutes }) => minutes)).toEqual([1, 2]);
+    expect(returned[0]?.['why']).toMatch(/ that is as new as the event yet$/);
+  });
+
+  test('and no newer one within half an hour: the message ends, and nobody has to look at it', async () => {
+    const s = await stage();
+    const { ids } = await s.close('v1');
+    s.cloud.clock.advance(10 * MINUTE);
+    s.cloud.faults.addToBus({ kind: 'lose', to: 'Workspace' });
+    const start = s.cloud.clock.now().getTime();
+    await s.cloud.defender.setStatus(ids, 'Healthy');
+    await s.settle();
+    expect(await s.world()).toEqual(CLOSED);
+    expect(s.lines('returned').map(({ minutes, buried }) => minutes ?? buried)).toEqual([1, 2, 4, 8, 16, false]);
+    expect(s.cloud.clock.now().getTime() - start).toBe(31 * MINUTE);
+    expect(s.cloud.queue.messages()).toEqual([]);
+  });
+});
+
+describe('a recommendation that was switched off (NotApplicable, and not Exempt)', () => {
+  test.each([
+    ['OffByPolicy', 'individual'],
+    ['OffByPolicy', 'grouped'],
+    ['', 'individual'],
+    ['', 'grouped'],
+  ] as const)('cause %j (%s): opens nothing, and closes nothing', async (cause, shape) => {
+    const s = await stage();
+    const closed = s.push('v1');
+    const ids = await s.report(closed, { shape });
+    await s.settle();
+    const open = s.push('v2');
+    const others = await s.report(open, { shape, event: false });
+    s.cloud.clock.advance(MINUTE);
+    await s.cloud.defender.setStatus([...ids, ...others], 'NotApplicable', cause);
+    await s.settle();
+    await s.sweep();
+    expect(await s.world()).toEqual(CLOSED);
+    expect(s.lastDecision(closed).message).toContain('proof is missing');
+    expect(await s.pull('v2')).toBe('pulled');
+    await s.setStatus(ids, 'Healthy');
+    expect(await s.pull('v1')).toBe('pulled');
+  });
+});
+
+describe('one registry of two', () => {
+  const OTHER = registryId('otherimages');
+  const BOTH: Config = { maxClosesPerHour: 2, azure: { registries: [REGISTRY, OTHER] } };
+
+  test.each([
+    [404, 'ResourceNotFound'],
+    [403, 'AuthorizationFailed'],
+  ])(
+    'Resource Manager answers %i for it: the other is swept, its gates get their turns, people are told, and the scanner is said to be blind',
+    async (status, code) => {
+      const s = await stage(BOTH, { registries: { [OTHER]: {} } });
+      await s.close('v1');
+      s.cloud.faults.add({ kind: 'throttle', service: 'mail' });
+      for (const tag of ['v2', 'v3']) {
+        await s.report(s.push(tag));
+        await s.cloud.runUntilIdle();
+      }
+      const release = s.cloud.faults.addToBus({ kind: 'lose' });
+      await s.report(s.push('v4'));
+      release();
+      expect((await s.world()).records).toMatchObject({ 'team/app:v3': 'waiting: brake' });
+      const isOther = ({ input }: Call) => String(input['id']).toLowerCase() === OTHER.toLowerCase();
+      s.cloud.faults.add({
+        kind: 'error',
+        service: 'arm',
+        code,
+        message: 'no',
+        status,
+        where: isOther,
+        times: FOR_EVER,
+      });
+      await s.sweep();
+      const world = await s.world();
+      expect(world.locked).toEqual(['v1', 'v2', 'v3', 'v4'].map((tag) => `team/app:${tag} readEnabled`));
+      expect(world.told.toSorted()).toEqual([
+        'NOT closed team/app:v3',
+        'closed team/app:v1',
+        'closed team/app:v2',
+        'closed team/app:v3',
+        'closed team/app:v4',
+      ]);
+      expect(s.lines('tick')).toMatchObject([{ sweepAgeHours: 0, waiting: 1, letThrough: 1 }]);
+      const [{ blind, why } = {}] = s.lines('scanner');
+      expect(blind).toBe(true);
+      expect(why).toContain(`Resource Manager does not answer for the registry ${OTHER} (`);
+      expect(s.lines('failed')).toMatchObject([{ repository: 'team/app' }]);
+    },
+  );
+
+  test('is taken out of the config: its gates that wait take no turn of the brake', async () => {
+    const s = await stage({ ...BOTH, maxClosesPerHour: 1 }, { registries: { [OTHER]: {} } });
+    await s.close('v1');
+    const there = s.cloud.acr.registry(OTHER);
+    await s.report({ registry: OTHER, repository: 'team/other', digest: there.push('team/other', { tag: 'v1' }) });
+    await s.settle();
+    await s.close('v2');
+    await s.redeploy({ maxClosesPerHour: 1 });
+    expect(s.lines('tick')).toMatchObject([{ waiting: 1, letThrough: 0 }]);
+    s.cloud.clock.advance(HOUR);
+    await s.tick();
+    expect(s.lines('tick').at(-1)).toMatchObject({ waiting: 1, letThrough: 1 });
+    expect((await s.world()).locked).toEqual(['team/app:v1 readEnabled', 'team/app:v2 readEnabled']);
+  });
+});
+
+describe('a scanner that sees nothing', () => {
+  const MACHINE =
+    '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm';
+
+  test('recommendations of machines arrive, and those of images do not: blind where a gate is held closed, and only there', async () => {
+    for (const isClosed of [false, true]) {
+      const s = await stage();
+      if (isClosed) await s.close('v1');
+      s.cloud.clock.advance(9 * DAY);
+      await s.report({ registry: MACHINE, repository: 'vm', digest: `sha256:${'a'.repeat(64)}` });
+      await s.tick();
+      const [{ blind, why = '' } = {}] = s.lines('scanner');
+      expect(blind).toBe(isClosed);
+      expect(why).toMatch(isClosed ? /^no recommendation of a registry's image has reached the workspace/ : /^$/);
+    }
+  });
+
+  test('there are no tables yet: the tick says that it is blind, and sweeps nothing', async () => {
+    const s = await stage();
+    const message = "'union' operator: Failed to resolve table expression named 'SecurityRecommendation'";
+    s.cloud.faults.add({
+      kind: 'error',
+      service: 'logs',
+      code: 'BadArgumentError',
+      message,
+      status: 400,
+      times: FOR_EVER,
+    });
+    await s.tick();
+    expect(s.lines('scanner')).toMatchObject([{ blind: true, why: expect.stringContaining('within ten days') }]);
+    expect(s.lines('sweep')).toEqual([{ kind: 'sweep', gates: 0 }]);
+    expect(s.lines('tick')).toMatchObject([{ sweepAgeHours: 0, waiting: 0, poison: 0 }]);
+    expect(s.lines('failed')).toEqual([]);
+    expect(await s.world()).toEqual(UNTOUCHED);
+  });
+});
+
+describe('a message that is buried', () => {
+  test('waits for a person for months, and has all its tries again when it is moved back', async () => {
+    const s = await stage();
+    const image = s.push('v1');
+    const release = s.cloud.faults.addToBus({ kind: 'lose', to: 'Workspace' });
+    const ids = await s.report(image);
+    await s.settle();
+    release();
+    s.cloud.clock.advance(90 * DAY);
+    const [buried, ...others] = (await s.world()).poison;
+    expect([buried, others]).toMatchObject([{ digest: image.digest, tries: 0 }, []]);
+    await s.cloud.defender.setStatus(ids, 'Healthy');
+    await s.settle();
+    const before = s.lines('returned').length;
+    s.cloud.workspace.forgetRows();
+    s.cloud.poisonQueue.purge();
+    s.send(buried);
+    await s.settle();
+    expect(s.lines('returned').slice(before)).toHaveLength(8);
+    expect((await s.world()).poison).toEqual([buried]);
+  });
+});
+
+describe('a repository whose findings are too much for one answer', () => {
+  const isOfRepository = ({ operation, input }: Call) => {
+    const query = String(input['query']);
+    return (
+      operation === 'Query' &&
+      query.includes('let Digest = "";') &&
+      query.includes('let Repository = "team/app";') &&
+      !query.includes('distinct ImageDigest')
+    );
+  };
+  const TOO_LARGE: Fault = {
+    kind: 'error',
+    service: 'logs',
+    code: 'ResponsePayloadTooLarge',
+    message: 'too much',
+    status: 413,
+    where: isOfRepository,
+    times: FOR_EVER,
+  };
+  const kinds = [
+    // 504 is the same, after all retries: tests/azure/function/findings.test.ts.
+    ['413', TOO_LARGE],
+    ['PartialFailure', undefined],
+  ] as const;
+
+  test.each(kinds)('%s, gates are images: each gets a message of its own', async (_name, fault) => {
+    const s = await stage();
+    const images = ['v1', 'v2', 'v3'].map((tag) => s.push(tag));
+    s.cloud.faults.addToBus({ kind: 'lose' });
+    for (const image of images) await s.report(image);
+    if (fault !== undefined) s.cloud.faults.add(fault);
+    else s.cloud.calls.before((call) => void (isOfRepository(call) && s.cloud.workspace.failPartially(1)));
+    await s.tick();
+    expect((await s.world()).locked).toEqual(['v1', 'v2', 'v3'].map((tag) => `team/app:${tag} readEnabled`));
+    expect(s.lines('look')).toMatchObject([{ repository: 'team/app', images: 3, each: 'alone' }]);
+    // One for the repository, and one for each image.
+    expect(s.calls('queue:Put')).toBe(4);
+    expect(s.decisions().map(({ triggers }) => triggers)).toEqual(Array(3).fill(['sweep']));
+    expect(s.lines('failed')).toEqual([]);
+  });
+
+  test.each(kinds)('%s, the gate is the repository: asked image by image', async (_name, fault) => {
+    const s = await stage({ azure: { granularity: 'repository' } });
+    const images = ['v1', 'v2', 'v3'].map((tag) => s.push(tag));
+    s.cloud.faults.addToBus({ kind: 'lose' });
+    for (const image of images) await s.report(image);
+    if (fault !== undefined) s.cloud.faults.add(fault);
+    else s.cloud.calls.before((call) => void (isOfRepository(call) && s.cloud.workspace.failPartially(1)));
+    await s.tick();
+    expect(await s.world()).toEqual({
+      locked: ['team/app readEnabled'],
+      records: { 'team/app': 'closed' },
+      told: ['closed team/app'],
+      poison: [],
+    });
+    expect((await s.record({ registry: REGISTRY, repository: 'team/app' }))?.closers).toHaveLength(3);
+    expect(s.calls('queue:Put')).toBe(1);
+    expect(s.lines('failed')).toEqual([]);
+  });
+});
+
+describe('the mail service takes no more mails for now (429)', () => {
+  test('nothing waits for it, each decision is logged; with the next tick one mail tells all, once', async () => {
+    const s = await stage();
+    s.cloud.faults.add({ kind: 'throttle', service: 'mail', times: 3 });
+    const start = s.cloud.clock.now().getTime();
+    const images = ['v1', 'v2', 'v3'].map((tag) => s.push(tag));
+    for (const image of images) await s.report(image);
+    await s.cloud.runUntilIdle();
+    const locked = ['v1', 'v2', 'v3'].map((tag) => `team/app:${tag} readEnabled`);
+    expect(await s.world()).toMatchObject({ locked, told: [] });
+    expect(s.decisions().map(({ done }) => done)).toEqual(['closed', 'closed', 'closed']);
+    expect(s.cloud.clock.now().getTime()).toBe(start);
+    // One try each.
+    expect(s.calls('mail:Send')).toBe(3);
+    await s.cloud.advance(5 * MINUTE);
+    expect(s.cloud.mails.map(({ subject }) => subject)).toEqual(['[pullgate] 3 state changes']);
+    expect((await s.world()).told.toSorted()).toEqual(['v1', 'v2', 'v3'].map((tag) => `closed team/app:${tag}`));
+    expect(s.lines('told')).toEqual([{ kind: 'told', gates: 3 }]);
+    await s.cloud.advance(HOUR);
+    expect(s.cloud.mails).toHaveLength(1);
+  });
+});
