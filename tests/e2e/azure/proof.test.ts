@@ -236,7 +236,7 @@ describe('Log Analytics answers with a part, late, or not at all', () => {
   });
 
   const kinds: readonly (readonly [string, Fault])[] = [
-    ['429 with Retry-After', { kind: 'throttle', times: 3 }],
+    ['429 with Retry-After', { kind: 'throttle', times: 2 }],
     ['500', { kind: 'serverError' }],
     ['504: the query took too long', { kind: 'error', code: 'GatewayTimeout', message: 'too long', status: 504 }],
     ['a connection that breaks', { kind: 'reset' }],
@@ -253,7 +253,7 @@ describe('Log Analytics answers with a part, late, or not at all', () => {
 
   test('KQL answers 429 for longer than an invocation tries: comes back later, and closes', async () => {
     const s = await stage();
-    s.cloud.faults.add({ kind: 'throttle', service: 'logs', times: 8 });
+    s.cloud.faults.add({ kind: 'throttle', service: 'logs', times: 4 });
     await s.close('v1');
     expect(await s.world()).toEqual(CLOSED);
     expect(s.lines('failed')).toMatchObject([{ tries: 0, minutes: 1 }]);
