@@ -1,9 +1,32 @@
 // How the tests run: which files are tests, how long one may take, what must be covered, and that a stray console call fails.
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { countReporter } from './tests/count-reporter.ts';
 
 /** Paths are the project's own, so that the guards' test can run this same config over a bad example in another folder. */
 const project = import.meta.dirname;
+
+/** The files that take longest, the longest first. */
+const LONGEST = [
+  'tests/e2e/workers.test.ts',
+  'tests/parity/parity.test.ts',
+  'tests/e2e/azure/crashes.test.ts',
+  'tests/e2e/azure/scale.test.ts',
+  'tests/start.test.ts',
+  'tests/e2e/scale.test.ts',
+];
+
+/** Begins with what takes longest, so that at the end no core waits for the other. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const placeOf = ({ moduleId }: TestSpecification) => {
+      const place = LONGEST.findIndex((file) => moduleId.endsWith(`/${file}`));
+      return place === -1 ? LONGEST.length : place;
+    };
+    const sorted = await super.sort(files);
+    return sorted.toSorted((a, b) => placeOf(a) - placeOf(b));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -12,6 +35,7 @@ export default defineConfig({
     reporters: ['default', countReporter],
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     // Bundling and the local cloud share two cores with the other tests: the limits are for what hangs, not for what is slow.
     testTimeout: 30_000,
     hookTimeout: 60_000,
