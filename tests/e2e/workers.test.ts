@@ -44,7 +44,7 @@ function workerOn(cloud: LocalAws, settings: Settings, name: string, digest: str
 
 describe('two workers on one repository', () => {
   test('one closing, one opening, in every interleaving of their calls: ends closed', {
-    timeout: 300_000,
+    timeout: 600_000,
   }, async () => {
     const { cloud, graph, pushVulnerable, settle, isClosed } = await stage();
     const settings = settingsOf(graph);
