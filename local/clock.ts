@@ -39,3 +39,9 @@ function forward(milliseconds: number): number {
   if (!(milliseconds >= 0)) throw new Error(`a clock moves forward only, by milliseconds; given ${milliseconds}`);
   return milliseconds;
 }
+
+/** The first of these times, as far as there are any. */
+export function earliest(times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}

@@ -4,6 +4,7 @@ import { type Accounting, account, MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE, sameClos
 import type { ImageLook, Registry, Scan } from './ports.ts';
 import { type Account, type Closer, type GateRecord, holding } from './record.ts';
 import type { Rules } from './rules.ts';
+import { isPlain } from './verdict.ts';
 
 /** One image of the look, and what became of it. */
 export interface Accounted {
@@ -66,8 +67,7 @@ function isInScope(image: ImageLook, repository: string, { includes, policy }: R
 /** Is there nothing to say and nothing to do about an image of which no record knows? */
 export function isPlainlyAllowed(image: ImageLook, repository: string, rules: Rules, now: Instant): boolean {
   if (image.presence === 'gone' || !isInScope(image, repository, rules)) return true;
-  const verdict = rules.judge({ repository, digest: image.digest }, image.findings, now);
-  return verdict.kind === 'allow' && verdict.spared.length === 0;
+  return isPlain(rules.judge({ repository, digest: image.digest }, image.findings, now));
 }
 
 const UNKNOWN_TO_SCANNER: Scan = { kind: 'unproven', why: 'the scanner does not know the image' };

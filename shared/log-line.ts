@@ -96,6 +96,7 @@ function lineOf(
 
 /** The same, with no text longer than the measure says. */
 function clipped<T>(value: T, { characters }: Measure): T {
+  if (characters === Number.POSITIVE_INFINITY) return value;
   const text = JSON.stringify(value, (_key, one: unknown) =>
     typeof one === 'string' && one.length > characters ? `${one.slice(0, characters - 1)}…` : one,
   );

@@ -53,6 +53,21 @@ function nameOf({ key, allowed }: Problem): string {
   return `${key}\n${allowed}`;
 }
 
+/** A hostile or broken message must not make a line of the log that is as long as itself. */
+const MAX_PROBLEMS = 5;
+
+/** Checks a part of a message, below the key `root`: one problem for each field, and not so many that a line of the log gets long. */
+export function check<Schema extends v.GenericSchema>(
+  schema: Schema,
+  given: unknown,
+  root: string,
+): Parsed<v.InferOutput<Schema>> {
+  const checked = v.safeParse(schema, given);
+  if (checked.success) return { ok: true, value: checked.output };
+  const [first, ...others] = problemsFrom(checked.issues, root);
+  return { ok: false, problems: [first, ...others.slice(0, MAX_PROBLEMS - 1)] };
+}
+
 function problemFrom(issue: v.BaseIssue<unknown>, root: string): Problem {
   let key = root;
   for (const { key: part } of issue.path ?? []) {

@@ -8,6 +8,7 @@ import type { ImageLook, Ports, Reading, Registry, Scope } from './ports.ts';
 import { type Gate, type GateRecord, gateKey, newRecord } from './record.ts';
 import type { Rules } from './rules.ts';
 import { settle } from './settle.ts';
+import { isPlain } from './verdict.ts';
 
 /** What woke the loop for a gate. It says where to look, never what is true. */
 export interface Hint {
@@ -160,5 +161,5 @@ function worthAWord({ image: { digest }, accounting }: Accounted, { accounts }: 
   if (account !== undefined) return [{ ...account, kind: 'released' }];
   if (accounting.kind === 'forgotten') return [];
   const { verdict } = accounting;
-  return verdict.kind === 'allow' && verdict.spared.length === 0 ? [] : [{ digest, kind: 'none', verdict }];
+  return isPlain(verdict) ? [] : [{ digest, kind: 'none', verdict }];
 }

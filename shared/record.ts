@@ -143,6 +143,29 @@ export function withFewerFindings(record: GateRecord, most: number): GateRecord 
   return { ...record, closers };
 }
 
+/**
+ * A record as a table stores it. Where images share too little to fit, each keeps fewer of its findings, the least of them left out: better a gate
+ * that is closed and opens on a newer scan only than one that cannot be closed.
+ *
+ * @param compress makes of the record's text what is stored
+ * @param findings the most that each image keeps
+ * @param size the most that fits
+ * @throws Error where not even one finding of each image fits
+ */
+export function packToFit<Body extends { readonly length: number }>(
+  record: GateRecord,
+  compress: (text: string) => Body,
+  { findings, size }: { readonly findings: number; readonly size: number },
+): Body {
+  for (let most = findings; most >= 1; most = Math.floor(most / 2)) {
+    const body = compress(packRecord(withFewerFindings(record, most)));
+    if (body.length <= size) return body;
+  }
+  throw new Error(
+    `the record of ${gateKey(record.gate)} does not fit into a row: ${record.closers.length} images with one finding each`,
+  );
+}
+
 const FORMAT = 1;
 
 interface Packed extends Omit<GateRecord, 'closers'> {

@@ -2,6 +2,8 @@
 import type { Mode } from './decision.ts';
 import { globFilter } from './glob.ts';
 import type { Policy } from './policy.ts';
+import type { Row } from './ports.ts';
+import type { PauseState } from './sweep.ts';
 import { type Judge, judgeBy } from './verdict.ts';
 
 export interface Rules {
@@ -21,6 +23,15 @@ export interface RuleSettings {
   readonly maxClosesPerHour: number;
   readonly closeLambdaRepositories: boolean;
   readonly repositories: { readonly include: readonly string[]; readonly exclude: readonly string[] };
+}
+
+/** The rules of now: a pause by hand overrules the config's mode until it is lifted. */
+export async function rulesNow(
+  settings: RuleSettings & { readonly mode: Mode },
+  pause: Pick<Row<PauseState>, 'load'>,
+): Promise<Rules> {
+  const { value } = await pause.load();
+  return rulesOf(settings, value?.paused === true ? 'pause' : settings.mode);
 }
 
 /** Prepares the config once for many gates. */

@@ -167,6 +167,11 @@ function liveException(
   return longest;
 }
 
+/** Is there nothing to say of an image? */
+export function isPlain(verdict: Verdict): boolean {
+  return verdict.kind === 'allow' && verdict.spared.length === 0;
+}
+
 /** Narrows a list to one with a first element. */
 export function isNonEmpty<T>(list: readonly T[]): list is readonly [T, ...T[]] {
   return list.length > 0;

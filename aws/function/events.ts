@@ -1,7 +1,7 @@
 // The door: one queue message in, the gate that it names out. After this, types are trusted.
 import * as v from 'valibot';
 import { TRIGGERS, type Trigger } from '../../shared/decision.ts';
-import { type Parsed, problemsFrom, required } from '../../shared/problem.ts';
+import { check, type Parsed, required } from '../../shared/problem.ts';
 
 /** One image that a message names. */
 export interface Named {
@@ -22,8 +22,6 @@ export type Request =
   /** Not ours, and nothing wrong with it. */
   | { readonly kind: 'ignored'; readonly why: string };
 
-/** A hostile or broken message must not make a line of the log that is as long as itself. */
-const MAX_PROBLEMS = 5;
 const MAX_WHY_CHARACTERS = 200;
 
 const REPOSITORY = 'a repository name: lower case letters, digits, ., _, - and / (2 to 256 characters)';
@@ -207,16 +205,4 @@ function oneImage(name: string, image: string, trigger: Trigger): Parsed<Request
 
 function ignored(why: string): Parsed<Request> {
   return { ok: true, value: { kind: 'ignored', why: why.slice(0, MAX_WHY_CHARACTERS) } };
-}
-
-/** Checks a part of a message: one problem for each field, and not so many that a line of the log gets long. */
-function check<Schema extends v.GenericSchema>(
-  schema: Schema,
-  given: unknown,
-  root: string,
-): Parsed<v.InferOutput<Schema>> {
-  const checked = v.safeParse(schema, given);
-  if (checked.success) return { ok: true, value: checked.output };
-  const [first, ...others] = problemsFrom(checked.issues, root);
-  return { ok: false, problems: [first, ...others.slice(0, MAX_PROBLEMS - 1)] };
 }

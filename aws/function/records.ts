@@ -12,14 +12,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { MAX_FINDINGS } from '../../shared/gate.ts';
 import type { Records, Row, Version, Versioned } from '../../shared/ports.ts';
-import {
-  type Gate,
-  type GateRecord,
-  gateKey,
-  packRecord,
-  unpackRecord,
-  withFewerFindings,
-} from '../../shared/record.ts';
+import { type Gate, gateKey, packToFit, unpackRecord } from '../../shared/record.ts';
 import { waitingRank } from '../../shared/sweep.ts';
 
 type Item = Record<string, AttributeValue>;
@@ -53,7 +46,7 @@ export function tableOf(client: DynamoDBClient, tableName: string) {
     },
     save(record, version) {
       const id = GATE + gateKey(record.gate);
-      const body = bodyThatFits(record);
+      const body = packToFit(record, gzipSync, { findings: MAX_FINDINGS, size: MAX_BODY_BYTES });
       const rank = waitingRank(record);
       const waiting: Item = rank === undefined ? {} : { waiting: { S: WAITING }, rank: { S: rank } };
       return save({ id: { S: id }, state: { S: record.state.kind }, body: { B: body }, ...waiting }, version);
@@ -111,20 +104,6 @@ export function tableOf(client: DynamoDBClient, tableName: string) {
   }
 
   return { records, row, gates, waiting };
-}
-
-/**
- * A record as it is stored. Where images share too little to fit, each keeps fewer of its findings, the least of them left out: better a gate that
- * is closed and opens on a newer scan only than one that cannot be closed.
- */
-function bodyThatFits(record: GateRecord): Buffer {
-  for (let findings = MAX_FINDINGS; findings >= 1; findings = Math.floor(findings / 2)) {
-    const body = gzipSync(packRecord(withFewerFindings(record, findings)));
-    if (body.length <= MAX_BODY_BYTES) return body;
-  }
-  throw new Error(
-    `the record of ${gateKey(record.gate)} does not fit into a row: ${record.closers.length} images with one finding each`,
-  );
 }
 
 export type Table = ReturnType<typeof tableOf>;

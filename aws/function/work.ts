@@ -2,13 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { mapConcurrently } from '../../shared/concurrency.ts';
-import type { Decision, Mode } from '../../shared/decision.ts';
+import type { Decision } from '../../shared/decision.ts';
 import type { Instant } from '../../shared/finding.ts';
 import { decisionLine, type LogLine } from '../../shared/log-line.ts';
 import type { Ports } from '../../shared/ports.ts';
 import { describeProblem } from '../../shared/problem.ts';
 import { type Hint, reconcile } from '../../shared/reconcile.ts';
-import { type Rules, rulesOf } from '../../shared/rules.ts';
+import { type Rules, rulesNow } from '../../shared/rules.ts';
 import type { PauseState } from '../../shared/sweep.ts';
 import { sweep, tick } from '../../shared/tick.ts';
 import type { Clients } from './clients.ts';
@@ -74,12 +74,6 @@ export function partsOf({ settings, clients, now, log }: Worker) {
 
 export type Parts = ReturnType<typeof partsOf>;
 
-/** `pause` overrules the config until it is lifted. */
-export async function modeNow(settings: Settings, { pause }: Pick<Parts, 'pause'>): Promise<Mode> {
-  const { value } = await pause.load();
-  return value?.paused === true ? 'pause' : settings.mode;
-}
-
 /** Makes the function that handles a batch. */
 export function createWork(worker: Worker): (event: SQSEvent, deadline: Deadline) => Promise<SQSBatchResponse> {
   const parts = partsOf(worker);
@@ -92,8 +86,8 @@ export function createWork(worker: Worker): (event: SQSEvent, deadline: Deadline
         worker,
         returning,
         async () => {
-          const mode = await modeNow(worker.settings, parts);
-          await handleAll(requests, rulesOf(worker.settings, mode), worker, parts, returning, deadline);
+          const rules = await rulesNow(worker.settings, parts.pause);
+          await handleAll(requests, rules, worker, parts, returning, deadline);
         },
       );
     }

@@ -250,7 +250,8 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-function textOf(value: unknown): string {
+/** The text of a value; empty where it is none. */
+export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 

@@ -1,7 +1,7 @@
 // The door: one queue message in, the gate that it names out. After this, types are trusted.
 import * as v from 'valibot';
 import { TRIGGERS, type Trigger } from '../../shared/decision.ts';
-import { type Parsed, problemsFrom, required } from '../../shared/problem.ts';
+import { check, type Parsed, required } from '../../shared/problem.ts';
 
 /** What a message asks for. */
 export type Request =
@@ -41,7 +41,6 @@ export interface RegistryId {
   readonly name: string;
 }
 
-const MAX_PROBLEMS = 5;
 const MAX_WHY_CHARACTERS = 200;
 /** More often than this no message comes back. */
 const MAX_TRIES = 100;
@@ -130,14 +129,14 @@ export function parseMessage(message: unknown): Parsed<Message> {
   if (typeof message !== 'object' || message === null || Array.isArray(message)) {
     return { ok: false, problems: [{ key: 'message', given: message, allowed: 'a JSON object' }] };
   }
-  const counted = check(tries, message);
+  const counted = check(tries, message, '');
   if (!counted.ok) return counted;
   const request = 'pullgate' in message ? parseLook(message) : parseIdentifiers(message);
   return request.ok ? { ok: true, value: { request: request.value, tries: counted.value.tries } } : request;
 }
 
 function parseLook(message: object): Parsed<Request> {
-  const asked = check(look, message);
+  const asked = check(look, message, '');
   if (!asked.ok) return asked;
   const { registry, repository, digest, trigger } = asked.value;
   return { ok: true, value: { kind: 'look', registry, repository, digest, trigger } };
@@ -146,7 +145,7 @@ function parseLook(message: object): Parsed<Request> {
 function parseIdentifiers(message: object): Parsed<Request> {
   const others = v.safeParse(ofSomethingElse, message);
   if (others.success) return ignored(`an assessment of something else than a registry: ${others.output.assessment}`);
-  const event = check(identifiers, message);
+  const event = check(identifiers, message, '');
   if (!event.ok) return event;
   const { assessment, resource, action, at } = event.value;
   const registry = registryIn(assessment) ?? (resource == null ? undefined : registryIn(resource));
@@ -190,12 +189,4 @@ export function nameOf(id: string): string {
 
 function ignored(why: string): Parsed<Request> {
   return { ok: true, value: { kind: 'ignored', why: why.slice(0, MAX_WHY_CHARACTERS) } };
-}
-
-/** Checks a message: one problem for each field, and not so many that a line of the log gets long. */
-function check<Schema extends v.GenericSchema>(schema: Schema, given: unknown): Parsed<v.InferOutput<Schema>> {
-  const checked = v.safeParse(schema, given);
-  if (checked.success) return { ok: true, value: checked.output };
-  const [first, ...others] = problemsFrom(checked.issues, '');
-  return { ok: false, problems: [first, ...others.slice(0, MAX_PROBLEMS - 1)] };
 }

@@ -6,7 +6,7 @@ import { limitedTo } from '../../shared/concurrency.ts';
 import type { Finding, Instant } from '../../shared/finding.ts';
 import type { Policy } from '../../shared/policy.ts';
 import type { SettledAs } from '../../shared/ports.ts';
-import { type Assessment, assessmentFrom, latestOf, type Row } from './assessments.ts';
+import { type Assessment, assessmentFrom, latestOf, type Row, textOf } from './assessments.ts';
 
 /** What Defender says of one image. */
 export interface ImageFindings {
@@ -110,7 +110,7 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
   /** The digests of a repository of which there are rows: what to ask for where one answer does not hold them all. */
   async function digestsWithFindings(place: Place, repository: string): Promise<ReadonlySet<string>> {
     const bound = { Registry: place.name, Repository: repository, Digest: '' };
-    const query = `${letsOf(bound, WINDOWS.everything, [])}${findingsQuery}| where ContainerRepo == Repository | distinct ImageDigest`;
+    const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| where ContainerRepo == Repository | distinct ImageDigest`;
     return new Set((await run(query)).map((row) => textOf(row['ImageDigest'])).filter((digest) => digest !== ''));
   }
 
@@ -208,8 +208,4 @@ function isOf(
 
 function rowsOf({ columnDescriptors, rows }: LogsTable): readonly Row[] {
   return rows.map((values) => Object.fromEntries(columnDescriptors.map(({ name }, place) => [name, values[place]])));
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }

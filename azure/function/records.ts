@@ -4,14 +4,7 @@ import { isRestError } from '@azure/core-rest-pipeline';
 import { odata, type TableClient, type TableEntityResult } from '@azure/data-tables';
 import { MAX_FINDINGS_OF_IMAGE } from '../../shared/gate.ts';
 import type { Records, Row, Version, Versioned } from '../../shared/ports.ts';
-import {
-  type Gate,
-  type GateRecord,
-  gateKey,
-  packRecord,
-  unpackRecord,
-  withFewerFindings,
-} from '../../shared/record.ts';
+import { type Gate, packToFit, unpackRecord } from '../../shared/record.ts';
 import { waitingRank } from '../../shared/sweep.ts';
 
 /** The key of a row. */
@@ -40,6 +33,7 @@ export type ListedGate = Gate & { readonly state: string };
 const GATE = 'gate|';
 /** The first key after all that begin with `GATE`. */
 const AFTER_GATES = 'gate}';
+const ALL_GATES = odata`PartitionKey ge ${GATE} and PartitionKey lt ${AFTER_GATES}`;
 const CONTROL = 'control';
 /** The row of a gate that is a whole repository. */
 const WHOLE = 'repository';
@@ -82,7 +76,12 @@ export function tableOf(client: TableClient) {
         ...(rank === undefined ? {} : { rank }),
         ...(untold.length === 0 ? {} : { untold: true }),
       };
-      return save(keyOf(gate), bodyThatFits(record), shown, version);
+      return save(
+        keyOf(gate),
+        packToFit(record, gzipSync, { findings: MAX_FINDINGS_OF_IMAGE, size: MAX_BODY_BYTES }),
+        shown,
+        version,
+      );
     },
     async remove(gate, version) {
       const { partitionKey, rowKey } = keyOf(gate);
@@ -104,37 +103,32 @@ export function tableOf(client: TableClient) {
     };
   }
 
+  /** The rows of gates that a filter picks, with what a list shows of them. */
+  async function* list(filter: string): AsyncGenerator<Listed> {
+    const select = ['registry', 'repository', 'digest', 'state', 'rank'];
+    yield* client.listEntities<Listed>({ queryOptions: { filter, select } });
+  }
+
   /** Every gate that has a record: of the whole stack, or of one repository and its images. */
   async function* gates(of?: Gate): AsyncGenerator<ListedGate> {
-    const filter =
-      of === undefined
-        ? odata`PartitionKey ge ${GATE} and PartitionKey lt ${AFTER_GATES}`
-        : odata`PartitionKey eq ${keyOf(of).partitionKey}`;
-    const select = ['registry', 'repository', 'digest', 'state'];
-    for await (const listed of client.listEntities<Listed>({ queryOptions: { filter, select } })) yield gateOf(listed);
+    const filter = of === undefined ? ALL_GATES : odata`PartitionKey eq ${keyOf(of).partitionKey}`;
+    for await (const listed of list(filter)) yield { ...gateOf(listed), state: listed.state ?? '' };
   }
 
   /** The gates that wait for the brake, the most urgent first. */
   async function waiting(): Promise<readonly Gate[]> {
-    const filter = odata`PartitionKey ge ${GATE} and PartitionKey lt ${AFTER_GATES} and rank ge ${'0'}`;
-    const select = ['registry', 'repository', 'digest', 'state', 'rank'];
     const found: { readonly gate: Gate; readonly rank: string }[] = [];
-    for await (const listed of client.listEntities<Listed>({ queryOptions: { filter, select } })) {
-      const { state: _state, ...gate } = gateOf(listed);
-      found.push({ gate, rank: listed.rank ?? '' });
+    for await (const listed of list(`${ALL_GATES} and ${odata`rank ge ${'0'}`}`)) {
+      found.push({ gate: gateOf(listed), rank: listed.rank ?? '' });
     }
-    const byRank = found.toSorted((a, b) => (a.rank < b.rank ? -1 : 1));
-    return byRank.map(({ gate }) => gate);
+    return found.toSorted((a, b) => (a.rank < b.rank ? -1 : 1)).map(({ gate }) => gate);
   }
 
   /** Some of the gates of whose state changes nobody has been told yet. */
   async function untold(limit: number): Promise<readonly Gate[]> {
-    const filter = odata`PartitionKey ge ${GATE} and PartitionKey lt ${AFTER_GATES} and untold eq ${true}`;
-    const select = ['registry', 'repository', 'digest'];
     const found: Gate[] = [];
-    for await (const listed of client.listEntities<Listed>({ queryOptions: { filter, select } })) {
-      const { state: _state, ...gate } = gateOf(listed);
-      if (found.push(gate) === limit) break;
+    for await (const listed of list(`${ALL_GATES} and ${odata`untold eq ${true}`}`)) {
+      if (found.push(gateOf(listed)) === limit) break;
     }
     return found;
   }
@@ -150,8 +144,9 @@ function keyOf({ registry, repository, digest }: Gate): Key {
   return { partitionKey: `${GATE}${name}|${repository.replaceAll('/', '|')}`, rowKey: digest ?? WHOLE };
 }
 
-function gateOf({ registry = '', repository = '', digest, state = '' }: Listed): ListedGate {
-  return { registry, repository, ...(digest === undefined || digest === null ? {} : { digest }), state };
+function gateOf({ registry = '', repository = '', digest }: Listed): Gate {
+  // A property that a row does not have comes back as null.
+  return { registry, repository, ...(digest === undefined || digest === null ? {} : { digest }) };
 }
 
 function partsOf(body: Buffer): Record<string, unknown> {
@@ -166,17 +161,6 @@ function partsOf(body: Buffer): Record<string, unknown> {
 function bodyOf(row: TableEntityResult<Stored>): string {
   const parts = Array.from({ length: row.parts ?? 0 }, (_, part) => row[`body${part}`] ?? new Uint8Array());
   return gunzipSync(Buffer.concat(parts)).toString('utf8');
-}
-
-/** Where a record does not fit, each image keeps fewer of its findings, the least of them left out: better that than a gate that cannot be closed. */
-function bodyThatFits(record: GateRecord): Buffer {
-  for (let findings = MAX_FINDINGS_OF_IMAGE; findings >= 1; findings = Math.floor(findings / 2)) {
-    const body = gzipSync(packRecord(withFewerFindings(record, findings)));
-    if (body.length <= MAX_BODY_BYTES) return body;
-  }
-  throw new Error(
-    `the record of ${gateKey(record.gate)} does not fit into a row: ${record.closers.length} images with one finding each`,
-  );
 }
 
 /** Undefined where the row had another version: it is there already (409), was changed (412), or is gone (404). */

@@ -1,14 +1,14 @@
 // One invocation: a message in, the gate that it names where it should be, and the message sent again where it has to come back.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRestError } from '@azure/core-rest-pipeline';
-import type { Decision, Mode } from '../../shared/decision.ts';
+import type { Decision } from '../../shared/decision.ts';
 import type { Instant } from '../../shared/finding.ts';
 import { decisionLine, type LogLine } from '../../shared/log-line.ts';
 import type { ImageLook, Ports } from '../../shared/ports.ts';
 import { describeProblem } from '../../shared/problem.ts';
 import type { Hint } from '../../shared/reconcile.ts';
 import { type Gate, gateKey } from '../../shared/record.ts';
-import { rulesOf } from '../../shared/rules.ts';
+import { rulesNow } from '../../shared/rules.ts';
 import type { PauseState } from '../../shared/sweep.ts';
 import { tick } from '../../shared/tick.ts';
 import type { Snapshot } from './attribute-gate.ts';
@@ -95,18 +95,11 @@ export function partsOf({ settings, clients, now }: Worker) {
 
 export type Parts = ReturnType<typeof partsOf>;
 
-/** `pause` overrules the config until it is lifted. */
-export async function modeNow(settings: Settings, { pause }: Pick<Parts, 'pause'>): Promise<Mode> {
-  const { value } = await pause.load();
-  return value?.paused === true ? 'pause' : settings.mode;
-}
-
 /** Makes what the function does. */
 export function createWork(worker: Worker): Work {
   const { settings } = worker;
   const parts = partsOf(worker);
   const { lookAtGate, lookAtRepository } = looksOf(worker, parts);
-  const rulesNow = async () => rulesOf(settings, await modeNow(settings, parts));
 
   return {
     async message(payload, log) {
@@ -138,7 +131,7 @@ export function createWork(worker: Worker): Work {
             (error: unknown) => log({ kind: 'failed', error: `nobody could be told: ${describeError(error)}` }),
           );
           if (gates !== undefined && gates > 0) log({ kind: 'told', gates });
-          await tick(sweepPortsOf(worker, parts, await rulesNow(), log));
+          await tick(sweepPortsOf(worker, parts, await rulesNow(settings, parts.pause), log));
         });
       } catch (error) {
         log({ kind: 'failed', error: describeError(error) });
@@ -161,7 +154,7 @@ export function createWork(worker: Worker): Work {
       await parts.queue.bury({ pullgate: 'look', registry: id, repository, digest, trigger: triggerOf(request) });
       return undefined;
     }
-    const job = { registry, rules: await rulesNow(), log };
+    const job = { registry, rules: await rulesNow(settings, parts.pause), log };
     if (digest === undefined) {
       await lookAtRepository({ ...job, repository, trigger: triggerOf(request) });
       return undefined;

@@ -1,6 +1,7 @@
 // AWS on one machine: the deployed artefacts of a resource graph, and the services that they call, behind one loopback port.
-import { type Clock, virtualClock } from '../clock.ts';
+import { type Clock, earliest, virtualClock } from '../clock.ts';
 import type { Graph } from '../graph.ts';
+import type { LogLine } from '../log-line.ts';
 import type { OciClient } from '../oci-client.ts';
 import { type Calls, createCalls } from './calls.ts';
 import { createDynamoDb } from './dynamodb.ts';
@@ -12,7 +13,7 @@ import { createFaults, type Faults } from './faults.ts';
 import { createIam, type Iam } from './iam.ts';
 import { createInspector, type Inspector } from './inspector.ts';
 import { createInspectorApi } from './inspector-api.ts';
-import { createLambda, type Invocation, type LambdaHost, type LogLine, type RunningLambda } from './lambda.ts';
+import { createLambda, type Invocation, type LambdaHost, type RunningLambda } from './lambda.ts';
 import { pollOnce } from './mapping.ts';
 import { createEcrOciClient } from './oci-client.ts';
 import type { Operations } from './operation.ts';
@@ -291,9 +292,4 @@ async function checkDeployment(
       `Queue visibility timeout: ${queue.visibilityTimeoutSeconds} seconds is less than Function timeout: ${lambda.timeoutSeconds} seconds`,
     );
   }
-}
-
-function earliest(times: readonly (number | undefined)[]): number | undefined {
-  const known = times.filter((time) => time !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
 }

@@ -7,24 +7,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import type { Clock } from '../clock.ts';
+import { type LogLine, logLine, type Outcome } from '../log-line.ts';
 import type { FromChild, ToChild } from './lambda-child.ts';
 import type { Place } from './place.ts';
 import type { Credentials } from './principals.ts';
 import type { FunctionResource } from './resources.ts';
-
-export interface LogLine {
-  readonly text: string;
-  /** The line's fields, where the line is a JSON object and nothing else: what a metric filter sees. */
-  readonly json: Readonly<Record<string, unknown>> | undefined;
-  /** The cloud's time. */
-  readonly at: Date;
-}
-
-export type Outcome =
-  | { readonly kind: 'answered'; readonly answer: unknown }
-  | { readonly kind: 'failed'; readonly error: string }
-  | { readonly kind: 'timedOut' }
-  | { readonly kind: 'crashed' };
 
 export interface Invocation {
   readonly requestId: string;
@@ -234,19 +221,6 @@ export function createLambda({ resource, place, clock, endpoint, logs, assumeRol
 function tell({ child }: Environment, message: ToChild): void {
   // A process that has just died is noticed by its end.
   if (child.connected) child.send(message, () => undefined);
-}
-
-function logLine(text: string, at: Date): LogLine {
-  return { text, json: jsonObject(text), at };
-}
-
-function jsonObject(text: string): LogLine['json'] {
-  if (!text.startsWith('{')) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html and configuration-envvars.html */

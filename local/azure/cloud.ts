@@ -1,8 +1,9 @@
 // Azure on one machine: the deployed artefacts of a resource graph, and the services that they call, on their production host names behind a loopback proxy.
 import type { Agent } from 'node:https';
 import type { TokenCredential } from '@azure/core-auth';
-import { type Clock, virtualClock } from '../clock.ts';
+import { type Clock, earliest, virtualClock } from '../clock.ts';
 import type { Graph } from '../graph.ts';
+import type { LogLine } from '../log-line.ts';
 import { type Acr, createAcr, type RegistryOptions } from './acr.ts';
 import { createAcrService } from './acr-api.ts';
 import { ARM_HOST, createArm } from './arm.ts';
@@ -24,7 +25,7 @@ import { createRoles } from './roles.ts';
 import { createSecurityEvents, type EventFault, type SecurityEvents } from './security-events.ts';
 import { startWire } from './server.ts';
 import { createTables, type Table } from './table.ts';
-import type { Invocation, LogLine } from './worker.ts';
+import type { Invocation } from './worker.ts';
 import { createWorkspace, type Workspace } from './workspace.ts';
 
 /** What one Pulumi stack has deployed. */
@@ -312,9 +313,4 @@ export async function startAzure(graph: Graph, options: AzureOptions = {}): Prom
     oci: (credential) => createAcrOciClient(wire, credential),
     stop,
   };
-}
-
-function earliest(times: readonly (number | undefined)[]): number | undefined {
-  const known = times.filter((time) => time !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
 }

@@ -1,10 +1,11 @@
 // The Functions host: what it needs before it runs an app, its queue trigger and its timers.
 // Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-bindings-storage-queue-trigger
 import type { Clock } from '../clock.ts';
+import { jsonObject, type LogLine } from '../log-line.ts';
 import type { RegisteredFunction, TypedData } from './functions-child.ts';
 import type { Message, Queue, Queues } from './queue.ts';
 import { readSchedule } from './schedule.ts';
-import { createWorker, type Invocation, jsonObject, type LogLine } from './worker.ts';
+import { createWorker, type Invocation } from './worker.ts';
 
 /** The app as the graph deploys it. */
 export interface AppResource {

@@ -7,21 +7,8 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import type { Clock } from '../clock.ts';
+import { jsonObject, type LogLine, logLine, type Outcome } from '../log-line.ts';
 import type { FromChild, RegisteredFunction, ToChild, TypedData } from './functions-child.ts';
-
-export interface LogLine {
-  readonly text: string;
-  /** The line's fields, where the line is a JSON object and nothing else: what an alert's query parses. */
-  readonly json: Readonly<Record<string, unknown>> | undefined;
-  /** The cloud's time. */
-  readonly at: Date;
-}
-
-export type Outcome =
-  | { readonly kind: 'answered'; readonly answer: unknown }
-  | { readonly kind: 'failed'; readonly error: string }
-  | { readonly kind: 'timedOut' }
-  | { readonly kind: 'crashed' };
 
 export interface Invocation {
   readonly invocationId: string;
@@ -80,7 +67,7 @@ export function createWorker({ clock, files, environment, memoryMegabytes, timeo
   }
   const main = join(root, mainOf(files));
   const cloudTime = () => ({ now: clock.now().getTime(), runs: clock.runs });
-  const log = (text: string) => void logs.push({ text, json: jsonObject(text), at: clock.now() });
+  const log = (text: string) => void logs.push(logLine(text, clock.now()));
   let running: Running | undefined;
 
   function start(): Running {
@@ -204,13 +191,4 @@ function mainOf(files: Readonly<Record<string, string>>): string {
       `the archive needs a package.json whose main is one of its files; it has ${Object.keys(files)} and main ${main}`,
     );
   return main;
-}
-
-export function jsonObject(text: string): LogLine['json'] {
-  if (!text.startsWith('{')) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

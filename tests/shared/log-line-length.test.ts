@@ -4,26 +4,12 @@ import { describe, expect, it } from 'vitest';
 import type { Decision, ImageDecision } from '../../shared/decision.ts';
 import { decisionLine } from '../../shared/log-line.ts';
 import type { Verdict } from '../../shared/verdict.ts';
-import { digest, exception, finding, GATE } from './samples.ts';
+import { decision, digest, exception, finding } from './samples.ts';
 
 /** The line as it is written and read back. */
 function line(changes: Partial<Decision>): Record<string, unknown> {
-  const decision: Decision = {
-    gate: GATE,
-    triggers: ['finding', 'sweep'],
-    mode: 'enforce',
-    images: [],
-    allowed: 0,
-    from: { kind: 'open' },
-    to: { kind: 'open' },
-    done: 'nothing',
-    unconfirmed: [],
-    outdated: [],
-    isUnsettled: false,
-    expiredExceptions: [],
-    ...changes,
-  };
-  return JSON.parse(JSON.stringify(decisionLine('azure', decision, 12)));
+  const looked = decision({ triggers: ['finding', 'sweep'], ...changes });
+  return JSON.parse(JSON.stringify(decisionLine('azure', looked, 12)));
 }
 
 const reason = { finding: finding({ exploited: true }), rule: 'severityThreshold', severity: 'critical' } as const;

@@ -1,4 +1,5 @@
 // The plain things that the core's tests are about: findings, images, policies and moments, each with one word to change it by.
+import type { Decision } from '../../shared/decision.ts';
 import type { Finding } from '../../shared/finding.ts';
 import type { Exception, Policy } from '../../shared/policy.ts';
 import type { ImageLook } from '../../shared/ports.ts';
@@ -13,6 +14,25 @@ export const GATE: Gate = { registry: '123456789012', repository: 'team/app' };
 /** A moment so many hours after `NOW`; before it where negative. */
 export function hoursLater(hours: number): string {
   return new Date(Date.parse(NOW) + hours * 3_600_000).toISOString();
+}
+
+/** A look at the gate that found nothing and did nothing. */
+export function decision(changes: Partial<Decision> = {}): Decision {
+  return {
+    gate: GATE,
+    triggers: ['finding'],
+    mode: 'enforce',
+    images: [],
+    allowed: 0,
+    from: { kind: 'open' },
+    to: { kind: 'open' },
+    done: 'nothing',
+    unconfirmed: [],
+    outdated: [],
+    isUnsettled: false,
+    expiredExceptions: [],
+    ...changes,
+  };
 }
 
 export function daysLater(days: number): string {

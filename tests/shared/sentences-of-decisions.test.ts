@@ -4,7 +4,7 @@ import type { Decision, ImageDecision } from '../../shared/decision.ts';
 import type { GateState } from '../../shared/record.ts';
 import { describeState, describeVerdict, summarize } from '../../shared/sentences.ts';
 import type { Verdict } from '../../shared/verdict.ts';
-import { digest, finding, GATE } from './samples.ts';
+import { decision, digest, finding, GATE } from './samples.ts';
 
 const BLOCK: Verdict = {
   kind: 'block',
@@ -58,24 +58,6 @@ describe('a state', () => {
     expect(describeState(state)).toBe(words);
   });
 });
-
-function decision(changes: Partial<Decision>): Decision {
-  return {
-    gate: GATE,
-    triggers: ['finding'],
-    mode: 'enforce',
-    images: [],
-    allowed: 0,
-    from: { kind: 'open' },
-    to: { kind: 'open' },
-    done: 'nothing',
-    unconfirmed: [],
-    outdated: [],
-    isUnsettled: false,
-    expiredExceptions: [],
-    ...changes,
-  };
-}
 
 describe('a decision in one sentence', () => {
   const violates: ImageDecision = { digest: digest(1), kind: 'holds', why: { kind: 'violates' }, verdict: BLOCK };
