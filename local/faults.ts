@@ -14,6 +14,8 @@ export type FaultKind =
   | { readonly kind: 'reset' }
   /** The work is done, and the connection breaks before the answer. */
   | { readonly kind: 'drop' }
+  /** Answered as the same request was answered before, if that is not longer ago than this; as always where it was not. */
+  | { readonly kind: 'stale'; readonly maxAgeMilliseconds: number }
   /** The calling function's process dies, before or after the work. */
   | { readonly kind: 'crash'; readonly when: 'before' | 'after' };
 
@@ -36,6 +38,8 @@ export interface FaultsOf<Call extends AnyCall> {
 
 export interface FaultBoxOf<Call extends AnyCall> extends FaultsOf<Call> {
   meet(call: Call): FaultKind | undefined;
+  /** Is a fault of this kind armed? */
+  mayMeet(kind: FaultKind['kind']): boolean;
 }
 
 export function createFaultBox<Call extends AnyCall>(): FaultBoxOf<Call> {
@@ -46,6 +50,7 @@ export function createFaultBox<Call extends AnyCall>(): FaultBoxOf<Call> {
       return () => void armed.delete(fault);
     },
     clear: () => armed.clear(),
+    mayMeet: (kind) => [...armed.keys()].some((fault) => fault.kind === kind),
     meet(call) {
       for (const [fault, count] of armed) {
         if (fault.service !== undefined && fault.service !== call.service) continue;

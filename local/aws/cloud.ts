@@ -74,6 +74,10 @@ export interface LocalAws extends Stack {
 export interface AwsOptions {
   /** Default: a virtual clock. */
   readonly clock?: Clock;
+  /** How many batches a function works on at once, each in a process of its own. Default: 1. */
+  readonly concurrency?: number;
+  /** The most messages of a batch, where it is to be fewer than the event source mapping allows. */
+  readonly largestBatch?: number;
 }
 
 interface Deployed extends Stack {
@@ -85,7 +89,8 @@ interface Deployed extends Stack {
 const MAX_INVOCATIONS = 50_000;
 
 /** Starts a cloud with one stack deployed, on a port of its own. */
-export async function startAws(graph: Graph, { clock = virtualClock() }: AwsOptions = {}): Promise<LocalAws> {
+export async function startAws(graph: Graph, options: AwsOptions = {}): Promise<LocalAws> {
+  const { clock = virtualClock(), concurrency = 1, largestBatch = Number.POSITIVE_INFINITY } = options;
   const { place } = readResources(graph);
   const calls = createCalls();
   const faults = createFaults();
@@ -155,12 +160,16 @@ export async function startAws(graph: Graph, { clock = virtualClock() }: AwsOpti
     for (let worked = true; worked; ) {
       worked = false;
       for (const { resources, queue, lambda } of stacks.values()) {
-        const invocation = resources.mapping.enabled
-          ? await pollOnce(resources.mapping, place, queue, lambda)
-          : undefined;
-        if (invocation === undefined) continue;
-        worked = true;
-        if (invocations.push(invocation) > MAX_INVOCATIONS)
+        const mapping = {
+          ...resources.mapping,
+          batchSize: Math.min(resources.mapping.batchSize, largestBatch),
+        };
+        const polls = Array.from({ length: mapping.enabled ? concurrency : 0 }, () =>
+          pollOnce(mapping, place, queue, lambda),
+        );
+        const done = (await Promise.all(polls)).filter((invocation) => invocation !== undefined);
+        if (done.length > 0) worked = true;
+        if (invocations.push(...done) > MAX_INVOCATIONS)
           throw new Error(`${MAX_INVOCATIONS} invocations, and the queues are not empty yet`);
       }
     }

@@ -22,6 +22,8 @@ type Handler = (event: unknown, context: object) => unknown;
 let requestId = '';
 let handler: Handler | undefined;
 tellCloudTime();
+// The function's environment is the graph's and the cloud's.
+delete process.env['NODE_COMPILE_CACHE'];
 
 /** In Lambda's text format what goes through console has a prefix, so it is no JSON line. Source: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-logging.html */
 function writeLog(level: string, words: readonly unknown[]): void {

@@ -1,11 +1,10 @@
 // Lambda: the deployed archive in processes of its own, with the environment and the limits of the graph and nothing else.
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
+import { COMPILE_CACHE, unpack } from '../archive.ts';
 import type { Clock } from '../clock.ts';
 import { type LogLine, logLine, type Outcome } from '../log-line.ts';
 import type { FromChild, ToChild } from './lambda-child.ts';
@@ -33,7 +32,7 @@ export interface LambdaHost {
 export interface RunningLambda extends LambdaHost {
   /** Kills the environment that holds this access key; false where none does. */
   killHolder(accessKeyId: string): Promise<boolean>;
-  /** Kills every environment and takes the files away. */
+  /** Kills every environment. */
   stop(): Promise<void>;
 }
 
@@ -75,9 +74,8 @@ export function createLambda({ resource, place, clock, endpoint, logs, assumeRol
       `the archive of ${resource.name} has no module for the handler ${resource.handler}: it has ${Object.keys(resource.files)}`,
     );
 
-  const root = mkdtempSync(join(tmpdir(), 'local-lambda-'));
-  for (const [name, text] of Object.entries(resource.files)) writeFileSync(join(root, name), text);
-  const cloudTime = () => ({ now: clock.now().getTime(), runs: clock.runs });
+  const root = unpack(resource.files);
+  const cloudTime = () => ({ now: clock.now().getTime(), runs: clock.runs, haste: clock.haste });
 
   function start(): Environment {
     const { accessKeyId, secretAccessKey, sessionToken } = assumeRole();
@@ -97,7 +95,7 @@ export function createLambda({ resource, place, clock, endpoint, logs, assumeRol
     };
     const child = fork(new URL('./lambda-child.ts', import.meta.url), [], {
       cwd: root,
-      env: { ...resource.environment, ...own },
+      env: { ...resource.environment, ...own, ...COMPILE_CACHE },
       execArgv: [`--max-old-space-size=${Math.floor(resource.memoryMegabytes * MEMORY_FOR_HEAP)}`],
       silent: true,
     });
@@ -213,7 +211,6 @@ export function createLambda({ resource, place, clock, endpoint, logs, assumeRol
     },
     async stop() {
       await Promise.all([...environments].map(kill));
-      rmSync(root, { recursive: true, force: true });
     },
   };
 }

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Clock } from '../clock.ts';
 import type { FaultKind } from '../faults.ts';
 import { type OciAnswer, ociError } from '../oci-uploads.ts';
+import { createStaleAnswers } from '../stale.ts';
 import type { Call, CallLog } from './calls.ts';
 import { type Failure, failure, isFailure } from './failure.ts';
 import type { FaultBox } from './faults.ts';
@@ -50,6 +51,7 @@ type NoAnswer = 'hold' | 'break';
 
 export async function startServer(parts: Parts): Promise<Server> {
   const { clock, principals, iam, calls, faults, services, registry, crash } = parts;
+  const staleAnswers = createStaleAnswers<Call, Answer>(clock, faults);
 
   async function answerTo(request: WireRequest): Promise<Answer | NoAnswer> {
     if (request.path.startsWith('/v2/')) {
@@ -98,10 +100,13 @@ export async function startServer(parts: Parts): Promise<Server> {
       await crash(call.accessKeyId);
       return 'break';
     }
+    const stale = staleAnswers.find(call, fault);
+    if (stale !== undefined) return stale;
     const answer = await work();
+    staleAnswers.keep(call, answer);
     await calls.runAfter(call);
     if (fault?.kind === 'crash') await crash(call.accessKeyId);
-    return fault === undefined ? answer : 'break';
+    return fault === undefined || fault.kind === 'stale' ? answer : 'break';
   }
 
   /** The client's own time, where it says one: else it would take its clock for wrong, correct it, and try again what was refused for good. */
@@ -151,6 +156,7 @@ function refusalOf(fault: FaultKind, { service }: Call): Failure | undefined {
     case 'timeout':
     case 'reset':
     case 'drop':
+    case 'stale':
     case 'crash':
       return undefined;
   }

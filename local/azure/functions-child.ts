@@ -55,6 +55,8 @@ interface InvocationModel {
 }
 
 tellCloudTime();
+// The function's environment is the graph's and the cloud's.
+delete process.env['NODE_COMPILE_CACHE'];
 
 const functions = new Map<string, { readonly metadata: Metadata; readonly callback: Callback }>();
 let model: Model | undefined;

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { Clock } from '../clock.ts';
 import type { FaultKind } from '../faults.ts';
+import { createStaleAnswers } from '../stale.ts';
 import type { Call, CallLog } from './calls.ts';
 import { type Failure, failure, isFailure } from './failure.ts';
 import type { FaultBox } from './faults.ts';
@@ -45,6 +46,7 @@ type NoAnswer = 'hold' | 'break';
 
 export async function startWire(parts: WireParts): Promise<Wire> {
   const { clock, principals, roles, calls, faults, crash } = parts;
+  const staleAnswers = createStaleAnswers<Call, WireAnswer>(clock, faults);
   const services = new Map<string, Service>();
   const gaps: string[] = [];
   const certificates = await createCertificates();
@@ -101,10 +103,13 @@ export async function startWire(parts: WireParts): Promise<Wire> {
       await crash(call);
       return 'break';
     }
+    const stale = staleAnswers.find(call, fault);
+    if (stale !== undefined) return stale;
     const answer = await work();
+    staleAnswers.keep(call, answer);
     await calls.runAfter(call);
     if (fault?.kind === 'crash') await crash(call);
-    return fault === undefined ? answer : 'break';
+    return fault === undefined || fault.kind === 'stale' ? answer : 'break';
   }
 
   async function handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -164,6 +169,7 @@ function refusalOf(fault: FaultKind): Failure | undefined {
     case 'timeout':
     case 'reset':
     case 'drop':
+    case 'stale':
     case 'crash':
       return undefined;
   }

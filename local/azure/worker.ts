@@ -1,11 +1,10 @@
 // The process in which a deployed archive runs: started when it is needed, with the graph's app settings, Azure's own, and nothing else.
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
+import { COMPILE_CACHE, unpack } from '../archive.ts';
 import type { Clock } from '../clock.ts';
 import { jsonObject, type LogLine, logLine, type Outcome } from '../log-line.ts';
 import type { FromChild, RegisteredFunction, ToChild, TypedData } from './functions-child.ts';
@@ -31,7 +30,7 @@ export interface Worker {
   ): Promise<Invocation>;
   /** Kills the process at once, whatever it is doing; the next invocation is a cold start. */
   kill(): Promise<void>;
-  /** Kills the process and takes the files away. */
+  /** Kills the process. */
   stop(): Promise<void>;
 }
 
@@ -59,21 +58,16 @@ const MEMORY_FOR_HEAP = 0.75;
 const CORE = "module.exports = globalThis[Symbol.for('local-functions-core')];\n";
 
 export function createWorker({ clock, files, environment, memoryMegabytes, timeoutMilliseconds, logs }: Parts): Worker {
-  const root = mkdtempSync(join(tmpdir(), 'local-functions-'));
-  const supplied = { 'node_modules/@azure/functions-core/index.js': CORE };
-  for (const [name, text] of Object.entries({ ...files, ...supplied })) {
-    mkdirSync(dirname(join(root, name)), { recursive: true });
-    writeFileSync(join(root, name), text);
-  }
+  const root = unpack({ ...files, 'node_modules/@azure/functions-core/index.js': CORE });
   const main = join(root, mainOf(files));
-  const cloudTime = () => ({ now: clock.now().getTime(), runs: clock.runs });
+  const cloudTime = () => ({ now: clock.now().getTime(), runs: clock.runs, haste: clock.haste });
   const log = (text: string) => void logs.push(logLine(text, clock.now()));
   let running: Running | undefined;
 
   function start(): Running {
     const child = fork(new URL('./functions-child.ts', import.meta.url), [], {
       cwd: root,
-      env: { ...environment(root) },
+      env: { ...environment(root), ...COMPILE_CACHE },
       execArgv: [`--max-old-space-size=${Math.floor(memoryMegabytes * MEMORY_FOR_HEAP)}`],
       silent: true,
     });
@@ -173,7 +167,6 @@ export function createWorker({ clock, files, environment, memoryMegabytes, timeo
     kill,
     async stop() {
       await kill();
-      rmSync(root, { recursive: true, force: true });
     },
   };
 }

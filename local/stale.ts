@@ -1,0 +1,31 @@
+// What a service answered a moment ago, for reads that are served from a place that has not heard of the latest write.
+import type { AnyCall } from './calls.ts';
+import type { Clock } from './clock.ts';
+import type { FaultBoxOf, FaultKind } from './faults.ts';
+
+export interface StaleAnswersOf<Call, Answer> {
+  /** Keeps an answer, as long as somebody may want it. */
+  keep(call: Call, answer: Answer): void;
+  /** What the same request was answered with before; undefined where it was not, or too long ago. */
+  find(call: Call, fault: FaultKind | undefined): Answer | undefined;
+}
+
+export function createStaleAnswers<Call extends AnyCall & { readonly input: unknown }, Answer>(
+  clock: Clock,
+  faults: Pick<FaultBoxOf<Call>, 'mayMeet'>,
+): StaleAnswersOf<Call, Answer> {
+  const answers = new Map<string, { readonly answer: Answer; readonly at: number }>();
+  const keyOf = ({ service, operation, input }: Call) => `${service}:${operation}:${JSON.stringify(input)}`;
+  return {
+    keep(call, answer) {
+      if (faults.mayMeet('stale')) answers.set(keyOf(call), { answer, at: clock.now().getTime() });
+    },
+    find(call, fault) {
+      if (fault?.kind !== 'stale') return undefined;
+      const found = answers.get(keyOf(call));
+      return found !== undefined && clock.now().getTime() - found.at <= fault.maxAgeMilliseconds
+        ? found.answer
+        : undefined;
+    },
+  };
+}
