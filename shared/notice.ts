@@ -5,6 +5,7 @@ import {
   type Closer,
   type GateRecord,
   type GateState,
+  holding,
   NOTICE_FINDINGS,
   NOTICE_IMAGES,
   type Notice,
@@ -31,6 +32,21 @@ export function noticeOf(
     omittedImages: next.omitted,
     accounts: next.accounts.slice(0, NOTICE_IMAGES),
     stillPullable: kind === 'opened' ? stillPullable(next, accounted).slice(0, NOTICE_IMAGES) : [],
+  };
+}
+
+/** The step that an intent came to, and that nobody was told of: whoever did it died before it was confirmed, and by now it has been taken back. */
+export function missedNotice(record: GateRecord): Notice {
+  const held = holding(record);
+  return {
+    kind: record.state.kind === 'closing' ? 'closed' : 'opened',
+    at: record.since,
+    closedSince: record.closedSince,
+    images: held.slice(0, NOTICE_IMAGES).map(noticeImage),
+    moreImages: Math.max(0, held.length - NOTICE_IMAGES),
+    omittedImages: record.omittedClosers,
+    accounts: [],
+    stillPullable: [],
   };
 }
 

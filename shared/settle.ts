@@ -4,6 +4,7 @@ import type { NextClosers } from './closers.ts';
 import type { Decision, Done } from './decision.ts';
 import type { Instant } from './finding.ts';
 import { isExploited } from './gate.ts';
+import { missedNotice } from './notice.ts';
 import type { Ports, Reading, Row, Version, Versioned } from './ports.ts';
 import { type GateRecord, type GateState, gateKey, isForgettable, type Notice, type WaitingFor } from './record.ts';
 import type { Rules } from './rules.ts';
@@ -150,15 +151,23 @@ function doneBy({ state: from, closedSince }: GateRecord, to: Wanted['state'], w
 
 function confirm(record: GateRecord, { state }: Wanted, done: Done, { now, noticeOf }: Settling<unknown>): GateRecord {
   const stays = done === 'nothing' || done === 'restored';
-  const untold = done === 'nothing' || done === 'refused' ? record.untold : [...record.untold, noticeOf(done, state)];
+  const missed = isTakenBack(record, done) ? [missedNotice(record)] : [];
+  const untold =
+    done === 'nothing' || done === 'refused' ? record.untold : [...record.untold, ...missed, noticeOf(done, state)];
   return {
     ...record,
     state,
     since: stays && record.state.kind === state.kind ? record.since : now,
-    closedSince: state.kind === 'closed' ? (record.closedSince ?? now) : undefined,
+    closedSince: state.kind === 'closed' ? ((missed.length === 0 ? record.closedSince : undefined) ?? now) : undefined,
     claimed: state.kind === 'closed' ? true : undefined,
     untold,
   };
+}
+
+/** Was the record's intent done, not confirmed, and is it now taken back? */
+function isTakenBack({ state, closedSince }: GateRecord, done: Done): boolean {
+  if (state.kind === 'closing') return done === 'opened';
+  return state.kind === 'opening' && closedSince !== undefined && done === 'closed';
 }
 
 /**

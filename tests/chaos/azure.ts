@@ -1,0 +1,259 @@
+// One run on the local Azure: a gate is an image, or a repository. What the function is, and what it talks to, is what is deployed.
+import { TableClient } from '@azure/data-tables';
+import { tableOf } from '../../azure/function/records.ts';
+import type { Call } from '../../local/azure/calls.ts';
+import { type LocalAzure, startAzure } from '../../local/azure/cloud.ts';
+import type { Fault } from '../../local/azure/faults.ts';
+import { virtualClock } from '../../local/clock.ts';
+import { type Graph, graphOf } from '../../local/graph.ts';
+import type { Gate } from '../../shared/record.ts';
+import { azureWorldOf, REGISTRY } from './azure-world.ts';
+import {
+  type Bounds,
+  type ChaosCloud,
+  type ChaosOptions,
+  type Fate,
+  HASTE,
+  type SeenRecord,
+  seenRecord,
+  withCode,
+} from './cloud.ts';
+import { type Draw, pick } from './draw.ts';
+import { type CallFate, createCallFates, STALE_MILLISECONDS } from './fates.ts';
+import { slowWorkers } from './slow.ts';
+import type { PlainPolicy } from './truth.ts';
+
+const MINUTE = 60_000;
+const SWEEP_HOURS = 6;
+/** The timer fires every five minutes. Here it is paid for once an hour, and each time again where it failed. */
+const TICK_MINUTES = 60;
+const TICK_AGAIN_MINUTES = 5;
+/** A message comes back for so long: 1 + 2 + 4 + 8 + 16 + 32 + 57 (azure/function/work.ts). */
+const RETURNS_MINUTES = 120;
+/** `visibilityTimeout` of host.json: a message whose process has died is seen again after so long. */
+const HIDDEN_MINUTES = 1;
+
+export const AZURE_BOUNDS: Bounds = {
+  event: RETURNS_MINUTES * MINUTE,
+  // It may have been a tick, which no message repeats.
+  crash: (HIDDEN_MINUTES + TICK_AGAIN_MINUTES) * MINUTE,
+  tick: TICK_MINUTES * MINUTE,
+  sweep: SWEEP_HOURS * 60 * MINUTE,
+};
+
+const graphs = new Map<string, Promise<Graph>>();
+
+/** The program's graph for a policy. It is the same for the same config. */
+function graphFor(policy: PlainPolicy, { maxClosesPerHour, mode, granularity }: ChaosOptions['scenario']) {
+  const { threshold, unfixable, exploited, images, excepted } = policy;
+  const exceptions = excepted.map((id) => ({ id, expires: '2030-01-01', reason: 'not reachable' }));
+  const config = {
+    'azure-native:location': 'westeurope',
+    'pullgate:clouds': ['azure'],
+    'pullgate:severityThreshold': threshold,
+    'pullgate:policy': { unfixable, exploited, images, exceptions },
+    'pullgate:maxClosesPerHour': maxClosesPerHour,
+    'pullgate:mode': mode,
+    'pullgate:sweepHours': SWEEP_HOURS,
+    'pullgate:notifyEmails': ['security@example.com'],
+    'pullgate:azure': { registries: [REGISTRY], granularity },
+  };
+  const key = JSON.stringify(config);
+  const graph = graphs.get(key) ?? graphOf(config);
+  graphs.set(key, graph);
+  return graph;
+}
+
+export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): Promise<ChaosCloud> {
+  const { truth } = scenario;
+  // A stack names registries: each of their repositories counts, and none of them serves Lambda functions.
+  for (const one of truth.repositories.values())
+    truth.repositories.set(one.name, { ...one, included: true, servesLambda: false });
+  const graph = withCode(await graphFor(truth.policy, scenario), code);
+  const clock = virtualClock({ haste: HASTE });
+  const cloud = await startAzure(graph, { clock, instances: 2 });
+  const world = azureWorldOf(cloud, scenario, draw);
+  const seeRecords = recordsOf(cloud, world);
+  const crashes: number[] = [];
+  const slow = slowWorkers<Call>(({ principal }) => principal.process ?? '');
+  const isDisturbed = ({ principal }: Call) => principal.id === cloud.identity.id;
+  let steps = 0;
+  let nextTick = clock.now().getTime();
+
+  async function tick(): Promise<void> {
+    const [{ outcome }] = await Promise.all([cloud.fireTimer('tick'), cloud.runUntilIdle()]);
+    const minutes = outcome.kind === 'answered' ? TICK_MINUTES : TICK_AGAIN_MINUTES;
+    nextTick = clock.now().getTime() + minutes * MINUTE;
+  }
+
+  async function advance(milliseconds: number): Promise<void> {
+    const end = clock.now().getTime() + milliseconds;
+    for (;;) {
+      await cloud.runUntilIdle();
+      const next = Math.min(cloud.nextWorkAt() ?? Number.POSITIVE_INFINITY, nextTick);
+      if (next > end) break;
+      clock.advance(Math.max(0, next - clock.now().getTime()));
+      if (nextTick <= clock.now().getTime()) await tick();
+    }
+    clock.advance(end - clock.now().getTime());
+  }
+
+  return {
+    name: 'azure',
+    now: () => clock.now().getTime(),
+    async apply(given, fate) {
+      if (given.kind === 'policy') return cloud.deploy(withCode(await graphFor(given.policy, scenario), code));
+      // The event, its row, or both.
+      const late = pick(draw('late', ++steps), [
+        ['event', 1],
+        ['row', 2],
+        ['both', 1],
+      ] as const);
+      const undo = faultsOfBus(fate, late === 'row' ? 0 : fate.delayMinutes).map(cloud.faults.addToBus);
+      await world.happen(given, fate, late === 'event' ? 0 : fate.delayMinutes);
+      for (const take of undo) take();
+    },
+    disturb(drawn) {
+      const fateOf = createCallFates(drawn);
+      const fates = new WeakMap<Call, CallFate | 'none'>();
+      const fateOfCall = (call: Call): CallFate | 'none' => {
+        const fate = fates.get(call) ?? (isDisturbed(call) ? fateOf(describe(call)) : undefined) ?? 'none';
+        fates.set(call, fate);
+        if (fate.startsWith('crash') && crashes.at(-1) !== clock.now().getTime()) crashes.push(clock.now().getTime());
+        return fate;
+      };
+      const meets = (fate: CallFate) => ({
+        where: (call: Call) => fateOfCall(call) === fate,
+        times: Number.POSITIVE_INFINITY,
+      });
+      for (const kind of ['throttle', 'serverError', 'timeout', 'reset', 'drop'] as const)
+        cloud.faults.add({ kind, ...meets(kind) } satisfies Fault);
+      cloud.faults.add({ kind: 'stale', maxAgeMilliseconds: STALE_MILLISECONDS, ...meets('stale') });
+      cloud.faults.add({ kind: 'crash', when: 'before', ...meets('crashBefore') });
+      cloud.faults.add({ kind: 'crash', when: 'after', ...meets('crashAfter') });
+      slow.begin(drawn, (hook) => cloud.calls.before((call) => (isDisturbed(call) ? hook(call) : undefined)));
+      slow.alsoOnEnd(takeOutWhatWasWritten(drawn));
+    },
+    calm() {
+      slow.end();
+      cloud.faults.clear();
+    },
+    advance,
+    async observe() {
+      return {
+        at: clock.now().getTime(),
+        closed: world.closed(),
+        records: await seeRecords(),
+        told: cloud.mails.flatMap(({ subject, plainText = '' }) =>
+          (subject.endsWith(' state changes') ? subjectsIn(plainText) : [subject]).flatMap(changeIn),
+        ),
+        waiting: cloud.queue.messages().length,
+        dead: cloud.poisonQueue.messages().map(({ text }) => Buffer.from(text, 'base64').toString('utf8')),
+        crashes,
+        damage: [...world.damage(), ...cloud.gaps.map((gap) => `the local cloud has a gap: ${gap}`)],
+      };
+    },
+    calls: () => Object.values(cloud.calls.count(cloud.identity.id)).reduce((sum, count) => sum + count, 0),
+    logs: () => cloud.logs.map(({ text }) => text),
+    stop: () => cloud.stop(),
+  };
+
+  /** Now and then somebody opens what was closed between our write and our reading it back. */
+  function takeOutWhatWasWritten(drawn: Draw): () => void {
+    const justWritten = new Map<string, string>();
+    let count = 0;
+    const ends = [
+      cloud.calls.after((call) => {
+        if (isDisturbed(call) && /^Update(Manifest|Repository)$/.test(call.operation))
+          justWritten.set(keyOf(call), call.principal.process ?? '');
+      }),
+      cloud.calls.before((call) => {
+        const isReadBack = /^Get(Manifest|Repository)$/.test(call.operation) && isDisturbed(call);
+        if (!isReadBack || justWritten.get(keyOf(call)) !== call.principal.process) return;
+        justWritten.delete(keyOf(call));
+        const { repository, digest } = targetOf(call);
+        if (drawn('overwritten', repository, ++count) < 0.08) world.open(repository, digest);
+      }),
+    ];
+    return () => {
+      for (const end of ends) end();
+    };
+  }
+
+  /** `[pullgate] closed: team/app-1@sha256:0123456789ab` */
+  function changeIn(subject: string): readonly { readonly gate: string; readonly change: string }[] {
+    const [, words = '', repository, digest] = /^\[pullgate\] (.+): ([^@]+)(?:@(.+))?$/.exec(subject) ?? [];
+    const change = CHANGES[words];
+    if (repository === undefined || change === undefined) return [];
+    return [{ gate: world.gateName(repository, digest), change }];
+  }
+}
+
+/** What a mail's subject calls a change. */
+const CHANGES: Readonly<Record<string, string>> = {
+  closed: 'closed',
+  'closed again': 'restored',
+  opened: 'opened',
+  'NOT closed': 'waiting',
+  clear: 'cleared',
+};
+
+/** What a mail of several state changes has in the place of subjects. */
+function subjectsIn(text: string): readonly string[] {
+  return text.split('\n').filter((line) => line.startsWith('[pullgate] '));
+}
+
+function faultsOfBus({ isLost, copies, overtakes }: Fate, delayMinutes: number) {
+  return [
+    ...(isLost ? [{ kind: 'lose' } as const] : []),
+    ...(copies > 1 ? [{ kind: 'duplicate', copies } as const] : []),
+    ...(overtakes ? [{ kind: 'reorder' } as const] : []),
+    ...(delayMinutes > 0 ? [{ kind: 'delay', milliseconds: delayMinutes * MINUTE } as const] : []),
+  ];
+}
+
+/** Reads the records that were written since the last time. */
+function recordsOf(cloud: LocalAzure, { gateName, names }: ReturnType<typeof azureWorldOf>) {
+  const judge = cloud.principals.add('judge', [{ role: 'Storage Table Data Contributor', scope: cloud.table.id }]);
+  const { records } = tableOf(new TableClient(cloud.table.url, cloud.table.name, judge, cloud.clientOptions));
+  const known = new Map<string, { readonly etag: string; readonly seen: SeenRecord }>();
+  return async (): Promise<readonly SeenRecord[]> => {
+    const rows = cloud.table.entities().filter(({ partitionKey }) => partitionKey.startsWith('gate|'));
+    const found: SeenRecord[] = [];
+    for (const { partitionKey, rowKey, etag, properties } of rows) {
+      const key = `${partitionKey} ${rowKey}`;
+      const before = known.get(key);
+      if (before?.etag === etag) {
+        found.push(before.seen);
+        continue;
+      }
+      const text = (name: string) => properties.get(name)?.value as string | undefined;
+      const gate: Gate = { registry: REGISTRY, repository: text('repository') ?? '', digest: text('digest') };
+      const { value } = await records.load(gate);
+      if (value === undefined) continue;
+      const seen = seenRecord(gateName(gate.repository, gate.digest), value, names);
+      known.set(key, { etag, seen });
+      found.push(seen);
+    }
+    return found;
+  };
+}
+
+function targetOf({ input }: Call): { readonly repository: string; readonly digest: string | undefined } {
+  const { repository, reference } = input;
+  return { repository: String(repository), digest: reference === undefined ? undefined : String(reference) };
+}
+
+function keyOf(call: Call): string {
+  const { repository, digest } = targetOf(call);
+  return `${repository}@${digest}`;
+}
+
+function describe({ service, operation, input }: Call) {
+  const text = JSON.stringify(input).replaceAll('|', '/');
+  const [about = ''] = /(team|legacy)\/app-\d+/.exec(text) ?? [];
+  // Table storage is consistent.
+  const isRead = (service === 'acr' && /^(Get|List)/.test(operation)) || service === 'logs';
+  // The queue, and what a tick asks for, is not one gate's trouble.
+  return { service, operation, about, isRead, isRough: service !== 'queue' && about !== '' };
+}

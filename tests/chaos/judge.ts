@@ -1,0 +1,181 @@
+// Watches a run and says what is wrong with it: a gate that was open for too long, a change that nobody was told of, and a final state that is not what it should be.
+import type { Bounds, Observation, SeenRecord } from './cloud.ts';
+import { holds, isAccountedFor, type Memory } from './plain.ts';
+import type { Scenario } from './scenario.ts';
+import type { Step, TrueImage, Truth } from './truth.ts';
+
+/** Why an image has to be held, and since when. */
+interface Hold {
+  since: number;
+  /** When the first event arrived that says so; undefined where none did. */
+  heardAt: number | undefined;
+}
+
+export interface Judge {
+  /** A step has happened now; whether its events arrive, and when. */
+  hear(step: Step, now: number, arrivesAt: number | undefined): void;
+  /** After a step has happened, or the clock has moved. */
+  see(observation: Observation): void;
+  /** At the end of it all: every gate is where it should be. */
+  conclude(observation: Observation): readonly string[];
+}
+
+export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: Truth, bounds: Bounds): Judge {
+  const memories = new Map<string, Memory>();
+  const holdings = new Map<string, Hold>();
+  const complaints = new Set<string>();
+  /** Changes of the registry that were seen, by gate: each has to be told. */
+  const changes = new Map<string, { closed: number; opened: number }>();
+  const stripped = new Map<string, number>();
+  let before: ReadonlySet<string> = new Set();
+
+  const gateOf = ({ name, repository }: TrueImage) =>
+    cloud === 'azure' && scenario.granularity === 'image' ? `${repository}@${name}` : repository;
+  const isHeld = (image: TrueImage) => holds(image, memories.get(image.name), truth, cloud);
+
+  /** What the records know, and what they may forget. */
+  function remember(records: readonly SeenRecord[]): void {
+    const recorded = new Map(records.flatMap(({ closers }) => closers).map((closer) => [closer.image, closer]));
+    for (const image of truth.images.values()) {
+      const closer = recorded.get(image.name);
+      const memory = memories.get(image.name);
+      if (closer !== undefined) {
+        const kept = [...(memory?.findings ?? [])].filter((id) => !isSettled(image, id));
+        const { name } = image;
+        memories.set(name, {
+          image: name,
+          findings: new Set([...kept, ...closer.findings]),
+          dangerousAt: closer.dangerousAt,
+        });
+      } else if (memory !== undefined && isAccountedFor(image, memory, truth.policy, cloud))
+        memories.delete(image.name);
+    }
+  }
+
+  /** Azure's registries send no events to pullgate. */
+  const isHeardOf = ({ kind }: Step) => cloud === 'aws' || (kind !== 'push' && kind !== 'remove');
+
+  /** A finding that its record may drop while others hold. */
+  function isSettled(image: TrueImage, id: string): boolean {
+    const finding = image.findings.get(id);
+    return finding !== undefined && (finding.status === 'clean' || finding.status === 'suppressed');
+  }
+
+  /** When a gate has to be closed at the latest. */
+  function deadline(hold: Hold, { crashes }: Observation): number {
+    const grace = (since: number) => crashes.filter((at) => at >= since).length * bounds.crash;
+    const bySweep = hold.since + bounds.sweep + 2 * bounds.tick + bounds.event;
+    const byEvent = hold.heardAt === undefined ? Number.POSITIVE_INFINITY : hold.heardAt + bounds.event;
+    return Math.min(bySweep, byEvent) + grace(hold.since);
+  }
+
+  function isExcused(gate: string, repository: string, { records, dead }: Observation): boolean {
+    if (scenario.mode === 'audit' || truth.repositories.get(repository)?.servesLambda === true) return true;
+    const state = records.find((record) => record.gate === gate)?.state;
+    return (
+      state === 'waiting: brake' ||
+      state === 'waiting: lockedByOthers' ||
+      dead.some((text) => text.includes(repository))
+    );
+  }
+
+  function checkBounds(observation: Observation): void {
+    const { at, closed } = observation;
+    for (const image of truth.images.values()) {
+      const { name, repository } = image;
+      if (!isHeld(image)) {
+        holdings.delete(name);
+        continue;
+      }
+      const gate = gateOf(image);
+      const hold = holdings.get(name) ?? { since: at, heardAt: undefined };
+      holdings.set(name, hold);
+      const taken = stripped.get(gate) ?? stripped.get(repository);
+      // Whoever takes a closing away is found by the next sweep, whatever was heard before.
+      const counted = taken === undefined || taken < hold.since ? hold : { since: taken, heardAt: undefined };
+      if (closed.has(gate) || at <= deadline(counted, observation) || isExcused(gate, repository, observation))
+        continue;
+      const minutes = Math.round((at - counted.since) / 60_000);
+      complaints.add(
+        `${gate} is open though ${name} has had to hold it for ${minutes} minutes${counted.heardAt === undefined ? '; no event said so' : ''}`,
+      );
+    }
+  }
+
+  function noteChanges({ closed }: Observation): void {
+    const countsOf = (gate: string) => {
+      const counts = changes.get(gate) ?? { closed: 0, opened: 0 };
+      changes.set(gate, counts);
+      return counts;
+    };
+    for (const gate of closed) if (!before.has(gate) && !isForeign(gate)) countsOf(gate).closed += 1;
+    for (const gate of before) if (!closed.has(gate) && !isForeign(gate)) countsOf(gate).opened += 1;
+    before = new Set(closed);
+  }
+
+  const isForeign = (gate: string) =>
+    [...truth.images.values()].some((image) => image.lockedByOthers && gateOf(image) === gate);
+
+  return {
+    hear(step, now, arrivesAt) {
+      if (step.kind === 'strip') {
+        stripped.set(step.repository, now);
+        // Not pullgate's change: nobody is told of it.
+        before = new Set(
+          [...before].filter((gate) => gate !== step.repository && !gate.startsWith(`${step.repository}@`)),
+        );
+        return;
+      }
+      if (arrivesAt === undefined || !('image' in step) || !isHeardOf(step)) return;
+      const image = truth.images.get(step.image);
+      if (image === undefined || !isHeld(image)) return;
+      const hold = holdings.get(step.image);
+      if (hold !== undefined) hold.heardAt = Math.min(hold.heardAt ?? arrivesAt, arrivesAt);
+    },
+    see(observation) {
+      noteChanges(observation);
+      remember(observation.records);
+      checkBounds(observation);
+      for (const one of observation.damage) complaints.add(one);
+    },
+    conclude(observation) {
+      this.see(observation);
+      const { closed, records, told, waiting } = observation;
+      const gates = new Map<string, TrueImage[]>();
+      for (const image of truth.images.values()) gates.set(gateOf(image), [...(gates.get(gateOf(image)) ?? []), image]);
+      for (const [gate, images] of gates) {
+        if (images.some(({ lockedByOthers }) => lockedByOthers)) continue;
+        const holding = images.filter(isHeld);
+        const serves = images.some(({ repository }) => truth.repositories.get(repository)?.servesLambda === true);
+        const wanted = holding.length > 0 && scenario.mode === 'enforce' && !serves;
+        const names = holding.map(({ name }) => name).join(', ');
+        if (wanted && !closed.has(gate)) complaints.add(`at the end ${gate} is open, and ${names} should hold it`);
+        if (!wanted && closed.has(gate))
+          complaints.add(
+            `at the end ${gate} is closed, and nothing should hold it${names === '' ? '' : ` (${names})`}`,
+          );
+        const record = records.find((one) => one.gate === gate);
+        checkRecord(gate, record, wanted, holding.length > 0);
+      }
+      for (const [gate, counts] of changes) {
+        const toldOf = (...kinds: readonly string[]) =>
+          told.filter((notice) => notice.gate === gate && kinds.includes(notice.change)).length;
+        if (toldOf('closed', 'restored') < counts.closed)
+          complaints.add(
+            `${gate} closed ${counts.closed} times, and was told of ${toldOf('closed', 'restored')} times`,
+          );
+        if (toldOf('opened') < counts.opened)
+          complaints.add(`${gate} opened ${counts.opened} times, and was told of ${toldOf('opened')} times`);
+      }
+      if (waiting > 0) complaints.add(`${waiting} messages are still waiting`);
+      return [...complaints];
+    },
+  };
+
+  function checkRecord(gate: string, record: SeenRecord | undefined, isClosed: boolean, isHeldBack: boolean): void {
+    if ((record?.untold ?? 0) > 0) complaints.add(`${gate}: ${record?.untold} changes were never told`);
+    const state = record?.state ?? 'open';
+    const expected = isClosed ? 'closed' : isHeldBack ? 'waiting' : 'open';
+    if (!state.startsWith(expected)) complaints.add(`at the end the record of ${gate} says ${state}, not ${expected}`);
+  }
+}

@@ -1,0 +1,92 @@
+// `npm run chaos`: many seeds, or one seed again with its log.
+import { parseArgs } from 'node:util';
+import { describeFailure, describeTotal, runMany } from './many.ts';
+import { codeOf, MUTANTS, type Mutant } from './mutants.ts';
+import { type CloudName, run } from './run.ts';
+
+const HELP = `npm run chaos -- [--seeds 200] [--from 1] [--cloud aws|azure] [--at-once 2] [--mutant NAME]
+npm run chaos -- --seed N --cloud aws|azure [--mutant NAME]     one seed again, with the function's log
+
+The planted faults: ${Object.keys(MUTANTS).join('; ')}.
+`;
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '200' },
+    from: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    cloud: { type: 'string' },
+    'at-once': { type: 'string', default: '2' },
+    mutant: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+const print = (text: string) => void process.stdout.write(`${text}\n`);
+
+/** A whole number of at least 1. */
+function count(name: 'seeds' | 'from' | 'seed' | 'at-once'): number {
+  const given = Number(values[name]);
+  if (Number.isInteger(given) && given >= 1) return given;
+  throw new Error(`--${name} is a whole number from 1 on; given ${values[name]}`);
+}
+
+function clouds(): readonly CloudName[] {
+  const { cloud } = values;
+  if (cloud === undefined) return ['aws', 'azure'];
+  if (cloud === 'aws' || cloud === 'azure') return [cloud];
+  throw new Error(`--cloud is aws or azure; given ${cloud}`);
+}
+
+function mutant(): Mutant | undefined {
+  const { mutant: name } = values;
+  if (name === undefined || name in MUTANTS) return name as Mutant | undefined;
+  throw new Error(`--mutant is one of ${Object.keys(MUTANTS).join('; ')}; given ${name}`);
+}
+
+/** Whether all was well. */
+async function main(): Promise<boolean> {
+  if (values.help) {
+    print(HELP);
+    return true;
+  }
+  const planted = mutant();
+  const of = clouds();
+  const codes = new Map<CloudName, string>();
+  if (planted !== undefined) for (const cloud of of) codes.set(cloud, await codeOf(planted, cloud));
+  if (values.seed !== undefined) {
+    let isWell = true;
+    for (const cloud of of) {
+      const result = await run(cloud, count('seed'), { code: codes.get(cloud) });
+      for (const line of result.logs) print(line);
+      for (const complaint of result.complaints) print(complaint);
+      print(`seed ${result.seed} on ${cloud}: ${result.complaints.length} complaints`);
+      isWell &&= result.complaints.length === 0;
+    }
+    return isWell;
+  }
+  let isWell = true;
+  for (const cloud of of) {
+    const total = await runMany({
+      clouds: [cloud],
+      from: count('from'),
+      seeds: count('seeds'),
+      atOnce: count('at-once'),
+      code: codes.get(cloud),
+      heard: (result) => {
+        if (result.complaints.length > 0) print(describeFailure(result));
+        else if (result.seed % 100 === 0) print(`${cloud}: seed ${result.seed} done`);
+      },
+    });
+    print(`${cloud}, from seed ${count('from')}: ${describeTotal(total)}`);
+    isWell &&= total.failed.length === 0;
+  }
+  return isWell;
+}
+
+try {
+  process.exit((await main()) ? 0 : 1);
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(2);
+}

@@ -1,0 +1,68 @@
+// Many runs, some at a time, on one cloud or both.
+import { type CloudName, type RunOptions, type RunResult, run } from './run.ts';
+
+export interface Many extends RunOptions {
+  readonly clouds: readonly CloudName[];
+  readonly from: number;
+  readonly seeds: number;
+  /** So many runs at a time: they wait for each other's functions more than they compute. */
+  readonly atOnce: number;
+  /** Ends at the first complaint. Default: false. */
+  readonly untilComplaint?: boolean;
+  /** Hears of each run as it ends. */
+  readonly heard?: (result: RunResult) => void;
+}
+
+export interface Total {
+  readonly seeds: number;
+  readonly events: number;
+  readonly calls: number;
+  readonly crashes: number;
+  readonly minutes: number;
+  readonly failed: readonly RunResult[];
+}
+
+export async function runMany({
+  clouds,
+  from,
+  seeds,
+  atOnce,
+  untilComplaint,
+  heard,
+  ...options
+}: Many): Promise<Total> {
+  const startedAt = performance.now();
+  const total = { seeds: 0, events: 0, calls: 0, crashes: 0 };
+  const failed: RunResult[] = [];
+  let next = from;
+  const work = async (): Promise<void> => {
+    while (next < from + seeds && !(untilComplaint === true && failed.length > 0)) {
+      const seed = next++;
+      for (const cloud of clouds) {
+        const result = await run(cloud, seed, options);
+        total.events += result.events;
+        total.calls += result.calls;
+        total.crashes += result.crashes;
+        if (result.complaints.length > 0) failed.push(result);
+        heard?.(result);
+      }
+      total.seeds += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return { ...total, failed, minutes: (performance.now() - startedAt) / 60_000 };
+}
+
+/** What a run has to say where something is wrong, and how to see it again. */
+export function describeFailure({ cloud, seed, complaints }: RunResult): string {
+  const lines = complaints.map((complaint) => `  ${complaint}`);
+  return [`seed ${seed} on ${cloud}:`, ...lines, `  again: npm run chaos -- --seed ${seed} --cloud ${cloud}`].join(
+    '\n',
+  );
+}
+
+/** The figures of many runs, in a line. */
+export function describeTotal({ seeds, events, calls, crashes, minutes, failed }: Total): string {
+  const rate = (seeds / minutes).toFixed(1);
+  return `${seeds} seeds, ${events} events, ${calls} calls, ${crashes} kills; ${failed.length} failed; ${rate} seeds a minute`;
+}

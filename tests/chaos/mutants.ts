@@ -1,0 +1,109 @@
+// Planted faults: the harness has to find each of them. A module of a copy of the source is changed, and the copy is bundled; what ships has no switch.
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { CloudName } from './run.ts';
+
+interface Change {
+  readonly file: string;
+  /** Stands in the file once. */
+  readonly from: string;
+  readonly to: string;
+}
+
+const PROJECT = join(import.meta.dirname, '..', '..');
+const COPIED = ['shared', 'aws', 'azure', 'bundle.ts', 'package.json'];
+
+/** By name: what each changes. */
+export const MUTANTS = {
+  'the sweep left out': [
+    {
+      file: 'shared/tick.ts',
+      from: "await ports.askForLooks([...repositories.values()], 'sweep');",
+      to: '',
+    },
+  ],
+  'opening on a finding that is closed or absent': [
+    {
+      file: 'shared/gate.ts',
+      from: "const isSpared = closer.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';",
+      to: 'const isSpared = true;',
+    },
+  ],
+  'the read-back after a write left out': [
+    {
+      file: 'aws/function/policy-gate.ts',
+      from: "return isClosed === (wanted === 'closed') ? { ...written, after: after ?? '' } : { kind: 'overtaken' };",
+      to: 'return { ...written, after: String(isClosed) };',
+    },
+  ],
+  'the record’s version not checked': [
+    {
+      file: 'aws/function/records.ts',
+      from: 'Item: { ...item, version: { N: String(next) } }, ...onlyOver(version) };',
+      to: 'Item: { ...item, version: { N: String(next) } } };',
+    },
+  ],
+  'the batch’s failures not reported': [
+    {
+      file: 'aws/function/work.ts',
+      from: 'return { batchItemFailures: [...returning].map(({ messageId }) => ({ itemIdentifier: messageId })) };',
+      to: 'return { batchItemFailures: [] };',
+    },
+  ],
+  'the policy replaced instead of merged': [
+    {
+      file: 'aws/function/policy-gate.ts',
+      from: "const text = wanted === 'closed' ? withOurs(current, ours) : withoutOurs(current, ours.Sid);",
+      to: "const text = wanted === 'closed' ? JSON.stringify({ Version: '2012-10-17', Statement: [ours] }) : withoutOurs(current, ours.Sid);",
+    },
+  ],
+  'the notification sent before the confirmation and not repeated': [
+    {
+      file: 'shared/settle.ts',
+      from: 'const saved = await ports.records.save(confirmed, version);',
+      to: 'for (const notice of confirmed.untold) await ports.notify(confirmed.gate, notice).catch(() => {});\n    const saved = await ports.records.save({ ...confirmed, untold: [] }, version);',
+    },
+    {
+      file: 'shared/settle.ts',
+      from: 'const told = await tell(confirmed, version, ports);',
+      to: 'const told = await tell({ ...confirmed, untold: [] }, version, ports);',
+    },
+  ],
+} as const satisfies Readonly<Record<string, readonly Change[]>>;
+
+export type Mutant = keyof typeof MUTANTS;
+
+const BUNDLERS: Readonly<Record<CloudName, string>> = { aws: 'aws/gate-function.ts', azure: 'azure/gate-code.ts' };
+
+/**
+ * The code of a function with a planted fault.
+ *
+ * @throws Error where the text to change is not there, or more than once: then the mutant has to follow the source
+ */
+export async function codeOf(mutant: Mutant, cloud: CloudName): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'pullgate-mutant-'));
+  try {
+    for (const name of COPIED) cpSync(join(PROJECT, name), join(folder, name), { recursive: true });
+    symlinkSync(join(PROJECT, 'node_modules'), join(folder, 'node_modules'));
+    for (const { file, from, to } of MUTANTS[mutant]) {
+      const path = join(folder, file);
+      const text = readFileSync(path, 'utf8');
+      if (text.split(from).length !== 2)
+        throw new Error(`the mutant "${mutant}" changes a text that has to stand in ${file} once: ${from}`);
+      writeFileSync(
+        path,
+        text.replace(from, () => to),
+      );
+    }
+    const module: { bundleHandler(settings: object): Promise<{ files: Record<string, string> }> } = await import(
+      pathToFileURL(join(folder, BUNDLERS[cloud])).href
+    );
+    const code = (await module.bundleHandler({})).files['index.mjs'];
+    if (code === undefined) throw new Error('the bundle has no index.mjs');
+    return code;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,94 @@
+// One run: a seed's world, steps and faults on one cloud, then calm, then a sweep; and what the judge says of it.
+import { AWS_BOUNDS, startChaosAws } from './aws.ts';
+import type { Bounds, ChaosCloud, ChaosOptions } from './cloud.ts';
+import { drawFrom } from './draw.ts';
+import { fateOf } from './fates.ts';
+import { createJudge } from './judge.ts';
+import { type Scenario, type Size, scenarioOf } from './scenario.ts';
+import { happen } from './truth.ts';
+
+export type CloudName = 'aws' | 'azure';
+
+export interface RunResult {
+  readonly cloud: CloudName;
+  readonly seed: number;
+  readonly complaints: readonly string[];
+  /** Steps, of which nearly each is an event. */
+  readonly events: number;
+  readonly calls: number;
+  readonly crashes: number;
+  /** The function's log. */
+  readonly logs: readonly string[];
+}
+
+interface Kind {
+  readonly size: Size;
+  readonly bounds: Bounds;
+  readonly start: (options: ChaosOptions) => Promise<ChaosCloud>;
+}
+
+const MINUTE = 60_000;
+
+const KINDS: Readonly<Record<'aws', Kind>> = {
+  aws: { size: { steps: 40, minutes: 420, locksImages: false }, bounds: AWS_BOUNDS, start: startChaosAws },
+};
+
+export interface RunOptions {
+  /** Other code for the function. */
+  readonly code?: string | undefined;
+}
+
+/** How often the world is looked at while time passes. */
+const LOOK_MILLISECONDS = 15 * MINUTE;
+
+export async function run(name: CloudName, seed: number, { code }: RunOptions = {}): Promise<RunResult> {
+  const { size, bounds, start } = KINDS[name as 'aws'];
+  const draw = drawFrom(seed);
+  const scenario = scenarioOf((...words) => draw(name, ...words), size);
+  const cloud = await start({ scenario, draw, code });
+  try {
+    const { complaints, crashes } = await play(cloud, scenario, bounds, (...words) => draw('faults', ...words));
+    const { steps } = scenario;
+    return { cloud: name, seed, complaints, events: steps.length, calls: cloud.calls(), crashes, logs: cloud.logs() };
+  } finally {
+    await cloud.stop();
+  }
+}
+
+async function play(
+  cloud: ChaosCloud,
+  { steps, ...scenario }: Scenario,
+  bounds: Bounds,
+  draw: ReturnType<typeof drawFrom>,
+) {
+  const { truth } = scenario;
+  const judge = createJudge(cloud.name, { ...scenario, steps }, truth, bounds);
+  const start = cloud.now();
+  const see = async () => judge.see(await cloud.observe());
+  const passTo = async (time: number) => {
+    while (cloud.now() < time) {
+      await cloud.advance(Math.min(LOOK_MILLISECONDS, time - cloud.now()));
+      await see();
+    }
+  };
+  // The first sweep, of an empty world.
+  await cloud.advance(0);
+  cloud.disturb(draw);
+  for (const [number, { minute, step }] of steps.entries()) {
+    await passTo(start + minute * MINUTE);
+    const fate = fateOf((...words) => draw('fate', number, ...words));
+    happen(truth, step, cloud.now());
+    // What the world has become, before anybody has heard of it.
+    await see();
+    judge.hear(step, cloud.now(), fate.isLost ? undefined : cloud.now() + fate.delayMinutes * MINUTE);
+    await cloud.apply(step, fate);
+  }
+  await cloud.advance(0);
+  await see();
+  cloud.calm();
+  // What the faults have left behind is over with its last return; then one sweep, and what it asks for.
+  await passTo(cloud.now() + bounds.event + bounds.crash);
+  await passTo(cloud.now() + bounds.sweep + bounds.tick + bounds.event);
+  const last = await cloud.observe();
+  return { complaints: judge.conclude(last), crashes: last.crashes.length };
+}

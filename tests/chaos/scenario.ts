@@ -1,0 +1,187 @@
+// What happens in one run: repositories, images, a policy and a long list of steps with their times, all drawn from the seed.
+import { between, type Draw, oneOf, pick } from './draw.ts';
+import {
+  happen,
+  type PlainPolicy,
+  type Step,
+  type TrueFinding,
+  type TrueImage,
+  type TrueRepository,
+  type Truth,
+  type Vulnerability,
+  type Word,
+} from './truth.ts';
+
+export interface TimedStep {
+  /** After the beginning of the run. */
+  readonly minute: number;
+  readonly step: Step;
+}
+
+export interface Scenario {
+  /** The world before the first step. */
+  readonly truth: Truth;
+  readonly steps: readonly TimedStep[];
+  /** The brake: closings an hour. */
+  readonly maxClosesPerHour: number;
+  readonly mode: 'enforce' | 'audit';
+  /** What a gate is, where the cloud leaves a choice. */
+  readonly granularity: 'image' | 'repository';
+}
+
+export interface Size {
+  /** How many steps, of which nearly each is an event of the registry or the scanner. */
+  readonly steps: number;
+  /** Over how many minutes they are spread. */
+  readonly minutes: number;
+  /** Can single images be locked, by others too? */
+  readonly locksImages: boolean;
+}
+
+const IMAGES_A_REPOSITORY = 3;
+const WORDS: readonly (readonly [Word, number])[] = [
+  ['critical', 3],
+  ['high', 3],
+  ['medium', 2],
+  ['low', 1],
+];
+
+export function scenarioOf(draw: Draw, size: Size): Scenario {
+  const truth = firstTruth(draw, size);
+  const start = copyOf(truth);
+  const vulnerabilities = catalogue(draw);
+  const steps: TimedStep[] = [];
+  let minute = 1;
+  for (let number = 0; number < size.steps; number++) {
+    const step = nextStep((...name) => draw('step', number, ...name), truth, vulnerabilities);
+    happen(truth, step, minute);
+    steps.push({ minute, step });
+    // Bursts with quiet times between them.
+    if (draw('pause', number) < 0.3)
+      minute += between(draw('minutes', number), 1, Math.ceil((6 * size.minutes) / size.steps));
+  }
+  return {
+    truth: start,
+    steps,
+    maxClosesPerHour: draw('brake') < 0.15 ? 2 : 1000,
+    mode: draw('mode') < 0.05 ? 'audit' : 'enforce',
+    granularity: draw('granularity') < 0.2 ? 'repository' : 'image',
+  };
+}
+
+function firstTruth(draw: Draw, { locksImages }: Size): Truth {
+  const repositories = new Map<string, TrueRepository>();
+  const images = new Map<string, TrueImage>();
+  for (let place = 0; place < between(draw('repositories'), 5, 8); place++) {
+    const included = draw('included', place) > 0.1;
+    const name = `${included ? 'team' : 'legacy'}/app-${place}`;
+    repositories.set(name, { name, included, servesLambda: draw('lambda', place) < 0.1, edits: 0 });
+    for (let number = 0; number < IMAGES_A_REPOSITORY; number++) {
+      const image = `image-${place}-${number}`;
+      images.set(image, {
+        name: image,
+        repository: name,
+        present: false,
+        tag: undefined,
+        findings: new Map(),
+        cleanAt: undefined,
+        lockedByOthers: locksImages && draw('locked', image) < 0.1,
+      });
+    }
+  }
+  return { repositories, images, policy: policyFrom(draw) };
+}
+
+function copyOf({ repositories, images, policy }: Truth): Truth {
+  return {
+    repositories: new Map([...repositories].map(([name, one]) => [name, { ...one }])),
+    images: new Map([...images].map(([name, one]) => [name, { ...one, findings: new Map(one.findings) }])),
+    policy,
+  };
+}
+
+function catalogue(draw: Draw): readonly Vulnerability[] {
+  return Array.from({ length: 10 }, (_, number) => {
+    const word = pick(draw('word', number), WORDS);
+    const score = { critical: 9.8, high: 7.5, medium: 5, low: 2 }[word];
+    return {
+      id: `CVE-2026-${1000 + number}`,
+      severity: draw('unknown', number) < 0.15 ? undefined : word,
+      score,
+      fixable: draw('fixable', number) < 0.7,
+      exploited: draw('exploited', number) < 0.1,
+    };
+  });
+}
+
+/** Few, so that the program runs once for each of them, whatever the number of seeds. */
+const POLICIES: readonly PlainPolicy[] = [
+  { threshold: 'high', unfixable: 'high', exploited: 'never', images: 'tagged', excepted: [] },
+  { threshold: 'critical', unfixable: 'never', exploited: 'medium', images: 'tagged', excepted: [] },
+  { threshold: 'high', unfixable: 'critical', exploited: 'never', images: 'all', excepted: ['CVE-2026-1001'] },
+  { threshold: 'medium', unfixable: 'critical', exploited: 'high', images: 'tagged', excepted: ['CVE-2026-1002'] },
+];
+
+function policyFrom(draw: Draw): PlainPolicy {
+  const policy = oneOf(draw('policy'), POLICIES);
+  if (policy === undefined) throw new Error('there is no policy');
+  return policy;
+}
+
+/** A step that is possible now. */
+function nextStep(draw: Draw, truth: Truth, vulnerabilities: readonly Vulnerability[]): Step {
+  const images = [...truth.images.values()];
+  const present = images.filter((image) => image.present);
+  const having = (status: TrueFinding['status']) =>
+    present.flatMap(({ name, findings }) =>
+      [...findings.values()].flatMap((one) =>
+        one.status === status ? [{ image: name, vulnerability: one.vulnerability }] : [],
+      ),
+    );
+  const any = <T>(list: readonly T[]): T | undefined => oneOf(draw('which'), list);
+  const candidates: readonly (readonly [Step | undefined, number])[] = [
+    [pushOf(any(images), draw), 20],
+    [reportOf(any(present), oneOf(draw('vulnerability'), vulnerabilities)), 38],
+    [named('vanish', any(having('active'))), 6],
+    [named('fix', any(present)), 10],
+    [about('suppress', any(having('active'))), 5],
+    [about('unsuppress', any(having('suppressed'))), 3],
+    [named('remove', any(having('active'))), 5],
+    [about('replay', any([...having('active'), ...having('clean')])), 6],
+    [at('edit', any([...truth.repositories.keys()])), 4],
+    [at('strip', any([...truth.repositories.keys()])), 2],
+    [{ kind: 'policy', policy: policyFrom(draw) }, 0.5],
+  ];
+  const possible = candidates.flatMap(([step, weight]) => (step === undefined ? [] : [[step, weight] as const]));
+  return pick(draw('kind'), possible);
+}
+
+function pushOf(image: TrueImage | undefined, draw: Draw): Step | undefined {
+  if (image === undefined) return undefined;
+  const { name, repository } = image;
+  return { kind: 'push', image: name, repository, tag: `v${between(draw('tag'), 1, 2)}` };
+}
+
+function reportOf(image: TrueImage | undefined, vulnerability: Vulnerability | undefined): Step | undefined {
+  if (image === undefined || vulnerability === undefined) return undefined;
+  return { kind: 'report', image: image.name, vulnerability };
+}
+
+function named(
+  kind: 'vanish' | 'fix' | 'remove',
+  one: { readonly name: string } | { readonly image: string } | undefined,
+): Step | undefined {
+  if (one === undefined) return undefined;
+  return { kind, image: 'name' in one ? one.name : one.image };
+}
+
+function about(
+  kind: 'suppress' | 'unsuppress' | 'replay',
+  found: { readonly image: string; readonly vulnerability: Vulnerability } | undefined,
+): Step | undefined {
+  return found === undefined ? undefined : { kind, ...found };
+}
+
+function at(kind: 'edit' | 'strip', repository: string | undefined): Step | undefined {
+  return repository === undefined ? undefined : { kind, repository };
+}
