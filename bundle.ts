@@ -1,6 +1,6 @@
 // A function's entry -> a deployable archive: one ECMAScript module, its settings and what its host wants, the same bytes for the same source.
 import { readFile } from 'node:fs/promises';
-import { dirname, isAbsolute } from 'node:path';
+import { dirname, isAbsolute, resolve } from 'node:path';
 import { asset } from '@pulumi/pulumi';
 import { type BuildFailure, build, type Plugin } from 'esbuild';
 
@@ -35,7 +35,11 @@ export interface Bundle {
   readonly files: ByFile<string>;
   /** The size of each of them, uncompressed. */
   readonly bytes: ByFile<number>;
+  /** The absolute paths of the files whose code is in the module, in order: what was not reached is not among them. */
+  readonly inputs: readonly string[];
 }
+
+type Compiled = Pick<Bundle, 'inputs'> & { readonly module: string };
 
 /**
  * Bundles a function for Node 24. The result depends on the source only, not on the folder that it is checked out in, so an unchanged
@@ -47,8 +51,9 @@ export async function bundleFunction(args: BundleArgs): Promise<Bundle> {
   if (!isAbsolute(args.entry)) {
     throw new Error(`bundling needs the absolute path of a function's entry, not ${args.entry}`);
   }
+  const { module, inputs } = await compile(args);
   const files: ByFile<string> = {
-    'index.mjs': await compile(args),
+    'index.mjs': module,
     'settings.json': `${stableJson(args.settings)}\n`,
     ...args.files,
   };
@@ -58,15 +63,18 @@ export async function bundleFunction(args: BundleArgs): Promise<Bundle> {
     archive: new asset.AssetArchive(mapped((text) => new asset.StringAsset(text))),
     files,
     bytes: mapped((text) => Buffer.byteLength(text)),
+    inputs,
   };
 }
 
-async function compile({ entry, external = [], alias = {}, dataFiles, banner }: BundleArgs): Promise<string> {
+async function compile({ entry, external = [], alias = {}, dataFiles, banner }: BundleArgs): Promise<Compiled> {
+  const folder = dirname(entry);
   try {
-    const { outputFiles } = await build({
+    const { outputFiles, metafile } = await build({
       entryPoints: [entry],
-      absWorkingDir: dirname(entry),
+      absWorkingDir: folder,
       write: false,
+      metafile: true,
       bundle: true,
       format: 'esm',
       platform: 'node',
@@ -83,7 +91,9 @@ async function compile({ entry, external = [], alias = {}, dataFiles, banner }: 
       plugins: dataFiles === undefined ? [] : [unusedData(dataFiles)],
       logLevel: 'silent',
     });
-    return outputFiles.map(({ text }) => text).join('');
+    const parts = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs));
+    const reached = parts.flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [resolve(folder, path)] : []));
+    return { module: outputFiles.map(({ text }) => text).join(''), inputs: reached.sort() };
   } catch (cause) {
     const { errors = [] } = cause as Partial<BuildFailure>;
     const lines = errors.map(({ text, location }) =>

@@ -8,7 +8,6 @@ const project = import.meta.dirname;
 
 /** The files that take longest, the longest first. */
 const LONGEST = [
-  'tests/e2e/workers.test.ts',
   'tests/parity/parity.test.ts',
   'tests/e2e/azure/crashes.test.ts',
   'tests/e2e/azure/scale.test.ts',

@@ -137,6 +137,7 @@ export function keyPolicy(partition: string, accountId: string): PolicyDocument 
       Effect: 'Allow',
       Principal: { Service: 'cloudwatch.amazonaws.com' },
       Action: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+      // The key itself, as above.
       Resource: '*',
       Condition: { StringEquals: { 'aws:SourceAccount': accountId } },
     },

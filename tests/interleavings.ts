@@ -24,11 +24,16 @@ interface Branch {
   readonly asleep: Worker | undefined;
 }
 
-/** Tries every interleaving. Answers how many there are. */
-export async function everyInterleaving(newRace: () => Promise<Race> | Race): Promise<number> {
+/** Tries every interleaving, or so many of them from all over. Answers how many. */
+export async function everyInterleaving(
+  newRace: () => Promise<Race> | Race,
+  atMost = Number.POSITIVE_INFINITY,
+): Promise<number> {
   const untried: Branch[] = [{ turns: [], asleep: undefined }];
   let count = 0;
-  for (let branch = untried.pop(); branch !== undefined; branch = untried.pop()) {
+  // Where not all are tried, turns with the newest and the oldest: branches late and early in a run.
+  const next = () => (atMost < Number.POSITIVE_INFINITY && count % 2 === 1 ? untried.shift() : untried.pop());
+  for (let branch = next(); branch !== undefined && count < atMost; branch = next()) {
     const race = await newRace();
     const { branches, isNew } = await run(race, branch);
     if (isNew) {

@@ -49,7 +49,8 @@ export function codeOf(settings: string): Bundle {
   const archive = new pulumi.asset.AssetArchive(
     Object.fromEntries(Object.entries(files).map(([name, text]) => [name, new pulumi.asset.StringAsset(text)])),
   );
-  return { archive, files, bytes: { 'index.mjs': files['index.mjs'].length, 'settings.json': settings.length } };
+  const bytes = { 'index.mjs': files['index.mjs'].length, 'settings.json': settings.length };
+  return { archive, files, bytes, inputs: [] };
 }
 
 const deployments = new Map<string, Promise<Deployment>>();

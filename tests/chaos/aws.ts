@@ -20,7 +20,7 @@ import type { PlainPolicy, TrueRepository, Vulnerability } from './truth.ts';
 const MINUTE = 60_000;
 const ACCOUNT = '123456789012';
 const SWEEP_HOURS = 6;
-const TICK_MINUTES = 30;
+const TICK_MINUTES = 120;
 const TIMEOUT_SECONDS = 300;
 const RECEIVES = 8;
 const BATCH_WINDOW_SECONDS = 5;
@@ -69,7 +69,10 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
   const crashes: number[] = [];
   const written = new Set<string>();
   const known = new Map<string, GateRecord>();
-  const slow = slowWorkers<Call>(({ accessKeyId }) => accessKeyId);
+  const slow = slowWorkers<Call>(
+    ({ accessKeyId }) => accessKeyId,
+    ({ operation }) => /^(Put|Delete|Set)/.test(operation),
+  );
   let nextTick = clock.now().getTime();
 
   for (const repository of truth.repositories.values())
@@ -159,6 +162,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
     const end = clock.now().getTime() + milliseconds;
     for (;;) {
       await cloud.runUntilIdle();
+      await slow.doWhatIsPending();
       const next = Math.min(cloud.queue.nextVisibleAt() ?? Number.POSITIVE_INFINITY, nextTick);
       if (next > end) break;
       clock.advance(Math.max(0, next - clock.now().getTime()));
@@ -207,6 +211,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
       slow.begin(drawn, (hook) => cloud.calls.before((call) => (isDisturbed(call) ? hook(call) : undefined)));
       slow.alsoOnEnd(takeOutWhatWasWritten(drawn));
     },
+    midway: slow.midway,
     calm() {
       slow.end();
       cloud.faults.clear();

@@ -54,6 +54,8 @@ export interface ChaosCloud {
   apply(step: Step, fate: Fate): Promise<void>;
   /** Begins to disturb calls and workers, as drawn. */
   disturb(draw: Draw): void;
+  /** Does something while a worker is slow; at the latest when the others have nothing left to do. */
+  midway(action: () => Promise<void>): void;
   /** Ends that. */
   calm(): void;
   /** Moves the clock, with all that falls due on the way, each at its time; ticks too. */

@@ -95,9 +95,11 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
       const counted = taken === undefined || taken < hold.since ? hold : { since: taken, heardAt: undefined };
       if (closed.has(gate) || at <= deadline(counted, observation) || isExcused(gate, repository, observation))
         continue;
+      const what = `${gate} is open though ${name} has had to hold it`;
+      if ([...complaints].some((said) => said.startsWith(what))) continue;
       const minutes = Math.round((at - counted.since) / 60_000);
       complaints.add(
-        `${gate} is open though ${name} has had to hold it for ${minutes} minutes${counted.heardAt === undefined ? '; no event said so' : ''}`,
+        `${what} for ${minutes} minutes${counted.heardAt === undefined ? ', of which no event told' : ''}`,
       );
     }
   }
@@ -129,8 +131,9 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
       if (arrivesAt === undefined || !('image' in step) || !isHeardOf(step)) return;
       const image = truth.images.get(step.image);
       if (image === undefined || !isHeld(image)) return;
-      const hold = holdings.get(step.image);
-      if (hold !== undefined) hold.heardAt = Math.min(hold.heardAt ?? arrivesAt, arrivesAt);
+      const hold = holdings.get(step.image) ?? { since: now, heardAt: undefined };
+      hold.heardAt = Math.min(hold.heardAt ?? arrivesAt, arrivesAt);
+      holdings.set(step.image, hold);
     },
     see(observation) {
       noteChanges(observation);

@@ -1,5 +1,6 @@
 // One run: a seed's world, steps and faults on one cloud, then calm, then a sweep; and what the judge says of it.
 import { AWS_BOUNDS, startChaosAws } from './aws.ts';
+import { AZURE_BOUNDS, startChaosAzure } from './azure.ts';
 import type { Bounds, ChaosCloud, ChaosOptions } from './cloud.ts';
 import { drawFrom } from './draw.ts';
 import { fateOf } from './fates.ts';
@@ -29,8 +30,9 @@ interface Kind {
 
 const MINUTE = 60_000;
 
-const KINDS: Readonly<Record<'aws', Kind>> = {
+const KINDS: Readonly<Record<CloudName, Kind>> = {
   aws: { size: { steps: 40, minutes: 420, locksImages: false }, bounds: AWS_BOUNDS, start: startChaosAws },
+  azure: { size: { steps: 14, minutes: 420, locksImages: true }, bounds: AZURE_BOUNDS, start: startChaosAzure },
 };
 
 export interface RunOptions {
@@ -42,7 +44,7 @@ export interface RunOptions {
 const LOOK_MILLISECONDS = 15 * MINUTE;
 
 export async function run(name: CloudName, seed: number, { code }: RunOptions = {}): Promise<RunResult> {
-  const { size, bounds, start } = KINDS[name as 'aws'];
+  const { size, bounds, start } = KINDS[name];
   const draw = drawFrom(seed);
   const scenario = scenarioOf((...words) => draw(name, ...words), size);
   const cloud = await start({ scenario, draw, code });
@@ -74,17 +76,18 @@ async function play(
   // The first sweep, of an empty world.
   await cloud.advance(0);
   cloud.disturb(draw);
-  for (const [number, { minute, step }] of steps.entries()) {
+  for (const [number, { minute, isMidway, step }] of steps.entries()) {
     await passTo(start + minute * MINUTE);
     const fate = fateOf((...words) => draw('fate', number, ...words));
-    happen(truth, step, cloud.now());
-    // What the world has become, before anybody has heard of it.
-    await see();
-    judge.hear(step, cloud.now(), fate.isLost ? undefined : cloud.now() + fate.delayMinutes * MINUTE);
-    await cloud.apply(step, fate);
+    const takePlace = async () => {
+      happen(truth, step, cloud.now());
+      judge.hear(step, cloud.now(), fate.isLost ? undefined : cloud.now() + fate.delayMinutes * MINUTE);
+      await cloud.apply(step, fate);
+    };
+    if (isMidway) cloud.midway(takePlace);
+    else await takePlace();
   }
-  await cloud.advance(0);
-  await see();
+  await passTo(cloud.now() + MINUTE);
   cloud.calm();
   // What the faults have left behind is over with its last return; then one sweep, and what it asks for.
   await passTo(cloud.now() + bounds.event + bounds.crash);

@@ -15,6 +15,8 @@ import {
 export interface TimedStep {
   /** After the beginning of the run. */
   readonly minute: number;
+  /** It happens while the function works on what came before. */
+  readonly isMidway: boolean;
   readonly step: Step;
 }
 
@@ -39,6 +41,7 @@ export interface Size {
 }
 
 const IMAGES_A_REPOSITORY = 3;
+const MAKES_DANGER: ReadonlySet<Step['kind']> = new Set(['push', 'report', 'unsuppress']);
 const WORDS: readonly (readonly [Word, number])[] = [
   ['critical', 3],
   ['high', 3],
@@ -53,12 +56,15 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
   const steps: TimedStep[] = [];
   let minute = 1;
   for (let number = 0; number < size.steps; number++) {
-    const step = nextStep((...name) => draw('step', number, ...name), truth, vulnerabilities);
+    const drawn: Draw = (...name) => draw('step', number, ...name);
+    // Trouble comes together: most of a burst is about one repository.
+    const focus = drawn('focus') < 0.7 ? oneOf(draw('focus', minute), [...truth.repositories.keys()]) : undefined;
+    const step = nextStep(drawn, truth, vulnerabilities, focus);
     happen(truth, step, minute);
-    steps.push({ minute, step });
-    // Bursts with quiet times between them.
-    if (draw('pause', number) < 0.3)
-      minute += between(draw('minutes', number), 1, Math.ceil((6 * size.minutes) / size.steps));
+    // Bursts with quiet times between them; the last of a burst may happen while the function works on the others.
+    const isLast = drawn('pause') < 0.3;
+    steps.push({ minute, isMidway: isLast && MAKES_DANGER.has(step.kind) && drawn('midway') < 0.6, step });
+    if (isLast) minute += between(drawn('minutes'), 1, Math.ceil((6 * size.minutes) / size.steps));
   }
   return {
     truth: start,
@@ -129,8 +135,13 @@ function policyFrom(draw: Draw): PlainPolicy {
 }
 
 /** A step that is possible now. */
-function nextStep(draw: Draw, truth: Truth, vulnerabilities: readonly Vulnerability[]): Step {
-  const images = [...truth.images.values()];
+function nextStep(
+  draw: Draw,
+  truth: Truth,
+  vulnerabilities: readonly Vulnerability[],
+  focus: string | undefined,
+): Step {
+  const images = [...truth.images.values()].filter(({ repository }) => focus === undefined || repository === focus);
   const present = images.filter((image) => image.present);
   const having = (status: TrueFinding['status']) =>
     present.flatMap(({ name, findings }) =>
@@ -148,8 +159,8 @@ function nextStep(draw: Draw, truth: Truth, vulnerabilities: readonly Vulnerabil
     [about('unsuppress', any(having('suppressed'))), 3],
     [named('remove', any(having('active'))), 5],
     [about('replay', any([...having('active'), ...having('clean')])), 6],
-    [at('edit', any([...truth.repositories.keys()])), 4],
-    [at('strip', any([...truth.repositories.keys()])), 2],
+    [at('edit', focus ?? any([...truth.repositories.keys()])), 4],
+    [at('strip', focus ?? any([...truth.repositories.keys()])), 2],
     [{ kind: 'policy', policy: policyFrom(draw) }, 0.5],
   ];
   const possible = candidates.flatMap(([step, weight]) => (step === undefined ? [] : [[step, weight] as const]));

@@ -1,44 +1,76 @@
-// Workers that are slow at the wrong moment: a call waits until another worker has got on with its own.
+// Workers that are slow at the wrong moment: a call waits while another worker gets on with its own, and while the world goes on.
 import type { Hook } from '../../local/calls.ts';
 import type { Draw } from './draw.ts';
 
-/** How many calls of others a call waits for; where there are none for a while, nobody else is at work. */
-const CALLS = 8;
-const QUIET_MILLISECONDS = 15;
+/** A call waits for so many calls of others, as long as they go on. */
+const CALLS = 30;
+/** Who has made no call for so long is not at work. */
+const QUIET_MILLISECONDS = 40;
+/** So long it may take until a worker has started that was woken just now. */
+const START_MILLISECONDS = 1_000;
+const STEP_MILLISECONDS = 5;
 const SHARE = 0.04;
+/** The same of a call that writes: what has been decided is old by then. */
+const SHARE_OF_WRITES = 0.15;
 
-export function slowWorkers<Call>(workerOf: (call: Call) => string) {
+export interface SlowWorkers<Call> {
+  /** Begins to slow workers down, as drawn; `hookIn` calls the hook before each of their calls. */
+  begin(draw: Draw, hookIn: (hook: Hook<Call>) => () => void): void;
+  /** Is done while a worker is slow. */
+  midway(action: () => Promise<void>): void;
+  doWhatIsPending(): Promise<void>;
+  /** What else is over when the run calms down. */
+  alsoOnEnd(end: () => void): void;
+  end(): void;
+}
+
+export function slowWorkers<Call>(
+  workerOf: (call: Call) => string,
+  isWrite: (call: Call) => boolean,
+): SlowWorkers<Call> {
   const counts = new Map<string, number>();
+  const lastAt = new Map<string, number>();
+  const pending: (() => Promise<void>)[] = [];
   let ends: (() => void)[] = [];
-  const othersThan = (worker: string) =>
-    [...counts].reduce((sum, [other, count]) => (other === worker ? sum : sum + count), 0);
+  const others = <T>(worker: string, of: ReadonlyMap<string, T>) =>
+    [...of].flatMap(([other, value]) => (other === worker ? [] : [value]));
+  const callsOfOthers = (worker: string) => others(worker, counts).reduce((sum, count) => sum + count, 0);
 
-  async function waitForOthers(worker: string): Promise<void> {
-    const enough = othersThan(worker) + CALLS;
-    for (let seen = -1; ; ) {
-      const now = othersThan(worker);
-      if (now >= enough || now === seen) return;
-      seen = now;
-      await new Promise((resolve) => setTimeout(resolve, QUIET_MILLISECONDS));
+  async function waitForOthers(worker: string, somebodyWasWoken: boolean): Promise<void> {
+    const startedAt = performance.now();
+    const before = callsOfOthers(worker);
+    for (;;) {
+      const since = performance.now() - Math.max(0, ...others(worker, lastAt));
+      const done = callsOfOthers(worker) - before;
+      const isStarting = somebodyWasWoken && done === 0 && performance.now() - startedAt < START_MILLISECONDS;
+      if (done >= CALLS || (since > QUIET_MILLISECONDS && !isStarting)) return;
+      await new Promise((resolve) => setTimeout(resolve, STEP_MILLISECONDS));
     }
   }
 
+  async function doWhatIsPending(): Promise<void> {
+    for (const action of pending.splice(0)) await action();
+  }
+
   return {
-    begin(draw: Draw, hookIn: (hook: Hook<Call>) => () => void): void {
+    doWhatIsPending,
+    midway: (action) => void pending.push(action),
+    begin(draw, hookIn) {
       let number = 0;
       ends.push(
         hookIn(async (call) => {
           const worker = workerOf(call);
           counts.set(worker, (counts.get(worker) ?? 0) + 1);
-          if (draw('slow', ++number) < SHARE) await waitForOthers(worker);
+          lastAt.set(worker, performance.now());
+          if (draw('slow', ++number) >= (isWrite(call) ? SHARE_OF_WRITES : SHARE)) return;
+          const wakesSomebody = pending.length > 0;
+          await doWhatIsPending();
+          await waitForOthers(worker, wakesSomebody);
         }),
       );
     },
-    /** What else is over when the run calms down. */
-    alsoOnEnd(end: () => void): void {
-      ends.push(end);
-    },
-    end(): void {
+    alsoOnEnd: (end) => void ends.push(end),
+    end() {
       for (const end of ends) end();
       ends = [];
     },

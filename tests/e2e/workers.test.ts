@@ -1,4 +1,4 @@
-// Two workers on one repository at the same time, on the real wire, in every interleaving of the calls that the other can notice.
+// Two workers on one repository at the same time, on the real wire. Every interleaving is tried in tests/shared/workers.test.ts, over the core's ports.
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import type { Settings } from '../../aws/function/settings.ts';
@@ -43,8 +43,8 @@ function workerOn(cloud: LocalAws, settings: Settings, name: string, digest: str
 }
 
 describe('two workers on one repository', () => {
-  test('one closing, one opening, in every interleaving of their calls: ends closed', {
-    timeout: 600_000,
+  test('one closing, one opening, in 40 interleavings of their calls: ends closed', {
+    timeout: 120_000,
   }, async () => {
     const { cloud, graph, pushVulnerable, settle, isClosed } = await stage();
     const settings = settingsOf(graph);
@@ -75,8 +75,8 @@ describe('two workers on one repository', () => {
           ends.add(`${(await row())?.['state']?.S}, ${isClosed() ? 'closed' : 'open'}`);
         },
       };
-    });
+    }, 40);
     expect([...ends]).toEqual(['closed, closed']);
-    expect(interleavings).toBeGreaterThan(20);
+    expect(interleavings).toBe(40);
   });
 });
