@@ -110,6 +110,7 @@ async function ecrGate({ policy, refinements, mode, sweepHours, maxClosesPerHour
     changesTopicArn: gate.changesTopicArn,
     alarmsTopicArn: gate.alarmsTopicArn,
     roleArn: gate.roleArn,
+    dashboardUrl: gate.dashboardUrl,
     settings: gate.settings,
   };
 }
@@ -143,6 +144,7 @@ async function acrGate(
     clientId: gate.clientId,
     mailEndpoint: gate.mailEndpoint,
     mailSender: gate.mailSender,
+    workbookUrl: gate.workbookUrl,
     registries: gate.registries,
     settings: gate.settings,
   };

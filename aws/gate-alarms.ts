@@ -32,7 +32,10 @@ export interface AlarmSpec {
 const TICK_SECONDS = 300;
 const HOUR_SECONDS = 3600;
 
-/** The metrics in the log, in the namespace of the stack. */
+/**
+ * The metrics in the log, in the namespace of the stack.
+ * Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+ */
 export const METRICS: readonly MetricSpec[] = [
   { name: 'sweep-age', metric: 'SweepAgeHours', pattern: '{ $.kind = "tick" }', value: '$.sweepAgeHours' },
   { name: 'brake-held', metric: 'BrakeHeld', pattern: '{ $.kind = "tick" }', value: '$.waiting' },
@@ -50,6 +53,18 @@ export const METRICS: readonly MetricSpec[] = [
     pattern: '{ $.kind = "scanner" && $.blind IS FALSE }',
     value: '0',
   },
+  { name: 'closes', metric: 'Closes', pattern: '{ $.kind = "decision" && $.done = "closed" }', value: '1' },
+  { name: 'opens', metric: 'Opens', pattern: '{ $.kind = "decision" && $.done = "opened" }', value: '1' },
+  // A push, a new policy or a pause's end closes for findings that are old: how old says nothing of how fast that was.
+  {
+    name: 'seconds-to-close',
+    metric: 'SecondsToClose',
+    pattern: '{ $.secondsSinceFinding >= 0 && ($.triggers[0] = "finding" || $.triggers[0] = "scan") }',
+    value: '$.secondsSinceFinding',
+  },
+  { name: 'closed-gates', metric: 'ClosedGates', pattern: '{ $.kind = "sweep" }', value: '$.closed' },
+  { name: 'closed-this-hour', metric: 'ClosedThisHour', pattern: '{ $.kind = "tick" }', value: '$.closedThisHour' },
+  { name: 'calls', metric: 'Calls', pattern: '{ $.kind = "usage" }', value: '$.allCalls' },
 ];
 
 /** The namespace of a stack's metrics. */
@@ -152,7 +167,15 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
         'Read who is waiting in the notices of the topic "changes"; raise maxClosesPerHour if that many closings are right.',
     },
   ];
-  return specs.map((spec) => ({ ...spec, description: `pullgate, stack ${stack}: ${spec.description}` }));
+  return specs.map((spec) => ({
+    ...spec,
+    description: `pullgate, stack ${stack}: ${spec.description} Page: ${alarmPage(spec.name)}`,
+  }));
+}
+
+/** Where it is written what an alarm means, how to look, how to mend and how to undo: in the clone that the stack was deployed from. */
+export function alarmPage(name: string): string {
+  return `docs/operations.md#aws-${name}`;
 }
 
 /** What the alarms watch, and the topic that they publish to. */
@@ -164,14 +187,14 @@ export interface Watched {
   readonly topic: aws.sns.Topic;
 }
 
-/** The metrics in the log, and every alarm, which also tells when it is over. */
+/** The metrics in the log, and every alarm, which also tells when it is over: the alarms. */
 export function createAlarms(
   name: string,
   stack: string,
   sweepHours: number,
   watched: Watched,
   parent: pulumi.Resource,
-): void {
+): readonly aws.cloudwatch.MetricAlarm[] {
   const namespace = metricNamespace(stack);
   for (const { name: ending, pattern, metric, value } of METRICS) {
     new aws.cloudwatch.LogMetricFilter(
@@ -186,23 +209,24 @@ export function createAlarms(
     deadLetterQueue: { namespace: 'AWS/SQS', dimensions: { QueueName: watched.deadLetterQueue.name } },
     function: { namespace: 'AWS/Lambda', dimensions: { FunctionName: watched.lambda.name } },
   };
-  for (const spec of alarmSpecs(stack, sweepHours)) {
-    new aws.cloudwatch.MetricAlarm(
-      `${name}-${spec.name}-alarm`,
-      {
-        ...sources[spec.source],
-        alarmDescription: spec.description,
-        metricName: spec.metric,
-        statistic: spec.statistic,
-        comparisonOperator: 'GreaterThanThreshold',
-        threshold: spec.threshold,
-        period: spec.periodSeconds,
-        evaluationPeriods: spec.periods,
-        treatMissingData: spec.missing,
-        alarmActions: [watched.topic.arn],
-        okActions: [watched.topic.arn],
-      },
-      { parent },
-    );
-  }
+  return alarmSpecs(stack, sweepHours).map(
+    (spec) =>
+      new aws.cloudwatch.MetricAlarm(
+        `${name}-${spec.name}-alarm`,
+        {
+          ...sources[spec.source],
+          alarmDescription: spec.description,
+          metricName: spec.metric,
+          statistic: spec.statistic,
+          comparisonOperator: 'GreaterThanThreshold',
+          threshold: spec.threshold,
+          period: spec.periodSeconds,
+          evaluationPeriods: spec.periods,
+          treatMissingData: spec.missing,
+          alarmActions: [watched.topic.arn],
+          okActions: [watched.topic.arn],
+        },
+        { parent },
+      ),
+  );
 }

@@ -102,8 +102,11 @@ export function changesTopicPolicy(topicArn: string): PolicyDocument {
   return document([onlyTls('sns:Publish', topicArn)]);
 }
 
-/** This account's alarms publish here. */
-export function alarmsTopicPolicy(topicArn: string, accountId: string): PolicyDocument {
+/**
+ * Only these alarms publish here.
+ * Source: https://repost.aws/knowledge-center/cloudwatch-receive-sns-for-alarm-trigger
+ */
+export function alarmsTopicPolicy(topicArn: string, alarmArns: readonly string[]): PolicyDocument {
   return document([
     {
       Sid: 'Alarms',
@@ -111,7 +114,7 @@ export function alarmsTopicPolicy(topicArn: string, accountId: string): PolicyDo
       Principal: { Service: 'cloudwatch.amazonaws.com' },
       Action: 'sns:Publish',
       Resource: topicArn,
-      Condition: { StringEquals: { 'aws:SourceAccount': accountId } },
+      Condition: { ArnEquals: { 'aws:SourceArn': alarmArns } },
     },
     onlyTls('sns:Publish', topicArn),
   ]);

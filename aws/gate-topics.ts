@@ -15,14 +15,12 @@ export interface Topics {
 export interface TopicsArgs {
   readonly partition: pulumi.Output<string>;
   readonly accountId: pulumi.Output<string>;
-  /** The role that publishes state changes. */
-  readonly roleArn: pulumi.Output<string>;
   readonly notifyEmails: readonly string[];
 }
 
 /** Both topics, encrypted with one key, each with a subscription for every address. */
 export function createTopics(name: string, args: TopicsArgs, parent: pulumi.Resource): Topics {
-  const { partition, accountId, roleArn, notifyEmails } = args;
+  const { partition, accountId, notifyEmails } = args;
   const key = new aws.kms.Key(
     `${name}-key`,
     {
@@ -36,10 +34,8 @@ export function createTopics(name: string, args: TopicsArgs, parent: pulumi.Reso
   );
   new aws.kms.Alias(`${name}-key`, { targetKeyId: key.keyId }, { parent });
 
-  const create = (ending: string, policyFor: (arn: string, account: string, role: string) => PolicyDocument) => {
+  const create = (ending: string) => {
     const topic = new aws.sns.Topic(`${name}-${ending}`, { kmsMasterKeyId: key.arn }, { parent });
-    const policy = pulumi.all([topic.arn, accountId, roleArn]).apply((known) => JSON.stringify(policyFor(...known)));
-    new aws.sns.TopicPolicy(`${name}-${ending}-policy`, { arn: topic.arn, policy }, { parent });
     for (const address of notifyEmails) {
       new aws.sns.TopicSubscription(
         `${name}-${ending}-mail-${addressMark(address)}`,
@@ -49,11 +45,30 @@ export function createTopics(name: string, args: TopicsArgs, parent: pulumi.Reso
     }
     return topic;
   };
-  return {
-    changes: create('changes', changesTopicPolicy),
-    alarms: create('alarms', (arn, account) => alarmsTopicPolicy(arn, account)),
-    key,
-  };
+  const changes = create('changes');
+  setPolicy(`${name}-changes-policy`, changes, changes.arn.apply(changesTopicPolicy), parent);
+  return { changes, alarms: create('alarms'), key };
+}
+
+/** Lets these alarms publish to their topic, and nobody else. They name the topic, so its policy comes after them. */
+export function letAlarmsPublish(
+  name: string,
+  topic: aws.sns.Topic,
+  alarms: readonly aws.cloudwatch.MetricAlarm[],
+  parent: pulumi.Resource,
+): void {
+  const arns = pulumi.all(alarms.map(({ arn }) => arn));
+  const policy = pulumi.all([topic.arn, arns]).apply((known) => alarmsTopicPolicy(...known));
+  setPolicy(`${name}-alarms-policy`, topic, policy, parent);
+}
+
+function setPolicy(
+  name: string,
+  { arn }: aws.sns.Topic,
+  policy: pulumi.Output<PolicyDocument>,
+  parent: pulumi.Resource,
+): void {
+  new aws.sns.TopicPolicy(name, { arn, policy: policy.apply((known) => JSON.stringify(known)) }, { parent });
 }
 
 /** A name for an address that stays the same when others come and go: a new name would ask its owner to confirm again. */

@@ -5,10 +5,11 @@ import { parsePolicy } from '../shared/policy.ts';
 import { describeProblem } from '../shared/problem.ts';
 import type { Severity } from '../shared/severity.ts';
 import { createAlarms } from './gate-alarms.ts';
+import { createDashboard } from './gate-dashboard.ts';
 import { createQueues, createRules } from './gate-events.ts';
 import { createFunction, createRole, visibilityTimeoutSeconds } from './gate-function.ts';
 import { type FunctionSettings, functionSettings, statementId } from './gate-settings.ts';
-import { createTopics } from './gate-topics.ts';
+import { createTopics, letAlarmsPublish } from './gate-topics.ts';
 
 /** What a gate is told, in the words of the stack's config, which has the defaults. */
 export interface EcrPullGateArgs {
@@ -54,6 +55,8 @@ export class EcrPullGate extends pulumi.ComponentResource {
   readonly logGroupName: pulumi.Output<string>;
   readonly functionName: pulumi.Output<string>;
   readonly roleArn: pulumi.Output<string>;
+  /** Where the dashboard is looked at. */
+  readonly dashboardUrl: pulumi.Output<string>;
   /** The content of the function's settings.json. */
   readonly settings: FunctionSettings;
 
@@ -76,7 +79,7 @@ export class EcrPullGate extends pulumi.ComponentResource {
     createRules(name, policy.value, queues, this);
     const role = createRole(name, this);
     const { accountId, partition, region } = this;
-    const topicsArgs = { partition, accountId, roleArn: role.arn, notifyEmails: args.notifyEmails };
+    const topicsArgs = { partition, accountId, notifyEmails: args.notifyEmails };
     const topics = createTopics(name, topicsArgs, this);
     const { lambda, logGroup } = createFunction(
       name,
@@ -96,7 +99,18 @@ export class EcrPullGate extends pulumi.ComponentResource {
       },
       this,
     );
-    createAlarms(name, stack, args.sweepHours, { logGroup, lambda, ...queues, topic: topics.alarms }, this);
+    const alarms = createAlarms(
+      name,
+      stack,
+      args.sweepHours,
+      { logGroup, lambda, ...queues, topic: topics.alarms },
+      this,
+    );
+    letAlarmsPublish(name, topics.alarms, alarms, this);
+    const shown = { logGroup, lambda, ...queues, table, topic: topics.changes, alarms, region, partition };
+    const { sweepHours, maxClosesPerHour } = args;
+    const settings = { stack, dashboardName: this.statementId, sweepHours, maxClosesPerHour };
+    this.dashboardUrl = createDashboard(name, settings, shown, this);
     if (args.enableInspector) enableInspector(name, accountId, this);
 
     this.tableName = table.name;
@@ -120,6 +134,7 @@ export class EcrPullGate extends pulumi.ComponentResource {
       logGroupName: this.logGroupName,
       functionName: this.functionName,
       roleArn: this.roleArn,
+      dashboardUrl: this.dashboardUrl,
       settings: this.settings,
     });
   }

@@ -96,14 +96,25 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
         'Read who is waiting in the mails, or in the log lines of kind "decision"; raise maxClosesPerHour if that many closings are right.',
     },
   ];
-  return specs.map((spec) => ({ ...spec, description: `pullgate, stack ${stack}: ${spec.description}` }));
+  return specs.map((spec) => ({
+    ...spec,
+    description: `pullgate, stack ${stack}: ${spec.description} Page: ${alarmPage(spec.name)}`,
+  }));
 }
+
+/** Where it is written what an alert means, how to look, how to mend and how to undo: in the clone that the stack was deployed from. */
+export function alarmPage(name: string): string {
+  return `docs/operations.md#azure-${name}`;
+}
+
+/** A question to the log: what it reads, and the query's end. */
+export type LogQuery = Pick<AlarmSpec, 'source' | 'query'>;
 
 /**
  * The whole query. The workspace may hold the logs of others: only those of this component count.
  * Source: https://learn.microsoft.com/azure/azure-monitor/reference/tables/apptraces
  */
-export function alarmQuery({ source, query }: AlarmSpec, componentId: string): string {
+export function alarmQuery({ source, query }: LogQuery, componentId: string): string {
   const ours = `where _ResourceId =~ '${componentId}'`;
   return source === 'log'
     ? `AppTraces\n| ${ours}\n| extend line = parse_json(Message)\n| ${query}`

@@ -14,6 +14,7 @@ import { createResourceGroup, createWorkspace, markOf, type Place, subscriptionO
 import { assignRole, createGateRole, functionRoles } from './gate-roles.ts';
 import { type FunctionSettings, functionSettings } from './gate-settings.ts';
 import { createStores } from './gate-storage.ts';
+import { createWorkbook } from './gate-workbook.ts';
 
 /** What a gate is told, in the words of the stack's config, which has the defaults. */
 export interface AcrPullGateArgs {
@@ -62,6 +63,8 @@ export class AcrPullGate extends pulumi.ComponentResource {
   /** Where mails are sent, and by whom; undefined where nobody gets mail. */
   readonly mailEndpoint: pulumi.Output<string> | undefined;
   readonly mailSender: pulumi.Output<string> | undefined;
+  /** Where the workbook is looked at. */
+  readonly workbookUrl: pulumi.Output<string>;
   readonly registries: readonly string[];
   /** The content of the function's settings.json. */
   readonly settings: FunctionSettings;
@@ -133,6 +136,7 @@ export class AcrPullGate extends pulumi.ComponentResource {
     const { logicApp } = createEvents(name, place, workspace, stores, this);
     const watched = { workspace, componentId: log.id, notifyEmails: args.notifyEmails };
     createAlarms(name, place, args.sweepHours, watched, this);
+    this.workbookUrl = createWorkbook(name, place, mark, { workspaceId: workspace.id, componentId: log.id }, this);
     if (args.enableDefender) enableDefender(name, subscriptionId, this);
 
     this.resourceGroup = group.name;
@@ -159,6 +163,7 @@ export class AcrPullGate extends pulumi.ComponentResource {
       clientId: this.clientId,
       mailEndpoint: this.mailEndpoint,
       mailSender: this.mailSender,
+      workbookUrl: this.workbookUrl,
       registries: this.registries,
       settings: this.settings,
     });

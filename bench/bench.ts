@@ -1,4 +1,5 @@
 // `npm run bench`: measures the parts that are named, or all, prints their figures and writes them into bench/README.md.
+// `npm run bench -- --tiny NAMES` does it with tiny inputs, as the tests do, and writes nothing.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,9 @@ import { partsNamed } from './parts.ts';
 import { type Circumstances, tablesAsText, withFigures } from './report.ts';
 
 const README = join(import.meta.dirname, 'README.md');
-const names = process.argv.slice(2);
+const TINY = '--tiny';
+const isTiny = process.argv.includes(TINY);
+const names = process.argv.slice(2).filter((argument) => argument !== TINY);
 
 function circumstances(): Circumstances {
   const processors = cpus();
@@ -23,12 +26,12 @@ try {
   const startedAt = performance.now();
   for (const [name, part] of partsNamed(names)) {
     const partStartedAt = performance.now();
-    const tables = await part.measure('full');
+    const tables = await part.measure(isTiny ? 'tiny' : 'full');
     console.log(`${part.title} (${name}, measured in ${seconds(partStartedAt)} s)\n\n${tablesAsText(tables)}\n`);
     // Each part at once: what was measured stays, whatever comes of the next.
-    writeFileSync(README, withFigures(readFileSync(README, 'utf8'), name, tables, circumstances()));
+    if (!isTiny) writeFileSync(README, withFigures(readFileSync(README, 'utf8'), name, tables, circumstances()));
   }
-  console.log(`Done in ${seconds(startedAt)} s. The figures are in bench/README.md.`);
+  console.log(`Done in ${seconds(startedAt)} s.${isTiny ? '' : ' The figures are in bench/README.md.'}`);
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;

@@ -3,52 +3,89 @@ import { startAws } from '../local/aws/cloud.ts';
 import type { Advisory } from '../local/aws/inspector.ts';
 import { readResources } from '../local/aws/resources.ts';
 import { graphOf } from '../local/graph.ts';
+import { meterOf } from './meter-aws.ts';
+import { naive } from './naive/deploy.ts';
 import { checkWorked, type Deploy, findingsOf, LOOSE, type World } from './world.ts';
 
-export const deployAws: Deploy = async ({ maxClosesPerHour = LOOSE } = {}) => {
-  const graph = await graphOf({ 'pullgate:maxClosesPerHour': maxClosesPerHour });
+export const deployAws: Deploy = async ({ maxClosesPerHour = LOOSE, sweepHours = 6, isNaive = false } = {}) => {
+  const program = await graphOf({ 'pullgate:maxClosesPerHour': maxClosesPerHour, 'pullgate:sweepHours': sweepHours });
+  const graph = isNaive ? await naive(program, 'aws') : program;
+  const { lambda, mapping } = readResources(graph);
   const cloud = await startAws(graph);
+  const meter = meterOf(cloud, mapping.batchSize, lambda.memoryMegabytes);
   const repositories = new Set<string>();
+  const advisories = new Map<string, Advisory>();
+  /** Images share them, as they do in the scanner's database. */
+  const shared = (number: number, violates: boolean): Advisory => {
+    const known = advisories.get(`${number} ${violates}`) ?? advisoryOf(number, violates);
+    advisories.set(`${number} ${violates}`, known);
+    return known;
+  };
+  const check = (invocations: Awaited<ReturnType<typeof cloud.runUntilIdle>>) => {
+    const outcomes = invocations.map(({ outcome }) => outcome);
+    checkWorked(outcomes, cloud.deadLetters.messages().length, cloud.logs.at(-1)?.text);
+    return invocations;
+  };
   const work: World['work'] = async (first) => {
     if (first !== undefined) {
       await cloud.lambda.kill();
       cloud.queue.send(JSON.stringify({ pullgate: first }));
     }
-    const invocations = await cloud.runUntilIdle({ advance: true });
-    const outcomes = invocations.map(({ outcome }) => outcome);
-    checkWorked(outcomes, cloud.deadLetters.messages().length, cloud.logs.at(-1)?.text);
-    return invocations;
+    return check(await cloud.runUntilIdle({ advance: true }));
   };
-  await work('tick');
-  cloud.calls.reset();
+  const closed = () =>
+    new Set(
+      [...repositories].filter((name) => (cloud.ecr.repository(name).policyText ?? '').includes('"Sid":"Pullgate')),
+    );
+  const toldOf = (change: string) =>
+    new Set(
+      cloud.notices.flatMap(({ attributes }) =>
+        attributes['change'] === change ? (attributes['repository'] ?? []) : [],
+      ),
+    );
+  const reset = () => {
+    cloud.calls.reset();
+    meter.reset();
+  };
+  if (!isNaive) await work('tick');
+  reset();
   return {
-    memoryMegabytes: readResources(graph).lambda.memoryMegabytes,
+    memoryMegabytes: lambda.memoryMegabytes,
     async fill(size) {
+      // No push wakes the function either.
       const hear = cloud.faults.addToBus({ kind: 'lose' });
-      const advisories = (violates: boolean) =>
-        Array.from({ length: size.findingsEach }, (_, number) => advisoryOf(number, violates));
       const found = await findingsOf(size, async (repository, tag, violates) => {
         if (!repositories.has(repository)) cloud.ecr.createRepository(repository);
         repositories.add(repository);
         const digest = await cloud.ecr.pushImage(repository, { tag, content: `${repository}:${tag}` });
         cloud.inspector.scanned(repository, digest);
         const arns: string[] = [];
-        for (const advisory of advisories(violates))
-          arns.push(await cloud.inspector.report({ repository, digest }, advisory));
+        const image = { repository, digest };
+        for (let number = 0; number < size.findingsEach; number++)
+          arns.push(await cloud.inspector.report(image, shared(number, violates), { event: false }));
         return arns;
       });
       hear();
       return found;
     },
     async report(findings) {
-      for (const arn of findings) await cloud.bus.put(cloud.inspector.eventOf(arn));
+      for (const arn of findings) meter.events(await cloud.bus.put(cloud.inspector.eventOf(arn)));
     },
     work,
+    pass: async (milliseconds) => check(await cloud.advance(milliseconds)),
+    renew: () => cloud.lambda.kill(),
+    now: () => cloud.clock.now().getTime(),
     count: () => cloud.calls.count(),
-    reset: () => cloud.calls.reset(),
-    closed: () =>
-      [...repositories].filter((name) => (cloud.ecr.repository(name).policyText ?? '').includes('"Sid":"Pullgate'))
-        .length,
+    billed: meter.read,
+    reset,
+    ledger: () => ({
+      closed: closed(),
+      toldClosed: toldOf('closed'),
+      toldWaiting: toldOf('waiting'),
+      queued: cloud.queue.messages().length,
+      dead: cloud.deadLetters.messages().length,
+    }),
+    closed: () => closed().size,
     stop: () => cloud.stop(),
   };
 };

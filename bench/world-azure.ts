@@ -3,19 +3,29 @@ import type { Cve, Package } from '../local/azure/assessment.ts';
 import { startAzure } from '../local/azure/cloud.ts';
 import { readResources } from '../local/azure/resources.ts';
 import { graphOf } from '../local/graph.ts';
-import { checkWorked, type DeployOptions, findingsOf, LOOSE, type World } from './world.ts';
+import { naive } from './naive/deploy.ts';
+import {
+  bytesOf,
+  type Counts,
+  checkWorked,
+  type DeployOptions,
+  findingsOf,
+  LOOSE,
+  type Run,
+  type World,
+} from './world.ts';
 
 const REGISTRY =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/acmeimages';
-const SWEEP_HOURS = 6;
 const HOUR_MILLISECONDS = 3_600_000;
+/** How many messages the host takes at once: batchSize in host.json. */
+const MESSAGES_A_REQUEST = 8;
 
 export const AZURE_CONFIG = {
   'azure-native:location': 'westeurope',
   'pullgate:clouds': ['azure'],
   'pullgate:azure': { registries: [REGISTRY] },
   'pullgate:notifyEmails': ['security@example.com'],
-  'pullgate:sweepHours': SWEEP_HOURS,
 };
 
 export interface AzureDeployOptions extends DeployOptions {
@@ -25,32 +35,86 @@ export interface AzureDeployOptions extends DeployOptions {
 
 export async function deployAzure({
   maxClosesPerHour = LOOSE,
+  sweepHours = 6,
+  isNaive = false,
   rowsAreLateMinutes = 0,
 }: AzureDeployOptions = {}): Promise<World> {
-  const graph = await graphOf({ ...AZURE_CONFIG, 'pullgate:maxClosesPerHour': maxClosesPerHour });
+  const program = await graphOf({
+    ...AZURE_CONFIG,
+    'pullgate:maxClosesPerHour': maxClosesPerHour,
+    'pullgate:sweepHours': sweepHours,
+  });
+  const graph = isNaive ? await naive(program, 'azure') : program;
+  const { memoryMegabytes } = readResources(graph).app;
   const cloud = await startAzure(graph);
   cloud.workspace.ingestionDelayMilliseconds = rowsAreLateMinutes * 60_000;
   const registry = cloud.acr.registry(REGISTRY);
-  const work: World['work'] = async (first) => {
-    if (first !== undefined) await cloud.host.kill();
-    if (first === 'sweep') cloud.clock.advance(SWEEP_HOURS * HOUR_MILLISECONDS);
-    const fired = first === undefined ? [] : [await cloud.fireTimer('tick')];
-    const invocations = [...fired, ...(await cloud.runUntilIdle({ advance: true }))];
+  const cves = new Map<string, Cve>();
+  /** Images share them, as they do in the scanner's database. */
+  const shared = (number: number, violates: boolean): Cve => {
+    const known = cves.get(`${number} ${violates}`) ?? cveOf(number, violates);
+    cves.set(`${number} ${violates}`, known);
+    return known;
+  };
+  let [linesBefore, runsBefore, activeSeconds] = [0, 0, 0];
+  /** While any invocation runs the instance is billed, however many run at once. */
+  const check = async (handOver: () => Promise<Awaited<ReturnType<typeof cloud.runUntilIdle>>>) => {
+    const startedAt = performance.now();
+    const invocations = await handOver();
+    activeSeconds += (performance.now() - startedAt) / 1000;
     const outcomes = invocations.map(({ outcome }) => outcome);
     checkWorked(outcomes, cloud.poisonQueue.messages().length, cloud.logs.at(-1)?.text);
     return invocations;
   };
-  await work('tick');
-  cloud.calls.reset();
+  const work: World['work'] = async (first) => {
+    if (first !== undefined) await cloud.host.kill();
+    if (first === 'sweep') cloud.clock.advance(sweepHours * HOUR_MILLISECONDS);
+    return check(async () => {
+      const fired = first === undefined ? [] : [await cloud.fireTimer('tick')];
+      return [...fired, ...(await cloud.runUntilIdle({ advance: true }))];
+    });
+  };
+  const reset = () => {
+    cloud.calls.reset();
+    [linesBefore, runsBefore, activeSeconds] = [cloud.logs.length, cloud.logicApp.runs.length, 0];
+  };
+  /** Storage transactions include the Logic App's, and the host's own: it takes up to eight messages at once, and deletes each alone. */
+  function billed(runs: readonly Run[]): Counts {
+    const calls = cloud.calls.count();
+    const messages = runs.filter((run) => 'functionName' in run && run.functionName === 'message').length;
+    const transactions = Object.entries(calls).flatMap(([name, count]) => (/^(table|queue):/.test(name) ? count : 0));
+    return {
+      'function executions': runs.length,
+      'function GB-seconds': activeSeconds * (memoryMegabytes / 1024),
+      'storage transactions':
+        transactions.reduce((sum, count) => sum + count, 0) + messages + Math.ceil(messages / MESSAGES_A_REQUEST),
+      'Logic App runs': cloud.logicApp.runs.length - runsBefore,
+      mails: calls['mail:Send'] ?? 0,
+      'Log Analytics queries': calls['logs:Query'] ?? 0,
+      'log, MB': bytesOf(cloud.logs.slice(linesBefore)) / 1e6,
+    };
+  }
+  const closedManifests = () =>
+    [...registry.repositories.values()].flatMap(({ name, manifests }) =>
+      [...manifests.values()].flatMap(({ attributes }) => (attributes.readEnabled ? [] : name)),
+    );
+  const toldOf = (what: string) => {
+    const lines = cloud.mails.flatMap(({ subject, plainText = '' }) => [subject, ...plainText.split('\n')]);
+    return new Set(lines.flatMap((line) => new RegExp(`^\\[pullgate\\] ${what}: ([^@]+)`).exec(line)?.[1] ?? []));
+  };
+  if (!isNaive) await work('tick');
+  reset();
   return {
-    memoryMegabytes: readResources(graph).app.memoryMegabytes,
+    memoryMegabytes,
     async fill(size) {
       const hear = cloud.faults.addToBus({ kind: 'lose', to: 'LogicApp' });
+      const { findingsAReport = 1 } = size;
       const found = await findingsOf(size, async (repository, tag, violates) => {
         const digest = registry.push(repository, { tag, content: `${repository}:${tag}` });
         const ids: string[] = [];
-        for (let number = 0; number < size.findingsEach; number++) {
-          const reported = { package: packageOf(number), cves: [cveOf(number, violates)] };
+        for (let number = 0; number < size.findingsEach; number += findingsAReport) {
+          const cves = Array.from({ length: findingsAReport }, (_, place) => shared(number + place, violates));
+          const reported = { package: packageOf(number), cves };
           ids.push(...(await cloud.defender.assess({ registry: REGISTRY, repository, digest, ...reported })));
         }
         return ids;
@@ -60,13 +124,21 @@ export async function deployAzure({
     },
     report: (findings) => cloud.defender.setStatus(findings, 'Unhealthy'),
     work,
+    pass: (milliseconds) => check(() => cloud.advance(milliseconds)),
+    renew: () => cloud.host.kill(),
+    now: () => cloud.clock.now().getTime(),
     // Those of the Logic App, and the host's own of the queue, are not the function's.
     count: () => cloud.calls.count(cloud.identity.id),
-    reset: () => cloud.calls.reset(),
-    closed: () =>
-      [...registry.repositories.values()]
-        .flatMap(({ manifests }) => [...manifests.values()])
-        .filter(({ attributes }) => !attributes.readEnabled).length,
+    billed,
+    reset,
+    ledger: () => ({
+      closed: new Set(closedManifests()),
+      toldClosed: toldOf('closed'),
+      toldWaiting: toldOf('NOT closed'),
+      queued: cloud.queue.messages().length,
+      dead: cloud.poisonQueue.messages().length,
+    }),
+    closed: () => closedManifests().length,
     stop: () => cloud.stop(),
   };
 }

@@ -7,9 +7,13 @@ export interface WorldSize {
   /** How many of a repository's images violate the policy; the findings of the others are below its threshold. Default: all. */
   readonly violatingEach?: number;
   readonly findingsEach: number;
+  /** How many of them one report tells of, where the scanner reports by package (Azure). Default: 1. */
+  readonly findingsAReport?: number;
+  /** The number of the first repository, so that what is filled later gets repositories of its own. Default: 0. */
+  readonly first?: number;
 }
 
-/** The ids of findings by repository, image and number. */
+/** The ids of reports by repository, image and number. */
 export type Findings = readonly (readonly (readonly string[])[])[];
 
 /** Calls by name. */
@@ -18,6 +22,20 @@ export type Counts = Readonly<Record<string, number>>;
 /** One invocation of the function. */
 export interface Run {
   readonly peakMemoryMegabytes: number | undefined;
+  /** Wall clock. */
+  readonly durationMilliseconds: number;
+}
+
+/** What there is when the work is done. */
+export interface Ledger {
+  /** The repositories that are closed, or have an image that is. */
+  readonly closed: ReadonlySet<string>;
+  /** The repositories of which people were told that they are closed, and that they wait. */
+  readonly toldClosed: ReadonlySet<string>;
+  readonly toldWaiting: ReadonlySet<string>;
+  /** Messages that are still in the queue, and that were given up. */
+  readonly queued: number;
+  readonly dead: number;
 }
 
 export interface World {
@@ -34,9 +52,18 @@ export interface World {
    * @throws Error where an invocation failed, or a message could not be handled
    */
   work(first?: 'tick' | 'sweep'): Promise<readonly Run[]>;
+  /** Lets time pass, with everything that falls due. */
+  pass(milliseconds: number): Promise<readonly Run[]>;
+  /** Ends the function's process: the next peak is a new one's. */
+  renew(): Promise<void>;
+  /** The cloud's time, in milliseconds since the epoch. */
+  now(): number;
   /** The function's calls since the last `reset`, and since the deployment. */
   count(): Counts;
+  /** What of these invocations is billed, and of what else happened since the last `reset`. */
+  billed(runs: readonly Run[]): Counts;
   reset(): void;
+  ledger(): Ledger;
   /** How many gates are closed. */
   closed(): number;
   stop(): Promise<void>;
@@ -45,6 +72,10 @@ export interface World {
 export interface DeployOptions {
   /** The brake. Default: as loose as the config allows. */
   readonly maxClosesPerHour?: number;
+  /** Default: 6. */
+  readonly sweepHours?: number;
+  /** The naive design in the place of the function, which knows neither ticks nor sweeps. Default: false. */
+  readonly isNaive?: boolean;
 }
 
 /** Deploys the stack; the first tick is done, and no call is counted yet. */
@@ -55,22 +86,33 @@ export const LOOSE = 1_000;
 
 /** Makes what `World.fill` answers with. */
 export async function findingsOf(
-  { repositories, imagesEach, violatingEach = imagesEach }: WorldSize,
+  { repositories, imagesEach, violatingEach = imagesEach, first = 0 }: WorldSize,
   image: (repository: string, tag: string, violates: boolean) => Promise<readonly string[]>,
 ): Promise<Findings> {
   const all: (readonly string[])[][] = [];
   for (let place = 0; place < repositories; place++) {
     const images: (readonly string[])[] = [];
     for (let number = 0; number < imagesEach; number++) {
-      images.push(await image(repositoryNamed(place), `v${number}`, number < violatingEach));
+      images.push(await image(repositoryNamed(first + place), `v${number}`, number < violatingEach));
     }
     all.push(images);
   }
   return all;
 }
 
-function repositoryNamed(place: number): string {
+export function repositoryNamed(place: number): string {
   return `team/app-${place}`;
+}
+
+/** The bytes of the function's own log lines. */
+export function bytesOf(lines: readonly { readonly text: string }[]): number {
+  return lines.reduce((sum, { text }) => sum + Buffer.byteLength(text) + 1, 0);
+}
+
+/** What all invocations took together, at the function's memory. */
+export function gigabyteSeconds(runs: readonly Run[], memoryMegabytes: number): number {
+  const milliseconds = runs.reduce((sum, { durationMilliseconds }) => sum + durationMilliseconds, 0);
+  return (milliseconds / 1000) * (memoryMegabytes / 1024);
 }
 
 /** @throws Error where an invocation did not answer, or a message was given up */

@@ -53,6 +53,11 @@ export interface Decision {
   readonly isUnsettled: boolean;
   /** Exceptions of the policy that have expired: inert. */
   readonly expiredExceptions: readonly Exception[];
+  /**
+   * Of a closing: how long ago the provider had last spoken of what violates, of the oldest of it, when the gate was closed, confirmed and told.
+   * Undefined where nothing was closed, or nobody knows.
+   */
+  readonly secondsSinceFinding?: number | undefined;
   /** The registry's text of the gate, where it was changed. */
   readonly change?: { readonly before: string; readonly after: string } | undefined;
 }

@@ -4,6 +4,11 @@ import { type ReportedSeverity, SEVERITIES, severityOfScore } from './severity.t
 /** A moment as ISO 8601 in UTC with milliseconds (`2026-01-31T12:00:00.000Z`), so that text order is time order. */
 export type Instant = string;
 
+/** The earlier of two moments, the first of which may not be there. */
+export function earlier(a: Instant | undefined, b: Instant): Instant {
+  return a !== undefined && a < b ? a : b;
+}
+
 /** The later of two moments. */
 export function later(a: Instant, b: Instant): Instant {
   return a > b ? a : b;

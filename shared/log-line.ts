@@ -1,6 +1,7 @@
 // A decision as one line of JSON: everything that a query or a metric needs, and nothing twice.
-import type { Decision, ImageDecision } from './decision.ts';
+import { type Decision, type ImageDecision, TRIGGERS } from './decision.ts';
 import type { Finding } from './finding.ts';
+import { gateKey } from './record.ts';
 import { summarize, weightiestFirst } from './sentences.ts';
 import type { Reason, Rule, Verdict } from './verdict.ts';
 
@@ -65,6 +66,7 @@ function lineOf(
   return {
     kind: 'decision',
     cloud,
+    gate: gateKey(gate),
     registry: gate.registry,
     repository: gate.repository,
     digest: gate.digest ?? (images.length === 1 ? only?.digest : undefined),
@@ -73,7 +75,12 @@ function lineOf(
     from: stateWord(from),
     to: stateWord(to),
     mode,
-    triggers,
+    // In one order, so that the first one tells closings that a finding began from all others.
+    triggers: TRIGGERS.filter((trigger) => triggers.includes(trigger)),
+    // What queries count comes before what may be long: of a long line, Logs Insights knows the first 200 fields only.
+    secondsSinceFinding: decision.secondsSinceFinding,
+    durationMilliseconds,
+    ...undeterminedLine(images),
     message,
     images: clipped(
       weightiestFirst(images)
@@ -90,7 +97,21 @@ function lineOf(
       ? {}
       : { expiredExceptions: clipped(expiredExceptions.slice(0, measure.findings), measure) }),
     change,
-    durationMilliseconds,
+  };
+}
+
+const MAX_LABELS = 5;
+const MAX_LABEL_CHARACTERS = 60;
+
+/** How many images are undetermined, of all that were looked at, and the scanner's words for it that nobody knows. */
+function undeterminedLine(images: readonly ImageDecision[]): Record<string, unknown> {
+  const findings = images.flatMap((image) =>
+    image.kind !== 'released' && image.verdict.kind === 'undetermined' ? [image.verdict.undetermined] : [],
+  );
+  const labels = [...new Set(findings.flat().map((finding) => labelOf(finding).slice(0, MAX_LABEL_CHARACTERS)))];
+  return {
+    undeterminedImages: findings.length,
+    ...(labels.length === 0 ? {} : { undeterminedWhy: labels.slice(0, MAX_LABELS).join(', ') }),
   };
 }
 

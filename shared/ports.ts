@@ -26,6 +26,8 @@ export type ImageLook =
       readonly findingIds: ReadonlySet<string>;
       /** When the provider last said something of each of them, where it says so. */
       readonly reportedAt?: ReadonlyMap<string, Instant>;
+      /** The same by what the finding is (`findingKey`): how long a closing took is counted from it. Default: nobody knows. */
+      readonly saidAt?: ReadonlyMap<string, Instant>;
       /** The reports (see `Finding.report`) that the provider has settled as a whole, and how. Default: none. */
       readonly settledReports?: ReadonlyMap<string, SettledAs>;
     };
@@ -112,6 +114,11 @@ export interface Ports<Snapshot> {
   readonly registry: Registry<Snapshot>;
   readonly records: Records;
   readonly brake: Row<BrakeState>;
+  /**
+   * Lets the workers of one process ask the brake one after the other: where all race for its row, each of them tries in vain the more often the
+   * more they are. Default: they race.
+   */
+  readonly inTurn?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined;
   /** Tells people; throws where they could not be told, and is asked again with the next look. */
   notify(gate: Gate, notice: Notice): Promise<void>;
   log(decision: Decision): void;

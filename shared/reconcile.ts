@@ -1,7 +1,7 @@
 // The loop that brings one gate to where the world, the record and the policy say it should be. It does not care what woke it, or how often.
 import { type Accounted, accountForAll, type NextClosers, nextClosers } from './closers.ts';
 import type { Decision, ImageDecision, Trigger } from './decision.ts';
-import type { Instant } from './finding.ts';
+import { earlier, findingKey, type Instant } from './finding.ts';
 import { noticeOf } from './notice.ts';
 import { expiredExceptions } from './policy.ts';
 import type { ImageLook, Ports, Reading, Registry, Scope } from './ports.ts';
@@ -106,6 +106,7 @@ async function attempt<Snapshot>(
     outdated: outdatedFindings(hint, seen.looks),
     isUnsettled: accounted.some(({ accounting }) => accounting.kind === 'holds' && accounting.why.kind === 'unsettled'),
     expiredExceptions: expiredExceptions(rules.policy, now),
+    secondsSinceFinding: settled.done === 'closed' ? secondsSince(oldestViolation(accounted), ports.now()) : undefined,
     ...settled,
   };
 }
@@ -152,6 +153,24 @@ function outdatedFindings({ activeFindings }: Hint, looks: readonly ImageLook[])
     const at = reported.get(digest)?.get(id);
     return since !== undefined && at !== undefined && at < since ? [id] : [];
   });
+}
+
+/** When the provider last spoke of what violates now: of the oldest of it, so that nothing looks faster than it was. */
+function oldestViolation(accounted: readonly Accounted[]): Instant | undefined {
+  let oldest: Instant | undefined;
+  for (const { image, accounting } of accounted) {
+    if (image.presence === 'gone' || accounting.kind !== 'holds' || accounting.verdict.kind !== 'block') continue;
+    for (const { finding } of accounting.verdict.reasons) {
+      const at = image.saidAt?.get(findingKey(finding));
+      if (at !== undefined) oldest = earlier(oldest, at);
+    }
+  }
+  return oldest;
+}
+
+/** Never below zero: clocks differ, and a metric with a negative value has no percentiles. */
+function secondsSince(at: Instant | undefined, now: Instant): number | undefined {
+  return at === undefined ? undefined : Math.max(0, (Date.parse(now) - Date.parse(at)) / 1_000);
 }
 
 /** Everything but an image that is plainly allowed, and the memory of one that went away before. */

@@ -101,7 +101,7 @@ function isAsWanted({ ours }: Reading<unknown>, { gate }: Wanted): boolean {
 async function wantedState<Snapshot>(
   { stored, next, reading, now }: Settling<Snapshot>,
   rules: Rules,
-  { brake }: Ports<Snapshot>,
+  { brake, inTurn = (work) => work() }: Ports<Snapshot>,
 ): Promise<Wanted> {
   if (reading === undefined || (next.held.length === 0 && next.omitted === 0)) return OPEN;
   if (rules.mode !== 'enforce') return waiting(rules.mode);
@@ -110,10 +110,12 @@ async function wantedState<Snapshot>(
   if (isClosed) return CLOSED;
   if (reading.servesLambda && !rules.closeLambdaRepositories) return waiting('lambda');
   if (isExploited(next.held)) return CLOSED;
-  return (await askBrake(brake, gateKey(stored.value.gate), now, rules.maxClosesPerHour)) ? CLOSED : waiting('brake');
+  const ask = () => askBrake(brake, gateKey(stored.value.gate), now, rules.maxClosesPerHour);
+  return (await inTurn(ask)) ? CLOSED : waiting('brake');
 }
 
-const BRAKE_TRIES = 20;
+/** Each time one worker is through. Where forty processes race, which is as many as there are on either cloud, few need as many tries. */
+const BRAKE_TRIES = 100;
 
 /** Other workers ask at the same time: the row goes to whoever is first, and the others ask again. */
 async function askBrake(row: Row<BrakeState>, gate: string, now: Instant, maxClosesPerHour: number): Promise<boolean> {

@@ -20,8 +20,8 @@ export interface SweepPorts {
   blindness(): Promise<string | undefined>;
   /** The repositories that have images with findings: where to look, and no evidence of anything. */
   repositoriesWithFindings(): Promise<Iterable<Gate>>;
-  /** Every gate that has a record. */
-  gatesWithRecord(): AsyncIterable<Gate>;
+  /** Every gate that has a record, with the word for its state. */
+  gatesWithRecord(): AsyncIterable<Gate & { readonly state: string }>;
   /** The gates that wait for the brake, the most urgent first. */
   waiting(limit: number): Promise<readonly Gate[]>;
   /** Asks for a look at each of these gates, a message each. */
@@ -83,12 +83,17 @@ export async function sweep(ports: SweepPorts): Promise<SweepState> {
   const add = ({ registry, repository }: Gate) =>
     repositories.set(gateKey({ registry, repository }), { registry, repository });
   for (const gate of await ports.repositoriesWithFindings()) if (rules.includes(gate.repository)) add(gate);
-  for await (const gate of ports.gatesWithRecord()) add(gate);
+  let closed = 0;
+  for await (const gate of ports.gatesWithRecord()) {
+    add(gate);
+    if (gate.state === 'closed') closed++;
+  }
   await ports.askForLooks([...repositories.values()], 'sweep');
   const state: SweepState = { sweptAt: now(), settingsHash: fingerprint(ports), gates: repositories.size };
   // Another sweep that was faster has asked for the same looks: its row is as good as ours.
   await ports.state.save(state, version);
-  log({ kind: 'sweep', gates: state.gates });
+  // As it was found: what this sweep itself closes or opens is counted by the next one.
+  log({ kind: 'sweep', gates: state.gates, closed });
   return state;
 }
 

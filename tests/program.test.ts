@@ -95,6 +95,9 @@ describe('the program on Azure', () => {
         clientId: expect.stringMatching(/^[0-9a-f-]{36}$/),
         mailEndpoint: undefined,
         mailSender: undefined,
+        workbookUrl: expect.stringMatching(
+          /^https:\/\/portal\.azure\.com\/#resource\/subscriptions\/.*\/workbooks\/[0-9a-f-]{36}$/,
+        ),
         registries: [REGISTRY],
         settings: {
           stack: 'dev',
@@ -179,6 +182,8 @@ describe('the program', () => {
         changesTopicArn: expect.stringMatching(/^arn:aws:sns:eu-west-1:123456789012:pullgate-changes-/),
         alarmsTopicArn: expect.stringMatching(/^arn:aws:sns:eu-west-1:123456789012:pullgate-alarms-/),
         roleArn: expect.stringMatching(/^arn:aws:iam::123456789012:role\/pullgate-role-/),
+        dashboardUrl:
+          'https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#dashboards/dashboard/Pullgatedevc31a2b9d',
         settings: {
           stack: 'dev',
           severityThreshold: 'critical',

@@ -20,8 +20,12 @@ const MAX_ATTEMPTS = 8;
 const CONNECTION_TIMEOUT_MILLISECONDS = 3_000;
 const REQUEST_TIMEOUT_MILLISECONDS = 15_000;
 
-/** The clients of one worker. Region (where none is given), credentials and endpoint come from the environment, as the SDK reads them. */
-export function createClients(region?: string): Clients {
+/**
+ * The clients of one worker. Region (where none is given), credentials and endpoint come from the environment, as the SDK reads them.
+ *
+ * @param onCall is told the service of every call, each repetition too
+ */
+export function createClients(region?: string, onCall: (service: string) => void = () => {}): Clients {
   const config = {
     ...(region === undefined ? {} : { region }),
     maxAttempts: MAX_ATTEMPTS,
@@ -31,13 +35,34 @@ export function createClients(region?: string): Clients {
       throwOnRequestTimeout: true,
     },
   };
+  const counted = <C extends Counted>(service: string, client: C): C => {
+    // The innermost step of those that a retry goes through again.
+    client.middlewareStack.add(
+      (next) => (args) => {
+        onCall(service);
+        return next(args);
+      },
+      { name: 'pullgateUsage', step: 'finalizeRequest', priority: 'low' },
+    );
+    return client;
+  };
   return {
-    dynamodb: new DynamoDBClient(config),
-    ecr: new ECRClient(config),
-    ecrOnce: new ECRClient({ ...config, maxAttempts: 1 }),
-    inspector: new Inspector2Client(config),
-    sns: new SNSClient(config),
+    dynamodb: counted('dynamodb', new DynamoDBClient(config)),
+    ecr: counted('ecr', new ECRClient(config)),
+    ecrOnce: counted('ecr', new ECRClient({ ...config, maxAttempts: 1 })),
+    inspector: counted('inspector', new Inspector2Client(config)),
+    sns: counted('sns', new SNSClient(config)),
     // The queue's URL would otherwise overrule the endpoint of the environment.
-    sqs: new SQSClient({ ...config, useQueueUrlAsEndpoint: false }),
+    sqs: counted('sqs', new SQSClient({ ...config, useQueueUrlAsEndpoint: false })),
+  };
+}
+
+/** As much of an SDK client as counting needs, of whichever service. */
+interface Counted {
+  readonly middlewareStack: {
+    add(
+      middleware: <A, O>(next: (args: A) => Promise<O>) => (args: A) => Promise<O>,
+      options: { readonly name: string; readonly step: 'finalizeRequest'; readonly priority: 'low' },
+    ): void;
   };
 }

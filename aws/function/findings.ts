@@ -12,7 +12,7 @@ import {
   type VulnerablePackage,
 } from '@aws-sdk/client-inspector2';
 import { listFindingsFilter } from '../../shared/compile.ts';
-import type { Finding } from '../../shared/finding.ts';
+import { earlier, type Finding, findingKey, type Instant } from '../../shared/finding.ts';
 import type { Policy } from '../../shared/policy.ts';
 import type { Scan } from '../../shared/ports.ts';
 import { severityFrom } from '../../shared/severity.ts';
@@ -21,6 +21,8 @@ import { severityFrom } from '../../shared/severity.ts';
 export interface ImageFindings {
   readonly findings: Finding[];
   readonly ids: Set<string>;
+  /** When Inspector last spoke of each of them, by `findingKey`. */
+  readonly saidAt: Map<string, Instant>;
 }
 
 const ECR_IMAGE = 'AWS_ECR_CONTAINER_IMAGE' as const;
@@ -141,8 +143,12 @@ function addFinding(byDigest: Map<string, ImageFindings>, finding: InspectorFind
   for (const resource of finding.resources ?? []) {
     const digest = resource.details?.awsEcrContainerImage?.imageHash;
     if (digest === undefined) continue;
-    const image = byDigest.get(digest) ?? { findings: [], ids: new Set() };
-    image.findings.push(...findingsFrom(finding));
+    const image: ImageFindings = byDigest.get(digest) ?? { findings: [], ids: new Set(), saidAt: new Map() };
+    const findings = findingsFrom(finding);
+    image.findings.push(...findings);
+    const at = (finding.updatedAt ?? finding.lastObservedAt ?? finding.firstObservedAt)?.toISOString();
+    if (at !== undefined)
+      for (const key of findings.map(findingKey)) image.saidAt.set(key, earlier(image.saidAt.get(key), at));
     if (finding.findingArn !== undefined) image.ids.add(finding.findingArn);
     byDigest.set(digest, image);
   }

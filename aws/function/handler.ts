@@ -1,13 +1,25 @@
 // What Lambda calls: the only place, beside the settings, that knows the environment and the clock.
+import type { LogLine } from '../../shared/log-line.ts';
+import { createUsage } from '../../shared/usage.ts';
 import { createClients } from './clients.ts';
 import { readSettings } from './settings.ts';
 import { createWork } from './work.ts';
 
-/** Handles a batch of the stack's queue. Throws while it loads where the settings are wrong: the messages come back, and end in the dead-letter queue. */
-export const handler = createWork({
+// Not `console.log`: Lambda puts a time and a request id before its lines, and then they are no JSON for metric filters.
+const log = (line: LogLine) => process.stdout.write(`${JSON.stringify(line)}\n`);
+const usage = createUsage();
+const work = createWork({
   settings: readSettings(process.env),
-  clients: createClients(),
+  clients: createClients(undefined, usage.count),
   now: () => new Date().toISOString(),
-  // Not `console.log`: Lambda puts a time and a request id before its lines, and then they are no JSON for metric filters.
-  log: (line) => process.stdout.write(`${JSON.stringify(line)}\n`),
+  log,
 });
+
+/** Handles a batch of the stack's queue. Throws while it loads where the settings are wrong: the messages come back, and end in the dead-letter queue. */
+export const handler: typeof work = async (event, deadline) => {
+  try {
+    return await work(event, deadline);
+  } finally {
+    log(usage.line({ messages: event.Records.length }));
+  }
+};

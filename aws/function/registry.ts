@@ -62,13 +62,13 @@ export function registryOf({ images, scanner, gate, policy }: Parts): Registry<S
   }
 }
 
-const NONE: ImageFindings = { findings: [], ids: new Set() };
+const NONE: ImageFindings = { findings: [], ids: new Set(), saidAt: new Map() };
 
 function lookFrom(
   digest: string,
   image: Image | undefined,
   children: ReadonlySet<string>,
-  { findings, ids }: ImageFindings = NONE,
+  { findings, ids, saidAt }: ImageFindings = NONE,
 ): ImageLook {
   if (image === undefined) return { digest, presence: 'gone' };
   const { tags } = image;
@@ -79,5 +79,6 @@ function lookFrom(
     tagged: tags.length > 0 || children.has(digest),
     findings,
     findingIds: ids,
+    saidAt,
   };
 }

@@ -1,7 +1,7 @@
 // One invocation: a batch of messages in, gates where they should be, and the messages that have to come back out.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import { mapConcurrently } from '../../shared/concurrency.ts';
+import { limitedTo, mapConcurrently } from '../../shared/concurrency.ts';
 import type { Decision } from '../../shared/decision.ts';
 import type { Instant } from '../../shared/finding.ts';
 import { decisionLine, type LogLine } from '../../shared/log-line.ts';
@@ -53,11 +53,13 @@ export function partsOf({ settings, clients, now, log }: Worker) {
     policy: settings.policy,
   });
   const notify = notifierOf(clients.sns, settings.topicArn);
+  const inTurn = limitedTo(1);
   /** The ports for one gate; the log says how long that one took. */
   const portsFrom = (startedAt: Instant): Ports<Snapshot> => ({
     registry,
     records: table.records,
     brake: table.row('brake'),
+    inTurn,
     notify,
     log: (decision: Decision) =>
       log({ kind: 'decision', ...decisionLine('aws', decision, Date.parse(now()) - Date.parse(startedAt)) }),

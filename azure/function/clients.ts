@@ -44,34 +44,49 @@ const timeout: PipelinePolicy = {
  *
  * @param credential who calls
  * @param options how to reach Azure, where that is not the straight way
+ * @param onCall is told the service of every call, each repetition too
  */
 export function createClients(
   where: Pick<Surroundings, 'tableUrl' | 'tableName' | 'mail'>,
   credential: TokenCredential,
   options: PipelineOptions = {},
+  onCall: (service: string) => void = () => {},
 ): Clients {
-  const common = {
+  const counting = (service: string): PipelinePolicy => ({
+    name: 'usage',
+    sendRequest(request, next) {
+      onCall(service);
+      return next(request);
+    },
+  });
+  const bare = {
     ...options,
     retryOptions: { maxRetries: MAX_RETRIES, maxRetryDelayInMs: MAX_RETRY_DELAY_MILLISECONDS, ...options.retryOptions },
-    additionalPolicies: [{ policy: timeout, position: 'perCall' as const }],
   };
+  const common = (service: string) => ({
+    ...bare,
+    additionalPolicies: [
+      { policy: timeout, position: 'perCall' as const },
+      { policy: counting(service), position: 'perRetry' as const },
+    ],
+  });
   const registryClients = new Map<string, ContainerRegistryClient>();
   return {
-    table: new TableClient(where.tableUrl, where.tableName, credential, common),
-    queues: queueService(credential, common, timeout),
+    table: new TableClient(where.tableUrl, where.tableName, credential, common('table')),
+    queues: queueService(credential, bare, timeout, counting('queue')),
     // It may think for a minute each time, and a narrower question has to be asked within the same invocation.
     logs: new LogsQueryClient(credential, {
-      ...common,
-      retryOptions: { ...common.retryOptions, maxRetries: MAX_LOG_RETRIES },
+      ...common('logs'),
+      retryOptions: { ...bare.retryOptions, maxRetries: MAX_LOG_RETRIES },
     }),
     // One call of its client, without the weight of the others.
     describeRegistry: ({ subscription, resourceGroup, name }) =>
-      get(createContainerRegistryManagement(credential, subscription, common), resourceGroup, name),
+      get(createContainerRegistryManagement(credential, subscription, common('arm')), resourceGroup, name),
     registry(loginServer) {
       const known = registryClients.get(loginServer);
       if (known !== undefined) return known;
       // Its default audience is the registries' own: those that are hardened take no other.
-      const client = new ContainerRegistryClient(`https://${loginServer}`, credential, common);
+      const client = new ContainerRegistryClient(`https://${loginServer}`, credential, common('registry'));
       registryClients.set(loginServer, client);
       return client;
     },
@@ -79,6 +94,6 @@ export function createClients(
     mail:
       where.mail === undefined
         ? undefined
-        : new EmailClient(where.mail.endpoint, credential, { ...common, retryOptions: { maxRetries: 0 } }),
+        : new EmailClient(where.mail.endpoint, credential, { ...common('mail'), retryOptions: { maxRetries: 0 } }),
   };
 }

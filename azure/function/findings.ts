@@ -3,7 +3,7 @@ import { isRestError } from '@azure/core-rest-pipeline';
 import type { LogsQueryClient, LogsTable } from '@azure/monitor-query';
 import { severitiesThatCannotMatter } from '../../shared/compile.ts';
 import { limitedTo } from '../../shared/concurrency.ts';
-import type { Finding, Instant } from '../../shared/finding.ts';
+import { earlier, type Finding, findingKey, type Instant } from '../../shared/finding.ts';
 import type { Policy } from '../../shared/policy.ts';
 import type { SettledAs } from '../../shared/ports.ts';
 import { type Assessment, assessmentFrom, latestOf, type Row, textOf } from './assessments.ts';
@@ -15,6 +15,8 @@ export interface ImageFindings {
   readonly ids: Set<string>;
   /** When each of them was last reported. */
   readonly reportedAt: Map<string, Instant>;
+  /** The same of each finding, by `findingKey`. */
+  readonly saidAt: Map<string, Instant>;
   readonly settledReports: Map<string, SettledAs>;
 }
 
@@ -77,11 +79,14 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
         findings: [],
         ids: new Set(),
         reportedAt: new Map(),
+        saidAt: new Map(),
         settledReports: new Map(),
       };
       known.findings.push(...findings);
       known.ids.add(name);
-      known.reportedAt.set(name, new Date(at).toISOString());
+      const reportedAt = new Date(at).toISOString();
+      known.reportedAt.set(name, reportedAt);
+      for (const key of findings.map(findingKey)) known.saidAt.set(key, earlier(known.saidAt.get(key), reportedAt));
       for (const [report, how] of settled) known.settledReports.set(report, how);
       byDigest.set(image.digest, known);
     }

@@ -2,28 +2,38 @@
 import { app, type InvocationContext } from '@azure/functions';
 import { ManagedIdentityCredential } from '@azure/identity';
 import type { LogLine } from '../../shared/log-line.ts';
+import { createUsage } from '../../shared/usage.ts';
 import { createClients } from './clients.ts';
 import { readSettings } from './settings.ts';
 import { createWork } from './work.ts';
 
 // Throws while it loads where the settings are wrong: the host then says so, and the messages stay where they are.
 const settings = readSettings(process.env, import.meta.dirname);
+const usage = createUsage();
 const work = createWork({
   settings,
-  clients: createClients(settings, new ManagedIdentityCredential({ clientId: settings.clientId })),
+  clients: createClients(settings, new ManagedIdentityCredential({ clientId: settings.clientId }), {}, usage.count),
   now: () => new Date().toISOString(),
 });
 
-const linesOf = (context: InvocationContext) => (line: LogLine) => context.log(JSON.stringify(line));
+/** Does the work with the invocation's own log, whose last line says what was called. */
+async function counted(context: InvocationContext, handle: (log: (line: LogLine) => void) => Promise<void>) {
+  const log = (line: LogLine) => context.log(JSON.stringify(line));
+  try {
+    await handle(log);
+  } finally {
+    log(usage.line());
+  }
+}
 
 app.storageQueue('message', {
   queueName: '%PULLGATE_QUEUE%',
   connection: 'AzureWebJobsStorage',
-  handler: (message, context) => work.message(message, linesOf(context)),
+  handler: (message, context) => counted(context, (log) => work.message(message, log)),
 });
 
 /** Every five minutes; whether it is time for a sweep, the tick decides. */
 app.timer('tick', {
   schedule: '0 */5 * * * *',
-  handler: (_timer, context) => work.tick(linesOf(context)),
+  handler: (_timer, context) => counted(context, work.tick),
 });

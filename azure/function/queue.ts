@@ -25,15 +25,22 @@ const SCOPE = 'https://storage.azure.com/.default';
 /** Source: https://learn.microsoft.com/rest/api/storageservices/versioning-for-the-azure-storage-services */
 const API_VERSION = '2024-11-04';
 
-/** @param perCall what is done to each request: a bare pipeline knows nothing of the options' own additional policies */
+/**
+ * A bare pipeline knows nothing of the options' own additional policies.
+ *
+ * @param perCall what is done to each request
+ * @param perRetry the same, each time that it is sent
+ */
 export function queueService(
   credential: TokenCredential,
   options: PipelineOptions,
   perCall: PipelinePolicy,
+  perRetry: PipelinePolicy,
 ): QueueService {
   const pipeline = createPipelineFromOptions(options);
   pipeline.addPolicy(perCall);
   pipeline.addPolicy(bearerTokenAuthenticationPolicy({ credential, scopes: SCOPE }), { phase: 'Sign' });
+  pipeline.addPolicy(perRetry, { afterPhase: 'Sign' });
   const http = createDefaultHttpClient();
   return {
     async send(method, url, body) {

@@ -118,7 +118,13 @@ const NO_PROOF: Scan = {
   kind: 'unproven',
   why: 'Defender for Cloud does not say of each finding that closed it that it is healthy or exempted; that there is no word of one any more proves nothing',
 };
-const NONE: ImageFindings = { findings: [], ids: new Set(), reportedAt: new Map(), settledReports: new Map() };
+const NONE: ImageFindings = {
+  findings: [],
+  ids: new Set(),
+  reportedAt: new Map(),
+  saidAt: new Map(),
+  settledReports: new Map(),
+};
 
 function isTagged({ tags }: Image): boolean {
   return tags.length > 0;
@@ -128,10 +134,10 @@ function lookFrom(
   digest: string,
   image: Image | undefined,
   children: ReadonlySet<string>,
-  { findings, ids: findingIds, reportedAt, settledReports }: ImageFindings = NONE,
+  { findings, ids: findingIds, reportedAt, saidAt, settledReports }: ImageFindings = NONE,
 ): ImageLook {
   if (image === undefined) return { digest, presence: 'gone', findingIds, reportedAt };
   const { tags } = image;
   const tagged = isTagged(image) || children.has(digest);
-  return { digest, presence: 'present', tags, tagged, findings, findingIds, reportedAt, settledReports };
+  return { digest, presence: 'present', tags, tagged, findings, findingIds, reportedAt, saidAt, settledReports };
 }

@@ -1,6 +1,7 @@
 // One invocation: a message in, the gate that it names where it should be, and the message sent again where it has to come back.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRestError } from '@azure/core-rest-pipeline';
+import { limitedTo } from '../../shared/concurrency.ts';
 import type { Decision } from '../../shared/decision.ts';
 import type { Instant } from '../../shared/finding.ts';
 import { decisionLine, type LogLine } from '../../shared/log-line.ts';
@@ -54,6 +55,7 @@ export function partsOf({ settings, clients, now }: Worker) {
   const scanner = scannerOf(clients.logs, settings.workspaceId, settings.findingsQuery, settings.policy);
   const registries = registriesOf(clients, settings, now);
 
+  const inTurn = limitedTo(1);
   /** As long as a registry's place is known, so is what was learnt of its images. */
   const known = new Map<string, AzureRegistry>();
 
@@ -74,6 +76,7 @@ export function partsOf({ settings, clients, now }: Worker) {
       registry: registry.port(seen),
       records: table.records,
       brake: table.row('brake'),
+      inTurn,
       notify: notifierOf(clients.mail, settings, log),
       log: (decision: Decision) =>
         log({ kind: 'decision', ...decisionLine('azure', decision, Date.parse(now()) - Date.parse(startedAt)) }),

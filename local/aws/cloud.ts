@@ -1,8 +1,10 @@
 // AWS on one machine: the deployed artefacts of a resource graph, and the services that they call, behind one loopback port.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, earliest, virtualClock } from '../clock.ts';
 import type { Graph } from '../graph.ts';
 import type { LogLine } from '../log-line.ts';
 import type { OciClient } from '../oci-client.ts';
+import type { Secret } from '../secrets.ts';
 import { type Calls, createCalls } from './calls.ts';
 import { createDynamoDb } from './dynamodb.ts';
 import { createEcr, type Ecr } from './ecr.ts';
@@ -46,6 +48,8 @@ export interface LocalAws extends Stack {
   readonly calls: Calls;
   readonly faults: Faults;
   readonly principals: Principals;
+  /** What nobody but its receiver may see, as far as it was given out: secret access keys and session tokens. */
+  readonly secrets: readonly Secret[];
   /** What was published to any topic, in order. */
   readonly notices: NoticeSent[];
   /** A stack that was deployed. `queue`, `lambda`, ... of the cloud itself are those of the stack `main`. */
@@ -85,6 +89,8 @@ interface Deployed extends Stack {
   readonly lambda: RunningLambda;
 }
 
+/** How often a poller that found nothing looks again, while another has something. */
+const POLL_MILLISECONDS = 3;
 /** More invocations in one run than this never end. */
 const MAX_INVOCATIONS = 50_000;
 
@@ -155,25 +161,35 @@ export async function startAws(graph: Graph, options: AwsOptions = {}): Promise<
     stacks.set(name, { resources, lambda, logs, queue, deadLetters: queues.byArn(deadLetterArn) });
   }
 
-  /** Hands over what is visible now. */
+  /** Hands over what is visible now, and what becomes visible while that is worked on. */
   async function drain(invocations: Invocation[]): Promise<void> {
-    for (let worked = true; worked; ) {
-      worked = false;
-      for (const { resources, queue, lambda } of stacks.values()) {
-        const mapping = {
-          ...resources.mapping,
-          batchSize: Math.min(resources.mapping.batchSize, largestBatch),
-        };
-        const polls = Array.from({ length: mapping.enabled ? concurrency : 0 }, () =>
-          pollOnce(mapping, place, queue, lambda),
-        );
-        const done = (await Promise.all(polls)).filter((invocation) => invocation !== undefined);
-        if (done.length > 0) worked = true;
-        if (invocations.push(...done) > MAX_INVOCATIONS)
-          throw new Error(`${MAX_INVOCATIONS} invocations, and the queues are not empty yet`);
+    let busy = 0;
+    const poll = async ({ resources, queue, lambda }: Deployed): Promise<void> => {
+      const mapping = { ...resources.mapping, batchSize: Math.min(resources.mapping.batchSize, largestBatch) };
+      for (;;) {
+        busy += 1;
+        const invocation = await pollOnce(mapping, place, queue, lambda);
+        busy -= 1;
+        if (invocation !== undefined) {
+          if (invocations.push(invocation) > MAX_INVOCATIONS)
+            throw new Error(`${MAX_INVOCATIONS} invocations, and the queues are not empty yet`);
+        } else if (busy === 0) return;
+        else await sleep(POLL_MILLISECONDS);
       }
-    }
+    };
+    do {
+      for (const deployed of stacks.values()) {
+        if (!deployed.resources.mapping.enabled) continue;
+        await Promise.all(Array.from({ length: concurrency }, () => poll(deployed)));
+      }
+      // What one stack's function did last may have woken another's.
+    } while (isAnyVisible());
   }
+
+  const isAnyVisible = (): boolean => {
+    const next = nextVisibleAt();
+    return next !== undefined && next <= clock.now().getTime();
+  };
 
   const nextVisibleAt = (): number | undefined =>
     earliest(
@@ -204,6 +220,7 @@ export async function startAws(graph: Graph, options: AwsOptions = {}): Promise<
     calls,
     faults,
     principals,
+    secrets: principals.secrets,
     notices: topics.notices,
     stack,
     deploy,

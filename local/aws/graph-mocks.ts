@@ -66,6 +66,12 @@ interface Made {
 const TYPES: Readonly<Record<string, (made: Made) => { readonly id: string; readonly [output: string]: unknown }>> = {
   'aws:cloudwatch/eventRule:EventRule': ({ name, arn }) => ({ id: name, name, arn: arn('events', `rule/${name}`) }),
   'aws:cloudwatch/eventTarget:EventTarget': ({ inputs, uuid }) => ({ id: `${inputs['rule']}-${uuid}`, targetId: uuid }),
+  // It has no name but the given one, and belongs to no region.
+  'aws:cloudwatch/dashboard:Dashboard': ({ inputs, place }) => {
+    const dashboardName = String(inputs['dashboardName']);
+    const arn = `arn:${place.partition}:cloudwatch::${place.account}:dashboard/${dashboardName}`;
+    return { id: dashboardName, dashboardName, dashboardArn: arn };
+  },
   'aws:cloudwatch/logGroup:LogGroup': ({ name, arn }) => ({ id: name, name, arn: arn('logs', `log-group:${name}`) }),
   'aws:cloudwatch/logMetricFilter:LogMetricFilter': ({ name }) => ({ id: name, name }),
   'aws:cloudwatch/metricAlarm:MetricAlarm': ({ name, arn }) => ({

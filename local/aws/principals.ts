@@ -1,5 +1,6 @@
 // Who may call the local cloud: access keys, and the principals behind them with their identity policies.
 import { randomBytes } from 'node:crypto';
+import type { Secret } from '../secrets.ts';
 
 export interface Credentials {
   readonly accessKeyId: string;
@@ -26,19 +27,26 @@ export interface Principals {
   /** Deletes a principal: its keys are not known any more, and ECR refuses a policy that names it. */
   remove(arn: string): void;
   isRemoved(arn: string): boolean;
+  /** The secret parts of all credentials. */
+  readonly secrets: readonly Secret[];
   byAccessKey(accessKeyId: string): Principal | undefined;
 }
 
 export function createPrincipals(): Principals {
   const byKey = new Map<string, Principal>();
   const removed = new Set<string>();
+  const secrets: Secret[] = [];
   return {
+    secrets,
     add(arn, policies) {
       removed.delete(arn);
       const accessKeyId = `ASIA${randomBytes(8).toString('hex').toUpperCase()}`;
       byKey.set(accessKeyId, { arn, policies: typeof policies === 'function' ? policies : () => policies });
       const secretAccessKey = randomBytes(20).toString('hex');
-      return { accessKeyId, secretAccessKey, sessionToken: randomBytes(20).toString('base64') };
+      const sessionToken = randomBytes(20).toString('base64');
+      secrets.push({ what: `the secret access key of ${arn}`, value: secretAccessKey });
+      secrets.push({ what: `the session token of ${arn}`, value: sessionToken });
+      return { accessKeyId, secretAccessKey, sessionToken };
     },
     remove(arn) {
       removed.add(arn);

@@ -79,6 +79,7 @@ export function createAcrTokens(clock: Clock, principals: Principals, roles: Rol
     const claims = { jti: randomUUID(), sub: token.principal.id, exp: Math.floor(expiresAt.getTime() / 1000) };
     const text = [part({ alg: 'none', typ: 'JWT' }), part(claims), 'local'].join('.');
     tokens.set(text, { ...token, expiresAt });
+    principals.secrets.push({ what: `a token of ${token.principal.name} for ${token.registry}`, value: text });
     return text;
   };
   const known = (registry: RegistryWorld, text: string | undefined): Token | undefined => {

@@ -4,6 +4,7 @@ import type { TokenCredential } from '@azure/core-auth';
 import { type Clock, earliest, virtualClock } from '../clock.ts';
 import type { Graph } from '../graph.ts';
 import type { LogLine } from '../log-line.ts';
+import type { Secret } from '../secrets.ts';
 import { type Acr, createAcr, type RegistryOptions } from './acr.ts';
 import { createAcrService } from './acr-api.ts';
 import { ARM_HOST, createArm } from './arm.ts';
@@ -59,6 +60,8 @@ export interface LocalAzure extends Stack {
     addToBus(fault: EventFault): () => void;
   };
   readonly principals: Principals;
+  /** What nobody but its receiver may see, as far as it was given out: tokens, headers, signatures. */
+  readonly secrets: readonly Secret[];
   /** What was sent by mail, in order. */
   readonly mails: MailSent[];
   /** What failed for no reason of the caller's: gaps of the local cloud. Empty in a sound test. */
@@ -76,6 +79,8 @@ export interface LocalAzure extends Stack {
   runUntilIdle(options?: { readonly advance?: boolean }): Promise<readonly Invocation[]>;
   /** Moves the clock, firing the timers and handing over the messages that fall due on the way, each at its time. */
   advance(milliseconds: number): Promise<readonly Invocation[]>;
+  /** When the next message, or event that is late, is due, in milliseconds since the epoch; undefined where nothing is on its way. */
+  nextWorkAt(): number | undefined;
   /** Fires a timer of the stack `main` now, whether it is due or not. */
   fireTimer(functionName: string): Promise<Invocation>;
   /** The environment in which a child process reaches this cloud as somebody, by its managed identity. */
@@ -86,6 +91,8 @@ export interface LocalAzure extends Stack {
 }
 
 export interface AzureOptions {
+  /** How many instances a function app has, each a process of its own, that share its messages. Default: 1. */
+  readonly instances?: number;
   /** Default: a virtual clock. */
   readonly clock?: Clock;
   /** Registries that are not `NAME.azurecr.io` with the roles of the whole registry: their options by ARM id. */
@@ -102,7 +109,7 @@ const MAX_INVOCATIONS = 200_000;
 
 /** Starts a cloud with one stack deployed. Registries that the stack names are there, empty. */
 export async function startAzure(graph: Graph, options: AzureOptions = {}): Promise<LocalAzure> {
-  const { clock = virtualClock(), registries = {} } = options;
+  const { clock = virtualClock(), registries = {}, instances = 1 } = options;
   const { place } = readResources(graph);
   const calls = createCalls();
   const faults = createFaults();
@@ -120,7 +127,7 @@ export async function startAzure(graph: Graph, options: AzureOptions = {}): Prom
     async crash({ principal }) {
       const caller = [...stacks.values()].find(({ identity }) => identity.id === principal.id);
       if (caller === undefined) throw new Error('only a function can crash: the call came from somebody else');
-      await caller.host.kill();
+      await caller.host.kill(principal.process);
     },
   });
   const agent: Agent = agentOf(wire);
@@ -176,8 +183,11 @@ export async function startAzure(graph: Graph, options: AzureOptions = {}): Prom
     const before = stacks.get(name);
     await before?.host.stop();
     const logs = before?.logs ?? [];
-    const surroundings = () => ({ ...wire.environment(), ...wire.identity.environment(app.identities) });
-    const host = createFunctionsHost({ app, clock, queues, logs, surroundings });
+    const surroundings = (process: string) => ({
+      ...wire.environment(),
+      ...wire.identity.environment(app.identities, process),
+    });
+    const host = createFunctionsHost({ app, clock, queues, logs, surroundings, instances });
     stacks.set(name, { resources, host, logs, identity: app.hostIdentity, ...storesOf(resources) });
   }
 
@@ -250,6 +260,7 @@ export async function startAzure(graph: Graph, options: AzureOptions = {}): Prom
       },
     },
     principals,
+    secrets: principals.secrets,
     mails: mails.sent,
     gaps: wire.gaps,
     clientOptions: clientOptions(wire),
@@ -303,6 +314,7 @@ export async function startAzure(graph: Graph, options: AzureOptions = {}): Prom
       moveTo(end);
       return invocations;
     },
+    nextWorkAt,
     fireTimer: (functionName) => stack('main').host.fireTimer(functionName),
     environment(principal) {
       const identity = { ...principal, clientId: principal.id };

@@ -2,6 +2,7 @@
 // What the worker supplies to a program: https://github.com/Azure/azure-functions-nodejs-worker/blob/v4.x/types-core/index.d.ts
 import { format } from 'node:util';
 import { type CloudTime, setCloudTime, tellCloudTime } from '../cloud-date.ts';
+import { keepConnections } from './kept-connections.ts';
 
 /** A value as the host hands it to a worker: text, or JSON. */
 export type TypedData = { readonly string: string } | { readonly json: string };
@@ -55,6 +56,7 @@ interface InvocationModel {
 }
 
 tellCloudTime();
+keepConnections();
 // The function's environment is the graph's and the cloud's.
 delete process.env['NODE_COMPILE_CACHE'];
 

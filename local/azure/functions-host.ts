@@ -5,7 +5,7 @@ import { jsonObject, type LogLine } from '../log-line.ts';
 import type { RegisteredFunction, TypedData } from './functions-child.ts';
 import type { Message, Queue, Queues } from './queue.ts';
 import { readSchedule } from './schedule.ts';
-import { createWorker, type Invocation } from './worker.ts';
+import { createWorker, type Invocation, type Worker } from './worker.ts';
 
 /** The app as the graph deploys it. */
 export interface AppResource {
@@ -21,12 +21,12 @@ export interface FunctionsHost {
   invoke(functionName: string, message?: unknown): Promise<Invocation>;
   /** What the archive registered; undefined where it does not load. */
   functions(): Promise<readonly RegisteredFunction[] | undefined>;
-  /** Kills the worker at once, whatever it is doing; the next invocation is a cold start. */
-  kill(): Promise<void>;
+  /** Kills every process at once, or the one with this name, whatever it is doing; the next invocation is a cold start. */
+  kill(name?: string): Promise<void>;
 }
 
 export interface RunningHost extends FunctionsHost {
-  /** Hands visible messages to the function, as many at once as host.json says; none where no message is visible. */
+  /** Hands visible messages to the function, to each instance as many at once as host.json says; none where no message is visible. */
   pollOnce(): Promise<readonly Invocation[]>;
   /** When a message becomes visible that the app waits for. */
   nextVisibleAt(): number | undefined;
@@ -41,8 +41,10 @@ interface Parts {
   readonly clock: Clock;
   readonly queues: Queues;
   readonly logs: LogLine[];
-  /** What Azure itself puts into the environment of each process. */
-  readonly surroundings: () => Readonly<Record<string, string>>;
+  /** What Azure itself puts into the environment of each process, which has a name. */
+  readonly surroundings: (name: string) => Readonly<Record<string, string>>;
+  /** How many processes share the messages. Timers fire in the first of them. */
+  readonly instances: number;
 }
 
 /** What host.json decides. Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-host-json */
@@ -57,32 +59,37 @@ interface HostSettings {
 /** While a message is worked on, nobody else sees it. */
 const LEASE_SECONDS = 600;
 
-export function createFunctionsHost({ app, clock, queues, logs, surroundings }: Parts): RunningHost {
+export function createFunctionsHost({ app, clock, queues, logs, surroundings, instances }: Parts): RunningHost {
   const settings = readHostSettings(app.files['host.json']);
-  const worker = createWorker({
-    clock,
-    files: app.files,
-    memoryMegabytes: app.memoryMegabytes,
-    timeoutMilliseconds: settings.timeoutMilliseconds,
-    logs,
-    environment: (root) => ({
-      ...app.appSettings,
-      ...surroundings(),
-      FUNCTIONS_WORKER_RUNTIME: 'node',
-      FUNCTIONS_EXTENSION_VERSION: '~4',
-      WEBSITE_SITE_NAME: app.name,
-      WEBSITE_HOSTNAME: `${app.name}.azurewebsites.net`,
-      WEBSITE_SKU: 'FlexConsumption',
-      AzureWebJobsScriptRoot: root,
-    }),
-  });
+  const startInstance = (): Worker =>
+    createWorker({
+      clock,
+      files: app.files,
+      memoryMegabytes: app.memoryMegabytes,
+      timeoutMilliseconds: settings.timeoutMilliseconds,
+      logs,
+      environment: (root, name) => ({
+        ...app.appSettings,
+        ...surroundings(name),
+        FUNCTIONS_WORKER_RUNTIME: 'node',
+        FUNCTIONS_EXTENSION_VERSION: '~4',
+        WEBSITE_SITE_NAME: app.name,
+        WEBSITE_HOSTNAME: `${app.name}.azurewebsites.net`,
+        WEBSITE_SKU: 'FlexConsumption',
+        AzureWebJobsScriptRoot: root,
+      }),
+    });
+  const first = startInstance();
+  const workers = [first, ...Array.from({ length: instances - 1 }, startInstance)];
+  /** Whose turn it is to take a message. */
+  let turn = 0;
   const account = app.appSettings['AzureWebJobsStorage__accountName'] ?? '';
   const firesAt = new Map<string, number>();
   /** What was registered last: a killed worker registers the same again. */
   let known: readonly RegisteredFunction[] | undefined;
 
   async function functions(): Promise<readonly RegisteredFunction[] | undefined> {
-    known ??= checkTriggers(await worker.functions());
+    known ??= checkTriggers(await first.functions());
     if (known !== undefined) startTimers(known);
     return known;
   }
@@ -106,6 +113,7 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings }: 
 
   async function handle(functionName: string, queue: Queue, message: Message): Promise<Invocation> {
     const text = Buffer.from(message.text, 'base64').toString('utf8');
+    const worker = workers[turn++ % workers.length] ?? first;
     const invocation = await worker.invoke(functionName, { string: text }, metadataOf(message, text));
     if (invocation.outcome.kind === 'answered') queue.delete(message);
     else if (message.dequeueCount >= settings.maxDequeueCount) {
@@ -136,7 +144,7 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings }: 
       ScheduleStatus: { Last: now, Next: new Date(due), LastUpdated: now },
       IsPastDue: false,
     };
-    return worker.invoke(functionName, { json: JSON.stringify(timer) }, {});
+    return first.invoke(functionName, { json: JSON.stringify(timer) }, {});
   }
 
   return {
@@ -146,14 +154,15 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings }: 
       const found = (await functions())?.find(({ name }) => name === functionName);
       if (found?.trigger['type'] === 'timerTrigger') return fireTimer(functionName);
       const text = typeof message === 'string' ? message : JSON.stringify(message ?? null);
-      return worker.invoke(functionName, { string: text }, { QueueTrigger: { string: text } });
+      return first.invoke(functionName, { string: text }, { QueueTrigger: { string: text } });
     },
     async pollOnce() {
       await functions();
       const invocations: Invocation[] = [];
       for (const registered of triggered('queueTrigger')) {
         const queue = queueOf(registered);
-        const messages = queue.receive(settings.batchSize + settings.newBatchThreshold, LEASE_SECONDS);
+        const most = instances * (settings.batchSize + settings.newBatchThreshold);
+        const messages = queue.receive(most, LEASE_SECONDS);
         invocations.push(...(await Promise.all(messages.map((message) => handle(registered.name, queue, message)))));
       }
       return invocations;
@@ -172,8 +181,8 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings }: 
       await functions();
       return firesAt.size === 0 ? undefined : Math.min(...firesAt.values());
     },
-    kill: () => worker.kill(),
-    stop: () => worker.stop(),
+    kill: async (name) => void (await Promise.all(workers.map((worker) => worker.kill(name)))),
+    stop: async () => void (await Promise.all(workers.map((worker) => worker.stop()))),
   };
 }
 

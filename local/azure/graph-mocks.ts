@@ -140,6 +140,7 @@ const TYPES: Readonly<Record<string, (made: Made) => Answered>> = {
       connectionString: `InstrumentationKey=${key};IngestionEndpoint=${host}`,
     };
   }),
+  'azure-native:applicationinsights:Workbook': named('Microsoft.Insights/workbooks', 'resourceName'),
   'azure-native:web:AppServicePlan': named('Microsoft.Web/serverfarms', 'name'),
   'azure-native:web:WebApp': named('Microsoft.Web/sites', 'name', (_made, name) => ({
     defaultHostName: `${name}.azurewebsites.net`,

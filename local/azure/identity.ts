@@ -12,8 +12,12 @@ export interface IdentityEnvironment extends Readonly<Record<string, string>> {
 }
 
 export interface IdentityEndpoint {
-  /** Lets a process ask for the tokens of these identities: the header tells one app from another. */
-  environment(identities: readonly ManagedIdentity[]): IdentityEnvironment;
+  /**
+   * Lets a process ask for the tokens of these identities: the header tells one process from another.
+   *
+   * @param name of the process: what calls with its tokens say of their principal
+   */
+  environment(identities: readonly ManagedIdentity[], name?: string): IdentityEnvironment;
   /** How many tokens were given out. */
   readonly issued: number;
 }
@@ -61,9 +65,10 @@ export function createIdentityEndpoint(clock: Clock, principals: Principals) {
     },
     at(origin: string): IdentityEndpoint {
       return {
-        environment(identities) {
+        environment(identities, name) {
           const secret = randomUUID();
-          apps.set(secret, identities);
+          apps.set(secret, name === undefined ? identities : identities.map((one) => ({ ...one, process: name })));
+          principals.secrets.push({ what: 'the header of a managed-identity endpoint', value: secret });
           return { IDENTITY_ENDPOINT: `${origin}${PATH}`, IDENTITY_HEADER: secret };
         },
         get issued() {

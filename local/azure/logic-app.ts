@@ -150,6 +150,8 @@ export function createLogicApp({ clock, principals, agent }: Parts): RunningLogi
         compileAction(name, action),
       );
       deployed = { resource, actions: inOrder(compiled) };
+      const signature = new URL(resource.callbackUrl).searchParams.get('sig') ?? '';
+      principals.secrets.push({ what: "the signature of the Logic App's address", value: signature });
     },
     async call(url, body) {
       if (deployed === undefined) throw new Error('no Logic App was deployed');

@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { TokenCredential } from '@azure/core-auth';
 import type { Clock } from '../clock.ts';
+import type { Secret } from '../secrets.ts';
 import { failure } from './failure.ts';
 import type { Roles } from './roles.ts';
 import { header, type WireRequest } from './service.ts';
@@ -11,6 +12,8 @@ export interface Principal {
   readonly id: string;
   /** For people who read an error. */
   readonly name: string;
+  /** Which process of a function calls; only of tokens that one has asked for. */
+  readonly process?: string;
 }
 
 /** A role at a scope: `{ role: 'AcrPull', scope: '/subscriptions/...' }`. */
@@ -41,6 +44,8 @@ export interface Principals {
    * @throws Failure with status 401 where there is none, it is not known or expired, or it is for another audience
    */
   authenticate(request: WireRequest, audiences: readonly string[]): Principal;
+  /** Everything secret that was given out, also by those who keep it here. */
+  readonly secrets: Secret[];
   /** Who holds a token; undefined where it is not known, expired, or for another audience. */
   holderOf(token: string, audiences: readonly string[]): Principal | undefined;
 }
@@ -56,10 +61,12 @@ const LIFE_MILLISECONDS = 24 * 60 * 60 * 1000;
 export function createPrincipals(clock: Clock, roles: Pick<Roles, 'grant'>): Principals {
   const identities = new Map<string, ManagedIdentity>();
   const tokens = new Map<string, { principal: Principal; audience: string; expiresAt: Date | undefined }>();
+  const secrets: Secret[] = [];
 
   const keep = (principal: Principal, audience: string, expiresAt: Date | undefined): IssuedToken => {
     const token = tokenText(principal, audience, expiresAt);
     tokens.set(token, { principal, audience: normal(audience), expiresAt });
+    secrets.push({ what: `a token of ${principal.name} for ${audience}`, value: token });
     return { token, expiresAt };
   };
   const holderOf = (token: string, audiences: readonly string[]): Principal | undefined => {
@@ -69,6 +76,7 @@ export function createPrincipals(clock: Clock, roles: Pick<Roles, 'grant'>): Pri
     return known.principal;
   };
   return {
+    secrets,
     add(name, grants) {
       const principal: Principal = { id: guidOf(`principal ${name}`), name };
       for (const grant of grants) roles.grant(principal.id, grant);

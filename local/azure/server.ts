@@ -44,18 +44,24 @@ export interface WireParts {
 /** What becomes of a connection that gets no answer. */
 type NoAnswer = 'hold' | 'break';
 
+/** Longer than a client waits between two calls: a connection that is closed while a call is on its way is a fault that nobody asked for. */
+const KEPT_MILLISECONDS = 60_000;
+
 export async function startWire(parts: WireParts): Promise<Wire> {
   const { clock, principals, roles, calls, faults, crash } = parts;
   const staleAnswers = createStaleAnswers<Call, WireAnswer>(clock, faults);
   const services = new Map<string, Service>();
   const gaps: string[] = [];
   const certificates = await createCertificates();
-  const server = createServer({ SNICallback: certificates.forHost }, (request, response) => {
-    void handle(request, response).catch((error: unknown) => {
-      gaps.push(String(error));
-      response.destroy();
-    });
-  });
+  const server = createServer(
+    { SNICallback: certificates.forHost, keepAliveTimeout: KEPT_MILLISECONDS },
+    (request, response) => {
+      void handle(request, response).catch((error: unknown) => {
+        gaps.push(String(error));
+        response.destroy();
+      });
+    },
+  );
 
   async function answerTo(request: WireRequest): Promise<WireAnswer | NoAnswer> {
     const service = services.get(request.host);

@@ -29,6 +29,8 @@ export interface Tables {
 
 interface StoredTable extends Table {
   readonly rows: Map<string, Entity>;
+  /** The keys of the rows that ever were in a partition. */
+  readonly partitions: Map<string, Set<string>>;
 }
 
 const ACTIONS = 'Microsoft.Storage/storageAccounts/tableServices/tables/entities';
@@ -147,7 +149,10 @@ export function createTables(
   }
 
   function stored(table: StoredTable, entity: Entity): WireAnswer {
-    table.rows.set(rowOf(entity.partitionKey, entity.rowKey), entity);
+    const key = rowOf(entity.partitionKey, entity.rowKey);
+    table.rows.set(key, entity);
+    const partition = table.partitions.get(entity.partitionKey) ?? new Set<string>();
+    table.partitions.set(entity.partitionKey, partition.add(key));
     return { status: 204, headers: { etag: entity.etag, 'preference-applied': 'return-no-content' } };
   }
 
@@ -161,7 +166,8 @@ export function createTables(
         ...resource,
         url: `https://${resource.account}.table.core.windows.net`,
         rows,
-        entities: () => sorted(rows),
+        partitions: new Map(),
+        entities: () => sorted(rows, rows.keys()),
         get: (partitionKey, rowKey) => rows.get(rowOf(partitionKey, rowKey)),
         clear: () => rows.clear(),
       };
@@ -203,7 +209,7 @@ function query(request: WireRequest, table: StoredTable): WireAnswer {
   const filter = searchParams.get('$filter');
   const matches = filter === null || filter === '' ? () => true : readFilter(filter);
   const from = rowOf(fromToken(searchParams, 'NextPartitionKey'), fromToken(searchParams, 'NextRowKey'));
-  const rest = sorted(table.rows).filter(
+  const rest = candidates(table, filter).filter(
     (entity) => rowOf(entity.partitionKey, entity.rowKey) >= from && matches(comparables(entity)),
   );
   const next = rest[top];
@@ -232,8 +238,14 @@ function selected({ url }: WireRequest): ReadonlySet<string> | undefined {
   return text === null || text === '' || text === '*' ? undefined : new Set(text.split(',').map((name) => name.trim()));
 }
 
-function sorted(rows: ReadonlyMap<string, Entity>): readonly Entity[] {
-  return [...rows.keys()].sort().flatMap((key) => rows.get(key) ?? []);
+/** The rows that a filter can match, in the order of their keys: a question about one partition need not read the others. */
+function candidates({ rows, partitions }: StoredTable, filter: string | null): readonly Entity[] {
+  const [, partition] = /^PartitionKey eq '((?:[^']|'')*)'$/.exec(filter ?? '') ?? [];
+  return sorted(rows, partition === undefined ? rows.keys() : (partitions.get(partition.replaceAll("''", "'")) ?? []));
+}
+
+function sorted(rows: ReadonlyMap<string, Entity>, keys: Iterable<string>): readonly Entity[] {
+  return [...keys].sort().flatMap((key) => rows.get(key) ?? []);
 }
 
 /** One text for both keys, which sorts as they do: no key has the separator. */

@@ -28,8 +28,8 @@ export interface Worker {
     input: TypedData,
     triggerMetadata: Readonly<Record<string, TypedData>>,
   ): Promise<Invocation>;
-  /** Kills the process at once, whatever it is doing; the next invocation is a cold start. */
-  kill(): Promise<void>;
+  /** Kills the process at once, whatever it is doing; the next invocation is a cold start. With a name only where it is that one. */
+  kill(name?: string): Promise<void>;
   /** Kills the process. */
   stop(): Promise<void>;
 }
@@ -38,14 +38,15 @@ interface Parts {
   readonly clock: Clock;
   /** The archive: file name to text. */
   readonly files: Readonly<Record<string, string>>;
-  /** Asked anew for each process; gets the folder of the archive. */
-  readonly environment: (root: string) => Readonly<Record<string, string>>;
+  /** Asked anew for each process; gets the folder of the archive, and the name of the process. */
+  readonly environment: (root: string, name: string) => Readonly<Record<string, string>>;
   readonly memoryMegabytes: number;
   readonly timeoutMilliseconds: number;
   readonly logs: LogLine[];
 }
 
 interface Running {
+  readonly name: string;
   readonly child: ChildProcess;
   readonly ended: Promise<void>;
   readonly functions: Promise<readonly RegisteredFunction[] | undefined>;
@@ -65,9 +66,10 @@ export function createWorker({ clock, files, environment, memoryMegabytes, timeo
   let running: Running | undefined;
 
   function start(): Running {
+    const name = randomUUID();
     const child = fork(new URL('./functions-child.ts', import.meta.url), [], {
       cwd: root,
-      env: { ...environment(root), ...COMPILE_CACHE },
+      env: { ...environment(root, name), ...COMPILE_CACHE },
       execArgv: [`--max-old-space-size=${Math.floor(memoryMegabytes * MEMORY_FOR_HEAP)}`],
       silent: true,
     });
@@ -91,7 +93,7 @@ export function createWorker({ clock, files, environment, memoryMegabytes, timeo
       });
       void ended.then(() => resolve(undefined));
     });
-    const made: Running = { child, ended, functions, waiting, isFresh: true };
+    const made: Running = { name, child, ended, functions, waiting, isFresh: true };
     void ended.then(() => {
       if (running === made) running = undefined;
       for (const answer of waiting.values()) answer('ended');
@@ -101,8 +103,9 @@ export function createWorker({ clock, files, environment, memoryMegabytes, timeo
     return made;
   }
 
-  async function kill(): Promise<void> {
+  async function kill(name?: string): Promise<void> {
     const killed = running;
+    if (name !== undefined && killed?.name !== name) return;
     running = undefined;
     killed?.child.kill('SIGKILL');
     await killed?.ended;

@@ -90,10 +90,11 @@ const policyOf = (type: string, name: string): unknown => JSON.parse(String(inpu
 const outputOf = <T>(output: pulumi.Output<T>): Promise<T> => new Promise((answer) => output.apply(answer));
 
 const BASE = {
+  'aws:cloudwatch/dashboard:Dashboard': 1,
   'aws:cloudwatch/eventRule:EventRule': 4,
   'aws:cloudwatch/eventTarget:EventTarget': 4,
   'aws:cloudwatch/logGroup:LogGroup': 1,
-  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 5,
+  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 11,
   'aws:cloudwatch/metricAlarm:MetricAlarm': 7,
   'aws:dynamodb/table:Table': 1,
   'aws:iam/role:Role': 1,
@@ -394,8 +395,13 @@ describe('the topics', () => {
     }
   });
 
-  it('ask for TLS; the function publishes by its own rights, and alarms come from this account only', async () => {
+  it('ask for TLS; the function publishes by its own rights, and alarms are the stack’s own', async () => {
     const gate = await deploy();
+    const alarms = alarmSpecs('dev', 6).map(({ name }) =>
+      expect.stringMatching(
+        new RegExp(`^arn:aws:cloudwatch:eu-west-1:123456789012:alarm:pullgate-${name}-alarm-\\w+$`),
+      ),
+    );
     const onlyTls = {
       Effect: 'Deny',
       Principal: '*',
@@ -411,7 +417,7 @@ describe('the topics', () => {
         {
           Effect: 'Allow',
           Principal: { Service: 'cloudwatch.amazonaws.com' },
-          Condition: { StringEquals: { 'aws:SourceAccount': '123456789012' } },
+          Condition: { ArnEquals: { 'aws:SourceArn': alarms } },
         },
         onlyTls,
       ],
@@ -450,7 +456,7 @@ describe('the alarms', () => {
       comparisonOperator: 'GreaterThanThreshold',
       alarmActions: [topic],
       okActions: [topic],
-      alarmDescription: expect.stringMatching(/^pullgate, stack dev: .{60,}/),
+      alarmDescription: expect.stringMatching(`^pullgate, stack dev: .{60,}[.] Page: docs/operations.md#aws-${name}$`),
     });
   });
 
@@ -458,7 +464,7 @@ describe('the alarms', () => {
     for (const { description } of alarmSpecs('a'.repeat(100), 24)) expect(description.length).toBeLessThanOrEqual(1024);
   });
 
-  it('that watch the log have a metric there', async () => {
+  it('that watch the log have a metric there, and so does the dashboard', async () => {
     await deploy();
     const metrics = registered
       .filter(({ type }) => type === 'aws:cloudwatch/logMetricFilter:LogMetricFilter')
@@ -466,7 +472,7 @@ describe('the alarms', () => {
         const { name, namespace, value } = inputs['metricTransformation'] as Record<string, string>;
         return [namespace, name, inputs['pattern'], value];
       });
-    expect(metrics).toHaveLength(5);
+    expect(metrics).toHaveLength(11);
     expect(metrics).toEqual(
       expect.arrayContaining([
         ['Pullgate/dev', 'SweepAgeHours', '{ $.kind = "tick" }', '$.sweepAgeHours'],
@@ -474,6 +480,17 @@ describe('the alarms', () => {
         ['Pullgate/dev', 'Failures', '{ $.kind = "failed" }', '1'],
         ['Pullgate/dev', 'ScannerBlind', '{ $.kind = "scanner" && $.blind IS TRUE }', '1'],
         ['Pullgate/dev', 'ScannerBlind', '{ $.kind = "scanner" && $.blind IS FALSE }', '0'],
+        ['Pullgate/dev', 'Closes', '{ $.kind = "decision" && $.done = "closed" }', '1'],
+        ['Pullgate/dev', 'Opens', '{ $.kind = "decision" && $.done = "opened" }', '1'],
+        [
+          'Pullgate/dev',
+          'SecondsToClose',
+          '{ $.secondsSinceFinding >= 0 && ($.triggers[0] = "finding" || $.triggers[0] = "scan") }',
+          '$.secondsSinceFinding',
+        ],
+        ['Pullgate/dev', 'ClosedGates', '{ $.kind = "sweep" }', '$.closed'],
+        ['Pullgate/dev', 'ClosedThisHour', '{ $.kind = "tick" }', '$.closedThisHour'],
+        ['Pullgate/dev', 'Calls', '{ $.kind = "usage" }', '$.allCalls'],
       ]),
     );
   });

@@ -9,6 +9,7 @@ const EMAILS = ['a@example.com', 'b@example.com'];
 
 const BASE = {
   'azure-native:applicationinsights:Component': 1,
+  'azure-native:applicationinsights:Workbook': 1,
   'azure-native:authorization:RoleAssignment': 9,
   'azure-native:authorization:RoleDefinition': 1,
   'azure-native:logic:Workflow': 1,

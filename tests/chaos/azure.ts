@@ -75,7 +75,10 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
   const world = azureWorldOf(cloud, scenario, draw);
   const seeRecords = recordsOf(cloud, world);
   const crashes: number[] = [];
-  const slow = slowWorkers<Call>(({ principal }) => principal.process ?? '');
+  const slow = slowWorkers<Call>(
+    ({ principal }) => principal.process ?? '',
+    ({ operation }) => /^(Insert|Update|Delete|Send)/.test(operation),
+  );
   const isDisturbed = ({ principal }: Call) => principal.id === cloud.identity.id;
   let steps = 0;
   let nextTick = clock.now().getTime();
@@ -90,6 +93,7 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
     const end = clock.now().getTime() + milliseconds;
     for (;;) {
       await cloud.runUntilIdle();
+      await slow.doWhatIsPending();
       const next = Math.min(cloud.nextWorkAt() ?? Number.POSITIVE_INFINITY, nextTick);
       if (next > end) break;
       clock.advance(Math.max(0, next - clock.now().getTime()));
@@ -134,6 +138,7 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
       slow.begin(drawn, (hook) => cloud.calls.before((call) => (isDisturbed(call) ? hook(call) : undefined)));
       slow.alsoOnEnd(takeOutWhatWasWritten(drawn));
     },
+    midway: slow.midway,
     calm() {
       slow.end();
       cloud.faults.clear();

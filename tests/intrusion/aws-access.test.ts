@@ -43,6 +43,11 @@ const alarm = (context: Readonly<Record<string, string>>) =>
   service('cloudwatch.amazonaws.com', { ...TLS, ...context });
 const withTls = (asker: Asker): Asker => ({ ...asker, context: { ...asker.context, ...TLS } });
 
+const alarmOf = (arn: string, context = TLS) => alarm({ 'aws:SourceArn': arn, ...OURS, ...context });
+const alarmArns = graph.resources.flatMap(({ type, outputs }) =>
+  type === 'aws:cloudwatch/metricAlarm:MetricAlarm' ? [String(outputs['arn'])] : [],
+);
+
 type Row = readonly [who: string, asker: Asker, answer: Answer];
 
 /** Who has no part in it, whatever it is. */
@@ -107,9 +112,28 @@ describe('the topics', () => {
     ['a rule of the stack', rule(firstRule.arn), 'ImplicitlyDenied'],
     ...STRANGERS,
   ];
+  const [firstAlarm = ''] = alarmArns;
   const ofAlarms: readonly Row[] = [
-    ['CloudWatch for this account', alarm(OURS), 'Allowed'],
-    ['CloudWatch for this account without TLS', alarm({ ...OURS, ...PLAIN }), 'ExplicitlyDenied'],
+    ...alarmArns.map((arn): Row => [`the alarm ${arn.split(':').at(-1)}`, alarmOf(arn), 'Allowed']),
+    ['an alarm of the stack without TLS', alarmOf(firstAlarm, PLAIN), 'ExplicitlyDenied'],
+    ['another alarm of this account', alarmOf(firstAlarm.replace(/[^:]+$/, 'somebody-elses')), 'ImplicitlyDenied'],
+    ['an alarm whose name goes on', alarmOf(`${firstAlarm}x`), 'ImplicitlyDenied'],
+    [
+      'an alarm of the same name in another account',
+      alarmOf(firstAlarm.replace(ACCOUNT, OTHER_ACCOUNT)),
+      'ImplicitlyDenied',
+    ],
+    [
+      'an alarm of the same name in another region',
+      alarmOf(firstAlarm.replace('eu-west-1', 'eu-west-2')),
+      'ImplicitlyDenied',
+    ],
+    [
+      'another service in the name of an alarm',
+      service('events.amazonaws.com', { 'aws:SourceArn': firstAlarm, ...TLS }),
+      'ImplicitlyDenied',
+    ],
+    ['CloudWatch for this account, but no alarm', alarm(OURS), 'ImplicitlyDenied'],
     ['the function’s role', withTls(own), 'ImplicitlyDenied'],
     ['a rule of the stack', rule(firstRule.arn), 'ImplicitlyDenied'],
     ...STRANGERS,

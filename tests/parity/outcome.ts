@@ -16,7 +16,7 @@ export interface Outcome {
  * Keys of a log line that are the cloud's own. Of plainly allowed images each counts those that its scanner's answer had: Inspector leaves out what
  * cannot matter, Log Analytics answers with its row. What was changed is a policy on AWS, and on Azure an attribute, which goes with its image.
  */
-const OWN_KEYS = ['cloud', 'registry', 'durationMilliseconds', 'allowedImages', 'change'];
+const OWN_KEYS = ['cloud', 'registry', 'durationMilliseconds', 'secondsSinceFinding', 'allowedImages', 'change'];
 /** What a scanner says where it knows no severity: Inspector's word and Defender's. */
 const NOT_KNOWN = ['UNTRIAGED', 'Unknown'];
 /** What proof is missing is what the cloud's scanner could have said. */

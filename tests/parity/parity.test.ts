@@ -73,7 +73,7 @@ describe('what is not compared', () => {
     images: [{ digest: 'sha256:1', outcome: 'holds', reasons: [{ vulnerability: 'CVE-2026-1001' }] }],
   };
 
-  test('of a log line: cloud, registry, duration, change, count of plainly allowed images, and which look it was', () => {
+  test('of a log line: cloud, registry, durations, change, count of plainly allowed images, and which look it was', () => {
     const ofAws = {
       ...line,
       cloud: 'aws',
@@ -81,6 +81,7 @@ describe('what is not compared', () => {
       triggers: ['push', 'tick'],
       allowedImages: 0,
       durationMilliseconds: 7,
+      secondsSinceFinding: 9,
       change: { before: '', after: '{"Version":"2012-10-17"}' },
     };
     const ofAzure = { ...line, cloud: 'azure', registry: azure.registry, triggers: ['sweep'], allowedImages: 3 };

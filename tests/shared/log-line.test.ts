@@ -1,6 +1,7 @@
 // A decision as one line of JSON: what a query finds in it, and that it stays short enough to be logged whole.
 import { describe, expect, it } from 'vitest';
 import type { Decision, ImageDecision } from '../../shared/decision.ts';
+import type { Finding } from '../../shared/finding.ts';
 import { decisionLine } from '../../shared/log-line.ts';
 import type { Verdict } from '../../shared/verdict.ts';
 import { decision, digest, exception, finding, GATE, NOW } from './samples.ts';
@@ -30,6 +31,7 @@ describe('the line of a decision', () => {
     expect(line({ allowed: 3 })).toEqual({
       kind: 'decision',
       cloud: 'aws',
+      gate: '123456789012/team/app',
       registry: '123456789012',
       repository: 'team/app',
       verdict: 'allow',
@@ -38,6 +40,7 @@ describe('the line of a decision', () => {
       to: 'open',
       mode: 'enforce',
       triggers: ['finding', 'sweep'],
+      undeterminedImages: 0,
       message: 'team/app stays open',
       images: [],
       allowedImages: 3,
@@ -50,6 +53,7 @@ describe('the line of a decision', () => {
     expect(line({ images: [VIOLATES], done: 'closed', to: { kind: 'closed' }, change })).toEqual({
       kind: 'decision',
       cloud: 'aws',
+      gate: '123456789012/team/app',
       registry: '123456789012',
       repository: 'team/app',
       digest: DIGEST,
@@ -59,6 +63,7 @@ describe('the line of a decision', () => {
       to: 'closed',
       mode: 'enforce',
       triggers: ['finding', 'sweep'],
+      undeterminedImages: 0,
       message:
         'team/app is closed now: sha256:000000000000 violates by CVE-2024-6119 in openssl (critical, severityThreshold)',
       images: [
@@ -111,6 +116,64 @@ describe('the line of a decision', () => {
     ['allow where all are spared', [{ digest: digest(1), kind: 'none', verdict: ALLOW }], 'allow'],
   ])('has as its verdict %s', (_name, images, verdict) => {
     expect(line({ images })['verdict']).toBe(verdict);
+  });
+});
+
+describe('what queries count', () => {
+  const undetermined = (...severities: readonly string[]): Verdict => ({
+    kind: 'undetermined',
+    undetermined: severities.map((severity) => finding({ severity })) as [Finding, ...Finding[]],
+    spared: [],
+  });
+
+  it('begins with the finding, where one is among what woke it', () => {
+    expect(line({ triggers: ['sweep', 'push', 'finding', 'scan'] })['triggers']).toEqual([
+      'finding',
+      'scan',
+      'push',
+      'sweep',
+    ]);
+  });
+
+  it('is how long a closing took', () => {
+    expect(line({ images: [VIOLATES], done: 'closed', secondsSinceFinding: 7.5 })['secondsSinceFinding']).toBe(7.5);
+  });
+
+  it('is every undetermined image, also where the list is cut, and each word that nobody knows, once', () => {
+    const images = Array.from(
+      { length: 30 },
+      (_, place): ImageDecision => ({
+        digest: digest(place + 2),
+        kind: 'none',
+        verdict: undetermined('UNTRIAGED', `w${place % 2}`),
+      }),
+    );
+    const blocked: ImageDecision = { ...VIOLATES, verdict: { ...BLOCK, undetermined: [finding({ severity: 'odd' })] } };
+    const { undeterminedImages, undeterminedWhy } = line({
+      images: [...images, blocked, { digest: digest(40), kind: 'released', how: 'gone' }],
+    });
+    expect([undeterminedImages, undeterminedWhy]).toEqual([30, 'UNTRIAGED, w0, w1']);
+  });
+
+  it('names five words at most, each cut', () => {
+    const verdict = undetermined(...Array.from({ length: 9 }, (_, place) => `${place}${'x'.repeat(100)}`));
+    const { undeterminedWhy } = line({ images: [{ digest: digest(1), kind: 'none', verdict }] });
+    expect(String(undeterminedWhy).split(', ')).toEqual([0, 1, 2, 3, 4].map((place) => `${place}${'x'.repeat(59)}`));
+  });
+
+  it('stands before what may be long', () => {
+    const keys = Object.keys(line({ images: [VIOLATES], done: 'closed', secondsSinceFinding: 1 }));
+    const long = keys.indexOf('message');
+    for (const key of [
+      'gate',
+      'done',
+      'to',
+      'triggers',
+      'secondsSinceFinding',
+      'undeterminedImages',
+      'durationMilliseconds',
+    ])
+      expect(keys.indexOf(key)).toBeLessThan(long);
   });
 });
 

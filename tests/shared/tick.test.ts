@@ -26,7 +26,8 @@ function rowOf<T>(value: T | undefined, onSave: (saved: T) => void = () => {}): 
 interface Given extends Partial<Omit<SweepPorts, 'state' | 'brake' | 'gatesWithRecord'>> {
   readonly last?: SweepState | undefined;
   readonly brake?: BrakeState | undefined;
-  readonly recorded?: readonly Gate[];
+  /** Open, where nothing else is said. */
+  readonly recorded?: readonly (Gate & { readonly state?: string })[];
 }
 
 /** Ports that have nothing to say but what is given, and what came of them. */
@@ -43,7 +44,7 @@ function stage({ last, brake, recorded = [], ...given }: Given = {}) {
     blindness: async () => undefined,
     repositoriesWithFindings: async () => [],
     async *gatesWithRecord() {
-      yield* recorded;
+      for (const one of recorded) yield { state: 'open', ...one };
     },
     waiting: async () => [],
     async askForLooks(gates, trigger) {
@@ -58,21 +59,21 @@ function stage({ last, brake, recorded = [], ...given }: Given = {}) {
 }
 
 describe('a sweep', () => {
-  it('asks once for each repository that has findings and is included, or that has a record', async () => {
+  it('asks once for each repository that has findings and is included, or that has a record, and counts the closed gates', async () => {
     const { ports, asked, lines, saved } = stage({
       rules: rules({ repositories: { include: ['**'], exclude: ['other/*'] } }),
       repositoriesWithFindings: async () => [gate('team/a'), gate('team/b'), gate('other/c')],
       recorded: [
-        gate('team/b'),
-        gate('other/d'),
-        { ...gate('team/e'), digest: digest(1) },
+        { ...gate('team/b'), state: 'closed' },
+        { ...gate('other/d'), state: 'closing' },
+        { ...gate('team/e'), digest: digest(1), state: 'closed' },
         { ...gate('team/e'), digest: digest(2) },
       ],
     });
     const state = await sweep(ports);
     expect(asked).toEqual(['sweep team/a', 'sweep team/b', 'sweep other/d', 'sweep team/e']);
     expect(state).toEqual({ sweptAt: NOW, settingsHash: 'a enforce', gates: 4 });
-    expect([saved, lines]).toEqual([[state], [{ kind: 'sweep', gates: 4 }]]);
+    expect([saved, lines]).toEqual([[state], [{ kind: 'sweep', gates: 4, closed: 2 }]]);
   });
 
   it('tells repositories of the same name in two registries apart', async () => {

@@ -153,9 +153,9 @@ describe('the brake', () => {
       if (call === 'save brake' && when === 'before') world.brake.version = Number(world.brake.version) + 1;
     };
     await expect(look(world)).rejects.toThrow(
-      '123456789012/team/app: other workers asked the brake first, 20 times; the message comes back',
+      '123456789012/team/app: other workers asked the brake first, 100 times; the message comes back',
     );
-    expect([world.calls.filter((call) => call === 'load brake').length, ours(world)]).toEqual([20, 'absent']);
+    expect([world.calls.filter((call) => call === 'load brake').length, ours(world)]).toEqual([100, 'absent']);
   });
 
   it('gets back what the registry refused, so that it counts only what is closed', async () => {

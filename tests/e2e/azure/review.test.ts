@@ -178,7 +178,7 @@ describe('a scanner that sees nothing', () => {
     });
     await s.tick();
     expect(s.lines('scanner')).toMatchObject([{ blind: true, why: expect.stringContaining('within ten days') }]);
-    expect(s.lines('sweep')).toEqual([{ kind: 'sweep', gates: 0 }]);
+    expect(s.lines('sweep')).toEqual([{ kind: 'sweep', gates: 0, closed: 0 }]);
     expect(s.lines('tick')).toMatchObject([{ sweepAgeHours: 0, waiting: 0, poison: 0 }]);
     expect(s.lines('failed')).toEqual([]);
     expect(await s.world()).toEqual(UNTOUCHED);

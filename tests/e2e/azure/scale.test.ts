@@ -109,7 +109,7 @@ describe('the sweep', () => {
     for (const image of images) await s.report(image);
     s.cloud.faults.add({ kind: 'throttle', service: 'queue', nth: 5, times: 3 });
     await s.tick();
-    expect(s.lines('sweep')).toEqual([{ kind: 'sweep', gates: 20 }]);
+    expect(s.lines('sweep')).toEqual([{ kind: 'sweep', gates: 20, closed: 0 }]);
     expect(closedOf(s, images)).toHaveLength(20);
     expect(s.lines('failed')).toEqual([]);
   });

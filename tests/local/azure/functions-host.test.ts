@@ -123,6 +123,35 @@ describe('the worker', () => {
     expect((await cloud.host.invoke('message', { n: 1 })).coldStart).toBe(true);
   });
 
+  it('is one of several that share the messages, and only the one that makes a call dies of it', async () => {
+    const cloud = await start({ host: { functionTimeout: '00:01:00' } }, { instances: 2 });
+    for (const n of [1, 2, 3, 4]) put(cloud, { n });
+    await cloud.runUntilIdle();
+    const seen = linesOf(cloud, 'seen').map(({ body, invocations }) => [body, invocations]);
+    expect(seen.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))).toEqual([
+      [{ n: 1 }, 1],
+      [{ n: 2 }, 1],
+      [{ n: 3 }, 2],
+      [{ n: 4 }, 2],
+    ]);
+    const callers: (string | undefined)[] = [];
+    cloud.calls.before(({ service, principal }) => void (service === 'logs' && callers.push(principal.process)));
+    cloud.faults.add({ kind: 'crash', when: 'before', service: 'logs' });
+    put(cloud, { do: 'query' });
+    const [crashed] = await cloud.runUntilIdle();
+    put(cloud, { n: 5 });
+    put(cloud, { n: 6 });
+    const others = await cloud.runUntilIdle();
+    expect([crashed, ...others].map((invocation) => [invocation?.outcome.kind, invocation?.coldStart])).toEqual([
+      ['crashed', false],
+      ['answered', false],
+      ['answered', true],
+    ]);
+    await cloud.runUntilIdle({ advance: true });
+    expect(callers).toEqual([expect.any(String), expect.any(String)]);
+    expect(new Set(callers).size).toBe(2);
+  });
+
   it.each(['before', 'after'] as const)('dies %s the work of a call when told to', async (when) => {
     // The first query loads its parser, which takes seconds on a busy machine.
     const cloud = await start({ host: { functionTimeout: '00:01:00' } });

@@ -1,6 +1,6 @@
 // Starts local Azure clouds of the fixture's graph, and stops them after each test.
 import { afterEach, expect } from 'vitest';
-import { type LocalAzure, startAzure } from '../../../local/azure/cloud.ts';
+import { type AzureOptions, type LocalAzure, startAzure } from '../../../local/azure/cloud.ts';
 import { type FixtureOptions, fixtureGraph } from './fixture-graph.ts';
 
 const clouds: LocalAzure[] = [];
@@ -10,8 +10,8 @@ afterEach(async () => {
   expect(gaps).toEqual([]);
 });
 
-export async function start(options?: FixtureOptions): Promise<LocalAzure> {
-  const cloud = await startAzure(fixtureGraph(options));
+export async function start(fixture?: FixtureOptions, options?: AzureOptions): Promise<LocalAzure> {
+  const cloud = await startAzure(fixtureGraph(fixture), options);
   clouds.push(cloud);
   return cloud;
 }

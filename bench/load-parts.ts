@@ -1,0 +1,47 @@
+// The bench's parts that load a stack, one for each cloud.
+import { LOAD_SIZES, type LoadSize, load, MILLION_SWEEP } from './load.ts';
+import { tablesOf, type Words } from './load-tables.ts';
+import type { Part } from './part.ts';
+import type { Deploy } from './world.ts';
+import { deployAws } from './world-aws.ts';
+import { deployAzure } from './world-azure.ts';
+
+/** What the part of one cloud needs to know. */
+interface LoadPart extends Words {
+  readonly title: string;
+  readonly cloud: keyof typeof LOAD_SIZES;
+  readonly deploy: Deploy;
+}
+
+export const LOADS = {
+  aws: {
+    title: 'Load on AWS',
+    cloud: 'aws',
+    deploy: deployAws,
+    gateWrites: "writes of a repository's policy",
+    writes: ['ecr:SetRepositoryPolicy'],
+  },
+  azure: {
+    title: 'Load on Azure',
+    cloud: 'azure',
+    deploy: deployAzure,
+    gateWrites: "writes of a manifest's attributes",
+    writes: ['acr:UpdateManifest'],
+  },
+} as const satisfies Record<string, LoadPart>;
+
+export const awsLoad = partOf(LOADS.aws);
+export const azureLoad = partOf(LOADS.azure);
+/** The same with a sweep over 10,000 repositories with 1,000,000 findings: the better part of an hour. */
+export const awsMillion = partOf(LOADS.aws, MILLION_SWEEP);
+export const azureMillion = partOf(LOADS.azure, MILLION_SWEEP);
+
+function partOf({ title, cloud, deploy, ...words }: LoadPart, full: Partial<LoadSize> = {}): Part {
+  return {
+    title,
+    async measure(scale) {
+      const size = LOAD_SIZES[cloud][scale];
+      return tablesOf(await load(deploy, scale === 'full' ? { ...size, ...full } : size), words);
+    },
+  };
+}

@@ -1,0 +1,105 @@
+// What AWS bills of what a stack does, counted at the wire: DynamoDB's request units, requests of SQS, what is published and logged.
+import type { LocalAws } from '../local/aws/cloud.ts';
+import { bytesOf, type Counts, gigabyteSeconds, type Run } from './world.ts';
+
+export interface Meter {
+  /** So many events were sent to the queue. */
+  events(count: number): void;
+  reset(): void;
+  read(runs: readonly Run[]): Counts;
+}
+
+interface Item {
+  readonly bytes: number;
+  /** Its place in the index of gates that wait; undefined where it is not in there. */
+  readonly rank: string | undefined;
+}
+
+type Attribute = Readonly<Record<string, string>>;
+
+/** Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html */
+const WRITE_UNIT_BYTES = 1024;
+const READ_UNIT_BYTES = 4096;
+/** Of the index: the keys of the table's and of its own. */
+const INDEX_ROW_BYTES = 200;
+/** SQS takes and gives up to ten messages a request. */
+const MESSAGES_A_REQUEST = 10;
+
+/**
+ * Starts to count.
+ *
+ * @param batchSize how many messages one invocation may get: no request hands over more
+ */
+export function meterOf(cloud: LocalAws, batchSize: number, memoryMegabytes: number): Meter {
+  const items = new Map<string, Item>();
+  let [writes, reads, events, looks, linesBefore] = [0, 0, 0, 0, cloud.logs.length];
+
+  cloud.calls.before(({ service, operation, input }) => {
+    if (service === 'sqs') looks += Array.isArray(input['Entries']) ? input['Entries'].length : 0;
+    if (service !== 'dynamodb') return;
+    switch (operation) {
+      case 'PutItem': {
+        const item = input['Item'] as Readonly<Record<string, Attribute>>;
+        const id = item['id']?.['S'] ?? '';
+        const made = { bytes: sizeOf(item), rank: item['rank']?.['S'] };
+        writes += Math.ceil(made.bytes / WRITE_UNIT_BYTES) + (made.rank === items.get(id)?.rank ? 0 : 1);
+        items.set(id, made);
+        return;
+      }
+      case 'GetItem': {
+        const { id } = input['Key'] as { readonly id: Attribute };
+        reads += Math.max(1, Math.ceil((items.get(id['S'] ?? '')?.bytes ?? 0) / READ_UNIT_BYTES));
+        return;
+      }
+      case 'Scan':
+        // The first page pays for all: together they read the table once. Eventually consistent: half a unit.
+        if (input['ExclusiveStartKey'] === undefined) reads += half(sum([...items.values()].map(({ bytes }) => bytes)));
+        return;
+      case 'Query':
+        reads += half([...items.values()].filter(({ rank }) => rank !== undefined).length * INDEX_ROW_BYTES);
+        return;
+    }
+  });
+
+  return {
+    events(count) {
+      events += count;
+    },
+    reset() {
+      [writes, reads, events, looks, linesBefore] = [0, 0, 0, 0, cloud.logs.length];
+    },
+    read(runs) {
+      const calls = cloud.calls.count();
+      const ofFunction = Object.entries(calls).filter(([name]) => name.startsWith('sqs:'));
+      // Each message is received and deleted; a request does that for up to ten.
+      const handedOver = 2 * Math.ceil((events + looks) / Math.min(batchSize, MESSAGES_A_REQUEST));
+      return {
+        'Lambda requests': runs.length,
+        'Lambda GB-seconds': gigabyteSeconds(runs, memoryMegabytes),
+        'SQS requests': events + sum(ofFunction.map(([, count]) => count)) + handedOver,
+        'DynamoDB write request units': writes,
+        'DynamoDB read request units': reads,
+        'SNS publishes': calls['sns:Publish'] ?? 0,
+        'log, MB': bytesOf(cloud.logs.slice(linesBefore)) / 1e6,
+      };
+    },
+  };
+}
+
+function half(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / READ_UNIT_BYTES)) / 2;
+}
+
+/** Names and values, as DynamoDB counts them. Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html */
+function sizeOf(item: Readonly<Record<string, Attribute>>): number {
+  return sum(
+    Object.entries(item).map(([name, { S: text = '', N: number = '', B: base64 = '' }]) => {
+      const value = Buffer.byteLength(text) + Math.ceil(number.length / 2) + Math.floor((base64.length * 3) / 4);
+      return Buffer.byteLength(name) + value;
+    }),
+  );
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
+}

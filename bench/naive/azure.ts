@@ -1,0 +1,31 @@
+// The naive design on Azure, for comparison: an invocation and a lock for each finding event; no record, no folding, nobody told.
+import { ContainerRegistryClient } from '@azure/container-registry';
+import { app } from '@azure/functions';
+import { ManagedIdentityCredential } from '@azure/identity';
+
+/** What the Logic App puts on the queue, as far as it is read. */
+interface Identifiers {
+  readonly assessment?: string;
+  readonly repository?: string;
+  readonly digest?: string;
+}
+
+const credential = new ManagedIdentityCredential({ clientId: process.env['PULLGATE_CLIENT_ID'] ?? '' });
+const clients = new Map<string, ContainerRegistryClient>();
+
+app.storageQueue('message', {
+  queueName: '%PULLGATE_QUEUE%',
+  connection: 'AzureWebJobsStorage',
+  async handler(message) {
+    const { assessment = '', repository, digest } = message as Identifiers;
+    const [, registry] = /\/registries\/([^/]+)/i.exec(assessment) ?? [];
+    if (registry === undefined || repository === undefined || digest === undefined) return;
+    await clientOf(registry).getArtifact(repository, digest).updateManifestProperties({ canRead: false });
+  },
+});
+
+function clientOf(registry: string): ContainerRegistryClient {
+  const known = clients.get(registry) ?? new ContainerRegistryClient(`https://${registry}.azurecr.io`, credential);
+  clients.set(registry, known);
+  return known;
+}

@@ -1,0 +1,29 @@
+// Puts the naive design in the place of the stack's function: the same graph with other code, and a message an invocation.
+import { join } from 'node:path';
+import { bundleFunction } from '../../bundle.ts';
+import type { Graph, GraphResource } from '../../local/graph.ts';
+
+const CLOUDS = {
+  aws: { entry: join(import.meta.dirname, 'aws.ts'), external: ['@smithy/core/event-streams'] },
+  azure: {
+    entry: join(import.meta.dirname, 'azure.ts'),
+    external: ['@azure/functions-core', 'open'],
+    // Azure's packages in CommonJS ask for Node's own modules by `require`, which a module does not have.
+    banner: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);",
+  },
+} as const;
+const MAPPING = 'aws:lambda/eventSourceMapping:EventSourceMapping';
+
+/** The stack's graph with the naive function in it. On Azure the host hands over a message an invocation anyway. */
+export async function naive(graph: Graph, cloud: keyof typeof CLOUDS): Promise<Graph> {
+  const { files } = await bundleFunction({ ...CLOUDS[cloud], settings: {} });
+  const code = { 'index.mjs': files['index.mjs'] };
+  const archives = Object.entries(graph.archives).map(([urn, before]) => [urn, { ...before, ...code }]);
+  return { ...graph, archives: Object.fromEntries(archives), resources: graph.resources.map(oneByOne) };
+}
+
+function oneByOne(resource: GraphResource): GraphResource {
+  if (resource.type !== MAPPING) return resource;
+  const { inputs, outputs } = resource;
+  return { ...resource, inputs: { ...inputs, batchSize: 1 }, outputs: { ...outputs, batchSize: 1 } };
+}

@@ -1,0 +1,283 @@
+// What a stranger can do with a leaked address of the Logic App, with a message on the queue, or with a row of the workspace that is not true.
+import { expect, test } from 'vitest';
+import { all, list } from '../../local/azure/resources-fields.ts';
+import type { Json, Row } from '../../local/azure/tables.ts';
+import type { RunningWorkspace } from '../../local/azure/workspace.ts';
+import { DAY, type Image, MINUTE, REGISTRY, registryId, type Stage, stage, type World } from '../e2e/azure/stage.ts';
+
+const SECOND = registryId('acmeimages2');
+const FOREIGN = registryId('foreignimages');
+/** A registry of the same name in another subscription. */
+const TWIN = REGISTRY.replace('00000000-1111-2222-3333-444444444444', '99999999-1111-2222-3333-444444444444');
+
+/** What is there to be attacked: an image that is closed for a reason, and good ones. */
+interface Scene {
+  readonly s: Stage;
+  readonly closed: Image & { readonly ids: readonly string[] };
+  readonly good: Image;
+  /** A true row about the good image: as it is, it would close it. */
+  readonly row: Row;
+  readonly before: World;
+}
+
+async function scene(): Promise<Scene> {
+  const s = await stage({ azure: { registries: [REGISTRY, SECOND] } }, { registries: { [SECOND]: {}, [FOREIGN]: {} } });
+  s.cloud.acr.addRegistry(FOREIGN);
+  const closed = await s.close('v1');
+  const good = s.name(
+    { ...closed, digest: s.registry.push('team/app', { tag: 'good', content: 'good' }) },
+    'team/app:good',
+  );
+  for (const id of [SECOND, FOREIGN]) s.cloud.acr.registry(id).push('team/app', { tag: 'good', content: 'good' });
+  s.registry.push('team/other', { tag: 'v9', content: 'of the other repository' });
+  const [genuine] = s.cloud.workspace.rows('SecurityRecommendation');
+  if (genuine === undefined) throw new Error('the workspace has no row of the closed image');
+  const row = replaced(genuine, closed.digest, good.digest) as Row;
+  return {
+    s,
+    closed,
+    good,
+    row: { ...row, RecommendationId: `${REGISTRY}${GOOD_ASSESSMENT}` },
+    before: await s.world(),
+  };
+}
+const GOOD_ASSESSMENT = '/providers/Microsoft.Security/assessments/11111111-2222-4333-8444-555555555555';
+
+/** A value with one text in the place of another, wherever it stands. */
+function replaced(value: Json, from: string, to: string): Json {
+  return JSON.parse(
+    JSON.stringify(value).replaceAll(JSON.stringify(from).slice(1, -1), JSON.stringify(to).slice(1, -1)),
+  );
+}
+
+/** Whoever may write to the workspace adds rows, and both images are looked at. */
+async function plant({ s, closed, good }: Scene, rows: readonly Row[]): Promise<void> {
+  s.cloud.clock.advance(MINUTE);
+  const workspace = s.cloud.workspace as RunningWorkspace;
+  for (const row of rows)
+    workspace.ingest('SecurityRecommendation', { TimeGenerated: s.cloud.clock.now().getTime(), ...row });
+  for (const { registry, repository, digest } of [closed, good])
+    s.send({ pullgate: 'look', registry, repository, digest, trigger: 'sweep' });
+  await s.settle();
+}
+
+/** Everything that pullgate has done, but for what was buried. */
+async function done({ s }: Scene): Promise<World> {
+  return { ...(await s.world()), poison: [] };
+}
+
+/** Names that a path, a line of a log or a query would make something of. */
+const NAMES = [
+  '../team/app',
+  'team/app/../../other',
+  'team//app',
+  '/team/app',
+  'team/app/',
+  'team/app%2f..%2fother',
+  "team/app' or 1 == 1",
+];
+
+/** The row with another name of the repository, in each place that has it. */
+function named(row: Row, name: string): Row {
+  const { Properties } = row as { readonly Properties: { readonly [key: string]: Json } };
+  const details = Properties['resourceDetails'] as { readonly [key: string]: Json };
+  return {
+    ...row,
+    Properties: {
+      ...(replaced(Properties, 'team/app', name) as object),
+      resourceDetails: { ...details, Id: String(details['Id']).replace('team/app', name) },
+    },
+  };
+}
+
+/** The row's package and CVE with other details. */
+function detailed(row: Row, changes: { readonly [key: string]: Json }, cve: { readonly [key: string]: Json }): Row {
+  const details = row['RecommendationAdditionalData'] as { readonly [key: string]: Json };
+  const [first] = details['CvesDetails'] as readonly { readonly [key: string]: Json }[];
+  return { ...row, RecommendationAdditionalData: { ...details, CvesDetails: [{ ...first, ...cve }], ...changes } };
+}
+
+/** Rows that are not true, each one change away from one that is: none of them closes the good image, or opens the closed one. */
+const ROWS: Readonly<Record<string, (at: Scene) => readonly Row[]>> = {
+  'of a registry that the stack does not have': ({ row }) => [replaced(row, REGISTRY, FOREIGN) as Row],
+  'of an image that only another repository has': ({ s, row, good }) => {
+    const [digest = ''] = s.registry.repositories.get('team/other')?.manifests.keys() ?? [];
+    return [replaced(row, good.digest, digest) as Row];
+  },
+  'of a repository whose name is a path, a line or a query': ({ row }) => NAMES.map((name) => named(row, name)),
+  'of a severity that is none': ({ row }) =>
+    ['Critical!', '', ' critical ', '\u0000', null, 10, ['Critical'], { Critical: 'Critical' }].map((Severity) =>
+      detailed({ ...row, RecommendationSeverity: String(Severity) }, {}, { Severity, Cvss: [] }),
+    ),
+  'of a digest that is none': ({ row, good }) =>
+    [good.digest.slice(0, -1), good.digest.replace(':', ''), `md5:${good.digest.slice(7)}`, ''].map(
+      (digest) => replaced(row, good.digest, digest) as Row,
+    ),
+  'that says that all is well with an image of another registry': ({ s, closed }) => {
+    const well = healthy(s, closed);
+    return [FOREIGN, SECOND].map((other) => replaced(well, REGISTRY, other) as Row);
+  },
+  'that says that all is well with another image, or by another assessment': ({ s, closed, good }) => {
+    const well = healthy(s, closed);
+    return [
+      replaced(well, closed.digest, good.digest) as Row,
+      named(well, 'team/other'),
+      { ...well, RecommendationId: `${REGISTRY}${GOOD_ASSESSMENT}` },
+    ];
+  },
+  'that says that all was well before it closed': ({ s, closed }) => [
+    { ...healthy(s, closed), TimeGenerated: s.cloud.clock.now().getTime() - DAY },
+  ],
+  ...Object.fromEntries(
+    ['healthy!', 'Resolved', '', 'NotApplicable'].map((RecommendationState) => [
+      `of the state ${RecommendationState}`,
+      ({ s, closed }: Scene) => [{ ...healthy(s, closed), RecommendationState }],
+    ]),
+  ),
+  'with every key twice, in different case': ({ s, closed }) => {
+    const well = healthy(s, closed);
+    const { Properties } = well as { readonly Properties: { readonly [key: string]: Json } };
+    return [
+      {
+        ...well,
+        RecommendationState: 'NotApplicable',
+        Properties: { Status: { Cause: 'OffByPolicy' }, ...Properties, STATUS: { cause: 'Exempt' } },
+      },
+    ];
+  },
+};
+
+/** The last row of the closed image, saying that it is healthy. */
+function healthy(s: Stage, { ids: [id] }: Scene['closed']): Row {
+  const rows = s.cloud.workspace.rows('SecurityRecommendation');
+  const last = rows.findLast((row) => row['RecommendationId'] === id);
+  if (last === undefined) throw new Error('the workspace has no row of the closed image');
+  const { TimeGenerated: _earlier, ...rest } = last;
+  return { ...rest, RecommendationState: 'Healthy' };
+}
+
+/** Many looks, one after the other. */
+const SLOW_MACHINE_MILLISECONDS = 120_000;
+
+test(
+  'rows that are not true close nothing and open nothing; the true one closes',
+  async () => {
+    const at = await scene();
+    let assessments = 0;
+    // The newest row of an assessment is the one that counts: of the good image, each row is an assessment of its own.
+    const alone = (row: Row) => replaced(row, GOOD_ASSESSMENT, `${GOOD_ASSESSMENT}-${++assessments}`) as Row;
+    for (const [what, rowsOf] of Object.entries(ROWS)) {
+      await plant(at, rowsOf(at).map(alone));
+      expect({ what, ...(await done(at)) }).toEqual({ what, ...at.before });
+    }
+    await at.s.sweep();
+    expect(await done(at)).toEqual(at.before);
+    await plant(at, [at.row]);
+    expect((await done(at)).locked).toEqual(['team/app:good readEnabled', 'team/app:v1 readEnabled']);
+  },
+  SLOW_MACHINE_MILLISECONDS,
+);
+
+/** The secret address of the Logic App. */
+function addressOf({ s }: Scene): string {
+  const actions = all(s.graph, 'azure-native:security:Automation').flatMap((automation) => list(automation['actions']));
+  return String(actions.find(({ actionType }) => actionType === 'LogicApp')?.['uri']);
+}
+
+/** An event as Defender would send it, of any image. */
+function eventOf(registry: string, repository: unknown, digest: unknown) {
+  const resource = `${registry}/repositories/${repository}/images/${digest}`;
+  return {
+    id: `${registry}${GOOD_ASSESSMENT}`,
+    properties: {
+      resourceDetails: { id: resource },
+      resourceAdditionalData: { repositoryDetails: { repositoryName: repository }, digest },
+    },
+    assessmentEventDataEnrichment: { action: 'Insert' },
+  };
+}
+
+/** What services other than the queue and the table were asked for on the function's behalf. */
+function asked({ s }: Scene): readonly string[] {
+  return Object.keys(s.cloud.calls.count(s.cloud.identity.id)).filter((call) => /^(arm|acr|logs|mail):/.test(call));
+}
+
+const KQL = 'team/app"; union (print RecommendationState = "Healthy") //';
+const FLOOD = 500;
+
+test('who has the address of the Logic App can only make it look, and at nothing of others', async () => {
+  const at = await scene();
+  const { s, good, closed, before } = at;
+  const url = addressOf(at);
+  const post = async (body: unknown) => expect(await s.cloud.logicApp.call(url, body)).toBe(202);
+  s.cloud.calls.reset();
+
+  const odd: readonly unknown[] = [null, 7, '', 'text', [], [{ id: REGISTRY }], {}, { id: null }, { id: { id: {} } }];
+  for (const body of odd) await post(body);
+  for (const other of [FOREIGN, TWIN]) await post(eventOf(other, 'team/app', good.digest));
+  for (let number = 0; number < FLOOD; number++)
+    await post(eventOf(registryId(`flood${number}`), `team/app${number}`, good.digest));
+  for (const name of [...NAMES, KQL, 'a/'.repeat(30_000), { $ne: '' }])
+    await post(eventOf(REGISTRY, name, good.digest));
+  for (const digest of [KQL, 'sha256:', good.digest.toUpperCase(), ['sha256:'], 'f'.repeat(200_000)])
+    await post(eventOf(REGISTRY, 'team/app', digest));
+  await s.settle();
+  expect(await done(at)).toEqual(before);
+  expect(asked(at)).toEqual([]);
+
+  // What is well-formed makes it look, as often as a message comes back, and see that nothing is so.
+  for (const image of [good, closed]) await post(eventOf(REGISTRY, image.repository, image.digest));
+  await post({ ...eventOf(REGISTRY, 'team/app', closed.digest), assessmentEventDataEnrichment: { action: 'Delete' } });
+  await s.settle();
+  await s.sweep();
+  expect(await done(at)).toEqual(before);
+  expect(s.calls('logs:Query')).toBeGreaterThan(0);
+  // Two hours later they are where the alarm is, and what could not be read is there as well.
+  const tired = (await s.world()).poison.filter((message) => Object(message).tries === 0);
+  expect(new Set(tired.map((message) => Object(message).digest))).toEqual(new Set([good.digest, closed.digest]));
+  expect(tired).toHaveLength(2);
+});
+
+test('who may write to the queue can only make the function look', async () => {
+  const at = await scene();
+  const { s, good, closed, before } = at;
+  s.cloud.calls.reset();
+  const look = {
+    pullgate: 'look',
+    registry: REGISTRY,
+    repository: 'team/app',
+    digest: closed.digest,
+    trigger: 'sweep',
+  };
+  const refused: readonly unknown[] = [
+    { pullgate: 'sweep' },
+    { pullgate: 'tick' },
+    { pullgate: 'open', ...closed },
+    { ...look, trigger: 'open' },
+    { ...look, registry: `${REGISTRY}/../otherimages` },
+    { ...look, registry: REGISTRY.replace('acmeimages', '..') },
+    { ...look, repository: '../team/app' },
+    { ...look, digest: `${closed.digest}/../x` },
+    { ...look, digest: 'latest' },
+    { ...look, tries: -1 },
+    { ...look, tries: 1e9 },
+    { ...look, tries: 'NaN' },
+  ];
+  for (const message of refused) s.send(message);
+  for (const registry of [FOREIGN, TWIN]) s.send({ ...look, registry });
+  await s.settle();
+  expect(await done(at)).toEqual(before);
+  expect(new Set((await s.world()).poison)).toEqual(new Set(refused));
+  expect(asked(at)).toEqual([]);
+
+  // Ours in every word, and of what is not so.
+  for (const trigger of ['finding', 'scan', 'push', 'delete', 'sweep', 'tick', 'release']) {
+    for (const { digest } of [good, closed]) s.send({ ...look, digest, trigger });
+    s.send({ ...look, registry: SECOND, trigger });
+    s.send({ ...look, repository: 'team/other', trigger });
+    s.send({ pullgate: 'look', registry: REGISTRY, repository: 'team/app', trigger });
+    s.send({ pullgate: 'look', registry: REGISTRY, repository: 'team/none', trigger });
+  }
+  await s.settle();
+  expect(await done(at)).toEqual(before);
+});
