@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import type { Finding } from '../../shared/finding.ts';
 import type { SettledAs } from '../../shared/ports.ts';
 import { severityFrom } from '../../shared/severity.ts';
-import { digestText, imageIn, nameOf, repositoryName } from './events.ts';
+import { digestText, imageIn, nameOf, type RegistryId, registryIn, repositoryName } from './events.ts';
 
 /** A row, by the names of its columns. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -13,6 +13,8 @@ export interface Assessment {
   /** Unique for the image. */
   readonly name: string;
   readonly image: { readonly repository: string; readonly digest: string };
+  /** The registry that it says it is of, where it says so by an id: names are unique within a scope only. */
+  readonly registry: RegistryId | undefined;
   readonly registryName: string;
   readonly registryHost: string;
   /** When the row was made. */
@@ -33,12 +35,15 @@ const SUMMARY = '#summary';
 /** Undefined where the row is not about an image of a registry. */
 export function assessmentFrom(row: Row): Assessment | undefined {
   const image = imageOf(row);
-  const name = nameOf(textOf(row['AssessmentId']));
+  const id = textOf(row['AssessmentId']);
+  const name = nameOf(id);
   const at = row['TimeGenerated'];
-  if (image === undefined || name === '' || !(at instanceof Date)) return undefined;
+  if (image === undefined || name === '' || !(at instanceof Date) || Number.isNaN(at.getTime())) return undefined;
+  const registry = registryIn(id) ?? registryIn(textOf(row['Resource']));
   const registryName = textOf(row['RegistryName']);
   const registryHost = textOf(row['RegistryHost']);
-  const shared = { name, image, registryName, registryHost, at: at.getTime(), isSnapshot: row['IsSnapshot'] === true };
+  const isSnapshot = row['IsSnapshot'] === true;
+  const shared = { name, image, registry, registryName, registryHost, at: at.getTime(), isSnapshot };
   const state = stateOf(row);
   switch (state) {
     case 'resolved':
@@ -100,8 +105,8 @@ function imageOf(row: Row): Assessment['image'] | undefined {
     for (const about of [pick(root, 'resourceAdditionalData'), pick(root, 'artifactDetails')]) {
       const repository = pick(about, 'repositoryDetails', 'repositoryName') ?? pick(about, 'repositoryName');
       const digest = pick(about, 'digest');
-      const image = imageNamed(repository, digest);
-      if (image !== undefined) return image;
+      // What it names in so many words, and not well, is not put right by what stands elsewhere: the query ends a name where a quote or a backslash is.
+      if (repository !== undefined && digest !== undefined) return imageNamed(repository, digest);
     }
   }
   return (
@@ -190,7 +195,7 @@ function highestScore(cvss: unknown): number | undefined {
     : Object.entries(isObject(cvss) ? cvss : {});
   const scores = pairs.flatMap(([version, value]) => {
     const base = numberOf(pick(value, 'base'));
-    return base !== undefined && /^[34]/.test(String(version)) ? [base] : [];
+    return base !== undefined && /^[34]/.test(textOf(version)) ? [base] : [];
   });
   return scores.length === 0 ? undefined : Math.max(...scores);
 }

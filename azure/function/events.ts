@@ -175,6 +175,11 @@ export function registryIn(id: string): RegistryId | undefined {
   return { subscription, resourceGroup, name };
 }
 
+/** Upper and lower case of a Resource Manager id do not matter. */
+export function keyOf(id: RegistryId | undefined): string | undefined {
+  return id === undefined ? undefined : `${id.subscription}/${id.resourceGroup}/${id.name}`.toLowerCase();
+}
+
 /** The image in a resource's id: `/repositories/team/app/images/sha256:...`. */
 export function imageIn(resource: string): { readonly repository: string; readonly digest: string } | undefined {
   const [, repository, digest] = /\/repositories\/(.+)\/images\/(sha256:[0-9a-f]{64})/i.exec(resource) ?? [];

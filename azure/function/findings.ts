@@ -7,6 +7,7 @@ import { earlier, type Finding, findingKey, type Instant } from '../../shared/fi
 import type { Policy } from '../../shared/policy.ts';
 import type { SettledAs } from '../../shared/ports.ts';
 import { type Assessment, assessmentFrom, latestOf, type Row, textOf } from './assessments.ts';
+import { keyOf, registryIn } from './events.ts';
 
 /** What Defender says of one image. */
 export interface ImageFindings {
@@ -22,6 +23,8 @@ export interface ImageFindings {
 
 /** Where to look for rows. */
 export interface Place {
+  /** Its Resource Manager id. */
+  readonly id: string;
   readonly name: string;
   readonly loginServer: string;
 }
@@ -202,11 +205,16 @@ function newestOf(rows: readonly Row[]): number | undefined {
   return times.length === 0 ? undefined : Math.max(...times);
 }
 
-/** Is it of this registry? The older model names the login server, the newer one the registry's id. */
+/** Is it of this registry? Its id says so for certain. Where none is given, the older model names the login server, the newer one the registry. */
 function isOf(
-  { name, loginServer }: Place,
-  { registryName, registryHost }: { readonly registryName: string; readonly registryHost: string },
+  { id, name, loginServer }: Place,
+  {
+    registry,
+    registryName,
+    registryHost,
+  }: Pick<Assessment, 'registryName' | 'registryHost'> & Partial<Pick<Assessment, 'registry'>>,
 ): boolean {
+  if (registry !== undefined) return keyOf(registry) === keyOf(registryIn(id));
   if (registryName !== '') return registryName.toLowerCase() === name.toLowerCase();
   return registryHost.toLowerCase() === loginServer.toLowerCase();
 }

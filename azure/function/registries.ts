@@ -1,6 +1,6 @@
 // The stack's registries, resolved through Azure Resource Manager: where they answer, and which kind of roles counts there.
 import type { Clients } from './clients.ts';
-import { type RegistryId, registryIn } from './events.ts';
+import { keyOf, type RegistryId, registryIn } from './events.ts';
 import type { StackSettings } from './settings.ts';
 
 /** A registry of the stack. */
@@ -78,9 +78,4 @@ function unresolved(id: string, error: unknown): RegistryPlace {
   const words = error instanceof Error ? error.message.slice(0, 200) : String(error);
   const problem = `Resource Manager does not answer for the registry ${id} (${words}): is it still there, and has the function's identity the role Reader on it? Take it out of pullgate:azure.registries, or run pulumi up`;
   return { id, name: id.slice(id.lastIndexOf('/') + 1), loginServer: '', problem };
-}
-
-/** Upper and lower case of a Resource Manager id do not matter. */
-function keyOf(id: RegistryId | undefined): string | undefined {
-  return id === undefined ? undefined : `${id.subscription}/${id.resourceGroup}/${id.name}`.toLowerCase();
 }

@@ -1,5 +1,6 @@
 // The Functions host: what it needs before it runs an app, its queue trigger and its timers.
 // Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-bindings-storage-queue-trigger
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { jsonObject, type LogLine } from '../log-line.ts';
 import type { RegisteredFunction, TypedData } from './functions-child.ts';
@@ -58,6 +59,8 @@ interface HostSettings {
 
 /** While a message is worked on, nobody else sees it. */
 const LEASE_SECONDS = 600;
+/** How often an instance looks while others are at work. */
+const POLL_MILLISECONDS = 5;
 
 export function createFunctionsHost({ app, clock, queues, logs, surroundings, instances }: Parts): RunningHost {
   const settings = readHostSettings(app.files['host.json']);
@@ -81,8 +84,6 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
     });
   const first = startInstance();
   const workers = [first, ...Array.from({ length: instances - 1 }, startInstance)];
-  /** Whose turn it is to take a message. */
-  let turn = 0;
   const account = app.appSettings['AzureWebJobsStorage__accountName'] ?? '';
   const firesAt = new Map<string, number>();
   /** What was registered last: a killed worker registers the same again. */
@@ -111,9 +112,8 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
 
   const triggered = (type: string) => (known ?? []).filter(({ trigger }) => trigger['type'] === type);
 
-  async function handle(functionName: string, queue: Queue, message: Message): Promise<Invocation> {
+  async function handle(worker: Worker, functionName: string, queue: Queue, message: Message): Promise<Invocation> {
     const text = Buffer.from(message.text, 'base64').toString('utf8');
-    const worker = workers[turn++ % workers.length] ?? first;
     const invocation = await worker.invoke(functionName, { string: text }, metadataOf(message, text));
     if (invocation.outcome.kind === 'answered') queue.delete(message);
     else if (message.dequeueCount >= settings.maxDequeueCount) {
@@ -126,6 +126,21 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
       );
     } else queue.release(message, settings.visibilityTimeoutSeconds);
     return invocation;
+  }
+
+  /** An instance takes its share of what is visible, and not more than host.json says. */
+  async function takeBatch(worker: Worker): Promise<readonly Invocation[]> {
+    const invocations: Invocation[] = [];
+    for (const registered of triggered('queueTrigger')) {
+      const queue = queueOf(registered);
+      const now = clock.now().getTime();
+      const visible = queue.messages().filter(({ visibleAt }) => visibleAt <= now).length;
+      const most = Math.min(settings.batchSize + settings.newBatchThreshold, Math.ceil(visible / workers.length));
+      const messages = queue.receive(most, LEASE_SECONDS);
+      const handled = messages.map((message) => handle(worker, registered.name, queue, message));
+      invocations.push(...(await Promise.all(handled)));
+    }
+    return invocations;
   }
 
   const hostLine = (text: string): LogLine => ({ text, json: undefined, at: clock.now() });
@@ -159,12 +174,18 @@ export function createFunctionsHost({ app, clock, queues, logs, surroundings, in
     async pollOnce() {
       await functions();
       const invocations: Invocation[] = [];
-      for (const registered of triggered('queueTrigger')) {
-        const queue = queueOf(registered);
-        const most = instances * (settings.batchSize + settings.newBatchThreshold);
-        const messages = queue.receive(most, LEASE_SECONDS);
-        invocations.push(...(await Promise.all(messages.map((message) => handle(registered.name, queue, message)))));
-      }
+      let busy = 0;
+      const poll = async (worker: Worker): Promise<void> => {
+        do {
+          busy += 1;
+          const done = await takeBatch(worker);
+          busy -= 1;
+          invocations.push(...done);
+          // What comes while another instance is at work need not wait for it.
+          if (done.length === 0 && busy > 0) await sleep(POLL_MILLISECONDS);
+        } while (busy > 0);
+      };
+      await Promise.all(workers.map(poll));
       return invocations;
     },
     nextVisibleAt() {

@@ -7,7 +7,8 @@ import { DAY, type Image, MINUTE, REGISTRY, registryId, type Stage, stage, type 
 
 const SECOND = registryId('acmeimages2');
 const FOREIGN = registryId('foreignimages');
-/** A registry of the same name in another subscription. */
+/** Registries of the same name elsewhere: names are unique within the scope of a domain name label only. */
+const NEIGHBOUR = REGISTRY.replace('/resourceGroups/images/', '/resourceGroups/others/');
 const TWIN = REGISTRY.replace('00000000-1111-2222-3333-444444444444', '99999999-1111-2222-3333-444444444444');
 
 /** What is there to be attacked: an image that is closed for a reason, and good ones. */
@@ -75,6 +76,10 @@ const NAMES = [
   'team/app/',
   'team/app%2f..%2fother',
   "team/app' or 1 == 1",
+  'team\\app',
+  'team/app"; SecurityRecommendation | take 1 //',
+  'team/app\n',
+  'team/app\u0000',
 ];
 
 /** The row with another name of the repository, in each place that has it. */
@@ -100,6 +105,8 @@ function detailed(row: Row, changes: { readonly [key: string]: Json }, cve: { re
 /** Rows that are not true, each one change away from one that is: none of them closes the good image, or opens the closed one. */
 const ROWS: Readonly<Record<string, (at: Scene) => readonly Row[]>> = {
   'of a registry that the stack does not have': ({ row }) => [replaced(row, REGISTRY, FOREIGN) as Row],
+  'of a registry of the same name elsewhere': ({ row }) =>
+    [TWIN, NEIGHBOUR].map((other) => replaced(row, REGISTRY, other) as Row),
   'of an image that only another repository has': ({ s, row, good }) => {
     const [digest = ''] = s.registry.repositories.get('team/other')?.manifests.keys() ?? [];
     return [replaced(row, good.digest, digest) as Row];
@@ -115,7 +122,7 @@ const ROWS: Readonly<Record<string, (at: Scene) => readonly Row[]>> = {
     ),
   'that says that all is well with an image of another registry': ({ s, closed }) => {
     const well = healthy(s, closed);
-    return [FOREIGN, SECOND].map((other) => replaced(well, REGISTRY, other) as Row);
+    return [FOREIGN, SECOND, TWIN, NEIGHBOUR].map((other) => replaced(well, REGISTRY, other) as Row);
   },
   'that says that all is well with another image, or by another assessment': ({ s, closed, good }) => {
     const well = healthy(s, closed);

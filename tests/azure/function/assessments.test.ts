@@ -15,6 +15,7 @@ import {
   GROUPED_REPOSITORY,
   groupedRow,
   individualRow,
+  REGISTRY,
 } from './samples.ts';
 
 function read(row: Row): Assessment {
@@ -75,6 +76,7 @@ const SUMMARY: Finding = {
 describe('an individual assessment', () => {
   it('is one finding for each CVE of its package', () => {
     expect(assessmentFrom(individualRow())).toEqual({
+      registry: REGISTRY,
       name: ASSESSMENT,
       image: { repository: 'team/app', digest: DIGEST },
       registryName: 'myacr',
@@ -177,6 +179,7 @@ describe('an individual assessment', () => {
 describe('a grouped sub-assessment', () => {
   it('that is Unhealthy is one finding', () => {
     expect(assessmentFrom(groupedRow({ State: 'Unhealthy' }))).toEqual({
+      registry: { ...REGISTRY, resourceGroup: 'PytorchEnterprise', name: 'ptebic' },
       name: GROUPED_ASSESSMENT,
       image: { repository: GROUPED_REPOSITORY, digest: GROUPED_DIGEST },
       registryName: 'ptebic',

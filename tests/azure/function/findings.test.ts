@@ -52,7 +52,7 @@ describe('an answer has', () => {
     [
       'nothing of a registry without rows',
       both,
-      { name: 'other', loginServer: 'other.azurecr.io' },
+      { id: REGISTRY_ID.replace('/myacr', '/other'), name: 'other', loginServer: 'other.azurecr.io' },
       'team/app',
       'all',
       new Map(),

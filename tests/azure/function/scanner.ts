@@ -9,11 +9,16 @@ import { createWorkspace, type RunningWorkspace } from '../../../local/azure/wor
 import { virtualClock } from '../../../local/clock.ts';
 import type { Policy } from '../../../shared/policy.ts';
 import { policy } from '../../shared/samples.ts';
+import { REGISTRY_ID, SUBSCRIPTION } from './samples.ts';
 
 export const QUERY = readFileSync(join(import.meta.dirname, '../../../azure/function/findings.kql'), 'utf8');
 export const WORKSPACE_ID = '00000000-0000-0000-0000-000000000001';
-export const MYACR: Place = { name: 'myacr', loginServer: 'myacr-dns.azurecr.io' };
-export const PTEBIC: Place = { name: 'ptebic', loginServer: 'ptebic.azurecr.io' };
+export const MYACR: Place = { id: REGISTRY_ID, name: 'myacr', loginServer: 'myacr-dns.azurecr.io' };
+export const PTEBIC: Place = {
+  id: `/subscriptions/${SUBSCRIPTION}/resourceGroups/PytorchEnterprise/providers/Microsoft.ContainerRegistry/registries/ptebic`,
+  name: 'ptebic',
+  loginServer: 'ptebic.azurecr.io',
+};
 export const HOUR = 3_600_000;
 
 export type Rows = Readonly<Partial<Record<TableName, readonly Row[]>>>;
