@@ -7,9 +7,6 @@ import * as pulumi from '@pulumi/pulumi';
  * Source: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
  */
 export const ROLES = {
-  /** Container Registry Repository Contributor: reads and changes attributes where only repository roles count. */
-  repositoryContributor: '2efddaa5-3f1f-4df3-97df-af3f13818f4c',
-  reader: 'acdd72a7-3385-48ef-bd42-f606fba81ae7',
   logAnalyticsReader: '73c42c96-874c-492b-b04d-ab87d138a893',
   blobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b',
   queueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88',
@@ -27,26 +24,52 @@ export interface RoleSpec {
   readonly scope: pulumi.Input<string>;
 }
 
-/**
- * What it takes to read and change the attributes of manifests and repositories where roles count on the whole registry. No built-in role is known
- * to have just that: AcrPush may push, and whether it may change attributes is contradicted. The registry logs in only who may pull.
- * Source: https://learn.microsoft.com/azure/role-based-access-control/permissions/containers#microsoftcontainerregistry
- */
-export const ATTRIBUTE_ACTIONS = [
-  'Microsoft.ContainerRegistry/registries/pull/read',
-  'Microsoft.ContainerRegistry/registries/metadata/read',
-  'Microsoft.ContainerRegistry/registries/metadata/write',
-] as const;
+/** One permission of a role of our own: actions on the registry itself, and on what is in it. */
+interface RegistryPermission {
+  readonly actions: readonly string[];
+  readonly dataActions: readonly string[];
+}
 
-/** The role of the function's identity on each registry: one of our own, or a built-in one where only repository roles count. */
+const REGISTRIES = 'Microsoft.ContainerRegistry/registries';
+
+/**
+ * What the function does in a registry, by the registry's role mode: it asks for its login server and role mode (`registries/read`), and reads and
+ * changes the attributes of manifests and repositories. No built-in role has just that: Reader reads everything, AcrPush may push (and whether it may
+ * change attributes is contradicted), Container Registry Repository Contributor may push and delete.
+ *
+ * Sources: https://learn.microsoft.com/azure/role-based-access-control/permissions/containers#microsoftcontainerregistry,
+ * https://learn.microsoft.com/azure/container-registry/container-registry-rbac-custom-roles; that roles of one's own count in the mode abac, and that
+ * metadata may be read there without the right to pull: https://github.com/Azure/acr/blob/main/docs/preview/abac-repo-permissions/README.md; that
+ * Catalog Lister, which reads no content, logs in: https://learn.microsoft.com/azure/container-registry/container-registry-rbac-built-in-roles-directory-reference
+ */
+export const GATEKEEPER: Readonly<Record<'rbac' | 'abac', RegistryPermission>> = {
+  rbac: {
+    actions: [
+      `${REGISTRIES}/read`,
+      // Here the registry logs in only who may pull.
+      `${REGISTRIES}/pull/read`,
+      // Who may pull is documented to read metadata too; this is what the reference names for it, and it allows nothing more.
+      `${REGISTRIES}/metadata/read`,
+      `${REGISTRIES}/metadata/write`,
+    ],
+    dataActions: [],
+  },
+  abac: {
+    actions: [`${REGISTRIES}/read`],
+    // Not content/read: the function pulls nothing, and who may only list the catalog is logged in, too.
+    dataActions: [`${REGISTRIES}/repositories/metadata/read`, `${REGISTRIES}/repositories/metadata/write`],
+  },
+};
+
+/** The role of the function's identity on each registry. */
 export function createGateRole(
   name: string,
   { registries, registryRoles }: { readonly registries: readonly string[]; readonly registryRoles: 'rbac' | 'abac' },
   mark: string,
   subscriptionId: string,
   parent: pulumi.Resource,
-): RoleSpec['role'] {
-  if (registryRoles === 'abac') return ROLES.repositoryContributor;
+): pulumi.Output<string> {
+  const { actions, dataActions } = GATEKEEPER[registryRoles];
   const groups = groupsOf(registries);
   const definition = new authorization.RoleDefinition(
     `${name}-gatekeeper`,
@@ -57,7 +80,7 @@ export function createGateRole(
       // Of no registry, or changing the registries would replace the definition, whose name must be free.
       scope: `/subscriptions/${subscriptionId}`,
       assignableScopes: [...groups],
-      permissions: [{ actions: [...ATTRIBUTE_ACTIONS], notActions: [], dataActions: [], notDataActions: [] }],
+      permissions: [{ actions: [...actions], notActions: [], dataActions: [...dataActions], notDataActions: [] }],
     },
     { parent },
   );
@@ -76,8 +99,8 @@ const RESOURCE_GROUP_PARTS = 5;
 /** What the function's roles are on. */
 export interface RoleScopes {
   readonly registries: readonly string[];
-  /** Reads and changes attributes. */
-  readonly gateRole: RoleSpec['role'];
+  /** The ARM id of the role that reads and changes attributes. */
+  readonly gateRole: pulumi.Output<string>;
   readonly workspaceId: pulumi.Output<string>;
   readonly accountId: pulumi.Output<string>;
   readonly queueId: pulumi.Output<string>;
@@ -89,14 +112,9 @@ export interface RoleScopes {
 /** Exactly what the function and its host do. */
 export function functionRoles(scopes: RoleScopes): readonly RoleSpec[] {
   return [
-    ...scopes.registries.flatMap((id): RoleSpec[] => {
-      const registry = registryMark(id);
-      return [
-        { name: `gate-${registry}`, role: scopes.gateRole, scope: id },
-        // Its login server and role mode are asked of Azure Resource Manager.
-        { name: `reader-${registry}`, role: ROLES.reader, scope: id },
-      ];
-    }),
+    ...scopes.registries.map(
+      (id): RoleSpec => ({ name: `gate-${registryMark(id)}`, role: scopes.gateRole, scope: id }),
+    ),
     { name: 'findings', role: ROLES.logAnalyticsReader, scope: scopes.workspaceId },
     // The host's own leases, and the container that its code is in: no narrower role is documented for the host.
     // https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity

@@ -59,13 +59,11 @@ interface RestProblem {
   readonly request?: { readonly url: string };
 }
 
-/** Who may change locks, in a sentence. */
-export const LOCKS_ROLE =
-  "the stack's role 'pullgate gatekeeper' on the registry (Container Registry Repository Contributor, where its role mode is AbacRepositoryPermissions)";
+/** Who may see a registry and change its locks, in a sentence. */
+export const LOCKS_ROLE = "the stack's role 'pullgate gatekeeper' on the registry";
 /** The role that is missing where a host refuses: Azure itself does not always name it. */
 const ROLES: readonly (readonly [host: RegExp, role: string])[] = [
   [/[.]table[.]/, 'Storage Table Data Contributor on the table of the stack'],
-  [/^management[.]/, 'Reader on the registry'],
   [/[.]communication[.]/, "the stack's role 'pullgate mail sender' on its Communication Service"],
   [/./, LOCKS_ROLE],
 ];

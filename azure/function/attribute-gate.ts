@@ -60,7 +60,7 @@ function isFinal(status: number): boolean {
 function refusalOf(gate: Gate, status: number, message: string): string {
   const advice =
     status === 401 || status === 403
-      ? "the function's identity needs its role 'pullgate gatekeeper' on the registry, or, where the registry's role mode is AbacRepositoryPermissions, Container Registry Repository Contributor (pullgate:azure.registryRoles): run pulumi up, and pullgate tries again with the next sweep"
+      ? "the function's identity needs its role 'pullgate gatekeeper' on the registry, made for the registry's role mode (pullgate:azure.registryRoles): run pulumi up, and pullgate tries again with the next sweep"
       : 'look at its attributes (az acr repository show), and pullgate tries again with the next sweep';
   return `the registry does not let ${gateName(gate)} be changed (${status}: ${message.slice(0, 200)}): ${advice}`;
 }

@@ -19,11 +19,11 @@ const KNOWN_FOR_MILLISECONDS = 10 * 60_000;
 const ROLES = {
   rbac: {
     mode: 'LegacyRegistryPermissions',
-    role: 'pullgate gatekeeper (registries/pull/read, metadata/read, metadata/write)',
+    role: 'pullgate gatekeeper (registries/read, pull/read, metadata/read, metadata/write)',
   },
   abac: {
     mode: 'AbacRepositoryPermissions',
-    role: 'Container Registry Repository Contributor (2efddaa5-3f1f-4df3-97df-af3f13818f4c)',
+    role: 'pullgate gatekeeper (registries/read, and as data actions repositories/metadata/read and write)',
   },
 } as const;
 
@@ -61,7 +61,7 @@ export function registriesOf(
     if (mode === ROLES[registryRoles].mode) return undefined;
     const [other] = (['rbac', 'abac'] as const).filter((roles) => ROLES[roles].mode === mode);
     if (other === undefined) return `the registry ${id} has the role mode ${mode}, which pullgate does not know`;
-    return `the registry ${id} has the role mode ${mode}, and there the function's identity needs the role ${ROLES[other].role}, which it does not have: set pullgate:azure.registryRoles to ${other}, and run pulumi up (a stack for each role mode)`;
+    return `the registry ${id} has the role mode ${mode}, and there the function's identity needs the role ${ROLES[other].role}, which this stack does not have: set pullgate:azure.registryRoles to ${other}, and run pulumi up (a stack for each role mode)`;
   }
 
   /** All registries of the stack. Where Resource Manager does not answer for one, that is its problem, and not that of the others. */
@@ -76,6 +76,6 @@ export type Registries = ReturnType<typeof registriesOf>;
 
 function unresolved(id: string, error: unknown): RegistryPlace {
   const words = error instanceof Error ? error.message.slice(0, 200) : String(error);
-  const problem = `Resource Manager does not answer for the registry ${id} (${words}): is it still there, and has the function's identity the role Reader on it? Take it out of pullgate:azure.registries, or run pulumi up`;
+  const problem = `Resource Manager does not answer for the registry ${id} (${words}): is it still there, and has the function's identity its role 'pullgate gatekeeper' on it? Take it out of pullgate:azure.registries, or run pulumi up`;
   return { id, name: id.slice(id.lastIndexOf('/') + 1), loginServer: '', problem };
 }

@@ -138,6 +138,9 @@ export function createSecurityEvents({ clock, callLogicApp, ingest }: Parts): Ru
       late = late.filter(({ at }) => at > now);
       for (const { deliver } of due) await deliver();
     },
-    nextDeliveryAt: () => (late.length === 0 ? undefined : Math.min(...late.map(({ at }) => at))),
+    nextDeliveryAt() {
+      if (held.length > 0) return clock.now().getTime();
+      return late.length === 0 ? undefined : Math.min(...late.map(({ at }) => at));
+    },
   };
 }

@@ -10,7 +10,7 @@ const EMAILS = ['a@example.com', 'b@example.com'];
 const BASE = {
   'azure-native:applicationinsights:Component': 1,
   'azure-native:applicationinsights:Workbook': 1,
-  'azure-native:authorization:RoleAssignment': 9,
+  'azure-native:authorization:RoleAssignment': 8,
   'azure-native:authorization:RoleDefinition': 1,
   'azure-native:logic:Workflow': 1,
   'azure-native:managedidentity:UserAssignedIdentity': 1,
@@ -37,15 +37,15 @@ describe('what is registered', () => {
     expect(counts(await deploy())).toEqual(BASE);
   });
 
-  it('has two roles more for every registry', async () => {
+  it('has one role more for every registry', async () => {
     const deployment = await deploy({ registries: [registryId('contoso'), registryId('fabrikam')] });
-    expect(counts(deployment)).toEqual({ ...BASE, 'azure-native:authorization:RoleAssignment': 11 });
+    expect(counts(deployment)).toEqual({ ...BASE, 'azure-native:authorization:RoleAssignment': 9 });
   });
 
   it('has a mail service with its domain, its role, and whom the alerts tell, however many addresses there are', async () => {
     expect(counts(await deploy({ notifyEmails: EMAILS }))).toEqual({
       ...BASE,
-      'azure-native:authorization:RoleAssignment': 10,
+      'azure-native:authorization:RoleAssignment': 9,
       'azure-native:authorization:RoleDefinition': 2,
       'azure-native:communication:CommunicationService': 1,
       'azure-native:communication:Domain': 1,
@@ -115,7 +115,7 @@ describe('the order', () => {
     async (type) => {
       const { registered } = await deploy({ notifyEmails: EMAILS });
       const roles = registered.filter(({ type, name }) => type.endsWith(':RoleAssignment') && !/events/.test(name));
-      expect(roles).toHaveLength(9);
+      expect(roles).toHaveLength(8);
       const [resource] = registered.filter((candidate) => candidate.type === type);
       expect(resource?.dependencies).toEqual(expect.arrayContaining(roles.map(({ urn }) => urn)));
     },

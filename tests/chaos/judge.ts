@@ -69,6 +69,12 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     return Math.min(bySweep, byEvent) + grace(hold.since);
   }
 
+  function heardOf(image: string, now: number, arrivesAt: number): void {
+    const hold = holdings.get(image) ?? { since: now, heardAt: undefined };
+    hold.heardAt = Math.min(hold.heardAt ?? arrivesAt, arrivesAt);
+    holdings.set(image, hold);
+  }
+
   function isExcused(gate: string, repository: string, { records, dead }: Observation): boolean {
     if (scenario.mode === 'audit' || truth.repositories.get(repository)?.servesLambda === true) return true;
     const state = records.find((record) => record.gate === gate)?.state;
@@ -128,12 +134,10 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
         );
         return;
       }
-      if (arrivesAt === undefined || !('image' in step) || !isHeardOf(step)) return;
-      const image = truth.images.get(step.image);
-      if (image === undefined || !isHeld(image)) return;
-      const hold = holdings.get(step.image) ?? { since: now, heardAt: undefined };
-      hold.heardAt = Math.min(hold.heardAt ?? arrivesAt, arrivesAt);
-      holdings.set(step.image, hold);
+      const image = 'image' in step ? truth.images.get(step.image) : undefined;
+      if (image === undefined) return;
+      if (!isHeld(image)) holdings.delete(image.name);
+      else if (arrivesAt !== undefined && isHeardOf(step)) heardOf(image.name, now, arrivesAt);
     },
     see(observation) {
       noteChanges(observation);

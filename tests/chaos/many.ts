@@ -7,8 +7,8 @@ export interface Many extends RunOptions {
   readonly seeds: number;
   /** So many runs at a time: they wait for each other's functions more than they compute. */
   readonly atOnce: number;
-  /** Ends at the first complaint. Default: false. */
-  readonly untilComplaint?: boolean;
+  /** Ends at the first complaint that is like this. Default: at the end. */
+  readonly until?: RegExp;
   /** Hears of each run as it ends. */
   readonly heard?: (result: RunResult) => void;
 }
@@ -22,21 +22,15 @@ export interface Total {
   readonly failed: readonly RunResult[];
 }
 
-export async function runMany({
-  clouds,
-  from,
-  seeds,
-  atOnce,
-  untilComplaint,
-  heard,
-  ...options
-}: Many): Promise<Total> {
+export async function runMany({ clouds, from, seeds, atOnce, until, heard, ...options }: Many): Promise<Total> {
   const startedAt = performance.now();
   const total = { seeds: 0, events: 0, calls: 0, crashes: 0 };
   const failed: RunResult[] = [];
   let next = from;
+  const isFound = () =>
+    until !== undefined && failed.some(({ complaints }) => complaints.some((said) => until.test(said)));
   const work = async (): Promise<void> => {
-    while (next < from + seeds && !(untilComplaint === true && failed.length > 0)) {
+    while (next < from + seeds && !isFound()) {
       const seed = next++;
       for (const cloud of clouds) {
         const result = await run(cloud, seed, options);

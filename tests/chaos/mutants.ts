@@ -12,66 +12,102 @@ interface Change {
   readonly to: string;
 }
 
+interface Planted {
+  readonly changes: readonly Change[];
+  /** What the judge has to say of it. */
+  readonly sign: RegExp;
+  /** A seed from which it is found soon, on AWS. */
+  readonly seed: number;
+}
+
 const PROJECT = join(import.meta.dirname, '..', '..');
 const COPIED = ['shared', 'aws', 'azure', 'bundle.ts', 'package.json'];
 
 /** By name: what each changes. */
 export const MUTANTS = {
-  'the sweep left out': [
-    {
-      file: 'shared/tick.ts',
-      from: "await ports.askForLooks([...repositories.values()], 'sweep');",
-      to: '',
-    },
-  ],
-  'opening on a finding that is closed or absent': [
-    {
-      file: 'shared/gate.ts',
-      from: "const isSpared = closer.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';",
-      to: 'const isSpared = true;',
-    },
-  ],
-  'the read-back after a write left out': [
-    {
-      file: 'aws/function/policy-gate.ts',
-      from: "return isClosed === (wanted === 'closed') ? { ...written, after: after ?? '' } : { kind: 'overtaken' };",
-      to: 'return { ...written, after: String(isClosed) };',
-    },
-  ],
-  'the record’s version not checked': [
-    {
-      file: 'aws/function/records.ts',
-      from: 'Item: { ...item, version: { N: String(next) } }, ...onlyOver(version) };',
-      to: 'Item: { ...item, version: { N: String(next) } } };',
-    },
-  ],
-  'the batch’s failures not reported': [
-    {
-      file: 'aws/function/work.ts',
-      from: 'return { batchItemFailures: [...returning].map(({ messageId }) => ({ itemIdentifier: messageId })) };',
-      to: 'return { batchItemFailures: [] };',
-    },
-  ],
-  'the policy replaced instead of merged': [
-    {
-      file: 'aws/function/policy-gate.ts',
-      from: "const text = wanted === 'closed' ? withOurs(current, ours) : withoutOurs(current, ours.Sid);",
-      to: "const text = wanted === 'closed' ? JSON.stringify({ Version: '2012-10-17', Statement: [ours] }) : withoutOurs(current, ours.Sid);",
-    },
-  ],
-  'the notification sent before the confirmation and not repeated': [
-    {
-      file: 'shared/settle.ts',
-      from: 'const saved = await ports.records.save(confirmed, version);',
-      to: 'for (const notice of confirmed.untold) await ports.notify(confirmed.gate, notice).catch(() => {});\n    const saved = await ports.records.save({ ...confirmed, untold: [] }, version);',
-    },
-    {
-      file: 'shared/settle.ts',
-      from: 'const told = await tell(confirmed, version, ports);',
-      to: 'const told = await tell({ ...confirmed, untold: [] }, version, ports);',
-    },
-  ],
-} as const satisfies Readonly<Record<string, readonly Change[]>>;
+  'the sweep left out': {
+    changes: [
+      {
+        file: 'shared/tick.ts',
+        from: "await ports.askForLooks([...repositories.values()], 'sweep');",
+        to: '',
+      },
+    ],
+    sign: /at the end .* is open/,
+    seed: 8,
+  },
+  'opening on a finding that is closed or absent': {
+    changes: [
+      {
+        file: 'shared/gate.ts',
+        from: "const isSpared = closer.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';",
+        to: 'const isSpared = true;',
+      },
+    ],
+    sign: /is open though|at the end .* is open/,
+    seed: 1,
+  },
+  'the read-back after a write left out': {
+    changes: [
+      {
+        file: 'aws/function/policy-gate.ts',
+        from: "return isClosed === (wanted === 'closed') ? { ...written, after: after ?? '' } : { kind: 'overtaken' };",
+        to: 'return { ...written, after: String(isClosed) };',
+      },
+    ],
+    sign: /is open though/,
+    seed: 1,
+  },
+  'the record’s version not checked': {
+    changes: [
+      {
+        file: 'aws/function/records.ts',
+        from: 'Item: { ...item, version: { N: String(next) } }, ...onlyOver(version) };',
+        to: 'Item: { ...item, version: { N: String(next) } } };',
+      },
+    ],
+    sign: /is open though/,
+    seed: 1,
+  },
+  'the batch’s failures not reported': {
+    changes: [
+      {
+        file: 'aws/function/work.ts',
+        from: 'return { batchItemFailures: [...returning].map(({ messageId }) => ({ itemIdentifier: messageId })) };',
+        to: 'return { batchItemFailures: [] };',
+      },
+    ],
+    sign: /is open though/,
+    seed: 1,
+  },
+  'the policy replaced instead of merged': {
+    changes: [
+      {
+        file: 'aws/function/policy-gate.ts',
+        from: "const text = wanted === 'closed' ? withOurs(current, ours) : withoutOurs(current, ours.Sid);",
+        to: "const text = wanted === 'closed' ? JSON.stringify({ Version: '2012-10-17', Statement: [ours] }) : withoutOurs(current, ours.Sid);",
+      },
+    ],
+    sign: /the team's statement|the policy was/,
+    seed: 1,
+  },
+  'the notification sent before the confirmation and not repeated': {
+    changes: [
+      {
+        file: 'shared/settle.ts',
+        from: 'const saved = await ports.records.save(confirmed, version);',
+        to: 'for (const notice of confirmed.untold) await ports.notify(confirmed.gate, notice).catch(() => {});\n    const saved = await ports.records.save({ ...confirmed, untold: [] }, version);',
+      },
+      {
+        file: 'shared/settle.ts',
+        from: 'const told = await tell(confirmed, version, ports);',
+        to: 'const told = await tell({ ...confirmed, untold: [] }, version, ports);',
+      },
+    ],
+    sign: /was told of/,
+    seed: 1,
+  },
+} as const satisfies Readonly<Record<string, Planted>>;
 
 export type Mutant = keyof typeof MUTANTS;
 
@@ -87,7 +123,7 @@ export async function codeOf(mutant: Mutant, cloud: CloudName): Promise<string> 
   try {
     for (const name of COPIED) cpSync(join(PROJECT, name), join(folder, name), { recursive: true });
     symlinkSync(join(PROJECT, 'node_modules'), join(folder, 'node_modules'));
-    for (const { file, from, to } of MUTANTS[mutant]) {
+    for (const { file, from, to } of MUTANTS[mutant].changes) {
       const path = join(folder, file);
       const text = readFileSync(path, 'utf8');
       if (text.split(from).length !== 2)

@@ -55,16 +55,30 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
   const vulnerabilities = catalogue(draw);
   const steps: TimedStep[] = [];
   let minute = 1;
+  let isFirst = true;
   for (let number = 0; number < size.steps; number++) {
     const drawn: Draw = (...name) => draw('step', number, ...name);
-    // Trouble comes together: most of a burst is about one repository.
-    const focus = drawn('focus') < 0.7 ? oneOf(draw('focus', minute), [...truth.repositories.keys()]) : undefined;
-    const step = nextStep(drawn, truth, vulnerabilities, focus);
-    happen(truth, step, minute);
-    // Bursts with quiet times between them; the last of a burst may happen while the function works on the others.
-    const isLast = drawn('pause') < 0.3;
-    steps.push({ minute, isMidway: isLast && MAKES_DANGER.has(step.kind) && drawn('midway') < 0.6, step });
-    if (isLast) minute += between(drawn('minutes'), 1, Math.ceil((6 * size.minutes) / size.steps));
+    const take = (step: Step, isMidway: boolean): void => {
+      happen(truth, step, minute);
+      steps.push({ minute, isMidway, step });
+    };
+    // Now and then nothing else happens than that an image becomes harmless, and dangerous again while the function has only heard of the first.
+    const race = isFirst && drawn('race') < 0.5 ? raceOf(drawn, truth, vulnerabilities) : undefined;
+    if (race !== undefined) {
+      take(race.first, false);
+      take(race.second, true);
+      number += 1;
+    } else {
+      // Trouble comes together: most of a burst is about one repository.
+      const focus = drawn('focus') < 0.7 ? oneOf(draw('focus', minute), [...truth.repositories.keys()]) : undefined;
+      const step = nextStep(drawn, truth, vulnerabilities, focus);
+      isFirst = drawn('pause') < 0.3;
+      // The last of a burst may happen while the function works on the others.
+      take(step, isFirst && MAKES_DANGER.has(step.kind) && drawn('midway') < 0.6);
+      if (!isFirst) continue;
+    }
+    // Bursts have quiet times between them.
+    minute += between(drawn('minutes'), 1, Math.ceil((6 * size.minutes) / size.steps));
   }
   return {
     truth: start,
@@ -132,6 +146,37 @@ function policyFrom(draw: Draw): PlainPolicy {
   const policy = oneOf(draw('policy'), POLICIES);
   if (policy === undefined) throw new Error('there is no policy');
   return policy;
+}
+
+interface RaceStep {
+  readonly first: Step;
+  readonly second: Step;
+}
+
+/** Of a repository that one image holds by one finding: the finding is suppressed, and another one comes. */
+function raceOf(
+  draw: Draw,
+  { repositories, images }: Truth,
+  catalogue: readonly Vulnerability[],
+): RaceStep | undefined {
+  const candidates = [...repositories.keys()].flatMap((repository) => {
+    const active = [...images.values()].flatMap((image) =>
+      image.repository === repository && image.present && image.tag !== undefined
+        ? [...image.findings.values()].flatMap(({ status, vulnerability }) =>
+            status === 'active' ? [{ image: image.name, vulnerability }] : [],
+          )
+        : [],
+    );
+    return active.length === 1 ? active : [];
+  });
+  const found = oneOf(draw('racing'), candidates);
+  const worst = catalogue.filter(({ id, score }) => score >= 9 && id !== found?.vulnerability.id);
+  const other = oneOf(draw('other'), worst);
+  if (found === undefined || other === undefined) return undefined;
+  return {
+    first: { kind: 'suppress', ...found },
+    second: { kind: 'report', image: found.image, vulnerability: other },
+  };
 }
 
 /** A step that is possible now. */

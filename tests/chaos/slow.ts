@@ -12,6 +12,8 @@ const STEP_MILLISECONDS = 5;
 const SHARE = 0.04;
 /** The same of a call that writes: what has been decided is old by then. */
 const SHARE_OF_WRITES = 0.15;
+/** Where something is about to happen meanwhile. */
+const SHARE_BEFORE_MIDWAY = 0.5;
 
 export interface SlowWorkers<Call> {
   /** Begins to slow workers down, as drawn; `hookIn` calls the hook before each of their calls. */
@@ -62,8 +64,9 @@ export function slowWorkers<Call>(
           const worker = workerOf(call);
           counts.set(worker, (counts.get(worker) ?? 0) + 1);
           lastAt.set(worker, performance.now());
-          if (draw('slow', ++number) >= (isWrite(call) ? SHARE_OF_WRITES : SHARE)) return;
           const wakesSomebody = pending.length > 0;
+          const share = wakesSomebody ? SHARE_BEFORE_MIDWAY : SHARE_OF_WRITES;
+          if (draw('slow', ++number) >= (isWrite(call) ? share : SHARE)) return;
           await doWhatIsPending();
           await waitForOthers(worker, wakesSomebody);
         }),

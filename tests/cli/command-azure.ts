@@ -11,27 +11,18 @@ export const OPERATOR = 'operator';
 export interface OperatorRoles {
   /** Storage Table Data Contributor on the table: the records and the pause. */
   readonly records: Grant;
-  /** The stack's own role, or Container Registry Repository Contributor, on each registry: the locks. */
+  /** The stack's own role on each registry: its login server, its role mode, and the locks. */
   readonly locks: Grant;
-  /** Reader on each registry: its login server and role mode. */
-  readonly registry: Grant;
   /** The stack's own role on the Communication Service, where people get mail. */
   readonly mail: Grant;
 }
 
 /** What `release --all` needs; `resume` needs the first only. */
-export function leastToReleaseOnAzure(graph: Graph, registryRoles: 'rbac' | 'abac' = 'rbac'): OperatorRoles {
+export function leastToReleaseOnAzure(graph: Graph): OperatorRoles {
   const mail = only(graph, 'azure-native:communication:CommunicationService');
   return {
     records: { role: 'Storage Table Data Contributor', scope: only(graph, 'azure-native:storage:Table') },
-    locks: {
-      role:
-        registryRoles === 'rbac'
-          ? only(graph, 'azure-native:authorization:RoleDefinition', 'gatekeeper')
-          : 'Container Registry Repository Contributor',
-      scope: REGISTRY,
-    },
-    registry: { role: 'Reader', scope: REGISTRY },
+    locks: { role: only(graph, 'azure-native:authorization:RoleDefinition', 'gatekeeper'), scope: REGISTRY },
     mail: { role: only(graph, 'azure-native:authorization:RoleDefinition', 'mail-sender'), scope: mail },
   };
 }
@@ -47,11 +38,11 @@ export function asAzureOperator(
 }
 
 /** Runs commands on a deployed stack, as an operator who has all that they need, or lacks one of it. */
-export function runOn(s: Pick<Stage, 'cloud' | 'graph'>, registryRoles: 'rbac' | 'abac' = 'rbac') {
+export function runOn(s: Pick<Stage, 'cloud' | 'graph'>) {
   const outputs = outputsOf(s.graph);
-  const least = leastToReleaseOnAzure(s.graph, registryRoles);
-  const run = (command: string, missing?: keyof OperatorRoles): Promise<Ran> => {
-    const grants = Object.entries(least).flatMap(([name, grant]) => (name === missing ? [] : [grant]));
+  const least = leastToReleaseOnAzure(s.graph);
+  const run = (command: string, missing?: keyof OperatorRoles, instead: readonly Grant[] = []): Promise<Ran> => {
+    const grants = Object.entries(least).flatMap(([name, grant]) => (name === missing ? instead : [grant]));
     const name = missing === undefined ? OPERATOR : `operator without ${missing}`;
     return pullgate([...command.split(' '), '--outputs', outputs], asAzureOperator(s.cloud, grants, name));
   };

@@ -7,6 +7,7 @@ import type { LocalAzure, Stack } from '../../local/azure/cloud.ts';
 import type { Principal } from '../../local/azure/principals.ts';
 import { fieldsOf, named, text } from '../../local/azure/resources-fields.ts';
 import { type Graph, graphOf } from '../../local/graph.ts';
+import type { Pulled } from '../../local/oci-client.ts';
 import { graphFor, REGISTRY, registryId, stage } from '../e2e/azure/stage.ts';
 
 const ASSIGNMENT = 'azure-native:authorization:RoleAssignment';
@@ -15,7 +16,6 @@ const OTHER_REGISTRY = registryId('otherimages');
 /** The one resource that each role is on. */
 const ON: Readonly<Record<string, string>> = {
   'gate-acmeimages': REGISTRY,
-  'reader-acmeimages': REGISTRY,
   findings: 'azure-native:operationalinsights:Workspace pullgate-workspace',
   host: 'azure-native:storage:StorageAccount pullgate-storage',
   queue: 'azure-native:storage:Queue pullgate-queue',
@@ -54,17 +54,20 @@ function mailOf({ graph }: Target) {
   };
 }
 
-/** The function's own clients, as somebody, for the resources of a stack. */
-function clientsOf(cloud: LocalAzure, who: Principal, target: Target): Clients {
-  const credential = {
+function credentialOf(cloud: LocalAzure, who: Principal) {
+  return {
     getToken: async (scopes: string | string[]) => ({
       token: cloud.principals.issue(who, [scopes].flat()[0] ?? '').token,
       expiresOnTimestamp: Date.now() + 3_600_000,
     }),
   };
+}
+
+/** The function's own clients, as somebody, for the resources of a stack. */
+function clientsOf(cloud: LocalAzure, who: Principal, target: Target): Clients {
   const { table } = target.stack;
   const where = { tableUrl: table.url, tableName: table.name, mail: mailOf(target) };
-  return createClients(where, credential, cloud.clientOptions);
+  return createClients(where, credentialOf(cloud, who), cloud.clientOptions);
 }
 
 const MESSAGE = '<QueueMessage><MessageText>e30=</MessageText></QueueMessage>';
@@ -72,6 +75,7 @@ const MESSAGE = '<QueueMessage><MessageText>e30=</MessageText></QueueMessage>';
 /** Tries everything that the function and the Logic App do, on the resources of a stack, and more: what came of it. */
 async function tried(cloud: LocalAzure, who: Principal, target: Target): Promise<Readonly<Record<string, string>>> {
   const clients = clientsOf(cloud, who, target);
+  const images = cloud.oci(credentialOf(cloud, who));
   const { stack, registry, loginServer } = target;
   const id = registryIn(registry);
   if (id === undefined) throw new Error(`${registry} is no registry`);
@@ -91,6 +95,8 @@ async function tried(cloud: LocalAzure, who: Principal, target: Target): Promise
     'describe the registry': () => clients.describeRegistry(id),
     'read an attribute': () => repository.getProperties(),
     'change an attribute': () => repository.updateProperties({ canRead: true }),
+    'pull an image': () => done(images.pull(target, 'team/app', 'v1')),
+    'push an image': () => done(images.push(target, 'team/app', 'v2', 'not wanted')),
     'delete an image': () => repository.getArtifact('v1').delete(),
     'send a mail': async () => clients.mail?.beginSend(mail),
   };
@@ -101,21 +107,27 @@ async function tried(cloud: LocalAzure, who: Principal, target: Target): Promise
 
 const QUERY = 'SecurityRecommendation | project TimeGenerated';
 
+/** Fails where the registry lets it not be done. */
+async function done(image: Promise<Pulled>): Promise<void> {
+  const { status } = await image;
+  if (status !== 200) throw new Error(`the registry answers ${status} `);
+}
+
 function refusalOf(error: unknown): string {
   const { statusCode, message } = error as { readonly statusCode?: number; readonly message: string };
-  const status = statusCode ?? Number(/answers (\d{3}) /.exec(message)?.[1]);
+  const status = statusCode ?? Number(/(?:answers|status) (\d{3})[ ,]/.exec(message)?.[1]);
   if (status === 401 || status === 403) return 'refused';
   throw error;
 }
 
 test('the identities reach their own stack, and of a stack beside it nothing at all', async () => {
-  const s = await stage({}, { registries: { [OTHER_REGISTRY]: {} } });
+  const s = await stage({}, { registries: { [OTHER_REGISTRY]: { roleMode: 'AbacRepositoryPermissions' } } });
   const others = await graphOf(
     {
       'azure-native:location': 'westeurope',
       'pullgate:clouds': ['azure'],
       'pullgate:notifyEmails': ['others@example.com'],
-      'pullgate:azure': { registries: [OTHER_REGISTRY] },
+      'pullgate:azure': { registries: [OTHER_REGISTRY], registryRoles: 'abac' },
     },
     { stack: 'other' },
   );
@@ -130,8 +142,14 @@ test('the identities reach their own stack, and of a stack beside it nothing at 
   const reached = await tried(s.cloud, s.cloud.identity, own);
   const refused = Object.fromEntries(Object.keys(reached).map((what) => [what, 'refused']));
   const all = Object.fromEntries(Object.keys(reached).map((what) => [what, 'done']));
-  expect(reached).toEqual({ ...all, 'delete an image': 'refused' });
+  const atImages = { 'push an image': 'refused', 'delete an image': 'refused' };
+  expect(reached).toEqual({ ...all, ...atImages });
   expect(await tried(s.cloud, s.cloud.identity, other)).toEqual(refused);
+
+  // In the mode abac the right to read attributes is not one to pull.
+  const { identity } = other.stack;
+  expect(await tried(s.cloud, identity, other)).toEqual({ ...all, ...atImages, 'pull an image': 'refused' });
+  expect(await tried(s.cloud, identity, own)).toEqual(refused);
 
   const sender = logicAppOf(s.graph);
   expect(await tried(s.cloud, sender, own)).toEqual({ ...refused, 'send to the queue': 'done' });

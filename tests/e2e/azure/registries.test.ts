@@ -1,6 +1,7 @@
 // Where a registry is, which roles count there, and what happens where a role is missing. The rows of the case table about registries.
 import { describe, expect, test } from 'vitest';
 import type { Graph } from '../../../local/graph.ts';
+import { withoutAction } from '../../intrusion/azure-actions.ts';
 import { graphFor, MINUTE, REGISTRY, registryId, stage, UNTOUCHED, type World, without } from './stage.ts';
 
 const CLOSED: World = {
@@ -63,7 +64,7 @@ describe('registries', () => {
     await s.report(image);
     await s.settle();
     expect(await s.world()).toEqual({ ...UNTOUCHED, poison: [{ pullgate: 'look', ...image, trigger: 'finding' }] });
-    const problem = `the registry ${REGISTRY} has the role mode AbacRepositoryPermissions, and there the function's identity needs the role Container Registry Repository Contributor (2efddaa5-3f1f-4df3-97df-af3f13818f4c), which it does not have: set pullgate:azure.registryRoles to abac, and run pulumi up (a stack for each role mode)`;
+    const problem = `the registry ${REGISTRY} has the role mode AbacRepositoryPermissions, and there the function's identity needs the role pullgate gatekeeper (registries/read, and as data actions repositories/metadata/read and write), which this stack does not have: set pullgate:azure.registryRoles to abac, and run pulumi up (a stack for each role mode)`;
     expect(s.lines('refused')).toEqual([{ kind: 'refused', repository: 'team/app', problem }]);
     await s.tick();
     expect(s.lines('scanner')).toEqual([{ kind: 'scanner', blind: true, why: problem }]);
@@ -76,7 +77,9 @@ describe('registries', () => {
     expect((await s.world()).locked).toEqual([]);
     const [refused] = s.lines('refused');
     expect(refused?.['problem']).toContain(`the registry ${REGISTRY} has the role mode LegacyRegistryPermissions`);
-    expect(refused?.['problem']).toContain("the function's identity needs the role pullgate gatekeeper");
+    expect(refused?.['problem']).toContain(
+      "the function's identity needs the role pullgate gatekeeper (registries/read,",
+    );
     expect(refused?.['problem']).toContain('set pullgate:azure.registryRoles to rbac, and run pulumi up');
   });
 
@@ -108,8 +111,9 @@ describe('a role is missing', () => {
     await expect(stage({}, { change: without(roleNamed('log')) })).rejects.toThrow('its log goes nowhere');
   });
 
-  test('gate-acmeimages: refused, with what to do; buried; nobody is told; with the role, the next sweep closes', async () => {
-    const s = await stage({}, { change: without(roleNamed('gate-acmeimages')) });
+  test('the right to write attributes: refused, with what to do; buried; nobody is told; with it, the next sweep closes', async () => {
+    const write = 'Microsoft.ContainerRegistry/registries/metadata/write';
+    const s = await stage({}, { change: withoutAction('pullgate-gatekeeper', write) });
     const image = s.push('v1');
     await s.report(image);
     await s.settle();
@@ -130,7 +134,7 @@ describe('a role is missing', () => {
   });
 
   const failing: readonly (readonly [string, string])[] = [
-    ['reader-acmeimages', "action 'Microsoft.ContainerRegistry/registries/read' over scope"],
+    ['gate-acmeimages', "action 'Microsoft.ContainerRegistry/registries/read' over scope"],
     ['findings', 'api.loganalytics.io answers 403'],
     ['records', "action 'Microsoft.Storage/storageAccounts/tableServices/tables/entities/read' over scope"],
   ];

@@ -132,6 +132,9 @@ describe('metadata', () => {
 });
 
 describe('tokens', () => {
+  const LEGACY = 'LegacyRegistryPermissions';
+  const ABAC = 'AbacRepositoryPermissions';
+
   it('are asked for once for each repository and action, and after 75 minutes again', async () => {
     const digest = stage.registry.push('tokens/app');
     const own = clientOf('Owner').getArtifact('tokens/app', digest);
@@ -153,16 +156,16 @@ describe('tokens', () => {
   });
 
   it.each([
-    ['LegacyRegistryPermissions', 'AcrPush', 'read'],
-    ['LegacyRegistryPermissions', 'AcrPull', 'read'],
-    ['LegacyRegistryPermissions', 'Reader', 'read'],
-    ['LegacyRegistryPermissions', 'AcrDelete', 'nothing'],
-    ['LegacyRegistryPermissions', 'Container Registry Repository Contributor', 'nothing'],
-    ['LegacyRegistryPermissions', 'Owner', 'read and write'],
-    ['AbacRepositoryPermissions', 'Container Registry Repository Contributor', 'read and write'],
-    ['AbacRepositoryPermissions', 'Container Registry Repository Reader', 'read'],
-    ['AbacRepositoryPermissions', 'AcrPush', 'nothing'],
-    ['AbacRepositoryPermissions', 'Owner', 'nothing'],
+    [LEGACY, 'AcrPush', 'read'],
+    [LEGACY, 'AcrPull', 'read'],
+    [LEGACY, 'Reader', 'read'],
+    [LEGACY, 'AcrDelete', 'nothing'],
+    [LEGACY, 'Container Registry Repository Contributor', 'nothing'],
+    [LEGACY, 'Owner', 'read and write'],
+    [ABAC, 'Container Registry Repository Contributor', 'read and write'],
+    [ABAC, 'Container Registry Repository Reader', 'read'],
+    [ABAC, 'AcrPush', 'nothing'],
+    [ABAC, 'Owner', 'nothing'],
   ] as const)('in the mode %s, %s may %s', async (roleMode, role, may) => {
     stage.registry.roleMode = roleMode;
     const digest = stage.registry.push('roles/app', { content: 'x' });
@@ -171,35 +174,42 @@ describe('tokens', () => {
       await outcome(artifact.getManifestProperties()),
       await outcome(artifact.updateManifestProperties({ canRead: true })),
     ];
-    stage.registry.roleMode = 'LegacyRegistryPermissions';
+    stage.registry.roleMode = LEGACY;
     expect(tried).toEqual({ 'read and write': ['ok', 'ok'], read: ['ok', 401], nothing: [401, 401] }[may]);
   });
 
   it.each([
-    [
-      'pull/read, metadata/read and metadata/write',
-      ['pull/read', 'metadata/read', 'metadata/write'],
-      ['ok', 'ok', 401],
-    ],
-    ['pull/read and metadata/read', ['pull/read', 'metadata/read'], ['ok', 401, 401]],
-    ['metadata/read and metadata/write alone', ['metadata/read', 'metadata/write'], [401, 401, 401]],
-  ])('of a custom role with %s read, lock and delete as it says', async (_what, ends, wanted) => {
-    const actions = ends.map((end) => `Microsoft.ContainerRegistry/registries/${end}`);
-    const id = '50000000-0000-4000-8000-000000000005';
-    const person = stage.somebody();
-    const assignment = { principalId: person.principal.id, roleDefinitionId: id, scope: REGISTRY_ID };
-    stage.roles.deploy('locker', [{ id, name: 'locker', permissions: [{ actions, dataActions: [] }] }], [assignment]);
-    const digest = stage.registry.push('roles/custom', { content: 'x' });
-    const own = new ContainerRegistryClient('https://contoso.azurecr.io', person, stage.options);
-    const artifact = own.getArtifact('roles/custom', digest);
-    const tried = [
-      await outcome(artifact.getManifestProperties()),
-      await outcome(artifact.updateManifestProperties({ canRead: true })),
-      await outcome(artifact.delete()),
-    ];
-    stage.roles.deploy('locker', [], []);
-    expect(tried).toEqual(wanted);
-  });
+    [LEGACY, 'actions', 'pull/read metadata/read metadata/write', ['ok', 'ok', 401]],
+    [LEGACY, 'actions', 'pull/read metadata/read', ['ok', 401, 401]],
+    [LEGACY, 'actions', 'metadata/read metadata/write', [401, 401, 401]],
+    [LEGACY, 'dataActions', 'repositories/metadata/read repositories/metadata/write', [401, 401, 401]],
+    [ABAC, 'dataActions', 'repositories/metadata/read repositories/metadata/write', ['ok', 'ok', 401]],
+    [ABAC, 'dataActions', 'repositories/metadata/read', ['ok', 401, 401]],
+    [ABAC, 'actions', 'repositories/metadata/read repositories/metadata/write', [401, 401, 401]],
+    [ABAC, 'actions', 'pull/read metadata/read metadata/write', [401, 401, 401]],
+  ] as const)(
+    '%s: of a custom role with the %s %s read, lock and delete as it says',
+    async (mode, kind, ends, wanted) => {
+      stage.registry.roleMode = mode;
+      const given = ends.split(' ').map((end) => `Microsoft.ContainerRegistry/registries/${end}`);
+      const permissions = [{ actions: [], dataActions: [], [kind]: given }];
+      const id = '50000000-0000-4000-8000-000000000005';
+      const person = stage.somebody();
+      const assignment = { principalId: person.principal.id, roleDefinitionId: id, scope: REGISTRY_ID };
+      stage.roles.deploy('locker', [{ id, name: 'locker', permissions }], [assignment]);
+      const digest = stage.registry.push('roles/custom', { content: 'x' });
+      const own = new ContainerRegistryClient('https://contoso.azurecr.io', person, stage.options);
+      const artifact = own.getArtifact('roles/custom', digest);
+      const tried = [
+        await outcome(artifact.getManifestProperties()),
+        await outcome(artifact.updateManifestProperties({ canRead: true })),
+        await outcome(artifact.delete()),
+      ];
+      stage.roles.deploy('locker', [], []);
+      stage.registry.roleMode = LEGACY;
+      expect(tried).toEqual(wanted);
+    },
+  );
 
   it('name in a refusal what they lack', async () => {
     stage.registry.push('roles/named');
