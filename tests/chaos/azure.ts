@@ -114,7 +114,8 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
         ['both', 1],
       ] as const);
       const undo = faultsOfBus(fate, late === 'row' ? 0 : fate.delayMinutes).map(cloud.faults.addToBus);
-      await world.happen(given, fate, late === 'event' ? 0 : fate.delayMinutes);
+      // Where the event is lost, the row is there: the next event of the image tells of it too, and does not wait for another's row.
+      await world.happen(given, fate, late === 'event' || fate.isLost ? 0 : fate.delayMinutes);
       for (const take of undo) take();
     },
     disturb(drawn) {
