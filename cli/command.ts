@@ -1,0 +1,44 @@
+// What every command of `pullgate` shares: its options, how it runs, and how it ends.
+import { userInfo } from 'node:os';
+import type { Command } from 'commander';
+import { type ExitCode, endingOf } from './ending.ts';
+
+/** `--json`: one document on stdout, and nothing else there. Progress and questions go to stderr. */
+export interface JsonOption {
+  readonly json?: boolean;
+}
+
+/** Adds the options that say which stack a command is about. */
+export function withStack(command: Command): Command {
+  return command
+    .option('--stack <name>', 'the stack (default: the selected one)')
+    .option('--outputs <file>', 'the output of `pulumi stack output --json`, in place of asking the Pulumi CLI');
+}
+
+/** Adds `--json`. */
+export function withJson(command: Command): Command {
+  return command.option('--json', 'print one JSON document, for scripts');
+}
+
+/** Now, as the records have it. */
+export const now = () => new Date().toISOString();
+
+/** Runs a command: its answer is the exit code, and an error is told in a sentence where there is one. */
+export async function run(command: () => Promise<ExitCode>): Promise<void> {
+  try {
+    process.exitCode = await command();
+  } catch (error) {
+    const { code, text } = endingOf(error);
+    process.exitCode = code;
+    process.stderr.write(`pullgate: ${text}\n`);
+  }
+}
+
+/** Who runs this, for the record. A container may have a user without a name. */
+export function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `user ${process.getuid?.() ?? 'unknown'}`;
+  }
+}

@@ -1,0 +1,4 @@
+// The command `pullgate status`.
+import type { Command } from 'commander';
+
+export function addStatus(_program: Command): void {}

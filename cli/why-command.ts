@@ -1,0 +1,4 @@
+// The command `pullgate why`.
+import type { Command } from 'commander';
+
+export function addWhy(_program: Command): void {}
