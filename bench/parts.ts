@@ -5,6 +5,7 @@ import { awsLoad, awsMillion, azureLoad, azureMillion } from './load-parts.ts';
 import type { Part } from './part.ts';
 import { program } from './program.ts';
 import { record } from './record.ts';
+import { simulate } from './simulate.ts';
 import { azureSweep, sweep } from './sweep.ts';
 import { verdicts } from './verdicts.ts';
 
@@ -23,7 +24,11 @@ export const PARTS: Readonly<Record<string, Part>> = {
 };
 
 /** Parts that take too long to be measured unless they are named. */
-export const LONG_PARTS: Readonly<Record<string, Part>> = { 'aws-million': awsMillion, 'azure-million': azureMillion };
+export const LONG_PARTS: Readonly<Record<string, Part>> = {
+  'aws-million': awsMillion,
+  'azure-million': azureMillion,
+  simulate,
+};
 
 /**
  * The parts that were asked for; all of them where none was named.

@@ -7,6 +7,7 @@ import { mapConcurrently } from '../shared/concurrency.ts';
 import type { Reading, Registry } from '../shared/ports.ts';
 import type { Gate } from '../shared/record.ts';
 import { type ExitCode, sentenceOf, UsageError } from './ending.ts';
+import { DRY } from './release.ts';
 import { agreed, counter, repositories, type Terminal } from './terminal.ts';
 
 export interface OrphanRelease {
@@ -16,6 +17,10 @@ export interface OrphanRelease {
   readonly terminal: Terminal;
   /** Do not ask first. */
   readonly yes: boolean;
+  /** Show what would be done, and change nothing. Default: false. */
+  readonly dryRun?: boolean;
+  /** Takes what came of it, as data. Default: nobody does. */
+  readonly report?: (answer: object) => void;
 }
 
 /** What pullgate writes as a Sid: nobody else's statement is taken out by a slip of the hand. */
@@ -34,7 +39,8 @@ interface ClosedGate {
  *
  * @throws UsageError where the Sid is not one of pullgate's, or no region is given
  */
-export async function releaseOrphans({ clients, statementId, terminal, yes }: OrphanRelease): Promise<ExitCode> {
+export async function releaseOrphans(release: OrphanRelease): Promise<ExitCode> {
+  const { clients, statementId, terminal, yes, dryRun = false } = release;
   if (!SID.test(statementId)) {
     throw new UsageError(
       `--orphans ${statementId}: that is not a Sid of pullgate's. They look like Pullgatedev0123abcd: "Pullgate", the name of the stack, 8 hexadecimal digits.\n` +
@@ -46,7 +52,10 @@ export async function releaseOrphans({ clients, statementId, terminal, yes }: Or
   const anyOfOurs = denyStatement({ statementId, partition: '', accountId: '', roleArn: '', exemptPrincipals: [] });
   const gates = policyGateOf(clients, undefined, anyOfOurs);
   const closed = await closedGates(clients.ecr, gates);
+  const answers: { repository: string; problem?: string | undefined }[] = [];
+  const report = () => release.report?.({ statementId, region, dryRun, repositories: answers });
   if (closed.length === 0) {
+    report();
     terminal.print(`No repository in ${region} has a statement with the Sid ${statementId}: there is nothing to do.`);
     return 0;
   }
@@ -54,16 +63,24 @@ export async function releaseOrphans({ clients, statementId, terminal, yes }: Or
     `The statement ${statementId} closes ${repositories(closed.length)} in ${region}. It will be taken out of their policies:\n`,
   );
   for (const { gate } of closed) terminal.print(`  ${gate.repository}`);
+  if (dryRun) {
+    answers.push(...closed.map(({ gate: { repository } }) => ({ repository })));
+    report();
+    terminal.print(DRY);
+    return 0;
+  }
   if (!yes && !(await agreed(terminal, `Open ${repositories(closed.length)}?`))) return 2;
   terminal.print('');
   let failed = 0;
   const count = counter(closed.length);
   for (const one of closed) {
     const problem = await openOne(one, gates);
+    answers.push({ repository: one.gate.repository, problem });
     if (problem !== undefined) failed++;
     terminal.print(`  ${count()}  ${problem === undefined ? 'opened' : 'REFUSED'}  ${one.gate.repository}`);
     if (problem !== undefined) terminal.print(`      ${problem}`);
   }
+  report();
   terminal.print(
     failed === 0
       ? `\nNothing is closed by ${statementId} any more.`

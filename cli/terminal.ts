@@ -8,13 +8,17 @@ export interface Terminal {
   readonly ask: (question: string) => Promise<string | undefined>;
 }
 
-/** The terminal of this process. */
-export function processTerminal(): Terminal {
+/**
+ * The terminal of this process.
+ *
+ * @param output where everything is said; `--json` keeps stdout for its document. Default: stdout
+ */
+export function processTerminal(output: NodeJS.WriteStream = process.stdout): Terminal {
   return {
-    print: (line) => process.stdout.write(`${line}\n`),
+    print: (line) => output.write(`${line}\n`),
     async ask(question) {
       if (!process.stdin.isTTY) return undefined;
-      const lines = createInterface({ input: process.stdin, output: process.stdout });
+      const lines = createInterface({ input: process.stdin, output });
       // Ctrl-C and Ctrl-D close it, and leave the question without an answer.
       const closed = new Promise<undefined>((resolve) => lines.once('close', () => resolve(undefined)));
       try {

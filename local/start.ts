@@ -1,6 +1,6 @@
-// `npm start`: the story of one vulnerable image, told by the deployed bundles on the local clouds. Exits with 1 if a step does not go as told, with 2 on a word that it does not know.
+// `npm start`: the story of one vulnerable image, told by the deployed bundles on the local clouds; with --watch, a page to try it all on. Exits with 1 if a step does not go as told, with 2 on a word that it does not know.
 import { setTimeout } from 'node:timers/promises';
-import { styleText } from 'node:util';
+import { parseArgs, styleText } from 'node:util';
 import { CLOUDS, type Cloud } from '../config.ts';
 import { layOut, wrap } from './layout.ts';
 import { type Block, tellStory } from './story.ts';
@@ -48,26 +48,71 @@ function printHeadline(number: number, headline: string, milliseconds: number): 
   }
 }
 
-/** The clouds that the command's words name; all of them where there is no word. */
-function cloudsIn(words: readonly string[]): readonly Cloud[] {
+const USAGE = 'npm start -- [--watch [--port NUMBER]] [aws] [azure]';
+const MAX_PORT = 65_535;
+
+function refuse(problem: string): never {
+  process.stderr.write(`${problem}\n`);
+  process.exit(UNKNOWN_WORD);
+}
+
+interface Wish {
+  /** All of them where none is named. */
+  readonly clouds: readonly Cloud[];
+  readonly isWatch: boolean;
+  readonly port: number | undefined;
+}
+
+/** What the command's words ask for. */
+function wishOf(args: readonly string[]): Wish {
+  const { watch: isWatch, port: given, words } = optionsIn(args);
   const unknown = words.find((word) => !CLOUDS.some((name) => name === word));
   if (unknown !== undefined) {
     const known = CLOUDS.map((name) => `npm start -- ${name}`).join(' or ');
-    process.stderr.write(
-      `"${unknown}" is no cloud that the story knows. npm start tells it on ${CLOUDS.join(' and ')}; ${known} on one.\n`,
+    refuse(
+      `"${unknown}" is no cloud that the story knows. npm start tells it on ${CLOUDS.join(' and ')}; ${known} on one.`,
     );
-    process.exit(UNKNOWN_WORD);
   }
+  const port = given === undefined ? undefined : Number(given);
+  if (port !== undefined && !(isWatch && Number.isInteger(port) && port >= 0 && port <= MAX_PORT))
+    refuse(`--port needs --watch, and a port from 0 (any that is free) to ${MAX_PORT}; given "${given}". ${USAGE}`);
   const named = CLOUDS.filter((name) => words.includes(name));
-  return named.length === 0 ? CLOUDS : named;
+  return { clouds: named.length === 0 ? CLOUDS : named, isWatch, port };
 }
 
-const clouds = cloudsIn(process.argv.slice(2));
+function optionsIn(args: readonly string[]) {
+  try {
+    const options = { watch: { type: 'boolean', default: false }, port: { type: 'string' } } as const;
+    const { values, positionals: words } = parseArgs({ args: [...args], options, allowPositionals: true });
+    return { ...values, words };
+  } catch (error) {
+    return refuse(`${error instanceof Error ? error.message : error} ${USAGE}`);
+  }
+}
+
+const { clouds, isWatch, port } = wishOf(process.argv.slice(2));
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
 
-try {
-  await tellStory(
+async function watchClouds(): Promise<void> {
+  const { watch } = await import('./watch.ts');
+  printWrapped('pullgate: the stack is being deployed on clouds that run on this machine.', 'bold');
+  await watch({
+    clouds,
+    ...(port === undefined ? {} : { port }),
+    signal: interruption.signal,
+    onReady(url) {
+      print(`Look at it, push and pull: ${style('cyan', url)}`);
+      print('Ctrl-C ends everything.');
+    },
+  });
+  print('\nEnded.');
+  // What was under way is not waited for.
+  process.exit(0);
+}
+
+const tell = () =>
+  tellStory(
     {
       title: (text) => {
         printWrapped(text, 'bold');
@@ -82,6 +127,9 @@ try {
     },
     { clouds, signal: interruption.signal },
   );
+
+try {
+  await (isWatch ? watchClouds() : tell());
 } catch (error) {
   // Ctrl-C ends the processes that the story has started too, and the word of that may be faster than the signal.
   await setTimeout(SIGNAL_MILLISECONDS);
@@ -91,6 +139,7 @@ try {
     // What was under way is not waited for.
     process.exit(INTERRUPTED);
   }
-  printWrapped(`The story did not go as told. ${error instanceof Error ? error.message : String(error)}`, 'red');
+  const what = isWatch ? 'It could not be started.' : 'The story did not go as told.';
+  printWrapped(`${what} ${error instanceof Error ? error.message : String(error)}`, 'red');
   process.exitCode = 1;
 }

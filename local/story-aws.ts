@@ -1,14 +1,9 @@
 // The story's AWS: ECR and Amazon Inspector, where what closes is a repository, by a statement in its policy.
-import { startAws } from './aws/cloud.ts';
-import type { Advisory } from './aws/inspector.ts';
+import { startAwsActs } from './acts-aws.ts';
 import { allowing } from './aws/principals.ts';
-import { wallClock } from './clock.ts';
 import type { Graph } from './graph.ts';
 import { check, type Line, lastDecisionIn, REPOSITORY, type StoryCloud, VULNERABILITY } from './story-cloud.ts';
 
-/** Who pushes, and is exempt from what pullgate closes. */
-export const CI = 'arn:aws:iam::123456789012:role/ci';
-const PRODUCTION = 'arn:aws:iam::123456789012:role/production';
 const INSPECTOR =
   'arn:aws:iam::123456789012:role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2';
 const TEAM_STATEMENT = `{"Sid":"PartnerMayPull","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::210987654321:root"},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]}`;
@@ -17,36 +12,17 @@ const TEAM_POLICY = `{"Version":"2012-10-17","Statement":[${TEAM_STATEMENT}]}`;
 /** Of this account, up to the last name. */
 const OWN_ROLE = /arn:aws:iam::123456789012:role\/(?:[^"/]+\/)*/g;
 
-const ADVISORY: Advisory = {
-  vulnerability: VULNERABILITY.id,
-  severity: 'CRITICAL',
-  packages: [
-    {
-      name: VULNERABILITY.package.name,
-      version: VULNERABILITY.package.version,
-      fixedInVersion: VULNERABILITY.package.fixedVersion,
-    },
-  ],
-  fixAvailable: 'YES',
-  cvss: [{ baseScore: VULNERABILITY.score, version: '3.1' }],
-  sourceUrl: VULNERABILITY.link,
-};
-
 /** Starts it, with the stack deployed. */
 export async function startStoryAws(graph: Graph): Promise<StoryCloud> {
-  const cloud = await startAws(graph, { clock: wallClock() });
-  const as = (arn: string) => cloud.oci(cloud.principals.add(arn, [allowing('ecr:*')]));
-  const [ci, production, inspector] = [as(CI), as(PRODUCTION), as(INSPECTOR)];
+  const acts = await startAwsActs(graph);
+  const { cloud, name, scanner } = acts;
+  const inspector = cloud.oci(cloud.principals.add(INSPECTOR, [allowing('ecr:*')]));
   const policy = () => cloud.ecr.repository(REPOSITORY).policyText ?? '';
-
-  const imageOf = (tag: string): string => {
-    for (const [digest, { tags }] of cloud.ecr.repository(REPOSITORY).images) if (tags.has(tag)) return digest;
-    throw new Error(`${REPOSITORY}:${tag} should be in the registry, and is not`);
-  };
+  const imageOf = (tag: string) => ({ repository: REPOSITORY, digest: acts.digestOf(REPOSITORY, tag) });
 
   return {
-    name: 'AWS',
-    scanner: 'Amazon Inspector',
+    name,
+    scanner,
     gate: 'a repository, by a statement in its policy',
     delay: 'Inspector’s scan, plus up to aws.batchWindowSeconds (5 by default)',
     typePrefix: 'aws:',
@@ -55,16 +31,13 @@ export async function startStoryAws(graph: Graph): Promise<StoryCloud> {
       return ['The repository has a policy of its own, by which a partner may pull.'];
     },
     async push(tag, content) {
-      const pushed = await ci.push(REPOSITORY, tag, content);
+      const pushed = await acts.push(REPOSITORY, tag, content);
       await cloud.runUntilIdle();
       return pushed;
     },
-    pull: (tag) => production.pull(REPOSITORY, tag),
+    pull: (tag) => acts.pull(REPOSITORY, tag),
     async scanFinds(tag) {
-      const digest = imageOf(tag);
-      cloud.inspector.scanned(REPOSITORY, digest);
-      await cloud.inspector.report({ repository: REPOSITORY, digest, tags: [tag] }, ADVISORY);
-      await cloud.inspector.reportScanComplete(REPOSITORY, digest);
+      await acts.report(imageOf(tag), [VULNERABILITY]);
       await cloud.runUntilIdle();
       return [];
     },
@@ -77,21 +50,18 @@ export async function startStoryAws(graph: Graph): Promise<StoryCloud> {
     },
     async whatStaysPossible(closedTag, fixedTag) {
       check('the scanner’s pull', (await inspector.pull(REPOSITORY, closedTag)).status, 200);
-      check(`production’s pull of ${fixedTag}`, (await production.pull(REPOSITORY, fixedTag)).status, 403);
+      check(`production’s pull of ${fixedTag}`, (await acts.pull(REPOSITORY, fixedTag)).status, 403);
       return [
         `Inspector’s pull of ${closedTag}: 200. The scanner and the stack’s exempt roles still can; for everybody else ECR closes a repository only as a whole: production’s pull of ${fixedTag}: 403, for as long as ${closedTag} is there.`,
       ];
     },
     async forgetFinding(tag) {
-      const digest = imageOf(tag);
-      const why = { statusCode: 'INACTIVE', reason: 'SCAN_ELIGIBILITY_EXPIRED' };
-      cloud.inspector.cover({ repository: REPOSITORY, digest, ...why });
-      await cloud.inspector.closeAllOf(REPOSITORY, digest);
+      const how = await acts.forget(imageOf(tag));
       await cloud.runUntilIdle();
-      return 'Inspector stops scanning an image that nobody pulls, and closes its findings.';
+      return how;
     },
     async prove(tag, fixedTag) {
-      await cloud.ecr.deleteImage(REPOSITORY, imageOf(tag));
+      await acts.remove(imageOf(tag));
       await cloud.runUntilIdle();
       return { how: `Somebody deletes ${tag}.`, pullable: fixedTag };
     },
@@ -99,17 +69,13 @@ export async function startStoryAws(graph: Graph): Promise<StoryCloud> {
       check('the policy', policy(), TEAM_POLICY);
       return 'The policy is byte for byte what it was at first.';
     },
-    async redeploy(next) {
-      await cloud.deploy(next);
-      await cloud.bus.fireSchedules();
-      await cloud.runUntilIdle();
-    },
+    redeploy: acts.redeploy,
     lastDecision: () => lastDecisionIn(cloud.logs),
     lastMail() {
       const notice = cloud.notices.at(-1);
-      return notice === undefined ? undefined : { subject: notice.subject ?? '', text: notice.message };
+      return notice === undefined ? undefined : { subject: notice.subject ?? '', text: notice.message, at: notice.at };
     },
-    stop: cloud.stop,
+    stop: acts.stop,
   };
 }
 

@@ -1,4 +1,5 @@
 // What the story asks of a cloud, and what is the same on each: the repository, its image's vulnerability, and how a step is checked.
+import type { Found, Mail } from './acts.ts';
 import type { Graph } from './graph.ts';
 import type { Pulled } from './oci-client.ts';
 
@@ -6,12 +7,6 @@ import type { Pulled } from './oci-client.ts';
 export type Line =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'kept' | 'added'; readonly value: unknown };
-
-/** A mail that people get of a state change. */
-export interface Mail {
-  readonly subject: string;
-  readonly text: string;
-}
 
 /** A cloud as the story moves it. Every method ends when the cloud has nothing more to do. */
 export interface StoryCloud {
@@ -55,10 +50,12 @@ export const REPOSITORY = 'shop/checkout';
 
 export const VULNERABILITY = {
   id: 'CVE-2026-1001',
+  severity: 'critical',
   score: 9.8,
-  package: { name: 'openssl', version: '3.0.13', fixedVersion: '3.0.14' },
+  package: { name: 'openssl', version: '3.0.13' },
+  fixedVersion: '3.0.14',
   link: 'https://example.com/CVE-2026-1001',
-} as const;
+} as const satisfies Found;
 
 /** Ends the story where something is not as told. */
 export function check(what: string, given: unknown, wanted: unknown): void {

@@ -36,11 +36,14 @@ export interface StoryOptions {
 /** A cloud is loaded only where the story happens there. */
 const CLOUDS = {
   aws: async () => {
-    const { CI, startStoryAws } = await import('./story-aws.ts');
+    const [{ CI }, { startStoryAws }] = await Promise.all([import('./acts-aws.ts'), import('./story-aws.ts')]);
     return { start: startStoryAws, config: { exemptPrincipals: [CI] } };
   },
   azure: async () => {
-    const { REGISTRY, startStoryAzure } = await import('./story-azure.ts');
+    const [{ REGISTRY }, { startStoryAzure }] = await Promise.all([
+      import('./acts-azure.ts'),
+      import('./story-azure.ts'),
+    ]);
     return { start: startStoryAzure, config: { registries: [REGISTRY] } };
   },
 } as const satisfies Record<Cloud, () => Promise<{ start(graph: Graph): Promise<StoryCloud>; config: object }>>;

@@ -1,12 +1,22 @@
 // What was decided about a gate, as data: one log line each. Sentences are made of it elsewhere.
 import type { HoldReason } from './gate.ts';
+import type { HandStep } from './hand.ts';
 import type { Exception } from './policy.ts';
 import type { Account, Gate, GateState } from './record.ts';
 import type { Verdict } from './verdict.ts';
 
-/** What woke pullgate for a gate. */
-export const TRIGGERS = ['finding', 'scan', 'push', 'delete', 'sweep', 'tick', 'release'] as const;
+/** What wakes the function for a gate. */
+export const EVENTS = ['finding', 'scan', 'push', 'delete', 'sweep', 'tick'] as const;
+/** A person at the command line: what a command does, it does without a look inside. */
+const COMMANDS = ['release', 'open', 'close', 'resume'] as const;
+/** What wakes pullgate for a gate. */
+export const TRIGGERS = [...EVENTS, ...COMMANDS] as const;
 export type Trigger = (typeof TRIGGERS)[number];
+
+/** Is it a command that looks, and not the function? No message can say so. */
+export function isByCommand(triggers: readonly Trigger[]): boolean {
+  return COMMANDS.some((command) => triggers.includes(command));
+}
 
 /** What was done to a gate. */
 export type Done =
@@ -53,6 +63,8 @@ export interface Decision {
   readonly isUnsettled: boolean;
   /** Exceptions of the policy that have expired: inert. */
   readonly expiredExceptions: readonly Exception[];
+  /** The order by hand that the gate has, if any, and where it is. */
+  readonly byHand?: Pick<HandStep, 'step' | 'order'> | undefined;
   /**
    * Of a closing: how long ago the provider had last spoken of what violates, of the oldest of it, when the gate was closed, confirmed and told.
    * Undefined where nothing was closed, or nobody knows.
@@ -62,5 +74,5 @@ export interface Decision {
   readonly change?: { readonly before: string; readonly after: string } | undefined;
 }
 
-/** `enforce` closes; `audit` decides, logs and notifies; `pause` is `audit` by hand, after a release. */
-export type Mode = 'enforce' | 'audit' | 'pause';
+/** `enforce` closes; `audit` decides, logs and notifies; `pause` is `audit` by hand, after a release of everything; `release` is that for one look at one gate. */
+export type Mode = 'enforce' | 'audit' | 'pause' | 'release';

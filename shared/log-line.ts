@@ -82,6 +82,7 @@ function lineOf(
     durationMilliseconds,
     ...undeterminedLine(images),
     message,
+    ...byHandLine(decision, measure),
     images: clipped(
       weightiestFirst(images)
         .slice(0, measure.images)
@@ -97,6 +98,15 @@ function lineOf(
       ? {}
       : { expiredExceptions: clipped(expiredExceptions.slice(0, measure.findings), measure) }),
     change,
+  };
+}
+
+/** What a person ordered, and where that is: who reads the log later can count on both its ends being there. */
+function byHandLine({ byHand }: Decision, measure: Measure): Record<string, unknown> {
+  if (byHand === undefined) return {};
+  const { kind, at, until, reason, approvedBy, by, endedBy, replaces } = byHand.order;
+  return {
+    byHand: clipped({ step: byHand.step, kind, at, until, reason, approvedBy, by, endedBy, replaces }, measure),
   };
 }
 

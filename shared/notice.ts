@@ -1,6 +1,7 @@
 // Makes the notice of a state change: what people are told, as data.
 import type { Accounted, NextClosers } from './closers.ts';
 import { type Instant, worstFirst } from './finding.ts';
+import type { HandStep } from './hand.ts';
 import {
   type Closer,
   type GateRecord,
@@ -21,6 +22,7 @@ export function noticeOf(
   next: NextClosers,
   accounted: readonly Accounted[],
   now: Instant,
+  hand?: HandStep,
 ): Notice {
   return {
     kind,
@@ -32,6 +34,7 @@ export function noticeOf(
     omittedImages: next.omitted,
     accounts: next.accounts.slice(0, NOTICE_IMAGES),
     stillPullable: kind === 'opened' ? stillPullable(next, accounted).slice(0, NOTICE_IMAGES) : [],
+    ...(hand === undefined ? {} : { byHand: { step: hand.step, order: hand.order, isNews: hand.isNews } }),
   };
 }
 

@@ -1,7 +1,8 @@
 // The loop that brings one gate to where the world, the record and the policy say it should be. It does not care what woke it, or how often.
 import { type Accounted, accountForAll, type NextClosers, nextClosers } from './closers.ts';
-import type { Decision, ImageDecision, Trigger } from './decision.ts';
+import { type Decision, type ImageDecision, isByCommand, type Trigger } from './decision.ts';
 import { earlier, findingKey, type Instant } from './finding.ts';
+import { stepOf } from './hand.ts';
 import { noticeOf } from './notice.ts';
 import { expiredExceptions } from './policy.ts';
 import type { ImageLook, Ports, Reading, Registry, Scope } from './ports.ts';
@@ -77,6 +78,8 @@ async function attempt<Snapshot>(
   const seen = await lookAround(scopeOf(hint, record, isWide), record, rules, ports);
   const { next, accounted, now } = seen;
   const reading = value === undefined && next.held.length === 0 ? undefined : await ports.registry.read(gate);
+  const byFunction = !isByCommand(hint.triggers);
+  const hand = stepOf(record.byHand, now, { byFunction, givesUp: hint.triggers.includes('release') });
   const unconfirmed = await unconfirmedFindings(hint, seen.looks, ports.registry);
   const settled = await settle(
     {
@@ -84,7 +87,8 @@ async function attempt<Snapshot>(
       next,
       reading: reading === undefined ? undefined : attributed(reading, hasClosed || record.claimed === true),
       now,
-      noticeOf: (kind, state) => noticeOf(kind, state, record, next, accounted, now),
+      hand,
+      noticeOf: (kind, state) => noticeOf(kind, state, record, next, accounted, now, hand),
       somethingHolds: async () => {
         const again = await lookAround(scopeOf(hint, record, true), record, rules, ports);
         return again.next.held.length > 0;
@@ -106,6 +110,7 @@ async function attempt<Snapshot>(
     outdated: outdatedFindings(hint, seen.looks),
     isUnsettled: accounted.some(({ accounting }) => accounting.kind === 'holds' && accounting.why.kind === 'unsettled'),
     expiredExceptions: expiredExceptions(rules.policy, now),
+    byHand: hand === undefined ? undefined : { step: hand.step, order: hand.order },
     secondsSinceFinding: settled.done === 'closed' ? secondsSince(oldestViolation(accounted), ports.now()) : undefined,
     ...settled,
   };
@@ -129,8 +134,8 @@ async function lookAround<Snapshot>(scope: Scope, record: GateRecord, rules: Rul
 /** A push may have moved a tag to or from a closer, and a delete may have taken one away: they are looked at with it, the remembered ones too. */
 function scopeOf({ scope, triggers }: Hint, { closers }: GateRecord, isWide: boolean): Scope {
   const moved = triggers.includes('push') || triggers.includes('delete');
-  // A release opens whatever is in there: it need not be allowed to look.
-  if (scope === 'all' || triggers.includes('release') || !(moved || isWide)) return scope;
+  // A command does what it says whatever is in there: it need not be allowed to look.
+  if (scope === 'all' || isByCommand(triggers) || !(moved || isWide)) return scope;
   if (closers.length > MAX_CLOSERS_WITH_PUSH) return isWide ? 'all' : scope;
   return [...new Set([...scope, ...closers.map((closer) => closer.digest)])];
 }

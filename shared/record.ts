@@ -1,5 +1,6 @@
 // pullgate's own row for a gate: what makes a closed gate ours, and what the next look needs to know.
 import type { Finding, Instant } from './finding.ts';
+import type { HandOrder, HandStep } from './hand.ts';
 
 /** What pullgate closes: a repository of a registry, or, on Azure, one image: its digest. */
 export interface Gate {
@@ -29,8 +30,8 @@ export interface Closer {
 /** Why a closer holds nothing for now: the image is gone, it does not count, or its recorded findings do not violate at present. */
 export type Departure = 'gone' | 'outOfScope' | 'spared';
 
-/** Why a gate that has a closer stands open all the same. */
-export type WaitingFor = 'audit' | 'pause' | 'brake' | 'lambda' | 'lockedByOthers';
+/** Why a gate that has a closer, or was ordered closed by hand, stands open all the same. */
+export type WaitingFor = 'audit' | 'pause' | 'release' | 'brake' | 'lambda' | 'lockedByOthers' | 'byHand';
 
 /**
  * The state of a gate. `closing` and `opening` are intents: a crash in between is finished by the next look.
@@ -45,7 +46,8 @@ export type GateState =
 
 /** A state change that people are told of. */
 export interface Notice {
-  readonly kind: 'closed' | 'opened' | 'waiting' | 'cleared' | 'restored';
+  /** `byHand`: an order by hand began or ended, and nothing else changed. */
+  readonly kind: 'closed' | 'opened' | 'waiting' | 'cleared' | 'restored' | 'byHand';
   readonly waitingFor?: WaitingFor | undefined;
   /** When it happened. */
   readonly at: Instant;
@@ -60,6 +62,8 @@ export interface Notice {
   readonly stillPullable: readonly StillPullable[];
   /** Of an opening: how each image that had held the gate was accounted for. */
   readonly accounts: readonly { readonly digest: string; readonly how: Account }[];
+  /** The order by hand that the gate has, if any. */
+  readonly byHand?: Pick<HandStep, 'step' | 'order' | 'isNews'> | undefined;
 }
 
 export interface NoticeImage {
@@ -97,6 +101,8 @@ export interface GateRecord {
   readonly omittedClosers: number;
   /** State changes that nobody has been told of yet. */
   readonly untold: readonly Notice[];
+  /** What a person ordered for it, for a while. */
+  readonly byHand?: HandOrder | undefined;
 }
 
 /** How long an image that went away is remembered, in days. */
@@ -124,7 +130,7 @@ export function isLongAgo(at: Instant, now: Instant): boolean {
 /** Does an open gate's record say nothing any more? Not at once: a worker that still holds an old version must not meet a new row of that version. */
 export function isForgettable(record: GateRecord, now: Instant): boolean {
   const isEmpty = record.closers.length === 0 && record.omittedClosers === 0 && record.untold.length === 0;
-  return isEmpty && record.state.kind === 'open' && isLongAgo(record.since, now);
+  return isEmpty && record.byHand === undefined && record.state.kind === 'open' && isLongAgo(record.since, now);
 }
 
 /** The closers that hold the gate now. */
@@ -167,9 +173,11 @@ export function packToFit<Body extends { readonly length: number }>(
 }
 
 const FORMAT = 1;
+/** With an order by hand: a version that knows of none must not read it, or it would close what a person opened. */
+const FORMAT_BY_HAND = 2;
 
 interface Packed extends Omit<GateRecord, 'closers'> {
-  readonly format: typeof FORMAT;
+  readonly format: typeof FORMAT | typeof FORMAT_BY_HAND;
   readonly findings: readonly Finding[];
   /** Places in `findings`. */
   readonly lists: readonly (readonly number[])[];
@@ -188,7 +196,8 @@ export function packRecord(record: GateRecord): string {
     ...closer,
     findings: lists.placeOf(closer.findings.map(findings.placeOf)),
   }));
-  const packed: Packed = { ...record, format: FORMAT, findings: findings.items, lists: lists.items, closers };
+  const format = record.byHand === undefined ? FORMAT : FORMAT_BY_HAND;
+  const packed: Packed = { ...record, format, findings: findings.items, lists: lists.items, closers };
   return JSON.stringify(packed);
 }
 
@@ -212,9 +221,9 @@ function collection<T>() {
  */
 export function unpackRecord(text: string): GateRecord {
   const { format, findings, lists, closers, ...rest }: Packed = JSON.parse(text);
-  if (format !== FORMAT) {
+  if (format !== FORMAT && format !== FORMAT_BY_HAND) {
     throw new Error(
-      `a record in the table has the format ${format}; this version of pullgate knows ${FORMAT}: deploy the version that wrote it, or a newer one`,
+      `a record in the table has the format ${format}; this version of pullgate knows ${FORMAT} and ${FORMAT_BY_HAND}: deploy the version that wrote it, or a newer one`,
     );
   }
   return {

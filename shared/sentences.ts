@@ -1,19 +1,12 @@
-// The one place that turns decisions into English: what people read in mails, logs and terminals.
+// Turns findings, states and decisions into English: what people read in logs and terminals, and what mails are made of.
 import type { Decision, ImageDecision } from './decision.ts';
 import type { Finding } from './finding.ts';
-import type { Account, Gate, GateState, Notice, NoticeImage, StillPullable, WaitingFor } from './record.ts';
+import { describeOrder } from './hand-sentences.ts';
+import type { Account, Gate, GateState, WaitingFor } from './record.ts';
 import type { Rule, Spared, Verdict } from './verdict.ts';
-
-/** A message to people. */
-export interface Message {
-  /** At most 100 characters of ASCII, as Amazon SNS allows. */
-  readonly subject: string;
-  readonly text: string;
-}
 
 /** So many images of a sentence, and findings of an image, are named; the rest is counted. */
 const MAX_NOTES = 3;
-const MAX_TAGS = 10;
 
 /** The name that people know a gate by. */
 export function gateName({ repository, digest }: Gate): string {
@@ -21,7 +14,7 @@ export function gateName({ repository, digest }: Gate): string {
 }
 
 /** The same, short enough for the subject of a message. */
-function shortName({ repository, digest }: Gate): string {
+export function shortName({ repository, digest }: Gate): string {
   return digest === undefined ? repository : `${repository}@${shortDigest(digest)}`;
 }
 
@@ -63,9 +56,11 @@ export function describeRule(rule: Rule): string {
   }
 }
 
-const WAITING_FOR: Readonly<Record<WaitingFor, string>> = {
+export const WAITING_FOR: Readonly<Record<WaitingFor, string>> = {
   audit: 'the stack is in audit mode, which closes nothing',
   pause: 'pullgate was paused by hand; `pullgate resume` ends that',
+  release: 'it was released by hand for now; the next look closes it again as long as something holds it',
+  byHand: 'somebody keeps it open by hand for a while',
   brake: 'the brake (maxClosesPerHour) is used up for this hour; it is closed when its turn comes',
   lambda:
     'it serves Lambda functions, which would fail if it closed; set aws.closeLambdaRepositories to close such repositories too',
@@ -73,7 +68,7 @@ const WAITING_FOR: Readonly<Record<WaitingFor, string>> = {
     'somebody else has locked it, and pullgate leaves that lock alone; once it is taken away, pullgate closes the gate itself',
 };
 
-const ACCOUNTS: Readonly<Record<Account, string>> = {
+export const ACCOUNTS: Readonly<Record<Account, string>> = {
   gone: 'it is gone from the registry (deleted or archived)',
   outOfScope: 'it does not count any more (no tag leads to it, or the config leaves its repository out)',
   spared: 'its findings do not violate any more (policy, exception or suppression)',
@@ -81,127 +76,23 @@ const ACCOUNTS: Readonly<Record<Account, string>> = {
   resolved: 'the provider says that each of its findings is resolved',
 };
 
-const STILL_PULLABLE: Readonly<Record<StillPullable['why'], string>> = {
-  outOfScope: 'it does not count, since no tag leads to it or the config leaves its repository out',
-  spared: 'since the policy spares its findings',
-  undetermined: 'since nobody knows how severe its findings are',
-};
-
-/** What ends a closing, or keeps a gate from one. */
-function waysOut(isOpen: boolean): readonly string[] {
-  const [title, end, verb] = isOpen
-    ? ['How to keep it open:', 'nothing would close it any more', 'clears']
-    : ['How to get it open:', 'it opens by itself', 'opens'];
-  return [
-    '',
-    title,
-    `  1. Push an image with the fixed versions under the same tag, or delete the images above; ${end} once none of them is left.`,
-    '  2. Or have the finding reviewed and add an exception (id, expires, reason) to the policy of the stack, then `pulumi up`.',
-    '  3. Or suppress the finding at the provider.',
-    `A finding that merely disappears ${verb} nothing: only an image that is gone, an exception, or the scanner's proof that it is clean does.`,
-  ];
-}
-
-/** What people are told of a state change: what, why, since when, and what they can do. */
-export function tell(gate: Gate, notice: Notice): Message {
-  const name = shortName(gate);
-  const where = `${gateName(gate)} (registry ${gate.registry})`;
-  switch (notice.kind) {
-    case 'closed':
-      return message(`closed: ${name}`, [
-        `pullgate closed ${where} at ${notice.at}: nobody can pull it, but for whom the config exempts.`,
-        ...becauseOf(notice),
-        ...waysOut(false),
-      ]);
-    case 'restored':
-      return message(`closed again: ${name}`, [
-        `Something had removed or changed what keeps ${where} closed; pullgate put it back at ${notice.at}.`,
-        'If your own infrastructure code did, its next run will do it again: let it leave alone what pullgate sets there.',
-        ...becauseOf(notice),
-        ...waysOut(false),
-      ]);
-    case 'waiting':
-      return message(`NOT closed: ${name}`, [
-        `${where} would be closed, and is ${notice.waitingFor === 'lockedByOthers' ? 'not closed by pullgate' : 'still open'}: ${reasonToWait(notice)}.`,
-        ...becauseOf(notice),
-        ...waysOut(true),
-      ]);
-    case 'cleared':
-      return message(`clear: ${name}`, [
-        `${where} had to be closed and waited; nothing holds it any more, since ${notice.at}.`,
-        ...accountsOf(notice),
-      ]);
-    case 'opened':
-      return message(`opened: ${name}`, [
-        `pullgate opened ${where} at ${notice.at}${notice.closedSince === undefined ? '' : `; it had been closed since ${notice.closedSince}`}.`,
-        ...(notice.waitingFor === undefined
-          ? accountsOf(notice)
-          : [`It still has a reason to be closed, but ${reasonToWait(notice)}.`, ...becauseOf(notice)]),
-        ...stillPullable(notice),
-      ]);
-  }
-}
-
-function message(subject: string, lines: readonly string[]): Message {
-  return { subject: `[pullgate] ${subject}`.slice(0, 100), text: `${lines.join('\n')}\n` };
-}
-
-function reasonToWait({ waitingFor }: Notice): string {
-  return waitingFor === undefined ? 'for no reason that pullgate knows' : WAITING_FOR[waitingFor];
-}
-
-function becauseOf({ images, moreImages, omittedImages }: Notice): readonly string[] {
-  return [
-    '',
-    'Why:',
-    ...images.flatMap(describeImage),
-    ...(moreImages === 0 ? [] : [`  and ${moreImages} more images`]),
-    ...(omittedImages === 0
-      ? []
-      : [`  and ${omittedImages} more that its record has no room for: it opens only by \`pullgate release\``]),
-  ];
-}
-
-function describeImage({ digest, tags, findings, moreFindings }: NoticeImage): readonly string[] {
-  return [
-    `  ${digest}${describeTags(tags)}`,
-    ...findings.map((finding) => `    ${describeFinding(finding)}`),
-    ...(moreFindings === 0 ? [] : [`    and ${moreFindings} more findings`]),
-  ];
-}
-
-/** An image may have a thousand tags, and Amazon SNS takes 256 KB. */
-function describeTags(tags: readonly string[]): string {
-  return tags.length === 0 ? '' : ` (${list(tags, MAX_TAGS)})`;
-}
-
-function accountsOf({ accounts }: Notice): readonly string[] {
-  return accounts.map(({ digest, how }) => `  ${digest}: ${ACCOUNTS[how]}.`);
-}
-
-function stillPullable({ stillPullable: images }: Notice): readonly string[] {
-  if (images.length === 0) return [];
-  return [
-    '',
-    'Still pullable, although it has findings:',
-    ...images.map(
-      ({ digest, tags, why, vulnerabilities }) =>
-        `  ${digest}${describeTags(tags)} with ${vulnerabilities.join(', ')}: ${STILL_PULLABLE[why]}.`,
-    ),
-  ];
-}
-
 /** A decision in one sentence, for the log. */
 export function summarize(decision: Decision): string {
   const name = shortName(decision.gate);
   const notes = weightiestFirst(decision.images).slice(0, MAX_NOTES).map(noteOf);
   const more = decision.images.length - notes.length;
+  if (decision.byHand !== undefined) notes.unshift(noteOfOrder(decision.byHand));
   if (more > 0) notes.push(`and ${more} more images`);
   const unconfirmed = decision.unconfirmed.length;
   if (unconfirmed > 0)
     notes.push(`${unconfirmed} reported finding(s) are not known to the scanner yet; the event comes back`);
   if (decision.untold !== undefined) notes.push(`nobody could be told yet (${decision.untold})`);
   return `${name} ${outcome(decision)}${notes.length === 0 ? '' : `: ${notes.join('; ')}`}`;
+}
+
+function noteOfOrder({ step, order }: NonNullable<Decision['byHand']>): string {
+  if (step !== 'ends') return describeOrder(order);
+  return `${order.by} keeps it ${order.kind} by hand no longer${order.endedBy === undefined ? '' : `, since ${order.endedBy} ended it`}`;
 }
 
 const WEIGHT: Readonly<Record<ImageDecision['kind'], number>> = { holds: 0, released: 1, none: 2 };
@@ -265,7 +156,7 @@ function describeSpared({ finding, rule }: Spared): string {
   return `${finding.vulnerability} is ${describeRule(rule)}`;
 }
 
-function list(items: readonly string[], most = MAX_NOTES): string {
+export function list(items: readonly string[], most = MAX_NOTES): string {
   const more = items.length - most;
   return `${items.slice(0, most).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

@@ -4,9 +4,18 @@ import type { NextClosers } from './closers.ts';
 import type { Decision, Done } from './decision.ts';
 import type { Instant } from './finding.ts';
 import { isExploited } from './gate.ts';
+import type { HandOrder, HandStep } from './hand.ts';
 import { missedNotice } from './notice.ts';
 import type { Ports, Reading, Row, Version, Versioned } from './ports.ts';
-import { type GateRecord, type GateState, gateKey, isForgettable, type Notice, type WaitingFor } from './record.ts';
+import {
+  type GateRecord,
+  type GateState,
+  gateKey,
+  holding,
+  isForgettable,
+  type Notice,
+  type WaitingFor,
+} from './record.ts';
 import type { Rules } from './rules.ts';
 
 /** Where a gate should be: what the registry should do, and what the record should say. */
@@ -26,6 +35,8 @@ export interface Settling<Snapshot> {
   /** Undefined where there is no repository, or nothing to do with it. */
   readonly reading: Reading<Snapshot> | undefined;
   readonly now: Instant;
+  /** What a person ordered for the gate, and where that is. */
+  readonly hand: HandStep | undefined;
   /** Makes the notice of a state change. */
   readonly noticeOf: (kind: Notice['kind'], state: GateState) => Notice;
   /** Looks once more: does anything hold the gate now? */
@@ -40,10 +51,11 @@ export async function settle<Snapshot>(
   rules: Rules,
   ports: Ports<Snapshot>,
 ): Promise<Settled> {
-  const { stored, next, reading, now } = settling;
+  const { stored, next, reading, now, hand } = settling;
   const wanted = await wantedState(settling, rules, ports);
   // By hand, or with the repository, everything is accounted for that the record had no room for.
-  const omittedClosers = rules.mode === 'pause' || reading === undefined ? 0 : next.omitted;
+  const isReleased = rules.mode === 'pause' || rules.mode === 'release';
+  const omittedClosers = isReleased || reading === undefined ? 0 : next.omitted;
   const record: GateRecord = { ...stored.value, closers: next.closers, omittedClosers };
   let { version } = stored;
   let change: Decision['change'];
@@ -51,10 +63,10 @@ export async function settle<Snapshot>(
   const isRight = reading === undefined || isAsWanted(reading, wanted);
   const intent: GateState = { kind: wanted.gate === 'closed' ? 'closing' : 'opening' };
   const opens = wanted.state.kind === 'open' && stored.value.state.kind !== 'open';
+  // An intent to open forgets no closer: only the confirmation does.
+  const closers = wanted.state.kind === 'open' ? stored.value.closers : next.closers;
   // Where somebody's intent to open is there already, another one would only keep two workers from ever getting past each other.
   if (!isRight || (opens && stored.value.state.kind !== 'opening')) {
-    // An intent to open forgets no closer: only the confirmation does.
-    const closers = wanted.state.kind === 'open' ? stored.value.closers : next.closers;
     // Who writes has found the closing to be ours, or makes it so.
     const claimed = !isRight || record.claimed;
     const saved = await ports.records.save({ ...record, closers, state: intent, since: now, claimed }, version);
@@ -67,23 +79,27 @@ export async function settle<Snapshot>(
     const written = await ports.registry.write(record.gate, reading, wanted.gate);
     if (written.kind === 'overtaken') return 'conflict';
     if (written.kind === 'refused') {
-      if (wanted.gate === 'closed') {
-        await giveBack(ports.brake, gateKey(record.gate));
-        // Nothing was closed: if something is from now on, that is somebody else's. Another worker that was faster knows better.
-        await ports.records.save({ ...record, state: intent, since: now, claimed: undefined }, version);
-      }
+      const isClosing = wanted.gate === 'closed';
+      if (isClosing) await giveBack(ports.brake, gateKey(record.gate));
+      // Nothing was closed: if something is from now on, that is somebody else's. Another worker that was faster knows better.
+      const claimed = isClosing ? undefined : true;
+      const byHand: HandOrder | undefined = record.byHand && { ...record.byHand, refused: true };
+      if (isClosing || byHand !== undefined)
+        await ports.records.save({ ...record, closers, state: intent, since: now, claimed, byHand }, version);
       return { to: intent, done: 'refused', problem: written.problem };
     }
     change = { before: written.before, after: written.after };
   }
 
-  const done = doneBy(stored.value, wanted.state, change !== undefined);
+  const done = doneBy(stored.value, wanted.state, next, change !== undefined);
   const confirmed = confirm(record, wanted, done, settling);
   if (isForgettable(confirmed, now)) {
     const isGone = stored.version === 0 || (await ports.records.remove(record.gate, version));
     return isGone ? { to: wanted.state, done, change } : 'conflict';
   }
-  if (version !== stored.version || next.changed || done !== 'nothing' || record.state.kind !== wanted.state.kind) {
+  const isStep = hand !== undefined && hand.step !== 'runs';
+  const isMoved = done !== 'nothing' || record.state.kind !== wanted.state.kind;
+  if (version !== stored.version || next.changed || isMoved || isStep) {
     const saved = await ports.records.save(confirmed, version);
     if (saved === undefined) return 'conflict';
     version = saved;
@@ -99,18 +115,25 @@ function isAsWanted({ ours }: Reading<unknown>, { gate }: Wanted): boolean {
 }
 
 async function wantedState<Snapshot>(
-  { stored, next, reading, now }: Settling<Snapshot>,
+  { stored, next, reading, now, hand }: Settling<Snapshot>,
   rules: Rules,
   { brake, inTurn = (work) => work() }: Ports<Snapshot>,
 ): Promise<Wanted> {
-  if (reading === undefined || (next.held.length === 0 && next.omitted === 0)) return OPEN;
+  const { gate } = stored.value;
+  const ordered = hand === undefined || hand.step === 'ends' ? undefined : hand.order.kind;
+  const isOrderedClosed = ordered === 'closed' && rules.includes(gate.repository);
+  const isHeld = next.held.length > 0 || next.omitted > 0;
+  if (reading === undefined || !(isHeld || isOrderedClosed)) return OPEN;
   if (rules.mode !== 'enforce') return waiting(rules.mode);
   if (reading.ours === 'unmarked') return waiting('lockedByOthers');
+  if (ordered === 'open') return waiting('byHand');
   const isClosed = reading.ours !== 'absent' || stored.value.state.kind === 'closed';
   if (isClosed) return CLOSED;
   if (reading.servesLambda && !rules.closeLambdaRepositories) return waiting('lambda');
-  if (isExploited(next.held)) return CLOSED;
-  const ask = () => askBrake(brake, gateKey(stored.value.gate), now, rules.maxClosesPerHour);
+  // The brake is for what the policy closes of itself: not for what a person orders, nor for what a person had opened until now.
+  const wasOpenByHand = hand?.step === 'ends' && hand.order.kind === 'open';
+  if (isOrderedClosed || wasOpenByHand || isExploited(next.held)) return CLOSED;
+  const ask = () => askBrake(brake, gateKey(gate), now, rules.maxClosesPerHour);
   return (await inTurn(ask)) ? CLOSED : waiting('brake');
 }
 
@@ -136,7 +159,8 @@ async function giveBack(row: Row<BrakeState>, gate: string): Promise<void> {
 }
 
 /** What a step from one state to another is called. An `opening` that was given up, or that met an open gate, changed nothing that people know of. */
-function doneBy({ state: from, closedSince }: GateRecord, to: Wanted['state'], wrote: boolean): Done {
+function doneBy(before: GateRecord, to: Wanted['state'], next: NextClosers, wrote: boolean): Done {
+  const { state: from, closedSince } = before;
   const wasClosed = from.kind === 'closed' || (from.kind === 'opening' && closedSince !== undefined);
   switch (to.kind) {
     case 'closed':
@@ -144,6 +168,8 @@ function doneBy({ state: from, closedSince }: GateRecord, to: Wanted['state'], w
       return wrote ? 'restored' : 'nothing';
     case 'waiting':
       if (wrote || wasClosed) return 'opened';
+      // What a person keeps open may get worse meanwhile: that is worth a word.
+      if (to.for === 'byHand' && hasNewcomer(before, next)) return 'waiting';
       return from.kind === 'waiting' && from.for === to.for ? 'nothing' : 'waiting';
     case 'open':
       if (wrote || wasClosed) return 'opened';
@@ -151,18 +177,32 @@ function doneBy({ state: from, closedSince }: GateRecord, to: Wanted['state'], w
   }
 }
 
-function confirm(record: GateRecord, { state }: Wanted, done: Done, { now, noticeOf }: Settling<unknown>): GateRecord {
+/** Does an image hold the gate that did not? */
+function hasNewcomer(before: GateRecord, { held }: NextClosers): boolean {
+  const known = new Set(holding(before).map(({ digest }) => digest));
+  return held.some(({ digest }) => !known.has(digest));
+}
+
+function confirm(
+  record: GateRecord,
+  { state }: Wanted,
+  done: Done,
+  { now, hand, noticeOf }: Settling<unknown>,
+): GateRecord {
   const stays = done === 'nothing' || done === 'restored';
   const missed = isTakenBack(record, done) ? [missedNotice(record)] : [];
+  const kind = done === 'nothing' && hand?.isNews === true ? 'byHand' : done;
   const untold =
-    done === 'nothing' || done === 'refused' ? record.untold : [...record.untold, ...missed, noticeOf(done, state)];
+    kind === 'nothing' || kind === 'refused' ? record.untold : [...record.untold, ...missed, noticeOf(kind, state)];
   return {
     ...record,
     state,
-    since: stays && record.state.kind === state.kind ? record.since : now,
+    // From the end of an order on, a record is young again: its row must not go away at once.
+    since: stays && record.state.kind === state.kind && hand?.step !== 'ends' ? record.since : now,
     closedSince: state.kind === 'closed' ? ((missed.length === 0 ? record.closedSince : undefined) ?? now) : undefined,
     claimed: state.kind === 'closed' ? true : undefined,
     untold,
+    byHand: hand?.next,
   };
 }
 

@@ -24,6 +24,8 @@ export interface SweepPorts {
   gatesWithRecord(): AsyncIterable<Gate & { readonly state: string }>;
   /** The gates that wait for the brake, the most urgent first. */
   waiting(limit: number): Promise<readonly Gate[]>;
+  /** The gates that a person keeps open or closed, and that somebody has to look at by now: an order begins, or is over. */
+  handDue(now: Instant, limit: number): Promise<readonly Gate[]>;
   /** Asks for a look at each of these gates, a message each. */
   askForLooks(gates: readonly Gate[], trigger: Trigger): Promise<void>;
   /** What else a tick's line says, by name. Default: nothing. */
@@ -37,7 +39,8 @@ const HOUR_MILLISECONDS = 3_600_000;
 const MAX_WAITING = 1_000;
 
 /**
- * Says whether the scanner sees, sweeps if that is due, lets gates that wait for the brake through, and says how old the last sweep is.
+ * Says whether the scanner sees, sweeps if that is due, lets gates that wait for the brake through, sees to orders by hand that begin or are over, and
+ * says how old the last sweep is.
  *
  * @throws Error the first of its steps' errors; none of them keeps the others from being done
  */
@@ -60,6 +63,8 @@ export async function tick(ports: SweepPorts): Promise<void> {
   const { value: brake = NO_CLOSINGS } = await ports.brake.load();
   const turns = waiting.slice(0, roomLeft(brake, now(), rules.maxClosesPerHour));
   await step(() => ports.askForLooks(turns, 'tick'));
+  const due = (await step(() => ports.handDue(now(), MAX_WAITING))) ?? [];
+  await step(() => ports.askForLooks(due, 'tick'));
   const facts = await step(async () => ports.tickFacts?.());
   log({
     kind: 'tick',
@@ -69,6 +74,7 @@ export async function tick(ports: SweepPorts): Promise<void> {
     waiting: waiting.length,
     letThrough: turns.length,
     closedThisHour: lastHour(brake, now()).closings.length,
+    ...(due.length === 0 ? {} : { byHand: due.length }),
     ...facts,
   });
   if (failures.length > 0) throw failures[0];

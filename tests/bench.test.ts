@@ -157,7 +157,7 @@ describe('the parts that are run', () => {
 
   it('are none for a word that is no part', () => {
     expect(() => partsNamed(['verdicts', 'speed'])).toThrow(
-      'the bench has no part speed; name any of verdicts, bundle, azure-bundle, calls, azure-calls, sweep, azure-sweep, aws-load, azure-load, program, record, aws-million, azure-million',
+      'the bench has no part speed; name any of verdicts, bundle, azure-bundle, calls, azure-calls, sweep, azure-sweep, aws-load, azure-load, program, record, aws-million, azure-million, simulate',
     );
   });
 });

@@ -1,6 +1,6 @@
 // The door: one queue message in, the gate that it names out. After this, types are trusted.
 import * as v from 'valibot';
-import { TRIGGERS, type Trigger } from '../../shared/decision.ts';
+import { EVENTS, type Trigger } from '../../shared/decision.ts';
 import { check, type Parsed, required } from '../../shared/problem.ts';
 
 /** One image that a message names. */
@@ -45,7 +45,7 @@ const ours = v.variant(
     v.object({
       pullgate: v.literal('look'),
       repository,
-      trigger: required(v.picklist(TRIGGERS, `one of ${TRIGGERS.join(', ')}`)),
+      trigger: required(v.picklist(EVENTS, `one of ${EVENTS.join(', ')}`)),
     }),
   ],
   'tick, sweep or look',

@@ -10,7 +10,9 @@ import {
   paginateScan,
   QueryCommand,
 } from '@aws-sdk/client-dynamodb';
+import type { Instant } from '../../shared/finding.ts';
 import { MAX_FINDINGS } from '../../shared/gate.ts';
+import { handDue } from '../../shared/hand.ts';
 import type { Records, Row, Version, Versioned } from '../../shared/ports.ts';
 import { type Gate, gateKey, packToFit, unpackRecord } from '../../shared/record.ts';
 import { waitingRank } from '../../shared/sweep.ts';
@@ -19,8 +21,10 @@ type Item = Record<string, AttributeValue>;
 
 const GATE = 'gate#';
 const CONTROL = 'control#';
-/** The sparse index of the gates that wait for the brake. */
+/** The sparse index of the gates that the tick has to see to, and its key of those that wait for the brake. */
 const WAITING = 'waiting';
+/** Its key of those that somebody keeps open or closed by hand: a gate waits for one of both at most. */
+const BY_HAND = 'byHand';
 /** DynamoDB's limit is 400 KB an item, names included. Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
 const MAX_BODY_BYTES = 390_000;
 
@@ -47,8 +51,9 @@ export function tableOf(client: DynamoDBClient, tableName: string) {
     save(record, version) {
       const id = GATE + gateKey(record.gate);
       const body = packToFit(record, gzipSync, { findings: MAX_FINDINGS, size: MAX_BODY_BYTES });
-      const rank = waitingRank(record);
-      const waiting: Item = rank === undefined ? {} : { waiting: { S: WAITING }, rank: { S: rank } };
+      const [rank, due] = [waitingRank(record), handDue(record.byHand)];
+      const [key, place] = due === undefined ? [WAITING, rank] : [BY_HAND, due];
+      const waiting: Item = place === undefined ? {} : { waiting: { S: key }, rank: { S: place } };
       return save({ id: { S: id }, state: { S: record.state.kind }, body: { B: body }, ...waiting }, version);
     },
     remove(gate, version) {
@@ -87,15 +92,18 @@ export function tableOf(client: DynamoDBClient, tableName: string) {
     }
   }
 
-  /** The gates that wait for the brake, the most urgent first. */
-  async function waiting(registry: string, limit: number): Promise<readonly Gate[]> {
+  /** Gates of one key of the index, in the order of their ranks. */
+  async function ranked(registry: string, key: string, limit: number, until?: Instant): Promise<readonly Gate[]> {
     const { Items: items } = await client.send(
       new QueryCommand({
         TableName: tableName,
         IndexName: WAITING,
-        KeyConditionExpression: '#waiting = :waiting',
-        ExpressionAttributeNames: { '#waiting': WAITING },
-        ExpressionAttributeValues: { ':waiting': { S: WAITING } },
+        KeyConditionExpression: `#waiting = :waiting${until === undefined ? '' : ' AND #rank <= :until'}`,
+        ExpressionAttributeNames: { '#waiting': WAITING, ...(until === undefined ? {} : { '#rank': 'rank' }) },
+        ExpressionAttributeValues: {
+          ':waiting': { S: key },
+          ...(until === undefined ? {} : { ':until': { S: until } }),
+        },
         Limit: limit,
       }),
     );
@@ -103,7 +111,13 @@ export function tableOf(client: DynamoDBClient, tableName: string) {
     return (items ?? []).map(({ id }) => ({ registry, repository: id?.S?.slice(prefix.length) ?? '' }));
   }
 
-  return { records, row, gates, waiting };
+  /** The gates that wait for the brake, the most urgent first. */
+  const waiting = (registry: string, limit: number) => ranked(registry, WAITING, limit);
+
+  /** The gates whose order by hand somebody has to see to by now. */
+  const due = (registry: string, now: Instant, limit: number) => ranked(registry, BY_HAND, limit, now);
+
+  return { records, row, gates, waiting, due };
 }
 
 export type Table = ReturnType<typeof tableOf>;

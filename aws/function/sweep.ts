@@ -21,6 +21,7 @@ export function sweepPortsOf(
       [...(await scanner.repositoriesWithFindings())].map((repository) => ({ registry, repository })),
     gatesWithRecord: () => table.gates(registry),
     waiting: (limit) => table.waiting(registry, limit),
+    handDue: (at, limit) => table.due(registry, at, limit),
     askForLooks: (gates, trigger) =>
       queue.askForLooks(
         gates.map(({ repository }) => repository),

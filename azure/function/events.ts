@@ -1,6 +1,6 @@
 // The door: one queue message in, the gate that it names out. After this, types are trusted.
 import * as v from 'valibot';
-import { TRIGGERS, type Trigger } from '../../shared/decision.ts';
+import { EVENTS, type Trigger } from '../../shared/decision.ts';
 import { check, type Parsed, required } from '../../shared/problem.ts';
 
 /** What a message asks for. */
@@ -76,7 +76,7 @@ const look = v.object({
   registry: registryId,
   repository: required(repositoryName),
   digest: v.optional(digestText),
-  trigger: required(v.picklist(TRIGGERS, `one of ${TRIGGERS.join(', ')}`)),
+  trigger: required(v.picklist(EVENTS, `one of ${EVENTS.join(', ')}`)),
 });
 
 const ASSESSMENT = 'the id of an assessment of a registry, up to 1000 characters, whose last part is its name';

@@ -35,8 +35,8 @@ export function looksOf({ settings, now }: Worker, { table, queue, portsFrom }: 
     const recorded = await recordedGates(whole);
     const isByImage = settings.granularity === 'image';
     const successorOf = (digest: string): Gate => (isByImage ? { ...whole, digest } : whole);
-    const left = recorded.flatMap(({ gate, state }) =>
-      (gate.digest !== undefined) !== isByImage && state !== 'open' ? [gate] : [],
+    const left = recorded.flatMap(({ gate, state, isByHand }) =>
+      (gate.digest !== undefined) !== isByImage && (state !== 'open' || isByHand) ? [gate] : [],
     );
     const heirs = await handOver(left, successorOf, table.records, now());
     const known = [...recorded.map(({ gate }) => gate), ...heirs].flatMap(({ digest }) => digest ?? []);
@@ -73,9 +73,9 @@ export function looksOf({ settings, now }: Worker, { table, queue, portsFrom }: 
   }
 
   async function recordedGates(whole: Gate) {
-    const recorded: { readonly gate: Gate; readonly state: string }[] = [];
-    for await (const { digest, state } of table.gates(whole))
-      recorded.push({ gate: digest === undefined ? whole : { ...whole, digest }, state });
+    const recorded: { readonly gate: Gate; readonly state: string; readonly isByHand: boolean }[] = [];
+    for await (const { digest, ...listed } of table.gates(whole))
+      recorded.push({ gate: digest === undefined ? whole : { ...whole, digest }, ...listed });
     return recorded;
   }
 

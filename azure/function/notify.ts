@@ -2,8 +2,8 @@
 import type { EmailClient } from '@azure/communication-email';
 import type { Instant } from '../../shared/finding.ts';
 import type { LogLine } from '../../shared/log-line.ts';
+import { type Message, tell } from '../../shared/notice-sentences.ts';
 import type { Gate, GateRecord, Notice } from '../../shared/record.ts';
-import { type Message, tell } from '../../shared/sentences.ts';
 import type { Table } from './records.ts';
 import type { Settings } from './settings.ts';
 

@@ -2,7 +2,9 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { isRestError } from '@azure/core-rest-pipeline';
 import { odata, type TableClient, type TableEntityResult } from '@azure/data-tables';
+import type { Instant } from '../../shared/finding.ts';
 import { MAX_FINDINGS_OF_IMAGE } from '../../shared/gate.ts';
+import { handDue } from '../../shared/hand.ts';
 import type { Records, Row, Version, Versioned } from '../../shared/ports.ts';
 import { type Gate, packToFit, unpackRecord } from '../../shared/record.ts';
 import { waitingRank } from '../../shared/sweep.ts';
@@ -25,10 +27,12 @@ interface Listed {
   readonly digest?: string | undefined;
   readonly state?: string | undefined;
   readonly rank?: string | undefined;
+  /** When somebody has to see to its order by hand. */
+  readonly due?: string | undefined;
   readonly untold?: boolean | undefined;
 }
 
-export type ListedGate = Gate & { readonly state: string };
+export type ListedGate = Gate & { readonly state: string; readonly isByHand: boolean };
 
 const GATE = 'gate|';
 /** The first key after all that begin with `GATE`. */
@@ -68,12 +72,13 @@ export function tableOf(client: TableClient) {
       return { value: value === undefined ? undefined : unpackRecord(value), version };
     },
     save(record, version) {
-      const { gate, state, untold } = record;
-      const rank = waitingRank(record);
+      const { gate, state, untold, byHand } = record;
+      const [rank, due] = [waitingRank(record), handDue(byHand)];
       const shown = {
         ...gate,
         state: state.kind,
         ...(rank === undefined ? {} : { rank }),
+        ...(due === undefined ? {} : { due }),
         ...(untold.length === 0 ? {} : { untold: true }),
       };
       return save(
@@ -105,14 +110,15 @@ export function tableOf(client: TableClient) {
 
   /** The rows of gates that a filter picks, with what a list shows of them. */
   async function* list(filter: string): AsyncGenerator<Listed> {
-    const select = ['registry', 'repository', 'digest', 'state', 'rank'];
+    const select = ['registry', 'repository', 'digest', 'state', 'rank', 'due'];
     yield* client.listEntities<Listed>({ queryOptions: { filter, select } });
   }
 
   /** Every gate that has a record: of the whole stack, or of one repository and its images. */
   async function* gates(of?: Gate): AsyncGenerator<ListedGate> {
     const filter = of === undefined ? ALL_GATES : odata`PartitionKey eq ${keyOf(of).partitionKey}`;
-    for await (const listed of list(filter)) yield { ...gateOf(listed), state: listed.state ?? '' };
+    for await (const listed of list(filter))
+      yield { ...gateOf(listed), state: listed.state ?? '', isByHand: typeof listed.due === 'string' };
   }
 
   /** The gates that wait for the brake, the most urgent first. */
@@ -124,6 +130,13 @@ export function tableOf(client: TableClient) {
     return found.toSorted((a, b) => (a.rank < b.rank ? -1 : 1)).map(({ gate }) => gate);
   }
 
+  /** The gates whose order by hand somebody has to see to by now. */
+  async function due(now: Instant): Promise<readonly Gate[]> {
+    const found: Gate[] = [];
+    for await (const listed of list(`${ALL_GATES} and ${odata`due le ${now}`}`)) found.push(gateOf(listed));
+    return found;
+  }
+
   /** Some of the gates of whose state changes nobody has been told yet. */
   async function untold(limit: number): Promise<readonly Gate[]> {
     const found: Gate[] = [];
@@ -133,7 +146,7 @@ export function tableOf(client: TableClient) {
     return found;
   }
 
-  return { records, row, gates, waiting, untold };
+  return { records, row, gates, waiting, due, untold };
 }
 
 export type Table = ReturnType<typeof tableOf>;

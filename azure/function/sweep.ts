@@ -12,7 +12,7 @@ export function sweepPortsOf(
   rules: Rules,
   log: SweepPorts['log'],
 ): SweepPorts {
-  const { hash: settingsHash, sweepHours } = settings;
+  const { hash: settingsHash, sweepHours, granularity } = settings;
   return {
     state: table.row('sweep'),
     brake: table.row('brake'),
@@ -37,6 +37,14 @@ export function sweepPortsOf(
       const ids = new Set((await usable()).map(({ id }) => id));
       return (await table.waiting()).filter(({ registry }) => ids.has(registry)).slice(0, limit);
     },
+    async handDue(at, limit) {
+      const ids = new Set((await usable()).map(({ id }) => id));
+      const due = (await table.due(at)).filter(({ registry }) => ids.has(registry)).slice(0, limit);
+      // Where the granularity has changed, an image's order is seen to by a look at everything that its repository has.
+      return due.map(({ registry, repository, digest }) =>
+        granularity === 'image' && digest !== undefined ? { registry, repository, digest } : { registry, repository },
+      );
+    },
     askForLooks: queue.askForLooks,
     tickFacts: async () => ({ poison: await queue.buried() }),
     log,
@@ -48,7 +56,8 @@ export function sweepPortsOf(
   }
 
   async function knowsOfFindings(): Promise<boolean> {
-    for await (const { state } of table.gates()) if (state !== 'open') return true;
+    // What a person closes may have no findings at all.
+    for await (const { state, isByHand } of table.gates()) if (state !== 'open' && !isByHand) return true;
     return false;
   }
 

@@ -3,6 +3,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type {
   ChangeMessageVisibilityRequest,
+  GetQueueAttributesRequest,
   SendMessageBatchRequest,
   SendMessageBatchRequestEntry,
   SendMessageRequest,
@@ -169,6 +170,24 @@ export function createQueues(clock: Clock): Queues {
           }
           message.visibleAt = clock.now().getTime() + seconds * 1000;
           return {};
+        },
+      ),
+      GetQueueAttributes: operation(
+        needs('sqs:GetQueueAttributes'),
+        ({ QueueUrl, AttributeNames: names = [] }: GetQueueAttributesRequest) => {
+          const messages = byUrl(QueueUrl).messages();
+          const now = clock.now().getTime();
+          const isVisible = ({ visibleAt }: Message) => visibleAt <= now;
+          const known: Readonly<Record<string, number>> = {
+            ApproximateNumberOfMessages: messages.filter(isVisible).length,
+            ApproximateNumberOfMessagesNotVisible: messages.filter((one) => !isVisible(one)).length,
+          };
+          const Attributes = names.map((name) => {
+            const value = known[name];
+            if (value === undefined) throw failure('InvalidAttributeName', `Unknown Attribute ${name}.`);
+            return [name, String(value)] as const;
+          });
+          return { Attributes: Object.fromEntries(Attributes) };
         },
       ),
     },

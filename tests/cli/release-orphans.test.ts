@@ -48,6 +48,19 @@ describe('release --orphans', () => {
     };
     expect(sidsOf(s.policy(ALONE)).toSorted()).toEqual([dev, prod].toSorted());
     const ofProd = statementOf(REPOSITORY, prod);
+    const dry = await pullgate(
+      ['release', '--orphans', dev, '--dry-run', '--json'],
+      asOperator(s.cloud, LEAST_FOR_ORPHANS),
+    );
+    expect([dry.code, JSON.parse(dry.stdout)]).toEqual([
+      0,
+      {
+        statementId: dev,
+        region: 'eu-west-1',
+        dryRun: true,
+        repositories: [{ repository: ALONE }, { repository: REPOSITORY }],
+      },
+    ]);
     const { code, stdout, stderr } = await pullgate(
       ['release', '--orphans', dev, '--yes'],
       asOperator(s.cloud, LEAST_FOR_ORPHANS),

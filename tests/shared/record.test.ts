@@ -12,7 +12,7 @@ import {
   unpackRecord,
   withFewerFindings,
 } from '../../shared/record.ts';
-import { closer, daysLater, digest, finding, GATE, hoursLater, NOW, record } from './samples.ts';
+import { byHand, closer, daysLater, digest, finding, GATE, hoursLater, NOW, record } from './samples.ts';
 
 const notice = {
   kind: 'closed',
@@ -67,6 +67,7 @@ describe('memory', () => {
     ],
     ['keeps one with closers that it had no room for', { ...empty, omittedClosers: 1 }, false],
     ['keeps one with something to tell', { ...empty, untold: [notice] }, false],
+    ['keeps one that a person keeps open', { ...empty, byHand: byHand() }, false],
   ])('%s', (_name, stored, forgettable) => {
     expect(isForgettable(stored, NOW)).toBe(forgettable);
   });
@@ -171,10 +172,16 @@ describe('a packed record', () => {
     expect(Buffer.byteLength(packRecord(record({ closers })))).toBeLessThan(400_000);
   });
 
+  it('has a format of its own with an order by hand: a version that knows of none must not close what a person opened', () => {
+    const ordered = record({ byHand: byHand({ endedBy: 'eve' }) });
+    expect(unpackRecord(packRecord(ordered))).toEqual(ordered);
+    expect([ordered, full].map((one) => JSON.parse(packRecord(one)).format)).toEqual([2, 1]);
+  });
+
   it('of another format is refused, with the way out', () => {
-    const text = JSON.stringify({ ...JSON.parse(packRecord(full)), format: 2 });
+    const text = JSON.stringify({ ...JSON.parse(packRecord(full)), format: 3 });
     expect(() => unpackRecord(text)).toThrow(
-      'a record in the table has the format 2; this version of pullgate knows 1: deploy the version that wrote it, or a newer one',
+      'a record in the table has the format 3; this version of pullgate knows 1 and 2: deploy the version that wrote it, or a newer one',
     );
   });
 

@@ -1,6 +1,7 @@
 // The plain things that the core's tests are about: findings, images, policies and moments, each with one word to change it by.
 import type { Decision } from '../../shared/decision.ts';
 import type { Finding } from '../../shared/finding.ts';
+import type { HandOrder } from '../../shared/hand.ts';
 import type { Exception, Policy } from '../../shared/policy.ts';
 import type { ImageLook } from '../../shared/ports.ts';
 import type { Closer, Gate, GateRecord } from '../../shared/record.ts';
@@ -129,6 +130,21 @@ export function record(changes: Partial<GateRecord> = {}): GateRecord {
     closers: [closer()],
     omittedClosers: 0,
     untold: [],
+    ...changes,
+  };
+}
+
+/** An order that was given an hour ago for four hours, and that everybody has heard of. */
+export function byHand(changes: Partial<HandOrder> = {}): HandOrder {
+  return {
+    kind: 'open',
+    at: hoursLater(-1),
+    until: hoursLater(3),
+    reason: 'the shop is down',
+    approvedBy: 'Grace',
+    by: 'ada',
+    told: 'begin',
+    logged: true,
     ...changes,
   };
 }

@@ -2,8 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Finding } from '../../shared/finding.ts';
+import { tell } from '../../shared/notice-sentences.ts';
 import type { Notice, NoticeImage } from '../../shared/record.ts';
-import { describeFinding, describeRule, gateName, tell } from '../../shared/sentences.ts';
+import { describeFinding, describeRule, gateName } from '../../shared/sentences.ts';
 import type { Rule } from '../../shared/verdict.ts';
 import { daysLater, digest, exception, finding, GATE, NOW } from './samples.ts';
 

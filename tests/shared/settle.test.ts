@@ -148,7 +148,15 @@ describe('a gate without a row', () => {
       throw new Error('no second look was expected');
     };
     const settled = await settle(
-      { stored: { value: old, version: 0 }, next, reading: undefined, now: NOW, noticeOf, somethingHolds },
+      {
+        stored: { value: old, version: 0 },
+        next,
+        reading: undefined,
+        now: NOW,
+        hand: undefined,
+        noticeOf,
+        somethingHolds,
+      },
       rules(),
       world.ports,
     );

@@ -47,6 +47,7 @@ function stage({ last, brake, recorded = [], ...given }: Given = {}) {
       for (const one of recorded) yield { state: 'open', ...one };
     },
     waiting: async () => [],
+    handDue: async () => [],
     async askForLooks(gates, trigger) {
       for (const { repository, digest: image } of gates)
         asked.push(`${trigger} ${repository}${image === undefined ? '' : `@${image}`}`);
@@ -147,6 +148,21 @@ describe('a tick', () => {
     expect(lines.at(-1)).toEqual({ kind: 'tick', sweepAgeHours: 1, waiting: 3, letThrough: 2, closedThisHour: 1 });
   });
 
+  it('asks for a look at each gate whose order by hand begins or is over, whatever the brake says, and counts them', async () => {
+    const asks: unknown[] = [];
+    const { ports, lines, asked } = stage({
+      last: SWEPT,
+      rules: rules({ maxClosesPerHour: 0 }),
+      handDue: async (now, limit) => {
+        asks.push([now, limit]);
+        return [gate('first'), { ...gate('second'), digest: digest(2) }];
+      },
+    });
+    await tick(ports);
+    expect([asks, asked]).toEqual([[[NOW, 1_000]], ['tick first', `tick second@${digest(2)}`]]);
+    expect(lines.at(-1)).toMatchObject({ kind: 'tick', waiting: 0, byHand: 2 });
+  });
+
   it('asks for a thousand that wait, and counts what it got', async () => {
     const limits: number[] = [];
     const { ports } = stage({
@@ -176,6 +192,7 @@ describe('a tick', () => {
   describe('of which one step fails', () => {
     const failing = (words: string) => () => Promise.reject(new Error(words));
     const waiting = async () => [gate('worst')];
+    const handDue = async () => [gate('by-hand')];
     const swept = { ...SWEPT, sweptAt: hoursLater(-7) };
     it.each<[string, Given, readonly string[], readonly string[]]>([
       [
@@ -195,6 +212,18 @@ describe('a tick', () => {
         { last: swept, waiting: failing('no answer') },
         ['scanner', 'sweep', 'tick'],
         [],
+      ],
+      [
+        'finding orders by hand: those that wait are let through',
+        { last: SWEPT, waiting, handDue: failing('no answer') },
+        ['scanner', 'tick'],
+        ['tick worst'],
+      ],
+      [
+        'finding those that wait for the brake: orders by hand are seen to',
+        { last: SWEPT, handDue, waiting: failing('no answer') },
+        ['scanner', 'tick'],
+        ['tick by-hand'],
       ],
       [
         'what else the cloud counts: the line is there without it',

@@ -96,7 +96,7 @@ describe('a field that is missing is named', () => {
   it('in a look of our own', () => {
     expect(problemsWith('{"pullgate":"look"}')).toEqual([
       `repository is missing: ${REPOSITORY}`,
-      'trigger is missing: expected one of finding, scan, push, delete, sweep, tick, release',
+      'trigger is missing: expected one of finding, scan, push, delete, sweep, tick',
     ]);
   });
 });
@@ -141,7 +141,7 @@ describe('a value that is not what it should be is shown', () => {
     [
       'a look for a reason that is none',
       '{"pullgate":"look","repository":"team/app","trigger":"whim"}',
-      ['trigger is "whim": expected one of finding, scan, push, delete, sweep, tick, release'],
+      ['trigger is "whim": expected one of finding, scan, push, delete, sweep, tick'],
     ],
   ])('%s', (_name, message, sentences) => {
     expect(problemsWith(message)).toEqual(sentences);

@@ -156,8 +156,8 @@ describe('a message of our own', () => {
       { kind: 'look', repository: 'team/app', trigger: 'sweep' },
     ],
     [
-      '{"pullgate":"look","repository":"team/app","trigger":"release"}',
-      { kind: 'look', repository: 'team/app', trigger: 'release' },
+      '{"pullgate":"look","repository":"team/app","trigger":"tick"}',
+      { kind: 'look', repository: 'team/app', trigger: 'tick' },
     ],
   ])('%s', (message, request) => {
     expect(requestFrom(message)).toEqual(request);

@@ -6,6 +6,7 @@ import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
 import { allowing } from '../../../local/aws/principals.ts';
 import { digestOf } from '../../../local/manifest.ts';
 import type { Finding } from '../../../shared/finding.ts';
+import type { HandOrder } from '../../../shared/hand.ts';
 import type { Version } from '../../../shared/ports.ts';
 import { type Closer, type GateRecord, newRecord } from '../../../shared/record.ts';
 import { fixtureGraph } from '../../local/fixture-graph.ts';
@@ -164,5 +165,29 @@ describe('the gates', () => {
     expect((await table.waiting(ACCOUNT_ID, 1)).map(({ repository }) => repository)).toEqual(['team/worst']);
     await table.records.save(recordOf('team/worst', 1, 1), 1);
     expect(await table.waiting(ACCOUNT_ID, 10)).not.toContainEqual(gate);
+  });
+
+  it('that somebody keeps open or closed by hand are found once they are due, the longest due first', async () => {
+    const ordered = (repository: string, until: string, changes: Partial<HandOrder> = {}): GateRecord => {
+      const order = { kind: 'open', at: NOW, until, reason: 'why', approvedBy: 'who', by: 'ada' } as const;
+      return {
+        ...recordOf(repository, 1, 1),
+        byHand: { ...order, told: 'begin', logged: true, ...changes },
+        state: { kind: 'waiting', for: 'byHand' },
+      };
+    };
+    await table.records.save(ordered('team/late', '2026-03-02T12:00:00.000Z'), 0);
+    await table.records.save(ordered('team/over', '2026-03-02T11:00:00.000Z'), 0);
+    await table.records.save(ordered('team/unseen', '2026-03-02T23:00:00.000Z', { logged: false }), 0);
+    await table.records.save(ordered('team/refused', '2026-03-02T10:00:00.000Z', { refused: true }), 0);
+    const due = async (now: string, limit = 10) =>
+      (await table.due(ACCOUNT_ID, now, limit)).map(({ repository }) => repository);
+    expect(await due('2026-03-02T08:59:59.999Z')).toEqual([]);
+    expect(await due('2026-03-02T11:00:00.000Z')).toEqual(['team/unseen', 'team/over']);
+    expect(await due('2026-03-02T12:00:00.000Z')).toEqual(['team/unseen', 'team/over', 'team/late']);
+    expect(await due('2026-03-02T12:00:00.000Z', 1)).toEqual(['team/unseen']);
+    expect((await table.waiting(ACCOUNT_ID, 10)).map(({ repository }) => repository)).not.toContain('team/over');
+    await table.records.save(recordOf('team/over', 1, 1), 1);
+    expect(await due('2026-03-02T11:00:00.000Z')).toEqual(['team/unseen']);
   });
 });

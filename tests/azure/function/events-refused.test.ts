@@ -25,7 +25,7 @@ const DIGEST = 'expected a digest: sha256: and 64 hexadecimal digits';
 const ASSESSMENT = 'expected the id of an assessment of a registry, up to 1000 characters, whose last part is its name';
 const REGISTRY =
   'expected the id of a registry: /subscriptions/GUID/resourceGroups/GROUP/providers/Microsoft.ContainerRegistry/registries/NAME';
-const TRIGGER = 'expected one of finding, scan, push, delete, sweep, tick, release';
+const TRIGGER = 'expected one of finding, scan, push, delete, sweep, tick';
 
 describe('a message that is no object', () => {
   it.each<[unknown, string]>([

@@ -1,0 +1,150 @@
+// What `open`, `close` and `resume IMAGE` do and print.
+
+import type { Instant } from '../shared/finding.ts';
+import type { HandOrder, HandWish } from '../shared/hand.ts';
+import { describeOrder } from '../shared/hand-sentences.ts';
+import { describeState, gateName } from '../shared/sentences.ts';
+import type { ExitCode } from './ending.ts';
+import { type Before, before, end, gatesFor, give, type Outcome, refuseInVain, targetOf } from './hand.ts';
+import type { Hand } from './hand-side.ts';
+import type { ImageName } from './image-name.ts';
+import type { Side } from './side.ts';
+import { columns } from './terminal.ts';
+import { minute, plain } from './words.ts';
+
+interface Run {
+  readonly stack: string;
+  readonly sides: readonly Side[];
+  readonly handOf: (cloud: Side['cloud']) => Promise<Hand>;
+  readonly name: ImageName;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+  /** Where the answer goes; default: stdout. */
+  readonly print?: (text: string) => void;
+}
+
+/** Gives an order for the gates of one image. */
+export async function orderByHand(run: Run & { readonly wish: HandWish }): Promise<ExitCode> {
+  const { wish, name, dryRun } = run;
+  const target = await targetOf(name, run.sides, run.handOf);
+  const gates = await Promise.all(gatesFor(wish.kind, target.image).map((gate) => before(gate, target, wish.at)));
+  await refuseInVain(wish.kind, gates, target);
+  const outcomes: Outcome[] = [];
+  if (!dryRun) for (const { gate } of gates) outcomes.push(await give(gate, wish, target));
+  const command = wish.kind === 'open' ? 'open' : 'close';
+  answer(run, { command, order: wish, gates, outcomes }, () => [
+    `${dryRun ? 'Would keep' : 'Kept'} ${wish.kind} by hand until ${minute(wish.until)}, approved by ${plain(wish.approvedBy)}: ${plain(wish.reason)}`,
+    '',
+    ...gateLines(gates, outcomes),
+    '',
+    ...(target.side.cloud === 'aws'
+      ? [`On AWS that is the whole repository ${name.repository}, with all of its images.`]
+      : []),
+    wish.kind === 'open'
+      ? `Then pullgate closes ${it(gates)} again if anything holds ${it(gates)}. To end it before: pullgate resume ${name.text}`
+      : `Then pullgate opens it unless findings hold it. To end it before: pullgate resume ${name.text}`,
+    ...(dryRun ? ['', 'Nothing was changed: this was a dry run.'] : []),
+  ]);
+  return codeOf(outcomes);
+}
+
+/** Ends the orders that the gates of one image have. */
+export async function endByHand(run: Run & { readonly by: string; readonly at: Instant }): Promise<ExitCode> {
+  const { by, at, dryRun, name } = run;
+  const target = await targetOf(name, run.sides, run.handOf);
+  const all = await Promise.all(target.image.gates.map((gate) => before(gate, target, at)));
+  const gates = all.filter(({ record }) => record?.byHand !== undefined && record.byHand.told !== 'end');
+  const outcomes: Outcome[] = [];
+  if (!dryRun) for (const { gate } of gates) outcomes.push(await end(gate, by, at, target));
+  answer(run, { command: 'resume', gates, outcomes }, () =>
+    gates.length === 0
+      ? [`Nobody keeps ${name.text} open or closed by hand: there is nothing to do.`]
+      : [
+          `${dryRun ? 'Would leave' : 'Left'} to the policy again:`,
+          '',
+          ...gateLines(gates, outcomes),
+          ...(dryRun ? ['', 'Nothing was changed: this was a dry run.'] : []),
+        ],
+  );
+  return codeOf(outcomes);
+}
+
+interface Answer {
+  readonly command: 'open' | 'close' | 'resume';
+  readonly order?: HandWish;
+  readonly gates: readonly Before[];
+  /** In the same order; none of a dry run. */
+  readonly outcomes: readonly Outcome[];
+}
+
+function answer(run: Run, { gates, outcomes, ...rest }: Answer, lines: () => readonly string[]): void {
+  const { stack, name, dryRun, json, print = (text) => void process.stdout.write(text) } = run;
+  if (!json) {
+    print(`${lines().join('\n')}\n`);
+    return;
+  }
+  const document = {
+    stack,
+    image: name.text,
+    dryRun,
+    ...rest,
+    gates: gates.map(({ gate, record, held, order }, place) => {
+      const { word, state, problem, untold } = outcomes[place] ?? {};
+      return {
+        ...gate,
+        before: {
+          state: record === undefined ? 'open' : describeState(record.state),
+          heldBy: held,
+          byHand: orderOf(order),
+        },
+        ...(word === undefined ? {} : { done: word, state, problem, untold }),
+      };
+    }),
+  };
+  print(`${JSON.stringify(document, undefined, 2)}\n`);
+}
+
+function orderOf(order: HandOrder | undefined) {
+  if (order === undefined) return undefined;
+  const { kind, at, until, reason, approvedBy, by } = order;
+  return { kind, at, until, reason, approvedBy, by };
+}
+
+function gateLines(gates: readonly Before[], outcomes: readonly Outcome[]): readonly string[] {
+  const rows = gates.map(({ gate, record, held }, place) => {
+    const was = record === undefined ? 'open' : record.state.kind;
+    const images = held === 1 ? '1 image holds it' : `${held} images hold it`;
+    return [wordOf(outcomes[place]), gateName(gate), `was ${was}${held === 0 ? '' : `; ${images}`}`];
+  });
+  const lines = columns(rows);
+  return gates.flatMap(({ order }, place) => {
+    const { problem, untold } = outcomes[place] ?? {};
+    return [
+      `  ${lines[place] ?? ''}`,
+      ...(order === undefined ? [] : [`      until now: ${plain(describeOrder(order))}`]),
+      ...(problem === undefined ? [] : [`      ${problem}`]),
+      ...(untold === undefined ? [] : [`      nobody could be told of it yet: ${untold.replace(/^Error: /, '')}`]),
+    ];
+  });
+}
+
+/** What was done, as a person reads it; nothing in a dry run. */
+function wordOf(outcome: Outcome | undefined): string {
+  if (outcome === undefined) return '-';
+  const { word, state = '' } = outcome;
+  if (word === 'failed' || word === 'refused') return word.toUpperCase();
+  if (word === 'opened' || word === 'closed') return word;
+  return state.startsWith('closed') ? 'is closed' : 'is open';
+}
+
+function it(gates: readonly Before[]): string {
+  return gates.length === 1 ? 'it' : 'them';
+}
+
+function codeOf(outcomes: readonly Outcome[]): ExitCode {
+  return outcomes.some(
+    ({ word, problem, untold }) => word === 'failed' || problem !== undefined || untold !== undefined,
+  )
+    ? 1
+    : 0;
+}

@@ -1,0 +1,15 @@
+// Counts of findings by what the scanner called their severity.
+import type { Finding } from '../../shared/finding.ts';
+import { SEVERITIES, type Severity } from '../../shared/severity.ts';
+
+/** The words of the scale, the worst first, and last the one for what is not of the scale. */
+export const SEVERITY_WORDS = [...SEVERITIES.toReversed(), 'unknown'] as const;
+export type SeverityWord = Severity | 'unknown';
+export type SeverityCounts = Readonly<Record<SeverityWord, number>>;
+
+export const NO_FINDINGS: SeverityCounts = { critical: 0, high: 0, medium: 0, low: 0, informational: 0, unknown: 0 };
+
+/** The word that a finding is counted by: as the scanner gave it, whatever a policy makes of it. */
+export function severityWord({ severity }: Finding): SeverityWord {
+  return severity.kind === 'known' ? severity.severity : 'unknown';
+}

@@ -1,0 +1,161 @@
+// Reads what Azure knows of Defender for Cloud's findings: Resource Graph's assessments and sub-assessments, or the rows of Log Analytics.
+import { type Assessment, assessmentFrom, latestOf, type Row, textOf } from '../../azure/function/assessments.ts';
+import type { RegistryId } from '../../azure/function/events.ts';
+import { UsageError } from '../ending.ts';
+import type { Beginning, DocumentReader } from './documents.ts';
+import type { Gathering } from './gathering.ts';
+import { type Packed, unpack } from './packed.ts';
+
+/** Rows are of one assessment each, and the newest of them counts: they are gathered by image, and judged at the end. */
+export interface DefenderReader extends DocumentReader {
+  finish(): void;
+}
+
+/** What is kept of an assessment until all of its rows are read. */
+interface Kept extends Assessment {
+  readonly packed: readonly Packed[];
+}
+
+const NONE: Assessment['settled'] = new Map();
+const LISTS = ['data', 'value', 'Data'] as const;
+
+/**
+ * @param readAt when a row was made that does not say so, in milliseconds: Resource Graph shows what is so now
+ */
+export function defenderReader(
+  gathering: Gathering,
+  { keys, isList }: Beginning,
+  name: string,
+  readAt: number,
+): DefenderReader {
+  const list = LISTS.find((key) => keys.has(key));
+  const path = isList ? '$.*' : list === undefined ? '$' : `$.${list}.*`;
+  const byImage = new Map<string, { readonly registry: string; readonly assessments: Kept[] }>();
+  return {
+    paths: [path],
+    take(value) {
+      const row = rowFrom(value, readAt);
+      if (row === undefined) {
+        throw new UsageError(
+          `${name}: a row has neither an assessment's id and properties, nor the columns of SecurityRecommendation: let the query give whole rows (no \`project\`)`,
+        );
+      }
+      const assessment = assessmentFrom(row);
+      if (assessment === undefined) return gathering.leaveOut('of something else than an image of a registry');
+      const registry = registryOf(assessment);
+      const key = `${registry}/${assessment.image.repository}@${assessment.image.digest}`;
+      const image = byImage.get(key) ?? { registry, assessments: [] };
+      byImage.set(key, image);
+      image.assessments.push(slim(assessment));
+    },
+    endDocument(found) {
+      if (list !== undefined && !found.has(list)) {
+        throw new UsageError(`${name} goes on with a document without "${list}": give pages of one query`);
+      }
+    },
+    finish() {
+      for (const { registry, assessments } of byImage.values()) {
+        // What it answers with is what it was given.
+        for (const { image, packed, state } of latestOf(assessments) as readonly Kept[]) {
+          if (state === 'resolved' || state === 'off') gathering.leaveOut('healthy or not applicable');
+          const reported = gathering.image({ registry, ...image, tags: [] });
+          for (const finding of packed) gathering.add(reported, unpack(finding));
+        }
+      }
+    },
+  };
+
+  function slim(assessment: Assessment): Kept {
+    return { ...assessment, findings: [], settled: NONE, packed: assessment.findings.map(gathering.keep) };
+  }
+}
+
+function registryOf({ registry, registryHost, registryName }: Assessment): string {
+  return registry === undefined ? registryHost || registryName : idOf(registry);
+}
+
+function idOf({ subscription, resourceGroup, name }: RegistryId): string {
+  return `/subscriptions/${subscription}/resourceGroups/${resourceGroup}/providers/Microsoft.ContainerRegistry/registries/${name}`;
+}
+
+/**
+ * A row by the names that the columns of findings.kql have.
+ * Sources: https://learn.microsoft.com/azure/defender-for-cloud/resource-graph-samples and
+ * https://learn.microsoft.com/azure/azure-monitor/reference/tables/securityrecommendation
+ */
+function rowFrom(value: unknown, readAt: number): Row | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const given = Object.fromEntries(Object.entries(value).map(([key, one]) => [key.toLowerCase(), one]));
+  return 'properties' in given && 'id' in given ? resourceRow(given, readAt) : exportedRow(given);
+}
+
+/** An assessment or a sub-assessment as a resource of Azure. */
+function resourceRow(given: Row, readAt: number): Row | undefined {
+  const properties = parsed(given['properties']);
+  const of = (...path: readonly string[]) => pick(properties, path);
+  return {
+    TimeGenerated: timeOf(of('timeGenerated') ?? of('status', 'statusChangeDate')) ?? new Date(readAt),
+    IsSnapshot: false,
+    AssessmentId: given['id'],
+    Resource: textOf(of('resourceDetails', 'id')),
+    State: of('status', 'code'),
+    Cause: textOf(of('status', 'cause')),
+    Severity: of('status', 'severity') ?? of('metadata', 'severity'),
+    Title: of('displayName'),
+    RegistryName: '',
+    RegistryHost: textOf(of('additionalData', 'artifactDetails', 'registryHost')),
+    Properties: properties,
+    Details: parsed(of('additionalData')),
+  };
+}
+
+/** A row of SecurityRecommendation or SecurityNestedRecommendation; undefined where it is neither. */
+function exportedRow(given: Row): Row | undefined {
+  const id = given['recommendationid'] ?? given['nestedrecommendationid'] ?? given['assessmentid'];
+  const at = timeOf(given['timegenerated'] ?? given['timegenerated [utc]']);
+  if (id === undefined || at === undefined) return undefined;
+  const details = parsed(
+    given['recommendationadditionaldata'] || given['additionaldata'] || given['details'] || undefined,
+  );
+  return {
+    TimeGenerated: at,
+    IsSnapshot: given['issnapshot'] === true || /^true$/i.test(textOf(given['issnapshot'])),
+    AssessmentId: id,
+    Resource: given['assessedresourceid'] ?? given['resource'],
+    State: given['recommendationstate'] ?? given['state'],
+    Cause: given['cause'] ?? '',
+    Severity: given['recommendationseverity'] ?? given['severity'],
+    Title: given['recommendationdisplayname'] ?? given['recommendationname'] ?? given['title'],
+    RegistryName: given['registryname'] ?? '',
+    RegistryHost: given['registryhost'] ?? textOf(pick(details, ['artifactDetails', 'registryHost'])),
+    Properties: parsed(given['properties'] || given['resourcedetails'] || undefined),
+    Details: details,
+  };
+}
+
+/** The CLI prints a dynamic column as text. What is text and no JSON stays text: it may have been cut off. */
+function parsed(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
+function timeOf(value: unknown): Date | undefined {
+  const given = textOf(value);
+  if (given === '') return undefined;
+  const date = new Date(/(Z|[+-]\d{2}:?\d{2})$/i.test(given) ? given : `${given}Z`);
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}
+
+/** A value by its path, without regard to the case of its keys. */
+function pick(value: unknown, path: readonly string[]): unknown {
+  let found = value;
+  for (const key of path) {
+    if (typeof found !== 'object' || found === null) return undefined;
+    found = Object.entries(found).find(([name]) => name.toLowerCase() === key.toLowerCase())?.[1];
+  }
+  return found;
+}

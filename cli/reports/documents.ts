@@ -1,0 +1,141 @@
+// Reads JSON documents from a stream, one after the other, and hands over the values at some paths: nothing else of them is kept.
+import { Tokenizer, TokenParser, TokenType } from '@streamparser/json';
+import { UsageError } from '../ending.ts';
+
+/** How a kind of report is read. */
+export interface DocumentReader {
+  /** Where the values are, such as `$.findings.*`. */
+  readonly paths: readonly string[];
+  /** @param key of the value in what it is in: a name, or a place in a list */
+  take(value: unknown, key: string | number | undefined, depth: number): void;
+  /** A document is complete. `keys` are those of its outermost object, empty where it is a list. */
+  endDocument(keys: ReadonlySet<string>): void;
+}
+
+/** Follows the tokens of documents: how deep they are, and which keys the outermost object has. */
+function follower(onKey: (key: string, depth: number) => void, onEnd: () => void) {
+  let depth = 0;
+  let text = '';
+  return (token: TokenType, value: unknown): void => {
+    switch (token) {
+      case TokenType.STRING:
+        if (depth <= 2) text = String(value);
+        return;
+      case TokenType.COLON:
+        if (depth <= 2) onKey(text, depth);
+        return;
+      case TokenType.LEFT_BRACE:
+      case TokenType.LEFT_BRACKET:
+        depth += 1;
+        return;
+      case TokenType.RIGHT_BRACE:
+      case TokenType.RIGHT_BRACKET:
+        depth -= 1;
+        if (depth === 0) onEnd();
+    }
+  };
+}
+
+/** What the beginning of a file shows: enough to tell which report it is. */
+export interface Beginning {
+  /** The keys of the outermost object, or of the objects in the outermost list. */
+  readonly keys: ReadonlySet<string>;
+  readonly isList: boolean;
+}
+
+/** Looks at the beginning of a file, as far as it is there; the document may be longer. */
+export function beginningOf(chunks: readonly Uint8Array[], name: string): Beginning {
+  const keys = new Set<string>();
+  let isList: boolean | undefined;
+  let documents = 0;
+  const follow = follower(
+    (key, depth) => {
+      if (documents === 0 && depth === (isList === true ? 2 : 1)) keys.add(key);
+    },
+    () => {
+      documents += 1;
+    },
+  );
+  const tokenizer = new Tokenizer({ separator: '' });
+  tokenizer.onToken = ({ token, value }) => {
+    isList ??= token === TokenType.LEFT_BRACKET;
+    follow(token, value);
+  };
+  told(name, () => {
+    for (const chunk of chunks) tokenizer.write(chunk);
+  });
+  return { keys, isList: isList ?? false };
+}
+
+/**
+ * Reads all documents of a stream.
+ *
+ * @param name of the file, for messages
+ * @param onChunk is told of so many bytes, for the progress
+ * @throws UsageError where the stream is not JSON, or ends in the middle of a document
+ */
+export async function readDocuments(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+  reader: DocumentReader,
+  onChunk: (bytes: number) => void,
+): Promise<void> {
+  let keys = new Set<string>();
+  let documents = 0;
+  const follow = follower(
+    (key, depth) => {
+      if (depth === 1) keys.add(key);
+    },
+    () => {
+      reader.endDocument(keys);
+      keys = new Set();
+      documents += 1;
+    },
+  );
+  const tokenizer = new Tokenizer({ separator: '' });
+  const parser = new TokenParser({ paths: [...reader.paths], keepStack: false, separator: '' });
+  parser.onValue = ({ value, key, stack }) => reader.take(value, key, stack.length);
+  let at = 0;
+  tokenizer.onToken = (parsed) => {
+    at = parsed.offset;
+    parser.write(parsed);
+    if (!parsed.partial) follow(parsed.token, parsed.value);
+  };
+  for await (const chunk of chunks) {
+    told(
+      name,
+      () => tokenizer.write(chunk),
+      () => at,
+    );
+    onChunk(chunk.length);
+  }
+  told(name, () => {
+    tokenizer.end();
+    parser.end();
+  });
+  if (documents === 0) throw new UsageError(`${name} is empty: give a report of findings`);
+}
+
+/** What is wrong with the text of a file is the user's to mend; what a reader says of its meaning is told as it is. */
+function told(name: string, work: () => void, at?: () => number): void {
+  try {
+    work();
+  } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
+    if (!isOfParser(cause)) throw cause;
+    const { message } = cause;
+    const where = /absolute position "(\d+)"/.exec(message)?.[1] ?? at?.();
+    const what = /ended in/.test(message)
+      ? 'ends in the middle: it was not written to its end'
+      : `is not JSON${where === undefined ? '' : ` (at byte ${where})`}`;
+    throw new UsageError(`${name} ${what}. Give the report as the scanner wrote it, in UTF-8`, { cause });
+  }
+}
+
+function isOfParser(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as NodeJS.ErrnoException;
+  return (
+    code === 'ERR_ENCODING_INVALID_ENCODED_DATA' || /^Unexpected |^(?:Tokenizer|Parser) ended /.test(error.message)
+  );
+}

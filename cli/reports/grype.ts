@@ -1,0 +1,110 @@
+// What Grype says of a match and of the image, in the core's words.
+import * as v from 'valibot';
+import type { Finding } from '../../shared/finding.ts';
+import { required } from '../../shared/problem.ts';
+import { severityFrom } from '../../shared/severity.ts';
+import type { ReportedImage } from './gathering.ts';
+import { imageNamed } from './image-name.ts';
+
+const text = v.string('text');
+const texts = v.nullish(v.array(text, 'a list of texts'));
+const scores = v.nullish(
+  v.array(
+    v.object({
+      version: v.nullish(text),
+      metrics: v.nullish(v.object({ baseScore: v.nullish(v.number('a score')) }, 'the metrics of a score')),
+    }),
+    'a list of scores',
+  ),
+);
+const vulnerability = v.object(
+  {
+    id: required(v.string('the id of a vulnerability')),
+    dataSource: v.nullish(text),
+    severity: v.nullish(text),
+    cvss: scores,
+    knownExploited: v.nullish(v.array(v.unknown(), 'a list of exploits')),
+    fix: v.nullish(v.object({ versions: texts, state: v.nullish(text) }, 'a fix')),
+  },
+  'a vulnerability',
+);
+const related = v.object({ id: text, cvss: scores }, 'a related vulnerability');
+
+export const grypeMatch = v.object(
+  {
+    vulnerability: required(vulnerability),
+    relatedVulnerabilities: v.nullish(v.array(related, 'a list of vulnerabilities')),
+    artifact: required(
+      v.object({ name: required(v.string('the name of a package')), version: v.nullish(text) }, 'a package'),
+    ),
+    /** Of what was ignored: why. */
+    appliedIgnoreRules: v.nullish(v.array(v.unknown(), 'a list of rules')),
+  },
+  'a match',
+);
+export const grypeSource = v.nullish(
+  v.object(
+    {
+      target: v.nullish(
+        v.union(
+          [
+            text,
+            v.object({ userInput: v.nullish(text), tags: texts, repoDigests: texts, manifestDigest: v.nullish(text) }),
+          ],
+          'what was scanned',
+        ),
+      ),
+    },
+    'where the packages come from',
+  ),
+);
+
+export function grypeFinding(match: v.InferOutput<typeof grypeMatch>): Finding {
+  const { vulnerability: found, relatedVulnerabilities, artifact, appliedIgnoreRules } = match;
+  const others = relatedVulnerabilities ?? [];
+  const link = found.dataSource ?? '';
+  return {
+    vulnerability: found.id,
+    aliases: others.map(({ id }) => id).filter((id) => id !== found.id),
+    package: {
+      name: artifact.name,
+      version: artifact.version ?? '',
+      fixedVersion: found.fix?.versions?.join(', ') || undefined,
+    },
+    severity: severityFrom(wordOf(found.severity ?? '')),
+    score: highestScore(found.cvss) ?? highestScore(others.flatMap(({ cvss }) => cvss ?? [])),
+    fix: fixOf(found.fix?.state ?? ''),
+    exploited: (found.knownExploited ?? []).length > 0,
+    state: (appliedIgnoreRules ?? []).length > 0 ? 'suppressed' : 'active',
+    link: link.startsWith('https://') ? link : undefined,
+  };
+}
+
+/** Grype's scale begins with Negligible. Source: https://github.com/anchore/grype/blob/main/grype/vulnerability/severity.go */
+function wordOf(severity: string): string {
+  return severity.toLowerCase() === 'negligible' ? 'informational' : severity || 'none given';
+}
+
+/** Source: https://github.com/anchore/grype/blob/main/grype/vulnerability/fix.go */
+function fixOf(state: string): Finding['fix'] {
+  if (state === 'fixed') return 'available';
+  return state === 'not-fixed' || state === 'wont-fix' ? 'none' : 'unknown';
+}
+
+/** Only CVSS v3 and v4: their bands are the ones that a severity is derived by. */
+function highestScore(cvss: v.InferOutput<typeof scores>): number | undefined {
+  const known = (cvss ?? []).flatMap(({ version, metrics }) =>
+    /^[34]/.test(version ?? '') && typeof metrics?.baseScore === 'number' ? [metrics.baseScore] : [],
+  );
+  return known.length === 0 ? undefined : Math.max(...known);
+}
+
+/** The name that it has in a registry, where it is in one; else what was given to Grype. */
+export function grypeImage(source: v.InferOutput<typeof grypeSource>): ReportedImage {
+  const target = source?.target;
+  if (typeof target !== 'object' || target === null) return imageNamed(target ?? 'unnamed');
+  const { userInput, tags, repoDigests } = target;
+  const digest = repoDigests?.[0];
+  const named = imageNamed(tags?.[0] ?? userInput ?? 'unnamed');
+  return digest === undefined ? named : { ...imageNamed(digest), tags: named.tags };
+}

@@ -1,0 +1,126 @@
+// Reads what `aws inspector2 list-findings` printed: one document, pages one after the other, or a finding a line.
+import type { Finding as InspectorFinding } from '@aws-sdk/client-inspector2';
+import * as v from 'valibot';
+import { check, describeProblem, required } from '../../shared/problem.ts';
+import { UsageError } from '../ending.ts';
+import type { Beginning, DocumentReader } from './documents.ts';
+import type { Gathering } from './gathering.ts';
+
+const text = v.string('text');
+const optionalText = v.nullish(text);
+const optionalNumber = v.nullish(v.number('a number'));
+const resource = v.object({
+  details: v.nullish(
+    v.object({
+      awsEcrContainerImage: v.nullish(
+        v.object({
+          repositoryName: text,
+          imageHash: text,
+          registry: text,
+          imageTags: v.nullish(v.array(text, 'a list of tags')),
+        }),
+      ),
+    }),
+  ),
+});
+/** As the CLI prints a moment: ISO 8601 in its version 2, seconds since 1970 in version 1. */
+const moment = v.nullish(
+  v.pipe(
+    v.union([text, v.number()], 'a time'),
+    v.transform((given) => new Date(typeof given === 'number' ? given * 1000 : given)),
+    v.check((date) => !Number.isNaN(date.getTime()), 'a time, such as 2026-01-31T12:00:00Z'),
+  ),
+);
+/** What pullgate reads of a finding. Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_Finding.html */
+const schema = v.object(
+  {
+    findingArn: required(v.string('the ARN of a finding of Amazon Inspector')),
+    title: optionalText,
+    severity: optionalText,
+    status: optionalText,
+    fixAvailable: optionalText,
+    exploitAvailable: optionalText,
+    resources: required(v.array(resource, 'a list of resources')),
+    packageVulnerabilityDetails: v.nullish(
+      v.object({
+        vulnerabilityId: optionalText,
+        relatedVulnerabilities: v.nullish(v.array(text, 'a list of texts')),
+        sourceUrl: optionalText,
+        vendorCreatedAt: moment,
+        cvss: v.nullish(v.array(v.object({ version: optionalText, baseScore: optionalNumber }), 'a list of scores')),
+        vulnerablePackages: v.nullish(
+          v.array(
+            v.object({
+              name: optionalText,
+              version: optionalText,
+              epoch: optionalNumber,
+              release: optionalText,
+              fixedInVersion: optionalText,
+            }),
+            'a list of packages',
+          ),
+        ),
+      }),
+    ),
+  },
+  'a finding of Amazon Inspector',
+);
+
+/** The same function as in the cloud makes the core's findings of it; it brings the SDK along, and is loaded only here. */
+export async function inspectorReader(
+  gathering: Gathering,
+  { keys, isList }: Beginning,
+  name: string,
+  includes: (repository: string) => boolean,
+): Promise<DocumentReader> {
+  const { findingsFrom } = await import('../../aws/function/findings.ts');
+  const isAlone = !isList && keys.has('findingArn');
+  const path = isList ? '$.*' : isAlone ? '$' : '$.findings.*';
+  let place = 0;
+  return {
+    paths: [path],
+    take(value) {
+      place += 1;
+      const checked = check(schema, value, `finding ${place}`);
+      if (!checked.ok) throw new UsageError(`${name}: ${checked.problems.map(describeProblem).join('; ')}`);
+      const finding = checked.value;
+      const images = finding.resources.flatMap(({ details }) => details?.awsEcrContainerImage ?? []);
+      if (finding.status === 'CLOSED') return gathering.leaveOut('closed');
+      if (images.length === 0) return gathering.leaveOut('of something else than an image of ECR');
+      const findings = findingsFrom(withoutNulls(finding) as InspectorFinding);
+      for (const { registry, repositoryName: repository, imageHash: digest, imageTags } of images) {
+        if (!includes(repository)) {
+          gathering.leaveOut('of a repository that the stack leaves out');
+          continue;
+        }
+        const tags = imageTags ?? [];
+        const image = gathering.image({ registry, repository, digest, tags, mayNotCount: tags.length === 0 });
+        for (const one of findings) gathering.add(image, one);
+      }
+    },
+    endDocument(found) {
+      if (path === '$.findings.*' && !found.has('findings')) throw strange(name);
+    },
+  };
+}
+
+function strange(name: string): UsageError {
+  return new UsageError(
+    `${name} begins with findings of Amazon Inspector and goes on with a document without "findings": give what \`aws inspector2 list-findings\` printed`,
+  );
+}
+
+/** The SDK knows no null, and a query of the CLI's may print one. Most findings have none, and a million of them are not copied. */
+function withoutNulls(value: unknown): unknown {
+  if (!hasNull(value)) return value;
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  const kept = Object.entries(value as object).filter(([, one]) => one !== null);
+  return Object.fromEntries(kept.map(([key, one]) => [key, withoutNulls(one)]));
+}
+
+function hasNull(value: unknown): boolean {
+  if (typeof value !== 'object') return false;
+  if (value === null) return true;
+  for (const key in value) if (hasNull((value as Record<string, unknown>)[key])) return true;
+  return false;
+}

@@ -1,0 +1,76 @@
+// A finding as one text: what is kept of a million of them until they are judged. As objects they would take three times the room.
+import type { Finding } from '../../shared/finding.ts';
+import { SEVERITIES, type Severity } from '../../shared/severity.ts';
+
+/** Equal findings are equal texts. */
+export type Packed = string;
+
+const STATES = ['active', 'suppressed'] as const;
+const FIXES = ['available', 'none', 'unknown'] as const;
+
+/** The report that a finding came in is not kept: it says what a provider settles as a whole, which a look without a memory does not ask. */
+export function pack(finding: Finding): Packed {
+  const { vulnerability, aliases, package: found, severity, score, fix, exploited, disclosedAt, state, link } = finding;
+  return JSON.stringify([
+    vulnerability,
+    aliases,
+    found.name,
+    found.version,
+    found.fixedVersion ?? null,
+    severity.kind === 'known' ? SEVERITIES.indexOf(severity.severity) : severity.label,
+    score ?? null,
+    FIXES.indexOf(fix),
+    exploited,
+    disclosedAt ?? null,
+    STATES.indexOf(state),
+    link ?? null,
+  ]);
+}
+
+type Fields = readonly [
+  vulnerability: string,
+  aliases: readonly string[],
+  name: string,
+  version: string,
+  fixedVersion: string | null,
+  severity: number | string,
+  score: number | null,
+  fix: number,
+  exploited: boolean,
+  disclosedAt: string | null,
+  state: number,
+  link: string | null,
+];
+
+export function unpack(packed: Packed): Finding {
+  const fields: Fields = JSON.parse(packed);
+  const [
+    vulnerability,
+    aliases,
+    name,
+    version,
+    fixedVersion,
+    severity,
+    score,
+    fix,
+    exploited,
+    disclosedAt,
+    state,
+    link,
+  ] = fields;
+  return {
+    vulnerability,
+    aliases,
+    package: { name, version, fixedVersion: fixedVersion ?? undefined },
+    severity:
+      typeof severity === 'number'
+        ? { kind: 'known', severity: SEVERITIES[severity] as Severity }
+        : { kind: 'unknown', label: severity },
+    score: score ?? undefined,
+    fix: FIXES[fix] ?? 'unknown',
+    exploited,
+    disclosedAt: disclosedAt ?? undefined,
+    state: STATES[state] ?? 'active',
+    link: link ?? undefined,
+  };
+}

@@ -1,0 +1,74 @@
+// What Trivy says of a vulnerability and of the image, in the core's words.
+import * as v from 'valibot';
+import type { Finding } from '../../shared/finding.ts';
+import { required } from '../../shared/problem.ts';
+import { severityFrom } from '../../shared/severity.ts';
+import type { ReportedImage } from './gathering.ts';
+import { imageNamed } from './image-name.ts';
+
+const text = v.string('text');
+const texts = v.nullish(v.array(text, 'a list of texts'));
+
+export const trivyMetadata = v.object({ RepoTags: texts, RepoDigests: texts }, 'what Trivy knows of the image');
+const score = v.nullish(v.number('a score'));
+export const trivyVulnerability = v.object(
+  {
+    VulnerabilityID: required(v.string('the id of a vulnerability')),
+    VendorIDs: texts,
+    PkgName: required(v.string('the name of a package')),
+    InstalledVersion: v.nullish(text),
+    FixedVersion: v.nullish(text),
+    Status: v.nullish(text),
+    Severity: v.nullish(text),
+    PublishedDate: v.nullish(text),
+    PrimaryURL: v.nullish(text),
+    CVSS: v.nullish(v.record(v.string(), v.object({ V3Score: score, V40Score: score }, 'scores'), 'scores by source')),
+  },
+  'a vulnerability',
+);
+/** What was ignored or is not affected, where Trivy was asked to show it (`--show-suppressed`). */
+export const trivyModified = v.object({ Type: v.nullish(text), Finding: v.unknown() }, 'a finding that was set aside');
+
+/** `affected` is Trivy's word for "no fix yet". Source: https://trivy.dev/latest/docs/configuration/filtering/#by-status */
+const NO_FIX: readonly string[] = ['affected', 'will_not_fix', 'fix_deferred', 'end_of_life'];
+
+export function trivyFinding(found: v.InferOutput<typeof trivyVulnerability>, isSuppressed: boolean): Finding {
+  const fixedVersion = found.FixedVersion || undefined;
+  const link = found.PrimaryURL ?? '';
+  const published = new Date(found.PublishedDate ?? '');
+  return {
+    vulnerability: found.VulnerabilityID,
+    aliases: found.VendorIDs ?? [],
+    package: { name: found.PkgName, version: found.InstalledVersion ?? '', fixedVersion },
+    severity: severityFrom(found.Severity || 'none given'),
+    score: highestScore(found.CVSS),
+    fix: fixedVersion !== undefined ? 'available' : fixOf(found.Status ?? ''),
+    // Trivy does not say.
+    exploited: false,
+    disclosedAt: Number.isNaN(published.getTime()) ? undefined : published.toISOString(),
+    state: isSuppressed ? 'suppressed' : 'active',
+    link: link.startsWith('https://') ? link : undefined,
+  };
+}
+
+function fixOf(status: string): Finding['fix'] {
+  if (status === 'fixed') return 'available';
+  return NO_FIX.includes(status) ? 'none' : 'unknown';
+}
+
+function highestScore(cvss: v.InferOutput<typeof trivyVulnerability>['CVSS']): number | undefined {
+  const scores = Object.values(cvss ?? {}).flatMap(({ V3Score, V40Score }) => [V3Score, V40Score]);
+  const known = scores.filter((one) => typeof one === 'number');
+  return known.length === 0 ? undefined : Math.max(...known);
+}
+
+/** The name that it has in a registry, where it is in one; else what was given to Trivy. */
+export function trivyImage(
+  artifact: string,
+  { RepoTags: names, RepoDigests: digests }: v.InferOutput<typeof trivyMetadata>,
+): ReportedImage {
+  const digest = digests?.[0];
+  const named = imageNamed(names?.[0] ?? digest ?? artifact);
+  if (digest === undefined) return named;
+  return { ...imageNamed(digest), tags: named.tags };
+}

@@ -1,0 +1,120 @@
+// The least rights of the commands that only look (why, status, check --live), on both clouds.
+import { createClients } from '../../azure/function/clients.ts';
+import { azureSide } from '../../cli/azure-side.ts';
+import type { Side } from '../../cli/side.ts';
+import { findStack } from '../../cli/stack.ts';
+import type { PolicyDocument } from '../../local/aws/principals.ts';
+import type { Grant } from '../../local/azure/principals.ts';
+import type { Graph } from '../../local/graph.ts';
+import { REGISTRY, type Stage } from '../e2e/azure/stage.ts';
+import { outputsOf } from './command.ts';
+
+const ALL_REPOSITORIES = 'arn:aws:ecr:eu-west-1:123456789012:repository/*';
+
+/** What `status` needs; `why` and each look need the others, too. */
+export function leastForStatus(graph: Graph): PolicyDocument {
+  return { Version: '2012-10-17', Statement: [...recordsOf(graph), deadLettersOf(graph)] };
+}
+
+/** What `why` needs. */
+export function leastForWhy(graph: Graph): PolicyDocument {
+  return {
+    Version: '2012-10-17',
+    Statement: [
+      { Effect: 'Allow', Action: 'dynamodb:GetItem', Resource: arnOf(graph, 'aws:dynamodb/table:Table') },
+      {
+        Effect: 'Allow',
+        Action: ['ecr:DescribeImages', 'ecr:GetRepositoryPolicy', 'ecr:BatchGetImage'],
+        Resource: ALL_REPOSITORIES,
+      },
+      { Effect: 'Allow', Action: ['inspector2:ListFindings', 'inspector2:ListCoverage'], Resource: '*' },
+    ],
+  };
+}
+
+/** What `status --look` and `check --live` need; the latter without the queue and the account's status. */
+export function leastForLooks(graph: Graph): PolicyDocument {
+  return {
+    Version: '2012-10-17',
+    Statement: [
+      ...recordsOf(graph),
+      deadLettersOf(graph),
+      {
+        Effect: 'Allow',
+        Action: ['ecr:DescribeImages', 'ecr:GetRepositoryPolicy', 'ecr:BatchGetImage'],
+        Resource: ALL_REPOSITORIES,
+      },
+      {
+        Effect: 'Allow',
+        Action: [
+          'inspector2:ListFindings',
+          'inspector2:ListFindingAggregations',
+          'inspector2:BatchGetAccountStatus',
+          'inspector2:ListCoverage',
+        ],
+        Resource: '*',
+      },
+    ],
+  };
+}
+
+function recordsOf(graph: Graph) {
+  const table = arnOf(graph, 'aws:dynamodb/table:Table');
+  return [{ Effect: 'Allow', Action: ['dynamodb:Scan', 'dynamodb:GetItem'], Resource: table }];
+}
+
+function deadLettersOf({ outputs }: Graph) {
+  const { deadLetterQueueUrl } = outputs['aws'] as { readonly deadLetterQueueUrl: string };
+  const name = deadLetterQueueUrl.split('/').at(-1);
+  return {
+    Effect: 'Allow',
+    Action: 'sqs:GetQueueAttributes',
+    Resource: `arn:aws:sqs:eu-west-1:123456789012:${name}`,
+  };
+}
+
+function arnOf({ resources }: Graph, type: string): unknown {
+  const found = resources.filter((resource) => resource.type === type);
+  if (found.length !== 1) throw new Error(`one ${type} was expected in the graph; there are ${found.length}`);
+  return found[0]?.outputs['arn'];
+}
+
+/** What the commands that look need on Azure, by what it is for; `status` without `--look` needs the records and the queue only. */
+export interface LookingRoles {
+  readonly records: Grant;
+  /** The poison queue, for `status`. */
+  readonly queue: Grant;
+  /** The registry itself: its login server and role mode. */
+  readonly registry: Grant;
+  /** The attributes of what is in it. */
+  readonly images: Grant;
+  readonly findings: Grant;
+}
+
+export function leastToLookOnAzure(graph: Graph): LookingRoles {
+  return {
+    records: { role: 'Storage Table Data Reader', scope: idOf(graph, 'azure-native:storage:Table') },
+    queue: { role: 'Storage Queue Data Reader', scope: idOf(graph, 'azure-native:storage:Queue', 'poison') },
+    registry: { role: 'Reader', scope: REGISTRY },
+    images: { role: 'AcrPull', scope: REGISTRY },
+    findings: { role: 'Log Analytics Reader', scope: idOf(graph, 'azure-native:operationalinsights:Workspace') },
+  };
+}
+
+function idOf({ resources }: Graph, type: string, nameEnd = ''): string {
+  const found = resources.filter((resource) => resource.type === type && resource.name.endsWith(nameEnd));
+  if (found.length !== 1) throw new Error(`one ${type} was expected in the graph; there are ${found.length}`);
+  return found[0]?.id ?? '';
+}
+
+/** The Azure side as the command has it, in this process, for an operator with these roles. */
+export async function azureSideHere(
+  { cloud, graph }: Pick<Stage, 'cloud' | 'graph'>,
+  now: () => string,
+  grants: readonly Grant[],
+): Promise<Side> {
+  const { azure } = await findStack({ outputs: outputsOf(graph) });
+  if (azure === undefined) throw new Error('the stack has an Azure side');
+  const operator = cloud.principals.add('operator in this process', grants);
+  return azureSide(azure, now, createClients(azure, operator, cloud.clientOptions));
+}
