@@ -19,8 +19,8 @@ import type { PlainPolicy, TrueRepository, Vulnerability } from './truth.ts';
 
 const MINUTE = 60_000;
 const ACCOUNT = '123456789012';
-const SWEEP_HOURS = 6;
-const TICK_MINUTES = 120;
+const SWEEP_HOURS = 3;
+const TICK_MINUTES = 90;
 const TIMEOUT_SECONDS = 300;
 const RECEIVES = 8;
 const BATCH_WINDOW_SECONDS = 5;
@@ -243,6 +243,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
       };
     },
     calls: () => Object.values(cloud.calls.count(roleArn)).reduce((sum, count) => sum + count, 0),
+    sweeps: () => cloud.logs.filter(({ text }) => text.includes('"kind":"sweep"')).length,
     logs: () => cloud.logs.map(({ text }) => text),
     stop: () => cloud.stop(),
   };
@@ -257,7 +258,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
       if (operation === 'SetRepositoryPolicy') justWritten.set(name, accessKeyId);
       else if (operation === 'GetRepositoryPolicy' && justWritten.get(name) === accessKeyId) {
         justWritten.delete(name);
-        if (drawn('overwritten', name, ++count) < 0.08) cloud.ecr.repository(name).policyText = foreignOf(name);
+        if (drawn('overwritten', name, ++count) < 0.3) cloud.ecr.repository(name).policyText = foreignOf(name);
       }
     });
   }

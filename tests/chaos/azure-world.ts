@@ -100,9 +100,6 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
   async function push({ image, repository, tag }: Extract<Step, { kind: 'push' }>): Promise<void> {
     const isThere = registry.repositories.get(repository)?.manifests.has(digests.get(image) ?? '') === true;
     const digest = registry.push(repository, { tag, content: image });
-    // The scenario's images have one tag each.
-    for (const other of [...(registry.repositories.get(repository)?.tags.values() ?? [])])
-      if (other.digest === digest && other.name !== tag) registry.untag(repository, other.name);
     digests.set(image, digest);
     names.set(digest, image);
     if (!isThere && isOfOthers(digest)) set(repository, digest, { readEnabled: false });

@@ -24,9 +24,9 @@ import { slowWorkers } from './slow.ts';
 import type { PlainPolicy } from './truth.ts';
 
 const MINUTE = 60_000;
-const SWEEP_HOURS = 6;
-/** The timer fires every five minutes. Here it is paid for once an hour, and each time again where it failed. */
-const TICK_MINUTES = 60;
+const SWEEP_HOURS = 3;
+/** The timer fires every five minutes. Here it is paid for now and then only, and each time again where it failed. */
+const TICK_MINUTES = 90;
 const TICK_AGAIN_MINUTES = 5;
 /** A message comes back for so long: 1 + 2 + 4 + 8 + 16 + 32 + 57 (azure/function/work.ts). */
 const RETURNS_MINUTES = 120;
@@ -66,9 +66,6 @@ function graphFor(policy: PlainPolicy, { maxClosesPerHour, mode, granularity }: 
 
 export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): Promise<ChaosCloud> {
   const { truth } = scenario;
-  // A stack names registries: each of their repositories counts, and none of them serves Lambda functions.
-  for (const one of truth.repositories.values())
-    truth.repositories.set(one.name, { ...one, included: true, servesLambda: false });
   const graph = withCode(await graphFor(truth.policy, scenario), code);
   const clock = virtualClock({ haste: HASTE });
   const cloud = await startAzure(graph, { clock, instances: 2 });
@@ -160,6 +157,7 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
       };
     },
     calls: () => Object.values(cloud.calls.count(cloud.identity.id)).reduce((sum, count) => sum + count, 0),
+    sweeps: () => cloud.logs.filter(({ text }) => text.includes('"kind":"sweep"')).length,
     logs: () => cloud.logs.map(({ text }) => text),
     stop: () => cloud.stop(),
   };
@@ -178,7 +176,7 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
         if (!isReadBack || justWritten.get(keyOf(call)) !== call.principal.process) return;
         justWritten.delete(keyOf(call));
         const { repository, digest } = targetOf(call);
-        if (drawn('overwritten', repository, ++count) < 0.08) world.open(repository, digest);
+        if (drawn('overwritten', repository, ++count) < 0.3) world.open(repository, digest);
       }),
     ];
     return () => {

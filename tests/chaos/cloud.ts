@@ -61,6 +61,8 @@ export interface ChaosCloud {
   /** Moves the clock, with all that falls due on the way, each at its time; ticks too. */
   advance(milliseconds: number): Promise<void>;
   observe(): Promise<Observation>;
+  /** How many sweeps have asked for all their looks. */
+  sweeps(): number;
   /** How many calls the function has made. */
   calls(): number;
   /** The function's log, for whoever reads of a failure. */

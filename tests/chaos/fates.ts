@@ -5,11 +5,14 @@ import { between, type Draw, pick } from './draw.ts';
 
 export const CALM: Fate = { isLost: false, delayMinutes: 0, copies: 1, overtakes: false };
 
+/** An event, or what the scanner has written of it, may come so much later. */
+export const LONGEST_DELAY_MINUTES = 20;
+
 /** An event's fate. */
 export function fateOf(draw: Draw): Fate {
   return {
     isLost: draw('lost') < 0.12,
-    delayMinutes: draw('delayed') < 0.15 ? between(draw('minutes'), 1, 20) : 0,
+    delayMinutes: draw('delayed') < 0.15 ? between(draw('minutes'), 1, LONGEST_DELAY_MINUTES) : 0,
     copies: draw('repeated') < 0.15 ? between(draw('copies'), 2, 3) : 1,
     overtakes: draw('overtakes') < 0.15,
   };

@@ -121,6 +121,13 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     before = new Set(closed);
   }
 
+  /** On Azure a gate goes away with its last image: that is no opening, and what nobody was told of yet is of no use any more. */
+  function forgetGate(gate: string): void {
+    if ([...truth.images.values()].some((image) => image.present && gateOf(image) === gate)) return;
+    before = new Set([...before].filter((one) => one !== gate));
+    changes.delete(gate);
+  }
+
   const isForeign = (gate: string) =>
     [...truth.images.values()].some((image) => image.lockedByOthers && gateOf(image) === gate);
 
@@ -136,6 +143,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
       }
       const image = 'image' in step ? truth.images.get(step.image) : undefined;
       if (image === undefined) return;
+      if (step.kind === 'remove' && cloud === 'azure') forgetGate(gateOf(image));
       if (!isHeld(image)) holdings.delete(image.name);
       else if (arrivesAt !== undefined && isHeardOf(step)) heardOf(image.name, now, arrivesAt);
     },

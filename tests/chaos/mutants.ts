@@ -13,7 +13,8 @@ interface Change {
 }
 
 interface Planted {
-  readonly changes: readonly Change[];
+  /** The core is both clouds'. */
+  readonly changes: Readonly<Record<CloudName, readonly Change[]>>;
   /** What the judge has to say of it. */
   readonly sign: RegExp;
   /** A seed from which it is found soon, on AWS. */
@@ -23,76 +24,112 @@ interface Planted {
 const PROJECT = join(import.meta.dirname, '..', '..');
 const COPIED = ['shared', 'aws', 'azure', 'bundle.ts', 'package.json'];
 
+const onBoth = (...changes: readonly Change[]): Planted['changes'] => ({ aws: changes, azure: changes });
+
 /** By name: what each changes. */
 export const MUTANTS = {
   'the sweep left out': {
-    changes: [
-      {
-        file: 'shared/tick.ts',
-        from: "await ports.askForLooks([...repositories.values()], 'sweep');",
-        to: '',
-      },
-    ],
-    sign: /at the end .* is open/,
+    changes: onBoth({
+      file: 'shared/tick.ts',
+      from: "await ports.askForLooks([...repositories.values()], 'sweep');",
+      to: '',
+    }),
+    sign: /at the end/,
     seed: 8,
   },
   'opening on a finding that is closed or absent': {
-    changes: [
-      {
-        file: 'shared/gate.ts',
-        from: "const isSpared = closer.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';",
-        to: 'const isSpared = true;',
-      },
-    ],
+    changes: onBoth({
+      file: 'shared/gate.ts',
+      from: "const isSpared = closer.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';",
+      to: 'const isSpared = true;',
+    }),
     sign: /is open though|at the end .* is open/,
     seed: 1,
   },
   'the read-back after a write left out': {
-    changes: [
-      {
-        file: 'aws/function/policy-gate.ts',
-        from: "return isClosed === (wanted === 'closed') ? { ...written, after: after ?? '' } : { kind: 'overtaken' };",
-        to: 'return { ...written, after: String(isClosed) };',
-      },
-    ],
-    sign: /is open though/,
+    changes: {
+      aws: [
+        {
+          file: 'aws/function/policy-gate.ts',
+          from: "return isClosed === (wanted === 'closed') ? { ...written, after: after ?? '' } : { kind: 'overtaken' };",
+          to: 'return { ...written, after: String(isClosed) };',
+        },
+      ],
+      azure: [
+        {
+          file: 'azure/function/attribute-gate.ts',
+          from: "if (after !== (wanted === 'open')) return { kind: 'overtaken' };",
+          to: '',
+        },
+      ],
+    },
+    sign: /is open though|at the end .* is open/,
     seed: 1,
   },
   'the record’s version not checked': {
-    changes: [
-      {
-        file: 'aws/function/records.ts',
-        from: 'Item: { ...item, version: { N: String(next) } }, ...onlyOver(version) };',
-        to: 'Item: { ...item, version: { N: String(next) } } };',
-      },
-    ],
-    sign: /is open though/,
+    changes: {
+      aws: [
+        {
+          file: 'aws/function/records.ts',
+          from: 'Item: { ...item, version: { N: String(next) } }, ...onlyOver(version) };',
+          to: 'Item: { ...item, version: { N: String(next) } } };',
+        },
+      ],
+      azure: [
+        {
+          file: 'azure/function/records.ts',
+          from: "client.updateEntity(row, 'Replace', { etag: String(version) })",
+          to: "client.updateEntity(row, 'Replace', { etag: '*' })",
+        },
+      ],
+    },
+    sign: /is open though|at the end .* (is open|is closed|says)|was told of/,
     seed: 1,
   },
   'the batch’s failures not reported': {
-    changes: [
-      {
-        file: 'aws/function/work.ts',
-        from: 'return { batchItemFailures: [...returning].map(({ messageId }) => ({ itemIdentifier: messageId })) };',
-        to: 'return { batchItemFailures: [] };',
-      },
-    ],
+    changes: {
+      aws: [
+        {
+          file: 'aws/function/work.ts',
+          from: 'return { batchItemFailures: [...returning].map(({ messageId }) => ({ itemIdentifier: messageId })) };',
+          to: 'return { batchItemFailures: [] };',
+        },
+      ],
+      // The same there: what failed does not come back.
+      azure: [
+        {
+          file: 'azure/function/work.ts',
+          from: 'await parts.queue.sendLater({ ...(payload as object), tries: tries + 1 }, minutes * 60);',
+          to: '',
+        },
+      ],
+    },
     sign: /is open though/,
     seed: 1,
   },
   'the policy replaced instead of merged': {
-    changes: [
-      {
-        file: 'aws/function/policy-gate.ts',
-        from: "const text = wanted === 'closed' ? withOurs(current, ours) : withoutOurs(current, ours.Sid);",
-        to: "const text = wanted === 'closed' ? JSON.stringify({ Version: '2012-10-17', Statement: [ours] }) : withoutOurs(current, ours.Sid);",
-      },
-    ],
-    sign: /the team's statement|the policy was/,
+    changes: {
+      aws: [
+        {
+          file: 'aws/function/policy-gate.ts',
+          from: "const text = wanted === 'closed' ? withOurs(current, ours) : withoutOurs(current, ours.Sid);",
+          to: "const text = wanted === 'closed' ? JSON.stringify({ Version: '2012-10-17', Statement: [ours] }) : withoutOurs(current, ours.Sid);",
+        },
+      ],
+      // The same there: the other attributes are set with it.
+      azure: [
+        {
+          file: 'azure/function/attribute-gate.ts',
+          from: '.updateManifestProperties({ canRead })',
+          to: '.updateManifestProperties({ canRead, canWrite: true, canDelete: true })',
+        },
+      ],
+    },
+    sign: /the team's statement|the policy was|Enabled should be/,
     seed: 1,
   },
   'the notification sent before the confirmation and not repeated': {
-    changes: [
+    changes: onBoth(
       {
         file: 'shared/settle.ts',
         from: 'const saved = await ports.records.save(confirmed, version);',
@@ -103,7 +140,7 @@ export const MUTANTS = {
         from: 'const told = await tell(confirmed, version, ports);',
         to: 'const told = await tell({ ...confirmed, untold: [] }, version, ports);',
       },
-    ],
+    ),
     sign: /was told of/,
     seed: 1,
   },
@@ -123,7 +160,7 @@ export async function codeOf(mutant: Mutant, cloud: CloudName): Promise<string> 
   try {
     for (const name of COPIED) cpSync(join(PROJECT, name), join(folder, name), { recursive: true });
     symlinkSync(join(PROJECT, 'node_modules'), join(folder, 'node_modules'));
-    for (const { file, from, to } of MUTANTS[mutant].changes) {
+    for (const { file, from, to } of MUTANTS[mutant].changes[cloud]) {
       const path = join(folder, file);
       const text = readFileSync(path, 'utf8');
       if (text.split(from).length !== 2)

@@ -32,7 +32,7 @@ function bandOf(score: number): Word {
 export function holds(image: TrueImage, memory: Memory | undefined, truth: Truth, cloud: 'aws' | 'azure'): boolean {
   const isIncluded = truth.repositories.get(image.repository)?.included === true;
   if (!image.present || !isIncluded) return false;
-  if (truth.policy.images === 'tagged' && image.tag === undefined) return false;
+  if (truth.policy.images === 'tagged' && image.tags.size === 0) return false;
   for (const { vulnerability, status } of image.findings.values())
     if (status === 'active' && violates(vulnerability, truth.policy)) return true;
   return memory !== undefined && !isAccountedFor(image, memory, truth.policy, cloud);

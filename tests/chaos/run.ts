@@ -3,7 +3,7 @@ import { AWS_BOUNDS, startChaosAws } from './aws.ts';
 import { AZURE_BOUNDS, startChaosAzure } from './azure.ts';
 import type { Bounds, ChaosCloud, ChaosOptions } from './cloud.ts';
 import { drawFrom } from './draw.ts';
-import { fateOf } from './fates.ts';
+import { fateOf, LONGEST_DELAY_MINUTES } from './fates.ts';
 import { createJudge } from './judge.ts';
 import { type Scenario, type Size, scenarioOf } from './scenario.ts';
 import { happen } from './truth.ts';
@@ -31,14 +31,25 @@ interface Kind {
 const MINUTE = 60_000;
 
 const KINDS: Readonly<Record<CloudName, Kind>> = {
-  aws: { size: { steps: 40, minutes: 420, locksImages: false }, bounds: AWS_BOUNDS, start: startChaosAws },
-  azure: { size: { steps: 14, minutes: 420, locksImages: true }, bounds: AZURE_BOUNDS, start: startChaosAzure },
+  aws: {
+    size: { steps: 40, minutes: 210, repositories: [5, 8], namesRegistries: false },
+    bounds: AWS_BOUNDS,
+    start: startChaosAws,
+  },
+  azure: {
+    size: { steps: 12, minutes: 210, repositories: [4, 6], namesRegistries: true },
+    bounds: AZURE_BOUNDS,
+    start: startChaosAzure,
+  },
 };
 
 export interface RunOptions {
   /** Other code for the function. */
   readonly code?: string | undefined;
 }
+
+/** So long the narrowest brake may take to let through all that one run can hold. */
+const LET_THROUGH_MILLISECONDS = 12 * 60 * MINUTE;
 
 /** How often the world is looked at while time passes. */
 const LOOK_MILLISECONDS = 15 * MINUTE;
@@ -73,6 +84,16 @@ async function play(
       await see();
     }
   };
+  const passUntil = async (isEnough: () => Promise<boolean>, atMost: number) => {
+    const end = cloud.now() + atMost;
+    while (cloud.now() < end && !(await isEnough())) await passTo(Math.min(end, cloud.now() + LOOK_MILLISECONDS));
+  };
+  const isQuiet = async () => (await cloud.observe()).waiting === 0;
+  /** Nothing waits for its turn with the brake any more, either. */
+  const isSettled = async () => {
+    const { waiting, records } = await cloud.observe();
+    return waiting === 0 && records.every(({ state }) => state !== 'waiting: brake');
+  };
   // The first sweep, of an empty world.
   await cloud.advance(0);
   cloud.disturb(draw);
@@ -90,8 +111,11 @@ async function play(
   await passTo(cloud.now() + MINUTE);
   cloud.calm();
   // What the faults have left behind is over with its last return; then one sweep, and what it asks for.
-  await passTo(cloud.now() + bounds.event + bounds.crash);
-  await passTo(cloud.now() + bounds.sweep + bounds.tick + bounds.event);
+  await passTo(cloud.now() + LONGEST_DELAY_MINUTES * MINUTE);
+  await passUntil(isQuiet, bounds.event + bounds.crash);
+  const sweeps = cloud.sweeps();
+  await passUntil(async () => cloud.sweeps() > sweeps, bounds.sweep + bounds.tick);
+  await passUntil(isSettled, bounds.event + LET_THROUGH_MILLISECONDS);
   const last = await cloud.observe();
   return { complaints: judge.conclude(last), crashes: last.crashes.length };
 }

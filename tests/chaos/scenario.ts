@@ -36,8 +36,13 @@ export interface Size {
   readonly steps: number;
   /** Over how many minutes they are spread. */
   readonly minutes: number;
-  /** Can single images be locked, by others too? */
-  readonly locksImages: boolean;
+  /** How many, at least and at most. */
+  readonly repositories: readonly [least: number, most: number];
+  /**
+   * A stack names registries: each of their repositories counts, none of them serves Lambda functions, and single images can be locked, by others
+   * too. Else it names repositories.
+   */
+  readonly namesRegistries: boolean;
 }
 
 const IMAGES_A_REPOSITORY = 3;
@@ -89,23 +94,24 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
   };
 }
 
-function firstTruth(draw: Draw, { locksImages }: Size): Truth {
+function firstTruth(draw: Draw, { namesRegistries, repositories: many }: Size): Truth {
   const repositories = new Map<string, TrueRepository>();
   const images = new Map<string, TrueImage>();
-  for (let place = 0; place < between(draw('repositories'), 5, 8); place++) {
-    const included = draw('included', place) > 0.1;
+  for (let place = 0; place < between(draw('repositories'), ...many); place++) {
+    const included = namesRegistries || draw('included', place) > 0.1;
     const name = `${included ? 'team' : 'legacy'}/app-${place}`;
-    repositories.set(name, { name, included, servesLambda: draw('lambda', place) < 0.1, edits: 0 });
+    const servesLambda = !namesRegistries && draw('lambda', place) < 0.1;
+    repositories.set(name, { name, included, servesLambda, edits: 0 });
     for (let number = 0; number < IMAGES_A_REPOSITORY; number++) {
       const image = `image-${place}-${number}`;
       images.set(image, {
         name: image,
         repository: name,
         present: false,
-        tag: undefined,
+        tags: new Set(),
         findings: new Map(),
         cleanAt: undefined,
-        lockedByOthers: locksImages && draw('locked', image) < 0.1,
+        lockedByOthers: namesRegistries && draw('locked', image) < 0.1,
       });
     }
   }
@@ -115,7 +121,9 @@ function firstTruth(draw: Draw, { locksImages }: Size): Truth {
 function copyOf({ repositories, images, policy }: Truth): Truth {
   return {
     repositories: new Map([...repositories].map(([name, one]) => [name, { ...one }])),
-    images: new Map([...images].map(([name, one]) => [name, { ...one, findings: new Map(one.findings) }])),
+    images: new Map(
+      [...images].map(([name, one]) => [name, { ...one, tags: new Set(one.tags), findings: new Map(one.findings) }]),
+    ),
     policy,
   };
 }
@@ -161,7 +169,7 @@ function raceOf(
 ): RaceStep | undefined {
   const candidates = [...repositories.keys()].flatMap((repository) => {
     const active = [...images.values()].flatMap((image) =>
-      image.repository === repository && image.present && image.tag !== undefined
+      image.repository === repository && image.present && image.tags.size > 0
         ? [...image.findings.values()].flatMap(({ status, vulnerability }) =>
             status === 'active' ? [{ image: image.name, vulnerability }] : [],
           )

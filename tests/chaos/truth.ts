@@ -24,7 +24,7 @@ export interface TrueImage {
   readonly name: string;
   readonly repository: string;
   present: boolean;
-  tag: string | undefined;
+  readonly tags: Set<string>;
   readonly findings: Map<string, TrueFinding>;
   /** When a scan last finished that found nothing at all, in milliseconds since the epoch. */
   cleanAt: number | undefined;
@@ -92,9 +92,9 @@ export function happen(truth: Truth, step: Step, at: number): void {
   };
   switch (step.kind) {
     case 'push':
-      for (const other of images.values())
-        if (other.repository === step.repository && other.tag === step.tag) other.tag = undefined;
-      Object.assign(image(step.image), { present: true, tag: step.tag });
+      for (const other of images.values()) if (other.repository === step.repository) other.tags.delete(step.tag);
+      image(step.image).present = true;
+      image(step.image).tags.add(step.tag);
       return;
     case 'report':
       image(step.image).findings.set(step.vulnerability.id, { vulnerability: step.vulnerability, status: 'active' });
@@ -115,7 +115,8 @@ export function happen(truth: Truth, step: Step, at: number): void {
       finding(step.image, step.vulnerability).status = 'active';
       return;
     case 'remove':
-      Object.assign(image(step.image), { present: false, tag: undefined });
+      image(step.image).present = false;
+      image(step.image).tags.clear();
       return;
     case 'edit': {
       const repository = repositories.get(step.repository);
