@@ -1,6 +1,6 @@
 // When everything is looked at, and which gates that waited for the brake come first.
 import { type Instant, rankOf } from './finding.ts';
-import { type GateRecord, holding } from './record.ts';
+import { type GateRecord, gateKey, holding } from './record.ts';
 import { SEVERITIES } from './severity.ts';
 
 /** What is known of the last sweep. */
@@ -34,13 +34,13 @@ export function isSweepDue(
 }
 
 /**
- * The place of a gate among those that wait for the brake, as text that sorts: the worst severity first, then the one that has waited longest.
- * Undefined where it does not wait for the brake.
+ * The place of a gate among those that wait for the brake, as text that sorts: the worst severity first, then the one that has waited longest,
+ * then by name: no two have the same place. Undefined where it does not wait for the brake.
  */
 export function waitingRank(record: GateRecord): string | undefined {
   if (record.state.kind !== 'waiting' || record.state.for !== 'brake') return undefined;
   const worst = holding(record)
     .flatMap((closer) => closer.findings)
     .reduce((most, finding) => Math.max(most, rankOf(finding)), 0);
-  return `${SEVERITIES.length - 1 - worst} ${record.since}`;
+  return `${SEVERITIES.length - 1 - worst} ${record.since} ${gateKey(record.gate)}`;
 }

@@ -98,6 +98,9 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
   };
   const foreignOf = (name: string) => foreignPolicy(repositoryOf(name), edits.get(name) ?? 0);
 
+  /** Whoever reads a policy from before somebody else's writing, and writes, takes that back: ECR has no lock against it (README, limits). */
+  const forgetOldPolicies = () => clock.advance(STALE_MILLISECONDS + 1);
+
   const step: ChaosCloud['apply'] = async (given) => {
     switch (given.kind) {
       case 'push': {
@@ -148,11 +151,11 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
         edits.set(given.repository, count + 1);
         const after = teamStatement(repositoryOf(given.repository), count + 1);
         repository.policyText = repository.policyText?.replace(before, after);
-        return;
+        return forgetOldPolicies();
       }
       case 'strip':
         cloud.ecr.repository(given.repository).policyText = foreignOf(given.repository);
-        return;
+        return forgetOldPolicies();
       case 'policy':
         return cloud.deploy(withCode(await graphFor(given.policy, scenario), code));
     }

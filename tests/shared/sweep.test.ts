@@ -1,7 +1,7 @@
 // When a sweep is due, and the order of the gates that wait for the brake.
 import { describe, expect, it } from 'vitest';
 import type { Finding } from '../../shared/finding.ts';
-import type { GateRecord } from '../../shared/record.ts';
+import { type GateRecord, gateKey } from '../../shared/record.ts';
 import { isSweepDue, waitingRank } from '../../shared/sweep.ts';
 import { closer, finding, hoursLater, NOW, record } from './samples.ts';
 
@@ -45,28 +45,32 @@ describe('the place among those that wait for the brake', () => {
       undefined,
     ],
   ])('%s', (_name, stored, rank) => {
-    expect(waitingRank(stored)).toBe(rank);
+    expect(waitingRank(stored)).toBe(rank === undefined ? undefined : `${rank} ${gateKey(stored.gate)}`);
   });
 
   it('is found among 200,000 findings', () => {
     const [first, ...others] = Array<Finding>(200_000).fill(finding({ severity: 'MEDIUM' }));
     if (first === undefined) throw new Error('200,000 findings were needed');
     const stored = waiting([]);
-    expect(waitingRank({ ...stored, closers: [closer({ findings: [first, ...others, finding()] })] })).toBe(`0 ${NOW}`);
+    expect(waitingRank({ ...stored, closers: [closer({ findings: [first, ...others, finding()] })] })).toMatch(/^0 /);
   });
 
-  it('puts the worst first, then the one that has waited longest', () => {
+  it('puts the worst first, then the one that has waited longest, then goes by name', () => {
+    const other = { ...waiting(['HIGH']), gate: { registry: 'a', repository: 'b' } };
     const records = [
       waiting(['HIGH']),
+      other,
       waiting(['CRITICAL']),
       waiting(['CRITICAL'], hoursLater(-1)),
       waiting(['HIGH'], hoursLater(-2)),
     ];
+    const name = gateKey(waiting([]).gate);
     expect(records.map(waitingRank).sort()).toEqual([
-      `0 ${hoursLater(-1)}`,
-      `0 ${NOW}`,
-      `1 ${hoursLater(-2)}`,
-      `1 ${NOW}`,
+      `0 ${hoursLater(-1)} ${name}`,
+      `0 ${NOW} ${name}`,
+      `1 ${hoursLater(-2)} ${name}`,
+      `1 ${NOW} ${name}`,
+      `1 ${NOW} a/b`,
     ]);
   });
 });
