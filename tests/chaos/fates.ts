@@ -40,8 +40,8 @@ const FATES: readonly (readonly [CallFate | 'none', number])[] = [
   ['drop', 2],
   ['timeout', 0.3],
   ['stale', 2],
-  ['crashBefore', 0.4],
-  ['crashAfter', 0.8],
+  ['crashBefore', 0.2],
+  ['crashAfter', 0.5],
 ];
 
 /** Some runs are rough for a service, so that what fails goes on to fail until the queue brings the message back. */

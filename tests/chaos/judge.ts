@@ -179,8 +179,11 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
           complaints.add(
             `${gate} closed ${counts.closed} times, and was told of ${toldOf('closed', 'restored')} times`,
           );
-        if (toldOf('opened') < counts.opened)
-          complaints.add(`${gate} opened ${counts.opened} times, and was told of ${toldOf('opened')} times`);
+        // Where a slow worker opens what another has found to be dangerous again, people hear that it is closed again: restored.
+        if (toldOf('opened', 'restored') < counts.opened)
+          complaints.add(
+            `${gate} opened ${counts.opened} times, and was told of ${toldOf('opened', 'restored')} times`,
+          );
       }
       if (waiting > 0) complaints.add(`${waiting} messages are still waiting`);
       return [...complaints];

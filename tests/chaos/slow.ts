@@ -7,7 +7,11 @@ const CALLS = 30;
 /** Who has made no call for so long is not at work. */
 const QUIET_MILLISECONDS = 40;
 /** So long it may take until a worker has started that was woken just now. */
-const START_MILLISECONDS = 1_000;
+const START_MILLISECONDS = 500;
+/** No call waits longer, or its caller would have given it up: 15 seconds, hurried (HASTE). */
+const LONGEST_MILLISECONDS = 550;
+/** A call whose caller has given up is lost. Done later, it would be done in another hour of the run's clock, which no service does. */
+const GIVEN_UP_MILLISECONDS = 700;
 const STEP_MILLISECONDS = 5;
 const SHARE = 0.04;
 /** The same of a call that writes: what has been decided is old by then. */
@@ -38,14 +42,14 @@ export function slowWorkers<Call>(
     [...of].flatMap(([other, value]) => (other === worker ? [] : [value]));
   const callsOfOthers = (worker: string) => others(worker, counts).reduce((sum, count) => sum + count, 0);
 
-  async function waitForOthers(worker: string, somebodyWasWoken: boolean): Promise<void> {
-    const startedAt = performance.now();
+  async function waitForOthers(worker: string, somebodyWasWoken: boolean, startedAt: number): Promise<void> {
     const before = callsOfOthers(worker);
     for (;;) {
       const since = performance.now() - Math.max(0, ...others(worker, lastAt));
       const done = callsOfOthers(worker) - before;
       const isStarting = somebodyWasWoken && done === 0 && performance.now() - startedAt < START_MILLISECONDS;
-      if (done >= CALLS || (since > QUIET_MILLISECONDS && !isStarting)) return;
+      const isLong = performance.now() - startedAt >= LONGEST_MILLISECONDS;
+      if (isLong || done >= CALLS || (since > QUIET_MILLISECONDS && !isStarting)) return;
       await new Promise((resolve) => setTimeout(resolve, STEP_MILLISECONDS));
     }
   }
@@ -67,8 +71,10 @@ export function slowWorkers<Call>(
           const wakesSomebody = pending.length > 0;
           const share = wakesSomebody ? SHARE_BEFORE_MIDWAY : SHARE_OF_WRITES;
           if (draw('slow', ++number) >= (isWrite(call) ? share : SHARE)) return;
+          const startedAt = performance.now();
           await doWhatIsPending();
-          await waitForOthers(worker, wakesSomebody);
+          await waitForOthers(worker, wakesSomebody, startedAt);
+          if (performance.now() - startedAt > GIVEN_UP_MILLISECONDS) await new Promise<never>(() => {});
         }),
       );
     },

@@ -60,20 +60,23 @@ describe('the brake', () => {
 });
 
 describe('the sweep', () => {
-  test('10,000 repositories, 3 pages fail with throttling: all swept', { timeout: 600_000 }, async () => {
-    const s = await stage({
-      policy: { exceptions: [{ id: CRITICAL.vulnerability, expires: '2099-01-01', reason: 'a look, and no change' }] },
-    });
+  test('10,000 repositories, 3 pages fail with throttling: a look at each is asked for, once', {
+    timeout: 300_000,
+  }, async () => {
+    const s = await stage();
     s.cloud.faults.addToBus({ kind: 'lose' });
     const names = await hit(s, 10_000, () => CRITICAL);
     s.cloud.faults.add({ kind: 'throttle', service: 'inspector2', operation: 'ListFindingAggregations', nth: 7 });
     s.cloud.faults.add({ kind: 'throttle', service: 'inspector2', operation: 'ListFindingAggregations', nth: 50 });
     s.cloud.faults.add({ kind: 'throttle', service: 'inspector2', operation: 'ListFindingAggregations', nth: 100 });
-    await s.sweep();
+    const attributes = { ApproximateReceiveCount: '1' };
+    const message = { messageId: 'sweep', receiptHandle: 'sweep', body: '{"pullgate":"sweep"}', attributes };
+    // The sweep alone: what its looks take is the bench's (aws-load), and what they do is everybody else's.
+    const { outcome } = await s.cloud.lambda.invoke({ Records: [message] });
+    expect(outcome).toEqual({ kind: 'answered', answer: { batchItemFailures: [] } });
     expect(s.lines('sweep').at(-1)).toMatchObject({ gates: 10_000 });
-    const swept = new Set(s.lines('decision').map(({ repository }) => repository));
-    expect(swept.size).toBe(names.length);
-    expect(s.cloud.deadLetters.messages()).toEqual([]);
+    const asked = s.cloud.queue.messages().map(({ body }) => (JSON.parse(body) as { repository: string }).repository);
+    expect(asked.toSorted()).toEqual(names.toSorted());
   });
 
   test('a new policy takes effect with the next tick, not with the next sweep', async () => {
