@@ -8,9 +8,13 @@ const project = import.meta.dirname;
 
 /** The files that take longest, the longest first. */
 const LONGEST = [
+  'tests/chaos/aws.test.ts',
+  'tests/chaos/azure.test.ts',
+  'tests/chaos/mutants.test.ts',
   'tests/parity/parity.test.ts',
   'tests/e2e/azure/crashes.test.ts',
   'tests/e2e/azure/scale.test.ts',
+  'tests/load.test.ts',
   'tests/start.test.ts',
   'tests/e2e/scale.test.ts',
 ];
@@ -33,11 +37,12 @@ export default defineConfig({
     setupFiles: [`${project}/tests/console-guard.ts`],
     reporters: ['default', countReporter],
     pool: 'forks',
-    maxWorkers: 2,
+    // A third has something to do while two wait.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     // Bundling and the local cloud share two cores with the other tests: the limits are for what hangs, not for what is slow.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
     allowOnly: false,
     coverage: {
       provider: 'v8',

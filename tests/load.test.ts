@@ -20,7 +20,7 @@ describe.each(['aws', 'azure'] as const)('a load on %s', (cloud) => {
   let figures: Load;
 
   // Throws where a gate, a message or a notice is lost.
-  it('loses nothing', { timeout: 120_000 }, async () => {
+  it('loses nothing', { timeout: 300_000 }, async () => {
     figures = await load(deploy, size);
     reports.push(`${title}\n\n${tablesAsText(tablesOf(figures, LOADS[cloud]))}`);
     expect(figures.braked.map(({ repositories, brake }) => [repositories, brake])).toEqual([

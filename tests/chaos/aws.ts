@@ -19,8 +19,8 @@ import type { PlainPolicy, TrueRepository, Vulnerability } from './truth.ts';
 
 const MINUTE = 60_000;
 const ACCOUNT = '123456789012';
-const SWEEP_HOURS = 3;
-const TICK_MINUTES = 90;
+const SWEEP_HOURS = 6;
+const TICK_MINUTES = 120;
 const TIMEOUT_SECONDS = 300;
 const RECEIVES = 8;
 const BATCH_WINDOW_SECONDS = 5;

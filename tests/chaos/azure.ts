@@ -24,9 +24,9 @@ import { slowWorkers } from './slow.ts';
 import type { PlainPolicy } from './truth.ts';
 
 const MINUTE = 60_000;
-const SWEEP_HOURS = 3;
+const SWEEP_HOURS = 6;
 /** The timer fires every five minutes. Here it is paid for now and then only, and each time again where it failed. */
-const TICK_MINUTES = 90;
+const TICK_MINUTES = 120;
 const TICK_AGAIN_MINUTES = 5;
 /** A message comes back for so long: 1 + 2 + 4 + 8 + 16 + 32 + 57 (azure/function/work.ts). */
 const RETURNS_MINUTES = 120;

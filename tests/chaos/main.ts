@@ -1,6 +1,6 @@
 // `npm run chaos`: many seeds, or one seed again with its log.
 import { parseArgs } from 'node:util';
-import { describeFailure, describeTotal, runMany } from './many.ts';
+import { describeFailure, describeTotal, runMany, seedsFrom } from './many.ts';
 import { codeOf, MUTANTS, type Mutant } from './mutants.ts';
 import { type CloudName, run } from './run.ts';
 
@@ -69,8 +69,7 @@ async function main(): Promise<boolean> {
   for (const cloud of of) {
     const total = await runMany({
       clouds: [cloud],
-      from: count('from'),
-      seeds: count('seeds'),
+      seeds: seedsFrom(count('from'), count('seeds')),
       atOnce: count('at-once'),
       code: codes.get(cloud),
       heard: (result) => {

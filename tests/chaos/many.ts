@@ -3,8 +3,8 @@ import { type CloudName, type RunOptions, type RunResult, run } from './run.ts';
 
 export interface Many extends RunOptions {
   readonly clouds: readonly CloudName[];
-  readonly from: number;
-  readonly seeds: number;
+  /** In this order. */
+  readonly seeds: readonly number[];
   /** So many runs at a time: they wait for each other's functions more than they compute. */
   readonly atOnce: number;
   /** Ends at the first complaint that is like this. Default: at the end. */
@@ -22,16 +22,20 @@ export interface Total {
   readonly failed: readonly RunResult[];
 }
 
-export async function runMany({ clouds, from, seeds, atOnce, until, heard, ...options }: Many): Promise<Total> {
+/** So many seeds, from the first on. */
+export function seedsFrom(first: number, count: number): readonly number[] {
+  return Array.from({ length: count }, (_, place) => first + place);
+}
+
+export async function runMany({ clouds, seeds, atOnce, until, heard, ...options }: Many): Promise<Total> {
   const startedAt = performance.now();
   const total = { seeds: 0, events: 0, calls: 0, crashes: 0 };
   const failed: RunResult[] = [];
-  let next = from;
+  const queue = [...seeds];
   const isFound = () =>
     until !== undefined && failed.some(({ complaints }) => complaints.some((said) => until.test(said)));
   const work = async (): Promise<void> => {
-    while (next < from + seeds && !isFound()) {
-      const seed = next++;
+    for (let seed = queue.shift(); seed !== undefined && !isFound(); seed = queue.shift()) {
       for (const cloud of clouds) {
         const result = await run(cloud, seed, options);
         total.events += result.events;

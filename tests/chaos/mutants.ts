@@ -17,8 +17,8 @@ interface Planted {
   readonly changes: Readonly<Record<CloudName, readonly Change[]>>;
   /** What the judge has to say of it. */
   readonly sign: RegExp;
-  /** A seed from which it is found soon, on AWS. */
-  readonly seed: number;
+  /** Seeds that have found it on AWS. Which of two workers is faster is the machine's, so each finds it most of the time only. */
+  readonly seeds: readonly number[];
 }
 
 const PROJECT = join(import.meta.dirname, '..', '..');
@@ -35,7 +35,7 @@ export const MUTANTS = {
       to: '',
     }),
     sign: /at the end/,
-    seed: 8,
+    seeds: [12, 18, 14],
   },
   'opening on a finding that is closed or absent': {
     changes: onBoth({
@@ -44,7 +44,7 @@ export const MUTANTS = {
       to: 'const isSpared = true;',
     }),
     sign: /is open though|at the end .* is open/,
-    seed: 1,
+    seeds: [6, 5, 7, 8],
   },
   'the read-back after a write left out': {
     changes: {
@@ -64,7 +64,7 @@ export const MUTANTS = {
       ],
     },
     sign: /is open though|at the end .* is open/,
-    seed: 1,
+    seeds: [4, 11, 3],
   },
   'the record’s version not checked': {
     changes: {
@@ -84,7 +84,7 @@ export const MUTANTS = {
       ],
     },
     sign: /is open though|at the end .* (is open|is closed|says)|was told of/,
-    seed: 1,
+    seeds: [18, 36],
   },
   'the batch’s failures not reported': {
     changes: {
@@ -105,7 +105,7 @@ export const MUTANTS = {
       ],
     },
     sign: /is open though/,
-    seed: 1,
+    seeds: [28, 36],
   },
   'the policy replaced instead of merged': {
     changes: {
@@ -126,7 +126,7 @@ export const MUTANTS = {
       ],
     },
     sign: /the team's statement|the policy was|Enabled should be/,
-    seed: 1,
+    seeds: [3, 4, 6],
   },
   'the notification sent before the confirmation and not repeated': {
     changes: onBoth(
@@ -142,7 +142,7 @@ export const MUTANTS = {
       },
     ),
     sign: /was told of/,
-    seed: 1,
+    seeds: [22, 177, 68],
   },
 } as const satisfies Readonly<Record<string, Planted>>;
 

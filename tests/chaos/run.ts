@@ -32,12 +32,12 @@ const MINUTE = 60_000;
 
 const KINDS: Readonly<Record<CloudName, Kind>> = {
   aws: {
-    size: { steps: 38, minutes: 210, repositories: [4, 6], namesRegistries: false },
+    size: { steps: 38, minutes: 420, repositories: [4, 6], namesRegistries: false },
     bounds: AWS_BOUNDS,
     start: startChaosAws,
   },
   azure: {
-    size: { steps: 12, minutes: 210, repositories: [3, 5], namesRegistries: true },
+    size: { steps: 12, minutes: 420, repositories: [3, 5], namesRegistries: true },
     bounds: AZURE_BOUNDS,
     start: startChaosAzure,
   },

@@ -68,7 +68,7 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
       steps.push({ minute, isMidway, step });
     };
     // Now and then nothing else happens than that an image becomes harmless, and dangerous again while the function has only heard of the first.
-    const race = isFirst && drawn('race') < 0.5 ? raceOf(drawn, truth, vulnerabilities) : undefined;
+    const race = isFirst && drawn('race') < 0.7 ? raceOf(drawn, truth, vulnerabilities) : undefined;
     if (race !== undefined) {
       take(race.first, false);
       take(race.second, true);
