@@ -121,6 +121,11 @@ export const RULES: readonly Rule[] = [
     shown: { test: 'tests/fuzz/fuzz.test.ts', by: './target.ts' },
     rest: optionsIn('tests/fuzz/run.ts'),
   },
+  {
+    words: 'npm run chaos',
+    shown: { test: 'tests/chaos/aws.test.ts', by: './many.ts' },
+    rest: optionsIn('tests/chaos/main.ts'),
+  },
   { words: 'npm run sbom', shown: { test: 'tests/supply-chain-sbom.test.ts', by: '../sbom.ts' } },
   { words: 'npm run up', shown: { test: 'tests/program.test.ts', by: 'graphOf' }, rest: deploys },
   { words: 'npm run pullgate --', shown: { test: 'tests/docs-pullgate.test.ts', by: 'pullgateLines' }, rest: () => {} },
