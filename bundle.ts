@@ -4,11 +4,9 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { asset } from '@pulumi/pulumi';
 import { type BuildFailure, build, type Plugin } from 'esbuild';
 
-export interface BundleArgs {
+interface CodeArgs {
   /** The absolute path of the file that exports the handler. */
   readonly entry: string;
-  /** What goes into `settings.json` beside the code. Its keys are sorted, so that their order changes nothing. */
-  readonly settings: Readonly<Record<string, unknown>>;
   /** Packages that the host supplies and that are not bundled. Default: none. */
   readonly external?: readonly string[];
   /** Packages that are replaced by a file: the package's name to an absolute path. Default: none. */
@@ -20,6 +18,11 @@ export interface BundleArgs {
   readonly dataFiles?: RegExp;
   /** Code before everything else. Default: none. */
   readonly banner?: string;
+}
+
+export interface BundleArgs extends CodeArgs {
+  /** What goes into `settings.json` beside the code. Its keys are sorted, so that their order changes nothing. */
+  readonly settings: Readonly<Record<string, unknown>>;
   /** The text of further files of the archive, by name. Default: none. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -43,20 +46,16 @@ type Compiled = Pick<Bundle, 'inputs'> & { readonly module: string };
 
 /**
  * Bundles a function for Node 24. The result depends on the source only, not on the folder that it is checked out in, so an unchanged
- * function is not deployed again.
+ * function is not deployed again. The source is read once in a process.
  *
  * @throws Error that names the entry and says what esbuild found wrong, with file and line
  */
-export async function bundleFunction(args: BundleArgs): Promise<Bundle> {
-  if (!isAbsolute(args.entry)) {
-    throw new Error(`bundling needs the absolute path of a function's entry, not ${args.entry}`);
+export async function bundleFunction({ settings, files: more, ...code }: BundleArgs): Promise<Bundle> {
+  if (!isAbsolute(code.entry)) {
+    throw new Error(`bundling needs the absolute path of a function's entry, not ${code.entry}`);
   }
-  const { module, inputs } = await compile(args);
-  const files: ByFile<string> = {
-    'index.mjs': module,
-    'settings.json': `${stableJson(args.settings)}\n`,
-    ...args.files,
-  };
+  const { module, inputs } = await compileOnce(code);
+  const files: ByFile<string> = { 'index.mjs': module, 'settings.json': `${stableJson(settings)}\n`, ...more };
   const mapped = <T>(map: (text: string) => T) =>
     Object.fromEntries(Object.entries(files).map(([name, text]) => [name, map(text)])) as ByFile<T>;
   return {
@@ -67,7 +66,17 @@ export async function bundleFunction(args: BundleArgs): Promise<Bundle> {
   };
 }
 
-async function compile({ entry, external = [], alias = {}, dataFiles, banner }: BundleArgs): Promise<Compiled> {
+const compiled = new Map<string, Promise<Compiled>>();
+
+/** A program that runs again in the same process, as the local cloud's does, has other settings and the same source. */
+function compileOnce(args: CodeArgs): Promise<Compiled> {
+  const key = stableJson({ ...args, dataFiles: String(args.dataFiles) });
+  const once = compiled.get(key) ?? compile(args);
+  compiled.set(key, once);
+  return once;
+}
+
+async function compile({ entry, external = [], alias = {}, dataFiles, banner }: CodeArgs): Promise<Compiled> {
   const folder = dirname(entry);
   try {
     const { outputFiles, metafile } = await build({

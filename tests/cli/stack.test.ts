@@ -19,7 +19,11 @@ function pulumiThat(script: string): string {
 describe('a command that is wrong', () => {
   const missing = join(dirname(fileOf('')), 'missing.json');
   const rows: readonly (readonly [string, readonly string[], string])[] = [
-    ['neither --all nor --orphans', ['release'], 'pullgate: say what to release: --all, for every gate of the stack\n'],
+    [
+      'nothing named to release',
+      ['release'],
+      "pullgate: say what to release: one gate (team/app), a glob ('team/**'), or --all, for every gate of the stack; one of them\n",
+    ],
     [
       'a file that is not there',
       ['release', '--all', '--outputs', missing],
@@ -48,7 +52,7 @@ describe('a command that is wrong', () => {
   test('an option that does not exist: the help is shown', async () => {
     const { code, stderr } = await pullgate(['release', '--everything']);
     expect(code).toBe(2);
-    expect(stderr).toMatch(/^error: unknown option '--everything'\n\nUsage: pullgate release \[options\]\n/);
+    expect(stderr).toMatch(/^error: unknown option '--everything'\n\nUsage: pullgate release \[options\] \[gate\]\n/);
   });
 
   test.each([
