@@ -29,6 +29,8 @@ export interface ReportedFinding {
 }
 
 const MAX_TRIES = 12;
+/** A provider's answer may be so old: what it says of a finding otherwise than an event of so little ago may be from before that event. */
+const ANSWER_LAG_MILLISECONDS = 2 * 60_000;
 /** Up to so many closers are looked at with every push and delete. */
 const MAX_CLOSERS_WITH_PUSH = 100;
 
@@ -80,7 +82,7 @@ async function attempt<Snapshot>(
   const reading = value === undefined && next.held.length === 0 ? undefined : await ports.registry.read(gate);
   const byFunction = !isByCommand(hint.triggers);
   const hand = stepOf(record.byHand, now, { byFunction, givesUp: hint.triggers.includes('release') });
-  const unconfirmed = await unconfirmedFindings(hint, seen.looks, ports.registry);
+  const unconfirmed = await unconfirmedFindings(hint, seen.looks, ports);
   const settled = await settle(
     {
       stored: { value: record, version },
@@ -140,15 +142,20 @@ function scopeOf({ scope, triggers }: Hint, { closers }: GateRecord, isWide: boo
   return [...new Set([...scope, ...closers.map((closer) => closer.digest)])];
 }
 
-/** Findings that an event named as active and that the provider shows in no state. */
+/** Findings that an event named as active, and that the provider knows in no state, or in another one too soon after the event to be believed. */
 async function unconfirmedFindings(
   { activeFindings }: Hint,
   looks: readonly ImageLook[],
-  registry: Pick<Registry<unknown>, 'unknownFindings'>,
+  { registry, now }: Pick<Ports<unknown>, 'registry' | 'now'>,
 ): Promise<readonly string[]> {
-  const reported = new Map(looks.map((look) => [look.digest, look.findingIds]));
-  const absent = activeFindings.filter(({ id, digest }) => reported.get(digest)?.has(id) === false).map(({ id }) => id);
-  return absent.length === 0 ? [] : [...(await registry.unknownFindings(absent))];
+  const shown = new Map(looks.map((look) => [look.digest, look.findingIds]));
+  const doubtful = activeFindings.filter(({ id, digest }) => shown.get(digest)?.has(id) === false);
+  if (doubtful.length === 0) return [];
+  const states = await registry.statesOf(doubtful.map(({ id }) => id));
+  const trusted = Date.parse(now()) - ANSWER_LAG_MILLISECONDS;
+  const isConfirmed = ({ id, since }: ReportedFinding) =>
+    states.get(id) === 'active' || (states.has(id) && (since === undefined || Date.parse(since) <= trusted));
+  return [...new Set(doubtful.filter((one) => !isConfirmed(one)).map(({ id }) => id))];
 }
 
 /** Findings that the provider shows only as they were before the event: what it was about is still on its way. */

@@ -85,7 +85,9 @@ export function summarize(decision: Decision): string {
   if (more > 0) notes.push(`and ${more} more images`);
   const unconfirmed = decision.unconfirmed.length;
   if (unconfirmed > 0)
-    notes.push(`${unconfirmed} reported finding(s) are not known to the scanner yet; the event comes back`);
+    notes.push(
+      `${unconfirmed} finding(s) that an event reported are not shown by the scanner yet; the event comes back`,
+    );
   if (decision.untold !== undefined) notes.push(`nobody could be told yet (${decision.untold})`);
   return `${name} ${outcome(decision)}${notes.length === 0 ? '' : `: ${notes.join('; ')}`}`;
 }

@@ -1,6 +1,7 @@
 // The door: one queue message in, the gate that it names out. After this, types are trusted.
 import * as v from 'valibot';
 import { EVENTS, type Trigger } from '../../shared/decision.ts';
+import type { Instant } from '../../shared/finding.ts';
 import { check, type Parsed, required } from '../../shared/problem.ts';
 
 /** One image that a message names. */
@@ -8,8 +9,8 @@ export interface Named {
   readonly repository: string;
   readonly digest: string;
   readonly trigger: Trigger;
-  /** The finding that the event reports as active. */
-  readonly activeFinding?: string | undefined;
+  /** The finding that the event reports as active, and when it did. */
+  readonly activeFinding?: { readonly id: string; readonly since: Instant | undefined } | undefined;
 }
 
 /** What a message asks for. */
@@ -55,6 +56,7 @@ const envelope = v.object({
   source: text('the source of an EventBridge event'),
   'detail-type': text('the type of an EventBridge event'),
   account: text('the account of an EventBridge event'),
+  time: v.fallback(v.optional(v.pipe(v.string(), v.isoTimestamp())), undefined),
   detail: v.optional(v.unknown()),
 });
 
@@ -137,7 +139,7 @@ export function parseMessage(body: string, accountId: string): Parsed<Request> {
   const kind = `${event.value.source} ${event.value['detail-type']}`;
   switch (kind) {
     case 'aws.inspector2 Inspector2 Finding':
-      return parseFinding(event.value.detail, accountId);
+      return parseFinding(event.value, accountId);
     case 'aws.inspector2 Inspector2 Scan':
       return parseScan(event.value.detail, accountId);
     case 'aws.ecr ECR Image Action':
@@ -154,7 +156,7 @@ function parseOurs(json: object): Parsed<Request> {
   return { ok: true, value: { kind, ...rest } as Request };
 }
 
-function parseFinding(detail: unknown, accountId: string): Parsed<Request> {
+function parseFinding({ detail, time: since }: v.InferOutput<typeof envelope>, accountId: string): Parsed<Request> {
   const finding = check(findingDetail, detail, 'detail');
   if (!finding.ok) return finding;
   const { findingArn, status, resources } = finding.value;
@@ -173,7 +175,7 @@ function parseFinding(detail: unknown, accountId: string): Parsed<Request> {
       repository: name,
       digest: imageHash,
       trigger: 'finding',
-      activeFinding: status === 'ACTIVE' ? findingArn : undefined,
+      activeFinding: status === 'ACTIVE' ? { id: findingArn, since } : undefined,
     });
   }
   const [first, ...others] = images;

@@ -17,10 +17,11 @@ import type { Policy } from '../../shared/policy.ts';
 import type { Scan } from '../../shared/ports.ts';
 import { severityFrom } from '../../shared/severity.ts';
 
-/** The findings of one image, and the provider's ids of them. */
+/** The findings of one image. */
 export interface ImageFindings {
   readonly findings: Finding[];
-  readonly ids: Set<string>;
+  /** The ARNs of the active ones. */
+  readonly activeIds: Set<string>;
   /** When Inspector last spoke of each of them, by `findingKey`. */
   readonly saidAt: Map<string, Instant>;
 }
@@ -55,16 +56,17 @@ export function scannerOf(client: Inspector2Client, accountId: string, policy: P
     return byDigest;
   }
 
-  /** Which of these findings Inspector knows in no state. */
-  async function unknownFindings(ids: readonly string[]): Promise<ReadonlySet<string>> {
-    const unknown = new Set(ids);
-    for (const chunk of chunksOf([...unknown])) {
+  /** What has become of these findings, as far as Inspector knows them. */
+  async function statesOf(ids: readonly string[]): Promise<ReadonlyMap<string, 'active' | 'settled'>> {
+    const states = new Map<string, 'active' | 'settled'>();
+    for (const chunk of chunksOf([...new Set(ids)])) {
       const filterCriteria = { awsAccountId: [is(accountId)], findingArn: chunk.map(is) };
       for await (const page of paginateListFindings({ client, pageSize: 100 }, { filterCriteria })) {
-        for (const { findingArn } of page.findings ?? []) unknown.delete(findingArn ?? '');
+        for (const { findingArn = '', status } of page.findings ?? [])
+          states.set(findingArn, status === 'ACTIVE' ? 'active' : 'settled');
       }
     }
-    return unknown;
+    return states;
   }
 
   /** The last scan of each of these images, as far as Inspector covers them. */
@@ -128,7 +130,7 @@ export function scannerOf(client: Inspector2Client, accountId: string, policy: P
       : `Amazon Inspector is denied access to ${denied}: a policy on the repository keeps it out`;
   }
 
-  return { findingsOf, unknownFindings, scansOf, repositoriesWithFindings, blindness };
+  return { findingsOf, statesOf, scansOf, repositoriesWithFindings, blindness };
 }
 
 export type Scanner = ReturnType<typeof scannerOf>;
@@ -143,13 +145,13 @@ function addFinding(byDigest: Map<string, ImageFindings>, finding: InspectorFind
   for (const resource of finding.resources ?? []) {
     const digest = resource.details?.awsEcrContainerImage?.imageHash;
     if (digest === undefined) continue;
-    const image: ImageFindings = byDigest.get(digest) ?? { findings: [], ids: new Set(), saidAt: new Map() };
+    const image: ImageFindings = byDigest.get(digest) ?? { findings: [], activeIds: new Set(), saidAt: new Map() };
     const findings = findingsFrom(finding);
     image.findings.push(...findings);
     const at = (finding.updatedAt ?? finding.lastObservedAt ?? finding.firstObservedAt)?.toISOString();
     if (at !== undefined)
       for (const key of findings.map(findingKey)) image.saidAt.set(key, earlier(image.saidAt.get(key), at));
-    if (finding.findingArn !== undefined) image.ids.add(finding.findingArn);
+    if (finding.findingArn !== undefined && finding.status === 'ACTIVE') image.activeIds.add(finding.findingArn);
     byDigest.set(digest, image);
   }
 }

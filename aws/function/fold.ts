@@ -27,7 +27,9 @@ export function foldByRepository(received: readonly Received[], registry: string
         gate: { registry, repository },
         scope: named.length < wishes.length ? 'all' : [...new Set(named.map(({ digest }) => digest))],
         triggers: [...new Set(wishes.map(({ trigger }) => trigger))],
-        activeFindings: named.flatMap(({ activeFinding: id, digest }) => (id === undefined ? [] : [{ id, digest }])),
+        activeFindings: named.flatMap(({ activeFinding, digest }) =>
+          activeFinding === undefined ? [] : [{ ...activeFinding, digest }],
+        ),
       },
       records: [...new Set(wishes.map(({ record }) => record))],
       reports: reportsOf(wishes),
@@ -53,8 +55,8 @@ function reportsOf(wishes: readonly Wish[]): Fold['reports'] {
   const reports = new Map<string, SQSRecord[]>();
   for (const { named, record } of wishes) {
     if (named?.activeFinding === undefined) continue;
-    const records = reports.get(named.activeFinding);
-    if (records === undefined) reports.set(named.activeFinding, [record]);
+    const records = reports.get(named.activeFinding.id);
+    if (records === undefined) reports.set(named.activeFinding.id, [record]);
     else records.push(record);
   }
   return reports;

@@ -16,7 +16,7 @@ export function registryOf({ images, scanner, gate, policy }: Parts): Registry<S
   return {
     ...gate,
     scans: ({ repository }, digests) => scanner.scansOf(repository, digests),
-    unknownFindings: scanner.unknownFindings,
+    statesOf: scanner.statesOf,
 
     async look({ repository }, scope, known) {
       const { digests, found } = await whatToLookAt(repository, scope);
@@ -62,13 +62,13 @@ export function registryOf({ images, scanner, gate, policy }: Parts): Registry<S
   }
 }
 
-const NONE: ImageFindings = { findings: [], ids: new Set(), saidAt: new Map() };
+const NONE: ImageFindings = { findings: [], activeIds: new Set(), saidAt: new Map() };
 
 function lookFrom(
   digest: string,
   image: Image | undefined,
   children: ReadonlySet<string>,
-  { findings, ids, saidAt }: ImageFindings = NONE,
+  { findings, activeIds, saidAt }: ImageFindings = NONE,
 ): ImageLook {
   if (image === undefined) return { digest, presence: 'gone' };
   const { tags } = image;
@@ -78,7 +78,7 @@ function lookFrom(
     tags,
     tagged: tags.length > 0 || children.has(digest),
     findings,
-    findingIds: ids,
+    findingIds: activeIds,
     saidAt,
   };
 }

@@ -27,7 +27,7 @@ const BATCH_WINDOW_SECONDS = 5;
 
 export const AWS_BOUNDS: Bounds = {
   event: (BATCH_WINDOW_SECONDS + TIMEOUT_SECONDS * RECEIVES) * 1000,
-  crash: (6 * TIMEOUT_SECONDS + BATCH_WINDOW_SECONDS) * 1000,
+  setback: (6 * TIMEOUT_SECONDS + BATCH_WINDOW_SECONDS) * 1000,
   tick: TICK_MINUTES * MINUTE,
   sweep: SWEEP_HOURS * 60 * MINUTE,
 };
@@ -243,11 +243,15 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
         })),
         waiting: cloud.queue.messages().length,
         dead: cloud.deadLetters.messages().map(({ body }) => body),
-        crashes,
+        setbacks: [
+          ...crashes,
+          ...cloud.logs.flatMap(({ json, at }) => (json?.['kind'] === 'delayed' ? [at.getTime()] : [])),
+        ],
         damage: policies.flatMap(({ name, text }) => damageTo(name, text)),
       };
     },
     calls: () => Object.values(cloud.calls.count(roleArn)).reduce((sum, count) => sum + count, 0),
+    crashes: () => crashes.length,
     sweeps: () => cloud.logs.filter(({ text }) => text.includes('"kind":"sweep"')).length,
     logs: () => cloud.logs.map(({ text }) => text),
     stop: () => cloud.stop(),

@@ -36,7 +36,7 @@ const HIDDEN_MINUTES = 1;
 export const AZURE_BOUNDS: Bounds = {
   event: RETURNS_MINUTES * MINUTE,
   // It may have been a tick, which no message repeats.
-  crash: (HIDDEN_MINUTES + TICK_AGAIN_MINUTES) * MINUTE,
+  setback: (HIDDEN_MINUTES + TICK_AGAIN_MINUTES) * MINUTE,
   tick: TICK_MINUTES * MINUTE,
   sweep: SWEEP_HOURS * 60 * MINUTE,
 };
@@ -152,11 +152,12 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
         ),
         waiting: cloud.queue.messages().length,
         dead: cloud.poisonQueue.messages().map(({ text }) => Buffer.from(text, 'base64').toString('utf8')),
-        crashes,
+        setbacks: crashes,
         damage: [...world.damage(), ...cloud.gaps.map((gap) => `the local cloud has a gap: ${gap}`)],
       };
     },
     calls: () => Object.values(cloud.calls.count(cloud.identity.id)).reduce((sum, count) => sum + count, 0),
+    crashes: () => crashes.length,
     sweeps: () => cloud.logs.filter(({ text }) => text.includes('"kind":"sweep"')).length,
     logs: () => cloud.logs.map(({ text }) => text),
     stop: () => cloud.stop(),

@@ -27,8 +27,8 @@ export interface Observation {
   readonly waiting: number;
   /** The texts of messages that were given up. */
   readonly dead: readonly string[];
-  /** When the function's process was killed. */
-  readonly crashes: readonly number[];
+  /** When messages were left hidden for as long as the queue hides them: the function's process was killed, or could not say when they shall come back. */
+  readonly setbacks: readonly number[];
   /** What was changed that is somebody else's. */
   readonly damage: readonly string[];
 }
@@ -65,6 +65,8 @@ export interface ChaosCloud {
   sweeps(): number;
   /** How many calls the function has made. */
   calls(): number;
+  /** How often its process was killed. */
+  crashes(): number;
   /** The function's log, for whoever reads of a failure. */
   logs(): readonly string[];
   stop(): Promise<void>;
@@ -81,8 +83,8 @@ export interface ChaosOptions {
 export interface Bounds {
   /** From an event's arrival to the closing. */
   readonly event: number;
-  /** What each death of the function may add: the time for which a message stays hidden then. */
-  readonly crash: number;
+  /** What each setback may add: the time for which a message stays hidden then. */
+  readonly setback: number;
   /** From one tick to the next, as this run fires them. */
   readonly tick: number;
   readonly sweep: number;

@@ -62,8 +62,8 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
   }
 
   /** When a gate has to be closed at the latest. */
-  function deadline(hold: Hold, { crashes }: Observation): number {
-    const grace = (since: number) => crashes.filter((at) => at >= since).length * bounds.crash;
+  function deadline(hold: Hold, { setbacks }: Observation): number {
+    const grace = (since: number) => setbacks.filter((at) => at >= since).length * bounds.setback;
     const bySweep = hold.since + bounds.sweep + 2 * bounds.tick + bounds.event;
     const byEvent = hold.heardAt === undefined ? Number.POSITIVE_INFINITY : hold.heardAt + bounds.event;
     return Math.min(bySweep, byEvent) + grace(hold.since);

@@ -60,9 +60,10 @@ export async function run(name: CloudName, seed: number, { code }: RunOptions = 
   const scenario = scenarioOf((...words) => draw(name, ...words), size);
   const cloud = await start({ scenario, draw, code });
   try {
-    const { complaints, crashes } = await play(cloud, scenario, bounds, (...words) => draw('faults', ...words));
+    const complaints = await play(cloud, scenario, bounds, (...words) => draw('faults', ...words));
     const { steps } = scenario;
-    return { cloud: name, seed, complaints, events: steps.length, calls: cloud.calls(), crashes, logs: cloud.logs() };
+    const [events, calls, crashes, logs] = [steps.length, cloud.calls(), cloud.crashes(), cloud.logs()];
+    return { cloud: name, seed, complaints, events, calls, crashes, logs };
   } finally {
     await cloud.stop();
   }
@@ -112,10 +113,9 @@ async function play(
   cloud.calm();
   // What the faults have left behind is over with its last return; then one sweep, and what it asks for.
   await passTo(cloud.now() + LONGEST_DELAY_MINUTES * MINUTE);
-  await passUntil(isQuiet, bounds.event + bounds.crash);
+  await passUntil(isQuiet, bounds.event + bounds.setback);
   const sweeps = cloud.sweeps();
   await passUntil(async () => cloud.sweeps() > sweeps, bounds.sweep + bounds.tick);
   await passUntil(isSettled, bounds.event + LET_THROUGH_MILLISECONDS);
-  const last = await cloud.observe();
-  return { complaints: judge.conclude(last), crashes: last.crashes.length };
+  return judge.conclude(await cloud.observe());
 }

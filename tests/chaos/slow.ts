@@ -8,7 +8,7 @@ const CALLS = 30;
 const QUIET_MILLISECONDS = 40;
 /** So long it may take until a worker has started that was woken just now. */
 const START_MILLISECONDS = 500;
-/** No call waits longer, or its caller would have given it up: 15 seconds, hurried (HASTE). */
+/** No call waits longer, or its caller might have given it up: after 15 seconds, hurried (HASTE). */
 const LONGEST_MILLISECONDS = 550;
 /** A call whose caller has given up is lost. Done later, it would be done in another hour of the run's clock, which no service does. */
 const GIVEN_UP_MILLISECONDS = 700;

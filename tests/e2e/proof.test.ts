@@ -197,4 +197,29 @@ describe('closing and proof', () => {
     expect(isClosed()).toBe(true);
     expect(cloud.deadLetters.messages()).toEqual([]);
   });
+
+  test.each([
+    ['SUPPRESSED', 'it is active again', true],
+    ['CLOSED', 'it is active again', true],
+    ['SUPPRESSED', 'the event was from before', false],
+  ] as const)('an event says active, Inspector still says %s: comes back; then %s', async (before, _then, isActive) => {
+    const { cloud, pushVulnerable, settle, sweep, isClosed } = await stage();
+    const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    const event = cloud.inspector.eventOf(arn);
+    await settle();
+    cloud.clock.advance(10 * 60_000);
+    cloud.inspector.scanned(REPOSITORY, digest);
+    await cloud.inspector.setStatus(arn, before);
+    cloud.clock.advance(10 * 60_000);
+    await sweep();
+    expect(isClosed()).toBe(false);
+
+    await cloud.bus.put({ ...event, id: 'again', time: cloud.clock.now().toISOString() });
+    await cloud.runUntilIdle();
+    expect([isClosed(), cloud.queue.messages().length]).toEqual([false, 1]);
+    cloud.faults.addToBus({ kind: 'lose' });
+    if (isActive) await cloud.inspector.setStatus(arn, 'ACTIVE');
+    await settle();
+    expect([isClosed(), cloud.queue.messages(), cloud.deadLetters.messages()]).toEqual([isActive, [], []]);
+  });
 });

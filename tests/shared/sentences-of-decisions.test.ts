@@ -142,7 +142,7 @@ describe('a decision in one sentence', () => {
     [
       'a finding that is not there yet',
       { unconfirmed: ['arn:1', 'arn:2'] },
-      'team/app stays open: 2 reported finding(s) are not known to the scanner yet; the event comes back',
+      'team/app stays open: 2 finding(s) that an event reported are not shown by the scanner yet; the event comes back',
     ],
     [
       'people who could not be told',

@@ -41,7 +41,13 @@ function folded(...requests: Request[]) {
 
 const gate = { registry: ACCOUNT_ID, repository: 'team/app' };
 const push: Named = { repository: 'team/app', digest: digest(1), trigger: 'push' };
-const found: Named = { repository: 'team/app', digest: digest(1), trigger: 'finding', activeFinding: 'finding-1' };
+const since = '2026-03-02T09:00:00Z';
+const found: Named = {
+  repository: 'team/app',
+  digest: digest(1),
+  trigger: 'finding',
+  activeFinding: { id: 'finding-1', since },
+};
 
 describe('a batch', () => {
   it('that is empty asks nothing', () => {
@@ -59,9 +65,9 @@ describe('a batch', () => {
         scope: [digest(1)],
         triggers: ['finding'],
         activeFindings: [
-          { id: 'finding-1', digest: digest(1) },
-          { id: 'finding-1', digest: digest(1) },
-          { id: 'finding-1', digest: digest(1) },
+          { id: 'finding-1', digest: digest(1), since },
+          { id: 'finding-1', digest: digest(1), since },
+          { id: 'finding-1', digest: digest(1), since },
         ],
         messages: 'abc',
         reports: [['finding-1', 'abc']],
@@ -70,15 +76,15 @@ describe('a batch', () => {
   });
 
   it('about two images of a repository is one look at both', () => {
-    const other: Named = { ...found, digest: digest(2), activeFinding: 'finding-2' };
+    const other: Named = { ...found, digest: digest(2), activeFinding: { id: 'finding-2', since } };
     expect(folded(images(push), images(found), images(other))).toEqual([
       {
         gate,
         scope: [digest(1), digest(2)],
         triggers: ['push', 'finding'],
         activeFindings: [
-          { id: 'finding-1', digest: digest(1) },
-          { id: 'finding-2', digest: digest(2) },
+          { id: 'finding-1', digest: digest(1), since },
+          { id: 'finding-2', digest: digest(2), since },
         ],
         messages: 'abc',
         reports: [
@@ -103,7 +109,7 @@ describe('a batch', () => {
         gate,
         scope: 'all',
         triggers: ['finding', 'sweep'],
-        activeFindings: [{ id: 'finding-1', digest: digest(1) }],
+        activeFindings: [{ id: 'finding-1', digest: digest(1), since }],
         messages: 'ab',
         reports: [['finding-1', 'a']],
       },
