@@ -22,7 +22,7 @@ export type ImageLook =
       readonly tagged: boolean;
       /** Everything that the scanner reports of it now and that could matter to the policy; nothing that it has closed. */
       readonly findings: readonly Finding[];
-      /** The provider's ids of the findings that are as an event may say: of any other one that an event names, `statesOf` is asked. */
+      /** The provider's ids of those of them that are as an event has said, where it has named them as active. */
       readonly findingIds: ReadonlySet<string>;
       /** When the provider last said something of each of them, where it says so. */
       readonly reportedAt?: ReadonlyMap<string, Instant>;
@@ -78,11 +78,8 @@ export interface Registry<Snapshot> {
   look(gate: Gate, scope: Scope, known: readonly string[]): Promise<readonly ImageLook[]>;
   /** The last scans. Asked only where a closer is to be released on a scan's word. */
   scans(gate: Gate, digests: readonly string[]): Promise<ReadonlyMap<string, Scan>>;
-  /**
-   * What the provider says of findings that an event has named and a look has not confirmed: they are active, and cannot matter to the policy; or
-   * settled, which is closed or suppressed. What it knows in no state is not in the answer: the event was faster than its row.
-   */
-  statesOf(findingIds: readonly string[]): Promise<ReadonlyMap<string, 'active' | 'settled'>>;
+  /** Which of these findings the provider does not know at all, in no state: an event was faster than its row. */
+  unknownFindings(findingIds: readonly string[]): Promise<ReadonlySet<string>>;
   /** Undefined where the repository does not exist (any more). */
   read(gate: Gate): Promise<Reading<Snapshot> | undefined>;
   /** Closes or opens, from what was read, and reads back what came of it. */

@@ -29,7 +29,7 @@ export interface ReportedFinding {
 }
 
 const MAX_TRIES = 12;
-/** A provider's answer may be so old: what it says of a finding otherwise than an event of so little ago may be from before that event. */
+/** A provider's answer may be so old: where it contradicts an event of so little ago, it may be from before it. */
 const ANSWER_LAG_MILLISECONDS = 2 * 60_000;
 /** Up to so many closers are looked at with every push and delete. */
 const MAX_CLOSERS_WITH_PUSH = 100;
@@ -142,7 +142,7 @@ function scopeOf({ scope, triggers }: Hint, { closers }: GateRecord, isWide: boo
   return [...new Set([...scope, ...closers.map((closer) => closer.digest)])];
 }
 
-/** Findings that an event named as active, and that the provider knows in no state, or in another one too soon after the event to be believed. */
+/** Findings that an event named as active, and that a look does not show so: the provider knows them in no state, or its answer may be from before the event. */
 async function unconfirmedFindings(
   { activeFindings }: Hint,
   looks: readonly ImageLook[],
@@ -150,12 +150,12 @@ async function unconfirmedFindings(
 ): Promise<readonly string[]> {
   const shown = new Map(looks.map((look) => [look.digest, look.findingIds]));
   const doubtful = activeFindings.filter(({ id, digest }) => shown.get(digest)?.has(id) === false);
-  if (doubtful.length === 0) return [];
-  const states = await registry.statesOf(doubtful.map(({ id }) => id));
-  const trusted = Date.parse(now()) - ANSWER_LAG_MILLISECONDS;
-  const isConfirmed = ({ id, since }: ReportedFinding) =>
-    states.get(id) === 'active' || (states.has(id) && (since === undefined || Date.parse(since) <= trusted));
-  return [...new Set(doubtful.filter((one) => !isConfirmed(one)).map(({ id }) => id))];
+  const young = Date.parse(now()) - ANSWER_LAG_MILLISECONDS;
+  const { soon = [], later = [] } = Object.groupBy(doubtful, ({ since }) =>
+    since !== undefined && Date.parse(since) > young ? 'soon' : 'later',
+  );
+  const unknown = later.length === 0 ? [] : await registry.unknownFindings(later.map(({ id }) => id));
+  return [...new Set([...soon.map(({ id }) => id), ...unknown])];
 }
 
 /** Findings that the provider shows only as they were before the event: what it was about is still on its way. */

@@ -56,17 +56,16 @@ export function scannerOf(client: Inspector2Client, accountId: string, policy: P
     return byDigest;
   }
 
-  /** What has become of these findings, as far as Inspector knows them. */
-  async function statesOf(ids: readonly string[]): Promise<ReadonlyMap<string, 'active' | 'settled'>> {
-    const states = new Map<string, 'active' | 'settled'>();
-    for (const chunk of chunksOf([...new Set(ids)])) {
+  /** Which of these findings Inspector knows in no state. */
+  async function unknownFindings(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const unknown = new Set(ids);
+    for (const chunk of chunksOf([...unknown])) {
       const filterCriteria = { awsAccountId: [is(accountId)], findingArn: chunk.map(is) };
       for await (const page of paginateListFindings({ client, pageSize: 100 }, { filterCriteria })) {
-        for (const { findingArn = '', status } of page.findings ?? [])
-          states.set(findingArn, status === 'ACTIVE' ? 'active' : 'settled');
+        for (const { findingArn } of page.findings ?? []) unknown.delete(findingArn ?? '');
       }
     }
-    return states;
+    return unknown;
   }
 
   /** The last scan of each of these images, as far as Inspector covers them. */
@@ -130,7 +129,7 @@ export function scannerOf(client: Inspector2Client, accountId: string, policy: P
       : `Amazon Inspector is denied access to ${denied}: a policy on the repository keeps it out`;
   }
 
-  return { findingsOf, statesOf, scansOf, repositoriesWithFindings, blindness };
+  return { findingsOf, unknownFindings, scansOf, repositoriesWithFindings, blindness };
 }
 
 export type Scanner = ReturnType<typeof scannerOf>;

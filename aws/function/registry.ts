@@ -16,7 +16,7 @@ export function registryOf({ images, scanner, gate, policy }: Parts): Registry<S
   return {
     ...gate,
     scans: ({ repository }, digests) => scanner.scansOf(repository, digests),
-    statesOf: scanner.statesOf,
+    unknownFindings: scanner.unknownFindings,
 
     async look({ repository }, scope, known) {
       const { digests, found } = await whatToLookAt(repository, scope);

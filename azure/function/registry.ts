@@ -105,7 +105,7 @@ export function registryOf(
       // Defender says of each assessment what has become of it; no scan says more.
       scans: async (_gate, digests) => new Map(digests.map((digest) => [digest, NO_PROOF])),
       // A look has asked for them in every state already.
-      statesOf: async () => new Map(),
+      unknownFindings: async (ids) => new Set(ids),
     };
   }
 

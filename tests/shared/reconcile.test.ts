@@ -140,36 +140,29 @@ describe('an event that is faster than the provider', () => {
       1,
     ],
     [
-      'a finding that is active, and cannot matter, is confirmed',
+      'a finding that is known in another state is confirmed where nobody knows how old the event is',
       () => {},
-      { activeFindings: [{ id: 'low', digest: digest(1), since: NOW }] },
-      [],
-      1,
-    ],
-    [
-      'a finding that is settled is confirmed where nobody knows how old the event is',
-      (world) => world.settledFindings.add('closed'),
       { activeFindings: [{ id: 'closed', digest: digest(1) }] },
       [],
       1,
     ],
     [
-      'a finding that is settled is confirmed where the event is two minutes old',
-      (world) => world.settledFindings.add('closed'),
+      'a finding that is known in another state is confirmed where the event is two minutes old',
+      () => {},
       { activeFindings: [{ id: 'closed', digest: digest(1), since: hoursLater(-2 / 60) }] },
       [],
       1,
     ],
     [
-      'a finding that is settled, by an answer that may be from before the event, comes back later',
-      (world) => world.settledFindings.add('reactivated'),
+      'a finding that is not shown so soon after the event comes back later, without asking',
+      () => {},
       { activeFindings: [{ id: 'reactivated', digest: digest(1), since: hoursLater(-1 / 60) }] },
       ['reactivated'],
-      1,
+      0,
     ],
     [
       'a finding of two events comes back once, for the younger',
-      (world) => world.settledFindings.add('reactivated'),
+      (world) => world.unknownFindings.add('reactivated'),
       {
         activeFindings: [
           { id: 'reactivated', digest: digest(1), since: hoursLater(-1.5) },
@@ -198,7 +191,7 @@ describe('an event that is faster than the provider', () => {
     prepare(world);
     const decision = await look(world, hint);
     expect(decision.unconfirmed).toEqual(unconfirmed);
-    expect(world.calls.filter((call) => call === 'statesOf').length).toBe(asked);
+    expect(world.calls.filter((call) => call === 'unknownFindings').length).toBe(asked);
   });
 });
 

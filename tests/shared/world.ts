@@ -39,7 +39,6 @@ export interface World {
   readonly calls: string[];
   /** Findings that the provider does not know in any state. */
   readonly unknownFindings: Set<string>;
-  readonly settledFindings: Set<string>;
   /** Called before and after each call; what it throws is what the caller meets, what it waits for is waited for. */
   around: (call: string, when: 'before' | 'after') => void | Promise<void>;
   readonly ports: Ports<string>;
@@ -64,18 +63,8 @@ export function newWorld(): World {
         return call('look', () => lookAt(world.repositories.get(gate.repository), scope, known));
       },
       scans: (gate, digests) => call('scans', () => scansOf(world.repository(gate.repository), digests)),
-      statesOf: (ids) =>
-        call(
-          'statesOf',
-          () =>
-            new Map(
-              ids.flatMap((id) =>
-                world.unknownFindings.has(id)
-                  ? []
-                  : [[id, world.settledFindings.has(id) ? 'settled' : 'active'] as const],
-              ),
-            ),
-        ),
+      unknownFindings: (ids) =>
+        call('unknownFindings', () => new Set(ids.filter((id) => world.unknownFindings.has(id)))),
       read: (gate) =>
         call('read', () => {
           const repository = world.repositories.get(gate.repository);
@@ -149,7 +138,6 @@ export function newWorld(): World {
     decisions: [],
     calls: [],
     unknownFindings: new Set(),
-    settledFindings: new Set(),
     around: () => {},
     ports,
     brake: { value: undefined, version: 0 },
