@@ -37,8 +37,8 @@ export default defineConfig({
     setupFiles: [`${project}/tests/console-guard.ts`],
     reporters: ['default', countReporter],
     pool: 'forks',
-    // A third has something to do while two wait.
-    maxWorkers: 3,
+    // Two more have something to do while two wait, as the longest do most of the time.
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     // Bundling and the local cloud share two cores with the other tests: the limits are for what hangs, not for what is slow.
     testTimeout: 90_000,
