@@ -34,6 +34,7 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
+    globalSetup: [`${project}/tests/shared-program.ts`],
     setupFiles: [`${project}/tests/console-guard.ts`],
     reporters: ['default', countReporter],
     pool: 'forks',

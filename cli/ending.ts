@@ -64,6 +64,7 @@ export const LOCKS_ROLE = "the stack's role 'pullgate gatekeeper' on the registr
 /** The role that is missing where a host refuses: Azure itself does not always name it. */
 const ROLES: readonly (readonly [host: RegExp, role: string])[] = [
   [/[.]table[.]/, 'Storage Table Data Contributor on the table of the stack'],
+  [/[.]queue[.]/, 'Storage Queue Data Reader on the poison queue of the stack'],
   [/[.]communication[.]/, "the stack's role 'pullgate mail sender' on its Communication Service"],
   [/./, LOCKS_ROLE],
 ];

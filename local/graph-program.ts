@@ -1,5 +1,7 @@
 // The process behind graph.ts: runs the real index.ts under Pulumi's mocks, once for each request, and answers with what it registered.
 import { registerHooks } from 'node:module';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import * as pulumi from '@pulumi/pulumi';
 import type { Graph, GraphAnswer, GraphRequest, GraphResource } from './graph.ts';
@@ -23,19 +25,31 @@ let strayFailures: unknown[] = [];
 process.on('unhandledRejection', (reason) => strayFailures.push(reason));
 
 let queue = Promise.resolve();
-process.on('message', (request) => {
-  queue = queue.then(async () => {
-    process.send?.(await answer(request as GraphRequest));
-  });
-});
+/** One run after the other: they share Pulumi's state. */
+function ask(request: GraphRequest, tell: (given: GraphAnswer) => void): void {
+  queue = queue.then(async () => tell(await answer(request)));
+}
+
+process.on('message', (request) => ask(request as GraphRequest, (given) => process.send?.(given)));
 process.on('disconnect', () => process.exit());
+const [, , socketPath] = process.argv;
+if (socketPath !== undefined) {
+  const server = createServer((socket) => {
+    // Whoever has gone wants no answer any more.
+    socket.on('error', () => socket.destroy());
+    createInterface({ input: socket }).on('line', (line) =>
+      ask(JSON.parse(line), (given) => socket.writable && socket.write(`${JSON.stringify(given)}\n`)),
+    );
+  });
+  server.listen(socketPath, () => process.send?.('listening'));
+}
 
 /** What Pulumi calls the organization of a backend that has none. */
 const ORGANIZATION = 'organization';
 
 async function answer({ number, config, stack }: GraphRequest): Promise<GraphAnswer> {
   try {
-    return { number, kind: 'graph', graph: await run(number, config, stack) };
+    return { number, kind: 'graph', graph: await run(config, stack) };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { number, kind: 'failed', message, loaded: [...loaded] };
@@ -44,7 +58,10 @@ async function answer({ number, config, stack }: GraphRequest): Promise<GraphAns
 
 type Registration = Pick<GraphResource, 'type' | 'name' | 'inputs' | 'outputs' | 'id'>;
 
-async function run(number: number, config: Readonly<Record<string, string>>, stack: string): Promise<Graph> {
+/** Each run is a module of its own. */
+let runs = 0;
+
+async function run(config: Readonly<Record<string, string>>, stack: string): Promise<Graph> {
   strayFailures = [];
   const place = placeOf(config);
   let newest: Registration | undefined;
@@ -84,7 +101,7 @@ async function run(number: number, config: Readonly<Record<string, string>>, sta
 
   // Where a stack stands by default, as a provider's environment would say.
   pulumi.runtime.setAllConfig({ 'azure-native:location': place.azure.location, ...config });
-  const { exports, warnings } = await withWarnings(() => import(`../index.ts?run=${number}`));
+  const { exports, warnings } = await withWarnings(() => import(`../index.ts?run=${++runs}`));
   const outputs: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(exports)) outputs[name] = await settled(value);
   await pulumi.runtime.disconnect();

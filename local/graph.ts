@@ -1,5 +1,8 @@
 // The resource graph that the real Pulumi program registers, taken under Pulumi's mocks in a process of its own.
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
 
 /** One resource, as the program registered it. */
 export interface GraphResource {
@@ -66,22 +69,78 @@ export interface ProgramError extends Error {
 /** Starts a process. It ends with this one, and does not keep this one alive while nothing is asked. */
 export function startProgram(): Program {
   const child = fork(new URL('./graph-program.ts', import.meta.url), { execArgv: [] });
+  const holders = [child, child.channel];
+  return programBehind({
+    send: (request, failed) => void child.send(request, (error) => error && failed(error)),
+    hear: (answered, ended) => {
+      child.on('message', (given) => answered(given as GraphAnswer));
+      child.on('error', ({ message }) => ended(`failed: ${message}`));
+      child.on('exit', (code, signal) => ended(`ended (${signal ?? code}) without an answer`));
+    },
+    hold() {
+      for (const holder of holders) holder?.ref();
+    },
+    letGo() {
+      for (const holder of holders) holder?.unref();
+    },
+    stop: () => child.kill(),
+  });
+}
+
+/** Starts a process that others can ask, too, at this socket: see `SHARED_PROGRAM`. It ends with this one. */
+export async function shareProgram(socket: string): Promise<{ stop(): void }> {
+  const child = fork(new URL('./graph-program.ts', import.meta.url), [socket], { execArgv: [] });
+  await once(child, 'message');
+  child.unref();
+  child.channel?.unref();
+  return { stop: () => child.kill() };
+}
+
+/** The variable of the environment with the socket of a program that several processes share: each then need not load Pulumi for itself. */
+export const SHARED_PROGRAM = 'PULLGATE_LOCAL_PROGRAM';
+
+function programAt(path: string): Program {
+  const socket = connect(path);
+  return programBehind({
+    send: (request) => void socket.write(`${JSON.stringify(request)}\n`),
+    hear: (answered, ended) => {
+      createInterface({ input: socket }).on('line', (line) => answered(JSON.parse(line)));
+      socket.on('error', ({ message }) => ended(`failed: ${message}`));
+      socket.on('close', () => ended('ended without an answer'));
+    },
+    hold: () => socket.ref(),
+    letGo: () => socket.unref(),
+    stop: () => socket.destroy(),
+  });
+}
+
+/** The way to a program's process and back. */
+interface Line {
+  send(request: GraphRequest, failed: (error: Error) => void): void;
+  hear(answered: (answer: GraphAnswer) => void, ended: (how: string) => void): void;
+  /** Keeps this process alive, while something is asked; or does not. */
+  hold(): void;
+  letGo(): void;
+  stop(): void;
+}
+
+function programBehind(line: Line): Program {
   const waiting = new Map<number, { answer: (given: GraphAnswer) => void; fail: (error: Error) => void }>();
   let last = 0;
   let stopped = false;
-  letGo(child);
-  child.on('message', (given) => {
-    const answer = given as GraphAnswer;
-    waiting.get(answer.number)?.answer(answer);
-    waiting.delete(answer.number);
-    if (waiting.size === 0) letGo(child);
-  });
+  line.letGo();
   const failAll = (message: string) => {
     for (const { fail } of waiting.values()) fail(new Error(message));
     waiting.clear();
   };
-  child.on('error', ({ message }) => failAll(`the program's process failed: ${message}`));
-  child.on('exit', (code, signal) => failAll(`the program's process ended (${signal ?? code}) without an answer`));
+  line.hear(
+    (answer) => {
+      waiting.get(answer.number)?.answer(answer);
+      waiting.delete(answer.number);
+      if (waiting.size === 0) line.letGo();
+    },
+    (how) => failAll(`the program's process ${how}`),
+  );
   return {
     async graphOf(config, { stack = 'dev' } = {}) {
       const number = ++last;
@@ -96,11 +155,8 @@ export function startProgram(): Program {
           return;
         }
         waiting.set(number, { answer, fail });
-        child.ref();
-        child.channel?.ref();
-        child.send(request, (error) => {
-          if (error !== null) failAll(`the program's process cannot be reached: ${error.message}`);
-        });
+        line.hold();
+        line.send(request, ({ message }) => failAll(`the program's process cannot be reached: ${message}`));
       });
       if (answer.kind === 'graph') return answer.graph;
       throw Object.assign(new Error(answer.message), { loaded: answer.loaded }) satisfies ProgramError;
@@ -108,20 +164,16 @@ export function startProgram(): Program {
     stop() {
       stopped = true;
       failAll('the program was stopped before it answered');
-      child.kill();
+      line.stop();
     },
   };
 }
 
-let shared: Program | undefined;
+let own: Program | undefined;
 
-/** Runs the program in a process that is kept for the next time. */
+/** Runs the program in a process that is kept for the next time: in the shared one, where there is one. */
 export function graphOf(config: Readonly<Record<string, unknown>>, options?: GraphOptions): Promise<Graph> {
-  shared ??= startProgram();
-  return shared.graphOf(config, options);
-}
-
-function letGo(child: ChildProcess): void {
-  child.unref();
-  child.channel?.unref();
+  const shared = process.env[SHARED_PROGRAM];
+  own ??= shared === undefined ? startProgram() : programAt(shared);
+  return own.graphOf(config, options);
 }

@@ -1,13 +1,9 @@
 // `npm start -- --watch`, as a person runs it: one page on loopback that shows both registries live, for nobody but itself, and nothing left after Ctrl-C.
-import { existsSync } from 'node:fs';
-import { type Browser, chromium, type Page as Tab } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { needsChromium, openTab, PHONE, widthsOf } from './browser.ts';
 import { expectNoneLeft, interrupt, type Started, startProgramOf } from './process-group.ts';
 import { ask, openPage, type Page } from './watch-page.ts';
 
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-const NO_CHROMIUM =
-  'No Chromium is installed here, so nobody looks at the page: on Debian `apt-get install -y chromium`.';
 const HOSTILE = '<img src=x onerror="document.title=\'taken\'">';
 const SLOW = 60_000;
 
@@ -193,33 +189,11 @@ describe('what a person does, on both clouds at once', () => {
 });
 
 describe('in a browser', () => {
-  let browser: Browser | undefined;
-  afterAll(() => browser?.close());
-
-  /** The errors that the browser has told of: none is expected. */
-  const problems: string[] = [];
-  const elsewhere: string[] = [];
-
-  async function openTab(): Promise<Tab> {
-    browser = await chromium.launch({ ...(CHROMIUM && { executablePath: CHROMIUM }) });
-    const tab = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    tab.setDefaultTimeout(20_000);
-    tab.on('console', (message) => ['error', 'warning'].includes(message.type()) && problems.push(message.text()));
-    tab.on('pageerror', ({ message }) => problems.push(message));
-    tab.on('request', (request) => request.url().startsWith(`${url}/`) || elsewhere.push(request.url()));
-    await tab.goto(url);
-    return tab;
-  }
-
   test('push, finding, closed, refused, clean, open: seen as it happens, at a desk and on a phone', {
     timeout: SLOW,
   }, async ({ skip }) => {
-    if (CHROMIUM === undefined) {
-      // The reporter counts what is skipped, and does not say why.
-      process.stderr.write(`${NO_CHROMIUM}\n`);
-      skip(NO_CHROMIUM);
-    }
-    const tab = await openTab();
+    needsChromium({ skip });
+    const { page: tab, problems, elsewhere } = await openTab(`${url}/`);
     const press = (name: string) => shop.getByRole('button', { name, exact: true }).click();
     await tab.getByLabel('Repository', { exact: true }).fill('shop/web');
     await tab.getByLabel('Tag').fill('2.0');
@@ -245,11 +219,10 @@ describe('in a browser', () => {
     for (const line of ['CI pushes shop/web:2.0: 201.', `in ${HOSTILE} of shop/web:2.0.`, 'shop/web is closed now: '])
       expect(await log.textContent()).toContain(line);
 
-    await tab.setViewportSize({ width: 390, height: 844 });
-    const widths = () => tab.evaluate('[document.documentElement.scrollWidth, innerWidth]');
-    expect(await widths()).toEqual([390, 390]);
+    await tab.setViewportSize(PHONE);
+    expect(await widthsOf(tab)).toEqual([PHONE.width, PHONE.width]);
     await press('Report a finding');
-    expect(await widths()).toEqual([390, 390]);
+    expect(await widthsOf(tab)).toEqual([PHONE.width, PHONE.width]);
     await report.getByRole('button', { name: 'Cancel' }).click();
     await press('Scan it clean');
     await isEach('open');

@@ -164,6 +164,18 @@ describe('status, on Azure and on both clouds', () => {
     const { records, queue, ...rest } = leastToLookOnAzure(s.graph);
     const before = await s.world();
 
+    const without = await statusOf({
+      stack: 'dev',
+      sides: [await azureSideHere(s, now, [records])],
+      now,
+      isLooking: false,
+    });
+    expect(without.concerns).toEqual([
+      expect.stringMatching(
+        /^Azure: the poison queue could not be counted: \w+[.]queue[.]core[.]windows[.]net answers 403: whoever runs this command needs Storage Queue Data Reader on the poison queue of the stack; a new assignment takes some minutes to count$/,
+      ),
+    ]);
+
     const well = await statusOf({
       stack: 'dev',
       sides: [await azureSideHere(s, now, [records, queue])],

@@ -1,0 +1,49 @@
+// Headless Chromium, for the tests that look at a page as a person would.
+import { existsSync } from 'node:fs';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { afterAll, type TestContext } from 'vitest';
+
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+const NO_CHROMIUM =
+  'No Chromium is installed here, so nobody looks at the page: on Debian `apt-get install -y chromium`.';
+
+export const DESK = { width: 1280, height: 800 } as const;
+export const PHONE = { width: 390, height: 844 } as const;
+
+export interface Tab {
+  readonly page: Page;
+  /** Errors and warnings that the browser has told of. */
+  readonly problems: readonly string[];
+  /** Whatever was asked for that does not begin with the page's own address. */
+  readonly elsewhere: readonly string[];
+}
+
+let browser: Promise<Browser> | undefined;
+afterAll(async () => (await browser)?.close());
+
+/** Ends the test here where there is no browser, and says so. */
+export function needsChromium({ skip }: Pick<TestContext, 'skip'>): void {
+  if (CHROMIUM !== undefined) return;
+  // The reporter counts what is skipped, and does not say why.
+  process.stderr.write(`${NO_CHROMIUM}\n`);
+  skip(NO_CHROMIUM);
+}
+
+/** Opens a page at a desk. */
+export async function openTab(url: string, options: BrowserContextOptions = {}): Promise<Tab> {
+  browser ??= chromium.launch({ ...(CHROMIUM && { executablePath: CHROMIUM }) });
+  const page = await (await browser).newPage({ viewport: DESK, ...options });
+  const problems: string[] = [];
+  const elsewhere: string[] = [];
+  page.setDefaultTimeout(20_000);
+  page.on('console', (message) => ['error', 'warning'].includes(message.type()) && problems.push(message.text()));
+  page.on('pageerror', ({ message }) => problems.push(message));
+  page.on('request', (request) => request.url().startsWith(url) || elsewhere.push(request.url()));
+  await page.goto(url);
+  return { page, problems, elsewhere };
+}
+
+/** How wide the page is, and the window: a page that is wider has to be pushed to and fro. */
+export async function widthsOf(page: Page): Promise<unknown> {
+  return await page.evaluate('[document.documentElement.scrollWidth, innerWidth]');
+}

@@ -1,0 +1,16 @@
+// One process for all test files that run the Pulumi program: to load Pulumi takes longer than most of them.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SHARED_PROGRAM, shareProgram } from '../local/graph.ts';
+
+export async function setup(): Promise<() => void> {
+  const folder = mkdtempSync(join(tmpdir(), 'pullgate-program-'));
+  const socket = join(folder, 'socket');
+  const program = await shareProgram(socket);
+  process.env[SHARED_PROGRAM] = socket;
+  return () => {
+    program.stop();
+    rmSync(folder, { recursive: true });
+  };
+}
