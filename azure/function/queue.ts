@@ -9,6 +9,7 @@ import {
   type PipelineOptions,
   type PipelinePolicy,
   type PipelineResponse,
+  RestError,
 } from '@azure/core-rest-pipeline';
 import type { TokenCredential } from '@azure/identity';
 import { mapConcurrently } from '../../shared/concurrency.ts';
@@ -17,7 +18,7 @@ import type { Gate } from '../../shared/record.ts';
 
 /** The storage account's queues, over REST: its own client package weighs a quarter of the whole bundle. */
 export interface QueueService {
-  /** @throws Error with the service's own words where it does not answer as it should */
+  /** @throws RestError with the service's own words where it does not answer as it should */
   send(method: HttpMethods, url: string, body?: string): Promise<PipelineResponse>;
 }
 
@@ -48,8 +49,9 @@ export function queueService(
       const request = createPipelineRequest({ method, url, headers, ...(body === undefined ? {} : { body }) });
       const response = await pipeline.sendRequest(http, request);
       if (response.status >= 200 && response.status < 300) return response;
-      throw new Error(
+      throw new RestError(
         `${method} ${new URL(url).pathname}: the queue service answers ${response.status} ${response.bodyAsText}`,
+        { statusCode: response.status, request, response },
       );
     },
   };
