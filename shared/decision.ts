@@ -63,6 +63,8 @@ export interface Decision {
   readonly isUnsettled: boolean;
   /** Exceptions of the policy that have expired: inert. */
   readonly expiredExceptions: readonly Exception[];
+  /** Why there was no look: an order to keep it open is over, and the record alone says what closes it again. */
+  readonly unseen?: unknown;
   /** The order by hand that the gate has, if any, and where it is. */
   readonly byHand?: Pick<HandStep, 'step' | 'order'> | undefined;
   /**

@@ -71,11 +71,12 @@ export function isInForce({ told, until }: HandOrder, now: Instant): boolean {
  * @param look `byFunction`: the function looks, and not a command; `givesUp`: the gate is being released, so that nothing keeps it closed
  */
 export function stepOf(
-  order: HandOrder | undefined,
+  given: HandOrder | undefined,
   now: Instant,
   look: { readonly byFunction: boolean; readonly givesUp: boolean },
 ): HandStep | undefined {
-  if (order === undefined) return undefined;
+  if (given === undefined) return undefined;
+  const order = byOurClock(given, now);
   if (!isInForce(order, now) || (look.givesUp && order.kind === 'closed')) {
     const next: HandOrder | undefined = look.byFunction ? undefined : { ...order, told: 'end', refused: undefined };
     return { step: 'ends', order, isNews: order.told !== 'end', next };
@@ -86,8 +87,18 @@ export function stepOf(
   return { step, order, isNews, next: { ...order, told: 'begin', logged, refused: undefined } };
 }
 
+/** An order of whose clock is ahead lasts as long as was approved, from the function's first look on: not until that clock's end. */
+function byOurClock(order: HandOrder, now: Instant): HandOrder {
+  const ahead = Date.parse(order.at) - Date.parse(now);
+  if (order.logged || ahead <= 0) return order;
+  return { ...order, at: now, until: new Date(Date.parse(order.until) - ahead).toISOString() };
+}
+
+/** Before any time: who has never looked looks now, whoever's clock is right. */
+const AT_ONCE: Instant = new Date(0).toISOString();
+
 /** When the tick has to look at its gate: at once, until the function has seen to it, and then at its end. Undefined: the sweep is soon enough. */
 export function handDue(order: HandOrder | undefined): Instant | undefined {
   if (order === undefined || order.refused === true) return undefined;
-  return order.logged && order.told === 'begin' ? order.until : order.at;
+  return order.logged && order.told === 'begin' ? order.until : AT_ONCE;
 }

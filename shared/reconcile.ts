@@ -2,11 +2,11 @@
 import { type Accounted, accountForAll, type NextClosers, nextClosers } from './closers.ts';
 import { type Decision, type ImageDecision, isByCommand, type Trigger } from './decision.ts';
 import { earlier, findingKey, type Instant } from './finding.ts';
-import { stepOf } from './hand.ts';
+import { isInForce, stepOf } from './hand.ts';
 import { noticeOf } from './notice.ts';
 import { expiredExceptions } from './policy.ts';
 import type { ImageLook, Ports, Reading, Registry, Scope } from './ports.ts';
-import { type Gate, type GateRecord, gateKey, newRecord } from './record.ts';
+import { type Gate, type GateRecord, gateKey, holding, newRecord } from './record.ts';
 import type { Rules } from './rules.ts';
 import { settle } from './settle.ts';
 import { isPlain } from './verdict.ts';
@@ -38,7 +38,8 @@ const MAX_CLOSERS_WITH_PUSH = 100;
  * Brings one gate to where it should be, and logs the decision.
  *
  * @returns what was decided and done; where it says `refused`, a retry is of no use
- * @throws Error where a retry may help: a cloud that does not answer, or other workers that are always faster
+ * @throws Error where a retry may help: a cloud that does not answer, or other workers that are always faster. Where the scanner does not answer and
+ *   an order to keep the gate open is over, it is closed first, on what its record says.
  */
 export async function reconcile<Snapshot>(hint: Hint, rules: Rules, ports: Ports<Snapshot>): Promise<Decision> {
   // Where another worker was faster, the record does not say any more that we have closed the gate.
@@ -53,6 +54,7 @@ export async function reconcile<Snapshot>(hint: Hint, rules: Rules, ports: Ports
     const decision = await attempt(hint, rules, watched, { isWide: tries > 0, hasClosed });
     if (decision === 'conflict') continue;
     ports.log(decision);
+    if (decision.unseen !== undefined) throw decision.unseen;
     return decision;
   }
   throw new Error(
@@ -77,10 +79,13 @@ async function attempt<Snapshot>(
   const { gate } = hint;
   const { value, version } = await ports.records.load(gate);
   const record = value ?? newRecord(gate, ports.now());
-  const seen = await lookAround(scopeOf(hint, record, isWide), record, rules, ports);
+  const byFunction = !isByCommand(hint.triggers);
+  const seen = await lookAround(scopeOf(hint, record, isWide), record, rules, ports).catch((unseen: unknown) => {
+    if (!(byFunction && isOverBlindly(record, ports.now()))) throw unseen;
+    return { looks: [], accounted: [], next: nextClosers(record, []), now: ports.now(), unseen };
+  });
   const { next, accounted, now } = seen;
   const reading = value === undefined && next.held.length === 0 ? undefined : await ports.registry.read(gate);
-  const byFunction = !isByCommand(hint.triggers);
   const hand = stepOf(record.byHand, now, { byFunction, givesUp: hint.triggers.includes('release') });
   const unconfirmed = await unconfirmedFindings(hint, seen.looks, ports);
   const settled = await settle(
@@ -113,6 +118,7 @@ async function attempt<Snapshot>(
     isUnsettled: accounted.some(({ accounting }) => accounting.kind === 'holds' && accounting.why.kind === 'unsettled'),
     expiredExceptions: expiredExceptions(rules.policy, now),
     byHand: hand === undefined ? undefined : { step: hand.step, order: hand.order },
+    unseen: 'unseen' in seen ? seen.unseen : undefined,
     secondsSinceFinding: settled.done === 'closed' ? secondsSince(oldestViolation(accounted), ports.now()) : undefined,
     ...settled,
   };
@@ -121,6 +127,12 @@ async function attempt<Snapshot>(
 /** Where the registry cannot say whose a closing is, the record can: what pullgate has not begun is somebody else's. */
 function attributed<Snapshot>(reading: Reading<Snapshot>, isClaimed: boolean): Reading<Snapshot> {
   return reading.ours === 'unmarked' && isClaimed ? { ...reading, ours: 'current' } : reading;
+}
+
+/** An order to keep it open is over, and something held the gate when it was last looked at: a scanner that does not answer is no reason to leave it open. */
+function isOverBlindly({ byHand, closers, omittedClosers }: GateRecord, now: Instant): boolean {
+  if (byHand?.kind !== 'open' || isInForce(byHand, now)) return false;
+  return omittedClosers > 0 || holding({ closers }).length > 0;
 }
 
 /** One look, and what it means for the gate. */

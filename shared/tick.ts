@@ -56,15 +56,17 @@ export async function tick(ports: SweepPorts): Promise<void> {
     const why = await ports.blindness();
     log({ kind: 'scanner', blind: why !== undefined, why });
   });
-  const { value: last } = await ports.state.load();
-  const isDue = last === undefined || isSweepDue(last, fingerprint(ports), ports.sweepHours, now());
+  const swept = await step(() => ports.state.load());
+  const last = swept?.value;
+  const isDue = swept !== undefined && isSweepDue(last, fingerprint(ports), ports.sweepHours, now());
   const current = (isDue ? await step(() => sweep(ports)) : undefined) ?? last;
-  const waiting = (await step(() => ports.waiting(MAX_WAITING))) ?? [];
-  const { value: brake = NO_CLOSINGS } = await ports.brake.load();
-  const turns = waiting.slice(0, roomLeft(brake, now(), rules.maxClosesPerHour));
-  await step(() => ports.askForLooks(turns, 'tick'));
   const due = (await step(() => ports.handDue(now(), MAX_WAITING))) ?? [];
   await step(() => ports.askForLooks(due, 'tick'));
+  const waiting = (await step(() => ports.waiting(MAX_WAITING))) ?? [];
+  const closings = await step(() => ports.brake.load());
+  const brake = closings === undefined ? undefined : lastHour(closings.value ?? NO_CLOSINGS, now());
+  const turns = brake === undefined ? [] : waiting.slice(0, roomLeft(brake, now(), rules.maxClosesPerHour));
+  await step(() => ports.askForLooks(turns, 'tick'));
   const facts = await step(async () => ports.tickFacts?.());
   log({
     kind: 'tick',
@@ -73,7 +75,7 @@ export async function tick(ports: SweepPorts): Promise<void> {
       : { sweepAgeHours: (Date.parse(now()) - Date.parse(current.sweptAt)) / HOUR_MILLISECONDS }),
     waiting: waiting.length,
     letThrough: turns.length,
-    closedThisHour: lastHour(brake, now()).closings.length,
+    ...(brake === undefined ? {} : { closedThisHour: brake.closings.length }),
     ...(due.length === 0 ? {} : { byHand: due.length }),
     ...facts,
   });

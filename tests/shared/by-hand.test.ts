@@ -22,6 +22,10 @@ const OPEN_GATE = newRecord(GATE, hoursLater(-2));
 const CLOSED_GATE = record({ claimed: true });
 const WAITING_BY_HAND = record({ state: { kind: 'waiting', for: 'byHand' }, closedSince: undefined });
 
+function blind(call: string): void {
+  if (call === 'look') throw new Error('no answer');
+}
+
 interface Given {
   readonly record: GateRecord;
   readonly order: HandOrder;
@@ -311,6 +315,40 @@ describe('an order', () => {
       }
     },
   );
+
+  it('that is over closes on what the record says where the scanner does not answer, and the message comes back', async () => {
+    const world = worldWith({ record: WAITING_BY_HAND, order: byHand(OVER), images: [1] });
+    world.around = blind;
+    await expect(look(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
+    expect([world.repository().ours, world.record(GATE)?.state.kind]).toEqual(['current', 'closed']);
+    expect(world.record(GATE)?.byHand).toBeUndefined();
+    expect(world.notices.map(({ kind, byHand: news }) => [kind, news?.step])).toEqual([['closed', 'ends']]);
+    expect(world.decisions).toMatchObject([{ done: 'closed', images: [], byHand: { step: 'ends' } }]);
+    await expect(look(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
+    expect(world.repository().ours).toBe('current');
+  });
+
+  it('that is over closes on what the record had no room for, too', async () => {
+    const { closers: _closers, ...rest } = WAITING_BY_HAND;
+    const world = worldWith({ record: { ...rest, closers: [], omittedClosers: 2 }, order: byHand(OVER) });
+    world.around = blind;
+    await expect(look(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
+    expect(world.repository().ours).toBe('current');
+  });
+
+  it.each<[string, GateRecord, HandOrder, Trigger]>([
+    ['that is not over', WAITING_BY_HAND, OPEN, 'tick'],
+    ['to keep it closed, that is over', CLOSED_GATE, byHand({ ...OVER, kind: 'closed' }), 'tick'],
+    ['that is over, of a gate that nothing held', OPEN_GATE, byHand(OVER), 'tick'],
+    ['that a command looks at', WAITING_BY_HAND, byHand(OVER), 'resume'],
+  ])('%s does nothing where the scanner does not answer', async (_name, stored, order, trigger) => {
+    const world = worldWith({ record: stored, order, images: [1] });
+    const before = structuredClone([world.repository().ours, world.record(GATE)]);
+    world.around = blind;
+    await expect(look(world, { triggers: [trigger], scope: 'all' })).rejects.toThrow('no answer');
+    expect([world.repository().ours, world.record(GATE)]).toEqual(before);
+    expect(world.decisions).toEqual([]);
+  });
 
   it('is seen to for a repository that is not there any more, too', async () => {
     const world = worldWith({ record: WAITING_BY_HAND, order: byHand(OVER) });

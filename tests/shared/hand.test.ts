@@ -109,18 +109,44 @@ describe('a look at an order', () => {
   });
 });
 
+describe('an order by a clock that is ahead', () => {
+  const ahead = (hours: number, lasts: number) =>
+    byHand({ logged: false, at: hoursLater(hours), until: hoursLater(hours + lasts) });
+
+  it.each([
+    ['lasts as long as was approved, from the first look of the function on', ahead(5, 4), hoursLater(4)],
+    ['lasts a day where a day was approved', ahead(0.25, 24), hoursLater(24)],
+  ])('%s', (_name, order, until) => {
+    const found = stepOf(order, NOW, BY_FUNCTION);
+    expect(found).toMatchObject({ step: 'begins', next: { at: NOW, until, logged: true } });
+    expect(stepOf(found?.next, hoursLater(1), BY_FUNCTION)).toMatchObject({ step: 'runs', next: { until } });
+    expect(stepOf(found?.next, until, BY_FUNCTION)?.step).toBe('ends');
+  });
+
+  it('is not moved once the function has seen it, nor longer than a day', () => {
+    const order = byHand({ logged: true, at: hoursLater(1), until: hoursLater(2) });
+    expect(stepOf(order, NOW, BY_FUNCTION)?.next).toMatchObject({ at: hoursLater(1), until: hoursLater(2) });
+    expect(stepOf(ahead(5, 25), NOW, BY_FUNCTION)?.step).toBe('ends');
+  });
+});
+
 it('an order that is ended early ends now, by whoever ended it', () => {
   const ended = endedEarly(byHand({ refused: true }), 'eve', NOW);
   expect(ended).toEqual({ ...byHand(), until: NOW, endedBy: 'eve', refused: undefined });
 });
 
 describe('the tick sees to an order', () => {
+  const AT_ONCE = '1970-01-01T00:00:00.000Z';
   it.each<[string, HandOrder | undefined, string | undefined]>([
     ['never where there is none', undefined, undefined],
-    ['at once where nobody has been told', NEW, NOW],
-    ['at once where the function has not seen it', byHand({ logged: false }), hoursLater(-1)],
+    ['at once where nobody has been told', NEW, AT_ONCE],
+    [
+      'at once where the function has not seen it, whose clock may be behind',
+      byHand({ logged: false, at: hoursLater(5) }),
+      AT_ONCE,
+    ],
     ['at its end where all of that is done', byHand(), hoursLater(3)],
-    ['at once where a command has ended it', byHand({ told: 'end' }), hoursLater(-1)],
+    ['at once where a command has ended it', byHand({ told: 'end' }), AT_ONCE],
     ['never where the registry refused: the sweep does', byHand({ refused: true }), undefined],
   ])('%s', (_name, order, due) => {
     expect(handDue(order)).toBe(due);

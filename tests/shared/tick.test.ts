@@ -23,9 +23,9 @@ function rowOf<T>(value: T | undefined, onSave: (saved: T) => void = () => {}): 
   };
 }
 
-interface Given extends Partial<Omit<SweepPorts, 'state' | 'brake' | 'gatesWithRecord'>> {
+interface Given extends Partial<Omit<SweepPorts, 'brake' | 'gatesWithRecord'>> {
   readonly last?: SweepState | undefined;
-  readonly brake?: BrakeState | undefined;
+  readonly brake?: BrakeState | Row<BrakeState> | undefined;
   /** Open, where nothing else is said. */
   readonly recorded?: readonly (Gate & { readonly state?: string })[];
 }
@@ -37,7 +37,7 @@ function stage({ last, brake, recorded = [], ...given }: Given = {}) {
   const saved: SweepState[] = [];
   const ports: SweepPorts = {
     state: rowOf(last, (state) => saved.push(state)),
-    brake: rowOf(brake),
+    brake: brake !== undefined && 'load' in brake ? brake : rowOf(brake),
     rules: rules(),
     sweepHours: 6,
     settingsHash: 'a',
@@ -193,6 +193,7 @@ describe('a tick', () => {
     const failing = (words: string) => () => Promise.reject(new Error(words));
     const waiting = async () => [gate('worst')];
     const handDue = async () => [gate('by-hand')];
+    const broken = { load: failing('no answer'), save: failing('no answer') };
     const swept = { ...SWEPT, sweptAt: hoursLater(-7) };
     it.each<[string, Given, readonly string[], readonly string[]]>([
       [
@@ -222,6 +223,18 @@ describe('a tick', () => {
       [
         'finding those that wait for the brake: orders by hand are seen to',
         { last: SWEPT, handDue, waiting: failing('no answer') },
+        ['scanner', 'tick'],
+        ['tick by-hand'],
+      ],
+      [
+        'reading when the last sweep was: orders by hand and those that wait have their turns, and nothing is swept',
+        { state: broken, handDue, waiting },
+        ['scanner', 'tick'],
+        ['tick by-hand', 'tick worst'],
+      ],
+      [
+        'reading what was closed this hour: orders by hand are seen to, and nobody is let through',
+        { last: SWEPT, brake: broken, handDue, waiting },
         ['scanner', 'tick'],
         ['tick by-hand'],
       ],

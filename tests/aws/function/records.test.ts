@@ -182,7 +182,8 @@ describe('the gates', () => {
     await table.records.save(ordered('team/refused', '2026-03-02T10:00:00.000Z', { refused: true }), 0);
     const due = async (now: string, limit = 10) =>
       (await table.due(ACCOUNT_ID, now, limit)).map(({ repository }) => repository);
-    expect(await due('2026-03-02T08:59:59.999Z')).toEqual([]);
+    // The clock of whoever gave the order may be ahead.
+    expect(await due('2026-03-02T08:59:59.999Z')).toEqual(['team/unseen']);
     expect(await due('2026-03-02T11:00:00.000Z')).toEqual(['team/unseen', 'team/over']);
     expect(await due('2026-03-02T12:00:00.000Z')).toEqual(['team/unseen', 'team/over', 'team/late']);
     expect(await due('2026-03-02T12:00:00.000Z', 1)).toEqual(['team/unseen']);
