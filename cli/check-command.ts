@@ -6,6 +6,7 @@ import { type AnswerCode, printAnswer, runAnswering } from './answer.ts';
 import { type Warning, warningsOf } from './check.ts';
 import { type CheckedFile, checkFile, type PlacedProblem, type Position } from './check-file.ts';
 import { type JsonOption, now, withJson, withStack } from './command.ts';
+import { UsageError } from './ending.ts';
 import { findStack, type Stack, type StackOptions } from './stack.ts';
 import { columns } from './terminal.ts';
 import { plain } from './words.ts';
@@ -67,6 +68,11 @@ interface Answer {
 }
 
 async function check({ policy: file, within, live = false, strict = false, json, ...where }: CheckOptions) {
+  if (file !== undefined && !live && (where.stack !== undefined || where.outputs !== undefined)) {
+    throw new UsageError(
+      '--stack and --outputs say where to look, and with --policy nothing but the file is looked at: add --live, or leave them out',
+    );
+  }
   const stack = file === undefined || live ? await findStack(where) : undefined;
   const checked = file === undefined ? await policyOfStack(stack) : await checkFile(file);
   const source = file ?? `the stack ${stack?.name}`;

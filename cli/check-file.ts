@@ -9,6 +9,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser';
+import { parseConfig } from '../config.ts';
 import { type Policy, parsePolicy } from '../shared/policy.ts';
 import { describeProblem, type Problem } from '../shared/problem.ts';
 import { sentenceOf, UsageError } from './ending.ts';
@@ -39,6 +40,9 @@ export type CheckedFile =
 /** What a file may be. */
 const FORMS =
   'JSON (comments are fine): the object of pullgate:policy, with or without severityThreshold; or only its list of exceptions; or what `pulumi config --json` prints';
+/** What a file may be that says which findings close. */
+export const POLICY_FORMS =
+  'JSON (comments are fine): {"severityThreshold": "high", "unfixable": "never", "exceptions": [...]}, or what `pulumi config --json` prints';
 
 /**
  * Reads and checks a file.
@@ -59,12 +63,21 @@ async function textOf(file: string): Promise<string> {
   }
 }
 
-/** The same of a text. */
-export function checkText(text: string): CheckedFile {
+/**
+ * The same of a text, with or without a byte order mark.
+ *
+ * @param mayBeList only exceptions are enough. Default: yes
+ */
+export function checkText(given: string, { mayBeList = true } = {}): CheckedFile {
+  const text = given.replace(/^\uFEFF/, '');
+  const forms = mayBeList ? FORMS : POLICY_FORMS;
   const errors: ParseError[] = [];
   const root = parseTree(text, errors, { allowTrailingComma: true });
   if (errors.length > 0 || root === undefined) {
-    return { ok: false, problems: (errors.length > 0 ? errors : [EMPTY]).map((error) => unreadable(text, error)) };
+    return {
+      ok: false,
+      problems: (errors.length > 0 ? errors : [EMPTY]).map((error) => unreadable(text, error, forms)),
+    };
   }
   const twice = keysGivenTwice(root).map((node): PlacedProblem => {
     const allowed = 'each key once';
@@ -78,31 +91,35 @@ export function checkText(text: string): CheckedFile {
     };
   });
   const paths = pathsIn(root);
-  if (paths === undefined) {
-    const given: unknown = getNodeValue(root);
-    const problem = { key: 'the file', given, allowed: FORMS };
+  if (paths === undefined || (root.type === 'array' && !mayBeList)) {
+    const value: unknown = getNodeValue(root);
+    const problem = { key: 'the file', given: value, allowed: forms };
     return { ok: false, problems: [{ ...problem, text: describeProblem(problem), line: 1, column: 1 }] };
   }
   const place = (key: string) => {
     const node = nodeOf(root, paths, key);
     return node === undefined ? undefined : positionIn(text, node.offset);
   };
+  const strange = strangeKeys(root, paths).map((problem) => {
+    const node = findNodeAtLocation(root, [problem.key]);
+    return { ...placed(problem), ...(node === undefined ? {} : positionIn(text, node.offset)) };
+  });
   const parsed = parsePolicy(valueAt(root, paths.severityThreshold), policyIn(root, paths));
   const problems = parsed.ok ? [] : parsed.problems.map((problem) => ({ ...placed(problem), ...place(problem.key) }));
-  if (parsed.ok && twice.length === 0) return { ok: true, policy: parsed.value, place };
-  return { ok: false, problems: [...twice, ...problems] };
+  if (parsed.ok && twice.length === 0 && strange.length === 0) return { ok: true, policy: parsed.value, place };
+  return { ok: false, problems: [...twice, ...strange, ...problems] };
 }
 
 const EMPTY: ParseError = { error: 4, offset: 0, length: 0 };
 
-function unreadable(text: string, { error, offset }: ParseError): PlacedProblem {
+function unreadable(text: string, { error, offset }: ParseError, forms: string): PlacedProblem {
   const given = text.slice(offset, offset + 20).split('\n')[0] ?? '';
   const word = printParseErrorCode(error);
   return {
     key: 'the file',
     given,
-    allowed: FORMS,
-    text: `the file is not JSON (${word}): expected ${FORMS}`,
+    allowed: forms,
+    text: `the file is not JSON (${word}): expected ${forms}`,
     ...positionIn(text, offset),
   };
 }
@@ -119,14 +136,18 @@ interface Paths {
   readonly exceptions: JSONPath;
   /** The file is the policy itself, and the threshold is a key of it. */
   readonly isPlain: boolean;
+  /** What the keys of the stack's config begin with; undefined where the file has none beside the policy's own. */
+  readonly prefix: string | undefined;
 }
 
 const NAMESPACE = 'pullgate:';
 
 function pathsIn(root: Node): Paths | undefined {
-  if (root.type === 'array') return { severityThreshold: undefined, policy: undefined, exceptions: [], isPlain: false };
+  if (root.type === 'array') {
+    return { severityThreshold: undefined, policy: undefined, exceptions: [], isPlain: false, prefix: undefined };
+  }
   if (root.type !== 'object') return undefined;
-  const keys = (root.children ?? []).map(({ children }) => String(children?.[0]?.value));
+  const keys = keysOf(root);
   if (keys.some((key) => key.startsWith(NAMESPACE))) {
     const policy = configPath(root, 'policy');
     return {
@@ -134,6 +155,7 @@ function pathsIn(root: Node): Paths | undefined {
       policy,
       exceptions: [...policy, 'exceptions'],
       isPlain: false,
+      prefix: NAMESPACE,
     };
   }
   if (keys.includes('policy'))
@@ -142,9 +164,35 @@ function pathsIn(root: Node): Paths | undefined {
       policy: ['policy'],
       exceptions: ['policy', 'exceptions'],
       isPlain: false,
+      prefix: '',
     };
-  return { severityThreshold: ['severityThreshold'], policy: [], exceptions: ['exceptions'], isPlain: true };
+  return {
+    severityThreshold: ['severityThreshold'],
+    policy: [],
+    exceptions: ['exceptions'],
+    isPlain: true,
+    prefix: undefined,
+  };
 }
+
+function keysOf(root: Node): readonly string[] {
+  return (root.children ?? []).map(({ children }) => String(children?.[0]?.value));
+}
+
+/** Keys that stand beside the policy and mean nothing there: silently left out, a slip would make another policy. */
+function strangeKeys(root: Node, { prefix }: Paths): readonly Problem[] {
+  if (prefix === undefined) return [];
+  const keys = keysOf(root);
+  // Without values, all that can be wrong is a key that the config does not have.
+  const own = keys.filter((key) => key.startsWith(prefix));
+  const asked = parseConfig(Object.fromEntries(own.map((key) => [NAMESPACE + key.slice(prefix.length), undefined])));
+  const unknown = asked.ok ? [] : asked.problems.map(({ key }) => prefix + key.slice(NAMESPACE.length));
+  // Beside the config's own there are those of providers, which have a namespace, too.
+  const misplaced = keys.filter((key) => prefix !== '' && !key.includes(':'));
+  return [...unknown, ...misplaced].map((key) => ({ key, given: valueAt(root, [key]), allowed: NO_SUCH_KEY }));
+}
+
+const NO_SUCH_KEY = 'no such key here (a typing error, or a key of the policy that belongs into it?)';
 
 /** `pulumi config --json` wraps each value, and gives an object as `objectValue` too. */
 function configPath(root: Node, key: string): JSONPath {
@@ -157,7 +205,8 @@ function policyIn(root: Node, { policy, isPlain }: Paths): unknown {
   if (policy === undefined) return { exceptions: getNodeValue(root) };
   const value = valueAt(root, policy);
   if (!isPlain || typeof value !== 'object' || value === null) return value;
-  const { severityThreshold: _, ...refinements } = value as Readonly<Record<string, unknown>>;
+  // Whether the stack only audits decides nothing here.
+  const { severityThreshold: _, mode: _mode, ...refinements } = value as Readonly<Record<string, unknown>>;
   return refinements;
 }
 

@@ -21,10 +21,10 @@ export type RegistryName =
 const FORMS =
   'give 123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.4 or NAME.azurecr.io/team/app:1.4; in place of the tag, or after it, a digest: @sha256:...';
 /** Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html and https://docs.aws.amazon.com/general/latest/gr/ecr.html */
-const ECR =
+export const ECR =
   /^(?<accountId>\d{12})[.](?:dkr[.]ecr(?:-fips)?[.](?<region>[a-z0-9-]+)[.]amazonaws[.]com(?:[.]cn)?|dkr-ecr(?:-fips)?[.](?<dualStack>[a-z0-9-]+)[.]on[.](?:aws|amazonwebservices[.]com[.]cn))$/;
 /** A registry with a label of its own in its host's name has a hyphen in it. Source: https://learn.microsoft.com/azure/container-registry/container-registry-get-started-portal#configure-domain-name-label-dnl-option */
-const ACR = /^[a-z0-9-]{5,63}[.]azurecr[.]io$/;
+export const ACR = /^[a-z0-9-]{5,63}[.]azurecr[.]io$/;
 /** Source: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests */
 const REPOSITORY = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/;
 const MAX_REPOSITORY = 256;
@@ -78,7 +78,8 @@ export function parseImageName(given: string): ImageName {
   };
 }
 
-function registryOf(host: string): RegistryName | undefined {
+/** The registry of a stack that a host can be, in lower case; undefined where it is none. */
+export function registryOf(host: string): RegistryName | undefined {
   if (ACR.test(host)) return { cloud: 'azure', host };
   const { accountId, region, dualStack } = ECR.exec(host)?.groups ?? {};
   const where = region ?? dualStack;

@@ -8,7 +8,7 @@ import { gateName } from '../shared/sentences.ts';
 import { SEVERITIES } from '../shared/severity.ts';
 import { UsageError } from './ending.ts';
 import type { Progress } from './progress.ts';
-import type { GatheredImage, Gathering } from './reports/gathering.ts';
+import { AWS_ACCOUNT, type GatheredImage, type Gathering } from './reports/gathering.ts';
 import { unpack } from './reports/packed.ts';
 import type { Side } from './side.ts';
 import { sidesOf } from './sides.ts';
@@ -17,6 +17,11 @@ import type { Stack } from './stack.ts';
 
 /** What a gate is: on AWS always a repository. */
 export type Granularity = 'image' | 'repository';
+
+/** What the gate of an image is, where on Azure it is this. */
+export function granularityOf(onAzure: Granularity): (image: Pick<GatheredImage, 'registry'>) => Granularity {
+  return ({ registry }) => (AWS_ACCOUNT.test(registry) ? 'repository' : onAzure);
+}
 
 /** The images of reports, each with its gate. */
 export function* subjectsFrom(

@@ -24,6 +24,9 @@ export interface Told {
   readonly maxClosesPerHour: number | undefined;
 }
 
+/** What is said of a gate that waits. */
+export const STAYS_OPEN = 'serves Lambda functions: stays open unless aws.closeLambdaRepositories';
+
 type Style = Parameters<typeof styleText>[0];
 
 const GATES = 20;
@@ -66,8 +69,8 @@ export function* linesOf(told: Told): Generator<string> {
   }
 }
 
-function isWorthARow({ change, outcome }: GateOutcome): boolean {
-  return change !== 'staysOpen' || outcome === 'undetermined';
+function isWorthARow({ change, outcome, waitingFor }: GateOutcome): boolean {
+  return change !== 'staysOpen' || outcome === 'undetermined' || waitingFor !== undefined;
 }
 
 function* summary({ simulation, policy, against, reported }: Told): Generator<string> {
@@ -92,6 +95,7 @@ function* gateLines(gate: GateOutcome, name: string, width: number, all: boolean
   const notes = [
     tagNote(gate),
     gate.images === 1 ? undefined : `${number(gate.images)} images`,
+    gate.waitingFor === undefined ? undefined : STAYS_OPEN,
     gate.mayNotCount ? 'without a tag: counts only where a tagged index leads to it' : undefined,
     gate.change === 'staysOpen' && gate.outcome === 'undetermined' ? 'undetermined' : undefined,
   ].filter((note) => note !== undefined);

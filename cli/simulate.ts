@@ -12,11 +12,12 @@ import { UsageError } from './ending.ts';
 import { type Progress, progressOn } from './progress.ts';
 import type { Format } from './reports/formats.ts';
 import { type Gathered, type Gathering, gatheringFor } from './reports/gathering.ts';
-import { readReport, STDIN } from './reports/read.ts';
+import { type ReadReports, readReports, STDIN } from './reports/read.ts';
 import { writeWhole } from './simulate-file.ts';
 import { type Head, jsonOf } from './simulate-json.ts';
+import { keepLambdaOpen } from './simulate-lambda.ts';
 import { readPolicy } from './simulate-policy.ts';
-import { CLOUDS, type Granularity, lookAtClouds, subjectsFrom } from './simulate-subjects.ts';
+import { CLOUDS, type Granularity, granularityOf, lookAtClouds, subjectsFrom } from './simulate-subjects.ts';
 import { linesOf } from './simulate-text.ts';
 import { type Simulation, type Subject, simulate } from './simulation.ts';
 import { type PageInput, pageOf } from './simulation-page.ts';
@@ -47,8 +48,6 @@ const STACK = 'stack';
  */
 const HEAP_GROWTH_PERCENT = 20;
 const CHANGES = ['closes', 'opens', 'staysClosed', 'staysOpen'] as const;
-/** The registry of ECR is an account. */
-const AWS_ACCOUNT = /^\d{12}$/;
 
 type Policies = readonly [Policy, ...Policy[]];
 
@@ -58,6 +57,8 @@ interface Done {
   readonly gathered: Gathered;
   readonly at: string;
   readonly source: string;
+  /** What there is to know of it beside what is judged. */
+  readonly notes: readonly string[];
   readonly policy: Named;
   readonly against: Named | undefined;
   readonly stack: Stack | undefined;
@@ -78,20 +79,22 @@ export async function simulateCommand(files: readonly string[], options: Simulat
   const gathering = gatheringFor(policies);
   const progress = progressOn();
   try {
-    const source = isLive
+    const seen = isLive
       ? await lookAround(options, stack, policies, gathering, progress)
       : await readAll(files, options, stack, gathering, progress, at);
     const gathered = gathering.result();
-    const simulation = simulate({
+    const judged = simulate({
       subjects: subjectsOf(gathered, options, stack),
       rules: rulesFor(policy),
       against: against === undefined ? undefined : rulesFor(against),
       now: at,
       most: MAX_FINDINGS,
     });
+    const { simulation, notes: unread } = await withLambda(judged, options, stack);
     progress.end();
-    for (const line of notesOf(gathered, policies)) process.stderr.write(`pullgate: note: ${line}\n`);
-    const done: Done = { simulation, gathered, at, source, policy, against, stack };
+    const notes = [...seen.notes, ...notesOf(gathered, policies, seen.formats), ...unread];
+    for (const note of notes) process.stderr.write(`pullgate: note: ${note}\n`);
+    const done: Done = { simulation, gathered, at, source: seen.source, notes, policy, against, stack };
     if (options.html !== undefined) writeWhole(options.html, pageOf(pageInput(done)));
     await print(options.json === true ? jsonOf(headOf(done), simulation) : textOf(done, options.all === true));
     return simulation.gates.some(({ outcome, change = outcome }) => change === 'closes') ? 1 : 0;
@@ -111,10 +114,15 @@ async function policyOf(file: string, stack: Stack | undefined): Promise<Named> 
   return { policy, name: `the policy of the stack ${stack.name}` };
 }
 
-/** What the config leaves out is not gathered at all. The brake decides when a gate closes, and not whether; what serves Lambda functions no finding says. */
+/** What the config leaves out is not gathered at all. The brake decides when a gate closes, and not whether; what serves Lambda functions only a look at the gates says. */
 function rulesFor({ policy }: Named) {
   const repositories = { include: ['**'], exclude: [] };
   return rulesOf({ policy, maxClosesPerHour: Infinity, closeLambdaRepositories: true, repositories }, 'enforce');
+}
+
+/** Where the findings came from. */
+interface Seen extends ReadReports {
+  readonly source: string;
 }
 
 async function readAll(
@@ -124,7 +132,7 @@ async function readAll(
   gathering: Gathering,
   progress: Progress,
   at: string,
-): Promise<string> {
+): Promise<Seen> {
   const { include, exclude } = stack?.aws?.repositories ?? { include: ['**'], exclude: [] };
   const options = {
     format,
@@ -133,8 +141,8 @@ async function readAll(
     includes: globFilter(include, exclude),
     now: Date.parse(at),
   };
-  for (const file of files) await readReport(file, gathering, options);
-  return files.map((file) => (file === STDIN ? 'stdin' : file)).join(', ');
+  const read = await readReports(files, gathering, options);
+  return { ...read, source: files.map((file) => (file === STDIN ? 'stdin' : file)).join(', ') };
 }
 
 /** A scanner that is blind and shows nothing would look like a policy that closes nothing. */
@@ -144,7 +152,7 @@ async function lookAround(
   policies: Policies,
   gathering: Gathering,
   progress: Progress,
-): Promise<string> {
+): Promise<Seen> {
   if (stack === undefined) throw new UsageError('--aws and --azure look at a stack: name it (--stack NAME)');
   const clouds = (['aws', 'azure'] as const).filter((cloud) => (cloud === 'aws' ? aws : azure) === true);
   const problems = await lookAtClouds({ stack, clouds, policies, gathering, progress, now });
@@ -152,8 +160,18 @@ async function lookAround(
   if (problems.length > 0 && gathering.count() === 0) {
     throw new UsageError(`there is nothing to judge by: ${problems.join('; ')}`);
   }
-  for (const problem of problems) process.stderr.write(`pullgate: note: not everything was seen: ${problem}\n`);
-  return clouds.map((cloud) => CLOUDS[cloud]).join(' and ');
+  return {
+    source: clouds.map((cloud) => CLOUDS[cloud]).join(' and '),
+    formats: [],
+    notes: problems.map((problem) => `not everything was seen: ${problem}`),
+  };
+}
+
+/** A report does not say which repositories serve Lambda functions; where the cloud is looked at, its gates do. */
+async function withLambda(simulation: Simulation, { aws }: SimulateOptions, stack: Stack | undefined) {
+  if (aws !== true || stack?.aws === undefined || stack.aws.closeLambdaRepositories) return { simulation, notes: [] };
+  const { awsHand } = await import('./hand-aws.ts');
+  return keepLambdaOpen(simulation, awsHand(stack.aws, now).read);
 }
 
 /** On AWS a gate is a repository; on Azure what the stack's config says; the image of a scanner's report is what it is about. */
@@ -162,14 +180,16 @@ function subjectsOf(
   { granularity }: SimulateOptions,
   stack: Stack | undefined,
 ): Iterable<Subject> {
-  const onAzure = granularity ?? stack?.azure?.granularity ?? 'image';
-  return subjectsFrom(images, ({ registry }) => (AWS_ACCOUNT.test(registry) ? 'repository' : onAzure));
+  return subjectsFrom(images, granularityOf(granularity ?? stack?.azure?.granularity ?? 'image'));
 }
 
-function* notesOf({ leftOut, undated }: Gathered, policies: Policies): Generator<string> {
+function* notesOf({ leftOut, undated }: Gathered, policies: Policies, formats: readonly Format[]): Generator<string> {
   for (const [why, count] of Object.entries(leftOut)) yield `left out as ${why}: ${count}`;
   if (undated > 0 && policies.some(({ graceDays }) => Object.values(graceDays).some((days) => (days ?? 0) > 0))) {
     yield `${undated} findings do not say when they were disclosed: graceDays spares none of them`;
+  }
+  if (formats.includes('trivy') && policies.some(({ exploited }) => exploited !== 'never')) {
+    yield "Trivy does not say what is exploited: the policy's `exploited` closes nothing for its findings";
   }
 }
 
@@ -180,7 +200,7 @@ function* textOf({ simulation, gathered, policy, against, stack }: Done, all: bo
   for (const line of linesOf(told)) yield `${line}\n`;
 }
 
-function headOf({ simulation, gathered, at, source, policy, against }: Done): Head {
+function headOf({ simulation, gathered, at, source, notes, policy, against }: Done): Head {
   const words = against === undefined ? (['closes', 'undetermined', 'open'] as const) : CHANGES;
   const count = (word: string) => simulation.gates.filter(({ outcome, change = outcome }) => change === word).length;
   const counts = Object.fromEntries(words.map((word) => [word, count(word)]));
@@ -189,6 +209,7 @@ function headOf({ simulation, gathered, at, source, policy, against }: Done): He
     source,
     policy: policy.name,
     ...(against === undefined ? {} : { against: against.name }),
+    notes,
     totals: {
       images: simulation.images,
       gates: simulation.gates.length + simulation.plain,
@@ -200,8 +221,8 @@ function headOf({ simulation, gathered, at, source, policy, against }: Done): He
   };
 }
 
-function pageInput({ simulation, gathered, at, source, policy, against }: Done): PageInput {
-  return { simulation, reported: gathered.reported, at, source, policy: policy.name, against: against?.name };
+function pageInput({ simulation, gathered, at, source, notes, policy, against }: Done): PageInput {
+  return { simulation, reported: gathered.reported, at, source, notes, policy: policy.name, against: against?.name };
 }
 
 /** A reader that has enough closes the pipe: that is no error. */

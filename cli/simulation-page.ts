@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Finding } from '../shared/finding.ts';
 import { describeRule } from '../shared/sentences.ts';
 import { NO_FINDINGS, SEVERITY_WORDS, type SeverityCounts, type SeverityWord, severityWord } from './reports/counts.ts';
-import { clean, namesOf, wordOf } from './simulate-text.ts';
+import { clean, namesOf, STAYS_OPEN, wordOf } from './simulate-text.ts';
 import { type GateOutcome, type InImages, type Simulation, sparedBy, type Worst } from './simulation.ts';
 import { SCRIPT, STYLE } from './simulation-page-assets.ts';
 
@@ -13,6 +13,8 @@ export interface PageInput {
   readonly at: string;
   /** Where the findings are from. */
   readonly source: string;
+  /** What there is to know of them beside what is judged. */
+  readonly notes: readonly string[];
   /** How people call the policy, and the one that it is compared with. */
   readonly policy: string;
   readonly against: string | undefined;
@@ -25,7 +27,7 @@ const PAGE_SPARED = 200;
 
 /** The page's HTML. It refers to nothing outside but the findings' links, and its own policy lets it load nothing. */
 export function pageOf(input: PageInput): string {
-  const { simulation, at, source, policy, against } = input;
+  const { simulation, at, source, notes, policy, against } = input;
   const gates = simulation.gates.slice(0, PAGE_GATES);
   const left = simulation.gates.length - gates.length;
   const nameOf = namesOf(simulation.gates);
@@ -45,7 +47,7 @@ export function pageOf(input: PageInput): string {
 <h1>What the policy would do</h1>
 <p>By ${asText(policy)}${against === undefined ? '' : `, against ${asText(against)}`}.</p>
 <p class="soft">Findings of ${asText(source)}, judged at ${asText(at.slice(0, 16).replace('T', ' '))} UTC. Nothing was closed or opened.</p>
-${cards(input)}
+${notes.length > 0 ? `<ul class="soft">${notes.map((note) => `<li>${asText(note)}</li>`).join('')}</ul>\n` : ''}${cards(input)}
 <h2>Findings by severity</h2>
 ${bars(input)}
 <h2>Gates</h2>
@@ -140,7 +142,7 @@ function gateHtml(gate: GateOutcome, name: string): string {
     list('Spared', gate.spared, gate.images, ({ rule }) => describeRule(rule)),
   ];
   return `<details data-state="${state}" data-severities="${words.join(' ')}"><summary><span class="state ${state}">${wordOf(gate)}</span><b>${asText(name)}</b> <span class="soft">${tags === '' ? '' : `${tags}${more}; `}${images}</span><span class="counts">${words.map((word) => `<span class="${word}">${number(counts[word])} ${word}</span>`).join('')}</span></summary>
-<div class="in">${gate.mayNotCount ? '<p class="soft">Only images without a tag close it: they count where a tagged index leads to them, which the report does not say.</p>' : ''}${parts.join('')}</div></details>`;
+<div class="in">${gate.waitingFor === undefined ? '' : `<p class="soft">It ${STAYS_OPEN}.</p>`}${gate.mayNotCount ? '<p class="soft">Only images without a tag close it: they count where a tagged index leads to them, which the report does not say.</p>' : ''}${parts.join('')}</div></details>`;
 }
 
 /** What violates; where nothing does, what there is to say. */

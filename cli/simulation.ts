@@ -48,6 +48,8 @@ export interface GateOutcome {
   readonly tags: readonly string[];
   readonly images: number;
   readonly outcome: Outcome;
+  /** The policy would close it, and the function does not, since functions of Lambda run from it. */
+  readonly waitingFor?: 'lambda';
   /** Undefined where there is nothing to compare with. */
   readonly change?: Change | undefined;
   /** What violates. */
@@ -235,7 +237,7 @@ const CHANGE_ORDER: readonly (Change | undefined)[] = ['closes', 'opens', 'stays
 const OUTCOME_ORDER: readonly Outcome[] = ['closes', 'undetermined', 'open'];
 
 /** What changes first, then what closes; among those the worst finding, and then the most. */
-function worstGateFirst(a: GateOutcome, b: GateOutcome): number {
+export function worstGateFirst(a: GateOutcome, b: GateOutcome): number {
   return (
     CHANGE_ORDER.indexOf(a.change) - CHANGE_ORDER.indexOf(b.change) ||
     OUTCOME_ORDER.indexOf(a.outcome) - OUTCOME_ORDER.indexOf(b.outcome) ||

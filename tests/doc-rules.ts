@@ -1,6 +1,8 @@
 // What a command of the docs may be: for each kind the test that runs it, or how it is checked where this machine cannot run it. A command of no kind is a mistake.
 import { existsSync, readFileSync } from 'node:fs';
+import * as ecr from '@aws-sdk/client-ecr';
 import * as inspector2 from '@aws-sdk/client-inspector2';
+import * as sns from '@aws-sdk/client-sns';
 import * as sqs from '@aws-sdk/client-sqs';
 import { CLOUDS, parseConfig } from '../config.ts';
 import { describeProblem } from '../shared/problem.ts';
@@ -68,6 +70,12 @@ function deploys(words: readonly string[], { config }: Page): void {
     throw new Error(`the page's commands lead to no config: ${parsed.problems.map(describeProblem).join('; ')}`);
 }
 
+/** What every call of the AWS CLI takes. Sources: https://docs.aws.amazon.com/cli/latest/reference/, .../userguide/cli-usage-skeleton.html */
+const OF_EVERY_CALL = ['--query', '--output', '--cli-input-json'];
+
+/** What the SDK says of a call's input: the fifth part is the names of its members. */
+type Schema = readonly [unknown, unknown, unknown, unknown, readonly string[]];
+
 /** A call by the names that the AWS CLI makes of the SDK's: https://docs.aws.amazon.com/cli/latest/reference/ */
 function callOf(client: object): NonNullable<Rule['rest']> {
   const parts = client as Readonly<Record<string, unknown>>;
@@ -75,25 +83,36 @@ function callOf(client: object): NonNullable<Rule['rest']> {
     const name = operation.replaceAll(/(?:^|-)([a-z])/g, (_all, letter: string) => letter.toUpperCase());
     if (parts[`${name}Command`] === undefined)
       throw new Error(`${operation} is no call: the SDK has no ${name}Command`);
-    const schema = parts[`${name}Request$`] as readonly [unknown, unknown, unknown, unknown, readonly string[]];
+    const schema = (parts[`${name}Request$`] ?? parts[`${name}Input$`]) as Schema;
     const members = schema[4].map((member) => member.replaceAll(/(?<=[a-z0-9])([A-Z])/g, '-$1').toLowerCase());
-    options(...members.map((member) => `--${member}`))(words, { config: {} });
+    options(...members.map((member) => `--${member}`), ...OF_EVERY_CALL)(words, { config: {} });
   };
 }
 
+/** Takes away the key that a Logic App's address is signed with; what stands in capitals are outputs of the stack. */
+const NEW_KEY = [
+  '--method post --url https://management.azure.com/subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.Logic/workflows/NAME/regenerateAccessKey?api-version=2019-05-01',
+  '--body {"keyType":"Primary"}',
+].join(' ');
+
+const OF_REPOSITORIES = ['--name', '--image', '--repository', '--read-enabled'];
 const OF_MESSAGES = ['--account-name', '--auth-mode', '--num-messages', '--queue-name'];
 /** The commands of Azure's CLI, each with its page and the options that the docs use. */
 const AZ_COMMANDS: readonly (readonly [words: string, page: string, ...options: string[]])[] = [
   ['acr manifest list-metadata', 'acr/manifest#az-acr-manifest-list-metadata', '--registry', '--name'],
-  ['acr repository update', 'acr/repository#az-acr-repository-update', '--name', '--image', '--read-enabled'],
+  ['acr repository list', 'acr/repository#az-acr-repository-list', '--name'],
+  ['acr repository show', 'acr/repository#az-acr-repository-show', '--name', '--repository'],
+  ['acr repository update', 'acr/repository#az-acr-repository-update', ...OF_REPOSITORIES],
   ['acr show', 'acr#az-acr-show', '--name'],
+  ['account set', 'account#az-account-set', '--subscription'],
+  ['ad signed-in-user show', 'ad/signed-in-user#az-ad-signed-in-user-show'],
   ['functionapp show', 'functionapp#az-functionapp-show', '--resource-group', '--name'],
   ['functionapp start', 'functionapp#az-functionapp-start', '--resource-group', '--name'],
-  ['logic workflow regenerate-access-key', 'logic/workflow'],
   ['monitor log-analytics query', 'monitor/log-analytics', '--workspace', '--analytics-query'],
-  ['rest', 'reference-index#az-rest', '--method', '--url'],
+  ['role assignment create', 'role/assignment#az-role-assignment-create', '--assignee', '--role', '--scope'],
   ['security pricing create', 'security/pricing#az-security-pricing-create', '--name', '--tier'],
   ['security pricing show', 'security/pricing#az-security-pricing-show', '--name'],
+  ['storage account list', 'storage/account#az-storage-account-list', '--resource-group'],
   ['storage message clear', 'storage/message#az-storage-message-clear', ...OF_MESSAGES],
   ['storage message peek', 'storage/message#az-storage-message-peek', ...OF_MESSAGES],
 ];
@@ -160,11 +179,26 @@ export const RULES: readonly Rule[] = [
   { words: 'pulumi up', shown: { test: 'tests/program.test.ts', by: 'graphOf' }, rest: deploys },
   { words: 'pulumi preview', shown: { test: 'tests/program.test.ts', by: 'graphOf' }, rest: deploys },
   { words: 'pulumi destroy', shown: { reason: PULUMI, source: pulumiDocs('destroy') } },
+  {
+    words: 'pulumi plugin install',
+    shown: { reason: PULUMI, source: pulumiDocs('plugin_install') },
+    rest: options('--checksum'),
+  },
   { words: 'pulumi state delete', shown: { reason: PULUMI, source: pulumiDocs('state_delete') } },
   {
     words: 'aws sqs',
     shown: { reason: AWS, source: 'https://docs.aws.amazon.com/cli/latest/reference/sqs/' },
     rest: callOf(sqs),
+  },
+  {
+    words: 'aws ecr',
+    shown: { reason: AWS, source: 'https://docs.aws.amazon.com/cli/latest/reference/ecr/' },
+    rest: callOf(ecr),
+  },
+  {
+    words: 'aws sns',
+    shown: { reason: AWS, source: 'https://docs.aws.amazon.com/cli/latest/reference/sns/' },
+    rest: callOf(sns),
   },
   {
     words: 'aws inspector2',
@@ -185,11 +219,16 @@ export const RULES: readonly Rule[] = [
     }),
   ),
   {
+    words: 'az rest',
+    shown: { reason: AZURE, source: 'https://learn.microsoft.com/rest/api/logic/workflows/regenerate-access-key' },
+    rest: exactly(NEW_KEY),
+  },
+  {
     words: 'jq -r',
     shown: { reason: TOOL, source: 'https://jqlang.org/manual/' },
-    rest: ([path = '', ...more]) => {
-      if (!/^[.]\w+$/.test(path) || more.length > 0)
-        throw new Error('expected the name of one output, such as .queueUrl');
+    rest: ([path = '', file = 'a.json', ...more]) => {
+      if (!/^[.]\w+$/.test(path) || !file.endsWith('.json') || more.length > 0)
+        throw new Error('expected the name of one output, such as .queueUrl, or of one key and a file of JSON');
     },
   },
   {

@@ -111,6 +111,19 @@ describe('a command that nobody tests is found', () => {
       'the SDK has no RecieveMessageCommand',
     ],
     ['an option that the call does not have', ['aws sqs purge-queue --queue Q'], 4, '--queue: expected --queue-url'],
+    [
+      'an option that its input does not have',
+      ['aws sns get-topic-attributes --topic T'],
+      4,
+      '--topic: expected --topic-arn',
+    ],
+    [
+      'another address of Azure',
+      ['az rest --method post --url "https://management.azure.com/x"'],
+      4,
+      'expected one of "--method',
+    ],
+    ['a file that is no JSON', ['jq -r .rules scanning-before.yaml'], 4, 'expected the name of one output'],
     ['an option of az that is not in the list', ['az acr show --registry NAME'], 4, '--registry: expected --name'],
   ])('%s', (_name, lines, line, says) => {
     const problems = problemsIn(block(...lines));

@@ -79,9 +79,12 @@ describe('the pages', () => {
       'pullgate:notifyEmails': ['a@example.com'],
       'pullgate:azure': { registries: [REGISTRY] },
     });
-    const asked = [...text.matchAll(/stack output --json (aws|azure) \| jq -r \.(\w+)/g)];
-    const named = [...text.matchAll(/output `(aws|azure)\.(\w+)`/g)];
+    const all = [text, readFileSync('README.md', 'utf8'), readFileSync('docs/security.md', 'utf8')].join('\n');
+    const asked = [...all.matchAll(/stack output --json (aws|azure) \| jq -r \.(\w+)/g)];
+    const lists = [...all.matchAll(/outputs? (?:`(?:aws|azure)\.\w+`(?:, | and )?)+/g)].join('\n');
+    const named = [...lists.matchAll(/`(aws|azure)\.(\w+)`/g)];
     expect(asked.length).toBeGreaterThan(10);
+    expect(named.length).toBeGreaterThan(8);
     for (const [, cloud = '', name = ''] of [...asked, ...named])
       expect([cloud, name, (outputs[cloud] as Record<string, unknown>)[name]]).toEqual([
         cloud,

@@ -2,12 +2,14 @@
 import { type Assessment, assessmentFrom, latestOf, type Row, textOf } from '../../azure/function/assessments.ts';
 import type { RegistryId } from '../../azure/function/events.ts';
 import { UsageError } from '../ending.ts';
-import type { Beginning, DocumentReader } from './documents.ts';
+import { type Beginning, type DocumentReader, mustBeList } from './documents.ts';
 import type { Gathering } from './gathering.ts';
 import { type Packed, unpack } from './packed.ts';
 
-/** Rows are of one assessment each, and the newest of them counts: they are gathered by image, and judged at the end. */
-export interface DefenderReader extends DocumentReader {
+/** The rows of all files. They are of one assessment each, and the newest of them counts: they are gathered by image, and judged at the end. */
+export interface DefenderRows {
+  add(assessment: Assessment): void;
+  /** Everything is read. */
   finish(): void;
 }
 
@@ -19,39 +21,19 @@ interface Kept extends Assessment {
 const NONE: Assessment['settled'] = new Map();
 const LISTS = ['data', 'value', 'Data'] as const;
 
-/**
- * @param readAt when a row was made that does not say so, in milliseconds: Resource Graph shows what is so now
- */
-export function defenderReader(
-  gathering: Gathering,
-  { keys, isList }: Beginning,
-  name: string,
-  readAt: number,
-): DefenderReader {
-  const list = LISTS.find((key) => keys.has(key));
-  const path = isList ? '$.*' : list === undefined ? '$' : `$.${list}.*`;
+export function defenderRows(gathering: Gathering): DefenderRows {
   const byImage = new Map<string, { readonly registry: string; readonly assessments: Kept[] }>();
+  // Ids are compared without regard to case, as the function does; people see the first one that was given.
+  const registries = new Map<string, string>();
   return {
-    paths: [path],
-    take(value) {
-      const row = rowFrom(value, readAt);
-      if (row === undefined) {
-        throw new UsageError(
-          `${name}: a row has neither an assessment's id and properties, nor the columns of SecurityRecommendation: let the query give whole rows (no \`project\`)`,
-        );
-      }
-      const assessment = assessmentFrom(row);
-      if (assessment === undefined) return gathering.leaveOut('of something else than an image of a registry');
-      const registry = registryOf(assessment);
+    add(assessment) {
+      const given = registryOf(assessment);
+      const registry = registries.get(given.toLowerCase()) ?? given;
+      registries.set(given.toLowerCase(), registry);
       const key = `${registry}/${assessment.image.repository}@${assessment.image.digest}`;
       const image = byImage.get(key) ?? { registry, assessments: [] };
       byImage.set(key, image);
       image.assessments.push(slim(assessment));
-    },
-    endDocument(found) {
-      if (list !== undefined && !found.has(list)) {
-        throw new UsageError(`${name} goes on with a document without "${list}": give pages of one query`);
-      }
     },
     finish() {
       for (const { registry, assessments } of byImage.values()) {
@@ -68,6 +50,42 @@ export function defenderReader(
   function slim(assessment: Assessment): Kept {
     return { ...assessment, findings: [], settled: NONE, packed: assessment.findings.map(gathering.keep) };
   }
+}
+
+/**
+ * @param rows of all files
+ * @param readAt when a row was made that does not say so, in milliseconds: Resource Graph shows what is so now
+ */
+export function defenderReader(
+  gathering: Gathering,
+  rows: DefenderRows,
+  { keys, isList }: Beginning,
+  name: string,
+  readAt: number,
+): DocumentReader {
+  const list = LISTS.find((key) => keys.has(key));
+  const path = isList ? '$.*' : list === undefined ? '$' : `$.${list}.*`;
+  return {
+    paths: [path],
+    take(value) {
+      const row = rowFrom(value, readAt);
+      if (row === undefined) {
+        throw new UsageError(
+          `${name}: a row has neither an assessment's id and properties, nor the columns of SecurityRecommendation: let the query give whole rows (no \`project\`)`,
+        );
+      }
+      const assessment = assessmentFrom(row);
+      if (assessment === undefined) gathering.leaveOut('of something else than an image of a registry');
+      else rows.add(assessment);
+    },
+    endDocument(document) {
+      if (list === undefined || isList) return;
+      if (!document.has(list)) {
+        throw new UsageError(`${name} goes on with a document without "${list}": give pages of one query`);
+      }
+      mustBeList(name, document, list);
+    },
+  };
 }
 
 function registryOf({ registry, registryHost, registryName }: Assessment): string {

@@ -1,5 +1,6 @@
 // Reads JSON documents from a stream, one after the other, and hands over the values at some paths: nothing else of them is kept.
 import { Tokenizer, TokenParser, TokenType } from '@streamparser/json';
+import { describeProblem } from '../../shared/problem.ts';
 import { UsageError } from '../ending.ts';
 
 /** How a kind of report is read. */
@@ -8,21 +9,40 @@ export interface DocumentReader {
   readonly paths: readonly string[];
   /** @param key of the value in what it is in: a name, or a place in a list */
   take(value: unknown, key: string | number | undefined, depth: number): void;
-  /** A document is complete. `keys` are those of its outermost object, empty where it is a list. */
-  endDocument(keys: ReadonlySet<string>): void;
+  /** A document is complete. */
+  endDocument(document: Outermost): void;
 }
 
-/** Follows the tokens of documents: how deep they are, and which keys the outermost object has. */
-function follower(onKey: (key: string, depth: number) => void, onEnd: () => void) {
+/** The keys of a document's outermost object with their values, of a list or an object only an empty one; nothing where the document is a list. */
+export type Outermost = ReadonlyMap<string, unknown>;
+
+/**
+ * What stands in the place of a list is the answer of something that went wrong: it must not look as if there was nothing to find.
+ *
+ * @throws UsageError where the key is there and its value is no list
+ */
+export function mustBeList(name: string, document: Outermost, key: string, { mayBeNull = false } = {}): void {
+  const given = document.get(key);
+  if (!document.has(key) || Array.isArray(given) || (mayBeNull && given === null)) return;
+  throw new UsageError(`${name}: ${describeProblem({ key, given, allowed: 'a list' })}. Give a report that is whole`);
+}
+
+/** Follows the tokens of documents: how deep they are, and which keys the outermost object has, with what. */
+function follower(onKey: (key: string, depth: number, value: unknown) => void, onEnd: () => void) {
   let depth = 0;
   let text = '';
+  let key: string | undefined;
   return (token: TokenType, value: unknown): void => {
+    if (key !== undefined) {
+      onKey(key, depth, token === TokenType.LEFT_BRACKET ? [] : token === TokenType.LEFT_BRACE ? {} : value);
+      key = undefined;
+    }
     switch (token) {
       case TokenType.STRING:
         if (depth <= 2) text = String(value);
         return;
       case TokenType.COLON:
-        if (depth <= 2) onKey(text, depth);
+        if (depth <= 2) key = text;
         return;
       case TokenType.LEFT_BRACE:
       case TokenType.LEFT_BRACKET:
@@ -80,15 +100,15 @@ export async function readDocuments(
   reader: DocumentReader,
   onChunk: (bytes: number) => void,
 ): Promise<void> {
-  let keys = new Set<string>();
+  let document = new Map<string, unknown>();
   let documents = 0;
   const follow = follower(
-    (key, depth) => {
-      if (depth === 1) keys.add(key);
+    (key, depth, value) => {
+      if (depth === 1) document.set(key, value);
     },
     () => {
-      reader.endDocument(keys);
-      keys = new Set();
+      reader.endDocument(document);
+      document = new Map();
       documents += 1;
     },
   );

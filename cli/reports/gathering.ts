@@ -6,6 +6,11 @@ import { SEVERITIES, type Severity } from '../../shared/severity.ts';
 import { NO_FINDINGS, type SeverityCounts, severityWord } from './counts.ts';
 import { type Packed, pack } from './packed.ts';
 
+/** What the registry of ECR is: an account. */
+export const AWS_ACCOUNT = /^\d{12}$/;
+/** Why an image of ECR has no gate. */
+export const LEFT_OUT = 'of a repository that the stack leaves out';
+
 /** One image of a report. */
 export interface ReportedImage {
   /** AWS: the account's id. Azure: the registry's id, or its name. Else the host of the image's name; empty where nobody says. */
@@ -38,7 +43,8 @@ export interface Gathered {
 export interface Gathering {
   image(image: ReportedImage): GatheredImage;
   add(image: GatheredImage, finding: Finding): void;
-  leaveOut(why: string): void;
+  /** @param count of findings. Default: 1 */
+  leaveOut(why: string, count?: number): void;
   /** How many findings there are so far. */
   count(): number;
   /** A finding for later: the same one is the same text, and takes its room once. */
@@ -84,8 +90,8 @@ export function gatheringFor(policies: readonly Policy[]): Gathering {
       if (finding.disclosedAt === undefined) undated += 1;
       findings.add(keep(finding));
     },
-    leaveOut(why) {
-      leftOut[why] = (leftOut[why] ?? 0) + 1;
+    leaveOut(why, count = 1) {
+      leftOut[why] = (leftOut[why] ?? 0) + count;
     },
     count: () => count,
     keep,

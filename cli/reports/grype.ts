@@ -4,7 +4,7 @@ import type { Finding } from '../../shared/finding.ts';
 import { required } from '../../shared/problem.ts';
 import { severityFrom } from '../../shared/severity.ts';
 import type { ReportedImage } from './gathering.ts';
-import { imageNamed } from './image-name.ts';
+import { imageAmong } from './image-name.ts';
 
 const text = v.string('text');
 const texts = v.nullish(v.array(text, 'a list of texts'));
@@ -45,6 +45,7 @@ export const grypeMatch = v.object(
 export const grypeSource = v.nullish(
   v.object(
     {
+      type: v.nullish(text),
       target: v.nullish(
         v.union(
           [
@@ -102,9 +103,7 @@ function highestScore(cvss: v.InferOutput<typeof scores>): number | undefined {
 /** The name that it has in a registry, where it is in one; else what was given to Grype. */
 export function grypeImage(source: v.InferOutput<typeof grypeSource>): ReportedImage {
   const target = source?.target;
-  if (typeof target !== 'object' || target === null) return imageNamed(target ?? 'unnamed');
+  if (typeof target !== 'object' || target === null) return imageAmong(target ?? undefined, [], []);
   const { userInput, tags, repoDigests } = target;
-  const digest = repoDigests?.[0];
-  const named = imageNamed(tags?.[0] ?? userInput ?? 'unnamed');
-  return digest === undefined ? named : { ...imageNamed(digest), tags: named.tags };
+  return imageAmong(userInput ?? undefined, tags ?? [], repoDigests ?? []);
 }

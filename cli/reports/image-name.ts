@@ -1,4 +1,5 @@
 // Reads the name of an image as people and scanners write it: `reg.azurecr.io/team/app:1.4`, `nginx@sha256:...`.
+import { registryOf } from '../image-name.ts';
 import type { ReportedImage } from './gathering.ts';
 
 /** The registry of a name that has none. Source: https://pkg.go.dev/github.com/distribution/reference */
@@ -6,7 +7,7 @@ const DOCKER_HUB = 'docker.io';
 const DIGEST = /@(sha256:[0-9a-f]{64})$/;
 
 /**
- * An image's name in its parts. A first part with a dot or a colon, or `localhost`, is the registry's host.
+ * An image's name in its parts. A first part with a dot or a colon, or `localhost`, is the registry's host; that of ECR is the account's, as its gates have it.
  *
  * @example imageNamed('reg.azurecr.io/team/app:1.4') // { registry: 'reg.azurecr.io', repository: 'team/app', digest: '', tags: ['1.4'] }
  */
@@ -18,6 +19,45 @@ export function imageNamed(name: string): ReportedImage {
   const slash = path.indexOf('/');
   const host = path.slice(0, Math.max(0, slash));
   const hasHost = /[.:]/.test(host) || host === 'localhost';
-  if (hasHost) return { registry: host, repository: path.slice(slash + 1), digest, tags };
-  return { registry: DOCKER_HUB, repository: path, digest, tags };
+  if (!hasHost) return { registry: DOCKER_HUB, repository: path, digest, tags };
+  const known = registryOf(host.toLowerCase());
+  return {
+    registry: known?.cloud === 'aws' ? known.accountId : host.toLowerCase(),
+    repository: path.slice(slash + 1),
+    digest,
+    tags,
+  };
+}
+
+/**
+ * The image that a scanner has looked at. A machine knows one image by names of several repositories: what counts is the one that was asked for.
+ *
+ * @param asked what the scanner was given; undefined where it does not say
+ * @param names with tags
+ * @param digests names with digests
+ */
+export function imageAmong(
+  asked: string | undefined,
+  names: readonly string[],
+  digests: readonly string[],
+): ReportedImage {
+  const [tagged, digested] = [names.map(imageNamed), digests.map(imageNamed)];
+  const wanted = asked === undefined ? undefined : imageNamed(asked);
+  const isKnown = wanted !== undefined && [...tagged, ...digested].some((one) => isOfOneRepository(one, wanted));
+  const { registry, repository, digest, tags } = (isKnown ? wanted : (digested[0] ?? tagged[0] ?? wanted)) ?? UNNAMED;
+  const isOfIt = (one: ReportedImage) => isOfOneRepository(one, { registry, repository });
+  return {
+    registry,
+    repository,
+    digest: digest || (digested.find(isOfIt)?.digest ?? ''),
+    tags: [...new Set([...tags, ...tagged.filter(isOfIt).flatMap((one) => one.tags)])],
+  };
+}
+
+type Repository = Pick<ReportedImage, 'registry' | 'repository'>;
+
+const UNNAMED = imageNamed('unnamed');
+
+function isOfOneRepository(one: Repository, other: Repository): boolean {
+  return one.registry === other.registry && one.repository === other.repository;
 }

@@ -3,8 +3,8 @@ import type { Finding as InspectorFinding } from '@aws-sdk/client-inspector2';
 import * as v from 'valibot';
 import { check, describeProblem, required } from '../../shared/problem.ts';
 import { UsageError } from '../ending.ts';
-import type { Beginning, DocumentReader } from './documents.ts';
-import type { Gathering } from './gathering.ts';
+import { type Beginning, type DocumentReader, mustBeList } from './documents.ts';
+import { type Gathering, LEFT_OUT } from './gathering.ts';
 
 const text = v.string('text');
 const optionalText = v.nullish(text);
@@ -90,7 +90,7 @@ export async function inspectorReader(
       const findings = findingsFrom(withoutNulls(finding) as InspectorFinding);
       for (const { registry, repositoryName: repository, imageHash: digest, imageTags } of images) {
         if (!includes(repository)) {
-          gathering.leaveOut('of a repository that the stack leaves out');
+          gathering.leaveOut(LEFT_OUT);
           continue;
         }
         const tags = imageTags ?? [];
@@ -98,8 +98,10 @@ export async function inspectorReader(
         for (const one of findings) gathering.add(image, one);
       }
     },
-    endDocument(found) {
-      if (path === '$.findings.*' && !found.has('findings')) throw strange(name);
+    endDocument(document) {
+      if (path !== '$.findings.*') return;
+      if (!document.has('findings')) throw strange(name);
+      mustBeList(name, document, 'findings');
     },
   };
 }

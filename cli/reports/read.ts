@@ -3,7 +3,8 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { sentenceOf, UsageError } from '../ending.ts';
 import type { Progress } from '../progress.ts';
-import { type Beginning, beginningOf, type DocumentReader, readDocuments } from './documents.ts';
+import type { DefenderRows } from './defender.ts';
+import { type Beginning, beginningOf, type DocumentReader, type Outermost, readDocuments } from './documents.ts';
 import { type Format, formatOf, unknownFormat } from './formats.ts';
 import type { Gathering } from './gathering.ts';
 
@@ -24,18 +25,58 @@ const CHUNK_BYTES = 256 * 1024;
 /** After so much of a file it must have said what it is. */
 const BEGINNING_BYTES = 1024 * 1024;
 
+/** What came of all files of a run. */
+export interface ReadReports {
+  /** Which one each file had. */
+  readonly formats: readonly Format[];
+  /** Where a report says itself that it is not all there is: one sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** What is known across the files of a run. */
+interface Run {
+  /** Undefined until a file has such rows. */
+  rows: DefenderRows | undefined;
+  /** The last document of each format, where it says that there is more: pages may be files of their own. */
+  readonly unfinished: Map<Format, string>;
+}
+
 /**
- * Reads one file into the gathering.
+ * Reads files into the gathering.
  *
- * @param file its path, or `-` for stdin
- * @returns the format that it had
- * @throws UsageError where it cannot be read, is not JSON, or is no report that pullgate knows
+ * @param files their paths, or `-` for stdin
+ * @throws UsageError where one cannot be read, is not JSON, or is no report that pullgate knows
  */
-export async function readReport(file: string, gathering: Gathering, options: ReadOptions): Promise<Format> {
+export async function readReports(
+  files: readonly string[],
+  gathering: Gathering,
+  options: ReadOptions,
+): Promise<ReadReports> {
+  const run: Run = { rows: undefined, unfinished: new Map() };
+  const formats: Format[] = [];
+  for (const file of files) formats.push(await readReport(file, gathering, run, options));
+  run.rows?.finish();
+  return { formats, notes: [...run.unfinished.values()] };
+}
+
+async function readReport(file: string, gathering: Gathering, run: Run, options: ReadOptions): Promise<Format> {
   const { chunks, name, size } = await source(file, options.stdin);
   const iterator = chunks[Symbol.asyncIterator]();
   const { first, beginning, format } = await recognise(iterator, name, options.format);
-  const reader = await readerOf(format, gathering, beginning, name, options);
+  const formatReader = await readerOf(format, gathering, run, beginning, name, options);
+  const reader: DocumentReader = {
+    ...formatReader,
+    endDocument(document) {
+      formatReader.endDocument(document);
+      const key = moreIn(document);
+      if (key === undefined) run.unfinished.delete(format);
+      else
+        run.unfinished.set(
+          format,
+          `${name} says that there is more (${key}): what it leaves out is not judged. ${MORE}`,
+        );
+    },
+  };
   let bytes = 0;
   const before = gathering.count();
   await readDocuments(rest(first, iterator), name, reader, (more) => {
@@ -44,8 +85,15 @@ export async function readReport(file: string, gathering: Gathering, options: Re
       () => `${megabytes(bytes, size)} of ${name}, ${(gathering.count() - before).toLocaleString('en-US')} findings`,
     );
   });
-  reader.finish?.();
   return format;
+}
+
+/** How the tools say that an answer is a page: what to ask for the next one with. */
+const CONTINUATIONS = ['nextToken', 'NextToken', 'skip_token', '$skipToken', 'nextLink'] as const;
+const MORE = 'Give all of its pages, the last one last';
+
+function moreIn(document: Outermost): string | undefined {
+  return CONTINUATIONS.find((key) => typeof document.get(key) === 'string' && document.get(key) !== '');
 }
 
 interface Source {
@@ -105,25 +153,27 @@ function refuseUtf16(bytes: Uint8Array, name: string): void {
   );
 }
 
-type FinishingReader = DocumentReader & { readonly finish?: () => void };
-
 /** What a format needs is loaded only where it is read: Inspector's brings the SDK along. */
 async function readerOf(
   format: Format,
   gathering: Gathering,
+  run: Run,
   beginning: Beginning,
   name: string,
   { includes, now }: ReadOptions,
-): Promise<FinishingReader> {
+): Promise<DocumentReader> {
   switch (format) {
     case 'inspector':
       return (await import('./inspector.ts')).inspectorReader(gathering, beginning, name, includes);
-    case 'defender':
-      return (await import('./defender.ts')).defenderReader(gathering, beginning, name, now);
+    case 'defender': {
+      const { defenderReader, defenderRows } = await import('./defender.ts');
+      run.rows ??= defenderRows(gathering);
+      return defenderReader(gathering, run.rows, beginning, name, now);
+    }
     case 'trivy':
-      return (await import('./scanner-reports.ts')).trivyReader(gathering, name);
+      return (await import('./scanner-reports.ts')).trivyReader(gathering, name, includes);
     case 'grype':
-      return (await import('./scanner-reports.ts')).grypeReader(gathering, name);
+      return (await import('./scanner-reports.ts')).grypeReader(gathering, name, includes);
   }
 }
 

@@ -3,28 +3,49 @@ import type * as v from 'valibot';
 import type { Finding } from '../../shared/finding.ts';
 import { check, describeProblem } from '../../shared/problem.ts';
 import { UsageError } from '../ending.ts';
-import type { DocumentReader } from './documents.ts';
-import type { Gathering, ReportedImage } from './gathering.ts';
+import { type DocumentReader, mustBeList } from './documents.ts';
+import { AWS_ACCOUNT, type Gathering, LEFT_OUT, type ReportedImage } from './gathering.ts';
 import { grypeFinding, grypeImage, grypeMatch, grypeSource } from './grype.ts';
 import { type Packed, unpack } from './packed.ts';
 import { trivyFinding, trivyImage, trivyMetadata, trivyModified, trivyVulnerability } from './trivy.ts';
 
-/** Gathers a document's findings until it is known which image they are of. */
-function oneImage(gathering: Gathering) {
+/** Which repositories of ECR have gates. */
+type Includes = (repository: string) => boolean;
+
+/** Gathers a document's findings until it is known which image they are of, or that they are of none. */
+function oneImage(gathering: Gathering, includes: Includes) {
   let findings: Packed[] = [];
   return {
     add: (finding: Finding) => void findings.push(gathering.keep(finding)),
-    end(image: ReportedImage) {
-      const gathered = gathering.image(image);
-      for (const finding of findings) gathering.add(gathered, unpack(finding));
+    /** @param image undefined where something else was scanned */
+    end(image: ReportedImage | undefined) {
+      const why = image === undefined ? NO_IMAGE : isLeftOut(image) ? LEFT_OUT : undefined;
+      if (image !== undefined && why === undefined) {
+        const gathered = gathering.image(image);
+        for (const finding of findings) gathering.add(gathered, unpack(finding));
+      } else if (why !== undefined) {
+        // Without any finding it is one thing that was left out all the same.
+        gathering.leaveOut(why, Math.max(1, findings.length));
+      }
       findings = [];
     },
   };
+
+  function isLeftOut({ registry, repository }: ReportedImage): boolean {
+    return AWS_ACCOUNT.test(registry) && !includes(repository);
+  }
 }
 
+const NO_IMAGE = 'of something else than an image';
+
+/** A file system, a repository of source code or a bill of materials is no image of a registry. Source: https://github.com/aquasecurity/trivy/blob/main/pkg/fanal/types/artifact.go */
+const TRIVY_IMAGE = 'container_image';
+/** Source: https://github.com/anchore/grype/blob/main/grype/presenter/models/source.go */
+const GRYPE_IMAGE = 'image';
+
 /** Source: https://trivy.dev/latest/docs/configuration/reporting/#json */
-export function trivyReader(gathering: Gathering, name: string): DocumentReader {
-  const image = oneImage(gathering);
+export function trivyReader(gathering: Gathering, name: string, includes: Includes): DocumentReader {
+  const image = oneImage(gathering, includes);
   let artifact = '';
   let metadata: v.InferOutput<typeof trivyMetadata> = {};
   return {
@@ -51,9 +72,12 @@ export function trivyReader(gathering: Gathering, name: string): DocumentReader 
       if (finding.Status === 'not_affected') gathering.leaveOut('not affected');
       else image.add(trivyFinding(finding, false));
     },
-    endDocument(keys) {
-      if (!keys.has('SchemaVersion')) throw goesOn(name, 'Trivy', 'SchemaVersion');
-      image.end(trivyImage(artifact, metadata));
+    endDocument(document) {
+      if (!document.has('SchemaVersion')) throw goesOn(name, 'Trivy', 'SchemaVersion');
+      // Where nothing was found, Trivy leaves it out, and older versions write null.
+      mustBeList(name, document, 'Results', { mayBeNull: true });
+      const type = document.get('ArtifactType') ?? TRIVY_IMAGE;
+      image.end(type === TRIVY_IMAGE ? trivyImage(artifact, metadata) : undefined);
       artifact = '';
       metadata = {};
     },
@@ -61,8 +85,8 @@ export function trivyReader(gathering: Gathering, name: string): DocumentReader 
 }
 
 /** Source: https://github.com/anchore/grype/tree/main/schema/grype/json */
-export function grypeReader(gathering: Gathering, name: string): DocumentReader {
-  const image = oneImage(gathering);
+export function grypeReader(gathering: Gathering, name: string, includes: Includes): DocumentReader {
+  const image = oneImage(gathering, includes);
   let source: v.InferOutput<typeof grypeSource>;
   return {
     paths: ['$.source', '$.matches.*', '$.ignoredMatches.*'],
@@ -70,9 +94,10 @@ export function grypeReader(gathering: Gathering, name: string): DocumentReader 
       if (depth === 1 && key === 'source') source = checked(grypeSource, value, 'source', name);
       else image.add(grypeFinding(checked(grypeMatch, value, 'matches[]', name)));
     },
-    endDocument(keys) {
-      if (!keys.has('matches')) throw goesOn(name, 'Grype', 'matches');
-      image.end(grypeImage(source));
+    endDocument(document) {
+      if (!document.has('matches')) throw goesOn(name, 'Grype', 'matches');
+      mustBeList(name, document, 'matches');
+      image.end((source?.type ?? GRYPE_IMAGE) === GRYPE_IMAGE ? grypeImage(source) : undefined);
       source = undefined;
     },
   };

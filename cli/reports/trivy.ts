@@ -4,7 +4,7 @@ import type { Finding } from '../../shared/finding.ts';
 import { required } from '../../shared/problem.ts';
 import { severityFrom } from '../../shared/severity.ts';
 import type { ReportedImage } from './gathering.ts';
-import { imageNamed } from './image-name.ts';
+import { imageAmong } from './image-name.ts';
 
 const text = v.string('text');
 const texts = v.nullish(v.array(text, 'a list of texts'));
@@ -67,8 +67,5 @@ export function trivyImage(
   artifact: string,
   { RepoTags: names, RepoDigests: digests }: v.InferOutput<typeof trivyMetadata>,
 ): ReportedImage {
-  const digest = digests?.[0];
-  const named = imageNamed(names?.[0] ?? digest ?? artifact);
-  if (digest === undefined) return named;
-  return { ...imageNamed(digest), tags: named.tags };
+  return imageAmong(artifact, names ?? [], digests ?? []);
 }

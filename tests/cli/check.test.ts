@@ -45,10 +45,17 @@ describe('check --policy FILE', () => {
     const file = fileOf(
       '{\n  "severityThreshold": "hihg",\n  "exceptions": [\n    { "id": "*", "expires": "2026-13-01" }\n  ],\n  "unfixabel": "never"\n}',
     );
-    const [mistakes, absent] = await Promise.all([
+    const [mistakes, absent, elsewhere] = await Promise.all([
       pullgate(['check', '--policy', file]),
       pullgate(['check', '--policy', `${file}.none`]),
+      pullgate(['check', '--policy', file, '--stack', 'prod']),
     ]);
+    expect(elsewhere).toEqual({
+      code: 2,
+      stdout: '',
+      stderr:
+        'pullgate: --stack and --outputs say where to look, and with --policy nothing but the file is looked at: add --live, or leave them out\n',
+    });
     expect([mistakes.code, mistakes.stderr]).toEqual([2, '']);
     const lines = mistakes.stdout.replaceAll(file, 'FILE').split('\n');
     expect(lines).toEqual([
@@ -75,6 +82,13 @@ describe('the forms of a file', () => {
     ['the policy below its name', `{${threshold},"policy":{"exceptions":${list}}}`, 'low', 1],
     ['only the exceptions', list, 'high', 1],
     ['an empty object', '{}', 'high', 0],
+    ['the policy itself with a mode and a byte order mark', `\uFEFF{${threshold},"mode":"audit"}`, 'low', 0],
+    [
+      'the policy below its name, beside other keys of the config',
+      `{${threshold},"sweepHours":6,"policy":{}}`,
+      'low',
+      0,
+    ],
     [
       'what `pulumi config --json` prints',
       `{"aws:region":{"value":"eu-west-1"},"pullgate:severityThreshold":{"value":"low"},"pullgate:policy":{"value":"{}","objectValue":{"exceptions":${list}}}}`,
@@ -111,6 +125,20 @@ describe('the forms of a file', () => {
       'policy.images is "some": expected one of tagged, all',
     ],
     ['a policy that is a list', '{"policy":\n[]}', 2, 'policy is []'],
+    [
+      'a key beside the policy that is misspelt',
+      '{"policy":{},\n"severityTreshold":"critical"}',
+      2,
+      'severityTreshold is "critical": expected no such key here (a typing error, or a key of the policy that belongs into it?)',
+    ],
+    ['a key beside the policy that belongs into it', '{"policy":{},\n"exceptions":[]}', 2, 'exceptions is []'],
+    [
+      'a key of the config that there is not',
+      '{"pullgate:policy":{},"aws:region":"x",\n"pullgate:polciy":{}}',
+      2,
+      'pullgate:polciy is {}: expected no such key here',
+    ],
+    ['a key beside those of the config', '{"pullgate:policy":{},\n"unfixable":"never"}', 2, 'unfixable is "never"'],
   ])('%s is refused, with its line', (_name, text, line, words) => {
     const checked = checkText(text);
     if (checked.ok) throw new Error('it must be refused');

@@ -1,6 +1,7 @@
 // Reads what Amazon Inspector and Defender for Cloud say in each form in which their tools give it, with the functions' own parsers behind it.
 import { describe, expect, test } from 'vitest';
 import { type Assessment, armObject, assessmentId, rowOfAssessment } from '../../local/azure/assessment.ts';
+import { fileOf } from './command.ts';
 import { jsonOf, NOW, policy, read, readText, sample } from './reports.ts';
 
 const API = jsonOf('aws/ecr-enhanced-finding-api.json');
@@ -221,11 +222,61 @@ describe('Defender for Cloud', () => {
     ]);
   });
 
+  test.each([
+    ['one file', false],
+    ['several files', true],
+  ])('the newest row counts, whichever of %s it is in, and however ids are spelt', async (_name, isSplit) => {
+    const rows = [
+      printed(rowOfAssessment(individual, at, false)),
+      printed(rowOfAssessment(assessment({ status: 'Healthy' }), at + 60_000, false)),
+    ].map((row, place) =>
+      JSON.parse(
+        JSON.stringify(row).replaceAll('resourceGroups/images', `resourceGroups/${['images', 'IMAGES'][place]}`),
+      ),
+    );
+    expect(JSON.stringify(rows[1])).toContain('resourceGroups/IMAGES');
+    const files = (isSplit ? rows.map((row) => [row]) : [rows]).map((one) => fileOf(JSON.stringify(one)));
+    for (const given of [files, files.toReversed()]) {
+      const { images, findings } = await read(given);
+      expect([images.length, findings.length]).toEqual([1, 0]);
+    }
+  });
+
+  test('two images of one registry are of one registry, however its id is spelt', async () => {
+    const other = JSON.stringify(armObject(assessment({ digest: `sha256:${'e'.repeat(64)}` })));
+    const text = `[${JSON.stringify(armObject(individual))}, ${other.replaceAll('resourceGroups/images', 'RESOURCEGROUPS/Images')}]`;
+    const { images } = await readText(text);
+    expect(images.map(({ registry }) => registry)).toEqual([REGISTRY, REGISTRY]);
+  });
+
   test('two images of one base share their findings', async () => {
     const other = assessment({ digest: `sha256:${'e'.repeat(64)}` });
     const { images } = await readText([armObject(individual), armObject(other)]);
     expect(images).toHaveLength(2);
     expect(new Set(images.flatMap(({ findings }) => [...findings])).size).toBe(1);
+  });
+});
+
+describe('a report that says itself that it is not all there is', () => {
+  const ENDS = 'what it leaves out is not judged. Give all of its pages, the last one last';
+  test.each([
+    ['Resource Graph', { count: 0, data: [], skip_token: 'abc', total_records: 5000 }, 'skip_token'],
+    ['the REST API of Resource Graph', { data: [], $skipToken: 'abc' }, '$skipToken'],
+    ['the REST API', { value: [], nextLink: 'https://management.azure.com/x' }, 'nextLink'],
+    ['Inspector', { findings: [], nextToken: 'abc' }, 'nextToken'],
+    ['the AWS CLI with --max-items', { findings: [], NextToken: 'abc' }, 'NextToken'],
+  ])('%s', async (_name, report, key) => {
+    const text = JSON.stringify(report);
+    const said = [`stdin says that there is more (${key}): ${ENDS}`];
+    expect((await readText(text)).notes).toEqual(said);
+    const last = text.replace('"abc"', 'null').replace('"https://management.azure.com/x"', '""');
+    expect((await readText(`${text}\n${last}`)).notes).toEqual([]);
+    expect((await readText(`${last}\n${text}`)).notes).toEqual(said);
+    // Pages may be files of their own; what another scanner says ends nothing.
+    const [page, end, other] = [text, last, '{"matches": []}'].map((one) => fileOf(one));
+    if (page === undefined || end === undefined || other === undefined) throw new Error('three files');
+    expect((await read([page, end])).notes).toEqual([]);
+    expect((await read([page, other])).notes).toEqual([`${page} says that there is more (${key}): ${ENDS}`]);
   });
 });
 

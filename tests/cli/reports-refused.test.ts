@@ -57,6 +57,28 @@ describe('what is refused', () => {
       'stdin goes on with a document without "data": give pages of one query',
     ],
     [
+      'an error in the place of findings',
+      { findings: 'AccessDenied' },
+      'stdin: findings is "AccessDenied": expected a list',
+    ],
+    [
+      'findings that are an object',
+      { findings: {} },
+      'stdin: findings is {}: expected a list. Give a report that is whole',
+    ],
+    ['rows that are null', { data: null }, 'stdin: data is null: expected a list'],
+    ['matches that are null', { matches: null }, 'stdin: matches is null: expected a list'],
+    [
+      'results of Trivy that are none',
+      { SchemaVersion: 2, ArtifactName: 'x', Results: 'timeout' },
+      'stdin: Results is "timeout": expected a list',
+    ],
+    [
+      'a page that is none, after one that is',
+      '{"findings": []} {"findings": null}',
+      'stdin: findings is null: expected a list',
+    ],
+    [
       'a vulnerability without an id',
       { SchemaVersion: 2, ArtifactName: 'x', Results: [{ Vulnerabilities: [{ PkgName: 'y' }] }] },
       'stdin: Vulnerabilities[].VulnerabilityID is missing: expected the id of a vulnerability',

@@ -1,6 +1,8 @@
 // Reads the reports that Trivy and Grype themselves wrote, and what their fields mean to a policy.
 import { describe, expect, test } from 'vitest';
 import { imageNamed } from '../../cli/reports/image-name.ts';
+import { granularityOf, subjectsFrom } from '../../cli/simulate-subjects.ts';
+import { fileOf } from './command.ts';
 import { jsonOf, read, readText, sample } from './reports.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
@@ -143,13 +145,40 @@ describe('Trivy', () => {
     ]);
   });
 
-  test('an image without any vulnerability is an image', async () => {
-    const { images, findings } = await readText({
-      SchemaVersion: 2,
-      ArtifactName: 'nginx:1.27',
-      Results: [{ Target: 'nginx' }],
-    });
+  test.each([
+    ['a result without any', [{ Target: 'nginx' }]],
+    ['a result with null', [{ Target: 'nginx', Vulnerabilities: null }]],
+    ['null', null],
+    ['no results', undefined],
+  ])('an image without any vulnerability is an image: %s', async (_name, Results) => {
+    const { images, findings } = await readText({ SchemaVersion: 2, ArtifactName: 'nginx:1.27', Results });
     expect([images.map(({ repository }) => repository), findings]).toEqual([['nginx'], []]);
+  });
+
+  test.each([
+    ['filesystem', '/home/me/app'],
+    ['repository', 'https://github.com/org/app'],
+    ['cyclonedx', 'app.cdx.json'],
+  ])('a scan of a %s has no gate, and is counted', async (ArtifactType, ArtifactName) => {
+    const report = { ...changed({}), ArtifactType, ArtifactName, Metadata: {} };
+    const { images, findings, leftOut } = await readText(
+      JSON.stringify(report) + JSON.stringify({ ...report, Results: [] }),
+    );
+    expect([images, findings, leftOut]).toEqual([[], [], { 'of something else than an image': 2 }]);
+  });
+
+  test('of an image with several names, the one that was asked for counts', async () => {
+    const RepoTags = ['nginx:1.27', 'reg.azurecr.io/team/nginx:1.27', 'reg.azurecr.io/team/nginx:latest'];
+    const RepoDigests = [`nginx@sha256:${'b'.repeat(64)}`, `reg.azurecr.io/team/nginx@${DIGEST}`];
+    const named = { ...changed({}), Metadata: { RepoTags, RepoDigests } };
+    const { images } = await readText({ ...named, ArtifactName: 'reg.azurecr.io/team/nginx:latest' });
+    expect(images).toMatchObject([
+      { registry: 'reg.azurecr.io', repository: 'team/nginx', digest: DIGEST, tags: ['latest', '1.27'] },
+    ]);
+    const other = await readText({ ...named, ArtifactName: 'sha256:1234' });
+    expect(other.images).toMatchObject([
+      { registry: 'docker.io', repository: 'nginx', digest: `sha256:${'b'.repeat(64)}`, tags: ['1.27'] },
+    ]);
   });
 
   test('several reports one after the other are several images', async () => {
@@ -214,6 +243,68 @@ describe('Grype', () => {
       ['CVE-1999-0002', 'suppressed'],
     ]);
   });
+});
+
+describe('an image of ECR', () => {
+  const HOST = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
+  const trivy = (place: number, ArtifactName: string) => {
+    const digest = `sha256:${String(place).repeat(64)}`;
+    const Metadata = { RepoTags: [ArtifactName], RepoDigests: [`${ArtifactName.split(':')[0]}@${digest}`] };
+    const Vulnerabilities = [{ VulnerabilityID: 'CVE-2024-1', PkgName: 'zlib', Severity: 'HIGH' }];
+    return {
+      SchemaVersion: 2,
+      ArtifactName,
+      ArtifactType: 'container_image',
+      Metadata,
+      Results: [{ Vulnerabilities }],
+    };
+  };
+  const grype = (userInput: string) => ({
+    ...jsonOf('reports/grype-image.json'),
+    source: { type: 'image', target: { userInput, tags: [userInput], repoDigests: [] } },
+  });
+
+  test('has the gate that the stack has: its repository in its account, whichever scanner has looked at it', async () => {
+    const awsEcrContainerImage = {
+      registry: '123456789012',
+      repositoryName: 'team/app',
+      imageHash: `sha256:${'3'.repeat(64)}`,
+      imageTags: ['v3'],
+    };
+    const resources = [{ type: 'AWS_ECR_CONTAINER_IMAGE', details: { awsEcrContainerImage } }];
+    const files = [
+      trivy(1, `${HOST}/team/app:1.4`),
+      trivy(2, `${HOST.toUpperCase()}/team/app:1.5`),
+      grype('123456789012.dkr-ecr.eu-west-1.on.aws/team/app:1.6'),
+      { findings: [{ ...jsonOf('aws/ecr-enhanced-finding-api.json'), resources }] },
+    ].map((report) => fileOf(JSON.stringify(report)));
+    const { images } = await read(files);
+    expect(images).toHaveLength(4);
+    const gates = [...subjectsFrom(images, granularityOf('image'))].map(({ gate }) => gate);
+    expect(new Set(gates.map((gate) => JSON.stringify(gate)))).toEqual(
+      new Set([JSON.stringify({ registry: '123456789012', repository: 'team/app' })]),
+    );
+  });
+
+  test('has none where the stack leaves its repository out; a registry of somebody else is not asked', async () => {
+    const reports = [trivy(1, `${HOST}/sandbox/x:1`), grype(`${HOST}/sandbox/x:2`), trivy(2, 'ghcr.io/sandbox/x:1')];
+    const { images, findings, leftOut } = await read(
+      reports.map((report) => fileOf(JSON.stringify(report))),
+      '',
+      { includes: (repository) => !repository.startsWith('sandbox/') },
+    );
+    expect([images.map(({ registry }) => registry), findings.length]).toEqual([['ghcr.io'], 1]);
+    expect(leftOut).toEqual({ 'of a repository that the stack leaves out': 3 });
+  });
+});
+
+test.each([
+  ['directory', '/home/me/app'],
+  ['file', 'app.jar'],
+  ['unknown', 'unknown'],
+])('a scan of Grype of a %s has no gate, and is counted', async (type, target) => {
+  const { images, leftOut } = await readText({ ...jsonOf('reports/grype-image.json'), source: { type, target } });
+  expect([images, leftOut]).toEqual([[], { 'of something else than an image': 2 }]);
 });
 
 test.each([

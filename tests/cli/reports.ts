@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Format } from '../../cli/reports/formats.ts';
 import { type Gathered, gatheringFor } from '../../cli/reports/gathering.ts';
 import { unpack } from '../../cli/reports/packed.ts';
-import { readReport, STDIN } from '../../cli/reports/read.ts';
+import { readReports, STDIN } from '../../cli/reports/read.ts';
 import type { Finding } from '../../shared/finding.ts';
 import { type Policy, parsePolicy } from '../../shared/policy.ts';
 
@@ -29,7 +29,9 @@ export function policy({ severityThreshold, ...fields }: Readonly<Record<string,
 }
 
 export interface Read extends Gathered {
-  readonly format: Format;
+  /** Of the first file. */
+  readonly format: Format | undefined;
+  readonly notes: readonly string[];
   /** Of all images, in order. */
   readonly findings: readonly Finding[];
 }
@@ -42,16 +44,31 @@ interface Options {
   readonly piece?: number;
 }
 
-/** Reads one file, or `-` with this text or these values. */
-export async function read(file: string, input: unknown = '', options: Options = {}): Promise<Read> {
+/** Reads files, or `-` with this text or these values. */
+export async function read(
+  file: string | readonly string[],
+  input: unknown = '',
+  options: Options = {},
+): Promise<Read> {
   const { policies = [policy()], includes = () => true, format, piece } = options;
   const gathering = gatheringFor(policies);
   const progress = { show: (text: () => string) => void text(), end: () => {} };
   const text = typeof input === 'string' || input instanceof Uint8Array ? input : JSON.stringify(input);
   const stdin = inPieces(Buffer.from(text), piece);
-  const found = await readReport(file, gathering, { format, stdin, progress, includes, now: Date.parse(NOW) });
+  const found = await readReports([file].flat(), gathering, {
+    format,
+    stdin,
+    progress,
+    includes,
+    now: Date.parse(NOW),
+  });
   const gathered = gathering.result();
-  return { ...gathered, format: found, findings: gathered.images.flatMap(({ findings }) => [...findings].map(unpack)) };
+  return {
+    ...gathered,
+    format: found.formats[0],
+    notes: found.notes,
+    findings: gathered.images.flatMap(({ findings }) => [...findings].map(unpack)),
+  };
 }
 
 /** The same of a value or a text on stdin. */

@@ -18,14 +18,20 @@ interface Answer {
     readonly change: string;
     readonly reasons: readonly { readonly finding: { readonly vulnerability: string } }[];
     readonly spared: readonly { readonly until: string }[];
+    readonly waitingFor?: string;
   }[];
 }
+const SERVES_LAMBDA = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'ecr:BatchGetImage' }],
+});
 const shown = (stdout: string) =>
-  (JSON.parse(stdout) as Answer).gates.map(({ name, change, reasons, spared }) => [
+  (JSON.parse(stdout) as Answer).gates.map(({ name, change, reasons, spared, waitingFor }) => [
     name,
     change,
     reasons.map(({ finding }) => finding.vulnerability),
     spared.map(({ until }) => until),
+    ...(waitingFor === undefined ? [] : [waitingFor]),
   ]);
 const UNTIL = '2100-01-01T00:00:00.000Z';
 
@@ -38,6 +44,8 @@ describe('the live clouds', () => {
     const { digest } = await s.pushVulnerable('team/untagged', 'v1', MEDIUM);
     await s.cloud.ecr.pushImage('team/untagged', { tag: 'v1', content: 'newer' });
     expect(digest).toMatch(/^sha256:/);
+    s.cloud.ecr.createRepository('team/lambda', { policyText: SERVES_LAMBDA });
+    await s.pushVulnerable('team/lambda', 'v1', MEDIUM);
     await s.settle();
     expect(s.isClosed('team/closed')).toBe(true);
     s.cloud.calls.reset();
@@ -51,6 +59,7 @@ describe('the live clouds', () => {
     expect(shown(stdout)).toEqual([
       ['team/medium', 'closes', ['CVE-2026-1002'], []],
       ['team/closed', 'opens', [], [UNTIL]],
+      ['team/lambda', 'staysOpen', ['CVE-2026-1002'], [], 'lambda'],
     ]);
     const calls = Object.keys(s.cloud.calls.count(OPERATOR));
     expect(calls.filter((call) => !actionsOf(least).includes(call))).toEqual([]);

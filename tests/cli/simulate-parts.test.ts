@@ -39,6 +39,10 @@ describe('a policy file', () => {
       }),
     ],
     [
+      'with a byte order mark',
+      `\uFEFF${JSON.stringify({ severityThreshold: 'critical', unfixable: 'never', exceptions })}`,
+    ],
+    [
       'as the values of a config',
       JSON.stringify({
         'pullgate:severityThreshold': 'critical',
@@ -57,8 +61,23 @@ describe('a policy file', () => {
         'policy.unfixabel is "never": expected no such key (a typing error?)',
       ],
     ],
-    ['{"severityThreshold": "high",\n "unfixable"', ['is not JSON (line 2: ColonExpected)']],
-    ['["high"]', ['is not a policy: give JSON (comments are fine): {"severityThreshold": "high"']],
+    ['{"severityThreshold": "high",\n "unfixable"', ['line 2: the file is not JSON (ColonExpected)']],
+    ['["high"]', ['line 1: the file is ["high"]: expected JSON (comments are fine): {"severityThreshold": "high"']],
+    ['{"images": "all",\n"images": "tagged"}', ['line 2: images is there twice: expected each key once']],
+    [
+      '{"severityTreshold": "critical", "policy": {"unfixable": "never"},\n"exceptions": [{"bad": 1}]}',
+      [
+        'line 1: severityTreshold is "critical": expected no such key here (a typing error, ',
+        'line 2: exceptions is [{"bad":1}]: expected no such key here',
+      ],
+    ],
+    [
+      '{"pullgate:severityTreshold": {"value": "critical"},\n"unfixable": "never", "aws:region": "x"}',
+      [
+        'line 1: pullgate:severityTreshold is {"value":"critical"}: expected no such key here',
+        'line 2: unfixable is "never": expected no such key here',
+      ],
+    ],
   ])('%j is refused, and it is said why', async (text, said) => {
     const error: unknown = await readPolicy(fileOf(text)).catch((one: unknown) => one);
     for (const part of said) expect((error as Error).message).toContain(part);
@@ -123,12 +142,19 @@ async function simulated(by = policy(), against?: typeof by) {
     reported: gathered.reported,
     at: NOW,
     source: HOSTILE,
+    notes: [HOSTILE],
     policy: HOSTILE,
     against: against && 'the old one',
   };
 }
 
 describe('the page', () => {
+  test('says what there is to know of the findings beside what is judged', async () => {
+    const page = pageOf({ ...(await simulated()), notes: ['a.json says that there is more'] });
+    expect(page).toContain('<ul class="soft"><li>a.json says that there is more</li></ul>');
+    expect(pageOf({ ...(await simulated()), notes: [] })).not.toContain('<ul class="soft">');
+  });
+
   test('shows hostile text as text, and loads nothing', async () => {
     const page = pageOf(await simulated());
     const [, style = '', script = ''] = /<style>([\s\S]*)<\/style>[\s\S]*<script>([\s\S]*)<\/script>/.exec(page) ?? [];

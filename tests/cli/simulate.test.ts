@@ -50,13 +50,20 @@ Would violate, but for a rule:
   test('--json is one document, --html one page, and no other file is left', async () => {
     const folder = mkdtempSync(join(FOLDER, 'page-'));
     const page = join(folder, 'page.html');
-    const asked = ['simulate', ...TRIVY, '--policy', MEDIUM, '--json', '--html', page];
+    const half = fileOf('{"findings":[],"nextToken":"abc"}');
+    const policy = fileOf('{ "severityThreshold": "medium", "exploited": "critical" }');
+    const asked = ['simulate', ...TRIVY, half, '--policy', policy, '--json', '--html', page];
     const { code, stdout, stderr } = await pullgate(asked);
-    expect([code, stderr]).toEqual([1, '']);
+    const notes = [
+      `${half} says that there is more (nextToken): what it leaves out is not judged. Give all of its pages, the last one last`,
+      "Trivy does not say what is exploited: the policy's `exploited` closes nothing for its findings",
+    ];
+    expect([code, stderr]).toEqual([1, notes.map((note) => `pullgate: note: ${note}\n`).join('')]);
     const answer = JSON.parse(stdout);
     expect(answer).toMatchObject({
-      source: TRIVY.join(', '),
-      policy: `the policy ${MEDIUM}`,
+      source: [...TRIVY, half].join(', '),
+      policy: `the policy ${policy}`,
+      notes,
       totals: {
         images: 3,
         gates: 3,
@@ -86,6 +93,7 @@ Would violate, but for a rule:
     });
     expect(readdirSync(folder)).toEqual(['page.html']);
     expect(readFileSync(page, 'utf8')).toContain('CVE-2019-18224');
+    expect(readFileSync(page, 'utf8')).toContain('says that there is more (nextToken)');
   });
 
   test("against the stack's policy: what would close, open or stay; nothing that is open closes, so it exits with 0", async () => {

@@ -1,6 +1,9 @@
 // The comparison of policies alone: which gates close, open or stay, for what, and what is spared until when.
 import { describe, expect, test } from 'vitest';
+import { keepLambdaOpen } from '../../cli/simulate-lambda.ts';
+import { linesOf } from '../../cli/simulate-text.ts';
 import { type GateOutcome, type Subject, simulate, sparedBy } from '../../cli/simulation.ts';
+import { pageOf } from '../../cli/simulation-page.ts';
 import type { Finding } from '../../shared/finding.ts';
 import { rulesOf } from '../../shared/rules.ts';
 import { NOW, policy } from './reports.ts';
@@ -219,4 +222,71 @@ test('what is spared is told once for all gates: what ends first is first, and w
     ['CVE-3', undefined, ['b']],
   ]);
   expect(more).toBe(0);
+});
+
+describe('repositories that serve Lambda functions', () => {
+  const GATES = ['a/plain', 'b/lambda', 'c/closed', 'd/denied', 'e/gone', 'f/mild'] as const;
+  const read = (servesLambda: boolean, ours: 'absent' | 'current') => ({ servesLambda, ours, snapshot: undefined });
+  const READINGS = new Map<string, ReturnType<typeof read>>([
+    ['a/plain', read(false, 'absent')],
+    ['b/lambda', read(true, 'absent')],
+    ['c/closed', read(true, 'current')],
+  ]);
+  const asked: string[] = [];
+  const look = async ({ repository }: { readonly repository: string }) => {
+    asked.push(repository);
+    if (repository === 'd/denied') throw Object.assign(new Error('no'), { name: 'AccessDeniedException' });
+    return READINGS.get(repository);
+  };
+  const subjects = GATES.map((repository) => image(repository, repository === 'f/mild' ? [UNKNOWN] : [HIGH]));
+
+  test('stay open where the function would not close them; only what would close is read', async () => {
+    const before = run(subjects, { severityThreshold: 'high' });
+    const { simulation, notes } = await keepLambdaOpen(before, look);
+    expect(asked.toSorted()).toEqual(GATES.slice(0, 5));
+    expect(simulation.gates.map(({ name, outcome, waitingFor }) => [name, outcome, waitingFor])).toEqual([
+      ['a/plain', 'closes', undefined],
+      ['c/closed', 'closes', undefined],
+      ['d/denied', 'closes', undefined],
+      ['e/gone', 'closes', undefined],
+      ['f/mild', 'undetermined', undefined],
+      ['b/lambda', 'open', 'lambda'],
+    ]);
+    expect(notes).toEqual([
+      'whether Lambda functions run from d/denied could not be read (ecr:GetRepositoryPolicy): such a repository stays open unless aws.closeLambdaRepositories',
+    ]);
+    const names = { policy: 'it', against: undefined };
+    const lines = [
+      ...linesOf({ simulation, reported: before.violating, ...names, all: true, maxClosesPerHour: undefined }),
+    ];
+    expect(lines[0]).toBe('By it, 4 of 6 gates would close and 2 stay open, 1 of them undetermined.');
+    expect(lines).toContain(
+      '  open          b/lambda  (v1; serves Lambda functions: stays open unless aws.closeLambdaRepositories)',
+    );
+    const page = pageOf({ simulation, reported: before.violating, ...names, at: NOW, source: 'AWS', notes });
+    expect(page).toContain(
+      '<p class="soft">It serves Lambda functions: stays open unless aws.closeLambdaRepositories.</p>',
+    );
+  });
+
+  test('stay open against another policy, too, whichever of the two closes', async () => {
+    for (const [by, against] of [
+      ['high', 'critical'],
+      ['critical', 'high'],
+      ['high', 'medium'],
+    ]) {
+      const before = run(subjects, { severityThreshold: by }, { severityThreshold: against });
+      const { simulation } = await keepLambdaOpen(before, look);
+      const found = simulation.gates.find(({ name }) => name === 'b/lambda');
+      expect(found).toMatchObject({ outcome: 'open', change: 'staysOpen', waitingFor: 'lambda' });
+    }
+  });
+
+  test('what else goes wrong is told as it is', async () => {
+    const before = run(subjects, { severityThreshold: 'high' });
+    const broken = async () => {
+      throw new Error('no network');
+    };
+    await expect(keepLambdaOpen(before, broken)).rejects.toThrow('no network');
+  });
 });
