@@ -1,7 +1,8 @@
 // What every command of `pullgate` shares: its options, how it runs, and how it ends.
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { type ExitCode, endingOf } from './ending.ts';
+import type { ExitCode } from './ending.ts';
+import { complain, guardOutput } from './terminal.ts';
 
 /** `--json`: one document on stdout, and nothing else there. Progress and questions go to stderr. */
 export interface JsonOption {
@@ -25,12 +26,11 @@ export const now = () => new Date().toISOString();
 
 /** Runs a command: its answer is the exit code, and an error is told in a sentence where there is one. */
 export async function run(command: () => Promise<ExitCode>): Promise<void> {
+  guardOutput(1);
   try {
     process.exitCode = await command();
   } catch (error) {
-    const { code, text } = endingOf(error);
-    process.exitCode = code;
-    process.stderr.write(`pullgate: ${text}\n`);
+    process.exitCode = complain(error);
   }
 }
 

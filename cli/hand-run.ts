@@ -1,16 +1,27 @@
 // What `open`, `close` and `resume IMAGE` do and print.
-
 import type { Instant } from '../shared/finding.ts';
 import type { HandOrder, HandWish } from '../shared/hand.ts';
 import { describeOrder } from '../shared/hand-sentences.ts';
 import { describeState, gateName } from '../shared/sentences.ts';
 import type { ExitCode } from './ending.ts';
-import { type Before, before, end, gatesFor, give, type Outcome, refuseInVain, targetOf } from './hand.ts';
+import {
+  type Before,
+  before,
+  gatesFor,
+  inTwoSteps,
+  type Outcome,
+  placeOf,
+  recordEnd,
+  recordOrder,
+  refuseInVain,
+  targetOf,
+} from './hand.ts';
+import { gatesToEnd, imageAt } from './hand-end.ts';
 import type { Hand } from './hand-side.ts';
 import type { ImageName } from './image-name.ts';
 import type { Side } from './side.ts';
 import { columns } from './terminal.ts';
-import { minute, plain } from './words.ts';
+import { documentOf, minute, plain, plainLines } from './words.ts';
 
 interface Run {
   readonly stack: string;
@@ -27,10 +38,11 @@ interface Run {
 export async function orderByHand(run: Run & { readonly wish: HandWish }): Promise<ExitCode> {
   const { wish, name, dryRun } = run;
   const target = await targetOf(name, run.sides, run.handOf);
-  const gates = await Promise.all(gatesFor(wish.kind, target.image).map((gate) => before(gate, target, wish.at)));
+  const gates = await Promise.all(gatesFor(wish.kind, target.found).map((gate) => before(gate, target, wish.at)));
   await refuseInVain(wish.kind, gates, target);
-  const outcomes: Outcome[] = [];
-  if (!dryRun) for (const { gate } of gates) outcomes.push(await give(gate, wish, target));
+  const outcomes = dryRun ? [] : await inTwoSteps(gates, (gate) => recordOrder(gate, wish, target));
+  // The tag may lead to another image by then.
+  const named = gates[0]?.gate.digest === undefined ? name.text : imageAt(name, gates[0].gate.digest);
   const command = wish.kind === 'open' ? 'open' : 'close';
   answer(run, { command, order: wish, gates, outcomes }, () => [
     `${dryRun ? 'Would keep' : 'Kept'} ${wish.kind} by hand until ${minute(wish.until)}, approved by ${plain(wish.approvedBy)}: ${plain(wish.reason)}`,
@@ -41,28 +53,27 @@ export async function orderByHand(run: Run & { readonly wish: HandWish }): Promi
       ? [`On AWS that is the whole repository ${name.repository}, with all of its images.`]
       : []),
     wish.kind === 'open'
-      ? `Then pullgate closes ${it(gates)} again if anything holds ${it(gates)}. To end it before: pullgate resume ${name.text}`
-      : `Then pullgate opens it unless findings hold it. To end it before: pullgate resume ${name.text}`,
+      ? `Then pullgate closes ${it(gates)} again if anything holds ${it(gates)}. To end it before: pullgate resume ${named}`
+      : `Then pullgate opens it unless findings hold it. To end it before: pullgate resume ${named}`,
     ...(dryRun ? ['', 'Nothing was changed: this was a dry run.'] : []),
   ]);
   return codeOf(outcomes);
 }
 
-/** Ends the orders that the gates of one image have. */
+/** Ends the orders that the gates of one image have, or of the image that had the name before. */
 export async function endByHand(run: Run & { readonly by: string; readonly at: Instant }): Promise<ExitCode> {
   const { by, at, dryRun, name } = run;
-  const target = await targetOf(name, run.sides, run.handOf);
-  const all = await Promise.all(target.image.gates.map((gate) => before(gate, target, at)));
-  const gates = all.filter(({ record }) => record?.byHand !== undefined && record.byHand.told !== 'end');
-  const outcomes: Outcome[] = [];
-  if (!dryRun) for (const { gate } of gates) outcomes.push(await end(gate, by, at, target));
+  const place = await placeOf(name, run.sides, run.handOf);
+  const { gates, notes } = await gatesToEnd(name, place, at);
+  const outcomes = dryRun ? [] : await inTwoSteps(gates, (gate) => recordEnd(gate, by, at, place));
   answer(run, { command: 'resume', gates, outcomes }, () =>
     gates.length === 0
-      ? [`Nobody keeps ${name.text} open or closed by hand: there is nothing to do.`]
+      ? [`Nobody keeps ${name.text} open or closed by hand: there is nothing to do.`, ...notes]
       : [
           `${dryRun ? 'Would leave' : 'Left'} to the policy again:`,
           '',
           ...gateLines(gates, outcomes),
+          ...(notes.length === 0 ? [] : ['', ...notes]),
           ...(dryRun ? ['', 'Nothing was changed: this was a dry run.'] : []),
         ],
   );
@@ -80,7 +91,7 @@ interface Answer {
 function answer(run: Run, { gates, outcomes, ...rest }: Answer, lines: () => readonly string[]): void {
   const { stack, name, dryRun, json, print = (text) => void process.stdout.write(text) } = run;
   if (!json) {
-    print(`${lines().join('\n')}\n`);
+    print(`${plainLines(lines().join('\n'))}\n`);
     return;
   }
   const document = {
@@ -101,7 +112,7 @@ function answer(run: Run, { gates, outcomes, ...rest }: Answer, lines: () => rea
       };
     }),
   };
-  print(`${JSON.stringify(document, undefined, 2)}\n`);
+  print(documentOf(document));
 }
 
 function orderOf(order: HandOrder | undefined) {
@@ -114,7 +125,7 @@ function gateLines(gates: readonly Before[], outcomes: readonly Outcome[]): read
   const rows = gates.map(({ gate, record, held }, place) => {
     const was = record === undefined ? 'open' : record.state.kind;
     const images = held === 1 ? '1 image holds it' : `${held} images hold it`;
-    return [wordOf(outcomes[place]), gateName(gate), `was ${was}${held === 0 ? '' : `; ${images}`}`];
+    return [wordOf(outcomes[place]), plain(gateName(gate)), `was ${was}${held === 0 ? '' : `; ${images}`}`];
   });
   const lines = columns(rows);
   return gates.flatMap(({ order }, place) => {
@@ -122,8 +133,10 @@ function gateLines(gates: readonly Before[], outcomes: readonly Outcome[]): read
     return [
       `  ${lines[place] ?? ''}`,
       ...(order === undefined ? [] : [`      until now: ${plain(describeOrder(order))}`]),
-      ...(problem === undefined ? [] : [`      ${problem}`]),
-      ...(untold === undefined ? [] : [`      nobody could be told of it yet: ${untold.replace(/^Error: /, '')}`]),
+      ...(problem === undefined ? [] : [`      ${plain(problem)}`]),
+      ...(untold === undefined
+        ? []
+        : [`      nobody could be told of it yet: ${plain(untold.replace(/^Error: /, ''))}`]),
     ];
   });
 }
@@ -134,6 +147,7 @@ function wordOf(outcome: Outcome | undefined): string {
   const { word, state = '' } = outcome;
   if (word === 'failed' || word === 'refused') return word.toUpperCase();
   if (word === 'opened' || word === 'closed') return word;
+  if (word === 'gone') return 'is gone';
   return state.startsWith('closed') ? 'is closed' : 'is open';
 }
 

@@ -8,15 +8,20 @@ import { describeState, gateName } from '../shared/sentences.ts';
 import { sentenceOf, UsageError } from './ending.ts';
 import type { Hand } from './hand-side.ts';
 import type { ImageName } from './image-name.ts';
-import type { FoundImage, Side } from './side.ts';
+import type { Found, FoundImage, Side } from './side.ts';
 
-/** One image of a stack, and what works on its gates. */
-export interface Target {
+/** A name in a stack: whether an image has it now, and what works on the gates there. */
+export interface Place {
   readonly side: Side;
   readonly hand: Hand;
-  readonly image: FoundImage;
+  readonly found: Exclude<Found, { readonly kind: 'elsewhere' }>;
   /** The rules of now: a pause overrules the config's mode. */
   readonly rules: Rules;
+}
+
+/** One image of a stack, and what works on its gates. */
+export interface Target extends Place {
+  readonly found: FoundImage;
 }
 
 /** What changes a gate. */
@@ -35,7 +40,8 @@ export interface Before {
 /** What came of one gate. */
 export interface Outcome {
   readonly gate: Gate;
-  readonly word: Decision['done'] | 'failed';
+  /** `gone`: it is not in the registry any more, so that there is nothing to open or close. */
+  readonly word: Decision['done'] | 'failed' | 'gone';
   /** Its state now, in words; undefined where nobody knows. */
   readonly state?: string | undefined;
   /** What keeps it from being as it was ordered. */
@@ -44,23 +50,37 @@ export interface Outcome {
   readonly untold?: string | undefined;
 }
 
-/** The image that a name leads to, on the stack's side of that cloud. */
-export async function targetOf(
+/** Where a name leads to, on the stack's side of that cloud. */
+export async function placeOf(
   name: ImageName,
   sides: readonly Side[],
   handOf: (cloud: Side['cloud']) => Promise<Hand>,
-): Promise<Target> {
+): Promise<Place> {
   const { cloud } = name.registry;
   const side = sides.find((one) => one.cloud === cloud);
   if (side === undefined) {
     throw new UsageError(`${name.text} is on ${cloud === 'aws' ? 'AWS' : 'Azure'}, where this stack has no gates`);
   }
-  const image = await side.find(name);
-  if (image.kind === 'elsewhere') {
-    throw new UsageError(`${name.text} is of no registry of this stack: expected ${image.registries.join(' or ')}`);
+  const found = await side.find(name);
+  if (found.kind === 'elsewhere') {
+    throw new UsageError(`${name.text} is of no registry of this stack: expected ${found.registries.join(' or ')}`);
   }
-  if (image.kind === 'absent') throw new UsageError(`${name.text}: the registry has no such ${image.what}`);
-  return { side, hand: await handOf(cloud), image, rules: await rulesNow(side.settings, side.pause) };
+  return { side, hand: await handOf(cloud), found, rules: await rulesNow(side.settings, side.pause) };
+}
+
+/** The same where there has to be an image. */
+export async function targetOf(name: ImageName, ...where: Tail<Parameters<typeof placeOf>>): Promise<Target> {
+  const place = await placeOf(name, ...where);
+  const { found } = place;
+  if (found.kind === 'absent') throw absent(name, found.what);
+  return { ...place, found };
+}
+
+type Tail<List> = List extends readonly [unknown, ...infer Rest] ? Rest : never;
+
+/** There is no such image, or not even its repository. */
+export function absent({ text }: ImageName, what: string): UsageError {
+  return new UsageError(`${text}: the registry has no such ${what}`);
 }
 
 /** The gates that an order is about: on Azure an image that leads to others is pulled with them, and closed without. */
@@ -68,7 +88,7 @@ export function gatesFor(kind: HandOrder['kind'], { gates }: FoundImage): readon
   return kind === 'open' ? gates : gates.slice(0, 1);
 }
 
-export async function before(gate: Gate, { hand }: Target, now: Instant): Promise<Before> {
+export async function before(gate: Gate, { hand }: Pick<Target, 'hand'>, now: Instant): Promise<Before> {
   const { value: record } = await hand.records.load(gate);
   const order = record?.byHand;
   const counts = order !== undefined && isInForce(order, now);
@@ -115,17 +135,40 @@ export async function refuseInVain(
   }
 }
 
-/** Gives an order for one gate. */
-export function give(gate: Gate, wish: HandWish, target: Hands): Promise<Outcome> {
+/** What is left to do for a gate whose record says what is ordered: one look, unless recording it has failed. */
+type Rest = () => Promise<Outcome>;
+
+/** Records an order for one gate. */
+export function recordOrder(gate: Gate, wish: HandWish, target: Hands): Promise<Rest> {
   const ordered = (record: GateRecord) => ({ ...record, byHand: orderFrom(wish, record.byHand) });
   return change(gate, ordered, target, wish.kind === 'open' ? 'open' : 'close', wish.at);
 }
 
-/** Ends the order that a gate has. */
-export function end(gate: Gate, by: string, now: Instant, target: Hands): Promise<Outcome> {
+/** Records the end of the order that a gate has. */
+export function recordEnd(gate: Gate, by: string, now: Instant, target: Hands): Promise<Rest> {
   const ended = (record: GateRecord): GateRecord =>
     record.byHand === undefined ? record : { ...record, byHand: endedEarly(record.byHand, by, now) };
   return change(gate, ended, target, 'resume', now);
+}
+
+/** Gives an order for one gate. */
+export async function give(...order: Parameters<typeof recordOrder>): Promise<Outcome> {
+  return (await recordOrder(...order))();
+}
+
+/** Ends the order that a gate has. */
+export async function end(...what: Parameters<typeof recordEnd>): Promise<Outcome> {
+  return (await recordEnd(...what))();
+}
+
+/** All is recorded before anything is done: what an interruption leaves, the function finishes. */
+export async function inTwoSteps(
+  gates: readonly Before[],
+  recorded: (gate: Gate) => Promise<Rest>,
+): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const look of await Promise.all(gates.map(({ gate }) => recorded(gate)))) outcomes.push(await look());
+  return outcomes;
 }
 
 async function change(
@@ -134,20 +177,26 @@ async function change(
   { hand, rules }: Hands,
   command: 'open' | 'close' | 'resume',
   now: Instant,
-): Promise<Outcome> {
-  let isRecorded = false;
+): Promise<Rest> {
   try {
     for (;;) {
       const { value = newRecord(gate, now), version } = await hand.records.load(gate);
       if ((await hand.records.save(changed(value), version)) !== undefined) break;
     }
-    isRecorded = true;
-    const { done, to, problem, untold } = await hand.look(gate, rules.mode, command);
-    return { gate, word: done, state: describeState(to), problem: problem ?? inTheWay(command, to), untold };
   } catch (error) {
-    const rest = isRecorded ? '; it is recorded, and the function does it within some minutes' : '';
-    return { gate, word: 'failed', problem: `${sentenceOf(error)}${rest}` };
+    return async () => ({ gate, word: 'failed', problem: sentenceOf(error) });
   }
+  return async () => {
+    try {
+      // Only a look at all that is in there tells the record that it is gone, and for that the function has the rights.
+      if (command === 'resume' && (await hand.read(gate)) === undefined) return { gate, word: 'gone' };
+      const { done, to, problem, untold } = await hand.look(gate, rules.mode, command);
+      return { gate, word: done, state: describeState(to), problem: problem ?? inTheWay(command, to), untold };
+    } catch (error) {
+      const rest = 'it is recorded, and the function does it within some minutes';
+      return { gate, word: 'failed', problem: `${sentenceOf(error)}; ${rest}` };
+    }
+  };
 }
 
 /** Something may have come in between since the order was checked. */

@@ -9,6 +9,7 @@ import { releaseGates, selectionOf } from './release-gates.ts';
 import { sidesOf } from './sides.ts';
 import { findStack, type StackOptions } from './stack.ts';
 import { processTerminal } from './terminal.ts';
+import { documentOf } from './words.ts';
 
 interface ReleaseOptions extends StackOptions, JsonOption {
   readonly all?: boolean;
@@ -116,5 +117,5 @@ async function release(
 
 /** The one document of `--json`. */
 function print(answer: object): void {
-  process.stdout.write(`${JSON.stringify(answer, undefined, 2)}\n`);
+  process.stdout.write(documentOf(answer));
 }

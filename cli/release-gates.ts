@@ -4,6 +4,7 @@ import type { Gate } from '../shared/record.ts';
 import { rulesNow } from '../shared/rules.ts';
 import { type ExitCode, UsageError } from './ending.ts';
 import type { Hand } from './hand-side.ts';
+import { ACR, ECR } from './image-name.ts';
 import {
   answersOf,
   countOf,
@@ -41,7 +42,9 @@ const DIGEST = /^sha256:[0-9a-f]{64}$/;
  */
 export function selectionOf(text: string): Selection {
   const [first = '', ...others] = text.split('/');
-  const isHost = others.length > 0 && first.includes('.');
+  const host = first.toLowerCase();
+  // A repository's name may begin with a host's, too: a cache has what it mirrors below registry.k8s.io/.
+  const isHost = others.length > 0 && (ECR.test(host) || ACR.test(host));
   const [glob = '', digest, ...rest] = (isHost ? others.join('/') : text).split('@');
   if (!GLOB_PATTERN.test(glob) || rest.length > 0 || (digest !== undefined && !DIGEST.test(digest))) {
     throw new UsageError(`${JSON.stringify(text)} names no gates: ${FORMS}`);
@@ -50,14 +53,12 @@ export function selectionOf(text: string): Selection {
   return {
     text,
     matches: ({ registry, repository, digest: image }) =>
-      matches(repository) &&
-      (digest === undefined || digest === image) &&
-      (!isHost || isAt(first.toLowerCase(), registry)),
+      matches(repository) && (digest === undefined || digest === image) && (!isHost || isAt(host, registry)),
   };
 }
 
 /** An account of AWS begins the host's name; so does a registry's name on Azure, where a label of its own may follow. */
-function isAt(host: string, registry: string): boolean {
+export function isAt(host: string, registry: string): boolean {
   const name = registry.slice(registry.lastIndexOf('/') + 1).toLowerCase();
   return host.startsWith(`${name}.`) || (host.endsWith('.azurecr.io') && host.startsWith(`${name}-`));
 }

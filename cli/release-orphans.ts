@@ -9,6 +9,7 @@ import type { Gate } from '../shared/record.ts';
 import { type ExitCode, sentenceOf, UsageError } from './ending.ts';
 import { DRY } from './release.ts';
 import { agreed, counter, repositories, type Terminal } from './terminal.ts';
+import { plain } from './words.ts';
 
 export interface OrphanRelease {
   readonly clients: Pick<Clients, 'ecr' | 'ecrOnce'>;
@@ -78,7 +79,7 @@ export async function releaseOrphans(release: OrphanRelease): Promise<ExitCode> 
     answers.push({ repository: one.gate.repository, problem });
     if (problem !== undefined) failed++;
     terminal.print(`  ${count()}  ${problem === undefined ? 'opened' : 'REFUSED'}  ${one.gate.repository}`);
-    if (problem !== undefined) terminal.print(`      ${problem}`);
+    if (problem !== undefined) terminal.print(`      ${plain(problem)}`);
   }
   report();
   terminal.print(

@@ -68,7 +68,7 @@ export async function releaseAll(release: Release): Promise<ExitCode> {
   if (closed.length === 0 && isPaused) {
     report({ stack, dryRun, paused: true, gates: [] });
     terminal.print(
-      `It is paused since ${minute(pause.at)} by ${pause.by}: there is nothing to do. It is safe to run \`pulumi destroy\` now.`,
+      `It is paused since ${minute(pause.at)} by ${plain(pause.by)}: there is nothing to do. It is safe to run \`pulumi destroy\` now.`,
     );
     return 0;
   }
@@ -202,7 +202,7 @@ function worst(record: GateRecord): string {
   const held = holding(record);
   const [finding] = held.flatMap(({ findings }) => findings).toSorted((a, b) => rankOf(b) - rankOf(a));
   if (finding === undefined) return record.byHand === undefined ? '' : plain(describeOrder(record.byHand));
-  return `${held.length === 1 ? '1 image' : `${held.length} images`}, worst: ${describeFinding(finding)}`;
+  return `${held.length === 1 ? '1 image' : `${held.length} images`}, worst: ${plain(describeFinding(finding))}`;
 }
 
 /** Open, and what is left to do is to tell people. */
@@ -213,7 +213,7 @@ export function isOpen({ record: { state } }: Held): boolean {
 /** The names of gates: with the registry's, where there are several. An AWS account is one. */
 export function namesOf(held: readonly Held[]): (gate: Gate) => string {
   const registries = new Set(held.map(({ record }) => record.gate.registry));
-  return (gate) => (registries.size > 1 ? `${gate.registry.split('/').at(-1)}/${gateName(gate)}` : gateName(gate));
+  return (gate) => plain(registries.size > 1 ? `${gate.registry.split('/').at(-1)}/${gateName(gate)}` : gateName(gate));
 }
 
 /** Opens in rounds, until a round finds nothing that is still closed. Returns what is left, as it is now. */
@@ -248,7 +248,7 @@ export async function openOnce(
     const outcome = await openOne(held, open);
     outcomes.set(gateKey(gate), outcome);
     terminal.print(`  ${count()}  ${outcome.word.padEnd(8)}  ${nameOf(gate)}`);
-    if (outcome.problem !== undefined) terminal.print(`      ${outcome.problem}`);
+    if (outcome.problem !== undefined) terminal.print(`      ${plain(outcome.problem)}`);
   });
 }
 

@@ -1,6 +1,8 @@
 // What a command needs of the terminal that it runs in, as parameters: tests give their own.
 import { createInterface } from 'node:readline/promises';
 import type { Gate } from '../shared/record.ts';
+import { type ExitCode, endingOf } from './ending.ts';
+import { plainLines } from './words.ts';
 
 export interface Terminal {
   readonly print: (line: string) => void;
@@ -15,7 +17,7 @@ export interface Terminal {
  */
 export function processTerminal(output: NodeJS.WriteStream = process.stdout): Terminal {
   return {
-    print: (line) => output.write(`${line}\n`),
+    print: (line) => output.write(`${plainLines(line)}\n`),
     async ask(question) {
       if (!process.stdin.isTTY) return undefined;
       const lines = createInterface({ input: process.stdin, output });
@@ -28,6 +30,40 @@ export function processTerminal(output: NodeJS.WriteStream = process.stdout): Te
       }
     },
   };
+}
+
+/** Errors of the output itself: said at once, since what is to be said of them later may not be heard. */
+const saidOfOutput = new WeakSet<Error>();
+let isGuarded = false;
+
+/**
+ * Keeps a command at work to its end, and its exit code what it would be, where nobody reads what it says any more (`| head`). Where the output takes
+ * nothing for another reason, such as a full disk, that is said, and the exit code is not that of a command all is well with.
+ *
+ * @param code the least exit code then
+ */
+export function guardOutput(code: ExitCode): void {
+  if (isGuarded) return;
+  isGuarded = true;
+  let isLost = false;
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED') return;
+      saidOfOutput.add(error);
+      if (!isLost) process.stderr.write(`pullgate: what this command says could not be written: ${error.message}\n`);
+      isLost = true;
+    });
+  }
+  process.once('exit', (ending) => {
+    if (isLost) process.exitCode = Math.max(ending, code);
+  });
+}
+
+/** Says on stderr what went wrong, and gives the exit code for it. */
+export function complain(error: unknown): ExitCode {
+  const { code, text } = endingOf(error);
+  if (!(error instanceof Error && saidOfOutput.has(error))) process.stderr.write(`pullgate: ${plainLines(text)}\n`);
+  return code;
 }
 
 /** Asks for a plain "yes", and says so where none came. */

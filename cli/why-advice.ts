@@ -20,6 +20,7 @@ export interface ConfigException {
   readonly package?: string;
   readonly expires: string;
   readonly reason: string;
+  readonly approvedBy: string;
   readonly untilFixed?: true;
 }
 
@@ -87,7 +88,9 @@ function weightOf(part: string | undefined): number {
 
 const EXCEPTION_DAYS = 30;
 const DAY_MILLISECONDS = 86_400_000;
-export const REASON = 'TO DO: say why it does not endanger this image, and who approved it';
+/** What is left for people to fill in. */
+export const REASON = 'TO DO: say why it does not endanger this image';
+export const APPROVER = 'TO DO: say who approved it';
 
 /**
  * The narrowest exceptions that spare these findings in a repository for a month.
@@ -110,6 +113,7 @@ export function exceptionsFor(repository: string, findings: readonly Finding[], 
         ...(name === name.trim() && name !== '' ? { package: name } : {}),
         expires,
         reason: REASON,
+        approvedBy: APPROVER,
         ...(finding.fix === 'none' ? { untilFixed: true as const } : {}),
       }),
     );

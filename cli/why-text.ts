@@ -1,6 +1,7 @@
 // The answer to `pullgate why` as people read it: can it be pulled, who says so, by what, and what to do next.
 import { styleText } from 'node:util';
 import type { Finding, Instant } from '../shared/finding.ts';
+import { escapeUnseen } from '../shared/problem.ts';
 import { describeState } from '../shared/sentences.ts';
 import { isNonEmpty } from '../shared/verdict.ts';
 import type { Obstacle } from './side.ts';
@@ -31,7 +32,7 @@ export function whyLines(answer: WhyAnswer, now: Instant): readonly string[] {
     ...(others.length > MAX_OTHERS
       ? ['', `${others.length - MAX_OTHERS} more images hold it (--json shows them all).`]
       : []),
-    ...(unsure === undefined ? [] : ['', `Not certain: ${unsure}.`]),
+    ...(unsure === undefined ? [] : ['', `Not certain: ${plain(unsure)}.`]),
     ...adviceLines(answer),
   ];
   return lines;
@@ -47,12 +48,12 @@ function verdictLines(answer: WhyAnswer, now: Instant): readonly string[] {
   const reasons = obstacles.map(
     (one) => `${one.for === 'some' ? 'For some who pull, ' : ''}${obstacleLine(one, answer)}`,
   );
-  const refusal = closedBy === undefined ? `${problem}.` : reasons.shift();
+  const refusal = closedBy === undefined ? `${plain(problem ?? '')}.` : reasons.shift();
   const first = pullable ? 'nothing here refuses its pull.' : refusal;
   return [
     `${word}: ${first}`,
     ...reasons.map((reason) => `  Also: ${reason}`),
-    ...(problem !== undefined && closedBy !== undefined ? [`  Also: ${problem}.`] : []),
+    ...(problem !== undefined && closedBy !== undefined ? [`  Also: ${plain(problem)}.`] : []),
     ...gates.flatMap((gate) => gateLines(gate, answer, now)),
   ];
 }
@@ -188,27 +189,41 @@ function sparedLine({ finding, rule, until }: SparedAnswer, now: Instant): strin
   return near ? paint('yellow', `${text}. That end is near: it closes then.`) : `${text}.`;
 }
 
-function adviceLines({ advice, cloud, pullable, closedBy }: WhyAnswer): readonly string[] {
-  const { moves, exceptions, exceptionsOpen, unnamed } = advice;
-  if (!isNonEmpty(moves)) {
-    return pullable || closedBy !== 'others'
-      ? []
-      : ['', 'What to do: ask whoever set it. pullgate opens only what it closed itself.'];
-  }
-  const target =
-    cloud === 'aws'
-      ? 'push the fixed images under the same tags, or delete the images above'
-      : 'push the fixed image under the same tag';
+function adviceLines(answer: WhyAnswer): readonly string[] {
+  const { pullable, closedBy } = answer;
+  const steps = [...handSteps(answer), ...findingSteps(answer)];
+  if (isNonEmpty(steps)) return ['', 'What to do next:', ...steps];
+  return pullable || closedBy !== 'others'
+    ? []
+    : ['', 'What to do: ask whoever set it. pullgate opens only what it closed itself.'];
+}
+
+/** An order that keeps it closed goes before everything else: what is done about findings does not open it. */
+function handSteps({ gates, advice }: WhyAnswer): readonly string[] {
+  const orders = gates.flatMap(({ byHand }) => (byHand?.kind === 'closed' ? [byHand] : []));
+  return orders.flatMap(({ until, approvedBy }, place) => [
+    `  It is kept closed by hand until ${minute(until)}, approved by ${plain(approvedBy)}: no fix and no exception opens it before. To end that now:`,
+    `       pullgate resume ${plain(advice.resume[place] ?? '')}`,
+  ]);
+}
+
+function findingSteps({ advice, gates }: WhyAnswer): readonly string[] {
+  const { moves, exceptions, exceptionsOpen, unnamed, untaggedHold } = advice;
+  if (!isNonEmpty(moves)) return [];
+  const ofRepository = untaggedHold
+    ? 'push the fixed images; then delete the images above, since the policy (images: all) counts them without a tag, too'
+    : 'push the fixed images under the same tags, or delete the images above';
+  const target = gates.some(({ gate }) => gate.digest === undefined)
+    ? ofRepository
+    : 'push the fixed image under the same tag';
   return [
-    '',
-    'What to do next:',
     `  1. Move to fixed versions, and ${target}:`,
     ...columns(moves.map(moveRow)).map((line) => `       ${line}`),
     ...(exceptions.length === 0
       ? []
       : [
-          `  2. Or have it reviewed, and add to pullgate:policy.exceptions (fill in the reason), then \`pulumi up\`${exceptionsOpen ? '' : '; these alone do not open it, see above'}:`,
-          ...exceptions.map((one, place) => `       ${JSON.stringify(one)}${place + 1 < exceptions.length ? ',' : ''}`),
+          `  2. Or have it reviewed, and add to pullgate:policy.exceptions (fill in the reason, and who approved it), then \`pulumi up\`${exceptionsOpen ? '' : '; these alone do not open it, see above'}:`,
+          ...exceptions.map((one) => `       - ${escapeUnseen(JSON.stringify(one))}`),
         ]),
     ...(unnamed.length === 0
       ? []

@@ -61,8 +61,12 @@ export interface WhyAnswer {
 export interface Advice {
   readonly moves: readonly Move[];
   readonly exceptions: readonly ConfigException[];
-  /** Would these exceptions leave nothing that holds a gate? */
+  /** Would these exceptions leave nothing that holds a gate, no order by hand either? */
   readonly exceptionsOpen: boolean;
+  /** Does an image hold its gate without a tag, too, so that a fix under the same tag is not enough? */
+  readonly untaggedHold: boolean;
+  /** The names by which `resume` ends the orders that keep gates closed by hand. */
+  readonly resume: readonly string[];
   /** What no exception can name: it can be suppressed at the provider. */
   readonly unnamed: readonly string[];
 }
@@ -117,7 +121,7 @@ export async function whyImage({ name, stack, sides, now }: Question): Promise<W
       byHand: record.byHand !== undefined && isInForce(record.byHand, moment) ? record.byHand : undefined,
     })),
     images: images.toSorted((a, b) => PARTS.indexOf(a.part) - PARTS.indexOf(b.part)),
-    advice: await adviceFor(looks, images, side, image, rules.mode, moment),
+    advice: await adviceFor(looks, images, side, image, rules.mode, moment, name.registry.host),
   };
 }
 
@@ -187,9 +191,10 @@ async function adviceFor(
   looks: readonly GateLook[],
   images: readonly ImageAnswer[],
   { settings }: Side,
-  { repository }: FoundImage,
+  { repository, digest }: FoundImage,
   mode: Mode,
   now: Instant,
+  host: string,
 ): Promise<Advice> {
   const holding = images.filter(({ holds, violating }) => holds !== undefined || violating.length > 0);
   const findings = uniqueFindings(
@@ -211,10 +216,15 @@ async function adviceFor(
       return held.length + omitted;
     }),
   );
+  const resume = looks.flatMap(({ record: { gate, byHand } }) =>
+    byHand?.kind === 'closed' && isInForce(byHand, now) ? [`${host}/${repository}@${gate.digest ?? digest}`] : [],
+  );
   return {
     moves: movesFor(findings),
     exceptions,
-    exceptionsOpen: exceptions.length > 0 && left.every((count) => count === 0),
+    exceptionsOpen: exceptions.length > 0 && resume.length === 0 && left.every((count) => count === 0),
+    untaggedHold: policy.images === 'all' && looks.some(({ record }) => record.gate.digest === undefined),
+    resume,
     unnamed: unnamed.map(({ vulnerability }) => vulnerability),
   };
 }

@@ -1,6 +1,7 @@
 // Moments, ends and foreign text, as the commands that answer write them.
 import type { Instant } from '../shared/finding.ts';
 import type { Exception } from '../shared/policy.ts';
+import { escapeUnseen } from '../shared/problem.ts';
 
 const HOUR_MILLISECONDS = 3_600_000;
 const DAY_MILLISECONDS = 86_400_000;
@@ -14,6 +15,19 @@ export function minute(at: Instant): string {
 export function plain(text: string): string {
   return text.replaceAll(/\p{Cc}|\p{Cf}/gu, '\u{fffd}');
 }
+
+/** The same of text that has lines. */
+export function plainLines(text: string): string {
+  return text.replaceAll(IN_LINES, '\u{fffd}');
+}
+
+/** An answer as one JSON document: a terminal that shows it finds nothing in it to obey. */
+export function documentOf(answer: unknown): string {
+  return `${escapeUnseen(JSON.stringify(answer, undefined, 2), IN_LINES)}\n`;
+}
+
+/** What must not be seen raw, but the ends of lines. */
+const IN_LINES = /[^\P{Cc}\n]|\p{Cf}/gu;
 
 /** An end in words: `2026-03-02 09:00 UTC (in 3 days)`. */
 export function endOf(at: Instant, now: Instant): string {

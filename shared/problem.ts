@@ -18,12 +18,25 @@ export type Parsed<T> =
 
 const SHOWN_CHARACTERS = 120;
 
-/** A problem as a sentence. Long values are cut, so that a log line stays one line. */
+/** A problem as a sentence. Long values are cut, so that a log line stays one line; nothing in them is what a terminal would obey. */
 export function describeProblem({ key, given, allowed }: Problem): string {
-  if (given === undefined) return `${key} is missing: expected ${allowed}`;
-  const text = textOf(given);
+  const name = escapeUnseen(key);
+  if (given === undefined) return `${name} is missing: expected ${allowed}`;
+  const text = escapeUnseen(textOf(given));
   const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
-  return `${key} is ${shown}: expected ${allowed}`;
+  return `${name} is ${shown}: expected ${allowed}`;
+}
+
+/**
+ * Text with every sign that is not meant to be seen as JSON would escape it. JSON itself leaves U+0080 to U+009F as they are, and what turns the
+ * direction of writing. https://www.rfc-editor.org/rfc/rfc8259#section-7
+ *
+ * @param unseen which signs those are. Default: all control and format characters
+ */
+export function escapeUnseen(text: string, unseen = /\p{Cc}|\p{Cf}/gu): string {
+  return text.replaceAll(unseen, (sign) =>
+    Array.from({ length: sign.length }, (_, at) => `\\u${sign.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
+  );
 }
 
 /** A value from outside may be nested more deeply than it can be written. */

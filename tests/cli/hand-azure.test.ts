@@ -1,6 +1,6 @@
 // Orders by hand and releases of single gates, by the real command against the local Azure, as an operator with the least roles.
 import { expect, test } from 'vitest';
-import { REPOSITORY, stage } from '../e2e/azure/stage.ts';
+import { MINUTE, REPOSITORY, stage } from '../e2e/azure/stage.ts';
 import { outputsOf, pullgate } from './command.ts';
 import { asAzureOperator, leastToReleaseOnAzure } from './command-azure.ts';
 
@@ -75,4 +75,35 @@ test('open, close, resume and release of one image: what each shows, changes and
   expect((await s.world()).locked).toEqual([LOCKED_BY_OTHERS]);
   await s.sweep();
   expect((await s.world()).locked).toEqual(['team/app:v1 readEnabled', LOCKED_BY_OTHERS]);
+
+  // The fix is pushed under the same tag: what was ordered is the old image's, and ends by the tag as well as by what `open` said.
+  const named = `${HOST}/team/app@${bad.digest}`;
+  const again = await run('open', `${HOST}/team/app:v1`, ...ORDER);
+  expect(again.stdout).toContain(` To end it before: pullgate resume ${named}\n`);
+  s.push('v1');
+  const moved = await run('resume', `${HOST}/team/app:v1`);
+  expect([moved.code, moved.stderr]).toEqual([0, '']);
+  expect(moved.stdout).toContain(`  closed  team/app@${bad.digest}  was waiting; 1 image holds it\n      until now: `);
+  expect(moved.stdout).toContain(`\n${HOST}/team/app:v1 leads to another image now, for which nobody has ordered`);
+  expect(await s.pull(bad.digest)).toBe('refused');
+
+  // Once the image is gone, its order still ends by its name.
+  await run('open', named, ...ORDER);
+  s.registry.delete(REPOSITORY, bad.digest);
+  const gone = await run('resume', named);
+  expect([gone.code, gone.stderr]).toEqual([0, '']);
+  expect(gone.stdout).toContain(`\n${named} is not in the registry any more.\n`);
+  expect(gone.stdout).toContain(`  is gone  team/app@${bad.digest}  was waiting; 1 image holds it\n`);
+  expect((await s.record(bad))?.byHand).toMatchObject({ endedBy: expect.any(String) });
+  expect(await run('resume', named)).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: `pullgate: ${named}: the registry has no such image\n`,
+  });
+  // The function hears of the order first, and then of its end.
+  for (let ticks = 0; ticks < 2; ticks++) {
+    s.cloud.clock.advance(MINUTE);
+    await s.tick();
+  }
+  expect((await s.record(bad))?.byHand).toBeUndefined();
 });

@@ -136,6 +136,7 @@ describe('a release of', () => {
   const GATES = {
     app: GATE,
     api: { ...GATE, repository: 'team/app/api' },
+    mirror: { ...GATE, repository: 'registry.k8s.io/pause' },
     image: { registry: AZURE, repository: 'team/app', digest: digest(1) },
     other: { registry: AZURE, repository: 'team/app', digest: digest(2) },
   };
@@ -143,7 +144,12 @@ describe('a release of', () => {
     ['team/app', ['app', 'image', 'other']],
     ['team/*', ['app', 'image', 'other']],
     ['team/**', ['app', 'api', 'image', 'other']],
-    ['**', ['app', 'api', 'image', 'other']],
+    ['**', ['app', 'api', 'mirror', 'image', 'other']],
+    // A repository's own name may begin as a host's does.
+    ['registry.k8s.io/pause', ['mirror']],
+    ['registry.k8s.io/**', ['mirror']],
+    ['123456789012.dkr.ecr.eu-west-1.amazonaws.com/registry.k8s.io/pause', ['mirror']],
+    ['ghcr.io/**', []],
     ['team', []],
     [`team/app@${digest(1)}`, ['image']],
     [`team/**@${digest(2)}`, ['other']],

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { parseRepositoryPolicy } from '../../aws/function/repository-policy.ts';
 import { obstaclesIn } from '../../cli/aws-obstacles.ts';
 import { parseImageName } from '../../cli/image-name.ts';
-import { compareVersions, exceptionsFor, movesFor, REASON } from '../../cli/why-advice.ts';
-import { endOf, nearEnd, plain } from '../../cli/words.ts';
+import { APPROVER, compareVersions, exceptionsFor, movesFor, REASON } from '../../cli/why-advice.ts';
+import { documentOf, endOf, nearEnd, plain, plainLines } from '../../cli/words.ts';
 import { daysLater, digest, finding, NOW } from '../shared/samples.ts';
 
 const ECR = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
@@ -84,7 +84,8 @@ describe('the version to move to', () => {
 describe('the exceptions to add', () => {
   it('name the advisory, the package and the repository, last a month, and end with a fix only where there is none', () => {
     const none = finding({ vulnerability: 'CVE-2024-0002', fix: 'none' });
-    const shared = { repository: 'team/app', package: 'openssl', expires: '2026-07-15', reason: REASON };
+    const blank = { reason: REASON, approvedBy: APPROVER };
+    const shared = { repository: 'team/app', package: 'openssl', expires: '2026-07-15', ...blank };
     expect(exceptionsFor('team/app', [finding(), none], NOW)).toEqual({
       exceptions: [
         { id: 'CVE-2024-6119', ...shared },
@@ -136,6 +137,10 @@ describe('what refuses pulls in a repository policy', () => {
 describe('words', () => {
   it('take out of foreign text what a terminal would obey', () => {
     expect(plain('evil\u001b[2Jname\r\n\u202etxt')).toBe('evil\ufffd[2Jname\ufffd\ufffd\ufffdtxt');
+    expect(plainLines('evil\u001b[2Jname\r\n\u009btxt')).toBe('evil\ufffd[2Jname\ufffd\n\ufffdtxt');
+    const answer = { name: 'evil\u001b[2J\u009b\u202e' };
+    expect(documentOf(answer)).toBe('{\n  "name": "evil\\u001b[2J\\u009b\\u202e"\n}\n');
+    expect(JSON.parse(documentOf(answer))).toEqual(answer);
   });
 
   it('tell how near an end is', () => {

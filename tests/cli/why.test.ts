@@ -1,5 +1,6 @@
 // Why a pull is refused, by the real command against the local AWS: who closed it, by what, what spares the rest, and what to do, which then works.
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { parse as parseYaml } from 'yaml';
 import { parseImageName } from '../../cli/image-name.ts';
 import { sidesOf } from '../../cli/sides.ts';
 import { findStack } from '../../cli/stack.ts';
@@ -90,13 +91,12 @@ describe('why, on AWS', () => {
     expect(stdout).toContain(
       '       zlib<script>  1.3.0   ->  no fixed version known of CVE-2026-2002: leave it out, or an exception\n',
     );
-    const pasted = stdout
-      .split('\n')
-      .filter((line) => line.trim().startsWith('{'))
-      .join('\n');
+    const pasted = stdout.split('\n').filter((line) => line.trim().startsWith('- {'));
 
-    // What is to be pasted is read by the core, makes the verdict allow, and opens the gate of the deployed stack.
-    const added: { readonly id: string }[] = JSON.parse(`[${pasted}]`);
+    // What is to be pasted, all of it or one line, is YAML, read by the core, makes the verdict allow, and opens the gate of the deployed stack.
+    const below = (...lines: readonly string[]) => parseYaml(`exceptions:\n${lines.join('\n')}\n`).exceptions;
+    const added: { readonly id: string }[] = below(...pasted);
+    expect(pasted.flatMap((line) => below(line))).toEqual(added);
     expect(added).toEqual([
       {
         id: 'CVE-2026-1001',
@@ -104,6 +104,7 @@ describe('why, on AWS', () => {
         package: 'openssl',
         expires: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
         reason: expect.stringContaining('TO DO'),
+        approvedBy: expect.stringContaining('TO DO'),
       },
       {
         id: 'CVE-2026-4004',
@@ -111,6 +112,7 @@ describe('why, on AWS', () => {
         package: 'openssl',
         expires: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
         reason: expect.stringContaining('TO DO'),
+        approvedBy: expect.stringContaining('TO DO'),
       },
       {
         id: 'CVE-2026-2002',
@@ -118,6 +120,7 @@ describe('why, on AWS', () => {
         package: 'zlib<script>',
         expires: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
         reason: expect.stringContaining('TO DO'),
+        approvedBy: expect.stringContaining('TO DO'),
         untilFixed: true,
       },
     ]);

@@ -1,7 +1,7 @@
 // Problems as sentences: the key, what was given, and what is allowed.
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { closedObject, describeProblem, type Problem, problemsFrom } from '../../shared/problem.ts';
+import { closedObject, describeProblem, escapeUnseen, type Problem, problemsFrom } from '../../shared/problem.ts';
 
 describe('a problem as a sentence', () => {
   it.each<[string, Problem, string]>([
@@ -38,8 +38,22 @@ describe('a problem as a sentence', () => {
       { key: 'id', given: 'a'.repeat(119), allowed: 'an id' },
       `id is "${'a'.repeat(119)}…: expected an id`,
     ],
+    [
+      'escapes what a terminal would obey, in the key and in the value',
+      { key: 'policy.a\u001b]0;x\u0007\n\u009b2J', given: 'b\u009b2J\u202ec\u{e0041}', allowed: 'no such key' },
+      'policy.a\\u001b]0;x\\u0007\\u000a\\u009b2J is "b\\u009b2J\\u202ec\\udb40\\udc41": expected no such key',
+    ],
+    [
+      'escapes the key of what is missing',
+      { key: 'a\u001b[2J', given: undefined, allowed: 'an id' },
+      'a\\u001b[2J is missing: expected an id',
+    ],
   ])('%s', (_name, problem, sentence) => {
     expect(describeProblem(problem)).toBe(sentence);
+  });
+
+  it('leaves out of the escaping what is meant to be seen', () => {
+    expect(escapeUnseen('a\n\tb', /\t/g)).toBe('a\n\\u0009b');
   });
 });
 

@@ -1,0 +1,99 @@
+// What a command says and where: nothing that a terminal would obey, and an exit code that holds where nobody takes what is said.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { runAnswering } from '../../cli/answer.ts';
+import { run } from '../../cli/command.ts';
+import { UsageError } from '../../cli/ending.ts';
+import { releaseAll } from '../../cli/release.ts';
+import type { Side } from '../../cli/side.ts';
+import { processTerminal } from '../../cli/terminal.ts';
+import { closer, finding, GATE, NOW, record } from '../shared/samples.ts';
+import { COMMAND, FOLDER, fileOf } from './command.ts';
+
+const EVIL = 'x\u001b]0;owned\u0007\u001b[2J\u009b\u202e';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+});
+
+/** What is written to this process's own stream. */
+function written(stream: NodeJS.WriteStream): () => string {
+  const write = vi.spyOn(stream, 'write').mockReturnValue(true);
+  return () => write.mock.calls.map(([piece]) => String(piece)).join('');
+}
+
+describe('a terminal is not moved by', () => {
+  it('the name of a package, which whoever made the image has chosen, above the question of a release', async () => {
+    const out = written(process.stdout);
+    const held = record({
+      state: { kind: 'closed' },
+      closers: [closer({ findings: [finding({ package: { name: EVIL, version: '1' } })] })],
+    });
+    const side = {
+      cloud: 'aws',
+      pause: { load: async () => ({ value: undefined, version: 0 }) },
+      async *gates() {
+        yield { ...GATE, state: 'closed' };
+      },
+      records: { load: async () => ({ value: held, version: 1 }) },
+    } as unknown as Side;
+    const terminal = processTerminal();
+    const code = await releaseAll({
+      stack: 'dev',
+      sides: [side],
+      terminal,
+      now: () => NOW,
+      yes: false,
+      by: 'ada',
+      dryRun: true,
+    });
+    expect([code, /[^\P{Cc}\n]|\p{Cf}/u.test(out())]).toEqual([0, false]);
+    expect(out()).toContain(
+      '1 image, worst: CVE-2024-6119 (critical) in x\ufffd]0;owned\ufffd\ufffd[2J\ufffd\ufffd 1: ',
+    );
+    terminal.print(`one\n${EVIL}`);
+    expect(out()).toMatch(/\none\nx\ufffd\]0;owned/);
+  });
+
+  it.each([
+    ['does something', run, 2],
+    ['answers a question', runAnswering, 2],
+  ] as const)('the error of a command that %s', async (_name, runs, code) => {
+    const said = written(process.stderr);
+    await runs(() => Promise.reject(new UsageError(`the key ${EVIL}\n  is wrong`)));
+    expect([process.exitCode, said()]).toEqual([
+      code,
+      'pullgate: the key x\ufffd]0;owned\ufffd\ufffd[2J\ufffd\ufffd\n  is wrong\n',
+    ]);
+  });
+});
+
+describe('the exit code', () => {
+  /** A command that only answers, with an output that takes nothing. */
+  async function check(stdout: 'pipe' | number) {
+    const policy = fileOf('{"severityThreshold":"high"}');
+    const child = spawn(process.execPath, [COMMAND, 'check', '--json', '--policy', policy], {
+      env: { PATH: FOLDER },
+      stdio: ['ignore', stdout, 'pipe'],
+    });
+    child.stdout?.destroy();
+    if (child.stderr === null) throw new Error('stderr is a pipe');
+    const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+    return [code, said];
+  }
+
+  it('is that of the answer, in silence, where nobody reads it any more', async () => {
+    expect(await check('pipe')).toEqual([0, '']);
+  });
+
+  it('is that of no answer, with a sentence, where the disk is full', async () => {
+    const full = openSync('/dev/full', 'w');
+    const lost = 'pullgate: what this command says could not be written: ENOSPC: no space left on device, write\n';
+    expect(await check(full)).toEqual([2, lost]);
+    closeSync(full);
+  });
+});
