@@ -3,11 +3,11 @@ import type { Finding, ImageId, Instant } from '../shared/finding.ts';
 import { globMatcher } from '../shared/glob.ts';
 import type { Exception, Policy } from '../shared/policy.ts';
 import { judgeBy } from '../shared/verdict.ts';
-import { REASON } from './why-advice.ts';
+import { isLeftOpen } from './why-advice.ts';
 import { endOf, exceptionName, minute } from './words.ts';
 
 export interface Warning {
-  /** `redundant`: another exception covers it. `unused`: it spares no finding of today. `unreviewed`: its reason is still the one that `why` left open. */
+  /** `redundant`: another exception covers it. `unused`: it spares no finding of today. `unreviewed`: it is still as `why` printed it, with something to fill in. */
   readonly kind: 'expired' | 'soon' | 'redundant' | 'unused' | 'unreviewed';
   /** Where it is: `policy.exceptions[2]`. */
   readonly key: string;
@@ -34,12 +34,12 @@ export function warningsOf({ exceptions }: Policy, now: Instant, withinDays: num
     const other = exceptions.findIndex((one, at) => at !== place && covers(one, exception, at < place));
     const isSoon = Date.parse(expiresAt) - Date.parse(now) <= withinDays * DAY_MILLISECONDS;
     return [
-      ...(exception.reason === REASON
+      ...(isLeftOpen(exception)
         ? [
             {
               ...shared,
               kind: 'unreviewed' as const,
-              text: `the exception for ${name} still has the reason that \`pullgate why\` left open: say why, or take it out`,
+              text: `the exception for ${name} is still as \`pullgate why\` printed it: say why, and who approved it, or take it out`,
             },
           ]
         : []),

@@ -88,9 +88,15 @@ function weightOf(part: string | undefined): number {
 
 const EXCEPTION_DAYS = 30;
 const DAY_MILLISECONDS = 86_400_000;
-/** What is left for people to fill in. */
-export const REASON = 'TO DO: say why it does not endanger this image';
-export const APPROVER = 'TO DO: say who approved it';
+/** What is left for people to fill in begins so. */
+const TO_DO = 'TO DO: ';
+export const REASON = `${TO_DO}say why it does not endanger this image`;
+export const APPROVER = `${TO_DO}say who approved it`;
+
+/** Was an exception pasted as it was printed, with something left to fill in? */
+export function isLeftOpen({ reason, approvedBy = '' }: Pick<Exception, 'reason' | 'approvedBy'>): boolean {
+  return reason.startsWith(TO_DO) || approvedBy.startsWith(TO_DO);
+}
 
 /**
  * The narrowest exceptions that spare these findings in a repository for a month.

@@ -60,9 +60,12 @@ export function endedEarly(order: HandOrder, by: string, now: Instant): HandOrde
 }
 
 /** Does it count now? One that would count for longer than a day was not written by the command. */
-export function isInForce({ told, until }: HandOrder, now: Instant): boolean {
+export function isInForce({ told, until, endedBy }: HandOrder, now: Instant): boolean {
   const left = Date.parse(until) - Date.parse(now);
-  return told !== 'end' && left > 0 && left <= MAX_HAND_MILLISECONDS + CLOCKS_DIFFER_MILLISECONDS;
+  // Whoever ended it early meant now, by whatever clock.
+  return (
+    told !== 'end' && endedBy === undefined && left > 0 && left <= MAX_HAND_MILLISECONDS + CLOCKS_DIFFER_MILLISECONDS
+  );
 }
 
 /**
@@ -90,7 +93,7 @@ export function stepOf(
 /** An order of whose clock is ahead lasts as long as was approved, from the function's first look on: not until that clock's end. */
 function byOurClock(order: HandOrder, now: Instant): HandOrder {
   const ahead = Date.parse(order.at) - Date.parse(now);
-  if (order.logged || ahead <= 0) return order;
+  if (order.logged || order.endedBy !== undefined || ahead <= 0) return order;
   return { ...order, at: now, until: new Date(Date.parse(order.until) - ahead).toISOString() };
 }
 

@@ -97,6 +97,8 @@ async function attempt<Snapshot>(
       hand,
       noticeOf: (kind, state) => noticeOf(kind, state, record, next, accounted, now, hand),
       somethingHolds: async () => {
+        // A command looks at nothing, and of what is gone nothing holds anything.
+        if (!byFunction && reading === undefined) return false;
         const again = await lookAround(scopeOf(hint, record, true), record, rules, ports);
         return again.next.held.length > 0;
       },

@@ -2,7 +2,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { usageOf, warningsOf } from '../../cli/check.ts';
 import { checkText } from '../../cli/check-file.ts';
-import { REASON } from '../../cli/why-advice.ts';
+import { APPROVER, REASON } from '../../cli/why-advice.ts';
 import { graphOf } from '../../local/graph.ts';
 import { CRITICAL, DAY, programConfig, stage } from '../e2e/stage.ts';
 import { daysLater, digest, exception, finding, NOW, policy } from '../shared/samples.ts';
@@ -172,9 +172,14 @@ describe('redundant exceptions', () => {
   });
 });
 
-it('an exception that nobody has said a reason of is told', () => {
-  const exceptions = [exception({ expiresAt: daysLater(100), reason: REASON })];
-  expect(warningsOf(policy({ exceptions }), NOW, 14).map(({ kind }) => kind)).toEqual(['unreviewed']);
+it.each([
+  ['the reason', { reason: REASON }, ['unreviewed']],
+  ['the reason, of an older version', { reason: 'TO DO: why?' }, ['unreviewed']],
+  ['who approved it', { approvedBy: APPROVER }, ['unreviewed']],
+  ['nothing', { approvedBy: 'Grace' }, []],
+])('an exception in which nobody has filled in %s', (_name, changes, kinds) => {
+  const exceptions = [exception({ expiresAt: daysLater(100), ...changes })];
+  expect(warningsOf(policy({ exceptions }), NOW, 14).map(({ kind }) => kind)).toEqual(kinds);
 });
 
 describe('exceptions that match nothing', () => {

@@ -350,6 +350,13 @@ describe('an order', () => {
     expect(world.decisions).toEqual([]);
   });
 
+  it('and a release, of a repository that is not there any more, look at nothing', async () => {
+    const world = worldWith({ record: CLOSED_GATE, order: byHand({ ...NEW, kind: 'closed' }) });
+    world.repositories.clear();
+    const decision = await look(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
+    expect([decision.to, decision.done, world.record(GATE)?.state.kind]).toEqual([{ kind: 'open' }, 'opened', 'open']);
+  });
+
   it('is seen to for a repository that is not there any more, too', async () => {
     const world = worldWith({ record: WAITING_BY_HAND, order: byHand(OVER) });
     world.repositories.clear();

@@ -130,6 +130,11 @@ describe('an order by a clock that is ahead', () => {
   });
 });
 
+it('an order that was ended early is over, whoever’s clock is right', () => {
+  const order = byHand({ logged: false, at: hoursLater(5), until: hoursLater(5.5), endedBy: 'eve' });
+  expect(stepOf(order, NOW, BY_FUNCTION)).toMatchObject({ step: 'ends', order });
+});
+
 it('an order that is ended early ends now, by whoever ended it', () => {
   const ended = endedEarly(byHand({ refused: true }), 'eve', NOW);
   expect(ended).toEqual({ ...byHand(), until: NOW, endedBy: 'eve', refused: undefined });
