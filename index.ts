@@ -39,7 +39,9 @@ export const next = pulumi
           : []),
         ...(aws === undefined || settings.aws.enableInspector
           ? []
-          : [`Inspector has to scan ECR in ${region} continuously: see to it, or set pullgate:aws.enableInspector.`]),
+          : [
+              `Inspector has to scan ECR in ${region} continuously: see to it, or set pullgate:aws.enableInspector, which replaces the registry’s own scanning rules.`,
+            ]),
         ...(azure === undefined ? [] : seenOnAzure(settings.azure, subscription)),
         ...[letters, poison].flatMap((queue) =>
           queue === undefined ? [] : [`Messages that could not be handled raise an alarm and wait in ${queue}.`],

@@ -133,7 +133,7 @@ describe('the program on Azure', () => {
       expect.stringMatching(
         /^Azure's mails to a@example\.com come from DoNotReply@[0-9a-f-]{36}\.azurecomm\.net: let them through/,
       ),
-      'Inspector has to scan ECR in eu-west-1 continuously: see to it, or set pullgate:aws.enableInspector.',
+      'Inspector has to scan ECR in eu-west-1 continuously: see to it, or set pullgate:aws.enableInspector, which replaces the registry’s own scanning rules.',
       `The workspace ${workspaceId} needs the solution SecurityCenterFree: without it no findings arrive there.`,
       expect.stringMatching(/^Messages that could not be handled raise an alarm and wait in https:\/\/sqs/),
       expect.stringMatching(/^Messages that could not be handled raise an alarm and wait in https:.*-poison\.$/),
@@ -198,7 +198,7 @@ describe('the program', () => {
       },
       next: [
         expect.stringMatching(/^Nobody is told by mail: set pullgate:notifyEmails, or subscribe to arn:aws:sns:/),
-        'Inspector has to scan ECR in eu-west-1 continuously: see to it, or set pullgate:aws.enableInspector.',
+        'Inspector has to scan ECR in eu-west-1 continuously: see to it, or set pullgate:aws.enableInspector, which replaces the registry’s own scanning rules.',
         expect.stringMatching(/^Messages that could not be handled raise an alarm and wait in https:/),
         'Before pulumi destroy: npm run pullgate -- release --all, or closed repositories stay closed.',
       ],

@@ -16,7 +16,7 @@ describe.each(GROUPS)('$name', (group) => {
   let ran: Ran;
   beforeAll(async () => {
     ran = await run(group);
-  }, 120_000);
+  }, 300_000);
 
   test.each(group.rows)('$name', (row) => {
     const outcomes = ran.outcomes.get(row);
