@@ -151,16 +151,6 @@ export function recordEnd(gate: Gate, by: string, now: Instant, target: Hands): 
   return change(gate, ended, target, 'resume', now);
 }
 
-/** Gives an order for one gate. */
-export async function give(...order: Parameters<typeof recordOrder>): Promise<Outcome> {
-  return (await recordOrder(...order))();
-}
-
-/** Ends the order that a gate has. */
-export async function end(...what: Parameters<typeof recordEnd>): Promise<Outcome> {
-  return (await recordEnd(...what))();
-}
-
 /** All is recorded before anything is done: what an interruption leaves, the function finishes. */
 export async function inTwoSteps(
   gates: readonly Before[],

@@ -13,11 +13,15 @@ export interface Started {
   readonly ended: Promise<number | null>;
 }
 
-/** Starts a program, a path in the project, with nothing in its environment but the path. */
-export function startProgramOf(path: string, words: readonly string[] = []): Started {
+/** Starts a program, a path in the project, with nothing in its environment but the path, and what is given. */
+export function startProgramOf(
+  path: string,
+  words: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): Started {
   const child = spawn(process.execPath, [join(import.meta.dirname, '..', path), ...words], {
     detached: true,
-    env: { PATH: process.env['PATH'] },
+    env: { PATH: process.env['PATH'], ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';

@@ -1,12 +1,9 @@
 // `npm start`, as a person runs it: it tells every step, ends well, fails loudly where a step does not go as told, and leaves no process behind.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import type { Cloud } from '../config.ts';
 import { layOut, wrap } from '../local/layout.ts';
 import { type Step, tellStory } from '../local/story.ts';
+import { expectNoneLeft, interrupt, isRunning, startProgramOf } from './process-group.ts';
 
 const HEADLINES = [
   '`pulumi up` deploys the stack',
@@ -27,50 +24,8 @@ const REASONS = [
 ];
 const GATES = { AWS: 'shop/checkout', Azure: 'shop/checkout@sha256:' } as const;
 
-interface Started {
-  readonly child: ChildProcess;
-  readonly said: () => string;
-  /** How it ended. */
-  readonly ended: Promise<number | null>;
-}
-
-/** Starts it in a process group of its own, as a terminal does. */
-function start(words: readonly string[] = [], environment: Readonly<Record<string, string>> = {}): Started {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../local/start.ts'), ...words], {
-    detached: true,
-    env: { PATH: process.env['PATH'], ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (part) => (text += part));
-  return { child, said: () => text, ended: once(child, 'close').then(([code]) => code) };
-}
-
-/** Is a process of this group still running? One that has ended, and that nobody has asked for its exit code, is not. */
-function isRunning(group: number): boolean {
-  try {
-    process.kill(-group, 0);
-  } catch {
-    return false;
-  }
-  if (process.platform !== 'linux') return true;
-  return readdirSync('/proc').some((name) => {
-    const [, state, processGroup] = /^\d+ \(.*\) (\S) \d+ (\d+)/s.exec(/^\d+$/.test(name) ? statOf(name) : '') ?? [];
-    return processGroup === String(group) && state !== 'Z';
-  });
-}
-
-function statOf(id: string): string {
-  try {
-    return readFileSync(`/proc/${id}/stat`, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-async function expectNoneLeft({ pid }: ChildProcess): Promise<void> {
-  await vi.waitFor(() => expect(isRunning(pid ?? 0)).toBe(false), { timeout: 5_000 });
-}
+const start = (words: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) =>
+  startProgramOf('local/start.ts', words, environment);
 
 /** What a story says of one cloud, step by step: the text of its blocks, each on one line. */
 function blocksOf(text: string, cloud: keyof typeof GATES): readonly string[] {
@@ -99,7 +54,8 @@ describe('npm start', () => {
   ] as const)(
     'tells every step %s, with what happened, why, and how long it took, and exits with 0',
     async (_where, words, clouds) => {
-      const { child, said, ended } = start(words);
+      const started = start(words);
+      const { said, ended } = started;
       expect(await ended, said()).toBe(0);
       const text = said();
       const steps = [...text.matchAll(/^ (\d) {2}(.+) {2}\([\d.]+ m?s\)$/gm)];
@@ -117,7 +73,7 @@ describe('npm start', () => {
       expect(text).toMatch(/\nAll 8 steps went as told, in [\d.]+ s[.]/);
       expect(text.split('\n').filter((line) => line.length > 100)).toEqual([]);
       for (const cloud of clouds) expectShown(cloud, text);
-      await expectNoneLeft(child);
+      await expectNoneLeft(started);
     },
   );
 
@@ -130,26 +86,28 @@ describe('npm start', () => {
   });
 
   test('a step that cannot be done is named, and the exit code is 1', async () => {
-    const { child, said, ended } = start([], { TMPDIR: '/nonexistent' });
+    const started = start([], { TMPDIR: '/nonexistent' });
+    const { said, ended } = started;
     expect(await ended).toBe(1);
     expect(said()).toMatch(
       /\nThe story did not go as told[.] Step 1 \(`pulumi up` deploys the stack\): ENOENT: no such file or\ndirectory, mkdtemp /,
     );
     expect(said()).not.toContain('    at ');
-    await expectNoneLeft(child);
+    await expectNoneLeft(started);
   });
 
   test.each([
     ['while the program runs', 'pullgate closes the gate'],
     ['while the functions run', '`pulumi up` deploys the stack'],
   ])('Ctrl-C %s: it ends at once and leaves no process behind', async (_when, sign) => {
-    const { child, said, ended } = start();
+    const started = start();
+    const { said, ended } = started;
     await vi.waitFor(() => expect(said()).toContain(sign), { timeout: 20_000, interval: 20 });
-    expect(isRunning(child.pid ?? 0)).toBe(true);
-    process.kill(-(child.pid ?? 0), 'SIGINT');
+    expect(isRunning(started.child.pid ?? 0)).toBe(true);
+    interrupt(started);
     expect(await ended).toBe(130);
     expect(said()).toMatch(/\nInterrupted[.]\n$/);
-    await expectNoneLeft(child);
+    await expectNoneLeft(started);
   });
 });
 

@@ -1,11 +1,11 @@
 // Orders by hand on AWS, with the deployed function: it keeps to them until their end, closes or opens after it, tells at both ends, and logs.
 import { afterEach, expect, test, vi } from 'vitest';
-import { end, give } from '../../cli/hand.ts';
 import { awsHand } from '../../cli/hand-aws.ts';
 import { findStack } from '../../cli/stack.ts';
 import type { HandWish } from '../../shared/hand.ts';
 import { rulesOf } from '../../shared/rules.ts';
 import { asOperator, leastToRelease, outputsOf } from '../cli/command.ts';
+import { end, give } from './hand.ts';
 import { CRITICAL, HOUR, REPOSITORY, type Stage, stage } from './stage.ts';
 
 afterEach(() => void vi.unstubAllEnvs());

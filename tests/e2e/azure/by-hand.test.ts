@@ -1,13 +1,13 @@
 // Orders by hand on Azure, with the deployed function: it keeps to them until their end, closes or opens after it, tells at both ends, and logs.
 import { expect, test } from 'vitest';
 import { createClients } from '../../../azure/function/clients.ts';
-import { give } from '../../../cli/hand.ts';
 import { azureHand } from '../../../cli/hand-azure.ts';
 import { findStack } from '../../../cli/stack.ts';
 import type { HandWish } from '../../../shared/hand.ts';
 import { rulesOf } from '../../../shared/rules.ts';
 import { outputsOf } from '../../cli/command.ts';
 import { leastToReleaseOnAzure } from '../../cli/command-azure.ts';
+import { give } from '../hand.ts';
 import { HOUR, type Image, MINUTE, REGISTRY, REPOSITORY, type Stage, stage } from './stage.ts';
 
 /** A stack, and an operator at its clock. */
