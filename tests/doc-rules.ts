@@ -122,7 +122,7 @@ export const RULES: readonly Rule[] = [
   { words: 'npm test', shown: { test: '.ci/run', by: '\nnpm test\n' } },
   {
     words: 'npm start',
-    shown: { test: 'tests/start.test.ts', by: '../local/start.ts' },
+    shown: { test: 'tests/start.test.ts', by: "startProgramOf('local/start.ts'" },
     rest: exactly('', ...CLOUDS.map((cloud) => `-- ${cloud}`)),
   },
   {
