@@ -9,8 +9,11 @@ import { pipeline } from 'node:stream/promises';
 import { count, type Part, ratio, type Scale, type Table } from './part.ts';
 
 const COMMAND = join(import.meta.dirname, '../cli/pullgate.ts');
-/** The process says what it took at most when it ends: https://nodejs.org/api/process.html#processresourceusage */
-const PEAK = `data:text/javascript,process.on('exit',()=>process.stderr.write('peak '+process.resourceUsage().maxRSS))`;
+/** Makes the process say at its end how many bytes it took at most. */
+const PEAK = `data:text/javascript,${encodeURIComponent(
+  `import { peakMemoryBytes } from ${JSON.stringify(new URL('../local/peak-memory.ts', import.meta.url))};
+  process.on('exit', () => process.stderr.write('peak ' + peakMemoryBytes()));`,
+)}`;
 const FINDINGS_AN_IMAGE = 200;
 const IMAGES_A_REPOSITORY = 10;
 const ACCOUNT = '123456789012';
@@ -136,7 +139,7 @@ async function run(findings: number, kind: Kind, folder: string): Promise<Ran> {
   pageBytes = size;
   return {
     megabytesRead: bytes / 1e6,
-    peakMegabytes: (Number(peak) * 1024) / 1e6,
+    peakMegabytes: Number(peak) / 1e6,
     seconds: (performance.now() - startedAt) / 1_000,
     pageMegabytes: pageBytes / 1e6,
   };

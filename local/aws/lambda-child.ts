@@ -1,6 +1,7 @@
 // One execution environment of a local Lambda function: loads the handler and answers invocations over the process's channel.
 import { format } from 'node:util';
 import { type CloudTime, setCloudTime, tellCloudTime } from '../cloud-date.ts';
+import { peakMemoryBytes } from '../peak-memory.ts';
 
 export type ToChild =
   | { readonly kind: 'load'; readonly url: string; readonly exportName: string; readonly clock: CloudTime }
@@ -40,7 +41,7 @@ function tell(message: FromChild): void {
   process.send?.(message);
 }
 
-const peak = () => Math.ceil(process.resourceUsage().maxRSS / 1024);
+const peak = () => Math.ceil(peakMemoryBytes() / 2 ** 20);
 
 async function invoke({ event, context, timeoutMilliseconds }: Extract<ToChild, { kind: 'invoke' }>): Promise<void> {
   requestId = context.awsRequestId;

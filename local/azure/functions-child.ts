@@ -2,6 +2,7 @@
 // What the worker supplies to a program: https://github.com/Azure/azure-functions-nodejs-worker/blob/v4.x/types-core/index.d.ts
 import { format } from 'node:util';
 import { type CloudTime, setCloudTime, tellCloudTime } from '../cloud-date.ts';
+import { peakMemoryBytes } from '../peak-memory.ts';
 import { keepConnections } from './kept-connections.ts';
 
 /** A value as the host hands it to a worker: text, or JSON. */
@@ -87,7 +88,7 @@ function tell(message: FromChild): void {
   process.send?.(message);
 }
 
-const peak = () => Math.ceil(process.resourceUsage().maxRSS / 1024);
+const peak = () => Math.ceil(peakMemoryBytes() / 2 ** 20);
 
 async function load(url: string): Promise<void> {
   try {

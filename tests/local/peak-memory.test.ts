@@ -1,0 +1,28 @@
+// A process that a large one starts says what it has taken itself: else a cloud with many findings would be measured in the function's place.
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { peakMemoryBytes } from '../../local/peak-memory.ts';
+
+const MEGABYTE = 2 ** 20;
+const HELD = 400 * MEGABYTE;
+const SAY = `import { peakMemoryBytes } from ${JSON.stringify(new URL('../../local/peak-memory.ts', import.meta.url))};
+  const held = Buffer.alloc(Number(process.argv[1]), 1);
+  console.log(JSON.stringify([held.length, peakMemoryBytes()]));`;
+
+/** The peak of a process that holds so much. */
+function peakHolding(bytes: number): number {
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', SAY, String(bytes)], { encoding: 'utf8' });
+  const [held, peak] = JSON.parse(said) as readonly [number, number];
+  expect(held).toBe(bytes);
+  return peak;
+}
+
+describe('the peak of a process', () => {
+  it('is what it has held itself, though a larger one has started it', () => {
+    const held = Buffer.alloc(HELD, 1);
+    const small = peakHolding(0);
+    expect(peakMemoryBytes()).toBeGreaterThan(held.length);
+    expect(small).toBeLessThan(HELD / 2);
+    expect(peakHolding(HELD / 2) - small).toBeGreaterThan(HELD / 4);
+  });
+});
