@@ -1,31 +1,40 @@
 // A deployed archive as a folder: the same files are the same folder, so that Node finds what it has compiled of them before.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Where tools keep what can be made again. It goes away with the packages. */
 const CACHE = fileURLToPath(new URL('../node_modules/.cache/pullgate-local', import.meta.url));
+const COMPILED = 'compiled';
 
-/** Makes a process keep what Node compiles, for the next one. Source: https://nodejs.org/api/module.html#module-compile-cache */
-export const COMPILE_CACHE = { NODE_COMPILE_CACHE: join(CACHE, 'compiled') };
+/** An archive as a process gets it. */
+export interface Unpacked {
+  readonly folder: string;
+  /** Variables for the process's environment: it finds there what Node has compiled of the same code before (`keepWhatIsCompiled`). */
+  readonly compiled: Readonly<Record<string, string>>;
+}
 
 /**
- * Unpacks an archive, unless that has been done. Nobody writes into the folder.
+ * Unpacks an archive, unless that has been done. Nobody writes into the folder but Node, what it has compiled.
  *
  * @param files file name to text
- * @returns the folder
  */
-export function unpack(files: Readonly<Record<string, string>>): string {
-  const hash = createHash('sha256').update(JSON.stringify(files)).digest('hex');
-  const folder = join(CACHE, hash);
-  if (existsSync(folder)) return folder;
-  mkdirSync(CACHE, { recursive: true });
+export function unpack(files: Readonly<Record<string, string>>): Unpacked {
+  const folder = join(CACHE, hashOf(files));
+  const compiled = join(folder, COMPILED);
+  // Seen from there the code is in the same place for every folder, so one archive finds what was compiled for another with the same code.
+  const variables = { NODE_COMPILE_CACHE: compiled, NODE_COMPILE_CACHE_PORTABLE: '1' };
+  if (existsSync(folder)) return { folder, compiled: variables };
+  const shared = join(CACHE, COMPILED, hashOf(codeOf(files)));
+  mkdirSync(shared, { recursive: true });
   const making = mkdtempSync(join(CACHE, 'making-'));
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(making, name)), { recursive: true });
     writeFileSync(join(making, name), text);
   }
+  symlinkSync(shared, join(making, COMPILED), 'junction');
   try {
     renameSync(making, folder);
   } catch (error) {
@@ -33,5 +42,32 @@ export function unpack(files: Readonly<Record<string, string>>): string {
     rmSync(making, { recursive: true, force: true });
     if (!existsSync(folder)) throw error;
   }
-  return folder;
+  return { folder, compiled: variables };
+}
+
+/** What Node compiles. Settings differ from stack to stack, their code does not. */
+function codeOf(files: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(files).filter(([name]) => /[.][cm]?js$/.test(name)));
+}
+
+function hashOf(files: Readonly<Record<string, string>>): string {
+  return createHash('sha256').update(JSON.stringify(files)).digest('hex');
+}
+
+/** So many messages after its start a process has compiled what it uses all the time: Node compiles a function when it is first called. */
+const MESSAGES = 24;
+
+/**
+ * Keeps what Node compiles in this process for the next one with the same code, and takes the variables of `Unpacked` out of the environment, which is the
+ * graph's and the cloud's. At its end would be too late: a process of a function is killed.
+ * Source: https://nodejs.org/api/module.html#module-compile-cache
+ */
+export function keepWhatIsCompiled(): void {
+  delete process.env['NODE_COMPILE_CACHE'];
+  delete process.env['NODE_COMPILE_CACHE_PORTABLE'];
+  let messages = 0;
+  process.on('message', () => {
+    messages += 1;
+    if (messages === MESSAGES) flushCompileCache();
+  });
 }

@@ -1,5 +1,6 @@
 // One execution environment of a local Lambda function: loads the handler and answers invocations over the process's channel.
 import { format } from 'node:util';
+import { keepWhatIsCompiled } from '../archive.ts';
 import { type CloudTime, setCloudTime, tellCloudTime } from '../cloud-date.ts';
 import { peakMemoryBytes } from '../peak-memory.ts';
 
@@ -23,8 +24,7 @@ type Handler = (event: unknown, context: object) => unknown;
 let requestId = '';
 let handler: Handler | undefined;
 tellCloudTime();
-// The function's environment is the graph's and the cloud's.
-delete process.env['NODE_COMPILE_CACHE'];
+keepWhatIsCompiled();
 
 /** In Lambda's text format what goes through console has a prefix, so it is no JSON line. Source: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-logging.html */
 function writeLog(level: string, words: readonly unknown[]): void {

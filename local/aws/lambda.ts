@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import { COMPILE_CACHE, unpack } from '../archive.ts';
+import { unpack } from '../archive.ts';
 import type { Clock } from '../clock.ts';
 import { type LogLine, logLine, type Outcome } from '../log-line.ts';
 import type { FromChild, ToChild } from './lambda-child.ts';
@@ -74,7 +74,7 @@ export function createLambda({ resource, place, clock, endpoint, logs, assumeRol
       `the archive of ${resource.name} has no module for the handler ${resource.handler}: it has ${Object.keys(resource.files)}`,
     );
 
-  const root = unpack(resource.files);
+  const { folder: root, compiled } = unpack(resource.files);
   const cloudTime = () => ({ now: clock.now().getTime(), runs: clock.runs, haste: clock.haste });
 
   function start(): Environment {
@@ -95,7 +95,7 @@ export function createLambda({ resource, place, clock, endpoint, logs, assumeRol
     };
     const child = fork(new URL('./lambda-child.ts', import.meta.url), [], {
       cwd: root,
-      env: { ...resource.environment, ...own, ...COMPILE_CACHE },
+      env: { ...resource.environment, ...own, ...compiled },
       execArgv: [`--max-old-space-size=${Math.floor(resource.memoryMegabytes * MEMORY_FOR_HEAP)}`],
       silent: true,
     });

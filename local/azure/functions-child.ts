@@ -1,6 +1,7 @@
 // One worker of a local Functions host: loads the archive, collects what it registers, and runs invocations as Azure's own worker does.
 // What the worker supplies to a program: https://github.com/Azure/azure-functions-nodejs-worker/blob/v4.x/types-core/index.d.ts
 import { format } from 'node:util';
+import { keepWhatIsCompiled } from '../archive.ts';
 import { type CloudTime, setCloudTime, tellCloudTime } from '../cloud-date.ts';
 import { peakMemoryBytes } from '../peak-memory.ts';
 import { keepConnections } from './kept-connections.ts';
@@ -58,8 +59,7 @@ interface InvocationModel {
 
 tellCloudTime();
 keepConnections();
-// The function's environment is the graph's and the cloud's.
-delete process.env['NODE_COMPILE_CACHE'];
+keepWhatIsCompiled();
 
 const functions = new Map<string, { readonly metadata: Metadata; readonly callback: Callback }>();
 let model: Model | undefined;

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import { COMPILE_CACHE, unpack } from '../archive.ts';
+import { unpack } from '../archive.ts';
 import type { Clock } from '../clock.ts';
 import { jsonObject, type LogLine, logLine, type Outcome } from '../log-line.ts';
 import type { FromChild, RegisteredFunction, ToChild, TypedData } from './functions-child.ts';
@@ -59,7 +59,7 @@ const MEMORY_FOR_HEAP = 0.75;
 const CORE = "module.exports = globalThis[Symbol.for('local-functions-core')];\n";
 
 export function createWorker({ clock, files, environment, memoryMegabytes, timeoutMilliseconds, logs }: Parts): Worker {
-  const root = unpack({ ...files, 'node_modules/@azure/functions-core/index.js': CORE });
+  const { folder: root, compiled } = unpack({ ...files, 'node_modules/@azure/functions-core/index.js': CORE });
   const main = join(root, mainOf(files));
   const cloudTime = () => ({ now: clock.now().getTime(), runs: clock.runs, haste: clock.haste });
   const log = (text: string) => void logs.push(logLine(text, clock.now()));
@@ -69,7 +69,7 @@ export function createWorker({ clock, files, environment, memoryMegabytes, timeo
     const name = randomUUID();
     const child = fork(new URL('./functions-child.ts', import.meta.url), [], {
       cwd: root,
-      env: { ...environment(root, name), ...COMPILE_CACHE },
+      env: { ...environment(root, name), ...compiled },
       execArgv: [`--max-old-space-size=${Math.floor(memoryMegabytes * MEMORY_FOR_HEAP)}`],
       silent: true,
     });
