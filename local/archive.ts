@@ -1,12 +1,9 @@
 // A deployed archive as a folder: the same files are the same folder, so that Node finds what it has compiled of them before.
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { CACHE, hashOf } from './cache.ts';
 
-/** Where tools keep what can be made again. It goes away with the packages. */
-const CACHE = fileURLToPath(new URL('../node_modules/.cache/pullgate-local', import.meta.url));
 const COMPILED = 'compiled';
 
 /** An archive as a process gets it. */
@@ -48,10 +45,6 @@ export function unpack(files: Readonly<Record<string, string>>): Unpacked {
 /** What Node compiles. Settings differ from stack to stack, their code does not. */
 function codeOf(files: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(files).filter(([name]) => /[.][cm]?js$/.test(name)));
-}
-
-function hashOf(files: Readonly<Record<string, string>>): string {
-  return createHash('sha256').update(JSON.stringify(files)).digest('hex');
 }
 
 /** So many messages after its start a process has compiled what it uses all the time: Node compiles a function when it is first called. */

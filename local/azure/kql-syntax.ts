@@ -1,5 +1,7 @@
 // Kusto queries as plain trees: parsed and type-checked by Microsoft's own parser against the documented tables.
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { kept } from '../cache.ts';
 import { TABLES } from './tables.ts';
 
 /** A value that stands in the query: a timespan is milliseconds, a datetime milliseconds since the epoch, dynamic its JSON text. */
@@ -69,6 +71,11 @@ interface Loaded {
   readonly kindOf: (node: KustoNode) => string;
 }
 
+const require = createRequire(import.meta.url);
+const PACKAGE = '@kusto/language-service-next';
+/** What makes a tree of a query: another version of the package, or of this module, may make another one. */
+const PARSER = [require(`${PACKAGE}/package.json`).version, readFileSync(new URL(import.meta.url), 'utf8')];
+
 let loaded: Loaded | undefined;
 
 /** Checks a query against the two tables: what is wrong with it, and nothing where it is right. */
@@ -93,6 +100,15 @@ export function parseQuery(text: string): ParsedQuery {
   const { shape, bound } = shapeOf(text);
   const known = right.get(shape);
   if (known !== undefined) return { root: known, bound };
+  // To load the parser takes seconds, in which a process answers nobody.
+  const root = kept('kql', [shape, TABLES, PARSER], () => treeOf(text, shape));
+  if (right.size >= MAX_KNOWN) right.clear();
+  right.set(shape, root);
+  return { root, bound };
+}
+
+/** @throws Error where the query is wrong */
+function treeOf(text: string, shape: string): Syntax {
   const wrong = checkQuery(text);
   if (wrong.length > 0) {
     throw new Error(
@@ -100,10 +116,7 @@ export function parseQuery(text: string): ParsedQuery {
     );
   }
   const { parse, kindOf } = load();
-  const root = plain(parse(shape).Syntax, kindOf);
-  if (right.size >= MAX_KNOWN) right.clear();
-  right.set(shape, root);
-  return { root, bound };
+  return plain(parse(shape).Syntax, kindOf);
 }
 
 /** Trees of queries that were right, by their shape. */
@@ -207,9 +220,8 @@ function itemsOf<Item>(list: KustoList<Item>): readonly Item[] {
 /** The package is made for a browser: its two scripts leave what they define in the global scope. */
 function load(): Loaded {
   if (loaded !== undefined) return loaded;
-  const require = createRequire(import.meta.url);
-  require('@kusto/language-service-next/bridge.min.js');
-  require('@kusto/language-service-next/Kusto.Language.Bridge.min.js');
+  require(`${PACKAGE}/bridge.min.js`);
+  require(`${PACKAGE}/Kusto.Language.Bridge.min.js`);
   const { Kusto, System } = globalThis as unknown as Scripts;
   const { KustoCode, GlobalState, Symbols, Syntax: syntax } = Kusto.Language;
   const tables = Object.entries(TABLES).map(([name, columns]) => {
