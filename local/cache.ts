@@ -1,7 +1,7 @@
 // What can be made again, kept in files for the next process. It goes away with the packages.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const CACHE = fileURLToPath(new URL('../node_modules/.cache/pullgate-local', import.meta.url));
@@ -12,21 +12,26 @@ export function hashOf(value: unknown): string {
 }
 
 /**
- * Makes a value, unless another process has.
+ * What an earlier process has kept; undefined where none has.
  *
  * @param kind a word for what is kept
- * @param from all that the value depends on
- * @param make gives plain JSON
+ * @param from all that it was made from
  */
-export function kept<T>(kind: string, from: unknown, make: () => T): T {
-  const folder = join(CACHE, kind);
-  const file = join(folder, `${hashOf(from)}.json`);
-  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as T;
-  const made = make();
-  mkdirSync(folder, { recursive: true });
+export function recall<T>(kind: string, from: unknown): T | undefined {
+  const file = fileOf(kind, from);
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as T) : undefined;
+}
+
+/** Keeps what is JSON for `recall`. */
+export function keep(kind: string, from: unknown, value: object): void {
+  const file = fileOf(kind, from);
+  mkdirSync(dirname(file), { recursive: true });
   // Whoever reads it meanwhile finds all of it, or nothing.
   const making = `${file}.${process.pid}`;
-  writeFileSync(making, JSON.stringify(made));
+  writeFileSync(making, JSON.stringify(value));
   renameSync(making, file);
-  return made;
+}
+
+function fileOf(kind: string, from: unknown): string {
+  return join(CACHE, kind, `${hashOf(from)}.json`);
 }

@@ -1,7 +1,7 @@
 // Kusto queries as plain trees: parsed and type-checked by Microsoft's own parser against the documented tables.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { kept } from '../cache.ts';
+import { keep, recall } from '../cache.ts';
 import { TABLES } from './tables.ts';
 
 /** A value that stands in the query: a timespan is milliseconds, a datetime milliseconds since the epoch, dynamic its JSON text. */
@@ -80,7 +80,7 @@ let loaded: Loaded | undefined;
 
 /** Checks a query against the two tables: what is wrong with it, and nothing where it is right. */
 export function checkQuery(text: string): readonly QueryDiagnostic[] {
-  if (right.has(shapeOf(text).shape)) return [];
+  if (knownTree(shapeOf(text).shape) !== undefined) return [];
   return diagnosticsOf(load().parse(text).GetDiagnostics(), text);
 }
 
@@ -98,17 +98,23 @@ export interface ParsedQuery {
  */
 export function parseQuery(text: string): ParsedQuery {
   const { shape, bound } = shapeOf(text);
+  return { root: knownTree(shape) ?? newTree(text, shape), bound };
+}
+
+/** Trees of queries that were right, by their shape: in this process, and beyond it, since to load the parser takes seconds in which it answers nobody. */
+const right = new Map<string, Syntax>();
+const MAX_KNOWN = 100;
+
+function knownTree(shape: string): Syntax | undefined {
   const known = right.get(shape);
-  if (known !== undefined) return { root: known, bound };
-  // To load the parser takes seconds, in which a process answers nobody.
-  const root = kept('kql', [shape, TABLES, PARSER], () => treeOf(text, shape));
-  if (right.size >= MAX_KNOWN) right.clear();
-  right.set(shape, root);
-  return { root, bound };
+  if (known !== undefined) return known;
+  const kept = recall<Syntax>('kql', [shape, TABLES, PARSER]);
+  if (kept !== undefined) remember(shape, kept);
+  return kept;
 }
 
 /** @throws Error where the query is wrong */
-function treeOf(text: string, shape: string): Syntax {
+function newTree(text: string, shape: string): Syntax {
   const wrong = checkQuery(text);
   if (wrong.length > 0) {
     throw new Error(
@@ -116,12 +122,17 @@ function treeOf(text: string, shape: string): Syntax {
     );
   }
   const { parse, kindOf } = load();
-  return plain(parse(shape).Syntax, kindOf);
+  const root = plain(parse(shape).Syntax, kindOf);
+  keep('kql', [shape, TABLES, PARSER], root);
+  remember(shape, root);
+  return root;
 }
 
-/** Trees of queries that were right, by their shape. */
-const right = new Map<string, Syntax>();
-const MAX_KNOWN = 100;
+function remember(shape: string, root: Syntax): void {
+  if (right.size >= MAX_KNOWN) right.clear();
+  right.set(shape, root);
+}
+
 const LET = /let (\w+) = (?:("[^"\\\n]*")|dynamic\((\[[^\n]*\])\)|[^;"'\n]+);\n/y;
 
 /** A query without the texts and lists that its first lines bind: the same question about another image is parsed once. */

@@ -13,7 +13,7 @@ import type { Principals } from './principals.ts';
 import { startProxy } from './proxy.ts';
 import type { Roles } from './roles.ts';
 import type { Service, Step, WireAnswer, WireRequest } from './service.ts';
-import { createCertificates } from './tls.ts';
+import { certificates } from './tls.ts';
 
 export interface Wire {
   /** PEM of the certificate that signs every host's own: what NODE_EXTRA_CA_CERTS has to name. */
@@ -52,16 +52,13 @@ export async function startWire(parts: WireParts): Promise<Wire> {
   const staleAnswers = createStaleAnswers<Call, WireAnswer>(clock, faults);
   const services = new Map<string, Service>();
   const gaps: string[] = [];
-  const certificates = await createCertificates();
-  const server = createServer(
-    { SNICallback: certificates.forHost, keepAliveTimeout: KEPT_MILLISECONDS },
-    (request, response) => {
-      void handle(request, response).catch((error: unknown) => {
-        gaps.push(String(error));
-        response.destroy();
-      });
-    },
-  );
+  const { ca, file, forHost } = await certificates();
+  const server = createServer({ SNICallback: forHost, keepAliveTimeout: KEPT_MILLISECONDS }, (request, response) => {
+    void handle(request, response).catch((error: unknown) => {
+      gaps.push(String(error));
+      response.destroy();
+    });
+  });
 
   async function answerTo(request: WireRequest): Promise<WireAnswer | NoAnswer> {
     const service = services.get(request.host);
@@ -142,20 +139,19 @@ export async function startWire(parts: WireParts): Promise<Wire> {
     answer: identity.answer,
   });
   return {
-    ca: certificates.ca,
+    ca,
     proxy: proxy.url,
     identity: identity.at(proxy.url),
     serve: (host, service) => void services.set(host.toLowerCase(), service),
     environment: () => ({
       HTTPS_PROXY: proxy.url,
       NO_PROXY: '127.0.0.1',
-      NODE_EXTRA_CA_CERTS: certificates.file,
+      NODE_EXTRA_CA_CERTS: file,
     }),
     gaps,
     async stop() {
       server.closeAllConnections();
       await proxy.stop();
-      certificates.remove();
     },
   };
 }

@@ -12,13 +12,19 @@ export interface Certificates {
   readonly file: string;
   /** For `SNICallback`: made when a host is asked for the first time. */
   readonly forHost: (host: string, answer: (error: Error | null, context?: SecureContext) => void) => void;
-  /** Takes the file away. */
-  remove(): void;
 }
 
 const KEY = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
 
-export async function createCertificates(): Promise<Certificates> {
+let made: Promise<Certificates> | undefined;
+
+/** The certificates of this process: its clouds share them, since to make them takes a third of a second. */
+export function certificates(): Promise<Certificates> {
+  made ??= createCertificates();
+  return made;
+}
+
+async function createCertificates(): Promise<Certificates> {
   const signing = await generate([{ name: 'commonName', value: 'Local Azure' }], {
     ...KEY,
     extensions: [
@@ -43,6 +49,7 @@ export async function createCertificates(): Promise<Certificates> {
   const folder = mkdtempSync(join(tmpdir(), 'local-azure-'));
   const file = join(folder, 'ca.pem');
   writeFileSync(file, signing.cert);
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   return {
     ca: signing.cert,
     file,
@@ -54,6 +61,5 @@ export async function createCertificates(): Promise<Certificates> {
         (error: Error) => answer(error),
       );
     },
-    remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
