@@ -1,15 +1,16 @@
 // What `pullgate simulate --json` prints: one document, written gate by gate, since all of it at once may be too much for one string.
 import type { Rule } from '../shared/verdict.ts';
 import { endOf, type GateOutcome, type Simulation } from './simulation.ts';
+import { jsonText } from './words.ts';
 
 /** The part of the document before the gates. */
 export type Head = Readonly<Record<string, unknown>>;
 
 /** The document in pieces. */
 export function* jsonOf(head: Head, { gates }: Simulation): Generator<string> {
-  yield `${JSON.stringify(head, null, 2).slice(0, -2)},\n  "gates": [`;
+  yield `${jsonText(head, 2).slice(0, -2)},\n  "gates": [`;
   for (const [place, gate] of gates.entries()) {
-    yield `${place === 0 ? '' : ','}\n    ${JSON.stringify(gateJson(gate))}`;
+    yield `${place === 0 ? '' : ','}\n    ${jsonText(gateJson(gate))}`;
   }
   yield gates.length === 0 ? ']\n}\n' : '\n  ]\n}\n';
 }

@@ -22,6 +22,7 @@ import { linesOf } from './simulate-text.ts';
 import { type Simulation, type Subject, simulate } from './simulation.ts';
 import { type PageInput, pageOf } from './simulation-page.ts';
 import { findStack, type Stack, type StackOptions } from './stack.ts';
+import { plainLines } from './words.ts';
 
 export interface SimulateOptions extends StackOptions, JsonOption {
   readonly format?: Format;
@@ -93,7 +94,7 @@ export async function simulateCommand(files: readonly string[], options: Simulat
     const { simulation, notes: unread } = await withLambda(judged, options, stack);
     progress.end();
     const notes = [...seen.notes, ...notesOf(gathered, policies, seen.formats), ...unread];
-    for (const note of notes) process.stderr.write(`pullgate: note: ${note}\n`);
+    for (const note of notes) process.stderr.write(`pullgate: note: ${plainLines(note)}\n`);
     const done: Done = { simulation, gathered, at, source: seen.source, notes, policy, against, stack };
     if (options.html !== undefined) writeWhole(options.html, pageOf(pageInput(done)));
     await print(options.json === true ? jsonOf(headOf(done), simulation) : textOf(done, options.all === true));

@@ -21,9 +21,14 @@ export function plainLines(text: string): string {
   return text.replaceAll(IN_LINES, '\u{fffd}');
 }
 
-/** An answer as one JSON document: a terminal that shows it finds nothing in it to obey. */
+/** An answer as one JSON document. */
 export function documentOf(answer: unknown): string {
-  return `${escapeUnseen(JSON.stringify(answer, undefined, 2), IN_LINES)}\n`;
+  return `${jsonText(answer, 2)}\n`;
+}
+
+/** JSON of a scanner's or a registry's words: a terminal that shows it finds nothing in it to obey. */
+export function jsonText(value: unknown, indent?: number): string {
+  return escapeUnseen(JSON.stringify(value, undefined, indent), IN_LINES);
 }
 
 /** What must not be seen raw, but the ends of lines. */

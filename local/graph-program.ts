@@ -41,6 +41,10 @@ if (socketPath !== undefined) {
       ask(JSON.parse(line), (given) => socket.writable && socket.write(`${JSON.stringify(given)}\n`)),
     );
   });
+  server.on('error', ({ message }) => {
+    process.stderr.write(`${message}\n`);
+    process.exit(1);
+  });
   server.listen(socketPath, () => process.send?.('listening'));
 }
 

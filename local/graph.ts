@@ -1,5 +1,5 @@
 // The resource graph that the real Pulumi program registers, taken under Pulumi's mocks in a process of its own.
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -66,16 +66,26 @@ export interface ProgramError extends Error {
   readonly loaded: readonly string[];
 }
 
-/** Starts a process. It ends with this one, and does not keep this one alive while nothing is asked. */
+/** The program's process; it listens at these sockets too. It ends with this one. */
+function startProcess(...sockets: readonly string[]): ChildProcess {
+  return fork(new URL('./graph-program.ts', import.meta.url), sockets, { execArgv: [] });
+}
+
+/** How a process went, in a sentence about it. */
+function endOf(code: number | null, signal: string | null): string {
+  return `ended (${signal ?? code}) without an answer`;
+}
+
+/** Starts a process. It does not keep this one alive while nothing is asked. */
 export function startProgram(): Program {
-  const child = fork(new URL('./graph-program.ts', import.meta.url), { execArgv: [] });
+  const child = startProcess();
   const holders = [child, child.channel];
   return programBehind({
     send: (request, failed) => void child.send(request, (error) => error && failed(error)),
     hear: (answered, ended) => {
       child.on('message', (given) => answered(given as GraphAnswer));
       child.on('error', ({ message }) => ended(`failed: ${message}`));
-      child.on('exit', (code, signal) => ended(`ended (${signal ?? code}) without an answer`));
+      child.on('exit', (code, signal) => ended(endOf(code, signal)));
     },
     hold() {
       for (const holder of holders) holder?.ref();
@@ -87,10 +97,19 @@ export function startProgram(): Program {
   });
 }
 
-/** Starts a process that others can ask, too, at this socket: see `SHARED_PROGRAM`. It ends with this one. */
+/**
+ * Starts a process that others can ask, too, at this socket: see `SHARED_PROGRAM`.
+ *
+ * @throws Error where it does not come to listen there
+ */
 export async function shareProgram(socket: string): Promise<{ stop(): void }> {
-  const child = fork(new URL('./graph-program.ts', import.meta.url), [socket], { execArgv: [] });
-  await once(child, 'message');
+  const child = startProcess(socket);
+  const listens = once(child, 'message');
+  const ends = once(child, 'exit').then(([code, signal]) => {
+    throw new Error(`the program's process should listen at ${socket}, and ${endOf(code, signal)}`);
+  });
+  ends.catch(() => {});
+  await Promise.race([listens, ends]);
   child.unref();
   child.channel?.unref();
   return { stop: () => child.kill() };

@@ -1,7 +1,8 @@
 // What a command says and where: nothing that a terminal would obey, and an exit code that holds where nobody takes what is said.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { runAnswering } from '../../cli/answer.ts';
@@ -11,7 +12,7 @@ import { releaseAll } from '../../cli/release.ts';
 import type { Side } from '../../cli/side.ts';
 import { processTerminal } from '../../cli/terminal.ts';
 import { closer, finding, GATE, NOW, record } from '../shared/samples.ts';
-import { COMMAND, FOLDER, fileOf } from './command.ts';
+import { COMMAND, FOLDER, fileOf, pullgate } from './command.ts';
 
 const EVIL = 'x\u001b]0;owned\u0007\u001b[2J\u009b\u202e';
 
@@ -57,6 +58,25 @@ describe('a terminal is not moved by', () => {
     );
     terminal.print(`one\n${EVIL}`);
     expect(out()).toMatch(/\none\nx\ufffd\]0;owned/);
+  });
+
+  it.each([[[]], [['--json']], [['--all']]])('a report, in what simulate %j prints and notes', async (words) => {
+    const matches = [
+      { vulnerability: { id: 'CVE-2026-1001', severity: EVIL }, artifact: { name: EVIL, version: EVIL } },
+      { vulnerability: { id: 'CVE-2026-1002', severity: 'Critical' }, artifact: { name: EVIL, version: EVIL } },
+    ];
+    // Half of a report: the note about that names the file, and who sends reports names their files.
+    const target = { userInput: `reg.test/${EVIL}:1` };
+    const report = join(FOLDER, `report${EVIL}.json`);
+    writeFileSync(report, JSON.stringify({ matches, source: { target }, nextToken: 'more' }));
+    const policy = fileOf('{"severityThreshold":"high"}');
+    const { code, stdout, stderr } = await pullgate(['simulate', report, '--policy', policy, ...words]);
+    expect([code, stdout.includes('CVE-2026-1002'), stderr.includes('says that there is more')]).toEqual([
+      1,
+      true,
+      true,
+    ]);
+    for (const said of [stdout, stderr]) expect(said).not.toMatch(/[^\P{Cc}\n]|\p{Cf}/u);
   });
 
   it.each([

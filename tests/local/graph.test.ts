@@ -1,0 +1,22 @@
+// The process that test files share to run the Pulumi program: it answers whoever asks at its socket, or says that it cannot.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { SHARED_PROGRAM, shareProgram } from '../../local/graph.ts';
+
+it('is the one that this file asks, too', () => {
+  expect(process.env[SHARED_PROGRAM]).toMatch(/[/]pullgate-program-\w+[/]socket$/);
+});
+
+it('that cannot listen is an error, and not waited for without end', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pullgate-nowhere-'));
+  const socket = join(folder, 'missing', 'socket');
+  try {
+    await expect(shareProgram(socket)).rejects.toThrow(
+      `the program's process should listen at ${socket}, and ended (1) without an answer`,
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
