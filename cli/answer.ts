@@ -12,7 +12,7 @@ export async function runAnswering(command: () => Promise<AnswerCode>): Promise<
     process.exitCode = await command();
   } catch (error) {
     process.exitCode = 2;
-    complain(error);
+    complain(error, 'looks');
   }
 }
 

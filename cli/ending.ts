@@ -11,8 +11,11 @@ export interface Ending {
   readonly text: string;
 }
 
+/** What a command does to the clouds: who only looks needs less. */
+export type Does = 'acts' | 'looks';
+
 /** What to say of an error. A defect keeps its stack trace; what the user or the cloud did is a sentence. */
-export function endingOf(error: unknown): Ending {
+export function endingOf(error: unknown, does: Does = 'acts'): Ending {
   if (error instanceof UsageError) return { code: 2, text: error.message };
   if (error instanceof Error && error.name === 'CredentialsProviderError') {
     return { code: 2, text: `there are no AWS credentials here (${error.message}): log in, or set AWS_PROFILE` };
@@ -23,15 +26,15 @@ export function endingOf(error: unknown): Ending {
       text: `there are no Azure credentials here${whyNot(error)}: log in (az login), or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET`,
     };
   }
-  if (isOfAzure(error)) return { code: 1, text: `Azure did not do what was asked. ${sentenceOf(error)}` };
+  if (isOfAzure(error)) return { code: 1, text: `Azure did not do what was asked. ${sentenceOf(error, does)}` };
   if (isOfAws(error)) return { code: 1, text: `AWS did not do what was asked. ${sentenceOf(error)}` };
   return { code: 1, text: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }
 
 /** An error in one line: what the cloud calls it, and its words; where Azure refuses somebody, the role that is missing. */
-export function sentenceOf(error: unknown): string {
+export function sentenceOf(error: unknown, does: Does = 'acts'): string {
   if (!(error instanceof Error)) return String(error);
-  if (isOfAzure(error)) return azureSentence(error as Error & RestProblem);
+  if (isOfAzure(error)) return azureSentence(error as Error & RestProblem, does);
   const { code } = error as NodeJS.ErrnoException;
   // A connection that several addresses refuse is an error without words of its own.
   const words = error.message === '' ? (code ?? 'no reason was given') : error.message;
@@ -61,12 +64,25 @@ interface RestProblem {
 
 /** Who may see a registry and change its locks, in a sentence. */
 export const LOCKS_ROLE = "the stack's role 'pullgate gatekeeper' on the registry";
-/** The role that is missing where a host refuses: Azure itself does not always name it. */
-const ROLES: readonly (readonly [host: RegExp, role: string])[] = [
-  [/[.]table[.]/, 'Storage Table Data Contributor on the table of the stack'],
+/** The role that is missing where a host refuses: Azure itself does not always name it. README, what the commands need. */
+const ROLES: readonly (readonly [host: RegExp, role: string | Readonly<Record<Does, string>>])[] = [
+  [
+    /[.]table[.]/,
+    {
+      acts: 'Storage Table Data Contributor on the table of the stack',
+      looks: 'Storage Table Data Reader on the table of the stack',
+    },
+  ],
   [/[.]queue[.]/, 'Storage Queue Data Reader on the poison queue of the stack'],
   [/[.]communication[.]/, "the stack's role 'pullgate mail sender' on its Communication Service"],
-  [/./, LOCKS_ROLE],
+  [/^management[.]/, { acts: LOCKS_ROLE, looks: 'Reader on the registry' }],
+  [
+    /./,
+    {
+      acts: LOCKS_ROLE,
+      looks: 'AcrPull on the registry, or in the role mode abac Container Registry Repository Reader',
+    },
+  ],
 ];
 
 /** A role that was given a moment ago counts some minutes later. https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected */
@@ -74,9 +90,10 @@ export function roleMissing(what: string, status: number, role: string): string 
   return `${what} answers ${status}: whoever runs this command needs ${role}; a new assignment takes some minutes to count`;
 }
 
-function azureSentence({ name, message, statusCode, code, request }: Error & RestProblem): string {
+function azureSentence({ name, message, statusCode, code, request }: Error & RestProblem, does: Does): string {
   const host = request === undefined ? '' : new URL(request.url).host;
-  const role = ROLES.find(([hosts]) => hosts.test(host))?.[1];
+  const named = ROLES.find(([hosts]) => hosts.test(host))?.[1];
+  const role = typeof named === 'object' ? named[does] : named;
   if (role !== undefined && (statusCode === 401 || statusCode === 403)) return roleMissing(host, statusCode, role);
   return `${[name, code].filter((part) => part !== undefined).join(' ')}: ${message.split('\n')[0]}`;
 }

@@ -1,7 +1,7 @@
 // What a command needs of the terminal that it runs in, as parameters: tests give their own.
 import { createInterface } from 'node:readline/promises';
 import type { Gate } from '../shared/record.ts';
-import { type ExitCode, endingOf } from './ending.ts';
+import { type Does, type ExitCode, endingOf } from './ending.ts';
 import { plainLines } from './words.ts';
 
 export interface Terminal {
@@ -60,8 +60,8 @@ export function guardOutput(code: ExitCode): void {
 }
 
 /** Says on stderr what went wrong, and gives the exit code for it. */
-export function complain(error: unknown): ExitCode {
-  const { code, text } = endingOf(error);
+export function complain(error: unknown, does: Does = 'acts'): ExitCode {
+  const { code, text } = endingOf(error, does);
   if (!(error instanceof Error && saidOfOutput.has(error))) process.stderr.write(`pullgate: ${plainLines(text)}\n`);
   return code;
 }

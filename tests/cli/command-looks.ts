@@ -91,12 +91,15 @@ export interface LookingRoles {
   readonly findings: Grant;
 }
 
-export function leastToLookOnAzure(graph: Graph): LookingRoles {
+/** Who reads images, by the registry's role mode. */
+const IMAGES = { rbac: 'AcrPull', abac: 'Container Registry Repository Reader' } as const;
+
+export function leastToLookOnAzure(graph: Graph, mode: keyof typeof IMAGES = 'rbac'): LookingRoles {
   return {
     records: { role: 'Storage Table Data Reader', scope: idOf(graph, 'azure-native:storage:Table') },
     queue: { role: 'Storage Queue Data Reader', scope: idOf(graph, 'azure-native:storage:Queue', 'poison') },
     registry: { role: 'Reader', scope: REGISTRY },
-    images: { role: 'AcrPull', scope: REGISTRY },
+    images: { role: IMAGES[mode], scope: REGISTRY },
     findings: { role: 'Log Analytics Reader', scope: idOf(graph, 'azure-native:operationalinsights:Workspace') },
   };
 }
