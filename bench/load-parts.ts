@@ -2,6 +2,7 @@
 import { LOAD_SIZES, type LoadSize, load, MILLION_SWEEP } from './load.ts';
 import { tablesOf, type Words } from './load-tables.ts';
 import type { Part } from './part.ts';
+import { AWS_PRICES, AZURE_PRICES } from './prices.ts';
 import type { Deploy } from './world.ts';
 import { deployAws } from './world-aws.ts';
 import { deployAzure } from './world-azure.ts';
@@ -20,6 +21,7 @@ export const LOADS = {
     deploy: deployAws,
     gateWrites: "writes of a repository's policy",
     writes: ['ecr:SetRepositoryPolicy'],
+    prices: AWS_PRICES,
   },
   azure: {
     title: 'Load on Azure',
@@ -27,6 +29,7 @@ export const LOADS = {
     deploy: deployAzure,
     gateWrites: "writes of a manifest's attributes",
     writes: ['acr:UpdateManifest'],
+    prices: AZURE_PRICES,
   },
 } as const satisfies Record<string, LoadPart>;
 

@@ -1,6 +1,7 @@
 // The figures of a load as tables: what is flat for each repository, what a million findings take beside the naive design, how long the brake takes.
 import type { Episode, Load } from './load.ts';
 import { count, ratio, type Table } from './part.ts';
+import { dollarsOf, type Prices } from './prices.ts';
 import type { Counts } from './world.ts';
 
 const MILLION = 1_000_000;
@@ -11,6 +12,7 @@ export interface Words {
   readonly writes: readonly string[];
   /** What these are called. */
   readonly gateWrites: string;
+  readonly prices: Prices;
 }
 
 export function tablesOf(load: Load, words: Words): readonly Table[] {
@@ -49,7 +51,7 @@ function flatTable({ burst, disclosed, sweep, memoryMegabytes }: Load): Table {
   };
 }
 
-function millionTable({ burst, sweep }: Load, { writes, gateWrites }: Words): Table {
+function millionTable({ burst, sweep }: Load, { writes, gateWrites, prices }: Words): Table {
   const columns = [burst.large, burst.naive, sweep.large, sweep.next] as const;
   const names = [...new Set(columns.flatMap(({ billed }) => Object.keys(billed)))];
   const row = (name: string, of: (episode: Episode) => number) => {
@@ -69,6 +71,7 @@ function millionTable({ burst, sweep }: Load, { writes, gateWrites }: Words): Ta
       row('calls of the function', callsOf),
       row(gateWrites, ({ calls }) => sumOf(calls, writes)),
       ...names.map((name) => row(name, ({ billed }) => billed[name] ?? 0)),
+      row('US dollars, at list prices', ({ billed }) => dollarsOf(billed, prices)),
       row('seconds here, function and local cloud', ({ seconds }) => seconds),
     ],
   };

@@ -3,6 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { LOAD_SIZES, type Load, load, lost, type Wanted } from '../bench/load.ts';
 import { LOADS } from '../bench/load-parts.ts';
 import { callsForEach, tablesOf } from '../bench/load-tables.ts';
+import { AWS_PRICES, dollarsOf } from '../bench/prices.ts';
 import { tablesAsText } from '../bench/report.ts';
 import type { Ledger } from '../bench/world.ts';
 
@@ -60,11 +61,34 @@ describe.each(['aws', 'azure'] as const)('a load on %s', (cloud) => {
     expect(writes(figures.sweep.next)).toBe(0);
   });
 
+  it('costs what its meters have counted, at prices that somebody has noted', () => {
+    const { prices } = LOADS[cloud];
+    const { large, naive } = figures.burst;
+    for (const { billed } of [large, naive, figures.sweep.large, figures.sweep.next]) {
+      expect(Object.keys(billed).toSorted()).toEqual(Object.keys(prices).toSorted());
+      expect(dollarsOf(billed, prices)).toBeGreaterThan(0);
+    }
+    for (const { dollars, source } of Object.values(prices)) expect(dollars > 0).toBe(source !== undefined);
+  });
+
   it('has a cell for every column, and a figure in each', () => {
     for (const { head, rows } of tablesOf(figures, LOADS[cloud])) {
       expect(rows.filter((row) => row.length !== head.length)).toEqual([]);
       expect(rows.flat().filter((cell) => /NaN|Infinity|undefined/.test(cell))).toEqual([]);
     }
+  });
+});
+
+describe('what it costs', () => {
+  it('is the sum of what is counted, each at its price', () => {
+    const billed = { 'Lambda requests': 2_000_000, 'log, MB': 1_000 };
+    expect(dollarsOf(billed, AWS_PRICES)).toBeCloseTo(0.4 + 0.5);
+  });
+
+  it('is not said where something has no price', () => {
+    expect(() => dollarsOf({ rockets: 1 }, AWS_PRICES)).toThrow(
+      '"rockets" is counted and has no price in bench/prices.ts',
+    );
   });
 });
 
