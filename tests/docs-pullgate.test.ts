@@ -16,6 +16,7 @@ import { type Command, commandsIn, pages, snippetsIn } from './doc-commands.ts';
 import { argvOf, README, rightsFor } from './doc-rights.ts';
 import { stage as azureStage } from './e2e/azure/stage.ts';
 import { stage as awsStage, CRITICAL } from './e2e/stage.ts';
+import { COMPILED } from './process-group.ts';
 
 const AWS_IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/checkout:1.0';
 const AZURE_IMAGE = 'acmeimages.azurecr.io/shop/checkout:1.0';
@@ -150,8 +151,7 @@ async function shop() {
       const { line, more = [] } = one;
       const { statementId } = aws.graph.outputs['aws'] as { readonly statementId: string };
       const argv = argvOf(line).map((word) => (word === 'PullgatedevXXXXXXXX' ? statementId : word));
-      // Some twenty processes load the same code.
-      const env = { ...environmentOf(one), NODE_COMPILE_CACHE: join(FOLDER, 'compiled') };
+      const env = { ...environmentOf(one), ...COMPILED };
       const child = execFile(
         process.execPath,
         [COMMAND, ...argv, ...more],

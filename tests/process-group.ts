@@ -4,6 +4,10 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
+import { CACHE } from '../local/cache.ts';
+
+/** For the environment of a program of the project: tests start some hundred, and each would compile the same code again. */
+export const COMPILED = { NODE_COMPILE_CACHE: join(CACHE, 'programs') };
 
 export interface Started {
   readonly child: ChildProcess;
@@ -21,7 +25,7 @@ export function startProgramOf(
 ): Started {
   const child = spawn(process.execPath, [join(import.meta.dirname, '..', path), ...words], {
     detached: true,
-    env: { PATH: process.env['PATH'], ...environment },
+    env: { PATH: process.env['PATH'], ...COMPILED, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';

@@ -7,6 +7,7 @@ import { afterAll } from 'vitest';
 import type { LocalAws } from '../../local/aws/cloud.ts';
 import type { PolicyDocument } from '../../local/aws/principals.ts';
 import type { Graph } from '../../local/graph.ts';
+import { COMPILED } from '../process-group.ts';
 
 export const OPERATOR = 'arn:aws:iam::123456789012:role/operator';
 export const COMMAND = join(import.meta.dirname, '../../cli/pullgate.ts');
@@ -44,7 +45,8 @@ export function pullgate(
   environment: Record<string, string> = { PATH: FOLDER },
 ): Promise<Ran> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [COMMAND, ...args], { env: environment }, (_error, stdout, stderr) =>
+    const env = { ...environment, ...COMPILED };
+    const child = execFile(process.execPath, [COMMAND, ...args], { env }, (_error, stdout, stderr) =>
       resolve({ code: child.exitCode ?? -1, stdout, stderr }),
     );
     child.stdin?.end();
