@@ -13,7 +13,7 @@ import type { Principals } from './principals.ts';
 import { startProxy } from './proxy.ts';
 import type { Roles } from './roles.ts';
 import type { Service, Step, WireAnswer, WireRequest } from './service.ts';
-import { certificates } from './tls.ts';
+import { certificates, writeCa } from './tls.ts';
 
 export interface Wire {
   /** PEM of the certificate that signs every host's own: what NODE_EXTRA_CA_CERTS has to name. */
@@ -52,7 +52,8 @@ export async function startWire(parts: WireParts): Promise<Wire> {
   const staleAnswers = createStaleAnswers<Call, WireAnswer>(clock, faults);
   const services = new Map<string, Service>();
   const gaps: string[] = [];
-  const { ca, file, forHost } = await certificates();
+  const { ca, forHost } = await certificates();
+  const { file, remove } = writeCa(ca);
   const server = createServer({ SNICallback: forHost, keepAliveTimeout: KEPT_MILLISECONDS }, (request, response) => {
     void handle(request, response).catch((error: unknown) => {
       gaps.push(String(error));
@@ -152,6 +153,7 @@ export async function startWire(parts: WireParts): Promise<Wire> {
     async stop() {
       server.closeAllConnections();
       await proxy.stop();
+      remove();
     },
   };
 }

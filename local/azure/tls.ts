@@ -8,8 +8,6 @@ import { generate } from 'selfsigned';
 export interface Certificates {
   /** PEM of the signing certificate. */
   readonly ca: string;
-  /** The file that holds it, for NODE_EXTRA_CA_CERTS. */
-  readonly file: string;
   /** For `SNICallback`: made when a host is asked for the first time. */
   readonly forHost: (host: string, answer: (error: Error | null, context?: SecureContext) => void) => void;
 }
@@ -46,13 +44,8 @@ async function createCertificates(): Promise<Certificates> {
     });
     return createSecureContext({ key, cert });
   };
-  const folder = mkdtempSync(join(tmpdir(), 'local-azure-'));
-  const file = join(folder, 'ca.pem');
-  writeFileSync(file, signing.cert);
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   return {
     ca: signing.cert,
-    file,
     forHost(host, answer) {
       const context = contexts.get(host) ?? contextOf(host);
       contexts.set(host, context);
@@ -62,4 +55,12 @@ async function createCertificates(): Promise<Certificates> {
       );
     },
   };
+}
+
+/** A file with this text, for NODE_EXTRA_CA_CERTS. */
+export function writeCa(ca: string): { readonly file: string; remove(): void } {
+  const folder = mkdtempSync(join(tmpdir(), 'local-azure-'));
+  const file = join(folder, 'ca.pem');
+  writeFileSync(file, ca);
+  return { file, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
