@@ -56,11 +56,12 @@ export async function settle<Snapshot>(
   // By hand, or with the repository, everything is accounted for that the record had no room for.
   const isReleased = rules.mode === 'pause' || rules.mode === 'release';
   const omittedClosers = isReleased || reading === undefined ? 0 : next.omitted;
-  const record: GateRecord = { ...stored.value, closers: next.closers, omittedClosers };
+  const isRight = reading === undefined || isAsWanted(reading, wanted);
+  const before = isRight ? stored.value : withTakenBack(stored.value, wanted);
+  const record: GateRecord = { ...before, closers: next.closers, omittedClosers };
   let { version } = stored;
   let change: Decision['change'];
 
-  const isRight = reading === undefined || isAsWanted(reading, wanted);
   const intent: GateState = { kind: wanted.gate === 'closed' ? 'closing' : 'opening' };
   const opens = wanted.state.kind === 'open' && stored.value.state.kind !== 'open';
   // An intent to open forgets no closer: only the confirmation does.
@@ -91,7 +92,7 @@ export async function settle<Snapshot>(
     change = { before: written.before, after: written.after };
   }
 
-  const done = doneBy(stored.value, wanted.state, next, change !== undefined);
+  const done = doneBy(before, wanted.state, next, change !== undefined);
   const confirmed = confirm(record, wanted, done, settling);
   if (isForgettable(confirmed, now)) {
     const isGone = stored.version === 0 || (await ports.records.remove(record.gate, version));
@@ -190,26 +191,31 @@ function confirm(
   { now, hand, noticeOf }: Settling<unknown>,
 ): GateRecord {
   const stays = done === 'nothing' || done === 'restored';
-  const missed = isTakenBack(record, done) ? [missedNotice(record)] : [];
   const kind = done === 'nothing' && hand?.isNews === true ? 'byHand' : done;
-  const untold =
-    kind === 'nothing' || kind === 'refused' ? record.untold : [...record.untold, ...missed, noticeOf(kind, state)];
+  const untold = kind === 'nothing' || kind === 'refused' ? record.untold : [...record.untold, noticeOf(kind, state)];
   return {
     ...record,
     state,
     // From the end of an order on, a record is young again: its row must not go away at once.
     since: stays && record.state.kind === state.kind && hand?.step !== 'ends' ? record.since : now,
-    closedSince: state.kind === 'closed' ? ((missed.length === 0 ? record.closedSince : undefined) ?? now) : undefined,
+    closedSince: state.kind === 'closed' ? (record.closedSince ?? now) : undefined,
     claimed: state.kind === 'closed' ? true : undefined,
     untold,
     byHand: hand?.next,
   };
 }
 
-/** Was the record's intent done, not confirmed, and is it now taken back? */
-function isTakenBack({ state, closedSince }: GateRecord, done: Done): boolean {
-  if (state.kind === 'closing') return done === 'opened';
-  return state.kind === 'opening' && closedSince !== undefined && done === 'closed';
+/**
+ * The record where its intent was done, not confirmed, and is taken back now: the registry has been there, and people have to hear of it. From the next
+ * intent on nothing else would know, since whoever has that one may die before its confirmation, too.
+ */
+function withTakenBack(record: GateRecord, wanted: Wanted): GateRecord {
+  const { state, closedSince, since } = record;
+  const untold = [...record.untold, missedNotice(record)];
+  if (state.kind === 'closing' && wanted.gate === 'open')
+    return { ...record, closedSince: closedSince ?? since, untold };
+  const isOpening = state.kind === 'opening' && closedSince !== undefined;
+  return isOpening && wanted.gate === 'closed' ? { ...record, closedSince: undefined, untold } : record;
 }
 
 /**

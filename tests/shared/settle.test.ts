@@ -70,6 +70,49 @@ describe('a crash', async () => {
   );
 });
 
+describe('a second crash', () => {
+  const dieAfter = (world: World, call: RegExp) => {
+    world.around = (made, when) => {
+      if (when === 'after' && call.test(made)) throw new Error('crash');
+    };
+  };
+
+  // The registry has been there and back, and no record of either was confirmed.
+  it.each([
+    ['an opening that was written is taken back', 'open', ['opened', 'closed']],
+    ['a closing that was written is taken back', 'close', ['closed', 'opened']],
+  ] as const)('between intent and confirmation, where %s: people hear of both', async (_name, turn, wanted) => {
+    const world = await aboutTo(turn);
+    const images = world.repository().images;
+    const turnBack = () => (turn === 'open' ? images.set(digest(1), VIOLATING) : images.delete(digest(1)));
+    dieAfter(world, /^write/);
+    await expect(look(world, digest(1))).rejects.toThrow('crash');
+    turnBack();
+    dieAfter(world, /^write/);
+    await expect(look(world, digest(1))).rejects.toThrow('crash');
+    world.around = () => {};
+    await look(world, digest(1));
+    expect(world.notices.map(({ kind }) => kind)).toEqual(wanted);
+    const [stored, ours] = [world.record(GATE), world.repository().ours];
+    const ends = turn === 'open' ? ['closed', 'current', NOW] : ['open', 'absent', undefined];
+    expect([stored?.state.kind, ours, stored?.closedSince, stored?.untold]).toEqual([...ends, []]);
+  });
+
+  it('before the second one has written: what was taken back is told, and nothing else', async () => {
+    const world = await aboutTo('open');
+    dieAfter(world, /^write/);
+    await expect(look(world, digest(1))).rejects.toThrow('crash');
+    world.repository().images.set(digest(1), VIOLATING);
+    dieAfter(world, /^save$/);
+    await expect(look(world, digest(1))).rejects.toThrow('crash');
+    expect([world.record(GATE)?.state.kind, world.repository().ours]).toEqual(['closing', 'absent']);
+    world.repository().images.delete(digest(1));
+    world.around = () => {};
+    await look(world, digest(1));
+    expect([world.notices.map(({ kind }) => kind), world.record(GATE)?.state.kind]).toEqual([['opened'], 'open']);
+  });
+});
+
 describe('a notice that cannot be sent', () => {
   it('does not undo what was done: the decision says so, and the next look tells', async () => {
     const world = await aboutTo('close');
