@@ -53,6 +53,13 @@ const FUNCTIONS: Readonly<Record<string, ScalarFunction>> = {
   tostring: (args) => textOf(only('tostring', args)),
   tolower: (args) => text('tolower', args, 0).toLowerCase(),
   strcat: (args) => args.map(textOf).join(''),
+  // Letter by letter. Source: https://learn.microsoft.com/en-us/kusto/query/replace-string-function
+  replace_string(args) {
+    const [whole, lookup, instead] = [0, 1, 2].map((place) => text('replace_string', args, place));
+    if (lookup === undefined || lookup === '')
+      throw new Error('the local workspace does not know what replace_string does with nothing to look for');
+    return whole?.replaceAll(lookup, () => instead ?? '') ?? null;
+  },
   not: (args) => {
     const { value } = typed('not', args, 0, ['bool']);
     return value === null ? null : value !== true;

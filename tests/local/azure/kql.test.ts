@@ -76,6 +76,8 @@ describe('an expression', () => {
     ['Properties.list', [1, 2]],
     ['tolower("AbC")', 'abc'],
     ['strcat("a", Properties.a, 1, "")', 'ax1'],
+    ['replace_string("a.b.a", "a", "$&")', '$&.b.$&'],
+    ['replace_string("a.b", "A", "")', 'a.b'],
     ['iff(IsSnapshot, "yes", "no")', 'no'],
     ['iff(not(IsSnapshot == true), "yes", "no")', 'yes'],
     ['isempty(Properties.none)', true],
