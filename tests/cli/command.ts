@@ -1,8 +1,10 @@
 // Runs the real `pullgate` command as a child process, as a principal of the local cloud that has the least rights which the command needs.
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll } from 'vitest';
 import type { LocalAws } from '../../local/aws/cloud.ts';
 import type { PolicyDocument } from '../../local/aws/principals.ts';
@@ -51,6 +53,20 @@ export function pullgate(
     );
     child.stdin?.end();
   });
+}
+
+/** Runs the command with an output that takes nothing: its exit code, and what it says on stderr. */
+export async function unheard(
+  args: readonly string[],
+  stdout: 'pipe' | number,
+  environment: Record<string, string> = { PATH: FOLDER },
+): Promise<readonly [code: number, said: string]> {
+  const env = { ...environment, ...COMPILED };
+  const child = spawn(process.execPath, [COMMAND, ...args], { env, stdio: ['ignore', stdout, 'pipe'] });
+  child.stdout?.destroy();
+  if (child.stderr === null) throw new Error('stderr is a pipe');
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  return [code, said];
 }
 
 /** What `release --all` and `resume` need. */

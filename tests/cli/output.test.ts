@@ -1,9 +1,6 @@
 // What a command says and where: nothing that a terminal would obey, and an exit code that holds where nobody takes what is said.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { runAnswering } from '../../cli/answer.ts';
 import { run } from '../../cli/command.ts';
@@ -12,7 +9,7 @@ import { releaseAll } from '../../cli/release.ts';
 import type { Side } from '../../cli/side.ts';
 import { processTerminal } from '../../cli/terminal.ts';
 import { closer, finding, GATE, NOW, record } from '../shared/samples.ts';
-import { COMMAND, FOLDER, fileOf, pullgate } from './command.ts';
+import { FOLDER, fileOf, pullgate, unheard } from './command.ts';
 
 const EVIL = 'x\u001b]0;owned\u0007\u001b[2J\u009b\u202e';
 
@@ -94,16 +91,9 @@ describe('a terminal is not moved by', () => {
 
 describe('the exit code', () => {
   /** A command that only answers, with an output that takes nothing. */
-  async function check(stdout: 'pipe' | number) {
+  function check(stdout: 'pipe' | number) {
     const policy = fileOf('{"severityThreshold":"high"}');
-    const child = spawn(process.execPath, [COMMAND, 'check', '--json', '--policy', policy], {
-      env: { PATH: FOLDER },
-      stdio: ['ignore', stdout, 'pipe'],
-    });
-    child.stdout?.destroy();
-    if (child.stderr === null) throw new Error('stderr is a pipe');
-    const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
-    return [code, said];
+    return unheard(['check', '--json', '--policy', policy], stdout);
   }
 
   it('is that of the answer, in silence, where nobody reads it any more', async () => {

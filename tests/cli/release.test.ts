@@ -1,8 +1,5 @@
 // Undo, by the real command against the local cloud: what it shows, what it asks, what it opens, and that nothing closes again until `resume`.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { tableOf } from '../../aws/function/records.ts';
@@ -12,7 +9,7 @@ import { type AwsStack, findStack } from '../../cli/stack.ts';
 import { allowing, type PolicyDocument } from '../../local/aws/principals.ts';
 import { graphOf } from '../../local/graph.ts';
 import { CRITICAL, FOREIGN_POLICY, HOUR, programConfig, type Stage, stage } from '../e2e/stage.ts';
-import { actionsOf, asOperator, COMMAND, leastToRelease, OPERATOR, outputsOf, pullgate, without } from './command.ts';
+import { actionsOf, asOperator, leastToRelease, OPERATOR, outputsOf, pullgate, unheard, without } from './command.ts';
 
 const FOREIGN = 'team/foreign';
 const ALONE = 'team/alone';
@@ -41,18 +38,10 @@ async function twoClosedOneWaiting() {
   const least = leastToRelease(graph);
   const run = (command: string, policy: PolicyDocument = least) =>
     pullgate([...command.split(' '), '--outputs', outputs], asOperator(s.cloud, policy));
-  /** `release --all --yes` with an output that takes nothing: its exit code, and what it says on stderr. */
-  const unheard = async (stdout: 'pipe' | number) => {
-    const child = spawn(process.execPath, [COMMAND, 'release', '--all', '--yes', '--outputs', outputs], {
-      env: asOperator(s.cloud, least),
-      stdio: ['ignore', stdout, 'pipe'],
-    });
-    child.stdout?.destroy();
-    if (child.stderr === null) throw new Error('stderr is a pipe');
-    const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
-    return [code, said];
-  };
-  return { s, outputs, least, run, unheard };
+  /** Releases all with an output that takes nothing. */
+  const releaseUnheard = (stdout: 'pipe' | number) =>
+    unheard(['release', '--all', '--yes', '--outputs', outputs], stdout, asOperator(s.cloud, least));
+  return { s, outputs, least, run, releaseUnheard };
 }
 
 const closed = (s: Stage) => [FOREIGN, ALONE, BRAKED].filter((repository) => s.isClosed(repository));
@@ -116,9 +105,9 @@ describe('release --all', () => {
   });
 
   test('a second run is a no-op and exits with 0', async () => {
-    const { s, run, unheard } = await twoClosedOneWaiting();
+    const { s, run, releaseUnheard } = await twoClosedOneWaiting();
     // The first has nobody who reads what it says: it does all of its work in silence, and ends as it does otherwise.
-    expect(await unheard('pipe')).toEqual([0, '']);
+    expect(await releaseUnheard('pipe')).toEqual([0, '']);
     expect(closed(s)).toEqual([]);
     s.cloud.calls.reset();
     for (const command of ['release --all --yes', 'release --all']) {
@@ -130,7 +119,7 @@ describe('release --all', () => {
       );
     }
     const full = openSync('/dev/full', 'w');
-    expect(await unheard(full)).toEqual([
+    expect(await releaseUnheard(full)).toEqual([
       1,
       expect.stringMatching(/^pullgate: .+ could not be written: ENOSPC: .+\n$/),
     ]);
