@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { EVENTS, type Trigger } from '../../shared/decision.ts';
 import type { Instant } from '../../shared/finding.ts';
 import { check, type Parsed, required } from '../../shared/problem.ts';
+import { repositoryName } from '../../shared/repository-name.ts';
 
 /** One image that a message names. */
 export interface Named {
@@ -25,14 +26,6 @@ export type Request =
 
 const MAX_WHY_CHARACTERS = 200;
 
-const REPOSITORY = 'a repository name: lower case letters, digits, ., _, - and / (2 to 256 characters)';
-/** Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html */
-const repositoryName = v.pipe(
-  v.string(REPOSITORY),
-  v.minLength(2, REPOSITORY),
-  v.maxLength(256, REPOSITORY),
-  v.regex(/^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/, REPOSITORY),
-);
 const repository = required(repositoryName);
 const DIGEST = 'a digest: sha256: and 64 hexadecimal digits';
 const digest = required(v.pipe(v.string(DIGEST), v.regex(/^sha256:[0-9a-f]{64}$/, DIGEST)));

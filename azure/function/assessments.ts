@@ -2,8 +2,9 @@
 import * as v from 'valibot';
 import type { Finding } from '../../shared/finding.ts';
 import type { SettledAs } from '../../shared/ports.ts';
+import { repositoryName } from '../../shared/repository-name.ts';
 import { severityFrom } from '../../shared/severity.ts';
-import { digestText, imageIn, nameOf, type RegistryId, registryIn, repositoryName } from './events.ts';
+import { digestText, imageIn, nameOf, type RegistryId, registryIn } from './events.ts';
 
 /** A row, by the names of its columns. */
 export type Row = Readonly<Record<string, unknown>>;

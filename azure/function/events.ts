@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { EVENTS, type Trigger } from '../../shared/decision.ts';
 import { check, type Parsed, required } from '../../shared/problem.ts';
+import { repositoryName } from '../../shared/repository-name.ts';
 
 /** What a message asks for. */
 export type Request =
@@ -45,13 +46,6 @@ const MAX_WHY_CHARACTERS = 200;
 /** More often than this no message comes back. */
 const MAX_TRIES = 100;
 
-const REPOSITORY = 'a repository name: lower case letters, digits, ., _, - and / (1 to 255 characters)';
-/** Source: https://learn.microsoft.com/azure/container-registry/container-registry-concepts#repository-name */
-export const repositoryName = v.pipe(
-  v.string(REPOSITORY),
-  v.maxLength(255, REPOSITORY),
-  v.regex(/^[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*$/, REPOSITORY),
-);
 const DIGEST = 'a digest: sha256: and 64 hexadecimal digits';
 export const digestText = v.pipe(v.string(DIGEST), v.regex(/^sha256:[0-9a-f]{64}$/, DIGEST));
 

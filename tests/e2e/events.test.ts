@@ -1,6 +1,7 @@
 // Repeated, reordered and wrong messages. The rows of the case table about events, and the bad input.
 import { describe, expect, test } from 'vitest';
 import type { Advisory } from '../../local/aws/inspector.ts';
+import { REPOSITORY_NAME } from '../../shared/repository-name.ts';
 import { CRITICAL, REPOSITORY, stage } from './stage.ts';
 
 describe('events', () => {
@@ -68,6 +69,45 @@ describe('events', () => {
     expect(cloud.deadLetters.messages()).toEqual([]);
   });
 
+  describe.each(['team--shop/check__out', 'team---shop/check___out'])('the repository %s', (repository) => {
+    test('closes on an event of Inspector, and a pull is refused', async () => {
+      const { cloud, pushVulnerable, settle, isClosed, pull, told } = await stage();
+      await pushVulnerable(repository, 'v1', CRITICAL);
+      expect(await pull('v1', repository)).toBe('pulled');
+      await settle();
+      expect(isClosed(repository)).toBe(true);
+      expect(await pull('v1', repository)).toBe('refused');
+      expect(told(repository)).toEqual(['closed']);
+      expect(cloud.deadLetters.messages()).toEqual([]);
+    });
+
+    test('closes on a push, although the event of the finding is lost', async () => {
+      const { cloud, pushVulnerable, settle, isClosed, pull, lastDecision } = await stage();
+      cloud.faults.addToBus({ kind: 'lose' });
+      const { digest } = await pushVulnerable(repository, 'v1', CRITICAL);
+      await settle();
+      cloud.faults.clear();
+      expect(isClosed(repository)).toBe(false);
+      await cloud.ecr.tag(repository, 'v2', digest);
+      await settle();
+      expect(lastDecision(repository)).toMatchObject({ done: 'closed', triggers: ['push'] });
+      expect(await pull('v2', repository)).toBe('refused');
+      expect(cloud.deadLetters.messages()).toEqual([]);
+    });
+
+    test('closes on the sweep’s own message, although every event is lost', async () => {
+      const { cloud, pushVulnerable, settle, sweep, isClosed, pull, lastDecision } = await stage();
+      cloud.faults.addToBus({ kind: 'lose' });
+      await pushVulnerable(repository, 'v1', CRITICAL);
+      await settle();
+      expect(isClosed(repository)).toBe(false);
+      await sweep();
+      expect(lastDecision(repository)).toMatchObject({ done: 'closed', triggers: ['sweep'] });
+      expect(await pull('v1', repository)).toBe('refused');
+      expect(cloud.deadLetters.messages()).toEqual([]);
+    });
+  });
+
   const bad = [
     ['not JSON', 'hello', 'message is "hello": expected JSON'],
     [
@@ -83,7 +123,7 @@ describe('events', () => {
     [
       'a repository name that is not one',
       '{"pullgate":"look","repository":"Team App","trigger":"sweep"}',
-      'repository is "Team App": expected a repository name: lower case letters, digits, ., _, - and / (2 to 256 characters)',
+      `repository is "Team App": expected ${REPOSITORY_NAME}`,
     ],
     [
       'a digest that is not one',

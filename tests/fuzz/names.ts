@@ -1,22 +1,17 @@
-// The grammars of names once more, said otherwise than in the code that is tested.
+// The rules of names once more, said otherwise than in the code that is tested.
 import { must } from './target.ts';
 
-/** Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html */
-export function isEcrName(name: string): boolean {
-  const parts = name.split('/').flatMap((segment) => segment.split(/[._-]/));
-  return name.length >= 2 && name.length <= 256 && parts.every((part) => part !== '' && !/[^a-z0-9]/.test(part));
-}
+const SEPARATORS = ['.', '_', '-'];
 
-/** Source: https://learn.microsoft.com/azure/container-registry/container-registry-concepts#repository-name */
-export function isAcrName(name: string): boolean {
-  const gaps = name.replaceAll(/[a-z0-9]+/g, 'x').split('x');
-  const inner = gaps.slice(1, -1);
+/** The rule of shared/repository-name.ts. */
+export function isRepositoryName(name: string): boolean {
+  const isPlain = (sign: string) => (sign >= 'a' && sign <= 'z') || (sign >= '0' && sign <= '9');
+  const segments = name.split('/');
   return (
-    name.length <= 255 &&
-    gaps.length > 1 &&
-    gaps[0] === '' &&
-    gaps.at(-1) === '' &&
-    inner.every((gap) => ['.', '_', '__', '/'].includes(gap) || (gap !== '' && gap.replaceAll('-', '') === ''))
+    name.length <= 256 &&
+    isPlain(name.charAt(0)) &&
+    segments.every((segment) => segment.replaceAll('.', '') !== '') &&
+    [...segments.join('')].every((sign) => isPlain(sign) || SEPARATORS.includes(sign))
   );
 }
 

@@ -13,7 +13,7 @@ import { DIGEST, groupedRow, individualRow, REGISTRY_ID } from '../azure/functio
 import { closer, finding, GATE, NOW, policy, record, rules } from '../shared/samples.ts';
 import { newWorld, type World } from '../shared/world.ts';
 import { anyValue, spoiled } from './garbage.ts';
-import { isAcrName, isDigest } from './names.ts';
+import { isDigest, isRepositoryName } from './names.ts';
 import { asyncTarget, must, type Target, target } from './target.ts';
 
 const CRITICAL_ROWS = [
@@ -50,7 +50,7 @@ function mustBeSound(findings: readonly Finding[], given: unknown): void {
 }
 
 function mustBeAssessment({ image, name, state, findings, settled }: Assessment, given: Row): void {
-  must(isAcrName(image.repository) && isDigest(image.digest), 'it is of an image', image);
+  must(isRepositoryName(image.repository) && isDigest(image.digest), 'it is of an image', image);
   must(name !== '' && !name.includes('/'), 'it has a name', name);
   const said = textOf(given['State']).toLowerCase();
   must(state !== 'resolved' || said === 'healthy', 'only Healthy settles', given);

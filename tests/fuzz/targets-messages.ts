@@ -6,7 +6,7 @@ import { describeProblem } from '../../shared/problem.ts';
 import { ACCOUNT_ID, SAMPLES as AWS_SAMPLES, changed, sampleText } from '../aws/function/samples.ts';
 import { groupedMessage, individualMessage, REGISTRY_ID } from '../azure/function/samples.ts';
 import { anyText, anyValue, deepText, nearlyDigest, nearlyName, spoiled } from './garbage.ts';
-import { isAcrName, isDigest, isEcrName, mustBeSentences } from './names.ts';
+import { isDigest, isRepositoryName, mustBeSentences } from './names.ts';
 import { must, type Target, target } from './target.ts';
 
 const awsSamples: readonly unknown[] = [
@@ -55,10 +55,10 @@ export const MESSAGE_TARGETS: readonly Target[] = [
     if (!parsed.ok) return mustBeRefusal(parsed.problems);
     const { value } = parsed;
     if (value.kind === 'ignored') must(value.why.length <= 200, 'why is short', value.why);
-    if (value.kind === 'look') must(isEcrName(value.repository), 'the repository has a name', value);
+    if (value.kind === 'look') must(isRepositoryName(value.repository), 'the repository has a name', value);
     if (value.kind === 'images')
       for (const { repository, digest } of value.images)
-        must(isEcrName(repository) && isDigest(digest), 'each image has a name and a digest', value);
+        must(isRepositoryName(repository) && isDigest(digest), 'each image has a name and a digest', value);
   }),
 
   target('azure-message', azureBody, (body) => {
@@ -71,7 +71,7 @@ export const MESSAGE_TARGETS: readonly Target[] = [
     must(/^[0-9a-f-]{36}$/i.test(subscription), 'a subscription is a GUID', subscription);
     must(/^[-\w.()]{1,90}$/.test(resourceGroup), 'a resource group has a name', resourceGroup);
     must(/^[a-z0-9-]{5,63}$/i.test(name), 'a registry has a name', name);
-    must(isAcrName(request.repository), 'the repository has a name', request);
+    must(isRepositoryName(request.repository), 'the repository has a name', request);
     must(request.digest === undefined || isDigest(request.digest), 'the digest is one', request);
     if (request.kind === 'image' && request.assessment !== undefined)
       must(/^[0-9a-z][0-9a-z-]{0,99}$/.test(request.assessment), 'an assessment has a name', request);
@@ -80,8 +80,8 @@ export const MESSAGE_TARGETS: readonly Target[] = [
   target('named-images', fc.tuple(nearlyName, nearlyDigest), ([repository, digest]) => {
     const detail = { result: 'SUCCESS', 'action-type': 'PUSH', 'repository-name': repository, 'image-digest': digest };
     const aws = parseAws(changed('ecr-image-push', ['detail'], detail), ACCOUNT_ID).ok;
-    must(aws === (isEcrName(repository) && isDigest(digest)), 'ECR: what is named well is read', detail);
+    must(aws === (isRepositoryName(repository) && isDigest(digest)), 'ECR: what is named well is read', detail);
     const azure = parseAzure(individualMessage({ repository, digest })).ok;
-    must(azure === (isAcrName(repository) && isDigest(digest)), 'ACR: what is named well is read', detail);
+    must(azure === (isRepositoryName(repository) && isDigest(digest)), 'ACR: what is named well is read', detail);
   }),
 ];

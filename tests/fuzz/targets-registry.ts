@@ -11,10 +11,11 @@ import {
   withOurs,
   withoutOurs,
 } from '../../aws/function/repository-policy.ts';
-import { digestText, imageIn, nameOf, registryIn, repositoryName } from '../../azure/function/events.ts';
+import { digestText, imageIn, nameOf, registryIn } from '../../azure/function/events.ts';
+import { repositoryName } from '../../shared/repository-name.ts';
 import { DIGEST, REGISTRY_ID } from '../azure/function/samples.ts';
 import { anyText, deepText, hostile, nearlyDigest, nearlyName, spoiled, stretched } from './garbage.ts';
-import { isAcrName, isDigest } from './names.ts';
+import { isDigest, isRepositoryName } from './names.ts';
 import { asyncTarget, must, type Target, target } from './target.ts';
 
 const IDS = [
@@ -86,13 +87,17 @@ const manifest = fc.oneof(
 
 export const REGISTRY_TARGETS: readonly Target[] = [
   target('names', name, (text) => {
-    must(v.is(repositoryName, text) === isAcrName(text), 'a name is one by both grammars', text);
-    must(v.is(digestText, text) === isDigest(text), 'a digest is one by both grammars', text);
+    must(v.is(repositoryName, text) === isRepositoryName(text), 'a name is one by both rules', text);
+    must(v.is(digestText, text) === isDigest(text), 'a digest is one by both rules', text);
     must(!nameOf(text).includes('/'), 'the name of an assessment is the last part', text);
     const registry = registryIn(text);
     must(registry === undefined || /^[a-z0-9-]{5,63}$/i.test(registry.name), 'a registry has a name', registry);
     const image = imageIn(text);
-    must(image === undefined || (isAcrName(image.repository) && isDigest(image.digest)), 'an image is one', image);
+    must(
+      image === undefined || (isRepositoryName(image.repository) && isDigest(image.digest)),
+      'an image is one',
+      image,
+    );
   }),
 
   target('repository-policy', policyText, (text) => {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseMessage } from '../../../aws/function/events.ts';
 import { describeProblem } from '../../../shared/problem.ts';
+import { REPOSITORY_NAME } from '../../../shared/repository-name.ts';
 import { ACCOUNT_ID, changed, type Sample, sampleText } from './samples.ts';
 
 /** The sentences about a message that is refused. */
@@ -11,7 +12,7 @@ function problemsWith(message: string): readonly string[] {
   return parsed.problems.map(describeProblem);
 }
 
-const REPOSITORY = 'expected a repository name: lower case letters, digits, ., _, - and / (2 to 256 characters)';
+const REPOSITORY = `expected ${REPOSITORY_NAME}`;
 const DIGEST = 'expected a digest: sha256: and 64 hexadecimal digits';
 const ARN = 'expected the ARN of a repository, such as arn:aws:ecr:eu-west-1:123456789012:repository/team/app';
 const FINDING =
@@ -174,7 +175,6 @@ describe('a value that is not what it should be is shown', () => {
   });
 
   it.each([
-    ['a single letter', 'a'],
     ['nothing', ''],
     ['upper case', 'Team/App'],
     ['a way up', '../app'],
@@ -195,7 +195,9 @@ describe('a value that is not what it should be is shown', () => {
     ['a wildcard', 'team/*'],
     ['a tag', 'app:1.0'],
     ['a letter of another script', 'аpp'],
-    ['two dots', 'a..b'],
+    ['a dot for a segment', 'team/./app'],
+    ['a hyphen before', '-team/app'],
+    ['an underscore before', '__proto__'],
   ])('a repository name with %s: %j', (_name, given) => {
     const sentence = `is ${JSON.stringify(given)}: ${REPOSITORY}`;
     const inFinding = ['detail', 'resources', 0, 'details', 'awsEcrContainerImage', 'repositoryName'];

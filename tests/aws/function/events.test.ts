@@ -172,9 +172,31 @@ describe('a message of our own', () => {
 });
 
 describe('a repository name', () => {
-  it.each(['ab', 'team/app', 'a/b/c', 'my-app_2.0/x', '0/0', 'a'.repeat(256)])('may be %s', (repository) => {
-    const message = JSON.stringify({ pullgate: 'look', repository, trigger: 'sweep' });
-    expect(requestFrom(message)).toEqual({ kind: 'look', repository, trigger: 'sweep' });
+  it.each([
+    'a',
+    'ab',
+    'team/app',
+    'a/b/c',
+    'my-app_2.0/x',
+    '0/0',
+    'a'.repeat(256),
+    'team--shop/check__out',
+    'team---shop/check___out',
+    'team/_app-',
+    'a..b',
+  ])('may be %s', (repository) => {
+    const look = JSON.stringify({ pullgate: 'look', repository, trigger: 'sweep' });
+    expect(requestFrom(look)).toEqual({ kind: 'look', repository, trigger: 'sweep' });
+    const inFinding = ['detail', 'resources', 0, 'details', 'awsEcrContainerImage', 'repositoryName'];
+    const arn = `arn:aws:ecr:us-east-2:${ACCOUNT_ID}:repository/${repository}`;
+    for (const message of [
+      changed('ecr-image-push', ['detail', 'repository-name'], repository),
+      changed('ecr-image-delete', ['detail', 'repository-name'], repository),
+      changed('inspector-finding-2026', inFinding, repository),
+      changed('inspector-scan-complete', ['detail', 'repository-name'], arn),
+    ]) {
+      expect(requestFrom(message)).toMatchObject({ kind: 'images', images: [{ repository }] });
+    }
   });
 
   it.each(['arn:aws-cn:ecr:cn-north-1', 'arn:aws-us-gov:ecr:us-gov-west-1', 'arn:aws:ecr:eu-west-1'])(

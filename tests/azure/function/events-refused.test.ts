@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseMessage } from '../../../azure/function/events.ts';
 import { describeProblem } from '../../../shared/problem.ts';
+import { REPOSITORY_NAME } from '../../../shared/repository-name.ts';
 import { ASSESSMENT_ID, DIGEST as GIVEN_DIGEST, individualMessage, REGISTRY_ID } from './samples.ts';
 
 /** The sentences about a message that is refused. */
@@ -20,7 +21,7 @@ const look = (changes: Readonly<Record<string, unknown>>) => ({
   ...changes,
 });
 
-const REPOSITORY = 'expected a repository name: lower case letters, digits, ., _, - and / (1 to 255 characters)';
+const REPOSITORY = `expected ${REPOSITORY_NAME}`;
 const DIGEST = 'expected a digest: sha256: and 64 hexadecimal digits';
 const ASSESSMENT = 'expected the id of an assessment of a registry, up to 1000 characters, whose last part is its name';
 const REGISTRY =
@@ -145,16 +146,17 @@ describe('a value that is not what it should be is shown', () => {
     ['a tag', 'app:1.0'],
     ['a digest', `app@${GIVEN_DIGEST}`],
     ['a letter of another script', 'аpp'],
-    ['two dots', 'a..b'],
-    ['three low lines', 'a___b'],
+    ['a dot for a segment', 'team/./app'],
+    ['a hyphen before', '-team/app'],
+    ['an underscore before', '__proto__'],
   ])('a repository name with %s: %j', (_name, repository) => {
     const sentence = `repository is ${JSON.stringify(repository)}: ${REPOSITORY}`;
     expect(problemsWith(individualMessage({ repository }))).toEqual([sentence]);
     expect(problemsWith(look({ repository }))).toEqual([sentence]);
   });
 
-  it('a repository name of 256 characters, and of 64 KB', () => {
-    for (const repository of ['a'.repeat(256), 'a'.repeat(65_536), 'a/'.repeat(32_768)]) {
+  it('a repository name of 257 characters, and of 64 KB', () => {
+    for (const repository of ['a'.repeat(257), 'a'.repeat(65_536), 'a/'.repeat(32_768)]) {
       const shown = JSON.stringify(repository).slice(0, 120);
       expect(problemsWith(look({ repository }))).toEqual([`repository is ${shown}…: ${REPOSITORY}`]);
     }

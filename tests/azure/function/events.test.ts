@@ -163,13 +163,26 @@ describe('a message of our own', () => {
     expect(requestFrom(message)).toEqual(request);
   });
 
-  it.each(['a', 'ab', 'team/app', 'a/b/c', 'my-app_2.0/x', 'a__b', 'a---b', '0/0', 'a'.repeat(255)])(
-    'may name the repository %s',
-    (repository) => {
-      const message = { pullgate: 'look', registry: REGISTRY_ID, repository, trigger: 'sweep' };
-      expect(requestFrom(message)).toMatchObject({ kind: 'look', repository });
-    },
-  );
+  it.each([
+    'a',
+    'ab',
+    'team/app',
+    'a/b/c',
+    'my-app_2.0/x',
+    '0/0',
+    'a'.repeat(256),
+    'team--shop/check__out',
+    'team---shop/check___out',
+    'team/_app-',
+    'a..b',
+  ])('may name the repository %s, as may an event and the resource in it', (repository) => {
+    const message = { pullgate: 'look', registry: REGISTRY_ID, repository, trigger: 'sweep' };
+    expect(requestFrom(message)).toMatchObject({ kind: 'look', repository });
+    const resource = `${REGISTRY_ID}/repositories/${repository}/images/${DIGEST}`;
+    for (const event of [individualMessage({ repository }), individualMessage({ repository: null, resource })]) {
+      expect(requestFrom(event)).toMatchObject({ kind: 'image', repository });
+    }
+  });
 });
 
 describe('an id', () => {

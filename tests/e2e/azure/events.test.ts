@@ -1,5 +1,6 @@
 // Events that come early, twice, wrong or forged: a hint says where to look, and never what is true.
 import { describe, expect, test } from 'vitest';
+import { REPOSITORY_NAME } from '../../../shared/repository-name.ts';
 import { CRITICAL, HOUR, type Image, MINUTE, REGISTRY, type Stage, stage, UNTOUCHED, type World } from './stage.ts';
 
 const CLOSED: World = {
@@ -115,27 +116,59 @@ describe('an event and its row', () => {
   });
 });
 
+describe.each(['team--shop/check__out', 'team---shop/check___out'])('the repository %s', (repository) => {
+  const closed: World = {
+    locked: [`${repository}:v1 readEnabled`],
+    records: { [`${repository}:v1`]: 'closed' },
+    told: [`closed ${repository}:v1`],
+    poison: [],
+  };
+
+  test('closes on an event of Defender, and a pull is refused', async () => {
+    const s = await stage();
+    const image = s.push('v1', repository);
+    await s.report(image);
+    expect(await s.pull('v1', repository)).toBe('pulled');
+    await s.settle();
+    expect(await s.world()).toEqual(closed);
+    expect(s.lastDecision(image)).toMatchObject({ done: 'closed', triggers: ['finding'] });
+    expect(await s.pull('v1', repository)).toBe('refused');
+  });
+
+  test('closes on the sweep’s own message, although the event is lost', async () => {
+    const s = await stage();
+    s.cloud.faults.addToBus({ kind: 'lose' });
+    const image = s.push('v1', repository);
+    await s.report(image);
+    await s.settle();
+    expect(await s.world()).toEqual(UNTOUCHED);
+    await s.sweep();
+    expect(await s.world()).toEqual(closed);
+    expect(s.lastDecision(image)).toMatchObject({ done: 'closed', triggers: ['sweep'] });
+    expect(await s.pull('v1', repository)).toBe('refused');
+  });
+});
+
 const ASSESSMENT = `${REGISTRY}/providers/Microsoft.Security/assessments/11111111-2222-3333-4444-555555555555`;
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 
 describe('event text with KQL or path metacharacters: refused at the door', () => {
-  const REPOSITORY_RULE = 'a repository name: lower case letters, digits, ., _, - and / (1 to 255 characters)';
   const DIGEST_RULE = 'a digest: sha256: and 64 hexadecimal digits';
   const bad: readonly (readonly [string, Readonly<Record<string, unknown>>, string])[] = [
     [
       'KQL in the repository',
       { repository: 'team/app" or true //' },
-      `repository is "team/app\\" or true //": expected ${REPOSITORY_RULE}`,
+      `repository is "team/app\\" or true //": expected ${REPOSITORY_NAME}`,
     ],
     [
       'a path in the repository',
       { repository: 'team/../../other' },
-      `repository is "team/../../other": expected ${REPOSITORY_RULE}`,
+      `repository is "team/../../other": expected ${REPOSITORY_NAME}`,
     ],
     [
       'an encoded path in the repository',
       { repository: 'team%2Fapp' },
-      `repository is "team%2Fapp": expected ${REPOSITORY_RULE}`,
+      `repository is "team%2Fapp": expected ${REPOSITORY_NAME}`,
     ],
     [
       'KQL in the digest',
