@@ -1,4 +1,6 @@
 // The name of an image, as people copy it out of a deployment: taken apart, with a clear word for every name that is none.
+import * as v from 'valibot';
+import { REPOSITORY_NAME, repositoryName } from '../shared/repository-name.ts';
 import { UsageError } from './ending.ts';
 
 /** An image of a registry that a stack can have. */
@@ -26,8 +28,6 @@ export const ECR =
 /** A registry with a label of its own in its host's name has a hyphen in it. Source: https://learn.microsoft.com/azure/container-registry/container-registry-get-started-portal#configure-domain-name-label-dnl-option */
 export const ACR = /^[a-z0-9-]{5,63}[.]azurecr[.]io$/;
 /** Source: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests */
-const REPOSITORY = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/;
-const MAX_REPOSITORY = 256;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
@@ -58,10 +58,7 @@ export function parseImageName(given: string): ImageName {
   const tag = colon === -1 ? undefined : named.slice(colon + 1);
   const repository = colon === -1 ? named : named.slice(0, colon);
   if (repository === '') return fail('it has no repository');
-  if (!REPOSITORY.test(repository) || repository.length > MAX_REPOSITORY)
-    return fail(
-      `${JSON.stringify(repository)} is not a repository's name: lower case letters and digits, with single ., _, / or - between them`,
-    );
+  if (!v.is(repositoryName, repository)) return fail(`${JSON.stringify(repository)} is not ${REPOSITORY_NAME}`);
   if (tag !== undefined && !TAG.test(tag))
     return fail(`${JSON.stringify(tag)} is not a tag: letters, digits, ., _ and -, up to 128 of them`);
   if (digest !== undefined && !DIGEST.test(digest))

@@ -1,5 +1,6 @@
 // What a person can do from the page of `npm start -- --watch`: the requests that it sends, checked at the door.
 import * as v from 'valibot';
+import { REPOSITORY_NAME, repositoryName } from '../shared/repository-name.ts';
 import { SEVERITIES } from '../shared/severity.ts';
 
 /** What may be tried from the page: the keys of a stack's config. The program checks their values, as `pulumi up` does. */
@@ -23,17 +24,12 @@ const whole = (least: number, most: number) => {
   return v.pipe(v.number(allowed), v.integer(allowed), v.minValue(least, allowed), v.maxValue(most, allowed));
 };
 /** Source: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests */
-const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const ADVISORY = /^[A-Za-z][A-Za-z0-9]*(?:[-:_.][A-Za-z0-9]+)+$/;
 
 const DIGEST = 'a digest: sha256: and 64 hexadecimal digits';
 
-const repository = v.pipe(
-  text('a repository, such as shop/checkout'),
-  v.minLength(2, 'a repository of two characters or more'),
-  v.regex(REPOSITORY, 'a repository in small letters, digits and . _ - /, such as shop/checkout'),
-);
+const repository = v.pipe(v.string(REPOSITORY_NAME), v.trim(), repositoryName);
 const tag = v.pipe(text('a tag, such as 1.0'), v.regex(TAG, 'a tag of letters, digits and . _ -, such as 1.0'));
 const digest = v.pipe(v.string(DIGEST), v.regex(/^sha256:[0-9a-f]{64}$/, DIGEST));
 const severity = v.picklist(SEVERITIES, `one of ${SEVERITIES.join(', ')}`);

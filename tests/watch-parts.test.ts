@@ -5,6 +5,7 @@ import { virtualClock } from '../local/clock.ts';
 import { logLine } from '../local/log-line.ts';
 import { parseAction } from '../local/watch-actions.ts';
 import { createJournal, type Entry } from '../local/watch-journal.ts';
+import { REPOSITORY_NAME } from '../shared/repository-name.ts';
 
 const ACTIONS = 'one of push, report, pull, scanClean, forget, remove, burst, letPass, deploy';
 const DIGEST = `sha256:${'0'.repeat(64)}`;
@@ -13,6 +14,9 @@ describe('a request of the page', () => {
   test.each([
     { do: 'push', repository: 'shop/checkout', tag: '1.0' },
     { do: 'pull', repository: 'a_b/c--d.e', digest: DIGEST },
+    { do: 'pull', repository: 'team---shop/check___out', digest: DIGEST },
+    { do: 'pull', repository: 'a', digest: DIGEST },
+    { do: 'pull', repository: 'a'.repeat(256), digest: DIGEST },
     { do: 'letPass', minutes: 1_500 },
     { do: 'burst', images: 60, severity: 'low' },
   ])('is taken as it is: %j', (action) => {
@@ -36,7 +40,17 @@ describe('a request of the page', () => {
     [
       'a repository in capitals',
       { do: 'push', repository: 'A/b', tag: '1' },
-      'The request is wrong: repository needs a repository in small letters, digits and . _ - /, such as shop/checkout; given "A/b".',
+      `The request is wrong: repository needs ${REPOSITORY_NAME}; given "A/b".`,
+    ],
+    [
+      'a repository with a path out of it',
+      { do: 'push', repository: '../b', tag: '1' },
+      `The request is wrong: repository needs ${REPOSITORY_NAME}; given "../b".`,
+    ],
+    [
+      'no repository',
+      { do: 'push', tag: '1' },
+      'The request is wrong: repository is not known there, or is missing; given nothing.',
     ],
     [
       'half a digest',

@@ -5,6 +5,7 @@ import { obstaclesIn } from '../../cli/aws-obstacles.ts';
 import { parseImageName } from '../../cli/image-name.ts';
 import { APPROVER, compareVersions, exceptionsFor, movesFor, REASON } from '../../cli/why-advice.ts';
 import { documentOf, endOf, nearEnd, plain, plainLines } from '../../cli/words.ts';
+import { REPOSITORY_NAME } from '../../shared/repository-name.ts';
 import { daysLater, digest, finding, NOW } from '../shared/samples.ts';
 
 const ECR = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
@@ -22,6 +23,8 @@ describe('the name of an image', () => {
     ['123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/app', { registry: { region: 'cn-north-1' } }],
     ['123456789012.dkr-ecr.eu-west-1.on.aws/app', { registry: { accountId: '123456789012', region: 'eu-west-1' } }],
     ['AcmeImages.azurecr.io/team/app:v1', { registry: { cloud: 'azure', host: 'acmeimages.azurecr.io' }, tag: 'v1' }],
+    [`${ECR}/team--shop/check__out:1`, { repository: 'team--shop/check__out', tag: '1' }],
+    ['acmeimages.azurecr.io/team---shop/check___out:1', { repository: 'team---shop/check___out', tag: '1' }],
     ['acme-a1b2c3.azurecr.io/app', { registry: { cloud: 'azure', host: 'acme-a1b2c3.azurecr.io' } }],
   ])('%j is taken apart', (name, parts) => {
     expect(parseImageName(name)).toMatchObject(parts);
@@ -40,8 +43,10 @@ describe('the name of an image', () => {
     ['localhost:5000/app', 'localhost:5000 is neither'],
     [`${ECR}/`, 'it has no repository'],
     [`${ECR}/:1`, 'it has no repository'],
-    [`${ECR}/Team/App`, '"Team/App" is not a repository\'s name'],
-    [`${ECR}/team//app`, '"team//app" is not a repository\'s name'],
+    [`${ECR}/Team/App`, `"Team/App" is not ${REPOSITORY_NAME}; give 1234`],
+    [`${ECR}/team//app`, `"team//app" is not ${REPOSITORY_NAME}`],
+    [`${ECR}/team/../app`, `"team/../app" is not ${REPOSITORY_NAME}`],
+    [`${ECR}/${'a'.repeat(257)}`, `"${'a'.repeat(257)}" is not ${REPOSITORY_NAME}`],
     [`${ECR}/team/app:`, '"" is not a tag'],
     [`${ECR}/team/app:a b`, '"a b" is not a tag'],
     [`${ECR}/team/app@sha256:12`, '"sha256:12" is not a digest'],
