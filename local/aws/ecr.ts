@@ -1,4 +1,6 @@
 // ECR's world: repositories, images, tags and repository policies, and the events of what happens to them.
+import * as v from 'valibot';
+import { REPOSITORY_NAME, repositoryName } from '../../shared/repository-name.ts';
 import type { Clock } from '../clock.ts';
 import { artifactOf, type Blob, type Built, imageOf, indexOf, type Manifest } from '../manifest.ts';
 import type { Bus } from './events.ts';
@@ -27,6 +29,7 @@ export interface Repository {
 
 /** The world as a test, a story or a person changes it, without asking anybody's leave. Each change that ECR reports goes to the bus. */
 export interface Ecr {
+  /** @throws Error where the name is not one */
   createRepository(name: string, options?: { readonly policyText?: string }): Repository;
   deleteRepository(name: string): Promise<void>;
   repository(name: string): Repository;
@@ -140,6 +143,8 @@ export function createEcr({ place, clock, bus, principals }: Parts): EcrWorld {
     put,
     repository: need,
     createRepository(name, { policyText } = {}) {
+      if (!v.is(repositoryName, name))
+        throw new Error(`the local ECR needs ${REPOSITORY_NAME}; given ${JSON.stringify(name)}`);
       if (repositories.has(name)) throw new Error(`there is a repository ${name} already`);
       const images = new Map<string, StoredImage>();
       const repository = {

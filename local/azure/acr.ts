@@ -1,5 +1,7 @@
 // ACR's world: registries, repositories, manifests and tags, each of them with the attributes that lock it.
 // Source of the attributes: https://learn.microsoft.com/azure/container-registry/container-registry-image-lock
+import * as v from 'valibot';
+import { REPOSITORY_NAME, repositoryName } from '../../shared/repository-name.ts';
 import type { Clock } from '../clock.ts';
 import { artifactOf, type Built, imageOf, indexOf, type Manifest } from '../manifest.ts';
 import { failure } from './failure.ts';
@@ -85,7 +87,11 @@ export interface RegistryWorld extends Registry {
   find(repository: Repository, reference: string): StoredManifest | undefined;
   /** Stores a pushed manifest under its digest and, where one is given, a tag. The first push makes the repository. */
   put(repository: string, manifest: Manifest, tag: string | undefined): Repository;
-  /** The repository that a push goes to. */
+  /**
+   * The repository that a push goes to.
+   *
+   * @throws Failure where the name is not one
+   */
   make(repository: string): Repository;
 }
 
@@ -140,6 +146,12 @@ function createRegistry(clock: Clock, id: string, options: RegistryOptions): Reg
     throw failure(404, 'NAME_UNKNOWN', `repository ${repository} is not found`);
   };
   const make = (repository: string): Repository => {
+    if (!v.is(repositoryName, repository))
+      throw failure(
+        400,
+        'NAME_INVALID',
+        `the local registry needs ${REPOSITORY_NAME}; given ${JSON.stringify(repository)}`,
+      );
     const found = repositories.get(repository) ?? {
       ...fresh(),
       name: repository,

@@ -1,6 +1,7 @@
 // The registry endpoint of the local cloud: pushes and pulls, each step asking IAM.
 import { describe, expect, it } from 'vitest';
 import { allowing } from '../../local/aws/principals.ts';
+import { REPOSITORY_NAME } from '../../shared/repository-name.ts';
 import { start } from './start.ts';
 
 describe('the registry endpoint', () => {
@@ -37,6 +38,16 @@ describe('the registry endpoint', () => {
     cloud.ecr.archive('team/app', pushed.digest ?? '');
     expect((await exempt.pull('team/app', 'v1')).status).toBe(404);
   });
+
+  it.each(['', 'Team/App', '../app', 'team/app\n', 'a'.repeat(257)])(
+    'refuses to create the repository %j',
+    async (name) => {
+      const cloud = await start();
+      expect(() => cloud.ecr.createRepository(name)).toThrow(
+        new Error(`the local ECR needs ${REPOSITORY_NAME}; given ${JSON.stringify(name)}`),
+      );
+    },
+  );
 
   it('refuses whoever has not logged in', async () => {
     const cloud = await start();

@@ -3,6 +3,7 @@ import { ContainerRegistryClient } from '@azure/container-registry';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Attributes } from '../../../local/azure/acr.ts';
 import { IMAGE_INDEX, IMAGE_MANIFEST } from '../../../local/manifest.ts';
+import { REPOSITORY_NAME } from '../../../shared/repository-name.ts';
 import { REGISTRY_ID, type Stage, startStage } from './stage.ts';
 
 let stage: Stage;
@@ -255,6 +256,19 @@ describe('a container client', () => {
     expect(await oci.pull(stage.registry, 'oci/app', 'v2')).toMatchObject({ status: 404 });
     expect(await puller().push(stage.registry, 'oci/app', 'v1', 'mine')).toMatchObject({ status: 401 });
   });
+
+  it.each(['Team/App', '-team/app', 'a'.repeat(257)])(
+    'cannot push to %j, which is not a repository name',
+    async (name) => {
+      const message = `the local registry needs ${REPOSITORY_NAME}; given ${JSON.stringify(name)}`;
+      expect(await pusher().push(stage.registry, name, 'v1', 'hello')).toEqual({
+        status: 400,
+        digest: undefined,
+        message,
+      });
+      expect(() => stage.registry.push(name, { tag: 'v1' })).toThrow(message);
+    },
+  );
 
   it.each([
     ['its manifest', (digest: string) => ({ digest }), [405, 405, 200]],
