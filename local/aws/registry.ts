@@ -116,7 +116,7 @@ export function createRegistry({ place, clock, world, api, iam }: Parts) {
       if (url.pathname === '/v2/')
         return { status: 200, headers: { 'docker-distribution-api-version': 'registry/2.0' }, body: '' };
       const [, name = '', rest = ''] =
-        /^\/v2\/(.+?)\/((?:manifests|blobs)\/.*)$/.exec(decodeURIComponent(url.pathname)) ?? [];
+        /^\/v2\/(.+)\/((?:manifests|blobs)\/.*)$/.exec(decodeURIComponent(url.pathname)) ?? [];
       const found = route(request.method, rest, url.searchParams, request.body);
       if (found === undefined)
         return ociError(404, 'UNSUPPORTED', `the local registry has no ${request.method} ${url.pathname}`);

@@ -56,7 +56,7 @@ export function createOciRoutes(): (registry: RegistryWorld, request: WireReques
 
   return (registry, { method, url, body }) => {
     const [, name = '', rest = ''] =
-      /^\/v2\/(.+?)\/((?:manifests|blobs)\/.*)$/.exec(decodeURIComponent(url.pathname)) ?? [];
+      /^\/v2\/(.+)\/((?:manifests|blobs)\/.*)$/.exec(decodeURIComponent(url.pathname)) ?? [];
     const [, kind, reference = ''] = /^(manifests|blobs)\/(?!uploads\/)([^/]+)$/.exec(rest) ?? [];
     const upload = /^blobs\/uploads\/([^/]*)$/.exec(rest)?.[1];
     const reads = method === 'GET' || method === 'HEAD';

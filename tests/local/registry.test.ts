@@ -39,6 +39,16 @@ describe('the registry endpoint', () => {
     expect((await exempt.pull('team/app', 'v1')).status).toBe(404);
   });
 
+  it('finds a repository whose name has segments like those of its own paths', async () => {
+    const cloud = await start();
+    const client = cloud.oci(cloud.principals.add('arn:aws:iam::123456789012:role/ci', [allowing('ecr:*')]));
+    const repository = 'team/blobs/uploads/manifests/app';
+    cloud.ecr.createRepository(repository);
+    const { status, digest } = await client.push(repository, 'v1', 'hello');
+    expect(status).toBe(201);
+    expect(await client.pull(repository, 'v1')).toEqual({ status: 200, digest, message: undefined });
+  });
+
   it.each(['', 'Team/App', '../app', 'team/app\n', 'a'.repeat(257)])(
     'refuses to create the repository %j',
     async (name) => {

@@ -257,6 +257,13 @@ describe('a container client', () => {
     expect(await puller().push(stage.registry, 'oci/app', 'v1', 'mine')).toMatchObject({ status: 401 });
   });
 
+  it('finds a repository whose name has segments like those of its own paths', async () => {
+    const repository = 'oci/blobs/uploads/manifests/app';
+    const { status, digest } = await pusher().push(stage.registry, repository, 'v1', 'hello');
+    expect(status).toBe(201);
+    expect(await puller().pull(stage.registry, repository, 'v1')).toEqual({ status: 200, digest, message: undefined });
+  });
+
   it.each(['Team/App', '-team/app', 'a'.repeat(257)])(
     'cannot push to %j, which is not a repository name',
     async (name) => {
