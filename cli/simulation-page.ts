@@ -1,7 +1,7 @@
 // One self-contained page of a simulation, for people who decide: totals, a bar for each severity, and the gates with their reasons.
 import { createHash } from 'node:crypto';
 import type { Finding } from '../shared/finding.ts';
-import { describeRule } from '../shared/sentences.ts';
+import { describeRule, describeSeverity } from '../shared/sentences.ts';
 import { NO_FINDINGS, SEVERITY_WORDS, type SeverityCounts, type SeverityWord, severityWord } from './reports/counts.ts';
 import { clean, namesOf, STAYS_OPEN, wordOf } from './simulate-text.ts';
 import { type GateOutcome, type InImages, type Simulation, sparedBy, type Worst } from './simulation.ts';
@@ -174,14 +174,17 @@ function list<T extends { readonly finding: Finding }>(
 }
 
 function findingHtml(finding: Finding): string {
-  const { vulnerability, package: found, severity, score, exploited, fix, link } = finding;
+  const { vulnerability, package: found, score, exploited, fix, link } = finding;
   const id = asText(vulnerability);
   // Only what can be nothing but a page: a report may say javascript:.
   const name = link?.startsWith('https://')
     ? `<a href="${asText(link)}" rel="noopener noreferrer" target="_blank">${id}</a>`
     : `<b>${id}</b>`;
-  const word = severity.kind === 'known' ? severity.severity : `severity "${severity.label}"`;
-  const facts = [word, score === undefined ? '' : `CVSS ${score}`, exploited ? 'known exploit' : ''];
+  const facts = [
+    describeSeverity(finding),
+    score === undefined ? '' : `CVSS ${score}`,
+    exploited ? 'known exploit' : '',
+  ];
   const where = [found.name, found.version].filter((text) => text !== '').join(' ');
   const way =
     found.fixedVersion === undefined

@@ -2,7 +2,7 @@
 import { styleText } from 'node:util';
 import type { Finding, Instant } from '../shared/finding.ts';
 import { escapeUnseen } from '../shared/problem.ts';
-import { describeState } from '../shared/sentences.ts';
+import { describeCounted, describeState } from '../shared/sentences.ts';
 import { isNonEmpty } from '../shared/verdict.ts';
 import type { Obstacle } from './side.ts';
 import { columns } from './terminal.ts';
@@ -111,7 +111,7 @@ function imageLines(image: ImageAnswer, now: Instant): readonly string[] {
     part === 'asked'
       ? PART.asked
       : `${PART[part]}, ${digest}${tags.length === 0 ? '' : ` (${plain(tags.join(', '))})`}`;
-  const rows = violating.map(({ finding, rule, severity }) => findingRow(finding, severity, rule));
+  const rows = violating.map((reason) => findingRow(reason.finding, describeCounted(reason), reason.rule));
   const table = (title: string, found: readonly (readonly string[])[]) =>
     found.length === 0
       ? []

@@ -1,5 +1,5 @@
 // What a scanner reports: findings, and the image that they are about.
-import { type ReportedSeverity, SEVERITIES, severityOfScore } from './severity.ts';
+import { type ReportedSeverity, SEVERITIES, type Severity, severityOfScore } from './severity.ts';
 
 /** A moment as ISO 8601 in UTC with milliseconds (`2026-01-31T12:00:00.000Z`), so that text order is time order. */
 export type Instant = string;
@@ -29,6 +29,8 @@ export interface Finding {
   readonly severity: ReportedSeverity;
   /** The highest CVSS v3 or v4 base score, where there is one. */
   readonly score?: number | undefined;
+  /** The severity of the report that names the finding, if the finding itself has none: Defender's recommendation names CVEs by id alone. */
+  readonly reportSeverity?: Severity | undefined;
   /** `unknown` counts as fixable: a fix that nobody can rule out is not an excuse. */
   readonly fix: 'available' | 'none' | 'unknown';
   /** The provider knows of an exploit. */
@@ -58,10 +60,23 @@ export function findingKey(finding: Finding): string {
   return `${finding.vulnerability}\n${finding.package.name}\n${finding.package.version}`;
 }
 
-/** Where a finding stands among others, for what is shown or done first: the higher the worse. Unknown and without a score: below all others. */
-export function rankOf({ severity, score }: Finding): number {
-  if (severity.kind === 'known') return SEVERITIES.indexOf(severity.severity);
-  return score === undefined ? -1 : SEVERITIES.indexOf(severityOfScore(score));
+/** A finding's severity, and where it comes from: the scanner's word, the CVSS base score, or the report that names the finding. */
+export interface KnownSeverity {
+  readonly severity: Severity;
+  readonly from: 'scanner' | 'score' | 'report';
+}
+
+/** The best that is known of a finding's severity. Undefined: neither a word of the scale, nor a score, nor a report that has one. */
+export function knownSeverity({ severity, score, reportSeverity }: Finding): KnownSeverity | undefined {
+  if (severity.kind === 'known') return { severity: severity.severity, from: 'scanner' };
+  if (score !== undefined) return { severity: severityOfScore(score), from: 'score' };
+  return reportSeverity === undefined ? undefined : { severity: reportSeverity, from: 'report' };
+}
+
+/** Where a finding stands among others, for what is shown or done first: the higher the worse. Of no known severity: below all others. */
+export function rankOf(finding: Finding): number {
+  const known = knownSeverity(finding);
+  return known === undefined ? -1 : SEVERITIES.indexOf(known.severity);
 }
 
 /** The same findings, known exploits first, then by severity: what is shown is the worst, and what is left out the least. */

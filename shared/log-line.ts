@@ -170,8 +170,8 @@ function verdictLine(verdict: Verdict, measure: Measure): Record<string, unknown
   };
 }
 
-function reasonLine({ finding, rule, severity }: Reason): Record<string, unknown> {
-  return { ...findingLine(finding), severity, rule, exploited: finding.exploited };
+function reasonLine({ finding, rule, severity, inherited }: Reason): Record<string, unknown> {
+  return { ...findingLine(finding), severity, inherited, rule, exploited: finding.exploited };
 }
 
 function findingLine({ vulnerability, package: found }: Finding): Record<string, unknown> {

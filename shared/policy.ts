@@ -32,7 +32,7 @@ export interface Policy {
   readonly severityThreshold: Severity;
   /** The threshold for findings that have no fix. Default: `severityThreshold`. */
   readonly unfixable: Threshold;
-  /** What an unknown severity is: derived from the highest CVSS score (default), a violation, or ignored. */
+  /** What an unknown severity is: that of the CVSS score or else of the report that names the finding (`inherit`, the default), a violation, or ignored. */
   readonly unknownSeverity: (typeof UNKNOWN_SEVERITY)[number];
   /** A finding with a known exploit violates from here up, whatever its fix or grace. Default: never. */
   readonly exploited: Threshold;
@@ -43,7 +43,7 @@ export interface Policy {
   readonly exceptions: readonly Exception[];
 }
 
-export const UNKNOWN_SEVERITY = ['cvss', 'block', 'ignore'] as const;
+export const UNKNOWN_SEVERITY = ['inherit', 'block', 'ignore'] as const;
 export const IMAGES = ['tagged', 'all'] as const;
 const THRESHOLDS = [...SEVERITIES, 'never'] as const;
 const DEFAULT_THRESHOLD: Severity = 'high';
@@ -113,7 +113,7 @@ const days = v.pipe(
 const refinements = closedObject(
   {
     unfixable: v.optional(threshold),
-    unknownSeverity: v.optional(v.picklist(UNKNOWN_SEVERITY, `one of ${UNKNOWN_SEVERITY.join(', ')}`), 'cvss'),
+    unknownSeverity: v.optional(v.picklist(UNKNOWN_SEVERITY, `one of ${UNKNOWN_SEVERITY.join(', ')}`), 'inherit'),
     exploited: v.optional(threshold, 'never'),
     graceDays: v.optional(
       closedObject(

@@ -1,9 +1,9 @@
 // Turns findings, states and decisions into English: what people read in logs and terminals, and what mails are made of.
 import type { Decision, ImageDecision } from './decision.ts';
-import type { Finding } from './finding.ts';
+import { type Finding, knownSeverity } from './finding.ts';
 import { describeOrder } from './hand-sentences.ts';
 import type { Account, Gate, GateState, WaitingFor } from './record.ts';
-import type { Rule, Spared, Verdict } from './verdict.ts';
+import type { Reason, Rule, Spared, Verdict } from './verdict.ts';
 
 /** So many images of a sentence, and findings of an image, are named; the rest is counted. */
 const MAX_NOTES = 3;
@@ -25,15 +25,28 @@ function shortDigest(digest: string): string {
 
 /** A finding in one line: advisory, severity, package, installed and fixed version, link. */
 export function describeFinding(finding: Finding): string {
-  const { vulnerability, package: found, severity, score, exploited, link } = finding;
-  const word = severity.kind === 'known' ? severity.severity : `severity "${severity.label}"`;
+  const { vulnerability, package: found, score, exploited, link } = finding;
   const extras = [score === undefined ? undefined : `CVSS ${score}`, exploited ? 'known exploit' : undefined].filter(
     isText,
   );
-  const severityText = [word, ...extras].join(', ');
+  const severityText = [describeSeverity(finding), ...extras].join(', ');
   // A finding of the image itself has no version.
   const where = [found.name, found.version].filter((part) => part !== '').join(' ');
   return `${vulnerability} (${severityText}) in ${where}: ${describeFix(finding)}${link === undefined ? '' : ` ${link}`}`;
+}
+
+/** The severity of a finding as the scanner gave it. One that it only inherits is marked. */
+export function describeSeverity(finding: Finding): string {
+  if (finding.severity.kind === 'known') return finding.severity.severity;
+  const known = knownSeverity(finding);
+  return known?.from === 'report'
+    ? `${known.severity}, inherited from the report`
+    : `severity "${finding.severity.label}"`;
+}
+
+/** The severity that counted for a reason. One that was inherited is marked. */
+export function describeCounted({ severity, inherited }: Pick<Reason, 'severity' | 'inherited'>): string {
+  return inherited === true ? `${severity}, inherited` : severity;
 }
 
 function describeFix({ fix, package: found }: Finding): string {
@@ -144,7 +157,7 @@ function noteOf(image: ImageDecision): string {
 export function describeVerdict(verdict: Verdict): string {
   switch (verdict.kind) {
     case 'block':
-      return `violates by ${list(verdict.reasons.map(({ finding, rule, severity }) => `${finding.vulnerability} in ${finding.package.name} (${severity}, ${rule})`))}`;
+      return `violates by ${list(verdict.reasons.map((reason) => `${reason.finding.vulnerability} in ${reason.finding.package.name} (${describeCounted(reason)}, ${reason.rule})`))}`;
     case 'undetermined':
       return `is undetermined: nobody knows the severity of ${list(verdict.undetermined.map(({ vulnerability }) => vulnerability))}`;
     case 'allow':

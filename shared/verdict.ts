@@ -1,16 +1,18 @@
 // The policy's answer for one image. What spared a finding stays visible, with the rule that spared it and until when.
-import type { Finding, ImageId, Instant } from './finding.ts';
+import { type Finding, type ImageId, type Instant, type KnownSeverity, knownSeverity } from './finding.ts';
 import { globMatcher } from './glob.ts';
 import type { Exception, Policy, Threshold } from './policy.ts';
-import { atLeast, type Severity, severityOfScore } from './severity.ts';
+import { atLeast, type Severity } from './severity.ts';
 
 /** Why a finding violates. */
 export interface Reason {
   readonly finding: Finding;
   /** The rule of the policy that it breaks. */
   readonly rule: 'severityThreshold' | 'unfixable' | 'exploited' | 'unknownSeverity';
-  /** The severity that counted: as reported, or derived from the score. `unknown` where the policy blocks what is unknown. */
+  /** The severity that counted: as reported, derived from the score, or inherited. `unknown`: the policy blocks what is unknown. */
   readonly severity: Severity | 'unknown';
+  /** The severity is that of the report that names the finding. Default: it is the finding's own. */
+  readonly inherited?: true;
 }
 
 /** What keeps a finding, at or above a threshold, from violating. */
@@ -48,7 +50,7 @@ export type Judge = (image: ImageId, findings: Iterable<Finding>, now: Instant) 
 type Opinion =
   | { readonly kind: 'below' }
   | { readonly kind: 'undetermined' }
-  | { readonly kind: 'violates'; readonly rule: Reason['rule']; readonly severity: Reason['severity'] }
+  | ({ readonly kind: 'violates' } & Omit<Reason, 'finding'>)
   | { readonly kind: 'spared'; readonly rule: Rule };
 
 const BELOW: Opinion = { kind: 'below' };
@@ -73,8 +75,10 @@ export function judgeBy(policy: Policy): Judge {
     const spared: Spared[] = [];
     for (const finding of findings) {
       const found = opinion(image, finding, now);
-      if (found.kind === 'violates') reasons.push({ finding, rule: found.rule, severity: found.severity });
-      else if (found.kind === 'spared') spared.push({ finding, rule: found.rule });
+      if (found.kind === 'violates') {
+        const { kind: _kind, ...reason } = found;
+        reasons.push({ finding, ...reason });
+      } else if (found.kind === 'spared') spared.push({ finding, rule: found.rule });
       else if (found.kind === 'undetermined') undetermined.push(finding);
     }
     if (isNonEmpty(reasons)) return { kind: 'block', reasons, undetermined, spared };
@@ -84,34 +88,29 @@ export function judgeBy(policy: Policy): Judge {
 
 /** What thresholds, exploit and grace say, before anyone's decision to spare. */
 function withoutMercy(policy: Policy, finding: Finding, now: Instant): Opinion {
-  const severity = severityThatCounts(policy, finding);
-  switch (severity) {
-    case 'block':
-      return { kind: 'violates', rule: 'unknownSeverity', severity: 'unknown' };
-    case 'ignore':
-      return { kind: 'spared', rule: { kind: 'unknownIgnored' } };
-    case 'undetermined':
-      return UNDETERMINED;
-    default:
-      return bySeverityAlone(policy, finding, severity, now);
+  if (finding.severity.kind === 'unknown') {
+    switch (policy.unknownSeverity) {
+      case 'block':
+        return { kind: 'violates', rule: 'unknownSeverity', severity: 'unknown' };
+      case 'ignore':
+        return { kind: 'spared', rule: { kind: 'unknownIgnored' } };
+      case 'inherit':
+    }
   }
+  const known = knownSeverity(finding);
+  return known === undefined ? UNDETERMINED : bySeverityAlone(policy, finding, known, now);
 }
 
-function bySeverityAlone(policy: Policy, finding: Finding, severity: Severity, now: Instant): Opinion {
+function bySeverityAlone(policy: Policy, finding: Finding, { severity, from }: KnownSeverity, now: Instant): Opinion {
+  const counted = from === 'report' ? ({ severity, inherited: true } as const) : { severity };
   if (finding.exploited && reaches(severity, policy.exploited))
-    return { kind: 'violates', rule: 'exploited', severity };
+    return { kind: 'violates', rule: 'exploited', ...counted };
   const rule = finding.fix === 'none' ? 'unfixable' : 'severityThreshold';
   if (!reaches(severity, policy[rule])) return BELOW;
   const until = graceEnd(policy.graceDays[severity], finding.disclosedAt);
   return until !== undefined && now < until
     ? { kind: 'spared', rule: { kind: 'grace', until } }
-    : { kind: 'violates', rule, severity };
-}
-
-function severityThatCounts(policy: Policy, finding: Finding): Severity | 'block' | 'ignore' | 'undetermined' {
-  if (finding.severity.kind === 'known') return finding.severity.severity;
-  if (policy.unknownSeverity !== 'cvss') return policy.unknownSeverity;
-  return finding.score === undefined ? 'undetermined' : severityOfScore(finding.score);
+    : { kind: 'violates', rule, ...counted };
 }
 
 function reaches(severity: Severity, threshold: Threshold): boolean {

@@ -11,7 +11,7 @@ const DEFAULTS: Settings = {
   policy: {
     severityThreshold: 'high',
     unfixable: 'high',
-    unknownSeverity: 'cvss',
+    unknownSeverity: 'inherit',
     exploited: 'never',
     graceDays: {},
     images: 'tagged',

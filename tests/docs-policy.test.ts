@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { parseConfig } from '../config.ts';
 import type { Finding } from '../shared/finding.ts';
 import { type Policy, parsePolicy } from '../shared/policy.ts';
-import { severityFrom } from '../shared/severity.ts';
+import { type Severity, severityFrom } from '../shared/severity.ts';
 import { judgeBy, type Verdict } from '../shared/verdict.ts';
 import { blocksOf } from './doc-blocks.ts';
 import { daysLater, digest, finding, NOW } from './shared/samples.ts';
@@ -56,6 +56,7 @@ const PHRASES: readonly (readonly [RegExp, (told: Told, word: string, rest: stri
     (told, word) => withFinding(told, { severity: severityFrom(word) }),
   ],
   [/^CVSS ([\d.]+)$/, (told, score) => withFinding(told, { score: Number(score) })],
+  [/^in a (\w+) report$/, (told, word) => withFinding(told, { reportSeverity: word as Severity })],
   [/^with a fix$/, (told) => withFinding(told, { fix: 'available' })],
   [/^no fix$/, (told) => withFinding(told, { fix: 'none' })],
   [/^nobody knows whether there is a fix$/, (told) => withFinding(told, { fix: 'unknown' })],

@@ -9,7 +9,7 @@ export type SeverityCounts = Readonly<Record<SeverityWord, number>>;
 
 export const NO_FINDINGS: SeverityCounts = { critical: 0, high: 0, medium: 0, low: 0, informational: 0, unknown: 0 };
 
-/** The word that a finding is counted by: as the scanner gave it, whatever a policy makes of it. */
-export function severityWord({ severity }: Finding): SeverityWord {
-  return severity.kind === 'known' ? severity.severity : 'unknown';
+/** The word that a finding is counted by, as the scanner gave it: its own severity, or else that of the report that names it. */
+export function severityWord({ severity, reportSeverity }: Finding): SeverityWord {
+  return severity.kind === 'known' ? severity.severity : (reportSeverity ?? 'unknown');
 }

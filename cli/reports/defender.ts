@@ -1,6 +1,7 @@
 // Reads what Azure knows of Defender for Cloud's findings: Resource Graph's assessments and sub-assessments, or the rows of Log Analytics.
-import { type Assessment, assessmentFrom, latestOf, type Row, textOf } from '../../azure/function/assessments.ts';
+import { type Assessment, assessmentFrom, latestOf, type Row } from '../../azure/function/assessments.ts';
 import type { RegistryId } from '../../azure/function/events.ts';
+import { pick, textOf } from '../../azure/function/named-image.ts';
 import { UsageError } from '../ending.ts';
 import { type Beginning, type DocumentReader, mustBeList } from './documents.ts';
 import type { Gathering } from './gathering.ts';
@@ -109,8 +110,8 @@ function rowFrom(value: unknown, readAt: number): Row | undefined {
 
 /** An assessment or a sub-assessment as a resource of Azure. */
 function resourceRow(given: Row, readAt: number): Row | undefined {
-  const properties = parsed(given['properties']);
-  const of = (...path: readonly string[]) => pick(properties, path);
+  const properties = given['properties'];
+  const of = (...path: readonly string[]) => pick(properties, ...path);
   return {
     TimeGenerated: timeOf(of('timeGenerated') ?? of('status', 'statusChangeDate')) ?? new Date(readAt),
     IsSnapshot: false,
@@ -118,12 +119,11 @@ function resourceRow(given: Row, readAt: number): Row | undefined {
     Resource: textOf(of('resourceDetails', 'id')),
     State: of('status', 'code'),
     Cause: textOf(of('status', 'cause')),
-    Severity: of('status', 'severity') ?? of('metadata', 'severity'),
     Title: of('displayName'),
     RegistryName: '',
     RegistryHost: textOf(of('additionalData', 'artifactDetails', 'registryHost')),
     Properties: properties,
-    Details: parsed(of('additionalData')),
+    Details: of('additionalData'),
   };
 }
 
@@ -132,9 +132,7 @@ function exportedRow(given: Row): Row | undefined {
   const id = given['recommendationid'] ?? given['nestedrecommendationid'] ?? given['assessmentid'];
   const at = timeOf(given['timegenerated'] ?? given['timegenerated [utc]']);
   if (id === undefined || at === undefined) return undefined;
-  const details = parsed(
-    given['recommendationadditionaldata'] || given['additionaldata'] || given['details'] || undefined,
-  );
+  const details = given['recommendationadditionaldata'] || given['additionaldata'] || given['details'] || undefined;
   return {
     TimeGenerated: at,
     IsSnapshot: given['issnapshot'] === true || /^true$/i.test(textOf(given['issnapshot'])),
@@ -145,20 +143,10 @@ function exportedRow(given: Row): Row | undefined {
     Severity: given['recommendationseverity'] ?? given['severity'],
     Title: given['recommendationdisplayname'] ?? given['recommendationname'] ?? given['title'],
     RegistryName: given['registryname'] ?? '',
-    RegistryHost: given['registryhost'] ?? textOf(pick(details, ['artifactDetails', 'registryHost'])),
-    Properties: parsed(given['properties'] || given['resourcedetails'] || undefined),
+    RegistryHost: given['registryhost'] ?? textOf(pick(details, 'artifactDetails', 'registryHost')),
+    Properties: given['properties'] || given['resourcedetails'] || undefined,
     Details: details,
   };
-}
-
-/** The CLI prints a dynamic column as text. What is text and no JSON stays text: it may have been cut off. */
-function parsed(value: unknown): unknown {
-  if (typeof value !== 'string') return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
 }
 
 function timeOf(value: unknown): Date | undefined {
@@ -166,14 +154,4 @@ function timeOf(value: unknown): Date | undefined {
   if (given === '') return undefined;
   const date = new Date(/(Z|[+-]\d{2}:?\d{2})$/i.test(given) ? given : `${given}Z`);
   return Number.isNaN(date.getTime()) ? undefined : date;
-}
-
-/** A value by its path, without regard to the case of its keys. */
-function pick(value: unknown, path: readonly string[]): unknown {
-  let found = value;
-  for (const key of path) {
-    if (typeof found !== 'object' || found === null) return undefined;
-    found = Object.entries(found).find(([name]) => name.toLowerCase() === key.toLowerCase())?.[1];
-  }
-  return found;
 }

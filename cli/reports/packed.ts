@@ -10,7 +10,8 @@ const FIXES = ['available', 'none', 'unknown'] as const;
 
 /** The report that a finding came in is not kept: it says what a provider settles as a whole, which a look without a memory does not ask. */
 export function pack(finding: Finding): Packed {
-  const { vulnerability, aliases, package: found, severity, score, fix, exploited, disclosedAt, state, link } = finding;
+  const { vulnerability, aliases, package: found, severity, score, reportSeverity } = finding;
+  const { fix, exploited, disclosedAt, state, link } = finding;
   return JSON.stringify([
     vulnerability,
     aliases,
@@ -19,6 +20,7 @@ export function pack(finding: Finding): Packed {
     found.fixedVersion ?? null,
     severity.kind === 'known' ? SEVERITIES.indexOf(severity.severity) : severity.label,
     score ?? null,
+    reportSeverity ?? null,
     FIXES.indexOf(fix),
     exploited,
     disclosedAt ?? null,
@@ -35,6 +37,7 @@ type Fields = readonly [
   fixedVersion: string | null,
   severity: number | string,
   score: number | null,
+  reportSeverity: Severity | null,
   fix: number,
   exploited: boolean,
   disclosedAt: string | null,
@@ -52,6 +55,7 @@ export function unpack(packed: Packed): Finding {
     fixedVersion,
     severity,
     score,
+    reportSeverity,
     fix,
     exploited,
     disclosedAt,
@@ -67,6 +71,7 @@ export function unpack(packed: Packed): Finding {
         ? { kind: 'known', severity: SEVERITIES[severity] as Severity }
         : { kind: 'unknown', label: severity },
     score: score ?? undefined,
+    reportSeverity: reportSeverity ?? undefined,
     fix: FIXES[fix] ?? 'unknown',
     exploited,
     disclosedAt: disclosedAt ?? undefined,

@@ -48,6 +48,12 @@ describe('the line of a decision', () => {
     });
   });
 
+  it('to close on an inherited severity says so in its reasons', () => {
+    const verdict: Verdict = { ...BLOCK, reasons: [{ ...reason, inherited: true }] };
+    const { images } = line({ images: [{ ...VIOLATES, verdict }] });
+    expect(images).toMatchObject([{ reasons: [{ severity: 'critical', inherited: true, rule: 'severityThreshold' }] }]);
+  });
+
   it('to close has the image, the reasons, and the policy before and after', () => {
     const change = { before: '{}', after: '{"Statement":[]}' };
     expect(line({ images: [VIOLATES], done: 'closed', to: { kind: 'closed' }, change })).toEqual({

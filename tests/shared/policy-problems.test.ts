@@ -48,7 +48,7 @@ describe('a bad refinement', () => {
     [
       'unknownSeverity',
       { unknownSeverity: 'cvs' },
-      'policy.unknownSeverity is "cvs": expected one of cvss, block, ignore',
+      'policy.unknownSeverity is "cvs": expected one of inherit, block, ignore',
     ],
     ['exploited', { exploited: true }, `policy.exploited is true: expected ${THRESHOLDS}`],
     ['images', { images: 'untagged' }, 'policy.images is "untagged": expected one of tagged, all'],
@@ -167,7 +167,7 @@ describe('many problems', () => {
     expect(problems('hihg', policy)).toEqual([
       `severityThreshold is "hihg": expected ${SEVERITIES}`,
       `policy.unfixable is "no": expected ${THRESHOLDS}`,
-      'policy.unknownSeverity is 1: expected one of cvss, block, ignore',
+      'policy.unknownSeverity is 1: expected one of inherit, block, ignore',
       `policy.exploited is "always": expected ${THRESHOLDS}`,
       `policy.graceDays.high is -1: expected ${DAYS}`,
       `policy.graceDays.critical is 1.5: expected ${DAYS}`,

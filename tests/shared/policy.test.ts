@@ -20,7 +20,7 @@ describe('a policy', () => {
     expect(parsed(undefined, undefined)).toEqual({
       severityThreshold: 'high',
       unfixable: 'high',
-      unknownSeverity: 'cvss',
+      unknownSeverity: 'inherit',
       exploited: 'never',
       graceDays: {},
       images: 'tagged',
@@ -86,7 +86,7 @@ describe('a policy', () => {
     },
   );
 
-  it.each(['cvss', 'block', 'ignore'])('may read an unknown severity as %s', (unknownSeverity) => {
+  it.each(['inherit', 'block', 'ignore'])('may read an unknown severity as %s', (unknownSeverity) => {
     expect(parsed(undefined, { unknownSeverity }).unknownSeverity).toBe(unknownSeverity);
   });
 

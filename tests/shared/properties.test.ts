@@ -37,6 +37,7 @@ const reported = fc
       fixedVersion: maybe(fc.constant('3')),
     }),
     score: maybe(score),
+    reportSeverity: maybe(fc.constantFrom<Severity>(...SEVERITIES)),
     fix: fc.constantFrom('available', 'none', 'unknown'),
     exploited: fc.boolean(),
     disclosedAt: maybe(days),

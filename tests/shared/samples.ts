@@ -72,7 +72,7 @@ export function policy(changes: Partial<Policy> = {}): Policy {
   return {
     severityThreshold,
     unfixable: severityThreshold,
-    unknownSeverity: 'cvss',
+    unknownSeverity: 'inherit',
     exploited: 'never',
     graceDays: {},
     images: 'tagged',

@@ -35,6 +35,13 @@ describe('a verdict', () => {
       },
       'violates by CVE-2024-1 in openssl (medium, exploited), CVE-2024-2 in openssl (high, unfixable), CVE-2024-3 in openssl (unknown, unknownSeverity) and 2 more',
     ],
+    [
+      {
+        ...BLOCK,
+        reasons: [{ finding: numbered(1), rule: 'severityThreshold', severity: 'critical', inherited: true }],
+      },
+      'violates by CVE-2024-1 in openssl (critical, inherited, severityThreshold)',
+    ],
     [UNDETERMINED, 'is undetermined: nobody knows the severity of CVE-2024-6119'],
     [ALLOW, 'has nothing that violates'],
     [SPARED, 'is spared: CVE-2024-6119 is suppressed at the provider'],

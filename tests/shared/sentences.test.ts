@@ -217,6 +217,16 @@ describe('a finding', () => {
       'CVE-2024-6119 (severity "UNTRIAGED", CVSS 0) in openssl 3.0.1: fixed in 3.0.15.',
     ],
     [
+      'of a severity that is inherited',
+      finding({ severity: 'none given', reportSeverity: 'critical' }),
+      'CVE-2024-6119 (critical, inherited from the report) in openssl 3.0.1: fixed in 3.0.15.',
+    ],
+    [
+      'of a severity that says nothing, with a score, in a report',
+      finding({ severity: 'UNTRIAGED', score: 5, reportSeverity: 'critical' }),
+      'CVE-2024-6119 (severity "UNTRIAGED", CVSS 5) in openssl 3.0.1: fixed in 3.0.15.',
+    ],
+    [
       'without a fix',
       finding({ fix: 'none', package: { name: 'openssl', version: '3.0.1' } }),
       'CVE-2024-6119 (critical) in openssl 3.0.1: no fix yet.',

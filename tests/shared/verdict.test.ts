@@ -15,7 +15,10 @@ function verdict(changes: Partial<Policy>, findings: readonly Finding[], now = N
 function inShort(answer: Verdict): string {
   const reasons =
     answer.kind === 'block'
-      ? answer.reasons.map((one) => `${one.finding.vulnerability} by ${one.rule} as ${one.severity}`)
+      ? answer.reasons.map(
+          ({ finding: one, rule, severity, inherited }) =>
+            `${one.vulnerability} by ${rule} as ${severity}${inherited === true ? ', inherited' : ''}`,
+        )
       : [];
   const undetermined =
     answer.kind === 'allow' ? [] : answer.undetermined.map((one) => `${one.vulnerability} undetermined`);
@@ -88,6 +91,55 @@ describe('a verdict', () => {
       {},
       [UNTRIAGED, HIGH],
       'block; HIGH by severityThreshold as high; UNTRIAGED undetermined',
+    ],
+    [
+      'UNTRIAGED, in a critical report',
+      {},
+      [{ ...UNTRIAGED, reportSeverity: 'critical' }],
+      'block; UNTRIAGED by severityThreshold as critical, inherited',
+    ],
+    ['UNTRIAGED, in a report below the threshold', {}, [{ ...UNTRIAGED, reportSeverity: 'medium' }], 'allow'],
+    [
+      'UNTRIAGED, a score below the threshold, in a critical report',
+      {},
+      [{ ...UNTRIAGED, score: 5, reportSeverity: 'critical' }],
+      'allow',
+    ],
+    [
+      'UNTRIAGED, a score at the threshold, in a low report',
+      {},
+      [{ ...UNTRIAGED, score: 7, reportSeverity: 'low' }],
+      'block; UNTRIAGED by severityThreshold as high',
+    ],
+    [
+      'UNTRIAGED, exploited, in a medium report',
+      { exploited: 'medium' },
+      [{ ...UNTRIAGED, exploited: true, reportSeverity: 'medium' }],
+      'block; UNTRIAGED by exploited as medium, inherited',
+    ],
+    [
+      'UNTRIAGED, no fix, in a high report',
+      { unfixable: 'critical' },
+      [{ ...UNTRIAGED, fix: 'none', reportSeverity: 'high' }],
+      'allow',
+    ],
+    [
+      'UNTRIAGED, in a critical report, `unknownSeverity: block`',
+      { unknownSeverity: 'block' },
+      [{ ...UNTRIAGED, reportSeverity: 'critical' }],
+      'block; UNTRIAGED by unknownSeverity as unknown',
+    ],
+    [
+      'UNTRIAGED, in a critical report, `unknownSeverity: ignore`',
+      { unknownSeverity: 'ignore' },
+      [{ ...UNTRIAGED, reportSeverity: 'critical' }],
+      'allow; UNTRIAGED spared by unknownIgnored',
+    ],
+    [
+      'a severity of its own counts, whatever its report says',
+      {},
+      [{ ...MEDIUM, reportSeverity: 'critical' }],
+      'allow',
     ],
     [
       'UNTRIAGED, `unknownSeverity: block`',

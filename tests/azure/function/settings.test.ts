@@ -24,7 +24,7 @@ const SETTINGS = {
   policy: {
     severityThreshold: 'critical',
     unfixable: 'never',
-    unknownSeverity: 'cvss',
+    unknownSeverity: 'inherit',
     exploited: 'never',
     graceDays: { critical: 7 },
     images: 'tagged',
@@ -60,7 +60,7 @@ describe('settings.json', () => {
     expect(parseStackSettings(text).policy).toEqual({
       severityThreshold: 'high',
       unfixable: 'high',
-      unknownSeverity: 'cvss',
+      unknownSeverity: 'inherit',
       exploited: 'never',
       graceDays: {},
       images: 'tagged',
