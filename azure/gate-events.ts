@@ -50,7 +50,9 @@ export const CALLED_FOR: readonly Source[] = [
     ruleSets: [
       // An assessment's id begins with that of what it is about.
       alone('id', 'Contains', '/registries/'),
+      // Paths count with their case: Resource Graph has this key in PascalCase, an exported event in camelCase.
       alone('properties.resourceDetails.ResourceType', 'Contains', 'containerimage'),
+      alone('properties.resourceDetails.resourceType', 'Contains', 'containerimage'),
       alone('properties.metadata.recommendationCategory', 'Equals', 'SoftwareUpdate'),
     ],
   },

@@ -1,42 +1,23 @@
 // The Logic App's workflow: it puts an event's identifiers on the queue, and nothing else. Pure: the queue's address in, the definition out.
 
-/** Keys as Azure Resource Manager writes them; what Defender puts below them comes in both casings. */
-interface Path {
-  readonly fixed: readonly string[];
-  /** In camelCase; read in PascalCase, too. */
-  readonly either: readonly string[];
-}
-
 /**
- * What the function is told of an event, in the order in which it is looked for: first as the individual recommendations have it, then as the
- * grouped ones do.
+ * What the function is told of an event besides its id, each as it came, as text: Defender writes the keys in both casings, and a value as an object
+ * or as JSON text. An expression that looked into a text would fail the whole run; the function reads both.
+ * Source: https://learn.microsoft.com/azure/logic-apps/expression-functions-reference#string (an object becomes JSON text, null becomes empty text)
  */
-const IDENTIFIERS: Readonly<Record<string, readonly Path[]>> = {
-  assessment: [{ fixed: [], either: ['id'] }],
-  repository: [
-    { fixed: ['properties', 'resourceAdditionalData'], either: ['repositoryDetails', 'repositoryName'] },
-    { fixed: ['properties', 'additionalData'], either: ['artifactDetails', 'repositoryName'] },
-  ],
-  digest: [
-    { fixed: ['properties', 'resourceAdditionalData'], either: ['digest'] },
-    { fixed: ['properties', 'additionalData'], either: ['artifactDetails', 'digest'] },
-  ],
-  resource: [{ fixed: ['properties', 'resourceDetails'], either: ['id'] }],
-  action: [{ fixed: [], either: ['assessmentEventDataEnrichment', 'action'] }],
-};
+const FORWARDED = [
+  ['properties', 'resourceDetails'],
+  ['properties', 'resourceAdditionalData'],
+  ['assessmentEventDataEnrichment'],
+] as const;
 
-/** The expression for the first of these places that holds something; null where none does. */
-function firstOf(paths: readonly Path[]): string {
-  const places = paths.flatMap(({ fixed, either }) =>
-    [either, either.map(pascal)].map((keys) =>
-      [...fixed, ...keys].reduce((place, key) => `${place}?['${key}']`, 'triggerBody()'),
-    ),
+/** The value at a path of the event whose last key is in either casing; null where there is none. */
+function valueAt(...path: readonly string[]): string {
+  const last = path.at(-1) ?? '';
+  const places = [last, last.charAt(0).toUpperCase() + last.slice(1)].map((key) =>
+    [...path.slice(0, -1), key].reduce((place, step) => `${place}?['${step}']`, 'triggerBody()'),
   );
-  return `@coalesce(${places.join(', ')})`;
-}
-
-function pascal(key: string): string {
-  return key.charAt(0).toUpperCase() + key.slice(1);
+  return `coalesce(${places.join(', ')})`;
 }
 
 /** The version of the storage services' interface that the message is written for. */
@@ -55,7 +36,8 @@ const SECURE = { secureData: { properties: ['inputs', 'outputs'] } } as const;
  */
 export function workflowDefinition(queueUrl: string): Readonly<Record<string, unknown>> {
   const identifiers = {
-    ...Object.fromEntries(Object.entries(IDENTIFIERS).map(([name, paths]) => [name, firstOf(paths)])),
+    assessment: `@${valueAt('id')}`,
+    ...Object.fromEntries(FORWARDED.map((path) => [path.at(-1), `@string(${valueAt(...path)})`])),
     // A row from before the event says nothing of it.
     at: '@utcNow()',
   };

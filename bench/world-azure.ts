@@ -114,7 +114,7 @@ export async function deployAzure({
         const ids: string[] = [];
         for (let number = 0; number < size.findingsEach; number += findingsAReport) {
           const cves = Array.from({ length: findingsAReport }, (_, place) => shared(number + place, violates));
-          const reported = { package: packageOf(number), cves };
+          const reported = { package: packageOf(number), cves, details: 'rich' as const };
           ids.push(...(await cloud.defender.assess({ registry: REGISTRY, repository, digest, ...reported })));
         }
         return ids;

@@ -49,7 +49,9 @@ export async function startAzureActs(graph: Graph): Promise<AzureActs> {
     const fix = first.fixedVersion === undefined ? {} : { fixedVersion: first.fixedVersion };
     const software = { ...first.package, ...fix };
     const of = { registry: REGISTRY, ...image, tags: tagsOf(image) };
-    const ids = await cloud.defender.assess({ ...of, package: software, cves: found.map(cveOf), status });
+    // An exploit is in the details alone, which Defender leaves out since July 2026.
+    const details = found.some(({ exploited }) => exploited === true) ? 'rich' : 'bare';
+    const ids = await cloud.defender.assess({ ...of, package: software, cves: found.map(cveOf), details, status });
     packagesOf(image).set(first.package.name, { found, ids, isSettled: status === 'Healthy' });
   };
   /** Takes back what is assessed of an image; its rows go with it. */

@@ -28,6 +28,7 @@ export async function startStoryAzure(graph: Graph): Promise<StoryCloud> {
       const { length: times } = await cloud.runUntilIdle({ advance: true });
       const minutes = Math.round((cloud.clock.now().getTime() - before) / MINUTE_MILLISECONDS);
       return [
+        'It names the CVE by its id alone, so the severity is that of its recommendation.',
         `Defender’s event is only a hint, and nothing closes on its word: the row in Log Analytics counts. It lags, so the message comes back until the row is there: here at the ${ordinal(times)} look, ${minutes} minutes later by the cloud’s clock.`,
       ];
     },

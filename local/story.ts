@@ -176,7 +176,12 @@ async function closing(steps: Steps): Promise<void> {
       show(shown);
       return { subject: cloud.lastMail()?.subject, body: bodyOf(cloud.lastMail()?.text ?? '') };
     });
-    for (const { body } of mails) check('the mail’s words', body.join('\n'), mails[0]?.body.join('\n'));
+    // The finding itself is as each scanner tells it.
+    const words = (body: readonly string[]) => body.filter((line) => !line.includes(VULNERABILITY.id)).join('\n');
+    for (const { body } of mails) {
+      check('the mail names the finding', body.join('\n').includes(`${VULNERABILITY.id} (critical`), true);
+      check('the mail’s words', words(body), words(mails[0]?.body ?? []));
+    }
     const subjects = mails.map(({ subject }) => `"${subject}"`).join(' and ');
     say(`People get mail, ${subjects}, with what, why, and how to get it open:`);
     show((mails[0]?.body ?? []).map((text) => ({ kind: 'text', text })));

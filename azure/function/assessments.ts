@@ -1,10 +1,9 @@
 // One row of findings.kql as an assessment of one image: keys without regard to case, and details that come in more than one form.
-import * as v from 'valibot';
 import type { Finding } from '../../shared/finding.ts';
 import type { SettledAs } from '../../shared/ports.ts';
-import { repositoryName } from '../../shared/repository-name.ts';
 import { severityFrom } from '../../shared/severity.ts';
-import { digestText, imageIn, nameOf, type RegistryId, registryIn } from './events.ts';
+import { nameOf, type RegistryId, registryIn } from './events.ts';
+import { imageGivenBy, imageOf, jsonFrom, type NamedImage, pick, textOf } from './named-image.ts';
 
 /** A row, by the names of its columns. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -13,7 +12,7 @@ export type Row = Readonly<Record<string, unknown>>;
 export interface Assessment {
   /** Unique for the image. */
   readonly name: string;
-  readonly image: { readonly repository: string; readonly digest: string };
+  readonly image: NamedImage;
   /** The registry that it says it is of, where it says so by an id: names are unique within a scope only. */
   readonly registry: RegistryId | undefined;
   readonly registryName: string;
@@ -35,12 +34,13 @@ const SUMMARY = '#summary';
 
 /** Undefined where the row is not about an image of a registry. */
 export function assessmentFrom(row: Row): Assessment | undefined {
-  const image = imageOf(row);
+  const image = imageFrom(row);
   const id = textOf(row['AssessmentId']);
   const name = nameOf(id);
   const at = row['TimeGenerated'];
   if (image === undefined || name === '' || !(at instanceof Date) || Number.isNaN(at.getTime())) return undefined;
-  const registry = registryIn(id) ?? registryIn(textOf(row['Resource']));
+  const resource = pick(row['Properties'], 'resourceDetails', 'id') ?? pick(row['Properties'], 'id');
+  const registry = registryIn(id) ?? registryIn(textOf(row['Resource'])) ?? registryIn(textOf(resource));
   const registryName = textOf(row['RegistryName']);
   const registryHost = textOf(row['RegistryHost']);
   const isSnapshot = row['IsSnapshot'] === true;
@@ -68,10 +68,7 @@ function stateOf(row: Row): Assessment['state'] {
   const state = textOf(row['State']).toLowerCase();
   if (state === 'healthy') return 'resolved';
   if (state !== 'notapplicable') return 'active';
-  const properties = row['Properties'];
-  const cause =
-    textOf(row['Cause']) ||
-    textOf(pick(properties, 'status', 'cause') ?? pick(properties, 'properties', 'status', 'cause'));
+  const cause = textOf(row['Cause']) || textOf(inProperties(row, 'status', 'cause'));
   return cause.toLowerCase() === 'exempt' ? 'suppressed' : 'off';
 }
 
@@ -101,31 +98,33 @@ function settledAs(how: SettledAs, ...reports: readonly string[]): ReadonlyMap<s
   return new Map(reports.map((report) => [report, how]));
 }
 
-function imageOf(row: Row): Assessment['image'] | undefined {
-  for (const root of [row['Properties'], pick(row['Properties'], 'properties'), row['Details']]) {
-    for (const about of [pick(root, 'resourceAdditionalData'), pick(root, 'artifactDetails')]) {
-      const repository = pick(about, 'repositoryDetails', 'repositoryName') ?? pick(about, 'repositoryName');
-      const digest = pick(about, 'digest');
-      // What it names in so many words, and not well, is not put right by what stands elsewhere: the query ends a name where a quote or a backslash is.
-      if (repository !== undefined && digest !== undefined) return imageNamed(repository, digest);
-    }
-  }
-  return (
-    imageIn(textOf(row['Resource'])) ??
-    imageIn(textOf(pick(row['Properties'], 'id'))) ??
-    // What the query has found in details that it left out.
-    imageNamed(row['ContainerRepo'], row['ImageDigest'])
-  );
+function imageFrom(row: Row): NamedImage | undefined {
+  const properties = row['Properties'];
+  const roots = [properties, pick(properties, 'properties'), row['Details']];
+  const details = roots.flatMap((root) => [pick(root, 'resourceAdditionalData'), pick(root, 'artifactDetails')]);
+  const ids = [
+    textOf(row['Resource']),
+    textOf(pick(properties, 'id')),
+    ...roots.map((root) => textOf(pick(root, 'resourceDetails', 'id'))),
+    textOf(row['AssessmentId']),
+  ];
+  const image = imageOf(imageGivenBy(details, ids));
+  // A repository that is named, and not well, is not put right by the columns: the query ends a name where a quote or a backslash is.
+  if (image !== undefined || imageGivenBy(details, []).repository !== undefined) return image;
+  // What the query has found in details that it left out.
+  return imageInColumns(row);
 }
 
-function imageNamed(repository: unknown, digest: unknown): Assessment['image'] | undefined {
-  return v.is(repositoryName, repository) && v.is(digestText, digest) ? { repository, digest } : undefined;
+/** The image that findings.kql has found in a row. */
+export function imageInColumns(row: Row): NamedImage | undefined {
+  const [repository, digest] = [textOf(row['ContainerRepo']), textOf(row['ImageDigest'])];
+  return imageOf({ repository, digest, ...(row['IsDashed'] === true ? { isDashed: true } : {}) });
 }
 
 /** The CVEs of an assessment: a list, a list as JSON text, or the one of a sub-assessment. None where none is named, or they cannot be read. */
 function cvesOf(row: Row): readonly unknown[] {
   const given = pick(row['Details'], 'cvesDetails');
-  const list = typeof given === 'string' ? jsonFrom(given) : given;
+  const list = parsed(given);
   const cves: readonly unknown[] = Array.isArray(list) ? list : [pick(row['Details'], 'vulnerabilityDetails')];
   // One without a name, among others, may still be what matters.
   return cves.some(isNamed) ? cves.filter(isObject) : [];
@@ -142,7 +141,7 @@ function findingsFrom(row: Row, name: string, cves: readonly unknown[]): readonl
     vulnerability: `assessment:${name}`,
     aliases: [],
     package: found,
-    severity: severityOf(row['Severity']),
+    severity: severityOfReport(row),
     fix: fixOf(fixStatusOf(row['Details']), found.fixedVersion),
     exploited: false,
     report: name + SUMMARY,
@@ -152,21 +151,24 @@ function findingsFrom(row: Row, name: string, cves: readonly unknown[]): readonl
   return [summary, { ...summary, vulnerability: `assessment:${name}:details`, severity: severityFrom('unreadable') }];
 }
 
-/** CVEs that were given as text, and not to its end. */
+/** Details, or CVEs in them, that were given as text, and not to its end. */
 function isCutOff({ Details: details }: Row): boolean {
-  // Details that are no JSON any more stay text.
-  const given = typeof details === 'string' ? details : textOf(pick(details, 'cvesDetails'));
-  return given !== '' && jsonFrom(given) === undefined;
+  return [details, pick(details, 'cvesDetails')].some(
+    (given) => textOf(given) !== '' && jsonFrom(textOf(given)) === undefined,
+  );
 }
 
 function findingFrom(row: Row, name: string, cve: unknown): Omit<Finding, 'state'> {
   const found = packageOf(row, cve);
+  const severity = severityFrom(textOf(pick(cve, 'severity')) || 'none given');
+  const ofReport = severityOfReport(row);
   return {
     vulnerability: textOf(pick(cve, 'cveId')) || `assessment:${name}`,
     aliases: textsOf(pick(cve, 'additionalIdentifiers')),
     package: found,
-    severity: severityOf(pick(cve, 'severity')),
+    severity,
     score: highestScore(pick(cve, 'cvss')) ?? numberOf(pick(row['Details'], 'cvssV30Score')),
+    reportSeverity: severity.kind === 'unknown' && ofReport.kind === 'known' ? ofReport.severity : undefined,
     fix: fixOf(textOf(pick(cve, 'fixStatus')) || fixStatusOf(row['Details']), found.fixedVersion),
     exploited: isExploited(pick(cve, 'exploitabilityDetails') ?? pick(cve, 'exploitabilityAssessment')),
     disclosedAt: instantOf(pick(cve, 'publishedDate')),
@@ -185,15 +187,28 @@ function packageOf({ Details: details, Title: title }: Row, cve: unknown): Findi
   };
 }
 
-function severityOf(word: unknown): Finding['severity'] {
-  return severityFrom(textOf(word) || 'none given');
+/**
+ * The recommendation's own severity, as its row or the resource itself has it. Since June 2026 it is in `metadata`, before in `status`.
+ * Source: https://learn.microsoft.com/azure/defender-for-cloud/transition-grouped-individual-recommendations
+ */
+function severityOfReport(row: Row): Finding['severity'] {
+  const places = [row['Severity'], inProperties(row, 'metadata', 'severity'), inProperties(row, 'status', 'severity')];
+  const words = places.map(textOf).filter((word) => word !== '');
+  const severities = words.map(severityFrom);
+  return severities.find(({ kind }) => kind === 'known') ?? severities[0] ?? severityFrom('none given');
 }
 
-/** A list of `{key, value: {base}}`, or an object from the version of CVSS to `{base}`. Only v3 and v4: their bands are the ones that a severity is derived by. */
+/** A property of the resource, which a row has at its root or one level down. */
+function inProperties({ Properties: properties }: Row, ...path: readonly string[]): unknown {
+  return pick(properties, ...path) ?? pick(properties, 'properties', ...path);
+}
+
+/** A list of `{key, value: {base}}`, or an object from the version of CVSS to `{base}`; either may be JSON text. Only v3 and v4: their bands are the ones that a severity is derived by. */
 function highestScore(cvss: unknown): number | undefined {
-  const pairs: readonly (readonly [unknown, unknown])[] = Array.isArray(cvss)
-    ? cvss.map((one) => [pick(one, 'key'), pick(one, 'value')] as const)
-    : Object.entries(isObject(cvss) ? cvss : {});
+  const given = parsed(cvss);
+  const pairs: readonly (readonly [unknown, unknown])[] = Array.isArray(given)
+    ? given.map((one) => [pick(one, 'key'), pick(one, 'value')] as const)
+    : Object.entries(isObject(given) ? given : {});
   const scores = pairs.flatMap(([version, value]) => {
     const base = numberOf(pick(value, 'base'));
     return base !== undefined && /^[34]/.test(textOf(version)) ? [base] : [];
@@ -224,7 +239,7 @@ const EXPLOITS = [
 ];
 
 function isExploited(details: unknown): boolean {
-  return EXPLOITS.some((fact) => pick(details, fact) === true);
+  return EXPLOITS.some((fact) => /^true$/i.test(String(pick(details, fact))));
 }
 
 /** Defender leaves the zone out where it means UTC. */
@@ -241,38 +256,21 @@ function linkOf(references: unknown): string | undefined {
   return link.startsWith('https://') ? link : undefined;
 }
 
-/** A value by its path, without regard to the case of its keys. */
-function pick(value: unknown, ...path: readonly string[]): unknown {
-  let found = value;
-  for (const key of path) {
-    if (!isObject(found)) return undefined;
-    const entry = Object.entries(found).find(([name]) => name.toLowerCase() === key.toLowerCase());
-    found = entry?.[1];
-  }
-  return found;
-}
-
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
-}
-
-/** The text of a value; empty where it is none. */
-export function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }
 
 function textsOf(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
 }
 
+/** A number, or the text of one. */
 function numberOf(value: unknown): number | undefined {
-  return typeof value === 'number' ? value : undefined;
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
 }
 
-function jsonFrom(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+/** A value that may have been given as JSON text. */
+function parsed(value: unknown): unknown {
+  return typeof value === 'string' ? jsonFrom(value) : value;
 }

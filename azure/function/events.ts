@@ -1,22 +1,22 @@
 // The door: one queue message in, the gate that it names out. After this, types are trusted.
 import * as v from 'valibot';
 import { EVENTS, type Trigger } from '../../shared/decision.ts';
-import { check, type Parsed, required } from '../../shared/problem.ts';
+import { check, describeProblem, type Parsed, required } from '../../shared/problem.ts';
 import { repositoryName } from '../../shared/repository-name.ts';
+import { digestText, imageGivenBy, imageOf, type NamedImage, pick, textOf } from './named-image.ts';
 
 /** What a message asks for. */
 export type Request =
   /** Look at an image of which Defender has reported something. */
-  | {
+  | ({
       readonly kind: 'image';
-      readonly registry: RegistryId;
-      readonly repository: string;
-      readonly digest: string;
+      /** Undefined where the event names none: then the image's digest tells which of the stack's registries have it. */
+      readonly registry: RegistryId | undefined;
       /** The name of the assessment that the event is about; undefined where it was taken back, and nothing has to confirm it. */
       readonly assessment: string | undefined;
       /** When the event came, ISO 8601. */
       readonly at: string | undefined;
-    }
+    } & NamedImage)
   /** Look at a whole repository, or at one image. */
   | {
       readonly kind: 'look';
@@ -25,6 +25,8 @@ export type Request =
       readonly digest: string | undefined;
       readonly trigger: Trigger;
     }
+  /** About a container image, and it does not say which. */
+  | { readonly kind: 'unattributed'; readonly assessment: string; readonly why: string }
   /** Not ours, and nothing wrong with it. */
   | { readonly kind: 'ignored'; readonly why: string };
 
@@ -43,16 +45,15 @@ export interface RegistryId {
 }
 
 const MAX_WHY_CHARACTERS = 200;
+const MAX_ID_CHARACTERS = 1_000;
 /** More often than this no message comes back. */
 const MAX_TRIES = 100;
 
-const DIGEST = 'a digest: sha256: and 64 hexadecimal digits';
-export const digestText = v.pipe(v.string(DIGEST), v.regex(/^sha256:[0-9a-f]{64}$/, DIGEST));
-
 const REGISTRY =
   'the id of a registry: /subscriptions/GUID/resourceGroups/GROUP/providers/Microsoft.ContainerRegistry/registries/NAME';
+/** A resource group may have letters of every script. An image's id may follow the registry's name dashed: `registries/NAME-repositories-...`. */
 const REGISTRY_ID =
-  /^\/subscriptions\/([0-9a-f-]{36})\/resourceGroups\/([-\w.()]{1,90})\/providers\/Microsoft\.ContainerRegistry\/registries\/([a-z0-9-]{5,63})(\/.*)?$/i;
+  /^\/subscriptions\/([0-9a-f-]{36})\/resourceGroups\/([-\p{L}\p{N}_.()]{1,90})\/providers\/Microsoft\.ContainerRegistry\/registries\/([a-z0-9-]{5,63}?)((\/|-repositories-).*)?$/iu;
 const registryId = required(
   v.pipe(
     v.string(REGISTRY),
@@ -73,21 +74,22 @@ const look = v.object({
   trigger: required(v.picklist(EVENTS, `one of ${EVENTS.join(', ')}`)),
 });
 
-const ASSESSMENT = 'the id of an assessment of a registry, up to 1000 characters, whose last part is its name';
-const text = (allowed: string) => v.nullish(v.pipe(v.string(allowed), v.maxLength(1_000, allowed)));
+const ASSESSMENT = 'the id of an assessment, up to 1000 characters, whose last part is its name';
+const DETAILS = 'what the event says of the assessment, as JSON text';
 const AT = 'the time of the event, such as 2026-01-31T12:00:00Z';
 const identifiers = v.object({
   assessment: required(
     v.pipe(
       v.string(ASSESSMENT),
-      v.maxLength(1_000, ASSESSMENT),
-      v.regex(/^\/[-\w.()/~:]+\/[0-9a-z][0-9a-z-]{0,99}$/i, ASSESSMENT),
+      v.maxLength(MAX_ID_CHARACTERS, ASSESSMENT),
+      v.regex(/^\/[-\p{L}\p{N}_.()/~:]+\/[0-9a-z][0-9a-z-]{0,99}$/iu, ASSESSMENT),
     ),
   ),
-  repository: v.nullish(repositoryName),
-  digest: v.nullish(digestText),
-  resource: text('the id of the assessed resource, up to 1000 characters'),
-  action: text('what was done to the assessment'),
+  repository: v.optional(repositoryName),
+  digest: v.optional(digestText),
+  resourceDetails: v.nullish(v.string(DETAILS)),
+  resourceAdditionalData: v.nullish(v.string(DETAILS)),
+  assessmentEventDataEnrichment: v.nullish(v.string(DETAILS)),
   at: v.nullish(
     v.pipe(
       v.string(AT),
@@ -96,12 +98,6 @@ const identifiers = v.object({
     ),
   ),
 });
-/** The rules are coarse: machines come too, whose ids and images need not look like ours. */
-const noRegistry = v.pipe(
-  v.string(),
-  v.check((id) => !/\/microsoft\.containerregistry\//i.test(id)),
-);
-const ofSomethingElse = v.object({ assessment: noRegistry, resource: v.nullish(noRegistry) });
 const tries = v.object({
   tries: v.optional(
     v.pipe(
@@ -136,30 +132,40 @@ function parseLook(message: object): Parsed<Request> {
   return { ok: true, value: { kind: 'look', registry, repository, digest, trigger } };
 }
 
+/** The rules are coarse: machines come too, whose ids and details need not look like ours. */
 function parseIdentifiers(message: object): Parsed<Request> {
-  const others = v.safeParse(ofSomethingElse, message);
-  if (others.success) return ignored(`an assessment of something else than a registry: ${others.output.assessment}`);
-  const event = check(identifiers, message, '');
-  if (!event.ok) return event;
-  const { assessment, resource, action, at } = event.value;
-  const registry = registryIn(assessment) ?? (resource == null ? undefined : registryIn(resource));
-  if (registry === undefined) return ignored(`an assessment of something else than a registry: ${assessment}`);
-  const named = imageIn(resource ?? '');
-  const repository = event.value.repository ?? named?.repository;
-  const digest = event.value.digest ?? named?.digest;
-  if (repository == null || digest == null) return ignored(`an assessment of no image: ${assessment}`);
-  const isTakenBack = action?.toLowerCase() === 'delete';
+  const given: Readonly<Record<string, unknown>> = { ...message };
+  const [assessment, details] = [textOf(given['assessment']), given['resourceDetails']];
+  const resource = textOf(pick(details, 'id'));
+  const image = imageGivenBy([given['resourceAdditionalData']], [resource, assessment]);
+  const isOfImage = Object.keys(image).length > 0 || /containerimage/i.test(textOf(pick(details, 'resourceType')));
+  const isOfRegistry = `${assessment} ${resource}`.toLowerCase().includes('/microsoft.containerregistry/');
+  const isElsewhere = !isOfRegistry && !/^(azure)?$/i.test(textOf(pick(details, 'source')));
+  const hasId = assessment !== '';
+  if (hasId && (isElsewhere || !(isOfImage || isOfRegistry)))
+    return ignored(`an assessment of something else than a registry: ${assessment}`);
+  const event = check(identifiers, { ...given, ...image }, '');
+  if (!event.ok)
+    return isOfRegistry || !hasId ? event : unattributed(assessment, event.problems.map(describeProblem).join('; '));
+  if (!isOfImage) return ignored(`an assessment of no image: ${assessment}`);
+  const named = imageOf(image);
+  if (named === undefined) return unattributed(assessment, 'it names no repository with a digest');
+  const { assessmentEventDataEnrichment: enrichment, at } = event.value;
+  const isTakenBack = textOf(pick(enrichment, 'action')).toLowerCase() === 'delete';
   return {
     ok: true,
     value: {
       kind: 'image',
-      registry,
-      repository,
-      digest,
+      registry: registryIn(assessment) ?? registryIn(resource),
+      ...named,
       assessment: isTakenBack ? undefined : nameOf(assessment),
       at: at == null ? undefined : new Date(at).toISOString(),
     },
   };
+}
+
+function unattributed(assessment: string, why: string): Parsed<Request> {
+  return { ok: true, value: { kind: 'unattributed', assessment: assessment.slice(0, MAX_ID_CHARACTERS), why } };
 }
 
 /** The registry that a resource's id names, or lies in. */
@@ -172,13 +178,6 @@ export function registryIn(id: string): RegistryId | undefined {
 /** Upper and lower case of a Resource Manager id do not matter. */
 export function keyOf(id: RegistryId | undefined): string | undefined {
   return id === undefined ? undefined : `${id.subscription}/${id.resourceGroup}/${id.name}`.toLowerCase();
-}
-
-/** The image in a resource's id: `/repositories/team/app/images/sha256:...`. */
-export function imageIn(resource: string): { readonly repository: string; readonly digest: string } | undefined {
-  const [, repository, digest] = /\/repositories\/(.+)\/images\/(sha256:[0-9a-f]{64})/i.exec(resource) ?? [];
-  if (!v.is(repositoryName, repository) || !v.is(digestText, digest)) return undefined;
-  return { repository, digest };
 }
 
 /** The name of an assessment, or of a sub-assessment: the last part of its id. Only together with the image it is unique. */

@@ -6,8 +6,9 @@ import { limitedTo } from '../../shared/concurrency.ts';
 import { earlier, type Finding, findingKey, type Instant } from '../../shared/finding.ts';
 import type { Policy } from '../../shared/policy.ts';
 import type { SettledAs } from '../../shared/ports.ts';
-import { type Assessment, assessmentFrom, latestOf, type Row, textOf } from './assessments.ts';
+import { type Assessment, assessmentFrom, imageInColumns, latestOf, type Row } from './assessments.ts';
 import { keyOf, registryIn } from './events.ts';
+import { dashed, mayBeIn, type NamedImage, textOf } from './named-image.ts';
 
 /** What Defender says of one image. */
 export interface ImageFindings {
@@ -19,6 +20,16 @@ export interface ImageFindings {
   /** The same of each finding, by `findingKey`. */
   readonly saidAt: Map<string, Instant>;
   readonly settledReports: Map<string, SettledAs>;
+}
+
+/** An image whose rows do not say for certain in which registry or repository it is. */
+export interface UnnamedImage {
+  /** Empty where no row names it. */
+  readonly registryName: string;
+  /** Undefined where no row names a repository and a digest that can be ones. */
+  readonly image: NamedImage | undefined;
+  /** The id of one of its assessments: what to look for in the workspace. */
+  readonly assessment: string;
 }
 
 /** Where to look for rows. */
@@ -44,7 +55,7 @@ export const NEWEST_ROWS = `let Exported = union isfuzzy=true
     (SecurityRecommendation | project TimeGenerated, About = strcat(RecommendationId, " ", AssessedResourceId, " ", tostring(Properties))),
     (SecurityNestedRecommendation | project TimeGenerated, About = strcat(NestedRecommendationId, " ", AssessedResourceId));
 Exported
-| extend OfRegistry = About contains "microsoft.containerregistry/registries"
+| extend OfRegistry = About contains "microsoft.containerregistry/registries" or About contains "containerimage"
 | summarize Newest = max(TimeGenerated) by OfRegistry`;
 /** The first snapshot comes within a day, then one a week. */
 const MAX_SILENCE_DAYS = 8;
@@ -97,7 +108,7 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
 
     function isWanted(assessment: Assessment): boolean {
       const { image } = assessment;
-      const isHere = isOf(place, assessment) && image.repository === repository;
+      const isHere = isOf(place, assessment) && mayBeIn(image, repository);
       return isHere && (digest === 'all' || image.digest === digest);
     }
   }
@@ -105,20 +116,33 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
   /** The repositories of a registry of which there are rows: where a sweep has to look, and no evidence of anything. */
   async function repositoriesWithFindings(place: Place): Promise<ReadonlySet<string>> {
     const bound = { Registry: place.name, Repository: '', Digest: '' };
-    const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| distinct RegistryName, RegistryHost, ContainerRepo`;
+    const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| where not(${IS_UNNAMED})\n| distinct RegistryName, RegistryHost, ContainerRepo`;
     const repositories = new Set<string>();
     for (const row of await runOrNothing(query)) {
       const where = { registryName: textOf(row['RegistryName']), registryHost: textOf(row['RegistryHost']) };
-      const repository = textOf(row['ContainerRepo']);
-      if (repository !== '' && isOf(place, where)) repositories.add(repository);
+      if (isOf(place, where)) repositories.add(textOf(row['ContainerRepo']));
     }
     return repositories;
+  }
+
+  /** The images whose registry or repository no row names for certain. Not those that are healthy, which ask for no look, nor those of other clouds. */
+  async function unnamedImages(): Promise<readonly UnnamedImage[]> {
+    const bound = { Registry: '', Repository: '', Digest: '' };
+    const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| where ${IS_UNNAMED} and tolower(State) != "healthy"
+| extend Source = tolower(extract(@'(?i)"source\\\\*"\\s*:\\s*\\\\*"([a-z]+)', 1, tostring(Properties)))
+| where Source in ("", "azure")
+| summarize Assessment = take_any(AssessmentId) by RegistryName, ContainerRepo, IsDashed, ImageDigest`;
+    return (await runOrNothing(query)).map((row) => ({
+      registryName: textOf(row['RegistryName']),
+      image: imageInColumns(row),
+      assessment: textOf(row['Assessment']),
+    }));
   }
 
   /** The digests of a repository of which there are rows: what to ask for where one answer does not hold them all. */
   async function digestsWithFindings(place: Place, repository: string): Promise<ReadonlySet<string>> {
     const bound = { Registry: place.name, Repository: repository, Digest: '' };
-    const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| where ContainerRepo == Repository | distinct ImageDigest`;
+    const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| where ContainerRepo == Repository or ContainerRepo == Dashed | distinct ImageDigest`;
     return new Set((await run(query)).map((row) => textOf(row['ImageDigest'])).filter((digest) => digest !== ''));
   }
 
@@ -167,13 +191,13 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
   }
 
   function letsOf(bound: Readonly<Record<string, string>>, window: Window, whole: readonly string[] = []): string {
-    const texts = Object.entries(bound).map(
+    const texts = Object.entries({ ...bound, Dashed: dashed(bound['Repository'] ?? '') }).map(
       ([name, value]) => `let ${name} = ${JSON.stringify(value.toLowerCase())};\n`,
     );
     return `${texts.join('')}let Window = ${window};\nlet Ignored = dynamic(${ignored});\nlet Whole = dynamic(${JSON.stringify(whole)});\n`;
   }
 
-  return { findingsOf, repositoriesWithFindings, digestsWithFindings, blindness };
+  return { findingsOf, repositoriesWithFindings, unnamedImages, digestsWithFindings, blindness };
 }
 
 export type Scanner = ReturnType<typeof scannerOf>;
@@ -205,7 +229,14 @@ function newestOf(rows: readonly Row[]): number | undefined {
   return times.length === 0 ? undefined : Math.max(...times);
 }
 
-/** Is it of this registry? Its id says so for certain. Where none is given, the older model names the login server, the newer one the registry. */
+/** Do the columns of findings.kql leave open in which registry and repository the image is? */
+const IS_UNNAMED =
+  '(IsDashed or isempty(ContainerRepo) or isempty(ImageDigest) or (isempty(RegistryName) and isempty(RegistryHost)))';
+
+/**
+ * Is it of this registry? Its id says so for certain. Where none is given, the older model names the login server, the newer one the registry.
+ * What names neither is of each registry that has the image: the same digest is the same content.
+ */
 function isOf(
   { id, name, loginServer }: Place,
   {
@@ -216,7 +247,7 @@ function isOf(
 ): boolean {
   if (registry !== undefined) return keyOf(registry) === keyOf(registryIn(id));
   if (registryName !== '') return registryName.toLowerCase() === name.toLowerCase();
-  return registryHost.toLowerCase() === loginServer.toLowerCase();
+  return registryHost === '' || registryHost.toLowerCase() === loginServer.toLowerCase();
 }
 
 function rowsOf({ columnDescriptors, rows }: LogsTable): readonly Row[] {

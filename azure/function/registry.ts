@@ -109,7 +109,17 @@ export function registryOf(
     };
   }
 
-  return { place, overview, digestsToLookAt, port };
+  /** Is this image there? */
+  async function has(repository: string, digest: string): Promise<boolean> {
+    return (await images.describe(repository, digest)) !== undefined;
+  }
+
+  /** The digests of all images of a repository; none where there is no repository. */
+  async function digestsIn(repository: string): Promise<ReadonlySet<string>> {
+    return new Set((await images.describeAll(repository)).keys());
+  }
+
+  return { place, overview, digestsToLookAt, port, has, digestsIn };
 }
 
 export type AzureRegistry = ReturnType<typeof registryOf>;

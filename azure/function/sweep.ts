@@ -2,13 +2,14 @@
 import type { Gate } from '../../shared/record.ts';
 import type { Rules } from '../../shared/rules.ts';
 import type { SweepPorts } from '../../shared/tick.ts';
+import { attribute } from './attribution.ts';
 import type { RegistryPlace } from './registries.ts';
 import type { Parts, Worker } from './work.ts';
 
 /** The ports of a sweep of the stack's registries. */
 export function sweepPortsOf(
   { settings, now }: Worker,
-  { table, scanner, registries, queue }: Parts,
+  { table, scanner, registries, usableRegistries, queue }: Parts,
   rules: Rules,
   log: SweepPorts['log'],
 ): SweepPorts {
@@ -29,7 +30,9 @@ export function sweepPortsOf(
     async repositoriesWithFindings() {
       const gates: Gate[] = [];
       for (const place of await usable()) gates.push(...(await gatesOf(place)));
-      return gates;
+      const { gates: found, ...counts } = await attribute(await scanner.unnamedImages(), await usableRegistries());
+      log({ kind: 'attribution', ...counts });
+      return [...gates, ...found];
     },
     gatesWithRecord: () => table.gates(),
     async waiting(limit) {

@@ -13,8 +13,9 @@ import { rulesNow } from '../../shared/rules.ts';
 import type { PauseState } from '../../shared/sweep.ts';
 import { tick } from '../../shared/tick.ts';
 import type { Snapshot } from './attribute-gate.ts';
+import { type Home, homesOf } from './attribution.ts';
 import type { Clients } from './clients.ts';
-import { type Message, parseMessage, type RegistryId, type Request } from './events.ts';
+import { type Message, parseMessage, type RegistryId, type Request, registryIn } from './events.ts';
 import { scannerOf } from './findings.ts';
 import { looksOf } from './looks.ts';
 import { notifierOf, tellTheRest } from './notify.ts';
@@ -32,7 +33,7 @@ export interface Worker {
 }
 
 type Log = (line: LogLine) => void;
-type Named = Exclude<Request, { kind: 'ignored' }>;
+type Named = Exclude<Request, { kind: 'ignored' | 'unattributed' }>;
 
 /** What the deployed function does. Each call gets the log of its own invocation. */
 export interface Work {
@@ -60,14 +61,21 @@ export function partsOf({ settings, clients, now }: Worker) {
   const known = new Map<string, AzureRegistry>();
 
   /** The stack's registry with this id; undefined where it is none of the stack's. */
-  async function registryOfStack(id: RegistryId): Promise<AzureRegistry | undefined> {
-    const place = await registries.find(id);
+  async function registryOfStack(id: RegistryId | undefined): Promise<AzureRegistry | undefined> {
+    const place = id === undefined ? undefined : await registries.find(id);
     if (place === undefined) return undefined;
     const before = known.get(place.id);
     if (before?.place === place) return before;
     const registry = registryOf(place, clients.registry(place.loginServer), scanner, settings.policy, now);
     known.set(place.id, registry);
     return registry;
+  }
+
+  /** The stack's registries that can be worked with. */
+  async function usableRegistries(): Promise<readonly AzureRegistry[]> {
+    const places = (await registries.all()).filter(({ problem }) => problem === undefined);
+    const found = await Promise.all(places.map(({ id }) => registryOfStack(registryIn(id))));
+    return found.filter((registry) => registry !== undefined);
   }
 
   /** The ports for one gate; the log says how long that one took. */
@@ -90,6 +98,7 @@ export function partsOf({ settings, clients, now }: Worker) {
     scanner,
     registries,
     registryOfStack,
+    usableRegistries,
     portsFrom,
     queue: queueOf(clients.queues, settings.queueUrl, settings.poisonQueueUrl),
     pause: table.row<PauseState>('pause'),
@@ -113,7 +122,7 @@ export function createWork(worker: Worker): Work {
         return;
       }
       const { request } = parsed.value;
-      if (request.kind === 'ignored') {
+      if (request.kind === 'ignored' || request.kind === 'unattributed') {
         log(request);
         return;
       }
@@ -145,12 +154,38 @@ export function createWork(worker: Worker): Work {
 
   /** Why the message has to come back; undefined where it is done. */
   async function handle(request: Named, log: Log): Promise<Return | undefined> {
-    const registry = await parts.registryOfStack(request.registry);
-    if (registry === undefined) {
-      log({ kind: 'ignored', why: `the registry ${request.registry.name} is not one of the stack's` });
-      return undefined;
+    const returns: Return[] = [];
+    for (const home of await homesFor(request, log)) {
+      const back = await handleIn(home, request, log);
+      if (back !== undefined) returns.push(back);
     }
-    const { repository, digest } = request;
+    return returns.find(({ isVital }) => isVital) ?? returns[0];
+  }
+
+  /** The registries and repositories that a request is about; none where it is about none of the stack's, which the log says. */
+  async function homesFor(request: Named, log: Log): Promise<readonly Home[]> {
+    const { registry: named, repository } = request;
+    const registry = await parts.registryOfStack(named);
+    if (named !== undefined && registry === undefined) {
+      log({ kind: 'ignored', why: `the registry ${named.name} is not one of the stack's` });
+      return [];
+    }
+    const isDashed = request.kind === 'image' && request.isDashed === true;
+    if (registry !== undefined && (!isDashed || registry.place.problem !== undefined))
+      return [{ registry, repository }];
+    if (request.kind !== 'image') return [];
+    const registries = registry === undefined ? await parts.usableRegistries() : [registry];
+    const homes = await homesOf(request, registries);
+    const { assessment, digest } = request;
+    if (homes.length === 0) {
+      const why = `none of the stack's registries that pullgate can read has the image ${repository}@${digest}`;
+      log({ kind: 'unattributed', assessment, why });
+    }
+    return homes;
+  }
+
+  async function handleIn({ registry, repository }: Home, request: Named, log: Log): Promise<Return | undefined> {
+    const { digest } = request;
     const { id, problem } = registry.place;
     if (problem !== undefined) {
       log({ kind: 'refused', repository, problem });

@@ -51,6 +51,15 @@ export interface Assessment {
   readonly casing: 'pascal' | 'camel';
   /** How an individual one carries its CVEs. */
   readonly cvesAs: 'array' | 'text' | 'missing';
+  /** What an individual one says of each CVE: its id alone (`bare`, as since July 2026), or everything that is known of it. */
+  readonly details: 'bare' | 'rich';
+  /**
+   * How an individual one names its image: by a path below the registry's id; dashed below it, or right behind it; dashed with no registry anywhere;
+   * or not at all.
+   */
+  readonly naming: 'path' | 'dashed' | 'joined' | 'nameless' | 'nothing';
+  /** Does an individual one say its repository and digest in `resourceAdditionalData`, and as what? */
+  readonly additionalAs: 'object' | 'text' | 'missing';
   readonly firstSeenAt: Date;
 }
 
@@ -59,12 +68,38 @@ export const GROUPED_KEY = 'c0b7cfc6-3172-465a-b378-53c7ff2cc0d5';
 
 /** One for each image and package, or for each image and CVE: the same one when it is reported again. */
 export function assessmentId(
-  of: Pick<Assessment, 'registry' | 'repository' | 'digest' | 'shape'>,
+  of: Pick<Assessment, 'registry' | 'repository' | 'digest' | 'shape' | 'naming'>,
   part: string,
 ): string {
-  const base = `${of.registry}/providers/Microsoft.Security/assessments`;
+  const base = `${isNamed(of) ? of.registry : subscriptionOf(of)}/providers/Microsoft.Security/assessments`;
   const guid = guidOf(`${of.shape} ${of.registry.toLowerCase()}/${of.repository}@${of.digest} ${part}`);
   return of.shape === 'individual' ? `${base}/${guid}` : `${base}/${GROUPED_KEY}/subassessments/${guid}`;
+}
+
+/** Does it say its registry? */
+function isNamed({ shape, naming }: Pick<Assessment, 'shape' | 'naming'>): boolean {
+  return shape === 'grouped' || (naming !== 'nameless' && naming !== 'nothing');
+}
+
+function subscriptionOf({ registry }: Pick<Assessment, 'registry'>): string {
+  return registry.split('/').slice(0, 3).join('/');
+}
+
+/** The id of what an individual one is about. How it continues behind the registry is not documented: each form has been read somewhere, or may be. */
+function resourceId({ registry, repository, digest, naming }: Assessment): string {
+  const dashed = `repositories-${repository.replaceAll('/', '-')}-images-${digest}`;
+  switch (naming) {
+    case 'path':
+      return `${registry}/repositories/${repository}/images/${digest}`;
+    case 'dashed':
+      return `${registry}/${dashed}`;
+    case 'joined':
+      return `${registry}-${dashed}`;
+    case 'nameless':
+      return dashed;
+    case 'nothing':
+      return '';
+  }
 }
 
 /** The resource as ARM gives it, as in tests/events/azure. */
@@ -86,10 +121,16 @@ export function armObject(assessment: Assessment): { readonly id: string; readon
  */
 export function rowOfAssessment(assessment: Assessment, time: number, isSnapshot: boolean): Row {
   const { id, registry, shape } = assessment;
+  const isWithRegistry = isNamed(assessment);
   const properties = armObject(assessment)['properties'] as Readonly<Record<string, Json>>;
   const { additionalData = null, ...rest } = properties;
   const state = { RecommendationState: assessment.status, RecommendationSeverity: assessment.severity };
-  const shared = { ...state, AssessedResourceId: registry, IsSnapshot: isSnapshot, TimeGenerated: time };
+  const shared = {
+    ...state,
+    AssessedResourceId: isWithRegistry ? registry : subscriptionOf(assessment),
+    IsSnapshot: isSnapshot,
+    TimeGenerated: time,
+  };
   const title = String(properties['displayName']);
   if (shape === 'grouped') {
     return {
@@ -108,7 +149,8 @@ export function rowOfAssessment(assessment: Assessment, time: number, isSnapshot
   }
   return {
     ...shared,
-    RecommendationId: id,
+    // The bare key, as Microsoft's own playbooks join on it (Azure/Microsoft-Defender-for-Cloud).
+    RecommendationId: lastOf(id),
     RecommendationName: lastOf(id),
     RecommendationDisplayName: title,
     Environment: 'Azure',
@@ -121,17 +163,18 @@ export function rowOfAssessment(assessment: Assessment, time: number, isSnapshot
 }
 
 function individualProperties(assessment: Assessment): Json {
-  const { registry, repository, digest, cves, cvesAs, casing, severity } = assessment;
+  const { registry, repository, digest, cves, cvesAs, details: detail, additionalAs, casing, severity } = assessment;
   const { name, version, fixedVersion } = assessment.package;
   const title = `Update ${name}`;
-  const details = cves.map((cve) => cveDetails(cve, casing));
+  const details = cves.map((cve) => (detail === 'rich' ? cveDetails(cve, casing) : bareCve(cve, casing)));
+  const additional = { RepositoryDetails: { RepositoryName: repository }, Digest: digest };
   const own: Record<string, Json> = {
     resourceDetails: {
       Source: 'Azure',
-      ResourceType: '.containerimage',
-      Id: `${registry}/repositories/${repository}/images/${digest}`,
+      ResourceType: /\/Microsoft\.ContainerRegistry\//i.test(registry) ? '.containerimage' : 'virtualmachine',
+      Id: resourceId(assessment),
     },
-    resourceAdditionalData: { RepositoryDetails: { RepositoryName: repository }, Digest: digest },
+    ...(additionalAs === 'missing' ? {} : { resourceAdditionalData: additional }),
     additionalData: {
       SoftwareName: name,
       PackageType: 'OS',
@@ -146,10 +189,13 @@ function individualProperties(assessment: Assessment): Json {
     cvesAs === 'missing'
       ? {}
       : { [casing === 'camel' ? 'cvesDetails' : 'CvesDetails']: cvesAs === 'text' ? JSON.stringify(details) : details };
+  const asText =
+    additionalAs === 'text' ? { resourceAdditionalData: JSON.stringify(cased['resourceAdditionalData']) } : {};
   return {
     displayName: title,
     status: statusOf(assessment),
     ...cased,
+    ...asText,
     additionalData: { ...(cased['additionalData'] as object), ...carried },
     metadata: {
       recommendationCategory: 'SoftwareUpdate',
@@ -158,6 +204,10 @@ function individualProperties(assessment: Assessment): Json {
       displayName: title,
     },
   };
+}
+
+function bareCve({ id }: Cve, casing: Assessment['casing']): Json {
+  return casing === 'camel' ? { cveId: id } : { CveId: id };
 }
 
 const detailsOf = { pascal: new WeakMap<Cve, Json>(), camel: new WeakMap<Cve, Json>() };

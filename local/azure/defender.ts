@@ -21,7 +21,7 @@ export interface AssessOptions {
   readonly tags?: readonly string[];
   readonly package: string | Package;
   readonly cves: readonly Cve[];
-  /** Of the assessment itself. Default: High for an individual one, its CVE's for a grouped one. */
+  /** Of the assessment itself. Default: the worst of its CVEs, and High where they have none. */
   readonly severity?: string;
   /** Default: Unhealthy. */
   readonly status?: Status;
@@ -31,6 +31,12 @@ export interface AssessOptions {
   readonly casing?: Assessment['casing'];
   /** Default: array. */
   readonly cvesAs?: Assessment['cvesAs'];
+  /** Default: bare. */
+  readonly details?: Assessment['details'];
+  /** Default: dashed. */
+  readonly naming?: Assessment['naming'];
+  /** Default: object. */
+  readonly additionalAs?: Assessment['additionalAs'];
   /** False: the assessment is kept, and neither its event is sent nor its row written. Default: true. */
   readonly event?: boolean;
 }
@@ -131,12 +137,13 @@ export function createDefender({ clock, events, loginServerOf }: Parts): Defende
 
 function assessmentsOf(options: AssessOptions, loginServer: string, now: Date): readonly Assessment[] {
   const { registry, repository, digest, tags = [], cves, status = 'Unhealthy', shape = 'individual' } = options;
-  const { casing = 'pascal', cvesAs = 'array' } = options;
+  const { casing = 'pascal', cvesAs = 'array', details = 'bare', naming = 'dashed', additionalAs = 'object' } = options;
   const software = typeof options.package === 'string' ? { name: options.package } : options.package;
-  const shared = { registry, loginServer, repository, digest, tags, package: software, status, shape, casing, cvesAs };
+  const image = { registry, loginServer, repository, digest, tags };
+  const shared = { ...image, package: software, status, shape, casing, cvesAs, details, naming, additionalAs };
   if (shape === 'individual') {
     const id = assessmentId(shared, software.name);
-    return [{ ...shared, id, cves, severity: options.severity ?? 'High', firstSeenAt: now }];
+    return [{ ...shared, id, cves, severity: options.severity ?? worstOf(cves), firstSeenAt: now }];
   }
   return cves.map((cve) => ({
     ...shared,
@@ -145,6 +152,13 @@ function assessmentsOf(options: AssessOptions, loginServer: string, now: Date): 
     severity: options.severity ?? cve.severity ?? '',
     firstSeenAt: now,
   }));
+}
+
+const WORDS = ['Critical', 'High', 'Medium', 'Low'];
+
+/** How Defender weighs a recommendation is not documented: here it is as severe as the worst of its CVEs. */
+function worstOf(cves: readonly Cve[]): string {
+  return WORDS.find((word) => cves.some(({ severity }) => severity === word)) ?? 'High';
 }
 
 function eventBody(assessment: Assessment, action: 'Insert' | 'Delete', isSnapshot: boolean) {

@@ -2,10 +2,10 @@
 import { child, compileScalar, elements, type ScalarScope } from './kql-expression.ts';
 import type { Syntax } from './kql-syntax.ts';
 
-/** One of the columns holds the text, whatever the case. */
+/** One of the columns holds one of the texts, whatever the case. */
 export interface Needle {
   readonly columns: readonly string[];
-  readonly text: string;
+  readonly texts: readonly string[];
 }
 
 /**
@@ -27,7 +27,7 @@ export function needlesOf(condition: Syntax, scope: ScalarScope): readonly Needl
       const [left, right] = [child(condition, 'Left'), child(condition, 'Right')];
       // `Name == "" or Text contains Name`, where the name is bound.
       if (isConstant(left) && compileScalar(left, scope)({}) === false) return needlesOf(right, scope);
-      return [];
+      return together(needlesOf(left, scope), needlesOf(right, scope));
     }
     case 'ContainsExpression':
     case 'HasExpression': {
@@ -35,11 +35,17 @@ export function needlesOf(condition: Syntax, scope: ScalarScope): readonly Needl
       const columns = columnsIn(left, scope);
       if (columns === undefined || !isConstant(right)) return [];
       const text = String(compileScalar(right, scope)({})).toLowerCase();
-      return WITHIN_ONE.test(text) ? [{ columns, text }] : [];
+      return WITHIN_ONE.test(text) ? [{ columns, texts: [text] }] : [];
     }
     default:
       return [];
   }
+}
+
+/** `Text contains A or Text contains B`. */
+function together([left, ...lefts]: readonly Needle[], [right, ...rights]: readonly Needle[]): readonly Needle[] {
+  if (left === undefined || right === undefined || lefts.length + rights.length > 0) return [];
+  return [{ columns: [...new Set([...left.columns, ...right.columns])], texts: [...left.texts, ...right.texts] }];
 }
 
 /** The same needles before columns were computed or renamed; a needle whose column came of something else than joined texts is dropped. */
@@ -48,7 +54,7 @@ export function before(
   computed: ReadonlyMap<string, Syntax>,
   scope: ScalarScope,
 ): readonly Needle[] {
-  return needles.flatMap(({ columns, text }) => {
+  return needles.flatMap(({ columns, texts }) => {
     const sources: string[] = [];
     for (const column of columns) {
       const from = computed.get(column);
@@ -56,7 +62,7 @@ export function before(
       if (found === undefined) return [];
       sources.push(...found);
     }
-    return [{ columns: [...new Set(sources)], text }];
+    return [{ columns: [...new Set(sources)], texts }];
   });
 }
 

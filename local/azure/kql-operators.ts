@@ -134,6 +134,10 @@ function compileAggregate(node: Syntax, scope: Scope): (rows: readonly Row[]) =>
   if (call.kind !== 'FunctionCallExpression') throw unknownExpression(node);
   const name = child(call, 'Name').text;
   const [first, ...others] = elements(child(call, 'ArgumentList'), 'Expressions');
+  if (name === 'take_any' && node !== call && first !== undefined && others.length === 0) {
+    const [column, value] = [child(node, 'Name').text, compileScalar(first, scope)];
+    return ([row]) => ({ [column]: row === undefined ? null : value(row) });
+  }
   if (first === undefined || !['datetime', 'long', 'timespan'].includes(typeOf(first))) throw unknownExpression(node);
   const value = compileScalar(first, scope);
   const greatest = (rows: readonly Row[]) => {
@@ -165,7 +169,7 @@ function compileAggregate(node: Syntax, scope: Scope): (rows: readonly Row[]) =>
     };
   }
   throw new Error(
-    `the local workspace knows arg_max(COLUMN, ...) and NAME = max(...) in summarize; given ${node.text}`,
+    `the local workspace knows arg_max(COLUMN, ...), NAME = max(...) and NAME = take_any(...) in summarize; given ${node.text}`,
   );
 }
 

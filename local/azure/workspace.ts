@@ -83,10 +83,10 @@ export function createWorkspace(clock: Clock): RunningWorkspace {
     const rows = stored[table];
     if (rows.length < MIN_INDEXED_ROWS) return rows;
     let fewest: readonly number[] | undefined;
-    for (const { columns, text } of needles) {
+    for (const { columns, texts } of needles) {
       const found = columns
         .filter((column) => column in TABLES[table])
-        .map((column) => indexOf(table, column).find(text));
+        .flatMap((column) => texts.map((text) => indexOf(table, column).find(text)));
       if (!found.every((positions) => positions !== undefined)) continue;
       const union = new Set(found.flat());
       if (union.size < (fewest?.length ?? rows.length)) fewest = [...union].sort((one, other) => one - other);

@@ -44,6 +44,12 @@ describe('the alerts', () => {
       { windowSize: 'PT15M', evaluationFrequency: 'PT15M', overrideQueryTimeRange: 'P2D', severity: 1 },
     ],
     [
+      'unattributed',
+      'AppTraces',
+      "| where line.kind == 'attribution'\n| summarize sweeps = count(), least = min(toint(line.unattributed))\n| where sweeps >= 2 and least > 0",
+      { windowSize: 'PT60M', evaluationFrequency: 'PT60M', overrideQueryTimeRange: 'P2D', severity: 2 },
+    ],
+    [
       'brake',
       'AppTraces',
       "| where line.kind == 'tick' and toint(line.waiting) > 0",

@@ -39,6 +39,7 @@ describe('the trigger', () => {
         ruleSets: [
           rule('id', 'Contains', '/registries/'),
           rule('properties.resourceDetails.ResourceType', 'Contains', 'containerimage'),
+          rule('properties.resourceDetails.resourceType', 'Contains', 'containerimage'),
           rule('properties.metadata.recommendationCategory', 'Equals', 'SoftwareUpdate'),
         ],
       },
@@ -101,25 +102,25 @@ describe('the Logic App', () => {
   it.each<[name: string, expression: string]>([
     ['assessment', "@coalesce(triggerBody()?['id'], triggerBody()?['Id'])"],
     [
-      'repository',
-      "@coalesce(triggerBody()?['properties']?['resourceAdditionalData']?['repositoryDetails']?['repositoryName'], triggerBody()?['properties']?['resourceAdditionalData']?['RepositoryDetails']?['RepositoryName'], triggerBody()?['properties']?['additionalData']?['artifactDetails']?['repositoryName'], triggerBody()?['properties']?['additionalData']?['ArtifactDetails']?['RepositoryName'])",
+      'resourceDetails',
+      "@string(coalesce(triggerBody()?['properties']?['resourceDetails'], triggerBody()?['properties']?['ResourceDetails']))",
     ],
     [
-      'digest',
-      "@coalesce(triggerBody()?['properties']?['resourceAdditionalData']?['digest'], triggerBody()?['properties']?['resourceAdditionalData']?['Digest'], triggerBody()?['properties']?['additionalData']?['artifactDetails']?['digest'], triggerBody()?['properties']?['additionalData']?['ArtifactDetails']?['Digest'])",
+      'resourceAdditionalData',
+      "@string(coalesce(triggerBody()?['properties']?['resourceAdditionalData'], triggerBody()?['properties']?['ResourceAdditionalData']))",
     ],
     [
-      'resource',
-      "@coalesce(triggerBody()?['properties']?['resourceDetails']?['id'], triggerBody()?['properties']?['resourceDetails']?['Id'])",
+      'assessmentEventDataEnrichment',
+      "@string(coalesce(triggerBody()?['assessmentEventDataEnrichment'], triggerBody()?['AssessmentEventDataEnrichment']))",
     ],
-    [
-      'action',
-      "@coalesce(triggerBody()?['assessmentEventDataEnrichment']?['action'], triggerBody()?['AssessmentEventDataEnrichment']?['Action'])",
-    ],
-  ])('reads %s in both casings', (name, expression) => {
+  ])('forwards %s in both casings', (name, expression) => {
     const inputs = definition.actions['Identifiers']?.inputs ?? {};
-    expect(Object.keys(inputs)).toHaveLength(6);
+    expect(Object.keys(inputs)).toHaveLength(5);
     expect(inputs[name]).toBe(expression);
+  });
+
+  it('names no vulnerability: it forwards no additionalData', () => {
+    expect(JSON.stringify(definition)).not.toContain("['additionalData']");
   });
 
   it('says when the event came', () => {

@@ -54,7 +54,11 @@ describe('the queries', () => {
     const s = await stage({ maxClosesPerHour: 1 });
     await s.close('v1');
     await s.close('v2');
-    await s.report(s.push('v3'), { cves: [{ id: 'CVE-2026-1003', severity: 'Dire' }] });
+    await s.report(s.push('v3'), {
+      severity: 'Dire',
+      details: 'rich',
+      cves: [{ id: 'CVE-2026-1003', severity: 'Dire' }],
+    });
     s.send('hello');
     await s.settle();
     s.cloud.faults.add({ kind: 'error', status: 403, code: 'DENIED', message: 'no', service: 'acr', times: 1_000 });

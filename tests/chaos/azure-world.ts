@@ -2,6 +2,7 @@
 import { type Attributes, UNLOCKED } from '../../local/azure/acr.ts';
 import type { Cve } from '../../local/azure/assessment.ts';
 import type { LocalAzure } from '../../local/azure/cloud.ts';
+import { forwarded } from '../forwarded.ts';
 import type { Fate } from './cloud.ts';
 import { type Draw, oneOf } from './draw.ts';
 import type { Scenario } from './scenario.ts';
@@ -16,6 +17,9 @@ export const REGISTRY =
  * time the function takes the first for what the second event was about; which of them it sees is then the workspace's doing.
  */
 const SAME_EVENT_MILLISECONDS = 2 * MINUTE;
+
+/** How an assessment may name its image. */
+const NAMINGS = ['path', 'dashed', 'joined', 'nameless'] as const;
 
 type WorldStep = Exclude<Step, { kind: 'policy' }>;
 
@@ -82,6 +86,8 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
     const how = (choice: string) => draw('shape', choice, image, vulnerability.id) < 0.5;
     const name = `package-of-${vulnerability.id}`;
     const cve = cveOf(vulnerability);
+    // The id alone says the same where the recommendation has the CVE's severity, and there is no exploit to tell of.
+    const mayBeBare = vulnerability.severity !== undefined && !vulnerability.exploited;
     const [id = ''] = await defender.assess({
       registry: REGISTRY,
       ...imageOf(image),
@@ -91,6 +97,9 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
       status,
       casing: how('casing') ? 'camel' : 'pascal',
       cvesAs: how('list') ? 'text' : 'array',
+      details: mayBeBare && how('details') ? 'bare' : 'rich',
+      naming: oneOf(draw('shape', 'naming', image, vulnerability.id), NAMINGS) ?? 'path',
+      additionalAs: how('additional') ? 'text' : 'object',
     });
     if (known === '') writeRows([id], delay);
     ids.set(`${image} ${vulnerability.id}`, id);
@@ -111,7 +120,7 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
     if (event === undefined) return;
     if (draw('replay', image, vulnerability.id) < 0.5) return defender.sendEvent(event);
     const at = new Date(now() - 10 * MINUTE).toISOString();
-    const message = { assessment: event.id, ...imageOf(image), action: 'Insert', at };
+    const message = { ...forwarded(event), at };
     const text = Buffer.from(JSON.stringify(message)).toString('base64');
     for (let copy = fate.isLost ? fate.copies : 0; copy < fate.copies; copy++)
       cloud.queue.send(text, { visibilityTimeoutSeconds: fate.delayMinutes * 60 });

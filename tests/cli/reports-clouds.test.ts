@@ -121,6 +121,7 @@ function assessment(fields: Partial<Assessment> = {}): Assessment {
     repository: 'team/app',
     digest: `sha256:${'d'.repeat(64)}`,
     shape: 'individual' as const,
+    naming: 'path' as const,
     ...fields,
   };
   return {
@@ -133,6 +134,8 @@ function assessment(fields: Partial<Assessment> = {}): Assessment {
     status: 'Unhealthy',
     casing: 'pascal',
     cvesAs: 'array',
+    details: 'rich',
+    additionalAs: 'object',
     firstSeenAt: new Date('2026-02-01'),
     ...of,
   };
@@ -182,6 +185,22 @@ describe('Defender for Cloud', () => {
         state: 'active',
       },
     ]);
+  });
+
+  test.each<[string, unknown]>([
+    ['of Resource Graph', page(armObject(assessment({ details: 'bare' })))],
+    [
+      'of Resource Graph, dashed, in text',
+      page(armObject(assessment({ details: 'bare', naming: 'dashed', additionalAs: 'text', cvesAs: 'text' }))),
+    ],
+    ['of the workspace', [printed(rowOfAssessment(assessment({ details: 'bare' }), at, false))]],
+  ])('a CVE that is named by its id only inherits the severity of its recommendation, %s', async (_name, input) => {
+    const { images, findings, reported } = await readText(input);
+    expect(images).toMatchObject([{ registry: REGISTRY, repository: 'team/app' }]);
+    expect(findings).toMatchObject([
+      { severity: { kind: 'unknown', label: 'none given' }, score: undefined, reportSeverity: 'critical' },
+    ]);
+    expect(reported).toMatchObject({ critical: 1, unknown: 0 });
   });
 
   test("the documentation's sub-assessment is exempted, and of a registry that is known by its host", async () => {

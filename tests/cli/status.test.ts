@@ -225,7 +225,7 @@ describe('status, on Azure and on both clouds', () => {
     });
 
     const odd = s.push('v3');
-    await s.report(odd, { cves: [{ id: 'CVE-2026-5005', severity: 'Weird' }] });
+    await s.report(odd, { severity: 'Weird', cves: [{ id: 'CVE-2026-5005' }] });
     const grants = [records, queue, ...Object.values(rest)];
     const looked = await statusOf({ stack: 'dev', sides: [await azureSideHere(s, now, grants)], now, isLooking: true });
     expect(looked.sides[0]?.look).toMatchObject({

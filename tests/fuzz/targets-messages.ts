@@ -4,7 +4,7 @@ import { parseMessage as parseAws } from '../../aws/function/events.ts';
 import { parseMessage as parseAzure } from '../../azure/function/events.ts';
 import { describeProblem } from '../../shared/problem.ts';
 import { ACCOUNT_ID, SAMPLES as AWS_SAMPLES, changed, sampleText } from '../aws/function/samples.ts';
-import { groupedMessage, individualMessage, REGISTRY_ID } from '../azure/function/samples.ts';
+import { additional, groupedMessage, individualMessage, REGISTRY_ID, resource } from '../azure/function/samples.ts';
 import { anyText, anyValue, deepText, nearlyDigest, nearlyName, spoiled } from './garbage.ts';
 import { isDigest, isRepositoryName, mustBeSentences } from './names.ts';
 import { must, type Target, target } from './target.ts';
@@ -67,10 +67,13 @@ export const MESSAGE_TARGETS: readonly Target[] = [
     const { request, tries } = parsed.value;
     must(Number.isInteger(tries) && tries >= 0 && tries <= 100, 'tries are few', tries);
     if (request.kind === 'ignored') return must(request.why.length <= 200, 'why is short', request.why);
-    const { subscription, resourceGroup, name } = request.registry;
-    must(/^[0-9a-f-]{36}$/i.test(subscription), 'a subscription is a GUID', subscription);
-    must(/^[-\w.()]{1,90}$/.test(resourceGroup), 'a resource group has a name', resourceGroup);
-    must(/^[a-z0-9-]{5,63}$/i.test(name), 'a registry has a name', name);
+    if (request.kind === 'unattributed') return must(request.assessment.length <= 1_000, 'an id is short', request);
+    if (request.registry !== undefined) {
+      const { subscription, resourceGroup, name } = request.registry;
+      must(/^[0-9a-f-]{36}$/i.test(subscription), 'a subscription is a GUID', subscription);
+      must(/^[-\p{L}\p{N}_.()]{1,90}$/u.test(resourceGroup), 'a resource group has a name', resourceGroup);
+      must(/^[a-z0-9-]{5,63}$/i.test(name), 'a registry has a name', name);
+    }
     must(isRepositoryName(request.repository), 'the repository has a name', request);
     must(request.digest === undefined || isDigest(request.digest), 'the digest is one', request);
     if (request.kind === 'image' && request.assessment !== undefined)
@@ -81,7 +84,9 @@ export const MESSAGE_TARGETS: readonly Target[] = [
     const detail = { result: 'SUCCESS', 'action-type': 'PUSH', 'repository-name': repository, 'image-digest': digest };
     const aws = parseAws(changed('ecr-image-push', ['detail'], detail), ACCOUNT_ID).ok;
     must(aws === (isRepositoryName(repository) && isDigest(digest)), 'ECR: what is named well is read', detail);
-    const azure = parseAzure(individualMessage({ repository, digest })).ok;
-    must(azure === (isRepositoryName(repository) && isDigest(digest)), 'ACR: what is named well is read', detail);
+    const named = { ...additional({ RepositoryName: repository, Digest: digest }), ...resource(REGISTRY_ID) };
+    const azure = parseAzure(individualMessage(named));
+    const isImage = azure.ok && azure.value.request.kind === 'image';
+    must(isImage === (isRepositoryName(repository) && isDigest(digest)), 'ACR: what is named well is read', detail);
   }),
 ];

@@ -114,7 +114,14 @@ function assessmentOf(vulnerabilities: readonly Vulnerability[]) {
   if (suppressed > 0 && suppressed < vulnerabilities.length)
     throw new Error(`Defender exempts all that it knows of a package, or nothing; given ${suppressed} of several`);
   const status = suppressed > 0 ? ('NotApplicable' as const) : ('Unhealthy' as const);
-  return { package: first.package, cves: vulnerabilities.map(cveOf), status };
+  // Inspector knows no severity of a report: what is unknown stays so on both clouds.
+  return {
+    package: first.package,
+    cves: vulnerabilities.map(cveOf),
+    details: 'rich' as const,
+    severity: 'Unknown',
+    status,
+  };
 }
 
 function cveOf({ id, severity, score, fix, exploited, disclosedAt, aliases, link }: Vulnerability): Cve {

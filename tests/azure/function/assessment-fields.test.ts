@@ -4,7 +4,7 @@ import { type Assessment, assessmentFrom, type Row } from '../../../azure/functi
 import type { Finding } from '../../../shared/finding.ts';
 import { judgeBy } from '../../../shared/verdict.ts';
 import { NOW, policy } from '../../shared/samples.ts';
-import { CVE, DETAILS, individualRow } from './samples.ts';
+import { CVE, DETAILS, DIGEST, individualRow } from './samples.ts';
 
 function read(row: Row): Assessment {
   const assessment = assessmentFrom(row);
@@ -40,13 +40,123 @@ describe('the severity', () => {
   it.each<[string, unknown, string]>([
     ['"" and a score of 9.1: critical by derivation', [{ Key: '3', Value: { Base: 9.1 } }], 'block'],
     ['"" and a score of 5: below the threshold', [{ Key: '3', Value: { Base: 5 } }], 'allow'],
-    ['"" and a score of CVSS v2 only: undetermined', [{ Key: '2.0', Value: { Base: 9.1 } }], 'undetermined'],
-    ['"" and no score: undetermined', [], 'undetermined'],
-  ])('%s', (_name, Cvss, verdict) => {
-    const { image, findings } = read(
-      individualRow({ Severity: 'Low', Details: { ...DETAILS, CvesDetails: [{ ...CVE, Severity: '', Cvss }] } }),
-    );
-    expect(judgeBy(policy({ severityThreshold: 'critical' }))(image, findings, NOW).kind).toBe(verdict);
+  ])('%s, whatever the recommendation says', (_name, Cvss, verdict) => {
+    for (const Severity of ['Low', 'Critical']) {
+      const row = individualRow({ Severity, Details: { ...DETAILS, CvesDetails: [{ ...CVE, Severity: '', Cvss }] } });
+      const { image, findings } = read(row);
+      expect(judgeBy(policy({ severityThreshold: 'critical' }))(image, findings, NOW).kind).toBe(verdict);
+    }
+  });
+});
+
+/** The verdict in a word, with the severity that counted. */
+function verdictOf(row: Row): string {
+  const { image, findings } = read(row);
+  const verdict = judgeBy(policy())(image, findings, NOW);
+  if (verdict.kind !== 'block') return verdict.kind;
+  return verdict.reasons
+    .map(({ severity, inherited }) => `block as ${severity}${inherited === true ? ', inherited' : ''}`)
+    .join('; ');
+}
+
+describe('a CVE that comes without severity and score takes that of the recommendation', () => {
+  const bare = { CveId: 'CVE-2026-0001' };
+  const listed = (...cves: readonly object[]) => ({ ...DETAILS, CvesDetails: cves });
+  const { CvesDetails: _none, ...unlisted } = DETAILS as Readonly<Record<string, unknown>>;
+  it.each<[name: string, details: unknown, ofCritical: string, ofMedium: string]>([
+    ['details as a list, of ids only', listed(bare), 'block as critical, inherited', 'allow'],
+    [
+      'details as text, of ids only',
+      { ...DETAILS, CvesDetails: JSON.stringify([bare]) },
+      'block as critical, inherited',
+      'allow',
+    ],
+    [
+      'all details as text, the list as text in them',
+      JSON.stringify({ ...DETAILS, CvesDetails: JSON.stringify([bare]) }),
+      'block as critical, inherited',
+      'allow',
+    ],
+    ['ids in camelCase', listed({ cveId: 'CVE-2026-0001' }), 'block as critical, inherited', 'allow'],
+    [
+      'several ids',
+      listed(bare, { CveId: 'CVE-2026-0002' }),
+      'block as critical, inherited; block as critical, inherited',
+      'allow',
+    ],
+    ['an empty severity', listed({ ...bare, Severity: '' }), 'block as critical, inherited', 'allow'],
+    ['Unknown', listed({ ...bare, Severity: 'Unknown', Cvss: [] }), 'block as critical, inherited', 'allow'],
+    ['a word never seen', listed({ ...bare, Severity: 'Dire' }), 'block as critical, inherited', 'allow'],
+    [
+      'a score of CVSS v2 only',
+      listed({ ...bare, Cvss: [{ Key: '2.0', Value: { Base: 9.1 } }] }),
+      'block as critical, inherited',
+      'allow',
+    ],
+    ['no list at all: the recommendation is the finding', unlisted, 'block as critical', 'allow'],
+    ['an empty list: the recommendation is the finding', listed(), 'block as critical', 'allow'],
+    ['no details at all', null, 'block as critical', 'allow'],
+    [
+      'a score as a number comes first',
+      listed({ ...bare, Cvss: [{ Key: '3', Value: { Base: 7.5 } }] }),
+      'block as high',
+      'block as high',
+    ],
+    [
+      'a score as text comes first',
+      listed({ ...bare, Cvss: [{ Key: '3', Value: { Base: '7.5' } }] }),
+      'block as high',
+      'block as high',
+    ],
+    [
+      'a list of scores as text comes first',
+      listed({ ...bare, Cvss: JSON.stringify([{ Key: '3', Value: { Base: 7.5 } }]) }),
+      'block as high',
+      'block as high',
+    ],
+    ['a severity of its own comes first', listed({ ...bare, Severity: 'High' }), 'block as high', 'block as high'],
+    ['a mild severity of its own comes first', listed({ ...bare, Severity: 'Low' }), 'allow', 'allow'],
+  ])('%s', (_name, Details, ofCritical, ofMedium) => {
+    expect(verdictOf(individualRow({ Severity: 'Critical', Details }))).toBe(ofCritical);
+    expect(verdictOf(individualRow({ Severity: 'Medium', Details }))).toBe(ofMedium);
+  });
+
+  it.each<[string, Row, string]>([
+    ['its column', { Severity: 'Critical', Properties: null }, 'block as critical, inherited'],
+    [
+      'metadata, where the column is empty',
+      { Severity: '', Properties: { metadata: { severity: 'Critical' } } },
+      'block as critical, inherited',
+    ],
+    [
+      'metadata, where the column says Unknown',
+      { Severity: 'Unknown', Properties: { Metadata: { Severity: 'Critical' } } },
+      'block as critical, inherited',
+    ],
+    [
+      'metadata one level down',
+      { Severity: null, Properties: { properties: { metadata: { severity: 'High' } } } },
+      'block as high, inherited',
+    ],
+    [
+      'properties as text',
+      { Severity: '', Properties: '{"metadata":{"severity":"High"}}' },
+      'block as high, inherited',
+    ],
+    [
+      'status, as before June 2026',
+      { Severity: '', Properties: { status: { severity: 'High' } } },
+      'block as high, inherited',
+    ],
+    ['nowhere: undetermined', { Severity: '', Properties: null }, 'undetermined'],
+    [
+      'an unknown word everywhere: undetermined',
+      { Severity: 'Unknown', Properties: { metadata: { severity: 'Dire' } } },
+      'undetermined',
+    ],
+  ])('the severity of the recommendation is read from %s', (_name, { Properties, ...row }, verdict) => {
+    const named = { ContainerRepo: 'team/app', ImageDigest: DIGEST, Properties };
+    expect(verdictOf(individualRow({ ...row, ...named, Details: listed(bare) }))).toBe(verdict);
   });
 });
 
@@ -60,7 +170,9 @@ describe('the score', () => {
     ['is none where a list has only CVSS v2', list(['2', 10], ['2.0', 10]), undefined],
     ['is none where an object has only CVSS v2', { '2.0': { base: 10 } }, undefined],
     ['is none where there is no version', list([undefined, 9.8], ['', 9.8]), undefined],
-    ['is none where there is no number', list(['3.1', '9.8'], ['3.1', null]), undefined],
+    ['may be text', list(['3.1', '9.8']), 9.8],
+    ['is none where there is no number', list(['3.1', 'high'], ['3.1', ''], ['3.1', null]), undefined],
+    ['may be in a list as text', JSON.stringify(list(['3.1', 8.1])), 8.1],
     ['may be 0', list(['3.1', 0]), 0],
     ['is none where the list is empty', [], undefined],
     ['is none where it is something else', 'CVSS:3.1/AV:N', undefined],
@@ -123,6 +235,7 @@ describe('the rest of a CVE', () => {
     ['whose steps are verified', { ExploitStepsVerified: true }, true],
     ['that is none', { IsInExploitKit: false, IsPubliclyDisclosed: false, IsVerified: false }, false],
     ['of which nothing is known', null, false],
+    ['that is the text of true', { IsVerified: 'True' }, true],
     ['that is a word', { IsVerified: 'no' }, false],
   ])('an exploit %s', (_name, ExploitabilityDetails, exploited) => {
     expect(only({ ExploitabilityDetails }).exploited).toBe(exploited);

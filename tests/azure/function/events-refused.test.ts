@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { parseMessage } from '../../../azure/function/events.ts';
 import { describeProblem } from '../../../shared/problem.ts';
 import { REPOSITORY_NAME } from '../../../shared/repository-name.ts';
-import { ASSESSMENT_ID, DIGEST as GIVEN_DIGEST, individualMessage, REGISTRY_ID } from './samples.ts';
+import {
+  ASSESSMENT_ID,
+  additional,
+  DIGEST as GIVEN_DIGEST,
+  individualMessage,
+  REGISTRY_ID,
+  resource,
+} from './samples.ts';
 
 /** The sentences about a message that is refused. */
 function problemsWith(message: unknown): readonly string[] {
@@ -11,6 +18,13 @@ function problemsWith(message: unknown): readonly string[] {
   if (parsed.ok) throw new Error(`expected problems, was given a request: ${JSON.stringify(parsed.value)}`);
   return parsed.problems.map(describeProblem);
 }
+
+/** An event whose image is named by its details only. */
+const naming = (details: Readonly<Record<string, unknown>>) =>
+  individualMessage({
+    ...resource(REGISTRY_ID),
+    ...additional({ RepositoryName: 'team/app', Digest: GIVEN_DIGEST, ...details }),
+  });
 
 const look = (changes: Readonly<Record<string, unknown>>) => ({
   pullgate: 'look',
@@ -23,7 +37,8 @@ const look = (changes: Readonly<Record<string, unknown>>) => ({
 
 const REPOSITORY = `expected ${REPOSITORY_NAME}`;
 const DIGEST = 'expected a digest: sha256: and 64 hexadecimal digits';
-const ASSESSMENT = 'expected the id of an assessment of a registry, up to 1000 characters, whose last part is its name';
+const ASSESSMENT = 'expected the id of an assessment, up to 1000 characters, whose last part is its name';
+const DETAILS = 'expected what the event says of the assessment, as JSON text';
 const REGISTRY =
   'expected the id of a registry: /subscriptions/GUID/resourceGroups/GROUP/providers/Microsoft.ContainerRegistry/registries/NAME';
 const TRIGGER = 'expected one of finding, scan, push, delete, sweep, tick';
@@ -79,21 +94,21 @@ describe('a value that is not what it should be is shown', () => {
     ],
     [
       'a resource that is no text',
-      individualMessage({ resource: ['x'] }),
-      ['resource is ["x"]: expected the id of the assessed resource, up to 1000 characters'],
+      individualMessage({ resourceDetails: { Id: REGISTRY_ID } }),
+      [`resourceDetails is ${JSON.stringify({ Id: REGISTRY_ID }).slice(0, 120)}…: ${DETAILS}`],
     ],
     [
       'an action that is no text',
-      individualMessage({ action: 1 }),
-      ['action is 1: expected what was done to the assessment'],
+      individualMessage({ assessmentEventDataEnrichment: 1 }),
+      [`assessmentEventDataEnrichment is 1: ${DETAILS}`],
     ],
     [
       'several fields at once, each once',
-      individualMessage({ repository: 'A', digest: [], resource: 5 }),
+      { ...naming({ RepositoryName: 'A', Digest: 'x' }), at: 5 },
       [
         `repository is "A": ${REPOSITORY}`,
-        `digest is []: ${DIGEST}`,
-        'resource is 5: expected the id of the assessed resource, up to 1000 characters',
+        `digest is "x": ${DIGEST}`,
+        'at is 5: expected the time of the event, such as 2026-01-31T12:00:00Z',
       ],
     ],
     ['tries that are no number', individualMessage({ tries: '1' }), ['tries is "1": expected a number']],
@@ -119,7 +134,7 @@ describe('a value that is not what it should be is shown', () => {
     '',
   ])('a digest that is none: %j', (digest) => {
     const sentence = `digest is ${JSON.stringify(digest)}: ${DIGEST}`;
-    expect(problemsWith(individualMessage({ digest }))).toEqual([sentence]);
+    if (digest !== '') expect(problemsWith(naming({ Digest: digest }))).toEqual([sentence]);
     expect(problemsWith(look({ digest }))).toEqual([sentence]);
   });
 
@@ -151,7 +166,7 @@ describe('a value that is not what it should be is shown', () => {
     ['an underscore before', '__proto__'],
   ])('a repository name with %s: %j', (_name, repository) => {
     const sentence = `repository is ${JSON.stringify(repository)}: ${REPOSITORY}`;
-    expect(problemsWith(individualMessage({ repository }))).toEqual([sentence]);
+    if (repository !== '') expect(problemsWith(naming({ RepositoryName: repository }))).toEqual([sentence]);
     expect(problemsWith(look({ repository }))).toEqual([sentence]);
   });
 

@@ -1,9 +1,12 @@
 // The door: what the Logic App makes of each sample, and our own messages, each to what it asks for.
 import { describe, expect, it } from 'vitest';
-import { imageIn, nameOf, parseMessage, type Request, registryIn } from '../../../azure/function/events.ts';
+import { nameOf, parseMessage, type Request, registryIn } from '../../../azure/function/events.ts';
+import { REPOSITORY_NAME } from '../../../shared/repository-name.ts';
 import {
   ASSESSMENT,
   ASSESSMENT_ID,
+  action,
+  additional,
   DIGEST,
   GROUPED_ASSESSMENT,
   GROUPED_DIGEST,
@@ -12,6 +15,7 @@ import {
   individualMessage,
   REGISTRY,
   REGISTRY_ID,
+  resource,
   SUBSCRIPTION,
 } from './samples.ts';
 
@@ -42,33 +46,73 @@ describe('an event', () => {
   it.each<[string, unknown, Request]>([
     ['of the individual model asks for a look at its image', individualMessage(), INDIVIDUAL],
     ['of the grouped model does too', groupedMessage(), GROUPED],
+    ['that names no image itself is read from its resource', individualMessage(additional({})), INDIVIDUAL],
+    ['without a resource is read from its image', individualMessage({ resourceDetails: '' }), INDIVIDUAL],
     [
-      'that names no image itself is read from its resource',
-      individualMessage({ repository: null, digest: null }),
+      'with a dashed resource is read from its image',
+      individualMessage(resource(`${REGISTRY_ID}/repositories-team-app-images-${DIGEST}`)),
       INDIVIDUAL,
     ],
     [
-      'of the grouped model, whose resource has no registry, is read from it too',
-      groupedMessage({ repository: null, digest: null }),
-      GROUPED,
+      'with a dashed resource alone may be of team/app and of team-app',
+      individualMessage({
+        ...resource(`${REGISTRY_ID}/repositories-team-app-images-${DIGEST}`),
+        resourceAdditionalData: null,
+      }),
+      { ...INDIVIDUAL, repository: 'team-app', isDashed: true },
     ],
-    ['without a resource is read from its image', individualMessage({ resource: null }), INDIVIDUAL],
+    [
+      'with a dashed resource right behind the name of its registry is of that registry',
+      individualMessage({
+        assessment: `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Security/assessments/x1`,
+        ...resource(`${REGISTRY_ID}-repositories-team-app-images-${DIGEST}`),
+      }),
+      { ...INDIVIDUAL, assessment: 'x1' },
+    ],
+    [
+      'that names no registry is about any that has its image',
+      individualMessage({
+        assessment: `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Security/assessments/x1`,
+        ...resource(`repositories-team-app-images-${DIGEST}`),
+      }),
+      { ...INDIVIDUAL, registry: undefined, assessment: 'x1' },
+    ],
+    [
+      'whose details are in camelCase, and text within text, is read too',
+      individualMessage({
+        resourceDetails: JSON.stringify({ source: 'azure', resourceType: '.containerimage' }),
+        resourceAdditionalData: JSON.stringify({
+          repositoryDetails: JSON.stringify({ repositoryName: 'team/app' }),
+          digest: DIGEST,
+        }),
+      }),
+      INDIVIDUAL,
+    ],
+    [
+      'of a registry whose resource group has letters beyond ASCII is of that registry',
+      individualMessage({ assessment: ASSESSMENT_ID.replace('/rg/', '/größe-日本/') }),
+      { ...INDIVIDUAL, registry: { ...REGISTRY, resourceGroup: 'größe-日本' } },
+    ],
     [
       'with a time says when it came',
       individualMessage({ at: '2026-03-02T09:00:00.1234567Z' }),
       { ...INDIVIDUAL, at: '2026-03-02T09:00:00.123Z' },
     ],
     ['without a time does not', individualMessage({ at: null }), INDIVIDUAL],
-    ['without any word of the action still counts', individualMessage({ action: null }), INDIVIDUAL],
-    ['of an action never seen still counts', individualMessage({ action: 'Upsert' }), INDIVIDUAL],
+    [
+      'without any word of the action still counts',
+      individualMessage({ assessmentEventDataEnrichment: null }),
+      INDIVIDUAL,
+    ],
+    ['of an action never seen still counts', individualMessage(action('Upsert')), INDIVIDUAL],
     [
       'that was taken back names no assessment: none has to be there',
-      individualMessage({ action: 'Delete' }),
+      individualMessage(action('Delete')),
       { ...INDIVIDUAL, assessment: undefined },
     ],
     [
       'that was taken back, in small letters, too',
-      individualMessage({ action: 'delete' }),
+      individualMessage(action('delete')),
       { ...INDIVIDUAL, assessment: undefined },
     ],
     [
@@ -109,17 +153,21 @@ describe('what is not ours is ignored, and said to be', () => {
   it.each<[string, unknown, string]>([
     [
       'a machine',
-      { assessment, repository: null, digest: null, resource: machine, action: 'Insert' },
+      { assessment, ...resource(machine, 'virtualMachine'), resourceAdditionalData: '', ...action('Insert') },
       `an assessment of something else than a registry: ${assessment}`.slice(0, 200),
     ],
     [
       'something with letters that no registry has',
-      { assessment: odd, repository: null, digest: null, resource: null, action: null },
+      { assessment: odd },
       `an assessment of something else than a registry: ${odd}`.slice(0, 200),
     ],
     [
       "an image in another cloud's registry, named as that cloud does",
-      { assessment, repository: 'Team/App:1', digest: 'latest', resource: null, action: 'Insert' },
+      {
+        assessment,
+        resourceDetails: JSON.stringify({ Source: 'Aws', ResourceType: '.containerimage' }),
+        ...additional({ RepositoryName: 'Team/App:1', Digest: 'latest' }),
+      },
       `an assessment of something else than a registry: ${assessment}`.slice(0, 200),
     ],
     [
@@ -134,16 +182,47 @@ describe('what is not ours is ignored, and said to be', () => {
     ],
     [
       'a registry itself',
-      individualMessage({ repository: null, digest: null, resource: REGISTRY_ID }),
-      `an assessment of no image: ${ASSESSMENT_ID}`.slice(0, 200),
-    ],
-    [
-      'an image that is named by its repository only',
-      individualMessage({ digest: null, resource: null }),
+      individualMessage({ ...resource(REGISTRY_ID, 'containerregistry'), resourceAdditionalData: null }),
       `an assessment of no image: ${ASSESSMENT_ID}`.slice(0, 200),
     ],
   ])('%s', (_name, message, why) => {
     expect(requestFrom(message)).toEqual({ kind: 'ignored', why });
+  });
+});
+
+describe('an event of a container image that does not say which is not lost without a word', () => {
+  const nowhere = `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Security/assessments/${ASSESSMENT}`;
+  it.each<[string, unknown, Omit<Extract<Request, { kind: 'unattributed' }>, 'kind'>]>([
+    [
+      'its type says that it is one, and nothing names it',
+      { assessment: nowhere, ...resource('') },
+      { assessment: nowhere, why: 'it names no repository with a digest' },
+    ],
+    [
+      'it names its repository only',
+      individualMessage({ ...resource(REGISTRY_ID), ...additional({ RepositoryName: 'team/app' }) }),
+      { assessment: ASSESSMENT_ID, why: 'it names no repository with a digest' },
+    ],
+    [
+      'it names its digest only',
+      individualMessage({ ...resource(REGISTRY_ID), ...additional({ Digest: DIGEST }) }),
+      { assessment: ASSESSMENT_ID, why: 'it names no repository with a digest' },
+    ],
+    [
+      'it names no registry, and its repository cannot be one',
+      { assessment: nowhere, ...additional({ RepositoryName: 'Team/App', Digest: DIGEST }) },
+      { assessment: nowhere, why: `repository is "Team/App": expected ${REPOSITORY_NAME}` },
+    ],
+    [
+      'its id is no id, and long',
+      { assessment: `x'${'y'.repeat(2_000)}`, ...additional({ RepositoryName: 'team/app', Digest: DIGEST }) },
+      {
+        assessment: `x'${'y'.repeat(998)}`,
+        why: `assessment is "x'${'y'.repeat(117)}…: expected the id of an assessment, up to 1000 characters, whose last part is its name`,
+      },
+    ],
+  ])('%s', (_name, message, unattributed) => {
+    expect(requestFrom(message)).toEqual({ kind: 'unattributed', ...unattributed });
   });
 });
 
@@ -178,8 +257,9 @@ describe('a message of our own', () => {
   ])('may name the repository %s, as may an event and the resource in it', (repository) => {
     const message = { pullgate: 'look', registry: REGISTRY_ID, repository, trigger: 'sweep' };
     expect(requestFrom(message)).toMatchObject({ kind: 'look', repository });
-    const resource = `${REGISTRY_ID}/repositories/${repository}/images/${DIGEST}`;
-    for (const event of [individualMessage({ repository }), individualMessage({ repository: null, resource })]) {
+    const named = individualMessage({ ...additional({ RepositoryName: repository, Digest: DIGEST }) });
+    const byId = resource(`${REGISTRY_ID}/repositories/${repository}/images/${DIGEST}`);
+    for (const event of [named, individualMessage({ ...byId, resourceAdditionalData: null })]) {
       expect(requestFrom(event)).toMatchObject({ kind: 'image', repository });
     }
   });
@@ -192,6 +272,10 @@ describe('an id', () => {
     [REGISTRY_ID.toLowerCase(), 'myacr'],
     [REGISTRY_ID.replace('resourceGroups/rg', 'resourceGroups/My-group_(2).x'), 'myacr'],
     [`${REGISTRY_ID}2`, 'myacr2'],
+    [REGISTRY_ID.replace('/rg/', '/größe-日本/'), 'myacr'],
+    [`${REGISTRY_ID}/repositories-team-app-images-${DIGEST}`, 'myacr'],
+    [`${REGISTRY_ID}-repositories-team-app-images-${DIGEST}`, 'myacr'],
+    [`${REGISTRY_ID}-1/repositories-team-app-images-${DIGEST}`, 'myacr-1'],
     [`${REGISTRY_ID}?x`, undefined],
     [`${REGISTRY_ID}/a\nb`, undefined],
     [`x${REGISTRY_ID}`, undefined],
@@ -201,18 +285,6 @@ describe('an id', () => {
     ['', undefined],
   ])('%j is of the registry %s', (id, name) => {
     expect(registryIn(id)?.name).toBe(name);
-  });
-
-  it.each<[string, unknown]>([
-    [`/repositories/team/app/images/${DIGEST}`, { repository: 'team/app', digest: DIGEST }],
-    [`${REGISTRY_ID}/repositories/team/app/images/${DIGEST}/more`, { repository: 'team/app', digest: DIGEST }],
-    [`/repositories/a/images/b/images/${DIGEST}`, { repository: 'a/images/b', digest: DIGEST }],
-    [`/repositories/Team/App/images/${DIGEST}`, undefined],
-    [`/repositories/team/../app/images/${DIGEST}`, undefined],
-    ['/repositories/team/app/images/latest', undefined],
-    [`/repositories/team-app-images-${DIGEST}`, undefined],
-  ])('%s is of the image %j', (resource, image) => {
-    expect(imageIn(resource)).toEqual(image);
   });
 
   it.each([

@@ -47,10 +47,9 @@ export const GROUPED_DETAILS = at(GROUPED, 'properties', 'additionalData') as Fi
 export function individualMessage(changes: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
   return {
     assessment: ASSESSMENT_ID,
-    repository: 'team/app',
-    digest: DIGEST,
-    resource: `${REGISTRY_ID}/repositories/team/app/images/${DIGEST}`,
-    action: 'Insert',
+    ...resource(`${REGISTRY_ID}/repositories/team/app/images/${DIGEST}`),
+    ...additional({ RepositoryDetails: { RepositoryName: 'team/app' }, Digest: DIGEST }),
+    ...action('Insert'),
     ...changes,
   };
 }
@@ -59,12 +58,26 @@ export function individualMessage(changes: Readonly<Record<string, unknown>> = {
 export function groupedMessage(changes: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
   return {
     assessment: String(at(GROUPED, 'id')).replace('{SubscriptionID}', SUBSCRIPTION),
-    repository: at(GROUPED_DETAILS, 'artifactDetails', 'repositoryName'),
-    digest: at(GROUPED_DETAILS, 'artifactDetails', 'digest'),
-    resource: at(GROUPED, 'properties', 'resourceDetails', 'id'),
-    action: 'Insert',
+    resourceDetails: JSON.stringify(at(GROUPED, 'properties', 'resourceDetails')),
+    resourceAdditionalData: '',
+    ...action('Insert'),
     ...changes,
   };
+}
+
+/** The part of a message that tells the assessed resource. */
+export function resource(id: unknown, type = '.containerimage') {
+  return { resourceDetails: JSON.stringify({ Source: 'Azure', ResourceType: type, Id: id }) };
+}
+
+/** The part of a message that names the image. */
+export function additional(details: unknown) {
+  return { resourceAdditionalData: JSON.stringify(details) };
+}
+
+/** The part of a message that tells what was done to the assessment. */
+export function action(word: unknown) {
+  return { assessmentEventDataEnrichment: JSON.stringify({ action: word, isSnapshot: false }) };
 }
 
 /** The synthetic sample as the query gives it. */

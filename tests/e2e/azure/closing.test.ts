@@ -44,7 +44,7 @@ describe('findings', () => {
     });
     expect(cloud.mails).toMatchObject([{ to: ['security@example.com'] }]);
     expect(cloud.mails[0]?.plainText).toContain(
-      'CVE-2026-1001 (critical, CVSS 9.8) in openssl 3.0.13: fixed in 3.0.14.',
+      'CVE-2026-1001 (critical, inherited from the report) in openssl 3.0.13: fixed in 3.0.14.',
     );
     expect(calls('acr:UpdateManifest')).toBe(1);
     expect(good.digest).not.toBe(image.digest);
@@ -74,7 +74,7 @@ describe('findings', () => {
     ['camelCase keys and a JSON string: read', { casing: 'camel', cvesAs: 'text' }],
     [
       'severity "" and score 9.1: critical by derivation',
-      { severity: 'Low', cves: [{ id: 'CVE-2026-1002', severity: '', score: 9.1 }] },
+      { severity: 'Low', details: 'rich', cves: [{ id: 'CVE-2026-1002', severity: '', score: 9.1 }] },
     ],
     ["no CVE details at all: the assessment's own severity", { severity: 'High', cvesAs: 'missing' }],
   ];
@@ -98,7 +98,8 @@ describe('findings', () => {
     ],
     ['an individual assessment, NotApplicable/Exempt: does not close', { status: 'NotApplicable' }, 'allow'],
     ['an individual assessment, Healthy: does not close', { status: 'Healthy' }, 'allow'],
-    ['below the threshold: does not close', { severity: 'Critical', cves: [below] }, 'allow'],
+    ['below the threshold: does not close', { severity: 'Critical', details: 'rich', cves: [below] }, 'allow'],
+    ['an id alone, below the threshold by its recommendation: does not close', { severity: 'Medium' }, 'allow'],
     [
       "no CVE details at all, the assessment's own severity Low: does not close",
       { severity: 'Low', cvesAs: 'missing' },
@@ -106,7 +107,7 @@ describe('findings', () => {
     ],
     [
       'a severity never seen and no score: undetermined',
-      { cves: [{ id: 'CVE-2026-1003', severity: 'Dire' }] },
+      { severity: 'Unknown', details: 'rich', cves: [{ id: 'CVE-2026-1003', severity: 'Dire' }] },
       'undetermined',
     ],
   ];

@@ -1,6 +1,7 @@
 // Events that come early, twice, wrong or forged: a hint says where to look, and never what is true.
 import { describe, expect, test } from 'vitest';
 import { REPOSITORY_NAME } from '../../../shared/repository-name.ts';
+import { forwarded } from '../../forwarded.ts';
 import { CRITICAL, HOUR, type Image, MINUTE, REGISTRY, type Stage, stage, UNTOUCHED, type World } from './stage.ts';
 
 const CLOSED: World = {
@@ -12,28 +13,26 @@ const CLOSED: World = {
 const MINUTES_OF_RETURNS = [1, 2, 4, 8, 16, 32, 57];
 
 /** An event of an assessment that Defender never made. */
-async function forge({ cloud, report }: Stage, image: Image): Promise<string> {
+async function forge({ cloud, report }: Stage, image: Image) {
   const [id = ''] = await report(image, { event: false });
   const event = cloud.defender.eventOf(id);
   cloud.defender.forget(id);
   await cloud.defender.sendEvent(event);
-  return id;
+  return event;
 }
 
 describe('an event and its row', () => {
   test('a forged event: identifiers that no row confirms: closes nothing; poison queue after its retries', async () => {
     const s = await stage();
     const image = s.push('v1');
-    const id = await forge(s, image);
+    const event = await forge(s, image);
+    const { id } = event;
     const start = s.cloud.clock.now().getTime();
     await s.settle();
-    const resource = `${REGISTRY}/repositories/team/app/images/${image.digest}`;
-    const { repository, digest } = image;
+    const { digest } = image;
     expect(await s.world()).toEqual({
       ...UNTOUCHED,
-      poison: [
-        { action: 'Insert', assessment: id, at: '2026-03-02T09:00:00.000Z', digest, repository, resource, tries: 0 },
-      ],
+      poison: [{ ...forwarded(event), at: '2026-03-02T09:00:00.000Z', tries: 0 }],
     });
     expect(await s.pull('v1')).toBe('pulled');
     expect(s.cloud.clock.now().getTime() - start).toBe(2 * HOUR);
@@ -52,7 +51,7 @@ describe('an event and its row', () => {
     const good = s.push('v2');
     const [id = ''] = await s.report(vulnerable);
     await s.settle();
-    s.send({ assessment: id, repository: good.repository, digest: good.digest, resource: null, action: 'Insert' });
+    s.send({ assessment: id, ...naming({ repository: good.repository, digest: good.digest }) });
     await s.settle();
     expect({ ...(await s.world()), poison: [] }).toEqual(CLOSED);
     expect((await s.world()).poison).toHaveLength(1);
@@ -149,6 +148,12 @@ describe.each(['team--shop/check__out', 'team---shop/check___out'])('the reposit
   });
 });
 
+/** The part of a message that names the image. */
+function naming({ repository = 'team/app', digest = DIGEST }: { repository?: string; digest?: string }) {
+  const details = { RepositoryDetails: { RepositoryName: repository }, Digest: digest };
+  return { resourceDetails: '{"ResourceType":".containerimage"}', resourceAdditionalData: JSON.stringify(details) };
+}
+
 const ASSESSMENT = `${REGISTRY}/providers/Microsoft.Security/assessments/11111111-2222-3333-4444-555555555555`;
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 
@@ -157,33 +162,33 @@ describe('event text with KQL or path metacharacters: refused at the door', () =
   const bad: readonly (readonly [string, Readonly<Record<string, unknown>>, string])[] = [
     [
       'KQL in the repository',
-      { repository: 'team/app" or true //' },
+      naming({ repository: 'team/app" or true //' }),
       `repository is "team/app\\" or true //": expected ${REPOSITORY_NAME}`,
     ],
     [
       'a path in the repository',
-      { repository: 'team/../../other' },
+      naming({ repository: 'team/../../other' }),
       `repository is "team/../../other": expected ${REPOSITORY_NAME}`,
     ],
     [
       'an encoded path in the repository',
-      { repository: 'team%2Fapp' },
+      naming({ repository: 'team%2Fapp' }),
       `repository is "team%2Fapp": expected ${REPOSITORY_NAME}`,
     ],
     [
       'KQL in the digest',
-      { digest: `${DIGEST}" | project 1 //` },
+      naming({ digest: `${DIGEST}" | project 1 //` }),
       `digest is "${DIGEST}\\" | project 1 //": expected ${DIGEST_RULE}`,
     ],
     [
       'a path in the digest',
-      { digest: 'sha256:../../_tags/v1' },
+      naming({ digest: 'sha256:../../_tags/v1' }),
       `digest is "sha256:../../_tags/v1": expected ${DIGEST_RULE}`,
     ],
     [
       'KQL in the assessment',
       { assessment: `${ASSESSMENT}" | union *` },
-      `assessment is "${ASSESSMENT}\\" | union *": expected the id of an assessment of a registry, up to 1000 characters, whose last part is its name`.replace(
+      `assessment is "${ASSESSMENT}\\" | union *": expected the id of an assessment, up to 1000 characters, whose last part is its name`.replace(
         /(?<=is ").*(?=: expected)/,
         (text) => (text.length > 120 ? `${text.slice(0, 119)}…` : text),
       ),
@@ -195,10 +200,7 @@ describe('event text with KQL or path metacharacters: refused at the door', () =
     s.push('v1');
     const event = {
       assessment: ASSESSMENT,
-      repository: 'team/app',
-      digest: DIGEST,
-      resource: null,
-      action: 'Insert',
+      ...naming({}),
       ...part,
     };
     s.send(event);
@@ -215,7 +217,9 @@ describe('event text with KQL or path metacharacters: refused at the door', () =
     await s.cloud.defender.sendEvent(JSON.parse(text));
     await s.settle();
     expect(s.cloud.logicApp.runs.map(({ succeeded }) => succeeded)).toEqual([true]);
-    expect((await s.world()).poison).toMatchObject([{ repository: 'team/app` | union *' }]);
+    expect((await s.world()).poison).toMatchObject([
+      { resourceAdditionalData: expect.stringContaining('"RepositoryName":"team/app` | union *"') },
+    ]);
     expect(s.calls('logs:Query')).toBe(0);
   });
 });
@@ -226,7 +230,7 @@ describe('messages that are not ours', () => {
     const machine =
       '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/VM One/providers/Microsoft.Security/assessments/1';
     for (const assessment of [machine, ASSESSMENT]) {
-      s.send({ assessment, repository: null, digest: null, resource: null, action: 'Insert' });
+      s.send({ assessment, resourceDetails: '', resourceAdditionalData: '' });
     }
     await s.settle();
     expect(await s.world()).toEqual(UNTOUCHED);

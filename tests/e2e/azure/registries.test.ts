@@ -147,7 +147,7 @@ describe('a role is missing', () => {
       await s.settle();
       const { poison, ...rest } = await s.world();
       expect({ ...rest, poison: [] }).toEqual(UNTOUCHED);
-      expect(poison).toMatchObject([{ repository: 'team/app', tries: 0 }]);
+      expect(poison).toMatchObject([{ resourceAdditionalData: expect.stringContaining('team/app'), tries: 0 }]);
       expect(s.lines('failed')).toHaveLength(8);
       expect(s.lines('failed')[0]?.['error']).toContain(words);
       expect(s.lines('failed')[0]?.['error']).toContain(

@@ -7,7 +7,9 @@ const HIGH: Cve = { id: 'CVE-2026-2001', severity: 'High', score: 7.5 };
 
 async function hit(s: Stage, count: number, cve: (number: number) => Cve): Promise<readonly Image[]> {
   const images = Array.from({ length: count }, (_, number) => s.push(`v${number}`, `team/app-${number % 10}`));
-  for (const [number, image] of images.entries()) await s.report(image, { cves: [cve(number)] });
+  for (const [number, image] of images.entries()) {
+    await s.report(image, { cves: [cve(number)], details: 'rich' });
+  }
   return images;
 }
 

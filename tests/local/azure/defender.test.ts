@@ -40,7 +40,7 @@ function pathsOf(value: unknown, path = ''): readonly string[] {
 describe('an assessment', () => {
   it('of the individual model has only fields of the sample, where the sample has them', async () => {
     const cloud = await start();
-    const [id = ''] = await cloud.defender.assess(image);
+    const [id = ''] = await cloud.defender.assess({ ...image, details: 'rich' });
     const { _note, ...known } = sample('assessment-container-image.synthetic.json');
     const own = ['additionalData.CvesDetails[].References[]'];
     const extra = pathsOf(cloud.defender.eventOf(id)).filter((path) => !pathsOf(known).includes(path));
@@ -55,9 +55,12 @@ describe('an assessment', () => {
         additionalData: {
           SoftwareName: 'openssl',
           FixStatus: 'FixAvailable',
-          CvesDetails: [{ CveId: 'CVE-2026-0001' }, { CveId: 'CVE-2026-0002' }],
+          CvesDetails: [
+            { CveId: 'CVE-2026-0001', Severity: 'Critical' },
+            { CveId: 'CVE-2026-0002', Severity: 'Low' },
+          ],
         },
-        metadata: { recommendationCategory: 'SoftwareUpdate', severity: 'High' },
+        metadata: { recommendationCategory: 'SoftwareUpdate', severity: 'Critical' },
       },
     });
   });
@@ -80,12 +83,43 @@ describe('an assessment', () => {
   it.each<[string, Partial<AssessOptions>, object]>([
     [
       'in camelCase',
-      { casing: 'camel' },
+      { casing: 'camel', details: 'rich' },
       {
         resourceAdditionalData: { repositoryDetails: { repositoryName: 'team/app' }, digest },
         additionalData: { cvesDetails: [{ cveId: 'CVE-2026-0001', cvss: [{ key: '3', value: { base: 9.8 } }] }, {}] },
       },
     ],
+    [
+      'as it is since July 2026: of each CVE the id alone',
+      {},
+      { additionalData: { CvesDetails: [{ CveId: 'CVE-2026-0001' }, { CveId: 'CVE-2026-0002' }] } },
+    ],
+    [
+      'with what names its image as text',
+      { additionalAs: 'text' },
+      { resourceAdditionalData: `{"RepositoryDetails":{"RepositoryName":"team/app"},"Digest":"${digest}"}` },
+    ],
+    [
+      'that names its image by the id only, dashed',
+      { additionalAs: 'missing' },
+      { resourceDetails: { Id: `${REGISTRY}/repositories-team-app-images-${digest}` } },
+    ],
+    [
+      'that names its image by a path',
+      { naming: 'path' },
+      { resourceDetails: { Id: `${REGISTRY}/repositories/team/app/images/${digest}` } },
+    ],
+    [
+      'with the image right behind the name of its registry',
+      { naming: 'joined' },
+      { resourceDetails: { Id: `${REGISTRY}-repositories-team-app-images-${digest}` } },
+    ],
+    [
+      'that names no registry',
+      { naming: 'nameless' },
+      { resourceDetails: { Id: `repositories-team-app-images-${digest}` } },
+    ],
+    ['that names nothing', { naming: 'nothing', additionalAs: 'missing' }, { resourceDetails: { Id: '' } }],
     [
       'with its CVEs as text',
       { cvesAs: 'text' },

@@ -170,6 +170,11 @@ describe('a query', () => {
       [{ Id: 'a', TimeGenerated: NOW - hours, RecommendationState: 'Healthy', Last: NOW - hours }],
     ],
     [
+      'any value of a group',
+      'SecurityRecommendation | summarize Any = take_any(RecommendationState) by Id = tolower(AssessedResourceId) | where Id == "b"',
+      [{ Id: 'b', Any: 'Unhealthy' }],
+    ],
+    [
       'a union fills what one table lacks',
       'union (SecurityRecommendation | where AssessedResourceId == "b"), (SecurityNestedRecommendation) | project AssessedResourceId, Id, RecommendationId, IsSnapshot',
       [
@@ -230,9 +235,11 @@ describe('an index', () => {
     `let Name = "${needle}"; let All = union isfuzzy=true (SecurityRecommendation | project Id = AssessedResourceId, Body = Properties), (SecurityNestedRecommendation | project Id, Body = AdditionalData);
     All | extend Text = strcat(tolower(Id), " ", tolower(tostring(Body))) | where Name == "" or Text contains Name | where Text contains "team" | project Id`;
 
+  const either = (needle: string) =>
+    `let Name = "${needle}"; let Other = "team/app-9"; SecurityRecommendation | extend Text = tolower(tostring(Properties)) | where Name == "" or (Text contains Name or Text contains Other) | project Id = AssessedResourceId`;
   const needles = ['team/app-7', 'TEAM/APP-1', 'app', 'alpha', 'nowhere', 'name', '\\":\\"team', 'line-two', 'nline'];
   it.each([...needles, 'team/app-12/12', '7', ':7', 'true', ''])('changes no answer: %s', (needle) => {
-    for (const query of [plain(needle), joined(needle)]) {
+    for (const query of [plain(needle), joined(needle), either(needle)]) {
       const large = workspaceOf(rows).query(query).rows;
       const halves = [rows.slice(0, 450), rows.slice(450)];
       const small = halves.flatMap((half) => workspaceOf(half).query(query).rows);

@@ -18,6 +18,7 @@ async function cloudWithRows(count = 1): Promise<LocalAzure> {
       digest: `sha256:${'a'.repeat(64)}`,
       package: `package-${n}`,
       cves: [{ id: 'CVE-2026-0001', severity: 'High' }],
+      details: 'rich',
     });
   }
   return cloud;

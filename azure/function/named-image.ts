@@ -1,0 +1,110 @@
+// Which image an event or a row of Defender's is about: ids in both published forms, and details whose keys and encoding vary.
+import * as v from 'valibot';
+import { repositoryName } from '../../shared/repository-name.ts';
+
+const DIGEST = 'a digest: sha256: and 64 hexadecimal digits';
+/** A digest that a registry can have. */
+export const digestText = v.pipe(v.string(DIGEST), v.regex(/^sha256:[0-9a-f]{64}$/, DIGEST));
+
+/** An image, as Defender names it. */
+export interface NamedImage {
+  readonly repository: string;
+  readonly digest: string;
+  /** The repository comes from an id that writes `-` for `/`: `team-app` may be `team/app`. Only the registry can tell. */
+  readonly isDashed?: true;
+}
+
+/** A dashed name with more dashes than this is not looked up in every reading: each dash doubles their number. */
+const MAX_DASHES = 5;
+
+/** What names an image, as it was given: nothing of it has been checked. */
+export interface GivenImage {
+  readonly repository?: string;
+  readonly digest?: string;
+  readonly isDashed?: true;
+}
+
+/**
+ * What the details name, or else the ids.
+ *
+ * @param details `resourceAdditionalData` of an individual recommendation, `artifactDetails` of a sub-assessment: objects, or JSON text
+ * @param ids of the resource, in order
+ */
+export function imageGivenBy(details: readonly unknown[], ids: readonly string[]): GivenImage {
+  const [byId] = ids.flatMap((id) => imageIn(id) ?? []);
+  const repository = details
+    .flatMap((one) => [pick(one, 'repositoryDetails', 'repositoryName'), pick(one, 'repositoryName')])
+    .find(isText);
+  const digest = details.map((one) => pick(one, 'digest')).find(isText);
+  const given = digest === undefined ? byId : { ...byId, digest };
+  if (repository === undefined) return given ?? {};
+  // A repository that is named is not read from a dashed id, nor put right by it.
+  const { isDashed: _isDashed, ...named } = given ?? {};
+  return { ...named, repository };
+}
+
+function isText(value: unknown): value is string {
+  return textOf(value) !== '';
+}
+
+/** Undefined where a part is missing, or is not as it has to be. */
+export function imageOf({ repository, digest, isDashed }: GivenImage): NamedImage | undefined {
+  if (!v.is(repositoryName, repository) || !v.is(digestText, digest)) return undefined;
+  // Without a dash there is one reading.
+  return isDashed === true && repository.includes('-') ? { repository, digest, isDashed } : { repository, digest };
+}
+
+/**
+ * The image in a resource's id: `/repositories/team/app/images/sha256:...`, or dashed, `repositories-team-app-images-sha256:...`.
+ * Sources: https://learn.microsoft.com/rest/api/defenderforcloud/sub-assessments/list for the one; for the other, a tenant's own query for individual
+ * recommendations (welbsterhansi/defender, `defender.sh`).
+ */
+export function imageIn(id: string): GivenImage | undefined {
+  const [, path, pathDigest] = /\/repositories\/(.+)\/images\/(sha256:[0-9a-f]{64})/i.exec(id) ?? [];
+  if (path !== undefined && pathDigest !== undefined) return { repository: path, digest: pathDigest };
+  const [, dashed, digest] = /repositories-(.+)-images-(sha256:[0-9a-f]{64})/i.exec(id) ?? [];
+  return dashed === undefined || digest === undefined ? undefined : { repository: dashed, digest, isDashed: true };
+}
+
+/** How an id in the dashed form writes a repository's name. */
+export function dashed(repository: string): string {
+  return repository.replaceAll('/', '-');
+}
+
+/** May this be the name of the image's repository? */
+export function mayBeIn({ repository, isDashed }: NamedImage, name: string): boolean {
+  return isDashed === true ? dashed(name) === repository : name === repository;
+}
+
+/** Every name that the image's repository may have, as it stands first. None where there are too many. */
+export function repositoriesFor({ repository, isDashed }: NamedImage): readonly string[] {
+  if (isDashed !== true) return [repository];
+  const [first = '', ...others] = repository.split('-');
+  if (others.length > MAX_DASHES) return [];
+  return others.reduce((names, part) => names.flatMap((name) => [`${name}-${part}`, `${name}/${part}`]), [first]);
+}
+
+/** A value by its path, without regard to the case of its keys. Text on the way is read as JSON. */
+export function pick(value: unknown, ...path: readonly string[]): unknown {
+  let found = value;
+  for (const key of path) {
+    const fields = typeof found === 'string' ? jsonFrom(found) : found;
+    if (typeof fields !== 'object' || fields === null) return undefined;
+    found = Object.entries(fields).find(([name]) => name.toLowerCase() === key.toLowerCase())?.[1];
+  }
+  return found;
+}
+
+/** The text of a value; empty where it is none. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+/** Undefined where the text is no JSON, or not to its end. */
+export function jsonFrom(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

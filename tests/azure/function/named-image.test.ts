@@ -1,0 +1,92 @@
+// Which image Defender names: ids in both forms, details in every casing and encoding, and the readings of a dashed name.
+import { describe, expect, it } from 'vitest';
+import { imageGivenBy, imageOf, mayBeIn, pick, repositoriesFor } from '../../../azure/function/named-image.ts';
+import { DIGEST, REGISTRY_ID } from './samples.ts';
+
+const OTHER = `sha256:${'b'.repeat(64)}`;
+const TEAM_APP = { repository: 'team/app', digest: DIGEST };
+const DASHED = { repository: 'team-app', digest: DIGEST, isDashed: true };
+
+describe('an id', () => {
+  it.each<[string, unknown]>([
+    [`/repositories/team/app/images/${DIGEST}`, TEAM_APP],
+    [`${REGISTRY_ID}/repositories/team/app/images/${DIGEST}/more`, TEAM_APP],
+    [`/repositories/a/images/b/images/${DIGEST}`, { repository: 'a/images/b', digest: DIGEST }],
+    [`/repositories/team--shop/check__out/images/${DIGEST}`, { repository: 'team--shop/check__out', digest: DIGEST }],
+    [`repositories-team-app-images-${DIGEST}`, DASHED],
+    [`${REGISTRY_ID}/repositories-team-app-images-${DIGEST}`, DASHED],
+    [`${REGISTRY_ID}-repositories-team-app-images-${DIGEST}`, DASHED],
+    [`${REGISTRY_ID}-repositories-app-images-${DIGEST}`, { repository: 'app', digest: DIGEST }],
+    [`/repositories/Team/App/images/${DIGEST}`, undefined],
+    [`/repositories/team/../app/images/${DIGEST}`, undefined],
+    [`repositories-Team-images-${DIGEST}`, undefined],
+    ['/repositories/team/app/images/latest', undefined],
+    [`/repositories/team-app-images-${DIGEST}`, undefined],
+    ['', undefined],
+  ])('%s is of the image %j', (id, image) => {
+    expect(imageOf(imageGivenBy([], [id]))).toEqual(image);
+  });
+});
+
+describe('details', () => {
+  const id = `${REGISTRY_ID}/repositories-team-app-images-${DIGEST}`;
+  it.each<[string, unknown, readonly string[], unknown]>([
+    ['name repository and digest', { RepositoryDetails: { RepositoryName: 'team/app' }, Digest: DIGEST }, [], TEAM_APP],
+    ['in camelCase', { repositoryDetails: { repositoryName: 'team/app' }, digest: DIGEST }, [], TEAM_APP],
+    ['of a sub-assessment', { repositoryName: 'team/app', digest: DIGEST }, [], TEAM_APP],
+    ['as JSON text', JSON.stringify({ RepositoryName: 'team/app', Digest: DIGEST }), [], TEAM_APP],
+    [
+      'as JSON text within JSON text',
+      JSON.stringify({ RepositoryDetails: JSON.stringify({ RepositoryName: 'team/app' }), Digest: DIGEST }),
+      [],
+      TEAM_APP,
+    ],
+    ['tell how a dashed id is to be read', { RepositoryName: 'team/app' }, [id], TEAM_APP],
+    ['have the last word on the digest', { Digest: OTHER }, [id], { ...DASHED, digest: OTHER }],
+    ['that name an unsafe repository are not put right by the id', { RepositoryName: 'team/../app' }, [id], undefined],
+    ['that are cut off leave the id', '{"RepositoryName":"team/ap', [id], DASHED],
+    ['that name nothing leave the id', { RepositoryName: '', Digest: null }, [id], DASHED],
+    ['without an id, of a repository alone, name no image', { RepositoryName: 'team/app' }, [], undefined],
+  ])('%s', (_name, details, ids, image) => {
+    expect(imageOf(imageGivenBy([undefined, details], ids))).toEqual(image);
+  });
+});
+
+describe('a dashed name', () => {
+  it.each<[string, readonly string[]]>([
+    ['app', ['app']],
+    ['team-app', ['team-app', 'team/app']],
+    ['a-b-c', ['a-b-c', 'a-b/c', 'a/b-c', 'a/b/c']],
+  ])('%s has the readings %j', (repository, names) => {
+    const image = { repository, digest: DIGEST, isDashed: true } as const;
+    expect(repositoriesFor(image)).toEqual(names);
+    expect(names.filter((name) => mayBeIn(image, name))).toEqual(names);
+    expect(mayBeIn(image, `${repository}-2`)).toBe(false);
+  });
+
+  it('has at most 32 readings, and none with more dashes', () => {
+    const image = (repository: string) => ({ repository, digest: DIGEST, isDashed: true }) as const;
+    expect(repositoriesFor(image('a-b-c-d-e-f'))).toHaveLength(32);
+    expect(repositoriesFor(image('a-b-c-d-e-f-g'))).toEqual([]);
+  });
+
+  it('that is not dashed has one reading', () => {
+    const image = { repository: 'team-app', digest: DIGEST };
+    expect(repositoriesFor(image)).toEqual(['team-app']);
+    expect([mayBeIn(image, 'team-app'), mayBeIn(image, 'team/app')]).toEqual([true, false]);
+  });
+});
+
+describe('a value by its path', () => {
+  it.each<[unknown, readonly string[], unknown]>([
+    [{ A: { b: 1 } }, ['a', 'B'], 1],
+    ['{"a":{"b":1}}', ['a', 'b'], 1],
+    [{ a: '{"b":"c"}' }, ['a', 'b'], 'c'],
+    [{ a: 'text' }, ['a'], 'text'],
+    [{ a: 'text' }, ['a', 'b'], undefined],
+    [{ a: null }, ['a', 'b'], undefined],
+    [undefined, ['a'], undefined],
+  ])('of %j at %j is %j', (value, path, found) => {
+    expect(pick(value, ...path)).toBe(found);
+  });
+});

@@ -1,0 +1,180 @@
+// The shapes in which Defender may name an image and its severity, through the real workflow and the real query: none is lost without a word.
+import { describe, expect, test } from 'vitest';
+import type { AssessOptions } from '../../../local/azure/defender.ts';
+import { HOUR, type Image, REGISTRY, registryId, type Stage, stage, UNTOUCHED, type World } from './stage.ts';
+
+const CLOSED: World = {
+  locked: ['team/app:v1 readEnabled'],
+  records: { 'team/app:v1': 'closed' },
+  told: ['closed team/app:v1'],
+  poison: [],
+};
+const OTHERS = registryId('acmeimages2');
+
+type Shape = Partial<AssessOptions>;
+
+/** Reports an image in a way that the event alone, or its row alone, has to be understood. */
+async function reported(s: Stage, image: Image, shape: Shape, by: 'event' | 'sweep'): Promise<readonly string[]> {
+  if (by === 'sweep') s.cloud.faults.addToBus({ kind: 'lose', to: 'LogicApp' });
+  const ids = await s.report(image, shape);
+  await s.settle();
+  if (by === 'sweep') await s.tick();
+  return ids;
+}
+
+describe.each(['event', 'sweep'] as const)('closed by the %s', (by) => {
+  test.each<[string, Shape]>([
+    ['ids of CVEs only, the severity that of the recommendation', {}],
+    ['ids of CVEs only, as text', { cvesAs: 'text' }],
+    ['no CVEs at all', { cvesAs: 'missing' }],
+    ['keys in camelCase', { casing: 'camel' }],
+    ['`resourceAdditionalData` as JSON text', { additionalAs: 'text' }],
+    ['`resourceAdditionalData` as JSON text, keys in camelCase', { additionalAs: 'text', casing: 'camel' }],
+    ['an id with a path', { naming: 'path' }],
+    ['an id with a path, and nothing else that names the image', { naming: 'path', additionalAs: 'missing' }],
+    ['a dashed id, and nothing else that names the image', { naming: 'dashed', additionalAs: 'missing' }],
+    ['a dashed id right behind the name of the registry', { naming: 'joined' }],
+    [
+      'a dashed id right behind the name of the registry, and nothing else that names the image',
+      { naming: 'joined', additionalAs: 'missing' },
+    ],
+    ['no registry anywhere', { naming: 'nameless' }],
+    ['no registry anywhere, and details as text', { naming: 'nameless', additionalAs: 'text' }],
+    ['no registry anywhere, and a dashed id only', { naming: 'nameless', additionalAs: 'missing' }],
+    ['no id of the image at all', { naming: 'nothing' }],
+  ])('%s', async (_name, shape) => {
+    const s = await stage();
+    const image = s.push('v1');
+    s.push('v1', 'team-app');
+    await reported(s, image, shape, by);
+    expect(await s.world()).toEqual(CLOSED);
+    expect(await s.pull('v1')).toBe('refused');
+    expect(await s.pull('v1', 'team-app')).toBe('pulled');
+    expect(s.cloud.logicApp.runs.every(({ succeeded }) => succeeded)).toBe(true);
+    expect(s.lines('unattributed')).toEqual([]);
+  });
+
+  test('no registry anywhere, and the image in two registries of the stack: closed in both', async () => {
+    const s = await stage({ azure: { registries: [REGISTRY, OTHERS] } }, { registries: { [OTHERS]: {} } });
+    const registries = [s.registry, s.cloud.acr.registry(OTHERS)];
+    const [digest = ''] = registries.map((one) => one.push('team/app', { tag: 'v1', content: 'the same' }));
+    await reported(s, { registry: REGISTRY, repository: 'team/app', digest }, { naming: 'nameless' }, by);
+    expect(registries.map((one) => one.attributes('team/app', { digest }).readEnabled)).toEqual([false, false]);
+  });
+
+  test('no registry anywhere, and the image in a registry that the stack has not: nothing is closed', async () => {
+    const s = await stage();
+    const digest = s.cloud.acr.addRegistry(OTHERS).push('team/app', { tag: 'v1' });
+    const image = { registry: OTHERS, repository: 'team/app', digest };
+    const [id = ''] = await reported(s, image, { naming: 'nameless' }, by);
+    expect(await s.world()).toEqual(UNTOUCHED);
+    if (by === 'event') {
+      expect(s.lines('unattributed')).toEqual([
+        {
+          kind: 'unattributed',
+          assessment: id.split('/').at(-1),
+          why: `none of the stack's registries that pullgate can read has the image team/app@${digest}`,
+        },
+      ]);
+    } else {
+      expect(s.lines('attribution')).toEqual([
+        { kind: 'attribution', attributed: 0, gone: 0, unattributed: 1, assessments: [id.split('/').at(-1)] },
+      ]);
+    }
+  });
+
+  test('nothing names the image: logged with its id, and counted', async () => {
+    const s = await stage();
+    const image = s.push('v1');
+    const [id = ''] = await reported(s, image, { naming: 'nothing', additionalAs: 'missing' }, by);
+    expect(await s.world()).toEqual(UNTOUCHED);
+    if (by === 'event') {
+      const why = 'it names no repository with a digest';
+      expect(s.lines('unattributed')).toEqual([{ kind: 'unattributed', assessment: id, why }]);
+    } else {
+      expect(s.lines('attribution')).toEqual([
+        { kind: 'attribution', attributed: 0, gone: 0, unattributed: 1, assessments: [id.split('/').at(-1)] },
+      ]);
+    }
+  });
+});
+
+describe('a severity that is inherited', () => {
+  test('is marked in the log and in the mail', async () => {
+    const s = await stage();
+    const { digest } = await s.close('v1');
+    const [{ images = [], message = '' } = {}] = s.decisions();
+    expect(images).toMatchObject([
+      { digest, reasons: [{ severity: 'critical', inherited: true, rule: 'severityThreshold' }] },
+    ]);
+    expect(message).toContain('violates by CVE-2026-1001 in openssl (critical, inherited, severityThreshold)');
+    expect(s.cloud.mails[0]?.plainText).toContain('CVE-2026-1001 (critical, inherited from the report) in openssl');
+  });
+
+  test('that is no longer said opens nothing', async () => {
+    const s = await stage();
+    const image = await s.close('v1');
+    s.cloud.clock.advance(HOUR);
+    await s.report(image, { severity: 'Unknown' });
+    await s.settle();
+    await s.sweep();
+    expect(await s.world()).toEqual(CLOSED);
+  });
+
+  test('that falls below the threshold opens', async () => {
+    const s = await stage();
+    const image = await s.close('v1');
+    s.cloud.clock.advance(HOUR);
+    await s.report(image, { severity: 'Low' });
+    await s.settle();
+    expect((await s.world()).locked).toEqual([]);
+  });
+});
+
+describe('a sweep counts what it cannot attribute', () => {
+  test('not an image that has been deleted since, as long as others are found', async () => {
+    const s = await stage();
+    const [deleted, kept] = [s.push('v1'), s.push('v2')];
+    for (const image of [deleted, kept]) await s.report(image, { naming: 'nameless' });
+    await s.settle();
+    s.registry.delete('team/app', deleted.digest);
+    await s.sweep();
+    expect(s.lines('attribution').at(-1)).toEqual({
+      kind: 'attribution',
+      attributed: 1,
+      gone: 1,
+      unattributed: 0,
+      assessments: [],
+    });
+  });
+
+  test('all images, if none is found by its digest: then the digests are not understood', async () => {
+    const s = await stage();
+    const image = s.push('v1');
+    await s.report({ ...image, digest: `sha256:${'e'.repeat(64)}` }, { naming: 'nameless' });
+    await s.settle();
+    await s.sweep();
+    expect(s.lines('attribution').at(-1)).toMatchObject({ attributed: 0, gone: 0, unattributed: 1 });
+  });
+
+  test('nothing that names its registry, and nothing healthy', async () => {
+    const s = await stage();
+    await s.close('v1');
+    await s.report(s.push('v2'), { naming: 'nameless', status: 'Healthy' });
+    await s.settle();
+    await s.sweep();
+    const counts = { attributed: 0, gone: 0, unattributed: 0, assessments: [] };
+    expect(s.lines('attribution').at(-1)).toEqual({ kind: 'attribution', ...counts });
+  });
+});
+
+test('an unrelated registry in a resource group with letters beyond ASCII: ignored, not buried', async () => {
+  const s = await stage();
+  const umlaut = OTHERS.replace('/images/', '/größe-日本/');
+  const digest = s.cloud.acr.addRegistry(umlaut).push('team/app', { tag: 'v1' });
+  await s.report({ registry: umlaut, repository: 'team/app', digest });
+  await s.settle();
+  await s.sweep();
+  expect(await s.world()).toEqual(UNTOUCHED);
+  expect(s.lines('ignored')).toEqual([{ kind: 'ignored', why: "the registry acmeimages2 is not one of the stack's" }]);
+});
