@@ -1,12 +1,12 @@
-// Which registries and repositories of the stack an image is in, where Defender does not say it for certain: the registries tell, by its digest.
+// Which registries and repositories of the stack an image is in, if Defender does not say it for certain: the registries tell, by its digest.
 import { mapConcurrently } from '../../shared/concurrency.ts';
-import type { Gate } from '../../shared/record.ts';
+import { type Gate, gateKey } from '../../shared/record.ts';
 import type { UnnamedImage } from './findings.ts';
 import { type NamedImage, repositoriesFor } from './named-image.ts';
 import type { AzureRegistry } from './registry.ts';
 
 const QUESTIONS_AT_ONCE = 8;
-/** So many ids of assessments that cannot be attributed are named in a line of the log. */
+/** A line of the log names at most this many ids of assessments that cannot be attributed. */
 const MAX_NAMED = 5;
 
 /** A repository of a registry. */
@@ -15,69 +15,100 @@ export interface Home {
   readonly repository: string;
 }
 
-/** Where the image of an event is. An image may be in several registries: the same digest is the same content. */
+/**
+ * Where the image of an event is. It may be in several registries: the same digest is the same content.
+ *
+ * @throws Error if no registry that answers has it, and one does not answer
+ */
 export async function homesOf(image: NamedImage, registries: readonly AzureRegistry[]): Promise<readonly Home[]> {
-  const homes = await mapConcurrently(homesFor(image, registries), QUESTIONS_AT_ONCE, async (home) =>
-    (await home.registry.has(home.repository, image.digest)) ? [home] : [],
-  );
-  return homes.flat();
+  const failures: unknown[] = [];
+  const homes = await mapConcurrently(homesFor(image, registries), QUESTIONS_AT_ONCE, async (home) => {
+    const isThere = await home.registry.has(home.repository, image.digest).catch((error: unknown) => {
+      failures.push(error);
+      return false;
+    });
+    return isThere ? [home] : [];
+  });
+  const found = homes.flat();
+  if (found.length === 0 && failures.length > 0) throw failures[0];
+  return found;
 }
 
-/** What a sweep found out about images that no row names for certain. */
+/** What a sweep found out about images that no row places for certain. */
 export interface Attribution {
   /** The repositories that have such images. */
   readonly gates: readonly Gate[];
-  /** Images that are in one registry of the stack, or in several. */
-  readonly attributed: number;
-  /** Images that are not in their repository any more. */
-  readonly gone: number;
-  /** Images that are in no repository of the stack. */
-  readonly unattributed: number;
-  /** The ids of some assessments of these. */
-  readonly assessments: readonly string[];
+  readonly counts: {
+    /** Images that are in one registry of the stack, or in several. */
+    readonly attributed: number;
+    /** Images that are not in their repository any more. */
+    readonly gone: number;
+    /** Images that are in no repository of the stack. */
+    readonly unattributed: number;
+    /** Images that may be in a registry that did not answer. */
+    readonly unread: number;
+    /** The ids of some assessments of the unattributed ones. */
+    readonly assessments: readonly string[];
+  };
+  /** Why registries did not answer. */
+  readonly failures: readonly unknown[];
 }
+
+type Outcome = 'attributed' | 'gone' | 'unattributed' | 'unread' | 'foreign';
 
 /**
  * Where the images of a sweep's rows are. Each repository is listed once, however many images it has.
- * An image that is not in its repository counts as deleted, but if none at all is found: then it is the digests that are not understood.
+ * An image that is not in its repository counts as deleted. If no image at all is found, the digests are not understood, and none counts as deleted.
  */
 export async function attribute(
   unnamed: readonly UnnamedImage[],
   registries: readonly AzureRegistry[],
 ): Promise<Attribution> {
-  const listings = new Map<string, Promise<ReadonlySet<string>>>();
+  const failures: unknown[] = [];
+  const listings = new Map<string, Promise<ReadonlySet<string> | undefined>>();
   const list = ({ registry, repository }: Home) => {
-    const key = `${registry.place.id}/${repository}`;
-    const listing = listings.get(key) ?? registry.digestsIn(repository);
+    const key = gateKey({ registry: registry.place.id, repository });
+    const listing =
+      listings.get(key) ?? registry.digestsIn(repository).catch((error: unknown) => void failures.push(error));
     listings.set(key, listing);
     return listing;
   };
   const gates = new Map<string, Gate>();
-  const found = await mapConcurrently(unnamed, QUESTIONS_AT_ONCE, async ({ registryName, image, assessment }) => {
-    const named = registries.filter(({ place }) => isNamed(registryName, place.name));
-    // It names a registry that is none of the stack's.
-    if (named.length === 0) return { outcome: 'foreign', assessment } as const;
-    if (image === undefined) return { outcome: 'unattributed', assessment } as const;
-    let outcome: 'unattributed' | 'gone' | 'attributed' = 'unattributed';
+
+  async function place({ registryName, image }: UnnamedImage): Promise<Outcome> {
+    const named = registries.filter((one) => isNamed(registryName, one.place.name));
+    if (registryName !== '' && named.length === 0) return 'foreign';
+    if (image === undefined) return 'unattributed';
+    const outcomes = new Set<Outcome>();
     for (const home of homesFor(image, named)) {
       const digests = await list(home);
-      if (digests.has(image.digest)) {
-        outcome = 'attributed';
+      if (digests === undefined) outcomes.add('unread');
+      else if (digests.has(image.digest)) {
+        outcomes.add('attributed');
         const gate = { registry: home.registry.place.id, repository: home.repository };
-        gates.set(`${gate.registry}/${gate.repository}`, gate);
-      } else if (digests.size > 0 && outcome === 'unattributed') outcome = 'gone';
+        gates.set(gateKey(gate), gate);
+      } else if (digests.size > 0) outcomes.add('gone');
     }
-    return { outcome, assessment };
-  });
-  const count = (wanted: string) => found.filter(({ outcome }) => outcome === wanted).length;
+    return (['attributed', 'unread', 'gone'] as const).find((outcome) => outcomes.has(outcome)) ?? 'unattributed';
+  }
+
+  const outcomes = await mapConcurrently(unnamed, QUESTIONS_AT_ONCE, place);
+  const count = (wanted: Outcome) => outcomes.filter((outcome) => outcome === wanted).length;
   const isNoneFound = count('attributed') === 0;
-  const lost = found.filter(({ outcome }) => outcome === 'unattributed' || (isNoneFound && outcome === 'gone'));
+  const lost = unnamed.filter((_one, number) => {
+    const outcome = outcomes[number];
+    return outcome === 'unattributed' || (outcome === 'gone' && isNoneFound);
+  });
   return {
     gates: [...gates.values()],
-    attributed: count('attributed'),
-    gone: isNoneFound ? 0 : count('gone'),
-    unattributed: lost.length,
-    assessments: lost.slice(0, MAX_NAMED).map(({ assessment }) => assessment),
+    counts: {
+      attributed: count('attributed'),
+      gone: isNoneFound ? 0 : count('gone'),
+      unattributed: lost.length,
+      unread: count('unread'),
+      assessments: lost.slice(0, MAX_NAMED).map(({ assessment }) => assessment),
+    },
+    failures,
   };
 }
 

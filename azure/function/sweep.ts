@@ -2,9 +2,14 @@
 import type { Gate } from '../../shared/record.ts';
 import type { Rules } from '../../shared/rules.ts';
 import type { SweepPorts } from '../../shared/tick.ts';
-import { attribute } from './attribution.ts';
+import { type Attribution, attribute } from './attribution.ts';
+import { describeError } from './describe-error.ts';
+import { PartialAnswer } from './findings.ts';
 import type { RegistryPlace } from './registries.ts';
 import type { Parts, Worker } from './work.ts';
+
+/** The counts of a sweep that got no list of images: at least one is unread. */
+const NOT_ANSWERED: Attribution['counts'] = { attributed: 0, gone: 0, unattributed: 0, unread: 1, assessments: [] };
 
 /** The ports of a sweep of the stack's registries. */
 export function sweepPortsOf(
@@ -30,9 +35,7 @@ export function sweepPortsOf(
     async repositoriesWithFindings() {
       const gates: Gate[] = [];
       for (const place of await usable()) gates.push(...(await gatesOf(place)));
-      const { gates: found, ...counts } = await attribute(await scanner.unnamedImages(), await usableRegistries());
-      log({ kind: 'attribution', ...counts });
-      return [...gates, ...found];
+      return [...gates, ...(await attributed())];
     },
     gatesWithRecord: () => table.gates(),
     async waiting(limit) {
@@ -53,6 +56,22 @@ export function sweepPortsOf(
     log,
     now,
   };
+
+  /** The repositories of images that no row places for certain. What cannot be told of them keeps nothing else from being swept. */
+  async function attributed(): Promise<readonly Gate[]> {
+    try {
+      const { gates, counts, failures } = await attribute(await scanner.unnamedImages(), await usableRegistries());
+      for (const failure of failures) log({ kind: 'failed', error: describeError(failure) });
+      log({ kind: 'attribution', ...counts });
+      return gates;
+    } catch (error) {
+      // Anything else may pass: then the next tick sweeps again.
+      if (!(error instanceof PartialAnswer)) throw error;
+      log({ kind: 'failed', error: describeError(error) });
+      log({ kind: 'attribution', ...NOT_ANSWERED });
+      return [];
+    }
+  }
 
   async function usable(): Promise<readonly RegistryPlace[]> {
     return (await registries.all()).filter(({ problem }) => problem === undefined);

@@ -1,6 +1,5 @@
 // One invocation: a message in, the gate that it names where it should be, and the message sent again where it has to come back.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRestError } from '@azure/core-rest-pipeline';
 import { limitedTo } from '../../shared/concurrency.ts';
 import type { Decision } from '../../shared/decision.ts';
 import type { Instant } from '../../shared/finding.ts';
@@ -15,6 +14,7 @@ import { tick } from '../../shared/tick.ts';
 import type { Snapshot } from './attribute-gate.ts';
 import { type Home, homesOf } from './attribution.ts';
 import type { Clients } from './clients.ts';
+import { describeError } from './describe-error.ts';
 import { type Message, parseMessage, type RegistryId, type Request, registryIn } from './events.ts';
 import { scannerOf } from './findings.ts';
 import { looksOf } from './looks.ts';
@@ -271,13 +271,4 @@ async function inTime<T>(work: () => Promise<T>): Promise<T> {
     timer.abort();
     end.catch(() => {});
   }
-}
-
-/** Not every service says what was asked of it, or that a role is what is missing. */
-function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const words = `${error.name}: ${error.message}`;
-  if (!isRestError(error) || (error.statusCode !== 401 && error.statusCode !== 403)) return words;
-  const host = error.request === undefined ? 'a service' : new URL(error.request.url).host;
-  return `${words} (${host} answers ${error.statusCode}: the function's identity lacks a role there; run pulumi up, which assigns its roles)`;
 }

@@ -6,8 +6,13 @@ import { ManagedIdentityCredential } from '@azure/identity';
 /** What the Logic App puts on the queue, as far as it is read. */
 interface Identifiers {
   readonly assessment?: string;
-  readonly repository?: string;
-  readonly digest?: string;
+  /** JSON text. */
+  readonly resourceAdditionalData?: string;
+}
+
+interface Named {
+  readonly RepositoryDetails?: { readonly RepositoryName?: string };
+  readonly Digest?: string;
 }
 
 const credential = new ManagedIdentityCredential({ clientId: process.env['PULLGATE_CLIENT_ID'] ?? '' });
@@ -17,7 +22,9 @@ app.storageQueue('message', {
   queueName: '%PULLGATE_QUEUE%',
   connection: 'AzureWebJobsStorage',
   async handler(message) {
-    const { assessment = '', repository, digest } = message as Identifiers;
+    const { assessment = '', resourceAdditionalData = '{}' } = message as Identifiers;
+    const { RepositoryDetails: { RepositoryName: repository } = {}, Digest: digest }: Named =
+      JSON.parse(resourceAdditionalData);
     const [, registry] = /\/registries\/([^/]+)/i.exec(assessment) ?? [];
     if (registry === undefined || repository === undefined || digest === undefined) return;
     await clientOf(registry).getArtifact(repository, digest).updateManifestProperties({ canRead: false });

@@ -46,7 +46,7 @@ describe('the alerts', () => {
     [
       'unattributed',
       'AppTraces',
-      "| where line.kind == 'attribution'\n| summarize sweeps = count(), least = min(toint(line.unattributed))\n| where sweeps >= 2 and least > 0",
+      "| where line.kind == 'attribution'\n| summarize sweeps = count(), least = min(toint(line.unattributed) + toint(line.unread))\n| where sweeps >= 2 and least > 0",
       { windowSize: 'PT60M', evaluationFrequency: 'PT60M', overrideQueryTimeRange: 'P2D', severity: 2 },
     ],
     [

@@ -114,7 +114,15 @@ const ROWS: Readonly<Record<string, (at: Scene) => readonly Row[]>> = {
   'of a repository whose name is a path, a line or a query': ({ row }) => NAMES.map((name) => named(row, name)),
   'of a severity that is none': ({ row }) =>
     ['Critical!', '', ' critical ', '\u0000', null, 10, ['Critical'], { Critical: 'Critical' }].map((Severity) =>
-      detailed({ ...row, RecommendationSeverity: String(Severity) }, {}, { Severity, Cvss: [] }),
+      detailed(
+        {
+          ...row,
+          RecommendationSeverity: typeof Severity === 'string' ? Severity : JSON.stringify(Severity),
+          Properties: { ...(row['Properties'] as object), metadata: { severity: Severity } },
+        },
+        {},
+        { Severity, Cvss: [] },
+      ),
     ),
   'of a digest that is none': ({ row, good }) =>
     [good.digest.slice(0, -1), good.digest.replace(':', ''), `md5:${good.digest.slice(7)}`, ''].map(
@@ -241,7 +249,8 @@ test('who has the address of the Logic App can only make it look, and at nothing
   expect(s.calls('logs:Query')).toBeGreaterThan(0);
   // Two hours later they are where the alarm is, and what could not be read is there as well.
   const tired = (await s.world()).poison.filter((message) => Object(message).tries === 0);
-  expect(new Set(tired.map((message) => Object(message).digest))).toEqual(new Set([good.digest, closed.digest]));
+  const digestOf = (message: unknown) => JSON.parse(Object(message).resourceAdditionalData).digest;
+  expect(new Set(tired.map(digestOf))).toEqual(new Set([good.digest, closed.digest]));
   expect(tired).toHaveLength(2);
 });
 

@@ -78,7 +78,14 @@ describe.each(['event', 'sweep'] as const)('closed by the %s', (by) => {
       ]);
     } else {
       expect(s.lines('attribution')).toEqual([
-        { kind: 'attribution', attributed: 0, gone: 0, unattributed: 1, assessments: [id.split('/').at(-1)] },
+        {
+          kind: 'attribution',
+          attributed: 0,
+          gone: 0,
+          unattributed: 1,
+          unread: 0,
+          assessments: [id.split('/').at(-1)],
+        },
       ]);
     }
   });
@@ -93,9 +100,47 @@ describe.each(['event', 'sweep'] as const)('closed by the %s', (by) => {
       expect(s.lines('unattributed')).toEqual([{ kind: 'unattributed', assessment: id, why }]);
     } else {
       expect(s.lines('attribution')).toEqual([
-        { kind: 'attribution', attributed: 0, gone: 0, unattributed: 1, assessments: [id.split('/').at(-1)] },
+        {
+          kind: 'attribution',
+          attributed: 0,
+          gone: 0,
+          unattributed: 1,
+          unread: 0,
+          assessments: [id.split('/').at(-1)],
+        },
       ]);
     }
+  });
+});
+
+describe('an event', () => {
+  test('of an image in a registry that does not answer is retried, and closes once it does', async () => {
+    const s = await stage();
+    s.cloud.faults.add({ kind: 'error', service: 'acr', status: 403, code: 'DENIED', message: 'no', times: 1 });
+    await s.report(s.push('v1'), { naming: 'nameless' });
+    await s.settle();
+    expect(s.lines('failed')).toHaveLength(1);
+    expect(await s.world()).toEqual(CLOSED);
+  });
+
+  test.each([
+    ['camelCase', 'camel'],
+    ['PascalCase', 'pascal'],
+  ] as const)('calls the Logic App by its resource type in %s alone', async (_name, casing) => {
+    const s = await stage();
+    const [id = ''] = await s.report(s.push('v1'), { naming: 'nameless', casing, event: false });
+    const event: { readonly id: string; readonly properties?: object } = s.cloud.defender.eventOf(id);
+    await s.cloud.defender.sendEvent({ ...event, properties: { ...event.properties, metadata: undefined } });
+    await s.settle();
+    expect(s.cloud.logicApp.runs).toMatchObject([{ succeeded: true }]);
+  });
+});
+
+describe('a whole repository, closed by one of its images', () => {
+  test.each(['event', 'sweep'] as const)('that no row places: by the %s', async (by) => {
+    const s = await stage({ azure: { granularity: 'repository' } });
+    await reported(s, s.push('v1'), { naming: 'nameless', additionalAs: 'missing' }, by);
+    expect((await s.world()).locked).toEqual(['team/app readEnabled']);
   });
 });
 
@@ -144,6 +189,7 @@ describe('a sweep counts what it cannot attribute', () => {
       attributed: 1,
       gone: 1,
       unattributed: 0,
+      unread: 0,
       assessments: [],
     });
   });
@@ -157,13 +203,57 @@ describe('a sweep counts what it cannot attribute', () => {
     expect(s.lines('attribution').at(-1)).toMatchObject({ attributed: 0, gone: 0, unattributed: 1 });
   });
 
+  test('what may be in a registry that does not answer: the others are swept, and the log says why', async () => {
+    const s = await stage({ azure: { registries: [REGISTRY, OTHERS] } }, { registries: { [OTHERS]: {} } });
+    s.cloud.faults.addToBus({ kind: 'lose', to: 'LogicApp' });
+    const named = s.push('v1');
+    const there = s.cloud.acr.registry(OTHERS).push('team/there', { tag: 'v1' });
+    await s.report(named);
+    await s.report({ registry: OTHERS, repository: 'team/there', digest: there }, { naming: 'nameless' });
+    s.cloud.faults.add({
+      kind: 'error',
+      service: 'acr',
+      operation: 'ListManifests',
+      status: 403,
+      code: 'DENIED',
+      message: 'blocked by the firewall',
+      times: 2,
+    });
+    await s.settle();
+    await s.tick();
+    expect((await s.world()).locked).toEqual(['team/app:v1 readEnabled']);
+    expect(s.lines('attribution')).toMatchObject([{ attributed: 0, unattributed: 0, unread: 1 }]);
+    expect(s.lines('failed')[0]?.['error']).toContain('blocked by the firewall');
+    await s.sweep();
+    expect((await s.world()).locked).toHaveLength(2);
+  });
+
+  test('one at least, if the list of images is too long for an answer: the rest is swept', async () => {
+    const s = await stage();
+    s.cloud.faults.addToBus({ kind: 'lose', to: 'LogicApp' });
+    await s.report(s.push('v1'));
+    s.cloud.faults.add({
+      kind: 'error',
+      service: 'logs',
+      status: 504,
+      code: 'GatewayTimeout',
+      message: 'too long',
+      times: 1_000,
+      where: ({ input }) => String(input['query']).includes('take_any'),
+    });
+    await s.settle();
+    await s.tick();
+    expect(await s.world()).toEqual(CLOSED);
+    expect(s.lines('attribution')).toMatchObject([{ unattributed: 0, unread: 1 }]);
+  });
+
   test('nothing that names its registry, and nothing healthy', async () => {
     const s = await stage();
     await s.close('v1');
     await s.report(s.push('v2'), { naming: 'nameless', status: 'Healthy' });
     await s.settle();
     await s.sweep();
-    const counts = { attributed: 0, gone: 0, unattributed: 0, assessments: [] };
+    const counts = { attributed: 0, gone: 0, unattributed: 0, unread: 0, assessments: [] };
     expect(s.lines('attribution').at(-1)).toEqual({ kind: 'attribution', ...counts });
   });
 });
