@@ -184,7 +184,15 @@ function subjectsOf(
   return subjectsFrom(images, granularityOf(granularity ?? stack?.azure?.granularity ?? 'image'));
 }
 
-function* notesOf({ leftOut, undated }: Gathered, policies: Policies, formats: readonly Format[]): Generator<string> {
+function* notesOf(
+  { images, leftOut, undated }: Gathered,
+  policies: Policies,
+  formats: readonly Format[],
+): Generator<string> {
+  const unplaced = images.filter(({ isUnplaced }) => isUnplaced === true).length;
+  if (unplaced > 0) {
+    yield `${unplaced} of the images have no registry, or a repository whose dashes may be slashes: the function looks for their digests in the registries of the stack`;
+  }
   for (const [why, count] of Object.entries(leftOut)) yield `left out as ${why}: ${count}`;
   if (undated > 0 && policies.some(({ graceDays }) => Object.values(graceDays).some((days) => (days ?? 0) > 0))) {
     yield `${undated} findings do not say when they were disclosed: graceDays spares none of them`;

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { EVENTS, type Trigger } from '../../shared/decision.ts';
 import { check, describeProblem, type Parsed, required } from '../../shared/problem.ts';
 import { repositoryName } from '../../shared/repository-name.ts';
-import { digestText, imageGivenBy, imageOf, type NamedImage, pick, textOf } from './named-image.ts';
+import { digestText, imageGivenBy, imageOf, isOfContainerImage, type NamedImage, pick, textOf } from './named-image.ts';
 
 /** What a message asks for. */
 export type Request =
@@ -138,7 +138,7 @@ function parseIdentifiers(message: object): Parsed<Request> {
   const [assessment, details] = [textOf(given['assessment']), given['resourceDetails']];
   const resource = textOf(pick(details, 'id'));
   const image = imageGivenBy([given['resourceAdditionalData']], [resource, assessment]);
-  const isOfImage = Object.keys(image).length > 0 || /containerimage/i.test(textOf(pick(details, 'resourceType')));
+  const isOfImage = Object.keys(image).length > 0 || isOfContainerImage(details);
   const isOfRegistry = `${assessment} ${resource}`.toLowerCase().includes('/microsoft.containerregistry/');
   const isElsewhere = !isOfRegistry && !/^(azure)?$/i.test(textOf(pick(details, 'source')));
   const hasId = assessment !== '';

@@ -66,6 +66,11 @@ export function imageIn(id: string): GivenImage | undefined {
   return dashed === undefined || digest === undefined ? undefined : { repository: dashed, digest, isDashed: true };
 }
 
+/** Do the details of a resource say that it is a container image, whether or not something names it? */
+export function isOfContainerImage(resourceDetails: unknown): boolean {
+  return /containerimage/i.test(textOf(pick(resourceDetails, 'resourceType')));
+}
+
 /** How an id in the dashed form writes a repository's name. */
 export function dashed(repository: string): string {
   return repository.replaceAll('/', '-');

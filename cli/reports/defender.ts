@@ -1,7 +1,7 @@
 // Reads what Azure knows of Defender for Cloud's findings: Resource Graph's assessments and sub-assessments, or the rows of Log Analytics.
 import { type Assessment, assessmentFrom, latestOf, type Row } from '../../azure/function/assessments.ts';
 import type { RegistryId } from '../../azure/function/events.ts';
-import { pick, textOf } from '../../azure/function/named-image.ts';
+import { isOfContainerImage, type NamedImage, pick, textOf } from '../../azure/function/named-image.ts';
 import { UsageError } from '../ending.ts';
 import { type Beginning, type DocumentReader, mustBeList } from './documents.ts';
 import type { Gathering } from './gathering.ts';
@@ -20,6 +20,8 @@ interface Kept extends Assessment {
 }
 
 const NONE: Assessment['settled'] = new Map();
+/** Why an image has no gate that could be named. The function counts such images, and raises an alert. */
+const NAMELESS = 'of a container image that it does not name';
 const LISTS = ['data', 'value', 'Data'] as const;
 
 export function defenderRows(gathering: Gathering): DefenderRows {
@@ -41,7 +43,14 @@ export function defenderRows(gathering: Gathering): DefenderRows {
         // What it answers with is what it was given.
         for (const { image, packed, state } of latestOf(assessments) as readonly Kept[]) {
           if (state === 'resolved' || state === 'off') gathering.leaveOut('healthy or not applicable');
-          const reported = gathering.image({ registry, ...image, tags: [] });
+          const { repository, digest } = image;
+          const reported = gathering.image({
+            registry,
+            repository,
+            digest,
+            tags: [],
+            isUnplaced: isUnplaced(registry, image),
+          });
           for (const finding of packed) gathering.add(reported, unpack(finding));
         }
       }
@@ -76,8 +85,9 @@ export function defenderReader(
         );
       }
       const assessment = assessmentFrom(row);
-      if (assessment === undefined) gathering.leaveOut('of something else than an image of a registry');
-      else rows.add(assessment);
+      if (assessment !== undefined) rows.add(assessment);
+      else if (isOfContainerImage(pick(row['Properties'], 'resourceDetails'))) gathering.leaveOut(NAMELESS);
+      else gathering.leaveOut('of something else than an image of a registry');
     },
     endDocument(document) {
       if (list === undefined || isList) return;
@@ -87,6 +97,11 @@ export function defenderReader(
       mustBeList(name, document, list);
     },
   };
+}
+
+/** The function finds it by its digest, if one of the stack's registries has it. */
+function isUnplaced(registry: string, { isDashed }: NamedImage): boolean {
+  return registry === '' || isDashed === true;
 }
 
 function registryOf({ registry, registryHost, registryName }: Assessment): string {

@@ -23,6 +23,8 @@ export interface ReportedImage {
   readonly tagged?: boolean;
   /** It is known to have no tag, and nobody knows whether a tagged index leads to it. Default: no. */
   readonly mayNotCount?: boolean;
+  /** The report does not say for certain in which registry and repository it is. Default: it does. */
+  readonly isUnplaced?: boolean;
 }
 
 export interface GatheredImage extends ReportedImage {

@@ -203,6 +203,26 @@ describe('Defender for Cloud', () => {
     expect(reported).toMatchObject({ critical: 1, unknown: 0 });
   });
 
+  test.each<[string, Partial<Assessment>, readonly object[], Record<string, number>]>([
+    [
+      'by a dashed id alone',
+      { naming: 'dashed', additionalAs: 'missing' },
+      [{ registry: REGISTRY, repository: 'team-app', isUnplaced: true }],
+      {},
+    ],
+    ['without a registry', { naming: 'nameless' }, [{ registry: '', repository: 'team/app', isUnplaced: true }], {}],
+    [
+      'by nothing',
+      { naming: 'nothing', additionalAs: 'missing' },
+      [],
+      { 'of a container image that it does not name': 1 },
+    ],
+  ])('an image that is named %s is told from what is no image', async (_name, fields, images, leftOut) => {
+    const read = await readText(page(armObject(assessment({ details: 'bare', ...fields }))));
+    expect(read.images).toMatchObject(images);
+    expect(read.leftOut).toEqual(leftOut);
+  });
+
   test("the documentation's sub-assessment is exempted, and of a registry that is known by its host", async () => {
     const { images, findings } = await read(sample('azure/subassessment-list-2024.json'));
     expect(images).toMatchObject([
