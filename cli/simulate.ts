@@ -191,7 +191,7 @@ function* notesOf(
 ): Generator<string> {
   const unplaced = images.filter(({ isUnplaced }) => isUnplaced === true).length;
   if (unplaced > 0) {
-    yield `${unplaced} of the images have no registry, or a repository whose dashes may be slashes: the function looks for their digests in the registries of the stack`;
+    yield `images without a registry, or with a repository whose dashes may be slashes: ${unplaced} (the function looks for their digests in the registries of the stack)`;
   }
   for (const [why, count] of Object.entries(leftOut)) yield `left out as ${why}: ${count}`;
   if (undated > 0 && policies.some(({ graceDays }) => Object.values(graceDays).some((days) => (days ?? 0) > 0))) {

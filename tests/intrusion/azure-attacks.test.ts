@@ -165,7 +165,7 @@ const ROWS: Readonly<Record<string, (at: Scene) => readonly Row[]>> = {
 /** The last row of the closed image, saying that it is healthy. */
 function healthy(s: Stage, { ids: [id] }: Scene['closed']): Row {
   const rows = s.cloud.workspace.rows('SecurityRecommendation');
-  const last = rows.findLast((row) => id.endsWith(`/${row['RecommendationId']}`));
+  const last = rows.findLast((row) => String(id).endsWith(`/${row['RecommendationId']}`));
   if (last === undefined) throw new Error('the workspace has no row of the closed image');
   const { TimeGenerated: _earlier, ...rest } = last;
   return { ...rest, RecommendationState: 'Healthy' };
