@@ -1,7 +1,7 @@
 // Which registries and repositories of the stack an image is in, if Defender does not say it for certain: the registries tell, by its digest.
 import { mapConcurrently } from '../../shared/concurrency.ts';
 import { type Gate, gateKey } from '../../shared/record.ts';
-import type { UnnamedImage } from './findings.ts';
+import type { UnplacedImage } from './findings.ts';
 import { type NamedImage, repositoriesFor } from './named-image.ts';
 import type { AzureRegistry } from './registry.ts';
 
@@ -61,7 +61,7 @@ type Outcome = 'attributed' | 'gone' | 'unattributed' | 'unread' | 'foreign';
  * An image that is not in its repository counts as deleted. If no image at all is found, the digests are not understood, and none counts as deleted.
  */
 export async function attribute(
-  unnamed: readonly UnnamedImage[],
+  unplaced: readonly UnplacedImage[],
   registries: readonly AzureRegistry[],
 ): Promise<Attribution> {
   const failures: unknown[] = [];
@@ -75,7 +75,7 @@ export async function attribute(
   };
   const gates = new Map<string, Gate>();
 
-  async function place({ registryName, image }: UnnamedImage): Promise<Outcome> {
+  async function place({ registryName, image }: UnplacedImage): Promise<Outcome> {
     const named = registries.filter((one) => isNamed(registryName, one.place.name));
     if (registryName !== '' && named.length === 0) return 'foreign';
     if (image === undefined) return 'unattributed';
@@ -92,10 +92,10 @@ export async function attribute(
     return (['attributed', 'unread', 'gone'] as const).find((outcome) => outcomes.has(outcome)) ?? 'unattributed';
   }
 
-  const outcomes = await mapConcurrently(unnamed, QUESTIONS_AT_ONCE, place);
+  const outcomes = await mapConcurrently(unplaced, QUESTIONS_AT_ONCE, place);
   const count = (wanted: Outcome) => outcomes.filter((outcome) => outcome === wanted).length;
   const isNoneFound = count('attributed') === 0;
-  const lost = unnamed.filter((_one, number) => {
+  const lost = unplaced.filter((_one, number) => {
     const outcome = outcomes[number];
     return outcome === 'unattributed' || (outcome === 'gone' && isNoneFound);
   });

@@ -23,7 +23,7 @@ export interface ImageFindings {
 }
 
 /** An image whose rows do not say for certain in which registry or repository it is. */
-export interface UnnamedImage {
+export interface UnplacedImage {
   /** Empty where no row names it. */
   readonly registryName: string;
   /** Undefined where no row names a repository and a digest that can be ones. */
@@ -86,7 +86,9 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
     // Before the latest is looked for: another registry's name may hold this one's, and its image have the same digest.
     const wanted = rows.flatMap((row) => {
       const assessment = assessmentFrom(row);
-      return assessment !== undefined && isWanted(assessment) ? assessment : [];
+      if (assessment === undefined || !isWanted(assessment)) return [];
+      // Two rows of one assessment may name its image in two forms.
+      return { ...assessment, image: { repository, digest: assessment.image.digest } };
     });
     for (const { image, findings, name, settled, at } of latestOf(wanted)) {
       const known: ImageFindings = byDigest.get(image.digest) ?? {
@@ -116,7 +118,7 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
   /** The repositories of a registry of which there are rows: where a sweep has to look, and no evidence of anything. */
   async function repositoriesWithFindings(place: Place): Promise<ReadonlySet<string>> {
     const bound = { Registry: place.name, Repository: '', Digest: '' };
-    const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| where not(${IS_UNNAMED})\n| distinct RegistryName, RegistryHost, ContainerRepo`;
+    const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| where not(${IS_UNPLACED})\n| distinct RegistryName, RegistryHost, ContainerRepo`;
     const repositories = new Set<string>();
     for (const row of await runOrNothing(query)) {
       const where = { registryName: textOf(row['RegistryName']), registryHost: textOf(row['RegistryHost']) };
@@ -126,9 +128,9 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
   }
 
   /** The images whose registry or repository no row names for certain. Not those that are healthy, which ask for no look, nor those of other clouds. */
-  async function unnamedImages(): Promise<readonly UnnamedImage[]> {
+  async function unplacedImages(): Promise<readonly UnplacedImage[]> {
     const bound = { Registry: '', Repository: '', Digest: '' };
-    const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| where ${IS_UNNAMED} and tolower(State) != "healthy"
+    const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| where ${IS_UNPLACED} and tolower(State) != "healthy"
 | extend Source = tolower(extract(@'(?i)"source\\\\*"\\s*:\\s*\\\\*"([a-z]+)', 1, tostring(Properties)))
 | where Source in ("", "azure")
 | summarize Assessment = take_any(AssessmentId) by RegistryName, ContainerRepo, IsDashed, ImageDigest`;
@@ -197,7 +199,7 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
     return `${texts.join('')}let Window = ${window};\nlet Ignored = dynamic(${ignored});\nlet Whole = dynamic(${JSON.stringify(whole)});\n`;
   }
 
-  return { findingsOf, repositoriesWithFindings, unnamedImages, digestsWithFindings, blindness };
+  return { findingsOf, repositoriesWithFindings, unplacedImages, digestsWithFindings, blindness };
 }
 
 export type Scanner = ReturnType<typeof scannerOf>;
@@ -230,7 +232,7 @@ function newestOf(rows: readonly Row[]): number | undefined {
 }
 
 /** Do the columns of findings.kql leave open in which registry and repository the image is? */
-const IS_UNNAMED =
+const IS_UNPLACED =
   '(IsDashed or isempty(ContainerRepo) or isempty(ImageDigest) or (isempty(RegistryName) and isempty(RegistryHost)))';
 
 /**

@@ -60,7 +60,7 @@ export function sweepPortsOf(
   /** The repositories of images that no row places for certain. What cannot be told of them keeps nothing else from being swept. */
   async function attributed(): Promise<readonly Gate[]> {
     try {
-      const { gates, counts, failures } = await attribute(await scanner.unnamedImages(), await usableRegistries());
+      const { gates, counts, failures } = await attribute(await scanner.unplacedImages(), await usableRegistries());
       for (const failure of failures) log({ kind: 'failed', error: describeError(failure) });
       log({ kind: 'attribution', ...counts });
       return gates;

@@ -1,0 +1,254 @@
+// Images that no row places for certain: which ones the query finds, and which registry and repository of the stack has them.
+import { describe, expect, it } from 'vitest';
+import { attribute, homesOf } from '../../../azure/function/attribution.ts';
+import { type UnplacedImage, WINDOWS } from '../../../azure/function/findings.ts';
+import type { NamedImage } from '../../../azure/function/named-image.ts';
+import type { AzureRegistry } from '../../../azure/function/registry.ts';
+import type { Json, Row } from '../../../local/azure/tables.ts';
+import {
+  ASSESSMENT,
+  DETAILS,
+  DIGEST,
+  GROUPED_REPOSITORY,
+  groupedTableRow,
+  imageProperties,
+  individualTableRow,
+  REGISTRY_ID,
+  SUBSCRIPTION,
+} from './samples.ts';
+import { HOUR, MYACR, PTEBIC, scannerOver, workspaceOf } from './scanner.ts';
+
+const OTHER = `sha256:${'b'.repeat(64)}`;
+const IN_SUBSCRIPTION = `/subscriptions/${SUBSCRIPTION}`;
+const DASHED = `repositories-team-app-images-${DIGEST}`;
+const TEAM_APP: NamedImage = { repository: 'team/app', digest: DIGEST };
+const TEAM_APP_DASHED: NamedImage = { repository: 'team-app', digest: DIGEST, isDashed: true };
+
+/** A row as Defender may have written it: a bare key, and what names its resource. */
+function row(resource: string, id: string | undefined, changes: Row = {}): Row {
+  const details = { Source: 'Azure', ResourceType: '.containerimage', ...(id === undefined ? {} : { Id: id }) };
+  const properties: Json = { resourceDetails: details };
+  return individualTableRow({
+    RecommendationId: ASSESSMENT,
+    AssessedResourceId: resource,
+    Properties: properties,
+    ...changes,
+  });
+}
+
+async function unplacedIn(...rows: readonly Row[]): Promise<readonly UnplacedImage[]> {
+  return scannerOver(workspaceOf({ SecurityRecommendation: rows })).scanner.unplacedImages();
+}
+
+describe('a row that does not place its image', () => {
+  it.each<[string, Row, Omit<UnplacedImage, 'assessment'>]>([
+    [
+      'has a dashed id below its registry',
+      row(REGISTRY_ID, `${REGISTRY_ID}/${DASHED}`),
+      { registryName: 'myacr', image: TEAM_APP_DASHED },
+    ],
+    [
+      'has a dashed id right behind the name of its registry',
+      row(IN_SUBSCRIPTION, `${REGISTRY_ID}-${DASHED}`),
+      { registryName: 'myacr', image: TEAM_APP_DASHED },
+    ],
+    ['has a dashed id elsewhere', row(IN_SUBSCRIPTION, DASHED), { registryName: '', image: TEAM_APP_DASHED }],
+    [
+      'names its repository, and no registry',
+      row(IN_SUBSCRIPTION, '', { Properties: imageProperties('team/app', DIGEST) }),
+      { registryName: '', image: TEAM_APP },
+    ],
+    [
+      'names its repository in text, and no registry',
+      row(IN_SUBSCRIPTION, '', { Properties: JSON.stringify(imageProperties('team/app', DIGEST)) }),
+      { registryName: '', image: TEAM_APP },
+    ],
+    [
+      'names a registry and CVEs only: `Properties` is null',
+      row(REGISTRY_ID, undefined, { Properties: null }),
+      { registryName: 'myacr', image: undefined },
+    ],
+    ['says that it is an image, and no more', row(IN_SUBSCRIPTION, undefined), { registryName: '', image: undefined }],
+    [
+      'names a repository that cannot be one',
+      row(IN_SUBSCRIPTION, '', { Properties: imageProperties('Team App', DIGEST) }),
+      { registryName: '', image: undefined },
+    ],
+  ])('%s', async (_name, given, image) => {
+    expect(await unplacedIn(given, given)).toEqual([{ ...image, assessment: ASSESSMENT }]);
+  });
+
+  it.each<[string, Row]>([
+    ['places its image', individualTableRow()],
+    ['is healthy', row(IN_SUBSCRIPTION, DASHED, { RecommendationState: 'Healthy' })],
+    [
+      'is of another cloud',
+      row(IN_SUBSCRIPTION, DASHED, {
+        Properties: { resourceDetails: { Source: 'Aws', ResourceType: '.containerimage', Id: DASHED } },
+      }),
+    ],
+    ['is of a registry itself', row(REGISTRY_ID, REGISTRY_ID, { Properties: null, RecommendationAdditionalData: {} })],
+    [
+      'is of a machine',
+      row(`${IN_SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm`, undefined, {
+        Properties: { resourceDetails: { Source: 'Azure', ResourceType: 'virtualmachine' } },
+        RecommendationAdditionalData: DETAILS,
+      }),
+    ],
+  ])('is none that %s', async (_name, given) => {
+    expect(await unplacedIn(given)).toEqual([]);
+  });
+
+  it('is none of the grouped model', async () => {
+    const { scanner } = scannerOver(workspaceOf({ SecurityNestedRecommendation: [groupedTableRow()] }));
+    expect(await scanner.unplacedImages()).toEqual([]);
+    expect(await scanner.repositoriesWithFindings(PTEBIC)).toEqual(new Set([GROUPED_REPOSITORY]));
+  });
+
+  it('is read for each registry and repository that may have its image', async () => {
+    const rows = { SecurityRecommendation: [row(IN_SUBSCRIPTION, DASHED)] };
+    const { scanner } = scannerOver(workspaceOf(rows));
+    for (const [place, repository, digests] of [
+      [MYACR, 'team/app', [DIGEST]],
+      [MYACR, 'team-app', [DIGEST]],
+      [PTEBIC, 'team/app', [DIGEST]],
+      [MYACR, 'team/app-2', []],
+      [MYACR, 'app', []],
+    ] as const) {
+      expect([...(await scanner.findingsOf(place, repository, 'all', WINDOWS.event)).keys()]).toEqual(digests);
+      expect([...(await scanner.digestsWithFindings(place, repository))]).toEqual(digests);
+    }
+  });
+
+  it('is the same assessment as an earlier row that places its image', async () => {
+    const earlier = row(REGISTRY_ID, `${REGISTRY_ID}/repositories/team/app/images/${DIGEST}`);
+    const later = row(REGISTRY_ID, `${REGISTRY_ID}/${DASHED}`, {
+      RecommendationState: 'Healthy',
+      TimeGenerated: Number(earlier['TimeGenerated']) + HOUR,
+    });
+    const { scanner } = scannerOver(workspaceOf({ SecurityRecommendation: [earlier, later] }));
+    const found = (await scanner.findingsOf(MYACR, 'team/app', 'all', WINDOWS.everything)).get(DIGEST);
+    expect(found?.findings).toEqual([]);
+    expect(found?.settledReports.get(ASSESSMENT)).toBe('resolved');
+  });
+});
+
+/** A registry with these images, and how often it was asked. */
+function registry(name: string, images: Readonly<Record<string, readonly string[]>> | Error) {
+  const asked: string[] = [];
+  const digestsIn = async (repository: string) => {
+    asked.push(repository);
+    if (images instanceof Error) throw images;
+    return new Set(images[repository] ?? []);
+  };
+  const has = async (repository: string, digest: string) => (await digestsIn(repository)).has(digest);
+  const place = { id: REGISTRY_ID.replace('myacr', name), name };
+  return { asked, registry: { place, digestsIn, has } as unknown as AzureRegistry };
+}
+
+const unplaced = (image: NamedImage | undefined, assessment: string, registryName = ''): UnplacedImage => ({
+  image,
+  assessment,
+  registryName,
+});
+const NOTHING = { attributed: 0, gone: 0, unattributed: 0, unread: 0, assessments: [] };
+
+describe('a sweep', () => {
+  const here = () => registry('myacr', { 'team/app': [DIGEST], 'team-app': [OTHER] });
+  const gate = (name: string, repository: string) => ({ registry: REGISTRY_ID.replace('myacr', name), repository });
+  it.each<[string, readonly UnplacedImage[], readonly unknown[], object]>([
+    ['has nothing to attribute', [], [], NOTHING],
+    ['finds an image', [unplaced(TEAM_APP, 'a')], [gate('myacr', 'team/app')], { ...NOTHING, attributed: 1 }],
+    [
+      'finds images whose name is dashed, each in its repository',
+      [unplaced(TEAM_APP_DASHED, 'a'), unplaced({ ...TEAM_APP_DASHED, digest: OTHER }, 'b')],
+      [gate('myacr', 'team-app'), gate('myacr', 'team/app')],
+      { ...NOTHING, attributed: 2 },
+    ],
+    [
+      'finds an image in the registry that it names, whatever its case',
+      [unplaced(TEAM_APP_DASHED, 'a', 'MyACR')],
+      [gate('myacr', 'team/app')],
+      { ...NOTHING, attributed: 1 },
+    ],
+    [
+      'passes over an image of a registry that is named and not of the stack',
+      [unplaced(TEAM_APP, 'a', 'their')],
+      [],
+      NOTHING,
+    ],
+    [
+      'counts what no registry has, and what names nothing, with their ids',
+      [unplaced({ repository: 'team/none', digest: DIGEST }, 'a'), unplaced(undefined, 'b')],
+      [],
+      { ...NOTHING, unattributed: 2, assessments: ['a', 'b'] },
+    ],
+    [
+      'tells what is gone from its repository, if it finds others',
+      [unplaced(TEAM_APP, 'a'), unplaced({ repository: 'team/app', digest: OTHER }, 'b')],
+      [gate('myacr', 'team/app')],
+      { ...NOTHING, attributed: 1, gone: 1 },
+    ],
+    [
+      'understands no digest, if it finds no image at all',
+      [unplaced({ repository: 'team/app', digest: OTHER }, 'b')],
+      [],
+      { ...NOTHING, unattributed: 1, assessments: ['b'] },
+    ],
+    [
+      'names five ids of many',
+      Array.from({ length: 7 }, (_, number) => unplaced(undefined, `${number}`)),
+      [],
+      { ...NOTHING, unattributed: 7, assessments: ['0', '1', '2', '3', '4'] },
+    ],
+  ])('%s', async (_name, images, gates, counts) => {
+    expect(await attribute(images, [here().registry])).toEqual({ gates, counts, failures: [] });
+  });
+
+  it('finds an image in each registry that has it', async () => {
+    const registries = [here().registry, registry('ptebic', { 'team/app': [DIGEST] }).registry];
+    const { gates, counts } = await attribute([unplaced(TEAM_APP, 'a')], registries);
+    expect(gates).toEqual([gate('myacr', 'team/app'), gate('ptebic', 'team/app')]);
+    expect(counts).toEqual({ ...NOTHING, attributed: 1 });
+  });
+
+  it('lists each repository once, however many images it has', async () => {
+    const one = here();
+    const images = [DIGEST, OTHER].map((digest) => unplaced({ repository: 'team/app', digest }, digest));
+    await attribute([...images, ...images], [one.registry]);
+    expect(one.asked).toEqual(['team/app']);
+  });
+
+  it('finds what it can if a registry does not answer, and says why', async () => {
+    const failure = new Error('blocked by the firewall');
+    const registries = [here().registry, registry('ptebic', failure).registry];
+    const images = [unplaced(TEAM_APP, 'a'), unplaced({ repository: 'team/none', digest: DIGEST }, 'b')];
+    const { gates, counts, failures } = await attribute(images, registries);
+    expect(gates).toEqual([gate('myacr', 'team/app')]);
+    expect(counts).toEqual({ ...NOTHING, attributed: 1, unread: 1 });
+    expect(new Set(failures)).toEqual(new Set([failure]));
+  });
+});
+
+describe('an event', () => {
+  const namesOf = async (image: NamedImage, ...registries: readonly AzureRegistry[]) =>
+    (await homesOf(image, registries)).map((home) => `${home.registry.place.name}/${home.repository}`);
+  const here = registry('myacr', { 'team/app': [DIGEST] }).registry;
+  const there = registry('ptebic', { 'team/app': [DIGEST], 'team-app': [DIGEST] }).registry;
+  const silent = registry('silent', new Error('no answer')).registry;
+
+  it('is of every registry and repository that has its image', async () => {
+    expect(await namesOf(TEAM_APP, here, there)).toEqual(['myacr/team/app', 'ptebic/team/app']);
+    expect(await namesOf(TEAM_APP_DASHED, here, there)).toEqual([
+      'myacr/team/app',
+      'ptebic/team-app',
+      'ptebic/team/app',
+    ]);
+    expect(await namesOf({ ...TEAM_APP, digest: OTHER }, here, there)).toEqual([]);
+  });
+
+  it('is retried only if a registry that does not answer may have its image', async () => {
+    expect(await namesOf(TEAM_APP, silent, here)).toEqual(['myacr/team/app']);
+    await expect(namesOf({ ...TEAM_APP, digest: OTHER }, silent, here)).rejects.toThrow('no answer');
+  });
+});
