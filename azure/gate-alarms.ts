@@ -90,13 +90,13 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       source: 'log',
       // One sweep may meet an image that is just being deleted: only what every sweep meets counts.
       query:
-        "where line.kind == 'attribution'\n| summarize sweeps = count(), least = min(toint(line.unattributed) + toint(line.unread))\n| where sweeps >= 2 and least > 0",
+        "where tostring(line.kind) == 'attribution'\n| summarize sweeps = count(), least = min(toint(line.unattributed) + toint(line.unread))\n| where sweeps >= 2 and least > 0",
       windowMinutes: 60,
       frequencyMinutes: 60,
       lookbackDays: 2,
       severity: 2,
       description:
-        'Every sweep of the last two days has met container images that Defender does not place, and that are in none of the registries of the stack, or may be in one that does not answer: no gate closes for them. ' +
+        'Every sweep of the last two days found recommendations for container images that it could not match to a registry of this stack, or whose registry did not answer: no gate closes for them. ' +
         'Read the ids in the log lines of kind "attribution" and "unattributed". If they are of registries that this stack is to cover, add them to azure.registries; ' +
         'if they are of images of the stack, pullgate does not understand their form: report it.',
     },

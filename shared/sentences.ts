@@ -39,14 +39,16 @@ export function describeFinding(finding: Finding): string {
 export function describeSeverity(finding: Finding): string {
   if (finding.severity.kind === 'known') return finding.severity.severity;
   const known = knownSeverity(finding);
-  return known?.from === 'report'
-    ? `${known.severity}, inherited from the report`
-    : `severity "${finding.severity.label}"`;
+  return known?.from === 'report' ? inheritedSeverity(known.severity) : `severity "${finding.severity.label}"`;
 }
 
 /** The severity that counted for a reason. One that was inherited is marked. */
 export function describeCounted({ severity, inherited }: Pick<Reason, 'severity' | 'inherited'>): string {
-  return inherited === true ? `${severity}, inherited` : severity;
+  return inherited === true ? inheritedSeverity(severity) : severity;
+}
+
+function inheritedSeverity(severity: string): string {
+  return `${severity}, inherited from the report`;
 }
 
 function describeFix({ fix, package: found }: Finding): string {

@@ -3,7 +3,7 @@ import type { Finding } from '../../shared/finding.ts';
 import type { SettledAs } from '../../shared/ports.ts';
 import { severityFrom } from '../../shared/severity.ts';
 import { nameOf, type RegistryId, registryIn } from './events.ts';
-import { imageGivenBy, imageOf, jsonFrom, type NamedImage, pick, textOf } from './named-image.ts';
+import { checkImage, jsonFrom, type NamedImage, pick, readImage, textOf } from './named-image.ts';
 
 /** A row, by the names of its columns. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -25,6 +25,8 @@ export interface Assessment {
   readonly state: 'active' | 'suppressed' | 'resolved' | 'off';
   /** None where Defender says that it is healthy. */
   readonly findings: readonly Finding[];
+  /** It names its registry and its repository. Another one is about whichever has the image. */
+  readonly isPlaced: boolean;
   /** Its reports that are settled as a whole. */
   readonly settled: ReadonlyMap<string, SettledAs>;
 }
@@ -33,8 +35,10 @@ export interface Assessment {
 const SUMMARY = '#summary';
 
 /** Undefined where the row is not about an image of a registry. */
-export function assessmentFrom(row: Row): Assessment | undefined {
-  const image = imageFrom(row);
+export function assessmentFrom(given: Row): Assessment | undefined {
+  // A CLI prints a dynamic column as text. What is no JSON stays text: it may have been cut off.
+  const row: Row = { ...given, Properties: whole(given['Properties']), Details: whole(given['Details']) };
+  const image = imageOfRow(row);
   const id = textOf(row['AssessmentId']);
   const name = nameOf(id);
   const at = row['TimeGenerated'];
@@ -44,7 +48,8 @@ export function assessmentFrom(row: Row): Assessment | undefined {
   const registryName = textOf(row['RegistryName']);
   const registryHost = textOf(row['RegistryHost']);
   const isSnapshot = row['IsSnapshot'] === true;
-  const shared = { name, image, registry, registryName, registryHost, at: at.getTime(), isSnapshot };
+  const isPlaced = image.isDashed !== true && (registry !== undefined || registryName !== '' || registryHost !== '');
+  const shared = { name, image, registry, registryName, registryHost, isPlaced, at: at.getTime(), isSnapshot };
   const state = stateOf(row);
   switch (state) {
     case 'resolved':
@@ -98,7 +103,7 @@ function settledAs(how: SettledAs, ...reports: readonly string[]): ReadonlyMap<s
   return new Map(reports.map((report) => [report, how]));
 }
 
-function imageFrom(row: Row): NamedImage | undefined {
+function imageOfRow(row: Row): NamedImage | undefined {
   const properties = row['Properties'];
   const roots = [properties, pick(properties, 'properties'), row['Details']];
   const details = roots.flatMap((root) => [pick(root, 'resourceAdditionalData'), pick(root, 'artifactDetails')]);
@@ -108,9 +113,9 @@ function imageFrom(row: Row): NamedImage | undefined {
     ...roots.map((root) => textOf(pick(root, 'resourceDetails', 'id'))),
     textOf(row['AssessmentId']),
   ];
-  const image = imageOf(imageGivenBy(details, ids));
+  const image = checkImage(readImage(details, ids));
   // A repository that is named, and not well, is not put right by the columns: the query ends a name where a quote or a backslash is.
-  if (image !== undefined || imageGivenBy(details, []).repository !== undefined) return image;
+  if (image !== undefined || readImage(details, []).repository !== undefined) return image;
   // What the query has found in details that it left out.
   return imageInColumns(row);
 }
@@ -118,7 +123,7 @@ function imageFrom(row: Row): NamedImage | undefined {
 /** The image that findings.kql has found in a row. */
 export function imageInColumns(row: Row): NamedImage | undefined {
   const [repository, digest] = [textOf(row['ContainerRepo']), textOf(row['ImageDigest'])];
-  return imageOf({ repository, digest, ...(row['IsDashed'] === true ? { isDashed: true } : {}) });
+  return checkImage({ repository, digest, ...(row['IsDashed'] === true ? { isDashed: true } : {}) });
 }
 
 /** The CVEs of an assessment: a list, a list as JSON text, or the one of a sub-assessment. None where none is named, or they cannot be read. */
@@ -135,13 +140,14 @@ function isNamed(cve: unknown): boolean {
 }
 
 function findingsFrom(row: Row, name: string, cves: readonly unknown[]): readonly Omit<Finding, 'state'>[] {
-  if (cves.length > 0) return cves.map((cve) => findingFrom(row, name, cve));
+  const ofReport = severityOfReport(row);
+  if (cves.length > 0) return cves.map((cve) => findingFrom(row, name, cve, ofReport));
   const found = packageOf(row, undefined);
   const summary = {
     vulnerability: `assessment:${name}`,
     aliases: [],
     package: found,
-    severity: severityOfReport(row),
+    severity: ofReport,
     fix: fixOf(fixStatusOf(row['Details']), found.fixedVersion),
     exploited: false,
     report: name + SUMMARY,
@@ -158,16 +164,17 @@ function isCutOff({ Details: details }: Row): boolean {
   );
 }
 
-function findingFrom(row: Row, name: string, cve: unknown): Omit<Finding, 'state'> {
+function findingFrom(row: Row, name: string, cve: unknown, ofReport: Finding['severity']): Omit<Finding, 'state'> {
   const found = packageOf(row, cve);
   const severity = severityFrom(textOf(pick(cve, 'severity')) || 'none given');
-  const ofReport = severityOfReport(row);
+  const score = highestScore(pick(cve, 'cvss')) ?? numberOf(pick(row['Details'], 'cvssV30Score'));
   return {
     vulnerability: textOf(pick(cve, 'cveId')) || `assessment:${name}`,
     aliases: textsOf(pick(cve, 'additionalIdentifiers')),
     package: found,
     severity,
-    score: highestScore(pick(cve, 'cvss')) ?? numberOf(pick(row['Details'], 'cvssV30Score')),
+    // Beside no severity a 0 is a field that was left empty.
+    score: severity.kind === 'unknown' && score === 0 ? undefined : score,
     reportSeverity: severity.kind === 'unknown' && ofReport.kind === 'known' ? ofReport.severity : undefined,
     fix: fixOf(textOf(pick(cve, 'fixStatus')) || fixStatusOf(row['Details']), found.fixedVersion),
     exploited: isExploited(pick(cve, 'exploitabilityDetails') ?? pick(cve, 'exploitabilityAssessment')),
@@ -239,7 +246,10 @@ const EXPLOITS = [
 ];
 
 function isExploited(details: unknown): boolean {
-  return EXPLOITS.some((fact) => /^true$/i.test(String(pick(details, fact))));
+  return EXPLOITS.some((fact) => {
+    const said = pick(details, fact);
+    return said === true || /^true$/i.test(textOf(said));
+  });
 }
 
 /** Defender leaves the zone out where it means UTC. */
@@ -268,6 +278,11 @@ function textsOf(value: unknown): readonly string[] {
 function numberOf(value: unknown): number | undefined {
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+}
+
+/** A value, read where it is JSON text. */
+function whole(value: unknown): unknown {
+  return parsed(value) ?? value;
 }
 
 /** A value that may have been given as JSON text. */

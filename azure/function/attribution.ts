@@ -1,11 +1,13 @@
 // Which registries and repositories of the stack an image is in, if Defender does not say it for certain: the registries tell, by its digest.
 import { mapConcurrently } from '../../shared/concurrency.ts';
 import { type Gate, gateKey } from '../../shared/record.ts';
-import type { UnplacedImage } from './findings.ts';
+import { isOf, type UnplacedImage } from './findings.ts';
 import { type NamedImage, repositoriesFor } from './named-image.ts';
 import type { AzureRegistry } from './registry.ts';
 
 const QUESTIONS_AT_ONCE = 8;
+/** A sweep lists at most this many repositories to attribute images: the rest of it needs its time, too. What is left counts as unread. */
+const MAX_LISTINGS = 5_000;
 /** A line of the log names at most this many ids of assessments that cannot be attributed. */
 const MAX_NAMED = 5;
 
@@ -15,23 +17,23 @@ export interface Home {
   readonly repository: string;
 }
 
-/**
- * Where the image of an event is. It may be in several registries: the same digest is the same content.
- *
- * @throws Error if no registry that answers has it, and one does not answer
- */
-export async function homesOf(image: NamedImage, registries: readonly AzureRegistry[]): Promise<readonly Home[]> {
+/** Where the image of an event is. It may be in several registries: the same digest is the same content. */
+export interface Homes {
+  readonly homes: readonly Home[];
+  /** Why registries did not answer, which may have it, too. */
+  readonly failures: readonly unknown[];
+}
+
+export async function findHomes(image: NamedImage, registries: readonly AzureRegistry[]): Promise<Homes> {
   const failures: unknown[] = [];
-  const homes = await mapConcurrently(homesFor(image, registries), QUESTIONS_AT_ONCE, async (home) => {
+  const homes = await mapConcurrently(possibleHomes(image, registries), QUESTIONS_AT_ONCE, async (home) => {
     const isThere = await home.registry.has(home.repository, image.digest).catch((error: unknown) => {
       failures.push(error);
       return false;
     });
     return isThere ? [home] : [];
   });
-  const found = homes.flat();
-  if (found.length === 0 && failures.length > 0) throw failures[0];
-  return found;
+  return { homes: homes.flat(), failures };
 }
 
 /** What a sweep found out about images that no row places for certain. */
@@ -45,7 +47,7 @@ export interface Attribution {
     readonly gone: number;
     /** Images that are in no repository of the stack. */
     readonly unattributed: number;
-    /** Images that may be in a registry that did not answer. */
+    /** Images that may be in a registry that did not answer, whether or not another one has them. */
     readonly unread: number;
     /** The ids of some assessments of the unattributed ones. */
     readonly assessments: readonly string[];
@@ -66,21 +68,23 @@ export async function attribute(
 ): Promise<Attribution> {
   const failures: unknown[] = [];
   const listings = new Map<string, Promise<ReadonlySet<string> | undefined>>();
-  const list = ({ registry, repository }: Home) => {
+  const list = async ({ registry, repository }: Home) => {
     const key = gateKey({ registry: registry.place.id, repository });
-    const listing =
-      listings.get(key) ?? registry.digestsIn(repository).catch((error: unknown) => void failures.push(error));
+    const known = listings.get(key);
+    if (known !== undefined || listings.size >= MAX_LISTINGS) return known;
+    const listing = registry.digestsIn(repository).catch((error: unknown) => void failures.push(error));
     listings.set(key, listing);
     return listing;
   };
   const gates = new Map<string, Gate>();
 
-  async function place({ registryName, image }: UnplacedImage): Promise<Outcome> {
-    const named = registries.filter((one) => isNamed(registryName, one.place.name));
-    if (registryName !== '' && named.length === 0) return 'foreign';
-    if (image === undefined) return 'unattributed';
+  async function place({ image, ...of }: UnplacedImage): Promise<ReadonlySet<Outcome>> {
+    const named = registries.filter((registry) => isOf(registry.place, of));
+    // It names a registry, and none of the stack's.
+    if (named.length === 0) return new Set([registries.length === 0 ? 'unread' : 'foreign']);
+    if (image === undefined) return new Set(['unattributed']);
     const outcomes = new Set<Outcome>();
-    for (const home of homesFor(image, named)) {
+    for (const home of possibleHomes(image, named)) {
       const digests = await list(home);
       if (digests === undefined) outcomes.add('unread');
       else if (digests.has(image.digest)) {
@@ -89,15 +93,16 @@ export async function attribute(
         gates.set(gateKey(gate), gate);
       } else if (digests.size > 0) outcomes.add('gone');
     }
-    return (['attributed', 'unread', 'gone'] as const).find((outcome) => outcomes.has(outcome)) ?? 'unattributed';
+    if (outcomes.has('attributed') || outcomes.has('unread')) outcomes.delete('gone');
+    return outcomes.size === 0 ? new Set(['unattributed']) : outcomes;
   }
 
   const outcomes = await mapConcurrently(unplaced, QUESTIONS_AT_ONCE, place);
-  const count = (wanted: Outcome) => outcomes.filter((outcome) => outcome === wanted).length;
+  const count = (wanted: Outcome) => outcomes.filter((outcome) => outcome.has(wanted)).length;
   const isNoneFound = count('attributed') === 0;
   const lost = unplaced.filter((_one, number) => {
     const outcome = outcomes[number];
-    return outcome === 'unattributed' || (outcome === 'gone' && isNoneFound);
+    return outcome?.has('unattributed') === true || (outcome?.has('gone') === true && isNoneFound);
   });
   return {
     gates: [...gates.values()],
@@ -112,10 +117,7 @@ export async function attribute(
   };
 }
 
-function isNamed(registryName: string, name: string): boolean {
-  return registryName === '' || registryName.toLowerCase() === name.toLowerCase();
-}
-
-function homesFor(image: NamedImage, registries: readonly AzureRegistry[]): readonly Home[] {
+/** Everywhere that the image may be. */
+function possibleHomes(image: NamedImage, registries: readonly AzureRegistry[]): readonly Home[] {
   return registries.flatMap((registry) => repositoriesFor(image).map((repository) => ({ registry, repository })));
 }

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { EVENTS, type Trigger } from '../../shared/decision.ts';
 import { check, describeProblem, type Parsed, required } from '../../shared/problem.ts';
 import { repositoryName } from '../../shared/repository-name.ts';
-import { digestText, imageGivenBy, imageOf, isOfContainerImage, type NamedImage, pick, textOf } from './named-image.ts';
+import { checkImage, digestText, isOfContainerImage, type NamedImage, pick, readImage, textOf } from './named-image.ts';
 
 /** What a message asks for. */
 export type Request =
@@ -137,7 +137,7 @@ function parseIdentifiers(message: object): Parsed<Request> {
   const given: Readonly<Record<string, unknown>> = { ...message };
   const [assessment, details] = [textOf(given['assessment']), given['resourceDetails']];
   const resource = textOf(pick(details, 'id'));
-  const image = imageGivenBy([given['resourceAdditionalData']], [resource, assessment]);
+  const image = readImage([given['resourceAdditionalData']], [resource, assessment]);
   const isOfImage = Object.keys(image).length > 0 || isOfContainerImage(details);
   const isOfRegistry = `${assessment} ${resource}`.toLowerCase().includes('/microsoft.containerregistry/');
   const isElsewhere = !isOfRegistry && !/^(azure)?$/i.test(textOf(pick(details, 'source')));
@@ -148,7 +148,7 @@ function parseIdentifiers(message: object): Parsed<Request> {
   if (!event.ok)
     return isOfRegistry || !hasId ? event : unattributed(assessment, event.problems.map(describeProblem).join('; '));
   if (!isOfImage) return ignored(`an assessment of no image: ${assessment}`);
-  const named = imageOf(image);
+  const named = checkImage(image);
   if (named === undefined) return unattributed(assessment, 'it names no repository with a digest');
   const { assessmentEventDataEnrichment: enrichment, at } = event.value;
   const isTakenBack = textOf(pick(enrichment, 'action')).toLowerCase() === 'delete';

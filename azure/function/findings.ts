@@ -24,9 +24,11 @@ export interface ImageFindings {
 
 /** An image whose rows do not say for certain in which registry or repository it is. */
 export interface UnplacedImage {
-  /** Empty where no row names it. */
+  /** Empty if no row names it. */
   readonly registryName: string;
-  /** Undefined where no row names a repository and a digest that can be ones. */
+  /** The login server. Empty if no row names it. */
+  readonly registryHost: string;
+  /** Undefined if no row names a repository and a digest that can be ones. */
   readonly image: NamedImage | undefined;
   /** The id of one of its assessments: what to look for in the workspace. */
   readonly assessment: string;
@@ -55,7 +57,7 @@ export const NEWEST_ROWS = `let Exported = union isfuzzy=true
     (SecurityRecommendation | project TimeGenerated, About = strcat(RecommendationId, " ", AssessedResourceId, " ", tostring(Properties))),
     (SecurityNestedRecommendation | project TimeGenerated, About = strcat(NestedRecommendationId, " ", AssessedResourceId));
 Exported
-| extend OfRegistry = About contains "microsoft.containerregistry/registries" or About contains "containerimage"
+| extend OfRegistry = About contains "microsoft.containerregistry/registries" or (About contains "containerimage" and About contains '"azure')
 | summarize Newest = max(TimeGenerated) by OfRegistry`;
 /** The first snapshot comes within a day, then one a week. */
 const MAX_SILENCE_DAYS = 8;
@@ -90,7 +92,7 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
       // Two rows of one assessment may name its image in two forms.
       return { ...assessment, image: { repository, digest: assessment.image.digest } };
     });
-    for (const { image, findings, name, settled, at } of latestOf(wanted)) {
+    for (const { image, findings, name, settled, at } of latestOf(withoutForeignProof(wanted))) {
       const known: ImageFindings = byDigest.get(image.digest) ?? {
         findings: [],
         ids: new Set(),
@@ -118,7 +120,7 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
   /** The repositories of a registry of which there are rows: where a sweep has to look, and no evidence of anything. */
   async function repositoriesWithFindings(place: Place): Promise<ReadonlySet<string>> {
     const bound = { Registry: place.name, Repository: '', Digest: '' };
-    const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| where not(${IS_UNPLACED})\n| distinct RegistryName, RegistryHost, ContainerRepo`;
+    const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| where IsPlaced and isnotempty(ContainerRepo) and isnotempty(ImageDigest)\n| distinct RegistryName, RegistryHost, ContainerRepo`;
     const repositories = new Set<string>();
     for (const row of await runOrNothing(query)) {
       const where = { registryName: textOf(row['RegistryName']), registryHost: textOf(row['RegistryHost']) };
@@ -127,15 +129,13 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
     return repositories;
   }
 
-  /** The images whose registry or repository no row names for certain. Not those that are healthy, which ask for no look, nor those of other clouds. */
+  /** The images whose registry or repository no row names for certain. Those that are healthy or not applicable ask for no look. */
   async function unplacedImages(): Promise<readonly UnplacedImage[]> {
     const bound = { Registry: '', Repository: '', Digest: '' };
-    const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| where ${IS_UNPLACED} and tolower(State) != "healthy"
-| extend Source = tolower(extract(@'(?i)"source\\\\*"\\s*:\\s*\\\\*"([a-z]+)', 1, tostring(Properties)))
-| where Source in ("", "azure")
-| summarize Assessment = take_any(AssessmentId) by RegistryName, ContainerRepo, IsDashed, ImageDigest`;
+    const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}${UNPLACED}`;
     return (await runOrNothing(query)).map((row) => ({
       registryName: textOf(row['RegistryName']),
+      registryHost: textOf(row['RegistryHost']),
       image: imageInColumns(row),
       assessment: textOf(row['Assessment']),
     }));
@@ -144,7 +144,7 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
   /** The digests of a repository of which there are rows: what to ask for where one answer does not hold them all. */
   async function digestsWithFindings(place: Place, repository: string): Promise<ReadonlySet<string>> {
     const bound = { Registry: place.name, Repository: repository, Digest: '' };
-    const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| where ContainerRepo == Repository or ContainerRepo == Dashed | distinct ImageDigest`;
+    const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| where ContainerRepo == iff(IsDashed, Dashed, Repository) | distinct ImageDigest`;
     return new Set((await run(query)).map((row) => textOf(row['ImageDigest'])).filter((digest) => digest !== ''));
   }
 
@@ -231,15 +231,28 @@ function newestOf(rows: readonly Row[]): number | undefined {
   return times.length === 0 ? undefined : Math.max(...times);
 }
 
-/** Do the columns of findings.kql leave open in which registry and repository the image is? */
-const IS_UNPLACED =
-  '(IsDashed or isempty(ContainerRepo) or isempty(ImageDigest) or (isempty(RegistryName) and isempty(RegistryHost)))';
+/**
+ * Of the columns of findings.kql: the images that no row places, by the newest row of each assessment. What has neither a repository nor a registry
+ * has to say by its type that it is an image.
+ */
+const UNPLACED = `| where not(IsPlaced) or isempty(ContainerRepo) or isempty(ImageDigest)
+| where isnotempty(ContainerRepo) or isnotempty(RegistryName) or tostring(Properties) contains "containerimage"
+| summarize arg_max(TimeGenerated, State) by AssessmentId, RegistryName, RegistryHost, ContainerRepo, IsDashed, ImageDigest
+| where not(tolower(State) in ("healthy", "notapplicable"))
+| summarize Assessment = take_any(AssessmentId) by RegistryName, RegistryHost, ContainerRepo, IsDashed, ImageDigest`;
+
+/** A row that does not place its image may be about another registry's. It may close a gate, but it does not overrule a row that places the image. */
+function withoutForeignProof(assessments: readonly Assessment[]): readonly Assessment[] {
+  const keyOf = ({ image, name }: Assessment) => `${image.digest} ${name}`;
+  const placed = new Set(assessments.filter(({ isPlaced }) => isPlaced).map(keyOf));
+  return assessments.filter((one) => one.isPlaced || one.state === 'active' || !placed.has(keyOf(one)));
+}
 
 /**
  * Is it of this registry? Its id says so for certain. Where none is given, the older model names the login server, the newer one the registry.
  * What names neither is of each registry that has the image: the same digest is the same content.
  */
-function isOf(
+export function isOf(
   { id, name, loginServer }: Place,
   {
     registry,

@@ -14,10 +14,12 @@ export interface NamedImage {
   readonly isDashed?: true;
 }
 
-/** A dashed name with more dashes than this is not looked up in every reading: each dash doubles their number. */
-const MAX_DASHES = 5;
+/** A dashed name is tried in at most this many readings: each dash doubles their number. All of up to six dashes, of seven those with up to three slashes. */
+const MAX_READINGS = 64;
+/** No id is longer. */
+const MAX_ID_CHARACTERS = 1_000;
 
-/** What names an image, as it was given: nothing of it has been checked. */
+/** What names an image, as it was given: unchecked. */
 export interface GivenImage {
   readonly repository?: string;
   readonly digest?: string;
@@ -30,8 +32,8 @@ export interface GivenImage {
  * @param details `resourceAdditionalData` of an individual recommendation, `artifactDetails` of a sub-assessment: objects, or JSON text
  * @param ids of the resource, in order
  */
-export function imageGivenBy(details: readonly unknown[], ids: readonly string[]): GivenImage {
-  const [byId] = ids.flatMap((id) => imageIn(id) ?? []);
+export function readImage(details: readonly unknown[], ids: readonly string[]): GivenImage {
+  const [byId] = ids.flatMap((id) => parseImageId(id) ?? []);
   const repository = details
     .flatMap((one) => [pick(one, 'repositoryDetails', 'repositoryName'), pick(one, 'repositoryName')])
     .find(isText);
@@ -47,8 +49,8 @@ function isText(value: unknown): value is string {
   return textOf(value) !== '';
 }
 
-/** Undefined where a part is missing, or is not as it has to be. */
-export function imageOf({ repository, digest, isDashed }: GivenImage): NamedImage | undefined {
+/** The image, checked. Undefined if a part is missing or unsafe. */
+export function checkImage({ repository, digest, isDashed }: GivenImage): NamedImage | undefined {
   if (!v.is(repositoryName, repository) || !v.is(digestText, digest)) return undefined;
   // Without a dash there is one reading.
   return isDashed === true && repository.includes('-') ? { repository, digest, isDashed } : { repository, digest };
@@ -59,8 +61,9 @@ export function imageOf({ repository, digest, isDashed }: GivenImage): NamedImag
  * Sources: https://learn.microsoft.com/rest/api/defenderforcloud/sub-assessments/list for the one; for the other, a tenant's own query for individual
  * recommendations (welbsterhansi/defender, `defender.sh`).
  */
-export function imageIn(id: string): GivenImage | undefined {
-  const [, path, pathDigest] = /\/repositories\/(.+)\/images\/(sha256:[0-9a-f]{64})/i.exec(id) ?? [];
+function parseImageId(given: string): GivenImage | undefined {
+  const id = given.slice(0, MAX_ID_CHARACTERS);
+  const [, path, pathDigest] = /(?:^|\/)repositories\/(.+)\/images\/(sha256:[0-9a-f]{64})/i.exec(id) ?? [];
   if (path !== undefined && pathDigest !== undefined) return { repository: path, digest: pathDigest };
   const [, dashed, digest] = /repositories-(.+)-images-(sha256:[0-9a-f]{64})/i.exec(id) ?? [];
   return dashed === undefined || digest === undefined ? undefined : { repository: dashed, digest, isDashed: true };
@@ -81,12 +84,18 @@ export function mayBeIn({ repository, isDashed }: NamedImage, name: string): boo
   return isDashed === true ? dashed(name) === repository : name === repository;
 }
 
-/** Every name that the image's repository may have, as it stands first. None where there are too many. */
+/** All repository names that a dashed name can stand for: the literal one first, then those with the fewest slashes. */
 export function repositoriesFor({ repository, isDashed }: NamedImage): readonly string[] {
   if (isDashed !== true) return [repository];
-  const [first = '', ...others] = repository.split('-');
-  if (others.length > MAX_DASHES) return [];
-  return others.reduce((names, part) => names.flatMap((name) => [`${name}-${part}`, `${name}/${part}`]), [first]);
+  const readings = [{ name: repository, from: 0 }];
+  // Each reading turns one more dash into a slash, always one behind the last.
+  for (const { name, from } of readings) {
+    for (let dash = name.indexOf('-', from); dash !== -1; dash = name.indexOf('-', dash + 1)) {
+      if (readings.length >= MAX_READINGS) break;
+      readings.push({ name: `${name.slice(0, dash)}/${name.slice(dash + 1)}`, from: dash + 1 });
+    }
+  }
+  return readings.map(({ name }) => name).filter((name) => v.is(repositoryName, name));
 }
 
 /** A value by its path, without regard to the case of its keys. Text on the way is read as JSON. */

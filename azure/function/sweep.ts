@@ -57,15 +57,15 @@ export function sweepPortsOf(
     now,
   };
 
-  /** The repositories of images that no row places for certain. What cannot be told of them keeps nothing else from being swept. */
+  /** The repositories of images that no row places for certain. A failure here must not stop the sweep. */
   async function attributed(): Promise<readonly Gate[]> {
     try {
       const { gates, counts, failures } = await attribute(await scanner.unplacedImages(), await usableRegistries());
-      for (const failure of failures) log({ kind: 'failed', error: describeError(failure) });
+      for (const error of new Set(failures.map(describeError))) log({ kind: 'failed', error });
       log({ kind: 'attribution', ...counts });
       return gates;
     } catch (error) {
-      // Anything else may pass: then the next tick sweeps again.
+      // Other errors are transient: the next tick sweeps again.
       if (!(error instanceof PartialAnswer)) throw error;
       log({ kind: 'failed', error: describeError(error) });
       log({ kind: 'attribution', ...NOT_ANSWERED });

@@ -12,16 +12,16 @@ import { rulesNow } from '../../shared/rules.ts';
 import type { PauseState } from '../../shared/sweep.ts';
 import { tick } from '../../shared/tick.ts';
 import type { Snapshot } from './attribute-gate.ts';
-import { type Home, homesOf } from './attribution.ts';
+import { findHomes, type Home, type Homes } from './attribution.ts';
 import type { Clients } from './clients.ts';
 import { describeError } from './describe-error.ts';
-import { type Message, parseMessage, type RegistryId, type Request, registryIn } from './events.ts';
+import { type Message, parseMessage, type RegistryId, type Request } from './events.ts';
 import { scannerOf } from './findings.ts';
 import { looksOf } from './looks.ts';
 import { notifierOf, tellTheRest } from './notify.ts';
 import { queueOf } from './queue.ts';
 import { tableOf } from './records.ts';
-import { registriesOf } from './registries.ts';
+import { type RegistryPlace, registriesOf } from './registries.ts';
 import { type AzureRegistry, registryOf } from './registry.ts';
 import type { Settings } from './settings.ts';
 import { sweepPortsOf } from './sweep.ts';
@@ -33,7 +33,7 @@ export interface Worker {
 }
 
 type Log = (line: LogLine) => void;
-type Named = Exclude<Request, { kind: 'ignored' | 'unattributed' }>;
+type GateRequest = Exclude<Request, { kind: 'ignored' | 'unattributed' }>;
 
 /** What the deployed function does. Each call gets the log of its own invocation. */
 export interface Work {
@@ -61,9 +61,12 @@ export function partsOf({ settings, clients, now }: Worker) {
   const known = new Map<string, AzureRegistry>();
 
   /** The stack's registry with this id; undefined where it is none of the stack's. */
-  async function registryOfStack(id: RegistryId | undefined): Promise<AzureRegistry | undefined> {
-    const place = id === undefined ? undefined : await registries.find(id);
-    if (place === undefined) return undefined;
+  async function registryOfStack(id: RegistryId): Promise<AzureRegistry | undefined> {
+    const place = await registries.find(id);
+    return place === undefined ? undefined : registryAt(place);
+  }
+
+  function registryAt(place: RegistryPlace): AzureRegistry {
     const before = known.get(place.id);
     if (before?.place === place) return before;
     const registry = registryOf(place, clients.registry(place.loginServer), scanner, settings.policy, now);
@@ -73,9 +76,7 @@ export function partsOf({ settings, clients, now }: Worker) {
 
   /** The stack's registries that can be worked with. */
   async function usableRegistries(): Promise<readonly AzureRegistry[]> {
-    const places = (await registries.all()).filter(({ problem }) => problem === undefined);
-    const found = await Promise.all(places.map(({ id }) => registryOfStack(registryIn(id))));
-    return found.filter((registry) => registry !== undefined);
+    return (await registries.all()).filter(({ problem }) => problem === undefined).map(registryAt);
   }
 
   /** The ports for one gate; the log says how long that one took. */
@@ -152,39 +153,47 @@ export function createWork(worker: Worker): Work {
     },
   };
 
-  /** Why the message has to come back; undefined where it is done. */
-  async function handle(request: Named, log: Log): Promise<Return | undefined> {
+  /**
+   * Why the message has to come back; undefined if it is done.
+   *
+   * @throws Error the first of the errors that kept one of its gates from being looked at; the others have been
+   */
+  async function handle(request: GateRequest, log: Log): Promise<Return | undefined> {
+    const { homes, failures } = await homesOf(request, log);
+    const errors = [...failures];
     const returns: Return[] = [];
-    for (const home of await homesFor(request, log)) {
-      const back = await handleIn(home, request, log);
+    for (const home of homes) {
+      const back = await handleIn(home, request, log).catch((error: unknown) => void errors.push(error));
       if (back !== undefined) returns.push(back);
     }
+    if (errors.length > 0) throw errors[0];
+    // What Log Analytics confirms of one of them is confirmed.
+    if (returns.length < homes.length) return undefined;
     return returns.find(({ isVital }) => isVital) ?? returns[0];
   }
 
-  /** The registries and repositories that a request is about; none where it is about none of the stack's, which the log says. */
-  async function homesFor(request: Named, log: Log): Promise<readonly Home[]> {
+  /** The registries and repositories that a request is about; none if it is about none of the stack's, which the log says. */
+  async function homesOf(request: GateRequest, log: Log): Promise<Homes> {
     const { registry: named, repository } = request;
-    const registry = await parts.registryOfStack(named);
+    const registry = named === undefined ? undefined : await parts.registryOfStack(named);
     if (named !== undefined && registry === undefined) {
       log({ kind: 'ignored', why: `the registry ${named.name} is not one of the stack's` });
-      return [];
+      return { homes: [], failures: [] };
     }
     const isDashed = request.kind === 'image' && request.isDashed === true;
     if (registry !== undefined && (!isDashed || registry.place.problem !== undefined))
-      return [{ registry, repository }];
-    if (request.kind !== 'image') return [];
-    const registries = registry === undefined ? await parts.usableRegistries() : [registry];
-    const homes = await homesOf(request, registries);
-    const { assessment, digest } = request;
-    if (homes.length === 0) {
+      return { homes: [{ registry, repository }], failures: [] };
+    if (request.kind !== 'image') return { homes: [], failures: [] };
+    const found = await findHomes(request, registry === undefined ? await parts.usableRegistries() : [registry]);
+    if (found.homes.length === 0 && found.failures.length === 0) {
+      const { assessment, digest } = request;
       const why = `none of the stack's registries that pullgate can read has the image ${repository}@${digest}`;
       log({ kind: 'unattributed', assessment, why });
     }
-    return homes;
+    return found;
   }
 
-  async function handleIn({ registry, repository }: Home, request: Named, log: Log): Promise<Return | undefined> {
+  async function handleIn({ registry, repository }: Home, request: GateRequest, log: Log): Promise<Return | undefined> {
     const { digest } = request;
     const { id, problem } = registry.place;
     if (problem !== undefined) {
@@ -237,11 +246,11 @@ interface Return {
   readonly isVital: boolean;
 }
 
-function triggerOf(request: Named): Hint['triggers'][number] {
+function triggerOf(request: GateRequest): Hint['triggers'][number] {
   return request.kind === 'image' ? 'finding' : request.trigger;
 }
 
-function hintOf(request: Named, digest: string, gate: Gate): Hint {
+function hintOf(request: GateRequest, digest: string, gate: Gate): Hint {
   const assessment = request.kind === 'image' ? request.assessment : undefined;
   return {
     gate,
@@ -254,7 +263,7 @@ function hintOf(request: Named, digest: string, gate: Gate): Hint {
 /** An event is received a little after what it tells of was written down. */
 const EVENT_LAG_MILLISECONDS = 2 * 60_000;
 
-function sinceOf(request: Named): Instant | undefined {
+function sinceOf(request: GateRequest): Instant | undefined {
   if (request.kind !== 'image' || request.at === undefined) return undefined;
   return new Date(Date.parse(request.at) - EVENT_LAG_MILLISECONDS).toISOString();
 }

@@ -1,5 +1,5 @@
 // Counts of findings by what the scanner called their severity.
-import type { Finding } from '../../shared/finding.ts';
+import { type Finding, knownSeverity } from '../../shared/finding.ts';
 import { SEVERITIES, type Severity } from '../../shared/severity.ts';
 
 /** The words of the scale, the worst first, and last the one for what is not of the scale. */
@@ -9,7 +9,8 @@ export type SeverityCounts = Readonly<Record<SeverityWord, number>>;
 
 export const NO_FINDINGS: SeverityCounts = { critical: 0, high: 0, medium: 0, low: 0, informational: 0, unknown: 0 };
 
-/** The word that a finding is counted by, as the scanner gave it: its own severity, or else that of the report that names it. */
-export function severityWord({ severity, reportSeverity }: Finding): SeverityWord {
-  return severity.kind === 'known' ? severity.severity : (reportSeverity ?? 'unknown');
+/** The word that a finding is counted by, as the scanner gave it: its own severity, or the one that it inherits from the report that names it. */
+export function severityWord(finding: Finding): SeverityWord {
+  const known = knownSeverity(finding);
+  return known === undefined || known.from === 'score' ? 'unknown' : known.severity;
 }

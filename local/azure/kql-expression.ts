@@ -162,11 +162,13 @@ function compileOrder(node: Syntax, scope: ScalarScope): Scalar {
   };
 }
 
-/** Sums of times: all the arithmetic that the local workspace knows. */
+/** Sums of times, and of whole numbers: all the arithmetic that the local workspace knows. */
 function compileSum(node: Syntax, scope: ScalarScope): Scalar {
   const [left, right] = sides(node);
   const types = `${typeOf(left)} ${node.kind} ${typeOf(right)}`;
-  if (!/^((datetime|timespan) \w+ timespan|datetime SubtractExpression datetime)$/.test(types))
+  if (
+    !/^((datetime|timespan) \w+ timespan|datetime SubtractExpression datetime|(int|long) \w+ (int|long))$/.test(types)
+  )
     throw unknownTypes(node);
   const [one, other] = [compileScalar(left, scope), compileScalar(right, scope)];
   const sign = node.kind === 'AddExpression' ? 1 : -1;

@@ -51,6 +51,11 @@ export function textOf({ type, value }: Argument): string {
 
 const FUNCTIONS: Readonly<Record<string, ScalarFunction>> = {
   tostring: (args) => textOf(only('tostring', args)),
+  // Source: https://learn.microsoft.com/en-us/kusto/query/toint-function
+  toint: (args) => {
+    const { value } = typed('toint', args, 0, ['dynamic', 'long', 'int']);
+    return typeof value === 'number' ? Math.trunc(value) : null;
+  },
   tolower: (args) => text('tolower', args, 0).toLowerCase(),
   strcat: (args) => args.map(textOf).join(''),
   // Letter by letter. Source: https://learn.microsoft.com/en-us/kusto/query/replace-string-function

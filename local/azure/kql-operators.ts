@@ -134,6 +134,17 @@ function compileAggregate(node: Syntax, scope: Scope): (rows: readonly Row[]) =>
   if (call.kind !== 'FunctionCallExpression') throw unknownExpression(node);
   const name = child(call, 'Name').text;
   const [first, ...others] = elements(child(call, 'ArgumentList'), 'Expressions');
+  if (name === 'count' && node !== call && first === undefined) {
+    const column = child(node, 'Name').text;
+    return (rows) => ({ [column]: rows.length });
+  }
+  if (name === 'min' && node !== call && first !== undefined && ['int', 'long'].includes(typeOf(first))) {
+    const [column, value] = [child(node, 'Name').text, compileScalar(first, scope)];
+    return (rows) => {
+      const numbers = rows.map(value).filter((one) => typeof one === 'number');
+      return { [column]: numbers.length === 0 ? null : Math.min(...numbers) };
+    };
+  }
   if (name === 'take_any' && node !== call && first !== undefined && others.length === 0) {
     const [column, value] = [child(node, 'Name').text, compileScalar(first, scope)];
     return ([row]) => ({ [column]: row === undefined ? null : value(row) });
@@ -169,7 +180,7 @@ function compileAggregate(node: Syntax, scope: Scope): (rows: readonly Row[]) =>
     };
   }
   throw new Error(
-    `the local workspace knows arg_max(COLUMN, ...), NAME = max(...) and NAME = take_any(...) in summarize; given ${node.text}`,
+    `the local workspace knows arg_max(COLUMN, ...) and NAME = max(...), min(...), count() or take_any(...) in summarize; given ${node.text}`,
   );
 }
 

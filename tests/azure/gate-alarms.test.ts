@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { alarmQuery, alarmSpecs } from '../../azure/gate-alarms.ts';
 import { dataLocationOf } from '../../azure/gate-mail.ts';
 import { checkQuery } from '../../local/azure/kql-syntax.ts';
+import { START } from '../../local/clock.ts';
 import { deploy, one } from './deployment.ts';
+import { workspaceOf } from './function/scanner.ts';
 
 const RULE = 'azure-native:monitor:ScheduledQueryRule';
 
@@ -46,7 +48,7 @@ describe('the alerts', () => {
     [
       'unattributed',
       'AppTraces',
-      "| where line.kind == 'attribution'\n| summarize sweeps = count(), least = min(toint(line.unattributed) + toint(line.unread))\n| where sweeps >= 2 and least > 0",
+      "| where tostring(line.kind) == 'attribution'\n| summarize sweeps = count(), least = min(toint(line.unattributed) + toint(line.unread))\n| where sweeps >= 2 and least > 0",
       { windowSize: 'PT60M', evaluationFrequency: 'PT60M', overrideQueryTimeRange: 'P2D', severity: 2 },
     ],
     [
@@ -80,6 +82,28 @@ describe('the alerts', () => {
     expect([from, ours]).toEqual([table, `| where _ResourceId =~ '${log.id}'`]);
     const read = table === 'AppTraces' ? ['| extend line = parse_json(Message)'] : [];
     expect(rest.join('\n')).toBe([...read, query].join('\n'));
+  });
+
+  const hour = 3_600_000;
+  const sweeps = (...counts: readonly (readonly [hoursAgo: number, unattributed: number, unread: number])[]) => counts;
+  it.each([
+    ['every sweep of two days counts some', sweeps([1, 2, 0], [20, 1, 0], [40, 3, 0]), true],
+    ['every sweep counts some, unattributed or unread', sweeps([1, 0, 1], [20, 1, 0]), true],
+    ['one sweep was clean', sweeps([1, 2, 0], [20, 0, 0], [40, 3, 0]), false],
+    ['the last sweep was clean', sweeps([1, 0, 0], [20, 5, 0]), false],
+    ['only the sweep before two days was clean', sweeps([1, 2, 0], [20, 1, 0], [49, 0, 0]), true],
+    ['there was one sweep', sweeps([1, 2, 0]), false],
+    ['there was no sweep', sweeps(), false],
+  ])('tell of unattributed images that last: %s', (_name, counts, isRaised) => {
+    const workspace = workspaceOf({
+      SecurityRecommendation: counts.map(([hoursAgo, unattributed, unread]) => ({
+        TimeGenerated: START.getTime() - hoursAgo * hour,
+        Properties: { kind: 'attribution', attributed: 9, gone: 0, unattributed, unread },
+      })),
+    });
+    const { query = '', lookbackDays } = alarmSpecs('dev', 6).find(({ name }) => name === 'unattributed') ?? {};
+    const lines = `SecurityRecommendation | where TimeGenerated > ago(${lookbackDays}d) | extend line = Properties`;
+    expect(workspace.query(`${lines} | ${query}`).rows).toHaveLength(isRaised ? 1 : 0);
   });
 
   it('tell everybody who is to hear of it, through one group', async () => {

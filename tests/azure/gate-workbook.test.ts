@@ -59,6 +59,7 @@ describe('the queries', () => {
       details: 'rich',
       cves: [{ id: 'CVE-2026-1003', severity: 'Dire' }],
     });
+    await s.report(s.push('v5'), { naming: 'nothing', additionalAs: 'missing' });
     s.send('hello');
     await s.settle();
     s.cloud.faults.add({ kind: 'error', status: 403, code: 'DENIED', message: 'no', service: 'acr', times: 1_000 });

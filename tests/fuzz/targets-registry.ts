@@ -12,7 +12,7 @@ import {
   withoutOurs,
 } from '../../aws/function/repository-policy.ts';
 import { nameOf, registryIn } from '../../azure/function/events.ts';
-import { digestText, imageGivenBy, imageOf } from '../../azure/function/named-image.ts';
+import { checkImage, digestText, readImage } from '../../azure/function/named-image.ts';
 import { repositoryName } from '../../shared/repository-name.ts';
 import { DIGEST, REGISTRY_ID } from '../azure/function/samples.ts';
 import { anyText, deepText, hostile, nearlyDigest, nearlyName, spoiled, stretched } from './garbage.ts';
@@ -93,7 +93,7 @@ export const REGISTRY_TARGETS: readonly Target[] = [
     must(!nameOf(text).includes('/'), 'the name of an assessment is the last part', text);
     const registry = registryIn(text);
     must(registry === undefined || /^[a-z0-9-]{5,63}$/i.test(registry.name), 'a registry has a name', registry);
-    const image = imageOf(imageGivenBy([text], [text]));
+    const image = checkImage(readImage([text], [text]));
     must(
       image === undefined || (isRepositoryName(image.repository) && isDigest(image.digest)),
       'an image is one',

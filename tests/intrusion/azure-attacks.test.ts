@@ -128,6 +128,16 @@ const ROWS: Readonly<Record<string, (at: Scene) => readonly Row[]>> = {
     [good.digest.slice(0, -1), good.digest.replace(':', ''), `md5:${good.digest.slice(7)}`, ''].map(
       (digest) => replaced(row, good.digest, digest) as Row,
     ),
+  'that names no registry and says that all is well': ({ s, closed }) => {
+    const well = replaced(healthy(s, closed), REGISTRY, '/subscriptions/00000000-1111-2222-3333-444444444444') as Row;
+    return [well, { ...well, RecommendationState: 'NotApplicable' }];
+  },
+  'of an image in another cloud': ({ row, good }) => {
+    const details = { Source: 'Aws', ResourceType: '.containerimage' };
+    const additional = { RepositoryDetails: { RepositoryName: 'team/app' }, Digest: good.digest };
+    const Properties: Json = { resourceDetails: details, resourceAdditionalData: additional };
+    return [{ ...row, RecommendationId: 'aws', AssessedResourceId: '/aws/ecr', Properties }];
+  },
   'that says that all is well with an image of another registry': ({ s, closed }) => {
     const well = healthy(s, closed);
     return [FOREIGN, SECOND, TWIN, NEIGHBOUR].map((other) => replaced(well, REGISTRY, other) as Row);

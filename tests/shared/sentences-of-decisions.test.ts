@@ -40,7 +40,7 @@ describe('a verdict', () => {
         ...BLOCK,
         reasons: [{ finding: numbered(1), rule: 'severityThreshold', severity: 'critical', inherited: true }],
       },
-      'violates by CVE-2024-1 in openssl (critical, inherited, severityThreshold)',
+      'violates by CVE-2024-1 in openssl (critical, inherited from the report, severityThreshold)',
     ],
     [UNDETERMINED, 'is undetermined: nobody knows the severity of CVE-2024-6119'],
     [ALLOW, 'has nothing that violates'],

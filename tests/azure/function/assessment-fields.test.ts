@@ -114,6 +114,12 @@ describe('a CVE that comes without severity and score takes that of the recommen
       'block as high',
       'block as high',
     ],
+    [
+      'a score of 0 beside no severity is a field that was left empty',
+      listed({ ...bare, Severity: '', Cvss: [{ Key: '3', Value: { Base: 0 } }] }),
+      'block as critical, inherited',
+      'allow',
+    ],
     ['a severity of its own comes first', listed({ ...bare, Severity: 'High' }), 'block as high', 'block as high'],
     ['a mild severity of its own comes first', listed({ ...bare, Severity: 'Low' }), 'allow', 'allow'],
   ])('%s', (_name, Details, ofCritical, ofMedium) => {
@@ -237,6 +243,7 @@ describe('the rest of a CVE', () => {
     ['of which nothing is known', null, false],
     ['that is the text of true', { IsVerified: 'True' }, true],
     ['that is a word', { IsVerified: 'no' }, false],
+    ['that is an object', { IsVerified: { toString: 1 } }, false],
   ])('an exploit %s', (_name, ExploitabilityDetails, exploited) => {
     expect(only({ ExploitabilityDetails }).exploited).toBe(exploited);
   });

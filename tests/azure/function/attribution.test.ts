@@ -1,6 +1,6 @@
 // Images that no row places for certain: which ones the query finds, and which registry and repository of the stack has them.
 import { describe, expect, it } from 'vitest';
-import { attribute, homesOf } from '../../../azure/function/attribution.ts';
+import { attribute, findHomes } from '../../../azure/function/attribution.ts';
 import { type UnplacedImage, WINDOWS } from '../../../azure/function/findings.ts';
 import type { NamedImage } from '../../../azure/function/named-image.ts';
 import type { AzureRegistry } from '../../../azure/function/registry.ts';
@@ -41,7 +41,7 @@ async function unplacedIn(...rows: readonly Row[]): Promise<readonly UnplacedIma
 }
 
 describe('a row that does not place its image', () => {
-  it.each<[string, Row, Omit<UnplacedImage, 'assessment'>]>([
+  it.each<[string, Row, Omit<UnplacedImage, 'assessment' | 'registryHost'>]>([
     [
       'has a dashed id below its registry',
       row(REGISTRY_ID, `${REGISTRY_ID}/${DASHED}`),
@@ -75,12 +75,19 @@ describe('a row that does not place its image', () => {
       { registryName: '', image: undefined },
     ],
   ])('%s', async (_name, given, image) => {
-    expect(await unplacedIn(given, given)).toEqual([{ ...image, assessment: ASSESSMENT }]);
+    expect(await unplacedIn(given, given)).toEqual([{ ...image, registryHost: '', assessment: ASSESSMENT }]);
   });
 
   it.each<[string, Row]>([
     ['places its image', individualTableRow()],
     ['is healthy', row(IN_SUBSCRIPTION, DASHED, { RecommendationState: 'Healthy' })],
+    ['is exempt', row(IN_SUBSCRIPTION, DASHED, { RecommendationState: 'NotApplicable' })],
+    [
+      'is of something running that has a digest',
+      row(IN_SUBSCRIPTION, undefined, {
+        Properties: { resourceDetails: { Source: 'Azure', ResourceType: 'pod' }, about: DIGEST },
+      }),
+    ],
     [
       'is of another cloud',
       row(IN_SUBSCRIPTION, DASHED, {
@@ -120,16 +127,36 @@ describe('a row that does not place its image', () => {
     }
   });
 
-  it('is the same assessment as an earlier row that places its image', async () => {
-    const earlier = row(REGISTRY_ID, `${REGISTRY_ID}/repositories/team/app/images/${DIGEST}`);
-    const later = row(REGISTRY_ID, `${REGISTRY_ID}/${DASHED}`, {
-      RecommendationState: 'Healthy',
-      TimeGenerated: Number(earlier['TimeGenerated']) + HOUR,
-    });
-    const { scanner } = scannerOver(workspaceOf({ SecurityRecommendation: [earlier, later] }));
+  it('is none once its assessment has turned healthy', async () => {
+    const earlier = row(IN_SUBSCRIPTION, DASHED);
+    const later = { RecommendationState: 'Healthy', TimeGenerated: Number(earlier['TimeGenerated']) + HOUR };
+    expect(await unplacedIn(earlier, row(IN_SUBSCRIPTION, DASHED, later))).toEqual([]);
+  });
+
+  it.each<[string, Row, Row, readonly string[]]>([
+    ['Healthy, after one that places it: proves nothing', {}, { RecommendationState: 'Healthy' }, ['CVE-2026-0001']],
+    [
+      'Exempt, after one that places it: proves nothing',
+      {},
+      { RecommendationState: 'NotApplicable', Properties: { status: { cause: 'Exempt' } } },
+      ['CVE-2026-0001'],
+    ],
+    [
+      'Unhealthy, after one that places it and is healthy: counts',
+      { RecommendationState: 'Healthy' },
+      {},
+      ['CVE-2026-0001'],
+    ],
+  ])('%s', async (_name, placed, unplacedChanges, vulnerabilities) => {
+    const earlier = row(REGISTRY_ID, `${REGISTRY_ID}/repositories/team/app/images/${DIGEST}`, placed);
+    const { Properties: { status } = {} as never, ...changes } = unplacedChanges as { Properties?: { status: Json } };
+    const later = row(IN_SUBSCRIPTION, DASHED, { ...changes, TimeGenerated: Number(earlier['TimeGenerated']) + HOUR });
+    const properties = { ...(later['Properties'] as object), ...(status === undefined ? {} : { status }) } as Json;
+    const rows = { SecurityRecommendation: [earlier, { ...later, Properties: properties }] };
+    const { scanner } = scannerOver(workspaceOf(rows));
     const found = (await scanner.findingsOf(MYACR, 'team/app', 'all', WINDOWS.everything)).get(DIGEST);
-    expect(found?.findings).toEqual([]);
-    expect(found?.settledReports.get(ASSESSMENT)).toBe('resolved');
+    expect(found?.findings.map(({ vulnerability }) => vulnerability)).toEqual(vulnerabilities);
+    expect(found?.findings.map(({ state }) => state)).toEqual(['active']);
   });
 });
 
@@ -142,7 +169,7 @@ function registry(name: string, images: Readonly<Record<string, readonly string[
     return new Set(images[repository] ?? []);
   };
   const has = async (repository: string, digest: string) => (await digestsIn(repository)).has(digest);
-  const place = { id: REGISTRY_ID.replace('myacr', name), name };
+  const place = { id: REGISTRY_ID.replace('myacr', name), name, loginServer: `${name}.azurecr.io` };
   return { asked, registry: { place, digestsIn, has } as unknown as AzureRegistry };
 }
 
@@ -150,6 +177,7 @@ const unplaced = (image: NamedImage | undefined, assessment: string, registryNam
   image,
   assessment,
   registryName,
+  registryHost: '',
 });
 const NOTHING = { attributed: 0, gone: 0, unattributed: 0, unread: 0, assessments: [] };
 
@@ -205,6 +233,11 @@ describe('a sweep', () => {
     expect(await attribute(images, [here().registry])).toEqual({ gates, counts, failures: [] });
   });
 
+  it('that can read no registry counts all as unread', async () => {
+    const { counts } = await attribute([unplaced(TEAM_APP, 'a')], []);
+    expect(counts).toEqual({ ...NOTHING, unread: 1 });
+  });
+
   it('finds an image in each registry that has it', async () => {
     const registries = [here().registry, registry('ptebic', { 'team/app': [DIGEST] }).registry];
     const { gates, counts } = await attribute([unplaced(TEAM_APP, 'a')], registries);
@@ -225,30 +258,31 @@ describe('a sweep', () => {
     const images = [unplaced(TEAM_APP, 'a'), unplaced({ repository: 'team/none', digest: DIGEST }, 'b')];
     const { gates, counts, failures } = await attribute(images, registries);
     expect(gates).toEqual([gate('myacr', 'team/app')]);
-    expect(counts).toEqual({ ...NOTHING, attributed: 1, unread: 1 });
+    expect(counts).toEqual({ ...NOTHING, attributed: 1, unread: 2 });
     expect(new Set(failures)).toEqual(new Set([failure]));
   });
 });
 
 describe('an event', () => {
-  const namesOf = async (image: NamedImage, ...registries: readonly AzureRegistry[]) =>
-    (await homesOf(image, registries)).map((home) => `${home.registry.place.name}/${home.repository}`);
+  const placesOf = async (image: NamedImage, ...registries: readonly AzureRegistry[]) => {
+    const { homes, failures } = await findHomes(image, registries);
+    return [homes.map(({ registry: { place }, repository }) => `${place.name}/${repository}`), failures.length];
+  };
   const here = registry('myacr', { 'team/app': [DIGEST] }).registry;
   const there = registry('ptebic', { 'team/app': [DIGEST], 'team-app': [DIGEST] }).registry;
   const silent = registry('silent', new Error('no answer')).registry;
 
   it('is of every registry and repository that has its image', async () => {
-    expect(await namesOf(TEAM_APP, here, there)).toEqual(['myacr/team/app', 'ptebic/team/app']);
-    expect(await namesOf(TEAM_APP_DASHED, here, there)).toEqual([
-      'myacr/team/app',
-      'ptebic/team-app',
-      'ptebic/team/app',
+    expect(await placesOf(TEAM_APP, here, there)).toEqual([['myacr/team/app', 'ptebic/team/app'], 0]);
+    expect(await placesOf(TEAM_APP_DASHED, here, there)).toEqual([
+      ['myacr/team/app', 'ptebic/team-app', 'ptebic/team/app'],
+      0,
     ]);
-    expect(await namesOf({ ...TEAM_APP, digest: OTHER }, here, there)).toEqual([]);
+    expect(await placesOf({ ...TEAM_APP, digest: OTHER }, here, there)).toEqual([[], 0]);
   });
 
-  it('is retried only if a registry that does not answer may have its image', async () => {
-    expect(await namesOf(TEAM_APP, silent, here)).toEqual(['myacr/team/app']);
-    await expect(namesOf({ ...TEAM_APP, digest: OTHER }, silent, here)).rejects.toThrow('no answer');
+  it('knows which registries did not answer, whether or not another one has its image', async () => {
+    expect(await placesOf(TEAM_APP, silent, here)).toEqual([['myacr/team/app'], 1]);
+    expect(await placesOf({ ...TEAM_APP, digest: OTHER }, silent, here)).toEqual([[], 1]);
   });
 });

@@ -7,7 +7,7 @@ import { policy } from '../../shared/samples.ts';
 import { ASSESSMENT_ID, DETAILS, DIGEST, imageProperties, individualTableRow, REGISTRY_ID } from './samples.ts';
 import { MYACR, QUERY, type Rows, scannerOver, workspaceOf } from './scanner.ts';
 
-const [LINE = ''] = /^[|] where Repository == "" or IsDashed or ContainerRepo.*\n/m.exec(QUERY) ?? [];
+const [LINE = ''] = /^[|] where Repository == "" or \(IsDashed.*\n.*\n/m.exec(QUERY) ?? [];
 const named = (repository: string) => individualTableRow({ Properties: imageProperties(repository, DIGEST) });
 
 /** How many rows come back, and what is read from them. */

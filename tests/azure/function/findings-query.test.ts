@@ -16,6 +16,7 @@ describe('the query', () => {
       await one.findingsOf(MYACR, 'team/app', 'all', WINDOWS.everything, [DIGEST, GROUPED_DIGEST]);
       await one.findingsOf(MYACR, 'team/app', DIGEST, WINDOWS.event);
       await one.repositoriesWithFindings(MYACR);
+      await one.unplacedImages();
       await one.digestsWithFindings(MYACR, 'team/app');
       await one.blindness(START.toISOString(), true);
     }
@@ -24,8 +25,8 @@ describe('the query', () => {
 
   it('fits the documented tables, whatever is bound in it', async () => {
     const asked = await everyQuery();
-    expect(asked).toHaveLength(12);
-    expect(asked.map((query) => checkQuery(query))).toEqual(Array(12).fill([]));
+    expect(asked).toHaveLength(14);
+    expect(asked.map((query) => checkQuery(query))).toEqual(Array(14).fill([]));
     expect(checkQuery(NEWEST_ROWS)).toEqual([]);
   });
 

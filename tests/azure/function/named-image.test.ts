@@ -1,6 +1,6 @@
 // Which image Defender names: ids in both forms, details in every casing and encoding, and the readings of a dashed name.
 import { describe, expect, it } from 'vitest';
-import { imageGivenBy, imageOf, mayBeIn, pick, repositoriesFor } from '../../../azure/function/named-image.ts';
+import { checkImage, mayBeIn, pick, readImage, repositoriesFor } from '../../../azure/function/named-image.ts';
 import { DIGEST, REGISTRY_ID } from './samples.ts';
 
 const OTHER = `sha256:${'b'.repeat(64)}`;
@@ -13,6 +13,7 @@ describe('an id', () => {
     [`${REGISTRY_ID}/repositories/team/app/images/${DIGEST}/more`, TEAM_APP],
     [`/repositories/a/images/b/images/${DIGEST}`, { repository: 'a/images/b', digest: DIGEST }],
     [`/repositories/team--shop/check__out/images/${DIGEST}`, { repository: 'team--shop/check__out', digest: DIGEST }],
+    [`repositories/team/app/images/${DIGEST}`, TEAM_APP],
     [`repositories-team-app-images-${DIGEST}`, DASHED],
     [`${REGISTRY_ID}/repositories-team-app-images-${DIGEST}`, DASHED],
     [`${REGISTRY_ID}-repositories-team-app-images-${DIGEST}`, DASHED],
@@ -24,7 +25,7 @@ describe('an id', () => {
     [`/repositories/team-app-images-${DIGEST}`, undefined],
     ['', undefined],
   ])('%s is of the image %j', (id, image) => {
-    expect(imageOf(imageGivenBy([], [id]))).toEqual(image);
+    expect(checkImage(readImage([], [id]))).toEqual(image);
   });
 });
 
@@ -48,7 +49,7 @@ describe('details', () => {
     ['that name nothing leave the id', { RepositoryName: '', Digest: null }, [id], DASHED],
     ['without an id, of a repository alone, name no image', { RepositoryName: 'team/app' }, [], undefined],
   ])('%s', (_name, details, ids, image) => {
-    expect(imageOf(imageGivenBy([undefined, details], ids))).toEqual(image);
+    expect(checkImage(readImage([undefined, details], ids))).toEqual(image);
   });
 });
 
@@ -56,7 +57,7 @@ describe('a dashed name', () => {
   it.each<[string, readonly string[]]>([
     ['app', ['app']],
     ['team-app', ['team-app', 'team/app']],
-    ['a-b-c', ['a-b-c', 'a-b/c', 'a/b-c', 'a/b/c']],
+    ['a-b-c', ['a-b-c', 'a/b-c', 'a-b/c', 'a/b/c']],
   ])('%s has the readings %j', (repository, names) => {
     const image = { repository, digest: DIGEST, isDashed: true } as const;
     expect(repositoriesFor(image)).toEqual(names);
@@ -64,10 +65,20 @@ describe('a dashed name', () => {
     expect(mayBeIn(image, `${repository}-2`)).toBe(false);
   });
 
-  it('has at most 32 readings, and none with more dashes', () => {
-    const image = (repository: string) => ({ repository, digest: DIGEST, isDashed: true }) as const;
-    expect(repositoriesFor(image('a-b-c-d-e-f'))).toHaveLength(32);
-    expect(repositoriesFor(image('a-b-c-d-e-f-g'))).toEqual([]);
+  it('has no reading that is no name', () => {
+    const readings = repositoriesFor({ repository: 'team--app', digest: DIGEST, isDashed: true });
+    expect(readings).toEqual(['team--app', 'team/-app', 'team-/app']);
+  });
+
+  it('has at most 64 readings, those with few slashes first', () => {
+    const readingsOf = (repository: string) => repositoriesFor({ repository, digest: DIGEST, isDashed: true });
+    expect(readingsOf('a-b-c-d-e-f-g')).toHaveLength(64);
+    const many = readingsOf('my-org-my-team-my-service-api-worker');
+    expect(many).toHaveLength(64);
+    expect(new Set(many).size).toBe(64);
+    expect(many[0]).toBe('my-org-my-team-my-service-api-worker');
+    expect(many).toContain('my-org/my-team/my-service-api-worker');
+    expect(readingsOf(`a${'-b'.repeat(100)}`)).toHaveLength(64);
   });
 
   it('that is not dashed has one reading', () => {

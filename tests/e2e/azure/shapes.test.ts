@@ -1,6 +1,9 @@
 // The shapes in which Defender may name an image and its severity, through the real workflow and the real query: none is lost without a word.
 import { describe, expect, test } from 'vitest';
+import { rowOfAssessment } from '../../../local/azure/assessment.ts';
 import type { AssessOptions } from '../../../local/azure/defender.ts';
+import type { Json } from '../../../local/azure/tables.ts';
+import type { RunningWorkspace } from '../../../local/azure/workspace.ts';
 import { HOUR, type Image, REGISTRY, registryId, type Stage, stage, UNTOUCHED, type World } from './stage.ts';
 
 const CLOSED: World = {
@@ -50,8 +53,9 @@ describe.each(['event', 'sweep'] as const)('closed by the %s', (by) => {
     expect(await s.world()).toEqual(CLOSED);
     expect(await s.pull('v1')).toBe('refused');
     expect(await s.pull('v1', 'team-app')).toBe('pulled');
-    expect(s.cloud.logicApp.runs.every(({ succeeded }) => succeeded)).toBe(true);
+    expect(s.cloud.logicApp.runs.map(({ succeeded }) => succeeded)).toEqual(by === 'event' ? [true] : []);
     expect(s.lines('unattributed')).toEqual([]);
+    if (by === 'sweep') expect(s.lines('attribution')).toMatchObject([{ gone: 0, unattributed: 0, unread: 0 }]);
   });
 
   test('no registry anywhere, and the image in two registries of the stack: closed in both', async () => {
@@ -136,6 +140,65 @@ describe('an event', () => {
   });
 });
 
+describe('an event of an image in several places', () => {
+  test('whose id is dashed and whose digest is in team-app and team/app: both are closed, and it is done', async () => {
+    const s = await stage();
+    const digests = ['team/app', 'team-app'].map((name) => s.registry.push(name, { tag: 'v1', content: 'the same' }));
+    const [digest = ''] = digests;
+    await s.report({ registry: REGISTRY, repository: 'team/app', digest }, { additionalAs: 'missing' });
+    await s.settle();
+    expect(digests).toEqual([digest, digest]);
+    expect((await s.world()).locked).toHaveLength(2);
+    expect((await s.world()).poison).toEqual([]);
+  });
+
+  test('one of which cannot be looked at: the other is closed, and the event comes back', async () => {
+    const s = await stage({ azure: { registries: [REGISTRY, OTHERS] } }, { registries: { [OTHERS]: {} } });
+    const registries = [s.registry, s.cloud.acr.registry(OTHERS)];
+    const [digest = ''] = registries.map((one) => one.push('team/app', { tag: 'v1', content: 'the same' }));
+    // The first two ask where the image is; the third is the look at the first place.
+    s.cloud.faults.add({
+      kind: 'error',
+      service: 'acr',
+      operation: 'GetManifest',
+      status: 403,
+      code: 'DENIED',
+      message: 'no',
+      nth: 3,
+    });
+    await s.report({ registry: REGISTRY, repository: 'team/app', digest }, { naming: 'nameless' });
+    await s.cloud.runUntilIdle();
+    expect(registries.map((one) => one.attributes('team/app', { digest }).readEnabled)).toEqual([true, false]);
+    expect(s.lines('failed')).toHaveLength(1);
+    await s.settle();
+    expect(registries.map((one) => one.attributes('team/app', { digest }).readEnabled)).toEqual([false, false]);
+  });
+});
+
+describe('a row that no version of Defender has been seen to write, but may', () => {
+  const bare = { CveId: 'CVE-2026-1001' };
+  test.each<[string, Json, Json]>([
+    ['an empty severity', { CvesDetails: [{ ...bare, Severity: '', Cvss: [] }] }, 'Critical'],
+    ['the severity Unknown', { CvesDetails: [{ ...bare, Severity: 'Unknown' }] }, 'Critical'],
+    ['CVSS as text', { CvesDetails: [{ ...bare, Cvss: '[{"Key":"3","Value":{"Base":"9.8"}}]' }] }, 'Low'],
+    ['details as text', JSON.stringify({ CvesDetails: JSON.stringify([bare]) }), 'Critical'],
+    ['no list at all', { SoftwareName: 'openssl' }, 'Critical'],
+  ])('%s: closed by the sweep', async (_name, RecommendationAdditionalData, RecommendationSeverity) => {
+    const s = await stage();
+    const [id = ''] = await s.report(s.push('v1'), { event: false });
+    const assessment = s.cloud.defender.assessment(id);
+    if (assessment === undefined) throw new Error('Defender has made no assessment');
+    const row = rowOfAssessment(assessment, s.cloud.clock.now().getTime(), false);
+    (s.cloud.workspace as RunningWorkspace).ingest('SecurityRecommendation', {
+      ...row,
+      RecommendationAdditionalData,
+      RecommendationSeverity,
+    });
+    await s.tick();
+    expect(await s.world()).toEqual(CLOSED);
+  });
+});
+
 describe('a whole repository, closed by one of its images', () => {
   test.each(['event', 'sweep'] as const)('that no row places: by the %s', async (by) => {
     const s = await stage({ azure: { granularity: 'repository' } });
@@ -152,7 +215,9 @@ describe('a severity that is inherited', () => {
     expect(images).toMatchObject([
       { digest, reasons: [{ severity: 'critical', inherited: true, rule: 'severityThreshold' }] },
     ]);
-    expect(message).toContain('violates by CVE-2026-1001 in openssl (critical, inherited, severityThreshold)');
+    expect(message).toContain(
+      'violates by CVE-2026-1001 in openssl (critical, inherited from the report, severityThreshold)',
+    );
     expect(s.cloud.mails[0]?.plainText).toContain('CVE-2026-1001 (critical, inherited from the report) in openssl');
   });
 

@@ -170,6 +170,11 @@ describe('a query', () => {
       [{ Id: 'a', TimeGenerated: NOW - hours, RecommendationState: 'Healthy', Last: NOW - hours }],
     ],
     [
+      'how many, and the least of a number',
+      'SecurityRecommendation | extend N = toint(array_length(dynamic([1, 2]))) | summarize Rows = count(), Least = min(N + 1)',
+      [{ Rows: 4, Least: 3 }],
+    ],
+    [
       'any value of a group',
       'SecurityRecommendation | summarize Any = take_any(RecommendationState) by Id = tolower(AssessedResourceId) | where Id == "b"',
       [{ Id: 'b', Any: 'Unhealthy' }],
@@ -195,7 +200,7 @@ describe('a query', () => {
     ['SecurityRecommendation | take 1', /does not know TakeOperator/],
     ['SecurityRecommendation | order by TimeGenerated', /does not know SortOperator/],
     ['SecurityRecommendation | summarize dcount(AssessedResourceId)', /does not know|knows arg_max/],
-    ['SecurityRecommendation | summarize X = count()', /does not know/],
+    ['SecurityRecommendation | summarize X = countif(IsSnapshot)', /does not know/],
     ['SecurityRecommendation | project tolower(AssessedResourceId)', /wants a name/],
     ['union kind=inner SecurityRecommendation, SecurityNestedRecommendation', /does not know the parameter kind=inner/],
     ['let f = (x: string) { x }; SecurityRecommendation | project X = f("a")', /./],
