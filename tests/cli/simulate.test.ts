@@ -47,6 +47,41 @@ Would violate, but for a rule:
     ]);
   });
 
+  test('closes on recommendations that name CVEs by id alone, as the function does, and says which images none places', async () => {
+    const registry =
+      '/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/myacr';
+    const [here, nowhere] = ['a', 'b'].map((letter) => `sha256:${letter.repeat(64)}`);
+    const recommendation = (scope: string, id: string, severity: string, additional: object) => ({
+      id: `${scope}/providers/Microsoft.Security/assessments/${id}`,
+      properties: {
+        status: { code: 'Unhealthy' },
+        resourceDetails: { Source: 'Azure', ResourceType: '.containerimage', ...additional },
+        additionalData: { SoftwareName: 'openssl', FixStatus: 'NoFix', CvesDetails: [{ CveId: `CVE-2026-000${id}` }] },
+        metadata: { severity },
+      },
+    });
+    const subscription = registry.slice(0, registry.indexOf('/resourceGroups'));
+    const data = [
+      recommendation(registry, '1', 'Critical', { Id: `${registry}/repositories/team/app/images/${here}` }),
+      recommendation(subscription, '2', 'Low', { Id: `repositories-team-web-images-${nowhere}` }),
+      recommendation(subscription, '3', 'Critical', {}),
+    ];
+    const policy = fileOf('{ "severityThreshold": "high" }');
+    const asked = ['simulate', fileOf(JSON.stringify({ count: 3, data })), '--policy', policy];
+    const { code, stdout, stderr } = await pullgate(asked);
+    expect(stdout).toBe(`By the policy ${policy}, 1 of 2 gates would close and 1 stay open.
+2 images, 2 findings: 1 critical, 1 low.
+
+  closes  team/app@${here}
+            CVE-2026-0001 (critical, inherited from the report) in openssl: no fix yet.
+`);
+    const notes = [
+      'images without a registry, or with a repository whose dashes may be slashes: 1 (the function looks for their digests in the registries of the stack)',
+      'left out as of a container image that it does not name: 1',
+    ];
+    expect([code, stderr]).toEqual([1, notes.map((note) => `pullgate: note: ${note}\n`).join('')]);
+  });
+
   test('--json is one document, --html one page, and no other file is left', async () => {
     const folder = mkdtempSync(join(FOLDER, 'page-'));
     const page = join(folder, 'page.html');
