@@ -1,9 +1,10 @@
 // The Logic App's workflow: it puts an event's identifiers on the queue, and nothing else. Pure: the queue's address in, the definition out.
 
 /**
- * What the function is told of an event besides its id, each as it came, as text: Defender writes the keys in both casings, and a value as an object
- * or as JSON text. An expression that looked into a text would fail the whole run; the function reads both.
- * Source: https://learn.microsoft.com/azure/logic-apps/expression-functions-reference#string (an object becomes JSON text, null becomes empty text)
+ * What is forwarded of an event besides its id, as text: Defender writes keys in both casings, and values as objects or
+ * as JSON text. An expression that looked into a text would fail the whole run; the function reads both.
+ * `string()` makes JSON text of an object, and empty text of null.
+ * Source: https://learn.microsoft.com/azure/logic-apps/expression-functions-reference#string
  */
 const FORWARDED = [
   ['properties', 'resourceDetails'],

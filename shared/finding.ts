@@ -29,7 +29,7 @@ export interface Finding {
   readonly severity: ReportedSeverity;
   /** The highest CVSS v3 or v4 base score, where there is one. */
   readonly score?: number | undefined;
-  /** The severity of the report that names the finding, if the finding itself has none: Defender's recommendation names CVEs by id alone. */
+  /** The severity of the report that names the finding, if the finding itself has none. */
   readonly reportSeverity?: Severity | undefined;
   /** `unknown` counts as fixable: a fix that nobody can rule out is not an excuse. */
   readonly fix: 'available' | 'none' | 'unknown';
@@ -60,20 +60,26 @@ export function findingKey(finding: Finding): string {
   return `${finding.vulnerability}\n${finding.package.name}\n${finding.package.version}`;
 }
 
-/** A finding's severity, and where it comes from: the scanner's word, the CVSS base score, or the report that names the finding. */
+/**
+ * A finding's severity, and where it comes from: the scanner's word, the CVSS base score, or the report that names the
+ * finding.
+ */
 export interface KnownSeverity {
   readonly severity: Severity;
   readonly from: 'scanner' | 'score' | 'report';
 }
 
-/** The best that is known of a finding's severity. Undefined: neither a word of the scale, nor a score, nor a report that has one. */
+/** The best known severity of a finding. Undefined if neither the scanner nor a score nor a report has one. */
 export function knownSeverity({ severity, score, reportSeverity }: Finding): KnownSeverity | undefined {
   if (severity.kind === 'known') return { severity: severity.severity, from: 'scanner' };
   if (score !== undefined) return { severity: severityOfScore(score), from: 'score' };
   return reportSeverity === undefined ? undefined : { severity: reportSeverity, from: 'report' };
 }
 
-/** Where a finding stands among others, for what is shown or done first: the higher the worse. Of no known severity: below all others. */
+/**
+ * Where a finding stands among others, for what is shown or done first: the higher the worse. Of no known severity:
+ * below all others.
+ */
 export function rankOf(finding: Finding): number {
   const known = knownSeverity(finding);
   return known === undefined ? -1 : SEVERITIES.indexOf(known.severity);

@@ -32,7 +32,10 @@ export interface Policy {
   readonly severityThreshold: Severity;
   /** The threshold for findings that have no fix. Default: `severityThreshold`. */
   readonly unfixable: Threshold;
-  /** What an unknown severity is: that of the CVSS score or else of the report that names the finding (`inherit`, the default), a violation, or ignored. */
+  /**
+   * What an unknown severity is: that of the CVSS score or else of the report that names the finding (`inherit`, the
+   * default), a violation, or ignored.
+   */
   readonly unknownSeverity: (typeof UNKNOWN_SEVERITY)[number];
   /** A finding with a known exploit violates from here up, whatever its fix or grace. Default: never. */
   readonly exploited: Threshold;

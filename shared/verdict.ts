@@ -9,7 +9,10 @@ export interface Reason {
   readonly finding: Finding;
   /** The rule of the policy that it breaks. */
   readonly rule: 'severityThreshold' | 'unfixable' | 'exploited' | 'unknownSeverity';
-  /** The severity that counted: as reported, derived from the score, or inherited. `unknown`: the policy blocks what is unknown. */
+  /**
+   * The severity that counted: as reported, derived from the score, or inherited. `unknown`: the policy blocks what is
+   * unknown.
+   */
   readonly severity: Severity | 'unknown';
   /** The severity is that of the report that names the finding. Default: it is the finding's own. */
   readonly inherited?: true;

@@ -134,7 +134,8 @@ describe('the sweep of Azure', () => {
     expect(['acr:ListManifests', 'acr:UpdateManifest', 'logs:Query', 'queue:Put', 'mail:Send'].map(row)).toEqual([
       ['4', '4'],
       ['4', '0'],
-      // And one for the list of repositories, one for images that no row names for certain, and one for whether the scanner sees.
+      // And one for the list of repositories, one for images that no row names for certain, and one for whether the
+      // scanner sees.
       ['7', '7'],
       ['4', '4'],
       ['4', '0'],

@@ -114,7 +114,8 @@ function imageOfRow(row: Row): NamedImage | undefined {
     textOf(row['AssessmentId']),
   ];
   const image = checkImage(readImage(details, ids));
-  // A repository that is named, and not well, is not put right by the columns: the query ends a name where a quote or a backslash is.
+  // A repository that is named, and not well, is not put right by the columns: the query ends a name where a quote or a
+  // backslash is.
   if (image !== undefined || readImage(details, []).repository !== undefined) return image;
   // What the query has found in details that it left out.
   return imageInColumns(row);
@@ -195,7 +196,8 @@ function packageOf({ Details: details, Title: title }: Row, cve: unknown): Findi
 }
 
 /**
- * The recommendation's own severity, as its row or the resource itself has it. Since June 2026 it is in `metadata`, before in `status`.
+ * The recommendation's own severity, as its row or the resource itself has it. Since June 2026 it is in `metadata`,
+ * before in `status`.
  * Source: https://learn.microsoft.com/azure/defender-for-cloud/transition-grouped-individual-recommendations
  */
 function severityOfReport(row: Row): Finding['severity'] {
@@ -210,7 +212,10 @@ function inProperties({ Properties: properties }: Row, ...path: readonly string[
   return pick(properties, ...path) ?? pick(properties, 'properties', ...path);
 }
 
-/** A list of `{key, value: {base}}`, or an object from the version of CVSS to `{base}`; either may be JSON text. Only v3 and v4: their bands are the ones that a severity is derived by. */
+/**
+ * A list of `{key, value: {base}}`, or an object from the version of CVSS to `{base}`; either may be JSON text. Only v3
+ * and v4: their bands are the ones that a severity is derived by.
+ */
 function highestScore(cvss: unknown): number | undefined {
   const given = parsed(cvss);
   const pairs: readonly (readonly [unknown, unknown])[] = Array.isArray(given)

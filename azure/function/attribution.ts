@@ -1,4 +1,4 @@
-// Which registries and repositories of the stack an image is in, if Defender does not say it for certain: the registries tell, by its digest.
+// Finds the registries and repositories of the stack that have an image which Defender does not place.
 import { mapConcurrently } from '../../shared/concurrency.ts';
 import { type Gate, gateKey } from '../../shared/record.ts';
 import { isOf, type UnplacedImage } from './findings.ts';
@@ -6,7 +6,10 @@ import { type NamedImage, repositoriesFor } from './named-image.ts';
 import type { AzureRegistry } from './registry.ts';
 
 const QUESTIONS_AT_ONCE = 8;
-/** A sweep lists at most this many repositories to attribute images: the rest of it needs its time, too. What is left counts as unread. */
+/**
+ * A sweep lists at most this many repositories to attribute images: the rest of it needs its time, too. What is left
+ * counts as unread.
+ */
 const MAX_LISTINGS = 5_000;
 /** A line of the log names at most this many ids of assessments that cannot be attributed. */
 const MAX_NAMED = 5;
@@ -60,7 +63,8 @@ type Outcome = 'attributed' | 'gone' | 'unattributed' | 'unread' | 'foreign';
 
 /**
  * Where the images of a sweep's rows are. Each repository is listed once, however many images it has.
- * An image that is not in its repository counts as deleted. If no image at all is found, the digests are not understood, and none counts as deleted.
+ * An image that is not in its repository counts as deleted. If no image at all is found, the digests are not
+ * understood, and none counts as deleted.
  */
 export async function attribute(
   unplaced: readonly UnplacedImage[],

@@ -10,7 +10,7 @@ export type Request =
   /** Look at an image of which Defender has reported something. */
   | ({
       readonly kind: 'image';
-      /** Undefined where the event names none: then the image's digest tells which of the stack's registries have it. */
+      /** Undefined if the event names none: then the image's digest tells which of the stack's registries have it. */
       readonly registry: RegistryId | undefined;
       /** The name of the assessment that the event is about; undefined where it was taken back, and nothing has to confirm it. */
       readonly assessment: string | undefined;
@@ -51,7 +51,10 @@ const MAX_TRIES = 100;
 
 const REGISTRY =
   'the id of a registry: /subscriptions/GUID/resourceGroups/GROUP/providers/Microsoft.ContainerRegistry/registries/NAME';
-/** A resource group may have letters of every script. An image's id may follow the registry's name dashed: `registries/NAME-repositories-...`. */
+/**
+ * A resource group may have letters of every script. An image's id may follow the registry's name dashed:
+ * `registries/NAME-repositories-...`.
+ */
 const REGISTRY_ID =
   /^\/subscriptions\/([0-9a-f-]{36})\/resourceGroups\/([-\p{L}\p{N}_.()]{1,90})\/providers\/Microsoft\.ContainerRegistry\/registries\/([a-z0-9-]{5,63}?)((\/|-repositories-).*)?$/iu;
 const registryId = required(

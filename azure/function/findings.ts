@@ -129,7 +129,10 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
     return repositories;
   }
 
-  /** The images whose registry or repository no row names for certain. Those that are healthy or not applicable ask for no look. */
+  /**
+   * The images whose registry or repository no row names for certain. Those that are healthy or not applicable ask for
+   * no look.
+   */
   async function unplacedImages(): Promise<readonly UnplacedImage[]> {
     const bound = { Registry: '', Repository: '', Digest: '' };
     const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}${UNPLACED}`;
@@ -232,8 +235,8 @@ function newestOf(rows: readonly Row[]): number | undefined {
 }
 
 /**
- * Of the columns of findings.kql: the images that no row places, by the newest row of each assessment. What has neither a repository nor a registry
- * has to say by its type that it is an image.
+ * Of the columns of findings.kql: the images that no row places, by the newest row of each assessment. What has neither
+ * a repository nor a registry has to say by its type that it is an image.
  */
 const UNPLACED = `| where not(IsPlaced) or isempty(ContainerRepo) or isempty(ImageDigest)
 | where isnotempty(ContainerRepo) or isnotempty(RegistryName) or tostring(Properties) contains "containerimage"
@@ -241,7 +244,10 @@ const UNPLACED = `| where not(IsPlaced) or isempty(ContainerRepo) or isempty(Ima
 | where not(tolower(State) in ("healthy", "notapplicable"))
 | summarize Assessment = take_any(AssessmentId) by RegistryName, RegistryHost, ContainerRepo, IsDashed, ImageDigest`;
 
-/** A row that does not place its image may be about another registry's. It may close a gate, but it does not overrule a row that places the image. */
+/**
+ * A row that does not place its image may be about another registry's. It may close a gate, but it does not overrule a
+ * row that places the image.
+ */
 function withoutForeignProof(assessments: readonly Assessment[]): readonly Assessment[] {
   const keyOf = ({ image, name }: Assessment) => `${image.digest} ${name}`;
   const placed = new Set(assessments.filter(({ isPlaced }) => isPlaced).map(keyOf));
@@ -249,7 +255,8 @@ function withoutForeignProof(assessments: readonly Assessment[]): readonly Asses
 }
 
 /**
- * Is it of this registry? Its id says so for certain. Where none is given, the older model names the login server, the newer one the registry.
+ * Is it of this registry? Its id says so for certain. Where none is given, the older model names the login server, the
+ * newer one the registry.
  * What names neither is of each registry that has the image: the same digest is the same content.
  */
 export function isOf(

@@ -1,4 +1,4 @@
-// Which image an event or a row of Defender's is about: ids in both published forms, and details whose keys and encoding vary.
+// Reads which image Defender names: ids in both published forms, and details whose keys and encoding vary.
 import * as v from 'valibot';
 import { repositoryName } from '../../shared/repository-name.ts';
 
@@ -10,11 +10,13 @@ export const digestText = v.pipe(v.string(DIGEST), v.regex(/^sha256:[0-9a-f]{64}
 export interface NamedImage {
   readonly repository: string;
   readonly digest: string;
-  /** The repository comes from an id that writes `-` for `/`: `team-app` may be `team/app`. Only the registry can tell. */
+  /**
+   * The repository comes from an id that writes `-` for `/`: `team-app` may be `team/app`. Only the registry can tell.
+   */
   readonly isDashed?: true;
 }
 
-/** A dashed name is tried in at most this many readings: each dash doubles their number. All of up to six dashes, of seven those with up to three slashes. */
+/** Each dash doubles the readings of a dashed name. 64 are all of six dashes, and of seven those with up to 3 slashes. */
 const MAX_READINGS = 64;
 /** No id is longer. */
 const MAX_ID_CHARACTERS = 1_000;
@@ -29,7 +31,8 @@ export interface GivenImage {
 /**
  * What the details name, or else the ids.
  *
- * @param details `resourceAdditionalData` of an individual recommendation, `artifactDetails` of a sub-assessment: objects, or JSON text
+ * @param details `resourceAdditionalData` of an individual recommendation, `artifactDetails` of a sub-assessment:
+ * objects, or JSON text
  * @param ids of the resource, in order
  */
 export function readImage(details: readonly unknown[], ids: readonly string[]): GivenImage {
@@ -57,9 +60,10 @@ export function checkImage({ repository, digest, isDashed }: GivenImage): NamedI
 }
 
 /**
- * The image in a resource's id: `/repositories/team/app/images/sha256:...`, or dashed, `repositories-team-app-images-sha256:...`.
- * Sources: https://learn.microsoft.com/rest/api/defenderforcloud/sub-assessments/list for the one; for the other, a tenant's own query for individual
- * recommendations (welbsterhansi/defender, `defender.sh`).
+ * The image in a resource's id: `/repositories/team/app/images/sha256:...`, or dashed,
+ * `repositories-team-app-images-sha256:...`.
+ * Sources: https://learn.microsoft.com/rest/api/defenderforcloud/sub-assessments/list for the one; for the other, a
+ * tenant's own query for individual recommendations (welbsterhansi/defender, `defender.sh`).
  */
 function parseImageId(given: string): GivenImage | undefined {
   const id = given.slice(0, MAX_ID_CHARACTERS);

@@ -172,7 +172,7 @@ export function createWork(worker: Worker): Work {
     return returns.find(({ isVital }) => isVital) ?? returns[0];
   }
 
-  /** The registries and repositories that a request is about; none if it is about none of the stack's, which the log says. */
+  /** The registries and repositories that a request is about. The log says it if there are none of the stack's. */
   async function homesOf(request: GateRequest, log: Log): Promise<Homes> {
     const { registry: named, repository } = request;
     const registry = named === undefined ? undefined : await parts.registryOfStack(named);

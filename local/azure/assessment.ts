@@ -51,11 +51,14 @@ export interface Assessment {
   readonly casing: 'pascal' | 'camel';
   /** How an individual one carries its CVEs. */
   readonly cvesAs: 'array' | 'text' | 'missing';
-  /** What an individual one says of each CVE: its id alone (`bare`, as since July 2026), or everything that is known of it. */
+  /**
+   * What an individual one says of each CVE: its id alone (`bare`, as since July 2026), or everything that is known of
+   * it.
+   */
   readonly details: 'bare' | 'rich';
   /**
-   * How an individual one names its image: by a path below the registry's id; dashed below it, or right behind it; dashed with no registry anywhere;
-   * or not at all.
+   * How an individual one names its image: by a path below the registry's id; dashed below it, or right behind it;
+   * dashed with no registry anywhere; or not at all.
    */
   readonly naming: 'path' | 'dashed' | 'joined' | 'nameless' | 'nothing';
   /** Does an individual one say its repository and digest in `resourceAdditionalData`, and as what? */
@@ -85,7 +88,10 @@ function subscriptionOf({ registry }: Pick<Assessment, 'registry'>): string {
   return registry.split('/').slice(0, 3).join('/');
 }
 
-/** The id of what an individual one is about. How it continues behind the registry is not documented: each form has been read somewhere, or may be. */
+/**
+ * The id of what an individual one is about. How it continues behind the registry is not documented: each form has been
+ * read somewhere, or may be.
+ */
 function resourceId({ registry, repository, digest, naming }: Assessment): string {
   const dashed = `repositories-${repository.replaceAll('/', '-')}-images-${digest}`;
   switch (naming) {

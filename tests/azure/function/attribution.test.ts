@@ -1,4 +1,5 @@
-// Images that no row places for certain: which ones the query finds, and which registry and repository of the stack has them.
+// Images that no row places for certain: which ones the query finds, and which registry and repository of the stack has
+// them.
 import { describe, expect, it } from 'vitest';
 import { attribute, findHomes } from '../../../azure/function/attribution.ts';
 import { type UnplacedImage, WINDOWS } from '../../../azure/function/findings.ts';

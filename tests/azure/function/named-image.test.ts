@@ -1,4 +1,5 @@
-// Which image Defender names: ids in both forms, details in every casing and encoding, and the readings of a dashed name.
+// Which image Defender names: ids in both forms, details in every casing and encoding, and the readings of a dashed
+// name.
 import { describe, expect, it } from 'vitest';
 import { checkImage, mayBeIn, pick, readImage, repositoriesFor } from '../../../azure/function/named-image.ts';
 import { DIGEST, REGISTRY_ID } from './samples.ts';

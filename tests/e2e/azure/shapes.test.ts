@@ -1,5 +1,7 @@
-// The shapes in which Defender may name an image and its severity, through the real workflow and the real query: none is lost without a word.
+// The shapes in which Defender may name an image and its severity, through the real workflow and the real query: none
+// is lost without a word.
 import { describe, expect, test } from 'vitest';
+import { nameOf } from '../../../azure/function/events.ts';
 import { rowOfAssessment } from '../../../local/azure/assessment.ts';
 import type { AssessOptions } from '../../../local/azure/defender.ts';
 import type { Json } from '../../../local/azure/tables.ts';
@@ -58,6 +60,13 @@ describe.each(['event', 'sweep'] as const)('closed by the %s', (by) => {
     if (by === 'sweep') expect(s.lines('attribution')).toMatchObject([{ gone: 0, unattributed: 0, unread: 0 }]);
   });
 
+  /** The event has a line of its own; the sweep counts, and names the id. */
+  function expectLogged(s: Stage, line: object, id: string): void {
+    const counts = { attributed: 0, gone: 0, unattributed: 1, unread: 0, assessments: [nameOf(id)] };
+    const [kind, wanted] = by === 'event' ? ['unattributed', line] : ['attribution', counts];
+    expect(s.lines(kind)).toEqual([{ kind, ...wanted }]);
+  }
+
   test('no registry anywhere, and the image in two registries of the stack: closed in both', async () => {
     const s = await stage({ azure: { registries: [REGISTRY, OTHERS] } }, { registries: { [OTHERS]: {} } });
     const registries = [s.registry, s.cloud.acr.registry(OTHERS)];
@@ -72,26 +81,8 @@ describe.each(['event', 'sweep'] as const)('closed by the %s', (by) => {
     const image = { registry: OTHERS, repository: 'team/app', digest };
     const [id = ''] = await reported(s, image, { naming: 'nameless' }, by);
     expect(await s.world()).toEqual(UNTOUCHED);
-    if (by === 'event') {
-      expect(s.lines('unattributed')).toEqual([
-        {
-          kind: 'unattributed',
-          assessment: id.split('/').at(-1),
-          why: `none of the stack's registries that pullgate can read has the image team/app@${digest}`,
-        },
-      ]);
-    } else {
-      expect(s.lines('attribution')).toEqual([
-        {
-          kind: 'attribution',
-          attributed: 0,
-          gone: 0,
-          unattributed: 1,
-          unread: 0,
-          assessments: [id.split('/').at(-1)],
-        },
-      ]);
-    }
+    const why = `none of the stack's registries that pullgate can read has the image team/app@${digest}`;
+    expectLogged(s, { assessment: nameOf(id), why }, id);
   });
 
   test('nothing names the image: logged with its id, and counted', async () => {
@@ -99,21 +90,7 @@ describe.each(['event', 'sweep'] as const)('closed by the %s', (by) => {
     const image = s.push('v1');
     const [id = ''] = await reported(s, image, { naming: 'nothing', additionalAs: 'missing' }, by);
     expect(await s.world()).toEqual(UNTOUCHED);
-    if (by === 'event') {
-      const why = 'it names no repository with a digest';
-      expect(s.lines('unattributed')).toEqual([{ kind: 'unattributed', assessment: id, why }]);
-    } else {
-      expect(s.lines('attribution')).toEqual([
-        {
-          kind: 'attribution',
-          attributed: 0,
-          gone: 0,
-          unattributed: 1,
-          unread: 0,
-          assessments: [id.split('/').at(-1)],
-        },
-      ]);
-    }
+    expectLogged(s, { assessment: id, why: 'it names no repository with a digest' }, id);
   });
 });
 
