@@ -82,15 +82,30 @@ const SNAPSHOT_LAG_MILLISECONDS = 86_400_000;
 /** Of rows of one moment the one that settles least. */
 const WEIGHT: Readonly<Record<Assessment['state'], number>> = { resolved: 0, suppressed: 1, off: 2, active: 3 };
 
-/** Of several rows of one assessment, the newest. */
+/** Of several rows of one assessment, the newest that counts. */
 export function latestOf(assessments: readonly Assessment[]): readonly Assessment[] {
   const latest = new Map<string, Assessment>();
-  for (const assessment of assessments.toSorted((a, b) => a.at - b.at || WEIGHT[a.state] - WEIGHT[b.state])) {
-    const key = `${assessment.image.repository}@${assessment.image.digest} ${assessment.name}`;
+  for (const assessment of withoutForeignProof(assessments).toSorted(
+    (a, b) => a.at - b.at || WEIGHT[a.state] - WEIGHT[b.state],
+  )) {
+    const key = keyOf(assessment);
     const before = latest.get(key);
     if (before === undefined || !isOvertaken(assessment, before)) latest.set(key, assessment);
   }
   return [...latest.values()];
+}
+
+/**
+ * A row that does not place its image may be about another registry's. It may close a gate, but it does not overrule a
+ * row that places the image.
+ */
+function withoutForeignProof(assessments: readonly Assessment[]): readonly Assessment[] {
+  const placed = new Set(assessments.filter(({ isPlaced }) => isPlaced).map(keyOf));
+  return assessments.filter((one) => one.isPlaced || one.state === 'active' || !placed.has(keyOf(one)));
+}
+
+function keyOf({ image, name }: Assessment): string {
+  return `${image.repository}@${image.digest} ${name}`;
 }
 
 /** Is it a snapshot's word that all is well, of a time at which something else was streamed? */

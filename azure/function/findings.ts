@@ -92,7 +92,7 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
       // Two rows of one assessment may name its image in two forms.
       return { ...assessment, image: { repository, digest: assessment.image.digest } };
     });
-    for (const { image, findings, name, settled, at } of latestOf(withoutForeignProof(wanted))) {
+    for (const { image, findings, name, settled, at } of latestOf(wanted)) {
       const known: ImageFindings = byDigest.get(image.digest) ?? {
         findings: [],
         ids: new Set(),
@@ -243,16 +243,6 @@ const UNPLACED = `| where not(IsPlaced) or isempty(ContainerRepo) or isempty(Ima
 | summarize arg_max(TimeGenerated, State) by AssessmentId, RegistryName, RegistryHost, ContainerRepo, IsDashed, ImageDigest
 | where not(tolower(State) in ("healthy", "notapplicable"))
 | summarize Assessment = take_any(AssessmentId) by RegistryName, RegistryHost, ContainerRepo, IsDashed, ImageDigest`;
-
-/**
- * A row that does not place its image may be about another registry's. It may close a gate, but it does not overrule a
- * row that places the image.
- */
-function withoutForeignProof(assessments: readonly Assessment[]): readonly Assessment[] {
-  const keyOf = ({ image, name }: Assessment) => `${image.digest} ${name}`;
-  const placed = new Set(assessments.filter(({ isPlaced }) => isPlaced).map(keyOf));
-  return assessments.filter((one) => one.isPlaced || one.state === 'active' || !placed.has(keyOf(one)));
-}
 
 /**
  * Is it of this registry? Its id says so for certain. Where none is given, the older model names the login server, the

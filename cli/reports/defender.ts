@@ -1,7 +1,7 @@
 // Reads what Azure knows of Defender for Cloud's findings: Resource Graph's assessments and sub-assessments, or the rows of Log Analytics.
 import { type Assessment, assessmentFrom, latestOf, type Row } from '../../azure/function/assessments.ts';
 import type { RegistryId } from '../../azure/function/events.ts';
-import { isOfContainerImage, type NamedImage, pick, textOf } from '../../azure/function/named-image.ts';
+import { isOfContainerImage, mayBeIn, type NamedImage, pick, textOf } from '../../azure/function/named-image.ts';
 import { UsageError } from '../ending.ts';
 import { type Beginning, type DocumentReader, mustBeList } from './documents.ts';
 import type { Gathering } from './gathering.ts';
@@ -24,8 +24,17 @@ const NONE: Assessment['settled'] = new Map();
 const NAMELESS = 'of a container image that it does not name';
 const LISTS = ['data', 'value', 'Data'] as const;
 
+/** The rows of one image of one registry. */
+interface Group {
+  /** Empty if no row names it. */
+  readonly registry: string;
+  readonly image: NamedImage;
+  readonly isPlaced: boolean;
+  readonly assessments: Kept[];
+}
+
 export function defenderRows(gathering: Gathering): DefenderRows {
-  const byImage = new Map<string, { readonly registry: string; readonly assessments: Kept[] }>();
+  const groups = new Map<string, Group>();
   // Ids are compared without regard to case, as the function does; people see the first one that was given.
   const registries = new Map<string, string>();
   return {
@@ -33,24 +42,19 @@ export function defenderRows(gathering: Gathering): DefenderRows {
       const given = registryOf(assessment);
       const registry = registries.get(given.toLowerCase()) ?? given;
       registries.set(given.toLowerCase(), registry);
-      const key = `${registry}/${assessment.image.repository}@${assessment.image.digest}`;
-      const image = byImage.get(key) ?? { registry, assessments: [] };
-      byImage.set(key, image);
-      image.assessments.push(slim(assessment));
+      const { image, isPlaced } = assessment;
+      const key = `${registry}/${image.repository}@${image.digest} ${isPlaced}`;
+      const group = groups.get(key) ?? { registry, image, isPlaced, assessments: [] };
+      groups.set(key, group);
+      group.assessments.push(slim(assessment));
     },
     finish() {
-      for (const { registry, assessments } of byImage.values()) {
+      for (const { registry, image, isPlaced, assessments } of together([...groups.values()])) {
         // What it answers with is what it was given.
-        for (const { image, packed, state } of latestOf(assessments) as readonly Kept[]) {
+        for (const { packed, state } of latestOf(assessments) as readonly Kept[]) {
           if (state === 'resolved' || state === 'off') gathering.leaveOut('healthy or not applicable');
           const { repository, digest } = image;
-          const reported = gathering.image({
-            registry,
-            repository,
-            digest,
-            tags: [],
-            isUnplaced: isUnplaced(registry, image),
-          });
+          const reported = gathering.image({ registry, repository, digest, tags: [], isUnplaced: !isPlaced });
           for (const finding of packed) gathering.add(reported, unpack(finding));
         }
       }
@@ -99,9 +103,23 @@ export function defenderReader(
   };
 }
 
-/** The function finds it by its digest, if one of the stack's registries has it. */
-function isUnplaced(registry: string, { isDashed }: NamedImage): boolean {
-  return registry === '' || isDashed === true;
+/** Adds the rows that do not place their image to those of the one image that they can be about, as the function does. */
+function together(groups: readonly Group[]): readonly Group[] {
+  const placed = Map.groupBy(
+    groups.filter(({ isPlaced }) => isPlaced),
+    ({ image }) => image.digest,
+  );
+  return groups.filter((group) => {
+    if (group.isPlaced) return true;
+    const homes = (placed.get(group.image.digest) ?? []).filter(
+      ({ registry, image }) =>
+        (group.registry === '' || group.registry === registry) && mayBeIn(group.image, image.repository),
+    );
+    const [home] = homes;
+    if (home === undefined || homes.length > 1) return true;
+    home.assessments.push(...group.assessments.map((one) => ({ ...one, image: home.image })));
+    return false;
+  });
 }
 
 function registryOf({ registry, registryHost, registryName }: Assessment): string {

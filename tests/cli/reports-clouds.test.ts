@@ -223,6 +223,18 @@ describe('Defender for Cloud', () => {
     expect(read.leftOut).toEqual(leftOut);
   });
 
+  test.each<[string, Partial<Assessment>, number]>([
+    ['says that it is healthy: another registry may be meant', { status: 'Healthy' }, 1],
+    ['has another package: one image has both', { package: { name: 'zlib' }, id: `${REGISTRY}/assessments/zlib` }, 2],
+  ])('a row that does not place its image, with one that does, %s', async (_name, fields, count) => {
+    const later = at + 60_000;
+    const unplaced = assessment({ details: 'bare', naming: 'dashed', additionalAs: 'missing', ...fields });
+    const rows = [rowOfAssessment(individual, at, false), rowOfAssessment(unplaced, later, false)].map(printed);
+    const { images, findings } = await readText(rows);
+    expect(images).toMatchObject([{ registry: REGISTRY, repository: 'team/app', isUnplaced: false }]);
+    expect(findings).toHaveLength(count);
+  });
+
   test("the documentation's sub-assessment is exempted, and of a registry that is known by its host", async () => {
     const { images, findings } = await read(sample('azure/subassessment-list-2024.json'));
     expect(images).toMatchObject([

@@ -73,7 +73,7 @@ describe('the query', () => {
 
 describe('a table that the workspace does not have (yet)', () => {
   const lets =
-    'let Registry = ""; let Repository = ""; let Digest = ""; let Window = 1d; let Ignored = dynamic([]); let Whole = dynamic([]);';
+    'let Registry = ""; let Repository = ""; let Digest = ""; let Dashed = ""; let Window = 1d; let Ignored = dynamic([]); let Whole = dynamic([]);';
   const absent = `${lets}\n${QUERY.replace('    SecurityNestedRecommendation\n', '    SecurityNestedRecommendations\n')}`;
 
   it('is passed over', () => {
