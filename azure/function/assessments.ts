@@ -3,7 +3,8 @@ import type { Finding } from '../../shared/finding.ts';
 import type { SettledAs } from '../../shared/ports.ts';
 import { severityFrom } from '../../shared/severity.ts';
 import { nameOf, type RegistryId, registryIn } from './events.ts';
-import { checkImage, jsonFrom, type NamedImage, pick, readImage, textOf } from './named-image.ts';
+import { isObject, jsonFrom, numberOf, parsed, pick, textOf, textsOf, whole } from './loose-json.ts';
+import { checkImage, type NamedImage, readImage } from './named-image.ts';
 
 /** A row, by the names of its columns. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -43,8 +44,7 @@ export function assessmentFrom(given: Row): Assessment | undefined {
   const name = nameOf(id);
   const at = row['TimeGenerated'];
   if (image === undefined || name === '' || !(at instanceof Date) || Number.isNaN(at.getTime())) return undefined;
-  const resource = pick(row['Properties'], 'resourceDetails', 'id') ?? pick(row['Properties'], 'id');
-  const registry = registryIn(id) ?? registryIn(textOf(row['Resource'])) ?? registryIn(textOf(resource));
+  const [registry] = [id, ...resourceIds(row)].flatMap((one) => registryIn(one) ?? []);
   const registryName = textOf(row['RegistryName']);
   const registryHost = textOf(row['RegistryHost']);
   const isSnapshot = row['IsSnapshot'] === true;
@@ -119,21 +119,25 @@ function settledAs(how: SettledAs, ...reports: readonly string[]): ReadonlyMap<s
 }
 
 function imageOfRow(row: Row): NamedImage | undefined {
-  const properties = row['Properties'];
-  const roots = [properties, pick(properties, 'properties'), row['Details']];
-  const details = roots.flatMap((root) => [pick(root, 'resourceAdditionalData'), pick(root, 'artifactDetails')]);
-  const ids = [
-    textOf(row['Resource']),
-    textOf(pick(properties, 'id')),
-    ...roots.map((root) => textOf(pick(root, 'resourceDetails', 'id'))),
-    textOf(row['AssessmentId']),
-  ];
+  const details = rootsOf(row).flatMap((root) => [pick(root, 'resourceAdditionalData'), pick(root, 'artifactDetails')]);
+  const ids = [...resourceIds(row), textOf(row['AssessmentId'])];
   const image = checkImage(readImage(details, ids));
   // A repository that is named, and not well, is not put right by the columns: the query ends a name where a quote or a
   // backslash is.
   if (image !== undefined || readImage(details, []).repository !== undefined) return image;
   // What the query has found in details that it left out.
   return imageInColumns(row);
+}
+
+/** The ids of the assessed resource, as a row has them. */
+function resourceIds(row: Row): readonly string[] {
+  const inDetails = rootsOf(row).map((root) => pick(root, 'resourceDetails', 'id'));
+  return [row['Resource'], pick(row['Properties'], 'id'), ...inDetails].map(textOf);
+}
+
+/** What may hold the properties of the resource. */
+function rootsOf({ Properties: properties, Details: details }: Row): readonly unknown[] {
+  return [properties, pick(properties, 'properties'), details];
 }
 
 /** The image that findings.kql has found in a row. */
@@ -284,28 +288,4 @@ function linkOf(references: unknown): string | undefined {
   const [first] = Array.isArray(references) ? references : [];
   const link = textOf(pick(first, 'url')) || textOf(pick(first, 'link'));
   return link.startsWith('https://') ? link : undefined;
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
-}
-
-function textsOf(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
-}
-
-/** A number, or the text of one. */
-function numberOf(value: unknown): number | undefined {
-  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
-}
-
-/** A value, read where it is JSON text. */
-function whole(value: unknown): unknown {
-  return parsed(value) ?? value;
-}
-
-/** A value that may have been given as JSON text. */
-function parsed(value: unknown): unknown {
-  return typeof value === 'string' ? jsonFrom(value) : value;
 }

@@ -3,7 +3,15 @@ import * as v from 'valibot';
 import { EVENTS, type Trigger } from '../../shared/decision.ts';
 import { check, describeProblem, type Parsed, required } from '../../shared/problem.ts';
 import { repositoryName } from '../../shared/repository-name.ts';
-import { checkImage, digestText, isOfContainerImage, type NamedImage, pick, readImage, textOf } from './named-image.ts';
+import { pick, textOf } from './loose-json.ts';
+import {
+  checkImage,
+  digestText,
+  isOfContainerImage,
+  MAX_ID_CHARACTERS,
+  type NamedImage,
+  readImage,
+} from './named-image.ts';
 
 /** What a message asks for. */
 export type Request =
@@ -45,7 +53,6 @@ export interface RegistryId {
 }
 
 const MAX_WHY_CHARACTERS = 200;
-const MAX_ID_CHARACTERS = 1_000;
 /** More often than this no message comes back. */
 const MAX_TRIES = 100;
 

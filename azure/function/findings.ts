@@ -8,7 +8,8 @@ import type { Policy } from '../../shared/policy.ts';
 import type { SettledAs } from '../../shared/ports.ts';
 import { type Assessment, assessmentFrom, imageInColumns, latestOf, type Row } from './assessments.ts';
 import { keyOf, registryIn } from './events.ts';
-import { dashed, mayBeIn, type NamedImage, textOf } from './named-image.ts';
+import { textOf } from './loose-json.ts';
+import { dashed, mayBeIn, type NamedImage } from './named-image.ts';
 
 /** What Defender says of one image. */
 export interface ImageFindings {

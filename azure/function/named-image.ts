@@ -1,6 +1,7 @@
 // Reads which image Defender names: ids in both published forms, and details whose keys and encoding vary.
 import * as v from 'valibot';
 import { repositoryName } from '../../shared/repository-name.ts';
+import { pick, textOf } from './loose-json.ts';
 
 const DIGEST = 'a digest: sha256: and 64 hexadecimal digits';
 /** A digest that a registry can have. */
@@ -19,7 +20,7 @@ export interface NamedImage {
 /** Each dash doubles the readings of a dashed name. 64 are all of six dashes, and of seven those with up to 3 slashes. */
 const MAX_READINGS = 64;
 /** No id is longer. */
-const MAX_ID_CHARACTERS = 1_000;
+export const MAX_ID_CHARACTERS = 1_000;
 
 /** What names an image, as it was given: unchecked. */
 export interface GivenImage {
@@ -100,29 +101,4 @@ export function repositoriesFor({ repository, isDashed }: NamedImage): readonly 
     }
   }
   return readings.map(({ name }) => name).filter((name) => v.is(repositoryName, name));
-}
-
-/** A value by its path, without regard to the case of its keys. Text on the way is read as JSON. */
-export function pick(value: unknown, ...path: readonly string[]): unknown {
-  let found = value;
-  for (const key of path) {
-    const fields = typeof found === 'string' ? jsonFrom(found) : found;
-    if (typeof fields !== 'object' || fields === null) return undefined;
-    found = Object.entries(fields).find(([name]) => name.toLowerCase() === key.toLowerCase())?.[1];
-  }
-  return found;
-}
-
-/** The text of a value; empty where it is none. */
-export function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
-/** Undefined where the text is no JSON, or not to its end. */
-export function jsonFrom(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

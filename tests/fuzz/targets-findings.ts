@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { findingsFrom } from '../../aws/function/findings.ts';
 import { type Assessment, assessmentFrom, latestOf, type Row } from '../../azure/function/assessments.ts';
 import { scannerOf } from '../../azure/function/findings.ts';
-import { textOf } from '../../azure/function/named-image.ts';
+import { textOf } from '../../azure/function/loose-json.ts';
 import type { Finding } from '../../shared/finding.ts';
 import { reconcile } from '../../shared/reconcile.ts';
 import { SEVERITIES } from '../../shared/severity.ts';

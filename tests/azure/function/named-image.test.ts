@@ -1,7 +1,7 @@
 // Which image Defender names: ids in both forms, details in every casing and encoding, and the readings of a dashed
 // name.
 import { describe, expect, it } from 'vitest';
-import { checkImage, mayBeIn, pick, readImage, repositoriesFor } from '../../../azure/function/named-image.ts';
+import { checkImage, mayBeIn, readImage, repositoriesFor } from '../../../azure/function/named-image.ts';
 import { DIGEST, REGISTRY_ID } from './samples.ts';
 
 const OTHER = `sha256:${'b'.repeat(64)}`;
@@ -86,19 +86,5 @@ describe('a dashed name', () => {
     const image = { repository: 'team-app', digest: DIGEST };
     expect(repositoriesFor(image)).toEqual(['team-app']);
     expect([mayBeIn(image, 'team-app'), mayBeIn(image, 'team/app')]).toEqual([true, false]);
-  });
-});
-
-describe('a value by its path', () => {
-  it.each<[unknown, readonly string[], unknown]>([
-    [{ A: { b: 1 } }, ['a', 'B'], 1],
-    ['{"a":{"b":1}}', ['a', 'b'], 1],
-    [{ a: '{"b":"c"}' }, ['a', 'b'], 'c'],
-    [{ a: 'text' }, ['a'], 'text'],
-    [{ a: 'text' }, ['a', 'b'], undefined],
-    [{ a: null }, ['a', 'b'], undefined],
-    [undefined, ['a'], undefined],
-  ])('of %j at %j is %j', (value, path, found) => {
-    expect(pick(value, ...path)).toBe(found);
   });
 });
