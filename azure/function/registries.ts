@@ -69,7 +69,12 @@ export function registriesOf(
     return Promise.all(registries.map((id) => resolve(id).catch((error: unknown) => unresolved(id, error))));
   }
 
-  return { find, all };
+  /** Those that can be worked with. */
+  async function usable(): Promise<readonly RegistryPlace[]> {
+    return (await all()).filter(({ problem }) => problem === undefined);
+  }
+
+  return { find, all, usable };
 }
 
 export type Registries = ReturnType<typeof registriesOf>;

@@ -6,6 +6,7 @@ import { type Attribution, attribute } from './attribution.ts';
 import { describeError } from './describe-error.ts';
 import { PartialAnswer } from './findings.ts';
 import type { RegistryPlace } from './registries.ts';
+import type { AzureRegistry } from './registry.ts';
 import type { Parts, Worker } from './work.ts';
 
 /** The counts of a sweep that got no list of images: at least one is unread. */
@@ -14,7 +15,7 @@ const NOT_ANSWERED: Attribution['counts'] = { attributed: 0, gone: 0, unattribut
 /** The ports of a sweep of the stack's registries. */
 export function sweepPortsOf(
   { settings, now }: Worker,
-  { table, scanner, registries, usableRegistries, queue }: Parts,
+  { table, scanner, registries, registryAt, queue }: Parts,
   rules: Rules,
   log: SweepPorts['log'],
 ): SweepPorts {
@@ -33,18 +34,19 @@ export function sweepPortsOf(
       );
     },
     async repositoriesWithFindings() {
+      const places = await registries.usable();
       const gates: Gate[] = [];
-      for (const place of await usable()) gates.push(...(await gatesOf(place)));
-      return [...gates, ...(await attributed())];
+      for (const place of places) gates.push(...(await gatesOf(place)));
+      return [...gates, ...(await attributed(places.map(registryAt)))];
     },
     gatesWithRecord: () => table.gates(),
     async waiting(limit) {
       // A gate that nobody can look at must not take the turn of another.
-      const ids = new Set((await usable()).map(({ id }) => id));
+      const ids = new Set((await registries.usable()).map(({ id }) => id));
       return (await table.waiting()).filter(({ registry }) => ids.has(registry)).slice(0, limit);
     },
     async handDue(at, limit) {
-      const ids = new Set((await usable()).map(({ id }) => id));
+      const ids = new Set((await registries.usable()).map(({ id }) => id));
       const due = (await table.due(at)).filter(({ registry }) => ids.has(registry)).slice(0, limit);
       // Where the granularity has changed, an image's order is seen to by a look at everything that its repository has.
       return due.map(({ registry, repository, digest }) =>
@@ -57,10 +59,10 @@ export function sweepPortsOf(
     now,
   };
 
-  /** The repositories of images that no row places for certain. A failure here must not stop the sweep. */
-  async function attributed(): Promise<readonly Gate[]> {
+  /** The repositories of images that no row places for certain. If there are too many for an answer, the rest is swept. */
+  async function attributed(usable: readonly AzureRegistry[]): Promise<readonly Gate[]> {
     try {
-      const { gates, counts, failures } = await attribute(await scanner.unplacedImages(), await usableRegistries());
+      const { gates, counts, failures } = await attribute(await scanner.unplacedImages(), usable);
       for (const error of new Set(failures.map(describeError))) log({ kind: 'failed', error });
       log({ kind: 'attribution', ...counts });
       return gates;
@@ -71,10 +73,6 @@ export function sweepPortsOf(
       log({ kind: 'attribution', ...NOT_ANSWERED });
       return [];
     }
-  }
-
-  async function usable(): Promise<readonly RegistryPlace[]> {
-    return (await registries.all()).filter(({ problem }) => problem === undefined);
   }
 
   async function knowsOfFindings(): Promise<boolean> {

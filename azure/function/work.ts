@@ -33,7 +33,8 @@ export interface Worker {
 }
 
 type Log = (line: LogLine) => void;
-type GateRequest = Exclude<Request, { kind: 'ignored' | 'unattributed' }>;
+type ImageRequest = Extract<Request, { kind: 'image' }>;
+type GateRequest = ImageRequest | Extract<Request, { kind: 'look' }>;
 
 /** What the deployed function does. Each call gets the log of its own invocation. */
 export interface Work {
@@ -74,11 +75,6 @@ export function partsOf({ settings, clients, now }: Worker) {
     return registry;
   }
 
-  /** The stack's registries that can be worked with. */
-  async function usableRegistries(): Promise<readonly AzureRegistry[]> {
-    return (await registries.all()).filter(({ problem }) => problem === undefined).map(registryAt);
-  }
-
   /** The ports for one gate; the log says how long that one took. */
   function portsFrom(startedAt: Instant, registry: AzureRegistry, log: Log, seen?: Map<string, ImageLook>) {
     const ports: Ports<Snapshot> = {
@@ -99,7 +95,7 @@ export function partsOf({ settings, clients, now }: Worker) {
     scanner,
     registries,
     registryOfStack,
-    usableRegistries,
+    registryAt,
     portsFrom,
     queue: queueOf(clients.queues, settings.queueUrl, settings.poisonQueueUrl),
     pause: table.row<PauseState>('pause'),
@@ -178,15 +174,18 @@ export function createWork(worker: Worker): Work {
     const registry = named === undefined ? undefined : await parts.registryOfStack(named);
     if (named !== undefined && registry === undefined) {
       log({ kind: 'ignored', why: `the registry ${named.name} is not one of the stack's` });
-      return { homes: [], failures: [] };
+      return NO_HOMES;
     }
-    const isDashed = request.kind === 'image' && request.isDashed === true;
-    if (registry !== undefined && (!isDashed || registry.place.problem !== undefined))
+    if (registry !== undefined && !(isDashed(request) && registry.place.problem === undefined))
       return { homes: [{ registry, repository }], failures: [] };
-    if (request.kind !== 'image') return { homes: [], failures: [] };
-    const found = await findHomes(request, registry === undefined ? await parts.usableRegistries() : [registry]);
+    const registries = registry === undefined ? (await parts.registries.usable()).map(parts.registryAt) : [registry];
+    return request.kind === 'image' ? homesAmong(registries, request, log) : NO_HOMES;
+  }
+
+  async function homesAmong(registries: readonly AzureRegistry[], image: ImageRequest, log: Log): Promise<Homes> {
+    const found = await findHomes(image, registries);
     if (found.homes.length === 0 && found.failures.length === 0) {
-      const { assessment, digest } = request;
+      const { repository, digest, assessment } = image;
       const why = `none of the stack's registries that pullgate can read has the image ${repository}@${digest}`;
       log({ kind: 'unattributed', assessment, why });
     }
@@ -244,6 +243,12 @@ interface Return {
   readonly why: string;
   /** It ends in the poison queue where it never succeeds. */
   readonly isVital: boolean;
+}
+
+const NO_HOMES: Homes = { homes: [], failures: [] };
+
+function isDashed(request: GateRequest): boolean {
+  return request.kind === 'image' && request.isDashed === true;
 }
 
 function triggerOf(request: GateRequest): Hint['triggers'][number] {

@@ -234,6 +234,17 @@ describe('a sweep', () => {
     expect(await attribute(images, [here().registry])).toEqual({ gates, counts, failures: [] });
   });
 
+  it('lists 5,000 repositories at most, and counts the rest as unread', async () => {
+    const one = here();
+    const images = Array.from({ length: 5_002 }, (_, number) => `team/none-${number}`);
+    const { counts } = await attribute(
+      images.map((repository) => unplaced({ repository, digest: DIGEST }, repository)),
+      [one.registry],
+    );
+    expect(one.asked).toHaveLength(5_000);
+    expect(counts).toMatchObject({ unattributed: 5_000, unread: 2 });
+  });
+
   it('that can read no registry counts all as unread', async () => {
     const { counts } = await attribute([unplaced(TEAM_APP, 'a')], []);
     expect(counts).toEqual({ ...NOTHING, unread: 1 });
