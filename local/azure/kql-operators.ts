@@ -134,20 +134,13 @@ function compileAggregate(node: Syntax, scope: Scope): (rows: readonly Row[]) =>
   if (call.kind !== 'FunctionCallExpression') throw unknownExpression(node);
   const name = child(call, 'Name').text;
   const [first, ...others] = elements(child(call, 'ArgumentList'), 'Expressions');
-  if (name === 'count' && node !== call && first === undefined) {
-    const column = child(node, 'Name').text;
-    return (rows) => ({ [column]: rows.length });
-  }
-  if (name === 'min' && node !== call && first !== undefined && ['int', 'long'].includes(typeOf(first))) {
-    const [column, value] = [child(node, 'Name').text, compileScalar(first, scope)];
-    return (rows) => {
-      const numbers = rows.map(value).filter((one) => typeof one === 'number');
-      return { [column]: numbers.length === 0 ? null : Math.min(...numbers) };
-    };
-  }
-  if (name === 'take_any' && node !== call && first !== undefined && others.length === 0) {
-    const [column, value] = [child(node, 'Name').text, compileScalar(first, scope)];
-    return ([row]) => ({ [column]: row === undefined ? null : value(row) });
+  const column = node === call ? undefined : child(node, 'Name').text;
+  if (column !== undefined && name === 'count' && first === undefined) return (rows) => ({ [column]: rows.length });
+  if (column !== undefined && first !== undefined && others.length === 0) {
+    const value = compileScalar(first, scope);
+    if (name === 'take_any') return ([row]) => ({ [column]: row === undefined ? null : value(row) });
+    if (name === 'min' && ['int', 'long'].includes(typeOf(first)))
+      return (rows) => ({ [column]: least(rows.map(value)) });
   }
   if (first === undefined || !['datetime', 'long', 'timespan'].includes(typeOf(first))) throw unknownExpression(node);
   const value = compileScalar(first, scope);
@@ -159,8 +152,7 @@ function compileAggregate(node: Syntax, scope: Scope): (rows: readonly Row[]) =>
     }
     return found;
   };
-  if (name === 'max' && node !== call && others.length === 0) {
-    const column = child(node, 'Name').text;
+  if (name === 'max' && column !== undefined && others.length === 0) {
     return (rows) => ({ [column]: greatest(rows)?.value ?? null });
   }
   if (name === 'arg_max' && node === call && first.kind === 'NameReference') {
@@ -182,6 +174,12 @@ function compileAggregate(node: Syntax, scope: Scope): (rows: readonly Row[]) =>
   throw new Error(
     `the local workspace knows arg_max(COLUMN, ...) and NAME = max(...), min(...), count() or take_any(...) in summarize; given ${node.text}`,
   );
+}
+
+/** Null does not count. */
+function least(values: readonly Value[]): Value {
+  const numbers = values.filter((value) => typeof value === 'number');
+  return numbers.length === 0 ? null : Math.min(...numbers);
 }
 
 /**

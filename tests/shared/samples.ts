@@ -49,6 +49,21 @@ export function known(severity: Severity): ReportedSeverity {
   return { kind: 'known', severity };
 }
 
+/** Names that a repository may have, some of which no registry takes today. */
+export const REPOSITORY_NAMES = [
+  'a',
+  'ab',
+  'team/app',
+  'a/b/c',
+  'my-app_2.0/x',
+  '0/0',
+  'a'.repeat(256),
+  'team--shop/check__out',
+  'team---shop/check___out',
+  'team/_app-',
+  'a..b',
+] as const;
+
 /** An active critical finding that has a fix. The severity may be given as a scanner's word. */
 export function finding({
   severity = 'critical',

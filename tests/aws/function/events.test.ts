@@ -1,6 +1,7 @@
 // The door: every sample of the providers, each to what it asks for.
 import { describe, expect, it } from 'vitest';
 import { parseMessage, type Request } from '../../../aws/function/events.ts';
+import { REPOSITORY_NAMES } from '../../shared/samples.ts';
 import { ACCOUNT_ID, changed, SAMPLES, type Sample, sampleText } from './samples.ts';
 
 function requestFrom(message: string): Request {
@@ -172,19 +173,7 @@ describe('a message of our own', () => {
 });
 
 describe('a repository name', () => {
-  it.each([
-    'a',
-    'ab',
-    'team/app',
-    'a/b/c',
-    'my-app_2.0/x',
-    '0/0',
-    'a'.repeat(256),
-    'team--shop/check__out',
-    'team---shop/check___out',
-    'team/_app-',
-    'a..b',
-  ])('may be %s', (repository) => {
+  it.each(REPOSITORY_NAMES)('may be %s', (repository) => {
     const look = JSON.stringify({ pullgate: 'look', repository, trigger: 'sweep' });
     expect(requestFrom(look)).toEqual({ kind: 'look', repository, trigger: 'sweep' });
     const inFinding = ['detail', 'resources', 0, 'details', 'awsEcrContainerImage', 'repositoryName'];

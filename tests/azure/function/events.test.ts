@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { nameOf, parseMessage, type Request, registryIn } from '../../../azure/function/events.ts';
 import { REPOSITORY_NAME } from '../../../shared/repository-name.ts';
+import { REPOSITORY_NAMES } from '../../shared/samples.ts';
 import {
   ASSESSMENT,
   ASSESSMENT_ID,
@@ -242,19 +243,7 @@ describe('a message of our own', () => {
     expect(requestFrom(message)).toEqual(request);
   });
 
-  it.each([
-    'a',
-    'ab',
-    'team/app',
-    'a/b/c',
-    'my-app_2.0/x',
-    '0/0',
-    'a'.repeat(256),
-    'team--shop/check__out',
-    'team---shop/check___out',
-    'team/_app-',
-    'a..b',
-  ])('may name the repository %s, as may an event and the resource in it', (repository) => {
+  it.each(REPOSITORY_NAMES)('may name the repository %s, as may an event and the resource in it', (repository) => {
     const message = { pullgate: 'look', registry: REGISTRY_ID, repository, trigger: 'sweep' };
     expect(requestFrom(message)).toMatchObject({ kind: 'look', repository });
     const named = individualMessage({ ...additional({ RepositoryName: repository, Digest: DIGEST }) });
