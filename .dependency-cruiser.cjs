@@ -1,10 +1,9 @@
 // Who may import whom, as the design's house has it. tests/architecture.test.ts proves that each rule bites.
 
-/** Code that is deployed, or runs on the deployer's machine: everything but the local cloud, the command, the tests and the bench. */
-const SHIPPED = '^(?:(?:index|config|bundle)[.]ts$|(?:shared|aws|azure)/)';
+/** Code that is deployed, or that runs when the stack is deployed. */
+const SHIPPED = '^(?:(?:index|bundle)[.]ts$|(?:config|shared|aws|azure)/)';
 const FUNCTION = '^(aws|azure)/function/';
-/** What a cloud has beside its function: the gate and its parts. */
-const GATE = '^(aws|azure)/(?!function/)';
+const COMPONENT = '^(aws|azure)/component/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -31,19 +30,19 @@ module.exports = {
       to: { path: ['^node_modules/@pulumi/', '^@pulumi/'] },
     },
     {
-      name: 'gate-never-imports-function-code',
+      name: 'component-never-imports-function-code',
       comment:
-        'A gate names its function by the path that is bundled, so that deploying never loads what runs in the cloud.',
+        'A component names its function by the path that is bundled, so that deploying never loads what runs in the cloud.',
       severity: 'error',
-      from: { path: ['^(?:index|config|bundle)[.]ts$', GATE] },
+      from: { path: ['^(?:index|bundle)[.]ts$', '^config/', COMPONENT] },
       to: { path: FUNCTION },
     },
     {
-      name: 'gate-imports-bundle-config-and-shared',
-      comment: 'index -> gate -> bundle, never backwards.',
+      name: 'component-imports-bundle-config-and-shared',
+      comment: 'index -> component -> bundle, never backwards.',
       severity: 'error',
-      from: { path: GATE },
-      to: { dependencyTypes: ['local'], pathNot: ['^$1/', '^shared/', '^(?:bundle|config)[.]ts$'] },
+      from: { path: COMPONENT },
+      to: { dependencyTypes: ['local'], pathNot: ['^$1/', '^shared/', '^config/', '^bundle[.]ts$'] },
     },
     {
       name: 'bundle-imports-nothing-of-the-project',
@@ -56,8 +55,8 @@ module.exports = {
       name: 'config-imports-shared-only',
       comment: 'The config is checked before anything is built from it.',
       severity: 'error',
-      from: { path: '^config[.]ts$' },
-      to: { dependencyTypes: ['local'], pathNot: '^shared/' },
+      from: { path: '^config/' },
+      to: { dependencyTypes: ['local'], pathNot: ['^config/', '^shared/'] },
     },
     {
       name: 'aws-never-meets-azure',
@@ -75,10 +74,17 @@ module.exports = {
     },
     {
       name: 'shipped-never-imports-what-is-not',
-      comment: 'The code under test does not know of the local cloud, and nothing deployed depends on a test.',
+      comment: 'The code under test does not know of the local clouds, and nothing deployed depends on a test.',
       severity: 'error',
       from: { path: SHIPPED },
-      to: { path: '^(?:local|tests|bench|cli)/' },
+      to: { path: '^(?:local|demo|tests|bench|cli)/' },
+    },
+    {
+      name: 'local-never-imports-the-demo',
+      comment: 'The local clouds serve the tests, the bench and the demo, and know none of them.',
+      severity: 'error',
+      from: { path: '^local/' },
+      to: { path: '^(?:demo|tests|bench|cli)/' },
     },
     {
       name: 'shipped-imports-declared-dependencies-only',

@@ -1,8 +1,8 @@
 // The program: config in, one gate per enabled cloud, outputs out.
 import * as pulumi from '@pulumi/pulumi';
-import { parseConfig, type Settings } from './config.ts';
-import { expiredExceptions } from './shared/policy.ts';
-import { describeProblem } from './shared/problem.ts';
+import { parseConfig, type Settings } from './config/config.ts';
+import { expiredExceptions } from './shared/policy/policy.ts';
+import { describeProblem } from './shared/runtime/problem.ts';
 
 const config = parseConfig(pulumi.runtime.allConfig());
 if (!config.ok) {
@@ -89,7 +89,7 @@ function closed({ clouds, azure: { granularity } }: Settings): string {
 
 /** The gate of this account and region. Its code, and the AWS provider's, is loaded only here. */
 async function ecrGate({ policy, refinements, mode, sweepHours, maxClosesPerHour, notifyEmails, ...rest }: Settings) {
-  const { EcrPullGate } = await import('./aws/gate.ts');
+  const { EcrPullGate } = await import('./aws/component/pull-gate.ts');
   const gate = new EcrPullGate('pullgate', {
     severityThreshold: policy.severityThreshold,
     policy: refinements,
@@ -122,7 +122,7 @@ async function acrGate(
   { policy, refinements, mode, sweepHours, maxClosesPerHour, notifyEmails, ...rest }: Settings,
   deployedAt: string,
 ) {
-  const { AcrPullGate } = await import('./azure/gate.ts');
+  const { AcrPullGate } = await import('./azure/component/pull-gate.ts');
   const gate = await AcrPullGate.create('pullgate', {
     severityThreshold: policy.severityThreshold,
     policy: refinements,

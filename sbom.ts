@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { Enums, Models, Serialize, SPDX, Spec } from '@cyclonedx/cyclonedx-library';
-import { bundleHandler as bundleAws } from './aws/gate-function.ts';
-import { bundleHandler as bundleAzure } from './azure/gate-code.ts';
+import { bundleHandler as bundleAws } from './aws/component/function.ts';
+import { bundleHandler as bundleAzure } from './azure/component/code.ts';
 import type { Bundle } from './bundle.ts';
 
 /** A package in package-lock.json, as far as a bill of materials needs it. */

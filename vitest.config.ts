@@ -11,12 +11,12 @@ const FIRST = [
   'tests/chaos/aws.test.ts',
   'tests/chaos/azure.test.ts',
   'tests/chaos/mutants.test.ts',
-  'tests/load.test.ts',
-  'tests/intrusion/',
+  'tests/bench/load.test.ts',
+  'tests/security/',
   'tests/e2e/azure/crashes.test.ts',
   'tests/parity/parity.test.ts',
   'tests/e2e/azure/scale.test.ts',
-  'tests/start.test.ts',
+  'tests/demo/start.test.ts',
 ];
 
 /** Begins with what takes longest, so that at the end no core waits for the other. */

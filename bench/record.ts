@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { tableOf } from '../aws/function/records.ts';
-import type { Finding } from '../shared/finding.ts';
-import { type Closer, type GateRecord, packRecord } from '../shared/record.ts';
+import { type Closer, type GateRecord, packRecord } from '../shared/gate/record.ts';
+import type { Finding } from '../shared/policy/finding.ts';
 import { count, type Part } from './part.ts';
 
 const SIZES = {

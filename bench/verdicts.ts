@@ -1,8 +1,8 @@
 // How fast the core judges on one core, and how the time grows with the number of findings.
-import type { Finding } from '../shared/finding.ts';
-import { type Policy, parsePolicy } from '../shared/policy.ts';
-import { SEVERITIES } from '../shared/severity.ts';
-import { type Judge, judgeBy } from '../shared/verdict.ts';
+import type { Finding } from '../shared/policy/finding.ts';
+import { type Policy, parsePolicy } from '../shared/policy/policy.ts';
+import { SEVERITIES } from '../shared/policy/severity.ts';
+import { type Judge, judgeBy } from '../shared/policy/verdict.ts';
 import { count, median, type Part, ratio, type Scale } from './part.ts';
 
 const SIZES = {

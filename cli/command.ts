@@ -1,8 +1,8 @@
 // What every command of `pullgate` shares: its options, how it runs, and how it ends.
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import type { ExitCode } from './ending.ts';
-import { complain, guardOutput } from './terminal.ts';
+import type { ExitCode } from './terminal/ending.ts';
+import { complain, guardOutput } from './terminal/terminal.ts';
 
 /** `--json`: one document on stdout, and nothing else there. Progress and questions go to stderr. */
 export interface JsonOption {

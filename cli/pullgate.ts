@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 // The command `pullgate`: its commands, each in a module of its own.
 import { Command } from 'commander';
-import { addCheck } from './check-command.ts';
-import { addClose, addOpen } from './hand-command.ts';
-import { addRelease, addResume } from './release-command.ts';
-import { addSimulate } from './simulate-command.ts';
-import { addStatus } from './status-command.ts';
-import { addWhy } from './why-command.ts';
+import { addCheck } from './check/command.ts';
+import { addClose, addOpen } from './override/command.ts';
+import { addRelease, addResume } from './release/command.ts';
+import { addSimulate } from './simulate/command.ts';
+import { addStatus } from './status/command.ts';
+import { addWhy } from './why/command.ts';
 
 const program = new Command('pullgate')
   .description('Closes the gate on vulnerable container images, and says why.')

@@ -28,7 +28,7 @@ export interface Graph {
   readonly archives: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** What the program warned of. */
   readonly warnings: readonly string[];
-  /** What the process has loaded so far: the project's own files (`aws/gate.ts`), and Pulumi's packages by name (`@pulumi/aws`). */
+  /** What the process has loaded so far: the project's own files (`aws/component/pull-gate.ts`), and Pulumi's packages by name (`@pulumi/aws`). */
   readonly loaded: readonly string[];
 }
 

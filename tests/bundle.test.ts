@@ -4,8 +4,8 @@ import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundleHandler } from '../aws/gate-function.ts';
-import { bundleHandler as bundleAzureHandler } from '../azure/gate-code.ts';
+import { bundleHandler } from '../aws/component/function.ts';
+import { bundleHandler as bundleAzureHandler } from '../azure/component/code.ts';
 import { bundleFunction, stableJson } from '../bundle.ts';
 
 const project = join(import.meta.dirname, '..');
@@ -146,7 +146,9 @@ describe("the Lambda's bundle", () => {
     for (const part of ['aws', 'shared']) cpSync(join(project, part), join(copy, part), { recursive: true });
     cpSync(join(project, 'bundle.ts'), join(copy, 'bundle.ts'));
     symlinkSync(join(project, 'node_modules'), join(copy, 'node_modules'), 'dir');
-    const copied = (await import(join(copy, 'aws', 'gate-function.ts'))) as { bundleHandler: typeof bundleHandler };
+    const copied = (await import(join(copy, 'aws', 'component', 'function.ts'))) as {
+      bundleHandler: typeof bundleHandler;
+    };
     const [original, other] = [await bundleHandler(settings), await copied.bundleHandler(settings)];
     expect(other.files['index.mjs'] === original.files['index.mjs']).toBe(true);
   });
@@ -176,7 +178,9 @@ describe("the Azure function's bundle", () => {
     for (const part of ['azure', 'shared', 'bundle.ts', 'package.json'])
       cpSync(join(project, part), join(copy, part), { recursive: true });
     symlinkSync(join(project, 'node_modules'), join(copy, 'node_modules'), 'dir');
-    const copied = (await import(join(copy, 'azure', 'gate-code.ts'))) as { bundleHandler: typeof bundleAzureHandler };
+    const copied = (await import(join(copy, 'azure', 'component', 'code.ts'))) as {
+      bundleHandler: typeof bundleAzureHandler;
+    };
     const [original, other] = [await bundleAzureHandler(settings), await copied.bundleHandler(settings)];
     expect(other.files['index.mjs'] === original.files['index.mjs']).toBe(true);
     expect(other.files).toEqual(original.files);

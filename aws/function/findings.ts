@@ -11,11 +11,11 @@ import {
   paginateListFindings,
   type VulnerablePackage,
 } from '@aws-sdk/client-inspector2';
-import { listFindingsFilter } from '../../shared/compile.ts';
-import { earlier, type Finding, findingKey, type Instant } from '../../shared/finding.ts';
-import type { Policy } from '../../shared/policy.ts';
-import type { Scan } from '../../shared/ports.ts';
-import { severityFrom } from '../../shared/severity.ts';
+import { listFindingsFilter } from '../../shared/policy/compile.ts';
+import { earlier, type Finding, findingKey, type Instant } from '../../shared/policy/finding.ts';
+import type { Policy } from '../../shared/policy/policy.ts';
+import { severityFrom } from '../../shared/policy/severity.ts';
+import type { Scan } from '../../shared/reconcile/ports.ts';
 
 /** The findings of one image. */
 export interface ImageFindings {

@@ -1,9 +1,9 @@
 // What Lambda calls: the only place, beside the settings, that knows the environment and the clock.
-import type { LogLine } from '../../shared/log-line.ts';
-import { createUsage } from '../../shared/usage.ts';
+import type { LogLine } from '../../shared/report/log-line.ts';
+import { createUsage } from '../../shared/runtime/usage.ts';
 import { createClients } from './clients.ts';
+import { createWork } from './invocation.ts';
 import { readSettings } from './settings.ts';
-import { createWork } from './work.ts';
 
 // Not `console.log`: Lambda puts a time and a request id before its lines, and then they are no JSON for metric filters.
 const log = (line: LogLine) => process.stdout.write(`${JSON.stringify(line)}\n`);

@@ -1,7 +1,7 @@
 // Tells people of a state change, by the stack's topic.
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
-import { tell } from '../../shared/notice-sentences.ts';
-import type { Gate, Notice } from '../../shared/record.ts';
+import type { Gate, Notice } from '../../shared/gate/record.ts';
+import { tell } from '../../shared/report/notice-text.ts';
 
 /** Publishes notices; the attributes let a subscriber filter. */
 export function notifierOf(client: SNSClient, topicArn: string): (gate: Gate, notice: Notice) => Promise<void> {

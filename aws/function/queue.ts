@@ -6,8 +6,8 @@ import {
   SendMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import { mapConcurrently } from '../../shared/concurrency.ts';
-import type { Trigger } from '../../shared/decision.ts';
+import type { Trigger } from '../../shared/report/decision.ts';
+import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 
 const MESSAGES_A_BATCH = 10;
 const BATCHES_AT_ONCE = 4;

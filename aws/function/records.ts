@@ -10,12 +10,12 @@ import {
   paginateScan,
   QueryCommand,
 } from '@aws-sdk/client-dynamodb';
-import type { Instant } from '../../shared/finding.ts';
-import { MAX_FINDINGS } from '../../shared/gate.ts';
-import { handDue } from '../../shared/hand.ts';
-import type { Records, Row, Version, Versioned } from '../../shared/ports.ts';
-import { type Gate, gateKey, packToFit, unpackRecord } from '../../shared/record.ts';
-import { waitingRank } from '../../shared/sweep.ts';
+import { MAX_FINDINGS } from '../../shared/gate/image-evaluation.ts';
+import { handDue } from '../../shared/gate/override.ts';
+import { type Gate, gateKey, packToFit, unpackRecord } from '../../shared/gate/record.ts';
+import type { Instant } from '../../shared/policy/finding.ts';
+import type { Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
+import { waitingRank } from '../../shared/reconcile/schedule.ts';
 
 type Item = Record<string, AttributeValue>;
 

@@ -1,9 +1,9 @@
 // ECR and Inspector as the core's registry: looks, scans, and the repository policy that is the gate.
-import type { Policy } from '../../shared/policy.ts';
-import type { ImageLook, Registry, Scope } from '../../shared/ports.ts';
+import type { Policy } from '../../shared/policy/policy.ts';
+import type { ImageLook, Registry, Scope } from '../../shared/reconcile/ports.ts';
 import type { ImageFindings, Scanner } from './findings.ts';
 import { type Image, type Images, MAX_NAMED } from './images.ts';
-import type { policyGateOf, Snapshot } from './policy-gate.ts';
+import type { policyGateOf, Snapshot } from './repository-lock.ts';
 
 interface Parts {
   readonly images: Images;

@@ -1,7 +1,7 @@
 // What a tick and a sweep need of AWS.
-import type { Rules } from '../../shared/rules.ts';
-import type { SweepPorts } from '../../shared/tick.ts';
-import type { Parts, Worker } from './work.ts';
+import type { Rules } from '../../shared/reconcile/rules.ts';
+import type { SweepPorts } from '../../shared/reconcile/sweep.ts';
+import type { Parts, Worker } from './invocation.ts';
 
 /** The ports of a sweep of one account's registry. */
 export function sweepPortsOf(

@@ -1,10 +1,10 @@
 // One row of findings.kql as an assessment of one image: keys without regard to case, and details that come in more than one form.
-import type { Finding } from '../../shared/finding.ts';
-import type { SettledAs } from '../../shared/ports.ts';
-import { severityFrom } from '../../shared/severity.ts';
-import { nameOf, type RegistryId, registryIn } from './events.ts';
+import type { Finding } from '../../shared/policy/finding.ts';
+import { severityFrom } from '../../shared/policy/severity.ts';
+import type { SettledAs } from '../../shared/reconcile/ports.ts';
 import { isObject, jsonFrom, numberOf, parsed, pick, textOf, textsOf, whole } from './loose-json.ts';
 import { checkImage, type NamedImage, readImage } from './named-image.ts';
+import { nameOf, type RegistryId, registryIn } from './parse.ts';
 
 /** A row, by the names of its columns. */
 export type Row = Readonly<Record<string, unknown>>;

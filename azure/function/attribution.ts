@@ -1,6 +1,7 @@
 // Finds the registries and repositories of the stack that have an image which Defender does not place.
-import { mapConcurrently } from '../../shared/concurrency.ts';
-import { type Gate, gateKey } from '../../shared/record.ts';
+
+import { type Gate, gateKey } from '../../shared/gate/record.ts';
+import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { isOf, type UnplacedImage } from './findings.ts';
 import { type NamedImage, repositoriesFor } from './named-image.ts';
 import type { AzureRegistry } from './registry.ts';

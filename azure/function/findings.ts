@@ -1,15 +1,15 @@
 // Defender for Cloud's findings, as Log Analytics keeps them, in the core's words.
 import { isRestError } from '@azure/core-rest-pipeline';
 import type { LogsQueryClient, LogsTable } from '@azure/monitor-query';
-import { severitiesThatCannotMatter } from '../../shared/compile.ts';
-import { limitedTo } from '../../shared/concurrency.ts';
-import { earlier, type Finding, findingKey, type Instant } from '../../shared/finding.ts';
-import type { Policy } from '../../shared/policy.ts';
-import type { SettledAs } from '../../shared/ports.ts';
+import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
+import { earlier, type Finding, findingKey, type Instant } from '../../shared/policy/finding.ts';
+import type { Policy } from '../../shared/policy/policy.ts';
+import type { SettledAs } from '../../shared/reconcile/ports.ts';
+import { limitedTo } from '../../shared/runtime/concurrency.ts';
 import { type Assessment, assessmentFrom, imageInColumns, latestOf, type Row } from './assessments.ts';
-import { keyOf, registryIn } from './events.ts';
 import { textOf } from './loose-json.ts';
 import { dashed, mayBeIn, type NamedImage } from './named-image.ts';
+import { keyOf, registryIn } from './parse.ts';
 
 /** What Defender says of one image. */
 export interface ImageFindings {

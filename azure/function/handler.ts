@@ -1,11 +1,11 @@
 // What the Functions host calls: the only place, beside the settings, that knows the environment and the clock.
 import { app, type InvocationContext } from '@azure/functions';
 import { ManagedIdentityCredential } from '@azure/identity';
-import type { LogLine } from '../../shared/log-line.ts';
-import { createUsage } from '../../shared/usage.ts';
+import type { LogLine } from '../../shared/report/log-line.ts';
+import { createUsage } from '../../shared/runtime/usage.ts';
 import { createClients } from './clients.ts';
+import { createWork } from './invocation.ts';
 import { readSettings } from './settings.ts';
-import { createWork } from './work.ts';
 
 // Throws while it loads where the settings are wrong: the host then says so, and the messages stay where they are.
 const settings = readSettings(process.env, import.meta.dirname);

@@ -1,8 +1,9 @@
 // Where the config's granularity has changed: gates of the other kind hand over what they hold, and open only once it is held elsewhere.
-import type { Instant } from '../../shared/finding.ts';
-import type { Records } from '../../shared/ports.ts';
-import { type Closer, type Gate, type GateRecord, gateKey, holding, newRecord } from '../../shared/record.ts';
-import type { Rules } from '../../shared/rules.ts';
+
+import { type Closer, type Gate, type GateRecord, gateKey, holding, newRecord } from '../../shared/gate/record.ts';
+import type { Instant } from '../../shared/policy/finding.ts';
+import type { Records } from '../../shared/reconcile/ports.ts';
+import type { Rules } from '../../shared/reconcile/rules.ts';
 
 /** The gate that holds an image under the config of now. */
 type SuccessorOf = (digest: string) => Gate;

@@ -1,8 +1,8 @@
 // The images of a registry's repositories: which are there, with which tags, and which are children of a tagged index.
 import type { ArtifactManifestProperties, ContainerRegistryClient } from '@azure/container-registry';
 import { isRestError } from '@azure/core-rest-pipeline';
-import { mapConcurrently } from '../../shared/concurrency.ts';
-import type { Instant } from '../../shared/finding.ts';
+import type { Instant } from '../../shared/policy/finding.ts';
+import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 
 /** One image that is in the registry. */
 export interface Image {

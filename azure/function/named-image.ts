@@ -1,6 +1,6 @@
 // Reads which image Defender names: ids in both published forms, and details whose keys and encoding vary.
 import * as v from 'valibot';
-import { repositoryName } from '../../shared/repository-name.ts';
+import { repositoryName } from '../../shared/policy/repository-name.ts';
 import { pick, textOf } from './loose-json.ts';
 
 const DIGEST = 'a digest: sha256: and 64 hexadecimal digits';

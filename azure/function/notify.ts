@@ -1,9 +1,9 @@
 // Tells people of state changes, by mail: each at once, and together where that failed.
 import type { EmailClient } from '@azure/communication-email';
-import type { Instant } from '../../shared/finding.ts';
-import type { LogLine } from '../../shared/log-line.ts';
-import { type Message, tell } from '../../shared/notice-sentences.ts';
-import type { Gate, GateRecord, Notice } from '../../shared/record.ts';
+import type { Gate, GateRecord, Notice } from '../../shared/gate/record.ts';
+import type { Instant } from '../../shared/policy/finding.ts';
+import type { LogLine } from '../../shared/report/log-line.ts';
+import { type Message, tell } from '../../shared/report/notice-text.ts';
 import type { Table } from './records.ts';
 import type { Settings } from './settings.ts';
 

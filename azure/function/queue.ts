@@ -12,9 +12,9 @@ import {
   RestError,
 } from '@azure/core-rest-pipeline';
 import type { TokenCredential } from '@azure/identity';
-import { mapConcurrently } from '../../shared/concurrency.ts';
-import type { Trigger } from '../../shared/decision.ts';
-import type { Gate } from '../../shared/record.ts';
+import type { Gate } from '../../shared/gate/record.ts';
+import type { Trigger } from '../../shared/report/decision.ts';
+import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 
 /** The storage account's queues, over REST: its own client package weighs a quarter of the whole bundle. */
 export interface QueueService {

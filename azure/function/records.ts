@@ -2,12 +2,12 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { isRestError } from '@azure/core-rest-pipeline';
 import { odata, type TableClient, type TableEntityResult } from '@azure/data-tables';
-import type { Instant } from '../../shared/finding.ts';
-import { MAX_FINDINGS_OF_IMAGE } from '../../shared/gate.ts';
-import { handDue } from '../../shared/hand.ts';
-import type { Records, Row, Version, Versioned } from '../../shared/ports.ts';
-import { type Gate, packToFit, unpackRecord } from '../../shared/record.ts';
-import { waitingRank } from '../../shared/sweep.ts';
+import { MAX_FINDINGS_OF_IMAGE } from '../../shared/gate/image-evaluation.ts';
+import { handDue } from '../../shared/gate/override.ts';
+import { type Gate, packToFit, unpackRecord } from '../../shared/gate/record.ts';
+import type { Instant } from '../../shared/policy/finding.ts';
+import type { Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
+import { waitingRank } from '../../shared/reconcile/schedule.ts';
 
 /** The key of a row. */
 interface Key {

@@ -1,10 +1,10 @@
 // ACR and Defender as the core's registry: looks, and the attribute that is the gate.
 import type { ContainerRegistryClient } from '@azure/container-registry';
-import { mapConcurrently } from '../../shared/concurrency.ts';
-import type { Instant } from '../../shared/finding.ts';
-import type { Policy } from '../../shared/policy.ts';
-import type { ImageLook, Registry, Scan } from '../../shared/ports.ts';
-import { attributeGateOf, type Snapshot } from './attribute-gate.ts';
+import type { Instant } from '../../shared/policy/finding.ts';
+import type { Policy } from '../../shared/policy/policy.ts';
+import type { ImageLook, Registry, Scan } from '../../shared/reconcile/ports.ts';
+import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
+import { attributeGateOf, type Snapshot } from './attribute-lock.ts';
 import { type ImageFindings, PartialAnswer, type Scanner, WINDOWS, type Window } from './findings.ts';
 import { type Image, imagesOf } from './images.ts';
 import type { RegistryPlace } from './registries.ts';

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { required } from '../../shared/problem.ts';
-import type { RuleSettings } from '../../shared/rules.ts';
-import { parseSettingsFile } from '../../shared/settings-file.ts';
+import type { RuleSettings } from '../../shared/reconcile/rules.ts';
+import { required } from '../../shared/runtime/problem.ts';
+import { parseSettingsFile } from '../../shared/runtime/settings-file.ts';
 
 /** Where things are, from the environment. */
 export interface Surroundings {

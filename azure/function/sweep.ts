@@ -1,13 +1,13 @@
 // What a tick and a sweep need of Azure.
-import type { Gate } from '../../shared/record.ts';
-import type { Rules } from '../../shared/rules.ts';
-import type { SweepPorts } from '../../shared/tick.ts';
+import type { Gate } from '../../shared/gate/record.ts';
+import type { Rules } from '../../shared/reconcile/rules.ts';
+import type { SweepPorts } from '../../shared/reconcile/sweep.ts';
 import { type Attribution, attribute } from './attribution.ts';
-import { describeError } from './describe-error.ts';
+import { describeError } from './errors.ts';
 import { PartialAnswer } from './findings.ts';
+import type { Parts, Worker } from './invocation.ts';
 import type { RegistryPlace } from './registries.ts';
 import type { AzureRegistry } from './registry.ts';
-import type { Parts, Worker } from './work.ts';
 
 /** The counts of a sweep that got no list of images: at least one is unread. */
 const NOT_ANSWERED: Attribution['counts'] = { attributed: 0, gone: 0, unattributed: 0, unread: 1, assessments: [] };

@@ -1,6 +1,6 @@
 // Counts of findings by what the scanner called their severity.
-import { type Finding, knownSeverity } from '../../shared/finding.ts';
-import { SEVERITIES, type Severity } from '../../shared/severity.ts';
+import { type Finding, knownSeverity } from '../../shared/policy/finding.ts';
+import { SEVERITIES, type Severity } from '../../shared/policy/severity.ts';
 
 /** The words of the scale, the worst first, and last the one for what is not of the scale. */
 export const SEVERITY_WORDS = [...SEVERITIES.toReversed(), 'unknown'] as const;

@@ -1,9 +1,9 @@
 // Reads what Azure knows of Defender for Cloud's findings: Resource Graph's assessments and sub-assessments, or the rows of Log Analytics.
 import { type Assessment, assessmentFrom, latestOf, type Row } from '../../azure/function/assessments.ts';
-import type { RegistryId } from '../../azure/function/events.ts';
 import { pick, textOf } from '../../azure/function/loose-json.ts';
 import { isOfContainerImage, mayBeIn, type NamedImage } from '../../azure/function/named-image.ts';
-import { UsageError } from '../ending.ts';
+import type { RegistryId } from '../../azure/function/parse.ts';
+import { UsageError } from '../terminal/ending.ts';
 import { type Beginning, type DocumentReader, mustBeList } from './documents.ts';
 import type { Gathering } from './gathering.ts';
 import { type Packed, unpack } from './packed.ts';

@@ -1,7 +1,7 @@
 // Reads JSON documents from a stream, one after the other, and hands over the values at some paths: nothing else of them is kept.
 import { Tokenizer, TokenParser, TokenType } from '@streamparser/json';
-import { describeProblem } from '../../shared/problem.ts';
-import { UsageError } from '../ending.ts';
+import { describeProblem } from '../../shared/runtime/problem.ts';
+import { UsageError } from '../terminal/ending.ts';
 
 /** How a kind of report is read. */
 export interface DocumentReader {

@@ -1,5 +1,5 @@
 // Which report a file is, by what it says at its beginning.
-import { UsageError } from '../ending.ts';
+import { UsageError } from '../terminal/ending.ts';
 import type { Beginning } from './documents.ts';
 
 /** The reports that are read, with what makes one. */

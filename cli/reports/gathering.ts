@@ -1,8 +1,8 @@
 // Gathers the findings of reports by image, each kept once however often it is reported: the images of one base share nearly all of theirs.
-import { severitiesThatCannotMatter } from '../../shared/compile.ts';
-import type { Finding } from '../../shared/finding.ts';
-import type { Policy } from '../../shared/policy.ts';
-import { SEVERITIES, type Severity } from '../../shared/severity.ts';
+import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
+import type { Finding } from '../../shared/policy/finding.ts';
+import type { Policy } from '../../shared/policy/policy.ts';
+import { SEVERITIES, type Severity } from '../../shared/policy/severity.ts';
 import { NO_FINDINGS, type SeverityCounts, severityWord } from './counts.ts';
 import { type Packed, pack } from './packed.ts';
 

@@ -1,5 +1,5 @@
 // Reads the name of an image as people and scanners write it: `reg.azurecr.io/team/app:1.4`, `nginx@sha256:...`.
-import { registryOf } from '../image-name.ts';
+import { registryOf } from '../stack/image-name.ts';
 import type { ReportedImage } from './gathering.ts';
 
 /** The registry of a name that has none. Source: https://pkg.go.dev/github.com/distribution/reference */

@@ -1,8 +1,8 @@
 // Reads what `aws inspector2 list-findings` printed: one document, pages one after the other, or a finding a line.
 import type { Finding as InspectorFinding } from '@aws-sdk/client-inspector2';
 import * as v from 'valibot';
-import { check, describeProblem, required } from '../../shared/problem.ts';
-import { UsageError } from '../ending.ts';
+import { check, describeProblem, required } from '../../shared/runtime/problem.ts';
+import { UsageError } from '../terminal/ending.ts';
 import { type Beginning, type DocumentReader, mustBeList } from './documents.ts';
 import { type Gathering, LEFT_OUT } from './gathering.ts';
 

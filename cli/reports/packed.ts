@@ -1,6 +1,6 @@
 // A finding as one text: what is kept of a million of them until they are judged. As objects they would take three times the room.
-import type { Finding } from '../../shared/finding.ts';
-import { SEVERITIES, type Severity } from '../../shared/severity.ts';
+import type { Finding } from '../../shared/policy/finding.ts';
+import { SEVERITIES, type Severity } from '../../shared/policy/severity.ts';
 
 /** Equal findings are equal texts. */
 export type Packed = string;

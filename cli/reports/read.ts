@@ -1,8 +1,8 @@
 // Reads reports of findings from files or stdin, however large: which format, then its findings, gathered by image.
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { sentenceOf, UsageError } from '../ending.ts';
-import type { Progress } from '../progress.ts';
+import { sentenceOf, UsageError } from '../terminal/ending.ts';
+import type { Progress } from '../terminal/progress.ts';
 import type { DefenderRows } from './defender.ts';
 import { type Beginning, beginningOf, type DocumentReader, type Outermost, readDocuments } from './documents.ts';
 import { type Format, formatOf, unknownFormat } from './formats.ts';

@@ -1,8 +1,8 @@
 // Reads the reports of Trivy and Grype: a document is one image, and may say which only at its end.
 import type * as v from 'valibot';
-import type { Finding } from '../../shared/finding.ts';
-import { check, describeProblem } from '../../shared/problem.ts';
-import { UsageError } from '../ending.ts';
+import type { Finding } from '../../shared/policy/finding.ts';
+import { check, describeProblem } from '../../shared/runtime/problem.ts';
+import { UsageError } from '../terminal/ending.ts';
 import { type DocumentReader, mustBeList } from './documents.ts';
 import { AWS_ACCOUNT, type Gathering, LEFT_OUT, type ReportedImage } from './gathering.ts';
 import { grypeFinding, grypeImage, grypeMatch, grypeSource } from './grype.ts';

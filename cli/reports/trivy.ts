@@ -1,8 +1,8 @@
 // What Trivy says of a vulnerability and of the image, in the core's words.
 import * as v from 'valibot';
-import type { Finding } from '../../shared/finding.ts';
-import { required } from '../../shared/problem.ts';
-import { severityFrom } from '../../shared/severity.ts';
+import type { Finding } from '../../shared/policy/finding.ts';
+import { severityFrom } from '../../shared/policy/severity.ts';
+import { required } from '../../shared/runtime/problem.ts';
 import type { ReportedImage } from './gathering.ts';
 import { imageAmong } from './image-name.ts';
 

@@ -1,6 +1,6 @@
 // ECR's world: repositories, images, tags and repository policies, and the events of what happens to them.
 import * as v from 'valibot';
-import { REPOSITORY_NAME, repositoryName } from '../../shared/repository-name.ts';
+import { REPOSITORY_NAME, repositoryName } from '../../shared/policy/repository-name.ts';
 import type { Clock } from '../clock.ts';
 import { artifactOf, type Blob, type Built, imageOf, indexOf, type Manifest } from '../manifest.ts';
 import type { Bus } from './events.ts';

@@ -1,7 +1,7 @@
 // ACR's world: registries, repositories, manifests and tags, each of them with the attributes that lock it.
 // Source of the attributes: https://learn.microsoft.com/azure/container-registry/container-registry-image-lock
 import * as v from 'valibot';
-import { REPOSITORY_NAME, repositoryName } from '../../shared/repository-name.ts';
+import { REPOSITORY_NAME, repositoryName } from '../../shared/policy/repository-name.ts';
 import type { Clock } from '../clock.ts';
 import { artifactOf, type Built, imageOf, indexOf, type Manifest } from '../manifest.ts';
 import { failure } from './failure.ts';

@@ -9,7 +9,7 @@ import type { Advisory } from '../../local/aws/inspector.ts';
 import { allowing } from '../../local/aws/principals.ts';
 import { virtualClock } from '../../local/clock.ts';
 import { type Graph, graphOf } from '../../local/graph.ts';
-import type { GateRecord } from '../../shared/record.ts';
+import type { GateRecord } from '../../shared/gate/record.ts';
 import { settingsOf } from '../worker.ts';
 import { type Bounds, type ChaosCloud, type ChaosOptions, HASTE, seenRecord, withCode } from './cloud.ts';
 import { between, type Draw } from './draw.ts';

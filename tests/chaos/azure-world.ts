@@ -13,7 +13,7 @@ export const REGISTRY =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/acmeimages';
 
 /**
- * An event may come up to two minutes after what it tells of was written down (azure/function/work.ts). So of two rows of one assessment within that
+ * An event may come up to two minutes after what it tells of was written down (azure/function/invocation.ts). So of two rows of one assessment within that
  * time the function takes the first for what the second event was about; which of them it sees is then the workspace's doing.
  */
 const SAME_EVENT_MILLISECONDS = 2 * MINUTE;

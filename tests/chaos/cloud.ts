@@ -1,6 +1,6 @@
 // What a run needs of a local cloud: to move its world, to disturb it, and to see what has become of it.
 import type { Graph } from '../../local/graph.ts';
-import type { GateRecord } from '../../shared/record.ts';
+import type { GateRecord } from '../../shared/gate/record.ts';
 import type { Draw } from './draw.ts';
 import type { Scenario } from './scenario.ts';
 import type { Step } from './truth.ts';

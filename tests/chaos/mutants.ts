@@ -30,7 +30,7 @@ const onBoth = (...changes: readonly Change[]): Planted['changes'] => ({ aws: ch
 export const MUTANTS = {
   'the sweep left out': {
     changes: onBoth({
-      file: 'shared/tick.ts',
+      file: 'shared/reconcile/sweep.ts',
       from: "await ports.askForLooks([...repositories.values()], 'sweep');",
       to: '',
     }),
@@ -39,7 +39,7 @@ export const MUTANTS = {
   },
   'opening on a finding that is closed or absent': {
     changes: onBoth({
-      file: 'shared/gate.ts',
+      file: 'shared/gate/image-evaluation.ts',
       from: "const isSpared = closer.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';",
       to: 'const isSpared = true;',
     }),
@@ -50,14 +50,14 @@ export const MUTANTS = {
     changes: {
       aws: [
         {
-          file: 'aws/function/policy-gate.ts',
+          file: 'aws/function/repository-lock.ts',
           from: "return isClosed === (wanted === 'closed') ? { ...written, after: after ?? '' } : { kind: 'overtaken' };",
           to: 'return { ...written, after: String(isClosed) };',
         },
       ],
       azure: [
         {
-          file: 'azure/function/attribute-gate.ts',
+          file: 'azure/function/attribute-lock.ts',
           from: "if (after !== (wanted === 'open')) return { kind: 'overtaken' };",
           to: '',
         },
@@ -90,7 +90,7 @@ export const MUTANTS = {
     changes: {
       aws: [
         {
-          file: 'aws/function/work.ts',
+          file: 'aws/function/invocation.ts',
           from: 'return { batchItemFailures: [...returning].map(({ messageId }) => ({ itemIdentifier: messageId })) };',
           to: 'return { batchItemFailures: [] };',
         },
@@ -98,7 +98,7 @@ export const MUTANTS = {
       // The same there: what failed does not come back.
       azure: [
         {
-          file: 'azure/function/work.ts',
+          file: 'azure/function/invocation.ts',
           from: 'await parts.queue.sendLater({ ...(payload as object), tries: tries + 1 }, minutes * 60);',
           to: '',
         },
@@ -111,7 +111,7 @@ export const MUTANTS = {
     changes: {
       aws: [
         {
-          file: 'aws/function/policy-gate.ts',
+          file: 'aws/function/repository-lock.ts',
           from: "const text = wanted === 'closed' ? withOurs(current, ours) : withoutOurs(current, ours.Sid);",
           to: "const text = wanted === 'closed' ? JSON.stringify({ Version: '2012-10-17', Statement: [ours] }) : withoutOurs(current, ours.Sid);",
         },
@@ -119,7 +119,7 @@ export const MUTANTS = {
       // The same there: the other attributes are set with it.
       azure: [
         {
-          file: 'azure/function/attribute-gate.ts',
+          file: 'azure/function/attribute-lock.ts',
           from: '.updateManifestProperties({ canRead })',
           to: '.updateManifestProperties({ canRead, canWrite: true, canDelete: true })',
         },
@@ -131,12 +131,12 @@ export const MUTANTS = {
   'the notification sent before the confirmation and not repeated': {
     changes: onBoth(
       {
-        file: 'shared/settle.ts',
+        file: 'shared/reconcile/apply.ts',
         from: 'const saved = await ports.records.save(confirmed, version);',
         to: 'for (const notice of confirmed.untold) await ports.notify(confirmed.gate, notice).catch(() => {});\n    const saved = await ports.records.save({ ...confirmed, untold: [] }, version);',
       },
       {
-        file: 'shared/settle.ts',
+        file: 'shared/reconcile/apply.ts',
         from: 'const told = await tell(confirmed, version, ports);',
         to: 'const told = await tell({ ...confirmed, untold: [] }, version, ports);',
       },
@@ -148,7 +148,10 @@ export const MUTANTS = {
 
 export type Mutant = keyof typeof MUTANTS;
 
-const BUNDLERS: Readonly<Record<CloudName, string>> = { aws: 'aws/gate-function.ts', azure: 'azure/gate-code.ts' };
+const BUNDLERS: Readonly<Record<CloudName, string>> = {
+  aws: 'aws/component/function.ts',
+  azure: 'azure/component/code.ts',
+};
 
 /**
  * The code of a function with a planted fault.

@@ -1,8 +1,8 @@
 // The least rights of the commands that only look (why, status, check --live), on both clouds.
 import { createClients } from '../../azure/function/clients.ts';
-import { azureSide } from '../../cli/azure-side.ts';
-import type { Side } from '../../cli/side.ts';
-import { findStack } from '../../cli/stack.ts';
+import { azureSide } from '../../cli/stack/azure-side.ts';
+import type { Side } from '../../cli/stack/side.ts';
+import { findStack } from '../../cli/stack/stack.ts';
 import type { PolicyDocument } from '../../local/aws/principals.ts';
 import type { Grant } from '../../local/azure/principals.ts';
 import type { Graph } from '../../local/graph.ts';

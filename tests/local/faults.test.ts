@@ -7,7 +7,7 @@ import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type LocalAws, startAws } from '../../local/aws/cloud.ts';
 import { allowing, type Credentials } from '../../local/aws/principals.ts';
-import { fixtureGraph, QUEUE_URL, TOPIC } from './fixture-graph.ts';
+import { fixtureGraph, QUEUE_URL, TOPIC } from './aws/fixture-graph.ts';
 
 const ADMIN = 'arn:aws:iam::123456789012:role/admin';
 let cloud: LocalAws;

@@ -5,7 +5,7 @@ import { startAws } from '../../local/aws/cloud.ts';
 import type { Advisory } from '../../local/aws/inspector.ts';
 import { allowing } from '../../local/aws/principals.ts';
 import type { Graph } from '../../local/graph.ts';
-import type { PauseState } from '../../shared/sweep.ts';
+import type { PauseState } from '../../shared/reconcile/schedule.ts';
 import {
   grouped,
   HOUR_MILLISECONDS,

@@ -4,7 +4,7 @@ import { tableOf } from '../../azure/function/records.ts';
 import type { Cve } from '../../local/azure/assessment.ts';
 import { startAzure } from '../../local/azure/cloud.ts';
 import type { Graph } from '../../local/graph.ts';
-import type { PauseState } from '../../shared/sweep.ts';
+import type { PauseState } from '../../shared/reconcile/schedule.ts';
 import {
   grouped,
   HOUR_MILLISECONDS,

@@ -17,7 +17,7 @@ export const ONE_CLOUD: readonly OneCloud[] = [
   aws(
     'severityThreshold: informational, and a base score of 0',
     'Defender for Cloud has no severity below Low',
-    'tests/shared/verdict.test.ts',
+    'tests/shared/policy/verdict.test.ts',
     "'UNTRIAGED, a score of 0'",
   ),
   aws(
@@ -35,43 +35,43 @@ export const ONE_CLOUD: readonly OneCloud[] = [
   aws(
     'one of two vulnerabilities in a package is suppressed',
     'Defender exempts an assessment, which is all that it knows of a package, as a whole',
-    'tests/shared/verdict.test.ts',
+    'tests/shared/policy/verdict.test.ts',
     "'SUPPRESSED'",
   ),
   aws(
     'a newer scan shows nothing that violates: opens',
     'Defender does not say when it scanned an image, only what has become of each assessment',
-    'tests/e2e/proof.test.ts',
+    'tests/e2e/aws/proof.test.ts',
     'scanned after the closing, nothing violates: opens',
   ),
   aws(
     'the last scan is older than the closing, or has only just finished: stays closed',
     'the same: no scan has a time',
-    'tests/e2e/proof.test.ts',
+    'tests/e2e/aws/proof.test.ts',
     'the last scan is older than the closing: stays closed',
   ),
   aws(
     'a repository that the config leaves out: opens',
     'the config names registries on Azure, and no repositories',
-    'tests/e2e/closers.test.ts',
+    'tests/e2e/aws/blockers.test.ts',
     'a repository that the config leaves out from now on: opens',
   ),
   aws(
     'a repository that serves Lambda functions: announced, not closed',
     'no service of Azure fails because of a policy of the registry alone',
-    'tests/e2e/policies.test.ts',
+    'tests/e2e/aws/policies.test.ts',
     'a repository that grants lambda.amazonaws.com',
   ),
   aws(
     'exempt principals still pull from a closed repository',
     'an attribute of ACR is the same for everybody',
-    'tests/e2e/policies.test.ts',
+    'tests/e2e/aws/policies.test.ts',
     'Inspector and the exempt roles still pull from a closed repository',
   ),
   aws(
     'foreign statements are kept, and a policy that ECR refuses is not changed',
     'a gate of ACR is one attribute, which has no text',
-    'tests/e2e/policies.test.ts',
+    'tests/e2e/aws/policies.test.ts',
     'foreign deny and allow statements',
   ),
   azure(

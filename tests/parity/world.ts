@@ -1,6 +1,6 @@
 // The neutral words of the parity tests: a vulnerability, and a cloud with one deployed stack, as a row of the table moves it.
 import type { Graph } from '../../local/graph.ts';
-import type { Severity } from '../../shared/severity.ts';
+import type { Severity } from '../../shared/policy/severity.ts';
 
 /** What the scanner knows of a vulnerability in a package. */
 export interface Vulnerability {

@@ -1,18 +1,18 @@
 // What holds for every policy, every finding and every order of events, and not only for the rows of a table.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { inspectorFindingPattern, listFindingsFilter } from '../../shared/compile.ts';
-import { TRIGGERS } from '../../shared/decision.ts';
-import { type Finding, findingKey } from '../../shared/finding.ts';
-import { account, MAX_FINDINGS } from '../../shared/gate.ts';
-import { type Exception, IMAGES, type Policy, type Threshold, UNKNOWN_SEVERITY } from '../../shared/policy.ts';
-import type { Scan, SettledAs } from '../../shared/ports.ts';
-import { reconcile } from '../../shared/reconcile.ts';
-import { type Closer, type GateRecord, packRecord, unpackRecord } from '../../shared/record.ts';
-import { atLeast, SEVERITIES, type Severity, severityFrom } from '../../shared/severity.ts';
-import { judgeBy } from '../../shared/verdict.ts';
+import { account, MAX_FINDINGS } from '../../shared/gate/image-evaluation.ts';
+import { type Closer, type GateRecord, packRecord, unpackRecord } from '../../shared/gate/record.ts';
+import { inspectorFindingPattern, listFindingsFilter } from '../../shared/policy/compile.ts';
+import { type Finding, findingKey } from '../../shared/policy/finding.ts';
+import { type Exception, IMAGES, type Policy, type Threshold, UNKNOWN_SEVERITY } from '../../shared/policy/policy.ts';
+import { atLeast, SEVERITIES, type Severity, severityFrom } from '../../shared/policy/severity.ts';
+import { judgeBy } from '../../shared/policy/verdict.ts';
+import type { Scan, SettledAs } from '../../shared/reconcile/ports.ts';
+import { reconcile } from '../../shared/reconcile/reconcile.ts';
+import { TRIGGERS } from '../../shared/report/decision.ts';
+import { newWorld } from './reconcile/world.ts';
 import { closer, daysLater, digest, GATE, hoursLater, NOW, present, record, rules } from './samples.ts';
-import { newWorld } from './world.ts';
 
 const IMAGE = { repository: 'team/app', digest: digest(1) };
 const IDS = ['CVE-2026-1', 'CVE-2026-2', 'CVE-2026-3', 'GHSA-aaaa', 'GHSA-bbbb'] as const;

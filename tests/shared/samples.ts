@@ -1,13 +1,14 @@
 // The plain things that the core's tests are about: findings, images, policies and moments, each with one word to change it by.
-import type { Decision } from '../../shared/decision.ts';
-import type { Finding } from '../../shared/finding.ts';
-import type { HandOrder } from '../../shared/hand.ts';
-import type { Exception, Policy } from '../../shared/policy.ts';
-import type { ImageLook } from '../../shared/ports.ts';
-import type { Closer, Gate, GateRecord } from '../../shared/record.ts';
-import { type RuleSettings, type Rules, rulesOf } from '../../shared/rules.ts';
-import type { ReportedSeverity, Severity } from '../../shared/severity.ts';
-import { severityFrom } from '../../shared/severity.ts';
+
+import type { HandOrder } from '../../shared/gate/override.ts';
+import type { Closer, Gate, GateRecord } from '../../shared/gate/record.ts';
+import type { Finding } from '../../shared/policy/finding.ts';
+import type { Exception, Policy } from '../../shared/policy/policy.ts';
+import type { ReportedSeverity, Severity } from '../../shared/policy/severity.ts';
+import { severityFrom } from '../../shared/policy/severity.ts';
+import type { ImageLook } from '../../shared/reconcile/ports.ts';
+import { type RuleSettings, type Rules, rulesOf } from '../../shared/reconcile/rules.ts';
+import type { Decision } from '../../shared/report/decision.ts';
 
 export const NOW = '2026-06-15T12:00:00.000Z';
 export const GATE: Gate = { registry: '123456789012', repository: 'team/app' };

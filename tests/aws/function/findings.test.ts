@@ -2,7 +2,7 @@
 import type { CvssScore, Finding as InspectorFinding, VulnerablePackage } from '@aws-sdk/client-inspector2';
 import { describe, expect, it } from 'vitest';
 import { findingsFrom } from '../../../aws/function/findings.ts';
-import type { Finding } from '../../../shared/finding.ts';
+import type { Finding } from '../../../shared/policy/finding.ts';
 import { apiFinding, sampleText } from './samples.ts';
 
 type Details = NonNullable<InspectorFinding['packageVulnerabilityDetails']>;

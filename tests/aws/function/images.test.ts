@@ -4,14 +4,14 @@ import { Inspector2Client } from '@aws-sdk/client-inspector2';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { scannerOf } from '../../../aws/function/findings.ts';
 import { imagesOf } from '../../../aws/function/images.ts';
-import { policyGateOf } from '../../../aws/function/policy-gate.ts';
 import { registryOf } from '../../../aws/function/registry.ts';
+import { policyGateOf } from '../../../aws/function/repository-lock.ts';
 import { denyStatement } from '../../../aws/function/repository-policy.ts';
 import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
 import { allowing } from '../../../local/aws/principals.ts';
 import { digestOf } from '../../../local/manifest.ts';
-import { parsePolicy } from '../../../shared/policy.ts';
-import { fixtureGraph } from '../../local/fixture-graph.ts';
+import { parsePolicy } from '../../../shared/policy/policy.ts';
+import { fixtureGraph } from '../../local/aws/fixture-graph.ts';
 import { ACCOUNT_ID } from './samples.ts';
 
 const ABSENT = digestOf('never pushed');

@@ -5,11 +5,11 @@ import { type Table, tableOf } from '../../../aws/function/records.ts';
 import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
 import { allowing } from '../../../local/aws/principals.ts';
 import { digestOf } from '../../../local/manifest.ts';
-import type { Finding } from '../../../shared/finding.ts';
-import type { HandOrder } from '../../../shared/hand.ts';
-import type { Version } from '../../../shared/ports.ts';
-import { type Closer, type GateRecord, newRecord } from '../../../shared/record.ts';
-import { fixtureGraph } from '../../local/fixture-graph.ts';
+import type { HandOrder } from '../../../shared/gate/override.ts';
+import { type Closer, type GateRecord, newRecord } from '../../../shared/gate/record.ts';
+import type { Finding } from '../../../shared/policy/finding.ts';
+import type { Version } from '../../../shared/reconcile/ports.ts';
+import { fixtureGraph } from '../../local/aws/fixture-graph.ts';
 import { ACCOUNT_ID } from './samples.ts';
 
 const NOW = '2026-03-02T09:00:00.000Z';

@@ -1,7 +1,7 @@
 // Rows of the query as assessments: of which image, with which findings, in which state, and which row is the latest.
 import { describe, expect, it } from 'vitest';
 import { type Assessment, assessmentFrom, type Row } from '../../../azure/function/assessments.ts';
-import type { Finding } from '../../../shared/finding.ts';
+import type { Finding } from '../../../shared/policy/finding.ts';
 import {
   ASSESSMENT,
   AT,

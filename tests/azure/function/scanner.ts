@@ -7,7 +7,7 @@ import type { Table } from '../../../local/azure/kql-operators.ts';
 import type { Row, TableName } from '../../../local/azure/tables.ts';
 import { createWorkspace, type RunningWorkspace } from '../../../local/azure/workspace.ts';
 import { virtualClock } from '../../../local/clock.ts';
-import type { Policy } from '../../../shared/policy.ts';
+import type { Policy } from '../../../shared/policy/policy.ts';
 import { policy } from '../../shared/samples.ts';
 import { REGISTRY_ID, SUBSCRIPTION } from './samples.ts';
 

@@ -1,6 +1,6 @@
 // Events that come early, twice, wrong or forged: a hint says where to look, and never what is true.
 import { describe, expect, test } from 'vitest';
-import { REPOSITORY_NAME } from '../../../shared/repository-name.ts';
+import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
 import { forwarded } from '../../forwarded.ts';
 import { CRITICAL, HOUR, type Image, MINUTE, REGISTRY, type Stage, stage, UNTOUCHED, type World } from './stage.ts';
 

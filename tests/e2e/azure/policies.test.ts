@@ -2,7 +2,7 @@
 import { TableClient } from '@azure/data-tables';
 import { describe, expect, test } from 'vitest';
 import { tableOf } from '../../../azure/function/records.ts';
-import type { PauseState } from '../../../shared/sweep.ts';
+import type { PauseState } from '../../../shared/reconcile/schedule.ts';
 import { type Config, CRITICAL, DAY, graphFor, MINUTE, REPOSITORY, type Stage, stage, type World } from './stage.ts';
 
 const CLOSED: World = {

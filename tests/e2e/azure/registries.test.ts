@@ -1,7 +1,7 @@
 // Where a registry is, which roles count there, and what happens where a role is missing. The rows of the case table about registries.
 import { describe, expect, test } from 'vitest';
 import type { Graph } from '../../../local/graph.ts';
-import { withoutAction } from '../../intrusion/azure-actions.ts';
+import { withoutAction } from '../../security/azure-actions.ts';
 import { graphFor, MINUTE, REGISTRY, registryId, stage, UNTOUCHED, type World, without } from './stage.ts';
 
 const CLOSED: World = {

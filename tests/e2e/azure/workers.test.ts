@@ -2,13 +2,13 @@
 import { TableClient } from '@azure/data-tables';
 import { describe, expect, test } from 'vitest';
 import { createClients } from '../../../azure/function/clients.ts';
+import { partsOf } from '../../../azure/function/invocation.ts';
 import { parseStackSettings, type Settings } from '../../../azure/function/settings.ts';
-import { partsOf } from '../../../azure/function/work.ts';
 import type { Call } from '../../../local/azure/calls.ts';
 import { readResources } from '../../../local/azure/resources.ts';
-import { reconcile } from '../../../shared/reconcile.ts';
-import type { Gate } from '../../../shared/record.ts';
-import { rulesOf } from '../../../shared/rules.ts';
+import type { Gate } from '../../../shared/gate/record.ts';
+import { reconcile } from '../../../shared/reconcile/reconcile.ts';
+import { rulesOf } from '../../../shared/reconcile/rules.ts';
 import { everyInterleaving, type Step, type Turn } from '../../interleavings.ts';
 import { REGISTRY, REPOSITORY, type Stage, stage } from './stage.ts';
 

@@ -3,7 +3,7 @@ import { ContainerRegistryClient } from '@azure/container-registry';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Attributes } from '../../../local/azure/acr.ts';
 import { IMAGE_INDEX, IMAGE_MANIFEST } from '../../../local/manifest.ts';
-import { REPOSITORY_NAME } from '../../../shared/repository-name.ts';
+import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
 import { REGISTRY_ID, type Stage, startStage } from './stage.ts';
 
 let stage: Stage;

@@ -1,0 +1,291 @@
+// The CloudWatch dashboard of a stack: plain data in, its JSON out. Numbers come from metrics; what needs words or names, from queries of the log.
+import * as aws from '@pulumi/aws';
+import * as pulumi from '@pulumi/pulumi';
+import { metricNamespace } from './alarms.ts';
+
+/** What a dashboard shows, by name. */
+export interface Shown {
+  readonly stack: string;
+  readonly region: string;
+  readonly sweepHours: number;
+  readonly maxClosesPerHour: number;
+  readonly logGroupName: string;
+  readonly functionName: string;
+  /** In MB: what a second of the function is paid by. */
+  readonly memorySize: number;
+  readonly queueName: string;
+  readonly deadLetterQueueName: string;
+  readonly tableName: string;
+  readonly topicName: string;
+  readonly alarmArns: readonly string[];
+}
+
+/** A panel that asks the log. */
+interface LogPanel {
+  readonly title: string;
+  /** Logs Insights, a step a line. Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html */
+  readonly query: readonly string[];
+}
+
+/**
+ * What the log is asked. Every sweep writes a line for each gate that has a record, so the last line of each gate within the dashboard's week is
+ * how the gate stands now.
+ */
+export const LOG_PANELS = {
+  states: {
+    title: 'Gates now, by state',
+    query: [
+      'filter kind = "decision"',
+      'stats latest(to) as state by gate',
+      'stats count(*) as gates by state',
+      'sort gates desc',
+    ],
+  },
+  gates: {
+    title: 'Gates now: closed first',
+    query: [
+      'filter kind = "decision"',
+      'stats latest(to) as state, latest(message) as why, max(@timestamp) as seen by gate',
+      'sort state asc',
+      'limit 100',
+    ],
+  },
+  seconds: {
+    title: 'Seconds from finding to close, by what woke pullgate',
+    query: [
+      'filter secondsSinceFinding >= 0',
+      'stats count(*) as closes, pct(secondsSinceFinding, 50) as p50, pct(secondsSinceFinding, 95) as p95 by triggers.0',
+      'sort closes desc',
+    ],
+  },
+  undetermined: {
+    title: 'Undetermined images now, and the words that nobody knows',
+    query: [
+      'filter kind = "decision"',
+      'stats latest(undeterminedImages) as images, latest(undeterminedWhy) as why by gate',
+      'sort images desc',
+      'limit 25',
+    ],
+  },
+  trouble: {
+    title: 'What went wrong, or is blind, last',
+    query: [
+      'filter kind in ["failed", "refused"] or (kind = "scanner" and ispresent(why))',
+      'fields @timestamp, kind, repository, coalesce(problem, error, why) as what',
+      'sort @timestamp desc',
+      'limit 25',
+    ],
+  },
+  calls: {
+    title: 'Calls a day, each repetition too, and messages',
+    query: [
+      'filter kind = "usage"',
+      'stats sum(calls.ecr) as ecr, sum(calls.inspector) as inspector, sum(calls.dynamodb) as dynamodb, sum(calls.sqs) as sqs, sum(calls.sns) as sns, sum(messages) as handled by bin(1d)',
+    ],
+  },
+} as const satisfies Readonly<Record<string, LogPanel>>;
+
+type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
+type Widget = { readonly [key: string]: Json };
+interface Rendered {
+  readonly start: string;
+  readonly periodOverride: string;
+  readonly widgets: readonly Widget[];
+}
+
+const HOUR = 3_600;
+const DAY = 86_400;
+const COLUMNS = 24;
+
+/**
+ * The dashboard's body, in rows of panels that share the width.
+ * Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+ */
+export function dashboardBody(shown: Shown): Rendered {
+  const rows = rowsOf(shown);
+  const widgets: Widget[] = [];
+  let y = 0;
+  for (const { height, panels } of rows) {
+    const width = COLUMNS / panels.length;
+    panels.forEach((panel, place) => {
+      widgets.push({ ...panel, x: place * width, y, width, height });
+    });
+    y += height;
+  }
+  // A week holds the last sweep, whatever sweepHours says. Without `inherit` the console would choose other periods than those of the titles.
+  return { start: '-P7D', periodOverride: 'inherit', widgets };
+}
+
+function rowsOf(shown: Shown): readonly { readonly height: number; readonly panels: readonly Widget[] }[] {
+  const { region, sweepHours, maxClosesPerHour, logGroupName } = shown;
+  const own = metricNamespace(shown.stack);
+  const queue = (metric: string, name: string) => ['AWS/SQS', metric, 'QueueName', name] as const;
+  const lambda = (metric: string) => ['AWS/Lambda', metric, 'FunctionName', shown.functionName] as const;
+  const table = (metric: string) => ['AWS/DynamoDB', metric, 'TableName', shown.tableName] as const;
+  const letters = queue('ApproximateNumberOfMessagesVisible', shown.deadLetterQueueName);
+
+  const numbers = (title: string, period: number, metrics: readonly Json[], more: Widget = {}): Widget => ({
+    type: 'metric',
+    properties: { title, region, period, view: 'timeSeries', stacked: false, metrics, ...more },
+  });
+  const line = (label: string, value: number): Widget => ({ annotations: { horizontal: [{ label, value }] } });
+  const log = ({ title, query }: LogPanel): Widget => ({
+    type: 'log',
+    properties: { title, region, view: 'table', query: [`SOURCE '${logGroupName}'`, ...query].join('\n| ') },
+  });
+
+  return [
+    { height: 3, panels: [{ type: 'text', properties: { markdown: introduction(shown.stack) } }] },
+    { height: 3, panels: [{ type: 'alarm', properties: { title: 'Alarms', alarms: shown.alarmArns } }] },
+    {
+      height: 4,
+      panels: [
+        numbers(
+          'Now',
+          HOUR,
+          [
+            [own, 'ClosedGates', { stat: 'Maximum', label: 'closed, as the last sweep found it' }],
+            [own, 'BrakeHeld', { stat: 'Maximum', label: 'held by the brake' }],
+            [...letters, { stat: 'Maximum', label: 'dead letters' }],
+            [own, 'SweepAgeHours', { stat: 'Maximum', label: 'hours since the sweep' }],
+          ],
+          { view: 'singleValue', sparkline: true },
+        ),
+      ],
+    },
+    { height: 7, panels: [log(LOG_PANELS.states), log(LOG_PANELS.gates)] },
+    {
+      height: 6,
+      panels: [
+        numbers(
+          'Closes and opens a day',
+          DAY,
+          [
+            [own, 'Closes', { stat: 'Sum' }],
+            [own, 'Opens', { stat: 'Sum' }],
+          ],
+          { view: 'bar' },
+        ),
+        numbers('Seconds from finding to close', DAY, [
+          [own, 'SecondsToClose', { stat: 'p50', label: 'median' }],
+          [own, 'SecondsToClose', { stat: 'p95', label: '95th percentile' }],
+        ]),
+      ],
+    },
+    { height: 6, panels: [log(LOG_PANELS.seconds), log(LOG_PANELS.undetermined)] },
+    {
+      height: 6,
+      panels: [
+        numbers(
+          'Brake',
+          300,
+          [
+            [own, 'BrakeHeld', { stat: 'Maximum', label: 'waiting' }],
+            [own, 'ClosedThisHour', { stat: 'Maximum', label: 'closed within the hour' }],
+          ],
+          line('maxClosesPerHour', maxClosesPerHour),
+        ),
+        numbers(
+          'Sweep age in hours',
+          300,
+          [[own, 'SweepAgeHours', { stat: 'Maximum', label: 'hours' }]],
+          line('overdue', sweepHours + 1),
+        ),
+        numbers('Dead letters, and the oldest message in seconds', 300, [
+          [...letters, { stat: 'Maximum', label: 'dead letters' }],
+          [...queue('ApproximateAgeOfOldestMessage', shown.queueName), { stat: 'Maximum', yAxis: 'right' }],
+        ]),
+        numbers('Failures, errors, throttles', 300, [
+          [own, 'Failures', { stat: 'Sum' }],
+          [...lambda('Errors'), { stat: 'Sum' }],
+          [...lambda('Throttles'), { stat: 'Sum' }],
+        ]),
+      ],
+    },
+    { height: 6, panels: [log(LOG_PANELS.trouble), log(LOG_PANELS.calls)] },
+    {
+      height: 6,
+      panels: [
+        numbers('Paid: invocations and GB-seconds a day', DAY, [
+          [...lambda('Invocations'), { stat: 'Sum' }],
+          [...lambda('Duration'), { stat: 'Sum', id: 'duration', visible: false }],
+          [{ expression: `duration / 1000 * ${shown.memorySize} / 1024`, label: 'GB-seconds', yAxis: 'right' }],
+        ]),
+        numbers('Paid: units of the table a day', DAY, [
+          [...table('ConsumedReadCapacityUnits'), { stat: 'Sum' }],
+          [...table('ConsumedWriteCapacityUnits'), { stat: 'Sum' }],
+        ]),
+        numbers('Paid: messages and notices a day', DAY, [
+          [...queue('NumberOfMessagesSent', shown.queueName), { stat: 'Sum' }],
+          [...queue('NumberOfMessagesReceived', shown.queueName), { stat: 'Sum' }],
+          [...queue('NumberOfEmptyReceives', shown.queueName), { stat: 'Sum' }],
+          ['AWS/SNS', 'NumberOfMessagesPublished', 'TopicName', shown.topicName, { stat: 'Sum' }],
+        ]),
+        numbers('Paid: bytes of the log a day, and calls', DAY, [
+          ['AWS/Logs', 'IncomingBytes', 'LogGroupName', logGroupName, { stat: 'Sum' }],
+          [own, 'Calls', { stat: 'Sum', yAxis: 'right' }],
+        ]),
+      ],
+    },
+  ];
+}
+
+function introduction(stack: string): string {
+  return [
+    `# pullgate, stack ${stack}`,
+    'What each panel says is in **docs/operations.md#the-dashboard** of the clone that the stack was deployed from; what to do about an alarm is on the page that its description names.',
+  ].join('\n');
+}
+
+/** The resources that a dashboard shows. */
+export interface Watched {
+  readonly logGroup: aws.cloudwatch.LogGroup;
+  readonly lambda: aws.lambda.Function;
+  readonly queue: aws.sqs.Queue;
+  readonly deadLetterQueue: aws.sqs.Queue;
+  readonly table: aws.dynamodb.Table;
+  readonly topic: aws.sns.Topic;
+  readonly alarms: readonly aws.cloudwatch.MetricAlarm[];
+  readonly region: pulumi.Output<string>;
+  readonly partition: pulumi.Output<string>;
+}
+
+/**
+ * Makes the dashboard.
+ *
+ * @param settings `dashboardName` is unique in the account: a dashboard belongs to no region, and a second one of its name would take its place
+ * @returns where it is looked at
+ */
+export function createDashboard(
+  name: string,
+  settings: Pick<Shown, 'stack' | 'sweepHours' | 'maxClosesPerHour'> & { readonly dashboardName: string },
+  watched: Watched,
+  parent: pulumi.Resource,
+): pulumi.Output<string> {
+  const { dashboardName, ...shown } = settings;
+  const names = pulumi.output({
+    region: watched.region,
+    logGroupName: watched.logGroup.name,
+    functionName: watched.lambda.name,
+    memorySize: watched.lambda.memorySize,
+    queueName: watched.queue.name,
+    deadLetterQueueName: watched.deadLetterQueue.name,
+    tableName: watched.table.name,
+    topicName: watched.topic.name,
+    alarmArns: watched.alarms.map(({ arn }) => arn),
+  });
+  const dashboardBodyText = names.apply(({ memorySize = 0, ...known }) =>
+    JSON.stringify(dashboardBody({ ...shown, ...known, memorySize })),
+  );
+  new aws.cloudwatch.Dashboard(`${name}-dashboard`, { dashboardName, dashboardBody: dashboardBodyText }, { parent });
+  return pulumi.all([watched.partition, watched.region]).apply(([partition, region]) => {
+    const host = CONSOLES[partition] ?? 'console.aws.amazon.com';
+    return `https://${host}/cloudwatch/home?region=${region}#dashboards/dashboard/${dashboardName}`;
+  });
+}
+
+/** The consoles of partitions other than the commercial one. Source: https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html */
+const CONSOLES: Readonly<Record<string, string>> = {
+  'aws-cn': 'console.amazonaws.cn',
+  'aws-us-gov': 'console.amazonaws-us-gov.com',
+};

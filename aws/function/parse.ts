@@ -1,0 +1,203 @@
+// The door: one queue message in, the gate that it names out. After this, types are trusted.
+import * as v from 'valibot';
+import type { Instant } from '../../shared/policy/finding.ts';
+import { repositoryName } from '../../shared/policy/repository-name.ts';
+import { EVENTS, type Trigger } from '../../shared/report/decision.ts';
+import { check, type Parsed, required } from '../../shared/runtime/problem.ts';
+
+/** One image that a message names. */
+export interface Named {
+  readonly repository: string;
+  readonly digest: string;
+  readonly trigger: Trigger;
+  /** The finding that the event reports as active, and when it did. */
+  readonly activeFinding?: { readonly id: string; readonly since: Instant | undefined } | undefined;
+}
+
+/** What a message asks for. */
+export type Request =
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'sweep' }
+  /** Look at a whole repository. */
+  | { readonly kind: 'look'; readonly repository: string; readonly trigger: Trigger }
+  | { readonly kind: 'images'; readonly images: readonly [Named, ...Named[]] }
+  /** Not ours, and nothing wrong with it. */
+  | { readonly kind: 'ignored'; readonly why: string };
+
+const MAX_WHY_CHARACTERS = 200;
+
+const repository = required(repositoryName);
+const DIGEST = 'a digest: sha256: and 64 hexadecimal digits';
+const digest = required(v.pipe(v.string(DIGEST), v.regex(/^sha256:[0-9a-f]{64}$/, DIGEST)));
+const text = (meaning: string) => required(v.string(meaning));
+
+const ours = v.variant(
+  'pullgate',
+  [
+    v.object({ pullgate: v.literal('tick') }),
+    v.object({ pullgate: v.literal('sweep') }),
+    v.object({
+      pullgate: v.literal('look'),
+      repository,
+      trigger: required(v.picklist(EVENTS, `one of ${EVENTS.join(', ')}`)),
+    }),
+  ],
+  'tick, sweep or look',
+);
+
+const envelope = v.object({
+  source: text('the source of an EventBridge event'),
+  'detail-type': text('the type of an EventBridge event'),
+  account: text('the account of an EventBridge event'),
+  time: v.fallback(v.optional(v.pipe(v.string(), v.isoTimestamp())), undefined),
+  detail: v.optional(v.unknown()),
+});
+
+const FINDING_ARN =
+  'the ARN of a finding, such as arn:aws:inspector2:eu-west-1:123456789012:finding/0407d7719da0fc8a8f44991f0bf524d6';
+const RESOURCE = 'a resource with its type';
+const findingDetail = v.object(
+  {
+    /** It goes into a filter of ListFindings, which refuses what is empty or longer than 1024 characters. */
+    findingArn: required(
+      v.pipe(
+        v.string(FINDING_ARN),
+        v.regex(/^arn:[a-z-]+:inspector2:[a-z0-9-]+:\d{12}:finding\/[!-~]{1,100}$/, FINDING_ARN),
+      ),
+    ),
+    status: text('the status of a finding'),
+    resources: required(
+      v.array(v.object({ type: text(RESOURCE), details: v.optional(v.unknown()) }, RESOURCE), 'a list of resources'),
+    ),
+  },
+  'a finding of Amazon Inspector',
+);
+const ECR_IMAGE = 'AWS_ECR_CONTAINER_IMAGE';
+const containerImage = v.object(
+  {
+    awsEcrContainerImage: required(
+      v.object(
+        { repositoryName: repository, imageHash: digest, registry: text('the account of the registry') },
+        'an ECR image',
+      ),
+    ),
+  },
+  'the details of an ECR image',
+);
+
+const REPOSITORY_ARN = 'the ARN of a repository, such as arn:aws:ecr:eu-west-1:123456789012:repository/team/app';
+const repositoryArn = required(
+  v.pipe(
+    v.string(REPOSITORY_ARN),
+    v.regex(/^arn:[a-z-]+:ecr:[a-z0-9-]+:\d{12}:repository\/.+$/, REPOSITORY_ARN),
+    v.check((arn) => v.is(repositoryName, nameIn(arn)), REPOSITORY_ARN),
+    v.transform((arn) => ({ accountId: arn.split(':')[4] ?? '', name: nameIn(arn) })),
+  ),
+);
+const scanDetail = v.object({ 'repository-name': repositoryArn, 'image-digest': digest }, 'a finished scan');
+const actionDetail = v.object(
+  {
+    'action-type': text('what was done to the image'),
+    result: text('what came of it'),
+    'repository-name': repository,
+    'image-digest': digest,
+  },
+  'an action on an image',
+);
+
+function nameIn(arn: string): string {
+  return arn.slice(arn.indexOf('/') + 1);
+}
+
+/**
+ * Reads one message of the queue.
+ *
+ * @param body the message as it came
+ * @param accountId our own account: a delegated administrator also hears of other accounts' images
+ */
+export function parseMessage(body: string, accountId: string): Parsed<Request> {
+  let json: unknown;
+  try {
+    json = JSON.parse(body);
+  } catch {
+    return { ok: false, problems: [{ key: 'message', given: body, allowed: 'JSON' }] };
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    return { ok: false, problems: [{ key: 'message', given: json, allowed: 'an EventBridge event' }] };
+  }
+  if ('pullgate' in json) return parseOurs(json);
+  const event = check(envelope, json, '');
+  if (!event.ok) return event;
+  if (event.value.account !== accountId) return ignored(`an event of the account ${event.value.account}`);
+  const kind = `${event.value.source} ${event.value['detail-type']}`;
+  switch (kind) {
+    case 'aws.inspector2 Inspector2 Finding':
+      return parseFinding(event.value, accountId);
+    case 'aws.inspector2 Inspector2 Scan':
+      return parseScan(event.value.detail, accountId);
+    case 'aws.ecr ECR Image Action':
+      return parseAction(event.value.detail);
+    default:
+      return ignored(`an event that pullgate does not listen to: ${kind}`);
+  }
+}
+
+function parseOurs(json: object): Parsed<Request> {
+  const message = check(ours, json, '');
+  if (!message.ok) return message;
+  const { pullgate: kind, ...rest } = message.value;
+  return { ok: true, value: { kind, ...rest } as Request };
+}
+
+function parseFinding({ detail, time: since }: v.InferOutput<typeof envelope>, accountId: string): Parsed<Request> {
+  const finding = check(findingDetail, detail, 'detail');
+  if (!finding.ok) return finding;
+  const { findingArn, status, resources } = finding.value;
+  const images: Named[] = [];
+  const foreign: string[] = [];
+  for (const [place, { type, details }] of resources.entries()) {
+    if (type !== ECR_IMAGE) continue;
+    const image = check(containerImage, details, `detail.resources[${place}].details`);
+    if (!image.ok) return image;
+    const { repositoryName: name, imageHash, registry } = image.value.awsEcrContainerImage;
+    if (registry !== accountId) {
+      foreign.push(registry);
+      continue;
+    }
+    images.push({
+      repository: name,
+      digest: imageHash,
+      trigger: 'finding',
+      activeFinding: status === 'ACTIVE' ? { id: findingArn, since } : undefined,
+    });
+  }
+  const [first, ...others] = images;
+  if (first === undefined && foreign.length > 0) return ignored(`an image of the registry ${foreign.join(', ')}`);
+  if (first === undefined) return ignored(`a finding of ${resources.map(({ type }) => type).join(', ') || 'nothing'}`);
+  return { ok: true, value: { kind: 'images', images: [first, ...others] } };
+}
+
+function parseScan(detail: unknown, accountId: string): Parsed<Request> {
+  const scan = check(scanDetail, detail, 'detail');
+  if (!scan.ok) return scan;
+  const { 'repository-name': scanned, 'image-digest': image } = scan.value;
+  if (scanned.accountId !== accountId) return ignored(`an image of the registry ${scanned.accountId}`);
+  return oneImage(scanned.name, image, 'scan');
+}
+
+function parseAction(detail: unknown): Parsed<Request> {
+  const action = check(actionDetail, detail, 'detail');
+  if (!action.ok) return action;
+  const { 'action-type': type, result, 'repository-name': name, 'image-digest': image } = action.value;
+  if (result !== 'SUCCESS') return ignored(`an action on an image with the result ${result}`);
+  if (type === 'PUSH') return oneImage(name, image, 'push');
+  return type === 'DELETE' ? oneImage(name, image, 'delete') : ignored(`an action on an image of the type ${type}`);
+}
+
+function oneImage(name: string, image: string, trigger: Trigger): Parsed<Request> {
+  return { ok: true, value: { kind: 'images', images: [{ repository: name, digest: image, trigger }] } };
+}
+
+function ignored(why: string): Parsed<Request> {
+  return { ok: true, value: { kind: 'ignored', why: why.slice(0, MAX_WHY_CHARACTERS) } };
+}

@@ -1,0 +1,211 @@
+// What decides: the function app with its identity, its log and its code.
+import * as applicationinsights from '@pulumi/azure-native/applicationinsights/index.js';
+import * as managedidentity from '@pulumi/azure-native/managedidentity/index.js';
+import * as resources from '@pulumi/azure-native/resources/index.js';
+import * as storage from '@pulumi/azure-native/storage/index.js';
+import * as web from '@pulumi/azure-native/web/index.js';
+import * as pulumi from '@pulumi/pulumi';
+import type { Bundle } from '../../bundle.ts';
+import { codeMark, ONE_DEPLOY } from './code.ts';
+import type { Mail } from './mail.ts';
+import type { Place, Workspace } from './place.ts';
+import type { Stores } from './storage.ts';
+
+/** The memory of one instance; 512, 2048 or 4096 can be had. A look at a big repository's findings fits well. */
+const INSTANCE_MEGABYTES = 2048;
+/** The fewest that the platform takes as the most; the brake and the records hold whatever the number. */
+const MAXIMUM_INSTANCES = 40;
+/** How long the platform has to fetch the package, from the beginning of the deployment on. */
+const PACKAGE_HOURS = 3;
+
+/** Who the function is. Its own resource, because a system-assigned identity would get its roles too late: with the app already running. */
+export function createIdentity(
+  name: string,
+  place: Place,
+  parent: pulumi.Resource,
+): managedidentity.UserAssignedIdentity {
+  const { resourceGroupName, location } = place;
+  return new managedidentity.UserAssignedIdentity(`${name}-identity`, { resourceGroupName, location }, { parent });
+}
+
+/** Where the host writes the log: tables of the workspace, with the identity only. */
+export function createLog(
+  name: string,
+  place: Place,
+  workspace: Workspace,
+  parent: pulumi.Resource,
+): applicationinsights.Component {
+  const { resourceGroupName, location } = place;
+  return new applicationinsights.Component(
+    `${name}-log`,
+    {
+      resourceGroupName,
+      location,
+      kind: 'web',
+      applicationType: 'web',
+      ingestionMode: 'LogAnalytics',
+      workspaceResourceId: workspace.id,
+      disableLocalAuth: true,
+    },
+    { parent },
+  );
+}
+
+export interface FunctionArgs {
+  readonly stores: Stores;
+  readonly workspace: Workspace;
+  readonly identity: managedidentity.UserAssignedIdentity;
+  readonly log: applicationinsights.Component;
+  /** Undefined where nobody gets mail. */
+  readonly mail: Mail | undefined;
+  readonly code: Bundle;
+  /** The time of the deployment, ISO 8601. */
+  readonly now: string;
+  /** The identity's roles, which are there before its code is. */
+  readonly roles: readonly pulumi.Resource[];
+}
+
+/** The app, on a plan that costs nothing while nothing happens, and its code. */
+export function createFunction(name: string, place: Place, args: FunctionArgs, parent: pulumi.Resource): web.WebApp {
+  const { resourceGroupName, location } = place;
+  const { stores, identity } = args;
+  const plan = new web.AppServicePlan(
+    `${name}-plan`,
+    {
+      resourceGroupName,
+      location,
+      kind: 'functionapp',
+      reserved: true,
+      sku: { name: 'FC1', tier: 'FlexConsumption' },
+    },
+    { parent },
+  );
+  const app = new web.WebApp(
+    `${name}-function`,
+    {
+      resourceGroupName,
+      location,
+      kind: 'functionapp,linux',
+      reserved: true,
+      serverFarmId: plan.id,
+      httpsOnly: true,
+      identity: { type: 'UserAssigned', userAssignedIdentities: [identity.id] },
+      functionAppConfig: {
+        runtime: { name: 'node', version: '24' },
+        scaleAndConcurrency: { instanceMemoryMB: INSTANCE_MEGABYTES, maximumInstanceCount: MAXIMUM_INSTANCES },
+        deployment: {
+          storage: {
+            type: 'blobContainer',
+            value: stores.deploymentsUrl,
+            authentication: { type: 'UserAssignedIdentity', userAssignedIdentityResourceId: identity.id },
+          },
+        },
+      },
+      siteConfig: {
+        minTlsVersion: '1.2',
+        appSettings: Object.entries(appSettings(args)).map(([setting, value]) => ({ name: setting, value })),
+      },
+    },
+    { parent, dependsOn: [...args.roles], transformations: [asAsked] },
+  );
+  const inApp = { resourceGroupName, name: app.name, allow: false };
+  new web.WebAppFtpAllowed(`${name}-no-ftp`, inApp, { parent });
+  new web.WebAppScmAllowed(`${name}-no-publishing-password`, inApp, { parent });
+  deployCode(name, place, args, app, parent);
+  return app;
+}
+
+/**
+ * Leaves out what the SDK adds to a site's configuration: Flex Consumption refuses some of it (netFrameworkVersion), as it does ftpsState.
+ * Source: https://github.com/pulumi/pulumi-azure-native/issues/4168
+ */
+const asAsked: pulumi.ResourceTransformation = ({ props, opts }) => ({
+  props: {
+    ...props,
+    siteConfig: pulumi
+      .output(props['siteConfig'] as web.WebAppArgs['siteConfig'])
+      .apply((config) =>
+        config === undefined ? undefined : { minTlsVersion: config.minTlsVersion, appSettings: config.appSettings },
+      ),
+  },
+  opts,
+});
+
+/**
+ * The function's environment. The first three are the host's own storage, the next two its log.
+ * Source: https://learn.microsoft.com/azure/azure-functions/functions-app-settings
+ */
+function appSettings(args: FunctionArgs): Readonly<Record<string, pulumi.Input<string>>> {
+  const { stores, workspace, identity, log, mail } = args;
+  return {
+    AzureWebJobsStorage__accountName: stores.account.name,
+    AzureWebJobsStorage__credential: 'managedidentity',
+    AzureWebJobsStorage__clientId: identity.clientId,
+    APPLICATIONINSIGHTS_CONNECTION_STRING: pulumi.secret(log.connectionString),
+    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: pulumi.interpolate`ClientId=${identity.clientId};Authorization=AAD`,
+    PULLGATE_QUEUE: stores.queue.name,
+    PULLGATE_QUEUE_URL: stores.queueUrl,
+    PULLGATE_POISON_QUEUE_URL: stores.poisonQueueUrl,
+    PULLGATE_TABLE_URL: stores.tableUrl,
+    PULLGATE_TABLE: stores.table.name,
+    PULLGATE_WORKSPACE_ID: workspace.customerId,
+    PULLGATE_CLIENT_ID: identity.clientId,
+    ...(mail === undefined ? {} : { PULLGATE_MAIL_ENDPOINT: mail.endpoint, PULLGATE_MAIL_SENDER: mail.sender }),
+  };
+}
+
+/**
+ * The package, at an address that is good for hours, and the order to run it. Both are named by what is in the package: the same code is never
+ * deployed again, whatever the address's signature.
+ */
+function deployCode(
+  name: string,
+  { resourceGroupName }: Place,
+  { stores, code, now, roles }: FunctionArgs,
+  app: web.WebApp,
+  parent: pulumi.Resource,
+): void {
+  const mark = codeMark(code);
+  const { packageAccount, packages } = stores;
+  const blob = new storage.Blob(
+    `${name}-package-${mark}`,
+    {
+      resourceGroupName,
+      accountName: packageAccount.name,
+      containerName: packages.name,
+      blobName: `${mark}.zip`,
+      contentType: 'application/zip',
+      type: 'Block',
+      source: code.archive,
+    },
+    { parent },
+  );
+  const signature = storage.listStorageAccountServiceSASOutput(
+    {
+      resourceGroupName,
+      accountName: packageAccount.name,
+      canonicalizedResource: pulumi.interpolate`/blob/${packageAccount.name}/${packages.name}/${blob.name}`,
+      resource: 'b',
+      permissions: 'r',
+      protocols: 'https',
+      sharedAccessExpiryTime: new Date(Date.parse(now) + PACKAGE_HOURS * 3_600_000).toISOString(),
+    },
+    { parent },
+  ).serviceSasToken;
+  new resources.Deployment(
+    `${name}-code-${mark}`,
+    {
+      resourceGroupName,
+      properties: {
+        mode: 'Incremental',
+        template: ONE_DEPLOY,
+        parameters: {
+          siteName: { value: app.name },
+          packageUri: { value: pulumi.secret(pulumi.interpolate`${blob.url}?${signature}`) },
+        },
+      },
+    },
+    // A new signature is no new code. Where the code is new, so is the resource, and takes the signature of the day.
+    { parent, dependsOn: [blob, ...roles], ignoreChanges: ['properties.parameters.packageUri'] },
+  );
+}

@@ -1,0 +1,93 @@
+// What is kept: the account of queues, records and the host, which no key opens, and the account that only delivers the code.
+import * as storage from '@pulumi/azure-native/storage/index.js';
+import * as pulumi from '@pulumi/pulumi';
+import type { Place } from './place.ts';
+
+/** The queue's name; the host puts what it gives up on NAME-poison. */
+const QUEUE = 'pullgate';
+const POISON_QUEUE = `${QUEUE}-poison`;
+const TABLE = 'records';
+
+export interface Stores {
+  /** The account of the host, the queues and the records. */
+  readonly account: storage.StorageAccount;
+  readonly queue: storage.Queue;
+  readonly queueUrl: pulumi.Output<string>;
+  readonly poisonQueue: storage.Queue;
+  readonly poisonQueueUrl: pulumi.Output<string>;
+  readonly table: storage.Table;
+  readonly tableUrl: pulumi.Output<string>;
+  /** Where the platform keeps the code that runs, and its address. */
+  readonly deployments: storage.BlobContainer;
+  readonly deploymentsUrl: pulumi.Output<string>;
+  /** Where a new package is put for the platform to take. */
+  readonly packageAccount: storage.StorageAccount;
+  readonly packages: storage.BlobContainer;
+}
+
+/** Reachable by network, as a Consumption Logic App needs it, but with TLS only, and never anonymously. */
+const GUARDED = {
+  kind: 'StorageV2',
+  sku: { name: 'Standard_LRS' },
+  enableHttpsTrafficOnly: true,
+  minimumTlsVersion: 'TLS1_2',
+  allowBlobPublicAccess: false,
+  allowCrossTenantReplication: false,
+} as const;
+
+/** Both accounts, with what is in them. `mark` makes their names unlike any other. */
+export function createStores(name: string, place: Place, mark: string, parent: pulumi.Resource): Stores {
+  const { resourceGroupName, location } = place;
+  const account = new storage.StorageAccount(
+    `${name}-storage`,
+    {
+      resourceGroupName,
+      location,
+      accountName: `pullgate${mark}`,
+      ...GUARDED,
+      allowSharedKeyAccess: false,
+      defaultToOAuthAuthentication: true,
+    },
+    { parent },
+  );
+  const inAccount = { resourceGroupName, accountName: account.name };
+  const queue = new storage.Queue(`${name}-queue`, { ...inAccount, queueName: QUEUE }, { parent });
+  const poisonQueue = new storage.Queue(`${name}-poison`, { ...inAccount, queueName: POISON_QUEUE }, { parent });
+  const table = new storage.Table(`${name}-records`, { ...inAccount, tableName: TABLE }, { parent });
+  const deployments = new storage.BlobContainer(
+    `${name}-deployments`,
+    { ...inAccount, containerName: 'deployments', publicAccess: 'None' },
+    { parent },
+  );
+  // The provider uploads a blob, and signs its address, with the account's key (https://github.com/pulumi/pulumi-azure-native/issues/2015).
+  const packageAccount = new storage.StorageAccount(
+    `${name}-packages`,
+    {
+      resourceGroupName,
+      location,
+      accountName: `pullgate${mark}pkg`,
+      ...GUARDED,
+      allowSharedKeyAccess: true,
+    },
+    { parent },
+  );
+  const packages = new storage.BlobContainer(
+    `${name}-package-container`,
+    { resourceGroupName, accountName: packageAccount.name, containerName: 'packages', publicAccess: 'None' },
+    { parent },
+  );
+  const { primaryEndpoints } = account;
+  return {
+    account,
+    queue,
+    queueUrl: pulumi.interpolate`${primaryEndpoints.queue}${queue.name}`,
+    poisonQueue,
+    poisonQueueUrl: pulumi.interpolate`${primaryEndpoints.queue}${poisonQueue.name}`,
+    table,
+    tableUrl: primaryEndpoints.table.apply((url) => url.replace(/\/$/, '')),
+    deployments,
+    deploymentsUrl: pulumi.interpolate`${primaryEndpoints.blob}${deployments.name}`,
+    packageAccount,
+    packages,
+  };
+}

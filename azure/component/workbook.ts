@@ -1,0 +1,275 @@
+// The Azure workbook of a stack: plain data in, its JSON out. Everything that it shows is asked of the log; there is no agent and no metric.
+import { createHash } from 'node:crypto';
+import * as applicationinsights from '@pulumi/azure-native/applicationinsights/index.js';
+import * as pulumi from '@pulumi/pulumi';
+import { alarmQuery, type LogQuery } from './alarms.ts';
+import type { Place } from './place.ts';
+
+/** One panel. */
+export interface Panel extends LogQuery {
+  /** What the panel is called within the workbook. */
+  readonly name: string;
+  readonly title: string;
+  readonly view: 'table' | 'tiles' | 'timechart' | 'barchart';
+  /** In percent of the workbook's width. */
+  readonly width: 33 | 50 | 100;
+  /** Always of the last week, which holds a sweep, whatever time range was chosen. */
+  readonly isNow?: true;
+}
+
+/** The last line of each gate: every sweep writes one for each gate that has a record, so that is how the gate stands now. */
+const GATES = "where line.kind == 'decision'\n| summarize arg_max(TimeGenerated, line) by gate = tostring(line.gate)";
+const TICKS = "where line.kind == 'tick'\n| project TimeGenerated";
+
+/** What the workbook shows, in order. */
+export const PANELS: readonly Panel[] = [
+  {
+    name: 'now',
+    title: 'Now: hours since the sweep, gates held by the brake, messages in the poison queue',
+    source: 'log',
+    query:
+      "where line.kind == 'tick'\n| top 1 by TimeGenerated desc\n" +
+      "| project facts = bag_pack('hours since the sweep', todouble(line.sweepAgeHours), 'held by the brake', todouble(line.waiting), 'poison queue', todouble(line.poison))\n" +
+      '| mv-expand fact = bag_keys(facts)\n' +
+      '| project fact = tostring(fact), value = todouble(facts[tostring(fact)])',
+    view: 'tiles',
+    width: 50,
+    isNow: true,
+  },
+  {
+    name: 'states',
+    title: 'Gates now, by state',
+    source: 'log',
+    query: `${GATES}\n| summarize gates = count() by state = tostring(line['to'])\n| order by gates desc`,
+    view: 'tiles',
+    width: 50,
+    isNow: true,
+  },
+  {
+    name: 'gates',
+    title: 'Gates now that are closed, wait, or are on the way',
+    source: 'log',
+    query: `${GATES}\n| where tostring(line['to']) != 'open'\n| project gate, state = tostring(line['to']), why = tostring(line.message), seen = TimeGenerated\n| order by state asc, seen desc`,
+    view: 'table',
+    width: 100,
+    isNow: true,
+  },
+  {
+    name: 'changes',
+    title: 'Closes and opens a day',
+    source: 'log',
+    query:
+      "where line.kind == 'decision' and tostring(line.done) in ('closed', 'opened')\n| summarize gates = count() by bin(TimeGenerated, 1d), done = tostring(line.done)",
+    view: 'barchart',
+    width: 50,
+  },
+  {
+    name: 'seconds',
+    title: 'Seconds from finding to close: median and 95th percentile',
+    source: 'log',
+    // A push, a new policy or a pause's end closes for findings that are old: how old says nothing of how fast that was.
+    query:
+      "where isnotnull(line.secondsSinceFinding) and tostring(line.triggers[0]) in ('finding', 'scan')\n" +
+      '| extend seconds = todouble(line.secondsSinceFinding)\n' +
+      '| summarize median = percentile(seconds, 50), p95 = percentile(seconds, 95) by bin(TimeGenerated, 1d)',
+    view: 'timechart',
+    width: 50,
+  },
+  {
+    name: 'seconds-by-trigger',
+    title: 'Seconds from finding to close, by what woke pullgate',
+    source: 'log',
+    query:
+      'where isnotnull(line.secondsSinceFinding)\n' +
+      '| extend seconds = todouble(line.secondsSinceFinding)\n' +
+      '| summarize closes = count(), median = percentile(seconds, 50), p95 = percentile(seconds, 95) by trigger = tostring(line.triggers[0])',
+    view: 'table',
+    width: 50,
+  },
+  {
+    name: 'undetermined',
+    title: 'Undetermined images now, and the words that nobody knows',
+    source: 'log',
+    query: `${GATES}\n| where toint(line.undeterminedImages) > 0\n| project gate, images = toint(line.undeterminedImages), why = tostring(line.undeterminedWhy), seen = TimeGenerated`,
+    view: 'table',
+    width: 50,
+    isNow: true,
+  },
+  {
+    name: 'brake',
+    title: 'Brake: gates that wait, and gates closed within the hour',
+    source: 'log',
+    query: `${TICKS}, waiting = toint(line.waiting), closedThisHour = toint(line.closedThisHour)`,
+    view: 'timechart',
+    width: 33,
+  },
+  {
+    name: 'sweep-age',
+    title: 'Sweep age in hours',
+    source: 'log',
+    query: `${TICKS}, hours = todouble(line.sweepAgeHours)`,
+    view: 'timechart',
+    width: 33,
+  },
+  {
+    name: 'poison',
+    title: 'Messages in the poison queue',
+    source: 'log',
+    query: `${TICKS}, messages = toint(line.poison)`,
+    view: 'timechart',
+    width: 33,
+  },
+  {
+    name: 'trouble',
+    title: 'What went wrong, or is blind, last',
+    source: 'log',
+    query:
+      "where tostring(line.kind) in ('failed', 'refused') or line.buried == true or tobool(line.blind) == true\n" +
+      '| project TimeGenerated, about = tostring(line.kind), repository = tostring(line.repository), what = coalesce(tostring(line.problem), tostring(line.error), tostring(line.why))\n' +
+      '| top 50 by TimeGenerated desc',
+    view: 'table',
+    width: 100,
+  },
+  {
+    name: 'calls',
+    title: 'Calls a day, each repetition too, by service',
+    source: 'log',
+    query:
+      "where line.kind == 'usage'\n| mv-expand service = bag_keys(line.calls)\n" +
+      '| summarize calls = sum(tolong(line.calls[tostring(service)])) by bin(TimeGenerated, 1d), service = tostring(service)',
+    view: 'barchart',
+    width: 33,
+  },
+  {
+    name: 'paid-time',
+    title: 'Paid: invocations a day, and how many minutes they ran',
+    source: 'invocations',
+    query: 'summarize invocations = count(), minutes = sum(DurationMs) / 60000 by bin(TimeGenerated, 1d)',
+    view: 'timechart',
+    width: 33,
+  },
+  {
+    name: 'paid-bytes',
+    title: 'Paid: bytes of the log a day',
+    source: 'log',
+    // Source: https://learn.microsoft.com/azure/azure-monitor/logs/log-standard-columns
+    query: 'where _IsBillable == true\n| summarize bytes = sum(_BilledSize) by bin(TimeGenerated, 1d)',
+    view: 'barchart',
+    width: 33,
+  },
+];
+
+const WEEK_MILLISECONDS = 7 * 86_400_000;
+/** The time ranges to choose from, in days. */
+const DAYS = [1, 7, 30, 90];
+
+type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
+
+/**
+ * The workbook's content, in the form that the portal's own editor writes.
+ * Sources: https://learn.microsoft.com/azure/azure-monitor/visualize/workbooks-automate, and as samples of each kind of item
+ * https://github.com/microsoft/Application-Insights-Workbooks
+ */
+export function workbookContent(stack: string, workspaceId: string, componentId: string): Json {
+  return {
+    version: 'Notebook/1.0',
+    items: [
+      { type: 1, name: 'introduction', content: { json: introduction(stack) } },
+      {
+        type: 9,
+        name: 'time',
+        content: {
+          version: 'KqlParameterItem/1.0',
+          style: 'pills',
+          parameters: [
+            {
+              id: guidOf(`time range ${componentId}`),
+              version: 'KqlParameterItem/1.0',
+              name: 'TimeRange',
+              label: 'Time range',
+              type: 4,
+              isRequired: true,
+              value: { durationMs: WEEK_MILLISECONDS },
+              typeSettings: { selectableValues: DAYS.map((days) => ({ durationMs: days * 86_400_000 })) },
+            },
+          ],
+        },
+      },
+      ...PANELS.map((panel) => itemOf(panel, workspaceId, componentId)),
+    ],
+    fallbackResourceIds: [componentId],
+  };
+}
+
+function itemOf(panel: Panel, workspaceId: string, componentId: string): Json {
+  const { name, title, view, width, isNow } = panel;
+  return {
+    type: 3,
+    name,
+    customWidth: String(width),
+    content: {
+      version: 'KqlItem/1.0',
+      title,
+      query: alarmQuery(panel, componentId),
+      size: 0,
+      queryType: 0,
+      resourceType: 'microsoft.operationalinsights/workspaces',
+      crossComponentResources: [workspaceId],
+      timeContext: { durationMs: WEEK_MILLISECONDS },
+      ...(isNow === true ? {} : { timeContextFromParameter: 'TimeRange' }),
+      visualization: view,
+      ...(view === 'tiles' ? { tileSettings: tilesOf(name) } : {}),
+    },
+  };
+}
+
+/** A tile has a row's word as its title, and its number below. */
+function tilesOf(name: string): Json {
+  const [word, number] = name === 'now' ? ['fact', 'value'] : ['state', 'gates'];
+  return {
+    titleContent: { columnMatch: word, formatter: 1 },
+    leftContent: { columnMatch: number, formatter: 12, formatOptions: { palette: 'auto' } },
+    showBorder: true,
+  };
+}
+
+function introduction(stack: string): string {
+  return [
+    `# pullgate, stack ${stack}`,
+    'What each panel says is in **docs/operations.md#the-workbook** of the clone that the stack was deployed from; what to do about an alert is on the page that its description names.',
+  ].join('\n\n');
+}
+
+/** Makes the workbook, among those of the function's Application Insights component, and says where it is looked at. */
+export function createWorkbook(
+  name: string,
+  { resourceGroupName, location }: Place,
+  mark: string,
+  shown: { readonly workspaceId: pulumi.Output<string>; readonly componentId: pulumi.Output<string> },
+  parent: pulumi.Resource,
+): pulumi.Output<string> {
+  const stack = pulumi.getStack();
+  const workbook = new applicationinsights.Workbook(
+    `${name}-workbook`,
+    {
+      resourceGroupName,
+      location,
+      resourceName: guidOf(`workbook ${mark}`),
+      kind: 'shared',
+      category: 'workbook',
+      displayName: `pullgate ${stack}`,
+      sourceId: shown.componentId,
+      serializedData: pulumi
+        .all([shown.workspaceId, shown.componentId])
+        .apply(([workspaceId, componentId]) => JSON.stringify(workbookContent(stack, workspaceId, componentId))),
+    },
+    { parent },
+  );
+  return pulumi.interpolate`https://portal.azure.com/#resource${workbook.id}`;
+}
+
+/** A workbook's name has to be a GUID: the same for the same seed, so that the next deployment finds it again. */
+function guidOf(seed: string): string {
+  const hex = createHash('sha256').update(seed).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}

@@ -1,0 +1,74 @@
+// The gate itself: whether a manifest, or a whole repository, may be read. Read, written, read back.
+import type { ContainerRegistryClient } from '@azure/container-registry';
+import { isRestError } from '@azure/core-rest-pipeline';
+import type { Gate } from '../../shared/gate/record.ts';
+import type { Reading, Registry, Written } from '../../shared/reconcile/ports.ts';
+import { gateName } from '../../shared/report/sentences.ts';
+import { unlessAbsent } from './images.ts';
+
+/** What was read: whether it may be read. An attribute carries no mark, so only the record knows whose a closing is. */
+export type Snapshot = boolean;
+
+/** Reads and writes the gates behind one login server. */
+export function attributeGateOf(client: ContainerRegistryClient): Pick<Registry<Snapshot>, 'read' | 'write'> {
+  return {
+    async read(gate) {
+      const isReadable = await unlessAbsent(readable(gate));
+      return isReadable === undefined ? undefined : readingOf(isReadable);
+    },
+
+    async write(gate, { snapshot }, wanted) {
+      const refusal = await update(gate, wanted === 'open');
+      if (refusal !== undefined) return refusal;
+      const after = await unlessAbsent(readable(gate));
+      if (after !== (wanted === 'open')) return { kind: 'overtaken' };
+      return { kind: 'written', before: attributeOf(snapshot), after: attributeOf(after) };
+    },
+  };
+
+  /** The service says so plainly where it may not be read, and an attribute that it leaves out is one that nobody has changed. */
+  async function readable({ repository, digest }: Gate): Promise<boolean> {
+    const { canRead } =
+      digest === undefined
+        ? await client.getRepository(repository).getProperties()
+        : await client.getArtifact(repository, digest).getManifestProperties();
+    return canRead ?? true;
+  }
+
+  /** Only this attribute: those that are left out stay as they are. Undefined where it was done. */
+  async function update(gate: Gate, canRead: boolean): Promise<Written | undefined> {
+    const { repository, digest } = gate;
+    try {
+      await (digest === undefined
+        ? client.getRepository(repository).updateProperties({ canRead })
+        : client.getArtifact(repository, digest).updateManifestProperties({ canRead }));
+      return undefined;
+    } catch (error) {
+      if (!isRestError(error) || error.statusCode === undefined) throw error;
+      if (error.statusCode === 404) return { kind: 'overtaken' };
+      if (!isFinal(error.statusCode)) throw error;
+      return { kind: 'refused', problem: refusalOf(gate, error.statusCode, error.message) };
+    }
+  }
+}
+
+/** Trying again is of no use: neither throttled, nor timed out, nor a fault of the service. */
+function isFinal(status: number): boolean {
+  return status >= 400 && status < 500 && ![408, 425, 429].includes(status);
+}
+
+function refusalOf(gate: Gate, status: number, message: string): string {
+  const advice =
+    status === 401 || status === 403
+      ? "the function's identity needs its role 'pullgate gatekeeper' on the registry, made for the registry's role mode (pullgate:azure.registryRoles): run pulumi up, and pullgate tries again with the next sweep"
+      : 'look at its attributes (az acr repository show), and pullgate tries again with the next sweep';
+  return `the registry does not let ${gateName(gate)} be changed (${status}: ${message.slice(0, 200)}): ${advice}`;
+}
+
+function readingOf(isReadable: boolean): Reading<Snapshot> {
+  return { ours: isReadable ? 'absent' : 'unmarked', servesLambda: false, snapshot: isReadable };
+}
+
+function attributeOf(isReadable: boolean): string {
+  return JSON.stringify({ readEnabled: isReadable });
+}

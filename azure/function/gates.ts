@@ -1,0 +1,93 @@
+// Looks at gates: at one, or at everything that a repository has.
+import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
+import type { Gate } from '../../shared/gate/record.ts';
+import { type Hint, reconcile } from '../../shared/reconcile/reconcile.ts';
+import type { Decision, Trigger } from '../../shared/report/decision.ts';
+import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
+import { PartialAnswer } from './findings.ts';
+import { foldByGate, type Job } from './group.ts';
+import { handOver, rulesForLeft } from './handover.ts';
+import type { Parts, Worker } from './invocation.ts';
+
+/** A look at a repository, with what it needs. */
+export type RepositoryJob = Omit<Job, 'hint' | 'seen'> & { readonly repository: string; readonly trigger: Trigger };
+
+const GATES_AT_ONCE = 8;
+
+export function looksOf({ settings, now }: Worker, { table, queue, portsFrom }: Parts) {
+  /** Looks at one gate. What the registry will not take goes to where the alarm is. */
+  const lookAtGate = foldByGate(async ({ hint, registry, rules, log, seen }): Promise<Decision> => {
+    const decision = await reconcile(hint, rules, portsFrom(now(), registry, log, seen));
+    // The next tick tells it, with whatever else is untold by then.
+    if (decision.untold !== undefined) {
+      log({ kind: 'failed', ...hint.gate, error: `nobody could be told yet: ${decision.untold}` });
+    }
+    if (decision.done === 'refused') {
+      log({ kind: 'refused', ...hint.gate, problem: decision.problem });
+      await queue.bury({ pullgate: 'look', ...hint.gate, trigger: hint.triggers[0] });
+    }
+    return decision;
+  });
+
+  /** Looks at everything that a repository has: its images or itself, as the config's granularity says, and what another granularity has left. */
+  async function lookAtRepository({ repository, ...job }: RepositoryJob): Promise<void> {
+    const whole: Gate = { registry: job.registry.place.id, repository };
+    const recorded = await recordedGates(whole);
+    const isByImage = settings.granularity === 'image';
+    const successorOf = (digest: string): Gate => (isByImage ? { ...whole, digest } : whole);
+    const left = recorded.flatMap(({ gate, state, isByHand }) =>
+      (gate.digest !== undefined) !== isByImage && (state !== 'open' || isByHand) ? [gate] : [],
+    );
+    const heirs = await handOver(left, successorOf, table.records, now());
+    const known = [...recorded.map(({ gate }) => gate), ...heirs].flatMap(({ digest }) => digest ?? []);
+    if (isByImage) await lookAtImages(whole, [...new Set(known)], job);
+    else await lookAtGate({ ...job, hint: hintOf(whole, job) });
+    // What is no gate any more opens, once what took its place is closed.
+    await mapConcurrently(left, GATES_AT_ONCE, async (gate) => {
+      const rules = await rulesForLeft(gate, successorOf, table.records, job.rules);
+      await lookAtGate({ ...job, rules, hint: hintOf(gate, job) });
+    });
+  }
+
+  /** Looks at the images that are known and at those with something to say. Where one answer cannot hold them all, each gets a message of its own. */
+  async function lookAtImages(whole: Gate, known: readonly string[], job: Omit<RepositoryJob, 'repository'>) {
+    const { repository } = whole;
+    const overview = await job.registry.overview(repository, known).catch(asTooMuch);
+    if (overview === undefined) {
+      const digests = await job.registry.digestsToLookAt(repository, known);
+      job.log({ kind: 'look', ...whole, images: digests.length, each: 'alone' });
+      await queue.askForLooks(
+        digests.map((digest) => ({ ...whole, digest })),
+        job.trigger,
+      );
+      return;
+    }
+    const seen = new Map(overview);
+    const worthALook = [...seen.values()].filter(
+      (look) => known.includes(look.digest) || !isPlainlyAllowed(look, repository, job.rules, now()),
+    );
+    job.log({ kind: 'look', ...whole, images: seen.size, allowed: seen.size - worthALook.length });
+    await mapConcurrently(worthALook, GATES_AT_ONCE, ({ digest }) =>
+      lookAtGate({ ...job, hint: hintOf({ ...whole, digest }, job), seen }),
+    );
+  }
+
+  async function recordedGates(whole: Gate) {
+    const recorded: { readonly gate: Gate; readonly state: string; readonly isByHand: boolean }[] = [];
+    for await (const { digest, ...listed } of table.gates(whole))
+      recorded.push({ gate: digest === undefined ? whole : { ...whole, digest }, ...listed });
+    return recorded;
+  }
+
+  return { lookAtGate, lookAtRepository };
+}
+
+function hintOf(gate: Gate, { trigger }: Pick<RepositoryJob, 'trigger'>): Hint {
+  return { gate, scope: 'all', triggers: [trigger], activeFindings: [] };
+}
+
+/** Undefined where the answer would be too large: each image is then looked at alone. */
+function asTooMuch(error: unknown): undefined {
+  if (error instanceof PartialAnswer) return undefined;
+  throw error;
+}

@@ -1,0 +1,71 @@
+// Folds messages by gate: those that arrive while a gate is looked at are one more look at it, however many they are.
+
+import { gateKey } from '../../shared/gate/record.ts';
+import type { ImageLook } from '../../shared/reconcile/ports.ts';
+import type { Hint } from '../../shared/reconcile/reconcile.ts';
+import type { Rules } from '../../shared/reconcile/rules.ts';
+import type { Decision } from '../../shared/report/decision.ts';
+import type { LogLine } from '../../shared/report/log-line.ts';
+import type { AzureRegistry } from './registry.ts';
+
+/** A look at a gate, with what it needs. */
+export interface Job {
+  readonly hint: Hint;
+  readonly registry: AzureRegistry;
+  readonly rules: Rules;
+  readonly log: (line: LogLine) => void;
+  /** What has been seen of the repository's images, right before. */
+  readonly seen?: Map<string, ImageLook> | undefined;
+}
+
+/** A look that has not begun, and its outcome. */
+interface Next {
+  job: Job;
+  readonly decision: Promise<Decision>;
+}
+
+/** Looks at one gate once at a time. A job that comes meanwhile joins the next look, which begins after it, so that nothing is missed. */
+export function foldByGate(look: (job: Job) => Promise<Decision>): (job: Job) => Promise<Decision> {
+  const running = new Map<string, Promise<unknown>>();
+  const waiting = new Map<string, Next>();
+
+  function start(key: string, job: Job): Promise<Decision> {
+    const decision = look(job);
+    const ended: Promise<unknown> = decision
+      .catch(() => {})
+      .then(() => {
+        // A look that waits begins a moment later, and until then nobody else may.
+        if (running.get(key) === ended && !waiting.has(key)) running.delete(key);
+      });
+    running.set(key, ended);
+    return decision;
+  }
+
+  return (job) => {
+    const key = gateKey(job.hint.gate);
+    const before = running.get(key);
+    if (before === undefined) return start(key, job);
+    const joined = waiting.get(key);
+    if (joined !== undefined) {
+      joined.job = { ...job, hint: together(joined.job.hint, job.hint), seen: undefined };
+      return joined.decision;
+    }
+    const decision = before.then(() => {
+      waiting.delete(key);
+      return start(key, next.job);
+    });
+    // What was seen before the wait is old by then.
+    const next: Next = { job: { ...job, seen: undefined }, decision };
+    waiting.set(key, next);
+    return decision;
+  };
+}
+
+function together(a: Hint, b: Hint): Hint {
+  return {
+    gate: a.gate,
+    scope: a.scope === 'all' || b.scope === 'all' ? 'all' : [...new Set([...a.scope, ...b.scope])],
+    triggers: [...new Set([...a.triggers, ...b.triggers])],
+    activeFindings: [...a.activeFindings, ...b.activeFindings],
+  };
+}

@@ -1,0 +1,200 @@
+// The door: one queue message in, the gate that it names out. After this, types are trusted.
+import * as v from 'valibot';
+import { repositoryName } from '../../shared/policy/repository-name.ts';
+import { EVENTS, type Trigger } from '../../shared/report/decision.ts';
+import { check, describeProblem, type Parsed, required } from '../../shared/runtime/problem.ts';
+import { pick, textOf } from './loose-json.ts';
+import {
+  checkImage,
+  digestText,
+  isOfContainerImage,
+  MAX_ID_CHARACTERS,
+  type NamedImage,
+  readImage,
+} from './named-image.ts';
+
+/** What a message asks for. */
+export type Request =
+  /** Look at an image of which Defender has reported something. */
+  | ({
+      readonly kind: 'image';
+      /** Undefined if the event names none: then the image's digest tells which of the stack's registries have it. */
+      readonly registry: RegistryId | undefined;
+      /** The name of the assessment that the event is about; undefined where it was taken back, and nothing has to confirm it. */
+      readonly assessment: string | undefined;
+      /** When the event came, ISO 8601. */
+      readonly at: string | undefined;
+    } & NamedImage)
+  /** Look at a whole repository, or at one image. */
+  | {
+      readonly kind: 'look';
+      readonly registry: RegistryId;
+      readonly repository: string;
+      readonly digest: string | undefined;
+      readonly trigger: Trigger;
+    }
+  /** About a container image, and it does not say which. */
+  | { readonly kind: 'unattributed'; readonly assessment: string; readonly why: string }
+  /** Not ours, and nothing wrong with it. */
+  | { readonly kind: 'ignored'; readonly why: string };
+
+/** A message that was understood. */
+export interface Message {
+  readonly request: Request;
+  /** How often it has come back. */
+  readonly tries: number;
+}
+
+/** The Resource Manager id of a registry, in its parts; upper and lower case do not matter. */
+export interface RegistryId {
+  readonly subscription: string;
+  readonly resourceGroup: string;
+  readonly name: string;
+}
+
+const MAX_WHY_CHARACTERS = 200;
+/** More often than this no message comes back. */
+const MAX_TRIES = 100;
+
+const REGISTRY =
+  'the id of a registry: /subscriptions/GUID/resourceGroups/GROUP/providers/Microsoft.ContainerRegistry/registries/NAME';
+/**
+ * A resource group may have letters of every script. An image's id may follow the registry's name dashed:
+ * `registries/NAME-repositories-...`.
+ */
+const REGISTRY_ID =
+  /^\/subscriptions\/([0-9a-f-]{36})\/resourceGroups\/([-\p{L}\p{N}_.()]{1,90})\/providers\/Microsoft\.ContainerRegistry\/registries\/([a-z0-9-]{5,63}?)((\/|-repositories-).*)?$/iu;
+const registryId = required(
+  v.pipe(
+    v.string(REGISTRY),
+    v.rawTransform(({ dataset, addIssue, NEVER }): RegistryId => {
+      const id = registryIn(dataset.value);
+      if (id !== undefined && dataset.value.endsWith(`/${id.name}`)) return id;
+      addIssue({ message: REGISTRY });
+      return NEVER;
+    }),
+  ),
+);
+
+const look = v.object({
+  pullgate: required(v.literal('look', 'look')),
+  registry: registryId,
+  repository: required(repositoryName),
+  digest: v.optional(digestText),
+  trigger: required(v.picklist(EVENTS, `one of ${EVENTS.join(', ')}`)),
+});
+
+const ASSESSMENT = 'the id of an assessment, up to 1000 characters, whose last part is its name';
+const DETAILS = 'what the event says of the assessment, as JSON text';
+const AT = 'the time of the event, such as 2026-01-31T12:00:00Z';
+const identifiers = v.object({
+  assessment: required(
+    v.pipe(
+      v.string(ASSESSMENT),
+      v.maxLength(MAX_ID_CHARACTERS, ASSESSMENT),
+      v.regex(/^\/[-\p{L}\p{N}_.()/~:]+\/[0-9a-z][0-9a-z-]{0,99}$/iu, ASSESSMENT),
+    ),
+  ),
+  repository: v.optional(repositoryName),
+  digest: v.optional(digestText),
+  resourceDetails: v.nullish(v.string(DETAILS)),
+  resourceAdditionalData: v.nullish(v.string(DETAILS)),
+  assessmentEventDataEnrichment: v.nullish(v.string(DETAILS)),
+  at: v.nullish(
+    v.pipe(
+      v.string(AT),
+      v.maxLength(40, AT),
+      v.check((given) => !Number.isNaN(Date.parse(given)), AT),
+    ),
+  ),
+});
+const tries = v.object({
+  tries: v.optional(
+    v.pipe(
+      v.number('a number'),
+      v.integer('a whole number'),
+      v.minValue(0, '0 or more'),
+      v.maxValue(MAX_TRIES, 'fewer'),
+    ),
+    0,
+  ),
+});
+
+/**
+ * Reads one message of the queue: what the Logic App makes of an event, or one of our own.
+ *
+ * @param message the message as the Functions host hands it over: JSON text is decoded already
+ */
+export function parseMessage(message: unknown): Parsed<Message> {
+  if (typeof message !== 'object' || message === null || Array.isArray(message)) {
+    return { ok: false, problems: [{ key: 'message', given: message, allowed: 'a JSON object' }] };
+  }
+  const counted = check(tries, message, '');
+  if (!counted.ok) return counted;
+  const request = 'pullgate' in message ? parseLook(message) : parseIdentifiers(message);
+  return request.ok ? { ok: true, value: { request: request.value, tries: counted.value.tries } } : request;
+}
+
+function parseLook(message: object): Parsed<Request> {
+  const asked = check(look, message, '');
+  if (!asked.ok) return asked;
+  const { registry, repository, digest, trigger } = asked.value;
+  return { ok: true, value: { kind: 'look', registry, repository, digest, trigger } };
+}
+
+/** The rules are coarse: machines come too, whose ids and details need not look like ours. */
+function parseIdentifiers(message: object): Parsed<Request> {
+  const given: Readonly<Record<string, unknown>> = { ...message };
+  const [assessment, details] = [textOf(given['assessment']), given['resourceDetails']];
+  const resource = textOf(pick(details, 'id'));
+  const image = readImage([given['resourceAdditionalData']], [resource, assessment]);
+  const isOfImage = Object.keys(image).length > 0 || isOfContainerImage(details);
+  const isOfRegistry = `${assessment} ${resource}`.toLowerCase().includes('/microsoft.containerregistry/');
+  const isElsewhere = !isOfRegistry && !/^(azure)?$/i.test(textOf(pick(details, 'source')));
+  const hasId = assessment !== '';
+  if (hasId && (isElsewhere || !(isOfImage || isOfRegistry)))
+    return ignored(`an assessment of something else than a registry: ${assessment}`);
+  const event = check(identifiers, { ...given, ...image }, '');
+  if (!event.ok)
+    return isOfRegistry || !hasId ? event : unattributed(assessment, event.problems.map(describeProblem).join('; '));
+  if (!isOfImage) return ignored(`an assessment of no image: ${assessment}`);
+  const named = checkImage(image);
+  if (named === undefined) return unattributed(assessment, 'it names no repository with a digest');
+  const { assessmentEventDataEnrichment: enrichment, at } = event.value;
+  const isTakenBack = textOf(pick(enrichment, 'action')).toLowerCase() === 'delete';
+  return {
+    ok: true,
+    value: {
+      kind: 'image',
+      registry: registryIn(assessment) ?? registryIn(resource),
+      ...named,
+      assessment: isTakenBack ? undefined : nameOf(assessment),
+      at: at == null ? undefined : new Date(at).toISOString(),
+    },
+  };
+}
+
+function unattributed(assessment: string, why: string): Parsed<Request> {
+  return { ok: true, value: { kind: 'unattributed', assessment: assessment.slice(0, MAX_ID_CHARACTERS), why } };
+}
+
+/** The registry that a resource's id names, or lies in. */
+export function registryIn(id: string): RegistryId | undefined {
+  const [, subscription, resourceGroup, name] = REGISTRY_ID.exec(id) ?? [];
+  if (subscription === undefined || resourceGroup === undefined || name === undefined) return undefined;
+  return { subscription, resourceGroup, name };
+}
+
+/** Upper and lower case of a Resource Manager id do not matter. */
+export function keyOf(id: RegistryId | undefined): string | undefined {
+  return id === undefined ? undefined : `${id.subscription}/${id.resourceGroup}/${id.name}`.toLowerCase();
+}
+
+/** The name of an assessment, or of a sub-assessment: the last part of its id. Only together with the image it is unique. */
+export function nameOf(id: string): string {
+  return id.slice(id.lastIndexOf('/') + 1).toLowerCase();
+}
+
+function ignored(why: string): Parsed<Request> {
+  return { ok: true, value: { kind: 'ignored', why: why.slice(0, MAX_WHY_CHARACTERS) } };
+}

@@ -1,0 +1,123 @@
+// What is worth a word about a policy that is well formed: exceptions that have ended, end soon, are there twice, or match nothing.
+import type { Finding, ImageId, Instant } from '../../shared/policy/finding.ts';
+import { globMatcher } from '../../shared/policy/glob.ts';
+import type { Exception, Policy } from '../../shared/policy/policy.ts';
+import { judgeBy } from '../../shared/policy/verdict.ts';
+import { endOf, exceptionName, minute } from '../terminal/words.ts';
+import { isLeftOpen } from '../why/advice.ts';
+
+export interface Warning {
+  /** `redundant`: another exception covers it. `unused`: it spares no finding of today. `unreviewed`: it is still as `why` printed it, with something to fill in. */
+  readonly kind: 'expired' | 'soon' | 'redundant' | 'unused' | 'unreviewed';
+  /** Where it is: `policy.exceptions[2]`. */
+  readonly key: string;
+  readonly exception: Exception;
+  readonly text: string;
+}
+
+const DAY_MILLISECONDS = 86_400_000;
+
+/**
+ * Looks at the exceptions of a policy, without a look at the world.
+ *
+ * @param withinDays an end within so many days is near
+ */
+export function warningsOf({ exceptions }: Policy, now: Instant, withinDays: number): readonly Warning[] {
+  return exceptions.flatMap((exception, place): readonly Warning[] => {
+    const shared = { key: keyOf(place), exception };
+    const name = exceptionName(exception);
+    const { expiresAt } = exception;
+    if (expiresAt <= now) {
+      const text = `the exception for ${name} ended at ${minute(expiresAt)} and spares nothing: renew it, or take it out`;
+      return [{ ...shared, kind: 'expired', text }];
+    }
+    const other = exceptions.findIndex((one, at) => at !== place && covers(one, exception, at < place));
+    const isSoon = Date.parse(expiresAt) - Date.parse(now) <= withinDays * DAY_MILLISECONDS;
+    return [
+      ...(isLeftOpen(exception)
+        ? [
+            {
+              ...shared,
+              kind: 'unreviewed' as const,
+              text: `the exception for ${name} is still as \`pullgate why\` printed it: say why, and who approved it, or take it out`,
+            },
+          ]
+        : []),
+      ...(isSoon
+        ? [{ ...shared, kind: 'soon' as const, text: `the exception for ${name} ends at ${endOf(expiresAt, now)}` }]
+        : []),
+      ...(other === -1
+        ? []
+        : [
+            {
+              ...shared,
+              kind: 'redundant' as const,
+              text: `the exception for ${name} does nothing that ${keyOf(other)} does not do: take one of them out`,
+            },
+          ]),
+    ];
+  });
+}
+
+function keyOf(place: number): string {
+  return `policy.exceptions[${place}]`;
+}
+
+/** Does the one spare, for as long, everything that the other does? Of two that are the same the later one is too much. */
+function covers(one: Exception, other: Exception, isEarlier: boolean): boolean {
+  const isWider =
+    one.id.toUpperCase() === other.id.toUpperCase() &&
+    (one.package === undefined || one.package === other.package) &&
+    (one.digest === undefined || one.digest === other.digest) &&
+    coversGlob(one.repository, other.repository) &&
+    one.expiresAt >= other.expiresAt &&
+    (!one.untilFixed || other.untilFixed);
+  return isWider && (isEarlier || !covers(other, one, true));
+}
+
+/** Certain only where the other is a name: whether a glob covers a glob is not asked. */
+function coversGlob(one: string | undefined, other: string | undefined): boolean {
+  if (one === undefined || one === other) return true;
+  return other !== undefined && !/[*?]/.test(other) && globMatcher(one)(other);
+}
+
+/** Finds out which exceptions spare nothing, from one image after another. */
+export interface Usage {
+  see(image: ImageId, findings: readonly Finding[], now: Instant): void;
+  /**
+   * The exceptions that are still in force and have spared nothing of what was seen.
+   *
+   * @param unseen repositories that could not be looked at: an exception that is for one of them may be of use there
+   */
+  unused(now: Instant, unseen: readonly string[]): readonly Warning[];
+}
+
+/** Each exception is judged alone: of several that match, the core names only the one that lasts longest. */
+export function usageOf(policy: Policy): Usage {
+  const open = new Map(
+    policy.exceptions.map((exception, place) => [
+      place,
+      { exception, judge: judgeBy({ ...policy, exceptions: [exception] }) },
+    ]),
+  );
+  return {
+    see(image, findings, now) {
+      for (const [place, { exception, judge }] of open) {
+        const id = exception.id.toUpperCase();
+        const named = findings.filter(({ vulnerability, aliases }) =>
+          [vulnerability, ...aliases].some((one) => one.toUpperCase() === id),
+        );
+        if (named.length === 0) continue;
+        const { spared } = judge(image, named, now);
+        if (spared.some(({ rule }) => rule.kind === 'exception')) open.delete(place);
+      }
+    },
+    unused: (now, unseen) =>
+      [...open].flatMap(([place, { exception }]): readonly Warning[] => {
+        const isInPlace = globMatcher(exception.repository ?? '**');
+        if (exception.expiresAt <= now || unseen.some(isInPlace)) return [];
+        const text = `the exception for ${exceptionName(exception)} matches no finding of today that would violate: take it out, unless it is for what is still to come`;
+        return [{ kind: 'unused', key: keyOf(place), exception, text }];
+      }),
+  };
+}

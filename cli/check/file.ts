@@ -1,0 +1,252 @@
+// A policy or a list of exceptions in a file, with the place of everything that is wrong in it.
+import { readFile } from 'node:fs/promises';
+import {
+  findNodeAtLocation,
+  getNodeValue,
+  type JSONPath,
+  type Node,
+  type ParseError,
+  parseTree,
+  printParseErrorCode,
+} from 'jsonc-parser';
+import { parseConfig } from '../../config/config.ts';
+import { type Policy, parsePolicy } from '../../shared/policy/policy.ts';
+import { describeProblem, type Problem } from '../../shared/runtime/problem.ts';
+import { sentenceOf, UsageError } from '../terminal/ending.ts';
+
+/** Where in the file something is: lines and columns count from 1. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Something that is wrong, and where. */
+export interface PlacedProblem extends Partial<Position> {
+  readonly key: string;
+  readonly given: unknown;
+  readonly allowed: string;
+  readonly text: string;
+}
+
+export type CheckedFile =
+  | {
+      readonly ok: true;
+      readonly policy: Policy;
+      /** Where the value of a key of the policy is, such as `policy.exceptions[2]`. */
+      readonly place: (key: string) => Position | undefined;
+    }
+  | { readonly ok: false; readonly problems: readonly PlacedProblem[] };
+
+/** What a file may be. */
+const FORMS =
+  'JSON (comments are fine): the object of pullgate:policy, with or without severityThreshold; or only its list of exceptions; or what `pulumi config --json` prints';
+/** What a file may be that says which findings close. */
+export const POLICY_FORMS =
+  'JSON (comments are fine): {"severityThreshold": "high", "unfixable": "never", "exceptions": [...]}, or what `pulumi config --json` prints';
+
+/**
+ * Reads and checks a file.
+ *
+ * @throws UsageError where it cannot be read at all
+ */
+export async function checkFile(file: string): Promise<CheckedFile> {
+  return checkText(await textOf(file));
+}
+
+async function textOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new UsageError(`--policy ${file} cannot be read (${sentenceOf(cause)}): give a file with ${FORMS}`, {
+      cause,
+    });
+  }
+}
+
+/**
+ * The same of a text, with or without a byte order mark.
+ *
+ * @param mayBeList only exceptions are enough. Default: yes
+ */
+export function checkText(given: string, { mayBeList = true } = {}): CheckedFile {
+  const text = given.replace(/^\uFEFF/, '');
+  const forms = mayBeList ? FORMS : POLICY_FORMS;
+  const errors: ParseError[] = [];
+  const root = parseTree(text, errors, { allowTrailingComma: true });
+  if (errors.length > 0 || root === undefined) {
+    return {
+      ok: false,
+      problems: (errors.length > 0 ? errors : [EMPTY]).map((error) => unreadable(text, error, forms)),
+    };
+  }
+  const twice = keysGivenTwice(root).map((node): PlacedProblem => {
+    const allowed = 'each key once';
+    const key = String(node.value);
+    return {
+      key,
+      given: key,
+      allowed,
+      text: `${key} is there twice: expected ${allowed}`,
+      ...positionIn(text, node.offset),
+    };
+  });
+  const paths = pathsIn(root);
+  if (paths === undefined || (root.type === 'array' && !mayBeList)) {
+    const value: unknown = getNodeValue(root);
+    const problem = { key: 'the file', given: value, allowed: forms };
+    return { ok: false, problems: [{ ...problem, text: describeProblem(problem), line: 1, column: 1 }] };
+  }
+  const place = (key: string) => {
+    const node = nodeOf(root, paths, key);
+    return node === undefined ? undefined : positionIn(text, node.offset);
+  };
+  const strange = strangeKeys(root, paths).map((problem) => {
+    const node = findNodeAtLocation(root, [problem.key]);
+    return { ...placed(problem), ...(node === undefined ? {} : positionIn(text, node.offset)) };
+  });
+  const parsed = parsePolicy(valueAt(root, paths.severityThreshold), policyIn(root, paths));
+  const problems = parsed.ok ? [] : parsed.problems.map((problem) => ({ ...placed(problem), ...place(problem.key) }));
+  if (parsed.ok && twice.length === 0 && strange.length === 0) return { ok: true, policy: parsed.value, place };
+  return { ok: false, problems: [...twice, ...strange, ...problems] };
+}
+
+const EMPTY: ParseError = { error: 4, offset: 0, length: 0 };
+
+function unreadable(text: string, { error, offset }: ParseError, forms: string): PlacedProblem {
+  const given = text.slice(offset, offset + 20).split('\n')[0] ?? '';
+  const word = printParseErrorCode(error);
+  return {
+    key: 'the file',
+    given,
+    allowed: forms,
+    text: `the file is not JSON (${word}): expected ${forms}`,
+    ...positionIn(text, offset),
+  };
+}
+
+function placed(problem: Problem): PlacedProblem {
+  return { ...problem, text: describeProblem(problem) };
+}
+
+/** Where the parts of a policy are in a file; undefined where it has none of the forms. */
+interface Paths {
+  readonly severityThreshold: JSONPath | undefined;
+  /** Of the object `pullgate:policy`; undefined where the file is that list of exceptions. */
+  readonly policy: JSONPath | undefined;
+  readonly exceptions: JSONPath;
+  /** The file is the policy itself, and the threshold is a key of it. */
+  readonly isPlain: boolean;
+  /** What the keys of the stack's config begin with; undefined where the file has none beside the policy's own. */
+  readonly prefix: string | undefined;
+}
+
+const NAMESPACE = 'pullgate:';
+
+function pathsIn(root: Node): Paths | undefined {
+  if (root.type === 'array') {
+    return { severityThreshold: undefined, policy: undefined, exceptions: [], isPlain: false, prefix: undefined };
+  }
+  if (root.type !== 'object') return undefined;
+  const keys = keysOf(root);
+  if (keys.some((key) => key.startsWith(NAMESPACE))) {
+    const policy = configPath(root, 'policy');
+    return {
+      severityThreshold: configPath(root, 'severityThreshold'),
+      policy,
+      exceptions: [...policy, 'exceptions'],
+      isPlain: false,
+      prefix: NAMESPACE,
+    };
+  }
+  if (keys.includes('policy'))
+    return {
+      severityThreshold: ['severityThreshold'],
+      policy: ['policy'],
+      exceptions: ['policy', 'exceptions'],
+      isPlain: false,
+      prefix: '',
+    };
+  return {
+    severityThreshold: ['severityThreshold'],
+    policy: [],
+    exceptions: ['exceptions'],
+    isPlain: true,
+    prefix: undefined,
+  };
+}
+
+function keysOf(root: Node): readonly string[] {
+  return (root.children ?? []).map(({ children }) => String(children?.[0]?.value));
+}
+
+/** Keys that stand beside the policy and mean nothing there: silently left out, a slip would make another policy. */
+function strangeKeys(root: Node, { prefix }: Paths): readonly Problem[] {
+  if (prefix === undefined) return [];
+  const keys = keysOf(root);
+  // Without values, all that can be wrong is a key that the config does not have.
+  const own = keys.filter((key) => key.startsWith(prefix));
+  const asked = parseConfig(Object.fromEntries(own.map((key) => [NAMESPACE + key.slice(prefix.length), undefined])));
+  const unknown = asked.ok ? [] : asked.problems.map(({ key }) => prefix + key.slice(NAMESPACE.length));
+  // Beside the config's own there are those of providers, which have a namespace, too.
+  const misplaced = keys.filter((key) => prefix !== '' && !key.includes(':'));
+  return [...unknown, ...misplaced].map((key) => ({ key, given: valueAt(root, [key]), allowed: NO_SUCH_KEY }));
+}
+
+const NO_SUCH_KEY = 'no such key here (a typing error, or a key of the policy that belongs into it?)';
+
+/** `pulumi config --json` wraps each value, and gives an object as `objectValue` too. */
+function configPath(root: Node, key: string): JSONPath {
+  const path = [`${NAMESPACE}${key}`];
+  if (findNodeAtLocation(root, [...path, 'objectValue']) !== undefined) return [...path, 'objectValue'];
+  return findNodeAtLocation(root, [...path, 'value']) === undefined ? path : [...path, 'value'];
+}
+
+function policyIn(root: Node, { policy, isPlain }: Paths): unknown {
+  if (policy === undefined) return { exceptions: getNodeValue(root) };
+  const value = valueAt(root, policy);
+  if (!isPlain || typeof value !== 'object' || value === null) return value;
+  // Whether the stack only audits decides nothing here.
+  const { severityThreshold: _, mode: _mode, ...refinements } = value as Readonly<Record<string, unknown>>;
+  return refinements;
+}
+
+function valueAt(root: Node, path: JSONPath | undefined): unknown {
+  const node = path === undefined ? undefined : findNodeAtLocation(root, path);
+  return node === undefined ? undefined : getNodeValue(node);
+}
+
+/** The value of a key of the policy; where it is missing, what it is missing in. */
+function nodeOf(root: Node, { severityThreshold, policy, exceptions }: Paths, key: string): Node | undefined {
+  const [first, ...rest] = segmentsOf(key);
+  const isException = rest[0] === 'exceptions';
+  const base = first === 'policy' ? (isException ? exceptions : policy) : severityThreshold;
+  const path = [...(base ?? []), ...(isException ? rest.slice(1) : rest)];
+  for (let length = path.length; length >= 0; length--) {
+    const node = findNodeAtLocation(root, path.slice(0, length));
+    if (node !== undefined) return node;
+  }
+  return root;
+}
+
+/** `policy.exceptions[2].expires` in its parts. */
+function segmentsOf(key: string): JSONPath {
+  return [...key.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(([text, place]) => (place === undefined ? text : Number(place)));
+}
+
+/** The later of two would silently count. */
+function keysGivenTwice(node: Node): readonly Node[] {
+  const below = (node.children ?? []).flatMap(keysGivenTwice);
+  if (node.type !== 'object') return below;
+  const seen = new Set<unknown>();
+  const twice = (node.children ?? []).flatMap(({ children }) => {
+    const [key] = children ?? [];
+    if (key === undefined || seen.size < seen.add(key.value).size) return [];
+    return [key];
+  });
+  return [...twice, ...below];
+}
+
+function positionIn(text: string, offset: number): Position {
+  const lines = text.slice(0, offset).split('\n');
+  return { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 };
+}

@@ -1,0 +1,122 @@
+// When `pulumi destroy` came before `release`: the table is gone, and the statements are still there. They are found by their mark.
+import { type ECRClient, paginateDescribeRepositories } from '@aws-sdk/client-ecr';
+import type { Clients } from '../../aws/function/clients.ts';
+import { policyGateOf, type Snapshot } from '../../aws/function/repository-lock.ts';
+import { denyStatement } from '../../aws/function/repository-policy.ts';
+import type { Gate } from '../../shared/gate/record.ts';
+import type { Reading, Registry } from '../../shared/reconcile/ports.ts';
+import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
+import { type ExitCode, sentenceOf, UsageError } from '../terminal/ending.ts';
+import { agreed, counter, repositories, type Terminal } from '../terminal/terminal.ts';
+import { plain } from '../terminal/words.ts';
+import { DRY } from './release.ts';
+
+export interface OrphanRelease {
+  readonly clients: Pick<Clients, 'ecr' | 'ecrOnce'>;
+  /** The Sid of the stack's statements. */
+  readonly statementId: string;
+  readonly terminal: Terminal;
+  /** Do not ask first. */
+  readonly yes: boolean;
+  /** Show what would be done, and change nothing. Default: false. */
+  readonly dryRun?: boolean;
+  /** Takes what came of it, as data. Default: nobody does. */
+  readonly report?: (answer: object) => void;
+}
+
+/** What pullgate writes as a Sid: nobody else's statement is taken out by a slip of the hand. */
+const SID = /^Pullgate[A-Za-z0-9]*[0-9a-f]{8}$/;
+const READS_AT_ONCE = 8;
+
+type PolicyGate = Pick<Registry<Snapshot>, 'read' | 'write'>;
+
+interface ClosedGate {
+  readonly gate: Gate;
+  readonly reading: Reading<Snapshot>;
+}
+
+/**
+ * Takes the statements with this Sid out of every repository's policy of the account and region, after showing them.
+ *
+ * @throws UsageError where the Sid is not one of pullgate's, or no region is given
+ */
+export async function releaseOrphans(release: OrphanRelease): Promise<ExitCode> {
+  const { clients, statementId, terminal, yes, dryRun = false } = release;
+  if (!SID.test(statementId)) {
+    throw new UsageError(
+      `--orphans ${statementId}: that is not a Sid of pullgate's. They look like Pullgatedev0123abcd: "Pullgate", the name of the stack, 8 hexadecimal digits.\n` +
+        'It is in the policy of each repository that is still closed.',
+    );
+  }
+  const region = await regionOf(clients.ecr);
+  // Only the mark counts for taking a statement away: what else it said is not known any more.
+  const anyOfOurs = denyStatement({ statementId, partition: '', accountId: '', roleArn: '', exemptPrincipals: [] });
+  const gates = policyGateOf(clients, undefined, anyOfOurs);
+  const closed = await closedGates(clients.ecr, gates);
+  const answers: { repository: string; problem?: string | undefined }[] = [];
+  const report = () => release.report?.({ statementId, region, dryRun, repositories: answers });
+  if (closed.length === 0) {
+    report();
+    terminal.print(`No repository in ${region} has a statement with the Sid ${statementId}: there is nothing to do.`);
+    return 0;
+  }
+  terminal.print(
+    `The statement ${statementId} closes ${repositories(closed.length)} in ${region}. It will be taken out of their policies:\n`,
+  );
+  for (const { gate } of closed) terminal.print(`  ${gate.repository}`);
+  if (dryRun) {
+    answers.push(...closed.map(({ gate: { repository } }) => ({ repository })));
+    report();
+    terminal.print(DRY);
+    return 0;
+  }
+  if (!yes && !(await agreed(terminal, `Open ${repositories(closed.length)}?`))) return 2;
+  terminal.print('');
+  let failed = 0;
+  const count = counter(closed.length);
+  for (const one of closed) {
+    const problem = await openOne(one, gates);
+    answers.push({ repository: one.gate.repository, problem });
+    if (problem !== undefined) failed++;
+    terminal.print(`  ${count()}  ${problem === undefined ? 'opened' : 'REFUSED'}  ${one.gate.repository}`);
+    if (problem !== undefined) terminal.print(`      ${plain(problem)}`);
+  }
+  report();
+  terminal.print(
+    failed === 0
+      ? `\nNothing is closed by ${statementId} any more.`
+      : `\n${repositories(failed)} could not be opened: see above, mend it, and run this command again.`,
+  );
+  return failed === 0 ? 0 : 1;
+}
+
+async function regionOf(ecr: ECRClient): Promise<string> {
+  try {
+    return await ecr.config.region();
+  } catch (cause) {
+    throw new UsageError('no region is given: set AWS_REGION to the one that the stack was in', { cause });
+  }
+}
+
+/** Answers with what kept it from opening; undefined where nothing did. */
+async function openOne({ gate, reading }: ClosedGate, gates: PolicyGate): Promise<string | undefined> {
+  try {
+    const written = await gates.write(gate, reading, 'open');
+    return written.kind === 'refused' ? written.problem : undefined;
+  } catch (error) {
+    return sentenceOf(error);
+  }
+}
+
+async function closedGates(ecr: ECRClient, { read }: PolicyGate): Promise<readonly ClosedGate[]> {
+  const all: Gate[] = [];
+  for await (const page of paginateDescribeRepositories({ client: ecr, pageSize: 1000 }, {})) {
+    for (const { repositoryName: repository, registryId: registry } of page.repositories ?? []) {
+      if (repository !== undefined && registry !== undefined) all.push({ registry, repository });
+    }
+  }
+  const readings = await mapConcurrently(all, READS_AT_ONCE, async (gate) => ({ gate, reading: await read(gate) }));
+  return readings
+    .flatMap(({ gate, reading }) => (reading === undefined || reading.ours === 'absent' ? [] : [{ gate, reading }]))
+    .toSorted((a, b) => (a.gate.repository < b.gate.repository ? -1 : 1));
+}

@@ -1,0 +1,36 @@
+// What `pullgate simulate --json` prints: one document, written gate by gate, since all of it at once may be too much for one string.
+import type { Rule } from '../../shared/policy/verdict.ts';
+import { jsonText } from '../terminal/words.ts';
+import { endOf, type GateOutcome, type Simulation } from './simulation.ts';
+
+/** The part of the document before the gates. */
+export type Head = Readonly<Record<string, unknown>>;
+
+/** The document in pieces. */
+export function* jsonOf(head: Head, { gates }: Simulation): Generator<string> {
+  yield `${jsonText(head, 2).slice(0, -2)},\n  "gates": [`;
+  for (const [place, gate] of gates.entries()) {
+    yield `${place === 0 ? '' : ','}\n    ${jsonText(gateJson(gate))}`;
+  }
+  yield gates.length === 0 ? ']\n}\n' : '\n  ]\n}\n';
+}
+
+function gateJson({ gate, reasons, formerReasons, undetermined, spared, ...rest }: GateOutcome) {
+  return {
+    ...gate,
+    ...rest,
+    reasons: reasons.first,
+    moreReasons: reasons.more,
+    formerReasons: formerReasons.first,
+    moreFormerReasons: formerReasons.more,
+    undetermined: undetermined.first,
+    moreUndetermined: undetermined.more,
+    spared: spared.first.map(({ rule, ...one }) => ({ ...one, ...sparedBy(rule) })),
+    moreSpared: spared.more,
+  };
+}
+
+function sparedBy(rule: Rule) {
+  const until = endOf(rule);
+  return { by: rule.kind, ...(until === undefined ? {} : { until }), ...(rule.kind === 'exception' ? rule : {}) };
+}

@@ -1,0 +1,55 @@
+// What of a simulation stays open on AWS since functions of Lambda run from it: the gates are read as the function reads them before it closes one.
+
+import { gateKey } from '../../shared/gate/record.ts';
+import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
+import type { Hand } from '../override/side.ts';
+import { AWS_ACCOUNT } from '../reports/gathering.ts';
+import { type GateOutcome, type Simulation, worstGateFirst } from './simulation.ts';
+
+const READS_AT_ONCE = 8;
+
+/** The simulation, and why it may not be all that the function would do. */
+export interface WithLambda {
+  readonly simulation: Simulation;
+  readonly notes: readonly string[];
+}
+
+/**
+ * Reads the repositories that would close, and keeps those open that the function would.
+ *
+ * @param read the gate of a repository; only its policy is looked at
+ */
+export async function keepLambdaOpen(simulation: Simulation, read: Hand['read']): Promise<WithLambda> {
+  const waiting = new Set<string>();
+  const unread: string[] = [];
+  const closing = simulation.gates.filter(({ gate, outcome, change }) => {
+    const isClosed = outcome === 'closes' || change === 'closes' || change === 'opens' || change === 'staysClosed';
+    return AWS_ACCOUNT.test(gate.registry) && isClosed;
+  });
+  await mapConcurrently(closing, READS_AT_ONCE, async ({ gate }) => {
+    try {
+      const reading = await read(gate);
+      // What is closed already stays so.
+      if (reading?.servesLambda === true && reading.ours === 'absent') waiting.add(gateKey(gate));
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'AccessDeniedException') throw error;
+      unread.push(gate.repository);
+    }
+  });
+  const gates = simulation.gates.map((gate) => (waiting.has(gateKey(gate.gate)) ? keptOpen(gate) : gate));
+  return {
+    simulation: { ...simulation, gates: gates.toSorted(worstGateFirst) },
+    notes: unread.length === 0 ? [] : [unreadNote(unread.toSorted())],
+  };
+}
+
+function keptOpen(gate: GateOutcome): GateOutcome {
+  const isOpen = { outcome: 'open', waitingFor: 'lambda' } as const;
+  return { ...gate, ...isOpen, change: gate.change === undefined ? undefined : 'staysOpen' };
+}
+
+function unreadNote(repositories: readonly string[]): string {
+  const [first, ...others] = repositories;
+  const which = others.length === 0 ? first : `${first} and ${others.length} more`;
+  return `whether Lambda functions run from ${which} could not be read (ecr:GetRepositoryPolicy): such a repository stays open unless aws.closeLambdaRepositories`;
+}

@@ -1,0 +1,214 @@
+// One self-contained page of a simulation, for people who decide: totals, a bar for each severity, and the gates with their reasons.
+import { createHash } from 'node:crypto';
+import type { Finding } from '../../shared/policy/finding.ts';
+import { describeRule, describeSeverity } from '../../shared/report/sentences.ts';
+import {
+  NO_FINDINGS,
+  SEVERITY_WORDS,
+  type SeverityCounts,
+  type SeverityWord,
+  severityWord,
+} from '../reports/counts.ts';
+import { SCRIPT, STYLE } from './page-assets.ts';
+import { type GateOutcome, type InImages, type Simulation, sparedBy, type Worst } from './simulation.ts';
+import { clean, namesOf, STAYS_OPEN, wordOf } from './text.ts';
+
+export interface PageInput {
+  readonly simulation: Simulation;
+  readonly reported: SeverityCounts;
+  readonly at: string;
+  /** Where the findings are from. */
+  readonly source: string;
+  /** What there is to know of them beside what is judged. */
+  readonly notes: readonly string[];
+  /** How people call the policy, and the one that it is compared with. */
+  readonly policy: string;
+  readonly against: string | undefined;
+}
+
+/** A browser opens a page of some megabytes in a moment: so many gates are on it, and so many findings of each kind in a gate. */
+const PAGE_GATES = 1_000;
+const PAGE_FINDINGS = 25;
+const PAGE_SPARED = 200;
+
+/** The page's HTML. It refers to nothing outside but the findings' links, and its own policy lets it load nothing. */
+export function pageOf(input: PageInput): string {
+  const { simulation, at, source, notes, policy, against } = input;
+  const gates = simulation.gates.slice(0, PAGE_GATES);
+  const left = simulation.gates.length - gates.length;
+  const nameOf = namesOf(simulation.gates);
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src '${hashOf(STYLE)}'; script-src '${hashOf(SCRIPT)}'; img-src data:; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<link rel="icon" href="data:,">
+<title>pullgate: what the policy would do</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+<h1>What the policy would do</h1>
+<p>By ${asText(policy)}${against === undefined ? '' : `, against ${asText(against)}`}.</p>
+<p class="soft">Findings of ${asText(source)}, judged at ${asText(at.slice(0, 16).replace('T', ' '))} UTC. Nothing was closed or opened.</p>
+${notes.length > 0 ? `<ul class="soft">${notes.map((note) => `<li>${asText(note)}</li>`).join('')}</ul>\n` : ''}${cards(input)}
+<h2>Findings by severity</h2>
+${bars(input)}
+<h2>Gates</h2>
+${filters(gates)}
+${gates.map((gate) => gateHtml(gate, nameOf(gate))).join('\n')}
+${left > 0 ? `<p>And ${number(left)} more gates: <code>--json</code> has them all.</p>` : ''}
+<p class="soft">${gates.length === 0 ? 'No gate has anything to be said of it. ' : ''}${number(simulation.plain)} gates have nothing that violates and nothing that is spared.</p>
+${sparedHtml(simulation, nameOf)}
+</main>
+<script>${SCRIPT}</script>
+</body>
+</html>
+`;
+}
+
+function cards({ simulation, against }: PageInput): string {
+  const { gates, plain, images } = simulation;
+  const count = (word: string) => gates.filter(({ outcome, change = outcome }) => change === word).length;
+  const facts: readonly (readonly [number, string, string])[] =
+    against === undefined
+      ? [
+          [count('closes'), 'would close', 'closes'],
+          [count('undetermined'), 'open, severity not known', 'undetermined'],
+          [count('open') + plain, 'stay open', 'open'],
+          [images, 'images judged', ''],
+        ]
+      : [
+          [count('closes'), 'would close', 'closes'],
+          [count('opens'), 'would open', 'opens'],
+          [count('staysClosed'), 'stay closed', 'staysClosed'],
+          [count('staysOpen') + plain, 'stay open', 'staysOpen'],
+        ];
+  return `<ul class="cards">${facts.map(([value, text, name]) => `<li><b class="${name}">${number(value)}</b>${text}</li>`).join('')}</ul>`;
+}
+
+/** The pale bar is what was reported, the full one what violates. */
+function bars({ reported, simulation: { violating } }: PageInput): string {
+  const most = Math.max(1, ...SEVERITY_WORDS.map((word) => Math.max(reported[word], violating[word])));
+  const width = (value: number) => (value === 0 ? 0 : Math.max(1, Math.round((1000 * value) / most) / 10));
+  // An attribute of a drawing, since the page's own policy refuses styles that are not its own.
+  const bar = (word: SeverityWord) =>
+    `<svg class="${word}" width="100%" height="14" aria-hidden="true"><rect class="reported" width="${width(reported[word])}%" height="14"/><rect width="${width(violating[word])}%" height="14"/></svg>`;
+  const rows = SEVERITY_WORDS.map(
+    (word) =>
+      `<dt class="${word}">${word}</dt><dd class="bar">${bar(word)}</dd><dd>${number(violating[word])} of ${number(reported[word])}</dd>`,
+  );
+  return `<dl class="bars">${rows.join('')}</dl>
+<p class="soft">Pale: reported. Full: violates. A finding in several images counts for each.</p>`;
+}
+
+/** What ends first is what somebody has to look at first. */
+function sparedHtml(simulation: Simulation, nameOf: (gate: GateOutcome) => string): string {
+  const { spared, more } = sparedBy(simulation);
+  if (spared.length === 0) return '';
+  const shown = spared.slice(0, PAGE_SPARED);
+  const left = spared.length - shown.length + more;
+  const items = shown.map(({ finding, rule, gates }) => {
+    const [first = '', ...others] = gates.map(nameOf);
+    const where = `${first}${others.length > 0 ? ` and ${number(others.length)} more` : ''}`;
+    return `<li>${findingHtml(finding)} <span class="soft">${asText(describeRule(rule))} (${asText(where)})</span></li>`;
+  });
+  const rest = left > 0 ? `<li>and ${number(left)} more</li>` : '';
+  return `<h2>Would violate, but for a rule</h2><ul class="findings">${items.join('')}${rest}</ul>`;
+}
+
+function filters(gates: readonly GateOutcome[]): string {
+  const states = [...new Map(gates.map((gate) => [gate.change ?? gate.outcome, wordOf(gate)]))];
+  const options = states.map(([value, word]) => `<option value="${value}">${word}</option>`).join('');
+  const boxes = SEVERITY_WORDS.map(
+    (word) => `<label class="${word}"><input type="checkbox" name="severity" value="${word}" checked> ${word}</label>`,
+  );
+  return `<form hidden>
+<label>Text <input type="search" name="text" placeholder="repository, CVE, package" autocomplete="off"></label>
+<label>State <select name="state"><option value="">all</option>${options}</select></label>
+<fieldset><legend>With findings that are</legend>${boxes.join('')}</fieldset>
+<output class="soft"></output>
+</form>`;
+}
+
+function gateHtml(gate: GateOutcome, name: string): string {
+  const state = gate.change ?? gate.outcome;
+  const shown = name.endsWith(`:${gate.tags[0]}`) ? [] : gate.tags.slice(0, 5);
+  const tags = shown.map(asText).join(', ');
+  const more = gate.tags.length > 5 ? ` and ${number(gate.tags.length - 5)} more tags` : '';
+  const counts = severitiesOf(gate);
+  const words = SEVERITY_WORDS.filter((word) => counts[word] > 0);
+  const images = gate.images === 1 ? '1 image' : `${number(gate.images)} images`;
+  const parts = [
+    list('Violates', gate.reasons, gate.images, ({ rule }) => (rule === 'exploited' ? 'has a known exploit' : '')),
+    list('Does not violate any more', gate.formerReasons, gate.images, () => ''),
+    list('Severity not known', gate.undetermined, gate.images, () => ''),
+    list('Spared', gate.spared, gate.images, ({ rule }) => describeRule(rule)),
+  ];
+  return `<details data-state="${state}" data-severities="${words.join(' ')}"><summary><span class="state ${state}">${wordOf(gate)}</span><b>${asText(name)}</b> <span class="soft">${tags === '' ? '' : `${tags}${more}; `}${images}</span><span class="counts">${words.map((word) => `<span class="${word}">${number(counts[word])} ${word}</span>`).join('')}</span></summary>
+<div class="in">${gate.waitingFor === undefined ? '' : `<p class="soft">It ${STAYS_OPEN}.</p>`}${gate.mayNotCount ? '<p class="soft">Only images without a tag close it: they count where a tagged index leads to them, which the report does not say.</p>' : ''}${parts.join('')}</div></details>`;
+}
+
+/** What violates; where nothing does, what there is to say. */
+function severitiesOf({ violating, formerReasons, undetermined, spared }: GateOutcome): SeverityCounts {
+  if (SEVERITY_WORDS.some((word) => violating[word] > 0)) return violating;
+  const counts = { ...NO_FINDINGS };
+  for (const { first } of [formerReasons, undetermined, spared]) {
+    for (const { finding } of first) counts[severityWord(finding)] += 1;
+  }
+  return counts;
+}
+
+function list<T extends { readonly finding: Finding }>(
+  title: string,
+  { first, more }: Worst<InImages<T>>,
+  images: number,
+  note: (one: T) => string,
+): string {
+  if (first.length === 0) return '';
+  const shown = first.slice(0, PAGE_FINDINGS);
+  const left = first.length - shown.length + more;
+  const items = shown.map((one) => {
+    const where = images > 1 ? `in ${number(one.images)} of ${number(images)} images` : '';
+    const notes = [note(one), where].filter((text) => text !== '').map(asText);
+    return `<li>${findingHtml(one.finding)}${notes.length > 0 ? ` <span class="soft">${notes.join('; ')}</span>` : ''}</li>`;
+  });
+  const rest = left > 0 ? `<li>and ${number(left)} more</li>` : '';
+  return `<h3>${title}</h3><ul class="findings">${items.join('')}${rest}</ul>`;
+}
+
+function findingHtml(finding: Finding): string {
+  const { vulnerability, package: found, score, exploited, fix, link } = finding;
+  const id = asText(vulnerability);
+  // Only what can be nothing but a page: a report may say javascript:.
+  const name = link?.startsWith('https://')
+    ? `<a href="${asText(link)}" rel="noopener noreferrer" target="_blank">${id}</a>`
+    : `<b>${id}</b>`;
+  const facts = [
+    describeSeverity(finding),
+    score === undefined ? '' : `CVSS ${score}`,
+    exploited ? 'known exploit' : '',
+  ];
+  const where = [found.name, found.version].filter((text) => text !== '').join(' ');
+  const way =
+    found.fixedVersion === undefined
+      ? { available: 'a fix is available', none: 'no fix yet', unknown: 'fix not known' }[fix]
+      : `fixed in ${found.fixedVersion}`;
+  const severityText = facts.filter((text) => text !== '').join(', ');
+  return `${name} <span class="${severityWord(finding)}">${asText(severityText)}</span> ${asText(where)}: ${asText(way)}`;
+}
+
+/** A name of a package may be anything: here it is text, whatever it looks like. */
+function asText(text: string): string {
+  return clean(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+function hashOf(text: string): string {
+  return `sha256-${createHash('sha256').update(text).digest('base64')}`;
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en-US');
+}

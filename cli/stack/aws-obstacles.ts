@@ -1,0 +1,55 @@
+// What in a repository's policy refuses pulls, and whose it is: our statement, another stack's, or somebody else's.
+import type { Snapshot } from '../../aws/function/repository-lock.ts';
+import { PULL_ACTIONS, type RepositoryPolicy } from '../../aws/function/repository-policy.ts';
+import type { Instant } from '../../shared/policy/finding.ts';
+import type { Obstacle } from './side.ts';
+
+type Statement = RepositoryPolicy['statements'][number]['value'];
+
+/** How every stack's statement is marked. */
+const MARK = /^Pullgate/;
+
+/**
+ * The statements that deny pulls.
+ *
+ * @param statementId the Sid of this stack's own statement
+ * @param since since when this stack keeps the repository closed, as its record says
+ */
+export function obstaclesIn(snapshot: Snapshot, statementId: string, since: Instant | undefined): readonly Obstacle[] {
+  if (snapshot.kind === 'unreadable') return [];
+  return snapshot.policy.statements.flatMap(({ value }, place): readonly Obstacle[] => {
+    if (value['Effect'] !== 'Deny' || !deniesPulls(value)) return [];
+    const sid = value['Sid'];
+    const name = typeof sid === 'string' ? `"${sid}"` : `number ${place + 1}`;
+    if (sid === statementId)
+      return [{ by: 'pullgate', for: 'everyone', what: `the statement ${name} of its policy`, since }];
+    if (typeof sid === 'string' && MARK.test(sid))
+      return [{ by: 'anotherStack', for: 'everyone', what: `the statement ${name} of its policy` }];
+    return [
+      { by: 'others', for: isForEveryone(value) ? 'everyone' : 'some', what: `the statement ${name} of its policy` },
+    ];
+  });
+}
+
+/** Does it deny one of the calls that every pull makes? */
+function deniesPulls({ Action: actions, NotAction: others }: Statement): boolean {
+  if (actions !== undefined) return PULL_ACTIONS.some((action) => matches(actions, action));
+  return others !== undefined && PULL_ACTIONS.some((action) => !matches(others, action));
+}
+
+/** Actions are written in any case, and with wildcards. Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html */
+function matches(patterns: unknown, action: string): boolean {
+  return [patterns].flat().some((pattern) => {
+    if (typeof pattern !== 'string') return false;
+    const source = pattern.replace(/[^a-z0-9]/gi, (sign) => (sign === '*' ? '.*' : sign === '?' ? '.' : `\\${sign}`));
+    return new RegExp(`^${source}$`, 'i').test(action);
+  });
+}
+
+function isForEveryone({ Principal: principal, Condition: condition }: Statement): boolean {
+  if (condition !== undefined) return false;
+  if (principal === '*') return true;
+  const accounts: unknown =
+    typeof principal === 'object' && principal !== null && 'AWS' in principal ? principal.AWS : undefined;
+  return [accounts].flat().includes('*');
+}

@@ -1,0 +1,156 @@
+// Finds a deployed stack: its outputs, as `pulumi stack output --json` prints them, become the settings that the function itself has.
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import * as v from 'valibot';
+import * as aws from '../../aws/function/settings.ts';
+import * as azure from '../../azure/function/settings.ts';
+import { describeProblem, problemsFrom, required } from '../../shared/runtime/problem.ts';
+import { sentenceOf, UsageError } from '../terminal/ending.ts';
+
+/** Where to find the stack. */
+export interface StackOptions {
+  /** The name of the stack; default: the one that `pulumi stack select` selected. */
+  readonly stack?: string | undefined;
+  /** A file with the output of `pulumi stack output --json`, in place of asking the Pulumi CLI. */
+  readonly outputs?: string | undefined;
+}
+
+const text = required(v.string('text'));
+const settingsObject = required(v.record(v.string(), v.unknown(), 'the settings of the function'));
+const outputsSchema = v.object({
+  aws: v.optional(
+    v.object(
+      {
+        region: text,
+        accountId: text,
+        partition: text,
+        statementId: text,
+        tableName: text,
+        queueUrl: text,
+        deadLetterQueueUrl: text,
+        changesTopicArn: text,
+        roleArn: text,
+        settings: settingsObject,
+      },
+      'the outputs of the AWS side',
+    ),
+  ),
+  azure: v.optional(
+    v.object(
+      {
+        queueUrl: text,
+        poisonQueueUrl: text,
+        tableUrl: text,
+        tableName: text,
+        workspaceId: text,
+        mailEndpoint: v.optional(v.string('text')),
+        mailSender: v.optional(v.string('text')),
+        settings: settingsObject,
+      },
+      'the outputs of the Azure side',
+    ),
+  ),
+});
+type Outputs = v.InferOutput<typeof outputsSchema>;
+
+/** The settings of the deployed functions, and where they are: one side at least. */
+export interface Stack {
+  readonly name: string;
+  readonly aws: AwsStack | undefined;
+  readonly azure: AzureStack | undefined;
+}
+export type AwsStack = aws.Settings & { readonly region: string };
+export type AzureStack = azure.Settings;
+
+/**
+ * Finds a deployed stack.
+ *
+ * @throws UsageError where the outputs cannot be had, or are not those of this version of pullgate
+ */
+export async function findStack(options: StackOptions): Promise<Stack> {
+  const printed = options.outputs === undefined ? await askPulumi(options.stack) : await readOutputs(options.outputs);
+  const outputs = v.safeParse(outputsSchema, parseJson(printed));
+  if (!outputs.success) throw strangeOutputs(problemsFrom(outputs.issues, '').map(describeProblem));
+  const { aws, azure } = outputs.output;
+  const sides = { aws: aws && awsStack(aws), azure: azure && azureStack(azure) };
+  const name = sides.aws?.stack ?? sides.azure?.stack;
+  if (name === undefined)
+    throw strangeOutputs(['neither aws nor azure is there: expected the outputs of one side at least']);
+  return { name, ...sides };
+}
+
+function strangeOutputs(problems: readonly string[]): UsageError {
+  return new UsageError(
+    `the stack's outputs are not those of pullgate (has \`pulumi up\` run?):\n  ${problems.join('\n  ')}`,
+  );
+}
+
+function awsStack({ settings, changesTopicArn: topicArn, ...rest }: NonNullable<Outputs['aws']>): AwsStack {
+  return { ...rest, topicArn, ...stackSettings(settings, aws.parseStackSettings) };
+}
+
+function azureStack({ settings, mailEndpoint, mailSender, ...rest }: NonNullable<Outputs['azure']>): AzureStack {
+  const mail =
+    mailEndpoint === undefined || mailSender === undefined ? undefined : { endpoint: mailEndpoint, sender: mailSender };
+  return {
+    ...rest,
+    mail,
+    findingsQuery: azure.readFindingsQuery(),
+    ...stackSettings(settings, azure.parseStackSettings),
+  };
+}
+
+function stackSettings<T>(settings: Readonly<Record<string, unknown>>, parse: (text: string) => T): T {
+  try {
+    return parse(JSON.stringify(settings));
+  } catch (cause) {
+    throw new UsageError(
+      `the settings in the stack's outputs are not those of this version of pullgate: run the version that \`pulumi up\` ran, or \`pulumi up\` again\n${sentenceOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+async function askPulumi(stack: string | undefined): Promise<string> {
+  const args = ['stack', 'output', '--json', ...(stack === undefined ? [] : ['--stack', stack])];
+  try {
+    const { stdout } = await promisify(execFile)('pulumi', args);
+    return stdout;
+  } catch (cause) {
+    throw new UsageError(
+      `\`pulumi ${args.join(' ')}\` did not work: ${pulumisWords(cause)}\n` +
+        'Log in (`pulumi login`) and name the stack (--stack NAME), or give its outputs (--outputs FILE).',
+      { cause },
+    );
+  }
+}
+
+function pulumisWords(error: unknown): string {
+  const { code, stderr = '' } = error as { code?: unknown; stderr?: string };
+  if (code === 'ENOENT')
+    return 'there is no command `pulumi` here. https://www.pulumi.com/docs/install/ says how to get it.';
+  return stderr.trim() === '' ? sentenceOf(error) : stderr.trim();
+}
+
+async function readOutputs(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new UsageError(
+      `--outputs ${file} cannot be read (${sentenceOf(cause)}): give a file that \`pulumi stack output --json\` wrote`,
+      { cause },
+    );
+  }
+}
+
+function parseJson(printed: string): unknown {
+  try {
+    return JSON.parse(printed);
+  } catch (cause) {
+    throw new UsageError(
+      "the stack's outputs are not JSON: give a file that `pulumi stack output --json` wrote (--outputs FILE)",
+      { cause },
+    );
+  }
+}

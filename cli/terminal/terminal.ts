@@ -1,0 +1,110 @@
+// What a command needs of the terminal that it runs in, as parameters: tests give their own.
+import { createInterface } from 'node:readline/promises';
+import type { Gate } from '../../shared/gate/record.ts';
+import { type Does, type ExitCode, endingOf } from './ending.ts';
+import { plainLines } from './words.ts';
+
+export interface Terminal {
+  readonly print: (line: string) => void;
+  /** Asks a question and gives the answer; undefined where nobody is there to answer, or nobody wants to. */
+  readonly ask: (question: string) => Promise<string | undefined>;
+}
+
+/**
+ * The terminal of this process.
+ *
+ * @param output where everything is said; `--json` keeps stdout for its document. Default: stdout
+ */
+export function processTerminal(output: NodeJS.WriteStream = process.stdout): Terminal {
+  return {
+    print: (line) => output.write(`${plainLines(line)}\n`),
+    async ask(question) {
+      if (!process.stdin.isTTY) return undefined;
+      const lines = createInterface({ input: process.stdin, output });
+      // Ctrl-C and Ctrl-D close it, and leave the question without an answer.
+      const closed = new Promise<undefined>((resolve) => lines.once('close', () => resolve(undefined)));
+      try {
+        return await Promise.race([lines.question(question).catch(() => undefined), closed]);
+      } finally {
+        lines.close();
+      }
+    },
+  };
+}
+
+/** Errors of the output itself: said at once, since what is to be said of them later may not be heard. */
+const saidOfOutput = new WeakSet<Error>();
+let isGuarded = false;
+
+/**
+ * Keeps a command at work to its end, and its exit code what it would be, where nobody reads what it says any more (`| head`). Where the output takes
+ * nothing for another reason, such as a full disk, that is said, and the exit code is not that of a command all is well with.
+ *
+ * @param code the least exit code then
+ */
+export function guardOutput(code: ExitCode): void {
+  if (isGuarded) return;
+  isGuarded = true;
+  let isLost = false;
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED') return;
+      saidOfOutput.add(error);
+      if (!isLost) process.stderr.write(`pullgate: what this command says could not be written: ${error.message}\n`);
+      isLost = true;
+    });
+  }
+  process.once('exit', (ending) => {
+    if (isLost) process.exitCode = Math.max(ending, code);
+  });
+}
+
+/** Says on stderr what went wrong, and gives the exit code for it. */
+export function complain(error: unknown, does: Does = 'acts'): ExitCode {
+  const { code, text } = endingOf(error, does);
+  if (!(error instanceof Error && saidOfOutput.has(error))) process.stderr.write(`pullgate: ${plainLines(text)}\n`);
+  return code;
+}
+
+/** Asks for a plain "yes", and says so where none came. */
+export async function agreed({ ask, print }: Terminal, question: string): Promise<boolean> {
+  const answer = await ask(`\n${question} Type "yes": `);
+  if (answer?.trim() === 'yes') return true;
+  print(
+    answer === undefined
+      ? '\nNothing was changed: nobody answered. In a script, say --yes.'
+      : '\nNothing was changed: the answer was not "yes".',
+  );
+  return false;
+}
+
+/** Lines of columns that line up. */
+export function columns(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** `1 repository`, `2 repositories`. */
+export function repositories(count: number): string {
+  return count === 1 ? '1 repository' : `${count} repositories`;
+}
+
+/** The same of gates: where one is an image, they are not all repositories. */
+export function gateCount(gates: readonly Gate[]): string {
+  if (gates.every(({ digest }) => digest === undefined)) return repositories(gates.length);
+  if (gates.every(({ digest }) => digest !== undefined))
+    return gates.length === 1 ? '1 image' : `${gates.length} images`;
+  return `${gates.length} gates`;
+}
+
+/** Numbers what is done, of so many: `[ 3/40]`. */
+export function counter(total: number): () => string {
+  const width = String(total).length;
+  let done = 0;
+  return () => `[${String(++done).padStart(width)}/${total}]`;
+}

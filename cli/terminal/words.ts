@@ -1,0 +1,67 @@
+// Moments, ends and foreign text, as the commands that answer write them.
+import type { Instant } from '../../shared/policy/finding.ts';
+import type { Exception } from '../../shared/policy/policy.ts';
+import { escapeUnseen } from '../../shared/runtime/problem.ts';
+
+const HOUR_MILLISECONDS = 3_600_000;
+const DAY_MILLISECONDS = 86_400_000;
+
+/** `2026-03-02 09:00 UTC` */
+export function minute(at: Instant): string {
+  return `${at.slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** Text of a scanner or a registry, without what a terminal would take for a command. */
+export function plain(text: string): string {
+  return text.replaceAll(/\p{Cc}|\p{Cf}/gu, '\u{fffd}');
+}
+
+/** The same of text that has lines. */
+export function plainLines(text: string): string {
+  return text.replaceAll(IN_LINES, '\u{fffd}');
+}
+
+/** An answer as one JSON document. */
+export function documentOf(answer: unknown): string {
+  return `${jsonText(answer, 2)}\n`;
+}
+
+/** JSON of a scanner's or a registry's words: a terminal that shows it finds nothing in it to obey. */
+export function jsonText(value: unknown, indent?: number): string {
+  return escapeUnseen(JSON.stringify(value, undefined, indent), IN_LINES);
+}
+
+/** What must not be seen raw, but the ends of lines. */
+const IN_LINES = /[^\P{Cc}\n]|\p{Cf}/gu;
+
+/** An end in words: `2026-03-02 09:00 UTC (in 3 days)`. */
+export function endOf(at: Instant, now: Instant): string {
+  return `${minute(at)} (${at <= now ? 'ended' : distance(Date.parse(at) - Date.parse(now))})`;
+}
+
+function distance(milliseconds: number): string {
+  const hours = Math.floor(milliseconds / HOUR_MILLISECONDS);
+  if (hours === 0) return 'within the hour';
+  const days = Math.floor(milliseconds / DAY_MILLISECONDS);
+  const [count, unit] = days === 0 ? [hours, 'hour'] : [days, 'day'];
+  return `in ${count} ${count === 1 ? unit : `${unit}s`}`;
+}
+
+/** So many days before the end of an exception it is worth a word, each time louder. */
+export const WARNING_DAYS = [1, 3, 14] as const;
+
+/** How near the end of something is: `expired`, or the least of the warnings' days that it is within; undefined where it is far away. */
+export function nearEnd(
+  at: Instant,
+  now: Instant,
+  days: readonly number[] = WARNING_DAYS,
+): 'expired' | number | undefined {
+  if (at <= now) return 'expired';
+  return days.find((most) => Date.parse(at) - Date.parse(now) <= most * DAY_MILLISECONDS);
+}
+
+/** What an exception is for: `CVE-2026-1001 in openssl, team/*`. */
+export function exceptionName({ id, package: name, repository, digest }: Exception): string {
+  const where = [repository, digest?.slice(0, 'sha256:'.length + 12)].filter((part) => part !== undefined);
+  return `${id}${name === undefined ? '' : ` in ${name}`}${where.length === 0 ? '' : `, ${where.join(' ')}`}`;
+}

@@ -1,0 +1,151 @@
+// What to do about findings that hold a gate: the versions to move to, and the exceptions to add.
+import { type Finding, findingKey, type Instant } from '../../shared/policy/finding.ts';
+import { type Exception, parsePolicy } from '../../shared/policy/policy.ts';
+import { describeProblem } from '../../shared/runtime/problem.ts';
+
+/** What to do about one package. */
+export interface Move {
+  readonly package: string;
+  readonly installed: string;
+  /** The first version without any of its findings; undefined where some has no fix that the scanner knows. */
+  readonly moveTo: string | undefined;
+  /** The advisories of which no fixed version is known. */
+  readonly withoutFix: readonly string[];
+}
+
+/** An exception as the stack's config takes it: an element of `pullgate:policy.exceptions`. */
+export interface ConfigException {
+  readonly id: string;
+  readonly repository: string;
+  readonly package?: string;
+  readonly expires: string;
+  readonly reason: string;
+  readonly approvedBy: string;
+  readonly untilFixed?: true;
+}
+
+/** What to do about packages, in the order in which they were found. */
+export function movesFor(findings: readonly Finding[]): readonly Move[] {
+  const byPackage = new Map<string, Finding[]>();
+  for (const finding of findings) {
+    const key = `${finding.package.name}\n${finding.package.version}`;
+    const others = byPackage.get(key);
+    if (others === undefined) byPackage.set(key, [finding]);
+    else others.push(finding);
+  }
+  return [...byPackage.values()].flatMap((found): readonly Move[] => {
+    const [first] = found;
+    if (first === undefined) return [];
+    const withoutFix = found.filter((one) => one.package.fixedVersion === undefined).map((one) => one.vulnerability);
+    const fixes = found.flatMap(({ package: { fixedVersion } }) => fixedVersion ?? []);
+    return [
+      {
+        package: first.package.name,
+        installed: first.package.version,
+        moveTo: withoutFix.length === 0 ? fixes.toSorted(compareVersions).at(-1) : undefined,
+        withoutFix: [...new Set(withoutFix)],
+      },
+    ];
+  });
+}
+
+/**
+ * Orders versions as package managers do, as far as they agree: an epoch first, then numbers as numbers, words as words; `~` comes before the end.
+ * Source: https://www.debian.org/doc/debian-policy/ch-controlfields.html#version
+ */
+export function compareVersions(a: string, b: string): number {
+  const [one, other] = [partsOf(a), partsOf(b)];
+  for (let place = 0; place < Math.max(one.length, other.length); place++) {
+    const order = compareParts(one[place], other[place]);
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+function partsOf(version: string): readonly string[] {
+  const [epoch, rest] = /^(\d+):(.*)$/.exec(version)?.slice(1) ?? ['0', version.replace(/^v(?=\d)/, '')];
+  return [epoch ?? '0', ...((rest ?? '').match(/\d+|[a-z]+|~/gi) ?? [])];
+}
+
+/** Nothing comes after `~` and a word of a version that is not out yet, and before everything else. */
+function compareParts(a: string | undefined, b: string | undefined): number {
+  if (a === b) return 0;
+  const ranks = weightOf(a) - weightOf(b);
+  if (ranks !== 0 || a === undefined || b === undefined) return ranks;
+  if (!/^\d/.test(a)) return a < b ? -1 : 1;
+  const [one, other] = [BigInt(a), BigInt(b)];
+  return one === other ? 0 : one < other ? -1 : 1;
+}
+
+const NOT_OUT_YET = /^(?:alpha|beta|rc|pre|preview|dev|snapshot|m)$/i;
+
+function weightOf(part: string | undefined): number {
+  if (part === undefined) return 2;
+  if (part === '~') return 0;
+  if (NOT_OUT_YET.test(part)) return 1;
+  return /^\d/.test(part) ? 4 : 3;
+}
+
+const EXCEPTION_DAYS = 30;
+const DAY_MILLISECONDS = 86_400_000;
+/** What is left for people to fill in begins so. */
+const TO_DO = 'TO DO: ';
+export const REASON = `${TO_DO}say why it does not endanger this image`;
+export const APPROVER = `${TO_DO}say who approved it`;
+
+/** Was an exception pasted as it was printed, with something left to fill in? */
+export function isLeftOpen({ reason, approvedBy = '' }: Pick<Exception, 'reason' | 'approvedBy'>): boolean {
+  return reason.startsWith(TO_DO) || approvedBy.startsWith(TO_DO);
+}
+
+/**
+ * The narrowest exceptions that spare these findings in a repository for a month.
+ *
+ * @returns them, and the findings that no exception can name
+ */
+export function exceptionsFor(repository: string, findings: readonly Finding[], now: Instant) {
+  const expires = new Date(Date.parse(now) + EXCEPTION_DAYS * DAY_MILLISECONDS)
+    .toISOString()
+    .slice(0, 'yyyy-mm-dd'.length);
+  const exceptions = new Map<string, ConfigException>();
+  const unnamed: Finding[] = [];
+  for (const finding of findings) {
+    const name = finding.package.name;
+    const candidates = [finding.vulnerability, ...finding.aliases].map(
+      (id): ConfigException => ({
+        id,
+        repository,
+        // A name that the config would read otherwise matches nothing: then the advisory alone has to do.
+        ...(name === name.trim() && name !== '' ? { package: name } : {}),
+        expires,
+        reason: REASON,
+        approvedBy: APPROVER,
+        ...(finding.fix === 'none' ? { untilFixed: true as const } : {}),
+      }),
+    );
+    const exception = candidates.find((one) => parsePolicy(undefined, { exceptions: [one] }).ok);
+    if (exception === undefined) unnamed.push(finding);
+    else {
+      const key = `${exception.id} ${exception.package}`;
+      const { untilFixed: _, ...withoutEnd } = exception;
+      // Of two findings that it is for, one has a fix: it must not lapse because of that.
+      exceptions.set(
+        key,
+        exceptions.get(key)?.untilFixed === exception.untilFixed || !exceptions.has(key) ? exception : withoutEnd,
+      );
+    }
+  }
+  return { exceptions: [...exceptions.values()], unnamed };
+}
+
+/** The same as the policy has them. */
+export function parsedExceptions(exceptions: readonly ConfigException[]): readonly Exception[] {
+  const parsed = parsePolicy(undefined, { exceptions });
+  if (parsed.ok) return parsed.value.exceptions;
+  throw new Error(`an exception that pullgate made is not one, a defect: ${parsed.problems.map(describeProblem)}`);
+}
+
+/** The same findings, each once. */
+export function uniqueFindings(findings: readonly Finding[]): readonly Finding[] {
+  return [...new Map(findings.map((finding) => [findingKey(finding), finding])).values()];
+}

@@ -1,0 +1,108 @@
+// The log of the page of `npm start -- --watch`: what people did, what the functions wrote, and the mails, in one order.
+
+import type { LogLine } from '../../local/log-line.ts';
+import type { Acts } from '../acts.ts';
+
+/** One line of it. */
+export interface Entry {
+  /** Counts up, with gaps. */
+  readonly id: number;
+  /** The time of the cloud, or of the machine where it is about none in particular; ISO 8601. */
+  readonly at: string;
+  readonly cloud?: string;
+  /** `act`: a person or the scanner did something; `decision`, `line`: the function's log; `problem`: something did not go well. */
+  readonly kind: 'act' | 'decision' | 'line' | 'mail' | 'problem';
+  /** What it means for who pulls. */
+  readonly tone?: 'closed' | 'opened' | 'waiting';
+  readonly text: string;
+  /** All of it: the function's line as it was written, or the mail. */
+  readonly more?: string;
+}
+
+/** What the function said last of a gate. */
+export interface Said {
+  readonly message: string;
+  /** `closed`, `waiting: brake`, ... */
+  readonly state: string;
+}
+
+export interface Journal {
+  /** The last of them, oldest first. */
+  entries(): readonly Entry[];
+  add(entry: Omit<Entry, 'id' | 'at'>, at: Date): void;
+  /** Takes over what a cloud's function has written, and the mails. */
+  read(acts: Acts): void;
+  /** @param gate as in `ShownImage` */
+  saidOf(cloud: string, gate: string): Said | undefined;
+}
+
+const MOST_ENTRIES = 1_000;
+const MOST_CHARACTERS = 6_000;
+
+/**
+ * @param nextId answers with a number that is higher each time
+ * @param tell is called for each entry as it is added
+ */
+export function createJournal(nextId: () => number, tell: (entry: Entry) => void): Journal {
+  const entries: Entry[] = [];
+  const said = new Map<string, Said>();
+
+  const add: Journal['add'] = (given, at) => {
+    const entry = { ...given, id: nextId(), at: at.toISOString() };
+    entries.push(entry);
+    if (entries.length > MOST_ENTRIES) entries.shift();
+    tell(entry);
+  };
+  const addLine = (cloud: string, { json, text, at }: LogLine): void => {
+    if (json?.['kind'] !== 'decision') {
+      add({ cloud, ...plain(text, json) }, at);
+      return;
+    }
+    const [gate, registry, message, state] = ['gate', 'registry', 'message', 'to'].map((key) => String(json[key]));
+    said.set(`${cloud} ${gate?.slice(`${registry}/`.length)}`, { message: message ?? '', state: state ?? '' });
+    const tone = toneOf(String(json['done']));
+    add({ cloud, kind: 'decision', text: `${message}.`, more: pretty(json), ...(tone && { tone }) }, at);
+  };
+  return {
+    entries: () => entries,
+    add,
+    read(acts) {
+      const { name: cloud } = acts;
+      const lines = acts.takeLog().map((line) => ({ at: line.at, add: () => addLine(cloud, line) }));
+      const mails = acts.takeMails().map(({ subject, text, at }) => {
+        const mail = { cloud, kind: 'mail', text: subject, more: cut(text) } as const;
+        return { at, add: () => add(mail, at) };
+      });
+      const inOrder = [...lines, ...mails].toSorted((one, other) => one.at.getTime() - other.at.getTime());
+      for (const one of inOrder) one.add();
+      for (const gap of acts.takeGaps())
+        add({ cloud, kind: 'problem', text: `The local cloud lacks something: ${gap}` }, acts.clock.now());
+    },
+    saidOf: (cloud, gate) => said.get(`${cloud} ${gate}`),
+  };
+}
+
+const FAILURES: readonly unknown[] = ['failed', 'refused', 'delayed'];
+
+/** Any other line of a function: what it is about comes first. */
+function plain(text: string, json: LogLine['json']): Pick<Entry, 'kind' | 'text' | 'more'> {
+  if (json === undefined) return { kind: 'line', text: cut(text) };
+  const { kind, ...rest } = json;
+  const words = Object.entries(rest).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
+  const line = `${kind}${words.length === 0 ? '' : `: ${words.join(', ')}`}`;
+  return { kind: FAILURES.includes(kind) ? 'problem' : 'line', text: line.slice(0, 300), more: pretty(json) };
+}
+
+function toneOf(done: string): Entry['tone'] | undefined {
+  if (done === 'closed' || done === 'restored') return 'closed';
+  if (done === 'opened' || done === 'cleared') return 'opened';
+  return done === 'waiting' ? 'waiting' : undefined;
+}
+
+function pretty(json: object): string {
+  return cut(JSON.stringify(json, undefined, 2));
+}
+
+function cut(text: string): string {
+  return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)} …` : text;
+}

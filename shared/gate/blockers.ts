@@ -1,0 +1,104 @@
+// From a look at some images to the next list of closers: who holds the gate, who is remembered, and how the others were accounted for.
+import type { Instant } from '../policy/finding.ts';
+import { isPlain } from '../policy/verdict.ts';
+import type { ImageLook, Registry, Scan } from '../reconcile/ports.ts';
+import type { Rules } from '../reconcile/rules.ts';
+import { type Accounting, account, MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE, sameCloser } from './image-evaluation.ts';
+import { type Account, type Closer, type GateRecord, holding } from './record.ts';
+
+/** One image of the look, and what became of it. */
+export interface Accounted {
+  readonly image: ImageLook;
+  readonly accounting: Exclude<Accounting, { kind: 'needsScan' }>;
+}
+
+export interface NextClosers {
+  /** All closers of the next record, the departed ones too. */
+  readonly closers: readonly Closer[];
+  /** Those that hold the gate. */
+  readonly held: readonly Closer[];
+  /** How many more the record had no room for. */
+  readonly omitted: number;
+  /** How each image that held the gate before, and does not any more, was accounted for. */
+  readonly accounts: readonly { readonly digest: string; readonly how: Account }[];
+  /** Does the record have to be written for it? */
+  readonly changed: boolean;
+}
+
+/** The most closers that a record holds. With one finding each they fit into a row; most have many, and share them. */
+export const MAX_CLOSERS = 1_000;
+
+/** Accounts for every image of a look. Scans are asked for only where nothing else tells. */
+export async function accountForAll(
+  looks: readonly ImageLook[],
+  record: GateRecord,
+  rules: Rules,
+  registry: Pick<Registry<unknown>, 'scans'>,
+  lookedAt: Instant,
+  now: Instant,
+): Promise<readonly Accounted[]> {
+  const closers = new Map(record.closers.map((closer) => [closer.digest, closer]));
+  const { repository, digest } = record.gate;
+  const inputOf = (image: ImageLook) => ({
+    repository,
+    image,
+    closer: closers.get(image.digest),
+    inScope: isInScope(image, repository, rules),
+    judge: rules.judge,
+    maxFindings: digest === undefined ? MAX_FINDINGS : MAX_FINDINGS_OF_IMAGE,
+    lookedAt,
+    now,
+  });
+  const first = looks.map((image) => ({ image, accounting: account({ ...inputOf(image), scan: undefined }) }));
+  const unproven = first.filter(({ accounting }) => accounting.kind === 'needsScan').map(({ image }) => image.digest);
+  const scans = unproven.length === 0 ? new Map<string, Scan>() : await registry.scans(record.gate, unproven);
+  return first.map(({ image, accounting }) => {
+    if (accounting.kind !== 'needsScan') return { image, accounting };
+    const scan = scans.get(image.digest) ?? UNKNOWN_TO_SCANNER;
+    return { image, accounting: account({ ...inputOf(image), scan }) };
+  });
+}
+
+/** Does the image count: is its repository in the config, and it tagged where only tagged images count? */
+function isInScope(image: ImageLook, repository: string, { includes, policy }: Rules): boolean {
+  return image.presence === 'present' && includes(repository) && (policy.images === 'all' || image.tagged);
+}
+
+/** Is there nothing to say and nothing to do about an image of which no record knows? */
+export function isPlainlyAllowed(image: ImageLook, repository: string, rules: Rules, now: Instant): boolean {
+  if (image.presence === 'gone' || !isInScope(image, repository, rules)) return true;
+  return isPlain(rules.judge({ repository, digest: image.digest }, image.findings, now));
+}
+
+const UNKNOWN_TO_SCANNER: Scan = { kind: 'unproven', why: 'the scanner does not know the image' };
+
+/** The closers after a look: those that it did not look at stay as they were. */
+export function nextClosers(record: GateRecord, accounted: readonly Accounted[]): NextClosers {
+  const closers = new Map(record.closers.map((closer) => [closer.digest, closer]));
+  const accounts: { digest: string; how: Account }[] = [];
+  let changed = false;
+  for (const { image, accounting } of accounted) {
+    const before = closers.get(image.digest);
+    if (accounting.kind === 'holds' || accounting.kind === 'departed') {
+      if (before === undefined || !sameCloser(before, accounting.closer)) {
+        closers.set(image.digest, accounting.closer);
+        changed = true;
+      }
+    } else if (closers.delete(image.digest)) changed = true;
+    const held = before !== undefined && before.departed === undefined;
+    if (held && (accounting.kind === 'departed' || accounting.kind === 'released')) {
+      accounts.push({ digest: image.digest, how: accounting.how });
+    }
+  }
+  const kept = keepWithin([...closers.values()]);
+  const held = holding({ closers: kept });
+  const omitted = Math.max(record.omittedClosers, holding({ closers: [...closers.values()] }).length - held.length);
+  return { closers: kept, held, omitted, accounts, changed: changed || omitted > record.omittedClosers };
+}
+
+/** Where there are too many, those that hold the gate are kept before the memory of those that went away. */
+function keepWithin(closers: readonly Closer[]): readonly Closer[] {
+  if (closers.length <= MAX_CLOSERS) return closers;
+  const departed = closers.filter((closer) => closer.departed !== undefined);
+  return [...holding({ closers }), ...departed].slice(0, MAX_CLOSERS);
+}

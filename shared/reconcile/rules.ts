@@ -1,0 +1,49 @@
+// What the stack's config says about closing, as far as the reconcile loop needs it.
+
+import { globFilter } from '../policy/glob.ts';
+import type { Policy } from '../policy/policy.ts';
+import { type Judge, judgeBy } from '../policy/verdict.ts';
+import type { Mode } from '../report/decision.ts';
+import type { Row } from './ports.ts';
+import type { PauseState } from './schedule.ts';
+
+export interface Rules {
+  readonly policy: Policy;
+  readonly judge: Judge;
+  readonly mode: Mode;
+  /** The brake. */
+  readonly maxClosesPerHour: number;
+  readonly closeLambdaRepositories: boolean;
+  /** Does the config include this repository? */
+  readonly includes: (repository: string) => boolean;
+}
+
+/** The config's own words for the same. */
+export interface RuleSettings {
+  readonly policy: Policy;
+  readonly maxClosesPerHour: number;
+  readonly closeLambdaRepositories: boolean;
+  readonly repositories: { readonly include: readonly string[]; readonly exclude: readonly string[] };
+}
+
+/** The rules of now: a pause by hand overrules the config's mode until it is lifted. */
+export async function rulesNow(
+  settings: RuleSettings & { readonly mode: Mode },
+  pause: Pick<Row<PauseState>, 'load'>,
+): Promise<Rules> {
+  const { value } = await pause.load();
+  return rulesOf(settings, value?.paused === true ? 'pause' : settings.mode);
+}
+
+/** Prepares the config once for many gates. */
+export function rulesOf(settings: RuleSettings, mode: Mode): Rules {
+  const { policy, maxClosesPerHour, closeLambdaRepositories, repositories } = settings;
+  return {
+    policy,
+    judge: judgeBy(policy),
+    mode,
+    maxClosesPerHour,
+    closeLambdaRepositories,
+    includes: globFilter(repositories.include, repositories.exclude),
+  };
+}

@@ -1,0 +1,47 @@
+// When everything is looked at, and which gates that waited for the brake come first.
+
+import { type GateRecord, gateKey, holding } from '../gate/record.ts';
+import { type Instant, rankOf } from '../policy/finding.ts';
+import { SEVERITIES } from '../policy/severity.ts';
+
+/** What is known of the last sweep. */
+export interface SweepState {
+  /** When its messages had all been sent. */
+  readonly sweptAt: Instant;
+  /** Which settings it was made with: others make a new sweep due at once. */
+  readonly settingsHash: string;
+  readonly gates: number;
+}
+
+/** A pause by hand: until it is lifted nothing is closed, and what was closed is opened. */
+export interface PauseState {
+  readonly paused: boolean;
+  readonly at: Instant;
+  /** Who paused, in the words of the one who did. */
+  readonly by: string;
+}
+
+const HOUR_MILLISECONDS = 3_600_000;
+
+/** Is it time to look at everything? At once where there was no sweep or the settings are new, else after `sweepHours`. */
+export function isSweepDue(
+  last: SweepState | undefined,
+  settingsHash: string,
+  sweepHours: number,
+  now: Instant,
+): boolean {
+  if (last === undefined || last.settingsHash !== settingsHash) return true;
+  return Date.parse(now) - Date.parse(last.sweptAt) >= sweepHours * HOUR_MILLISECONDS;
+}
+
+/**
+ * The place of a gate among those that wait for the brake, as text that sorts: the worst severity first, then the one that has waited longest,
+ * then by name: no two have the same place. Undefined where it does not wait for the brake.
+ */
+export function waitingRank(record: GateRecord): string | undefined {
+  if (record.state.kind !== 'waiting' || record.state.for !== 'brake') return undefined;
+  const worst = holding(record)
+    .flatMap((closer) => closer.findings)
+    .reduce((most, finding) => Math.max(most, rankOf(finding)), 0);
+  return `${SEVERITIES.length - 1 - worst} ${record.since} ${gateKey(record.gate)}`;
+}

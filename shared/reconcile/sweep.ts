@@ -1,0 +1,111 @@
+// The look at everything: one invocation lists, and one message for each repository does the rest. Also the tick that decides whether it is time.
+import { type BrakeState, lastHour, NO_CLOSINGS, roomLeft } from '../gate/brake.ts';
+import { type Gate, gateKey } from '../gate/record.ts';
+import type { Instant } from '../policy/finding.ts';
+import type { Trigger } from '../report/decision.ts';
+import type { LogLine } from '../report/log-line.ts';
+import type { Row } from './ports.ts';
+import type { Rules } from './rules.ts';
+import { isSweepDue, type SweepState } from './schedule.ts';
+
+/** What a tick and a sweep ask of a cloud. */
+export interface SweepPorts {
+  readonly state: Row<SweepState>;
+  readonly brake: Row<BrakeState>;
+  readonly rules: Rules;
+  readonly sweepHours: number;
+  /** A fingerprint of the stack's settings. */
+  readonly settingsHash: string;
+  /** Why the scanner sees nothing, or not everything; undefined where it sees. */
+  blindness(): Promise<string | undefined>;
+  /** The repositories that have images with findings: where to look, and no evidence of anything. */
+  repositoriesWithFindings(): Promise<Iterable<Gate>>;
+  /** Every gate that has a record, with the word for its state. */
+  gatesWithRecord(): AsyncIterable<Gate & { readonly state: string }>;
+  /** The gates that wait for the brake, the most urgent first. */
+  waiting(limit: number): Promise<readonly Gate[]>;
+  /** The gates that a person keeps open or closed, and that somebody has to look at by now: an order begins, or is over. */
+  handDue(now: Instant, limit: number): Promise<readonly Gate[]>;
+  /** Asks for a look at each of these gates, a message each. */
+  askForLooks(gates: readonly Gate[], trigger: Trigger): Promise<void>;
+  /** What else a tick's line says, by name. Default: nothing. */
+  tickFacts?(): Promise<Readonly<Record<string, number>>>;
+  log(line: LogLine): void;
+  now(): Instant;
+}
+
+const HOUR_MILLISECONDS = 3_600_000;
+/** More gates than this are not counted in a tick's line, and not let through by one. */
+const MAX_WAITING = 1_000;
+
+/**
+ * Says whether the scanner sees, sweeps if that is due, lets gates that wait for the brake through, sees to orders by hand that begin or are over, and
+ * says how old the last sweep is.
+ *
+ * @throws Error the first of its steps' errors; none of them keeps the others from being done
+ */
+export async function tick(ports: SweepPorts): Promise<void> {
+  const { rules, now, log } = ports;
+  const failures: unknown[] = [];
+  const step = <T>(work: () => Promise<T>): Promise<T | undefined> =>
+    work().catch((error: unknown) => {
+      failures.push(error);
+      return undefined;
+    });
+  await step(async () => {
+    const why = await ports.blindness();
+    log({ kind: 'scanner', blind: why !== undefined, why });
+  });
+  const swept = await step(() => ports.state.load());
+  const last = swept?.value;
+  const isDue = swept !== undefined && isSweepDue(last, fingerprint(ports), ports.sweepHours, now());
+  const current = (isDue ? await step(() => sweep(ports)) : undefined) ?? last;
+  const due = (await step(() => ports.handDue(now(), MAX_WAITING))) ?? [];
+  await step(() => ports.askForLooks(due, 'tick'));
+  const waiting = (await step(() => ports.waiting(MAX_WAITING))) ?? [];
+  const closings = await step(() => ports.brake.load());
+  const brake = closings === undefined ? undefined : lastHour(closings.value ?? NO_CLOSINGS, now());
+  const turns = brake === undefined ? [] : waiting.slice(0, roomLeft(brake, now(), rules.maxClosesPerHour));
+  await step(() => ports.askForLooks(turns, 'tick'));
+  const facts = await step(async () => ports.tickFacts?.());
+  log({
+    kind: 'tick',
+    ...(current === undefined
+      ? {}
+      : { sweepAgeHours: (Date.parse(now()) - Date.parse(current.sweptAt)) / HOUR_MILLISECONDS }),
+    waiting: waiting.length,
+    letThrough: turns.length,
+    ...(brake === undefined ? {} : { closedThisHour: brake.closings.length }),
+    ...(due.length === 0 ? {} : { byHand: due.length }),
+    ...facts,
+  });
+  if (failures.length > 0) throw failures[0];
+}
+
+/** Asks for a look at every repository that has findings, and at every one that has a record, whether or not the config still includes it. */
+export async function sweep(ports: SweepPorts): Promise<SweepState> {
+  const { rules, log, now } = ports;
+  const { version } = await ports.state.load();
+  const repositories = new Map<string, Gate>();
+  // A look at a repository is one at its images too.
+  const add = ({ registry, repository }: Gate) =>
+    repositories.set(gateKey({ registry, repository }), { registry, repository });
+  for (const gate of await ports.repositoriesWithFindings()) if (rules.includes(gate.repository)) add(gate);
+  let closed = 0;
+  for await (const gate of ports.gatesWithRecord()) {
+    add(gate);
+    if (gate.state === 'closed') closed++;
+  }
+  await ports.askForLooks([...repositories.values()], 'sweep');
+  const state: SweepState = { sweptAt: now(), settingsHash: fingerprint(ports), gates: repositories.size };
+  // Another sweep that was faster has asked for the same looks: its row is as good as ours.
+  await ports.state.save(state, version);
+  // As it was found: what this sweep itself closes or opens is counted by the next one.
+  log({ kind: 'sweep', gates: state.gates, closed });
+  return state;
+}
+
+/** Other settings, or a pause that begins or ends, make a sweep due at once. */
+function fingerprint({ settingsHash, rules }: SweepPorts): string {
+  return `${settingsHash} ${rules.mode}`;
+}

@@ -1,0 +1,199 @@
+// A decision as one line of JSON: everything that a query or a metric needs, and nothing twice.
+
+import { gateKey } from '../gate/record.ts';
+import type { Finding } from '../policy/finding.ts';
+import type { Reason, Rule, Verdict } from '../policy/verdict.ts';
+import { type Decision, type ImageDecision, TRIGGERS } from './decision.ts';
+import { summarize, weightiestFirst } from './sentences.ts';
+
+/** A line of the log: its kind, and what is worth knowing. */
+export type LogLine = { readonly kind: string } & Readonly<Record<string, unknown>>;
+
+/** How much a line tells. */
+interface Measure {
+  readonly images: number;
+  /** Of each kind, of each image. */
+  readonly findings: number;
+  /** Of each text that comes from outside. */
+  readonly characters: number;
+}
+
+const FULL: Measure = { images: 20, findings: 8, characters: Number.POSITIVE_INFINITY };
+/** Where that is too much, the first of these that is not. */
+const SHORTER: readonly Measure[] = [
+  { ...FULL, images: 10 },
+  { ...FULL, images: 5 },
+  { ...FULL, images: 2 },
+  { ...FULL, images: 1 },
+  { images: 1, findings: 8, characters: 300 },
+  { images: 1, findings: 1, characters: 100 },
+];
+
+/**
+ * CloudWatch takes 256 KB a line; Application Insights 32,768 characters.
+ * Source: https://learn.microsoft.com/azure/azure-monitor/app/data-model-complete#trace
+ */
+const MAX_CHARACTERS = { aws: 200_000, azure: 30_000 } as const;
+
+/**
+ * The line's content. Lists are cut, with the number of what was left out, so that a line stays below the cloud's limit; where that is not enough,
+ * fewer images are told of, and then fewer findings, in fewer words.
+ */
+export function decisionLine(
+  cloud: 'aws' | 'azure',
+  decision: Decision,
+  durationMilliseconds: number,
+): Record<string, unknown> {
+  let line = lineOf(cloud, decision, durationMilliseconds, FULL);
+  for (const shorter of SHORTER) {
+    if (JSON.stringify(line).length <= MAX_CHARACTERS[cloud]) break;
+    line = lineOf(cloud, decision, durationMilliseconds, shorter);
+  }
+  return line;
+}
+
+function lineOf(
+  cloud: 'aws' | 'azure',
+  decision: Decision,
+  durationMilliseconds: number,
+  measure: Measure,
+): Record<string, unknown> {
+  const { gate, triggers, mode, images, allowed, from, to, done, unconfirmed, expiredExceptions } = decision;
+  const [only] = images;
+  const { message, problem, untold, change } = clipped(
+    { message: summarize(decision), problem: decision.problem, untold: decision.untold, change: decision.change },
+    measure,
+  );
+  return {
+    kind: 'decision',
+    cloud,
+    gate: gateKey(gate),
+    registry: gate.registry,
+    repository: gate.repository,
+    digest: gate.digest ?? (images.length === 1 ? only?.digest : undefined),
+    verdict: worstVerdict(images),
+    done,
+    from: stateWord(from),
+    to: stateWord(to),
+    mode,
+    // In one order, so that the first one tells closings that a finding began from all others.
+    triggers: TRIGGERS.filter((trigger) => triggers.includes(trigger)),
+    // What queries count comes before what may be long: of a long line, Logs Insights knows the first 200 fields only.
+    secondsSinceFinding: decision.secondsSinceFinding,
+    durationMilliseconds,
+    ...undeterminedLine(images),
+    message,
+    ...byHandLine(decision, measure),
+    images: clipped(
+      weightiestFirst(images)
+        .slice(0, measure.images)
+        .map((image) => imageLine(image, measure)),
+      measure,
+    ),
+    ...moreOf('moreImages', images.length - measure.images),
+    allowedImages: allowed,
+    problem,
+    untold,
+    ...(unconfirmed.length === 0 ? {} : { unconfirmed: clipped(unconfirmed.slice(0, measure.findings), measure) }),
+    ...(expiredExceptions.length === 0
+      ? {}
+      : { expiredExceptions: clipped(expiredExceptions.slice(0, measure.findings), measure) }),
+    change,
+  };
+}
+
+/** What a person ordered, and where that is: who reads the log later can count on both its ends being there. */
+function byHandLine({ byHand }: Decision, measure: Measure): Record<string, unknown> {
+  if (byHand === undefined) return {};
+  const { kind, at, until, reason, approvedBy, by, endedBy, replaces } = byHand.order;
+  return {
+    byHand: clipped({ step: byHand.step, kind, at, until, reason, approvedBy, by, endedBy, replaces }, measure),
+  };
+}
+
+const MAX_LABELS = 5;
+const MAX_LABEL_CHARACTERS = 60;
+
+/** How many images are undetermined, of all that were looked at, and the scanner's words for it that nobody knows. */
+function undeterminedLine(images: readonly ImageDecision[]): Record<string, unknown> {
+  const findings = images.flatMap((image) =>
+    image.kind !== 'released' && image.verdict.kind === 'undetermined' ? [image.verdict.undetermined] : [],
+  );
+  const labels = [...new Set(findings.flat().map((finding) => labelOf(finding).slice(0, MAX_LABEL_CHARACTERS)))];
+  return {
+    undeterminedImages: findings.length,
+    ...(labels.length === 0 ? {} : { undeterminedWhy: labels.slice(0, MAX_LABELS).join(', ') }),
+  };
+}
+
+/** The same, with no text longer than the measure says. */
+function clipped<T>(value: T, { characters }: Measure): T {
+  if (characters === Number.POSITIVE_INFINITY) return value;
+  const text = JSON.stringify(value, (_key, one: unknown) =>
+    typeof one === 'string' && one.length > characters ? `${one.slice(0, characters - 1)}…` : one,
+  );
+  return JSON.parse(text) as T;
+}
+
+function stateWord(state: Decision['to']): string {
+  return state.kind === 'waiting' ? `waiting: ${state.for}` : state.kind;
+}
+
+function worstVerdict(images: readonly ImageDecision[]): Verdict['kind'] {
+  const kinds = images.map((image) => (image.kind === 'released' ? 'allow' : image.verdict.kind));
+  if (kinds.includes('block')) return 'block';
+  return kinds.includes('undetermined') ? 'undetermined' : 'allow';
+}
+
+function imageLine(image: ImageDecision, measure: Measure): Record<string, unknown> {
+  if (image.kind === 'released') return { digest: image.digest, outcome: 'released', how: image.how };
+  const { digest, verdict } = image;
+  const holds = image.kind === 'holds' ? { outcome: 'holds', why: image.why } : { outcome: 'none' };
+  return { digest, ...holds, verdict: verdict.kind, ...verdictLine(verdict, measure) };
+}
+
+function verdictLine(verdict: Verdict, measure: Measure): Record<string, unknown> {
+  const { spared } = verdict;
+  const reasons = verdict.kind === 'block' ? verdict.reasons : [];
+  const undetermined = verdict.kind === 'allow' ? [] : verdict.undetermined;
+  return {
+    ...cut('reasons', reasons.map(reasonLine), measure),
+    ...cut(
+      'undetermined',
+      undetermined.map((finding) => ({ ...findingLine(finding), label: labelOf(finding) })),
+      measure,
+    ),
+    ...cut(
+      'spared',
+      spared.map(({ finding, rule }) => ({ ...findingLine(finding), ...ruleLine(rule) })),
+      measure,
+    ),
+  };
+}
+
+function reasonLine({ finding, rule, severity, inherited }: Reason): Record<string, unknown> {
+  return { ...findingLine(finding), severity, inherited, rule, exploited: finding.exploited };
+}
+
+function findingLine({ vulnerability, package: found }: Finding): Record<string, unknown> {
+  return { vulnerability, package: found.name, installedVersion: found.version, fixedVersion: found.fixedVersion };
+}
+
+function labelOf({ severity }: Finding): string {
+  return severity.kind === 'known' ? severity.severity : severity.label;
+}
+
+function ruleLine(rule: Rule): Record<string, unknown> {
+  if (rule.kind === 'exception') return { rule: rule.kind, exception: rule.exception, until: rule.exception.expiresAt };
+  return { rule: rule.kind, until: rule.kind === 'grace' ? rule.until : undefined };
+}
+
+function cut(name: string, items: readonly Record<string, unknown>[], { findings }: Measure): Record<string, unknown> {
+  if (items.length === 0) return {};
+  const more = moreOf(`more${name.charAt(0).toUpperCase()}${name.slice(1)}`, items.length - findings);
+  return { [name]: items.slice(0, findings), ...more };
+}
+
+function moreOf(name: string, count: number): Record<string, number> {
+  return count > 0 ? { [name]: count } : {};
+}

@@ -1,0 +1,165 @@
+// What people are told of a state change, as mails and messages: what, why, since when, and what they can do.
+
+import type { Gate, Notice, NoticeImage, StillPullable } from '../gate/record.ts';
+import { beginningLine, describeOrder, endOfOrder, orderLines } from './override-text.ts';
+import { ACCOUNTS, describeFinding, gateName, list, shortName, WAITING_FOR } from './sentences.ts';
+
+/** A message to people. */
+export interface Message {
+  /** At most 100 characters of ASCII, as Amazon SNS allows. */
+  readonly subject: string;
+  readonly text: string;
+}
+
+/** So many tags of an image are named; the rest is counted. */
+const MAX_TAGS = 10;
+
+const STILL_PULLABLE: Readonly<Record<StillPullable['why'], string>> = {
+  outOfScope: 'it does not count, since no tag leads to it or the config leaves its repository out',
+  spared: 'since the policy spares its findings',
+  undetermined: 'since nobody knows how severe its findings are',
+};
+
+/** What ends a closing, or keeps a gate from one. */
+function waysOut({ byHand }: Notice, isOpen: boolean): readonly string[] {
+  if (isOrderedClosed(byHand)) return endOfOrder(byHand.order);
+  const [title, end, verb] = isOpen
+    ? ['How to keep it open:', 'nothing would close it any more', 'clears']
+    : ['How to get it open:', 'it opens by itself', 'opens'];
+  return [
+    '',
+    title,
+    `  1. Push an image with the fixed versions under the same tag, or delete the images above; ${end} once none of them is left.`,
+    '  2. Or have the finding reviewed and add an exception (id, expires, reason) to the policy of the stack, then `pulumi up`.',
+    '  3. Or suppress the finding at the provider.',
+    `A finding that merely disappears ${verb} nothing: only an image that is gone, an exception, or the scanner's proof that it is clean does.`,
+  ];
+}
+
+/** What people are told of a state change: what, why, since when, and what they can do. */
+export function tell(gate: Gate, notice: Notice): Message {
+  const { byHand } = notice;
+  const where = `${gateName(gate)} (registry ${gate.registry})`;
+  const { subject, lines } = tellChange(gate, notice, where);
+  if (byHand?.isNews !== true) return message(subject, lines);
+  if (byHand.step === 'ends') return message(subject, [...orderLines(byHand, where, notice.at), ...lines]);
+  const { order } = byHand;
+  const problem = order.kind === 'closed' && notice.waitingFor !== undefined ? reasonToWait(notice) : undefined;
+  return message(`${problem === undefined ? '' : 'NOT '}${order.kind} by hand: ${shortName(gate)}`, [
+    ...orderLines(byHand, where, notice.at),
+    beginningLine(notice, order, problem),
+    ...becauseOf(notice),
+    ...endOfOrder(order),
+  ]);
+}
+
+interface Change {
+  readonly subject: string;
+  readonly lines: readonly string[];
+}
+
+function tellChange(gate: Gate, notice: Notice, where: string): Change {
+  const name = shortName(gate);
+  switch (notice.kind) {
+    case 'closed':
+      return changeOf(`closed: ${name}`, [
+        `pullgate closed ${where} at ${notice.at}: nobody can pull it, but for whom the config exempts.`,
+        ...becauseOf(notice),
+        ...waysOut(notice, false),
+      ]);
+    case 'restored':
+      return changeOf(`closed again: ${name}`, [
+        `Something had removed or changed what keeps ${where} closed; pullgate put it back at ${notice.at}.`,
+        'If your own infrastructure code did, its next run will do it again: let it leave alone what pullgate sets there.',
+        ...becauseOf(notice),
+        ...waysOut(notice, false),
+      ]);
+    case 'waiting':
+      return changeOf(`NOT closed: ${name}`, [
+        `${where} would be closed, and is ${notice.waitingFor === 'lockedByOthers' ? 'not closed by pullgate' : 'still open'}: ${reasonToWait(notice)}.`,
+        ...becauseOf(notice),
+        ...waysOut(notice, true),
+      ]);
+    case 'cleared':
+      return changeOf(`clear: ${name}`, [
+        `${where} had to be closed and waited; nothing holds it any more, since ${notice.at}.`,
+        ...accountsOf(notice),
+      ]);
+    case 'opened':
+      return changeOf(`opened: ${name}`, [
+        `pullgate opened ${where} at ${notice.at}${notice.closedSince === undefined ? '' : `; it had been closed since ${notice.closedSince}`}.`,
+        ...(notice.waitingFor === undefined
+          ? accountsOf(notice)
+          : [`It still has a reason to be closed, but ${reasonToWait(notice)}.`, ...becauseOf(notice)]),
+        ...stillPullable(notice),
+      ]);
+    case 'byHand':
+      return changeOf(`by hand no longer: ${name}`, [`It ${staysAs(notice)}.`, ...becauseOf(notice)]);
+  }
+}
+
+function staysAs(notice: Notice): string {
+  if (notice.waitingFor !== undefined) return `is still open: ${reasonToWait(notice)}`;
+  const isHeld = notice.images.length > 0 || notice.omittedImages > 0;
+  return isHeld ? 'stays closed, since something holds it' : 'stays open, since nothing holds it';
+}
+
+function changeOf(subject: string, lines: readonly string[]): Change {
+  return { subject, lines };
+}
+
+function message(subject: string, lines: readonly string[]): Message {
+  return { subject: `[pullgate] ${subject}`.slice(0, 100), text: `${lines.join('\n')}\n` };
+}
+
+function reasonToWait({ waitingFor, byHand }: Notice): string {
+  if (waitingFor === 'byHand' && byHand !== undefined) return describeOrder(byHand.order);
+  return waitingFor === undefined ? 'for no reason that pullgate knows' : WAITING_FOR[waitingFor];
+}
+
+function becauseOf({ images, moreImages, omittedImages, byHand }: Notice): readonly string[] {
+  const ordered = isOrderedClosed(byHand) && !byHand.isNews ? [`  ${describeOrder(byHand.order)}`] : [];
+  const because = [
+    ...ordered,
+    ...images.flatMap(describeImage),
+    ...(moreImages === 0 ? [] : [`  and ${moreImages} more images`]),
+    ...(omittedImages === 0
+      ? []
+      : [`  and ${omittedImages} more that its record has no room for: it opens only by \`pullgate release\``]),
+  ];
+  return because.length === 0 && byHand !== undefined ? [] : ['', 'Why:', ...because];
+}
+
+/** Does a person keep it closed, whatever holds it? */
+function isOrderedClosed(byHand: Notice['byHand']): byHand is NonNullable<Notice['byHand']> {
+  return byHand !== undefined && byHand.step !== 'ends' && byHand.order.kind === 'closed';
+}
+
+function describeImage({ digest, tags, findings, moreFindings }: NoticeImage): readonly string[] {
+  return [
+    `  ${digest}${describeTags(tags)}`,
+    ...findings.map((finding) => `    ${describeFinding(finding)}`),
+    ...(moreFindings === 0 ? [] : [`    and ${moreFindings} more findings`]),
+  ];
+}
+
+/** An image may have a thousand tags, and Amazon SNS takes 256 KB. */
+function describeTags(tags: readonly string[]): string {
+  return tags.length === 0 ? '' : ` (${list(tags, MAX_TAGS)})`;
+}
+
+function accountsOf({ accounts }: Notice): readonly string[] {
+  return accounts.map(({ digest, how }) => `  ${digest}: ${ACCOUNTS[how]}.`);
+}
+
+function stillPullable({ stillPullable: images }: Notice): readonly string[] {
+  if (images.length === 0) return [];
+  return [
+    '',
+    'Still pullable, although it has findings:',
+    ...images.map(
+      ({ digest, tags, why, vulnerabilities }) =>
+        `  ${digest}${describeTags(tags)} with ${vulnerabilities.join(', ')}: ${STILL_PULLABLE[why]}.`,
+    ),
+  ];
+}

@@ -1,0 +1,97 @@
+// Makes the notice of a state change: what people are told, as data.
+import type { Accounted, NextClosers } from '../gate/blockers.ts';
+import type { HandStep } from '../gate/override.ts';
+import {
+  type Closer,
+  type GateRecord,
+  type GateState,
+  holding,
+  NOTICE_FINDINGS,
+  NOTICE_IMAGES,
+  type Notice,
+  type NoticeImage,
+  type StillPullable,
+} from '../gate/record.ts';
+import { type Instant, worstFirst } from '../policy/finding.ts';
+
+/** The notice of one step, small enough to be kept in the record until it was told. */
+export function noticeOf(
+  kind: Notice['kind'],
+  state: GateState,
+  record: GateRecord,
+  next: NextClosers,
+  accounted: readonly Accounted[],
+  now: Instant,
+  hand?: HandStep,
+): Notice {
+  return {
+    kind,
+    waitingFor: state.kind === 'waiting' ? state.for : undefined,
+    at: now,
+    closedSince: record.closedSince,
+    images: next.held.slice(0, NOTICE_IMAGES).map(noticeImage),
+    moreImages: Math.max(0, next.held.length - NOTICE_IMAGES),
+    omittedImages: next.omitted,
+    accounts: next.accounts.slice(0, NOTICE_IMAGES),
+    stillPullable: kind === 'opened' ? stillPullable(next, accounted).slice(0, NOTICE_IMAGES) : [],
+    ...(hand === undefined ? {} : { byHand: { step: hand.step, order: hand.order, isNews: hand.isNews } }),
+  };
+}
+
+/** The step that an intent came to, and that nobody was told of: whoever did it died before it was confirmed, and by now it has been taken back. */
+export function missedNotice(record: GateRecord): Notice {
+  const held = holding(record);
+  return {
+    kind: record.state.kind === 'closing' ? 'closed' : 'opened',
+    at: record.since,
+    closedSince: record.closedSince,
+    images: held.slice(0, NOTICE_IMAGES).map(noticeImage),
+    moreImages: Math.max(0, held.length - NOTICE_IMAGES),
+    omittedImages: record.omittedClosers,
+    accounts: [],
+    stillPullable: [],
+  };
+}
+
+function noticeImage({ digest, tags, findings }: Closer): NoticeImage {
+  return {
+    digest,
+    tags,
+    findings: worstFirst(findings).slice(0, NOTICE_FINDINGS),
+    moreFindings: Math.max(0, findings.length - NOTICE_FINDINGS),
+  };
+}
+
+/** What can be pulled again, or still, although it has findings: worth knowing where a gate opens. */
+function stillPullable(next: NextClosers, accounted: readonly Accounted[]): readonly StillPullable[] {
+  const remembered = next.closers.flatMap(({ digest, tags, findings, departed }): readonly StillPullable[] => {
+    if (departed === undefined || departed.why === 'gone') return [];
+    return [
+      { digest, tags, why: departed.why, vulnerabilities: unique(findings.map((finding) => finding.vulnerability)) },
+    ];
+  });
+  const others = accounted.flatMap(({ image, accounting }): readonly StillPullable[] => {
+    if (image.presence === 'gone' || (accounting.kind !== 'none' && accounting.kind !== 'released')) return [];
+    const { verdict } = accounting;
+    const { digest, tags } = image;
+    if (verdict.kind === 'undetermined') {
+      return [
+        {
+          digest,
+          tags,
+          why: 'undetermined',
+          vulnerabilities: unique(verdict.undetermined.map((one) => one.vulnerability)),
+        },
+      ];
+    }
+    if (verdict.spared.length === 0) return [];
+    return [
+      { digest, tags, why: 'spared', vulnerabilities: unique(verdict.spared.map((one) => one.finding.vulnerability)) },
+    ];
+  });
+  return [...remembered, ...others];
+}
+
+function unique(vulnerabilities: readonly string[]): readonly string[] {
+  return [...new Set(vulnerabilities)].slice(0, NOTICE_FINDINGS);
+}

@@ -1,0 +1,513 @@
+// Proves what EcrPullGate registers: how many of each resource, with which settings, and what it leaves out unless asked.
+import * as pulumi from '@pulumi/pulumi';
+import { describe, expect, it } from 'vitest';
+import { alarmSpecs } from '../../../aws/component/alarms.ts';
+import { EcrPullGate, type EcrPullGateArgs } from '../../../aws/component/pull-gate.ts';
+import { statementId } from '../../../aws/component/settings.ts';
+import { answerCall, answerRegistration, placeOf } from '../../../local/graph-mocks.ts';
+
+interface Registered {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Record<string, unknown>;
+}
+
+interface Deployment {
+  readonly gate: EcrPullGate;
+  readonly registered: readonly Registered[];
+  readonly urns: readonly string[];
+}
+
+const place = placeOf({});
+/** What the gate that was deployed last has registered. */
+let registered: readonly Registered[] = [];
+let urns: readonly string[] = [];
+
+const ARGS: EcrPullGateArgs = {
+  severityThreshold: 'high',
+  policy: { exploited: 'medium' },
+  mode: 'enforce',
+  sweepHours: 6,
+  maxClosesPerHour: 25,
+  notifyEmails: [],
+  repositories: { include: ['**'], exclude: [] },
+  exemptPrincipals: ['arn:aws:iam::123456789012:role/ci'],
+  closeLambdaRepositories: false,
+  enableInspector: false,
+  batchWindowSeconds: 5,
+  logRetentionDays: 90,
+};
+
+const deployments = new Map<string, Promise<Deployment>>();
+
+/** Deploys a gate, once for the same arguments. */
+async function deploy(args: Partial<EcrPullGateArgs> = {}): Promise<EcrPullGate> {
+  const key = JSON.stringify(args);
+  const deployment = deployments.get(key) ?? deployAnew({ ...ARGS, ...args });
+  deployments.set(key, deployment);
+  const { gate, ...seen } = await deployment;
+  ({ registered, urns } = seen);
+  return gate;
+}
+
+async function deployAnew(args: EcrPullGateArgs): Promise<Deployment> {
+  const seen: Registered[] = [];
+  // answerCall and answerRegistration throw on anything that they do not know.
+  await pulumi.runtime.setMocks(
+    {
+      newResource({ type, name, inputs, custom }) {
+        seen.push({ type, name, inputs });
+        return custom === false ? { id: '', state: {} } : answerRegistration(place, 'dev', { type, name, inputs });
+      },
+      call: ({ token }) => answerCall(place, token),
+    },
+    'pullgate',
+    'dev',
+    false,
+    'organization',
+  );
+  const gate = new EcrPullGate('pullgate', args);
+  const monitor = pulumi.runtime.getMonitor() as unknown as {
+    getRegisteredResources(): ReadonlyMap<string, unknown>;
+  };
+  await pulumi.runtime.disconnect();
+  return { gate, registered: seen, urns: [...monitor.getRegisteredResources().keys()] };
+}
+
+function counts(): Record<string, number> {
+  const byType: Record<string, number> = {};
+  for (const { type } of registered) byType[type] = (byType[type] ?? 0) + 1;
+  return byType;
+}
+
+function inputsOf(type: string, name: string): Record<string, unknown> {
+  const found = registered.filter((one) => one.type === type && one.name === name);
+  expect(found).toHaveLength(1);
+  return found[0]?.inputs ?? {};
+}
+
+const policyOf = (type: string, name: string): unknown => JSON.parse(String(inputsOf(type, name)['policy']));
+const outputOf = <T>(output: pulumi.Output<T>): Promise<T> => new Promise((answer) => output.apply(answer));
+
+const BASE = {
+  'aws:cloudwatch/dashboard:Dashboard': 1,
+  'aws:cloudwatch/eventRule:EventRule': 4,
+  'aws:cloudwatch/eventTarget:EventTarget': 4,
+  'aws:cloudwatch/logGroup:LogGroup': 1,
+  'aws:cloudwatch/logMetricFilter:LogMetricFilter': 11,
+  'aws:cloudwatch/metricAlarm:MetricAlarm': 7,
+  'aws:dynamodb/table:Table': 1,
+  'aws:iam/role:Role': 1,
+  'aws:iam/rolePolicy:RolePolicy': 1,
+  'aws:kms/alias:Alias': 1,
+  'aws:kms/key:Key': 1,
+  'aws:lambda/eventSourceMapping:EventSourceMapping': 1,
+  'aws:lambda/function:Function': 1,
+  'aws:sns/topic:Topic': 2,
+  'aws:sns/topicPolicy:TopicPolicy': 2,
+  'aws:sqs/queue:Queue': 2,
+  'aws:sqs/queuePolicy:QueuePolicy': 2,
+  'pullgate:aws:EcrPullGate': 1,
+};
+
+describe('what is registered', () => {
+  it('is this much of each type, and nothing of Inspector or the registry', async () => {
+    await deploy();
+    expect(counts()).toEqual(BASE);
+  });
+
+  it('has two subscriptions more for every address', async () => {
+    await deploy({ notifyEmails: ['a@example.com', 'b@example.com'] });
+    expect(counts()).toEqual({ ...BASE, 'aws:sns/topicSubscription:TopicSubscription': 4 });
+    const subscriptions = registered.filter(({ type }) => type === 'aws:sns/topicSubscription:TopicSubscription');
+    expect(subscriptions.map(({ inputs }) => [inputs['protocol'], inputs['endpoint']])).toEqual(
+      expect.arrayContaining([
+        ['email', 'a@example.com'],
+        ['email', 'b@example.com'],
+      ]),
+    );
+  });
+
+  it('has Inspector and continuous scanning of every repository where that is asked for', async () => {
+    await deploy({ enableInspector: true });
+    expect(counts()).toEqual({
+      ...BASE,
+      'aws:inspector2/enabler:Enabler': 1,
+      'aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration': 1,
+    });
+    expect(inputsOf('aws:inspector2/enabler:Enabler', 'pullgate-inspector')).toEqual({
+      accountIds: ['123456789012'],
+      resourceTypes: ['ECR'],
+    });
+    expect(
+      inputsOf('aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration', 'pullgate-scanning'),
+    ).toEqual({
+      scanType: 'ENHANCED',
+      rules: [{ scanFrequency: 'CONTINUOUS_SCAN', repositoryFilters: [{ filter: '*', filterType: 'WILDCARD' }] }],
+    });
+  });
+
+  it('belongs to the component, all of it, and begins with its name', async () => {
+    await deploy({ notifyEmails: ['a@example.com'], enableInspector: true });
+    const children = urns.filter((urn) => !urn.endsWith('::pullgate'));
+    expect(children).toHaveLength(registered.length - 1);
+    for (const urn of children)
+      expect(urn).toMatch(/^urn:pulumi:dev::pullgate::pullgate:aws:EcrPullGate[$]aws:.*::pullgate-/);
+  });
+});
+
+describe('the events', () => {
+  const patternOf = (name: string): unknown =>
+    JSON.parse(String(inputsOf('aws:cloudwatch/eventRule:EventRule', name)['eventPattern']));
+
+  it('are findings in every state that the policy may count', async () => {
+    await deploy();
+    expect(patternOf('pullgate-findings')).toEqual({
+      source: ['aws.inspector2'],
+      'detail-type': ['Inspector2 Finding'],
+      detail: {
+        resources: { type: ['AWS_ECR_CONTAINER_IMAGE'] },
+        severity: [{ 'anything-but': ['INFORMATIONAL', 'LOW'] }, { exists: false }],
+      },
+    });
+  });
+
+  it('are pushes and deletions that worked', async () => {
+    await deploy();
+    expect(patternOf('pullgate-images')).toEqual({
+      source: ['aws.ecr'],
+      'detail-type': ['ECR Image Action'],
+      detail: { 'action-type': ['PUSH', 'DELETE'], result: ['SUCCESS'] },
+    });
+  });
+
+  it('are initial scans that are complete', async () => {
+    await deploy();
+    expect(patternOf('pullgate-scans')).toEqual({
+      source: ['aws.inspector2'],
+      'detail-type': ['Inspector2 Scan'],
+      detail: { 'scan-status': ['INITIAL_SCAN_COMPLETE'] },
+    });
+  });
+
+  it('are a tick every five minutes', async () => {
+    await deploy();
+    expect(inputsOf('aws:cloudwatch/eventRule:EventRule', 'pullgate-tick')['scheduleExpression']).toBe(
+      'rate(5 minutes)',
+    );
+    expect(inputsOf('aws:cloudwatch/eventTarget:EventTarget', 'pullgate-tick-to-queue')['input']).toBe(
+      '{"pullgate":"tick"}',
+    );
+  });
+
+  it('all go to the queue, are retried for a day, and then go to the dead-letter queue', async () => {
+    const gate = await deploy();
+    const [queue, letters] = [await outputOf(gate.queueUrl), await outputOf(gate.deadLetterQueueUrl)];
+    const targets = registered.filter(({ type }) => type === 'aws:cloudwatch/eventTarget:EventTarget');
+    for (const { inputs } of targets) {
+      expect(inputs).toMatchObject({
+        arn: `arn:aws:sqs:eu-west-1:123456789012:${queue.split('/').at(-1)}`,
+        deadLetterConfig: { arn: `arn:aws:sqs:eu-west-1:123456789012:${letters.split('/').at(-1)}` },
+        retryPolicy: { maximumEventAgeInSeconds: 86_400, maximumRetryAttempts: 185 },
+      });
+    }
+  });
+});
+
+describe('the queues', () => {
+  it('hide a message for six times the function and the window, give up after eight tries, and are encrypted', async () => {
+    await deploy({ batchWindowSeconds: 300 });
+    const queue = inputsOf('aws:sqs/queue:Queue', 'pullgate-queue');
+    expect(queue).toMatchObject({
+      visibilityTimeoutSeconds: 2100,
+      messageRetentionSeconds: 345_600,
+      sqsManagedSseEnabled: true,
+    });
+    expect(JSON.parse(String(queue['redrivePolicy']))).toMatchObject({ maxReceiveCount: 8 });
+    expect(inputsOf('aws:sqs/queue:Queue', 'pullgate-dead-letters')).toEqual({
+      messageRetentionSeconds: 1_209_600,
+      sqsManagedSseEnabled: true,
+    });
+  });
+
+  it.each(['pullgate-queue-policy', 'pullgate-dead-letters-policy'])(
+    'let only the four rules send, with TLS: %s',
+    async (name) => {
+      await deploy();
+      const rule = expect.stringMatching(
+        /^arn:aws:events:eu-west-1:123456789012:rule\/pullgate-(findings|images|scans|tick)-/,
+      );
+      expect(policyOf('aws:sqs/queuePolicy:QueuePolicy', name)).toMatchObject({
+        Statement: [
+          {
+            Effect: 'Allow',
+            Principal: { Service: 'events.amazonaws.com' },
+            Action: 'sqs:SendMessage',
+            Condition: { ArnEquals: { 'aws:SourceArn': [rule, rule, rule, rule] } },
+          },
+          { Effect: 'Deny', Principal: '*', Action: 'sqs:*', Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
+        ],
+      });
+    },
+  );
+});
+
+describe('the function', () => {
+  it('is small, bounded and told where everything is', async () => {
+    const gate = await deploy();
+    const lambda = inputsOf('aws:lambda/function:Function', 'pullgate-function');
+    expect(lambda).toMatchObject({
+      runtime: 'nodejs24.x',
+      architectures: ['arm64'],
+      handler: 'index.handler',
+      timeout: 300,
+      memorySize: 1024,
+      loggingConfig: { logFormat: 'Text', logGroup: await outputOf(gate.logGroupName) },
+      environment: {
+        variables: {
+          PULLGATE_TABLE: await outputOf(gate.tableName),
+          PULLGATE_QUEUE_URL: await outputOf(gate.queueUrl),
+          PULLGATE_DEAD_LETTER_QUEUE_URL: await outputOf(gate.deadLetterQueueUrl),
+          PULLGATE_TOPIC_ARN: await outputOf(gate.changesTopicArn),
+          PULLGATE_ACCOUNT_ID: '123456789012',
+          PULLGATE_PARTITION: 'aws',
+          PULLGATE_STATEMENT_ID: gate.statementId,
+          PULLGATE_ROLE_ARN: await outputOf(gate.roleArn),
+        },
+      },
+    });
+    expect(lambda).not.toHaveProperty('reservedConcurrentExecutions');
+  });
+
+  it('carries the settings in its archive, in the words of the config', async () => {
+    const gate = await deploy();
+    const archive = inputsOf('aws:lambda/function:Function', 'pullgate-function')['code'] as pulumi.asset.AssetArchive;
+    const files = (await archive.assets) as Record<string, pulumi.asset.StringAsset>;
+    const settings = JSON.parse((await files['settings.json']?.text) ?? '');
+    expect(settings).toEqual(gate.settings);
+    expect(settings).toEqual({
+      stack: 'dev',
+      severityThreshold: 'high',
+      policy: { exploited: 'medium' },
+      mode: 'enforce',
+      sweepHours: 6,
+      maxClosesPerHour: 25,
+      repositories: { include: ['**'], exclude: [] },
+      exemptPrincipals: ['arn:aws:iam::123456789012:role/ci'],
+      closeLambdaRepositories: false,
+    });
+  });
+
+  it('reads the queue in batches, five batches at a time, and reports failures message by message', async () => {
+    await deploy({ batchWindowSeconds: 7 });
+    expect(inputsOf('aws:lambda/eventSourceMapping:EventSourceMapping', 'pullgate-messages')).toMatchObject({
+      batchSize: 400,
+      maximumBatchingWindowInSeconds: 7,
+      functionResponseTypes: ['ReportBatchItemFailures'],
+      scalingConfig: { maximumConcurrency: 5 },
+    });
+  });
+
+  it('keeps its log as long as it is told', async () => {
+    await deploy({ logRetentionDays: 30 });
+    expect(inputsOf('aws:cloudwatch/logGroup:LogGroup', 'pullgate-log')).toEqual({ retentionInDays: 30 });
+  });
+
+  it('may do exactly this', async () => {
+    await deploy();
+    const { Statement } = policyOf('aws:iam/rolePolicy:RolePolicy', 'pullgate-permissions') as {
+      Statement: { Effect: string; Action: string | string[]; Resource: string }[];
+    };
+    const allowed = Statement.flatMap(({ Effect, Action, Resource }) =>
+      [Action].flat().map((action) => [Effect, action, Resource]),
+    );
+    const arn = (service: string, rest: string) =>
+      expect.stringMatching(new RegExp(`^arn:aws:${service}:eu-west-1:123456789012:${rest}$`));
+    const repository = 'arn:aws:ecr:eu-west-1:123456789012:repository/*';
+    expect(allowed).toEqual([
+      ['Allow', 'ecr:DescribeImages', repository],
+      ['Allow', 'ecr:BatchGetImage', repository],
+      ['Allow', 'ecr:GetRepositoryPolicy', repository],
+      ['Allow', 'ecr:SetRepositoryPolicy', repository],
+      ['Allow', 'ecr:DeleteRepositoryPolicy', repository],
+      ['Allow', 'inspector2:ListFindings', '*'],
+      ['Allow', 'inspector2:ListCoverage', '*'],
+      ['Allow', 'inspector2:ListFindingAggregations', '*'],
+      ['Allow', 'inspector2:BatchGetAccountStatus', '*'],
+      ['Allow', 'dynamodb:GetItem', arn('dynamodb', 'table/pullgate-records-\\w+')],
+      ['Allow', 'dynamodb:PutItem', arn('dynamodb', 'table/pullgate-records-\\w+')],
+      ['Allow', 'dynamodb:DeleteItem', arn('dynamodb', 'table/pullgate-records-\\w+')],
+      ['Allow', 'dynamodb:Scan', arn('dynamodb', 'table/pullgate-records-\\w+')],
+      ['Allow', 'dynamodb:Query', arn('dynamodb', 'table/pullgate-records-\\w+/index/waiting')],
+      ['Allow', 'sns:Publish', arn('sns', 'pullgate-changes-\\w+')],
+      ['Allow', 'kms:GenerateDataKey', arn('kms', 'key/[0-9a-f-]+')],
+      ['Allow', 'kms:Decrypt', arn('kms', 'key/[0-9a-f-]+')],
+      ['Allow', 'sqs:ReceiveMessage', arn('sqs', 'pullgate-queue-\\w+')],
+      ['Allow', 'sqs:DeleteMessage', arn('sqs', 'pullgate-queue-\\w+')],
+      ['Allow', 'sqs:GetQueueAttributes', arn('sqs', 'pullgate-queue-\\w+')],
+      ['Allow', 'sqs:ChangeMessageVisibility', arn('sqs', 'pullgate-queue-\\w+')],
+      ['Allow', 'sqs:SendMessage', arn('sqs', 'pullgate-queue-\\w+')],
+      ['Allow', 'sqs:SendMessage', arn('sqs', 'pullgate-dead-letters-\\w+')],
+      ['Allow', 'logs:CreateLogStream', arn('logs', 'log-group:pullgate-log-\\w+:[*]')],
+      ['Allow', 'logs:PutLogEvents', arn('logs', 'log-group:pullgate-log-\\w+:[*]')],
+    ]);
+  });
+});
+
+describe('the table', () => {
+  it('is paid by use, can be restored to any second, and finds what waits for the brake', async () => {
+    await deploy();
+    expect(inputsOf('aws:dynamodb/table:Table', 'pullgate-records')).toEqual({
+      billingMode: 'PAY_PER_REQUEST',
+      hashKey: 'id',
+      attributes: [
+        { name: 'id', type: 'S' },
+        { name: 'waiting', type: 'S' },
+        { name: 'rank', type: 'S' },
+      ],
+      globalSecondaryIndexes: [
+        {
+          name: 'waiting',
+          projectionType: 'KEYS_ONLY',
+          keySchemas: [
+            { attributeName: 'waiting', keyType: 'HASH' },
+            { attributeName: 'rank', keyType: 'RANGE' },
+          ],
+        },
+      ],
+      pointInTimeRecovery: { enabled: true },
+    });
+  });
+});
+
+describe('the topics', () => {
+  it('are encrypted with a key of their own, which turns and which alarms may use', async () => {
+    await deploy();
+    expect(inputsOf('aws:kms/key:Key', 'pullgate-key')).toMatchObject({ enableKeyRotation: true });
+    expect(policyOf('aws:kms/key:Key', 'pullgate-key')).toMatchObject({
+      Statement: [
+        { Principal: { AWS: 'arn:aws:iam::123456789012:root' }, Action: 'kms:*' },
+        { Principal: { Service: 'cloudwatch.amazonaws.com' }, Action: ['kms:Decrypt', 'kms:GenerateDataKey*'] },
+      ],
+    });
+    for (const name of ['pullgate-changes', 'pullgate-alarms']) {
+      expect(inputsOf('aws:sns/topic:Topic', name)).toEqual({ kmsMasterKeyId: expect.stringMatching(/^arn:aws:kms:/) });
+    }
+  });
+
+  it('ask for TLS; the function publishes by its own rights, and alarms are the stack’s own', async () => {
+    const gate = await deploy();
+    const alarms = alarmSpecs('dev', 6).map(({ name }) =>
+      expect.stringMatching(
+        new RegExp(`^arn:aws:cloudwatch:eu-west-1:123456789012:alarm:pullgate-${name}-alarm-\\w+$`),
+      ),
+    );
+    const onlyTls = {
+      Effect: 'Deny',
+      Principal: '*',
+      Action: 'sns:Publish',
+      Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+    };
+    expect(policyOf('aws:sns/topicPolicy:TopicPolicy', 'pullgate-changes-policy')).toEqual({
+      Version: '2012-10-17',
+      Statement: [{ Sid: 'OnlyTls', ...onlyTls, Resource: await outputOf(gate.changesTopicArn) }],
+    });
+    expect(policyOf('aws:sns/topicPolicy:TopicPolicy', 'pullgate-alarms-policy')).toMatchObject({
+      Statement: [
+        {
+          Effect: 'Allow',
+          Principal: { Service: 'cloudwatch.amazonaws.com' },
+          Condition: { ArnEquals: { 'aws:SourceArn': alarms } },
+        },
+        onlyTls,
+      ],
+    });
+  });
+});
+
+describe('the alarms', () => {
+  it.each<[name: string, wanted: Record<string, unknown>]>([
+    [
+      'dead-letters',
+      {
+        namespace: 'AWS/SQS',
+        metricName: 'ApproximateNumberOfMessagesVisible',
+        threshold: 0,
+        treatMissingData: 'notBreaching',
+      },
+    ],
+    ['errors', { namespace: 'AWS/Lambda', metricName: 'Errors', threshold: 0, treatMissingData: 'notBreaching' }],
+    ['failures', { namespace: 'Pullgate/dev', metricName: 'Failures', threshold: 0, evaluationPeriods: 3 }],
+    [
+      'sweep-overdue',
+      { namespace: 'Pullgate/dev', metricName: 'SweepAgeHours', threshold: 13, treatMissingData: 'breaching' },
+    ],
+    [
+      'scanner-blind',
+      { namespace: 'Pullgate/dev', metricName: 'ScannerBlind', threshold: 0, treatMissingData: 'ignore' },
+    ],
+    ['backlog', { namespace: 'AWS/SQS', metricName: 'ApproximateAgeOfOldestMessage', threshold: 3600 }],
+    ['brake', { namespace: 'Pullgate/dev', metricName: 'BrakeHeld', threshold: 0 }],
+  ])('tell of %s, and when it is over', async (name, wanted) => {
+    const gate = await deploy({ sweepHours: 12 });
+    const topic = await outputOf(gate.alarmsTopicArn);
+    expect(inputsOf('aws:cloudwatch/metricAlarm:MetricAlarm', `pullgate-${name}-alarm`)).toMatchObject({
+      ...wanted,
+      comparisonOperator: 'GreaterThanThreshold',
+      alarmActions: [topic],
+      okActions: [topic],
+      alarmDescription: expect.stringMatching(`^pullgate, stack dev: .{60,}[.] Page: docs/operations.md#aws-${name}$`),
+    });
+  });
+
+  it('have descriptions that CloudWatch takes', () => {
+    for (const { description } of alarmSpecs('a'.repeat(100), 24)) expect(description.length).toBeLessThanOrEqual(1024);
+  });
+
+  it('that watch the log have a metric there, and so does the dashboard', async () => {
+    await deploy();
+    const metrics = registered
+      .filter(({ type }) => type === 'aws:cloudwatch/logMetricFilter:LogMetricFilter')
+      .map(({ inputs }) => {
+        const { name, namespace, value } = inputs['metricTransformation'] as Record<string, string>;
+        return [namespace, name, inputs['pattern'], value];
+      });
+    expect(metrics).toHaveLength(11);
+    expect(metrics).toEqual(
+      expect.arrayContaining([
+        ['Pullgate/dev', 'SweepAgeHours', '{ $.kind = "tick" }', '$.sweepAgeHours'],
+        ['Pullgate/dev', 'BrakeHeld', '{ $.kind = "tick" }', '$.waiting'],
+        ['Pullgate/dev', 'Failures', '{ $.kind = "failed" }', '1'],
+        ['Pullgate/dev', 'ScannerBlind', '{ $.kind = "scanner" && $.blind IS TRUE }', '1'],
+        ['Pullgate/dev', 'ScannerBlind', '{ $.kind = "scanner" && $.blind IS FALSE }', '0'],
+        ['Pullgate/dev', 'Closes', '{ $.kind = "decision" && $.done = "closed" }', '1'],
+        ['Pullgate/dev', 'Opens', '{ $.kind = "decision" && $.done = "opened" }', '1'],
+        [
+          'Pullgate/dev',
+          'SecondsToClose',
+          '{ $.secondsSinceFinding >= 0 && ($.triggers[0] = "finding" || $.triggers[0] = "scan") }',
+          '$.secondsSinceFinding',
+        ],
+        ['Pullgate/dev', 'ClosedGates', '{ $.kind = "sweep" }', '$.closed'],
+        ['Pullgate/dev', 'ClosedThisHour', '{ $.kind = "tick" }', '$.closedThisHour'],
+        ['Pullgate/dev', 'Calls', '{ $.kind = "usage" }', '$.allCalls'],
+      ]),
+    );
+  });
+});
+
+describe('the mark of a statement', () => {
+  it('has letters and digits only, and differs where two stacks differ in other characters, or in the organization, only', () => {
+    expect(statementId('organization', 'pullgate', 'eu-prod')).toBe('Pullgateeuprod2bf430dd');
+    expect(statementId('organization', 'pullgate', 'euprod')).toBe('Pullgateeuprod7ad17048');
+    expect(statementId('acme', 'pullgate', 'eu-prod')).toBe('Pullgateeuprodbd6c12e8');
+  });
+});
+
+describe('a policy that is wrong', () => {
+  it('is refused with every problem', () => {
+    expect(() => new EcrPullGate('pullgate', { ...ARGS, policy: { unfixable: 'no', images: 'none' } })).toThrow(
+      'pullgate needs a policy that is right:\npolicy.unfixable is "no": expected one of informational, low, medium, high, critical, never\npolicy.images is "none": expected one of tagged, all',
+    );
+  });
+});

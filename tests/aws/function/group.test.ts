@@ -1,0 +1,138 @@
+// Folding a batch by repository: what each repository is asked, and which messages wait for the answer.
+import type { SQSRecord } from 'aws-lambda';
+import { describe, expect, it } from 'vitest';
+import { foldByRepository } from '../../../aws/function/group.ts';
+import type { Named, Request } from '../../../aws/function/parse.ts';
+import { digest } from '../../shared/samples.ts';
+import { ACCOUNT_ID } from './samples.ts';
+
+function message(messageId: string): SQSRecord {
+  return {
+    messageId,
+    receiptHandle: `receipt of ${messageId}`,
+    body: '',
+    attributes: {
+      ApproximateReceiveCount: '1',
+      SentTimestamp: '0',
+      SenderId: 'events',
+      ApproximateFirstReceiveTimestamp: '0',
+    },
+    messageAttributes: {},
+    md5OfBody: '',
+    eventSource: 'aws:sqs',
+    eventSourceARN: `arn:aws:sqs:eu-west-1:${ACCOUNT_ID}:pullgate`,
+    awsRegion: 'eu-west-1',
+  };
+}
+
+function images(first: Named, ...others: Named[]): Request {
+  return { kind: 'images', images: [first, ...others] };
+}
+
+/** The folds of messages named a, b, c and so on, with the messages by their names. */
+function folded(...requests: Request[]) {
+  const received = requests.map((request, place) => ({ record: message('abcdef'.charAt(place)), request }));
+  return foldByRepository(received, ACCOUNT_ID).map(({ hint, records, reports }) => ({
+    ...hint,
+    messages: records.map(({ messageId }) => messageId).join(''),
+    reports: [...reports].map(([id, reporting]) => [id, reporting.map(({ messageId }) => messageId).join('')]),
+  }));
+}
+
+const gate = { registry: ACCOUNT_ID, repository: 'team/app' };
+const push: Named = { repository: 'team/app', digest: digest(1), trigger: 'push' };
+const since = '2026-03-02T09:00:00Z';
+const found: Named = {
+  repository: 'team/app',
+  digest: digest(1),
+  trigger: 'finding',
+  activeFinding: { id: 'finding-1', since },
+};
+
+describe('a batch', () => {
+  it('that is empty asks nothing', () => {
+    expect(folded()).toEqual([]);
+  });
+
+  it('of what names no repository asks nothing of one', () => {
+    expect(folded({ kind: 'tick' }, { kind: 'sweep' }, { kind: 'ignored', why: 'not ours' })).toEqual([]);
+  });
+
+  it('of the same message again and again is one look', () => {
+    expect(folded(images(found), images(found), images(found))).toEqual([
+      {
+        gate,
+        scope: [digest(1)],
+        triggers: ['finding'],
+        activeFindings: [
+          { id: 'finding-1', digest: digest(1), since },
+          { id: 'finding-1', digest: digest(1), since },
+          { id: 'finding-1', digest: digest(1), since },
+        ],
+        messages: 'abc',
+        reports: [['finding-1', 'abc']],
+      },
+    ]);
+  });
+
+  it('about two images of a repository is one look at both', () => {
+    const other: Named = { ...found, digest: digest(2), activeFinding: { id: 'finding-2', since } };
+    expect(folded(images(push), images(found), images(other))).toEqual([
+      {
+        gate,
+        scope: [digest(1), digest(2)],
+        triggers: ['push', 'finding'],
+        activeFindings: [
+          { id: 'finding-1', digest: digest(1), since },
+          { id: 'finding-2', digest: digest(2), since },
+        ],
+        messages: 'abc',
+        reports: [
+          ['finding-1', 'b'],
+          ['finding-2', 'c'],
+        ],
+      },
+    ]);
+  });
+
+  it('about two repositories is a look at each', () => {
+    const folds = folded(images(push), images({ ...push, repository: 'team/other' }), { kind: 'tick' });
+    expect(folds.map((fold) => [fold.gate.repository, fold.scope, fold.messages])).toEqual([
+      ['team/app', [digest(1)], 'a'],
+      ['team/other', [digest(1)], 'b'],
+    ]);
+  });
+
+  it('with one look at all is a look at all, and still knows what was reported', () => {
+    expect(folded(images(found), { kind: 'look', repository: 'team/app', trigger: 'sweep' })).toEqual([
+      {
+        gate,
+        scope: 'all',
+        triggers: ['finding', 'sweep'],
+        activeFindings: [{ id: 'finding-1', digest: digest(1), since }],
+        messages: 'ab',
+        reports: [['finding-1', 'a']],
+      },
+    ]);
+  });
+
+  it('with one message about two images of one repository waits for it once', () => {
+    const folds = folded(images(found, { ...found, digest: digest(2) }));
+    expect(folds.map(({ scope, messages }) => [scope, messages])).toEqual([[[digest(1), digest(2)], 'a']]);
+  });
+
+  it('with one message about two repositories waits for it twice', () => {
+    const folds = folded(images(found, { ...found, repository: 'team/other' }));
+    expect(folds.map((fold) => [fold.gate.repository, fold.messages, fold.reports])).toEqual([
+      ['team/app', 'a', [['finding-1', 'a']]],
+      ['team/other', 'a', [['finding-1', 'a']]],
+    ]);
+  });
+
+  it('of a finding that is not active any more reports nothing', () => {
+    const folds = folded(images({ ...found, activeFinding: undefined }));
+    expect(folds.map(({ activeFindings, reports }) => ({ activeFindings, reports }))).toEqual([
+      { activeFindings: [], reports: [] },
+    ]);
+  });
+});

@@ -1,0 +1,161 @@
+// One invocation of the function in this process, on the local cloud: what is folded, what comes first, and what happens when time runs out.
+import type { SQSRecord } from 'aws-lambda';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createWork } from '../../../aws/function/invocation.ts';
+import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
+import { allowing } from '../../../local/aws/principals.ts';
+import { type Graph, graphOf } from '../../../local/graph.ts';
+import type { LogLine } from '../../../shared/report/log-line.ts';
+import { clientsOf, settingsOf } from '../../worker.ts';
+
+let graph: Graph;
+let cloud: LocalAws;
+let log: LogLine[] = [];
+let work: ReturnType<typeof createWork>;
+
+beforeAll(async () => {
+  graph = await graphOf({});
+});
+beforeEach(async () => {
+  cloud = await startAws(graph);
+  const credentials = cloud.principals.add('arn:aws:iam::123456789012:role/worker', [allowing('*')]);
+  const lines: LogLine[] = [];
+  log = lines;
+  work = createWork({
+    settings: settingsOf(graph),
+    clients: clientsOf(cloud, credentials),
+    now: () => cloud.clock.now().toISOString(),
+    log: (line) => void lines.push(line),
+  });
+  return () => cloud.stop();
+});
+
+/** Messages as Lambda would hand them over, received from the queue. */
+function receive(...bodies: readonly object[]): readonly SQSRecord[] {
+  for (const body of bodies) cloud.queue.send(JSON.stringify(body));
+  return cloud.queue.receive(bodies.length).map(({ id, body, receiptHandle, receiveCount }) => ({
+    messageId: id,
+    body,
+    receiptHandle,
+    attributes: {
+      ApproximateReceiveCount: String(receiveCount),
+      SentTimestamp: '0',
+      SenderId: 'test',
+      ApproximateFirstReceiveTimestamp: '0',
+    },
+    messageAttributes: {},
+    md5OfBody: '',
+    eventSource: 'aws:sqs',
+    eventSourceARN: cloud.queue.arn,
+    awsRegion: 'eu-west-1',
+  }));
+}
+
+async function vulnerable(...repositories: readonly string[]): Promise<void> {
+  for (const repository of repositories) {
+    cloud.ecr.createRepository(repository);
+    const digest = await cloud.ecr.pushImage(repository, { tag: 'v1' });
+    const advisory = { vulnerability: 'CVE-2026-1001', severity: 'CRITICAL' };
+    await cloud.inspector.report({ repository, digest }, advisory, { event: false });
+  }
+  cloud.queue.purge();
+}
+
+const look = (repository: string) => ({ pullgate: 'look', repository, trigger: 'sweep' });
+const tick = { pullgate: 'tick' };
+const sweep = { pullgate: 'sweep' };
+const isClosed = (repository: string) => cloud.ecr.repository(repository).policyText !== undefined;
+const kinds = () => log.map(({ kind }) => kind);
+const PLENTY = { getRemainingTimeInMillis: () => 300_000 };
+/** What an invocation keeps for its end. */
+const RESERVE_MILLISECONDS = 10_000;
+
+const deadlineIn = (milliseconds: number) => {
+  const endsAt = Date.now() + milliseconds;
+  return { getRemainingTimeInMillis: () => endsAt - Date.now() };
+};
+
+describe('when time runs out', () => {
+  it('a gate that would outlast the invocation is given up: only its messages come back, and the others are done', async () => {
+    await vulnerable('team/first', 'team/held', 'team/last');
+    let letGo = () => {};
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    cloud.calls.before(async ({ operation, input }) => {
+      if (operation === 'GetRepositoryPolicy' && input['repositoryName'] === 'team/held') await held;
+    });
+    const records = receive(look('team/held'), look('team/first'), look('team/held'), look('team/last'));
+    const answer = await work({ Records: [...records] }, deadlineIn(RESERVE_MILLISECONDS + 4_000));
+
+    const returning = records.filter(({ body }) => body.includes('team/held')).map(({ messageId }) => messageId);
+    expect(returning).toHaveLength(2);
+    expect(answer.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)).toEqual(returning);
+    expect(['team/first', 'team/held', 'team/last'].map(isClosed)).toEqual([true, false, true]);
+    expect(log.filter(({ kind }) => kind === 'failed')).toEqual([
+      { kind: 'failed', error: 'Error: no time left in this invocation for team/held', messages: 2 },
+    ]);
+
+    // What was still under way is like a slow worker: it may go on.
+    letGo();
+    await vi.waitFor(() => expect(kinds().filter((kind) => kind === 'decision')).toHaveLength(3), { timeout: 20_000 });
+    expect(isClosed('team/held')).toBe(true);
+  });
+
+  it('no gate is begun when there is none left, and every message comes back', async () => {
+    await vulnerable('team/first', 'team/last');
+    const records = receive(look('team/first'), look('team/last'));
+    cloud.calls.reset();
+    const answer = await work({ Records: [...records] }, deadlineIn(RESERVE_MILLISECONDS));
+    expect(answer.batchItemFailures).toEqual(records.map(({ messageId }) => ({ itemIdentifier: messageId })));
+    expect(cloud.calls.count()).toEqual({ 'dynamodb:GetItem': 1, 'sqs:ChangeMessageVisibility': 2 });
+    expect(['team/first', 'team/last'].map(isClosed)).toEqual([false, false]);
+  });
+});
+
+describe('ticks and sweeps', () => {
+  it('of a batch are one each, and come before the gates', async () => {
+    await vulnerable('team/app');
+    const answer = await work({ Records: [...receive(look('team/app'), tick, sweep, tick, tick, sweep)] }, PLENTY);
+    expect(answer).toEqual({ batchItemFailures: [] });
+    expect(kinds()).toEqual(['sweep', 'scanner', 'tick', 'decision']);
+    expect(cloud.calls.count()['inspector2:ListFindingAggregations']).toBe(1);
+  });
+
+  it('a tick does each of its steps though another fails, and its messages come back', async () => {
+    const denied = { kind: 'error', code: 'AccessDeniedException', message: 'no', status: 400 } as const;
+    cloud.faults.add({ ...denied, service: 'dynamodb', operation: 'Scan' });
+    const records = receive(tick, tick);
+    const answer = await work({ Records: [...records] }, PLENTY);
+    expect(answer.batchItemFailures).toEqual(records.map(({ messageId }) => ({ itemIdentifier: messageId })));
+    expect(log).toEqual([
+      { kind: 'scanner', blind: false, why: undefined },
+      { kind: 'tick', waiting: 0, letThrough: 0, closedThisHour: 0 },
+      { kind: 'failed', error: 'AccessDeniedException: no', messages: 2 },
+    ]);
+  });
+
+  it('that fail keep no gate of their batch from being looked at', async () => {
+    await vulnerable('team/app');
+    cloud.faults.add({
+      kind: 'error',
+      code: 'AccessDeniedException',
+      message: 'no',
+      status: 400,
+      service: 'inspector2',
+    });
+    const [failing, ...others] = receive(sweep, look('team/app'));
+    const answer = await work({ Records: [failing, ...others].filter((one) => one !== undefined) }, PLENTY);
+    expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: failing?.messageId }] });
+    expect(isClosed('team/app')).toBe(true);
+  });
+
+  it('a sweep asks for a look at each repository that has findings, once', async () => {
+    await vulnerable('team/one', 'team/two');
+    cloud.ecr.createRepository('team/clean');
+    await work({ Records: [...receive(sweep)] }, PLENTY);
+    const bodies = cloud.queue.messages().map(({ body }) => JSON.parse(body));
+    const asked = bodies.filter(({ repository }) => repository !== undefined);
+    expect(asked).toEqual([look('team/one'), look('team/two')]);
+  });
+});

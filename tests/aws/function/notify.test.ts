@@ -1,0 +1,74 @@
+// What the topic is sent of a state change: Amazon SNS takes a subject of at most 100 printable ASCII characters in one line.
+import type { PublishCommand, PublishCommandInput, SNSClient } from '@aws-sdk/client-sns';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { notifierOf } from '../../../aws/function/notify.ts';
+import type { Gate, Notice } from '../../../shared/gate/record.ts';
+import { GATE, NOW } from '../../shared/samples.ts';
+
+const NOTICE: Notice = {
+  kind: 'cleared',
+  at: NOW,
+  images: [],
+  moreImages: 0,
+  omittedImages: 0,
+  accounts: [],
+  stillPullable: [],
+};
+
+/** What is published of a notice. */
+async function published(gate: Gate, notice: Notice): Promise<readonly PublishCommandInput[]> {
+  const inputs: PublishCommandInput[] = [];
+  const client: Pick<SNSClient, 'send'> = {
+    send: async ({ input }: PublishCommand) => {
+      inputs.push(input);
+    },
+  };
+  await notifierOf(client as SNSClient, 'arn:aws:sns:eu-west-1:123456789012:dev')(gate, notice);
+  return inputs;
+}
+
+describe('a state change', () => {
+  it('is published once, with what a subscriber can filter by', async () => {
+    expect(await published(GATE, NOTICE)).toEqual([
+      {
+        TopicArn: 'arn:aws:sns:eu-west-1:123456789012:dev',
+        Subject: '[pullgate] clear: team/app',
+        Message:
+          'team/app (registry 123456789012) had to be closed and waited; nothing holds it any more, since 2026-06-15T12:00:00.000Z.\n',
+        MessageAttributes: {
+          cloud: { DataType: 'String', StringValue: 'aws' },
+          change: { DataType: 'String', StringValue: 'cleared' },
+          registry: { DataType: 'String', StringValue: '123456789012' },
+          repository: { DataType: 'String', StringValue: 'team/app' },
+        },
+      },
+    ]);
+  });
+
+  it('that cannot be published throws, so that it is tried again', async () => {
+    const client: Pick<SNSClient, 'send'> = {
+      send: async () => {
+        throw new Error('no such topic');
+      },
+    };
+    await expect(
+      notifierOf(client as SNSClient, 'arn:aws:sns:eu-west-1:123456789012:dev')(GATE, NOTICE),
+    ).rejects.toThrow('no such topic');
+  });
+
+  it('has a subject that SNS takes, whatever the repository is called', async () => {
+    const part = fc.string({ unit: fc.constantFrom(...'az09'), minLength: 1, maxLength: 60 });
+    const name = fc
+      .array(part, { minLength: 1, maxLength: 8 })
+      .map((parts) => parts.join('/').slice(0, 255).concat('a'));
+    const kind = fc.constantFrom<Notice['kind'][]>('closed', 'opened', 'waiting', 'cleared', 'restored');
+    await fc.assert(
+      fc.asyncProperty(name, kind, async (repository, change) => {
+        const [input] = await published({ ...GATE, repository }, { ...NOTICE, kind: change });
+        expect(input?.Subject).toMatch(/^\[pullgate\] [ -~]{1,89}$/);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});

@@ -1,0 +1,201 @@
+// The door: every sample of the providers, each to what it asks for.
+import { describe, expect, it } from 'vitest';
+import { parseMessage, type Request } from '../../../aws/function/parse.ts';
+import { REPOSITORY_NAMES } from '../../shared/samples.ts';
+import { ACCOUNT_ID, changed, SAMPLES, type Sample, sampleText } from './samples.ts';
+
+function requestFrom(message: string): Request {
+  const parsed = parseMessage(message, ACCOUNT_ID);
+  if (!parsed.ok) throw new Error(`expected a request, was given problems: ${JSON.stringify(parsed.problems)}`);
+  return parsed.value;
+}
+
+/** As the documentation has them, filled up to 64 digits. */
+const LIBSSH2_DIGEST = 'sha256:36c7b282abd0186e01419f2e58743e1bf635808231049bbc9d77e50000000000';
+const ACTION_DIGEST = 'sha256:7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e0378abcd12340000';
+const OPENSSL_DIGEST = 'sha256:84f507df33c6864d49c296fb734192696e4cb6f78166ac51ac8b9b118181085d';
+const LIBSSH2_ARN = 'arn:aws:inspector2:us-east-2:123456789012:finding/be674aaddd0f75ac632055EXAMPLE';
+const OPENSSL_ARN = 'arn:aws:inspector2:eu-central-1:123456789012:finding/{{FINDING_ID}}';
+const OPENSSL_FINDING = { id: OPENSSL_ARN, since: '2024-09-04T16:55:38Z' };
+
+const AS_IT_IS: Readonly<Record<Sample, Request>> = {
+  'inspector-finding-2021': {
+    kind: 'images',
+    images: [
+      {
+        repository: 'amazon/amazon-ecs-sample',
+        digest: LIBSSH2_DIGEST,
+        trigger: 'finding',
+        activeFinding: { id: LIBSSH2_ARN, since: '2021-12-03T18:02:30Z' },
+      },
+    ],
+  },
+  'inspector-finding-2026': {
+    kind: 'images',
+    images: [{ repository: 'inspector2', digest: OPENSSL_DIGEST, trigger: 'finding', activeFinding: OPENSSL_FINDING }],
+  },
+  'inspector-scan-complete': {
+    kind: 'images',
+    images: [{ repository: 'amazon/amazon-ecs-sample', digest: LIBSSH2_DIGEST, trigger: 'scan' }],
+  },
+  'ecr-image-push': {
+    kind: 'images',
+    images: [{ repository: 'my-repository-name', digest: ACTION_DIGEST, trigger: 'push' }],
+  },
+  'ecr-image-delete': {
+    kind: 'images',
+    images: [{ repository: 'my-repository-name', digest: ACTION_DIGEST, trigger: 'delete' }],
+  },
+  'ecr-basic-scan': {
+    kind: 'ignored',
+    why: 'an event that pullgate does not listen to: aws.ecr ECR Image Scan',
+  },
+  'inspector-finding-ec2-closed': { kind: 'ignored', why: 'a finding of AWS_EC2_INSTANCE' },
+  'inspector-finding-of-an-acr-image': {
+    kind: 'ignored',
+    why: 'a finding of Microsoft.ContainerRegistry/registry/containerImage',
+  },
+};
+
+describe('a sample of the documentation', () => {
+  it.each(SAMPLES)('asks for what it is about: %s', (name) => {
+    expect(requestFrom(sampleText(name))).toEqual(AS_IT_IS[name]);
+  });
+
+  it.each(['CLOSED', 'SUPPRESSED', 'A_STATUS_NEVER_SEEN'])('that is %s reports no active finding', (status) => {
+    expect(requestFrom(changed('inspector-finding-2026', ['detail', 'status'], status))).toEqual({
+      kind: 'images',
+      images: [{ repository: 'inspector2', digest: OPENSSL_DIGEST, trigger: 'finding', activeFinding: undefined }],
+    });
+  });
+
+  it.each([undefined, '', 'yesterday', 7])('whose time is %j is read without it', (time) => {
+    expect(requestFrom(changed('inspector-finding-2026', ['time'], time))).toMatchObject({
+      images: [{ activeFinding: { id: OPENSSL_ARN, since: undefined } }],
+    });
+  });
+
+  it('that names several images asks for each of them, and not for what is no image', () => {
+    const { detail } = JSON.parse(sampleText('inspector-finding-2026'));
+    const [first] = detail.resources;
+    const other = structuredClone(first);
+    other.details.awsEcrContainerImage.repositoryName = 'team/other';
+    const resources = [first, { type: 'AWS_EC2_INSTANCE' }, other];
+    expect(requestFrom(changed('inspector-finding-2026', ['detail', 'resources'], resources))).toEqual({
+      kind: 'images',
+      images: [
+        { repository: 'inspector2', digest: OPENSSL_DIGEST, trigger: 'finding', activeFinding: OPENSSL_FINDING },
+        { repository: 'team/other', digest: OPENSSL_DIGEST, trigger: 'finding', activeFinding: OPENSSL_FINDING },
+      ],
+    });
+  });
+
+  it('is understood without what only newer or only older events bring', () => {
+    const image = ['detail', 'resources', 0, 'details', 'awsEcrContainerImage', 'imageTags'];
+    expect(requestFrom(changed('inspector-finding-2021', image, undefined))).toEqual(
+      AS_IT_IS['inspector-finding-2021'],
+    );
+    expect(requestFrom(changed('inspector-finding-2026', ['detail', 'fixAvailable'], undefined))).toEqual(
+      AS_IT_IS['inspector-finding-2026'],
+    );
+    expect(requestFrom(changed('inspector-finding-2026', ['detail', 'news'], { of: 2030 }))).toEqual(
+      AS_IT_IS['inspector-finding-2026'],
+    );
+  });
+});
+
+describe('what is not ours is ignored, and said to be', () => {
+  const registryOfImage = ['detail', 'resources', 0, 'details', 'awsEcrContainerImage', 'registry'];
+  const foreignArn = 'arn:aws:ecr:us-east-2:210987654321:repository/amazon/amazon-ecs-sample';
+  it.each<[string, string, string]>([
+    [
+      "another account's event",
+      changed('ecr-image-push', ['account'], '210987654321'),
+      'an event of the account 210987654321',
+    ],
+    [
+      "a member account's finding, heard by the delegated administrator",
+      changed('inspector-finding-2026', registryOfImage, '210987654321'),
+      'an image of the registry 210987654321',
+    ],
+    [
+      "a member account's scan, heard by the delegated administrator",
+      changed('inspector-scan-complete', ['detail', 'repository-name'], foreignArn),
+      'an image of the registry 210987654321',
+    ],
+    [
+      'a push that failed',
+      changed('ecr-image-push', ['detail', 'result'], 'FAILURE'),
+      'an action on an image with the result FAILURE',
+    ],
+    [
+      'an action that is neither push nor delete',
+      changed('ecr-image-push', ['detail', 'action-type'], 'ARCHIVE'),
+      'an action on an image of the type ARCHIVE',
+    ],
+    ['a finding of nothing', changed('inspector-finding-2026', ['detail', 'resources'], []), 'a finding of nothing'],
+    [
+      'an event of another service',
+      changed('ecr-image-push', ['source'], 'aws.ec2'),
+      'an event that pullgate does not listen to: aws.ec2 ECR Image Action',
+    ],
+    [
+      'the same words in another service',
+      changed('ecr-image-push', ['source'], 'com.example'),
+      'an event that pullgate does not listen to: com.example ECR Image Action',
+    ],
+    [
+      'an event with a name of 256 KB, in a short line',
+      changed('ecr-image-push', ['source'], 'x'.repeat(262_144)),
+      `an event that pullgate does not listen to: ${'x'.repeat(157)}`,
+    ],
+  ])('%s', (_name, message, why) => {
+    expect(requestFrom(message)).toEqual({ kind: 'ignored', why });
+  });
+});
+
+describe('a message of our own', () => {
+  it.each<[string, Request]>([
+    ['{"pullgate":"tick"}', { kind: 'tick' }],
+    ['{ "pullgate": "sweep" }', { kind: 'sweep' }],
+    ['{"pullgate":"tick","by":"hand"}', { kind: 'tick' }],
+    [
+      '{"pullgate":"look","repository":"team/app","trigger":"sweep"}',
+      { kind: 'look', repository: 'team/app', trigger: 'sweep' },
+    ],
+    [
+      '{"pullgate":"look","repository":"team/app","trigger":"tick"}',
+      { kind: 'look', repository: 'team/app', trigger: 'tick' },
+    ],
+  ])('%s', (message, request) => {
+    expect(requestFrom(message)).toEqual(request);
+  });
+});
+
+describe('a repository name', () => {
+  it.each(REPOSITORY_NAMES)('may be %s', (repository) => {
+    const look = JSON.stringify({ pullgate: 'look', repository, trigger: 'sweep' });
+    expect(requestFrom(look)).toEqual({ kind: 'look', repository, trigger: 'sweep' });
+    const inFinding = ['detail', 'resources', 0, 'details', 'awsEcrContainerImage', 'repositoryName'];
+    const arn = `arn:aws:ecr:us-east-2:${ACCOUNT_ID}:repository/${repository}`;
+    for (const message of [
+      changed('ecr-image-push', ['detail', 'repository-name'], repository),
+      changed('ecr-image-delete', ['detail', 'repository-name'], repository),
+      changed('inspector-finding-2026', inFinding, repository),
+      changed('inspector-scan-complete', ['detail', 'repository-name'], arn),
+    ]) {
+      expect(requestFrom(message)).toMatchObject({ kind: 'images', images: [{ repository }] });
+    }
+  });
+
+  it.each(['arn:aws-cn:ecr:cn-north-1', 'arn:aws-us-gov:ecr:us-gov-west-1', 'arn:aws:ecr:eu-west-1'])(
+    'may come as an ARN of any partition: %s',
+    (start) => {
+      const arn = `${start}:${ACCOUNT_ID}:repository/team/app/api`;
+      expect(requestFrom(changed('inspector-scan-complete', ['detail', 'repository-name'], arn))).toEqual({
+        kind: 'images',
+        images: [{ repository: 'team/app/api', digest: LIBSSH2_DIGEST, trigger: 'scan' }],
+      });
+    },
+  );
+});

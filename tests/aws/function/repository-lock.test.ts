@@ -1,0 +1,170 @@
+// Writes of a repository's policy on the wire: tried again only while the policy is as it was read, and read again before an opening.
+import { ECRClient } from '@aws-sdk/client-ecr';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { policyGateOf } from '../../../aws/function/repository-lock.ts';
+import { denyStatement } from '../../../aws/function/repository-policy.ts';
+import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
+import { allowing } from '../../../local/aws/principals.ts';
+import { fixtureGraph } from '../../local/aws/fixture-graph.ts';
+import { ACCOUNT_ID } from './samples.ts';
+
+const FOREIGN = '{"Sid":"Team","Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage"}';
+const OTHER = '{"Sid":"Other","Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage"}';
+const OURS = denyStatement({
+  statementId: 'Pullgatedev0123abcd',
+  partition: 'aws',
+  accountId: ACCOUNT_ID,
+  roleArn: `arn:aws:iam::${ACCOUNT_ID}:role/pullgate`,
+  exemptPrincipals: [],
+});
+const policy = (...statements: readonly string[]) => `{"Version":"2012-10-17","Statement":[${statements.join()}]}`;
+const CLOSED = policy(FOREIGN, JSON.stringify(OURS));
+const OPEN = policy(FOREIGN);
+
+let cloud: LocalAws;
+let gates: ReturnType<typeof policyGateOf>;
+let number = 0;
+let gate = { registry: ACCOUNT_ID, repository: '' };
+beforeAll(async () => {
+  cloud = await startAws(fixtureGraph());
+  const admin = cloud.principals.add(`arn:aws:iam::${ACCOUNT_ID}:role/admin`, [allowing('*')]);
+  const config = cloud.clientConfig(admin);
+  gates = policyGateOf(
+    { ecr: new ECRClient(config), ecrOnce: new ECRClient({ ...config, maxAttempts: 1 }) },
+    ACCOUNT_ID,
+    OURS,
+  );
+});
+afterAll(() => cloud.stop());
+beforeEach(() => {
+  cloud.faults.clear();
+  gate = { registry: ACCOUNT_ID, repository: `team/app-${++number}` };
+});
+
+/** A repository with this policy, read. */
+async function readFrom(policyText: string | undefined) {
+  cloud.ecr.createRepository(gate.repository, policyText === undefined ? {} : { policyText });
+  const reading = await gates.read(gate);
+  if (reading === undefined) throw new Error('the repository is there');
+  cloud.calls.reset();
+  return reading;
+}
+
+const isNow = () => cloud.ecr.repository(gate.repository).policyText;
+/** Somebody else changes the policy before the first try of this operation is refused. */
+const changeBefore = (operation: string, text: string | undefined) => {
+  const remove = cloud.calls.before((call) => {
+    if (call.operation !== operation) return;
+    cloud.ecr.repository(gate.repository).policyText = text;
+    remove();
+  });
+};
+const callsOf = (operation: string) => cloud.calls.count()[`ecr:${operation}`] ?? 0;
+
+describe('a write that ECR does not take at once', () => {
+  it.each([
+    ['throttled', { kind: 'throttle' }],
+    ['failed', { kind: 'serverError' }],
+    ['cut off', { kind: 'reset' }],
+  ] as const)('because it is %s is tried again while the policy is as it was read', async (_how, fault) => {
+    const reading = await readFrom(OPEN);
+    cloud.faults.add({ ...fault, operation: 'SetRepositoryPolicy', times: 2 });
+    expect(await gates.write(gate, reading, 'closed')).toEqual({ kind: 'written', before: OPEN, after: CLOSED });
+    expect(isNow()).toBe(CLOSED);
+    expect(callsOf('SetRepositoryPolicy')).toBe(3);
+  });
+
+  it('is overtaken where somebody else has changed the policy meanwhile: theirs stays', async () => {
+    const reading = await readFrom(OPEN);
+    cloud.faults.add({ kind: 'throttle', operation: 'SetRepositoryPolicy' });
+    changeBefore('SetRepositoryPolicy', policy(FOREIGN, OTHER));
+    expect(await gates.write(gate, reading, 'closed')).toEqual({ kind: 'overtaken' });
+    expect(isNow()).toBe(policy(FOREIGN, OTHER));
+    expect(callsOf('SetRepositoryPolicy')).toBe(1);
+  });
+
+  it('is overtaken by itself where only its answer was lost', async () => {
+    const reading = await readFrom(OPEN);
+    cloud.faults.add({ kind: 'drop', operation: 'SetRepositoryPolicy' });
+    expect(await gates.write(gate, reading, 'closed')).toEqual({ kind: 'overtaken' });
+    expect(isNow()).toBe(CLOSED);
+  });
+
+  it('fails after four tries', async () => {
+    const reading = await readFrom(OPEN);
+    cloud.faults.add({ kind: 'throttle', operation: 'SetRepositoryPolicy', times: 10 });
+    await expect(gates.write(gate, reading, 'closed')).rejects.toMatchObject({ name: 'ThrottlingException' });
+    expect([isNow(), callsOf('SetRepositoryPolicy')]).toEqual([OPEN, 4]);
+  });
+
+  it('is not tried again where it is denied', async () => {
+    const reading = await readFrom(OPEN);
+    const denied = { kind: 'error', code: 'AccessDeniedException', message: 'no', status: 400 } as const;
+    cloud.faults.add({ ...denied, operation: 'SetRepositoryPolicy' });
+    await expect(gates.write(gate, reading, 'closed')).rejects.toMatchObject({ name: 'AccessDeniedException' });
+    expect([isNow(), callsOf('SetRepositoryPolicy')]).toEqual([OPEN, 1]);
+  });
+
+  it('deletes again, and not what somebody else has put there meanwhile', async () => {
+    const reading = await readFrom(policy(JSON.stringify(OURS)));
+    cloud.faults.add({ kind: 'throttle', operation: 'DeleteRepositoryPolicy' });
+    changeBefore('DeleteRepositoryPolicy', policy(OTHER));
+    expect(await gates.write(gate, reading, 'open')).toEqual({ kind: 'overtaken' });
+    expect([isNow(), callsOf('DeleteRepositoryPolicy')]).toEqual([policy(OTHER), 1]);
+  });
+});
+
+describe('an opening', () => {
+  it('reads the policy again: a statement that somebody has added since the look stays', async () => {
+    const reading = await readFrom(policy(JSON.stringify(OURS)));
+    const since = policy(JSON.stringify(OURS), OTHER);
+    cloud.ecr.repository(gate.repository).policyText = since;
+    expect(await gates.write(gate, reading, 'open')).toEqual({ kind: 'written', before: since, after: policy(OTHER) });
+    expect(isNow()).toBe(policy(OTHER));
+  });
+
+  it('deletes a policy that has nothing but our statement', async () => {
+    const reading = await readFrom(policy(JSON.stringify(OURS)));
+    const before = policy(JSON.stringify(OURS));
+    expect(await gates.write(gate, reading, 'open')).toEqual({ kind: 'written', before, after: '' });
+    expect(isNow()).toBeUndefined();
+  });
+
+  it('leaves a policy that somebody has deleted since the look deleted', async () => {
+    const reading = await readFrom(CLOSED);
+    cloud.ecr.repository(gate.repository).policyText = undefined;
+    expect(await gates.write(gate, reading, 'open')).toEqual({ kind: 'written', before: '', after: '' });
+    expect(isNow()).toBeUndefined();
+  });
+
+  it('is overtaken where our statement is there again when it is read back', async () => {
+    const reading = await readFrom(CLOSED);
+    const remove = cloud.calls.after(({ operation }) => {
+      if (operation === 'SetRepositoryPolicy') cloud.ecr.repository(gate.repository).policyText = CLOSED;
+    });
+    const written = await gates.write(gate, reading, 'open');
+    remove();
+    expect(written).toEqual({ kind: 'overtaken' });
+  });
+});
+
+describe('a closing', () => {
+  it('is overtaken where our statement is not there when it is read back', async () => {
+    const reading = await readFrom(undefined);
+    const remove = cloud.calls.after(({ operation }) => {
+      if (operation === 'SetRepositoryPolicy') cloud.ecr.repository(gate.repository).policyText = OPEN;
+    });
+    const written = await gates.write(gate, reading, 'closed');
+    remove();
+    expect(written).toEqual({ kind: 'overtaken' });
+  });
+
+  it('answers with the policy as it is read back', async () => {
+    const after = policy(JSON.stringify(OURS));
+    expect(await gates.write(gate, await readFrom(undefined), 'closed')).toEqual({
+      kind: 'written',
+      before: '',
+      after,
+    });
+  });
+});

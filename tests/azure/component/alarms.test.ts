@@ -1,0 +1,191 @@
+// Proves which alerts there are, what each looks for, how often, and whom it tells.
+import { describe, expect, it } from 'vitest';
+import { alarmQuery, alarmSpecs } from '../../../azure/component/alarms.ts';
+import { dataLocationOf } from '../../../azure/component/mail.ts';
+import { checkQuery } from '../../../local/azure/kql-syntax.ts';
+import { START } from '../../../local/clock.ts';
+import { workspaceOf } from '../function/scanner.ts';
+import { deploy, one } from './deployment.ts';
+
+const RULE = 'azure-native:monitor:ScheduledQueryRule';
+
+interface Criteria {
+  readonly allOf: readonly { readonly query: string; readonly failingPeriods: unknown }[];
+}
+
+describe('the alerts', () => {
+  it.each<[name: string, table: string, query: string, wanted: Record<string, unknown>]>([
+    [
+      'poison',
+      'AppTraces',
+      "| where (line.kind == 'tick' and toint(line.poison) > 0) or line.kind == 'refused' or line.buried == true",
+      { windowSize: 'PT15M', evaluationFrequency: 'PT5M', severity: 1 },
+    ],
+    [
+      'errors',
+      'AppRequests',
+      '| where Success == false',
+      { windowSize: 'PT15M', evaluationFrequency: 'PT5M', severity: 2 },
+    ],
+    [
+      'failures',
+      'AppTraces',
+      "| where line.kind == 'failed'\n| summarize by bin(TimeGenerated, 5m)\n| summarize slots = count()\n| where slots >= 3",
+      { windowSize: 'PT30M', evaluationFrequency: 'PT5M', severity: 2 },
+    ],
+    [
+      'sweep-overdue',
+      'AppTraces',
+      "| where line.kind == 'tick'\n| summarize ticks = count(), age = min(todouble(line.sweepAgeHours))\n| where ticks == 0 or isnull(age) or age > 13",
+      { windowSize: 'PT60M', evaluationFrequency: 'PT15M', severity: 1 },
+    ],
+    [
+      'scanner-blind',
+      'AppTraces',
+      "| where line.kind == 'scanner'\n| summarize arg_max(TimeGenerated, line)\n| where tobool(line.blind) == true",
+      { windowSize: 'PT15M', evaluationFrequency: 'PT15M', overrideQueryTimeRange: 'P2D', severity: 1 },
+    ],
+    [
+      'unattributed',
+      'AppTraces',
+      "| where tostring(line.kind) == 'attribution'\n| summarize sweeps = count(), least = min(toint(line.unattributed) + toint(line.unread))\n| where sweeps >= 2 and least > 0",
+      { windowSize: 'PT60M', evaluationFrequency: 'PT60M', overrideQueryTimeRange: 'P2D', severity: 2 },
+    ],
+    [
+      'brake',
+      'AppTraces',
+      "| where line.kind == 'tick' and toint(line.waiting) > 0",
+      { windowSize: 'PT15M', evaluationFrequency: 'PT5M', severity: 2 },
+    ],
+  ])('tell of %s, and when it is over', async (name, table, query, wanted) => {
+    const deployment = await deploy({ sweepHours: 12 });
+    const { inputs } = one(deployment, RULE, `pullgate-${name}-alarm`);
+    const log = one(deployment, 'azure-native:applicationinsights:Component', 'pullgate-log');
+    const workspace = one(deployment, 'azure-native:operationalinsights:Workspace', 'pullgate-workspace');
+    expect(inputs).toMatchObject({
+      ...wanted,
+      enabled: true,
+      autoMitigate: true,
+      scopes: [workspace.id],
+      actions: { actionGroups: [] },
+      description: expect.stringMatching(`^pullgate, stack dev: .{60,}[.] Page: docs/operations.md#azure-${name}$`),
+    });
+    const [criterion, ...others] = (inputs['criteria'] as Criteria).allOf;
+    expect(others).toEqual([]);
+    expect(criterion).toMatchObject({
+      timeAggregation: 'Count',
+      operator: 'GreaterThan',
+      threshold: 0,
+      failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 },
+    });
+    const [from, ours, ...rest] = criterion?.query.split('\n') ?? [];
+    expect([from, ours]).toEqual([table, `| where _ResourceId =~ '${log.id}'`]);
+    const read = table === 'AppTraces' ? ['| extend line = parse_json(Message)'] : [];
+    expect(rest.join('\n')).toBe([...read, query].join('\n'));
+  });
+
+  const hour = 3_600_000;
+  const sweeps = (...counts: readonly (readonly [hoursAgo: number, unattributed: number, unread: number])[]) => counts;
+  it.each([
+    ['every sweep of two days counts some', sweeps([1, 2, 0], [20, 1, 0], [40, 3, 0]), true],
+    ['every sweep counts some, unattributed or unread', sweeps([1, 0, 1], [20, 1, 0]), true],
+    ['one sweep was clean', sweeps([1, 2, 0], [20, 0, 0], [40, 3, 0]), false],
+    ['the last sweep was clean', sweeps([1, 0, 0], [20, 5, 0]), false],
+    ['only the sweep before two days was clean', sweeps([1, 2, 0], [20, 1, 0], [49, 0, 0]), true],
+    ['there was one sweep', sweeps([1, 2, 0]), false],
+    ['there was no sweep', sweeps(), false],
+  ])('tell of unattributed images that last: %s', (_name, counts, isRaised) => {
+    const workspace = workspaceOf({
+      SecurityRecommendation: counts.map(([hoursAgo, unattributed, unread]) => ({
+        TimeGenerated: START.getTime() - hoursAgo * hour,
+        Properties: { kind: 'attribution', attributed: 9, gone: 0, unattributed, unread },
+      })),
+    });
+    const { query = '', lookbackDays } = alarmSpecs('dev', 6).find(({ name }) => name === 'unattributed') ?? {};
+    const lines = `SecurityRecommendation | where TimeGenerated > ago(${lookbackDays}d) | extend line = Properties`;
+    expect(workspace.query(`${lines} | ${query}`).rows).toHaveLength(isRaised ? 1 : 0);
+  });
+
+  it('tell everybody who is to hear of it, through one group', async () => {
+    const deployment = await deploy({ notifyEmails: ['a@example.com', 'b@example.com'] });
+    const group = one(deployment, 'azure-native:monitor:ActionGroup', 'pullgate-alarms');
+    expect(group.inputs).toMatchObject({
+      enabled: true,
+      groupShortName: 'pullgate',
+      emailReceivers: [
+        { name: 'a@example.com', emailAddress: 'a@example.com', useCommonAlertSchema: true },
+        { name: 'b@example.com', emailAddress: 'b@example.com', useCommonAlertSchema: true },
+      ],
+    });
+    for (const { inputs } of deployment.registered.filter(({ type }) => type === RULE))
+      expect(inputs['actions']).toEqual({ actionGroups: [group.id] });
+  });
+
+  it('look at one component, whatever else the workspace holds', () => {
+    for (const spec of alarmSpecs('dev', 6)) expect(alarmQuery(spec, '/a/component')).toContain("=~ '/a/component'");
+  });
+});
+
+describe('the queries', () => {
+  /**
+   * The columns that they use, as documented.
+   * Sources: https://learn.microsoft.com/azure/azure-monitor/reference/tables/apptraces,
+   * https://learn.microsoft.com/azure/azure-monitor/reference/tables/apprequests
+   */
+  const TABLES = [
+    'let AppTraces = datatable(TimeGenerated: datetime, _ResourceId: string, Message: string)[];',
+    'let AppRequests = datatable(TimeGenerated: datetime, _ResourceId: string, Success: bool)[];',
+  ].join('\n');
+
+  it.each(alarmSpecs('dev', 6).map((spec) => [spec.name, spec] as const))('are right: %s', (_name, spec) => {
+    expect(checkQuery(`${TABLES}\n${alarmQuery(spec, '/a/component')}`)).toEqual([]);
+  });
+
+  it('are looked at: a column that is not there is found', () => {
+    const [spec] = alarmSpecs('dev', 6);
+    if (spec === undefined) throw new Error('there is no alert');
+    const wrong = { ...spec, query: 'where Line.kind == 1' };
+    expect(checkQuery(`${TABLES}\n${alarmQuery(wrong, '/a/component')}`)).toMatchObject([{ at: 'Line' }]);
+  });
+});
+
+describe('mails', () => {
+  it('are kept near the stack', async () => {
+    const deployment = await deploy({ notifyEmails: ['a@example.com'] });
+    const emails = one(deployment, 'azure-native:communication:EmailService', 'pullgate-emails');
+    const domain = one(deployment, 'azure-native:communication:Domain', 'pullgate-domain');
+    const service = one(deployment, 'azure-native:communication:CommunicationService', 'pullgate-mail');
+    expect(emails.inputs['dataLocation']).toBe('Europe');
+    expect(domain.inputs).toMatchObject({ domainName: 'AzureManagedDomain', domainManagement: 'AzureManaged' });
+    expect(service.inputs).toMatchObject({
+      dataLocation: 'Europe',
+      linkedDomains: [domain.id],
+      disableLocalAuth: true,
+    });
+  });
+
+  it.each<[location: string, kept: string]>([
+    ['westeurope', 'Europe'],
+    ['North Europe', 'Europe'],
+    ['swedencentral', 'Europe'],
+    ['uksouth', 'UK'],
+    ['germanywestcentral', 'Germany'],
+    ['francecentral', 'France'],
+    ['switzerlandnorth', 'Switzerland'],
+    ['norwayeast', 'Norway'],
+    ['southeastasia', 'Asia Pacific'],
+    ['eastasia', 'Asia Pacific'],
+    ['centralindia', 'India'],
+    ['japaneast', 'Japan'],
+    ['koreacentral', 'Korea'],
+    ['australiaeast', 'Australia'],
+    ['brazilsouth', 'Brazil'],
+    ['canadacentral', 'Canada'],
+    ['uaenorth', 'UAE'],
+    ['southafricanorth', 'Africa'],
+    ['eastus2', 'United States'],
+    ['a region of tomorrow', 'United States'],
+  ])('of a stack in %s: %s', (location, kept) => {
+    expect(dataLocationOf(location)).toBe(kept);
+  });
+});

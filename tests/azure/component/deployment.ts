@@ -1,0 +1,150 @@
+// Deploys an AcrPullGate under mocks, and keeps what it registered, what depends on what, and which values are secret.
+import * as pulumi from '@pulumi/pulumi';
+import { AcrPullGate, type AcrPullGateArgs } from '../../../azure/component/pull-gate.ts';
+import type { Bundle } from '../../../bundle.ts';
+import { answerCall, answerRegistration, placeOf } from '../../../local/graph-mocks.ts';
+
+export interface Registered {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  /** The inputs that are secret, by name. */
+  readonly secrets: readonly string[];
+  readonly id: string;
+  urn: string;
+  /** The URNs of what has to be there before it. */
+  readonly dependencies: readonly string[];
+  readonly ignoreChanges: readonly string[];
+  readonly retainOnDelete: boolean;
+}
+
+export interface Deployment {
+  readonly gate: AcrPullGate;
+  readonly registered: readonly Registered[];
+}
+
+export const SUBSCRIPTION = '00000000-1111-2222-3333-444444444444';
+export const IN_SUBSCRIPTION = `/subscriptions/${SUBSCRIPTION}`;
+export const registryId = (name: string, subscription = SUBSCRIPTION) =>
+  `/subscriptions/${subscription}/resourceGroups/registries/providers/Microsoft.ContainerRegistry/registries/${name}`;
+
+export const ARGS: AcrPullGateArgs = {
+  severityThreshold: 'high',
+  policy: { exploited: 'medium' },
+  mode: 'enforce',
+  sweepHours: 6,
+  maxClosesPerHour: 25,
+  notifyEmails: [],
+  registries: [registryId('contoso')],
+  granularity: 'image',
+  registryRoles: 'rbac',
+  enableDefender: false,
+  logRetentionDays: 90,
+  now: '2026-11-22T08:00:00.000Z',
+};
+
+/** A function that does nothing, with these settings. */
+export function codeOf(settings: string): Bundle {
+  const files = { 'index.mjs': 'export {};\n', 'settings.json': settings };
+  const archive = new pulumi.asset.AssetArchive(
+    Object.fromEntries(Object.entries(files).map(([name, text]) => [name, new pulumi.asset.StringAsset(text)])),
+  );
+  const bytes = { 'index.mjs': files['index.mjs'].length, 'settings.json': settings.length };
+  return { archive, files, bytes, inputs: [] };
+}
+
+const deployments = new Map<string, Promise<Deployment>>();
+let last: Promise<unknown> = Promise.resolve();
+
+/** Deploys a gate, once for the same arguments; one after the other, since Pulumi's runtime is one. */
+export function deploy(args: Partial<AcrPullGateArgs> = {}, code = codeOf('{}')): Promise<Deployment> {
+  const key = JSON.stringify([args, code.files]);
+  const known = deployments.get(key);
+  if (known !== undefined) return known;
+  const deployment = last.then(() => deployAnew({ ...ARGS, ...args }, code));
+  last = deployment.catch(() => undefined);
+  deployments.set(key, deployment);
+  return deployment;
+}
+
+/** As much of a registration as is looked at. */
+interface Request {
+  getDependenciesList(): string[];
+  getIgnorechangesList(): string[];
+  getRetainondelete(): boolean;
+}
+interface Monitor {
+  registerResource(
+    request: Request,
+    done: (error: unknown, response: { getUrn(): string } | undefined) => void,
+  ): Promise<void>;
+}
+
+async function deployAnew(args: AcrPullGateArgs, code: Bundle): Promise<Deployment> {
+  const places = placeOf({});
+  const registered: Registered[] = [];
+  const made: Pick<Registered, 'type' | 'name' | 'inputs' | 'secrets' | 'id'>[] = [];
+  // answerCall and answerRegistration throw on anything that they do not know.
+  await pulumi.runtime.setMocks(
+    {
+      newResource({ type, name, inputs, custom }) {
+        const { id, state } =
+          custom === false ? { id: '', state: {} } : answerRegistration(places, 'dev', { type, name, inputs });
+        const secrets = Object.keys(inputs).filter((input) => pulumi.runtime.isRpcSecret(inputs[input]));
+        const known = Object.entries(inputs).map(([input, value]) => [input, pulumi.runtime.unwrapRpcSecret(value)]);
+        made.push({ type, name, id, inputs: Object.fromEntries(known), secrets });
+        return { id, state };
+      },
+      call: ({ token, inputs }) => answerCall(places, token, inputs),
+    },
+    'pullgate',
+    'dev',
+    false,
+    'organization',
+  );
+  const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, done) => {
+    made.length = 0;
+    const registering = register(request, (error, response) => {
+      if (entry !== undefined && response !== undefined) entry.urn = response.getUrn();
+      done(error, response);
+    });
+    const [newest] = made;
+    const entry: Registered | undefined =
+      newest === undefined
+        ? undefined
+        : {
+            ...newest,
+            urn: '',
+            dependencies: request.getDependenciesList(),
+            ignoreChanges: request.getIgnorechangesList(),
+            retainOnDelete: request.getRetainondelete(),
+          };
+    if (entry !== undefined) registered.push(entry);
+    return registering;
+  };
+  const gate = new AcrPullGate('pullgate', args, { subscriptionId: SUBSCRIPTION, code });
+  await pulumi.runtime.disconnect();
+  return { gate, registered };
+}
+
+/** How many there are of each type. */
+export function counts({ registered }: Deployment): Record<string, number> {
+  const byType: Record<string, number> = {};
+  for (const { type } of registered) byType[type] = (byType[type] ?? 0) + 1;
+  return byType;
+}
+
+/** The one resource of this type and name. */
+export function one({ registered }: Deployment, type: string, name: string): Registered {
+  const [found, ...others] = registered.filter((resource) => resource.type === type && resource.name === name);
+  if (found === undefined || others.length > 0) {
+    const names = registered.filter((resource) => resource.type === type).map((resource) => resource.name);
+    throw new Error(`one ${type} ${name} is needed; of this type there are: ${names.join(', ')}`);
+  }
+  return found;
+}
+
+export const outputOf = <T>(output: pulumi.Output<T>): Promise<T> =>
+  (output as pulumi.Output<T> & { promise(): Promise<T> }).promise();

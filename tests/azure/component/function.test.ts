@@ -1,0 +1,236 @@
+// Proves how the function runs: its app, its environment, its archive, and when its code is deployed again.
+import { readFileSync } from 'node:fs';
+import * as pulumi from '@pulumi/pulumi';
+import { describe, expect, it } from 'vitest';
+import { bundleHandler, codeMark } from '../../../azure/component/code.ts';
+import { AcrPullGate } from '../../../azure/component/pull-gate.ts';
+import { ARGS, codeOf, type Deployment, deploy, one, outputOf, type Registered, registryId } from './deployment.ts';
+
+const APP = ['azure-native:web:WebApp', 'pullgate-function'] as const;
+
+function only({ registered }: Deployment, type: string): Registered {
+  const [found, ...others] = registered.filter((resource) => resource.type === type);
+  if (found === undefined || others.length > 0) throw new Error(`one ${type} is needed`);
+  return found;
+}
+const blobOf = (deployment: Deployment) => only(deployment, 'azure-native:storage:Blob');
+const orderOf = (deployment: Deployment) => only(deployment, 'azure-native:resources:Deployment');
+
+interface Order {
+  readonly mode: string;
+  readonly template: unknown;
+  readonly parameters: Readonly<Record<'siteName' | 'packageUri', { readonly value: string }>>;
+}
+const propertiesOf = (deployment: Deployment) => orderOf(deployment).inputs['properties'] as Order;
+
+function environmentOf(deployment: Deployment): Record<string, string> {
+  const { appSettings } = one(deployment, ...APP).inputs['siteConfig'] as {
+    appSettings: { name: string; value: string }[];
+  };
+  return Object.fromEntries(appSettings.map(({ name, value }) => [name, value]));
+}
+
+describe('the function app', () => {
+  it('runs Node 24 on Flex Consumption as its identity, from a container that no key opens', async () => {
+    const deployment = await deploy();
+    const { id: identity } = one(deployment, 'azure-native:managedidentity:UserAssignedIdentity', 'pullgate-identity');
+    const { id: plan } = one(deployment, 'azure-native:web:AppServicePlan', 'pullgate-plan');
+    const account = one(deployment, 'azure-native:storage:StorageAccount', 'pullgate-storage').inputs['accountName'];
+    expect(one(deployment, ...APP).inputs).toMatchObject({
+      kind: 'functionapp,linux',
+      reserved: true,
+      httpsOnly: true,
+      serverFarmId: plan,
+      identity: { type: 'UserAssigned', userAssignedIdentities: [identity] },
+      functionAppConfig: {
+        runtime: { name: 'node', version: '24' },
+        scaleAndConcurrency: { instanceMemoryMB: 2048, maximumInstanceCount: 40 },
+        deployment: {
+          storage: {
+            type: 'blobContainer',
+            value: `https://${account}.blob.core.windows.net/deployments`,
+            authentication: { type: 'UserAssignedIdentity', userAssignedIdentityResourceId: identity },
+          },
+        },
+      },
+      siteConfig: { minTlsVersion: '1.2' },
+    });
+    expect(one(deployment, 'azure-native:web:AppServicePlan', 'pullgate-plan').inputs).toMatchObject({
+      reserved: true,
+      sku: { name: 'FC1', tier: 'FlexConsumption' },
+    });
+  });
+
+  it('is configured with nothing that Flex Consumption refuses', async () => {
+    const siteConfig = one(await deploy(), ...APP).inputs['siteConfig'] as Record<string, unknown>;
+    expect(Object.keys(siteConfig).sort()).toEqual(['appSettings', 'minTlsVersion']);
+  });
+
+  it.each(['azure-native:web:WebAppFtpAllowed', 'azure-native:web:WebAppScmAllowed'])(
+    'takes no password: %s',
+    async (type) => {
+      const deployment = await deploy();
+      expect(only(deployment, type).inputs).toMatchObject({
+        name: await outputOf(deployment.gate.functionAppName),
+        allow: false,
+      });
+    },
+  );
+
+  it('is told where everything is, and no key', async () => {
+    const deployment = await deploy();
+    const { gate } = deployment;
+    const clientId = await outputOf(gate.clientId);
+    expect(environmentOf(deployment)).toEqual({
+      AzureWebJobsStorage__accountName: expect.stringMatching(/^pullgate[0-9a-f]{12}$/),
+      AzureWebJobsStorage__credential: 'managedidentity',
+      AzureWebJobsStorage__clientId: clientId,
+      APPLICATIONINSIGHTS_CONNECTION_STRING: expect.stringMatching(/^InstrumentationKey=/),
+      APPLICATIONINSIGHTS_AUTHENTICATION_STRING: `ClientId=${clientId};Authorization=AAD`,
+      PULLGATE_QUEUE: 'pullgate',
+      PULLGATE_QUEUE_URL: await outputOf(gate.queueUrl),
+      PULLGATE_POISON_QUEUE_URL: await outputOf(gate.poisonQueueUrl),
+      PULLGATE_TABLE_URL: await outputOf(gate.tableUrl),
+      PULLGATE_TABLE: await outputOf(gate.tableName),
+      PULLGATE_WORKSPACE_ID: await outputOf(gate.workspaceId),
+      PULLGATE_CLIENT_ID: clientId,
+    });
+    expect([gate.mailEndpoint, gate.mailSender]).toEqual([undefined, undefined]);
+  });
+
+  it('is told where mails go, and by whom, where somebody gets them', async () => {
+    const { gate, registered } = await deploy({ notifyEmails: ['a@example.com'] });
+    const { PULLGATE_MAIL_ENDPOINT: endpoint, PULLGATE_MAIL_SENDER: sender } = environmentOf({ gate, registered });
+    expect(endpoint).toMatch(/^https:\/\/pullgate-mail[0-9a-f]{8}\.europe\.communication\.azure\.com$/);
+    expect(sender).toMatch(/^DoNotReply@[0-9a-f-]{36}\.azurecomm\.net$/);
+    expect(gate.mailEndpoint && (await outputOf(gate.mailEndpoint))).toBe(endpoint);
+    expect(gate.mailSender && (await outputOf(gate.mailSender))).toBe(sender);
+  });
+
+  it('logs with its identity only', async () => {
+    const { inputs } = one(await deploy(), 'azure-native:applicationinsights:Component', 'pullgate-log');
+    expect(inputs).toMatchObject({ disableLocalAuth: true, ingestionMode: 'LogAnalytics', applicationType: 'web' });
+  });
+});
+
+describe('what is secret', () => {
+  it('is the address of the Logic App, that of the package and the connection string, and stands nowhere in the open', async () => {
+    const { registered } = await deploy({ notifyEmails: ['a@example.com'] });
+    const secrets = registered.flatMap(({ name, secrets }) => secrets.map((secret) => `${name} ${secret}`));
+    expect(secrets.map((secret) => secret.replace(/-code-\w+/, '-code')).sort()).toEqual([
+      'pullgate-code properties',
+      'pullgate-function siteConfig',
+      'pullgate-trigger actions',
+    ]);
+    const open = registered.flatMap(({ inputs, secrets }) =>
+      Object.entries(inputs).filter(([input]) => !secrets.includes(input) && input !== 'source'),
+    );
+    expect(JSON.stringify(open)).not.toMatch(/[?&]sig=|InstrumentationKey=|AccountKey=/);
+  });
+});
+
+describe('the code', () => {
+  it('is fetched once from an address that is good for three hours, and is not built there', async () => {
+    const deployment = await deploy();
+    const mark = codeMark(codeOf('{}'));
+    const packages = one(deployment, 'azure-native:storage:StorageAccount', 'pullgate-packages').inputs['accountName'];
+    expect(blobOf(deployment).inputs).toMatchObject({
+      accountName: packages,
+      containerName: 'packages',
+      blobName: `${mark}.zip`,
+      type: 'Block',
+      contentType: 'application/zip',
+    });
+    const { mode, template, parameters } = propertiesOf(deployment);
+    expect(mode).toBe('Incremental');
+    expect(template).toMatchObject({
+      parameters: { siteName: { type: 'string' }, packageUri: { type: 'securestring' } },
+      resources: [
+        {
+          type: 'Microsoft.Web/sites/extensions',
+          name: "[concat(parameters('siteName'), '/onedeploy')]",
+          properties: { packageUri: "[parameters('packageUri')]", remoteBuild: false },
+        },
+      ],
+    });
+    expect(parameters.siteName.value).toBe(await outputOf(deployment.gate.functionAppName));
+    const { origin, pathname, searchParams } = new URL(parameters.packageUri.value);
+    expect(origin + pathname).toBe(`https://${packages}.blob.core.windows.net/packages/${mark}.zip`);
+    expect(Object.fromEntries([...searchParams].filter(([key]) => key !== 'sig'))).toEqual({
+      sv: '2015-04-05',
+      sr: 'b',
+      sp: 'r',
+      spr: 'https',
+      se: '2026-11-22T11:00:00.000Z',
+    });
+  });
+
+  it('is not deployed again by another signature, nor by what the function does not read', async () => {
+    const [one, other] = [
+      await deploy(),
+      await deploy({ now: '2026-12-01T08:00:00.000Z', logRetentionDays: 30, enableDefender: true }),
+    ];
+    const [address, otherAddress] = [one, other].map((each) => propertiesOf(each).parameters.packageUri.value);
+    expect(otherAddress).not.toBe(address);
+    for (const part of [blobOf, orderOf]) expect(part(other).urn).toBe(part(one).urn);
+    expect(propertiesOf(other).template).toEqual(propertiesOf(one).template);
+    expect(propertiesOf(other).parameters.siteName).toEqual(propertiesOf(one).parameters.siteName);
+    expect(orderOf(one).ignoreChanges).toEqual(['properties.parameters.packageUri']);
+  });
+
+  it('is deployed anew, from a package of its own, where the code or the policy is another', async () => {
+    const [one, other] = [await deploy(), await deploy({}, codeOf('{"mode":"audit"}'))];
+    for (const part of [blobOf, orderOf]) expect(part(other).urn).not.toBe(part(one).urn);
+    expect(blobOf(other).inputs['blobName']).not.toBe(blobOf(one).inputs['blobName']);
+    expect(codeMark(codeOf('{}'))).toMatch(/^[0-9a-f]{12}$/);
+  });
+
+  it('carries the settings in its archive, in the words of the config, with the query and what the host reads', async () => {
+    await deploy();
+    const notifyEmails = ['a@example.com'];
+    const gate = await AcrPullGate.create('pullgate', { ...ARGS, notifyEmails, granularity: 'repository' });
+    await pulumi.runtime.disconnect();
+    const { files } = await bundleHandler(gate.settings);
+    expect(Object.keys(files).sort()).toEqual([
+      'findings.kql',
+      'host.json',
+      'index.mjs',
+      'package.json',
+      'settings.json',
+    ]);
+    expect(JSON.parse(files['settings.json'])).toEqual({
+      stack: 'dev',
+      severityThreshold: 'high',
+      policy: { exploited: 'medium' },
+      mode: 'enforce',
+      sweepHours: 6,
+      maxClosesPerHour: 25,
+      registries: [registryId('contoso')],
+      granularity: 'repository',
+      registryRoles: 'rbac',
+      notifyEmails,
+    });
+    expect(JSON.parse(files['package.json'] ?? '')).toEqual({ type: 'module', main: 'index.mjs' });
+    expect(JSON.parse(files['host.json'] ?? '')).toEqual({
+      version: '2.0',
+      functionTimeout: '00:10:00',
+      extensionBundle: { id: 'Microsoft.Azure.Functions.ExtensionBundle', version: '[4.*, 5.0.0)' },
+      extensions: {
+        queues: {
+          batchSize: 8,
+          newBatchThreshold: 4,
+          maxDequeueCount: 5,
+          visibilityTimeout: '00:01:00',
+          messageEncoding: 'base64',
+        },
+      },
+      logging: {
+        logLevel: { default: 'Information' },
+        applicationInsights: { samplingSettings: { isEnabled: false } },
+      },
+    });
+    expect(files['findings.kql']).toBe(
+      readFileSync(new URL('../../../azure/function/findings.kql', import.meta.url), 'utf8'),
+    );
+  });
+});

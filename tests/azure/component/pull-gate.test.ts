@@ -1,0 +1,277 @@
+// Proves what AcrPullGate registers: how many of each resource, where, in which order, and what it leaves out unless asked.
+import { describe, expect, it } from 'vitest';
+import { markOf, parseArmId, strangers } from '../../../azure/component/place.ts';
+import { AcrPullGate } from '../../../azure/component/pull-gate.ts';
+import { ARGS, counts, deploy, IN_SUBSCRIPTION, one, outputOf, registryId, SUBSCRIPTION } from './deployment.ts';
+
+const WORKSPACE = `${IN_SUBSCRIPTION}/resourceGroups/logs/providers/Microsoft.OperationalInsights/workspaces/our-logs`;
+const EMAILS = ['a@example.com', 'b@example.com'];
+
+const BASE = {
+  'azure-native:applicationinsights:Component': 1,
+  'azure-native:applicationinsights:Workbook': 1,
+  'azure-native:authorization:RoleAssignment': 8,
+  'azure-native:authorization:RoleDefinition': 1,
+  'azure-native:logic:Workflow': 1,
+  'azure-native:managedidentity:UserAssignedIdentity': 1,
+  'azure-native:monitor:ScheduledQueryRule': 7,
+  'azure-native:operationalinsights:Workspace': 1,
+  'azure-native:operationsmanagement:Solution': 1,
+  'azure-native:resources:Deployment': 1,
+  'azure-native:resources:ResourceGroup': 1,
+  'azure-native:security:Automation': 2,
+  'azure-native:storage:Blob': 1,
+  'azure-native:storage:BlobContainer': 2,
+  'azure-native:storage:Queue': 2,
+  'azure-native:storage:StorageAccount': 2,
+  'azure-native:storage:Table': 1,
+  'azure-native:web:AppServicePlan': 1,
+  'azure-native:web:WebApp': 1,
+  'azure-native:web:WebAppFtpAllowed': 1,
+  'azure-native:web:WebAppScmAllowed': 1,
+  'pullgate:azure:AcrPullGate': 1,
+};
+
+describe('what is registered', () => {
+  it('is this much of each type, and nothing of mail, and Defender is left alone', async () => {
+    expect(counts(await deploy())).toEqual(BASE);
+  });
+
+  it('has one role more for every registry', async () => {
+    const deployment = await deploy({ registries: [registryId('contoso'), registryId('fabrikam')] });
+    expect(counts(deployment)).toEqual({ ...BASE, 'azure-native:authorization:RoleAssignment': 9 });
+  });
+
+  it('has a mail service with its domain, its role, and whom the alerts tell, however many addresses there are', async () => {
+    expect(counts(await deploy({ notifyEmails: EMAILS }))).toEqual({
+      ...BASE,
+      'azure-native:authorization:RoleAssignment': 9,
+      'azure-native:authorization:RoleDefinition': 2,
+      'azure-native:communication:CommunicationService': 1,
+      'azure-native:communication:Domain': 1,
+      'azure-native:communication:EmailService': 1,
+      'azure-native:monitor:ActionGroup': 1,
+    });
+  });
+
+  it('has no workspace and no solution where a workspace is given', async () => {
+    const {
+      'azure-native:operationalinsights:Workspace': _workspace,
+      'azure-native:operationsmanagement:Solution': _solution,
+      ...others
+    } = BASE;
+    expect(counts(await deploy({ workspaceId: WORKSPACE }))).toEqual(others);
+  });
+
+  it('has the Defender for Containers plan with its registry scans where that is asked for, and leaves it on for ever', async () => {
+    const deployment = await deploy({ enableDefender: true });
+    expect(counts(deployment)).toEqual({ ...BASE, 'azure-native:security:Pricing': 1 });
+    const { inputs, retainOnDelete } = one(deployment, 'azure-native:security:Pricing', 'pullgate-defender');
+    expect(inputs).toEqual({
+      pricingName: 'Containers',
+      scopeId: `subscriptions/${SUBSCRIPTION}`,
+      pricingTier: 'Standard',
+      extensions: [{ name: 'ContainerRegistriesVulnerabilityAssessments', isEnabled: 'True' }],
+    });
+    expect(retainOnDelete).toBe(true);
+  });
+
+  it('belongs to the component, all of it, and begins with its name', async () => {
+    const { registered } = await deploy({ notifyEmails: EMAILS, enableDefender: true });
+    const [component, ...others] = registered.filter(({ urn }) => urn.endsWith('::pullgate'));
+    expect(component?.type).toBe('pullgate:azure:AcrPullGate');
+    expect(others).toEqual([]);
+    for (const { urn } of registered.filter((resource) => resource !== component))
+      expect(urn).toMatch(/^urn:pulumi:dev::pullgate::pullgate:azure:AcrPullGate[$]azure-native:.*::pullgate-/);
+  });
+
+  it('stands in one resource group, at its location, but for what is worldwide', async () => {
+    const { gate, registered } = await deploy({ notifyEmails: EMAILS });
+    const group = await outputOf(gate.resourceGroup);
+    const elsewhere = registered.filter(({ inputs }) => inputs['resourceGroupName'] !== group);
+    expect(new Set(elsewhere.map(({ type }) => type))).toEqual(
+      new Set([
+        'pullgate:azure:AcrPullGate',
+        'azure-native:resources:ResourceGroup',
+        'azure-native:authorization:RoleAssignment',
+        'azure-native:authorization:RoleDefinition',
+      ]),
+    );
+    const places = registered.flatMap(({ name, inputs }) =>
+      inputs['location'] === undefined || inputs['location'] === 'westeurope' ? [] : [[name, inputs['location']]],
+    );
+    expect(Object.fromEntries(places)).toEqual({
+      'pullgate-alarms': 'Global',
+      'pullgate-domain': 'global',
+      'pullgate-emails': 'global',
+      'pullgate-mail': 'global',
+    });
+  });
+});
+
+describe('the order', () => {
+  it.each(['azure-native:web:WebApp', 'azure-native:resources:Deployment'])(
+    'has every role of the function before its %s',
+    async (type) => {
+      const { registered } = await deploy({ notifyEmails: EMAILS });
+      const roles = registered.filter(({ type, name }) => type.endsWith(':RoleAssignment') && !/events/.test(name));
+      expect(roles).toHaveLength(8);
+      const [resource] = registered.filter((candidate) => candidate.type === type);
+      expect(resource?.dependencies).toEqual(expect.arrayContaining(roles.map(({ urn }) => urn)));
+    },
+  );
+
+  it('has the solution before the export, and the right to send before the first event', async () => {
+    const deployment = await deploy();
+    const dependencies = (name: string) => one(deployment, 'azure-native:security:Automation', name).dependencies;
+    const solution = one(deployment, 'azure-native:operationsmanagement:Solution', 'pullgate-security-solution');
+    const sender = one(deployment, 'azure-native:authorization:RoleAssignment', 'pullgate-events-role');
+    expect(dependencies('pullgate-export')).toContain(solution.urn);
+    expect(dependencies('pullgate-trigger')).toContain(sender.urn);
+  });
+
+  it('has the package before the order to run it', async () => {
+    const { registered } = await deploy();
+    const [blob] = registered.filter(({ type }) => type.endsWith(':Blob'));
+    const [deployment] = registered.filter(({ type }) => type.endsWith(':Deployment'));
+    expect(deployment?.dependencies).toContain(blob?.urn);
+  });
+});
+
+describe('the storage', () => {
+  it.each<[what: string, name: string, wanted: Record<string, unknown>]>([
+    [
+      'of queues, records and the host has no key',
+      'pullgate-storage',
+      { allowSharedKeyAccess: false, defaultToOAuthAuthentication: true },
+    ],
+    [
+      'that delivers the code keeps its keys, which upload and sign',
+      'pullgate-packages',
+      { allowSharedKeyAccess: true },
+    ],
+  ])('%s', async (_what, name, wanted) => {
+    const mark = markOf('organization', 'pullgate', 'dev', SUBSCRIPTION);
+    const { resourceGroupName: _group, ...inputs } = one(
+      await deploy(),
+      'azure-native:storage:StorageAccount',
+      name,
+    ).inputs;
+    expect(inputs).toEqual({
+      location: 'westeurope',
+      accountName: name === 'pullgate-storage' ? `pullgate${mark}` : `pullgate${mark}pkg`,
+      kind: 'StorageV2',
+      sku: { name: 'Standard_LRS' },
+      enableHttpsTrafficOnly: true,
+      minimumTlsVersion: 'TLS1_2',
+      allowBlobPublicAccess: false,
+      allowCrossTenantReplication: false,
+      ...wanted,
+    });
+  });
+
+  it('has the queue, its poison queue as the host names it, the table and two private containers', async () => {
+    const { gate, registered } = await deploy();
+    const account = `pullgate${markOf('organization', 'pullgate', 'dev', SUBSCRIPTION)}`;
+    const names = registered.flatMap(({ type, inputs }) =>
+      ['queueName', 'tableName', 'containerName']
+        .filter((key) => key in inputs && !type.endsWith(':Blob'))
+        .map((key) => [inputs['accountName'], inputs[key], inputs['publicAccess']]),
+    );
+    expect(names).toHaveLength(5);
+    expect(names).toEqual(
+      expect.arrayContaining([
+        [account, 'pullgate', undefined],
+        [account, 'pullgate-poison', undefined],
+        [account, 'records', undefined],
+        [account, 'deployments', 'None'],
+        [`${account}pkg`, 'packages', 'None'],
+      ]),
+    );
+    expect(await outputOf(gate.queueUrl)).toBe(`https://${account}.queue.core.windows.net/pullgate`);
+    expect(await outputOf(gate.poisonQueueUrl)).toBe(`https://${account}.queue.core.windows.net/pullgate-poison`);
+    expect(await outputOf(gate.tableUrl)).toBe(`https://${account}.table.core.windows.net`);
+    expect(await outputOf(gate.tableName)).toBe('records');
+  });
+
+  it('has names that Azure takes, other ones for another organization, stack or subscription', () => {
+    const marks = [
+      markOf('organization', 'pullgate', 'dev', SUBSCRIPTION),
+      markOf('acme', 'pullgate', 'dev', SUBSCRIPTION),
+      markOf('organization', 'pullgate', 'prod', SUBSCRIPTION),
+      markOf('organization', 'pullgate', 'dev', SUBSCRIPTION.replace('4', '5')),
+    ];
+    expect(new Set(marks).size).toBe(4);
+    for (const mark of marks) expect(`pullgate${mark}pkg`).toMatch(/^[a-z0-9]{3,24}$/);
+  });
+});
+
+describe('the workspace', () => {
+  it('of the stack keeps what it is told as long as it is told, and has the solution that makes the tables', async () => {
+    const deployment = await deploy({ logRetentionDays: 30 });
+    const workspace = one(deployment, 'azure-native:operationalinsights:Workspace', 'pullgate-workspace');
+    expect(workspace.inputs).toMatchObject({ retentionInDays: 30, sku: { name: 'PerGB2018' } });
+    const solution = one(deployment, 'azure-native:operationsmanagement:Solution', 'pullgate-security-solution');
+    const solutionName = `SecurityCenterFree(${workspace.id.split('/').at(-1)})`;
+    expect(solution.inputs).toMatchObject({
+      solutionName,
+      plan: {
+        name: solutionName,
+        publisher: 'Microsoft',
+        product: 'OMSGallery/SecurityCenterFree',
+        promotionCode: '',
+      },
+      properties: { workspaceResourceId: workspace.id },
+    });
+  });
+
+  it('that is given is what everything uses', async () => {
+    const deployment = await deploy({ workspaceId: WORKSPACE });
+    const log = one(deployment, 'azure-native:applicationinsights:Component', 'pullgate-log');
+    const exported = one(deployment, 'azure-native:security:Automation', 'pullgate-export');
+    const reader = one(deployment, 'azure-native:authorization:RoleAssignment', 'pullgate-findings-role');
+    const alarm = one(deployment, 'azure-native:monitor:ScheduledQueryRule', 'pullgate-failures-alarm');
+    expect(log.inputs['workspaceResourceId']).toBe(WORKSPACE);
+    expect(exported.inputs['actions']).toEqual([{ actionType: 'Workspace', workspaceResourceId: WORKSPACE }]);
+    expect(reader.inputs['scope']).toBe(WORKSPACE);
+    expect(alarm.inputs['scopes']).toEqual([WORKSPACE]);
+    expect(await outputOf(deployment.gate.workspaceId)).toMatch(/^[0-9a-f-]{36}$/);
+  });
+});
+
+describe('a gate that cannot work', () => {
+  const other = '99999999-0000-0000-0000-000000000000';
+
+  it('is refused, before anything is made, where a registry or the workspace is in another subscription, each by its id', async () => {
+    const registries = [registryId('contoso'), registryId('fabrikam', other)];
+    const workspaceId = WORKSPACE.replace(SUBSCRIPTION, other);
+    await deploy();
+    const refused = await AcrPullGate.create('pullgate', { ...ARGS, registries, workspaceId }).catch(
+      (error: unknown) => error,
+    );
+    expect(refused).toBeInstanceOf(Error);
+    expect((refused as Error).message.split('\n')).toEqual([
+      `${registryId('fabrikam', other)} is in the subscription ${other}, and this stack in ${SUBSCRIPTION}`,
+      `${workspaceId} is in the subscription ${other}, and this stack in ${SUBSCRIPTION}`,
+      'Events come from the own subscription only: use a stack per subscription, each with azure-native:subscriptionId and its own registries.',
+    ]);
+  });
+
+  it('is refused with every problem of its policy', async () => {
+    await expect(deploy({ policy: { unfixable: 'no', images: 'none' } })).rejects.toThrow(
+      'pullgate needs a policy that is right:\npolicy.unfixable is "no": expected one of informational, low, medium, high, critical, never\npolicy.images is "none": expected one of tagged, all',
+    );
+  });
+
+  it('counts no capitals of a subscription, and reads ARM ids of any depth', () => {
+    expect(strangers(SUBSCRIPTION.toUpperCase(), ARGS.registries)).toEqual([]);
+    expect(parseArmId(registryId('contoso'))).toEqual({
+      subscriptionId: SUBSCRIPTION,
+      resourceGroup: 'registries',
+      name: 'contoso',
+    });
+    expect(() => parseArmId('contoso.azurecr.io')).toThrow(
+      'an ARM id is needed (/subscriptions/GUID/resourceGroups/RG/providers/...), not contoso.azurecr.io',
+    );
+  });
+});

@@ -1,0 +1,163 @@
+// Proves that the workbook asks what can be answered: queries that Kusto's own parser takes, of fields that real lines have; and so do the pages.
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { alarmQuery, alarmSpecs } from '../../../azure/component/alarms.ts';
+import { PANELS, workbookContent } from '../../../azure/component/workbook.ts';
+import { checkQuery } from '../../../local/azure/kql-syntax.ts';
+import { MINUTE, stage } from '../../e2e/azure/stage.ts';
+import { blocksOf } from '../../repository/doc-blocks.ts';
+import { deploy, one } from './deployment.ts';
+
+/**
+ * The columns that the queries use, as documented.
+ * Sources: https://learn.microsoft.com/azure/azure-monitor/reference/tables/apptraces,
+ * https://learn.microsoft.com/azure/azure-monitor/reference/tables/apprequests,
+ * https://learn.microsoft.com/azure/azure-monitor/logs/log-standard-columns
+ */
+const TABLES = [
+  'let AppTraces = datatable(TimeGenerated: datetime, _ResourceId: string, Message: string, _IsBillable: bool, _BilledSize: real)[];',
+  'let AppRequests = datatable(TimeGenerated: datetime, _ResourceId: string, Name: string, Success: bool, DurationMs: real)[];',
+].join('\n');
+const checked = (query: string) => checkQuery(`${TABLES}\n${query}`);
+
+const PAGES = blocksOf(readFileSync('docs/operations.md', 'utf8'), 'kusto');
+
+interface Item {
+  readonly type: number;
+  readonly name: string;
+  readonly customWidth?: string;
+  readonly content: Readonly<Record<string, unknown>>;
+}
+
+/** The fields of the log's lines that a query reads: `line.kind`, `line['to']`, `line.triggers[0]`. */
+function fieldsOf(query: string): readonly string[] {
+  return [...query.matchAll(/\bline(?:\.|\[')(\w+)/g)].map(([, field = '']) => field);
+}
+
+describe('the queries', () => {
+  it.each(PANELS.map((panel) => [panel.name, panel] as const))('of the workbook are right: %s', (_name, panel) => {
+    expect(checked(alarmQuery(panel, '/a/component'))).toEqual([]);
+  });
+
+  it.each(PAGES.map((query) => [query.split('\n').slice(2).join(' '), query] as const))(
+    'of the pages are right: %s',
+    (_name, query) => {
+      expect(checked(query)).toEqual([]);
+    },
+  );
+
+  it('are looked at: a column that is not there is found', () => {
+    expect(checked('AppTraces | where Line.kind == 1')).toMatchObject([{ at: 'Line' }]);
+  });
+
+  it('have fields that the lines of a real run have', async () => {
+    const s = await stage({ maxClosesPerHour: 1 });
+    await s.close('v1');
+    await s.close('v2');
+    await s.report(s.push('v3'), {
+      severity: 'Dire',
+      details: 'rich',
+      cves: [{ id: 'CVE-2026-1003', severity: 'Dire' }],
+    });
+    await s.report(s.push('v5'), { naming: 'nothing', additionalAs: 'missing' });
+    s.send('hello');
+    await s.settle();
+    s.cloud.faults.add({ kind: 'error', status: 403, code: 'DENIED', message: 'no', service: 'acr', times: 1_000 });
+    s.cloud.clock.advance(MINUTE);
+    await s.report(s.push('v4'));
+    await s.settle();
+    s.cloud.faults.clear();
+    await s.sweep();
+    s.cloud.clock.advance(11 * 24 * 60 * MINUTE);
+    await s.tick();
+
+    const lines = s.cloud.logs.flatMap(({ json }) => (json === undefined ? [] : [json]));
+    const known = new Set(lines.flatMap((line) => Object.keys(line)));
+    const asked = [...PANELS, ...alarmSpecs('dev', 6)].map((spec) => alarmQuery(spec, '/a/component'));
+    for (const query of [...asked, ...PAGES]) {
+      expect([query, fieldsOf(query).filter((field) => !known.has(field))]).toEqual([query, []]);
+    }
+    // What the panels show is true: the event's closing took no time at all; the next one, which the brake held, took the hours that it waited.
+    const closings = s.lines('decision').filter(({ done }) => done === 'closed');
+    expect(closings.map(({ triggers }) => (triggers as readonly string[])[0])).toEqual(['finding', 'tick', 'tick']);
+    // Of the last one Log Analytics has no row any more: it closed for what its record remembers.
+    const [first, held, remembered] = closings.map(({ secondsSinceFinding }) => secondsSinceFinding);
+    expect([first, remembered]).toEqual([0, undefined]);
+    expect(held).toBeGreaterThan(3_600);
+    expect(s.lines('decision').find(({ undeterminedImages }) => undeterminedImages === 1)).toMatchObject({
+      undeterminedWhy: 'Dire',
+      gate: expect.stringMatching(/\/registries\/acmeimages\/team\/app@sha256:/),
+    });
+    const services = s.lines('usage').flatMap(({ calls }) => Object.keys(calls as object));
+    expect(new Set(services)).toEqual(new Set(['table', 'queue', 'logs', 'arm', 'registry', 'mail']));
+    const counted = s.lines('usage').reduce((sum, { allCalls }) => sum + Number(allCalls), 0);
+    expect(counted).toBeGreaterThan(0);
+  });
+});
+
+describe('the workbook', () => {
+  it('stands among those of the component, under a name that stays, and says where', async () => {
+    const deployment = await deploy();
+    const workbook = one(deployment, 'azure-native:applicationinsights:Workbook', 'pullgate-workbook');
+    const log = one(deployment, 'azure-native:applicationinsights:Component', 'pullgate-log');
+    const workspace = one(deployment, 'azure-native:operationalinsights:Workspace', 'pullgate-workspace');
+    expect(workbook.inputs).toMatchObject({
+      resourceName: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/),
+      kind: 'shared',
+      category: 'workbook',
+      displayName: 'pullgate dev',
+      sourceId: log.id,
+    });
+    expect(JSON.parse(String(workbook.inputs['serializedData']))).toEqual(workbookContent('dev', workspace.id, log.id));
+  });
+
+  const { items } = workbookContent('dev', '/the/workspace', '/the/component') as unknown as { items: readonly Item[] };
+  const panels = items.filter(({ type }) => type === 3);
+
+  it('has every panel that is promised, and each asks the workspace about this component', () => {
+    expect(panels.map(({ content }) => content['title'])).toEqual([
+      'Now: hours since the sweep, gates held by the brake, messages in the poison queue',
+      'Gates now, by state',
+      'Gates now that are closed, wait, or are on the way',
+      'Closes and opens a day',
+      'Seconds from finding to close: median and 95th percentile',
+      'Seconds from finding to close, by what woke pullgate',
+      'Undetermined images now, and the words that nobody knows',
+      'Brake: gates that wait, and gates closed within the hour',
+      'Sweep age in hours',
+      'Messages in the poison queue',
+      'What went wrong, or is blind, last',
+      'Calls a day, each repetition too, by service',
+      'Paid: invocations a day, and how many minutes they ran',
+      'Paid: bytes of the log a day',
+    ]);
+    for (const { content } of panels) {
+      expect(content).toMatchObject({
+        version: 'KqlItem/1.0',
+        queryType: 0,
+        resourceType: 'microsoft.operationalinsights/workspaces',
+        crossComponentResources: ['/the/workspace'],
+        query: expect.stringContaining("where _ResourceId =~ '/the/component'"),
+      });
+    }
+  });
+
+  it('follows the chosen time range, but for what is of now', () => {
+    const [parameters] = items.filter(({ type }) => type === 9);
+    expect(parameters?.content['parameters']).toMatchObject([
+      { name: 'TimeRange', value: { durationMs: 604_800_000 } },
+    ]);
+    const fixed = panels.filter(({ content }) => content['timeContextFromParameter'] !== 'TimeRange');
+    expect(fixed.map(({ name }) => name)).toEqual(['now', 'states', 'gates', 'undetermined']);
+    for (const { content } of fixed) expect(content['timeContext']).toEqual({ durationMs: 604_800_000 });
+  });
+
+  it('has a name for each item, each once, and tiles of columns that their query gives', () => {
+    expect(new Set(items.map(({ name }) => name)).size).toBe(items.length);
+    for (const { content } of panels.filter(({ content }) => content['visualization'] === 'tiles')) {
+      const { titleContent, leftContent } = content['tileSettings'] as Record<string, { columnMatch: string }>;
+      for (const column of [titleContent?.columnMatch, leftContent?.columnMatch])
+        expect(content['query']).toMatch(new RegExp(`\\b${column} = `));
+    }
+  });
+});

@@ -1,0 +1,202 @@
+// Proves that every part of the bench runs, and that bench/README.md has its figures. No test asserts a time.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { median, type Table } from '../../bench/part.ts';
+import { LONG_PARTS, PARTS, partsNamed } from '../../bench/parts.ts';
+import { markersOf, tablesAsText, withFigures } from '../../bench/report.ts';
+
+const README = readFileSync(join(import.meta.dirname, '..', '..', 'bench', 'README.md'), 'utf8');
+const NAMES = [
+  'verdicts',
+  'bundle',
+  'azure-bundle',
+  'calls',
+  'azure-calls',
+  'sweep',
+  'azure-sweep',
+  'aws-load',
+  'azure-load',
+  'program',
+  'record',
+];
+/** These are measured in load.test.ts. */
+const LOADS = ['aws-load', 'azure-load'];
+
+/** A part's tables of tiny inputs, measured once. */
+const measured = new Map<string, Promise<readonly Table[]>>();
+function tinyTables(name: string): Promise<readonly Table[]> {
+  const tables = measured.get(name) ?? PARTS[name]?.measure('tiny') ?? Promise.resolve([]);
+  measured.set(name, tables);
+  return tables;
+}
+
+/** The rows of a Markdown table without its head, as cells. */
+function bodyRows(text: string): readonly (readonly string[])[] {
+  const lines = text.split('\n').filter((line) => line.startsWith('|'));
+  return lines.filter((_, place) => !isHead(lines, place)).map((line) => line.split('|').slice(1, -1));
+}
+
+/** A rule of dashes, or the line above one. */
+function isHead(lines: readonly string[], place: number): boolean {
+  return [lines[place], lines[place + 1]].some((line) => line?.startsWith('| --'));
+}
+
+describe('every part', () => {
+  it('is named here', () => {
+    expect(Object.keys(PARTS)).toEqual(NAMES);
+  });
+
+  it.each(NAMES.filter((name) => !LOADS.includes(name)))(
+    'measures tiny inputs, with a cell for every column and a figure in every row: %s',
+    async (name) => {
+      const tables = await tinyTables(name);
+      expect(tables.length).toBeGreaterThan(0);
+      for (const { head, rows } of tables) {
+        expect(rows.length).toBeGreaterThan(0);
+        expect(rows.filter((row) => row.length !== head.length)).toEqual([]);
+        expect(rows.filter((row) => !row.slice(1).some((cell) => /^\d/.test(cell)))).toEqual([]);
+        expect(rows.flat().filter((cell) => /NaN|Infinity|undefined/.test(cell))).toEqual([]);
+      }
+    },
+  );
+
+  it.each(NAMES)('has figures in bench/README.md, with the command that made them: %s', (name) => {
+    const [begin, end] = markersOf(name);
+    const figures = README.split(begin)[1]?.split(end)[0] ?? '';
+    expect(figures).toMatch(/^\n\nMade by `npm run bench[^`]*` on \d{4}-\d{2}-\d{2}: Node v\d+[.\d]+, .+\.\n\n\*\*/);
+    expect(bodyRows(figures).length).toBeGreaterThan(1);
+    expect(bodyRows(figures).filter((row) => !row.slice(1).some((cell) => /\d/.test(cell)))).toEqual([]);
+  });
+});
+
+describe('the calls', () => {
+  it('are those of one event for twenty events of one image, and a replay writes nothing', async () => {
+    const [first, again] = await tinyTables('calls');
+    const row = (table: Table | undefined, name: string) => table?.rows.find(([call]) => call === name)?.slice(1, 3);
+    expect(first?.head.slice(1, 3)).toEqual(['1 event, 1 finding', '20 events, 10 findings']);
+    expect(first?.rows.map(([name, one, twenty]) => [name, one, twenty])).toEqual([
+      ['invocations', '1', '1'],
+      ['dynamodb:GetItem', '3', '3'],
+      ['dynamodb:PutItem', '4', '4'],
+      ['ecr:DescribeImages', '1', '1'],
+      ['ecr:GetRepositoryPolicy', '2', '2'],
+      ['ecr:SetRepositoryPolicy', '1', '1'],
+      ['inspector2:ListFindings', '1', '1'],
+      ['sns:Publish', '1', '1'],
+      ['calls in all', '13', '13'],
+    ]);
+    expect(['dynamodb:PutItem', 'ecr:SetRepositoryPolicy', 'sns:Publish'].map((name) => row(again, name))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+});
+
+describe('the calls of Azure', () => {
+  it('are two looks for six events of one image at once, which close it once, and a replay writes nothing', async () => {
+    const [first, again] = await tinyTables('azure-calls');
+    const rows = (table: Table | undefined) => table?.rows.map(([name, one, six]) => [name, one, six]);
+    expect(first?.head.slice(1)).toEqual(['1 event', '6 events at once', '2 events one by one']);
+    expect(rows(first)?.filter(([name]) => !/^(acr:(Exchange|Token)|calls in all)$/.test(name ?? ''))).toEqual([
+      ['invocations', '1', '6'],
+      ['acr:GetManifest', '3', '5'],
+      ['acr:UpdateManifest', '1', '1'],
+      ['logs:Query', '1', '2'],
+      ['mail:GetOperation', '1', '1'],
+      ['mail:Send', '1', '1'],
+      ['table:Get', '3', '9'],
+      ['table:Insert', '2', '2'],
+      ['table:Update', '2', '2'],
+    ]);
+    const again6 = rows(again)?.filter(([name]) => !/^(acr:Token|calls in all)$/.test(name ?? ''));
+    expect(again6).toEqual([
+      ['invocations', '1', '6'],
+      ['acr:GetManifest', '2', '4'],
+      ['logs:Query', '1', '2'],
+      ['table:Get', '2', '8'],
+    ]);
+  });
+});
+
+describe('the sweep of Azure', () => {
+  it('asks one query and one list of manifests for each repository, and closes once', async () => {
+    const tables = await tinyTables('azure-sweep');
+    const [, calls, times] = tables;
+    const row = (name: string) => {
+      const [, first, , next] = calls?.rows.find(([call]) => call === name) ?? [];
+      return [first, next];
+    };
+    expect(calls?.title).toBe(
+      'Calls of a sweep over 8 images in 4 repositories, one of each violating; the brake lets all 4 close',
+    );
+    expect(['acr:ListManifests', 'acr:UpdateManifest', 'logs:Query', 'queue:Put', 'mail:Send'].map(row)).toEqual([
+      ['4', '4'],
+      ['4', '0'],
+      // And one for the list of repositories, one for images that no row names for certain, and one for whether the
+      // scanner sees.
+      ['7', '7'],
+      ['4', '4'],
+      ['4', '0'],
+    ]);
+    expect(times?.rows.map(([size]) => size)).toEqual(['4 images', '8 images']);
+  });
+});
+
+describe('the parts that are run', () => {
+  it.each([
+    [[], NAMES],
+    [
+      ['record', 'bundle'],
+      ['bundle', 'record'],
+    ],
+    [['aws-million'], ['aws-million']],
+  ])('for the words %j are %j', (words, names) => {
+    expect(partsNamed(words).map(([name]) => name)).toEqual(names);
+  });
+
+  it('are none for a word that is no part', () => {
+    expect(() => partsNamed(['verdicts', 'speed'])).toThrow(
+      'the bench has no part speed; name any of verdicts, bundle, azure-bundle, calls, azure-calls, sweep, azure-sweep, aws-load, azure-load, program, record, aws-million, azure-million, simulate',
+    );
+  });
+});
+
+describe('the report', () => {
+  const table: Table = { title: 'Sizes', head: ['file', 'bytes'], rows: [['index.mjs', '382,249']] };
+  const circumstances = { date: '2026-03-02', machine: 'a machine', node: 'v24.0.0', command: 'npm run bench' };
+  const text = '**Sizes**\n\n| file      |   bytes |\n| --------- | ------: |\n| index.mjs | 382,249 |';
+
+  it('aligns a table', () => {
+    expect(tablesAsText([table])).toBe(text);
+  });
+
+  it('replaces what is between the markers of a part, and nothing else', () => {
+    const [begin, end] = markersOf('bundle');
+    const document = `# Figures\n\nHow to read.\n\n${begin}\nold figures\n${end}\n\nThe end.\n`;
+    const written = withFigures(document, 'bundle', [table], circumstances);
+    expect(written).toBe(
+      `# Figures\n\nHow to read.\n\n${begin}\n\nMade by \`npm run bench\` on 2026-03-02: Node v24.0.0, a machine.\n\n${text}\n\n${end}\n\nThe end.\n`,
+    );
+    expect(withFigures(written, 'bundle', [table], circumstances)).toBe(written);
+  });
+
+  it.each(Object.keys(LONG_PARTS))(
+    'has a place in bench/README.md for a part that is measured where it is named only: %s',
+    (name) => {
+      expect(withFigures(README, name, [table], circumstances)).toContain(text);
+    },
+  );
+
+  it('says what to do where the markers are gone', () => {
+    expect(() => withFigures('# Figures\n', 'bundle', [table], circumstances)).toThrow(
+      'bench/README.md has no place for bundle: put the lines <!-- figures of bundle: written by the bench --> and <!-- end of bundle --> where it belongs',
+    );
+  });
+
+  it('takes the middle of several times', () => {
+    expect([median([5, 1, 900]), median([2])]).toEqual([5, 2]);
+    expect(() => median([])).toThrow('a median needs at least one value');
+  });
+});

@@ -1,0 +1,124 @@
+// A load on both clouds at a small size, through the bench's own code: nothing lost, and flat for each repository. No test asserts a time.
+import { afterAll, describe, expect, it } from 'vitest';
+import { LOAD_SIZES, type Load, load, lost, type Wanted } from '../../bench/load.ts';
+import { LOADS } from '../../bench/load-parts.ts';
+import { callsForEach, tablesOf } from '../../bench/load-tables.ts';
+import { AWS_PRICES, dollarsOf } from '../../bench/prices.ts';
+import { tablesAsText } from '../../bench/report.ts';
+import type { Ledger } from '../../bench/world.ts';
+
+/** Four times the repositories take so much of each repository's calls at most: the listing, a page and a retry are not always shared alike. */
+const CALLS_FACTOR = 1.4;
+/** And so much memory: a process that kept everything would take four times what it has above Node itself. */
+const MEMORY_FACTOR = 1.6;
+
+const reports: string[] = [];
+afterAll(() => void process.stdout.write(`${reports.join('\n\n')}\n`));
+
+describe.each(['aws', 'azure'] as const)('a load on %s', (cloud) => {
+  const size = LOAD_SIZES[cloud].tiny;
+  const { deploy, title } = LOADS[cloud];
+  let figures: Load;
+
+  // Throws where a gate, a message or a notice is lost.
+  it('loses nothing', { timeout: 300_000 }, async () => {
+    figures = await load(deploy, size);
+    reports.push(`${title}\n\n${tablesAsText(tablesOf(figures, LOADS[cloud]))}`);
+    expect(figures.braked.map(({ repositories, brake }) => [repositories, brake])).toEqual([
+      [size.disclosed[1], 1_000],
+      [size.disclosed[1], size.brake],
+      [size.sweep[1], 1_000],
+    ]);
+  });
+
+  it('closes as many gates an hour as the brake lets through, until all are closed', () => {
+    const [loose, tight] = figures.braked;
+    expect(loose?.hours).toBe(0);
+    expect(Math.floor(tight?.hours ?? 0)).toBe(Math.ceil(size.disclosed[1] / size.brake) - 1);
+  });
+
+  it.each(['burst', 'disclosed', 'sweep'] as const)('makes as many calls for each repository: %s', (name) => {
+    const { small, large } = figures[name];
+    expect(large.repositories).toBe(4 * small.repositories);
+    expect(callsForEach(large) / callsForEach(small)).toBeLessThan(CALLS_FACTOR);
+  });
+
+  it.each(['burst', 'disclosed', 'sweep'] as const)('takes as much memory: %s', (name) => {
+    const { small, large } = figures[name];
+    expect(small.peakMegabytes).toBeGreaterThan(0);
+    expect(large.peakMegabytes / small.peakMegabytes).toBeLessThan(MEMORY_FACTOR);
+  });
+
+  it('writes each gate once, where the naive design writes it for each finding', () => {
+    const writes = ({ calls }: Load['burst']['large']) =>
+      LOADS[cloud].writes.reduce((sum, name) => sum + (calls[name] ?? 0), 0);
+    const { large, naive } = figures.burst;
+    expect([writes(large), writes(naive), naive.invocations]).toEqual([
+      large.repositories,
+      naive.findings,
+      naive.findings,
+    ]);
+    expect(writes(figures.sweep.next)).toBe(0);
+  });
+
+  it('costs what its meters have counted, at prices that somebody has noted', () => {
+    const { prices } = LOADS[cloud];
+    const { large, naive } = figures.burst;
+    for (const { billed } of [large, naive, figures.sweep.large, figures.sweep.next]) {
+      expect(Object.keys(billed).toSorted()).toEqual(Object.keys(prices).toSorted());
+      expect(dollarsOf(billed, prices)).toBeGreaterThan(0);
+    }
+    for (const { dollars, source } of Object.values(prices)) expect(dollars > 0).toBe(source !== undefined);
+  });
+
+  it('has a cell for every column, and a figure in each', () => {
+    for (const { head, rows } of tablesOf(figures, LOADS[cloud])) {
+      expect(rows.filter((row) => row.length !== head.length)).toEqual([]);
+      expect(rows.flat().filter((cell) => /NaN|Infinity|undefined/.test(cell))).toEqual([]);
+    }
+  });
+});
+
+describe('what it costs', () => {
+  it('is the sum of what is counted, each at its price', () => {
+    const billed = { 'Lambda requests': 2_000_000, 'log, MB': 1_000 };
+    expect(dollarsOf(billed, AWS_PRICES)).toBeCloseTo(0.4 + 0.5);
+  });
+
+  it('is not said where something has no price', () => {
+    expect(() => dollarsOf({ rockets: 1 }, AWS_PRICES)).toThrow(
+      '"rockets" is counted and has no price in bench/prices.ts',
+    );
+  });
+});
+
+describe('what is lost', () => {
+  const CLOSED: Ledger = {
+    closed: new Set(['a']),
+    toldClosed: new Set(['a']),
+    toldWaiting: new Set(['b']),
+    queued: 0,
+    dead: 0,
+  };
+  it.each<[name: string, change: Partial<Ledger>, wanted: Wanted, problems: readonly string[]]>([
+    ['a gate that waits, where it may', {}, 'closed or waiting', []],
+    ['a gate that waits for ever', {}, 'closed', ['1 gates are open: b']],
+    [
+      'a gate that waits, and nobody was told',
+      { toldWaiting: new Set() },
+      'closed or waiting',
+      ['1 gates are open: b'],
+    ],
+    [
+      'a gate that was closed, and nobody was told',
+      { toldClosed: new Set() },
+      'closed or waiting',
+      ['1 gates were closed and nobody was told: a'],
+    ],
+    ['a gate that the naive design left open', { toldClosed: new Set() }, 'naive', ['1 gates are open: b']],
+    ['a message in the queue', { queued: 2 }, 'closed or waiting', ['2 messages are still in the queue']],
+    ['a message that was given up', { dead: 1 }, 'closed or waiting', ['1 messages were given up']],
+  ])('is found: %s', (_name, change, wanted, problems) => {
+    expect(lost({ ...CLOSED, ...change }, ['a', 'b'], wanted)).toEqual(problems);
+  });
+});

@@ -1,0 +1,215 @@
+// Which orders `resume IMAGE` ends, and that an order is on record for all gates before anything is done: with records in this process.
+import { describe, expect, it } from 'vitest';
+import { endByHand, orderByHand } from '../../../cli/override/run.ts';
+import type { Hand } from '../../../cli/override/side.ts';
+import { type ImageName, parseImageName } from '../../../cli/stack/image-name.ts';
+import type { Found, Side } from '../../../cli/stack/side.ts';
+import type { HandOrder } from '../../../shared/gate/override.ts';
+import { type Gate, type GateRecord, gateKey, newRecord } from '../../../shared/gate/record.ts';
+import { decision, digest, hoursLater, NOW, byHand as order, rules } from '../../shared/samples.ts';
+
+const REGISTRY = '/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/acmeImages';
+const HOST = 'acmeimages.azurecr.io';
+const gateOf = (number: number): Gate => ({ registry: REGISTRY, repository: 'team/app', digest: digest(number) });
+const AWS: Gate = { registry: '123456789012', repository: 'team/app' };
+const AWS_IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.4';
+const WISH = { kind: 'open', at: NOW, until: hoursLater(1), reason: 'down', approvedBy: 'Grace', by: 'ada' } as const;
+
+interface World {
+  readonly cloud?: Side['cloud'];
+  /** The images that are there, with their tags; an index has its images after it. */
+  readonly images?: readonly (readonly [tags: readonly string[], ...digests: number[]])[];
+  readonly orders?: readonly (readonly [Gate, HandOrder])[];
+  /** The looks that fail. */
+  readonly fails?: (gate: Gate) => Error | undefined;
+}
+
+/** A stack of one cloud, and what happens in it. */
+function worldOf({ cloud = 'azure', images = [], orders = [], fails = () => undefined }: World) {
+  const happened: string[] = [];
+  const said: string[] = [];
+  const records = new Map<string, GateRecord>(
+    orders.map(([gate, byHand]) => [gateKey(gate), { ...newRecord(gate, NOW), byHand }]),
+  );
+  const nameOf = (gate: Gate) =>
+    gate.digest === undefined ? gate.repository : `${Number(`0x${gate.digest.slice(-4)}`)}`;
+  const find = async ({ tag, digest: named }: ImageName): Promise<Found> => {
+    const [found] = images.filter(([tags, first = 0]) =>
+      tag === undefined ? digest(first) === named : tags.includes(tag),
+    );
+    if (found === undefined) return { kind: 'absent', what: 'image' };
+    const [tags, ...digests] = found;
+    const gates = cloud === 'aws' ? [AWS] : digests.map(gateOf);
+    const { registry, repository } = gates[0] ?? AWS;
+    return { kind: 'found', registry, repository, digest: digest(digests[0] ?? 0), tags, tag, children: [], gates };
+  };
+  const side = {
+    cloud,
+    settings: { ...rules(), mode: 'enforce', repositories: { include: ['**'], exclude: [] }, maxClosesPerHour: 25 },
+    pause: { load: async () => ({ value: undefined, version: 0 }) },
+    find,
+    async *gates() {
+      for (const { gate } of records.values()) yield { ...gate, state: 'open' };
+    },
+  } as unknown as Side;
+  const hand: Hand = {
+    records: {
+      load: async (gate) => ({ value: records.get(gateKey(gate)), version: 0 }),
+      async save(record) {
+        happened.push(`recorded ${nameOf(record.gate)}`);
+        records.set(gateKey(record.gate), record);
+        return 1;
+      },
+    },
+    read: async () => ({ ours: 'absent', servesLambda: false, snapshot: '' }),
+    async look(gate) {
+      happened.push(`looked at ${nameOf(gate)}`);
+      const error = fails(gate);
+      if (error !== undefined) throw error;
+      return decision({ gate, done: 'opened' });
+    },
+  };
+  const run = (image: string) => ({
+    stack: 'dev',
+    sides: [side],
+    handOf: async () => hand,
+    name: parseImageName(image),
+    dryRun: false,
+    json: false,
+    print: (text: string) => void said.push(text),
+  });
+  return {
+    happened,
+    records,
+    open: async (image: string) => [await orderByHand({ ...run(image), wish: WISH }), said.join('')] as const,
+    resume: async (image: string) =>
+      [await endByHand({ ...run(image), by: 'eve', at: hoursLater(0.5) }), said.join('')] as const,
+  };
+}
+
+describe('an order for an index', () => {
+  it('is on record for it and all of its images before the first look, and says how it ends', async () => {
+    const { open, happened } = worldOf({ images: [[['1.4'], 1, 2, 3]] });
+    const [code, text] = await open(`${HOST}/team/app:1.4`);
+    expect(code).toBe(0);
+    expect(happened).toEqual(['recorded 1', 'recorded 2', 'recorded 3', 'looked at 1', 'looked at 2', 'looked at 3']);
+    expect(text).toContain(` To end it before: pullgate resume ${HOST}/team/app@${digest(1)}\n`);
+  });
+
+  it('is on record and finished by the function where a look fails, and what a cloud says moves no terminal', async () => {
+    const { open, happened } = worldOf({
+      images: [[['1.4'], 1, 2]],
+      fails: ({ digest: failed }) => (failed === digest(1) ? new Error('no\u001b[2J\u009b') : undefined),
+    });
+    const [code, text] = await open(`${HOST}/team/app:1.4`);
+    expect([code, happened.length]).toEqual([1, 4]);
+    expect(text).toContain('      no\ufffd[2J\ufffd; it is recorded, and the function does it within some minutes\n');
+  });
+
+  it('ends the same way', async () => {
+    const both = order({ kind: 'open' });
+    const { resume, happened } = worldOf({
+      images: [[['1.4'], 1, 2]],
+      orders: [
+        [gateOf(1), both],
+        [gateOf(2), both],
+      ],
+    });
+    expect((await resume(`${HOST}/team/app:1.4`))[0]).toBe(0);
+    expect(happened).toEqual(['recorded 1', 'recorded 2', 'looked at 1', 'looked at 2']);
+  });
+});
+
+describe('the end of an order', () => {
+  const ended = ({ records }: ReturnType<typeof worldOf>) =>
+    [...records.values()].flatMap(({ gate, byHand }) =>
+      byHand?.endedBy === 'eve' ? [gate.digest ?? gate.repository] : [],
+    );
+
+  it('is that of the image whose tag has moved on, with the images of its index', async () => {
+    const world = worldOf({
+      images: [
+        [['1.4'], 9],
+        [[], 1, 2],
+        [['1.5'], 5],
+      ],
+      orders: [
+        [gateOf(1), order()],
+        [gateOf(2), order()],
+        [gateOf(5), order({ at: hoursLater(-0.5) })],
+      ],
+    });
+    const [code, text] = await world.resume(`${HOST}/team/app:1.4`);
+    expect([code, ended(world)]).toEqual([0, [digest(1), digest(2)]]);
+    expect(text).toContain(`${HOST}/team/app:1.4 leads to another image now, for which nobody has ordered anything`);
+  });
+
+  it('is that of an image that is gone, and of those of its index', async () => {
+    const orders = [
+      [gateOf(1), order()],
+      [gateOf(2), order()],
+      [gateOf(5), order({ at: hoursLater(-0.5) })],
+    ] as const;
+    for (const name of [`@${digest(1)}`, ':1.4']) {
+      const world = worldOf({ images: [[['1.5'], 5]], orders });
+      const [code, text] = await world.resume(`${HOST}/team/app${name}`);
+      expect([code, ended(world)]).toEqual([0, [digest(1), digest(2)]]);
+      expect(text).toContain(`${HOST}/team/app${name} is not in the registry any more.`);
+    }
+  });
+
+  it('is none where several may be meant: each is named with what ends it', async () => {
+    const world = worldOf({
+      orders: [
+        [gateOf(1), order()],
+        [gateOf(2), order({ at: hoursLater(-0.5) })],
+      ],
+    });
+    const command = (number: number) => `  pullgate resume ${HOST}/team/app@${digest(number)}\n      `;
+    await expect(world.resume(`${HOST}/team/app:1.4`)).rejects.toThrow(
+      `${HOST}/team/app:1.4 may mean more than one order by hand, say which one is to end:\n${command(1)}`,
+    );
+    await expect(world.resume(`${HOST}/team/app:1.4`)).rejects.toThrow(command(2));
+    expect(ended(world)).toEqual([]);
+  });
+
+  it('is none of another image: that is only named', async () => {
+    const orders = [[gateOf(5), order()]] as const;
+    const images = [
+      [['1.4'], 1],
+      [['1.5'], 5],
+    ] as const;
+    for (const name of [`@${digest(1)}`, ':1.4']) {
+      const world = worldOf({ images, orders });
+      const [code, text] = await world.resume(`${HOST}/team/app${name}`);
+      expect([code, world.happened]).toEqual([0, []]);
+      expect(text).toContain(
+        `there is nothing to do.\nOthers of its repository are; each ends by its own name:\n  pullgate resume ${HOST}/team/app@${digest(5)}\n`,
+      );
+    }
+    await expect(worldOf({ images, orders }).resume(`${HOST}/team/app:0`)).rejects.toThrow('has no such image');
+  });
+
+  it('is that of the repository where the name is of another registry, repository or time', async () => {
+    const old = order({ until: hoursLater(0.1) });
+    const whole = { registry: REGISTRY, repository: 'team/app' };
+    const world = worldOf({
+      orders: [
+        [whole, order()],
+        [{ ...gateOf(1), registry: `${REGISTRY}2` }, order()],
+        [{ ...gateOf(2), repository: 'team/api' }, order()],
+        [gateOf(3), old],
+      ],
+    });
+    expect((await world.resume(`${HOST}/team/app:1.4`))[0]).toBe(0);
+    expect(world.happened).toEqual(['recorded team/app', 'looked at team/app']);
+  });
+
+  it('is that of the repository on AWS, although it has no such image any more', async () => {
+    const world = worldOf({ cloud: 'aws', orders: [[AWS, order()]] });
+    const [code, text] = await world.resume(AWS_IMAGE);
+    expect([code, ended(world)]).toEqual([0, ['team/app']]);
+    expect(text).toContain(`${AWS_IMAGE} is not in the registry any more.`);
+    await expect(worldOf({ cloud: 'aws' }).resume(AWS_IMAGE)).rejects.toThrow('has no such image');
+  });
+});

@@ -1,0 +1,175 @@
+// What a person says of an order by hand, and which gates a release names: what is taken, and what is said of what is not.
+import { describe, expect, it } from 'vitest';
+import { type OrderOptions, wishOf } from '../../../cli/override/order.ts';
+import { type Before, refuseInVain } from '../../../cli/override/override.ts';
+import { selectionOf } from '../../../cli/release/gates.ts';
+import { newRecord } from '../../../shared/gate/record.ts';
+import type { Reading } from '../../../shared/reconcile/ports.ts';
+import type { Rules } from '../../../shared/reconcile/rules.ts';
+import { digest, GATE, NOW, record, rules } from '../../shared/samples.ts';
+
+const GIVEN = { for: '4h', reason: ' the shop is down ', approvedBy: 'Grace Hopper' };
+
+describe('an order', () => {
+  it.each([
+    ['30m', '2026-06-15T12:30:00.000Z'],
+    ['4h', '2026-06-15T16:00:00.000Z'],
+    ['1h30m', '2026-06-15T13:30:00.000Z'],
+    ['24h', '2026-06-16T12:00:00.000Z'],
+    ['1440m', '2026-06-16T12:00:00.000Z'],
+    ['1m', '2026-06-15T12:01:00.000Z'],
+  ])('for %s ends at %s', (time, until) => {
+    expect(wishOf('open', { ...GIVEN, for: time }, NOW, 'ada')).toEqual({
+      kind: 'open',
+      at: NOW,
+      until,
+      reason: 'the shop is down',
+      approvedBy: 'Grace Hopper',
+      by: 'ada',
+    });
+  });
+
+  const TIME = 'expected hours, minutes or both, such as 30m, 4h or 1h30m; 1m at least, 24h at most';
+  const REASON = 'expected why it has to be, in one line of 500 characters at most';
+  it.each<[string, OrderOptions, readonly string[]]>([
+    [
+      'without anything',
+      {},
+      [
+        `--for is missing: ${TIME}`,
+        `--reason is missing: ${REASON}`,
+        '--approved-by is missing: expected who approved it, in one line of 200 characters at most',
+      ],
+    ],
+    ['for longer than a day', { ...GIVEN, for: '24h1m' }, [`--for "24h1m": ${TIME}`]],
+    ['for days', { ...GIVEN, for: '1d' }, [`--for "1d": ${TIME}`]],
+    ['for no time', { ...GIVEN, for: '0h' }, [`--for "0h": ${TIME}`]],
+    ['for nothing', { ...GIVEN, for: '' }, [`--for "": ${TIME}`]],
+    ['with an empty reason', { ...GIVEN, reason: '  ' }, [`--reason "  ": ${REASON}`]],
+    ['with a reason in two lines', { ...GIVEN, reason: 'a\nb' }, [`--reason "a\\nb": ${REASON}`]],
+    [
+      'with a reason that a terminal would obey',
+      { ...GIVEN, reason: '\u001B[2J' },
+      [`--reason "\\u001b[2J": ${REASON}`],
+    ],
+    [
+      'with a reason that is a novel',
+      { ...GIVEN, reason: 'x'.repeat(501) },
+      [`--reason "${'x'.repeat(80)}…": ${REASON}`],
+    ],
+  ])('%s is refused, and everything that is wrong is named', (_name, options, problems) => {
+    expect(() => wishOf('open', options, NOW, 'ada')).toThrow(
+      `an order by hand has an end, a reason and an approver:\n  ${problems.join('\n  ')}`,
+    );
+  });
+});
+
+describe('an order that would come to nothing is refused', () => {
+  const reading = (changes: Partial<Reading<unknown>> = {}): Reading<unknown> => {
+    return { ours: 'absent', servesLambda: false, snapshot: '', ...changes };
+  };
+  const OPEN: Before = { gate: GATE, record: newRecord(GATE, NOW), held: 0, order: undefined };
+  const CLAIMED: Before = { ...OPEN, record: record({ claimed: true }) };
+  const EXCLUDED = rules({ repositories: { include: ['other/*'], exclude: [] } });
+  const LOCKED = 'somebody else has locked team/app, and pullgate leaves that lock alone: take it away yourself';
+
+  it.each<[string, 'open' | 'closed', Before, Reading<unknown> | undefined, Rules, string | undefined]>([
+    ['not one to open', 'open', OPEN, reading(), rules({ mode: 'pause' }), undefined],
+    ['not one to open what serves Lambda', 'open', OPEN, reading({ servesLambda: true }), rules(), undefined],
+    ['not one to open what the config leaves out', 'open', OPEN, reading(), EXCLUDED, undefined],
+    ['to open what somebody else has locked', 'open', OPEN, reading({ ours: 'unmarked' }), rules(), LOCKED],
+    ['not one to open what we have locked', 'open', CLAIMED, reading({ ours: 'unmarked' }), rules(), undefined],
+    ['not one to close', 'closed', OPEN, reading(), rules(), undefined],
+    ['to close what somebody else has locked', 'closed', OPEN, reading({ ours: 'unmarked' }), rules(), LOCKED],
+    [
+      'to close in audit mode',
+      'closed',
+      OPEN,
+      reading(),
+      rules({ mode: 'audit' }),
+      'the stack is in the mode audit, which closes nothing, not by hand either: set pullgate:mode to enforce and run `pulumi up`',
+    ],
+    [
+      'to close while paused',
+      'closed',
+      OPEN,
+      reading(),
+      rules({ mode: 'pause' }),
+      'the stack is in the mode pause, which closes nothing, not by hand either: run `pullgate resume`',
+    ],
+    [
+      'to close what serves Lambda functions',
+      'closed',
+      OPEN,
+      reading({ servesLambda: true }),
+      rules(),
+      'team/app serves Lambda functions, which would fail if it closed: set aws.closeLambdaRepositories, and run `pulumi up`',
+    ],
+    [
+      'not one to close what serves Lambda functions where the config lets it',
+      'closed',
+      OPEN,
+      reading({ servesLambda: true }),
+      rules({ closeLambdaRepositories: true }),
+      undefined,
+    ],
+    [
+      'to close what the config leaves out',
+      'closed',
+      OPEN,
+      reading(),
+      EXCLUDED,
+      "the stack's config leaves team/app out: include it, and run `pulumi up`",
+    ],
+  ])('%s', async (_name, kind, before, shown, byRules, problem) => {
+    const hand = { records: {} as never, look: () => Promise.reject(new Error('no look')), read: async () => shown };
+    const said = await refuseInVain(kind, [before], { hand, rules: byRules }).then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+    expect(said).toBe(problem);
+  });
+});
+
+describe('a release of', () => {
+  const AZURE = '/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/acmeImages';
+  const GATES = {
+    app: GATE,
+    api: { ...GATE, repository: 'team/app/api' },
+    mirror: { ...GATE, repository: 'registry.k8s.io/pause' },
+    image: { registry: AZURE, repository: 'team/app', digest: digest(1) },
+    other: { registry: AZURE, repository: 'team/app', digest: digest(2) },
+  };
+  it.each<[string, readonly (keyof typeof GATES)[]]>([
+    ['team/app', ['app', 'image', 'other']],
+    ['team/*', ['app', 'image', 'other']],
+    ['team/**', ['app', 'api', 'image', 'other']],
+    ['**', ['app', 'api', 'mirror', 'image', 'other']],
+    // A repository's own name may begin as a host's does.
+    ['registry.k8s.io/pause', ['mirror']],
+    ['registry.k8s.io/**', ['mirror']],
+    ['123456789012.dkr.ecr.eu-west-1.amazonaws.com/registry.k8s.io/pause', ['mirror']],
+    ['ghcr.io/**', []],
+    ['team', []],
+    [`team/app@${digest(1)}`, ['image']],
+    [`team/**@${digest(2)}`, ['other']],
+    ['123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/**', ['app', 'api']],
+    ['123456789013.dkr.ecr.eu-west-1.amazonaws.com/team/**', []],
+    ['acmeimages.azurecr.io/team/app', ['image', 'other']],
+    ['acmeimages-a1b2c3.azurecr.io/team/app', ['image', 'other']],
+    ['acme.azurecr.io/team/app', []],
+  ])('%s is about %j', (text, names) => {
+    const { matches } = selectionOf(text);
+    const found = Object.entries(GATES).flatMap(([name, gate]) => (matches(gate) ? [name] : []));
+    expect(found).toEqual(names);
+  });
+
+  it.each(['', 'team/app:1.0', 'Team/App', 'team/app@sha256:12', `team/app@${digest(1)}@${digest(1)}`, 'team/[ab]'])(
+    '%j is refused',
+    (text) => {
+      expect(() => selectionOf(text)).toThrow(
+        `${JSON.stringify(text)} names no gates: give a repository (team/app), a glob over repositories ('team/**'), or an image`,
+      );
+    },
+  );
+});

@@ -1,0 +1,150 @@
+// The way back when `pulumi destroy` came before `release`: the real command finds the statements by their Sid, without table or outputs.
+import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { describe, expect, test } from 'vitest';
+import { allowing } from '../../../local/aws/principals.ts';
+import { graphOf } from '../../../local/graph.ts';
+import { CRITICAL, FOREIGN_POLICY, REPOSITORY, type Stage, stage } from '../../e2e/aws/stage.ts';
+import { actionsOf, asOperator, LEAST_FOR_ORPHANS, OPERATOR, pullgate, without } from '../command.ts';
+
+const ALONE = 'team/alone';
+
+/** Two stacks have closed the same two repositories; then the table of `dev` is gone. */
+async function destroyedTooEarly() {
+  const s = await stage();
+  await s.deployAnother('prod', {});
+  s.cloud.ecr.createRepository(REPOSITORY, { policyText: FOREIGN_POLICY });
+  for (const repository of [REPOSITORY, ALONE]) await s.pushVulnerable(repository, 'v1', CRITICAL);
+  await s.settle();
+  s.cloud.ecr.createRepository('team/open', { policyText: FOREIGN_POLICY });
+  s.cloud.ecr.createRepository('team/plain');
+  const [dev, prod] = await Promise.all(['dev', 'prod'].map((stack) => outputsOfStack(stack)));
+  await deleteTable(s, dev?.tableName ?? '');
+  s.cloud.calls.reset();
+  return { s, dev: dev?.statementId ?? '', prod: prod?.statementId ?? '' };
+}
+
+async function outputsOfStack(stack: string): Promise<{ readonly statementId: string; readonly tableName: string }> {
+  const { outputs } = await graphOf({}, { stack });
+  return outputs['aws'] as { statementId: string; tableName: string };
+}
+
+async function deleteTable({ cloud }: Stage, TableName: string): Promise<void> {
+  const destroyer = cloud.principals.add('arn:aws:iam::123456789012:role/destroyer', [allowing('dynamodb:*')]);
+  const client = new DynamoDBClient(cloud.clientConfig(destroyer));
+  await client.send(new DeleteTableCommand({ TableName }));
+  client.destroy();
+}
+
+const sidsOf = (text: string | undefined): readonly string[] =>
+  JSON.parse(text ?? '{"Statement":[]}').Statement.map(({ Sid }: { readonly Sid: string }) => Sid);
+
+describe('release --orphans', () => {
+  test('takes out the statements with the Sid, and leaves those of the team and of another stack as they were', async () => {
+    const { s, dev, prod } = await destroyedTooEarly();
+    const statementOf = (repository: string, sid: string): string => {
+      const text = s.policy(repository) ?? '';
+      const start = text.indexOf(`{"Sid":"${sid}"`);
+      return text.slice(start, text.indexOf(']}}}', start) + 4);
+    };
+    expect(sidsOf(s.policy(ALONE)).toSorted()).toEqual([dev, prod].toSorted());
+    const ofProd = statementOf(REPOSITORY, prod);
+    const dry = await pullgate(
+      ['release', '--orphans', dev, '--dry-run', '--json'],
+      asOperator(s.cloud, LEAST_FOR_ORPHANS),
+    );
+    expect([dry.code, JSON.parse(dry.stdout)]).toEqual([
+      0,
+      {
+        statementId: dev,
+        region: 'eu-west-1',
+        dryRun: true,
+        repositories: [{ repository: ALONE }, { repository: REPOSITORY }],
+      },
+    ]);
+    const { code, stdout, stderr } = await pullgate(
+      ['release', '--orphans', dev, '--yes'],
+      asOperator(s.cloud, LEAST_FOR_ORPHANS),
+    );
+    expect([code, stderr]).toEqual([0, '']);
+    expect(
+      stdout,
+    ).toBe(`The statement ${dev} closes 2 repositories in eu-west-1. It will be taken out of their policies:
+
+  team/alone
+  team/app
+
+  [1/2]  opened  team/alone
+  [2/2]  opened  team/app
+
+Nothing is closed by ${dev} any more.
+`);
+    expect(s.policy(REPOSITORY)).toBe(
+      FOREIGN_POLICY.replace(/(\}) \]\}$/, (_end, brace: string) => `${brace},${ofProd} ]}`),
+    );
+    expect(s.policy(ALONE)).toBe(`{"Version":"2012-10-17","Statement":[${ofProd}]}`);
+    expect(s.policy('team/open')).toBe(FOREIGN_POLICY);
+    expect(Object.keys(s.cloud.calls.count(OPERATOR))).toEqual([
+      'ecr:DescribeRepositories',
+      'ecr:GetRepositoryPolicy',
+      'ecr:SetRepositoryPolicy',
+    ]);
+
+    const again = await pullgate(['release', '--orphans', dev], asOperator(s.cloud, LEAST_FOR_ORPHANS));
+    expect(again).toEqual({
+      code: 0,
+      stdout: `No repository in eu-west-1 has a statement with the Sid ${dev}: there is nothing to do.\n`,
+      stderr: '',
+    });
+
+    const last = await pullgate(['release', '--orphans', prod, '--yes'], asOperator(s.cloud, LEAST_FOR_ORPHANS));
+    expect(last.code).toBe(0);
+    expect([s.policy(REPOSITORY), s.policy(ALONE)]).toEqual([FOREIGN_POLICY, undefined]);
+    expect(Object.keys(s.cloud.calls.count(OPERATOR))).toEqual(actionsOf(LEAST_FOR_ORPHANS).toSorted());
+  });
+
+  test('asks first: without a terminal nothing is changed, and the exit code is 2', async () => {
+    const { s, dev } = await destroyedTooEarly();
+    const before = s.policy(ALONE);
+    const { code, stdout } = await pullgate(['release', '--orphans', dev], asOperator(s.cloud, LEAST_FOR_ORPHANS));
+    expect(code).toBe(2);
+    expect(stdout).toMatch(/\nNothing was changed: nobody answered[.] In a script, say --yes[.]\n$/);
+    expect(s.policy(ALONE)).toBe(before);
+  });
+
+  test('a repository that ECR refuses is named, the others are opened, and the exit code is 1', async () => {
+    const { s, dev } = await destroyedTooEarly();
+    s.cloud.principals.remove('arn:aws:iam::210987654321:root');
+    const { code, stdout, stderr } = await pullgate(
+      ['release', '--orphans', dev, '--yes'],
+      asOperator(s.cloud, LEAST_FOR_ORPHANS),
+    );
+    expect([code, stderr]).toEqual([1, '']);
+    expect(stdout).toMatch(/\] {2}opened {2}team\/alone\n/);
+    expect(stdout).toMatch(/\] {2}REFUSED {2}team\/app\n {6}ECR refuses the policy of team\/app \(.*TeamMayPull/);
+    expect(sidsOf(s.policy(REPOSITORY))).toContain(dev);
+    expect(sidsOf(s.policy(ALONE))).not.toContain(dev);
+  });
+
+  test.each(['ecr:DescribeRepositories', 'ecr:GetRepositoryPolicy'])(
+    '%s is denied: one sentence that says so, and the exit code is 1',
+    async (action) => {
+      const s = await stage();
+      s.cloud.ecr.createRepository(REPOSITORY);
+      const { code, stderr } = await pullgate(
+        ['release', '--orphans', 'Pullgatedev0123abcd', '--yes'],
+        asOperator(s.cloud, without(LEAST_FOR_ORPHANS, action)),
+      );
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^pullgate: AWS did not do what was asked[.] AccessDeniedException: .+\n$/);
+      expect(stderr).toContain(`is not authorized to perform: ${action} on resource:`);
+    },
+  );
+
+  test('a Sid that is not one of pullgate’s is refused: nobody else’s statement is taken out', async () => {
+    const { code, stdout, stderr } = await pullgate(['release', '--orphans', 'TeamMayPull', '--yes'], {
+      AWS_REGION: 'eu-west-1',
+    });
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^pullgate: --orphans TeamMayPull: that is not a Sid of pullgate's[.] /);
+  });
+});

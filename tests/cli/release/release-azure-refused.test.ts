@@ -1,0 +1,157 @@
+// What keeps a release on Azure from its work, each named in one sentence: a role that is missing, nobody logged in, a registry that the stack has left.
+import { describe, expect, test } from 'vitest';
+import { graphFor, REGISTRY, REPOSITORY, registryId, type Stage, stage } from '../../e2e/azure/stage.ts';
+import { FOLDER, outputsOf, pullgate } from '../command.ts';
+import { asAzureOperator, runOn } from '../command-azure.ts';
+
+const ABAC = { registries: { [REGISTRY]: { roleMode: 'AbacRepositoryPermissions' } } } as const;
+const OPENED = { locked: [], records: { 'team/app:v1': 'waiting: pause' } };
+const NEW = 'a new assignment takes some minutes to count';
+
+/** A stack that keeps one image closed. */
+async function oneClosed(registryRoles: 'rbac' | 'abac' = 'rbac') {
+  const s = await stage({ azure: { registryRoles } }, registryRoles === 'abac' ? ABAC : {});
+  const { repository, digest } = await s.close('v1');
+  return { s, name: `${repository}@${digest}`, ...runOn(s) };
+}
+
+async function tellsAndOpens(s: Stage): Promise<void> {
+  const { told, ...world } = await s.world();
+  expect(world).toMatchObject(OPENED);
+  expect(told).toEqual(['closed team/app:v1', 'opened team/app:v1']);
+}
+
+describe('roles', () => {
+  test.each(['rbac', 'abac'] as const)(
+    'the operator needs no more than the three of a registry with %s',
+    async (mode) => {
+      const { s, run } = await oneClosed(mode);
+      const { code, stdout, stderr } = await run('release --all --yes');
+      expect([code, stderr]).toEqual([0, '']);
+      expect(stdout).toContain('[1/1]  opened    team/app@');
+      await tellsAndOpens(s);
+    },
+  );
+
+  test('the table is denied: one sentence that names the role, nothing is changed, and the exit code is 1', async () => {
+    const { s, run } = await oneClosed();
+    const before = await s.world();
+    const { code, stdout, stderr } = await run('release --all --yes', 'records');
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(
+      /^pullgate: Azure did not do what was asked[.] \w+[.]table[.]core[.]windows[.]net answers 403: whoever runs this command needs Storage Table Data Contributor on the table of the stack; a new assignment takes some minutes to count\n$/,
+    );
+    expect(await s.world()).toEqual(before);
+    expect((await run('resume', 'records')).code).toBe(1);
+  });
+
+  const LOCKS = "the stack's role 'pullgate gatekeeper' on the registry";
+  const READER = [{ role: 'Reader', scope: REGISTRY }];
+  const rows: readonly (readonly ['Reader' | 'nothing', 'rbac' | 'abac', string, string])[] = [
+    ['Reader', 'rbac', 'REFUSED', `the registry answers 401: whoever runs this command needs ${LOCKS}; ${NEW}`],
+    ['Reader', 'abac', 'FAILED', `acmeimages.azurecr.io answers 401: whoever runs this command needs ${LOCKS}; ${NEW}`],
+    ['nothing', 'rbac', 'FAILED', `management.azure.com answers 403: whoever runs this command needs ${LOCKS}; ${NEW}`],
+  ];
+  test.each(rows)(
+    'with %s on the registry (%s) it is %s, and the exit code is 1',
+    async (has, mode, word, sentence) => {
+      const { s, name, run } = await oneClosed(mode);
+      const { code, stdout, stderr } = await run('release --all --yes', 'locks', has === 'Reader' ? READER : []);
+      expect([code, stderr]).toEqual([1, '']);
+      expect(stdout).toContain(`\n  [1/1]  ${word.padEnd(8)}  ${name}\n      ${sentence}\n`);
+      expect(stdout).toMatch(/\n1 image could not be opened: see above, mend it, and run this command again[.]\n$/);
+      expect((await s.world()).locked).toEqual(['team/app:v1 readEnabled']);
+      expect((await run('release --all --yes')).code).toBe(0);
+      await tellsAndOpens(s);
+    },
+  );
+
+  test('mail is denied: the image opens, it says that nobody could be told, and the next run tells', async () => {
+    const { s, name, run } = await oneClosed();
+    const { code, stdout, stderr } = await run('release --all --yes', 'mail');
+    expect([code, stderr]).toEqual([1, '']);
+    expect(stdout).toContain(`\n  [1/1]  opened    ${name}\n      nobody could be told of it: `);
+    expect(stdout).toMatch(
+      /: \S+[.]communication[.]azure[.]com answers 40[13]: whoever runs this command needs the stack's role 'pullgate mail sender' on its Communication Service; a new /,
+    );
+    expect(stdout).toMatch(
+      /\n1 image is open, but nobody could be told: see above, mend it, and run this command again[.]\n$/,
+    );
+    expect(stdout.match(/\[1\/1\]/g)).toHaveLength(1);
+    expect(await s.world()).toMatchObject({ ...OPENED, told: ['closed team/app:v1'] });
+    const again = await run('release --all --yes');
+    expect([again.code, again.stdout.includes('open, nobody told since')]).toEqual([0, true]);
+    await tellsAndOpens(s);
+  });
+
+  test('`resume` needs the table only', async () => {
+    const { s, run, least } = await oneClosed();
+    await run('release --all --yes');
+    const environment = asAzureOperator(s.cloud, [least.records], 'operator of the table');
+    const { code, stdout } = await pullgate(['resume', '--outputs', outputsOf(s.graph)], environment);
+    expect([code, stdout.startsWith('The stack dev is awake again')]).toEqual([0, true]);
+  });
+});
+
+test('no credentials: one sentence, and the exit code is 2', async () => {
+  const environment = { HOME: FOLDER, PATH: FOLDER, AZURE_TOKEN_CREDENTIALS: 'dev' };
+  const { code, stdout, stderr } = await pullgate(
+    ['release', '--all', '--outputs', outputsOf(await graphFor())],
+    environment,
+  );
+  expect([code, stdout]).toEqual([2, '']);
+  expect(stderr).toBe(
+    'pullgate: there are no Azure credentials here: log in (az login), or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET\n',
+  );
+});
+
+describe('several registries', () => {
+  const OTHER = registryId('otherimages');
+  const both = { azure: { registries: [REGISTRY, OTHER] } };
+
+  /** The same repository has a closed image in both registries. */
+  async function closedInBoth() {
+    const s = await stage(both, { registries: { [OTHER]: {} } });
+    const here = await s.close('v1');
+    const digest = s.cloud.acr.registry(OTHER).push(REPOSITORY, { content: 'of the other', tag: 'v1' });
+    await s.report({ registry: OTHER, repository: REPOSITORY, digest });
+    await s.settle();
+    const areReadable = () =>
+      [here, { registry: OTHER, digest }].map(
+        (image) => s.cloud.acr.registry(image.registry).attributes(REPOSITORY, { digest: image.digest }).readEnabled,
+      );
+    expect(areReadable()).toEqual([false, false]);
+    const { least } = runOn(s);
+    const grants = [...Object.values(least), { ...least.locks, scope: OTHER }];
+    return { s, areReadable, environment: asAzureOperator(s.cloud, grants) };
+  }
+
+  test('gates are named with their registry', async () => {
+    const { s, areReadable, environment } = await closedInBoth();
+    const { code, stdout } = await pullgate(
+      ['release', '--all', '--yes', '--outputs', outputsOf(s.graph)],
+      environment,
+    );
+    expect(code).toBe(0);
+    for (const registry of ['acmeimages', 'otherimages'])
+      expect(stdout).toMatch(new RegExp(`\\] {2}opened {4}${registry}/team/app@sha256:`));
+    expect(areReadable()).toEqual([true, true]);
+  });
+
+  test('one that was taken out of the stack: its gate is named, with what to do; the others are opened, and the exit code is 1', async () => {
+    const { s, areReadable, environment } = await closedInBoth();
+    await s.redeploy({});
+    const now = outputsOf(await graphFor({}));
+    const { code, stdout } = await pullgate(['release', '--all', '--yes', '--outputs', now], environment);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/\] {2}opened {4}acmeimages\/team\/app@/);
+    expect(stdout).toMatch(/\] {2}FAILED {4}otherimages\/team\/app@\S+\n/);
+    expect(stdout).toContain(
+      `      the registry ${OTHER} is not one of the stack's any more: add it to pullgate:azure.registries, run \`pulumi up\`, and then this command again\n`,
+    );
+    expect(stdout).toMatch(/\n1 image could not be opened: see above, mend it, and run this command again[.]\n$/);
+    expect(areReadable()).toEqual([true, false]);
+    const before = await pullgate(['release', '--all', '--yes', '--outputs', outputsOf(s.graph)], environment);
+    expect([before.code, areReadable()]).toEqual([0, [true, true]]);
+  });
+});

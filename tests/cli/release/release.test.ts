@@ -1,0 +1,256 @@
+// Undo, by the real command against the local cloud: what it shows, what it asks, what it opens, and that nothing closes again until `resume`.
+import { closeSync, openSync } from 'node:fs';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { tableOf } from '../../../aws/function/records.ts';
+import { releaseAll } from '../../../cli/release/release.ts';
+import { sidesOf } from '../../../cli/stack/sides.ts';
+import { type AwsStack, findStack } from '../../../cli/stack/stack.ts';
+import { allowing, type PolicyDocument } from '../../../local/aws/principals.ts';
+import { graphOf } from '../../../local/graph.ts';
+import { CRITICAL, FOREIGN_POLICY, HOUR, programConfig, type Stage, stage } from '../../e2e/aws/stage.ts';
+import { actionsOf, asOperator, leastToRelease, OPERATOR, outputsOf, pullgate, unheard, without } from '../command.ts';
+
+const FOREIGN = 'team/foreign';
+const ALONE = 'team/alone';
+const BRAKED = 'team/braked';
+const CONFIG = { maxClosesPerHour: 2 };
+const WRITES = ['dynamodb:PutItem', 'ecr:SetRepositoryPolicy', 'ecr:DeleteRepositoryPolicy', 'sns:Publish'];
+
+const SHOWN = `The stack dev keeps 2 repositories closed. To be opened, whatever is inside:
+
+  team/alone    closed since 2026-03-02 09:00 UTC  1 image, worst: CVE-2026-1001 (critical, CVSS 9.8) in openssl 3.0.13: fixed in 3.0.14. https://nvd.nist.gov/vuln/detail/CVE-2026-1001
+  team/foreign  closed since 2026-03-02 09:00 UTC  1 image, worst: CVE-2026-1001 (critical, CVSS 9.8) in openssl 3.0.13: fixed in 3.0.14. https://nvd.nist.gov/vuln/detail/CVE-2026-1001
+
+Not closed by this stack, and will stay so although the policy names them: 1 repository.
+`;
+
+/** Two closed repositories, one of them with a statement of the team's own, and one that waits for the brake. */
+async function twoClosedOneWaiting() {
+  const s = await stage(CONFIG);
+  s.cloud.ecr.createRepository(FOREIGN, { policyText: FOREIGN_POLICY });
+  for (const repository of [FOREIGN, ALONE, BRAKED]) {
+    await s.pushVulnerable(repository, 'v1', CRITICAL);
+    await s.settle();
+  }
+  const graph = await graphOf(programConfig(CONFIG));
+  const outputs = outputsOf(graph);
+  const least = leastToRelease(graph);
+  const run = (command: string, policy: PolicyDocument = least) =>
+    pullgate([...command.split(' '), '--outputs', outputs], asOperator(s.cloud, policy));
+  /** Releases all with an output that takes nothing. */
+  const releaseUnheard = (stdout: 'pipe' | number) =>
+    unheard(['release', '--all', '--yes', '--outputs', outputs], stdout, asOperator(s.cloud, least));
+  return { s, outputs, least, run, releaseUnheard };
+}
+
+const closed = (s: Stage) => [FOREIGN, ALONE, BRAKED].filter((repository) => s.isClosed(repository));
+const told = (s: Stage) => [FOREIGN, ALONE, BRAKED].map((repository) => s.told(repository));
+
+async function awsOf(outputs: string): Promise<AwsStack> {
+  const { aws } = await findStack({ outputs });
+  if (aws === undefined) throw new Error('the stack has an AWS side');
+  return aws;
+}
+
+async function stateOf({ cloud }: Stage, outputs: string, repository: string) {
+  const { tableName, accountId } = await awsOf(outputs);
+  const client = new DynamoDBClient(
+    cloud.clientConfig(cloud.principals.add('arn:aws:iam::123456789012:role/reader', [allowing('dynamodb:*')])),
+  );
+  const { value } = await tableOf(client, tableName).records.load({ registry: accountId, repository });
+  client.destroy();
+  return value?.state;
+}
+
+function writesOf({ cloud }: Stage): readonly string[] {
+  return Object.keys(cloud.calls.count(OPERATOR)).filter((call) => WRITES.includes(call));
+}
+
+async function tick(s: Stage): Promise<void> {
+  s.cloud.queue.send('{"pullgate":"tick"}');
+  await s.settle();
+}
+
+describe('release --all', () => {
+  test('without a terminal and without --yes it shows what it would do, changes nothing and exits with 2', async () => {
+    const { s, run } = await twoClosedOneWaiting();
+    const { code, stdout, stderr } = await run('release --all');
+    expect(stdout).toBe(`${SHOWN}\nNothing was changed: nobody answered. In a script, say --yes.\n`);
+    expect([code, stderr]).toEqual([2, '']);
+    expect(closed(s)).toEqual([FOREIGN, ALONE]);
+    expect(writesOf(s)).toEqual([]);
+  });
+
+  test('with --yes everything opens: foreign statements as they were, records say so, people are told once each', async () => {
+    const { s, run, outputs, least } = await twoClosedOneWaiting();
+    const { code, stdout, stderr } = await run('release --all --yes');
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout.startsWith(`${SHOWN}\nThe stack dev is paused: it closes nothing until \`pullgate resume\`.\n`)).toBe(
+      true,
+    );
+    expect(stdout.match(/\[\d\/2\] {2}opened {4}\S+/g)?.toSorted()).toEqual([
+      expect.stringContaining('[1/2]'),
+      expect.stringContaining('[2/2]'),
+    ]);
+    expect([s.policy(FOREIGN), s.policy(ALONE), s.policy(BRAKED)]).toEqual([FOREIGN_POLICY, undefined, undefined]);
+    expect(told(s)).toEqual([['closed', 'opened'], ['closed', 'opened'], ['waiting']]);
+    const paused = { kind: 'waiting', for: 'pause' };
+    expect(await stateOf(s, outputs, FOREIGN)).toEqual(paused);
+    expect(await stateOf(s, outputs, ALONE)).toEqual(paused);
+    expect(await stateOf(s, outputs, BRAKED)).toEqual({ kind: 'waiting', for: 'brake' });
+    // The policy that the README gives the command is no wider than what it does; an encrypted topic asks for the key by itself.
+    const asked = actionsOf(least).filter((action) => !action.startsWith('kms:'));
+    expect(Object.keys(s.cloud.calls.count(OPERATOR))).toEqual(asked.toSorted());
+  });
+
+  test('a second run is a no-op and exits with 0', async () => {
+    const { s, run, releaseUnheard } = await twoClosedOneWaiting();
+    // The first has nobody who reads what it says: it does all of its work in silence, and ends as it does otherwise.
+    expect(await releaseUnheard('pipe')).toEqual([0, '']);
+    expect(closed(s)).toEqual([]);
+    s.cloud.calls.reset();
+    for (const command of ['release --all --yes', 'release --all']) {
+      const { code, stdout, stderr } = await run(command);
+      expect([code, stderr]).toEqual([0, '']);
+      expect(stdout).toMatch(/^The stack dev keeps no repository closed[.]\n/);
+      expect(stdout).toMatch(
+        /\nIt is paused since \d{4}-\d\d-\d\d \d\d:\d\d UTC by .+: there is nothing to do[.] It is safe to run `pulumi destroy` now[.]\n$/,
+      );
+    }
+    const full = openSync('/dev/full', 'w');
+    expect(await releaseUnheard(full)).toEqual([
+      1,
+      expect.stringMatching(/^pullgate: .+ could not be written: ENOSPC: .+\n$/),
+    ]);
+    closeSync(full);
+    expect(writesOf(s)).toEqual([]);
+    expect(told(s)).toEqual([['closed', 'opened'], ['closed', 'opened'], ['waiting']]);
+  });
+
+  test('events and sweeps close nothing until `resume`; after it and a tick the gates close again', async () => {
+    const { s, run } = await twoClosedOneWaiting();
+    await run('release --all --yes');
+    await s.pushVulnerable(ALONE, 'v2', { ...CRITICAL, vulnerability: 'CVE-2026-1002' });
+    await s.pushVulnerable('team/new', 'v1', CRITICAL);
+    await s.settle();
+    await s.sweep();
+    await s.cloud.advance(12 * HOUR);
+    expect(closed(s)).toEqual([]);
+    expect(s.isClosed('team/new')).toBe(false);
+
+    const resumed = await run('resume');
+    expect(resumed).toEqual({
+      code: 0,
+      stdout:
+        'The stack dev is awake again: within five minutes it looks at everything, and closes what its policy names.\n',
+      stderr: '',
+    });
+    await tick(s);
+    expect([...closed(s), 'team/new'].filter((repository) => s.isClosed(repository))).toHaveLength(2);
+    await s.cloud.advance(2 * HOUR);
+    expect(closed(s)).toEqual([FOREIGN, ALONE, BRAKED]);
+    expect(s.isClosed('team/new')).toBe(true);
+
+    expect((await run('resume')).stdout).toBe('The stack dev is not paused: there is nothing to do.\n');
+  });
+
+  test('a stack that closed nothing is paused', async () => {
+    const s = await stage();
+    const graph = await graphOf({});
+    const environment = asOperator(s.cloud, leastToRelease(graph));
+    const { code, stdout } = await pullgate(['release', '--all', '--yes', '--outputs', outputsOf(graph)], environment);
+    expect([code, stdout.split('\n')[0]]).toEqual([0, 'The stack dev keeps no repository closed.']);
+    await s.pushVulnerable(ALONE, 'v1', CRITICAL);
+    await s.settle();
+    expect(s.isClosed(ALONE)).toBe(false);
+  });
+});
+
+describe('what goes wrong', () => {
+  test('a repository whose policy ECR refuses is named, the others are opened, and the exit code is 1', async () => {
+    const { s, run, outputs } = await twoClosedOneWaiting();
+    const before = s.policy(FOREIGN);
+    s.cloud.principals.remove('arn:aws:iam::210987654321:root');
+    const { code, stdout, stderr } = await run('release --all --yes');
+    expect([code, stderr]).toEqual([1, '']);
+    expect(stdout).toMatch(/\] {2}opened {4}team\/alone\n/);
+    expect(stdout).toMatch(
+      /\] {2}REFUSED {3}team\/foreign\n {6}ECR refuses the policy of team\/foreign \(.*TeamMayPull/,
+    );
+    expect(stdout.match(/REFUSED/g)).toHaveLength(1);
+    expect(stdout).toMatch(/\n1 repository could not be opened: see above, mend it, and run this command again[.]\n$/);
+    expect([s.policy(FOREIGN), s.policy(ALONE)]).toEqual([before, undefined]);
+    expect(await stateOf(s, outputs, FOREIGN)).toEqual({ kind: 'opening' });
+  });
+
+  test.each([
+    ['dynamodb:Scan', 'table/pullgate-records'],
+    ['dynamodb:GetItem', 'table/pullgate-records'],
+    ['dynamodb:PutItem', 'table/pullgate-records'],
+  ])('%s is denied: one sentence that says so, nothing is opened, and the exit code is 1', async (action, resource) => {
+    const { s, run, least } = await twoClosedOneWaiting();
+    const { code, stderr } = await run('release --all --yes', without(least, action));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^pullgate: AWS did not do what was asked[.] AccessDeniedException: .+\n$/);
+    expect(stderr).toContain(`is not authorized to perform: ${action} on resource:`);
+    expect(stderr).toContain(resource);
+    expect(closed(s)).toEqual([FOREIGN, ALONE]);
+  });
+
+  test('ecr:SetRepositoryPolicy is denied: what needs it is named, the others are opened, and the exit code is 1', async () => {
+    const { s, run, least } = await twoClosedOneWaiting();
+    const { code, stdout, stderr } = await run('release --all --yes', without(least, 'ecr:SetRepositoryPolicy'));
+    expect([code, stderr]).toEqual([1, '']);
+    expect(stdout).toMatch(
+      /\] {2}FAILED {4}team\/foreign\n {6}AccessDeniedException: .* ecr:SetRepositoryPolicy on resource: /,
+    );
+    expect(closed(s)).toEqual([FOREIGN]);
+  });
+
+  test('the key of the topic is denied: what is open already is told with the next run', async () => {
+    const { s, run, least } = await twoClosedOneWaiting();
+    const { code, stdout } = await run('release --all --yes', without(least, 'kms:GenerateDataKey'));
+    expect(code).toBe(1);
+    expect(stdout.match(/\] {2}opened {4}team\/\S+\n {6}nobody could be told of it: /g)).toHaveLength(2);
+    expect(stdout).toMatch(
+      /\n2 repositories are open, but nobody could be told: see above, mend it, and run this command again[.]\n$/,
+    );
+    expect(told(s)).toEqual([['closed'], ['closed'], ['waiting']]);
+    const again = await run('release --all --yes');
+    expect(again.code).toBe(0);
+    expect(again.stdout).toContain('team/alone    open, nobody told since');
+    expect(told(s)).toEqual([['closed', 'opened'], ['closed', 'opened'], ['waiting']]);
+  });
+});
+
+describe('the question', () => {
+  afterEach(() => void vi.unstubAllEnvs());
+
+  test.each([
+    ['yes', 0, [], undefined],
+    [' yes ', 0, [], undefined],
+    ['y', 2, [FOREIGN, ALONE], '\nNothing was changed: the answer was not "yes".'],
+    ['', 2, [FOREIGN, ALONE], '\nNothing was changed: the answer was not "yes".'],
+    [undefined, 2, [FOREIGN, ALONE], '\nNothing was changed: nobody answered. In a script, say --yes.'],
+  ])('is answered with %j: the exit code is %i, and %j stay closed', async (answer, code, stillClosed, last) => {
+    const { s, outputs, least } = await twoClosedOneWaiting();
+    for (const [name, value] of Object.entries(asOperator(s.cloud, least))) vi.stubEnv(name, value);
+    const stack = await findStack({ outputs });
+    const asked: string[] = [];
+    const printed: string[] = [];
+    const terminal = {
+      print: (line: string) => void printed.push(line),
+      ask: async (question: string) => {
+        asked.push(question);
+        return answer;
+      },
+    };
+    const now = () => '2026-03-02T10:00:00.000Z';
+    const sides = await sidesOf(stack, now);
+    expect(await releaseAll({ stack: stack.name, sides, terminal, now, yes: false, by: 'ada' })).toBe(code);
+    expect(asked).toEqual(['\nOpen 2 repositories and pause the stack dev? Type "yes": ']);
+    expect(closed(s)).toEqual(stillClosed);
+    if (last !== undefined) expect(printed.at(-1)).toBe(last);
+  });
+});

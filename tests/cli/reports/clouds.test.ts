@@ -1,0 +1,336 @@
+// Reads what Amazon Inspector and Defender for Cloud say in each form in which their tools give it, with the functions' own parsers behind it.
+import { describe, expect, test } from 'vitest';
+import { type Assessment, armObject, assessmentId, rowOfAssessment } from '../../../local/azure/assessment.ts';
+import { fileOf } from '../command.ts';
+import { jsonOf, NOW, policy, read, readText, sample } from './reading.ts';
+
+const API = jsonOf('aws/ecr-enhanced-finding-api.json');
+const ECR_DIGEST = `sha256:${'b'.repeat(64)}`;
+
+/** The documentation's finding, as of an image with tags, with other fields. */
+function inspector(fields: object = {}, image: object = {}) {
+  const awsEcrContainerImage = {
+    registry: '123456789012',
+    repositoryName: 'team/app',
+    imageHash: ECR_DIGEST,
+    imageTags: ['v1'],
+    ...image,
+  };
+  return { ...API, resources: [{ type: 'AWS_ECR_CONTAINER_IMAGE', details: { awsEcrContainerImage } }], ...fields };
+}
+
+describe('Amazon Inspector', () => {
+  const finding = inspector();
+  const pages = JSON.stringify({ findings: [finding], nextToken: 'more' }, null, 4);
+  test.each([
+    ['one document', { findings: [finding, inspector({}, { imageHash: `sha256:${'c'.repeat(64)}` })] }],
+    ['pages one after the other', `${pages}\n${pages.replaceAll(ECR_DIGEST, `sha256:${'c'.repeat(64)}`)}`],
+    ['a list', [finding, inspector({}, { imageHash: `sha256:${'c'.repeat(64)}` })]],
+    [
+      'a finding a line',
+      `${JSON.stringify(finding)}\n${JSON.stringify(finding).replaceAll(ECR_DIGEST, `sha256:${'c'.repeat(64)}`)}\n`,
+    ],
+  ])('%s', async (_name, input) => {
+    const { format, images } = await readText(input, { piece: 1_000 });
+    expect(format).toBe('inspector');
+    expect(images.map(({ digest, findings, ...image }) => [digest.slice(0, 10), findings.size, image])).toEqual([
+      ['sha256:bbb', 4, { registry: '123456789012', repository: 'team/app', tags: ['v1'], mayNotCount: false }],
+      ['sha256:ccc', 4, { registry: '123456789012', repository: 'team/app', tags: ['v1'], mayNotCount: false }],
+    ]);
+    // Both images have the same findings, and they are kept once.
+    expect(new Set(images.flatMap(({ findings }) => [...findings])).size).toBe(4);
+  });
+
+  test('each package of a finding has everything that a policy judges by', async () => {
+    const { findings } = await readText({ findings: [finding] });
+    expect(findings[0]).toEqual({
+      vulnerability: 'CVE-2021-33910',
+      aliases: [],
+      package: { name: 'systemd-pam', version: '239-45.el8', fixedVersion: undefined },
+      severity: { kind: 'known', severity: 'medium' },
+      score: 5.5,
+      fix: 'unknown',
+      exploited: false,
+      disclosedAt: '2021-07-20T19:15:00.000Z',
+      state: 'active',
+      link: 'https://nvd.nist.gov/vuln/detail/CVE-2021-33910',
+    });
+  });
+
+  test('the time of version 1 of the CLI, and what a query printed as null', async () => {
+    const details = {
+      ...API.packageVulnerabilityDetails,
+      vendorCreatedAt: 1626808509,
+      relatedVulnerabilities: null,
+      sourceUrl: null,
+    };
+    const { findings } = await readText([inspector({ packageVulnerabilityDetails: details, exploitAvailable: null })]);
+    expect(findings[0]).toMatchObject({ disclosedAt: '2021-07-20T19:15:09.000Z', aliases: [], exploited: false });
+    expect(findings[0]?.link).toBeUndefined();
+  });
+
+  test('what is closed, of no image of ECR, or of a repository without a gate is left out, and counted', async () => {
+    const ofAcr = jsonOf('aws/inspector-finding-of-an-acr-image.json').detail.resources;
+    const report = [
+      inspector({ status: 'CLOSED' }),
+      inspector({ resources: ofAcr }),
+      inspector({}, { repositoryName: 'sandbox/x' }),
+      finding,
+    ];
+    const { findings, leftOut } = await readText(report, { includes: (repository) => repository !== 'sandbox/x' });
+    expect(findings).toHaveLength(4);
+    expect(leftOut).toEqual({
+      closed: 1,
+      'of something else than an image of ECR': 1,
+      'of a repository that the stack leaves out': 1,
+    });
+  });
+
+  test('what is suppressed stays visible as such', async () => {
+    const { findings } = await readText([inspector({ status: 'SUPPRESSED' })]);
+    expect(findings.map(({ state }) => state)).toEqual(Array(4).fill('suppressed'));
+  });
+
+  test('an image without a tag may not count', async () => {
+    const { images } = await readText([inspector({}, { imageTags: undefined })]);
+    expect(images).toMatchObject([{ tags: [], mayNotCount: true }]);
+  });
+
+  test('what can matter to no policy is counted and not kept; to one of two, it is kept', async () => {
+    const [high, medium] = [
+      policy({ severityThreshold: 'high' }),
+      policy({ severityThreshold: 'high', unfixable: 'medium' }),
+    ];
+    const alone = await readText([finding], { policies: [high] });
+    expect([alone.findings, alone.reported.medium, alone.undated]).toEqual([[], 4, 0]);
+    const both = await readText(
+      [inspector({ packageVulnerabilityDetails: { ...API.packageVulnerabilityDetails, vendorCreatedAt: undefined } })],
+      { policies: [high, medium] },
+    );
+    expect([both.findings.length, both.undated]).toEqual([4, 4]);
+  });
+});
+
+const REGISTRY =
+  '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/acmeimages';
+
+/** An assessment as the local cloud has it, which the tests of the functions go by too. */
+function assessment(fields: Partial<Assessment> = {}): Assessment {
+  const of = {
+    registry: REGISTRY,
+    repository: 'team/app',
+    digest: `sha256:${'d'.repeat(64)}`,
+    shape: 'individual' as const,
+    naming: 'path' as const,
+    ...fields,
+  };
+  return {
+    id: assessmentId(of, 'openssl'),
+    loginServer: 'acmeimages.azurecr.io',
+    tags: ['v1'],
+    package: { name: 'openssl', version: '3.0.13', fixedVersion: '3.0.14' },
+    cves: [{ id: 'CVE-2026-1001', severity: 'Critical', score: 9.8, publishedAt: new Date('2026-01-01') }],
+    severity: 'Critical',
+    status: 'Unhealthy',
+    casing: 'pascal',
+    cvesAs: 'array',
+    details: 'rich',
+    additionalAs: 'object',
+    firstSeenAt: new Date('2026-02-01'),
+    ...of,
+  };
+}
+
+/** As the CLI prints a row: times as text, dynamic columns as text. */
+function printed(row: ReturnType<typeof rowOfAssessment>) {
+  const cells = Object.entries(row).map(([key, cell]) => [
+    key,
+    key === 'TimeGenerated'
+      ? new Date(Number(cell)).toISOString()
+      : typeof cell === 'object'
+        ? JSON.stringify(cell)
+        : cell,
+  ]);
+  return { ...Object.fromEntries(cells), TableName: 'PrimaryResult' };
+}
+
+describe('Defender for Cloud', () => {
+  const individual = assessment();
+  const grouped = assessment({ shape: 'grouped', casing: 'camel' });
+  const at = Date.parse(NOW);
+  const page = (...data: readonly unknown[]) =>
+    JSON.stringify({ count: data.length, data, skip_token: null, total_records: 2 });
+  test.each([
+    ['individual assessments of Resource Graph', page(armObject(individual))],
+    ['sub-assessments of Resource Graph', page(armObject(grouped))],
+    ['pages one after the other', `${page()}\n${page(armObject(individual))}`],
+    ['a list of resources', [armObject(grouped)]],
+    ['the list of the REST API', { value: [armObject(grouped)] }],
+    ['a row of SecurityRecommendation', [printed(rowOfAssessment(individual, at, false))]],
+    ['a row of SecurityNestedRecommendation', [printed(rowOfAssessment(grouped, at, false))]],
+    ['a row a line', JSON.stringify(rowOfAssessmentAsExported(individual, at))],
+    ['CVEs as text', [armObject(assessment({ cvesAs: 'text' }))]],
+  ])('%s', async (_name, input) => {
+    const { format, images, findings } = await readText(input);
+    expect(format).toBe('defender');
+    expect(images).toMatchObject([{ registry: REGISTRY, repository: 'team/app', digest: `sha256:${'d'.repeat(64)}` }]);
+    expect(findings).toMatchObject([
+      {
+        vulnerability: 'CVE-2026-1001',
+        package: { name: 'openssl', version: '3.0.13', fixedVersion: '3.0.14' },
+        severity: { kind: 'known', severity: 'critical' },
+        score: 9.8,
+        fix: 'available',
+        disclosedAt: '2026-01-01T00:00:00.000Z',
+        state: 'active',
+      },
+    ]);
+  });
+
+  test.each<[string, unknown]>([
+    ['of Resource Graph', page(armObject(assessment({ details: 'bare' })))],
+    [
+      'of Resource Graph, dashed, in text',
+      page(armObject(assessment({ details: 'bare', naming: 'dashed', additionalAs: 'text', cvesAs: 'text' }))),
+    ],
+    ['of the workspace', [printed(rowOfAssessment(assessment({ details: 'bare' }), at, false))]],
+  ])('a CVE that is named by its id only inherits the severity of its recommendation, %s', async (_name, input) => {
+    const { images, findings, reported } = await readText(input);
+    expect(images).toMatchObject([{ registry: REGISTRY, repository: 'team/app' }]);
+    expect(findings).toMatchObject([
+      { severity: { kind: 'unknown', label: 'none given' }, score: undefined, reportSeverity: 'critical' },
+    ]);
+    expect(reported).toMatchObject({ critical: 1, unknown: 0 });
+  });
+
+  test.each<[string, Partial<Assessment>, readonly object[], Record<string, number>]>([
+    [
+      'by a dashed id alone',
+      { naming: 'dashed', additionalAs: 'missing' },
+      [{ registry: REGISTRY, repository: 'team-app', isUnplaced: true }],
+      {},
+    ],
+    ['without a registry', { naming: 'nameless' }, [{ registry: '', repository: 'team/app', isUnplaced: true }], {}],
+    [
+      'by nothing',
+      { naming: 'nothing', additionalAs: 'missing' },
+      [],
+      { 'of a container image that it does not name': 1 },
+    ],
+  ])('an image that is named %s is told from what is no image', async (_name, fields, images, leftOut) => {
+    const read = await readText(page(armObject(assessment({ details: 'bare', ...fields }))));
+    expect(read.images).toMatchObject(images);
+    expect(read.leftOut).toEqual(leftOut);
+  });
+
+  test.each<[string, Partial<Assessment>, number]>([
+    ['says that it is healthy: another registry may be meant', { status: 'Healthy' }, 1],
+    ['has another package: one image has both', { package: { name: 'zlib' }, id: `${REGISTRY}/assessments/zlib` }, 2],
+  ])('a row that does not place its image, with one that does, %s', async (_name, fields, count) => {
+    const later = at + 60_000;
+    const unplaced = assessment({ details: 'bare', naming: 'dashed', additionalAs: 'missing', ...fields });
+    const rows = [rowOfAssessment(individual, at, false), rowOfAssessment(unplaced, later, false)].map(printed);
+    const { images, findings } = await readText(rows);
+    expect(images).toMatchObject([{ registry: REGISTRY, repository: 'team/app', isUnplaced: false }]);
+    expect(findings).toHaveLength(count);
+  });
+
+  test("the documentation's sub-assessment is exempted, and of a registry that is known by its host", async () => {
+    const { images, findings } = await read(sample('azure/subassessment-list-2024.json'));
+    expect(images).toMatchObject([
+      { registry: 'ptebic.azurecr.io', repository: 'public/azureml/aifx/stable-ubuntu2004-cu116-py39-torch1121' },
+    ]);
+    expect(findings).toMatchObject([{ vulnerability: 'CVE-2021-39537', state: 'suppressed', score: 7.8 }]);
+  });
+
+  test.each([
+    ['healthy since', 'Healthy' as const, 1, 0],
+    ['healthy before', 'Healthy' as const, -1, 1],
+  ])('of several rows of one assessment the newest counts: %s', async (_name, status, minutes, count) => {
+    const rows = [individual, assessment({ status })].map((one, place) =>
+      printed(rowOfAssessment(one, at + place * minutes * 60_000, false)),
+    );
+    expect((await readText(rows)).findings).toHaveLength(count);
+  });
+
+  test('what is healthy, and what is of no image, is left out and counted; an image that is healthy is an image', async () => {
+    const server = {
+      id: '/subscriptions/x/providers/Microsoft.Security/assessments/1',
+      properties: { status: { code: 'Unhealthy' } },
+    };
+    const { images, findings, leftOut } = await readText([armObject(assessment({ status: 'Healthy' })), server]);
+    expect([images.length, findings]).toEqual([1, []]);
+    expect(leftOut).toEqual({ 'healthy or not applicable': 1, 'of something else than an image of a registry': 1 });
+  });
+
+  test('details that were cut off may be worse than what is read of them', async () => {
+    const row = printed(rowOfAssessment(assessment({ severity: 'Low' }), at, false));
+    const RecommendationAdditionalData = String(row.RecommendationAdditionalData).slice(0, 300);
+    const { findings } = await readText([{ ...row, RecommendationAdditionalData }]);
+    expect(findings.map(({ severity }) => severity)).toEqual([
+      { kind: 'known', severity: 'low' },
+      { kind: 'unknown', label: 'unreadable' },
+    ]);
+  });
+
+  test.each([
+    ['one file', false],
+    ['several files', true],
+  ])('the newest row counts, whichever of %s it is in, and however ids are spelt', async (_name, isSplit) => {
+    const rows = [
+      printed(rowOfAssessment(individual, at, false)),
+      printed(rowOfAssessment(assessment({ status: 'Healthy' }), at + 60_000, false)),
+    ].map((row, place) =>
+      JSON.parse(
+        JSON.stringify(row).replaceAll('resourceGroups/images', `resourceGroups/${['images', 'IMAGES'][place]}`),
+      ),
+    );
+    expect(JSON.stringify(rows[1])).toContain('resourceGroups/IMAGES');
+    const files = (isSplit ? rows.map((row) => [row]) : [rows]).map((one) => fileOf(JSON.stringify(one)));
+    for (const given of [files, files.toReversed()]) {
+      const { images, findings } = await read(given);
+      expect([images.length, findings.length]).toEqual([1, 0]);
+    }
+  });
+
+  test('two images of one registry are of one registry, however its id is spelt', async () => {
+    const other = JSON.stringify(armObject(assessment({ digest: `sha256:${'e'.repeat(64)}` })));
+    const text = `[${JSON.stringify(armObject(individual))}, ${other.replaceAll('resourceGroups/images', 'RESOURCEGROUPS/Images')}]`;
+    const { images } = await readText(text);
+    expect(images.map(({ registry }) => registry)).toEqual([REGISTRY, REGISTRY]);
+  });
+
+  test('two images of one base share their findings', async () => {
+    const other = assessment({ digest: `sha256:${'e'.repeat(64)}` });
+    const { images } = await readText([armObject(individual), armObject(other)]);
+    expect(images).toHaveLength(2);
+    expect(new Set(images.flatMap(({ findings }) => [...findings])).size).toBe(1);
+  });
+});
+
+describe('a report that says itself that it is not all there is', () => {
+  const ENDS = 'what it leaves out is not judged. Give all of its pages, the last one last';
+  test.each([
+    ['Resource Graph', { count: 0, data: [], skip_token: 'abc', total_records: 5000 }, 'skip_token'],
+    ['the REST API of Resource Graph', { data: [], $skipToken: 'abc' }, '$skipToken'],
+    ['the REST API', { value: [], nextLink: 'https://management.azure.com/x' }, 'nextLink'],
+    ['Inspector', { findings: [], nextToken: 'abc' }, 'nextToken'],
+    ['the AWS CLI with --max-items', { findings: [], NextToken: 'abc' }, 'NextToken'],
+  ])('%s', async (_name, report, key) => {
+    const text = JSON.stringify(report);
+    const said = [`stdin says that there is more (${key}): ${ENDS}`];
+    expect((await readText(text)).notes).toEqual(said);
+    const last = text.replace('"abc"', 'null').replace('"https://management.azure.com/x"', '""');
+    expect((await readText(`${text}\n${last}`)).notes).toEqual([]);
+    expect((await readText(`${last}\n${text}`)).notes).toEqual(said);
+    // Pages may be files of their own; what another scanner says ends nothing.
+    const [page, end, other] = [text, last, '{"matches": []}'].map((one) => fileOf(one));
+    if (page === undefined || end === undefined || other === undefined) throw new Error('three files');
+    expect((await read([page, end])).notes).toEqual([]);
+    expect((await read([page, other])).notes).toEqual([`${page} says that there is more (${key}): ${ENDS}`]);
+  });
+});
+
+function rowOfAssessmentAsExported(of: Assessment, at: number) {
+  return { ...rowOfAssessment(of, at, true), TimeGenerated: new Date(at).toISOString() };
+}

@@ -1,0 +1,93 @@
+// `pullgate simulate --aws` and `--azure` against the local clouds: the functions' own adapters, rights that only read, and nothing changed.
+import { describe, expect, test } from 'vitest';
+import { CRITICAL, stage } from '../../e2e/aws/stage.ts';
+import * as azure from '../../e2e/azure/stage.ts';
+import { actionsOf, asOperator, fileOf, OPERATOR, outputsOf, pullgate } from '../command.ts';
+import { asAzureOperator } from '../command-azure.ts';
+import { leastForLooks, leastToLookOnAzure } from '../command-looks.ts';
+
+const MEDIUM = { ...CRITICAL, vulnerability: 'CVE-2026-1002', severity: 'MEDIUM' };
+const EXCEPTED = {
+  severityThreshold: 'medium',
+  exceptions: [{ id: 'CVE-2026-1001', expires: '2099-12-31', reason: 'reviewed' }],
+};
+
+interface Answer {
+  readonly gates: readonly {
+    readonly name: string;
+    readonly change: string;
+    readonly reasons: readonly { readonly finding: { readonly vulnerability: string } }[];
+    readonly spared: readonly { readonly until: string }[];
+    readonly waitingFor?: string;
+  }[];
+}
+const SERVES_LAMBDA = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'ecr:BatchGetImage' }],
+});
+const shown = (stdout: string) =>
+  (JSON.parse(stdout) as Answer).gates.map(({ name, change, reasons, spared, waitingFor }) => [
+    name,
+    change,
+    reasons.map(({ finding }) => finding.vulnerability),
+    spared.map(({ until }) => until),
+    ...(waitingFor === undefined ? [] : [waitingFor]),
+  ]);
+const UNTIL = '2100-01-01T00:00:00.000Z';
+
+describe('the live clouds', () => {
+  test('AWS: what another policy would change, asked for by whatever either of them needs', async () => {
+    const s = await stage({ severityThreshold: 'high', aws: { repositories: { exclude: ['sandbox/**'] } } });
+    await s.pushVulnerable('team/closed', 'v1', CRITICAL);
+    await s.pushVulnerable('team/medium', 'v1', MEDIUM);
+    await s.pushVulnerable('sandbox/x', 'v1', CRITICAL);
+    const { digest } = await s.pushVulnerable('team/untagged', 'v1', MEDIUM);
+    await s.cloud.ecr.pushImage('team/untagged', { tag: 'v1', content: 'newer' });
+    expect(digest).toMatch(/^sha256:/);
+    s.cloud.ecr.createRepository('team/lambda', { policyText: SERVES_LAMBDA });
+    await s.pushVulnerable('team/lambda', 'v1', MEDIUM);
+    await s.settle();
+    expect(s.isClosed('team/closed')).toBe(true);
+    s.cloud.calls.reset();
+    const least = leastForLooks(s.graph);
+    const asked = ['simulate', '--aws', '--policy', fileOf(JSON.stringify(EXCEPTED)), '--against', 'stack', '--json'];
+    const { code, stdout, stderr } = await pullgate(
+      [...asked, '--outputs', outputsOf(s.graph)],
+      asOperator(s.cloud, least),
+    );
+    expect([code, stderr]).toEqual([1, '']);
+    expect(shown(stdout)).toEqual([
+      ['team/medium', 'closes', ['CVE-2026-1002'], []],
+      ['team/closed', 'opens', [], [UNTIL]],
+      ['team/lambda', 'staysOpen', ['CVE-2026-1002'], [], 'lambda'],
+    ]);
+    const calls = Object.keys(s.cloud.calls.count(OPERATOR));
+    expect(calls.filter((call) => !actionsOf(least).includes(call))).toEqual([]);
+    expect(s.isClosed('team/closed')).toBe(true);
+  });
+
+  test('Azure: an image is a gate, as the stack has it', async () => {
+    const s = await azure.stage({ severityThreshold: 'high' });
+    const closed = await s.close('v1');
+    const medium = s.push('v2');
+    await s.report(medium, { cves: [{ id: 'CVE-2026-1002', severity: 'Medium', score: 5 }] });
+    await s.settle();
+    const before = await s.world();
+    const { records, registry, images, findings } = leastToLookOnAzure(s.graph);
+    const environment = asAzureOperator(s.cloud, [records, registry, images, findings]);
+    const asked = ['simulate', '--azure', '--policy', fileOf(JSON.stringify(EXCEPTED)), '--against', 'stack', '--json'];
+    const { code, stdout, stderr } = await pullgate([...asked, '--outputs', outputsOf(s.graph)], environment);
+    expect(code).toBe(1);
+    // The command's clock is the machine's, and not the local cloud's: to it, all rows are old, and it says so.
+    expect(stderr).toMatch(
+      /^pullgate: note: not everything was seen: no recommendation has reached the workspace .+\n$/,
+    );
+    expect(shown(stdout)).toEqual([
+      [`team/app@${medium.digest}`, 'closes', ['CVE-2026-1002'], []],
+      [`team/app@${closed.digest}`, 'opens', [], [UNTIL]],
+    ]);
+    expect(await s.world()).toEqual(before);
+    const onAws = await pullgate(['simulate', '--aws', '--outputs', outputsOf(s.graph)], environment);
+    expect(onAws).toEqual({ code: 2, stdout: '', stderr: 'pullgate: the stack dev has no side on AWS\n' });
+  });
+});

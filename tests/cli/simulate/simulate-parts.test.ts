@@ -1,0 +1,364 @@
+// The parts of `pullgate simulate` that need no process: policies in all their forms, the page, the lines, and the progress.
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { pageOf } from '../../../cli/simulate/page.ts';
+import { readPolicy } from '../../../cli/simulate/policy.ts';
+import { simulate } from '../../../cli/simulate/simulation.ts';
+import { subjectsFrom, widest } from '../../../cli/simulate/subjects.ts';
+import { linesOf } from '../../../cli/simulate/text.ts';
+import { progressOn } from '../../../cli/terminal/progress.ts';
+import { listFindingsFilter } from '../../../shared/policy/compile.ts';
+import { rulesOf } from '../../../shared/reconcile/rules.ts';
+import { fileOf } from '../command.ts';
+import { NOW, policy, readText } from '../reports/reading.ts';
+
+describe('a policy file', () => {
+  const exceptions = [{ id: 'CVE-2026-1', expires: '2026-03-31', reason: 'not reachable' }];
+  const expected = policy({ severityThreshold: 'critical', unfixable: 'never', exceptions });
+  test.each([
+    ['plain', JSON.stringify({ severityThreshold: 'critical', unfixable: 'never', exceptions })],
+    [
+      'as the config has it',
+      JSON.stringify({
+        severityThreshold: 'critical',
+        policy: { unfixable: 'never', exceptions },
+        mode: 'audit',
+        sweepHours: 6,
+      }),
+    ],
+    [
+      'with comments and a mode',
+      `// ours\n{ "severityThreshold": "critical", "mode": "audit", "unfixable": "never", /* reviewed */ "exceptions": ${JSON.stringify(exceptions)}, }`,
+    ],
+    [
+      'as `pulumi config --json` prints it',
+      JSON.stringify({
+        'aws:region': { value: 'eu-west-1', secret: false },
+        'pullgate:severityThreshold': { value: 'critical', secret: false },
+        'pullgate:policy': { value: '{}', objectValue: { unfixable: 'never', exceptions }, secret: false },
+      }),
+    ],
+    [
+      'with a byte order mark',
+      `\uFEFF${JSON.stringify({ severityThreshold: 'critical', unfixable: 'never', exceptions })}`,
+    ],
+    [
+      'as the values of a config',
+      JSON.stringify({
+        'pullgate:severityThreshold': 'critical',
+        'pullgate:policy': { unfixable: 'never', exceptions },
+      }),
+    ],
+  ])('%s', async (_name, text) => {
+    expect(await readPolicy(fileOf(text))).toEqual(expected);
+  });
+
+  test.each([
+    [
+      '{"severityThreshold": "hgih", "unfixabel": "never"}',
+      [
+        'severityThreshold is "hgih": expected one of',
+        'policy.unfixabel is "never": expected no such key (a typing error?)',
+      ],
+    ],
+    ['{"severityThreshold": "high",\n "unfixable"', ['line 2: the file is not JSON (ColonExpected)']],
+    ['["high"]', ['line 1: the file is ["high"]: expected JSON (comments are fine): {"severityThreshold": "high"']],
+    ['{"images": "all",\n"images": "tagged"}', ['line 2: images is there twice: expected each key once']],
+    [
+      '{"severityTreshold": "critical", "policy": {"unfixable": "never"},\n"exceptions": [{"bad": 1}]}',
+      [
+        'line 1: severityTreshold is "critical": expected no such key here (a typing error, ',
+        'line 2: exceptions is [{"bad":1}]: expected no such key here',
+      ],
+    ],
+    [
+      '{"pullgate:severityTreshold": {"value": "critical"},\n"unfixable": "never", "aws:region": "x"}',
+      [
+        'line 1: pullgate:severityTreshold is {"value":"critical"}: expected no such key here',
+        'line 2: unfixable is "never": expected no such key here',
+      ],
+    ],
+  ])('%j is refused, and it is said why', async (text, said) => {
+    const error: unknown = await readPolicy(fileOf(text)).catch((one: unknown) => one);
+    for (const part of said) expect((error as Error).message).toContain(part);
+  });
+
+  test('that is not there', async () => {
+    await expect(readPolicy('/nowhere/policy.json')).rejects.toThrow('/nowhere/policy.json cannot be read (ENOENT: ');
+  });
+});
+
+test('the cloud is asked for whatever can matter to one of two policies', () => {
+  const policies = [
+    policy({ severityThreshold: 'critical', images: 'all' }),
+    policy({ severityThreshold: 'high', unfixable: 'medium', exploited: 'high' }),
+  ] as const;
+  const asked = widest([...policies]);
+  expect(listFindingsFilter(asked).severity).toEqual(
+    ['INFORMATIONAL', 'LOW'].map((value) => ({ comparison: 'NOT_EQUALS', value })),
+  );
+  expect(asked.images).toBe('tagged');
+});
+
+const HOSTILE = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>\u202e\u001b[31m`;
+
+/** A report with a hostile package, link and image; judged by this policy. */
+async function simulated(by = policy(), against?: typeof by) {
+  const vulnerability = (id: string, fields: object = {}) => ({
+    vulnerability: { id, severity: 'High', fix: { state: 'fixed' }, ...fields },
+    artifact: { name: 'zlib', version: '1' },
+  });
+  const hostile = {
+    ...vulnerability('CVE-1', { dataSource: `https://x.test/"onclick="alert(3)` }),
+    artifact: { name: HOSTILE, version: HOSTILE },
+  };
+  const report = (name: string, matches: readonly unknown[]) =>
+    JSON.stringify({ matches, source: { target: { userInput: name } } });
+  const text = [
+    report(`reg.test/${HOSTILE}`, [hostile]),
+    report('reg.test/b:1', [vulnerability('CVE-2', { severity: 'Unknown' })]),
+    report('reg.test/c:1', [vulnerability('CVE-3', { dataSource: 'javascript:alert(4)' })]),
+  ].join('');
+  const gathered = await readText(text, { policies: [by, ...(against === undefined ? [] : [against])] });
+  const rules = (one: typeof by) =>
+    rulesOf(
+      {
+        policy: one,
+        maxClosesPerHour: 1,
+        closeLambdaRepositories: true,
+        repositories: { include: ['**'], exclude: [] },
+      },
+      'enforce',
+    );
+  const simulation = simulate({
+    subjects: subjectsFrom(gathered.images, () => 'image'),
+    rules: rules(by),
+    against: against && rules(against),
+    now: NOW,
+    most: 10,
+  });
+  return {
+    simulation,
+    reported: gathered.reported,
+    at: NOW,
+    source: HOSTILE,
+    notes: [HOSTILE],
+    policy: HOSTILE,
+    against: against && 'the old one',
+  };
+}
+
+describe('the page', () => {
+  test('says what there is to know of the findings beside what is judged', async () => {
+    const page = pageOf({ ...(await simulated()), notes: ['a.json says that there is more'] });
+    expect(page).toContain('<ul class="soft"><li>a.json says that there is more</li></ul>');
+    expect(pageOf({ ...(await simulated()), notes: [] })).not.toContain('<ul class="soft">');
+  });
+
+  test('shows hostile text as text, and loads nothing', async () => {
+    const page = pageOf(await simulated());
+    const [, style = '', script = ''] = /<style>([\s\S]*)<\/style>[\s\S]*<script>([\s\S]*)<\/script>/.exec(page) ?? [];
+    const rest = page.replace(style, '').replace(script, '');
+    // All tags are the page's own.
+    const own = [
+      'a',
+      'b',
+      'body',
+      'code',
+      'dd',
+      'details',
+      'div',
+      'dl',
+      'dt',
+      'fieldset',
+      'form',
+      'h1',
+      'h2',
+      'h3',
+      'head',
+      'html',
+      'input',
+      'label',
+      'legend',
+      'li',
+      'link',
+      'main',
+      'meta',
+      'option',
+      'output',
+      'p',
+      'rect',
+      'script',
+      'select',
+      'span',
+      'style',
+      'summary',
+      'svg',
+      'title',
+      'ul',
+    ];
+    const tags = new Set([...rest.matchAll(/<([a-z][a-z0-9]*)/g)].map(([, name]) => name));
+    expect([...tags].filter((name) => !own.includes(name ?? ''))).toEqual([]);
+    expect(rest.match(/<script/g)).toHaveLength(1);
+    expect(rest).not.toMatch(/<[^>]*\son[a-z]+=|javascript:/);
+    for (const character of ['\u202e', '\u001b']) expect(rest).not.toContain(character);
+    expect([...rest.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, url]) => url)).toEqual([
+      'data:,',
+      'https://x.test/&#34;onclick=&#34;alert(3)',
+    ]);
+    expect(`${style}${script}`).not.toMatch(/https?:|url\(|@import|fetch|innerHTML/);
+  });
+
+  test("lets only its own style and script run, by the page's own policy", async () => {
+    const page = pageOf(await simulated());
+    const [, csp = ''] = /Content-Security-Policy" content="([^"]+)"/.exec(page) ?? [];
+    const hash = (text = '') => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+    const style = /<style>([\s\S]*)<\/style>/.exec(page)?.[1];
+    const script = /<script>([\s\S]*)<\/script>/.exec(page)?.[1];
+    expect(csp).toBe(
+      `default-src 'none'; style-src ${hash(style)}; script-src ${hash(script)}; img-src data:; base-uri 'none'; form-action 'none'`,
+    );
+    expect(page).not.toContain(' style=');
+    expect(() => new Function(script ?? 'it is missing')).not.toThrow();
+  });
+
+  test('has totals, a bar for each severity, and each gate with its state and severities for the filters', async () => {
+    const page = pageOf(await simulated(policy({ severityThreshold: 'high' })));
+    const cards = [...page.matchAll(/<li><b class="\w*">([\d,]+)<\/b>([^<]+)/g)].map(([, value, text]) => [
+      value,
+      text,
+    ]);
+    expect(cards).toEqual([
+      ['2', 'would close'],
+      ['1', 'open, severity not known'],
+      ['0', 'stay open'],
+      ['3', 'images judged'],
+    ]);
+    const bars = [
+      ...page.matchAll(
+        /<dt class="\w+">(\w+)<\/dt>.*?<rect class="reported" width="([\d.]+)%".*?<rect width="([\d.]+)%".*?<dd>([^<]+)/g,
+      ),
+    ];
+    expect(bars.map(([, ...bar]) => bar)).toEqual([
+      ['critical', '0', '0', '0 of 0'],
+      ['high', '100', '100', '2 of 2'],
+      ['medium', '0', '0', '0 of 0'],
+      ['low', '0', '0', '0 of 0'],
+      ['informational', '0', '0', '0 of 0'],
+      ['unknown', '50', '0', '0 of 1'],
+    ]);
+    expect(
+      [...page.matchAll(/<details data-state="(\w+)" data-severities="([\w ]*)">/g)].map(([, ...one]) => one),
+    ).toEqual([
+      ['closes', 'high'],
+      ['closes', 'high'],
+      ['undetermined', 'unknown'],
+    ]);
+    expect([...page.matchAll(/<option value="(\w*)">/g)].map(([, value]) => value)).toEqual([
+      '',
+      'closes',
+      'undetermined',
+    ]);
+  });
+
+  test('against another policy it counts changes, and says what does not violate any more and why', async () => {
+    const excepted = policy({
+      severityThreshold: 'high',
+      exceptions: [{ id: 'CVE-3', expires: '2026-03-31', reason: 'reviewed' }],
+    });
+    const page = pageOf(await simulated(excepted, policy({ severityThreshold: 'high' })));
+    expect([...page.matchAll(/<li><b class="(\w+)">([\d,]+)/g)].map(([, ...one]) => one)).toEqual([
+      ['closes', '0'],
+      ['opens', '1'],
+      ['staysClosed', '1'],
+      ['staysOpen', '1'],
+    ]);
+    expect(page).toMatch(/<h3>Does not violate any more<\/h3><ul class="findings"><li><b>CVE-3<\/b>/);
+    expect(page).toContain('excepted until 2026-04-01T00:00:00.000Z: reviewed');
+    expect(page).toMatch(/<h2>Would violate, but for a rule<\/h2><ul class="findings"><li><b>CVE-3<\/b>/);
+  });
+});
+
+describe('the lines', () => {
+  const lines = async (all: boolean, by?: ReturnType<typeof policy>) => {
+    const { simulation, reported } = await simulated(by);
+    return [...linesOf({ simulation, reported, policy: 'the policy', against: undefined, all, maxClosesPerHour: 1 })];
+  };
+  test('hand no control character to the terminal, and name the brake where it would hold', async () => {
+    const text = (await lines(false)).join('\n');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
+    expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+    expect(text).toContain('\uFFFD[31m');
+    expect(text).toMatch(
+      /\nThe brake \(maxClosesPerHour\) lets 1 of them close in an hour; those with a known exploit are not braked[.]$/,
+    );
+  });
+
+  test('of an undetermined gate they name what nobody knows', async () => {
+    expect((await lines(false, policy({ severityThreshold: 'high' }))).slice(-4, -2)).toEqual([
+      '  undetermined  b:1',
+      '                  severity not known: CVE-2 (severity "Unknown") in zlib 1: a fix is available.',
+    ]);
+  });
+
+  test('name the first gates and findings, and with --all every one', async () => {
+    const matches = Array.from({ length: 5 }, (_, place) => ({
+      vulnerability: { id: `CVE-${place}`, severity: 'High' },
+      artifact: { name: 'zlib' },
+    }));
+    const text = Array.from({ length: 25 }, (_, place) =>
+      JSON.stringify({ matches, source: { target: { userInput: `app-${place}` } } }),
+    ).join('\n');
+    const gathered = await readText(text);
+    const rules = rulesOf(
+      {
+        policy: policy(),
+        maxClosesPerHour: 1,
+        closeLambdaRepositories: true,
+        repositories: { include: ['**'], exclude: [] },
+      },
+      'enforce',
+    );
+    const simulation = simulate({ subjects: subjectsFrom(gathered.images, () => 'image'), rules, now: NOW, most: 4 });
+    const told = {
+      simulation,
+      reported: gathered.reported,
+      policy: 'it',
+      against: undefined,
+      maxClosesPerHour: undefined,
+    };
+    const [some, every] = [false, true].map((all) => [...linesOf({ ...told, all })]);
+    const count = (of: readonly string[] | undefined, pattern: RegExp) =>
+      of?.filter((line) => pattern.test(line)).length;
+    expect([count(some, /^ {2}closes/), count(some, /CVE-/), some?.at(-1)]).toEqual([
+      20,
+      60,
+      '  and 5 more gates: --all names them',
+    ]);
+    expect(some?.[7]).toBe('            and 2 more findings');
+    expect([count(every, /^ {2}closes/), count(every, /CVE-/), count(every, /and 1 more finding$/)]).toEqual([
+      25, 100, 25,
+    ]);
+  });
+});
+
+describe('progress', () => {
+  test('is one line on a terminal, some times a second, no longer than the terminal, and gone at the end', () => {
+    const written: string[] = [];
+    let at = 0;
+    const progress = progressOn({ isTTY: true, columns: 8, write: (text) => written.push(text) }, () => at);
+    progress.show(() => 'one');
+    progress.show(() => expect.unreachable('too soon'));
+    at = 100;
+    progress.show(() => 'two and more');
+    progress.end();
+    progress.end();
+    expect(written).toEqual(['\r\u001B[Kone', '\r\u001B[Ktwo and', '\r\u001B[K']);
+  });
+
+  test('is silent in a pipe, and makes no text', () => {
+    const progress = progressOn({ write: () => expect.unreachable('a pipe') });
+    progress.show(() => expect.unreachable('a pipe'));
+    progress.end();
+  });
+});

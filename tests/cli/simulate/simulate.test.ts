@@ -1,0 +1,233 @@
+// `pullgate simulate` as people run it: reports of the scanners in; a table, a document or a page out; and the exit code.
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type SimulateOptions, simulateCommand } from '../../../cli/simulate/simulate.ts';
+import { UsageError } from '../../../cli/terminal/ending.ts';
+import { graphOf } from '../../../local/graph.ts';
+import { programConfig } from '../../e2e/aws/stage.ts';
+import { FOLDER, fileOf, outputsOf, pullgate } from '../command.ts';
+import { jsonOf, sample } from '../reports/reading.ts';
+
+const TRIVY = ['alpine-310', 'centos-7', 'debian-buster'].map((name) => sample(`reports/trivy-${name}.json`));
+const GRYPE = sample('reports/grype-image.json');
+const MEDIUM = fileOf('// what we have\n{ "severityThreshold": "medium" }');
+
+describe('simulate', () => {
+  test('prints a table: who would close, for what, and what is spared until when; and exits with 1', async () => {
+    const policy = fileOf(
+      JSON.stringify({
+        severityThreshold: 'medium',
+        unfixable: 'never',
+        graceDays: { medium: 3650 },
+        exceptions: [{ id: 'DSA-4613-1', package: 'libidn2-0', expires: '2099-01-31', reason: 'not reachable' }],
+      }),
+    );
+    const { code, stdout, stderr } = await pullgate(['simulate', ...TRIVY, GRYPE, '--policy', policy]);
+    expect(stdout).toBe(`By the policy ${policy}, 1 of 4 gates would close and 3 stay open.
+4 images, 11 findings: 2 critical, 5 medium, 4 low.
+
+  closes  docker.io/user-input
+            CVE-1999-0002 (critical, CVSS 8.5, known exploit) in package-2 2.2.2: whether there is a fix is not known.
+  open    ghcr.io/aquasecurity/trivy-test-images:debian-buster
+  open    ghcr.io/aquasecurity/trivy-test-images:alpine-310
+  open    ghcr.io/aquasecurity/trivy-test-images:centos-7
+
+Would violate, but for a rule:
+  CVE-2019-1559 in openssl-libs 1:1.0.2k-16.el7  in grace until 2029-02-24T23:29:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:centos-7)
+  CVE-2019-1549 in libcrypto1.1 1.1.1c-r0  in grace until 2029-09-07T17:15:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
+  CVE-2019-1549 in libssl1.1 1.1.1c-r0  in grace until 2029-09-07T17:15:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
+  CVE-2019-1551 in libcrypto1.1 1.1.1c-r0  in grace until 2029-12-03T18:15:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
+  CVE-2019-1551 in libssl1.1 1.1.1c-r0  in grace until 2029-12-03T18:15:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
+  CVE-2019-18224 in libidn2-0 2.0.5-1  excepted until 2099-02-01T00:00:00.000Z: not reachable  (ghcr.io/aquasecurity/trivy-test-images:debian-buster)
+`);
+    expect([code, stderr]).toEqual([
+      1,
+      'pullgate: note: 1 findings do not say when they were disclosed: graceDays spares none of them\n',
+    ]);
+  });
+
+  test('closes on recommendations that name CVEs by id alone, as the function does, and says which images none places', async () => {
+    const registry =
+      '/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/myacr';
+    const [here, nowhere] = ['a', 'b'].map((letter) => `sha256:${letter.repeat(64)}`);
+    const recommendation = (scope: string, id: string, severity: string, additional: object) => ({
+      id: `${scope}/providers/Microsoft.Security/assessments/${id}`,
+      properties: {
+        status: { code: 'Unhealthy' },
+        resourceDetails: { Source: 'Azure', ResourceType: '.containerimage', ...additional },
+        additionalData: { SoftwareName: 'openssl', FixStatus: 'NoFix', CvesDetails: [{ CveId: `CVE-2026-000${id}` }] },
+        metadata: { severity },
+      },
+    });
+    const subscription = registry.slice(0, registry.indexOf('/resourceGroups'));
+    const data = [
+      recommendation(registry, '1', 'Critical', { Id: `${registry}/repositories/team/app/images/${here}` }),
+      recommendation(subscription, '2', 'Low', { Id: `repositories-team-web-images-${nowhere}` }),
+      recommendation(subscription, '3', 'Critical', {}),
+    ];
+    const policy = fileOf('{ "severityThreshold": "high" }');
+    const asked = ['simulate', fileOf(JSON.stringify({ count: 3, data })), '--policy', policy];
+    const { code, stdout, stderr } = await pullgate(asked);
+    expect(stdout).toBe(`By the policy ${policy}, 1 of 2 gates would close and 1 stay open.
+2 images, 2 findings: 1 critical, 1 low.
+
+  closes  team/app@${here}
+            CVE-2026-0001 (critical, inherited from the report) in openssl: no fix yet.
+`);
+    const notes = [
+      'images without a registry, or with a repository whose dashes may be slashes: 1 (the function looks for their digests in the registries of the stack)',
+      'left out as of a container image that it does not name: 1',
+    ];
+    expect([code, stderr]).toEqual([1, notes.map((note) => `pullgate: note: ${note}\n`).join('')]);
+  });
+
+  test('--json is one document, --html one page, and no other file is left', async () => {
+    const folder = mkdtempSync(join(FOLDER, 'page-'));
+    const page = join(folder, 'page.html');
+    const half = fileOf('{"findings":[],"nextToken":"abc"}');
+    const policy = fileOf('{ "severityThreshold": "medium", "exploited": "critical" }');
+    const asked = ['simulate', ...TRIVY, half, '--policy', policy, '--json', '--html', page];
+    const { code, stdout, stderr } = await pullgate(asked);
+    const notes = [
+      `${half} says that there is more (nextToken): what it leaves out is not judged. Give all of its pages, the last one last`,
+      "Trivy does not say what is exploited: the policy's `exploited` closes nothing for its findings",
+    ];
+    expect([code, stderr]).toEqual([1, notes.map((note) => `pullgate: note: ${note}\n`).join('')]);
+    const answer = JSON.parse(stdout);
+    expect(answer).toMatchObject({
+      source: [...TRIVY, half].join(', '),
+      policy: `the policy ${policy}`,
+      notes,
+      totals: {
+        images: 3,
+        gates: 3,
+        withNothingToSay: 0,
+        closes: 3,
+        undetermined: 0,
+        open: 0,
+        findings: { critical: 1, high: 0, medium: 5, low: 3, informational: 0, unknown: 0 },
+        leftOut: {},
+      },
+    });
+    expect(answer.gates.map((gate: { name: string; reasons: unknown[] }) => [gate.name, gate.reasons.length])).toEqual([
+      ['aquasecurity/trivy-test-images:debian-buster', 1],
+      ['aquasecurity/trivy-test-images:alpine-310', 4],
+      ['aquasecurity/trivy-test-images:centos-7', 1],
+    ]);
+    expect(answer.gates[0]).toMatchObject({
+      registry: 'ghcr.io',
+      repository: 'aquasecurity/trivy-test-images',
+      tags: ['debian-buster'],
+      outcome: 'closes',
+      violating: { critical: 1 },
+      reasons: [
+        { rule: 'severityThreshold', severity: 'critical', images: 1, finding: { vulnerability: 'CVE-2019-18224' } },
+      ],
+      moreReasons: 0,
+    });
+    expect(readdirSync(folder)).toEqual(['page.html']);
+    expect(readFileSync(page, 'utf8')).toContain('CVE-2019-18224');
+    expect(readFileSync(page, 'utf8')).toContain('says that there is more (nextToken)');
+  });
+
+  test("against the stack's policy: what would close, open or stay; nothing that is open closes, so it exits with 0", async () => {
+    const config = {
+      severityThreshold: 'medium',
+      maxClosesPerHour: 1,
+      aws: { repositories: { exclude: ['sandbox/**'] } },
+    };
+    const outputs = outputsOf(await graphOf(programConfig(config)));
+    const finding = { ...jsonOf('aws/ecr-enhanced-finding-api.json'), fixAvailable: 'NO' };
+    const of = (repositoryName: string, severity: string, place: number) => {
+      const awsEcrContainerImage = {
+        registry: '123456789012',
+        repositoryName,
+        imageHash: `sha256:${String(place).repeat(64)}`,
+        imageTags: ['v1'],
+      };
+      return {
+        ...finding,
+        severity,
+        resources: [{ type: 'AWS_ECR_CONTAINER_IMAGE', details: { awsEcrContainerImage } }],
+      };
+    };
+    const findings = [
+      of('team/app', 'MEDIUM', 1),
+      of('team/old', 'CRITICAL', 2),
+      of('team/new', 'LOW', 3),
+      of('sandbox/x', 'CRITICAL', 4),
+    ];
+    const report = fileOf(JSON.stringify({ findings }));
+    const critical = fileOf('{ "severityThreshold": "critical" }');
+    const milder = await pullgate([
+      'simulate',
+      report,
+      '--policy',
+      critical,
+      '--against',
+      'stack',
+      '--outputs',
+      outputs,
+    ]);
+    expect(milder.stdout).toMatch(
+      /^By the policy \S+, against the policy of the stack dev: of 3 gates 0 would close, 1 would open, 1 stay closed, and 1 stay open[.]\n3 images, 12 findings: 4 critical, 4 medium, 4 low[.]\n\n {2}opens {9}team\/app {2}\(v1\)\n {18}no longer: CVE-2021-33910 \(medium/,
+    );
+    expect(milder.stdout).toContain('  stays closed  team/old  (v1)\n');
+    expect([milder.code, milder.stderr]).toEqual([
+      0,
+      'pullgate: note: left out as of a repository that the stack leaves out: 1\n',
+    ]);
+    const stricter = await pullgate(['simulate', report, '--against', critical, '--outputs', outputs]);
+    expect(stricter.stdout).toContain('of 3 gates 1 would close, 0 would open, 1 stay closed, and 1 stay open.\n');
+    expect(stricter.code).toBe(1);
+  });
+
+  test('help names the formats, the forms of a policy and the exit codes', async () => {
+    const { code, stdout } = await pullgate(['simulate', '--help']);
+    expect(code).toBe(0);
+    for (const part of [
+      'aws inspector2 list-findings',
+      'az graph query',
+      'trivy image',
+      'grype -o json',
+      'pulumi config --json',
+      'Exit codes: 0 nothing would close',
+    ]) {
+      expect(stdout).toContain(part);
+    }
+  });
+});
+
+describe('a question that is wrong', () => {
+  test('is answered in a sentence, and the exit code is 2', async () => {
+    expect(await pullgate(['simulate', '-', '--policy', MEDIUM])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'pullgate: stdin is empty: give a report of findings\n',
+    });
+  });
+
+  const nowhere = join(FOLDER, 'none', 'page.html');
+  const rows: readonly (readonly [string, readonly string[], SimulateOptions, string])[] = [
+    [
+      'nothing to look at',
+      [],
+      { policy: MEDIUM },
+      'say what to look at: report files, - for stdin, or the clouds themselves (--aws, --azure)',
+    ],
+    ['files and clouds', [GRYPE], { aws: true }, 'give either report files or --aws and --azure, not both'],
+    [
+      'a page in a folder that is not there',
+      [GRYPE],
+      { policy: MEDIUM, html: nowhere },
+      `${nowhere} cannot be written (ENOENT: `,
+    ],
+    ['no policy in sight', [GRYPE], { outputs: fileOf('{}') }, "the stack's outputs are not those of pullgate"],
+  ];
+  test.each(rows)('%s', async (_name, files, options, said) => {
+    const error: unknown = await simulateCommand(files, options).catch((one: unknown) => one);
+    expect(error).toBeInstanceOf(UsageError);
+    expect((error as Error).message).toContain(said);
+  });
+});

@@ -1,0 +1,292 @@
+// The comparison of policies alone: which gates close, open or stay, for what, and what is spared until when.
+import { describe, expect, test } from 'vitest';
+import { keepLambdaOpen } from '../../../cli/simulate/lambda.ts';
+import { pageOf } from '../../../cli/simulate/page.ts';
+import { type GateOutcome, type Subject, simulate, sparedBy } from '../../../cli/simulate/simulation.ts';
+import { linesOf } from '../../../cli/simulate/text.ts';
+import type { Finding } from '../../../shared/policy/finding.ts';
+import { rulesOf } from '../../../shared/reconcile/rules.ts';
+import { NOW, policy } from '../reports/reading.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function finding(vulnerability: string, severity: string, fields: Partial<Finding> = {}): Finding {
+  const known = ['critical', 'high', 'medium', 'low', 'informational'] as const;
+  const word = known.find((one) => one === severity);
+  return {
+    vulnerability,
+    aliases: [],
+    package: { name: 'openssl', version: '3.0.13' },
+    severity: word === undefined ? { kind: 'unknown', label: severity } : { kind: 'known', severity: word },
+    fix: 'available',
+    exploited: false,
+    state: 'active',
+    ...fields,
+  };
+}
+
+const HIGH = finding('CVE-1', 'high');
+const LOW = finding('CVE-2', 'low');
+const UNKNOWN = finding('CVE-3', 'UNTRIAGED');
+const FRESH = finding('CVE-4', 'high', { disclosedAt: '2026-03-01T00:00:00.000Z' });
+
+let images = 0;
+function image(
+  repository: string,
+  findings: readonly Finding[],
+  { tags = ['v1'], mayNotCount = false, tagged = true } = {},
+): Subject {
+  images += 1;
+  const digest = `sha256:${String(images).padStart(64, '0')}`;
+  const look = { digest, presence: 'present' as const, tags, tagged, findings, findingIds: new Set<string>() };
+  return { gate: { registry: '123456789012', repository }, name: repository, tags, look: () => look, mayNotCount };
+}
+
+function rules(fields: Fields) {
+  const repositories = { include: ['**'], exclude: [] };
+  return rulesOf(
+    { policy: policy(fields), maxClosesPerHour: 25, closeLambdaRepositories: true, repositories },
+    'enforce',
+  );
+}
+
+function run(subjects: readonly Subject[], by: Fields, against?: Fields, most = 10) {
+  return simulate({ subjects, rules: rules(by), against: against && rules(against), now: NOW, most });
+}
+
+const ids = ({ first }: GateOutcome['reasons'] | GateOutcome['undetermined'] | GateOutcome['spared']) =>
+  first.map(({ finding: { vulnerability } }) => vulnerability);
+
+describe('one policy', () => {
+  const rows: readonly (readonly [string, readonly Finding[], Fields, GateOutcome['outcome'] | 'nothing'])[] = [
+    ['a finding at the threshold closes', [HIGH, LOW], { severityThreshold: 'high' }, 'closes'],
+    ['one below it says nothing', [LOW], { severityThreshold: 'high' }, 'nothing'],
+    [
+      'a severity that nobody knows closes nothing, and is told',
+      [UNKNOWN, LOW],
+      { severityThreshold: 'high' },
+      'undetermined',
+    ],
+    ['unless the policy blocks it', [UNKNOWN], { severityThreshold: 'high', unknownSeverity: 'block' }, 'closes'],
+    ['what is in grace is open, and told', [FRESH], { severityThreshold: 'high', graceDays: { high: 7 } }, 'open'],
+    ['no finding says nothing', [], { severityThreshold: 'low' }, 'nothing'],
+  ];
+  test.each(rows)('%s', (_name, findings, by, outcome) => {
+    const { gates, plain } = run([image('team/app', findings)], by);
+    expect(gates.map((gate) => gate.outcome)).toEqual(outcome === 'nothing' ? [] : [outcome]);
+    expect(plain).toBe(outcome === 'nothing' ? 1 : 0);
+  });
+
+  test('a gate is all of its images: a finding is named once, with how many have it, and the worst is first', () => {
+    const worse = finding('CVE-0', 'critical');
+    const exploited = finding('CVE-9', 'medium', { exploited: true });
+    const subjects = [
+      image('team/app', [LOW, HIGH], { tags: ['v1'] }),
+      image('team/app', [HIGH, worse, exploited], { tags: ['v2'] }),
+    ];
+    const { gates, images: judged, violating } = run(subjects, { severityThreshold: 'low' });
+    expect(gates.map(({ name, images: ofGate, tags }) => [name, ofGate, tags])).toEqual([
+      ['team/app', 2, ['v1', 'v2']],
+    ]);
+    expect(gates[0]?.reasons.first.map((one) => [one.finding.vulnerability, one.images, one.rule])).toEqual([
+      ['CVE-9', 1, 'severityThreshold'],
+      ['CVE-0', 1, 'severityThreshold'],
+      ['CVE-1', 2, 'severityThreshold'],
+      ['CVE-2', 1, 'severityThreshold'],
+    ]);
+    expect([judged, violating]).toEqual([2, { critical: 1, high: 2, medium: 1, low: 1, informational: 0, unknown: 0 }]);
+  });
+
+  test('of many findings the worst are named, and the others counted', () => {
+    const many = Array.from({ length: 30 }, (_, place) =>
+      finding(`CVE-${100 + place}`, place === 29 ? 'critical' : 'high'),
+    );
+    const [gate] = run([image('team/app', many)], { severityThreshold: 'high' }, undefined, 2).gates;
+    expect([gate && ids(gate.reasons), gate?.reasons.more]).toEqual([['CVE-129', 'CVE-100'], 28]);
+    expect(gate?.violating).toMatchObject({ critical: 1, high: 29 });
+  });
+
+  test('what closes comes first, then what nobody knows, and among those the worst, whatever the order of the report', () => {
+    const subjects = [
+      image('z', [UNKNOWN]),
+      image('c', [HIGH]),
+      image('b', [HIGH]),
+      image('a', [FRESH]),
+      image('e', [finding('CVE-7', 'critical')]),
+      image('d', [HIGH, finding('CVE-8', 'high')]),
+      image('f', [finding('CVE-6', 'high', { exploited: true })]),
+    ];
+    const by = { severityThreshold: 'high', graceDays: { high: 7 } };
+    for (const order of [subjects, subjects.toReversed()]) {
+      expect(run(order, by).gates.map(({ name }) => name)).toEqual(['f', 'e', 'd', 'b', 'c', 'z', 'a']);
+    }
+  });
+
+  test('an image that does not count closes nothing; one of which nobody knows does, and it is said', () => {
+    const by = { severityThreshold: 'high' };
+    expect(run([image('a', [HIGH], { tags: [], tagged: false })], by).gates).toEqual([]);
+    const [unsure] = run([image('a', [HIGH], { tags: [], mayNotCount: true })], by).gates;
+    expect([unsure?.outcome, unsure?.mayNotCount]).toEqual(['closes', true]);
+    const [sure] = run([image('a', [HIGH], { tags: [], mayNotCount: true }), image('a', [HIGH])], by).gates;
+    expect(sure?.mayNotCount).toBe(false);
+  });
+});
+
+describe('against another policy', () => {
+  const strict = { severityThreshold: 'low' };
+  const mild = { severityThreshold: 'high' };
+  const excepted = {
+    severityThreshold: 'high',
+    exceptions: [{ id: 'CVE-1', expires: '2026-03-31', reason: 'not reachable' }],
+  };
+  const rows: readonly (readonly [string, readonly Finding[], Fields, Fields, GateOutcome['change'] | 'nothing'])[] = [
+    ['a stricter one closes', [LOW], strict, mild, 'closes'],
+    ['a milder one opens', [LOW], mild, strict, 'opens'],
+    ['both close', [HIGH], strict, mild, 'staysClosed'],
+    ['an exception opens', [HIGH], excepted, mild, 'opens'],
+    ['an exception for one of two leaves it closed', [HIGH, finding('CVE-5', 'high')], excepted, mild, 'staysClosed'],
+    [
+      'both leave it open, and one has a word to say',
+      [FRESH],
+      { ...mild, graceDays: { high: 9 } },
+      { ...mild, graceDays: { high: 7 } },
+      'staysOpen',
+    ],
+    ['nobody has anything to say', [LOW], mild, mild, 'nothing'],
+    ['what is not known closes nothing', [UNKNOWN], mild, { ...mild, unknownSeverity: 'ignore' }, 'staysOpen'],
+    ['and opens nothing that was closed', [UNKNOWN], mild, { ...mild, unknownSeverity: 'block' }, 'staysClosed'],
+    [
+      'what is ignored opens',
+      [UNKNOWN],
+      { ...mild, unknownSeverity: 'ignore' },
+      { ...mild, unknownSeverity: 'block' },
+      'opens',
+    ],
+  ];
+  test.each(rows)('%s', (_name, findings, by, against, change) => {
+    const { gates } = run([image('team/app', findings)], by, against);
+    expect(gates.map((gate) => gate.change)).toEqual(change === 'nothing' ? [] : [change]);
+  });
+
+  test('what was undetermined in another image releases no image that holds the gate, and holds none that did not', () => {
+    const unknownIsBlocked = { ...mild, unknownSeverity: 'block' };
+    const subjects = [image('team/app', [UNKNOWN]), image('team/app', [LOW])];
+    expect(run(subjects, mild, unknownIsBlocked).gates[0]?.change).toBe('staysClosed');
+    expect(run([image('team/app', [UNKNOWN]), image('team/app', [HIGH])], excepted, mild).gates[0]?.change).toBe(
+      'opens',
+    );
+  });
+
+  test('for which findings it opens, and by what they are spared until when', () => {
+    const [gate] = run([image('team/app', [HIGH, LOW])], excepted, strict).gates;
+    expect(gate && [ids(gate.reasons), ids(gate.formerReasons)]).toEqual([[], ['CVE-1', 'CVE-2']]);
+    expect(gate?.spared.first).toMatchObject([
+      {
+        finding: { vulnerability: 'CVE-1' },
+        images: 1,
+        rule: { kind: 'exception', exception: { expiresAt: '2026-04-01T00:00:00.000Z' } },
+      },
+    ]);
+  });
+
+  test('what still violates is no former reason', () => {
+    const [gate] = run([image('team/app', [HIGH, LOW])], mild, strict).gates;
+    expect(gate && [gate.change, ids(gate.reasons), ids(gate.formerReasons)]).toEqual([
+      'staysClosed',
+      ['CVE-1'],
+      ['CVE-2'],
+    ]);
+  });
+
+  test('what changes comes first', () => {
+    const subjects = [image('a', [HIGH]), image('b', [LOW])];
+    expect(run(subjects, strict, mild).gates.map(({ name, change }) => [name, change])).toEqual([
+      ['b', 'closes'],
+      ['a', 'staysClosed'],
+    ]);
+  });
+});
+
+test('what is spared is told once for all gates: what ends first is first, and what has no end last', () => {
+  const by = {
+    severityThreshold: 'high',
+    unknownSeverity: 'ignore',
+    graceDays: { high: 7 },
+    exceptions: [{ id: 'CVE-1', expires: '2026-03-05', reason: 'not reachable' }],
+  };
+  const subjects = [image('b', [HIGH, FRESH, UNKNOWN]), image('a', [HIGH])];
+  const { spared, more } = sparedBy(run(subjects, by));
+  expect(spared.map((one) => [one.finding.vulnerability, one.until, one.gates.map(({ name }) => name)])).toEqual([
+    ['CVE-1', '2026-03-06T00:00:00.000Z', ['a', 'b']],
+    ['CVE-4', '2026-03-08T00:00:00.000Z', ['b']],
+    ['CVE-3', undefined, ['b']],
+  ]);
+  expect(more).toBe(0);
+});
+
+describe('repositories that serve Lambda functions', () => {
+  const GATES = ['a/plain', 'b/lambda', 'c/closed', 'd/denied', 'e/gone', 'f/mild'] as const;
+  const read = (servesLambda: boolean, ours: 'absent' | 'current') => ({ servesLambda, ours, snapshot: undefined });
+  const READINGS = new Map<string, ReturnType<typeof read>>([
+    ['a/plain', read(false, 'absent')],
+    ['b/lambda', read(true, 'absent')],
+    ['c/closed', read(true, 'current')],
+  ]);
+  const asked: string[] = [];
+  const look = async ({ repository }: { readonly repository: string }) => {
+    asked.push(repository);
+    if (repository === 'd/denied') throw Object.assign(new Error('no'), { name: 'AccessDeniedException' });
+    return READINGS.get(repository);
+  };
+  const subjects = GATES.map((repository) => image(repository, repository === 'f/mild' ? [UNKNOWN] : [HIGH]));
+
+  test('stay open where the function would not close them; only what would close is read', async () => {
+    const before = run(subjects, { severityThreshold: 'high' });
+    const { simulation, notes } = await keepLambdaOpen(before, look);
+    expect(asked.toSorted()).toEqual(GATES.slice(0, 5));
+    expect(simulation.gates.map(({ name, outcome, waitingFor }) => [name, outcome, waitingFor])).toEqual([
+      ['a/plain', 'closes', undefined],
+      ['c/closed', 'closes', undefined],
+      ['d/denied', 'closes', undefined],
+      ['e/gone', 'closes', undefined],
+      ['f/mild', 'undetermined', undefined],
+      ['b/lambda', 'open', 'lambda'],
+    ]);
+    expect(notes).toEqual([
+      'whether Lambda functions run from d/denied could not be read (ecr:GetRepositoryPolicy): such a repository stays open unless aws.closeLambdaRepositories',
+    ]);
+    const names = { policy: 'it', against: undefined };
+    const lines = [
+      ...linesOf({ simulation, reported: before.violating, ...names, all: true, maxClosesPerHour: undefined }),
+    ];
+    expect(lines[0]).toBe('By it, 4 of 6 gates would close and 2 stay open, 1 of them undetermined.');
+    expect(lines).toContain(
+      '  open          b/lambda  (v1; serves Lambda functions: stays open unless aws.closeLambdaRepositories)',
+    );
+    const page = pageOf({ simulation, reported: before.violating, ...names, at: NOW, source: 'AWS', notes });
+    expect(page).toContain(
+      '<p class="soft">It serves Lambda functions: stays open unless aws.closeLambdaRepositories.</p>',
+    );
+  });
+
+  test('stay open against another policy, too, whichever of the two closes', async () => {
+    for (const [by, against] of [
+      ['high', 'critical'],
+      ['critical', 'high'],
+      ['high', 'medium'],
+    ]) {
+      const before = run(subjects, { severityThreshold: by }, { severityThreshold: against });
+      const { simulation } = await keepLambdaOpen(before, look);
+      const found = simulation.gates.find(({ name }) => name === 'b/lambda');
+      expect(found).toMatchObject({ outcome: 'open', change: 'staysOpen', waitingFor: 'lambda' });
+    }
+  });
+
+  test('what else goes wrong is told as it is', async () => {
+    const before = run(subjects, { severityThreshold: 'high' });
+    const broken = async () => {
+      throw new Error('no network');
+    };
+    await expect(keepLambdaOpen(before, broken)).rejects.toThrow('no network');
+  });
+});

@@ -1,0 +1,109 @@
+// What a command says and where: nothing that a terminal would obey, and an exit code that holds where nobody takes what is said.
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { run } from '../../../cli/command.ts';
+import { releaseAll } from '../../../cli/release/release.ts';
+import type { Side } from '../../../cli/stack/side.ts';
+import { runAnswering } from '../../../cli/terminal/answer.ts';
+import { UsageError } from '../../../cli/terminal/ending.ts';
+import { processTerminal } from '../../../cli/terminal/terminal.ts';
+import { closer, finding, GATE, NOW, record } from '../../shared/samples.ts';
+import { FOLDER, fileOf, pullgate, unheard } from '../command.ts';
+
+const EVIL = 'x\u001b]0;owned\u0007\u001b[2J\u009b\u202e';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+});
+
+/** What is written to this process's own stream. */
+function written(stream: NodeJS.WriteStream): () => string {
+  const write = vi.spyOn(stream, 'write').mockReturnValue(true);
+  return () => write.mock.calls.map(([piece]) => String(piece)).join('');
+}
+
+describe('a terminal is not moved by', () => {
+  it('the name of a package, which whoever made the image has chosen, above the question of a release', async () => {
+    const out = written(process.stdout);
+    const held = record({
+      state: { kind: 'closed' },
+      closers: [closer({ findings: [finding({ package: { name: EVIL, version: '1' } })] })],
+    });
+    const side = {
+      cloud: 'aws',
+      pause: { load: async () => ({ value: undefined, version: 0 }) },
+      async *gates() {
+        yield { ...GATE, state: 'closed' };
+      },
+      records: { load: async () => ({ value: held, version: 1 }) },
+    } as unknown as Side;
+    const terminal = processTerminal();
+    const code = await releaseAll({
+      stack: 'dev',
+      sides: [side],
+      terminal,
+      now: () => NOW,
+      yes: false,
+      by: 'ada',
+      dryRun: true,
+    });
+    expect([code, /[^\P{Cc}\n]|\p{Cf}/u.test(out())]).toEqual([0, false]);
+    expect(out()).toContain(
+      '1 image, worst: CVE-2024-6119 (critical) in x\ufffd]0;owned\ufffd\ufffd[2J\ufffd\ufffd 1: ',
+    );
+    terminal.print(`one\n${EVIL}`);
+    expect(out()).toMatch(/\none\nx\ufffd\]0;owned/);
+  });
+
+  it.each([[[]], [['--json']], [['--all']]])('a report, in what simulate %j prints and notes', async (words) => {
+    const matches = [
+      { vulnerability: { id: 'CVE-2026-1001', severity: EVIL }, artifact: { name: EVIL, version: EVIL } },
+      { vulnerability: { id: 'CVE-2026-1002', severity: 'Critical' }, artifact: { name: EVIL, version: EVIL } },
+    ];
+    // Half of a report: the note about that names the file, and who sends reports names their files.
+    const target = { userInput: `reg.test/${EVIL}:1` };
+    const report = join(FOLDER, `report${EVIL}.json`);
+    writeFileSync(report, JSON.stringify({ matches, source: { target }, nextToken: 'more' }));
+    const policy = fileOf('{"severityThreshold":"high"}');
+    const { code, stdout, stderr } = await pullgate(['simulate', report, '--policy', policy, ...words]);
+    expect([code, stdout.includes('CVE-2026-1002'), stderr.includes('says that there is more')]).toEqual([
+      1,
+      true,
+      true,
+    ]);
+    for (const said of [stdout, stderr]) expect(said).not.toMatch(/[^\P{Cc}\n]|\p{Cf}/u);
+  });
+
+  it.each([
+    ['does something', run, 2],
+    ['answers a question', runAnswering, 2],
+  ] as const)('the error of a command that %s', async (_name, runs, code) => {
+    const said = written(process.stderr);
+    await runs(() => Promise.reject(new UsageError(`the key ${EVIL}\n  is wrong`)));
+    expect([process.exitCode, said()]).toEqual([
+      code,
+      'pullgate: the key x\ufffd]0;owned\ufffd\ufffd[2J\ufffd\ufffd\n  is wrong\n',
+    ]);
+  });
+});
+
+describe('the exit code', () => {
+  /** A command that only answers, with an output that takes nothing. */
+  function check(stdout: 'pipe' | number) {
+    const policy = fileOf('{"severityThreshold":"high"}');
+    return unheard(['check', '--json', '--policy', policy], stdout);
+  }
+
+  it('is that of the answer, in silence, where nobody reads it any more', async () => {
+    expect(await check('pipe')).toEqual([0, '']);
+  });
+
+  it('is that of no answer, with a sentence, where the disk is full', async () => {
+    const full = openSync('/dev/full', 'w');
+    const lost = 'pullgate: what this command says could not be written: ENOSPC: no space left on device, write\n';
+    expect(await check(full)).toEqual([2, lost]);
+    closeSync(full);
+  });
+});

@@ -1,0 +1,112 @@
+// What `pullgate why` says to do next, by what the policy counts and what was ordered by hand: looks and records in this process.
+import { describe, expect, it } from 'vitest';
+import { parseImageName } from '../../../cli/stack/image-name.ts';
+import type { Side } from '../../../cli/stack/side.ts';
+import { whyLines } from '../../../cli/why/text.ts';
+import { whyImage } from '../../../cli/why/why.ts';
+import type { HandOrder } from '../../../shared/gate/override.ts';
+import { type Gate, newRecord } from '../../../shared/gate/record.ts';
+import type { Finding } from '../../../shared/policy/finding.ts';
+import type { Policy } from '../../../shared/policy/policy.ts';
+import { byHand, digest, finding, GATE, hoursLater, NOW, policy } from '../../shared/samples.ts';
+
+const HOST = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
+const NAME = parseImageName(`${HOST}/team/app:1`);
+
+interface World {
+  readonly images?: Policy['images'];
+  readonly findings?: readonly Finding[];
+  readonly order?: HandOrder;
+  readonly gate?: Gate;
+}
+
+/** The advice for a closed gate, as data and as lines. */
+async function next({ images = 'tagged', findings = [], order, gate = GATE }: World) {
+  const side = {
+    cloud: 'aws',
+    settings: {
+      policy: policy({ images }),
+      mode: 'enforce',
+      maxClosesPerHour: 25,
+      closeLambdaRepositories: false,
+      repositories: { include: ['**'], exclude: [] },
+    },
+    pause: { load: async () => ({ value: undefined, version: 0 }) },
+    records: {
+      load: async () => ({ value: { ...newRecord(gate, NOW), state: { kind: 'closed' }, byHand: order }, version: 1 }),
+    },
+    find: async () => ({
+      kind: 'found',
+      ...GATE,
+      digest: digest(1),
+      tags: ['1'],
+      tag: '1',
+      children: [],
+      gates: [gate],
+    }),
+    obstacles: async () => [{ by: 'pullgate', for: 'everyone', what: 'a statement', since: NOW }],
+    look: async () => ({
+      looks: [{ digest: digest(1), presence: 'present', tags: ['1'], tagged: true, findings, findingIds: new Set() }],
+    }),
+    scans: async () => new Map(),
+  } as unknown as Side;
+  const answer = await whyImage({ name: NAME, stack: 'dev', sides: [side], now: () => NOW });
+  const lines = whyLines(answer, NOW);
+  const begin = lines.indexOf('What to do next:');
+  return { advice: answer.advice, lines: begin === -1 ? [] : lines.slice(begin + 1) };
+}
+
+describe('where findings hold a repository', () => {
+  it('a fix under the same tag is enough while only tagged images count', async () => {
+    const { advice, lines } = await next({ findings: [finding()] });
+    expect(advice).toMatchObject({ untaggedHold: false, resume: [], exceptionsOpen: true });
+    expect(lines[0]).toBe(
+      '  1. Move to fixed versions, and push the fixed images under the same tags, or delete the images above:',
+    );
+  });
+
+  it('the old images have to go, too, where all count', async () => {
+    const { advice, lines } = await next({ findings: [finding()], images: 'all' });
+    expect(advice.untaggedHold).toBe(true);
+    expect(lines[0]).toBe(
+      '  1. Move to fixed versions, and push the fixed images; then delete the images above, since the policy (images: all) counts them without a tag, too:',
+    );
+    const ofImage = await next({ findings: [finding()], images: 'all', gate: { ...GATE, digest: digest(1) } });
+    expect(ofImage.advice.untaggedHold).toBe(false);
+    expect(ofImage.lines[0]).toBe('  1. Move to fixed versions, and push the fixed image under the same tag:');
+  });
+
+  it('the exceptions are lines of YAML, with what people have to fill in', async () => {
+    const { lines } = await next({ findings: [finding({ package: { name: 'a\u009b2J', version: '1' } })] });
+    expect(lines.slice(-2)).toEqual([
+      '  2. Or have it reviewed, and add to pullgate:policy.exceptions (fill in the reason, and who approved it), then `pulumi up`:',
+      '       - {"id":"CVE-2024-6119","repository":"team/app","package":"a\\u009b2J","expires":"2026-07-15","reason":"TO DO: say why it does not endanger this image","approvedBy":"TO DO: say who approved it"}',
+    ]);
+  });
+});
+
+describe('where somebody keeps it closed by hand', () => {
+  const order = byHand({ kind: 'closed' });
+  const ENDS = [
+    '  It is kept closed by hand until 2026-06-15 15:00 UTC, approved by Grace: no fix and no exception opens it before. To end that now:',
+    `       pullgate resume ${HOST}/team/app@${digest(1)}`,
+  ];
+
+  it('what ends that is said, and who approved it, although nothing was found', async () => {
+    const { advice, lines } = await next({ order });
+    expect([lines, advice.resume]).toEqual([ENDS, [`${HOST}/team/app@${digest(1)}`]]);
+  });
+
+  it('it is said first where findings hold it, too, and no exception alone opens it', async () => {
+    const { advice, lines } = await next({ order, findings: [finding()] });
+    expect(lines.slice(0, 2)).toEqual(ENDS);
+    expect(advice.exceptionsOpen).toBe(false);
+    expect(lines.at(-2)).toMatch(/^ {2}2[.] .+; these alone do not open it, see above:$/);
+  });
+
+  it('an order that is over, or keeps it open, is no step', async () => {
+    for (const one of [byHand({ kind: 'closed', until: hoursLater(-0.5) }), byHand({ kind: 'open' })]) {
+      expect(await next({ order: one })).toMatchObject({ advice: { resume: [] }, lines: [] });
+    }
+  });
+});

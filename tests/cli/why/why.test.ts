@@ -1,0 +1,253 @@
+// Why a pull is refused, by the real command against the local AWS: who closed it, by what, what spares the rest, and what to do, which then works.
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { parse as parseYaml } from 'yaml';
+import { parseImageName } from '../../../cli/stack/image-name.ts';
+import { sidesOf } from '../../../cli/stack/sides.ts';
+import { findStack } from '../../../cli/stack/stack.ts';
+import { whyLines } from '../../../cli/why/text.ts';
+import { type WhyAnswer, whyImage } from '../../../cli/why/why.ts';
+import type { Advisory } from '../../../local/aws/inspector.ts';
+import { graphOf } from '../../../local/graph.ts';
+import { parsePolicy } from '../../../shared/policy/policy.ts';
+import { judgeBy } from '../../../shared/policy/verdict.ts';
+import { CRITICAL, DAY, programConfig, type Stage, stage } from '../../e2e/aws/stage.ts';
+import { actionsOf, asOperator, OPERATOR, outputsOf, pullgate } from '../command.ts';
+import { leastForWhy } from '../command-looks.ts';
+
+const HOST = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
+const dateIn = (days: number) => new Date(Date.now() + days * DAY).toISOString().slice(0, 10);
+
+const ZLIB: Advisory = {
+  vulnerability: 'CVE-2026-2002',
+  severity: 'HIGH',
+  packages: [{ name: 'zlib<script>', version: '1.3.0' }],
+  fixAvailable: 'NO',
+};
+const EXCEPTED: Advisory = { ...CRITICAL, vulnerability: 'CVE-2026-3003' };
+const ENDED: Advisory = {
+  ...CRITICAL,
+  vulnerability: 'CVE-2026-4004',
+  packages: [{ name: 'openssl', version: '3.0.13', fixedInVersion: '3.0.15' }],
+};
+const UNTRIAGED: Advisory = {
+  vulnerability: 'CVE-2026-5005',
+  severity: 'UNTRIAGED',
+  packages: [{ name: 'expat', version: '2.6.0' }],
+};
+const CONFIG = {
+  policy: {
+    exceptions: [
+      { id: 'CVE-2026-3003', expires: dateIn(2), reason: 'not reachable', package: 'openssl' },
+      { id: 'CVE-2026-4004', expires: '2026-01-31', reason: 'it was fine then' },
+    ],
+  },
+};
+
+afterEach(() => void vi.unstubAllEnvs());
+
+/** The command's own core, in this process, with the rights of the operator. */
+async function asker(s: Stage, outputs: string, environment: Record<string, string>) {
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+  const stack = await findStack({ outputs });
+  const now = () => new Date().toISOString();
+  const sides = await sidesOf(stack, now);
+  s.cloud.calls.reset();
+  return (name: string): Promise<WhyAnswer> =>
+    whyImage({ name: parseImageName(`${HOST}/${name}`), stack: stack.name, sides, now });
+}
+
+describe('why, on AWS', () => {
+  test('tells of a closed repository who closed it, which findings of which images do, and what opens it; and only reads', async () => {
+    const s = await stage(CONFIG);
+    const bad = await s.pushVulnerable('team/app', '1.4', CRITICAL, EXCEPTED, ENDED);
+    const other = await s.pushVulnerable('team/app', '1.3', ZLIB);
+    const clean = await s.pushVulnerable('team/app', '1.5');
+    await s.settle();
+    expect(s.isClosed('team/app')).toBe(true);
+    const graph = await graphOf(programConfig(CONFIG));
+    const least = leastForWhy(graph);
+    const outputs = outputsOf(graph);
+    const environment = asOperator(s.cloud, least);
+    s.cloud.calls.reset();
+
+    const { code, stdout, stderr } = await pullgate(['why', `${HOST}/team/app:1.4`, '--outputs', outputs], environment);
+    expect([code, stderr]).toEqual([1, '']);
+    expect(stdout).toContain(
+      `${HOST}/team/app:1.4\n  ${bad.digest} (1.4)\n\nREFUSED: pullgate (stack dev) has kept it closed since 2026-03-02 09:00 UTC: the statement "Pullgatedev`,
+    );
+    expect(stdout).toMatch(
+      /This image violates the policy by 2 findings[.]\n {2}Findings that violate:\n {4}SEVERITY {2}ADVISORY {7}PACKAGE {2}INSTALLED {2}FIXED IN {2}RULE {15}LINK\n {4}critical {2}CVE-2026-1001 {2}openssl {2}3[.]0[.]13 {5}3[.]0[.]14 {4}severityThreshold {2}https:/,
+    );
+    expect(stdout).toMatch(
+      / {2}CVE-2026-3003 in openssl is excepted until \d{4}-\d\d-\d\d 00:00 UTC \(in 2 days\): not reachable[.] That end is near: it closes then[.]\n/,
+    );
+    expect(stdout).toContain(
+      '  The exception for CVE-2026-4004 ended at 2026-02-01 00:00 UTC, and does not spare CVE-2026-4004 any more.\n',
+    );
+    expect(stdout).toContain(
+      `\nAnother image that holds the same repository, ${other.digest} (1.3) violates the policy by 1 finding.\n`,
+    );
+    expect(stdout).toContain('       openssl       3.0.13  ->  3.0.15 or newer\n');
+    expect(stdout).toContain(
+      '       zlib<script>  1.3.0   ->  no fixed version known of CVE-2026-2002: leave it out, or an exception\n',
+    );
+    const pasted = stdout.split('\n').filter((line) => line.trim().startsWith('- {'));
+
+    // What is to be pasted, all of it or one line, is YAML, read by the core, makes the verdict allow, and opens the gate of the deployed stack.
+    const below = (...lines: readonly string[]) => parseYaml(`exceptions:\n${lines.join('\n')}\n`).exceptions;
+    const added: { readonly id: string }[] = below(...pasted);
+    expect(pasted.flatMap((line) => below(line))).toEqual(added);
+    expect(added).toEqual([
+      {
+        id: 'CVE-2026-1001',
+        repository: 'team/app',
+        package: 'openssl',
+        expires: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
+        reason: expect.stringContaining('TO DO'),
+        approvedBy: expect.stringContaining('TO DO'),
+      },
+      {
+        id: 'CVE-2026-4004',
+        repository: 'team/app',
+        package: 'openssl',
+        expires: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
+        reason: expect.stringContaining('TO DO'),
+        approvedBy: expect.stringContaining('TO DO'),
+      },
+      {
+        id: 'CVE-2026-2002',
+        repository: 'team/app',
+        package: 'zlib<script>',
+        expires: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
+        reason: expect.stringContaining('TO DO'),
+        approvedBy: expect.stringContaining('TO DO'),
+        untilFixed: true,
+      },
+    ]);
+    const exceptions = [...CONFIG.policy.exceptions, ...added];
+    const parsed = parsePolicy(undefined, { exceptions });
+    if (!parsed.ok) throw new Error('the exceptions must be ones');
+
+    const why = await asker(s, outputs, environment);
+    const closed = await why('team/app:1.4');
+    const findings = closed.images.flatMap(({ violating }) => violating.map(({ finding }) => finding));
+    expect(findings).toHaveLength(3);
+    const judge = judgeBy(parsed.value);
+    expect(judge({ repository: 'team/app', digest: bad.digest }, findings, new Date().toISOString()).kind).toBe(
+      'allow',
+    );
+    expect(closed).toMatchObject({
+      pullable: false,
+      closedBy: 'pullgate',
+      since: '2026-03-02T09:00:00.000Z',
+      advice: { exceptionsOpen: true },
+    });
+
+    // A good image of the same repository, by its digest, and by a tag that nobody named.
+    const good = await why(`team/app@${clean.digest}`);
+    expect(good.images.map(({ part, verdict }) => [part, verdict])).toEqual([
+      ['asked', 'allow'],
+      ['other', 'block'],
+      ['other', 'block'],
+    ]);
+    await expect(why('team/app')).rejects.toThrow(
+      'team/app: there is no such image in 123456789012.dkr.ecr.eu-west-1.amazonaws.com (without a tag, the name means the tag latest)',
+    );
+    await expect(why('team/none:1')).rejects.toThrow('there is no such repository');
+    // What the scanner shows no more holds it all the same, until something proves that it is gone.
+    await s.cloud.inspector.closeAllOf('team/app', other.digest);
+    const gone = await why('team/app:1.3');
+    expect(gone.images[0]).toMatchObject({
+      part: 'asked',
+      verdict: 'allow',
+      holds: { kind: 'unproven' },
+      violating: [],
+      remembered: [{ vulnerability: 'CVE-2026-2002' }],
+    });
+    expect(gone.advice).toMatchObject({ exceptions: added, exceptionsOpen: true });
+    expect(whyLines(gone, new Date().toISOString()).join('\n')).toMatch(
+      /This image holds the gate, proof is missing: .*[.]\n {2}Findings that are not shown any more, and nothing proves that they are gone:\n {4}SEVERITY .*\n {4}high {6}CVE-2026-2002 {2}zlib<script> {2}1[.]3[.]0 {6}no fix yet/,
+    );
+
+    // The images of an index, which a closed repository does not let the operator read: the record knows.
+    const child = await s.cloud.ecr.pushImage('team/app', { content: 'an image of the index' });
+    s.cloud.inspector.scanned('team/app', child);
+    await s.cloud.inspector.report({ repository: 'team/app', digest: child }, ZLIB);
+    await s.cloud.ecr.pushIndex('team/app', { tag: 'all', children: [child] });
+    await s.settle();
+    const all = await why('team/app:all');
+    expect(all.images.map(({ digest, part, verdict }) => [digest === child, part, verdict])).toContainEqual([
+      true,
+      'other',
+      'block',
+    ]);
+    expect(all.unsure).toContain('may not read image indexes here (ecr:BatchGetImage; a closed repository refuses it)');
+    // The rights that the README gives the command are no wider than what it asks for, and none of them writes.
+    expect(Object.keys(s.cloud.calls.count(OPERATOR))).toEqual(actionsOf(least).toSorted());
+
+    await s.redeploy({ policy: { exceptions } });
+    expect(s.isClosed('team/app')).toBe(false);
+  });
+
+  test('tells of an open one what is undetermined, and of one that others or nobody closed who it was', async () => {
+    const s = await stage({ mode: 'audit' });
+    await s.pushVulnerable('team/odd', '1', UNTRIAGED);
+    await s.pushVulnerable('team/audited', 'latest', CRITICAL);
+    const index = await s.cloud.ecr.pushIndex('team/odd', {
+      tag: 'all',
+      children: [await s.cloud.ecr.pushImage('team/odd', { content: 'arm' })],
+    });
+    s.cloud.ecr.createRepository('team/foreign', {
+      policyText:
+        '{"Version":"2012-10-17","Statement":[{"Sid":"Frozen","Effect":"Deny","Principal":"*","Action":"ecr:Batch*"},{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::210987654321:root"},"NotAction":"ecr:PutImage"}]}',
+    });
+    await s.pushVulnerable('team/foreign', '1');
+    await s.settle();
+    const graph = await graphOf(programConfig({ mode: 'audit' }));
+    const why = await asker(s, outputsOf(graph), asOperator(s.cloud, leastForWhy(graph)));
+    const now = new Date().toISOString();
+
+    const odd = await why('team/odd:1');
+    expect(odd).toMatchObject({
+      pullable: true,
+      closedBy: undefined,
+      images: [{ verdict: 'undetermined', violating: [] }],
+      advice: { moves: [] },
+    });
+    expect(whyLines(odd, now).join('\n')).toContain(
+      'PULLABLE: nothing here refuses its pull.\n\nThis image is undetermined: the severity of a finding is not known. That closes nothing.\n  Findings whose severity nobody knows:\n    SEVERITY     ADVISORY       PACKAGE  INSTALLED  FIXED IN',
+    );
+    expect((await why('team/odd:all')).images.map(({ digest, part }) => [digest === index, part])).toEqual(
+      [
+        [false, 'child'],
+        [true, 'asked'],
+      ].toReversed(),
+    );
+
+    const audited = await why('team/audited');
+    expect(audited).toMatchObject({
+      pullable: true,
+      isDefaultTag: true,
+      gates: [{ state: { kind: 'waiting', for: 'audit' }, held: 1 }],
+    });
+    expect(whyLines(audited, now).join('\n')).toContain(
+      '  No tag was given: this is the tag latest.\n\nPULLABLE: nothing here refuses its pull.\n  pullgate would close the repository team/audited, and it is open, waiting: the stack is in audit mode, which closes nothing.\n',
+    );
+
+    const foreign = await why('team/foreign:1');
+    expect(foreign).toMatchObject({ pullable: false, closedBy: 'others', since: undefined });
+    expect(whyLines(foreign, now).join('\n')).toMatch(
+      /REFUSED: somebody else, not pullgate, refuses it: the statement "Frozen" of its policy; pullgate leaves that alone[.]\n {2}Also: For some who pull, somebody else[^\n]+: the statement number 2 of its policy; .*What to do: ask whoever set it[.]/s,
+    );
+
+    const stranger = parseImageName('210987654321.dkr.ecr.eu-west-1.amazonaws.com/team/app:1');
+    const stack = await findStack({ outputs: outputsOf(graph) });
+    const sides = await sidesOf(stack, () => now);
+    await expect(whyImage({ name: stranger, stack: 'dev', sides, now: () => now })).rejects.toThrow(
+      'is of a registry that the stack dev does not watch: its registries there are 123456789012.dkr.ecr.eu-west-1.amazonaws.com; give an image of one of them, or another stack (--stack NAME)',
+    );
+    await expect(
+      whyImage({ name: parseImageName('acmeimages.azurecr.io/a:1'), stack: 'dev', sides, now: () => now }),
+    ).rejects.toThrow('it has no Azure side');
+  });
+});

@@ -1,0 +1,405 @@
+// Proves what the stack's config may hold, what each default is, that every problem is told at once, and that Pulumi.yaml says the same.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { parseConfig, type Settings } from '../../config/config.ts';
+import { describeProblem } from '../../shared/runtime/problem.ts';
+
+const DEFAULTS: Settings = {
+  clouds: ['aws'],
+  policy: {
+    severityThreshold: 'high',
+    unfixable: 'high',
+    unknownSeverity: 'inherit',
+    exploited: 'never',
+    graceDays: {},
+    images: 'tagged',
+    exceptions: [],
+  },
+  refinements: {},
+  mode: 'enforce',
+  sweepHours: 6,
+  maxClosesPerHour: 25,
+  notifyEmails: [],
+  aws: {
+    repositories: { include: ['**'], exclude: [] },
+    exemptPrincipals: [],
+    closeLambdaRepositories: false,
+    enableInspector: false,
+    batchWindowSeconds: 5,
+    logRetentionDays: 90,
+  },
+  azure: {
+    registries: [],
+    granularity: 'image',
+    registryRoles: 'rbac',
+    enableDefender: false,
+    logRetentionDays: 90,
+  },
+};
+
+const SUBSCRIPTION = '/subscriptions/00000000-1111-2222-3333-444444444444';
+const CONTOSO = `${SUBSCRIPTION}/resourceGroups/registries/providers/Microsoft.ContainerRegistry/registries/contoso`;
+const WORKSPACE = `${SUBSCRIPTION}/resourceGroups/logs/providers/Microsoft.OperationalInsights/workspaces/our-logs`;
+
+function settingsOf(raw: Record<string, unknown>): Settings {
+  const parsed = parseConfig(raw);
+  if (!parsed.ok) throw new Error(parsed.problems.map(describeProblem).join('\n'));
+  return parsed.value;
+}
+
+function problemsOf(raw: Record<string, unknown>): readonly string[] {
+  const parsed = parseConfig(raw);
+  return parsed.ok ? [] : parsed.problems.map(describeProblem);
+}
+
+describe('a config that is right', () => {
+  it('has every default where nothing is set', () => {
+    expect(settingsOf({})).toEqual(DEFAULTS);
+  });
+
+  it('leaves the keys of others alone', () => {
+    expect(settingsOf({ 'aws:region': 'eu-west-1', 'other:mode': 'nonsense' })).toEqual(DEFAULTS);
+  });
+
+  it.each<[name: string, raw: Record<string, unknown>, wanted: Partial<Settings>]>([
+    [
+      'a threshold',
+      { 'pullgate:severityThreshold': 'low' },
+      { policy: { ...DEFAULTS.policy, severityThreshold: 'low', unfixable: 'low' } },
+    ],
+    [
+      'refinements as JSON, kept as they were written',
+      { 'pullgate:policy': '{"unfixable":"never"}' },
+      { policy: { ...DEFAULTS.policy, unfixable: 'never' }, refinements: { unfixable: 'never' } },
+    ],
+    ['the mode', { 'pullgate:mode': 'audit' }, { mode: 'audit' }],
+    ['a number as text', { 'pullgate:sweepHours': '24' }, { sweepHours: 24 }],
+    ['a number', { 'pullgate:sweepHours': 1 }, { sweepHours: 1 }],
+    ['the brake at its end', { 'pullgate:maxClosesPerHour': '1000' }, { maxClosesPerHour: 1000 }],
+    ['a list as JSON', { 'pullgate:notifyEmails': '["a@example.com"]' }, { notifyEmails: ['a@example.com'] }],
+    ['a list', { 'pullgate:clouds': ['aws'] }, { clouds: ['aws'] }],
+    [
+      'one field of the AWS side',
+      { 'pullgate:aws': '{"repositories":{"include":["team/**"]}}' },
+      { aws: { ...DEFAULTS.aws, repositories: { include: ['team/**'], exclude: [] } } },
+    ],
+    [
+      'a role with a path, and one of another partition',
+      {
+        'pullgate:aws': {
+          exemptPrincipals: ['arn:aws:iam::123456789012:role/ci/publisher', 'arn:aws-cn:iam::123456789012:role/ci'],
+        },
+      },
+      {
+        aws: {
+          ...DEFAULTS.aws,
+          exemptPrincipals: ['arn:aws:iam::123456789012:role/ci/publisher', 'arn:aws-cn:iam::123456789012:role/ci'],
+        },
+      },
+    ],
+    [
+      'every other field of the AWS side',
+      {
+        'pullgate:aws':
+          '{"closeLambdaRepositories":true,"enableInspector":true,"batchWindowSeconds":300,"logRetentionDays":3653}',
+      },
+      {
+        aws: {
+          ...DEFAULTS.aws,
+          closeLambdaRepositories: true,
+          enableInspector: true,
+          batchWindowSeconds: 300,
+          logRetentionDays: 3653,
+        },
+      },
+    ],
+    [
+      'Azure beside AWS, with one registry, at a location',
+      {
+        'pullgate:clouds': ['aws', 'azure'],
+        'azure-native:location': 'westeurope',
+        'pullgate:azure': JSON.stringify({ registries: [CONTOSO] }),
+      },
+      { clouds: ['aws', 'azure'], azure: { ...DEFAULTS.azure, registries: [CONTOSO] } },
+    ],
+    [
+      'a registry without Azure, and an ARM id in other capitals',
+      { 'pullgate:azure': { registries: [CONTOSO.toLowerCase()] } },
+      { azure: { ...DEFAULTS.azure, registries: [CONTOSO.toLowerCase()] } },
+    ],
+    [
+      'every other field of the Azure side',
+      {
+        'pullgate:azure': {
+          granularity: 'repository',
+          registryRoles: 'abac',
+          workspaceId: WORKSPACE,
+          enableDefender: true,
+          logRetentionDays: 730,
+        },
+      },
+      {
+        azure: {
+          registries: [],
+          granularity: 'repository',
+          registryRoles: 'abac',
+          workspaceId: WORKSPACE,
+          enableDefender: true,
+          logRetentionDays: 730,
+        },
+      },
+    ],
+  ])('%s', (_name, raw, wanted) => {
+    expect(settingsOf(raw)).toEqual({ ...DEFAULTS, ...wanted });
+  });
+});
+
+const ROLE =
+  'the full ARN of one IAM role, with its path and without a wildcard, such as arn:aws:iam::123456789012:role/ci/publisher (for an assumed role: the role itself)';
+
+const REGISTRY_ID =
+  'the ARM id of a container registry, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME (az acr show --name NAME --query id)';
+
+/** A long value as a problem shows it. */
+const cut = (value: string) => `${JSON.stringify(value).slice(0, 120)}…`;
+
+describe('a config that is wrong is refused, with key, value and what is allowed', () => {
+  it.each<[name: string, raw: Record<string, unknown>, problems: string[]]>([
+    [
+      'a threshold that is no severity',
+      { 'pullgate:severityThreshold': 'severe' },
+      ['pullgate:severityThreshold is "severe": expected one of informational, low, medium, high, critical'],
+    ],
+    ['a mode', { 'pullgate:mode': 'dry-run' }, ['pullgate:mode is "dry-run": expected one of enforce, audit']],
+    [
+      'no hours',
+      { 'pullgate:sweepHours': '0' },
+      ['pullgate:sweepHours is 0: expected a whole number of hours, 1 to 24'],
+    ],
+    [
+      'too many hours',
+      { 'pullgate:sweepHours': 25 },
+      ['pullgate:sweepHours is 25: expected a whole number of hours, 1 to 24'],
+    ],
+    [
+      'hours in words',
+      { 'pullgate:sweepHours': 'six' },
+      ['pullgate:sweepHours is "six": expected a whole number of hours, 1 to 24'],
+    ],
+    [
+      'half a gate',
+      { 'pullgate:maxClosesPerHour': '2.5' },
+      ['pullgate:maxClosesPerHour is 2.5: expected a whole number of gates an hour, 1 to 1000'],
+    ],
+    [
+      'Azure without a registry and without a location',
+      { 'pullgate:clouds': '["aws","azure"]', 'azure-native:location': '' },
+      [
+        `pullgate:azure.registries is missing: expected a list with at least one of: ${REGISTRY_ID}`,
+        'azure-native:location is missing: expected an Azure region where the stack is made: pulumi config set azure-native:location westeurope',
+      ],
+    ],
+    [
+      'a name, a repository, another kind of resource, and a registry that stands twice',
+      {
+        'pullgate:azure': {
+          registries: [CONTOSO, 'contoso', `${CONTOSO}/repositories/app`, WORKSPACE, CONTOSO.toUpperCase()],
+        },
+      },
+      [
+        `pullgate:azure.registries[1] is "contoso": expected ${REGISTRY_ID}`,
+        `pullgate:azure.registries[2] is ${cut(`${CONTOSO}/repositories/app`)}: expected ${REGISTRY_ID}`,
+        `pullgate:azure.registries[3] is ${cut(WORKSPACE)}: expected ${REGISTRY_ID}`,
+        `pullgate:azure.registries[4] is ${cut(CONTOSO.toUpperCase())}: expected a list of ARM ids of registries, each once`,
+      ],
+    ],
+    [
+      'words of the Azure side that are none, and a key that nobody knows',
+      {
+        'pullgate:azure': {
+          granularity: 'tag',
+          registryRoles: 'RBAC',
+          workspaceId: '63f09d65-30ef-4a63-ae57-44dd73e08ca5',
+          enableDefender: 1,
+          logRetentionDays: 29,
+          location: 'westeurope',
+        },
+      },
+      [
+        'pullgate:azure.granularity is "tag": expected one of image, repository',
+        'pullgate:azure.registryRoles is "RBAC": expected one of rbac, abac',
+        'pullgate:azure.workspaceId is "63f09d65-30ef-4a63-ae57-44dd73e08ca5": expected the ARM id of a Log Analytics workspace, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.OperationalInsights/workspaces/NAME',
+        'pullgate:azure.enableDefender is 1: expected true or false',
+        'pullgate:azure.logRetentionDays is 29: expected a whole number of days, 30 to 730',
+        'pullgate:azure.location is "westeurope": expected no such key (a typing error?)',
+      ],
+    ],
+    [
+      'a cloud that nobody knows',
+      { 'pullgate:clouds': ['gcp'] },
+      ['pullgate:clouds[0] is "gcp": expected one of aws, azure'],
+    ],
+    ['no cloud', { 'pullgate:clouds': '[]' }, ['pullgate:clouds is []: expected at least one cloud']],
+    [
+      'a cloud that is no list',
+      { 'pullgate:clouds': 'aws' },
+      ['pullgate:clouds is "aws": expected a list of clouds: aws, azure'],
+    ],
+    [
+      'a list that is cut off',
+      { 'pullgate:notifyEmails': '["a@example.com"' },
+      ['pullgate:notifyEmails is "[\\"a@example.com\\"": expected a list of e-mail addresses'],
+    ],
+    [
+      'an address that is none, and one that stands twice',
+      { 'pullgate:notifyEmails': ['a@example.com', 'nobody', 'A@Example.com'] },
+      [
+        'pullgate:notifyEmails[1] is "nobody": expected an e-mail address, such as security@example.com',
+        'pullgate:notifyEmails[2] is "A@Example.com": expected a list of e-mail addresses, each once',
+      ],
+    ],
+    [
+      'the AWS side as a list',
+      { 'pullgate:aws': '[]' },
+      ['pullgate:aws is []: expected an object, such as { "logRetentionDays": 30 }'],
+    ],
+    [
+      'a wildcard, a session, a user, an account, an ARN without a name',
+      {
+        'pullgate:aws': {
+          exemptPrincipals: [
+            'arn:aws:iam::123456789012:role/*',
+            'arn:aws:sts::123456789012:assumed-role/ci/session',
+            'arn:aws:iam::123456789012:user/ci',
+            '123456789012',
+            'arn:aws:iam::123456789012:role/ci/',
+          ],
+        },
+      },
+      [
+        `pullgate:aws.exemptPrincipals[0] is "arn:aws:iam::123456789012:role/*": expected ${ROLE}`,
+        `pullgate:aws.exemptPrincipals[1] is "arn:aws:sts::123456789012:assumed-role/ci/session": expected ${ROLE}`,
+        `pullgate:aws.exemptPrincipals[2] is "arn:aws:iam::123456789012:user/ci": expected ${ROLE}`,
+        `pullgate:aws.exemptPrincipals[3] is "123456789012": expected ${ROLE}`,
+        `pullgate:aws.exemptPrincipals[4] is "arn:aws:iam::123456789012:role/ci/": expected ${ROLE}`,
+      ],
+    ],
+    [
+      'globs that are none, and no include at all',
+      { 'pullgate:aws': { repositories: { include: [], exclude: ['Team/*'] } } },
+      [
+        'pullgate:aws.repositories.include is []: expected at least one glob; "**" for all',
+        'pullgate:aws.repositories.exclude[0] is "Team/*": expected a glob over repository names, such as "team/*" or "team/**"',
+      ],
+    ],
+    [
+      'a retention that CloudWatch does not know',
+      { 'pullgate:aws': { logRetentionDays: 10 } },
+      [
+        'pullgate:aws.logRetentionDays is 10: expected a number of days that CloudWatch knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653',
+      ],
+    ],
+    [
+      'a window, and two flags that are text',
+      { 'pullgate:aws': { batchWindowSeconds: 301, enableInspector: 'yes', closeLambdaRepositories: 'true' } },
+      [
+        'pullgate:aws.closeLambdaRepositories is "true": expected true or false',
+        'pullgate:aws.enableInspector is "yes": expected true or false',
+        'pullgate:aws.batchWindowSeconds is 301: expected a whole number of seconds, 1 to 300',
+      ],
+    ],
+    [
+      'keys that nobody knows, each of them',
+      { 'pullgate:treshold': 'high', 'pullgate:sweephours': 6, 'pullgate:aws': { region: 'eu-west-1', account: '1' } },
+      [
+        'pullgate:aws.region is "eu-west-1": expected no such key (a typing error?)',
+        'pullgate:aws.account is "1": expected no such key (a typing error?)',
+        'pullgate:treshold is "high": expected no such key (a typing error?)',
+        'pullgate:sweephours is 6: expected no such key (a typing error?)',
+      ],
+    ],
+    [
+      'problems in the policy, beside one elsewhere',
+      {
+        'pullgate:mode': 'off',
+        'pullgate:policy': {
+          exceptions: [{ id: 'CVE-2024-6119', expires: '2026-02-30', reason: 'no such day' }],
+        },
+      },
+      [
+        'pullgate:mode is "off": expected one of enforce, audit',
+        'pullgate:policy.exceptions[0].expires is "2026-02-30": expected a date (2026-12-31, which ends with that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)',
+      ],
+    ],
+  ])('%s', (_name, raw, problems) => {
+    expect(problemsOf(raw)).toEqual(problems);
+  });
+
+  it('a policy that is not JSON is a problem of that key, not a crash', () => {
+    const parsed = parseConfig({ 'pullgate:policy': '{"unfixable":' });
+    expect(parsed).toMatchObject({ ok: false, problems: [{ key: 'pullgate:policy', given: '{"unfixable":' }] });
+  });
+});
+
+interface ProjectFile {
+  readonly name: string;
+  readonly runtime: unknown;
+  readonly requiredPulumiVersion: string;
+  readonly config: Readonly<Record<string, { type: string; default: unknown; description: string }>>;
+}
+
+const readYaml = (file: string): unknown => parse(readFileSync(join(import.meta.dirname, '..', '..', file), 'utf8'));
+
+describe('Pulumi.yaml', () => {
+  const project = readYaml('Pulumi.yaml') as ProjectFile;
+
+  it('names the project as the config names its keys, and lets Node run the TypeScript', () => {
+    expect(project.name).toBe('pullgate');
+    expect(project.runtime).toEqual({ name: 'nodejs', options: { typescript: false } });
+  });
+
+  it('has every key, each with type, default and description', () => {
+    expect(Object.fromEntries(Object.entries(project.config).map(([key, { type }]) => [key, type]))).toEqual({
+      severityThreshold: 'string',
+      policy: 'object',
+      clouds: 'array',
+      mode: 'string',
+      sweepHours: 'integer',
+      maxClosesPerHour: 'integer',
+      notifyEmails: 'array',
+      aws: 'object',
+      azure: 'object',
+    });
+    for (const { default: byDefault, description } of Object.values(project.config)) {
+      expect(byDefault).toBeDefined();
+      expect(description.length).toBeGreaterThan(30);
+    }
+  });
+
+  it('hands over defaults that change nothing', () => {
+    const defaults = Object.entries(project.config).map(([key, { default: value }]) => [
+      `pullgate:${key}`,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ]);
+    expect(settingsOf(Object.fromEntries(defaults))).toEqual(DEFAULTS);
+  });
+
+  it('tells every refinement of the policy and every field of both sides', () => {
+    const { repositories, ...flat } = DEFAULTS.aws;
+    const { severityThreshold: _key, ...refinements } = DEFAULTS.policy;
+    const told = (key: string) => project.config[key]?.description ?? '';
+    for (const field of Object.keys(refinements)) expect(told('policy')).toContain(`${field}:`);
+    for (const field of ['repositories', ...Object.keys(flat)]) expect(told('aws')).toContain(`${field}:`);
+    for (const field of Object.keys(repositories)) expect(told('aws')).toContain(field);
+    for (const field of [...Object.keys(DEFAULTS.azure), 'workspaceId']) expect(told('azure')).toContain(`${field}:`);
+  });
+});
+
+describe('Pulumi.dev.yaml', () => {
+  it('is a config that is right, and starts by watching only', () => {
+    const { config } = readYaml('Pulumi.dev.yaml') as { config: Record<string, unknown> };
+    expect(settingsOf(config)).toEqual({ ...DEFAULTS, mode: 'audit' });
+  });
+});

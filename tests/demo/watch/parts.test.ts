@@ -1,0 +1,132 @@
+// What the page of `npm start -- --watch` may ask for, and what its log makes of a function's lines.
+import { describe, expect, test } from 'vitest';
+import type { Acts, Mail } from '../../../demo/acts.ts';
+import { parseAction } from '../../../demo/watch/actions.ts';
+import { createJournal, type Entry } from '../../../demo/watch/journal.ts';
+import { virtualClock } from '../../../local/clock.ts';
+import { logLine } from '../../../local/log-line.ts';
+import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
+
+const ACTIONS = 'one of push, report, pull, scanClean, forget, remove, burst, letPass, deploy';
+const DIGEST = `sha256:${'0'.repeat(64)}`;
+
+describe('a request of the page', () => {
+  test.each([
+    { do: 'push', repository: 'shop/checkout', tag: '1.0' },
+    { do: 'pull', repository: 'a_b/c--d.e', digest: DIGEST },
+    { do: 'pull', repository: 'team---shop/check___out', digest: DIGEST },
+    { do: 'pull', repository: 'a', digest: DIGEST },
+    { do: 'pull', repository: 'a'.repeat(256), digest: DIGEST },
+    { do: 'letPass', minutes: 1_500 },
+    { do: 'burst', images: 60, severity: 'low' },
+  ])('is taken as it is: %j', (action) => {
+    expect(parseAction(JSON.stringify(action))).toEqual({ action });
+  });
+
+  test.each([
+    ['no JSON', 'push', 'The request needs JSON in its body.'],
+    ['no object', '[]', `The request is wrong: do needs ${ACTIONS}; given nothing.`],
+    ['a word that is no action', { do: 'exec' }, `The request is wrong: do needs ${ACTIONS}; given "exec".`],
+    [
+      'no tag',
+      { do: 'push', repository: 'a/b', tag: ' ' },
+      'The request is wrong: tag needs a tag, such as 1.0; given "".',
+    ],
+    [
+      'two mistakes',
+      { do: 'burst', images: 61, severity: 'worst' },
+      'The request is wrong: severity needs one of informational, low, medium, high, critical; given "worst"; images needs a whole number from 1 to 60; given 61.',
+    ],
+    [
+      'a repository in capitals',
+      { do: 'push', repository: 'A/b', tag: '1' },
+      `The request is wrong: repository needs ${REPOSITORY_NAME}; given "A/b".`,
+    ],
+    [
+      'a repository with a path out of it',
+      { do: 'push', repository: '../b', tag: '1' },
+      `The request is wrong: repository needs ${REPOSITORY_NAME}; given "../b".`,
+    ],
+    [
+      'no repository',
+      { do: 'push', tag: '1' },
+      'The request is wrong: repository is not known there, or is missing; given nothing.',
+    ],
+    [
+      'half a digest',
+      { do: 'pull', repository: 'a/b', digest: 'sha256:00' },
+      'The request is wrong: digest needs a digest: sha256: and 64 hexadecimal digits; given "sha256:00".',
+    ],
+    [
+      'a field that nobody knows',
+      { do: 'letPass', minutes: 1, as: 'root' },
+      'The request is wrong: as is not known there, or is missing; given "as".',
+    ],
+  ])('is refused with %s', (_what, given, problem) => {
+    expect(parseAction(typeof given === 'string' ? given : JSON.stringify(given))).toEqual({ problem });
+  });
+});
+
+describe('the log', () => {
+  /** What a cloud's function has written, and the mails, at so many seconds. */
+  function journalOf(lines: readonly (readonly [second: number, text: string])[], mails: readonly Mail[] = []) {
+    const entries: Entry[] = [];
+    let id = 0;
+    const journal = createJournal(
+      () => ++id,
+      (entry) => entries.push(entry),
+    );
+    const takeLog = () => lines.map(([second, text]) => logLine(text, new Date(second * 1_000)));
+    journal.read({
+      ...{ name: 'AWS', clock: virtualClock() },
+      ...{ takeLog, takeMails: () => mails, takeGaps: () => ['no such operation'] },
+    } as unknown as Acts);
+    return { journal, entries };
+  }
+  const decision = (done: string, to: string, digest?: string) => {
+    const gate = digest === undefined ? 'team/app' : `team/app@${digest}`;
+    return JSON.stringify({ kind: 'decision', registry: '1234', gate: `1234/${gate}`, message: `${gate} …`, done, to });
+  };
+
+  test.each([
+    ['closed', 'closed', 'closed'],
+    ['restored', 'closed', 'closed'],
+    ['opened', 'open', 'opened'],
+    ['cleared', 'open', 'opened'],
+    ['waiting', 'waiting: brake', 'waiting'],
+    ['nothing', 'closed', undefined],
+  ])('of a decision that did "%s": the gate is %s, and the line says %s', (done, to, tone) => {
+    const { journal, entries } = journalOf([[1, decision(done, to, DIGEST)]]);
+    expect(entries[0]).toMatchObject({ kind: 'decision', cloud: 'AWS', text: `team/app@${DIGEST} ….` });
+    expect(entries[0]?.tone).toBe(tone);
+    expect(journal.saidOf('AWS', `team/app@${DIGEST}`)).toEqual({ message: `team/app@${DIGEST} …`, state: to });
+    expect(journal.saidOf('Azure', `team/app@${DIGEST}`)).toBeUndefined();
+  });
+
+  test('has the function’s lines and the mails in the order of their times, and what the local cloud lacks', () => {
+    const { entries } = journalOf(
+      [
+        [1, '{"kind":"tick","waiting":2}'],
+        [3, '{"kind":"failed","error":"throttled"}'],
+        [4, 'not JSON'],
+      ],
+      [{ subject: '[pullgate] closed: team/app', text: 'Why:', at: new Date(2_000) }],
+    );
+    expect(entries.map(({ id, kind, text }) => [id, kind, text])).toEqual([
+      [1, 'line', 'tick: waiting 2'],
+      [2, 'mail', '[pullgate] closed: team/app'],
+      [3, 'problem', 'failed: error "throttled"'],
+      [4, 'line', 'not JSON'],
+      [5, 'problem', 'The local cloud lacks something: no such operation'],
+    ]);
+  });
+
+  test('keeps the last thousand lines, and of a long one the beginning', () => {
+    const { journal } = journalOf(
+      Array.from({ length: 1_200 }, (_none, second) => [second, 'x'.repeat(7_000)] as const),
+    );
+    expect(journal.entries()).toHaveLength(1_000);
+    expect(journal.entries()[0]?.id).toBe(202);
+    expect(journal.entries()[0]?.text).toHaveLength('… '.length + 6_000);
+  });
+});

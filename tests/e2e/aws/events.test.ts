@@ -1,0 +1,154 @@
+// Repeated, reordered and wrong messages. The rows of the case table about events, and the bad input.
+import { describe, expect, test } from 'vitest';
+import type { Advisory } from '../../../local/aws/inspector.ts';
+import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
+import { CRITICAL, REPOSITORY, stage } from './stage.ts';
+
+describe('events', () => {
+  test('the same event twice, out of order, 1,000 times: one write of the policy, one notification', async () => {
+    const { cloud, pushVulnerable, settle, told, calls } = await stage();
+    const { arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    const event = cloud.inspector.eventOf(arn);
+    cloud.faults.addToBus({ kind: 'reorder' });
+    for (let copy = 0; copy < 1_000; copy++) {
+      await cloud.bus.put({ ...event, id: `copy-${copy}` });
+      if (copy % 250 === 0) await settle();
+    }
+    await settle();
+    expect(calls('ecr:SetRepositoryPolicy')).toBe(1);
+    expect(told()).toEqual(['closed']);
+    expect(cloud.deadLetters.messages()).toEqual([]);
+  });
+
+  test('a replay of everything that happened, after the gate has opened: opens nothing, closes nothing', async () => {
+    const { cloud, pushVulnerable, settle, isClosed, told } = await stage();
+    const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    const events = [cloud.inspector.eventOf(arn)];
+    await settle();
+    await cloud.inspector.setStatus(arn, 'SUPPRESSED');
+    events.push(cloud.inspector.eventOf(arn));
+    await settle();
+    for (const event of events.toReversed()) await cloud.bus.put(event);
+    await settle();
+    expect(isClosed()).toBe(false);
+    expect(told()).toEqual(['closed', 'opened']);
+    expect(digest).toMatch(/^sha256:/);
+  });
+
+  test('100 findings of one image in one batch: one look', async () => {
+    const { pushVulnerable, settle, decisions, calls } = await stage();
+    const advisories = Array.from(
+      { length: 100 },
+      (_, number): Advisory => ({ ...CRITICAL, vulnerability: `CVE-2026-${2000 + number}` }),
+    );
+    await pushVulnerable(REPOSITORY, 'v1', ...advisories);
+    await settle();
+    expect(decisions()).toHaveLength(1);
+    expect([calls('ecr:DescribeImages'), calls('inspector2:ListFindings')]).toEqual([1, 1]);
+  });
+
+  test('findings of EC2 instances, of ACR images and of another account’s registry: ignored', async () => {
+    const { cloud, settle, decisions, lines } = await stage();
+    const { default: ec2 } = await import('../../events/aws/inspector-finding-ec2-closed.json', {
+      with: { type: 'json' },
+    });
+    const { default: acr } = await import('../../events/aws/inspector-finding-of-an-acr-image.json', {
+      with: { type: 'json' },
+    });
+    const { default: ecr } = await import('../../events/aws/inspector-finding-2026.json', { with: { type: 'json' } });
+    expect(await cloud.bus.put(ec2)).toBe(0);
+    expect(await cloud.bus.put(acr)).toBe(0);
+    for (const body of [ec2, acr, { ...ecr, account: '210987654321' }]) cloud.queue.send(JSON.stringify(body));
+    await settle();
+    expect(lines('ignored').map(({ why }) => why)).toEqual([
+      'a finding of AWS_EC2_INSTANCE',
+      'a finding of Microsoft.ContainerRegistry/registry/containerImage',
+      'an event of the account 210987654321',
+    ]);
+    expect(decisions('inspector2')).toEqual([]);
+    expect(cloud.deadLetters.messages()).toEqual([]);
+  });
+
+  describe.each(['team--shop/check__out', 'team---shop/check___out'])('the repository %s', (repository) => {
+    test('closes on an event of Inspector, and a pull is refused', async () => {
+      const { cloud, pushVulnerable, settle, isClosed, pull, told } = await stage();
+      await pushVulnerable(repository, 'v1', CRITICAL);
+      expect(await pull('v1', repository)).toBe('pulled');
+      await settle();
+      expect(isClosed(repository)).toBe(true);
+      expect(await pull('v1', repository)).toBe('refused');
+      expect(told(repository)).toEqual(['closed']);
+      expect(cloud.deadLetters.messages()).toEqual([]);
+    });
+
+    test('closes on a push, although the event of the finding is lost', async () => {
+      const { cloud, pushVulnerable, settle, isClosed, pull, lastDecision } = await stage();
+      cloud.faults.addToBus({ kind: 'lose' });
+      const { digest } = await pushVulnerable(repository, 'v1', CRITICAL);
+      await settle();
+      cloud.faults.clear();
+      expect(isClosed(repository)).toBe(false);
+      await cloud.ecr.tag(repository, 'v2', digest);
+      await settle();
+      expect(lastDecision(repository)).toMatchObject({ done: 'closed', triggers: ['push'] });
+      expect(await pull('v2', repository)).toBe('refused');
+      expect(cloud.deadLetters.messages()).toEqual([]);
+    });
+
+    test('closes on the sweep’s own message, although every event is lost', async () => {
+      const { cloud, pushVulnerable, settle, sweep, isClosed, pull, lastDecision } = await stage();
+      cloud.faults.addToBus({ kind: 'lose' });
+      await pushVulnerable(repository, 'v1', CRITICAL);
+      await settle();
+      expect(isClosed(repository)).toBe(false);
+      await sweep();
+      expect(lastDecision(repository)).toMatchObject({ done: 'closed', triggers: ['sweep'] });
+      expect(await pull('v1', repository)).toBe('refused');
+      expect(cloud.deadLetters.messages()).toEqual([]);
+    });
+  });
+
+  const bad = [
+    ['not JSON', 'hello', 'message is "hello": expected JSON'],
+    [
+      'a truncated event',
+      '{"source":"aws.inspector2","detail-type":"Insp',
+      'message is "{\\"source\\":\\"aws.inspector2\\",\\"detail-type\\":\\"Insp": expected JSON',
+    ],
+    [
+      'a missing field',
+      '{"source":"aws.ecr","detail-type":"ECR Image Action","account":"123456789012","detail":{"action-type":"PUSH","result":"SUCCESS","repository-name":"team/app"}}',
+      'detail.image-digest is missing: expected a digest: sha256: and 64 hexadecimal digits',
+    ],
+    [
+      'a repository name that is not one',
+      '{"pullgate":"look","repository":"Team App","trigger":"sweep"}',
+      `repository is "Team App": expected ${REPOSITORY_NAME}`,
+    ],
+    [
+      'a digest that is not one',
+      '{"source":"aws.ecr","detail-type":"ECR Image Action","account":"123456789012","detail":{"action-type":"PUSH","result":"SUCCESS","repository-name":"team/app","image-digest":"sha256:123"}}',
+      'detail.image-digest is "sha256:123": expected a digest: sha256: and 64 hexadecimal digits',
+    ],
+    [
+      'a 256 KB message',
+      `"${'x'.repeat(256 * 1024)}"`,
+      `message is "${'x'.repeat(119)}…: expected an EventBridge event`,
+    ],
+  ] as const;
+
+  test.each(bad)(
+    'bad input: %s: one log line that names the field and what was expected; the dead-letter queue; the rest of the batch is done',
+    async (_name, body, problem) => {
+      const { cloud, pushVulnerable, settle, isClosed, lines } = await stage();
+      cloud.queue.send(body);
+      await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+      cloud.queue.send('{"pullgate":"tick"}');
+      await settle();
+      expect(isClosed()).toBe(true);
+      expect(cloud.deadLetters.messages().map((message) => message.body)).toEqual([body]);
+      expect(lines('refused').map((line) => line['problem'])).toEqual([problem]);
+      expect(cloud.queue.messages()).toEqual([]);
+    },
+  );
+});

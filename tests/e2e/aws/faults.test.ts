@@ -1,0 +1,127 @@
+// Crashes between the steps, and services that misbehave. The rows of the case table about what can go wrong on the way.
+import { describe, expect, test } from 'vitest';
+import type { Fault } from '../../../local/aws/faults.ts';
+import { CRITICAL, REPOSITORY, stage } from './stage.ts';
+
+describe('crashes', () => {
+  const crashes: readonly (readonly [string, Fault, readonly string[]])[] = [
+    [
+      'after the intent',
+      { kind: 'crash', when: 'before', service: 'ecr', operation: 'SetRepositoryPolicy' },
+      ['closed'],
+    ],
+    [
+      'after the policy write',
+      { kind: 'crash', when: 'after', service: 'ecr', operation: 'SetRepositoryPolicy' },
+      ['closed'],
+    ],
+    ['before the notification', { kind: 'crash', when: 'before', service: 'sns', operation: 'Publish' }, ['closed']],
+    [
+      'after the notification',
+      { kind: 'crash', when: 'after', service: 'sns', operation: 'Publish' },
+      ['closed', 'closed'],
+    ],
+  ];
+
+  test.each(crashes)('crash %s: finished by the next look; told at least once', async (_when, fault, told) => {
+    const s = await stage();
+    await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    s.cloud.faults.add(fault);
+    const [crashed] = await s.cloud.runUntilIdle();
+    expect(crashed?.outcome.kind).toBe('crashed');
+    await s.settle();
+    expect(s.isClosed()).toBe(true);
+    expect(s.told()).toEqual(told);
+    expect(s.calls('ecr:SetRepositoryPolicy')).toBeLessThanOrEqual(2);
+    expect(s.cloud.deadLetters.messages()).toEqual([]);
+  });
+
+  test('crash while opening, after the policy write: finished by the next look; told at least once', async () => {
+    const s = await stage();
+    const { digest } = await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await s.settle();
+    s.cloud.faults.add({ kind: 'crash', when: 'after', service: 'ecr', operation: 'DeleteRepositoryPolicy' });
+    await s.cloud.ecr.deleteImage(REPOSITORY, digest);
+    await s.settle();
+    expect(s.isClosed()).toBe(false);
+    expect(s.told()).toEqual(['closed', 'opened']);
+  });
+});
+
+describe('services that misbehave', () => {
+  test.each(['throttle', 'serverError', 'reset', 'drop'] as const)(
+    'each call of a closing meets %s once: retried within the invocation',
+    async (kind) => {
+      const s = await stage();
+      await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+      for (const [service, operation] of [
+        ['ecr', 'DescribeImages'],
+        ['ecr', 'GetRepositoryPolicy'],
+        ['ecr', 'SetRepositoryPolicy'],
+        ['inspector2', 'ListFindings'],
+        ['dynamodb', 'GetItem'],
+        ['sns', 'Publish'],
+      ] as const) {
+        s.cloud.faults.add({ kind, service, operation });
+      }
+      await s.settle();
+      expect(s.isClosed()).toBe(true);
+      expect(new Set(s.told())).toEqual(new Set(['closed']));
+      expect(s.cloud.deadLetters.messages()).toEqual([]);
+    },
+  );
+
+  test('the answer to a save is lost after the work: the look starts again and ends right', async () => {
+    const s = await stage();
+    await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    s.cloud.faults.add({ kind: 'drop', service: 'dynamodb', operation: 'PutItem', times: 2 });
+    await s.settle();
+    expect(s.isClosed()).toBe(true);
+    expect(new Set(s.told())).toEqual(new Set(['closed']));
+  });
+
+  test('a partial answer from SQS: the rest of the sweep’s messages is sent again', async () => {
+    const s = await stage();
+    for (let number = 0; number < 12; number++) {
+      const { digest } = await s.pushVulnerable(`team/app-${number}`, 'v1');
+      await s.cloud.inspector.report({ repository: `team/app-${number}`, digest }, CRITICAL, { event: false });
+    }
+    s.cloud.faults.add({ kind: 'throttle', service: 'sqs', operation: 'SendMessageBatch', times: 3 });
+    await s.sweep();
+    expect(Array.from({ length: 12 }, (_, number) => s.isClosed(`team/app-${number}`))).not.toContain(false);
+  });
+
+  test('an event is lost: the sweep closes', async () => {
+    const s = await stage();
+    s.cloud.faults.addToBus({ kind: 'lose' });
+    await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await s.settle();
+    expect(s.isClosed()).toBe(false);
+    s.cloud.faults.clear();
+    await s.cloud.advance(6 * 3_600_000 + 300_000);
+    expect(s.isClosed()).toBe(true);
+  });
+
+  test('Inspector is switched off, or is denied access: the log says that the scanner is blind', async () => {
+    const s = await stage();
+    s.cloud.inspector.setAccountStatus('DISABLED');
+    s.cloud.queue.send('{"pullgate":"tick"}');
+    await s.settle();
+    s.cloud.inspector.setAccountStatus('ENABLED');
+    const { digest } = await s.pushVulnerable(REPOSITORY, 'v1');
+    s.cloud.inspector.cover({ repository: REPOSITORY, digest, statusCode: 'INACTIVE', reason: 'ACCESS_DENIED' });
+    s.cloud.queue.send('{"pullgate":"tick"}');
+    await s.settle();
+    expect(s.lines('scanner').map(({ blind, why }) => [blind, why])).toEqual([
+      [false, undefined],
+      [
+        true,
+        "Amazon Inspector's scanning of ECR is DISABLED in the account 123456789012: enable it (aws.enableInspector)",
+      ],
+      [
+        true,
+        `Amazon Inspector is denied access to arn:aws:ecr:eu-west-1:123456789012:repository/team/app/${digest}: a policy on the repository keeps it out`,
+      ],
+    ]);
+  });
+});

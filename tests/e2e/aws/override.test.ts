@@ -1,0 +1,108 @@
+// Orders by hand on AWS, with the deployed function: it keeps to them until their end, closes or opens after it, tells at both ends, and logs.
+import { afterEach, expect, test, vi } from 'vitest';
+import { awsHand } from '../../../cli/override/aws.ts';
+import { findStack } from '../../../cli/stack/stack.ts';
+import type { HandWish } from '../../../shared/gate/override.ts';
+import { rulesOf } from '../../../shared/reconcile/rules.ts';
+import { asOperator, leastToRelease, outputsOf } from '../../cli/command.ts';
+import { end, give } from '../override.ts';
+import { CRITICAL, HOUR, REPOSITORY, type Stage, stage } from './stage.ts';
+
+afterEach(() => void vi.unstubAllEnvs());
+
+const GATE = { registry: '123456789012', repository: REPOSITORY };
+const MINUTE = HOUR / 60;
+
+/** A stack, and an operator at its clock. */
+async function stageWithOperator() {
+  const s = await stage();
+  for (const [name, value] of Object.entries(asOperator(s.cloud, leastToRelease(s.graph)))) vi.stubEnv(name, value);
+  const { aws } = await findStack({ outputs: outputsOf(s.graph) });
+  if (aws === undefined) throw new Error('the stack has an AWS side');
+  const now = () => s.cloud.clock.now().toISOString();
+  const hands = { hand: awsHand(aws, now), rules: rulesOf(aws, 'enforce') };
+  const wish = (kind: HandWish['kind'], hours: number): HandWish => {
+    const until = new Date(s.cloud.clock.now().getTime() + hours * HOUR).toISOString();
+    return { kind, at: now(), until, reason: 'the shop is down', approvedBy: 'Grace', by: 'ada' };
+  };
+  const record = async () => (await hands.hand.records.load(GATE)).value;
+  return { s, hands, wish, now, record };
+}
+
+/** What the function's log says of orders, in order. */
+const steps = (s: Stage) =>
+  s.decisions().flatMap((line) => {
+    const { byHand } = line as unknown as { byHand?: Record<string, unknown> };
+    return byHand === undefined ? [] : [`${byHand['step']} ${byHand['kind']}: ${line.done}`];
+  });
+
+test('opened by hand: an event and a sweep leave it open, the tick after the end closes it, and both ends are told and logged', async () => {
+  const { s, hands, wish, record } = await stageWithOperator();
+  await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+  await s.settle();
+  expect(s.isClosed()).toBe(true);
+
+  expect(await give(GATE, wish('open', 1), hands)).toMatchObject({ word: 'opened', problem: undefined });
+  expect([s.isClosed(), await s.pull('v1'), steps(s)]).toEqual([false, 'pulled', []]);
+  await s.pushVulnerable(REPOSITORY, 'v2', { ...CRITICAL, vulnerability: 'CVE-2026-1002' });
+  await s.settle();
+  await s.sweep();
+  expect([s.isClosed(), steps(s)[0]]).toEqual([false, 'begins open: waiting']);
+  expect(s.lastDecision()).toMatchObject({
+    done: 'nothing',
+    to: 'waiting: byHand',
+    byHand: { step: 'runs', kind: 'open', reason: 'the shop is down', approvedBy: 'Grace', by: 'ada' },
+  });
+  expect((await record())?.closers).toHaveLength(2);
+
+  await s.cloud.advance(HOUR - 10 * MINUTE);
+  expect([s.isClosed(), s.told()]).toEqual([false, ['closed', 'opened', 'waiting']]);
+  await s.cloud.advance(16 * MINUTE);
+  expect([s.isClosed(), await s.pull('v1'), steps(s).at(-1)]).toEqual([true, 'refused', 'ends open: closed']);
+  expect(s.told()).toEqual(['closed', 'opened', 'waiting', 'closed']);
+  const [, opened, , closed] = s.cloud.notices;
+  expect(opened?.message).toContain('Reason: the shop is down\nApproved by: Grace\n');
+  expect(closed?.message).toContain('ada had team/app (registry 123456789012) kept open by hand since ');
+  expect((await record())?.byHand).toBeUndefined();
+});
+
+test('closed by hand: nothing opens it before the end; a second order, an early end, a command that dies and an order that is too long', async () => {
+  const { s, hands, wish, now, record } = await stageWithOperator();
+  await s.pushVulnerable(REPOSITORY, 'v1');
+  await s.settle();
+  expect(await give(GATE, wish('closed', 1), hands)).toMatchObject({ word: 'closed', problem: undefined });
+  expect([s.isClosed(), await s.pull('v1')]).toEqual([true, 'refused']);
+  await s.sweep();
+  expect([s.isClosed(), steps(s)]).toEqual([true, ['begins closed: nothing']]);
+  await s.cloud.advance(HOUR + 6 * MINUTE);
+  expect([s.isClosed(), await s.pull('v1'), s.told()]).toEqual([false, 'pulled', ['closed', 'opened']]);
+  expect(steps(s).at(-1)).toBe('ends closed: opened');
+
+  await give(GATE, wish('closed', 2), hands);
+  expect(await give(GATE, wish('open', 2), hands)).toMatchObject({ word: 'opened' });
+  expect((await record())?.byHand?.replaces).toMatchObject({ kind: 'closed', by: 'ada' });
+  await give(GATE, wish('closed', 24), hands);
+  expect(await end(GATE, 'eve', now(), hands)).toMatchObject({ word: 'opened', state: 'open' });
+  const before = s.told();
+  await s.cloud.advance(6 * MINUTE);
+  expect([s.isClosed(), steps(s).at(-1), s.told(), (await record())?.byHand]).toEqual([
+    false,
+    'ends closed: nothing',
+    before,
+    undefined,
+  ]);
+
+  const dying = { ...hands, hand: { ...hands.hand, look: () => Promise.reject(new Error('killed')) } };
+  expect(await give(GATE, wish('closed', 4), dying)).toEqual({
+    gate: GATE,
+    word: 'failed',
+    problem: 'killed; it is recorded, and the function does it within some minutes',
+  });
+  expect([s.isClosed(), s.told()]).toEqual([false, before]);
+  await s.cloud.advance(6 * MINUTE);
+  expect([s.isClosed(), steps(s).at(-1), s.told()]).toEqual([true, 'begins closed: closed', [...before, 'closed']]);
+
+  await give(GATE, wish('closed', 240), dying);
+  await s.cloud.advance(6 * MINUTE);
+  expect([s.isClosed(), steps(s).at(-1), (await record())?.byHand]).toEqual([false, 'ends closed: opened', undefined]);
+});

@@ -1,0 +1,190 @@
+// Other people's statements, and repositories that cannot or should not be closed. The rows of the case table about repository policies.
+import { describe, expect, test } from 'vitest';
+import { allowing } from '../../../local/aws/principals.ts';
+import { CRITICAL, FOREIGN_POLICY, FOREIGN_STATEMENT, HOUR, REPOSITORY, stage } from './stage.ts';
+
+const DENIES_ROLE =
+  '{"Sid":"NotTheIntern","Effect":"Deny","Principal":{"AWS":"arn:aws:iam::123456789012:role/intern"},"Action":"ecr:*","X-Unknown":[1.0, 1e3]}';
+
+describe('repository policies', () => {
+  test('foreign deny and allow statements, odd spacing, unknown keys: kept as they are; opening removes ours only', async () => {
+    const { cloud, pushVulnerable, settle, policy, isClosed } = await stage();
+    const before = `{ "Version" : "2012-10-17" ,\t"Statement":\n[\n ${FOREIGN_STATEMENT} ,\n\n${DENIES_ROLE}\n] }`;
+    cloud.ecr.createRepository(REPOSITORY, { policyText: before });
+    const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    expect(isClosed()).toBe(true);
+    const [head, tail] = before.split(`${DENIES_ROLE}\n`);
+    expect(policy()?.startsWith(`${head}${DENIES_ROLE},{"Sid":"Pullgate`)).toBe(true);
+    expect(policy()?.endsWith(`}\n${tail}`)).toBe(true);
+    await cloud.ecr.deleteImage(REPOSITORY, digest);
+    await settle();
+    expect(policy()).toBe(before);
+  });
+
+  test('no policy before: none after', async () => {
+    const { cloud, pushVulnerable, settle, policy } = await stage();
+    const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    await cloud.ecr.deleteImage(REPOSITORY, digest);
+    await settle();
+    expect(policy()).toBeUndefined();
+  });
+
+  test('closing costs one write of the policy and two reads', async () => {
+    const { pushVulnerable, settle, calls } = await stage();
+    await pushVulnerable(REPOSITORY, 'v1', CRITICAL, { ...CRITICAL, vulnerability: 'CVE-2026-1002' });
+    await settle();
+    expect([calls('ecr:GetRepositoryPolicy'), calls('ecr:SetRepositoryPolicy')]).toEqual([2, 1]);
+  });
+
+  test('our statement removed by hand: the sweep puts it back, and says so', async () => {
+    const { cloud, pushVulnerable, settle, sweep, policy, isClosed, told } = await stage();
+    cloud.ecr.createRepository(REPOSITORY, { policyText: FOREIGN_POLICY });
+    await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    const closed = policy();
+    cloud.ecr.repository(REPOSITORY).policyText = FOREIGN_POLICY;
+    await sweep();
+    expect(isClosed()).toBe(true);
+    expect(policy()).toBe(closed);
+    expect(told()).toEqual(['closed', 'restored']);
+  });
+
+  test('exemptPrincipals changes: the statement of every closed repository is written anew', async () => {
+    const { pushVulnerable, settle, redeploy, policy } = await stage();
+    await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    await redeploy({ aws: { exemptPrincipals: ['arn:aws:iam::123456789012:role/ci'] } });
+    expect(policy()).toContain('"arn:aws:iam::123456789012:role/ci"]}}}');
+  });
+
+  test('a foreign statement names a deleted role and ECR refuses the text: not stripped; an error that names the statement; dead-letter queue', async () => {
+    const { cloud, pushVulnerable, settle, policy, lines } = await stage();
+    const intern = 'arn:aws:iam::123456789012:role/intern';
+    cloud.principals.add(intern, []);
+    const text = `{"Version":"2012-10-17","Statement":[${FOREIGN_STATEMENT},${DENIES_ROLE}]}`;
+    cloud.ecr.createRepository(REPOSITORY, { policyText: text });
+    cloud.principals.remove(intern);
+    await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    expect(policy()).toBe(text);
+    expect(cloud.deadLetters.messages().map(({ body }) => JSON.parse(body))).toEqual([
+      { pullgate: 'look', repository: REPOSITORY, trigger: 'push' },
+    ]);
+    const [problem] = lines('refused').map((line) => String(line['problem']));
+    expect(problem).toContain('ECR refuses the policy of team/app');
+    expect(problem).toContain(`"NotTheIntern" (${intern})`);
+  });
+
+  test('policy text would pass 10,240 characters: the same, naming the repository', async () => {
+    const { cloud, pushVulnerable, settle, policy, lines } = await stage();
+    const long = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [
+        {
+          Sid: 'Long',
+          Effect: 'Allow',
+          Principal: '*',
+          Action: Array.from({ length: 470 }, () => 'ecr:DescribeImages'),
+        },
+      ],
+    });
+    expect(long.length).toBeLessThan(10_240);
+    cloud.ecr.createRepository(REPOSITORY, { policyText: long });
+    await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    expect(policy()).toBe(long);
+    expect(cloud.deadLetters.messages()).toHaveLength(1);
+    expect(lines('refused')[0]?.['problem']).toMatch(
+      /^the policy of team\/app would have 10\d{3} characters with our statement, and ECR takes 10240: shorten its other statements$/,
+    );
+  });
+
+  test('a policy that is not JSON: refused, naming the repository; nothing is overwritten', async () => {
+    const { cloud, pushVulnerable, settle, policy, lines } = await stage();
+    cloud.ecr.createRepository(REPOSITORY);
+    cloud.ecr.repository(REPOSITORY).policyText = 'not JSON';
+    await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    expect(policy()).toBe('not JSON');
+    expect(cloud.deadLetters.messages()).toHaveLength(1);
+    expect(lines('refused')[0]?.['problem']).toContain('the policy of team/app is not a JSON document');
+  });
+
+  test('a repository that grants lambda.amazonaws.com: announced, not closed; closed with closeLambdaRepositories', async () => {
+    const { cloud, pushVulnerable, settle, sweep, redeploy, isClosed, told } = await stage();
+    const grant =
+      '{"Sid":"LambdaECRImageRetrievalPolicy","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]}';
+    cloud.ecr.createRepository(REPOSITORY, { policyText: `{"Version":"2012-10-17","Statement":[${grant}]}` });
+    await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    await sweep();
+    expect(isClosed()).toBe(false);
+    expect(told()).toEqual(['waiting']);
+    expect(cloud.notices[0]?.message).toContain(
+      'is still open: it serves Lambda functions, which would fail if it closed',
+    );
+    await redeploy({ aws: { closeLambdaRepositories: true } });
+    expect(isClosed()).toBe(true);
+    expect(told()).toEqual(['waiting', 'closed']);
+  });
+
+  test('audit: nothing is closed; what pullgate had closed is opened', async () => {
+    const { pushVulnerable, settle, redeploy, isClosed, told, lastDecision } = await stage();
+    await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    expect(isClosed()).toBe(true);
+    await redeploy({ mode: 'audit' });
+    expect(isClosed()).toBe(false);
+    await pushVulnerable('team/new', 'v1', CRITICAL);
+    await settle();
+    expect(isClosed('team/new')).toBe(false);
+    expect(told()).toEqual(['closed', 'opened']);
+    expect(told('team/new')).toEqual(['waiting']);
+    expect(lastDecision('team/new')).toMatchObject({ verdict: 'block', mode: 'audit', to: 'waiting: audit' });
+    await redeploy({ mode: 'enforce' });
+    expect([isClosed(), isClosed('team/new')]).toEqual([true, true]);
+  });
+
+  test('two stacks on one account: each its own statement; releasing one leaves the other’s', async () => {
+    const first = await stage({ severityThreshold: 'critical' });
+    const { cloud } = first;
+    await first.deployAnother('prod', { severityThreshold: 'high' });
+    const { digest } = await first.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await first.settle();
+    const sids = () =>
+      [...(first.policy() ?? '').matchAll(/"Sid":"(Pullgate\w+)"/g)].map(([, sid]) => sid?.slice(0, -8)).toSorted();
+    expect(sids()).toEqual(['Pullgatedev', 'Pullgateprod']);
+    await first.redeploy({ severityThreshold: 'critical', mode: 'audit' });
+    expect(sids()).toEqual(['Pullgateprod']);
+    expect(await first.pull('v1')).toBe('refused');
+    cloud.clock.advance(HOUR);
+    await cloud.ecr.deleteImage(REPOSITORY, digest);
+    await first.settle();
+    expect(first.policy()).toBeUndefined();
+  });
+
+  test('Inspector and the exempt roles still pull from a closed repository; a push still works; anybody else is refused', async () => {
+    const ci = 'arn:aws:iam::123456789012:role/ci';
+    const { cloud, pushVulnerable, settle, pull } = await stage({ aws: { exemptPrincipals: [ci] } });
+    await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    expect(await pull('v1')).toBe('refused');
+    const everything = [allowing('ecr:*')];
+    const pullAs = async (arn: string) =>
+      (await cloud.oci(cloud.principals.add(arn, everything)).pull(REPOSITORY, 'v1')).status;
+    expect(
+      await pullAs(
+        'arn:aws:iam::123456789012:role/aws-service-role/inspector2.amazonaws.com/AWSServiceRoleForAmazonInspector2',
+      ),
+    ).toBe(200);
+    expect(await pullAs('arn:aws:sts::123456789012:assumed-role/ci/build-7')).toBe(200);
+    expect(await pullAs('arn:aws:sts::123456789012:assumed-role/other/ci')).toBe(403);
+    expect(await pullAs('arn:aws:iam::123456789012:role/elsewhere/ci')).toBe(403);
+    const pushed = await cloud
+      .oci(cloud.principals.add('arn:aws:iam::123456789012:role/pusher', everything))
+      .push(REPOSITORY, 'v2', 'fixed');
+    expect(pushed.status).toBe(201);
+  });
+});

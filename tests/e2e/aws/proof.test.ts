@@ -1,0 +1,225 @@
+// A finding closes, only proof opens: the rows of the case table that need a world.
+import { describe, expect, test } from 'vitest';
+import type { FindingDetail } from '../../../local/aws/inspector-event.ts';
+import { CRITICAL, DAY, HOUR, REPOSITORY, stage } from './stage.ts';
+
+describe('closing and proof', () => {
+  test('a critical finding closes the repository: the pull is refused, a second look changes nothing', async () => {
+    const { cloud, pushVulnerable, settle, pull, isClosed, told, lastDecision } = await stage();
+    const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    expect(await pull('v1')).toBe('pulled');
+    await settle();
+    expect(isClosed()).toBe(true);
+    expect(await pull('v1')).toBe('refused');
+    expect(await pull(digest)).toBe('refused');
+    expect(told()).toEqual(['closed']);
+    expect(lastDecision()).toMatchObject({ verdict: 'block', done: 'closed', from: 'open', to: 'closed', digest });
+    expect(cloud.deadLetters.messages()).toEqual([]);
+  });
+
+  test('CLOSED event for the only finding; coverage INACTIVE, expired: stays closed; the log says that proof is missing', async () => {
+    const { cloud, pushVulnerable, settle, isClosed, told, lastDecision } = await stage();
+    const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    cloud.clock.advance(14 * DAY);
+    cloud.inspector.cover({
+      repository: REPOSITORY,
+      digest,
+      statusCode: 'INACTIVE',
+      reason: 'SCAN_ELIGIBILITY_EXPIRED',
+    });
+    await cloud.inspector.closeAllOf(REPOSITORY, digest);
+    await settle();
+    expect(isClosed()).toBe(true);
+    expect(told()).toEqual(['closed']);
+    expect(lastDecision().message).toBe(
+      `team/app stays closed: ${digest.slice(0, 19)} still holds it, proof is missing: its coverage is INACTIVE, SCAN_ELIGIBILITY_EXPIRED`,
+    );
+  });
+
+  test('CLOSED event; coverage ACTIVE and SUCCESSFUL, scanned after the closing, nothing violates: opens', async () => {
+    const { cloud, pushVulnerable, settle, isClosed, pull, told, lastDecision } = await stage();
+    const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    cloud.clock.advance(2 * HOUR);
+    cloud.inspector.scanned(REPOSITORY, digest);
+    await cloud.inspector.closeAllOf(REPOSITORY, digest);
+    await settle();
+    expect(isClosed()).toBe(false);
+    expect(await pull('v1')).toBe('pulled');
+    expect(told()).toEqual(['closed', 'opened']);
+    expect(lastDecision()).toMatchObject({ done: 'opened', images: [{ digest, outcome: 'released', how: 'scanned' }] });
+  });
+
+  test('CLOSED event; the last scan is older than the closing: stays closed', async () => {
+    const { cloud, pushVulnerable, settle, isClosed, lastDecision } = await stage();
+    const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    cloud.clock.advance(HOUR);
+    await settle();
+    await cloud.inspector.closeAllOf(REPOSITORY, digest);
+    await settle();
+    expect(isClosed()).toBe(true);
+    expect(lastDecision().message).toContain(
+      'proof is missing: the last finished scan (2026-03-02T09:00:00.000Z) is not newer',
+    );
+  });
+
+  test('an exception is added for a finding that Inspector has meanwhile deleted: opens, on the recorded finding', async () => {
+    const { cloud, pushVulnerable, settle, redeploy, isClosed, told, lastDecision } = await stage();
+    const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    cloud.clock.advance(40 * DAY);
+    cloud.inspector.forget(arn);
+    cloud.inspector.cover({
+      repository: REPOSITORY,
+      digest,
+      statusCode: 'INACTIVE',
+      reason: 'SCAN_ELIGIBILITY_EXPIRED',
+    });
+    await redeploy({});
+    expect(isClosed()).toBe(true);
+    await redeploy({
+      policy: { exceptions: [{ id: CRITICAL.vulnerability, expires: '2027-01-01', reason: 'not reachable' }] },
+    });
+    expect(isClosed()).toBe(false);
+    expect(told()).toEqual(['closed', 'opened']);
+    expect(lastDecision()).toMatchObject({ images: [{ digest, outcome: 'released', how: 'spared' }] });
+  });
+
+  test('the exception ends, and Inspector has deleted the finding: closes again, on the recorded finding', async () => {
+    const { cloud, pushVulnerable, settle, sweep, redeploy, isClosed, told } = await stage();
+    const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    cloud.inspector.forget(arn);
+    cloud.inspector.cover({
+      repository: REPOSITORY,
+      digest,
+      statusCode: 'INACTIVE',
+      reason: 'SCAN_ELIGIBILITY_EXPIRED',
+    });
+    await redeploy({
+      policy: { exceptions: [{ id: CRITICAL.vulnerability, expires: '2026-03-10', reason: 'not reachable' }] },
+    });
+    expect(isClosed()).toBe(false);
+    cloud.clock.advance(9 * DAY);
+    await sweep();
+    expect(isClosed()).toBe(true);
+    expect(told()).toEqual(['closed', 'opened', 'closed']);
+  });
+
+  test('a scan that has only just finished: its findings may still be on their way, so it is looked at again before it opens', async () => {
+    const { cloud, pushVulnerable, settle, isClosed, lines } = await stage();
+    const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    cloud.clock.advance(2 * HOUR);
+    cloud.inspector.scanned(REPOSITORY, digest);
+    await cloud.inspector.setStatus(arn, 'CLOSED');
+    await cloud.runUntilIdle();
+    expect(isClosed()).toBe(true);
+    expect(lines('decision').at(-1)?.['message']).toContain('its scan finished only just');
+    await settle();
+    expect(isClosed()).toBe(false);
+  });
+
+  test('SUPPRESSED, then ACTIVE: spared, then violates', async () => {
+    const { cloud, pushVulnerable, settle, isClosed, told, lastDecision } = await stage();
+    const { arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    await cloud.inspector.setStatus(arn, 'SUPPRESSED');
+    await settle();
+    expect(isClosed()).toBe(false);
+    expect(lastDecision().images[0]).toMatchObject({ outcome: 'released', how: 'spared' });
+    await cloud.inspector.setStatus(arn, 'ACTIVE');
+    await settle();
+    expect(isClosed()).toBe(true);
+    expect(told()).toEqual(['closed', 'opened', 'closed']);
+  });
+
+  test('UNTRIAGED, highest base score 9.8: critical by derivation', async () => {
+    const { pushVulnerable, settle, isClosed, lastDecision } = await stage();
+    await pushVulnerable(REPOSITORY, 'v1', { ...CRITICAL, severity: 'UNTRIAGED' });
+    await settle();
+    expect(isClosed()).toBe(true);
+    expect(lastDecision().images[0]).toMatchObject({ reasons: [{ severity: 'critical' }] });
+  });
+
+  test('UNTRIAGED, no score: undetermined, closes nothing, releases no closer', async () => {
+    const { cloud, pushVulnerable, settle, isClosed, lastDecision, told } = await stage();
+    const untriaged = { ...CRITICAL, vulnerability: 'CVE-2026-1002', severity: 'UNTRIAGED', cvss: [] };
+    await pushVulnerable('team/other', 'v1', untriaged);
+    const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    expect(isClosed('team/other')).toBe(false);
+    expect(lastDecision('team/other')).toMatchObject({ verdict: 'undetermined', done: 'nothing' });
+    cloud.clock.advance(2 * HOUR);
+    await cloud.inspector.report({ repository: REPOSITORY, digest }, untriaged);
+    cloud.inspector.scanned(REPOSITORY, digest);
+    await cloud.inspector.setStatus(arn, 'CLOSED');
+    await settle();
+    expect(isClosed()).toBe(true);
+    expect(told()).toEqual(['closed']);
+  });
+
+  test('a severity word never seen: passes every filter; undetermined, logged', async () => {
+    const { pushVulnerable, settle, isClosed, lastDecision } = await stage();
+    await pushVulnerable(REPOSITORY, 'v1', { ...CRITICAL, severity: 'CATASTROPHIC', cvss: [] });
+    await settle();
+    expect(isClosed()).toBe(false);
+    expect(lastDecision()).toMatchObject({
+      verdict: 'undetermined',
+      images: [{ undetermined: [{ vulnerability: 'CVE-2026-1001', label: 'CATASTROPHIC' }] }],
+    });
+  });
+
+  test('a severity below the threshold wakes no function', async () => {
+    const { cloud, pushVulnerable, settle, decisions } = await stage();
+    await pushVulnerable(REPOSITORY, 'v1');
+    await settle();
+    const before = decisions().length;
+    await cloud.inspector.report(
+      { repository: REPOSITORY, digest: `sha256:${'0'.repeat(64)}` },
+      { ...CRITICAL, severity: 'MEDIUM' },
+    );
+    expect(cloud.queue.messages()).toEqual([]);
+    expect(decisions().length).toBe(before);
+  });
+
+  test('an event that is faster than its finding comes back, and closes then', async () => {
+    const { cloud, pushVulnerable, settle, isClosed } = await stage();
+    const { arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    const { detail } = cloud.inspector.eventOf(arn);
+    cloud.inspector.forget(arn);
+    await cloud.runUntilIdle();
+    expect(isClosed()).toBe(false);
+    expect(cloud.queue.messages()).toHaveLength(1);
+    cloud.inspector.importDetail(detail as FindingDetail);
+    await settle();
+    expect(isClosed()).toBe(true);
+    expect(cloud.deadLetters.messages()).toEqual([]);
+  });
+
+  test.each([
+    ['SUPPRESSED', 'it is active again', true],
+    ['CLOSED', 'it is active again', true],
+    ['SUPPRESSED', 'the event was from before', false],
+  ] as const)('an event says active, Inspector still says %s: comes back; then %s', async (before, _then, isActive) => {
+    const { cloud, pushVulnerable, settle, sweep, isClosed } = await stage();
+    const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    const event = cloud.inspector.eventOf(arn);
+    await settle();
+    cloud.clock.advance(10 * 60_000);
+    cloud.inspector.scanned(REPOSITORY, digest);
+    await cloud.inspector.setStatus(arn, before);
+    cloud.clock.advance(10 * 60_000);
+    await sweep();
+    expect(isClosed()).toBe(false);
+
+    await cloud.bus.put({ ...event, id: 'again', time: cloud.clock.now().toISOString() });
+    await cloud.runUntilIdle();
+    expect([isClosed(), cloud.queue.messages().length]).toEqual([false, 1]);
+    cloud.faults.addToBus({ kind: 'lose' });
+    if (isActive) await cloud.inspector.setStatus(arn, 'ACTIVE');
+    await settle();
+    expect([isClosed(), cloud.queue.messages(), cloud.deadLetters.messages()]).toEqual([isActive, [], []]);
+  });
+});

@@ -1,0 +1,98 @@
+// Many repositories at once: the brake, and a sweep over ten thousand. The rows of the case table about scale.
+import { describe, expect, test } from 'vitest';
+import type { Advisory } from '../../../local/aws/inspector.ts';
+import { CRITICAL, HOUR, type Stage, stage } from './stage.ts';
+
+async function hit(
+  { cloud }: Stage,
+  count: number,
+  advisory: (number: number) => Advisory,
+): Promise<readonly string[]> {
+  const names = Array.from({ length: count }, (_, number) => `team/app-${number}`);
+  for (const [number, repository] of names.entries()) {
+    cloud.ecr.createRepository(repository);
+    const digest = await cloud.ecr.pushImage(repository, { tag: 'v1', content: repository });
+    cloud.inspector.scanned(repository, digest);
+    await cloud.inspector.report({ repository, digest }, advisory(number));
+  }
+  return names;
+}
+
+const closedOf = (s: Stage, names: readonly string[]) => names.filter((name) => s.isClosed(name));
+const FIVE_MINUTES = 300_000;
+
+describe('the brake', () => {
+  test('400 repositories hit at once, brake 25: 25 closed this hour, 375 announced; a known exploit among them is closed at once', {
+    timeout: 120_000,
+  }, async () => {
+    const s = await stage();
+    const exploited: Advisory = { ...CRITICAL, exploitAvailable: 'YES' };
+    const names = await hit(s, 401, (number) => (number === 400 ? exploited : CRITICAL));
+    await s.cloud.runUntilIdle({ advance: true });
+    expect(closedOf(s, names)).toHaveLength(26);
+    expect(s.isClosed('team/app-400')).toBe(true);
+    const kinds = Map.groupBy(s.cloud.notices, ({ attributes }) => attributes['change']);
+    expect([kinds.get('closed')?.length, kinds.get('waiting')?.length]).toEqual([26, 375]);
+    expect(kinds.get('waiting')?.[0]?.message).toContain('the brake (maxClosesPerHour) is used up for this hour');
+    await s.cloud.advance(HOUR + FIVE_MINUTES);
+    expect(closedOf(s, names)).toHaveLength(51);
+    expect(s.cloud.deadLetters.messages()).toEqual([]);
+  });
+
+  test('gates that wait take their turn by severity', async () => {
+    const s = await stage({ maxClosesPerHour: 1 });
+    const names = await hit(s, 3, (number) => ({ ...CRITICAL, severity: number === 2 ? 'CRITICAL' : 'HIGH' }));
+    await s.settle();
+    const [first] = closedOf(s, names);
+    await s.cloud.advance(HOUR + FIVE_MINUTES);
+    const [second] = closedOf(s, names).filter((name) => name !== first);
+    expect([first, second]).toContain('team/app-2');
+    expect(closedOf(s, names)).toHaveLength(2);
+  });
+
+  test('the first sweep meets years of old images: the brake holds from the first sweep on', async () => {
+    const s = await stage({ maxClosesPerHour: 3 });
+    s.cloud.faults.addToBus({ kind: 'lose' });
+    const names = await hit(s, 20, () => CRITICAL);
+    await s.sweep();
+    expect(closedOf(s, names)).toHaveLength(3);
+  });
+});
+
+describe('the sweep', () => {
+  test('10,000 repositories, 3 pages fail with throttling: a look at each is asked for, once', {
+    timeout: 300_000,
+  }, async () => {
+    const s = await stage();
+    s.cloud.faults.addToBus({ kind: 'lose' });
+    const names = await hit(s, 10_000, () => CRITICAL);
+    s.cloud.faults.add({ kind: 'throttle', service: 'inspector2', operation: 'ListFindingAggregations', nth: 7 });
+    s.cloud.faults.add({ kind: 'throttle', service: 'inspector2', operation: 'ListFindingAggregations', nth: 50 });
+    s.cloud.faults.add({ kind: 'throttle', service: 'inspector2', operation: 'ListFindingAggregations', nth: 100 });
+    const attributes = { ApproximateReceiveCount: '1' };
+    const message = { messageId: 'sweep', receiptHandle: 'sweep', body: '{"pullgate":"sweep"}', attributes };
+    // The sweep alone: what its looks take is the bench's (aws-load), and what they do is everybody else's.
+    const { outcome } = await s.cloud.lambda.invoke({ Records: [message] });
+    expect(outcome).toEqual({ kind: 'answered', answer: { batchItemFailures: [] } });
+    expect(s.lines('sweep').at(-1)).toMatchObject({ gates: 10_000 });
+    const asked = s.cloud.queue.messages().map(({ body }) => (JSON.parse(body) as { repository: string }).repository);
+    expect(asked.toSorted()).toEqual(names.toSorted());
+  });
+
+  test('a new policy takes effect with the next tick, not with the next sweep', async () => {
+    const s = await stage({ severityThreshold: 'critical' });
+    const names = await hit(s, 2, () => ({ ...CRITICAL, severity: 'HIGH' }));
+    await s.settle();
+    expect(closedOf(s, names)).toEqual([]);
+    await s.redeploy({ severityThreshold: 'high' });
+    expect(closedOf(s, names)).toEqual(names);
+  });
+
+  test('a tick when no sweep is due lists nothing', async () => {
+    const s = await stage();
+    s.cloud.queue.send('{"pullgate":"tick"}');
+    await s.settle();
+    expect(s.calls('inspector2:ListFindingAggregations')).toBe(0);
+    expect(s.lines('tick').at(-1)).toMatchObject({ waiting: 0, letThrough: 0 });
+  });
+});

@@ -1,0 +1,159 @@
+// A stack on the local cloud, from its config to a pull: the real program, the deployed bundle, the SDK's own wire.
+import { afterEach } from 'vitest';
+import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
+import type { Advisory } from '../../../local/aws/inspector.ts';
+import { allowing } from '../../../local/aws/principals.ts';
+import { type Graph, graphOf } from '../../../local/graph.ts';
+
+export const REPOSITORY = 'team/app';
+export const DAY = 86_400_000;
+export const HOUR = 3_600_000;
+
+/** A statement of the team's own, with the spacing of somebody who writes by hand. */
+export const FOREIGN_STATEMENT =
+  '{ "Sid" :"TeamMayPull",  "Effect":"Allow", "Principal": {"AWS":"arn:aws:iam::210987654321:root"},"Action":["ecr:BatchGetImage",   "ecr:GetDownloadUrlForLayer"] }';
+export const FOREIGN_POLICY = `{"Version":"2012-10-17",\n   "Statement":[ ${FOREIGN_STATEMENT} ]}`;
+
+/** A critical vulnerability with a fix. */
+export const CRITICAL: Advisory = {
+  vulnerability: 'CVE-2026-1001',
+  severity: 'CRITICAL',
+  packages: [{ name: 'openssl', version: '3.0.13', fixedInVersion: '3.0.14' }],
+  fixAvailable: 'YES',
+  cvss: [{ baseScore: 9.8, version: '3.1' }],
+};
+
+/** Keys of the stack's config, without their namespace. */
+export type Config = Readonly<Record<string, unknown>>;
+
+/** A decision's line in the function's log. */
+export interface DecisionLine {
+  readonly kind: 'decision';
+  readonly repository: string;
+  readonly digest?: string;
+  readonly verdict: string;
+  readonly done: string;
+  readonly from: string;
+  readonly to: string;
+  readonly message: string;
+  readonly images: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** An image, and the ARNs of its findings in the order of the advisories. */
+export interface Pushed {
+  readonly digest: string;
+  readonly arns: readonly string[];
+  /** The first of them. */
+  readonly arn: string;
+}
+
+export interface Stage {
+  readonly cloud: LocalAws;
+  /** The resources and outputs that were deployed. */
+  readonly graph: Graph;
+  /** Every event is handed over, and the messages that have to come back too. */
+  settle(): Promise<void>;
+  /** Everything is looked at. */
+  sweep(): Promise<void>;
+  /** `pulumi up` with another config. */
+  redeploy(config: Config): Promise<void>;
+  /** `pulumi up` of another stack on the same account. */
+  deployAnother(stack: string, config: Config): Promise<void>;
+  /** Makes the repository with an image, pushed and scanned, that has these findings; the events are not handed over yet. */
+  pushVulnerable(repository: string, tag: string, ...advisories: readonly Advisory[]): Promise<Pushed>;
+  /** Is our statement in the repository's policy? */
+  isClosed(repository?: string): boolean;
+  policy(repository?: string): string | undefined;
+  /** What a deployment would see. */
+  pull(reference: string, repository?: string): Promise<'pulled' | 'refused'>;
+  lines(kind: string): readonly Readonly<Record<string, unknown>>[];
+  decisions(repository?: string): readonly DecisionLine[];
+  lastDecision(repository?: string): DecisionLine;
+  /** The kinds of state change that people were told of, in order, as the topic's attribute says. */
+  told(repository?: string): readonly string[];
+  /** How often a call was made, 0 where it never was. */
+  calls(name: string): number;
+}
+
+const running: LocalAws[] = [];
+afterEach(async () => {
+  for (const cloud of running.splice(0)) await cloud.stop();
+});
+
+export function programConfig(config: Config): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [`pullgate:${key}`, value]));
+}
+
+/** Deploys a stack with this config; the first tick's sweep has run. */
+export async function stage(config: Config = {}): Promise<Stage> {
+  const graph = await graphOf(programConfig(config));
+  const cloud = await startAws(graph);
+  running.push(cloud);
+  const deployer = cloud.principals.add('arn:aws:iam::123456789012:role/deployer', [allowing('ecr:*')]);
+  const puller = cloud.oci(deployer);
+  const settle = async () => {
+    await cloud.runUntilIdle({ advance: true });
+  };
+  cloud.queue.send('{"pullgate":"tick"}');
+  await settle();
+  cloud.calls.reset();
+  const policy = (repository = REPOSITORY) => cloud.ecr.repository(repository).policyText;
+  const lines = (kind: string) => cloud.logs.flatMap(({ json }) => (json?.['kind'] === kind ? [json] : []));
+  const decisions = (repository = REPOSITORY) =>
+    lines('decision').filter((line) => line['repository'] === repository) as unknown as DecisionLine[];
+  return {
+    cloud,
+    graph,
+    settle,
+    async sweep() {
+      cloud.queue.send('{"pullgate":"sweep"}');
+      await settle();
+    },
+    async redeploy(next) {
+      await cloud.deploy(await graphOf(programConfig(next)));
+      cloud.queue.send('{"pullgate":"tick"}');
+      await settle();
+    },
+    async deployAnother(name, other) {
+      await cloud.deploy(await graphOf(programConfig(other), { stack: name }), { stack: name });
+      cloud.stack(name).queue.send('{"pullgate":"tick"}');
+      await settle();
+    },
+    async pushVulnerable(repository, tag, ...advisories) {
+      if (!hasRepository(cloud, repository)) cloud.ecr.createRepository(repository);
+      const digest = await cloud.ecr.pushImage(repository, { tag, content: `${repository}:${tag}` });
+      cloud.inspector.scanned(repository, digest);
+      const arns: string[] = [];
+      for (const advisory of advisories) arns.push(await cloud.inspector.report({ repository, digest }, advisory));
+      return { digest, arns, arn: arns[0] ?? '' };
+    },
+    isClosed: (repository) => (policy(repository) ?? '').includes('"Sid":"Pullgate'),
+    policy,
+    async pull(reference, repository = REPOSITORY) {
+      const { status } = await puller.pull(repository, reference);
+      if (status === 200) return 'pulled';
+      if (status === 403) return 'refused';
+      throw new Error(`a pull of ${repository}:${reference} was answered with ${status}`);
+    },
+    lines,
+    decisions,
+    lastDecision(repository) {
+      const last = decisions(repository).at(-1);
+      if (last === undefined) throw new Error(`nothing was decided about ${repository ?? REPOSITORY}`);
+      return last;
+    },
+    told: (repository = REPOSITORY) =>
+      cloud.notices.flatMap(({ attributes }) =>
+        attributes['repository'] === repository ? [attributes['change'] ?? ''] : [],
+      ),
+    calls: (name) => cloud.calls.count()[name] ?? 0,
+  };
+}
+
+function hasRepository(cloud: LocalAws, repository: string): boolean {
+  try {
+    return cloud.ecr.repository(repository) !== undefined;
+  } catch {
+    return false;
+  }
+}

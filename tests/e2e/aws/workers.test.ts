@@ -1,0 +1,82 @@
+// Two workers on one repository at the same time, on the real wire. Every interleaving is tried in tests/shared/reconcile/reconcile-workers.test.ts, over the core's ports.
+import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { describe, expect, test } from 'vitest';
+import { partsOf } from '../../../aws/function/invocation.ts';
+import type { Settings } from '../../../aws/function/settings.ts';
+import type { Call } from '../../../local/aws/calls.ts';
+import type { LocalAws } from '../../../local/aws/cloud.ts';
+import { allowing } from '../../../local/aws/principals.ts';
+import { reconcile } from '../../../shared/reconcile/reconcile.ts';
+import { rulesOf } from '../../../shared/reconcile/rules.ts';
+import { everyInterleaving, type Step, type Turn } from '../../interleavings.ts';
+import { clientsOf, settingsOf } from '../../worker.ts';
+import { CRITICAL, REPOSITORY, stage } from './stage.ts';
+
+const STEPS: Readonly<Record<string, Step>> = {
+  GetItem: { thing: 'record', writes: false },
+  PutItem: { thing: 'record', writes: true },
+  GetRepositoryPolicy: { thing: 'policy', writes: false },
+  SetRepositoryPolicy: { thing: 'policy', writes: true },
+  DeleteRepositoryPolicy: { thing: 'policy', writes: true },
+};
+
+/** A worker with credentials of its own, whose calls wait for its turn. */
+function workerOn(cloud: LocalAws, settings: Settings, name: string, digest: string) {
+  const credentials = cloud.principals.add(`arn:aws:iam::123456789012:role/${name}`, [allowing('*')]);
+  const clients = clientsOf(cloud, credentials);
+  const now = () => cloud.clock.now().toISOString();
+  const { portsFrom } = partsOf({ settings, clients, now, log: () => {} });
+  const rules = rulesOf(settings, 'enforce');
+  const gate = { registry: settings.accountId, repository: REPOSITORY };
+  return async (turn: Turn) => {
+    const release = cloud.calls.before(async ({ accessKeyId, operation }: Call) => {
+      const step = STEPS[operation];
+      if (accessKeyId === credentials.accessKeyId && step !== undefined) await turn(step);
+    });
+    try {
+      const hint = { gate, scope: [digest], triggers: ['finding'] as const, activeFindings: [] };
+      await reconcile(hint, rules, portsFrom(now()));
+    } finally {
+      release();
+    }
+  };
+}
+
+describe('two workers on one repository', () => {
+  test('one closing, one opening, in 40 interleavings of their calls: ends closed', {
+    timeout: 120_000,
+  }, async () => {
+    const { cloud, graph, pushVulnerable, settle, isClosed } = await stage();
+    const settings = settingsOf(graph);
+    const table = new DynamoDBClient(
+      cloud.clientConfig(cloud.principals.add('arn:aws:iam::123456789012:role/judge', [allowing('dynamodb:*')])),
+    );
+    const key = { id: { S: `gate#123456789012/${REPOSITORY}` } };
+    const row = async () => (await table.send(new GetItemCommand({ TableName: settings.tableName, Key: key }))).Item;
+
+    const deleted = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+    await settle();
+    const closedRow = await row();
+    const closedPolicy = cloud.ecr.repository(REPOSITORY).policyText;
+    // One worker comes to see that the closer is gone, the other comes for a new one.
+    cloud.faults.addToBus({ kind: 'lose' });
+    await cloud.ecr.deleteImage(REPOSITORY, deleted.digest);
+    const found = await pushVulnerable(REPOSITORY, 'v2', CRITICAL);
+    const opening = workerOn(cloud, settings, 'opening', deleted.digest);
+    const closing = workerOn(cloud, settings, 'closing', found.digest);
+
+    const ends = new Set<string>();
+    const interleavings = await everyInterleaving(async () => {
+      cloud.ecr.repository(REPOSITORY).policyText = closedPolicy;
+      await table.send(new PutItemCommand({ TableName: settings.tableName, Item: closedRow }));
+      return {
+        workers: [opening, closing],
+        async check() {
+          ends.add(`${(await row())?.['state']?.S}, ${isClosed() ? 'closed' : 'open'}`);
+        },
+      };
+    }, 40);
+    expect([...ends]).toEqual(['closed, closed']);
+    expect(interleavings).toBe(40);
+  });
+});

@@ -1,0 +1,96 @@
+// Orders by hand on Azure, with the deployed function: it keeps to them until their end, closes or opens after it, tells at both ends, and logs.
+import { expect, test } from 'vitest';
+import { createClients } from '../../../azure/function/clients.ts';
+import { azureHand } from '../../../cli/override/azure.ts';
+import { findStack } from '../../../cli/stack/stack.ts';
+import type { HandWish } from '../../../shared/gate/override.ts';
+import { rulesOf } from '../../../shared/reconcile/rules.ts';
+import { outputsOf } from '../../cli/command.ts';
+import { leastToReleaseOnAzure } from '../../cli/command-azure.ts';
+import { give } from '../override.ts';
+import { HOUR, type Image, MINUTE, REGISTRY, REPOSITORY, type Stage, stage } from './stage.ts';
+
+/** A stack, and an operator at its clock. */
+async function stageWithOperator() {
+  const s = await stage();
+  const { azure } = await findStack({ outputs: outputsOf(s.graph) });
+  if (azure === undefined) throw new Error('the stack has an Azure side');
+  const now = () => s.cloud.clock.now().toISOString();
+  const operator = s.cloud.principals.add('operator', Object.values(leastToReleaseOnAzure(s.graph)));
+  const hands = {
+    hand: azureHand(azure, now, createClients(azure, operator, s.cloud.clientOptions)),
+    rules: rulesOf(azure, 'enforce'),
+  };
+  const wish = (kind: HandWish['kind'], hours: number): HandWish => {
+    const until = new Date(s.cloud.clock.now().getTime() + hours * HOUR).toISOString();
+    return { kind, at: now(), until, reason: 'the shop is down', approvedBy: 'Grace', by: 'ada' };
+  };
+  return { s, hands, wish };
+}
+
+const gateOf = ({ registry, repository, digest }: Image) => ({ registry, repository, digest });
+
+/** What the function's log says of orders, in order. */
+const steps = (s: Stage) =>
+  s.decisions().flatMap((line) => {
+    const { byHand } = line as unknown as { byHand?: Record<string, unknown> };
+    return byHand === undefined ? [] : [`${byHand['step']} ${byHand['kind']}: ${line.done}`];
+  });
+
+test('opened by hand: an event and a sweep leave it open, the tick after the end closes it, and both ends are told and logged', async () => {
+  const { s, hands, wish } = await stageWithOperator();
+  const image = await s.close('v1');
+  const gate = gateOf(image);
+  expect(await give(gate, wish('open', 7), hands)).toMatchObject({ word: 'opened', problem: undefined });
+  expect([(await s.world()).locked, await s.pull('v1')]).toEqual([[], 'pulled']);
+  await s.report(image, { package: { name: 'zlib', version: '1.2', fixedVersion: '1.3' } });
+  await s.settle();
+  await s.sweep();
+  expect([steps(s)[0], (await s.record(gate))?.closers[0]?.findings.length]).toEqual(['begins open: nothing', 2]);
+  expect(await s.world()).toMatchObject({
+    locked: [],
+    records: { 'team/app:v1': 'waiting: byHand' },
+    told: ['closed team/app:v1', 'open by hand team/app:v1'],
+  });
+  s.cloud.clock.advance(50 * MINUTE);
+  await s.tick();
+  expect((await s.world()).locked).toEqual([]);
+  s.cloud.clock.advance(20 * MINUTE);
+  await s.tick();
+  expect([steps(s).at(-1), await s.pull('v1')]).toEqual(['ends open: closed', 'refused']);
+  expect(await s.world()).toMatchObject({
+    records: { 'team/app:v1': 'closed' },
+    told: ['closed team/app:v1', 'open by hand team/app:v1', 'closed team/app:v1'],
+    poison: [],
+  });
+  expect(s.cloud.mails.at(-1)?.plainText).toContain('kept open by hand since ');
+  expect((await s.record(gate))?.byHand).toBeUndefined();
+});
+
+test('closed by hand: nothing opens it before the end, which is seen to in another granularity too; there a whole repository is opened by hand', async () => {
+  const { s, hands, wish } = await stageWithOperator();
+  const image = s.push('v1');
+  const gate = gateOf(image);
+  expect(await give(gate, wish('closed', 7), hands)).toMatchObject({ word: 'closed', problem: undefined });
+  await s.sweep();
+  expect([steps(s)[0], await s.pull('v1')]).toEqual(['begins closed: nothing', 'refused']);
+  await s.redeploy({ azure: { granularity: 'repository' } });
+  expect([await s.pull('v1'), (await s.record(gate))?.byHand?.kind]).toEqual(['pulled', 'closed']);
+  s.cloud.clock.advance(2 * HOUR);
+  await s.tick();
+  expect([steps(s).at(-1), (await s.record(gate))?.byHand]).toEqual(['ends closed: nothing', undefined]);
+  expect((await s.world()).told).toEqual([
+    'closed by hand team/app:v1',
+    'opened team/app:v1',
+    'by hand no longer team/app:v1',
+  ]);
+
+  await s.close('v2');
+  expect(await s.pull('v1')).toBe('refused');
+  await give({ registry: REGISTRY, repository: REPOSITORY }, wish('open', 1), hands);
+  expect(await s.pull('v1')).toBe('pulled');
+  await s.tick();
+  s.cloud.clock.advance(HOUR);
+  await s.tick();
+  expect([steps(s).at(-1), await s.pull('v1')]).toEqual(['ends open: closed', 'refused']);
+});

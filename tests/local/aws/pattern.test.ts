@@ -1,0 +1,65 @@
+// EventBridge's pattern matching: the documented rules, and an error for anything that is not one of them.
+import { describe, expect, it } from 'vitest';
+import { matches } from '../../../local/aws/pattern.ts';
+
+const finding = {
+  source: 'aws.inspector2',
+  detail: {
+    severity: 'HIGH',
+    score: 7,
+    note: null,
+    resources: [
+      { type: 'AWS_EC2_INSTANCE', id: 'a' },
+      { type: 'AWS_ECR_CONTAINER_IMAGE', id: 'b' },
+    ],
+    tags: ['x', 'y'],
+    none: [],
+  },
+};
+
+describe('an event pattern', () => {
+  it.each([
+    ['matches a literal', { source: ['aws.inspector2'] }, true],
+    ['matches one of several literals', { source: ['aws.ecr', 'aws.inspector2'] }, true],
+    ['does not match another literal', { source: ['aws.ecr'] }, false],
+    ['needs each of its keys', { source: ['aws.inspector2'], detail: { severity: ['LOW'] } }, false],
+    ['matches a number and null', { detail: { score: [7], note: [null] } }, true],
+    ['matches one element of an array', { detail: { tags: ['y', 'z'] } }, true],
+    ['matches an object in an array', { detail: { resources: { type: ['AWS_ECR_CONTAINER_IMAGE'] } } }, true],
+    [
+      'needs one object of an array to match all its keys',
+      { detail: { resources: { type: ['AWS_ECR_CONTAINER_IMAGE'], id: ['a'] } } },
+      false,
+    ],
+    ['matches what is not excluded', { detail: { severity: [{ 'anything-but': ['LOW', 'MEDIUM'] }] } }, true],
+    ['does not match what is excluded', { detail: { severity: [{ 'anything-but': ['HIGH'] }] } }, false],
+    ['does not take what is missing for not excluded', { detail: { other: [{ 'anything-but': ['HIGH'] }] } }, false],
+    [
+      'matches what is missing where it may be',
+      { detail: { other: [{ 'anything-but': ['HIGH'] }, { exists: false }] } },
+      true,
+    ],
+    ['matches what is missing below what is missing', { detail: { other: { deeper: [{ exists: false }] } } }, true],
+    ['matches what exists', { detail: { severity: [{ exists: true }] } }, true],
+    ['takes an object for no leaf', { detail: [{ exists: true }] }, false],
+    ['takes an empty array for missing', { detail: { none: [{ exists: false }] } }, true],
+    ['matches a prefix', { source: [{ prefix: 'aws.' }] }, true],
+    ['does not match another prefix', { source: [{ prefix: 'com.' }] }, false],
+  ])('%s', (_what, pattern, wanted) => {
+    expect(matches(pattern, finding)).toBe(wanted);
+  });
+
+  it.each([
+    ['an operator that it does not know', { source: [{ suffix: 'x' }] }],
+    ['two operators at once', { source: [{ prefix: 'x', exists: true }] }],
+    ['a nested operator', { source: [{ 'anything-but': { prefix: 'x' } }] }],
+    ['a leaf that is no list', { source: 'aws.ecr' }],
+    ['an empty list', { source: [] }],
+    ['an empty object', { detail: {} }],
+    ['$or', { $or: [{ source: ['x'] }] }],
+    ['a list in a list', { source: [['x']] }],
+    ['absence below an array', { detail: { resources: { type: [{ exists: false }] } } }],
+  ])('throws on %s', (_what, pattern) => {
+    expect(() => matches(pattern, finding)).toThrow('the local event bus knows');
+  });
+});

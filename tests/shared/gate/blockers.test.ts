@@ -1,0 +1,222 @@
+// The next list of closers after a look: who holds the gate, who is remembered, when scans are asked for, and what does not fit.
+import { describe, expect, it } from 'vitest';
+import {
+  type Accounted,
+  accountForAll,
+  isPlainlyAllowed,
+  MAX_CLOSERS,
+  nextClosers,
+} from '../../../shared/gate/blockers.ts';
+import type { Closer, GateRecord } from '../../../shared/gate/record.ts';
+import type { ImageLook, Scan } from '../../../shared/reconcile/ports.ts';
+import type { Rules } from '../../../shared/reconcile/rules.ts';
+import { closer, digest, exception, finding, hoursLater, NOW, policy, present, record, rules } from '../samples.ts';
+
+const VIOLATING = { findings: [finding()] };
+const EXCEPTED = rules({ policy: policy({ exceptions: [exception()] }) });
+const CLEAN_SCAN: readonly [string, Scan][] = [[digest(1), { kind: 'finished', at: hoursLater(-0.5) }]];
+const gone = (number: number): ImageLook => ({ digest: digest(number), presence: 'gone' });
+
+/** Accounts for images, and tells which scans were asked for. */
+async function look(
+  looks: readonly ImageLook[],
+  stored: GateRecord,
+  byRules: Rules = rules(),
+  scans: readonly [string, Scan][] = [],
+) {
+  const asked: string[] = [];
+  const registry = {
+    scans: async (_gate: unknown, digests: readonly string[]) => {
+      asked.push(...digests);
+      return new Map(scans);
+    },
+  };
+  const accounted = await accountForAll(looks, stored, byRules, registry, NOW, NOW);
+  return { accounted, asked, kinds: accounted.map(({ accounting }) => accounting.kind) };
+}
+
+describe('accounting for all images of a look', () => {
+  it.each<[string, Parameters<typeof rules>[0], Partial<Parameters<typeof present>[0]>, string]>([
+    ['a tagged image counts', {}, { tagged: true }, 'holds'],
+    ['an untagged image does not', {}, { tagged: false }, 'none'],
+    ['an untagged image counts with `images: all`', { policy: policy({ images: 'all' }) }, { tagged: false }, 'holds'],
+    [
+      'no image of an excluded repository counts',
+      { repositories: { include: ['**'], exclude: ['team/*'] } },
+      { tagged: true },
+      'none',
+    ],
+  ])('%s', async (_name, settings, changes, kind) => {
+    const { kinds } = await look([present({ ...VIOLATING, ...changes })], record({ closers: [] }), rules(settings));
+    expect(kinds).toEqual([kind]);
+  });
+
+  it('asks for no scan where everything is told without', async () => {
+    const { asked, kinds } = await look(
+      [present(VIOLATING), gone(2)],
+      record({ closers: [closer(), closer({ digest: digest(2) })] }),
+    );
+    expect({ asked, kinds }).toEqual({ asked: [], kinds: ['holds', 'departed'] });
+  });
+
+  it('asks once for the scans of those that nothing else tells of', async () => {
+    const closers = [1, 2, 3].map((number) => closer({ digest: digest(number) }));
+    const looks = [present(VIOLATING), present({ digest: digest(2) }), present({ digest: digest(3) })];
+    const scans: [string, Scan][] = [[digest(2), { kind: 'finished', at: hoursLater(-0.5) }]];
+    const { accounted, asked } = await look(looks, record({ closers }), rules(), scans);
+    expect(asked).toEqual([digest(2), digest(3)]);
+    expect(accounted.map(({ accounting }) => accounting)).toMatchObject([
+      { kind: 'holds', why: { kind: 'violates' } },
+      { kind: 'released', how: 'scanned' },
+      { kind: 'holds', why: { kind: 'unproven', why: 'the scanner does not know the image' } },
+    ]);
+  });
+});
+
+describe('the next closers', () => {
+  it('add an image that violates', async () => {
+    const stored = record({ closers: [] });
+    const { accounted } = await look([present(VIOLATING)], stored);
+    const added = closer({ since: NOW, violatedAt: NOW });
+    expect(nextClosers(stored, accounted)).toEqual({
+      closers: [added],
+      held: [added],
+      omitted: 0,
+      accounts: [],
+      changed: true,
+    });
+  });
+
+  it('are what they were where nothing is new', async () => {
+    const stored = record({ closers: [closer({ violatedAt: hoursLater(-1 / 120) })] });
+    const { accounted } = await look([present(VIOLATING)], stored);
+    const { closers, changed } = nextClosers(stored, accounted);
+    expect({ closers, changed }).toEqual({ closers: stored.closers, changed: false });
+  });
+
+  it('keep those that the look did not show', () => {
+    const stored = record();
+    expect(nextClosers(stored, [])).toEqual({
+      closers: stored.closers,
+      held: stored.closers,
+      omitted: 0,
+      accounts: [],
+      changed: false,
+    });
+  });
+
+  it('remember one that is gone, which holds nothing', async () => {
+    const stored = record();
+    const { accounted } = await look([gone(1)], stored);
+    expect(nextClosers(stored, accounted)).toEqual({
+      closers: [closer({ departed: { at: NOW, why: 'gone' } })],
+      held: [],
+      omitted: 0,
+      accounts: [{ digest: digest(1), how: 'gone' }],
+      changed: true,
+    });
+  });
+
+  it('do not account twice for one that was gone before', async () => {
+    const stored = record({ closers: [closer({ departed: { at: hoursLater(-5), why: 'gone' } })] });
+    const { accounted } = await look([gone(1)], stored);
+    expect(nextClosers(stored, accounted)).toMatchObject({ accounts: [], changed: false });
+  });
+
+  it('remember one that is spared, which holds nothing', async () => {
+    const stored = record();
+    const { accounted } = await look([present()], stored, EXCEPTED);
+    const accounts = [{ digest: digest(1), how: 'spared' }];
+    const closers = [closer({ departed: { at: NOW, why: 'spared' } })];
+    expect(nextClosers(stored, accounted)).toEqual({ closers, held: [], omitted: 0, accounts, changed: true });
+  });
+
+  it('do not account for one that was gone, is back, and is spared', async () => {
+    const stored = record({ closers: [closer({ departed: { at: hoursLater(-5), why: 'gone' } })] });
+    const { accounted } = await look([present()], stored, EXCEPTED);
+    const closers = [closer({ departed: { at: NOW, why: 'spared' } })];
+    expect(nextClosers(stored, accounted)).toEqual({ closers, held: [], omitted: 0, accounts: [], changed: true });
+  });
+
+  it('drop one that is released', async () => {
+    const stored = record();
+    const { accounted } = await look([present()], stored, rules(), CLEAN_SCAN);
+    const accounts = [{ digest: digest(1), how: 'scanned' }];
+    expect(nextClosers(stored, accounted)).toEqual({ closers: [], held: [], omitted: 0, accounts, changed: true });
+  });
+
+  it('drop, without a word, one that had departed and is released', async () => {
+    const stored = record({ closers: [closer({ departed: { at: hoursLater(-5), why: 'gone' } })] });
+    const { accounted } = await look([present()], stored, rules(), CLEAN_SCAN);
+    expect(nextClosers(stored, accounted)).toEqual({ closers: [], held: [], omitted: 0, accounts: [], changed: true });
+  });
+
+  it('drop one that is forgotten', async () => {
+    const stored = record({ closers: [closer({ departed: { at: hoursLater(-24 * 30), why: 'gone' } })] });
+    const { accounted } = await look([gone(1)], stored);
+    expect(nextClosers(stored, accounted)).toEqual({ closers: [], held: [], omitted: 0, accounts: [], changed: true });
+  });
+
+  it('are not touched by images that never violated', async () => {
+    const stored = record();
+    const { accounted } = await look([gone(1), present({ digest: digest(2) }), gone(3)], stored);
+    expect(nextClosers(stored, accounted)).toMatchObject({ held: [], accounts: [{ digest: digest(1), how: 'gone' }] });
+  });
+});
+
+describe('more closers than a record holds', () => {
+  const many = (count: number, changes: Partial<Closer> = {}, from = 1): readonly Closer[] =>
+    Array.from({ length: count }, (_, number) => closer({ digest: digest(from + number), ...changes }));
+  const seen = (closers: readonly Closer[]): readonly Accounted[] =>
+    closers.map((one) => ({
+      image: present({ digest: one.digest }),
+      accounting: { kind: 'holds', closer: one, why: { kind: 'undetermined' }, verdict: { kind: 'allow', spared: [] } },
+    }));
+  const departed = { departed: { at: NOW, why: 'gone' } } as const;
+
+  it('are as many as fit, without a loss', () => {
+    const next = nextClosers(record({ closers: [] }), seen(many(MAX_CLOSERS)));
+    expect([next.closers.length, next.held.length, next.omitted]).toEqual([1000, 1000, 0]);
+  });
+
+  it('are cut, and what holds the gate is counted', () => {
+    const next = nextClosers(record({ closers: [] }), seen(many(MAX_CLOSERS + 3)));
+    expect([next.closers.length, next.held.length, next.omitted]).toEqual([1000, 1000, 3]);
+  });
+
+  it('keep those that hold the gate before the memory of those that went away', () => {
+    const stored = record({ closers: many(10, departed, 5_001) });
+    const next = nextClosers(stored, seen(many(MAX_CLOSERS - 1)));
+    expect([next.closers.length, next.held.length, next.omitted]).toEqual([1000, 999, 0]);
+    expect(next.closers.at(-1)?.digest).toBe(digest(5_001));
+  });
+
+  it('stay counted: the gate opens by hand only', () => {
+    const next = nextClosers(record({ closers: [], omittedClosers: 3 }), []);
+    expect(next).toEqual({ closers: [], held: [], omitted: 3, accounts: [], changed: false });
+  });
+
+  it('are written down as soon as there is one', () => {
+    const stored = record({ closers: many(MAX_CLOSERS) });
+    const next = nextClosers(stored, seen(many(1, {}, 5_001)));
+    expect([next.omitted, next.changed]).toEqual([1, true]);
+  });
+});
+
+describe('an image of which no record knows', () => {
+  const outside = rules({ repositories: { include: ['**'], exclude: ['team/*'] } });
+  const suppressed = finding({ state: 'suppressed' });
+  it.each<[string, ImageLook, Rules, boolean]>([
+    ['that is gone is not worth a look', gone(1), rules(), true],
+    ['without findings is not', present(), rules(), true],
+    ['with findings below the threshold is not', present({ findings: [finding({ severity: 'LOW' })] }), rules(), true],
+    ['that does not count is not, whatever it has', present({ ...VIOLATING, tagged: false }), rules(), true],
+    ['of an excluded repository is not, whatever it has', present(VIOLATING), outside, true],
+    ['that violates is', present(VIOLATING), rules(), false],
+    ['of unknown severity is', present({ findings: [finding({ severity: 'UNTRIAGED' })] }), rules(), false],
+    ['that is spared is: the log names what spared it', present({ findings: [suppressed] }), rules(), false],
+    ['that is excepted is', present(VIOLATING), EXCEPTED, false],
+  ])('%s', (_name, image, byRules, expected) => {
+    expect(isPlainlyAllowed(image, 'team/app', byRules, NOW)).toBe(expected);
+  });
+});

@@ -1,0 +1,198 @@
+// Reports that the provider settles as a whole: what releases a closer, what only spares it, and what still wants proof.
+import { describe, expect, it } from 'vitest';
+import { MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE } from '../../../shared/gate/image-evaluation.ts';
+import type { SettledAs } from '../../../shared/reconcile/ports.ts';
+import { look, told } from '../reconcile/reconciling.ts';
+import { newWorld } from '../reconcile/world.ts';
+import { closer, digest, finding, GATE, present } from '../samples.ts';
+import { accountFor, type Changes, departed, excepted, inShort, OTHER, UNTRIAGED } from './evaluating.ts';
+
+const FIRST = finding({ report: 'first' });
+const SECOND = { ...OTHER, report: 'second' };
+const BOTH = closer({ findings: [FIRST, SECOND] });
+const UNPROVEN = { kind: 'unproven', why: 'no word of it' } as const;
+
+/** How the provider has settled reports. */
+const settled = (reports: Readonly<Record<string, SettledAs>>) => new Map(Object.entries(reports));
+
+/** An image with these findings of today, whose reports are settled so. */
+const image = (reports: Readonly<Record<string, SettledAs>>, ...findings: readonly (typeof FIRST)[]) =>
+  present({ findings, settledReports: settled(reports) });
+
+describe('a closer whose findings came in reports', () => {
+  it.each<[string, Changes, string]>([
+    [
+      'each of them resolved: released',
+      { image: image({ first: 'resolved', second: 'resolved' }) },
+      'released: resolved',
+    ],
+    [
+      'one resolved, one suppressed: spared, and remembered',
+      { image: image({ first: 'resolved', second: 'suppressed' }) },
+      'departed: spared',
+    ],
+    [
+      'each of them suppressed: spared',
+      { image: image({ first: 'suppressed', second: 'suppressed' }) },
+      'departed: spared',
+    ],
+    [
+      'one suppressed and still shown, one resolved: spared',
+      { image: image({ first: 'suppressed', second: 'resolved' }, { ...FIRST, state: 'suppressed' }) },
+      'departed: spared',
+    ],
+    [
+      'one resolved, no word of the other: holds',
+      { image: image({ first: 'resolved' }) },
+      'holds: unproven: no word of it',
+    ],
+    [
+      'one resolved, the other excepted: spared',
+      { image: image({ second: 'resolved' }), policy: excepted },
+      'departed: spared',
+    ],
+    ['no word of any: holds', { image: image({}) }, 'holds: unproven: no word of it'],
+    [
+      'only a report of something else resolved: holds',
+      { image: image({ third: 'resolved' }) },
+      'holds: unproven: no word of it',
+    ],
+    [
+      'one resolved, the other violates still: holds',
+      { image: image({ first: 'resolved' }, SECOND) },
+      'holds: violates',
+    ],
+    [
+      'each of them resolved, but findings that the record had no room for: holds',
+      { closer: { ...BOTH, omittedFindings: 1 }, image: image({ first: 'resolved', second: 'resolved' }) },
+      'holds: unproven: no word of it',
+    ],
+    [
+      'each of them resolved, and a new finding of unknown severity: undetermined releases no closer',
+      { image: image({ first: 'resolved', second: 'resolved' }, UNTRIAGED) },
+      'holds: undetermined',
+    ],
+    [
+      'each of them resolved, and a new finding that does not violate: released',
+      {
+        image: image(
+          { first: 'resolved', second: 'resolved' },
+          finding({ vulnerability: 'CVE-2026-3', severity: 'LOW' }),
+        ),
+      },
+      'released: resolved',
+    ],
+    [
+      'a finding without a report is settled by none: holds',
+      { closer: closer({ findings: [FIRST, OTHER] }), image: image({ first: 'resolved' }) },
+      'holds: unproven: no word of it',
+    ],
+    [
+      'one that was spared before, resolved now: released',
+      { closer: { ...departed(3, 'spared'), findings: [FIRST] }, image: image({ first: 'resolved' }) },
+      'released: resolved',
+    ],
+    [
+      'one that was spared before, no word of it now: holds again',
+      { closer: { ...departed(3, 'spared'), findings: [FIRST] }, image: image({}) },
+      'holds: unproven: no word of it',
+    ],
+    [
+      'one that was gone, back again, all resolved: released',
+      { closer: { ...departed(3), findings: [FIRST] }, image: image({ first: 'resolved' }) },
+      'released: resolved',
+    ],
+    [
+      'each of them resolved, and it does not count any more: departs, for it may count again',
+      { image: image({ first: 'resolved', second: 'resolved' }), inScope: false },
+      'departed: outOfScope',
+    ],
+    [
+      'resolved, but still shown under another name, and excepted: spared, and remembered',
+      {
+        closer: closer({ findings: [FIRST] }),
+        image: image({ first: 'resolved' }, { ...FIRST, report: 'renamed' }),
+        policy: excepted,
+      },
+      'departed: spared',
+    ],
+    [
+      'one that was gone, all resolved, and a finding of unknown severity: not forgotten',
+      { closer: { ...departed(3), findings: [FIRST] }, image: image({ first: 'resolved' }, UNTRIAGED) },
+      'departed: spared',
+    ],
+    ['an image that was no closer: nothing', { closer: undefined, image: image({ first: 'resolved' }) }, 'none: allow'],
+  ])('%s', (_name, changes, expected) => {
+    expect(inShort(accountFor({ closer: BOTH, scan: UNPROVEN, ...changes }))).toBe(expected);
+  });
+
+  it.each<[string, SettledAs | undefined, readonly string[]]>([
+    ['is dropped where its report is resolved', 'resolved', [SECOND.vulnerability]],
+    ['is kept where its report is suppressed: that may end', 'suppressed', [FIRST.vulnerability, SECOND.vulnerability]],
+    ['is kept where there is no word of its report', undefined, [FIRST.vulnerability, SECOND.vulnerability]],
+  ])('a recorded finding, while another violates, %s', (_name, how, recorded) => {
+    const accounting = accountFor({ closer: BOTH, image: image(how === undefined ? {} : { first: how }, SECOND) });
+    const kept = accounting.kind === 'holds' ? accounting.closer.findings.map((one) => one.vulnerability) : [];
+    expect(kept.toSorted()).toEqual(recorded.toSorted());
+  });
+
+  it('which are reported anew under another name hold by that one', () => {
+    const renamed = { ...FIRST, report: 'renamed' };
+    const accounting = accountFor({
+      closer: closer({ findings: [FIRST] }),
+      image: image({ first: 'resolved' }, renamed),
+    });
+    expect(accounting.kind === 'holds' && accounting.closer.findings).toEqual([renamed]);
+  });
+});
+
+describe('a gate whose closer is resolved', () => {
+  it('opens, says how, and forgets the image', async () => {
+    const world = newWorld();
+    world.repository().images.set(digest(1), { findings: [FIRST] });
+    await look(world);
+    world.repository().images.set(digest(1), { settledReports: settled({ first: 'resolved' }) });
+    const { to, images } = await look(world);
+    expect([to.kind, images, told(world), world.record(GATE)?.closers]).toEqual([
+      'open',
+      [{ digest: digest(1), kind: 'released', how: 'resolved' }],
+      ['closed', 'opened'],
+      [],
+    ]);
+    expect(world.notices.at(-1)?.accounts).toEqual([{ digest: digest(1), how: 'resolved' }]);
+    expect(world.calls).not.toContain('scans');
+  });
+});
+
+describe('an image that is a gate of its own', () => {
+  const findings = Array.from({ length: MAX_FINDINGS_OF_IMAGE + 3 }, (_, number) =>
+    finding({ vulnerability: `CVE-2026-${number}` }),
+  );
+
+  it.each([
+    [
+      'keeps ten times as many findings as one of a repository',
+      { ...GATE, digest: digest(1) },
+      MAX_FINDINGS_OF_IMAGE,
+      3,
+    ],
+    ['of a repository keeps fewer', GATE, MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE + 3 - MAX_FINDINGS],
+  ])('%s', async (_name, gate, kept, omitted) => {
+    const world = newWorld();
+    world.repository().images.set(digest(1), { findings });
+    await look(world, { gate });
+    const [only] = world.record(gate)?.closers ?? [];
+    expect([only?.findings.length, only?.omittedFindings]).toEqual([kept, omitted]);
+  });
+
+  it('is closed beside another of the same repository, each with its own record', async () => {
+    const world = newWorld();
+    for (const number of [1, 2]) world.repository().images.set(digest(number), { findings: [FIRST] });
+    for (const number of [1, 2]) {
+      await look(world, { gate: { ...GATE, digest: digest(number) }, scope: [digest(number)] });
+    }
+    const closersOf = (number: number) =>
+      world.record({ ...GATE, digest: digest(number) })?.closers.map((one) => one.digest);
+    expect([closersOf(1), closersOf(2), world.record(GATE)]).toEqual([[digest(1)], [digest(2)], undefined]);
+  });
+});

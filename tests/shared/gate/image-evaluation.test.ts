@@ -1,0 +1,302 @@
+// How one image is accounted for: a finding closes, and only proof opens.
+import { describe, expect, it } from 'vitest';
+import { isExploited, MAX_FINDINGS, sameCloser } from '../../../shared/gate/image-evaluation.ts';
+import type { Closer, Departure } from '../../../shared/gate/record.ts';
+import { closer, digest, exception, finding, hoursLater, NOW, present } from '../samples.ts';
+import {
+  accountFor,
+  type Changes,
+  departed,
+  excepted,
+  GONE,
+  inShort,
+  OTHER,
+  scanned,
+  UNTRIAGED,
+} from './evaluating.ts';
+
+describe('an image that was no closer', () => {
+  it.each<[string, Changes, string]>([
+    ['holds nothing where it has no findings, scanned or not', {}, 'none: allow'],
+    [
+      'holds nothing where its findings do not violate',
+      { image: present({ findings: [finding({ severity: 'LOW' })] }) },
+      'none: allow',
+    ],
+    ['holds nothing where they are undetermined', { image: present({ findings: [UNTRIAGED] }) }, 'none: undetermined'],
+    ['holds the gate where one violates', { image: present({ findings: [finding()] }) }, 'holds: violates'],
+    ['holds nothing where it is gone', { image: GONE }, 'none: allow'],
+    [
+      'holds nothing where it does not count',
+      { image: present({ findings: [finding()] }), inScope: false },
+      'none: allow',
+    ],
+  ])('%s', (_name, changes, expected) => {
+    expect(inShort(accountFor({ closer: undefined, ...changes }))).toBe(expected);
+  });
+});
+
+describe('a closer', () => {
+  it.each<[string, Changes, string]>([
+    ['holds on while a finding violates', { image: present({ findings: [finding()] }) }, 'holds: violates'],
+    ['holds on while another finding violates', { image: present({ findings: [OTHER] }) }, 'holds: violates'],
+    [
+      'UNTRIAGED, no score: undetermined releases no closer',
+      { image: present({ findings: [UNTRIAGED] }), policy: excepted },
+      'holds: undetermined',
+    ],
+    ['its findings went away: only a scan can tell', {}, 'needsScan'],
+    [
+      'CLOSED event for the only finding; coverage INACTIVE, expired: stays, for want of proof',
+      { scan: { kind: 'unproven', why: 'coverage INACTIVE: SCAN_ELIGIBILITY_EXPIRED' } },
+      'holds: unproven: coverage INACTIVE: SCAN_ELIGIBILITY_EXPIRED',
+    ],
+    [
+      'CLOSED event; coverage ACTIVE and SUCCESSFUL, scanned after the closing, nothing violates: released',
+      { scan: scanned(-0.5) },
+      'released: scanned',
+    ],
+    [
+      'scanned before it was last seen to violate: stays',
+      { scan: scanned(-2) },
+      'holds: unproven: the last finished scan (2026-06-15T10:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-15T11:00:00.000Z)',
+    ],
+    [
+      'scanned at the very moment that it was seen to violate: stays',
+      { scan: scanned(-1) },
+      'holds: unproven: the last finished scan (2026-06-15T11:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-15T11:00:00.000Z)',
+    ],
+    [
+      'scanned five minutes before the look began: released',
+      { scan: { kind: 'finished', at: '2026-06-15T11:55:00.000Z' } },
+      'released: scanned',
+    ],
+    [
+      'scanned less than five minutes before the look began: stays until its findings must have come',
+      { scan: { kind: 'finished', at: '2026-06-15T11:55:00.001Z' } },
+      'holds: unsettled: its scan finished only just (2026-06-15T11:55:00.001Z); it is looked at again in some minutes',
+    ],
+    [
+      'scanned while the look took its time: stays, since the look may have begun before',
+      { scan: scanned(-0.5), lookedAt: hoursLater(-0.55) },
+      'holds: unsettled: its scan finished only just (2026-06-15T11:30:00.000Z); it is looked at again in some minutes',
+    ],
+    [
+      'a newer scan, and a finding of today that violates: stays',
+      { scan: scanned(0), image: present({ findings: [OTHER] }) },
+      'holds: violates',
+    ],
+    [
+      'an exception is added for a finding that Inspector still has: spared',
+      { image: present({ findings: [finding()] }), policy: excepted },
+      'departed: spared',
+    ],
+    [
+      'an exception is added for a finding that Inspector has meanwhile deleted: spared, on the recorded finding',
+      { policy: excepted },
+      'departed: spared',
+    ],
+    [
+      'the policy was relaxed: spared, on the recorded finding',
+      { closer: closer({ findings: [finding({ severity: 'HIGH' })] }), policy: { severityThreshold: 'critical' } },
+      'departed: spared',
+    ],
+    [
+      'its finding is suppressed now: spared',
+      { image: present({ findings: [finding({ state: 'suppressed' })] }) },
+      'departed: spared',
+    ],
+    [
+      'its finding is rated milder now: spared',
+      { image: present({ findings: [finding({ severity: 'LOW' })] }) },
+      'departed: spared',
+    ],
+    [
+      'one recorded finding is excepted, another merely went away: only a scan can tell',
+      { closer: closer({ findings: [finding(), OTHER] }), policy: excepted },
+      'needsScan',
+    ],
+    [
+      'a recorded finding of unknown severity went away: only a scan can tell',
+      { closer: closer({ findings: [UNTRIAGED] }) },
+      'needsScan',
+    ],
+    [
+      'an exception, but findings that the record had no room for: only a scan can tell',
+      { closer: closer({ omittedFindings: 1 }), policy: excepted },
+      'needsScan',
+    ],
+    [
+      'an exception, a clean scan, and a finding of unknown severity: undetermined releases no closer',
+      { image: present({ findings: [UNTRIAGED] }), scan: scanned(-0.5), policy: excepted },
+      'holds: undetermined',
+    ],
+    ['is deleted: departs', { image: GONE }, 'departed: gone'],
+    [
+      'tag moved to a clean image, the closer untagged, `images: tagged`: departs',
+      { inScope: false },
+      'departed: outOfScope',
+    ],
+  ])('%s', (_name, changes, expected) => {
+    expect(inShort(accountFor(changes))).toBe(expected);
+  });
+
+  it('keeps since when it holds and what was recorded, and takes the findings and tags of today', () => {
+    const image = present({ findings: [OTHER, finding({ severity: 'LOW' })], tags: ['1.0', 'latest'] });
+    expect(accountFor({ image })).toMatchObject({
+      closer: {
+        digest: digest(1),
+        tags: ['1.0', 'latest'],
+        since: hoursLater(-24),
+        violatedAt: NOW,
+        findings: [OTHER, finding()],
+        omittedFindings: 0,
+      },
+    });
+  });
+
+  it.each<[string, Changes, readonly string[]]>([
+    [
+      'keeps its last tags where it violates untagged',
+      { image: present({ findings: [finding()], tags: [] }) },
+      ['1.0'],
+    ],
+    [
+      'keeps its last tags where it holds for want of proof',
+      { image: present({ tags: [] }), scan: scanned(-9) },
+      ['1.0'],
+    ],
+    [
+      'takes new tags where it holds for want of proof',
+      { image: present({ tags: ['2.0'] }), scan: scanned(-9) },
+      ['2.0'],
+    ],
+    [
+      'has them sorted',
+      { image: present({ findings: [finding()], tags: ['b', 'c', 'a'] }), closer: undefined },
+      ['a', 'b', 'c'],
+    ],
+    [
+      'keeps ten of many',
+      { image: present({ tags: [...'lkjihgfedcba'] }), scan: scanned(-9) },
+      ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'],
+    ],
+    ['has none where it never had any', { image: present({ findings: [finding()], tags: [] }), closer: undefined }, []],
+  ])('%s', (_name, changes, tags) => {
+    const accounting = accountFor(changes);
+    expect(accounting.kind === 'holds' && accounting.closer.tags).toEqual(tags);
+  });
+
+  it('keeps as many findings as a record has room for, and counts the others', () => {
+    const findings = Array.from({ length: MAX_FINDINGS + 2 }, (_, number) =>
+      finding({ vulnerability: `CVE-2026-${number}` }),
+    );
+    const accounting = accountFor({ image: present({ findings }), closer: undefined });
+    expect(accounting.kind === 'holds' && accounting.closer.findings).toEqual(findings.slice(0, 200));
+    expect(accounting.kind === 'holds' && accounting.closer.omittedFindings).toBe(2);
+  });
+
+  it('keeps known exploits first, then the worst, whether they are still reported or not', () => {
+    const of = (vulnerability: string, severity: string, exploited = false) =>
+      finding({ vulnerability, severity, exploited });
+    const known = closer({ findings: [of('absent high', 'HIGH'), of('absent exploit', 'MEDIUM', true)] });
+    const findings = [
+      of('high', 'HIGH'),
+      of('unknown', 'UNTRIAGED'),
+      of('exploit', 'HIGH', true),
+      of('worst', 'CRITICAL'),
+    ];
+    const accounting = accountFor({
+      closer: known,
+      image: present({ findings }),
+      policy: { unknownSeverity: 'block' },
+    });
+    expect(accounting.kind === 'holds' && accounting.closer.findings.map((one) => one.vulnerability)).toEqual([
+      'exploit',
+      'absent exploit',
+      'worst',
+      'high',
+      'absent high',
+      'unknown',
+    ]);
+  });
+
+  it('never counts fewer omitted findings while it holds', () => {
+    const known = closer({ omittedFindings: 7 });
+    const violating = accountFor({ closer: known, image: present({ findings: [OTHER] }) });
+    const unproven = accountFor({ closer: known, scan: scanned(-9) });
+    expect([violating, unproven].map((one) => one.kind === 'holds' && one.closer.omittedFindings)).toEqual([7, 7]);
+  });
+});
+
+describe('a recorded finding that went away while another still violates', () => {
+  const both = closer({ findings: [finding(), OTHER] });
+
+  it('stays recorded, so that it still wants proof when the other is excepted', () => {
+    const first = accountFor({ closer: both, image: present({ findings: [finding()] }) });
+    expect(first.kind === 'holds' && first.closer.findings.map((one) => one.vulnerability)).toEqual([
+      finding().vulnerability,
+      OTHER.vulnerability,
+    ]);
+    const held = first.kind === 'holds' ? first.closer : both;
+    expect(inShort(accountFor({ closer: held, policy: excepted }))).toBe('needsScan');
+  });
+
+  it('stays recorded where the policy spares it for now: that may end', () => {
+    const spares = { exceptions: [exception({ id: OTHER.vulnerability })] };
+    const accounting = accountFor({ closer: both, policy: spares, image: present({ findings: [finding()] }) });
+    expect(accounting.kind === 'holds' && accounting.closer.findings).toEqual([finding(), OTHER]);
+  });
+});
+
+describe('two closers', () => {
+  const b = finding({ vulnerability: 'CVE-2026-2' });
+
+  it.each<[string, Partial<Closer>, boolean]>([
+    ['are the same', {}, true],
+    [
+      'are the same where it was seen to violate less than a minute later',
+      { violatedAt: '2026-06-15T11:00:59.999Z' },
+      true,
+    ],
+    ['differ where it was seen to violate a minute later', { violatedAt: '2026-06-15T11:01:00.000Z' }, false],
+    ['are the same where the findings come in another order', { findings: [b, finding()] }, true],
+    ['differ by a finding', { findings: [finding()] }, false],
+    ['differ by what is said of a finding', { findings: [finding({ exploited: true }), b] }, false],
+    ['differ by the findings that there was no room for', { omittedFindings: 1 }, false],
+    ['are the same where the tags come in another order', { tags: ['latest', '1.0'] }, true],
+    ['differ by their tags', { tags: ['1.0', 'stable'] }, false],
+    ['differ where one has departed', { departed: { at: NOW, why: 'gone' } }, false],
+  ])('%s', (_name, changes, same) => {
+    const one = closer({ tags: ['1.0', 'latest'], findings: [finding(), b] });
+    expect(sameCloser(one, { ...one, ...changes })).toBe(same);
+  });
+
+  it.each<[string, Departure, Closer['departed'], boolean]>([
+    ['are the same where both are gone', 'gone', { at: NOW, why: 'gone' }, true],
+    ['differ where one is gone and one out of scope', 'gone', { at: NOW, why: 'outOfScope' }, false],
+    [
+      'are the same where both are spared within a minute',
+      'spared',
+      { at: '2026-06-12T12:00:59.999Z', why: 'spared' },
+      true,
+    ],
+    ['differ where one is spared a minute later', 'spared', { at: '2026-06-12T12:01:00.000Z', why: 'spared' }, false],
+  ])('%s', (_name, why, other, same) => {
+    expect(sameCloser(departed(3, why), { ...departed(3), departed: other })).toBe(same);
+  });
+});
+
+describe('a known exploit', () => {
+  it.each<[string, readonly Closer[], boolean]>([
+    ['is none without closers', [], false],
+    ['is none among ordinary findings', [closer(), closer()], false],
+    [
+      'is found in any finding of any closer',
+      [closer(), closer({ findings: [finding(), finding({ exploited: true })] })],
+      true,
+    ],
+  ])('%s', (_name, closers, exploited) => {
+    expect(isExploited(closers)).toBe(exploited);
+  });
+});

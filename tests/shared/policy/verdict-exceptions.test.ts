@@ -1,0 +1,110 @@
+// Exceptions: what they match, for how long, and which of several counts.
+import { describe, expect, it } from 'vitest';
+import type { Finding } from '../../../shared/policy/finding.ts';
+import { type Exception, parsePolicy } from '../../../shared/policy/policy.ts';
+import { judgeBy } from '../../../shared/policy/verdict.ts';
+import { daysLater, digest, exception, finding, hoursLater, NOW, policy } from '../samples.ts';
+
+const IMAGE = { repository: 'team/app', digest: digest(1) };
+
+function verdict(exceptions: readonly Exception[], one: Finding = finding(), now = NOW) {
+  return judgeBy(policy({ exceptions }))(IMAGE, [one], now);
+}
+
+/** The reason of the exception that counted; undefined where none did. */
+function counted(exceptions: readonly Exception[], one: Finding = finding(), now = NOW): string | undefined {
+  const { kind, spared } = verdict(exceptions, one, now);
+  const rules = spared.map(({ rule }) => (rule.kind === 'exception' ? rule.exception.reason : rule.kind));
+  return kind === 'allow' ? rules.join() : undefined;
+}
+
+describe('an exception', () => {
+  it('stays in the verdict, with the finding that it spared', () => {
+    const one = exception();
+    expect(verdict([one])).toEqual({
+      kind: 'allow',
+      spared: [{ finding: finding(), rule: { kind: 'exception', exception: one } }],
+    });
+  });
+
+  it.each<[string, Partial<Exception>, boolean]>([
+    ['by the id of the vulnerability', {}, true],
+    ['by the id in lower case', { id: 'cve-2024-6119' }, true],
+    ['by another id', { id: 'CVE-2024-6120' }, false],
+    ['by a part of the id', { id: 'CVE-2024-61' }, false],
+    ['by alias (relatedVulnerabilities)', { id: 'GHSA-jfh8-c2jp-5v3q' }, true],
+    ['by alias in upper case', { id: 'GHSA-JFH8-C2JP-5V3Q' }, true],
+    ['by its repository', { repository: 'team/app' }, true],
+    ['by a glob over its repository', { repository: 'team/*' }, true],
+    ['by another repository', { repository: 'other/*' }, false],
+    ['by its digest', { digest: digest(1) }, true],
+    ['by another digest', { digest: digest(2) }, false],
+    ['by its package', { package: 'openssl' }, true],
+    ['by another package', { package: 'libssl' }, false],
+    [
+      'by repository, digest and package together',
+      { repository: 'team/*', digest: digest(1), package: 'openssl' },
+      true,
+    ],
+    ['by all but the package', { repository: 'team/*', digest: digest(1), package: 'libssl' }, false],
+  ])('%s', (_name, changes, matches) => {
+    const one = finding({ aliases: ['OTHER-1', 'GHSA-jfh8-c2jp-5v3q'] });
+    expect(counted([exception(changes)], one)).toBe(matches ? 'not reachable' : undefined);
+  });
+
+  it.each([
+    ['at its last second: counts', '2026-12-31T18:00:00Z', '2026-12-31T17:59:59.000Z', true],
+    ['at its last millisecond: counts', '2026-12-31T18:00:00Z', '2026-12-31T17:59:59.999Z', true],
+    ['at its end: does not', '2026-12-31T18:00:00Z', '2026-12-31T18:00:00.000Z', false],
+    ['one second later: does not', '2026-12-31T18:00:00Z', '2026-12-31T18:00:01.000Z', false],
+    [
+      'a date without time, in the last second of that day in UTC: counts',
+      '2026-12-31',
+      '2026-12-31T23:59:59.000Z',
+      true,
+    ],
+    ['a date without time, when that day in UTC has ended: does not', '2026-12-31', '2027-01-01T00:00:00.000Z', false],
+    ['the last day that four digits can write: counts', '9999-12-31', NOW, true],
+  ])('%s', (_name, expires, now, counts) => {
+    const parsed = parsePolicy('high', { exceptions: [{ id: 'CVE-2024-6119', expires, reason: 'not reachable' }] });
+    expect(parsed.ok && counted(parsed.value.exceptions, finding(), now)).toBe(counts ? 'not reachable' : undefined);
+  });
+
+  it.each<[string, Finding['fix'], boolean]>([
+    ['`untilFixed`, while there is no fix: counts', 'none', true],
+    ['`untilFixed`, while a fix is not known: counts', 'unknown', true],
+    ['`untilFixed`, then a fix appears: lapses', 'available', false],
+  ])('%s', (_name, fix, counts) => {
+    expect(counted([exception({ untilFixed: true })], finding({ fix }))).toBe(counts ? 'not reachable' : undefined);
+  });
+
+  it('spares a known exploit too: somebody has reviewed it', () => {
+    expect(counted([exception()], finding({ exploited: true }))).toBe('not reachable');
+  });
+
+  it('spares what is undetermined', () => {
+    expect(counted([exception()], finding({ severity: 'UNTRIAGED' }))).toBe('not reachable');
+  });
+
+  it('is not named where the provider had suppressed the finding', () => {
+    expect(counted([exception()], finding({ state: 'suppressed' }))).toBe('suppressed');
+  });
+});
+
+describe('of several exceptions', () => {
+  const expired = exception({ expiresAt: hoursLater(-1), reason: 'expired' });
+  const short = exception({ expiresAt: daysLater(1), reason: 'short' });
+  const long = exception({ expiresAt: daysLater(9), reason: 'long' });
+  const byAlias = exception({ id: 'GHSA-1', expiresAt: daysLater(20), reason: 'by alias' });
+
+  it.each([
+    ['two exceptions, one expired: the live one applies', [expired, short], 'short'],
+    ['two exceptions, one expired, in the other order', [short, expired], 'short'],
+    ['two live ones: the one that lasts longest', [short, long], 'long'],
+    ['two live ones, in the other order', [long, short], 'long'],
+    ['one by alias that lasts longer still', [long, byAlias], 'by alias'],
+    ['none that is live', [expired], undefined],
+  ])('%s', (_name, exceptions, reason) => {
+    expect(counted(exceptions, finding({ aliases: ['GHSA-1'] }))).toBe(reason);
+  });
+});

@@ -1,0 +1,266 @@
+// The policy's answer for one image: thresholds, unknown severities, fixes, grace and exploits.
+import { describe, expect, it } from 'vitest';
+import type { Finding } from '../../../shared/policy/finding.ts';
+import type { Policy } from '../../../shared/policy/policy.ts';
+import { judgeBy, type Verdict } from '../../../shared/policy/verdict.ts';
+import { daysLater, digest, finding, NOW, policy } from '../samples.ts';
+
+const IMAGE = { repository: 'team/app', digest: digest(1) };
+
+function verdict(changes: Partial<Policy>, findings: readonly Finding[], now = NOW): Verdict {
+  return judgeBy(policy(changes))(IMAGE, findings, now);
+}
+
+/** The answer in one line: the kind, then each finding that matters, with the rule and the severity that counted. */
+function inShort(answer: Verdict): string {
+  const reasons =
+    answer.kind === 'block'
+      ? answer.reasons.map(
+          ({ finding: one, rule, severity, inherited }) =>
+            `${one.vulnerability} by ${rule} as ${severity}${inherited === true ? ', inherited' : ''}`,
+        )
+      : [];
+  const undetermined =
+    answer.kind === 'allow' ? [] : answer.undetermined.map((one) => `${one.vulnerability} undetermined`);
+  const spared = answer.spared.map(({ finding: one, rule }) => `${one.vulnerability} spared by ${rule.kind}`);
+  return [answer.kind, ...reasons, ...undetermined, ...spared].join('; ');
+}
+
+const CRITICAL = finding({ vulnerability: 'CRITICAL', severity: 'CRITICAL' });
+const HIGH = finding({ vulnerability: 'HIGH', severity: 'HIGH' });
+const MEDIUM = finding({ vulnerability: 'MEDIUM', severity: 'MEDIUM' });
+const LOW = finding({ vulnerability: 'LOW', severity: 'LOW' });
+const INFORMATIONAL = finding({ vulnerability: 'INFORMATIONAL', severity: 'INFORMATIONAL' });
+const ALL = [CRITICAL, HIGH, MEDIUM, LOW, INFORMATIONAL];
+const UNFIXABLE = ALL.map((one): Finding => ({ ...one, vulnerability: `UNFIXABLE-${one.vulnerability}`, fix: 'none' }));
+const UNTRIAGED = finding({ vulnerability: 'UNTRIAGED', severity: 'UNTRIAGED' });
+
+describe('severityThreshold and unfixable', () => {
+  it.each<[string, Partial<Policy>, readonly string[]]>([
+    ['critical', { severityThreshold: 'critical' }, ['CRITICAL', 'UNFIXABLE-CRITICAL']],
+    ['high, the default', {}, ['CRITICAL', 'HIGH', 'UNFIXABLE-CRITICAL', 'UNFIXABLE-HIGH']],
+    [
+      'low for fixable, critical for the others',
+      { severityThreshold: 'low', unfixable: 'critical' },
+      ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW', 'UNFIXABLE-CRITICAL'],
+    ],
+    ['high for fixable, never for the others', { unfixable: 'never' }, ['CRITICAL', 'HIGH']],
+    [
+      'critical for fixable, medium for the others',
+      { severityThreshold: 'critical', unfixable: 'medium' },
+      ['CRITICAL', 'UNFIXABLE-CRITICAL', 'UNFIXABLE-HIGH', 'UNFIXABLE-MEDIUM'],
+    ],
+    [
+      'informational',
+      { severityThreshold: 'informational', unfixable: 'never' },
+      ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW', 'INFORMATIONAL'],
+    ],
+  ])('%s', (_name, changes, violating) => {
+    const answer = verdict(changes, [...ALL, ...UNFIXABLE]);
+    expect(answer.kind === 'block' && answer.reasons.map((reason) => reason.finding.vulnerability)).toEqual(violating);
+  });
+});
+
+describe('a verdict', () => {
+  it.each<[string, Partial<Policy>, readonly Finding[], string]>([
+    ['no finding at all', {}, [], 'allow'],
+    ['severity equals the threshold', {}, [HIGH], 'block; HIGH by severityThreshold as high'],
+    ['severity below the threshold', {}, [MEDIUM], 'allow'],
+    [
+      'several that violate',
+      {},
+      [HIGH, MEDIUM, CRITICAL],
+      'block; HIGH by severityThreshold as high; CRITICAL by severityThreshold as critical',
+    ],
+    [
+      'UNTRIAGED, highest base score 9.8',
+      {},
+      [{ ...UNTRIAGED, score: 9.8 }],
+      'block; UNTRIAGED by severityThreshold as critical',
+    ],
+    ['UNTRIAGED, a score below the threshold', {}, [{ ...UNTRIAGED, score: 6.9 }], 'allow'],
+    [
+      'UNTRIAGED, a score of 0',
+      { severityThreshold: 'informational' },
+      [{ ...UNTRIAGED, score: 0 }],
+      'block; UNTRIAGED by severityThreshold as informational',
+    ],
+    ['UNTRIAGED, no score', {}, [UNTRIAGED], 'undetermined; UNTRIAGED undetermined'],
+    [
+      'UNTRIAGED, no score, beside one that violates',
+      {},
+      [UNTRIAGED, HIGH],
+      'block; HIGH by severityThreshold as high; UNTRIAGED undetermined',
+    ],
+    [
+      'UNTRIAGED, in a critical report',
+      {},
+      [{ ...UNTRIAGED, reportSeverity: 'critical' }],
+      'block; UNTRIAGED by severityThreshold as critical, inherited',
+    ],
+    ['UNTRIAGED, in a report below the threshold', {}, [{ ...UNTRIAGED, reportSeverity: 'medium' }], 'allow'],
+    [
+      'UNTRIAGED, a score below the threshold, in a critical report',
+      {},
+      [{ ...UNTRIAGED, score: 5, reportSeverity: 'critical' }],
+      'allow',
+    ],
+    [
+      'UNTRIAGED, a score at the threshold, in a low report',
+      {},
+      [{ ...UNTRIAGED, score: 7, reportSeverity: 'low' }],
+      'block; UNTRIAGED by severityThreshold as high',
+    ],
+    [
+      'UNTRIAGED, exploited, in a medium report',
+      { exploited: 'medium' },
+      [{ ...UNTRIAGED, exploited: true, reportSeverity: 'medium' }],
+      'block; UNTRIAGED by exploited as medium, inherited',
+    ],
+    [
+      'UNTRIAGED, no fix, in a high report',
+      { unfixable: 'critical' },
+      [{ ...UNTRIAGED, fix: 'none', reportSeverity: 'high' }],
+      'allow',
+    ],
+    [
+      'UNTRIAGED, in a critical report, `unknownSeverity: block`',
+      { unknownSeverity: 'block' },
+      [{ ...UNTRIAGED, reportSeverity: 'critical' }],
+      'block; UNTRIAGED by unknownSeverity as unknown',
+    ],
+    [
+      'UNTRIAGED, in a critical report, `unknownSeverity: ignore`',
+      { unknownSeverity: 'ignore' },
+      [{ ...UNTRIAGED, reportSeverity: 'critical' }],
+      'allow; UNTRIAGED spared by unknownIgnored',
+    ],
+    [
+      'a severity of its own counts, whatever its report says',
+      {},
+      [{ ...MEDIUM, reportSeverity: 'critical' }],
+      'allow',
+    ],
+    [
+      'UNTRIAGED, `unknownSeverity: block`',
+      { unknownSeverity: 'block' },
+      [{ ...UNTRIAGED, score: 1 }],
+      'block; UNTRIAGED by unknownSeverity as unknown',
+    ],
+    [
+      'UNTRIAGED, `unknownSeverity: ignore`',
+      { unknownSeverity: 'ignore' },
+      [{ ...UNTRIAGED, score: 9.8 }],
+      'allow; UNTRIAGED spared by unknownIgnored',
+    ],
+    [
+      'a severity word never seen',
+      {},
+      [finding({ vulnerability: 'NEW', severity: 'CATASTROPHIC' })],
+      'undetermined; NEW undetermined',
+    ],
+    [
+      'a fix that is not known counts as fixable',
+      { unfixable: 'never' },
+      [{ ...HIGH, fix: 'unknown' }],
+      'block; HIGH by severityThreshold as high',
+    ],
+    [
+      'no fix, by its own threshold',
+      { severityThreshold: 'critical', unfixable: 'high' },
+      [{ ...HIGH, fix: 'none' }],
+      'block; HIGH by unfixable as high',
+    ],
+    ['no fix, `unfixable: never`', { unfixable: 'never' }, [{ ...CRITICAL, fix: 'none' }], 'allow'],
+    [
+      'fixAvailable PARTIAL, packages told apart by fixedInVersion: each by its own threshold',
+      { unfixable: 'critical' },
+      [
+        { ...HIGH, package: { name: 'fixed', version: '1', fixedVersion: '2' } },
+        { ...HIGH, package: { name: 'unfixed', version: '1' }, fix: 'none' },
+      ],
+      'block; HIGH by severityThreshold as high',
+    ],
+    [
+      'known exploit from its severity up',
+      { exploited: 'medium' },
+      [{ ...MEDIUM, exploited: true }],
+      'block; MEDIUM by exploited as medium',
+    ],
+    ['known exploit below its severity', { exploited: 'medium' }, [{ ...LOW, exploited: true }], 'allow'],
+    ['known exploit, `exploited: never`', {}, [{ ...MEDIUM, exploited: true }], 'allow'],
+    [
+      'known exploit without a fix',
+      { exploited: 'medium', unfixable: 'never' },
+      [{ ...CRITICAL, exploited: true, fix: 'none' }],
+      'block; CRITICAL by exploited as critical',
+    ],
+    [
+      'known exploit of a derived severity',
+      { exploited: 'medium' },
+      [{ ...UNTRIAGED, exploited: true, score: 5 }],
+      'block; UNTRIAGED by exploited as medium',
+    ],
+    ['SUPPRESSED', {}, [{ ...HIGH, state: 'suppressed' }], 'allow; HIGH spared by suppressed'],
+    ['suppressed, and below the threshold anyway', {}, [{ ...LOW, state: 'suppressed' }], 'allow'],
+    [
+      'UNTRIAGED, no score, suppressed',
+      {},
+      [{ ...UNTRIAGED, state: 'suppressed' }],
+      'allow; UNTRIAGED spared by suppressed',
+    ],
+  ])('%s', (_name, changes, findings, expected) => {
+    expect(inShort(verdict(changes, findings))).toBe(expected);
+  });
+
+  it('SUPPRESSED, then ACTIVE: spared, then violates', () => {
+    const answers = (['suppressed', 'active'] as const).map((state) => inShort(verdict({}, [{ ...HIGH, state }])));
+    expect(answers).toEqual(['allow; HIGH spared by suppressed', 'block; HIGH by severityThreshold as high']);
+  });
+
+  it('reads findings from any iterable, once', () => {
+    const findings = (function* () {
+      yield HIGH;
+    })();
+    expect(judgeBy(policy())(IMAGE, findings, NOW).kind).toBe('block');
+  });
+});
+
+describe('grace', () => {
+  const graced: Partial<Policy> = { graceDays: { high: 7 }, exploited: 'medium' };
+  const disclosedAt = (days: number) => ({ ...HIGH, disclosedAt: daysLater(-days) });
+
+  it('disclosed 3 days ago, 7 days of grace: spared with its end date', () => {
+    const known = disclosedAt(3);
+    expect(verdict(graced, [known])).toEqual({
+      kind: 'allow',
+      spared: [{ finding: known, rule: { kind: 'grace', until: '2026-06-19T12:00:00.000Z' } }],
+    });
+  });
+
+  it.each<[string, Finding, string]>([
+    ['then 8 days ago: violates', disclosedAt(8), 'block; HIGH by severityThreshold as high'],
+    ['disclosed 7 days ago to the millisecond: violates', disclosedAt(7), 'block; HIGH by severityThreshold as high'],
+    ['a millisecond less: spared', { ...HIGH, disclosedAt: '2026-06-08T12:00:00.001Z' }, 'allow; HIGH spared by grace'],
+    ['no date, no grace', HIGH, 'block; HIGH by severityThreshold as high'],
+    [
+      'no days for this severity, no grace',
+      { ...CRITICAL, disclosedAt: daysLater(-1) },
+      'block; CRITICAL by severityThreshold as critical',
+    ],
+    [
+      'known exploit, `exploited: medium`, in grace: violates',
+      { ...disclosedAt(3), exploited: true },
+      'block; HIGH by exploited as high',
+    ],
+    [
+      'UNTRIAGED takes the grace of its derived severity',
+      { ...UNTRIAGED, score: 7.5, disclosedAt: daysLater(-3) },
+      'allow; UNTRIAGED spared by grace',
+    ],
+    ['no fix, in grace: spared', { ...disclosedAt(3), fix: 'none' }, 'allow; HIGH spared by grace'],
+    ['below the threshold: not worth a word', { ...LOW, disclosedAt: daysLater(-3) }, 'allow'],
+  ])('%s', (_name, one, expected) => {
+    expect(inShort(verdict(graced, [one]))).toBe(expected);
+  });
+});

@@ -1,0 +1,208 @@
+// Settling a gate while things break: crashes at every call, and other workers at every call.
+import { describe, expect, it } from 'vitest';
+import { newRecord } from '../../../shared/gate/record.ts';
+import { settle } from '../../../shared/reconcile/apply.ts';
+import { reconcile } from '../../../shared/reconcile/reconcile.ts';
+import type { Decision } from '../../../shared/report/decision.ts';
+import { daysLater, digest, finding, GATE, hoursLater, NOW, record, rules } from '../samples.ts';
+import { newWorld, type World } from './world.ts';
+
+const VIOLATING = { findings: [finding()] };
+
+function look(world: World, ...digests: readonly string[]): Promise<Decision> {
+  return reconcile({ gate: GATE, scope: digests, triggers: ['finding'], activeFindings: [] }, rules(), world.ports);
+}
+
+/** A gate that is about to be closed, or, closed before, to be opened. */
+async function aboutTo(turn: 'close' | 'open'): Promise<World> {
+  const world = newWorld();
+  world.repository().images.set(digest(1), VIOLATING);
+  if (turn === 'open') {
+    await look(world, digest(1));
+    world.repository().images.delete(digest(1));
+  }
+  world.calls.length = 0;
+  world.notices.length = 0;
+  return world;
+}
+
+/** The calls that one undisturbed look makes. */
+async function callsOf(turn: 'close' | 'open'): Promise<readonly string[]> {
+  const world = await aboutTo(turn);
+  await look(world, digest(1));
+  return world.calls;
+}
+
+describe('a crash', async () => {
+  const crashes = (['close', 'open'] as const).flatMap((turn) =>
+    (['before', 'after'] as const).map((when) => [turn, when] as const),
+  );
+  const rows = (
+    await Promise.all(
+      crashes.map(async ([turn, when]) =>
+        (await callsOf(turn)).map((call, place) => [turn, when, place, call] as const),
+      ),
+    )
+  ).flat();
+
+  it('is tried at every call of closing and opening', () => {
+    expect(rows.filter(([turn, when]) => turn === 'close' && when === 'before').length).toBe(10);
+    expect(rows.filter(([turn, when]) => turn === 'open' && when === 'before').length).toBe(9);
+  });
+
+  it.each(rows)(
+    'while about to %s, %s call %i (%s): finished by the next look; told at least once',
+    async (turn, when, place) => {
+      const world = await aboutTo(turn);
+      const crashAt = (_call: string, at: 'before' | 'after') => {
+        if (at === when && world.calls.length === place + 1) throw new Error('crash');
+      };
+      world.around = crashAt;
+      // A notice that fails is not the end of a look; a crash there is as good as one.
+      expect(await look(world, digest(1)).then(({ untold }) => untold, String)).toBe('Error: crash');
+      world.around = () => {};
+      await look(world, digest(1));
+      const settled = turn === 'close' ? ['current', 'closed', []] : ['absent', 'open', []];
+      const stored = world.record(GATE);
+      expect([world.repository().ours, stored?.state.kind, stored?.untold]).toEqual(settled);
+      expect(world.notices.map((notice) => notice.kind)).toContain(turn === 'close' ? 'closed' : 'opened');
+    },
+  );
+});
+
+describe('a second crash', () => {
+  const dieAfter = (world: World, call: RegExp) => {
+    world.around = (made, when) => {
+      if (when === 'after' && call.test(made)) throw new Error('crash');
+    };
+  };
+
+  // The registry has been there and back, and no record of either was confirmed.
+  it.each([
+    ['an opening that was written is taken back', 'open', ['opened', 'closed']],
+    ['a closing that was written is taken back', 'close', ['closed', 'opened']],
+  ] as const)('between intent and confirmation, where %s: people hear of both', async (_name, turn, wanted) => {
+    const world = await aboutTo(turn);
+    const images = world.repository().images;
+    const turnBack = () => (turn === 'open' ? images.set(digest(1), VIOLATING) : images.delete(digest(1)));
+    dieAfter(world, /^write/);
+    await expect(look(world, digest(1))).rejects.toThrow('crash');
+    turnBack();
+    dieAfter(world, /^write/);
+    await expect(look(world, digest(1))).rejects.toThrow('crash');
+    world.around = () => {};
+    await look(world, digest(1));
+    expect(world.notices.map(({ kind }) => kind)).toEqual(wanted);
+    const [stored, ours] = [world.record(GATE), world.repository().ours];
+    const ends = turn === 'open' ? ['closed', 'current', NOW] : ['open', 'absent', undefined];
+    expect([stored?.state.kind, ours, stored?.closedSince, stored?.untold]).toEqual([...ends, []]);
+  });
+
+  it('before the second one has written: what was taken back is told, and nothing else', async () => {
+    const world = await aboutTo('open');
+    dieAfter(world, /^write/);
+    await expect(look(world, digest(1))).rejects.toThrow('crash');
+    world.repository().images.set(digest(1), VIOLATING);
+    dieAfter(world, /^save$/);
+    await expect(look(world, digest(1))).rejects.toThrow('crash');
+    expect([world.record(GATE)?.state.kind, world.repository().ours]).toEqual(['closing', 'absent']);
+    world.repository().images.delete(digest(1));
+    world.around = () => {};
+    await look(world, digest(1));
+    expect([world.notices.map(({ kind }) => kind), world.record(GATE)?.state.kind]).toEqual([['opened'], 'open']);
+  });
+});
+
+describe('a notice that cannot be sent', () => {
+  it('does not undo what was done: the decision says so, and the next look tells', async () => {
+    const world = await aboutTo('close');
+    world.around = (call) => {
+      if (call === 'notify') throw 'the mail service is away';
+    };
+    const { done, untold } = await look(world, digest(1));
+    expect([done, untold, world.decisions.length]).toEqual(['closed', 'the mail service is away', 1]);
+    expect(world.record(GATE)?.untold.map(({ kind }) => kind)).toEqual(['closed']);
+    world.around = () => {};
+    const next = await look(world, digest(1));
+    expect([next.done, next.untold, world.record(GATE)?.untold]).toEqual(['nothing', undefined, []]);
+    expect(world.notices.map(({ kind }) => kind)).toEqual(['closed']);
+  });
+});
+
+describe('another worker', () => {
+  it.each([
+    ['before the intent', 1],
+    ['before the confirmation', 2],
+    ['before the notice is forgotten', 3],
+  ])('that saves first, %s: the loop looks again, and the gate ends closed', async (_name, nth) => {
+    const world = await aboutTo('close');
+    let saves = 0;
+    world.around = (call, when) => {
+      if (call !== 'save' || when !== 'before' || ++saves !== nth) return;
+      world.save(world.record(GATE) ?? newRecord(GATE, NOW));
+    };
+    const { to } = await look(world, digest(1));
+    expect([to.kind, world.repository().ours, world.record(GATE)?.state.kind]).toEqual(['closed', 'current', 'closed']);
+    expect(world.calls.filter((call) => call === 'look').length).toBe(2);
+  });
+
+  it('that saves first before a record is taken away: the loop looks again', async () => {
+    const world = newWorld();
+    world.repository();
+    world.save(record({ state: { kind: 'open' }, since: daysLater(-31), closers: [] }));
+    let removals = 0;
+    world.around = (call, when) => {
+      if (call === 'remove' && when === 'before' && ++removals === 1)
+        world.save(record({ state: { kind: 'open' }, since: daysLater(-31), closers: [] }));
+    };
+    await look(world, digest(1));
+    expect([removals, world.record(GATE)]).toEqual([2, undefined]);
+  });
+
+  it('that writes the gate right after us: the loop looks again, and the gate ends closed', async () => {
+    const world = await aboutTo('close');
+    world.repository().overtaken = 2;
+    const { to } = await look(world, digest(1));
+    expect([to.kind, world.repository().ours, world.record(GATE)?.state.kind]).toEqual(['closed', 'current', 'closed']);
+    expect(world.calls.filter((call) => call === 'look').length).toBe(3);
+  });
+
+  it('that is always faster: an error, so that the message comes back', async () => {
+    const world = await aboutTo('close');
+    world.around = (call, when) => {
+      if (call === 'save' && when === 'before') world.save(world.record(GATE) ?? newRecord(GATE, NOW));
+    };
+    await expect(look(world, digest(1))).rejects.toThrow(
+      '123456789012/team/app: somebody else changed its record or its policy first, 12 times; the message comes back',
+    );
+    expect(world.decisions).toEqual([]);
+  });
+});
+
+describe('a gate without a row', () => {
+  it('whose new record already says nothing: no row is written or taken away', async () => {
+    const world = newWorld();
+    const old = newRecord(GATE, hoursLater(-24 * 31));
+    const next = { closers: [], held: [], omitted: 0, accounts: [], changed: false };
+    const noticeOf = () => {
+      throw new Error('no notice was expected');
+    };
+    const somethingHolds = () => {
+      throw new Error('no second look was expected');
+    };
+    const settled = await settle(
+      {
+        stored: { value: old, version: 0 },
+        next,
+        reading: undefined,
+        now: NOW,
+        hand: undefined,
+        noticeOf,
+        somethingHolds,
+      },
+      rules(),
+      world.ports,
+    );
+    expect([settled, world.calls]).toEqual([{ to: { kind: 'open' }, done: 'nothing', change: undefined }, []]);
+  });
+});

@@ -1,0 +1,435 @@
+// Gates that a person keeps open or closed: what the loop makes of it in every mode, with findings or without, and at both ends.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { HandOrder } from '../../../shared/gate/override.ts';
+import { type GateRecord, newRecord } from '../../../shared/gate/record.ts';
+import type { Rules } from '../../../shared/reconcile/rules.ts';
+import type { Trigger } from '../../../shared/report/decision.ts';
+import { byHand, closer, digest, finding, GATE, hoursLater, NOW, record, rules } from '../samples.ts';
+import { look } from './reconciling.ts';
+import { newWorld, type World, type WorldRepository } from './world.ts';
+
+const VIOLATING = { findings: [finding()] };
+const OPEN = byHand();
+const CLOSED = byHand({ kind: 'closed' });
+const NEW: Partial<HandOrder> = { told: 'nothing', logged: false };
+const OVER: Partial<HandOrder> = { until: NOW };
+const EXCLUDED = rules({ repositories: { include: ['other/*'], exclude: [] } });
+const NO_ROOM = rules({ maxClosesPerHour: 0 });
+
+/** How a gate is: what its record says, and what the registry shows. */
+const OPEN_GATE = newRecord(GATE, hoursLater(-2));
+const CLOSED_GATE = record({ claimed: true });
+const WAITING_BY_HAND = record({ state: { kind: 'waiting', for: 'byHand' }, closedSince: undefined });
+
+function blind(call: string): void {
+  if (call === 'look') throw new Error('no answer');
+}
+
+interface Given {
+  readonly record: GateRecord;
+  readonly order: HandOrder;
+  readonly rules?: Rules;
+  readonly registry?: Partial<WorldRepository>;
+  readonly images?: readonly number[];
+}
+
+function worldWith({ record: stored, order, registry, images = [] }: Given): World {
+  const world = newWorld();
+  const ours = stored.state.kind === 'closed' ? 'current' : 'absent';
+  Object.assign(world.repository(), { ours, ...registry });
+  for (const number of images) world.repository().images.set(digest(number), VIOLATING);
+  world.save({ ...stored, byHand: order });
+  return world;
+}
+
+/** What comes of a look: the registry, the state, what was done, and what people are told. */
+async function outcome(world: World, byRules: Rules = rules(), trigger: Trigger = 'tick') {
+  const { done, to, byHand: step } = await look(world, { triggers: [trigger], scope: 'all' }, byRules);
+  const told = world.notices.map(({ kind, byHand: news }) => (news?.isNews ? `${kind}: ${news.step}` : kind));
+  const state = to.kind === 'waiting' ? `waiting: ${to.for}` : to.kind;
+  return [world.repository().ours, state, done, step?.step, told.join()];
+}
+
+describe('a gate that is kept open by hand', () => {
+  it.each<[string, Given, readonly unknown[]]>([
+    [
+      'is opened, although findings hold it',
+      { record: CLOSED_GATE, order: byHand(NEW), images: [1] },
+      ['absent', 'waiting: byHand', 'opened', 'begins', 'opened: begins'],
+    ],
+    [
+      'was open: people hear of it all the same',
+      { record: OPEN_GATE, order: byHand(NEW) },
+      ['absent', 'open', 'nothing', 'begins', 'byHand: begins'],
+    ],
+    [
+      'is not closed by a new finding, which people hear of',
+      { record: OPEN_GATE, order: OPEN, images: [1] },
+      ['absent', 'waiting: byHand', 'waiting', 'runs', 'waiting'],
+    ],
+    [
+      'is not closed by another image, which people hear of too',
+      { record: WAITING_BY_HAND, order: OPEN, images: [1, 2] },
+      ['absent', 'waiting: byHand', 'waiting', 'runs', 'waiting'],
+    ],
+    [
+      'stays so without a word while nothing changes',
+      { record: WAITING_BY_HAND, order: OPEN, images: [1] },
+      ['absent', 'waiting: byHand', 'nothing', 'runs', ''],
+    ],
+    [
+      'has nothing to wait for once nothing holds it',
+      { record: WAITING_BY_HAND, order: OPEN },
+      ['absent', 'open', 'cleared', 'runs', 'cleared'],
+    ],
+    [
+      'is audited in audit mode',
+      { record: CLOSED_GATE, order: byHand(NEW), images: [1], rules: rules({ mode: 'audit' }) },
+      ['absent', 'waiting: audit', 'opened', 'begins', 'opened: begins'],
+    ],
+    [
+      'is paused with everything',
+      { record: WAITING_BY_HAND, order: OPEN, images: [1], rules: rules({ mode: 'pause' }) },
+      ['absent', 'waiting: pause', 'waiting', 'runs', 'waiting'],
+    ],
+    [
+      'leaves the lock of somebody else alone',
+      { record: OPEN_GATE, order: byHand(NEW), images: [1], registry: { ours: 'unmarked' } },
+      ['unmarked', 'waiting: lockedByOthers', 'waiting', 'begins', 'waiting: begins'],
+    ],
+    [
+      'is opened where the registry bears no marks and the record says that it was us',
+      { record: CLOSED_GATE, order: byHand(NEW), images: [1], registry: { ours: 'current', bearsNoMarks: true } },
+      ['absent', 'waiting: byHand', 'opened', 'begins', 'opened: begins'],
+    ],
+    [
+      'may serve Lambda functions',
+      { record: WAITING_BY_HAND, order: OPEN, images: [1], registry: { servesLambda: true } },
+      ['absent', 'waiting: byHand', 'nothing', 'runs', ''],
+    ],
+    [
+      'that was ordered for longer than a day is closed',
+      { record: WAITING_BY_HAND, order: byHand({ until: hoursLater(48) }), images: [1] },
+      ['current', 'closed', 'closed', 'ends', 'closed: ends'],
+    ],
+    [
+      'closes at the end, if something holds it',
+      { record: WAITING_BY_HAND, order: byHand(OVER), images: [1] },
+      ['current', 'closed', 'closed', 'ends', 'closed: ends'],
+    ],
+    [
+      'closes at the end, whatever the brake says',
+      { record: WAITING_BY_HAND, order: byHand(OVER), images: [1], rules: NO_ROOM },
+      ['current', 'closed', 'closed', 'ends', 'closed: ends'],
+    ],
+    [
+      'stays open at the end, if nothing holds it',
+      { record: OPEN_GATE, order: byHand(OVER) },
+      ['absent', 'open', 'nothing', 'ends', 'byHand: ends'],
+    ],
+    [
+      'stays open at the end in audit mode',
+      { record: WAITING_BY_HAND, order: byHand(OVER), images: [1], rules: rules({ mode: 'audit' }) },
+      ['absent', 'waiting: audit', 'waiting', 'ends', 'waiting: ends'],
+    ],
+    [
+      'stays open at the end where it serves Lambda functions',
+      { record: WAITING_BY_HAND, order: byHand(OVER), images: [1], registry: { servesLambda: true } },
+      ['absent', 'waiting: lambda', 'waiting', 'ends', 'waiting: ends'],
+    ],
+    [
+      'closes without a word more where a command has told of the end',
+      { record: CLOSED_GATE, order: byHand({ ...OVER, told: 'end' }), images: [1] },
+      ['current', 'closed', 'nothing', 'ends', ''],
+    ],
+    [
+      'closes at once where it was to be closed by hand instead',
+      { record: WAITING_BY_HAND, order: byHand({ ...NEW, kind: 'closed' }), images: [1], rules: NO_ROOM },
+      ['current', 'closed', 'closed', 'begins', 'closed: begins'],
+    ],
+  ])('%s', async (_name, given, expected) => {
+    expect(await outcome(worldWith(given), given.rules)).toEqual(expected);
+  });
+});
+
+describe('a gate that is kept closed by hand', () => {
+  it.each<[string, Given, readonly unknown[]]>([
+    [
+      'is closed, although nothing holds it, and the brake is not asked',
+      { record: OPEN_GATE, order: byHand({ ...NEW, kind: 'closed' }), rules: NO_ROOM },
+      ['current', 'closed', 'closed', 'begins', 'closed: begins'],
+    ],
+    [
+      'was closed: people hear of it all the same',
+      { record: CLOSED_GATE, order: byHand({ ...NEW, kind: 'closed' }), images: [1] },
+      ['current', 'closed', 'nothing', 'begins', 'byHand: begins'],
+    ],
+    [
+      'is not opened when its last closer goes away',
+      { record: CLOSED_GATE, order: CLOSED },
+      ['current', 'closed', 'nothing', 'runs', ''],
+    ],
+    [
+      'is closed again where somebody took our closing away',
+      { record: record({ closers: [] }), order: CLOSED, registry: { ours: 'absent' } },
+      ['current', 'closed', 'restored', 'runs', 'restored'],
+    ],
+    [
+      'is not closed in audit mode',
+      { record: OPEN_GATE, order: byHand({ ...NEW, kind: 'closed' }), rules: rules({ mode: 'audit' }) },
+      ['absent', 'waiting: audit', 'waiting', 'begins', 'waiting: begins'],
+    ],
+    [
+      'opens when the stack is paused',
+      { record: record({ closers: [] }), order: CLOSED, rules: rules({ mode: 'pause' }) },
+      ['absent', 'waiting: pause', 'opened', 'runs', 'opened'],
+    ],
+    [
+      'opens where the config leaves its repository out',
+      { record: record({ closers: [] }), order: CLOSED, rules: EXCLUDED },
+      ['absent', 'open', 'opened', 'runs', 'opened'],
+    ],
+    [
+      'is not closed where it serves Lambda functions',
+      { record: OPEN_GATE, order: byHand({ ...NEW, kind: 'closed' }), registry: { servesLambda: true } },
+      ['absent', 'waiting: lambda', 'waiting', 'begins', 'waiting: begins'],
+    ],
+    [
+      'is somebody else’s where somebody else has locked it',
+      { record: OPEN_GATE, order: byHand({ ...NEW, kind: 'closed' }), registry: { ours: 'unmarked' } },
+      ['unmarked', 'waiting: lockedByOthers', 'waiting', 'begins', 'waiting: begins'],
+    ],
+    [
+      'opens at the end, if nothing holds it',
+      { record: record({ closers: [] }), order: byHand({ ...OVER, kind: 'closed' }) },
+      ['absent', 'open', 'opened', 'ends', 'opened: ends'],
+    ],
+    [
+      'stays closed at the end, if something holds it',
+      { record: CLOSED_GATE, order: byHand({ ...OVER, kind: 'closed' }), images: [1] },
+      ['current', 'closed', 'nothing', 'ends', 'byHand: ends'],
+    ],
+    [
+      'opens at once where it was to be opened by hand instead',
+      { record: record({ closers: [] }), order: byHand(NEW) },
+      ['absent', 'open', 'opened', 'begins', 'opened: begins'],
+    ],
+  ])('%s', async (_name, given, expected) => {
+    expect(await outcome(worldWith(given), given.rules)).toEqual(expected);
+  });
+
+  it.each<['pause' | 'release', string]>([
+    ['pause', 'of everything'],
+    ['release', 'of one gate'],
+  ])('by a release (%s) %s opens, and the order is over', async (mode) => {
+    const world = worldWith({ record: record({ closers: [] }), order: CLOSED });
+    expect(await outcome(world, rules({ mode }), 'release')).toEqual([
+      'absent',
+      'open',
+      'opened',
+      'ends',
+      'opened: ends',
+    ]);
+    expect(await outcome(world)).toEqual(['absent', 'open', 'nothing', 'ends', 'opened: ends']);
+    expect(world.record(GATE)?.byHand).toBeUndefined();
+  });
+});
+
+describe('a release of one gate', () => {
+  it('opens it without a look inside, and the next look closes it again', async () => {
+    const world = worldWith({ record: CLOSED_GATE, order: OPEN, images: [1] });
+    world.save(CLOSED_GATE);
+    const { to } = await look(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
+    expect([to, world.repository().ours, world.calls.includes('scans')]).toEqual([
+      { kind: 'waiting', for: 'release' },
+      'absent',
+      false,
+    ]);
+    expect((await outcome(world)).slice(0, 3)).toEqual(['current', 'closed', 'closed']);
+  });
+
+  it('forgets what the record had no room for', async () => {
+    const world = worldWith({ record: CLOSED_GATE, order: OPEN });
+    world.save({ ...CLOSED_GATE, closers: [], omittedClosers: 7 });
+    await look(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
+    expect(world.record(GATE)).toMatchObject({ omittedClosers: 0 });
+    expect((await outcome(world)).slice(0, 2)).toEqual(['absent', 'open']);
+  });
+});
+
+describe('an order', () => {
+  it('is written to the log by the function, however it was begun, and the tick then rests until its end', async () => {
+    const world = worldWith({ record: CLOSED_GATE, order: byHand(NEW), images: [1] });
+    expect(await outcome(world, rules(), 'open')).toEqual([
+      'absent',
+      'waiting: byHand',
+      'opened',
+      'begins',
+      'opened: begins',
+    ]);
+    expect(world.record(GATE)?.byHand).toMatchObject({ told: 'begin', logged: false });
+    expect((await outcome(world))[3]).toBe('begins');
+    expect(world.record(GATE)?.byHand).toMatchObject({ told: 'begin', logged: true });
+    expect((await outcome(world))[3]).toBe('runs');
+    world.now = hoursLater(3);
+    expect((await outcome(world)).slice(0, 4)).toEqual(['current', 'closed', 'closed', 'ends']);
+    expect(world.record(GATE)?.byHand).toBeUndefined();
+    expect(world.notices.map(({ kind }) => kind)).toEqual(['opened', 'closed']);
+  });
+
+  it.each(['open', 'closed'] as const)(
+    'that the registry refuses (%s) stays recorded, and the tick does not try again',
+    async (kind) => {
+      const given = kind === 'open' ? CLOSED_GATE : OPEN_GATE;
+      const world = worldWith({ record: given, order: byHand({ ...NEW, kind }), images: kind === 'open' ? [1] : [] });
+      world.repository().refuses = 'no';
+      expect((await outcome(world)).slice(1, 3)).toEqual([kind === 'open' ? 'opening' : 'closing', 'refused']);
+      expect(world.record(GATE)).toMatchObject({
+        closers: given.closers.map((one) => ({ digest: one.digest })),
+        byHand: { refused: true, told: 'nothing' },
+      });
+      world.repository().refuses = undefined;
+      expect((await outcome(world)).at(-1)).toBe(kind === 'open' ? 'opened: begins' : 'closed: begins');
+      expect(world.record(GATE)?.byHand?.refused).toBeUndefined();
+    },
+  );
+
+  it.each(['save', 'write open', 'notify'])(
+    'is begun once, whenever a worker dies before or after "%s"',
+    async (call) => {
+      for (const when of ['before', 'after'] as const) {
+        const world = worldWith({ record: CLOSED_GATE, order: byHand(NEW), images: [1] });
+        let isAlive = true;
+        world.around = (name, moment) => {
+          if (name !== call || moment !== when || !isAlive) return;
+          isAlive = false;
+          throw new Error('the worker dies');
+        };
+        await look(world, { triggers: ['open'], scope: [] }).catch(() => {});
+        await look(world, { triggers: ['tick'], scope: 'all' });
+        expect(world.record(GATE)).toMatchObject({ state: { for: 'byHand' }, untold: [], byHand: { told: 'begin' } });
+        expect(world.repository().ours).toBe('absent');
+        const begun = world.notices.filter(({ byHand: news }) => news?.isNews && news.step === 'begins');
+        expect(begun.length).toBe(call === 'notify' && when === 'after' ? 2 : 1);
+      }
+    },
+  );
+
+  it('that is over closes on what the record says where the scanner does not answer, and the message comes back', async () => {
+    const world = worldWith({ record: WAITING_BY_HAND, order: byHand(OVER), images: [1] });
+    world.around = blind;
+    await expect(look(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
+    expect([world.repository().ours, world.record(GATE)?.state.kind]).toEqual(['current', 'closed']);
+    expect(world.record(GATE)?.byHand).toBeUndefined();
+    expect(world.notices.map(({ kind, byHand: news }) => [kind, news?.step])).toEqual([['closed', 'ends']]);
+    expect(world.decisions).toMatchObject([{ done: 'closed', images: [], byHand: { step: 'ends' } }]);
+    await expect(look(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
+    expect(world.repository().ours).toBe('current');
+  });
+
+  it('that is over closes on what the record had no room for, too', async () => {
+    const { closers: _closers, ...rest } = WAITING_BY_HAND;
+    const world = worldWith({ record: { ...rest, closers: [], omittedClosers: 2 }, order: byHand(OVER) });
+    world.around = blind;
+    await expect(look(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
+    expect(world.repository().ours).toBe('current');
+  });
+
+  it.each<[string, GateRecord, HandOrder, Trigger]>([
+    ['that is not over', WAITING_BY_HAND, OPEN, 'tick'],
+    ['to keep it closed, that is over', CLOSED_GATE, byHand({ ...OVER, kind: 'closed' }), 'tick'],
+    ['that is over, of a gate that nothing held', OPEN_GATE, byHand(OVER), 'tick'],
+    ['that a command looks at', WAITING_BY_HAND, byHand(OVER), 'resume'],
+  ])('%s does nothing where the scanner does not answer', async (_name, stored, order, trigger) => {
+    const world = worldWith({ record: stored, order, images: [1] });
+    const before = structuredClone([world.repository().ours, world.record(GATE)]);
+    world.around = blind;
+    await expect(look(world, { triggers: [trigger], scope: 'all' })).rejects.toThrow('no answer');
+    expect([world.repository().ours, world.record(GATE)]).toEqual(before);
+    expect(world.decisions).toEqual([]);
+  });
+
+  it('and a release, of a repository that is not there any more, look at nothing', async () => {
+    const world = worldWith({ record: CLOSED_GATE, order: byHand({ ...NEW, kind: 'closed' }) });
+    world.repositories.clear();
+    const decision = await look(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
+    expect([decision.to, decision.done, world.record(GATE)?.state.kind]).toEqual([{ kind: 'open' }, 'opened', 'open']);
+  });
+
+  it('is seen to for a repository that is not there any more, too', async () => {
+    const world = worldWith({ record: WAITING_BY_HAND, order: byHand(OVER) });
+    world.repositories.clear();
+    const { to, byHand: step } = await look(world, { triggers: ['tick'], scope: 'all' });
+    expect([to, step?.step, world.record(GATE)?.byHand]).toEqual([{ kind: 'open' }, 'ends', undefined]);
+  });
+
+  it('keeps a record from being forgotten, and its end makes the record young again', async () => {
+    const old = { ...newRecord(GATE, hoursLater(-24 * 31)), closers: [] };
+    const world = worldWith({ record: old, order: OPEN });
+    await outcome(world);
+    expect(world.record(GATE)?.byHand).toEqual(OPEN);
+    world.save({ ...old, byHand: byHand({ ...OVER, told: 'end' }) });
+    await outcome(world);
+    expect(world.record(GATE)).toMatchObject({ since: NOW, state: { kind: 'open' } });
+  });
+
+  it('that keeps open is met by a scan that would prove nothing: the closer stays recorded', async () => {
+    const world = worldWith({ record: { ...WAITING_BY_HAND, closers: [closer()] }, order: OPEN });
+    world.repository().images.set(digest(1), {});
+    await outcome(world);
+    expect(world.record(GATE)).toMatchObject({ closers: [{ digest: digest(1) }], state: { for: 'byHand' } });
+  });
+});
+
+describe('whatever happens to a gate', () => {
+  const steps = fc.array(
+    fc.record({
+      /** Which images violate, which are clean; the others are gone. */
+      images: fc.dictionary(fc.constantFrom('1', '2', '3'), fc.boolean()),
+      trigger: fc.constantFrom<Trigger>('finding', 'push', 'sweep', 'tick', 'open'),
+      number: fc.integer({ min: 1, max: 3 }),
+      dies: fc.constantFrom('', 'save', 'write open', 'write closed', 'notify'),
+    }),
+    { minLength: 1, maxLength: 6 },
+  );
+
+  it.each(['open', 'closed'] as const)(
+    'an order to keep it %s is kept until its end, and leaves nothing behind',
+    (kind) =>
+      fc.assert(
+        fc.asyncProperty(steps, fc.boolean(), async (events, isClosedBefore) => {
+          const world = worldWith({
+            record: isClosedBefore ? CLOSED_GATE : OPEN_GATE,
+            order: byHand({ ...NEW, kind }),
+          });
+          if (isClosedBefore) world.repository().images.set(digest(1), VIOLATING);
+          await look(world, { triggers: ['tick'], scope: 'all' });
+          for (const { images, trigger, number, dies } of events) {
+            const now = Object.entries(images);
+            world.repository().images.clear();
+            for (const [name, violates] of now)
+              world.repository().images.set(digest(Number(name)), violates ? VIOLATING : {});
+            let isAlive = dies !== '';
+            world.around = (call, when) => {
+              if (!isAlive || call !== dies || when !== 'after') return;
+              isAlive = false;
+              throw new Error('the worker dies');
+            };
+            const scope = trigger === 'sweep' ? 'all' : [digest(number)];
+            await look(world, { triggers: [trigger], scope }).catch(() => {});
+            expect(world.repository().ours).toBe(kind === 'open' ? 'absent' : 'current');
+          }
+          world.around = () => {};
+          world.now = hoursLater(3);
+          const { to } = await look(world, { triggers: ['tick'], scope: 'all' });
+          const isHeld = world.record(GATE)?.closers.some(({ departed }) => departed === undefined) ?? false;
+          const expected = isHeld ? ['closed', 'current', undefined] : ['open', 'absent', undefined];
+          expect([to.kind, world.repository().ours, world.record(GATE)?.byHand]).toEqual(expected);
+          const news = world.notices.flatMap(({ byHand: one }) => (one?.isNews ? [one.step] : []));
+          expect([...new Set(news)]).toEqual(['begins', 'ends']);
+        }),
+        { numRuns: 60 },
+      ),
+  );
+});

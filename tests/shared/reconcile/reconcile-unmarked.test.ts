@@ -1,0 +1,237 @@
+// Gates of a registry that cannot tell whose a closing is: what pullgate closed it opens, what somebody else closed it never does.
+import { describe, expect, it } from 'vitest';
+import type { GateRecord } from '../../../shared/gate/record.ts';
+import { digest, GATE, hoursLater, rules } from '../samples.ts';
+import { look, told, VIOLATING, writes } from './reconciling.ts';
+import { newWorld, type World, type WorldRepository } from './world.ts';
+
+const PAUSE = rules({ mode: 'pause' });
+
+/** A repository whose first image violates. */
+function unmarked(ours: WorldRepository['ours'] = 'absent'): World {
+  const world = newWorld();
+  Object.assign(world.repository(), { bearsNoMarks: true, ours });
+  world.repository().images.set(digest(1), VIOLATING);
+  return world;
+}
+
+const repair = (world: World) => void world.repository().images.delete(digest(1));
+
+/** Everything that the next look may depend on, with one image and a clock that stands still. */
+interface State {
+  readonly record: GateRecord | undefined;
+  readonly ours: WorldRepository['ours'];
+  readonly violates: boolean;
+}
+
+function restored({ record, ours, violates }: State): World {
+  const world = unmarked(ours);
+  if (record !== undefined) world.save(record);
+  if (!violates) repair(world);
+  return world;
+}
+
+function stateIn(world: World): State {
+  const stored = world.record(GATE);
+  const { ours, images } = world.repository();
+  // Who is told how often is not what this is about, and there is no end to it.
+  return {
+    record: stored === undefined ? undefined : { ...stored, untold: [] },
+    ours,
+    violates: images.size > 0,
+  };
+}
+
+/** Does the record say that a closing, if there is one, is ours? */
+const isClaimed = ({ record }: State) => record?.claimed === true;
+
+const LOOKS = [
+  ['look', rules(), undefined],
+  ['look in a pause', PAUSE, undefined],
+  ['look while the registry refuses', rules(), 'not allowed'],
+] as const;
+
+/** What may happen to a gate between two calls of pullgate's. */
+async function successorsOf(state: State): Promise<readonly (readonly [string, State])[]> {
+  const { ours, violates } = state;
+  // Who closes a gate that pullgate has closed, or is about to, changes nothing that anybody could see.
+  const others = isClaimed(state) ? 'current' : 'unmarked';
+  const found: (readonly [string, State])[] = [
+    violates ? ['it is repaired', { ...state, violates: false }] : ['it violates', { ...state, violates: true }],
+    ours === 'absent' ? ['others close', { ...state, ours: others }] : ['others open', { ...state, ours: 'absent' }],
+  ];
+  for (const [name, byRules, refuses] of LOOKS) {
+    const worldNow = () => {
+      const world = restored(state);
+      world.repository().refuses = refuses;
+      return world;
+    };
+    const world = worldNow();
+    await look(world, {}, byRules);
+    found.push([name, stateIn(world)]);
+    for (const [place, call] of world.calls.entries()) {
+      for (const when of ['before', 'after'] as const) {
+        const crashing = worldNow();
+        crashing.around = (_call, at) => {
+          if (at === when && crashing.calls.length === place + 1) throw new Error('crash');
+        };
+        // A notice that fails is not the end of a look; a crash there is as good as one.
+        expect(await look(crashing, {}, byRules).then(({ untold }) => untold, String)).toBe('Error: crash');
+        found.push([`${name}, and crash ${when} ${call}`, stateIn(crashing)]);
+      }
+    }
+  }
+  return found;
+}
+
+/** Every state that a gate can come to, with one way there. */
+async function reachable(): Promise<ReadonlyMap<string, { readonly state: State; readonly way: readonly string[] }>> {
+  const start = stateIn(unmarked());
+  const found = new Map([[JSON.stringify(start), { state: start, way: [] as readonly string[] }]]);
+  for (const { state, way } of found.values()) {
+    for (const [name, next] of await successorsOf(state)) {
+      const key = JSON.stringify(next);
+      if (!found.has(key)) found.set(key, { state: next, way: [...way, name] });
+    }
+  }
+  return found;
+}
+
+describe('whatever happens between two calls, in whatever order', async () => {
+  const states = [...(await reachable()).values()];
+
+  it('is explored to its end', () => {
+    expect(states.length).toBeGreaterThan(50);
+  });
+
+  it.each([
+    ['the next look closes what violates and opens what does not', rules()],
+    ['the next look in a pause opens', PAUSE],
+  ])('%s, but never what others have closed', async (_name, byRules) => {
+    for (const { state, way } of states) {
+      const world = restored(state);
+      await look(world, {}, byRules);
+      const own = byRules === PAUSE || !state.violates ? 'absent' : 'current';
+      expect([way, world.repository().ours]).toEqual([way, state.ours === 'unmarked' ? 'unmarked' : own]);
+    }
+  });
+});
+
+describe('a closing of somebody else', () => {
+  it('is left alone, and that is said once', async () => {
+    const world = unmarked('unmarked');
+    const first = await look(world);
+    const second = await look(world);
+    expect([first.to, first.done, second.done]).toEqual([
+      { kind: 'waiting', for: 'lockedByOthers' },
+      'waiting',
+      'nothing',
+    ]);
+    expect([writes(world), world.notices.map(({ kind, waitingFor }) => [kind, waitingFor])]).toEqual([
+      [],
+      [['waiting', 'lockedByOthers']],
+    ]);
+    expect(world.brake.value).toBe(undefined);
+  });
+
+  it('that ends while the gate has a closer: pullgate closes it', async () => {
+    const world = unmarked('unmarked');
+    await look(world);
+    world.repository().ours = 'absent';
+    expect([(await look(world)).done, world.repository().ours, world.record(GATE)?.claimed]).toEqual([
+      'closed',
+      'current',
+      true,
+    ]);
+  });
+
+  it('stays where the closer goes away: the gate is clear, and still closed', async () => {
+    const world = unmarked('unmarked');
+    await look(world);
+    repair(world);
+    expect([(await look(world)).done, world.repository().ours, told(world)]).toEqual([
+      'cleared',
+      'unmarked',
+      ['waiting', 'cleared'],
+    ]);
+  });
+
+  it('that comes after pullgate has opened the gate stays, whatever violates then', async () => {
+    const world = unmarked();
+    await look(world);
+    repair(world);
+    await look(world);
+    world.repository().ours = 'unmarked';
+    world.repository().images.set(digest(1), VIOLATING);
+    const violating = await look(world);
+    repair(world);
+    await look(world);
+    expect([violating.to, world.repository().ours]).toEqual([{ kind: 'waiting', for: 'lockedByOthers' }, 'unmarked']);
+  });
+
+  it('that comes after the registry has refused pullgate is not taken for its own', async () => {
+    const world = unmarked();
+    world.repository().refuses = 'not allowed';
+    await look(world);
+    expect([world.record(GATE)?.state.kind, world.record(GATE)?.claimed]).toEqual(['closing', undefined]);
+    world.repository().refuses = undefined;
+    world.repository().ours = 'unmarked';
+    const { to } = await look(world);
+    repair(world);
+    await look(world);
+    expect([to, world.repository().ours]).toEqual([{ kind: 'waiting', for: 'lockedByOthers' }, 'unmarked']);
+  });
+
+  it('that comes while pullgate has the gate closed is one with its own: nothing could tell them apart', async () => {
+    const world = unmarked();
+    await look(world);
+    repair(world);
+    expect([(await look(world)).done, world.repository().ours]).toEqual(['opened', 'absent']);
+  });
+});
+
+describe('a closing of ours', () => {
+  it('that others took away is put back', async () => {
+    const world = unmarked();
+    await look(world);
+    world.repository().ours = 'absent';
+    world.now = hoursLater(1);
+    expect([(await look(world)).done, world.repository().ours, told(world)]).toEqual([
+      'restored',
+      'current',
+      ['closed', 'restored'],
+    ]);
+  });
+
+  it('that came after another worker had found the gate clear is opened by the one that wrote it', async () => {
+    const world = unmarked();
+    let others = 0;
+    world.around = async (call, when) => {
+      if (call !== 'write closed' || when !== 'before' || others++ > 0) return;
+      repair(world);
+      await look(world);
+    };
+    const { to } = await look(world);
+    expect([to.kind, writes(world), world.repository().ours, world.record(GATE)?.claimed]).toEqual([
+      'open',
+      ['write closed', 'write open'],
+      'absent',
+      undefined,
+    ]);
+  });
+
+  it('that came after another worker had found the gate clear, and a crash before it is opened: the next look opens it', async () => {
+    const world = unmarked();
+    let others = 0;
+    world.around = async (call, when) => {
+      if (call === 'write open' && when === 'before') throw new Error('crash');
+      if (call !== 'write closed' || when !== 'before' || others++ > 0) return;
+      repair(world);
+      await look(world);
+    };
+    await expect(look(world)).rejects.toThrow('crash');
+    world.around = () => {};
+    await look(world);
+    expect([world.repository().ours, world.record(GATE)?.state.kind]).toEqual(['absent', 'open']);
+  });
+});

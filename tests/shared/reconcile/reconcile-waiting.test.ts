@@ -1,0 +1,263 @@
+// Gates that have a closer and stand open all the same: audit, pause, the brake, and repositories that serve Lambda functions.
+import { describe, expect, it } from 'vitest';
+import type { WaitingFor } from '../../../shared/gate/record.ts';
+import { reconcile } from '../../../shared/reconcile/reconcile.ts';
+import type { Rules } from '../../../shared/reconcile/rules.ts';
+import type { Decision } from '../../../shared/report/decision.ts';
+import { digest, finding, GATE, hoursLater, NOW, record, rules } from '../samples.ts';
+import { newWorld, type World } from './world.ts';
+
+const VIOLATING = { findings: [finding()] };
+const NO_ROOM = rules({ maxClosesPerHour: 0 });
+
+function look(world: World, byRules: Rules = rules(), repository = 'team/app'): Promise<Decision> {
+  const gate = { ...GATE, repository };
+  return reconcile({ gate, scope: [digest(1)], triggers: ['finding'], activeFindings: [] }, byRules, world.ports);
+}
+
+function violating(repository = 'team/app', world = newWorld()): World {
+  world.repository(repository).images.set(digest(1), VIOLATING);
+  return world;
+}
+
+const told = (world: World) =>
+  world.notices.map((notice) => (notice.kind === 'waiting' ? `waiting for ${notice.waitingFor}` : notice.kind));
+const ours = (world: World) => world.repository().ours;
+
+describe('audit', () => {
+  it.each(['audit', 'pause'] as const)('%s closes nothing, and says so once', async (mode) => {
+    const world = violating();
+    const { to } = await look(world, rules({ mode }));
+    await look(world, rules({ mode }));
+    expect([to, ours(world), told(world)]).toEqual([{ kind: 'waiting', for: mode }, 'absent', [`waiting for ${mode}`]]);
+  });
+
+  it.each(['audit', 'pause'] as const)('%s opens what pullgate had closed', async (mode) => {
+    const world = violating();
+    await look(world);
+    const { to, done } = await look(world, rules({ mode }));
+    expect([to, done, ours(world), told(world)]).toEqual([
+      { kind: 'waiting', for: mode },
+      'opened',
+      'absent',
+      ['closed', 'opened'],
+    ]);
+  });
+
+  it('ends: what it had left open is closed', async () => {
+    const world = violating();
+    await look(world, rules({ mode: 'audit' }));
+    expect([(await look(world)).done, told(world)]).toEqual(['closed', ['waiting for audit', 'closed']]);
+  });
+
+  it('becomes a pause: told, since it is another reason', async () => {
+    const world = violating();
+    await look(world, rules({ mode: 'audit' }));
+    expect([(await look(world, rules({ mode: 'pause' }))).done, told(world)]).toEqual([
+      'waiting',
+      ['waiting for audit', 'waiting for pause'],
+    ]);
+  });
+
+  it('forgets a gate that waits when its closer goes away', async () => {
+    const world = violating();
+    await look(world, rules({ mode: 'audit' }));
+    world.repository().images.delete(digest(1));
+    const { to, done } = await look(world, rules({ mode: 'audit' }));
+    expect([to, done, told(world)]).toEqual([{ kind: 'open' }, 'cleared', ['waiting for audit', 'cleared']]);
+  });
+});
+
+describe('a repository that serves Lambda functions', () => {
+  it.each<[string, boolean, readonly string[]]>([
+    ['is announced, not closed', false, ['waiting for lambda']],
+    ['is closed with closeLambdaRepositories', true, ['closed']],
+  ])('%s', async (_name, closeLambdaRepositories, notices) => {
+    const world = violating();
+    world.repository().servesLambda = true;
+    await look(world, rules({ closeLambdaRepositories }));
+    expect(told(world)).toEqual(notices);
+  });
+
+  it.each<[string, (world: World) => void, string, string]>([
+    ['stays closed where it began to serve them while closed', () => {}, 'nothing', 'current'],
+    [
+      'is closed again where the statement was removed',
+      (world) => {
+        world.repository().ours = 'absent';
+      },
+      'restored',
+      'current',
+    ],
+    ['is opened like any other', (world) => world.repository().images.clear(), 'opened', 'absent'],
+  ])('%s: a grant does not open what is closed', async (_name, happens, done, statement) => {
+    const world = violating();
+    await look(world);
+    world.repository().servesLambda = true;
+    happens(world);
+    expect([(await look(world)).done, ours(world)]).toEqual([done, statement]);
+  });
+});
+
+describe('the brake', () => {
+  it('400 repositories hit at once, brake 25: 25 closed this hour, 375 announced; a known exploit among them is closed at once', async () => {
+    const world = newWorld();
+    const names = Array.from({ length: 400 }, (_, number) => `team/app-${number}`);
+    for (const name of names) violating(name, world);
+    world.repository('team/app-399').images.set(digest(1), { findings: [finding({ exploited: true })] });
+    for (const name of names) await look(world, rules(), name);
+    const closed = names.filter((name) => world.repository(name).ours === 'current');
+    expect(closed).toEqual([...names.slice(0, 25), 'team/app-399']);
+    expect(world.notices.filter((notice) => notice.waitingFor === 'brake').length).toBe(374);
+  });
+
+  it('lets a gate through that waited, when the hour has passed', async () => {
+    const world = violating();
+    const one = rules({ maxClosesPerHour: 1 });
+    await look(violating('team/first', world), one, 'team/first');
+    const first = await look(world, one);
+    world.now = hoursLater(1);
+    const second = await look(world, one);
+    expect([first.to, second.to]).toEqual([{ kind: 'waiting', for: 'brake' }, { kind: 'closed' }]);
+  });
+
+  it('counts a gate once, however often a crash makes it ask', async () => {
+    const world = violating();
+    world.around = (call, when) => {
+      if (call === 'save brake' && when === 'after') throw new Error('crash');
+    };
+    await expect(look(world)).rejects.toThrow('crash');
+    world.around = () => {};
+    expect([(await look(world, rules({ maxClosesPerHour: 1 }))).done, world.brake.value?.closings.length]).toEqual([
+      'closed',
+      1,
+    ]);
+  });
+
+  it('is asked again where another worker has changed it meanwhile', async () => {
+    const world = violating();
+    let others = 0;
+    world.around = (call, when) => {
+      if (call === 'save brake' && when === 'before' && others++ < 2)
+        world.brake.version = Number(world.brake.version) + 1;
+    };
+    expect([(await look(world)).done, world.calls.filter((call) => call === 'load brake').length]).toEqual([
+      'closed',
+      3,
+    ]);
+  });
+
+  it('gives up where other workers are always faster, so that the message comes back', async () => {
+    const world = violating();
+    world.around = (call, when) => {
+      if (call === 'save brake' && when === 'before') world.brake.version = Number(world.brake.version) + 1;
+    };
+    await expect(look(world)).rejects.toThrow(
+      '123456789012/team/app: other workers asked the brake first, 100 times; the message comes back',
+    );
+    expect([world.calls.filter((call) => call === 'load brake').length, ours(world)]).toEqual([100, 'absent']);
+  });
+
+  it('gets back what the registry refused, so that it counts only what is closed', async () => {
+    const world = violating();
+    const two = rules({ maxClosesPerHour: 2 });
+    await look(violating('team/first', world), two, 'team/first');
+    world.repository().refuses = 'too long';
+    const refused = await look(world, two);
+    expect([refused.done, world.brake.value?.closings]).toEqual([
+      'refused',
+      [{ gate: '123456789012/team/first', at: NOW }],
+    ]);
+    expect((await look(violating('team/second', world), two, 'team/second')).to.kind).toBe('closed');
+  });
+
+  it('has nothing to get back for a known exploit, which did not ask it, or for an opening', async () => {
+    const world = newWorld();
+    world.repository().images.set(digest(1), { findings: [finding({ exploited: true })] });
+    world.repository().refuses = 'too long';
+    const closing = await look(world);
+    world.repository().ours = 'current';
+    world.repository().images.clear();
+    const opening = await look(world);
+    expect([closing, opening].map(({ done, to }) => [done, to.kind])).toEqual([
+      ['refused', 'closing'],
+      ['refused', 'opening'],
+    ]);
+    expect(world.calls.filter((call) => call.endsWith('brake'))).toEqual(['load brake']);
+  });
+
+  it('does not hold what is closed already', async () => {
+    const world = violating();
+    await look(world);
+    world.repository().ours = 'absent';
+    expect((await look(world, NO_ROOM)).done).toBe('restored');
+  });
+
+  it('does not hold a closing that was written, and whose confirmation was lost', async () => {
+    const world = violating();
+    world.save(record({ state: { kind: 'closing' }, closers: [] }));
+    world.repository().ours = 'current';
+    expect((await look(world, NO_ROOM)).done).toBe('closed');
+  });
+});
+
+describe('a state that a crash has left behind', () => {
+  it.each<[string, 'closing' | 'opening', 'current' | 'absent', boolean, string, readonly string[]]>([
+    [
+      'closing, not written, and the closer is gone: open, and nobody was told of a closing',
+      'closing',
+      'absent',
+      false,
+      'nothing',
+      [],
+    ],
+    [
+      'closing, written, and the closer is gone: opened, and people hear of both',
+      'closing',
+      'current',
+      false,
+      'opened',
+      ['closed', 'opened'],
+    ],
+    ['closing, not written, and the closer is there: closed', 'closing', 'absent', true, 'closed', ['closed']],
+    ['opening, not written, and the closer is gone: opened', 'opening', 'current', false, 'opened', ['opened']],
+    ['opening, written, and the closer is gone: opened', 'opening', 'absent', false, 'opened', ['opened']],
+    [
+      'opening, written, and a closer is there: closed, and people hear of both',
+      'opening',
+      'absent',
+      true,
+      'closed',
+      ['opened', 'closed'],
+    ],
+    [
+      'opening, not written, and a closer is there: it was never open, and nobody is told',
+      'opening',
+      'current',
+      true,
+      'nothing',
+      [],
+    ],
+  ])('%s', async (_name, kind, statement, isThere, done, notices) => {
+    const world = newWorld();
+    world.save(record({ state: { kind }, closers: [] }));
+    world.repository().ours = statement;
+    if (isThere) violating('team/app', world);
+    const decision = await look(world);
+    expect([decision.done, told(world), world.record(GATE)?.state.kind]).toEqual([
+      done,
+      notices,
+      isThere ? 'closed' : 'open',
+    ]);
+  });
+
+  it.each<[string, WaitingFor, string]>([
+    ['closing, in audit: waits', 'audit', 'waiting'],
+    ['opening, in audit: opened', 'audit', 'opened'],
+  ])('%s', async (name, waitingFor, done) => {
+    const world = violating();
+    world.save(record({ state: { kind: name.startsWith('closing') ? 'closing' : 'opening' }, closers: [] }));
+    const decision = await look(world, rules({ mode: 'audit' }));
+    expect([decision.done, decision.to]).toEqual([done, { kind: 'waiting', for: waitingFor }]);
+  });
+});

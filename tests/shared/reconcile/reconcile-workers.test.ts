@@ -1,0 +1,188 @@
+// Two workers on one gate at the same time, in every interleaving of their calls, and of what happens to the world meanwhile.
+import { describe, expect, it } from 'vitest';
+import type { Ports } from '../../../shared/reconcile/ports.ts';
+import { reconcile } from '../../../shared/reconcile/reconcile.ts';
+import { everyInterleaving, type Step, type Turn } from '../../interleavings.ts';
+import { closer, digest, finding, GATE, hoursLater, NOW, record, rules } from '../samples.ts';
+import { newWorld, type World, type WorldImage } from './world.ts';
+
+const VIOLATING = { findings: [finding()] };
+const UNTAGGED = { ...VIOLATING, tags: [] };
+
+/** A worker that was woken for one image. */
+function lookingAt(world: World, number: number) {
+  return (turn: Turn) =>
+    reconcile(
+      { gate: GATE, scope: [digest(number)], triggers: ['finding'], activeFindings: [] },
+      rules(),
+      inTurns(world.ports, turn),
+    );
+}
+
+/** The same ports, each of whose calls that another worker could notice waits for its turn. */
+function inTurns<Snapshot>(ports: Ports<Snapshot>, turn: Turn): Ports<Snapshot> {
+  const { registry, records, brake } = ports;
+  const inTurn =
+    <Args extends unknown[], T>(thing: string, writes: Step['writes'], call: (...args: Args) => Promise<T>) =>
+    async (...args: Args): Promise<T> => {
+      await turn({ thing, writes });
+      return call(...args);
+    };
+  return {
+    ...ports,
+    registry: {
+      ...registry,
+      look: inTurn('world', false, registry.look),
+      scans: inTurn('world', false, registry.scans),
+      read: inTurn('policy', false, registry.read),
+      write: inTurn('policy', true, registry.write),
+    },
+    records: {
+      load: inTurn('record', false, records.load),
+      save: inTurn('record', true, records.save),
+      remove: inTurn('record', true, records.remove),
+    },
+    brake: { load: inTurn('brake', false, brake.load), save: inTurn('brake', true, brake.save) },
+  };
+}
+
+/** Something that happens to the world, and then the worker that was woken for it. */
+function wokenBy(happens: () => void, worker: (turn: Turn) => Promise<unknown>) {
+  return async (turn: Turn) => {
+    await turn({ thing: 'world', writes: true });
+    happens();
+    return worker(turn);
+  };
+}
+
+const AT_ONCE: Turn = async () => {};
+
+/** A gate that is closed for the first image, which is gone where none is given. */
+function closed(bearsNoMarks: boolean, image?: WorldImage): World {
+  const world = open(bearsNoMarks, image);
+  world.save(record({ claimed: true, closers: [closer({ violatedAt: NOW })] }));
+  world.repository().ours = 'current';
+  return world;
+}
+
+/** A gate that is open, though the first image may be there. */
+function open(bearsNoMarks: boolean, image?: WorldImage): World {
+  const world = newWorld();
+  world.repository().bearsNoMarks = bearsNoMarks;
+  if (image !== undefined) world.repository().images.set(digest(1), image);
+  return world;
+}
+
+function expectClosed(world: World, digests: readonly string[]): void {
+  const stored = world.record(GATE);
+  const holding = stored?.closers.filter((one) => one.departed === undefined).map((one) => one.digest);
+  expect([world.repository().ours, stored?.state.kind, holding?.toSorted(), stored?.untold]).toEqual([
+    'current',
+    'closed',
+    digests,
+    [],
+  ]);
+}
+
+describe.each([
+  ['one repository', false],
+  ['one gate of a registry that cannot tell whose a closing is', true],
+])('two workers on %s', (_name, bearsNoMarks) => {
+  it('one closing, one opening, in every interleaving of their calls: ends closed', async () => {
+    const count = await everyInterleaving(() => {
+      // The gate is closed for an image that has just been deleted, which one worker comes to see; the other comes for a new image.
+      const world = closed(bearsNoMarks);
+      world.repository().images.set(digest(2), VIOLATING);
+      return {
+        workers: [lookingAt(world, 1), lookingAt(world, 2)],
+        check: () => expectClosed(world, [digest(2)]),
+      };
+    });
+    expect(count).toBeGreaterThan(100);
+  });
+
+  it('both closing, in every interleaving of their calls: ends closed, with both closers', async () => {
+    const count = await everyInterleaving(() => {
+      const world = open(bearsNoMarks);
+      world.save(record({ state: { kind: 'open' }, closers: [] }));
+      for (const number of [1, 2]) world.repository().images.set(digest(number), VIOLATING);
+      return {
+        workers: [lookingAt(world, 1), lookingAt(world, 2)],
+        check: () => expectClosed(world, [digest(1), digest(2)]),
+      };
+    });
+    expect(count).toBeGreaterThan(100);
+  });
+
+  it('one opening for an untagged image, one woken by the tag that goes back on, in every interleaving of their calls and of the tag: ends closed', async () => {
+    const count = await everyInterleaving(() => {
+      const world = closed(bearsNoMarks, UNTAGGED);
+      const tag = () => world.repository().images.set(digest(1), VIOLATING);
+      return {
+        workers: [lookingAt(world, 1), wokenBy(tag, lookingAt(world, 1))],
+        check: () => expectClosed(world, [digest(1)]),
+      };
+    });
+    expect(count).toBeGreaterThan(100);
+  });
+
+  it('one opening after a clean scan, one woken by a new finding, in every interleaving of their calls and of the finding: ends closed', async () => {
+    const count = await everyInterleaving(() => {
+      const world = closed(bearsNoMarks, { scan: { kind: 'finished', at: hoursLater(1) } });
+      world.now = hoursLater(2);
+      const find = () => world.repository().images.set(digest(1), VIOLATING);
+      return {
+        workers: [lookingAt(world, 1), wokenBy(find, lookingAt(world, 1))],
+        check: () => expectClosed(world, [digest(1)]),
+      };
+    });
+    expect(count).toBeGreaterThan(100);
+  });
+
+  it('one that finds it closed and violating, one woken by its deletion, in every interleaving of their calls and of the deletion: ends open', async () => {
+    const count = await everyInterleaving(() => {
+      const world = closed(bearsNoMarks, VIOLATING);
+      const remove = () => world.repository().images.delete(digest(1));
+      return {
+        workers: [lookingAt(world, 1), wokenBy(remove, lookingAt(world, 1))],
+        check() {
+          const { ours } = world.repository();
+          expect([ours, world.record(GATE)?.state.kind, world.record(GATE)?.untold]).toEqual(['absent', 'open', []]);
+        },
+      };
+    });
+    expect(count).toBeGreaterThan(10);
+  });
+
+  it('one closing, one woken by the deletion, in every interleaving of their calls and of the deletion: the next look finds it open, or opens it', async () => {
+    const count = await everyInterleaving(() => {
+      const world = open(bearsNoMarks, VIOLATING);
+      const remove = () => world.repository().images.delete(digest(1));
+      return {
+        workers: [lookingAt(world, 1), wokenBy(remove, lookingAt(world, 1))],
+        async check() {
+          await lookingAt(world, 1)(AT_ONCE);
+          expect([world.repository().ours, world.record(GATE)?.state.kind ?? 'open']).toEqual(['absent', 'open']);
+        },
+      };
+    });
+    expect(count).toBeGreaterThan(10);
+  });
+
+  it('one looks while the closer is untagged; the tag goes back on; the other finds it violating and has nothing to write: the one does not open', async () => {
+    const world = closed(bearsNoMarks, UNTAGGED);
+    const look = () => lookingAt(world, 1)(AT_ONCE);
+    let other: unknown;
+    world.around = async (call, when) => {
+      if (call !== 'look' || when !== 'after' || world.calls.filter((one) => one === 'look').length > 1) return;
+      world.repository().images.set(digest(1), VIOLATING);
+      const calls = world.calls.length;
+      const { done } = await look();
+      other = { done, calls: world.calls.slice(calls) };
+    };
+    await look();
+    expect(other).toEqual({ done: 'nothing', calls: ['load', 'look', 'read'] });
+    expect(world.calls.filter((call) => call.startsWith('write'))).toEqual([]);
+    expectClosed(world, [digest(1)]);
+  });
+});

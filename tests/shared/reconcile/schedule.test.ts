@@ -1,0 +1,76 @@
+// When a sweep is due, and the order of the gates that wait for the brake.
+import { describe, expect, it } from 'vitest';
+import { type GateRecord, gateKey } from '../../../shared/gate/record.ts';
+import type { Finding } from '../../../shared/policy/finding.ts';
+import { isSweepDue, waitingRank } from '../../../shared/reconcile/schedule.ts';
+import { closer, finding, hoursLater, NOW, record } from '../samples.ts';
+
+describe('a sweep', () => {
+  const swept = (hours: number, settingsHash = 'a') => ({ sweptAt: hoursLater(-hours), settingsHash, gates: 10 });
+
+  it.each([
+    ['is due where there was none', undefined, true],
+    ['is not due a minute after the last', swept(1 / 60), false],
+    ['is not due just before its hours have passed', swept(5.99), false],
+    ['is due when its hours have passed', swept(6), true],
+    ['is due at once with new settings', swept(1 / 60, 'b'), true],
+  ])('%s', (_name, last, due) => {
+    expect(isSweepDue(last, 'a', 6, NOW)).toBe(due);
+  });
+});
+
+describe('the place among those that wait for the brake', () => {
+  const waiting = (severities: readonly string[], since = NOW, score?: number): GateRecord =>
+    record({
+      state: { kind: 'waiting', for: 'brake' },
+      since,
+      closers: severities.map((severity) => closer({ findings: [finding({ severity, score })] })),
+    });
+
+  it.each<[string, GateRecord, string | undefined]>([
+    ['is first for a critical finding', waiting(['CRITICAL']), `0 ${NOW}`],
+    ['is that of the worst finding of all closers', waiting(['LOW', 'HIGH', 'MEDIUM']), `1 ${NOW}`],
+    ['is that of the derived severity where none is known', waiting(['UNTRIAGED'], NOW, 9.8), `0 ${NOW}`],
+    ['is last where nothing tells the severity', waiting(['UNTRIAGED']), `4 ${NOW}`],
+    ['is last where only omitted closers hold the gate', waiting([]), `4 ${NOW}`],
+    [
+      'leaves out closers that have departed',
+      { ...waiting(['LOW']), closers: [closer({ departed: { at: NOW, why: 'gone' } })] },
+      `4 ${NOW}`,
+    ],
+    ['is none for a closed gate', record(), undefined],
+    [
+      'is none for a gate that waits for something else',
+      record({ state: { kind: 'waiting', for: 'audit' } }),
+      undefined,
+    ],
+  ])('%s', (_name, stored, rank) => {
+    expect(waitingRank(stored)).toBe(rank === undefined ? undefined : `${rank} ${gateKey(stored.gate)}`);
+  });
+
+  it('is found among 200,000 findings', () => {
+    const [first, ...others] = Array<Finding>(200_000).fill(finding({ severity: 'MEDIUM' }));
+    if (first === undefined) throw new Error('200,000 findings were needed');
+    const stored = waiting([]);
+    expect(waitingRank({ ...stored, closers: [closer({ findings: [first, ...others, finding()] })] })).toMatch(/^0 /);
+  });
+
+  it('puts the worst first, then the one that has waited longest, then goes by name', () => {
+    const other = { ...waiting(['HIGH']), gate: { registry: 'a', repository: 'b' } };
+    const records = [
+      waiting(['HIGH']),
+      other,
+      waiting(['CRITICAL']),
+      waiting(['CRITICAL'], hoursLater(-1)),
+      waiting(['HIGH'], hoursLater(-2)),
+    ];
+    const name = gateKey(waiting([]).gate);
+    expect(records.map(waitingRank).sort()).toEqual([
+      `0 ${hoursLater(-1)} ${name}`,
+      `0 ${NOW} ${name}`,
+      `1 ${hoursLater(-2)} ${name}`,
+      `1 ${NOW} ${name}`,
+      `1 ${NOW} a/b`,
+    ]);
+  });
+});

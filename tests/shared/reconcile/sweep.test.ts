@@ -1,0 +1,271 @@
+// The tick and the sweep over plain ports: when everything is looked at, what is asked for, and what the lines say.
+import { describe, expect, it } from 'vitest';
+import type { BrakeState } from '../../../shared/gate/brake.ts';
+import type { Gate } from '../../../shared/gate/record.ts';
+import type { Row, Version } from '../../../shared/reconcile/ports.ts';
+import type { SweepState } from '../../../shared/reconcile/schedule.ts';
+import { type SweepPorts, sweep, tick } from '../../../shared/reconcile/sweep.ts';
+import { digest, GATE, hoursLater, NOW, rules } from '../samples.ts';
+
+const gate = (repository: string): Gate => ({ registry: GATE.registry, repository });
+const SWEPT: SweepState = { sweptAt: hoursLater(-1), settingsHash: 'a enforce', gates: 3 };
+
+function rowOf<T>(value: T | undefined, onSave: (saved: T) => void = () => {}): Row<T> {
+  let stored: { value: T | undefined; version: Version } = { value, version: value === undefined ? 0 : 1 };
+  return {
+    load: async () => stored,
+    async save(saved, version) {
+      if (version !== stored.version) return undefined;
+      onSave(saved);
+      stored = { value: saved, version: Number(version) + 1 };
+      return stored.version;
+    },
+  };
+}
+
+interface Given extends Partial<Omit<SweepPorts, 'brake' | 'gatesWithRecord'>> {
+  readonly last?: SweepState | undefined;
+  readonly brake?: BrakeState | Row<BrakeState> | undefined;
+  /** Open, where nothing else is said. */
+  readonly recorded?: readonly (Gate & { readonly state?: string })[];
+}
+
+/** Ports that have nothing to say but what is given, and what came of them. */
+function stage({ last, brake, recorded = [], ...given }: Given = {}) {
+  const lines: Record<string, unknown>[] = [];
+  const asked: string[] = [];
+  const saved: SweepState[] = [];
+  const ports: SweepPorts = {
+    state: rowOf(last, (state) => saved.push(state)),
+    brake: brake !== undefined && 'load' in brake ? brake : rowOf(brake),
+    rules: rules(),
+    sweepHours: 6,
+    settingsHash: 'a',
+    blindness: async () => undefined,
+    repositoriesWithFindings: async () => [],
+    async *gatesWithRecord() {
+      for (const one of recorded) yield { state: 'open', ...one };
+    },
+    waiting: async () => [],
+    handDue: async () => [],
+    async askForLooks(gates, trigger) {
+      for (const { repository, digest: image } of gates)
+        asked.push(`${trigger} ${repository}${image === undefined ? '' : `@${image}`}`);
+    },
+    log: (line) => void lines.push(line),
+    now: () => NOW,
+    ...given,
+  };
+  return { ports, lines, asked, saved };
+}
+
+describe('a sweep', () => {
+  it('asks once for each repository that has findings and is included, or that has a record, and counts the closed gates', async () => {
+    const { ports, asked, lines, saved } = stage({
+      rules: rules({ repositories: { include: ['**'], exclude: ['other/*'] } }),
+      repositoriesWithFindings: async () => [gate('team/a'), gate('team/b'), gate('other/c')],
+      recorded: [
+        { ...gate('team/b'), state: 'closed' },
+        { ...gate('other/d'), state: 'closing' },
+        { ...gate('team/e'), digest: digest(1), state: 'closed' },
+        { ...gate('team/e'), digest: digest(2) },
+      ],
+    });
+    const state = await sweep(ports);
+    expect(asked).toEqual(['sweep team/a', 'sweep team/b', 'sweep other/d', 'sweep team/e']);
+    expect(state).toEqual({ sweptAt: NOW, settingsHash: 'a enforce', gates: 4 });
+    expect([saved, lines]).toEqual([[state], [{ kind: 'sweep', gates: 4, closed: 2 }]]);
+  });
+
+  it('tells repositories of the same name in two registries apart', async () => {
+    const { ports } = stage({
+      repositoriesWithFindings: async () => [gate('team/a'), { registry: '210987654321', repository: 'team/a' }],
+    });
+    expect((await sweep(ports)).gates).toBe(2);
+  });
+
+  it('is as good as another one that was faster', async () => {
+    const { ports, saved } = stage();
+    const state: Row<SweepState> = { load: ports.state.load, save: async () => undefined };
+    expect([await sweep({ ...ports, state }), saved]).toMatchObject([{ gates: 0 }, []]);
+  });
+
+  it.each<[string, Given]>([
+    ['findings cannot be listed', { repositoriesWithFindings: () => Promise.reject(new Error('throttled')) }],
+    ['looks cannot be asked for', { askForLooks: () => Promise.reject(new Error('throttled')) }],
+  ])('is not noted as done where %s', async (_name, given) => {
+    const { ports, saved, lines } = stage(given);
+    await expect(sweep(ports)).rejects.toThrow('throttled');
+    expect([saved, lines]).toEqual([[], []]);
+  });
+});
+
+describe('a tick', () => {
+  it.each<[string, Given, boolean]>([
+    ['sweeps where there was no sweep', {}, true],
+    ['does not sweep before its hours have passed', { last: SWEPT }, false],
+    ['sweeps when its hours have passed', { last: { ...SWEPT, sweptAt: hoursLater(-6) } }, true],
+    ['sweeps at once with new settings', { last: SWEPT, settingsHash: 'b' }, true],
+    ['sweeps at once when a pause begins', { last: SWEPT, rules: rules({ mode: 'pause' }) }, true],
+    [
+      'does not sweep again in the pause',
+      { last: { ...SWEPT, settingsHash: 'a pause' }, rules: rules({ mode: 'pause' }) },
+      false,
+    ],
+  ])('%s', async (_name, given, sweeps) => {
+    const { ports, lines, saved } = stage(given);
+    await tick(ports);
+    expect([lines.map((line) => line['kind']), saved.length]).toEqual([
+      ['scanner', ...(sweeps ? ['sweep'] : []), 'tick'],
+      sweeps ? 1 : 0,
+    ]);
+  });
+
+  it.each([
+    ['sees', undefined, { kind: 'scanner', blind: false, why: undefined }],
+    ['does not see', 'Inspector is off', { kind: 'scanner', blind: true, why: 'Inspector is off' }],
+  ])('says that the scanner %s', async (_name, why, line) => {
+    const { ports, lines } = stage({ last: SWEPT, blindness: async () => why });
+    await tick(ports);
+    expect(lines[0]).toEqual(line);
+  });
+
+  it('lets as many of those that wait through as the brake has room for, the most urgent first', async () => {
+    const { ports, lines, asked } = stage({
+      last: SWEPT,
+      rules: rules({ maxClosesPerHour: 3 }),
+      brake: {
+        closings: [
+          { gate: 'a', at: hoursLater(-0.5) },
+          { gate: 'b', at: hoursLater(-2) },
+        ],
+      },
+      waiting: async (limit) =>
+        [gate('worst'), { ...gate('second'), digest: digest(2) }, gate('third')].slice(0, limit),
+    });
+    await tick(ports);
+    expect(asked).toEqual(['tick worst', `tick second@${digest(2)}`]);
+    expect(lines.at(-1)).toEqual({ kind: 'tick', sweepAgeHours: 1, waiting: 3, letThrough: 2, closedThisHour: 1 });
+  });
+
+  it('asks for a look at each gate whose order by hand begins or is over, whatever the brake says, and counts them', async () => {
+    const asks: unknown[] = [];
+    const { ports, lines, asked } = stage({
+      last: SWEPT,
+      rules: rules({ maxClosesPerHour: 0 }),
+      handDue: async (now, limit) => {
+        asks.push([now, limit]);
+        return [gate('first'), { ...gate('second'), digest: digest(2) }];
+      },
+    });
+    await tick(ports);
+    expect([asks, asked]).toEqual([[[NOW, 1_000]], ['tick first', `tick second@${digest(2)}`]]);
+    expect(lines.at(-1)).toMatchObject({ kind: 'tick', waiting: 0, byHand: 2 });
+  });
+
+  it('asks for a thousand that wait, and counts what it got', async () => {
+    const limits: number[] = [];
+    const { ports } = stage({
+      last: SWEPT,
+      waiting: async (limit) => {
+        limits.push(limit);
+        return [];
+      },
+    });
+    await tick(ports);
+    expect(limits).toEqual([1_000]);
+  });
+
+  it('says what else the cloud counts', async () => {
+    const { ports, lines } = stage({ last: SWEPT, tickFacts: async () => ({ poisonMessages: 2 }) });
+    await tick(ports);
+    expect(lines.at(-1)).toEqual({
+      kind: 'tick',
+      sweepAgeHours: 1,
+      waiting: 0,
+      letThrough: 0,
+      closedThisHour: 0,
+      poisonMessages: 2,
+    });
+  });
+
+  describe('of which one step fails', () => {
+    const failing = (words: string) => () => Promise.reject(new Error(words));
+    const waiting = async () => [gate('worst')];
+    const handDue = async () => [gate('by-hand')];
+    const broken = { load: failing('no answer'), save: failing('no answer') };
+    const swept = { ...SWEPT, sweptAt: hoursLater(-7) };
+    it.each<[string, Given, readonly string[], readonly string[]]>([
+      [
+        'asking whether the scanner sees: the rest is done',
+        { last: swept, waiting, blindness: failing('no answer') },
+        ['sweep', 'tick'],
+        ['tick worst'],
+      ],
+      [
+        'the sweep: gates that wait get their turns, and the line says how old the last one is',
+        { last: swept, waiting, repositoriesWithFindings: failing('no answer') },
+        ['scanner', 'tick'],
+        ['tick worst'],
+      ],
+      [
+        'listing who waits: the sweep is done, and the line is there',
+        { last: swept, waiting: failing('no answer') },
+        ['scanner', 'sweep', 'tick'],
+        [],
+      ],
+      [
+        'finding orders by hand: those that wait are let through',
+        { last: SWEPT, waiting, handDue: failing('no answer') },
+        ['scanner', 'tick'],
+        ['tick worst'],
+      ],
+      [
+        'finding those that wait for the brake: orders by hand are seen to',
+        { last: SWEPT, handDue, waiting: failing('no answer') },
+        ['scanner', 'tick'],
+        ['tick by-hand'],
+      ],
+      [
+        'reading when the last sweep was: orders by hand and those that wait have their turns, and nothing is swept',
+        { state: broken, handDue, waiting },
+        ['scanner', 'tick'],
+        ['tick by-hand', 'tick worst'],
+      ],
+      [
+        'reading what was closed this hour: orders by hand are seen to, and nobody is let through',
+        { last: SWEPT, brake: broken, handDue, waiting },
+        ['scanner', 'tick'],
+        ['tick by-hand'],
+      ],
+      [
+        'what else the cloud counts: the line is there without it',
+        { last: SWEPT, waiting, tickFacts: failing('no answer') },
+        ['scanner', 'tick'],
+        ['tick worst'],
+      ],
+    ])('%s', async (_name, given, kinds, looks) => {
+      const { ports, lines, asked } = stage(given);
+      await expect(tick(ports)).rejects.toThrow('no answer');
+      expect(lines.map((line) => line['kind'])).toEqual(kinds);
+      expect(asked).toEqual(looks);
+    });
+
+    it('the first sweep of all: the line does not say how old the last one is', async () => {
+      const { ports, lines } = stage({ repositoriesWithFindings: failing('no answer') });
+      await expect(tick(ports)).rejects.toThrow('no answer');
+      expect(lines.at(-1)).toEqual({ kind: 'tick', waiting: 0, letThrough: 0, closedThisHour: 0 });
+    });
+
+    it('the sweep: the line says how old the last one is', async () => {
+      const { ports, lines } = stage({ last: swept, repositoriesWithFindings: failing('no answer') });
+      await expect(tick(ports)).rejects.toThrow('no answer');
+      expect(lines.at(-1)).toMatchObject({ kind: 'tick', sweepAgeHours: 7 });
+    });
+
+    it('and then another one: it throws the first error', async () => {
+      const { ports } = stage({ blindness: failing('first'), waiting: failing('second') });
+      await expect(tick(ports)).rejects.toThrow('first');
+    });
+  });
+});

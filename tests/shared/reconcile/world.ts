@@ -1,0 +1,198 @@
+// A registry, its scanner and the table in plain memory: the core's own ports, for the core's own tests. No cloud is faked here.
+import type { BrakeState } from '../../../shared/gate/brake.ts';
+import {
+  type Gate,
+  type GateRecord,
+  gateKey,
+  type Notice,
+  packRecord,
+  unpackRecord,
+} from '../../../shared/gate/record.ts';
+import type { Finding } from '../../../shared/policy/finding.ts';
+import type { Ports, Reading, Row, Scan, Scope, SettledAs, Version } from '../../../shared/reconcile/ports.ts';
+import type { Decision } from '../../../shared/report/decision.ts';
+import { NOW } from '../samples.ts';
+
+/** An image of the repository. */
+export interface WorldImage {
+  readonly tags?: readonly string[];
+  readonly findings?: readonly Finding[];
+  readonly scan?: Scan;
+  readonly settledReports?: ReadonlyMap<string, SettledAs>;
+}
+
+/** One repository of the registry. */
+export interface WorldRepository {
+  readonly images: Map<string, WorldImage>;
+  /** The truth: `unmarked` is a closing of somebody else. */
+  ours: Reading<string>['ours'];
+  /** Nothing in the registry tells whose a closing is. */
+  bearsNoMarks?: boolean;
+  servesLambda: boolean;
+  /** Why the registry refuses every change. */
+  refuses?: string | undefined;
+  /** So many times somebody else writes right after us. */
+  overtaken?: number;
+}
+
+export interface World {
+  now: string;
+  readonly repositories: Map<string, WorldRepository>;
+  /** What each look was at. */
+  readonly scopes: Scope[];
+  readonly notices: Notice[];
+  readonly decisions: Decision[];
+  /** The calls that were made, by name. */
+  readonly calls: string[];
+  /** Findings that the provider does not know in any state. */
+  readonly unknownFindings: Set<string>;
+  /** Called before and after each call; what it throws is what the caller meets, what it waits for is waited for. */
+  around: (call: string, when: 'before' | 'after') => void | Promise<void>;
+  readonly ports: Ports<string>;
+  repository(name?: string): WorldRepository;
+  record(gate: Gate): GateRecord | undefined;
+  save(record: GateRecord): void;
+  readonly brake: { value: BrakeState | undefined; version: Version };
+}
+
+/** A row of text with its version, as the table has it. */
+interface Stored {
+  readonly text: string;
+  readonly version: Version;
+}
+
+export function newWorld(): World {
+  const rows = new Map<string, Stored>();
+  const ports: Ports<string> = {
+    registry: {
+      look: (gate, scope, known) => {
+        world.scopes.push(scope);
+        return call('look', () => lookAt(world.repositories.get(gate.repository), scope, known));
+      },
+      scans: (gate, digests) => call('scans', () => scansOf(world.repository(gate.repository), digests)),
+      unknownFindings: (ids) =>
+        call('unknownFindings', () => new Set(ids.filter((id) => world.unknownFindings.has(id)))),
+      read: (gate) =>
+        call('read', () => {
+          const repository = world.repositories.get(gate.repository);
+          if (repository === undefined) return undefined;
+          const { servesLambda } = repository;
+          const ours = repository.bearsNoMarks && repository.ours !== 'absent' ? 'unmarked' : repository.ours;
+          return { ours, servesLambda, snapshot: ours };
+        }),
+      write: (gate, from, wanted) =>
+        call(`write ${wanted}`, () => {
+          const repository = world.repository(gate.repository);
+          if (repository.refuses !== undefined) return { kind: 'refused', problem: repository.refuses };
+          if (repository.overtaken !== undefined && repository.overtaken-- > 0) return { kind: 'overtaken' };
+          if (repository.ours !== 'unmarked') repository.ours = wanted === 'closed' ? 'current' : 'absent';
+          else if (wanted === 'open') throw new Error('somebody else has closed this gate: pullgate must not open it');
+          return { kind: 'written', before: from.snapshot, after: repository.ours };
+        }),
+    },
+    records: {
+      load: (gate) =>
+        call('load', () => {
+          const row = rows.get(gateKey(gate));
+          return row === undefined
+            ? { value: undefined, version: 0 }
+            : { value: unpackRecord(row.text), version: row.version };
+        }),
+      save: (record, version) =>
+        call('save', () => {
+          const key = gateKey(record.gate);
+          if ((rows.get(key)?.version ?? 0) !== version) return undefined;
+          rows.set(key, { text: packRecord(record), version: Number(version) + 1 });
+          return Number(version) + 1;
+        }),
+      remove: (gate, version) =>
+        call('remove', () => rows.get(gateKey(gate))?.version === version && rows.delete(gateKey(gate))),
+    },
+    brake: brakeRow(),
+    notify: (_gate, notice) =>
+      call('notify', () => {
+        world.notices.push(notice);
+      }),
+    log: (decision) => void world.decisions.push(decision),
+    now: () => world.now,
+  };
+
+  async function call<T>(name: string, work: () => T): Promise<T> {
+    world.calls.push(name);
+    await world.around(name, 'before');
+    const answer = work();
+    await world.around(name, 'after');
+    return answer;
+  }
+
+  function brakeRow(): Row<BrakeState> {
+    return {
+      load: () => call('load brake', () => ({ ...world.brake })),
+      save: (value, version) =>
+        call('save brake', () => {
+          if (world.brake.version !== version) return undefined;
+          Object.assign(world.brake, { value, version: Number(version) + 1 });
+          return Number(version) + 1;
+        }),
+    };
+  }
+
+  const world: World = {
+    now: NOW,
+    repositories: new Map(),
+    scopes: [],
+    notices: [],
+    decisions: [],
+    calls: [],
+    unknownFindings: new Set(),
+    around: () => {},
+    ports,
+    brake: { value: undefined, version: 0 },
+    repository(name = 'team/app') {
+      const known = world.repositories.get(name);
+      if (known !== undefined) return known;
+      const created: WorldRepository = { images: new Map(), ours: 'absent', servesLambda: false };
+      world.repositories.set(name, created);
+      return created;
+    },
+    record(gate) {
+      const row = rows.get(gateKey(gate));
+      return row === undefined ? undefined : unpackRecord(row.text);
+    },
+    save(record) {
+      const version = Number(rows.get(gateKey(record.gate))?.version ?? 0) + 1;
+      rows.set(gateKey(record.gate), { text: packRecord(record), version });
+    },
+  };
+  return world;
+}
+
+function lookAt(repository: WorldRepository | undefined, scope: 'all' | readonly string[], known: readonly string[]) {
+  const images = repository?.images ?? new Map<string, WorldImage>();
+  const withFindings = [...images].filter(([, image]) => (image.findings ?? []).length > 0).map(([digest]) => digest);
+  const digests = scope === 'all' ? [...new Set([...withFindings, ...known])] : scope;
+  return digests.map((digest) => {
+    const image = images.get(digest);
+    if (image === undefined) return { digest, presence: 'gone' as const };
+    const { tags = ['1.0'], findings = [], settledReports = new Map() } = image;
+    const findingIds = new Set(findings.map((finding) => finding.vulnerability));
+    return {
+      digest,
+      presence: 'present' as const,
+      tags,
+      tagged: tags.length > 0,
+      findings,
+      findingIds,
+      settledReports,
+    };
+  });
+}
+
+function scansOf({ images }: WorldRepository, digests: readonly string[]): ReadonlyMap<string, Scan> {
+  return new Map(
+    digests.flatMap((digest): [string, Scan][] => {
+      const scan = images.get(digest)?.scan;
+      return scan === undefined ? [] : [[digest, scan]];
+    }),
+  );
+}

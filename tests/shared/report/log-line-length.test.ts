@@ -1,0 +1,124 @@
+// A decision's line never gets longer than Application Insights takes, whatever was decided, and what is left out is the least of it.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Verdict } from '../../../shared/policy/verdict.ts';
+import type { Decision, ImageDecision } from '../../../shared/report/decision.ts';
+import { decisionLine } from '../../../shared/report/log-line.ts';
+import { decision, digest, exception, finding } from '../samples.ts';
+
+/** The line as it is written and read back. */
+function line(changes: Partial<Decision>): Record<string, unknown> {
+  const looked = decision({ triggers: ['finding', 'sweep'], ...changes });
+  return JSON.parse(JSON.stringify(decisionLine('azure', looked, 12)));
+}
+
+const reason = { finding: finding({ exploited: true }), rule: 'severityThreshold', severity: 'critical' } as const;
+const BLOCK: Verdict = { kind: 'block', reasons: [reason], undetermined: [], spared: [] };
+const VIOLATES: ImageDecision = { digest: digest(1), kind: 'holds', why: { kind: 'violates' }, verdict: BLOCK };
+
+describe('a line of Application Insights', () => {
+  const MAX_CHARACTERS = 30_000;
+  /** Texts as a provider, a config or an error may have them, up to those that no line has room for. */
+  const anyText = fc
+    .tuple(fc.string({ unit: 'binary', minLength: 1, maxLength: 5 }), fc.constantFrom(1, 10, 100, 1_000))
+    .map(([text, times]) => text.repeat(times));
+  const texts = fc.array(anyText, { minLength: 1, maxLength: 3 });
+  const anyVerdict = fc
+    .tuple(texts, fc.nat(10), fc.nat(10), fc.nat(10))
+    .map(([[text = ''], reasons, undetermined, spared]): Verdict => {
+      const one = finding({
+        vulnerability: text,
+        severity: text,
+        package: { name: text, version: text, fixedVersion: text },
+      });
+      const rule = {
+        kind: 'exception',
+        exception: exception({ id: text, reason: text, approvedBy: text, package: text, repository: text }),
+      } as const;
+      return {
+        kind: 'block',
+        reasons: [{ ...reason, finding: one }, ...Array(reasons).fill({ ...reason, finding: one })],
+        undetermined: Array(undetermined).fill(one),
+        spared: Array(spared).fill({ finding: one, rule }),
+      };
+    });
+  const anyImages = fc
+    .tuple(fc.array(anyVerdict, { maxLength: 2 }), anyText, fc.nat(30))
+    .map(([verdicts, why, times]) =>
+      verdicts.flatMap((verdict, place) =>
+        Array.from(
+          { length: times + 1 },
+          (_, copy): ImageDecision => ({
+            digest: digest(place * 100 + copy),
+            kind: 'holds',
+            why: { kind: 'unproven', why },
+            verdict,
+          }),
+        ),
+      ),
+    );
+  const anyDecision = fc.tuple(anyImages, fc.nat(20), anyText, anyText, anyText).map(
+    ([images, expired, problem, untold, change]): Partial<Decision> => ({
+      gate: { registry: `/${'r'.repeat(250)}`, repository: 'a'.repeat(255), digest: digest(1) },
+      images,
+      done: 'refused',
+      problem,
+      untold,
+      unconfirmed: Array(expired).fill(problem),
+      expiredExceptions: Array(expired).fill(exception({ reason: untold, approvedBy: problem, package: change })),
+      change: { before: change, after: change },
+    }),
+  );
+
+  it('is never longer than 30,000 characters, whatever was decided', () => {
+    fc.assert(
+      fc.property(anyDecision, (decision) => {
+        const written = line(decision);
+        expect(JSON.stringify(written).length).toBeLessThanOrEqual(MAX_CHARACTERS);
+        expect(written).toMatchObject({
+          kind: 'decision',
+          cloud: 'azure',
+          repository: 'a'.repeat(255),
+          done: 'refused',
+        });
+        const { length } = decision.images ?? [];
+        expect(told(written).length + Number(written['moreImages'] ?? 0)).toBe(length);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  const told = (written: Record<string, unknown>) => (written['images'] as readonly Record<string, unknown>[]) ?? [];
+  const many = (name: string, images: number): Partial<Decision> => {
+    const one = finding({ package: { name, version: '1', fixedVersion: '2' } });
+    const verdict: Verdict = {
+      ...BLOCK,
+      reasons: [{ ...reason, finding: one }, ...Array(9).fill({ ...reason, finding: one })],
+    };
+    return { images: Array.from({ length: images }, (_, place) => ({ ...VIOLATES, digest: digest(place), verdict })) };
+  };
+
+  it('tells of fewer images first, and counts the rest', () => {
+    const written = line(many('p'.repeat(200), 25));
+    expect(told(written)).toHaveLength(5);
+    expect(written['moreImages']).toBe(20);
+    expect(told(written)[0]).toMatchObject({ moreReasons: 2 });
+  });
+
+  it('then says less of each finding', () => {
+    const written = line(many('p'.repeat(5_000), 25));
+    const [{ reasons } = {}] = told(written);
+    expect([told(written).length, written['moreImages']]).toEqual([1, 24]);
+    expect((reasons as readonly unknown[])[7]).toMatchObject({ package: `${'p'.repeat(299)}…` });
+  });
+
+  it('and then tells of one finding only', () => {
+    const written = line({ ...many('\u0001'.repeat(5_000), 1), unconfirmed: Array(9).fill('\u0001'.repeat(5_000)) });
+    expect(told(written)).toMatchObject([{ moreReasons: 9, reasons: [{ package: `${'\u0001'.repeat(99)}…` }] }]);
+  });
+
+  it('has everything where that fits', () => {
+    const written = line(many('openssl', 12));
+    expect([told(written).length, written['moreImages']]).toEqual([12, undefined]);
+  });
+});

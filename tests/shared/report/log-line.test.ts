@@ -1,0 +1,307 @@
+// A decision as one line of JSON: what a query finds in it, and that it stays short enough to be logged whole.
+import { describe, expect, it } from 'vitest';
+import type { Finding } from '../../../shared/policy/finding.ts';
+import type { Verdict } from '../../../shared/policy/verdict.ts';
+import type { Decision, ImageDecision } from '../../../shared/report/decision.ts';
+import { decisionLine } from '../../../shared/report/log-line.ts';
+import { decision, digest, exception, finding, GATE, NOW } from '../samples.ts';
+
+/** The line as it is written and read back. */
+function line(changes: Partial<Decision>): Record<string, unknown> {
+  const looked = decision({ triggers: ['finding', 'sweep'], ...changes });
+  return JSON.parse(JSON.stringify(decisionLine('aws', looked, 12)));
+}
+
+const reason = { finding: finding({ exploited: true }), rule: 'severityThreshold', severity: 'critical' } as const;
+const BLOCK: Verdict = { kind: 'block', reasons: [reason], undetermined: [], spared: [] };
+const UNDETERMINED: Verdict = { kind: 'undetermined', undetermined: [finding({ severity: 'UNTRIAGED' })], spared: [] };
+const ALLOW: Verdict = { kind: 'allow', spared: [] };
+const VIOLATES: ImageDecision = { digest: digest(1), kind: 'holds', why: { kind: 'violates' }, verdict: BLOCK };
+
+const DIGEST = 'sha256:0000000000000000000000000000000000000000000000000000000000000001';
+const OPENSSL = {
+  vulnerability: 'CVE-2024-6119',
+  package: 'openssl',
+  installedVersion: '3.0.1',
+  fixedVersion: '3.0.15',
+};
+
+describe('the line of a decision', () => {
+  it('with nothing to say is short', () => {
+    expect(line({ allowed: 3 })).toEqual({
+      kind: 'decision',
+      cloud: 'aws',
+      gate: '123456789012/team/app',
+      registry: '123456789012',
+      repository: 'team/app',
+      verdict: 'allow',
+      done: 'nothing',
+      from: 'open',
+      to: 'open',
+      mode: 'enforce',
+      triggers: ['finding', 'sweep'],
+      undeterminedImages: 0,
+      message: 'team/app stays open',
+      images: [],
+      allowedImages: 3,
+      durationMilliseconds: 12,
+    });
+  });
+
+  it('to close on an inherited severity says so in its reasons', () => {
+    const verdict: Verdict = { ...BLOCK, reasons: [{ ...reason, inherited: true }] };
+    const { images } = line({ images: [{ ...VIOLATES, verdict }] });
+    expect(images).toMatchObject([{ reasons: [{ severity: 'critical', inherited: true, rule: 'severityThreshold' }] }]);
+  });
+
+  it('to close has the image, the reasons, and the policy before and after', () => {
+    const change = { before: '{}', after: '{"Statement":[]}' };
+    expect(line({ images: [VIOLATES], done: 'closed', to: { kind: 'closed' }, change })).toEqual({
+      kind: 'decision',
+      cloud: 'aws',
+      gate: '123456789012/team/app',
+      registry: '123456789012',
+      repository: 'team/app',
+      digest: DIGEST,
+      verdict: 'block',
+      done: 'closed',
+      from: 'open',
+      to: 'closed',
+      mode: 'enforce',
+      triggers: ['finding', 'sweep'],
+      undeterminedImages: 0,
+      message:
+        'team/app is closed now: sha256:000000000000 violates by CVE-2024-6119 in openssl (critical, severityThreshold)',
+      images: [
+        {
+          digest: DIGEST,
+          outcome: 'holds',
+          why: { kind: 'violates' },
+          verdict: 'block',
+          reasons: [{ ...OPENSSL, severity: 'critical', rule: 'severityThreshold', exploited: true }],
+        },
+      ],
+      allowedImages: 0,
+      change,
+      durationMilliseconds: 12,
+    });
+  });
+
+  it('that waits or is refused says for what, and why', () => {
+    const { from, to, done, problem } = line({
+      from: { kind: 'waiting', for: 'brake' },
+      to: { kind: 'closing' },
+      done: 'refused',
+      problem: 'the policy is too long',
+    });
+    expect({ from, to, done, problem }).toEqual({
+      from: 'waiting: brake',
+      to: 'closing',
+      done: 'refused',
+      problem: 'the policy is too long',
+    });
+  });
+
+  it.each<[string, Partial<Decision>, string | undefined]>([
+    ['the gate, where it is an image', { gate: { ...GATE, digest: digest(2) }, images: [VIOLATES] }, digest(2)],
+    ['the only image', { images: [VIOLATES] }, digest(1)],
+    ['none of several images', { images: [VIOLATES, { ...VIOLATES, digest: digest(2) }] }, undefined],
+    ['none where there is none', {}, undefined],
+  ])('has as its digest that of %s', (_name, changes, expected) => {
+    expect(line(changes)['digest']).toBe(expected);
+  });
+
+  it.each<[string, readonly ImageDecision[], string]>([
+    ['block where any image violates', [{ ...VIOLATES, verdict: UNDETERMINED }, VIOLATES], 'block'],
+    [
+      'undetermined where none violates and one is',
+      [{ digest: digest(1), kind: 'none', verdict: UNDETERMINED }],
+      'undetermined',
+    ],
+    ['allow where all are released', [{ digest: digest(1), kind: 'released', how: 'gone' }], 'allow'],
+    ['allow where all are spared', [{ digest: digest(1), kind: 'none', verdict: ALLOW }], 'allow'],
+  ])('has as its verdict %s', (_name, images, verdict) => {
+    expect(line({ images })['verdict']).toBe(verdict);
+  });
+});
+
+describe('what queries count', () => {
+  const undetermined = (...severities: readonly string[]): Verdict => ({
+    kind: 'undetermined',
+    undetermined: severities.map((severity) => finding({ severity })) as [Finding, ...Finding[]],
+    spared: [],
+  });
+
+  it('begins with the finding, where one is among what woke it', () => {
+    expect(line({ triggers: ['sweep', 'push', 'finding', 'scan'] })['triggers']).toEqual([
+      'finding',
+      'scan',
+      'push',
+      'sweep',
+    ]);
+  });
+
+  it('is how long a closing took', () => {
+    expect(line({ images: [VIOLATES], done: 'closed', secondsSinceFinding: 7.5 })['secondsSinceFinding']).toBe(7.5);
+  });
+
+  it('is every undetermined image, also where the list is cut, and each word that nobody knows, once', () => {
+    const images = Array.from(
+      { length: 30 },
+      (_, place): ImageDecision => ({
+        digest: digest(place + 2),
+        kind: 'none',
+        verdict: undetermined('UNTRIAGED', `w${place % 2}`),
+      }),
+    );
+    const blocked: ImageDecision = { ...VIOLATES, verdict: { ...BLOCK, undetermined: [finding({ severity: 'odd' })] } };
+    const { undeterminedImages, undeterminedWhy } = line({
+      images: [...images, blocked, { digest: digest(40), kind: 'released', how: 'gone' }],
+    });
+    expect([undeterminedImages, undeterminedWhy]).toEqual([30, 'UNTRIAGED, w0, w1']);
+  });
+
+  it('names five words at most, each cut', () => {
+    const verdict = undetermined(...Array.from({ length: 9 }, (_, place) => `${place}${'x'.repeat(100)}`));
+    const { undeterminedWhy } = line({ images: [{ digest: digest(1), kind: 'none', verdict }] });
+    expect(String(undeterminedWhy).split(', ')).toEqual([0, 1, 2, 3, 4].map((place) => `${place}${'x'.repeat(59)}`));
+  });
+
+  it('stands before what may be long', () => {
+    const keys = Object.keys(line({ images: [VIOLATES], done: 'closed', secondsSinceFinding: 1 }));
+    const long = keys.indexOf('message');
+    for (const key of [
+      'gate',
+      'done',
+      'to',
+      'triggers',
+      'secondsSinceFinding',
+      'undeterminedImages',
+      'durationMilliseconds',
+    ])
+      expect(keys.indexOf(key)).toBeLessThan(long);
+  });
+});
+
+describe('an image of the line', () => {
+  it.each<[string, ImageDecision, Record<string, unknown>]>([
+    [
+      'that is released has the account of it',
+      { digest: digest(1), kind: 'released', how: 'scanned' },
+      { digest: DIGEST, outcome: 'released', how: 'scanned' },
+    ],
+    [
+      'that holds without proof says what is missing',
+      { digest: digest(1), kind: 'holds', why: { kind: 'unproven', why: 'not scanned' }, verdict: ALLOW },
+      { digest: DIGEST, outcome: 'holds', why: { kind: 'unproven', why: 'not scanned' }, verdict: 'allow' },
+    ],
+    [
+      'that holds until its scan has settled says so',
+      { digest: digest(1), kind: 'holds', why: { kind: 'unsettled', why: 'only just scanned' }, verdict: ALLOW },
+      { digest: DIGEST, outcome: 'holds', why: { kind: 'unsettled', why: 'only just scanned' }, verdict: 'allow' },
+    ],
+    [
+      'that is undetermined has the word that nobody knows',
+      { digest: digest(1), kind: 'none', verdict: UNDETERMINED },
+      { digest: DIGEST, outcome: 'none', verdict: 'undetermined', undetermined: [{ ...OPENSSL, label: 'UNTRIAGED' }] },
+    ],
+    [
+      'that is blocked also has what is undetermined',
+      { ...VIOLATES, verdict: { ...BLOCK, undetermined: [finding({ severity: 'high' })] } },
+      {
+        digest: DIGEST,
+        outcome: 'holds',
+        why: { kind: 'violates' },
+        verdict: 'block',
+        reasons: [{ ...OPENSSL, severity: 'critical', rule: 'severityThreshold', exploited: true }],
+        undetermined: [{ ...OPENSSL, label: 'high' }],
+      },
+    ],
+    [
+      'that is spared has every rule that spared it, and until when',
+      {
+        digest: digest(1),
+        kind: 'none',
+        verdict: {
+          kind: 'allow',
+          spared: [
+            { finding: finding(), rule: { kind: 'exception', exception: exception() } },
+            { finding: finding(), rule: { kind: 'grace', until: NOW } },
+            { finding: finding(), rule: { kind: 'suppressed' } },
+          ],
+        },
+      },
+      {
+        digest: DIGEST,
+        outcome: 'none',
+        verdict: 'allow',
+        spared: [
+          {
+            ...OPENSSL,
+            rule: 'exception',
+            exception: {
+              id: 'CVE-2024-6119',
+              expiresAt: '2026-06-16T12:00:00.000Z',
+              reason: 'not reachable',
+              untilFixed: false,
+            },
+            until: '2026-06-16T12:00:00.000Z',
+          },
+          { ...OPENSSL, rule: 'grace', until: '2026-06-15T12:00:00.000Z' },
+          { ...OPENSSL, rule: 'suppressed' },
+        ],
+      },
+    ],
+  ])('%s', (_name, image, expected) => {
+    expect(line({ images: [image] })['images']).toEqual([expected]);
+  });
+});
+
+describe('a long list', () => {
+  it('of images is cut behind those that hold the gate, and counted', () => {
+    const others = Array.from(
+      { length: 30 },
+      (_, place): ImageDecision => ({ digest: digest(place + 2), kind: 'none', verdict: UNDETERMINED }),
+    );
+    const { images, moreImages } = line({ images: [...others, VIOLATES] });
+    expect(images).toHaveLength(20);
+    expect(images).toEqual(expect.arrayContaining([expect.objectContaining({ digest: DIGEST, outcome: 'holds' })]));
+    expect(moreImages).toBe(11);
+  });
+
+  it('of findings is cut, and counted', () => {
+    const verdict: Verdict = { ...BLOCK, reasons: [reason, ...Array(10).fill(reason)] };
+    const image = { digest: digest(1), outcome: 'holds', why: { kind: 'violates' }, verdict: 'block', moreReasons: 3 };
+    expect(line({ images: [{ ...VIOLATES, verdict }] })['images']).toEqual([
+      {
+        ...image,
+        reasons: Array(8).fill({ ...OPENSSL, severity: 'critical', rule: 'severityThreshold', exploited: true }),
+      },
+    ]);
+  });
+
+  it('of findings that are not known yet, or of expired exceptions, is cut', () => {
+    const { unconfirmed, expiredExceptions } = line({
+      unconfirmed: Array.from({ length: 9 }, (_, place) => `arn:${place}`),
+      expiredExceptions: Array(9).fill(exception()),
+    });
+    expect(unconfirmed).toEqual(['arn:0', 'arn:1', 'arn:2', 'arn:3', 'arn:4', 'arn:5', 'arn:6', 'arn:7']);
+    expect(expiredExceptions).toHaveLength(8);
+  });
+
+  it('never makes a line longer than CloudWatch takes', () => {
+    const findings = Array(200).fill(
+      finding({ package: { name: 'a'.repeat(40), version: '1'.repeat(20), fixedVersion: '2'.repeat(20) } }),
+    );
+    const excepted = exception({ reason: 'r'.repeat(500), approvedBy: 'security@example.com', repository: 'team/**' });
+    const verdict: Verdict = {
+      kind: 'block',
+      reasons: [reason, ...findings.map((one) => ({ ...reason, finding: one }))],
+      undetermined: findings,
+      spared: findings.map((one) => ({ finding: one, rule: { kind: 'exception', exception: excepted } })),
+    };
+    const images = Array.from({ length: 1_000 }, (_, place) => ({ ...VIOLATES, digest: digest(place), verdict }));
+    const change = { before: 'x'.repeat(10_240), after: 'x'.repeat(10_240) };
+    expect(Buffer.byteLength(JSON.stringify(line({ images, change })))).toBeLessThan(256 * 1024);
+  });
+});

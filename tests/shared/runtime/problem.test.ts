@@ -1,0 +1,110 @@
+// Problems as sentences: the key, what was given, and what is allowed.
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+import {
+  closedObject,
+  describeProblem,
+  escapeUnseen,
+  type Problem,
+  problemsFrom,
+} from '../../../shared/runtime/problem.ts';
+
+describe('a problem as a sentence', () => {
+  it.each<[string, Problem, string]>([
+    [
+      'names a text with its quotes',
+      { key: 'mode', given: 'off', allowed: 'enforce or audit' },
+      'mode is "off": expected enforce or audit',
+    ],
+    ['names a number', { key: 'sweepHours', given: 48, allowed: '1 to 24' }, 'sweepHours is 48: expected 1 to 24'],
+    ['names an object', { key: 'aws', given: { a: 1 }, allowed: 'a list' }, 'aws is {"a":1}: expected a list'],
+    ['names null', { key: 'policy', given: null, allowed: 'an object' }, 'policy is null: expected an object'],
+    [
+      'says that a value is missing',
+      { key: 'id', given: undefined, allowed: 'an id' },
+      'id is missing: expected an id',
+    ],
+    [
+      'names what JSON cannot say',
+      { key: 'id', given: Symbol('x'), allowed: 'an id' },
+      'id is Symbol(x): expected an id',
+    ],
+    [
+      'says so where a value is nested too deeply to be written',
+      { key: 'id', given: JSON.parse('['.repeat(100_000) + ']'.repeat(100_000)), allowed: 'an id' },
+      'id is too deeply nested to show: expected an id',
+    ],
+    [
+      'shows 120 characters whole',
+      { key: 'id', given: 'a'.repeat(118), allowed: 'an id' },
+      `id is "${'a'.repeat(118)}": expected an id`,
+    ],
+    [
+      'cuts what is longer',
+      { key: 'id', given: 'a'.repeat(119), allowed: 'an id' },
+      `id is "${'a'.repeat(119)}…: expected an id`,
+    ],
+    [
+      'escapes what a terminal would obey, in the key and in the value',
+      { key: 'policy.a\u001b]0;x\u0007\n\u009b2J', given: 'b\u009b2J\u202ec\u{e0041}', allowed: 'no such key' },
+      'policy.a\\u001b]0;x\\u0007\\u000a\\u009b2J is "b\\u009b2J\\u202ec\\udb40\\udc41": expected no such key',
+    ],
+    [
+      'escapes the key of what is missing',
+      { key: 'a\u001b[2J', given: undefined, allowed: 'an id' },
+      'a\\u001b[2J is missing: expected an id',
+    ],
+  ])('%s', (_name, problem, sentence) => {
+    expect(describeProblem(problem)).toBe(sentence);
+  });
+
+  it('leaves out of the escaping what is meant to be seen', () => {
+    expect(escapeUnseen('a\n\tb', /\t/g)).toBe('a\n\\u0009b');
+  });
+});
+
+describe('problems from a failed check', () => {
+  const schema = closedObject({ list: v.array(v.object({ 'odd key': v.string('a text') }, 'an object')) }, 'an object');
+  const problems = (given: unknown, root: string) => {
+    const { issues } = v.safeParse(schema, given);
+    return issues === undefined ? [] : problemsFrom(issues, root);
+  };
+
+  it.each([
+    [
+      'below a root',
+      { list: [{ 'odd key': 1 }] },
+      'root',
+      [{ key: 'root.list[0].odd key', given: 1, allowed: 'a text' }],
+    ],
+    ['without a root', { list: [{ 'odd key': 1 }] }, '', [{ key: 'list[0].odd key', given: 1, allowed: 'a text' }]],
+    [
+      'several, in their order',
+      { list: [{ 'odd key': 1 }, 2] },
+      'root',
+      [
+        { key: 'root.list[0].odd key', given: 1, allowed: 'a text' },
+        { key: 'root.list[1]', given: 2, allowed: 'an object' },
+      ],
+    ],
+    ['at the root itself', 7, 'root', [{ key: 'root', given: 7, allowed: 'an object' }]],
+    [
+      'of a key that no schema knows, with its value',
+      { list: [], lits: 5 },
+      'root',
+      [{ key: 'root.lits', given: 5, allowed: 'no such key (a typing error?)' }],
+    ],
+    [
+      'of every key that no schema knows',
+      { list: [], one: 1, other: 2 },
+      'root',
+      [
+        { key: 'root.one', given: 1, allowed: 'no such key (a typing error?)' },
+        { key: 'root.other', given: 2, allowed: 'no such key (a typing error?)' },
+      ],
+    ],
+    ['of a list in place of an object', [], 'root', [{ key: 'root', given: [], allowed: 'an object' }]],
+  ])('are named %s', (_name, given, root, expected) => {
+    expect(problems(given, root)).toEqual(expected);
+  });
+});
