@@ -7,7 +7,7 @@ import { endOf, exceptionName, minute } from '../terminal/words.ts';
 import { isLeftOpen } from '../why/advice.ts';
 
 export interface Warning {
-  /** `redundant`: another exception covers it. `unused`: it spares no finding of today. `unreviewed`: it is still as `why` printed it, with something to fill in. */
+  /** `redundant`: another exception covers it. `unused`: it exempts no finding of today. `unreviewed`: it is still as `why` printed it, with something to fill in. */
   readonly kind: 'expired' | 'soon' | 'redundant' | 'unused' | 'unreviewed';
   /** Where it is: `policy.exceptions[2]`. */
   readonly key: string;
@@ -28,7 +28,7 @@ export function warningsOf({ exceptions }: Policy, now: Instant, withinDays: num
     const name = exceptionName(exception);
     const { expiresAt } = exception;
     if (expiresAt <= now) {
-      const text = `the exception for ${name} ended at ${minute(expiresAt)} and spares nothing: renew it, or take it out`;
+      const text = `the exception for ${name} ended at ${minute(expiresAt)} and exempts nothing: renew it, or take it out`;
       return [{ ...shared, kind: 'expired', text }];
     }
     const other = exceptions.findIndex((one, at) => at !== place && covers(one, exception, at < place));
@@ -63,7 +63,7 @@ function keyOf(place: number): string {
   return `policy.exceptions[${place}]`;
 }
 
-/** Does the one spare, for as long, everything that the other does? Of two that are the same the later one is too much. */
+/** Does the one exempt, for as long, everything that the other does? Of two that are the same the later one is too much. */
 function covers(one: Exception, other: Exception, isEarlier: boolean): boolean {
   const isWider =
     one.id.toUpperCase() === other.id.toUpperCase() &&
@@ -81,11 +81,11 @@ function coversGlob(one: string | undefined, other: string | undefined): boolean
   return other !== undefined && !/[*?]/.test(other) && globMatcher(one)(other);
 }
 
-/** Finds out which exceptions spare nothing, from one image after another. */
+/** Finds out which exceptions exempt nothing, from one image after another. */
 export interface Usage {
   see(image: ImageId, findings: readonly Finding[], now: Instant): void;
   /**
-   * The exceptions that are still in force and have spared nothing of what was seen.
+   * The exceptions that are still in force and have exempted nothing of what was seen.
    *
    * @param unseen repositories that could not be looked at: an exception that is for one of them may be of use there
    */
@@ -108,8 +108,8 @@ export function usageOf(policy: Policy): Usage {
           [vulnerability, ...aliases].some((one) => one.toUpperCase() === id),
         );
         if (named.length === 0) continue;
-        const { spared } = judge(image, named, now);
-        if (spared.some(({ rule }) => rule.kind === 'exception')) open.delete(place);
+        const { exempted } = judge(image, named, now);
+        if (exempted.some(({ exemption }) => exemption.kind === 'exception')) open.delete(place);
       }
     },
     unused: (now, unseen) =>

@@ -26,7 +26,7 @@ FILE is JSON, comments are fine: the object of pullgate:policy, with or without 
 \`pulumi config --json\` prints. Without --policy the policy of the stack is checked; with it no stack is needed, but for --live.
 
 Always checked: that every field is what it has to be, exceptions that have ended or end within --within days, that another one covers,
-or whose reason nobody has filled in. With --live also those that spare no finding of today, by what the scanners show and the records remember.
+or whose reason nobody has filled in. With --live also those that exempt no finding of today, by what the scanners show and the records remember.
 
 Exit code: 0 the policy is well formed, with or without warnings; 1 there are warnings, and --strict was given; 2 it is not well formed, or no answer.
 In CI: \`check --policy FILE\` for each change, and \`check --strict --live\` once a day, since an exception ends without anybody changing the file.`;

@@ -1,4 +1,4 @@
-// Which exceptions spare something in the registries of a live stack, of what its scanners show and its records remember.
+// Which exceptions exempt something in the registries of a live stack, of what its scanners show and its records remember.
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';

@@ -27,7 +27,7 @@ export function addSimulate(program: Command): void {
   const command = program
     .command('simulate')
     .description(
-      'say what a policy would do: which gates would close, for which findings, and what is spared until when',
+      'say what a policy would do: which gates would close, for which findings, and what is exempted until when',
     )
     .addArgument(new Argument('[file...]', 'reports of findings'))
     .addOption(new Option('--format <format>', 'what the reports are, where they do not say').choices(FORMATS))

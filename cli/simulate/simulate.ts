@@ -195,7 +195,7 @@ function* notesOf(
   }
   for (const [why, count] of Object.entries(leftOut)) yield `left out as ${why}: ${count}`;
   if (undated > 0 && policies.some(({ graceDays }) => Object.values(graceDays).some((days) => (days ?? 0) > 0))) {
-    yield `${undated} findings do not say when they were disclosed: graceDays spares none of them`;
+    yield `${undated} findings do not say when they were disclosed: graceDays exempts none of them`;
   }
   if (formats.includes('trivy') && policies.some(({ exploited }) => exploited !== 'never')) {
     yield "Trivy does not say what is exploited: the policy's `exploited` closes nothing for its findings";

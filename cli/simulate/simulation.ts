@@ -2,7 +2,7 @@
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { type Gate, gateKey } from '../../shared/gate/record.ts';
 import { type Finding, findingKey, type Instant, rankOf } from '../../shared/policy/finding.ts';
-import type { Reason, Rule, Spared, Verdict } from '../../shared/policy/verdict.ts';
+import type { ExemptedFinding, Exemption, Reason, Verdict } from '../../shared/policy/verdict.ts';
 import type { ImageLook } from '../../shared/reconcile/ports.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import { NO_FINDINGS, SEVERITY_WORDS, type SeverityCounts, severityWord } from '../reports/counts.ts';
@@ -59,7 +59,7 @@ export interface GateOutcome {
   /** Findings whose severity nobody knows. */
   readonly undetermined: Worst<InImages<{ readonly finding: Finding }>>;
   /** What would violate, but for a rule. */
-  readonly spared: Worst<InImages<Spared>>;
+  readonly exempted: Worst<InImages<ExemptedFinding>>;
   /** How many findings violate, each counted for each image that it is in, by the severity that the scanner gave. */
   readonly violating: SeverityCounts;
   /** Every image that closes it has no tag, and counts only where a tagged index leads to it, which the report does not say. */
@@ -109,7 +109,7 @@ interface Judged {
   readonly before: Verdict | undefined;
 }
 
-const NOTHING: Verdict = { kind: 'allow', spared: [] };
+const NOTHING: Verdict = { kind: 'allow', exempted: [] };
 
 /** Undefined where neither policy has anything to say. */
 function outcomeOf(subjects: readonly Subject[], { rules, against, now, most }: Terms): GateOutcome | undefined {
@@ -145,8 +145,8 @@ function outcomeOf(subjects: readonly Subject[], { rules, against, now, most }: 
       ),
       most,
     ),
-    spared: worstOf(
-      verdicts.flatMap(({ spared }) => spared),
+    exempted: worstOf(
+      verdicts.flatMap(({ exempted }) => exempted),
       most,
     ),
     violating: countsOf(reasons),
@@ -174,7 +174,7 @@ function judge({ gate }: Subject, look: Look, rules: Rules, now: Instant): Verdi
 }
 
 function isNothing(verdict: Verdict): boolean {
-  return verdict.kind === 'allow' && verdict.spared.length === 0;
+  return verdict.kind === 'allow' && verdict.exempted.length === 0;
 }
 
 function outcomeFrom(verdicts: readonly Verdict[]): Outcome {
@@ -192,8 +192,8 @@ function changeOf(judged: readonly Judged[]): Change {
   return wasClosed ? 'opens' : 'staysOpen';
 }
 
-/** Findings of several images as one each, the worst first; a finding that is spared in two ways is there twice. */
-function worstOf<T extends { readonly finding: Finding; readonly rule?: Spared['rule'] | Reason['rule'] }>(
+/** Findings of several images as one each, the worst first; a finding that is exempted in two ways is there twice. */
+function worstOf<T extends { readonly finding: Finding; readonly exemption?: Exemption }>(
   found: readonly T[],
   most: number,
 ): Worst<InImages<T>> {
@@ -201,7 +201,7 @@ function worstOf<T extends { readonly finding: Finding; readonly rule?: Spared['
   let count = 0;
   for (const one of found) {
     const known = byFinding.get(one.finding);
-    const same = known?.find((other) => ruleKey(other.one) === ruleKey(one));
+    const same = known?.find((other) => exceptionOf(other.one) === exceptionOf(one));
     if (same !== undefined) same.images += 1;
     else {
       count += 1;
@@ -214,8 +214,8 @@ function worstOf<T extends { readonly finding: Finding; readonly rule?: Spared['
 }
 
 /** Two rules are the same where their words are: only exceptions may differ between images of one gate. */
-function ruleKey({ rule }: { readonly rule?: Spared['rule'] | Reason['rule'] }): unknown {
-  return typeof rule === 'object' && rule.kind === 'exception' ? rule.exception : undefined;
+function exceptionOf({ exemption }: { readonly exemption?: Exemption }): unknown {
+  return exemption?.kind === 'exception' ? exemption.exception : undefined;
 }
 
 /** Known exploits first, then by severity, then by score: and by name, so that two runs say the same. */
@@ -254,9 +254,9 @@ function compareWorst(a: GateOutcome, b: GateOutcome): number {
   return Number(second.exploited) - Number(first.exploited) || rankOf(second) - rankOf(first);
 }
 
-/** What a gate is known for: what violates, or did, or is not known, or is spared. */
+/** What a gate is known for: what violates, or did, or is not known, or is exempted. */
 export function worstFinding(gate: GateOutcome): Finding | undefined {
-  const lists = [gate.reasons, gate.formerReasons, gate.undetermined, gate.spared];
+  const lists = [gate.reasons, gate.formerReasons, gate.undetermined, gate.exempted];
   return lists.find(({ first }) => first.length > 0)?.first[0]?.finding;
 }
 
@@ -264,36 +264,39 @@ function countOf({ reasons }: GateOutcome): number {
   return reasons.first.length + reasons.more;
 }
 
-/** A finding that a rule spares, and in which gates. */
-export interface SparedInGates extends Spared {
+/** A finding that a rule exempts, and in which gates. */
+export interface ExemptedInGates extends ExemptedFinding {
   /** When the rule ends; undefined where it has no end. */
   readonly until: Instant | undefined;
   readonly gates: readonly GateOutcome[];
 }
 
-/** What is spared, once for all gates: what ends first comes first. `more`: what the gates only count. */
-export function sparedBy({ gates }: Simulation): { readonly spared: readonly SparedInGates[]; readonly more: number } {
-  const found = new Map<string, SparedInGates & { readonly gates: GateOutcome[] }>();
+/** What is exempted, once for all gates: what ends first comes first. `more`: what the gates only count. */
+export function exemptedBy({ gates }: Simulation): {
+  readonly exempted: readonly ExemptedInGates[];
+  readonly more: number;
+} {
+  const found = new Map<string, ExemptedInGates & { readonly gates: GateOutcome[] }>();
   for (const gate of gates) {
-    for (const { finding, rule } of gate.spared.first) {
-      const key = JSON.stringify([findingKey(finding), rule]);
+    for (const { finding, exemption } of gate.exempted.first) {
+      const key = JSON.stringify([findingKey(finding), exemption]);
       const before = found.get(key);
-      if (before === undefined) found.set(key, { finding, rule, until: endOf(rule), gates: [gate] });
+      if (before === undefined) found.set(key, { finding, exemption, until: endOf(exemption), gates: [gate] });
       else before.gates.push(gate);
     }
   }
-  const spared = [...found.values()].toSorted(
+  const exempted = [...found.values()].toSorted(
     (a, b) => compareTexts(a.until ?? NEVER, b.until ?? NEVER) || compareFindings(a.finding, b.finding),
   );
-  for (const { gates: inGates } of spared) inGates.sort((a, b) => compareTexts(a.name, b.name));
-  return { spared, more: gates.reduce((sum, gate) => sum + gate.spared.more, 0) };
+  for (const { gates: inGates } of exempted) inGates.sort((a, b) => compareTexts(a.name, b.name));
+  return { exempted, more: gates.reduce((sum, gate) => sum + gate.exempted.more, 0) };
 }
 
 /** Text after every moment. */
 const NEVER = '~';
 
-/** When a rule ends; undefined where it has no end. */
-export function endOf(rule: Rule): Instant | undefined {
-  if (rule.kind === 'exception') return rule.exception.expiresAt;
-  return rule.kind === 'grace' ? rule.until : undefined;
+/** When a exemption ends; undefined where it has no end. */
+export function endOf(exemption: Exemption): Instant | undefined {
+  if (exemption.kind === 'exception') return exemption.exception.expiresAt;
+  return exemption.kind === 'grace' ? exemption.until : undefined;
 }

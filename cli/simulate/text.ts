@@ -1,14 +1,14 @@
-// What `pullgate simulate` prints for people: who would be closed, by what, and what is spared until when.
+// What `pullgate simulate` prints for people: who would be closed, by what, and what is exempted until when.
 import { styleText } from 'node:util';
-import { describeFinding, describeRule } from '../../shared/report/sentences.ts';
+import { describeExemption, describeFinding } from '../../shared/report/sentences.ts';
 import { SEVERITY_WORDS, type SeverityCounts } from '../reports/counts.ts';
 import {
   type Change,
+  exemptedBy,
   type GateOutcome,
   type InImages,
   type Outcome,
   type Simulation,
-  sparedBy,
   type Worst,
 } from './simulation.ts';
 
@@ -61,7 +61,7 @@ export function* linesOf(told: Told): Generator<string> {
   const nameOf = namesOf(simulation.gates);
   for (const gate of gates) yield* gateLines(gate, nameOf(gate), width, all);
   if (shown.length > gates.length) yield `  and ${number(shown.length - gates.length)} more gates: --all names them`;
-  yield* sparedLines(told, nameOf);
+  yield* exemptedLines(told, nameOf);
   const closing = simulation.gates.filter((gate) => (gate.change ?? gate.outcome) === 'closes').length;
   if (maxClosesPerHour !== undefined && closing > maxClosesPerHour) {
     yield '';
@@ -130,20 +130,20 @@ function tagNote({ tags, name }: GateOutcome): string | undefined {
   return clean(`${tags.slice(0, FINDINGS).join(', ')}${more > 0 ? ` and ${number(more)} more tags` : ''}`);
 }
 
-/** What is spared, in one line for a finding and a rule, whatever the number of gates. */
-function* sparedLines({ simulation, all }: Told, nameOf: (gate: GateOutcome) => string): Generator<string> {
-  const { spared, more } = sparedBy(simulation);
-  if (spared.length === 0) return;
-  const shown = all ? spared : spared.slice(0, GATES);
+/** What is exempted, in one line for a finding and a rule, whatever the number of gates. */
+function* exemptedLines({ simulation, all }: Told, nameOf: (gate: GateOutcome) => string): Generator<string> {
+  const { exempted, more } = exemptedBy(simulation);
+  if (exempted.length === 0) return;
+  const shown = all ? exempted : exempted.slice(0, GATES);
   yield '';
   yield 'Would violate, but for a rule:';
-  for (const { finding, rule, gates } of shown) {
+  for (const { finding, exemption, gates } of shown) {
     const [first, ...others] = gates.map(nameOf);
     const where = `${first}${others.length > 0 ? ` and ${gatesOf(others.length, 'more ')}` : ''}`;
     const { vulnerability, package: found } = finding;
-    yield clean(`  ${vulnerability} in ${found.name} ${found.version}  ${describeRule(rule)}  (${where})`);
+    yield clean(`  ${vulnerability} in ${found.name} ${found.version}  ${describeExemption(exemption)}  (${where})`);
   }
-  const left = spared.length - shown.length + more;
+  const left = exempted.length - shown.length + more;
   if (left > 0) yield `  and ${number(left)} more${all ? '' : ': --all names them'}`;
 }
 

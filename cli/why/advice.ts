@@ -99,7 +99,7 @@ export function isLeftOpen({ reason, approvedBy = '' }: Pick<Exception, 'reason'
 }
 
 /**
- * The narrowest exceptions that spare these findings in a repository for a month.
+ * The narrowest exceptions that exempt these findings in a repository for a month.
  *
  * @returns them, and the findings that no exception can name
  */

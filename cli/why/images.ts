@@ -1,18 +1,18 @@
-// What a look says of each image that an answer is about: what violates, what is spared and until when, and what has lapsed.
+// What a look says of each image that an answer is about: what violates, what is exempted and until when, and what has lapsed.
 import type { Accounted } from '../../shared/gate/blockers.ts';
 import type { HoldReason } from '../../shared/gate/image-evaluation.ts';
 import type { Closer } from '../../shared/gate/record.ts';
 import { type Finding, findingKey, type ImageId, type Instant, rankOf } from '../../shared/policy/finding.ts';
 import type { Exception } from '../../shared/policy/policy.ts';
-import { judgeBy, type Reason, type Rule, type Verdict } from '../../shared/policy/verdict.ts';
+import { type Exemption, judgeBy, type Reason, type Verdict } from '../../shared/policy/verdict.ts';
 import type { ImageLook } from '../../shared/reconcile/ports.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { FoundImage } from '../stack/side.ts';
 
 /** A finding that would violate, but for a rule, with the end of that where it has one. */
-export interface SparedAnswer {
+export interface ExemptedAnswer {
   readonly finding: Finding;
-  readonly rule: Rule;
+  readonly exemption: Exemption;
   readonly until: Instant | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface ImageAnswer {
   readonly remembered: readonly Finding[];
   /** How many more violated than a record keeps. */
   readonly omittedFindings: number;
-  readonly spared: readonly SparedAnswer[];
+  readonly exempted: readonly ExemptedAnswer[];
   /** Exceptions that were for one of its violating findings, and have ended: at their end, or since a fix exists. */
   readonly lapsed: readonly { readonly finding: Finding; readonly exception: Exception }[];
 }
@@ -50,7 +50,7 @@ export function imageAnswers(
     const part = image.digest === digest ? 'asked' : isChild ? 'child' : 'other';
     const isHolding = accounting.kind === 'holds';
     if (part === 'other' && !isHolding) return [];
-    const verdict: Verdict = accounting.kind === 'forgotten' ? { kind: 'allow', spared: [] } : accounting.verdict;
+    const verdict: Verdict = accounting.kind === 'forgotten' ? { kind: 'allow', exempted: [] } : accounting.verdict;
     const closer: Closer | undefined = isHolding ? accounting.closer : undefined;
     const findings = image.presence === 'present' ? image.findings : [];
     const shown = new Set(findings.map(findingKey));
@@ -68,7 +68,11 @@ export function imageAnswers(
         undetermined: verdict.kind === 'allow' ? [] : verdict.undetermined,
         remembered: (closer?.findings ?? []).filter((finding) => !shown.has(findingKey(finding))),
         omittedFindings: closer?.omittedFindings ?? 0,
-        spared: verdict.spared.map(({ finding, rule }) => ({ finding, rule, until: endOfRule(rule) })),
+        exempted: verdict.exempted.map(({ finding, exemption }) => ({
+          finding,
+          exemption,
+          until: endOfExemption(exemption),
+        })),
         lapsed: lapsedFor({ repository, digest: image.digest }, violating, rules, now),
       },
     ];
@@ -81,13 +85,13 @@ function isOutside(image: ImageLook, repository: string, { includes, policy }: R
   return !includes(repository) || (policy.images === 'tagged' && !image.tagged);
 }
 
-/** When what spares a finding ends, where it does by itself. */
-export function endOfRule(rule: Rule): Instant | undefined {
-  switch (rule.kind) {
+/** When what exempts a finding ends, where it does by itself. */
+export function endOfExemption(exemption: Exemption): Instant | undefined {
+  switch (exemption.kind) {
     case 'exception':
-      return rule.exception.expiresAt;
+      return exemption.exception.expiresAt;
     case 'grace':
-      return rule.until;
+      return exemption.until;
     case 'suppressed':
     case 'unknownIgnored':
       return undefined;
@@ -97,7 +101,7 @@ export function endOfRule(rule: Rule): Instant | undefined {
 /** A moment that is not reached. */
 const NEVER: Instant = '9999-12-31T23:59:59.999Z';
 
-/** The exceptions that would spare a violating finding if they had not ended: the core itself tells which are for it. */
+/** The exceptions that would exempt a violating finding if they had not ended: the core itself tells which are for it. */
 function lapsedFor(
   image: ImageId,
   violating: readonly Reason[],
@@ -107,11 +111,13 @@ function lapsedFor(
   return policy.exceptions.flatMap((exception) => {
     if (exception.expiresAt > now && !exception.untilFixed) return [];
     const alive = { ...exception, expiresAt: NEVER, untilFixed: false };
-    const { spared } = judgeBy({ ...policy, exceptions: [alive] })(
+    const { exempted } = judgeBy({ ...policy, exceptions: [alive] })(
       image,
       violating.map(({ finding }) => finding),
       now,
     );
-    return spared.flatMap(({ finding, rule }) => (rule.kind === 'exception' ? [{ finding, exception }] : []));
+    return exempted.flatMap(({ finding, exemption }) =>
+      exemption.kind === 'exception' ? [{ finding, exception }] : [],
+    );
   });
 }

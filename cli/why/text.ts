@@ -8,7 +8,7 @@ import type { Obstacle } from '../stack/side.ts';
 import { columns } from '../terminal/terminal.ts';
 import { endOf, exceptionName, minute, nearEnd, plain } from '../terminal/words.ts';
 import type { Move } from './advice.ts';
-import type { ImageAnswer, SparedAnswer } from './images.ts';
+import type { ExemptedAnswer, ImageAnswer } from './images.ts';
 import type { GateAnswer, WhyAnswer } from './why.ts';
 
 type Style = Parameters<typeof styleText>[0];
@@ -106,7 +106,7 @@ const PART = {
 };
 
 function imageLines(image: ImageAnswer, now: Instant): readonly string[] {
-  const { part, digest, tags, violating, undetermined, remembered, spared, lapsed, omittedFindings } = image;
+  const { part, digest, tags, violating, undetermined, remembered, exempted, lapsed, omittedFindings } = image;
   const name =
     part === 'asked'
       ? PART.asked
@@ -130,10 +130,10 @@ function imageLines(image: ImageAnswer, now: Instant): readonly string[] {
     ...(omittedFindings > 0
       ? [`  and ${omittedFindings} more than a record keeps: only a newer scan, or the end of the image, releases it`]
       : []),
-    ...spared.map((one) => `  ${sparedLine(one, now)}`),
+    ...exempted.map((one) => `  ${exemptedLine(one, now)}`),
     ...lapsed.map(
       ({ finding, exception }) =>
-        `  The exception for ${plain(exceptionName(exception))} ${exception.expiresAt <= now ? `ended at ${minute(exception.expiresAt)}` : `has lapsed, since a fix exists (untilFixed)`}, and does not spare ${plain(finding.vulnerability)} any more.`,
+        `  The exception for ${plain(exceptionName(exception))} ${exception.expiresAt <= now ? `ended at ${minute(exception.expiresAt)}` : `has lapsed, since a fix exists (untilFixed)`}, and does not exempt ${plain(finding.vulnerability)} any more.`,
     ),
   ];
 }
@@ -170,14 +170,14 @@ function stateWords({ verdict, holds, violating }: ImageAnswer): string {
   }
 }
 
-function sparedLine({ finding, rule, until }: SparedAnswer, now: Instant): string {
+function exemptedLine({ finding, exemption, until }: ExemptedAnswer, now: Instant): string {
   const what = plain(`${finding.vulnerability} in ${finding.package.name}`);
   const end = until === undefined ? '' : ` until ${endOf(until, now)}`;
   const near = until !== undefined && nearEnd(until, now) !== undefined;
   const text = (() => {
-    switch (rule.kind) {
+    switch (exemption.kind) {
       case 'exception':
-        return `${what} is excepted${end}${rule.exception.untilFixed ? ', or until a fix exists' : ''}: ${plain(rule.exception.reason)}`;
+        return `${what} is excepted${end}${exemption.exception.untilFixed ? ', or until a fix exists' : ''}: ${plain(exemption.exception.reason)}`;
       case 'grace':
         return `${what} is in grace${end}`;
       case 'suppressed':

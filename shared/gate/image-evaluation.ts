@@ -10,7 +10,7 @@ export type Accounting =
   | { readonly kind: 'none'; readonly verdict: Verdict }
   /** It holds the gate. */
   | { readonly kind: 'holds'; readonly closer: Closer; readonly why: HoldReason; readonly verdict: Verdict }
-  /** It holds nothing for now, and is remembered: it may come back, or what spared it may end. */
+  /** It holds nothing for now, and is remembered: it may come back, or what exempted it may end. */
   | { readonly kind: 'departed'; readonly closer: Closer; readonly how: Departure; readonly verdict: Verdict }
   /** It held the gate, and a scan has proved it harmless, or the provider says that all of its findings are resolved. */
   | { readonly kind: 'released'; readonly how: 'scanned' | 'resolved'; readonly verdict: Verdict }
@@ -51,7 +51,7 @@ export const MAX_FINDINGS = 200;
 export const MAX_FINDINGS_OF_IMAGE = 2_000;
 /** The most tags that a closer keeps. */
 const MAX_TAGS = 10;
-const CLEAN: Verdict = { kind: 'allow', spared: [] };
+const CLEAN: Verdict = { kind: 'allow', exempted: [] };
 
 /** Accounts for one image, from what the world shows and what the record knows. */
 export function account(input: AccountingInput & { readonly scan: Scan }): Exclude<Accounting, { kind: 'needsScan' }>;
@@ -80,16 +80,16 @@ function accountForNewcomer(input: AccountingInput): Accounting {
 function accountForCloser(input: AccountingInput, image: Present, closer: Closer, verdict: Verdict): Accounting {
   const absent = absentOf(closer, image.findings);
   const unsettled = absent.filter((finding) => settledAs(image, finding) === undefined);
-  const isSpared = closer.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';
+  const isExempted = closer.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';
   // What is not known releases no closer; but one that holds nothing at present does not begin to because of it.
-  if (verdict.kind === 'undetermined' && (closer.departed === undefined || !isSpared)) {
+  if (verdict.kind === 'undetermined' && (closer.departed === undefined || !isExempted)) {
     return hold(input, image, closer, { kind: 'undetermined' }, verdict);
   }
-  if (isSpared) {
+  if (isExempted) {
     // What is still shown is not resolved, whatever is said of the report that it once came in.
     const resolved = absent.filter((finding) => settledAs(image, finding) === 'resolved');
     const isResolved = verdict.kind === 'allow' && resolved.length === closer.findings.length;
-    return isResolved ? { kind: 'released', how: 'resolved', verdict } : depart(input, closer, 'spared', verdict);
+    return isResolved ? { kind: 'released', how: 'resolved', verdict } : depart(input, closer, 'exempted', verdict);
   }
   if (input.scan === undefined) return { kind: 'needsScan' };
   const why = missingProof(input.scan, closer, input.lookedAt);
@@ -137,7 +137,7 @@ function hold(
   return { kind: 'holds', closer: held, why, verdict };
 }
 
-/** A recorded finding that went away, or is spared, while another violates stays recorded, unless it is proved to be gone. */
+/** A recorded finding that went away, or is exempted, while another violates stays recorded, unless it is proved to be gone. */
 function holdForViolating(
   { closer, maxFindings, now }: AccountingInput,
   image: Present,
@@ -179,12 +179,12 @@ function tagsOf(tags: readonly string[], closer: Closer | undefined): readonly s
   return tags.length > 0 || closer === undefined ? tags.toSorted().slice(0, MAX_TAGS) : closer.tags;
 }
 
-/** What spares a finding may end at any time; an image that went away is remembered for some weeks. */
+/** What exempts a finding may end at any time; an image that went away is remembered for some weeks. */
 function depart({ now }: AccountingInput, closer: Closer, how: Departure, verdict: Verdict): Accounting {
   const before = closer.departed;
-  const isNew = how === 'spared' || before === undefined || before.why === 'spared';
+  const isNew = how === 'exempted' || before === undefined || before.why === 'exempted';
   const departed = { at: isNew ? now : before.at, why: how };
-  if (how !== 'spared' && isLongAgo(departed.at, now)) return { kind: 'forgotten' };
+  if (how !== 'exempted' && isLongAgo(departed.at, now)) return { kind: 'forgotten' };
   return { kind: 'departed', closer: { ...closer, departed }, how, verdict };
 }
 
@@ -202,9 +202,9 @@ export function sameCloser(a: Closer, b: Closer): boolean {
   );
 }
 
-/** When it was last seen to violate, or to be spared: a scan from before that proves nothing. */
+/** When it was last seen to violate, or to be exempted: a scan from before that proves nothing. */
 function lastDangerous({ violatedAt, departed }: Closer): Instant {
-  return departed?.why === 'spared' ? later(violatedAt, departed.at) : violatedAt;
+  return departed?.why === 'exempted' ? later(violatedAt, departed.at) : violatedAt;
 }
 
 function sameFindings(a: readonly Finding[], b: readonly Finding[]): boolean {

@@ -23,12 +23,12 @@ export interface Closer {
   readonly findings: readonly [Finding, ...Finding[]];
   /** How many more violated than a record keeps: while there are any, only a scan, or the image's going away, releases it. */
   readonly omittedFindings: number;
-  /** Set while it holds nothing: remembered, since the same digest may come back without a new scan, and what spares it may end. */
+  /** Set while it holds nothing: remembered, since the same digest may come back without a new scan, and what exempts it may end. */
   readonly departed?: { readonly at: Instant; readonly why: Departure } | undefined;
 }
 
 /** Why a closer holds nothing for now: the image is gone, it does not count, or its recorded findings do not violate at present. */
-export type Departure = 'gone' | 'outOfScope' | 'spared';
+export type Departure = 'gone' | 'outOfScope' | 'exempted';
 
 /** Why a gate that has a closer, or was ordered closed by hand, stands open all the same. */
 export type WaitingFor = 'audit' | 'pause' | 'release' | 'brake' | 'lambda' | 'lockedByOthers' | 'byHand';
@@ -77,7 +77,7 @@ export interface NoticeImage {
 export interface StillPullable {
   readonly digest: string;
   readonly tags: readonly string[];
-  readonly why: 'outOfScope' | 'spared' | 'undetermined';
+  readonly why: 'outOfScope' | 'exempted' | 'undetermined';
   readonly vulnerabilities: readonly string[];
 }
 

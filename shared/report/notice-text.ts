@@ -16,7 +16,7 @@ const MAX_TAGS = 10;
 
 const STILL_PULLABLE: Readonly<Record<StillPullable['why'], string>> = {
   outOfScope: 'it does not count, since no tag leads to it or the config leaves its repository out',
-  spared: 'since the policy spares its findings',
+  exempted: 'since the policy exempts its findings',
   undetermined: 'since nobody knows how severe its findings are',
 };
 

@@ -84,9 +84,14 @@ function stillPullable(next: NextClosers, accounted: readonly Accounted[]): read
         },
       ];
     }
-    if (verdict.spared.length === 0) return [];
+    if (verdict.exempted.length === 0) return [];
     return [
-      { digest, tags, why: 'spared', vulnerabilities: unique(verdict.spared.map((one) => one.finding.vulnerability)) },
+      {
+        digest,
+        tags,
+        why: 'exempted',
+        vulnerabilities: unique(verdict.exempted.map((one) => one.finding.vulnerability)),
+      },
     ];
   });
   return [...remembered, ...others];

@@ -40,8 +40,8 @@ export const MUTANTS = {
   'opening on a finding that is closed or absent': {
     changes: onBoth({
       file: 'shared/gate/image-evaluation.ts',
-      from: "const isSpared = closer.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';",
-      to: 'const isSpared = true;',
+      from: "const isExempted = closer.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';",
+      to: 'const isExempted = true;',
     }),
     sign: /is open though|at the end .* is open/,
     seeds: [6, 5, 7, 8],

@@ -120,13 +120,13 @@ describe('a verdict', () => {
         const verdict = judgeBy(policy)(IMAGE, all, NOW);
         const reasons = verdict.kind === 'block' ? verdict.reasons.map((reason) => reason.finding) : [];
         const undetermined = verdict.kind === 'allow' ? [] : verdict.undetermined;
-        const explained = [...reasons, ...undetermined, ...verdict.spared.map((one) => one.finding)];
+        const explained = [...reasons, ...undetermined, ...verdict.exempted.map((one) => one.finding)];
         expect(new Set(explained).size).toBe(explained.length);
         expect(verdict.kind === 'block').toBe(reasons.length > 0);
         expect(verdict.kind === 'undetermined').toBe(reasons.length === 0 && undetermined.length > 0);
         // What is in none of the lists is below every threshold: alone, it is allowed without a word.
         for (const one of all.filter((finding) => !explained.includes(finding))) {
-          expect(judgeBy(policy)(IMAGE, [one], NOW)).toEqual({ kind: 'allow', spared: [] });
+          expect(judgeBy(policy)(IMAGE, [one], NOW)).toEqual({ kind: 'allow', exempted: [] });
         }
       }),
     );
@@ -138,12 +138,12 @@ describe('a closer', () => {
     fc.integer({ min: -120, max: 60 }).map((minutes): Scan => ({ kind: 'finished', at: hoursLater(minutes / 60) })),
     fc.constant<Scan>({ kind: 'unproven', why: 'not scanned' }),
   );
-  /** One that holds the gate, or one that went away or was spared before. */
+  /** One that holds the gate, or one that went away or was exempted before. */
   const anyKnown: fc.Arbitrary<Closer> = fc
     .record({
       findings: fc.tuple(anyFinding, findings).map(([first, others]) => [first, ...others] as const),
       omittedFindings: fc.constantFrom(0, 0, 2),
-      departed: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope', 'spared') })),
+      departed: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope', 'exempted') })),
     })
     .map(closer);
   const settledAs = fc.constantFrom<SettledAs[]>('resolved', 'suppressed');
@@ -332,7 +332,7 @@ describe('a packed record', () => {
     violatedAt: days,
     findings: fc.tuple(anyFinding, findings).map(([first, others]) => [first, ...others] as const),
     omittedFindings: fc.nat(),
-    departed: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope', 'spared') })),
+    departed: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope', 'exempted') })),
   });
   const anyRecord: fc.Arbitrary<GateRecord> = fc
     .record({ closers: fc.array(anyCloser, { maxLength: 5 }), omittedClosers: fc.nat(), closedSince: maybe(days) })

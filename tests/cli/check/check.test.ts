@@ -28,7 +28,7 @@ describe('check --policy FILE', () => {
     ]);
     expect([plain.code, plain.stderr, strict.code, strict.stderr]).toEqual([0, '', 1, '']);
     expect(plain.stdout).toMatch(
-      /^[^\n]+: 3 exceptions[.]\n {2}[^\n]+:5:5 {2}expired {2}policy[.]exceptions\[0\] {2}the exception for CVE-2024-0001 ended at 2024-07-01 00:00 UTC and spares nothing: renew it, or take it out\n {2}[^\n]+:6:5 {2}soon {5}policy[.]exceptions\[1\] {2}the exception for CVE-2024-0002 ends at [^\n]+ \(in [56] days\)\n$/,
+      /^[^\n]+: 3 exceptions[.]\n {2}[^\n]+:5:5 {2}expired {2}policy[.]exceptions\[0\] {2}the exception for CVE-2024-0001 ended at 2024-07-01 00:00 UTC and exempts nothing: renew it, or take it out\n {2}[^\n]+:6:5 {2}soon {5}policy[.]exceptions\[1\] {2}the exception for CVE-2024-0002 ends at [^\n]+ \(in [56] days\)\n$/,
     );
     expect(JSON.parse(strict.stdout)).toMatchObject({
       source: file,
@@ -230,7 +230,7 @@ describe('check --live', () => {
     const args = ['check', '--policy', file, '--live', '--strict', '--json', '--outputs', outputsOf(graph)];
     const { code, stdout, stderr } = await pullgate(args, asOperator(s.cloud, least));
     expect([code, stderr]).toEqual([1, '']);
-    // One spares what the record remembers, one what the scanner shows; one is of a finding that the policy does not mind, and one of none.
+    // One exempts what the record remembers, one what the scanner shows; one is of a finding that the policy does not mind, and one of none.
     expect(JSON.parse(stdout)).toMatchObject({
       images: 1,
       warnings: [

@@ -17,7 +17,7 @@ interface Answer {
     readonly name: string;
     readonly change: string;
     readonly reasons: readonly { readonly finding: { readonly vulnerability: string } }[];
-    readonly spared: readonly { readonly until: string }[];
+    readonly exempted: readonly { readonly until: string }[];
     readonly waitingFor?: string;
   }[];
 }
@@ -26,11 +26,11 @@ const SERVES_LAMBDA = JSON.stringify({
   Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'ecr:BatchGetImage' }],
 });
 const shown = (stdout: string) =>
-  (JSON.parse(stdout) as Answer).gates.map(({ name, change, reasons, spared, waitingFor }) => [
+  (JSON.parse(stdout) as Answer).gates.map(({ name, change, reasons, exempted, waitingFor }) => [
     name,
     change,
     reasons.map(({ finding }) => finding.vulnerability),
-    spared.map(({ until }) => until),
+    exempted.map(({ until }) => until),
     ...(waitingFor === undefined ? [] : [waitingFor]),
   ]);
 const UNTIL = '2100-01-01T00:00:00.000Z';

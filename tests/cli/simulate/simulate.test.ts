@@ -14,7 +14,7 @@ const GRYPE = sample('reports/grype-image.json');
 const MEDIUM = fileOf('// what we have\n{ "severityThreshold": "medium" }');
 
 describe('simulate', () => {
-  test('prints a table: who would close, for what, and what is spared until when; and exits with 1', async () => {
+  test('prints a table: who would close, for what, and what is exempted until when; and exits with 1', async () => {
     const policy = fileOf(
       JSON.stringify({
         severityThreshold: 'medium',
@@ -43,7 +43,7 @@ Would violate, but for a rule:
 `);
     expect([code, stderr]).toEqual([
       1,
-      'pullgate: note: 1 findings do not say when they were disclosed: graceDays spares none of them\n',
+      'pullgate: note: 1 findings do not say when they were disclosed: graceDays exempts none of them\n',
     ]);
   });
 

@@ -1,8 +1,8 @@
-// The comparison of policies alone: which gates close, open or stay, for what, and what is spared until when.
+// The comparison of policies alone: which gates close, open or stay, for what, and what is exempted until when.
 import { describe, expect, test } from 'vitest';
 import { keepLambdaOpen } from '../../../cli/simulate/lambda.ts';
 import { pageOf } from '../../../cli/simulate/page.ts';
-import { type GateOutcome, type Subject, simulate, sparedBy } from '../../../cli/simulate/simulation.ts';
+import { exemptedBy, type GateOutcome, type Subject, simulate } from '../../../cli/simulate/simulation.ts';
 import { linesOf } from '../../../cli/simulate/text.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import { rulesOf } from '../../../shared/reconcile/rules.ts';
@@ -54,7 +54,7 @@ function run(subjects: readonly Subject[], by: Fields, against?: Fields, most = 
   return simulate({ subjects, rules: rules(by), against: against && rules(against), now: NOW, most });
 }
 
-const ids = ({ first }: GateOutcome['reasons'] | GateOutcome['undetermined'] | GateOutcome['spared']) =>
+const ids = ({ first }: GateOutcome['reasons'] | GateOutcome['undetermined'] | GateOutcome['exempted']) =>
   first.map(({ finding: { vulnerability } }) => vulnerability);
 
 describe('one policy', () => {
@@ -177,14 +177,14 @@ describe('against another policy', () => {
     );
   });
 
-  test('for which findings it opens, and by what they are spared until when', () => {
+  test('for which findings it opens, and by what they are exempted until when', () => {
     const [gate] = run([image('team/app', [HIGH, LOW])], excepted, strict).gates;
     expect(gate && [ids(gate.reasons), ids(gate.formerReasons)]).toEqual([[], ['CVE-1', 'CVE-2']]);
-    expect(gate?.spared.first).toMatchObject([
+    expect(gate?.exempted.first).toMatchObject([
       {
         finding: { vulnerability: 'CVE-1' },
         images: 1,
-        rule: { kind: 'exception', exception: { expiresAt: '2026-04-01T00:00:00.000Z' } },
+        exemption: { kind: 'exception', exception: { expiresAt: '2026-04-01T00:00:00.000Z' } },
       },
     ]);
   });
@@ -207,7 +207,7 @@ describe('against another policy', () => {
   });
 });
 
-test('what is spared is told once for all gates: what ends first is first, and what has no end last', () => {
+test('what is exempted is told once for all gates: what ends first is first, and what has no end last', () => {
   const by = {
     severityThreshold: 'high',
     unknownSeverity: 'ignore',
@@ -215,8 +215,8 @@ test('what is spared is told once for all gates: what ends first is first, and w
     exceptions: [{ id: 'CVE-1', expires: '2026-03-05', reason: 'not reachable' }],
   };
   const subjects = [image('b', [HIGH, FRESH, UNKNOWN]), image('a', [HIGH])];
-  const { spared, more } = sparedBy(run(subjects, by));
-  expect(spared.map((one) => [one.finding.vulnerability, one.until, one.gates.map(({ name }) => name)])).toEqual([
+  const { exempted, more } = exemptedBy(run(subjects, by));
+  expect(exempted.map((one) => [one.finding.vulnerability, one.until, one.gates.map(({ name }) => name)])).toEqual([
     ['CVE-1', '2026-03-06T00:00:00.000Z', ['a', 'b']],
     ['CVE-4', '2026-03-08T00:00:00.000Z', ['b']],
     ['CVE-3', undefined, ['b']],

@@ -111,7 +111,7 @@ describe('why, on Azure', () => {
         "pullgate: Log Analytics answers 403: whoever runs this command needs Log Analytics Reader on the stack's workspace; a new assignment takes some minutes to count\n",
     });
 
-    // Spared, once the scanner's people exempt it: still closed until the function looks, and the answer says so.
+    // Exempted, once the scanner's people exempt it: still closed until the function looks, and the answer says so.
     s.cloud.clock.advance(60_000);
     await s.cloud.defender.setStatus(ours.ids, 'NotApplicable');
     const exempted = await why(`${REPOSITORY}:v1`);

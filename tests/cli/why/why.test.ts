@@ -1,4 +1,4 @@
-// Why a pull is refused, by the real command against the local AWS: who closed it, by what, what spares the rest, and what to do, which then works.
+// Why a pull is refused, by the real command against the local AWS: who closed it, by what, what exempts the rest, and what to do, which then works.
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { parseImageName } from '../../../cli/stack/image-name.ts';
@@ -82,7 +82,7 @@ describe('why, on AWS', () => {
       / {2}CVE-2026-3003 in openssl is excepted until \d{4}-\d\d-\d\d 00:00 UTC \(in 2 days\): not reachable[.] That end is near: it closes then[.]\n/,
     );
     expect(stdout).toContain(
-      '  The exception for CVE-2026-4004 ended at 2026-02-01 00:00 UTC, and does not spare CVE-2026-4004 any more.\n',
+      '  The exception for CVE-2026-4004 ended at 2026-02-01 00:00 UTC, and does not exempt CVE-2026-4004 any more.\n',
     );
     expect(stdout).toContain(
       `\nAnother image that holds the same repository, ${other.digest} (1.3) violates the policy by 1 finding.\n`,

@@ -56,7 +56,7 @@ function mustBeAssessment({ image, name, state, findings, settled }: Assessment,
   const said = textOf(given['State']).toLowerCase();
   must(state !== 'resolved' || said === 'healthy', 'only Healthy settles', given);
   const isExempt = /exempt/i.test(JSON.stringify([given['Cause'], given['Properties']]));
-  must(state !== 'suppressed' || (said === 'notapplicable' && isExempt), 'only Exempt spares', given);
+  must(state !== 'suppressed' || (said === 'notapplicable' && isExempt), 'only Exempt exempts', given);
   must(state !== 'off' || (findings.length === 0 && settled.size === 0), 'what is off says nothing', given);
   mustBeSound(
     findings.filter((one) => one.state === 'active'),

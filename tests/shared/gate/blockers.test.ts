@@ -123,18 +123,18 @@ describe('the next closers', () => {
     expect(nextClosers(stored, accounted)).toMatchObject({ accounts: [], changed: false });
   });
 
-  it('remember one that is spared, which holds nothing', async () => {
+  it('remember one that is exempted, which holds nothing', async () => {
     const stored = record();
     const { accounted } = await look([present()], stored, EXCEPTED);
-    const accounts = [{ digest: digest(1), how: 'spared' }];
-    const closers = [closer({ departed: { at: NOW, why: 'spared' } })];
+    const accounts = [{ digest: digest(1), how: 'exempted' }];
+    const closers = [closer({ departed: { at: NOW, why: 'exempted' } })];
     expect(nextClosers(stored, accounted)).toEqual({ closers, held: [], omitted: 0, accounts, changed: true });
   });
 
-  it('do not account for one that was gone, is back, and is spared', async () => {
+  it('do not account for one that was gone, is back, and is exempted', async () => {
     const stored = record({ closers: [closer({ departed: { at: hoursLater(-5), why: 'gone' } })] });
     const { accounted } = await look([present()], stored, EXCEPTED);
-    const closers = [closer({ departed: { at: NOW, why: 'spared' } })];
+    const closers = [closer({ departed: { at: NOW, why: 'exempted' } })];
     expect(nextClosers(stored, accounted)).toEqual({ closers, held: [], omitted: 0, accounts: [], changed: true });
   });
 
@@ -170,7 +170,12 @@ describe('more closers than a record holds', () => {
   const seen = (closers: readonly Closer[]): readonly Accounted[] =>
     closers.map((one) => ({
       image: present({ digest: one.digest }),
-      accounting: { kind: 'holds', closer: one, why: { kind: 'undetermined' }, verdict: { kind: 'allow', spared: [] } },
+      accounting: {
+        kind: 'holds',
+        closer: one,
+        why: { kind: 'undetermined' },
+        verdict: { kind: 'allow', exempted: [] },
+      },
     }));
   const departed = { departed: { at: NOW, why: 'gone' } } as const;
 
@@ -214,7 +219,7 @@ describe('an image of which no record knows', () => {
     ['of an excluded repository is not, whatever it has', present(VIOLATING), outside, true],
     ['that violates is', present(VIOLATING), rules(), false],
     ['of unknown severity is', present({ findings: [finding({ severity: 'UNTRIAGED' })] }), rules(), false],
-    ['that is spared is: the log names what spared it', present({ findings: [suppressed] }), rules(), false],
+    ['that is exempted is: the log names what exempted it', present({ findings: [suppressed] }), rules(), false],
     ['that is excepted is', present(VIOLATING), EXCEPTED, false],
   ])('%s', (_name, image, byRules, expected) => {
     expect(isPlainlyAllowed(image, 'team/app', byRules, NOW)).toBe(expected);

@@ -1,4 +1,4 @@
-// How an image is accounted for that holds nothing for now: it went away, or something spares it, and either may end.
+// How an image is accounted for that holds nothing for now: it went away, or something exempts it, and either may end.
 import { describe, expect, it } from 'vitest';
 import type { Closer } from '../../../shared/gate/record.ts';
 import { closer, daysLater, exception, finding, hoursLater, NOW, present } from '../samples.ts';
@@ -35,14 +35,14 @@ describe('an image that went away', () => {
       'holds: unsettled: its scan finished only just (2026-06-15T12:00:00.000Z); it is looked at again in some minutes',
     ],
     [
-      'is pushed again, and its recorded finding is excepted meanwhile: is spared',
+      'is pushed again, and its recorded finding is excepted meanwhile: is exempted',
       { closer: departed(5), policy: excepted },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
       'is pushed again, is excepted, and something else is undetermined: does not begin to hold because of that',
       { closer: departed(5), policy: excepted, image: present({ findings: [UNTRIAGED] }) },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
       'is pushed again, not excepted, and undetermined: holds again, without asking for a scan',
@@ -71,20 +71,20 @@ describe('an image that went away', () => {
       { at: daysLater(-3), why: 'gone' },
     ],
     ['from the moment that it went out of scope', { inScope: false }, { at: NOW, why: 'outOfScope' }],
-    ['from the moment that it was spared', { policy: excepted }, { at: NOW, why: 'spared' }],
+    ['from the moment that it was exempted', { policy: excepted }, { at: NOW, why: 'exempted' }],
     [
-      'as spared from the last look that spared it: a scan from before that proves nothing',
-      { policy: excepted, closer: departed(3, 'spared') },
-      { at: NOW, why: 'spared' },
+      'as exempted from the last look that exempted it: a scan from before that proves nothing',
+      { policy: excepted, closer: departed(3, 'exempted') },
+      { at: NOW, why: 'exempted' },
     ],
     [
-      'as spared from the look that spared it, also where it was gone before',
+      'as exempted from the look that exempted it, also where it was gone before',
       { policy: excepted, closer: departed(3) },
-      { at: NOW, why: 'spared' },
+      { at: NOW, why: 'exempted' },
     ],
     [
-      'as gone from the moment that it was missed, also where it was spared for long before',
-      { image: GONE, closer: departed(90, 'spared') },
+      'as gone from the moment that it was missed, also where it was exempted for long before',
+      { image: GONE, closer: departed(90, 'exempted') },
       { at: NOW, why: 'gone' },
     ],
   ])('is remembered %s', (_name, changes, expected) => {
@@ -113,7 +113,7 @@ describe('an image that went away', () => {
     ['when it went away, where it is undetermined', { image: present({ findings: [UNTRIAGED] }) }, daysLater(-5)],
     [
       'when it was last seen to violate, where that was later',
-      { closer: closer({ departed: { at: hoursLater(-3), why: 'spared' } }), scan: scanned(-9) },
+      { closer: closer({ departed: { at: hoursLater(-3), why: 'exempted' } }), scan: scanned(-9) },
       hoursLater(-1),
     ],
   ])('that came back wants a scan newer than %s', (_name, changes, violatedAt) => {
@@ -122,56 +122,63 @@ describe('an image that went away', () => {
   });
 });
 
-describe('a closer that is spared', () => {
-  const spared = departed(1, 'spared');
+describe('a closer that is exempted', () => {
+  const exempted = departed(1, 'exempted');
   const expired = { exceptions: [exception({ expiresAt: NOW })] };
 
   it.each<[string, Changes, string]>([
     [
       'is remembered as long as the image is there',
-      { closer: departed(400, 'spared'), policy: excepted },
-      'departed: spared',
+      { closer: departed(400, 'exempted'), policy: excepted },
+      'departed: exempted',
     ],
     [
       'holds again where the exception has expired and the finding is there',
-      { closer: spared, policy: expired, image: present({ findings: [finding()] }) },
+      { closer: exempted, policy: expired, image: present({ findings: [finding()] }) },
       'holds: violates',
     ],
     [
       'wants a scan where the exception has expired and the finding is not there',
-      { closer: spared, policy: expired },
+      { closer: exempted, policy: expired },
       'needsScan',
     ],
     [
-      'holds again where the exception has expired and no scan is newer than when it was last spared',
-      { closer: spared, policy: expired, scan: scanned(-24) },
+      'holds again where the exception has expired and no scan is newer than when it was last exempted',
+      { closer: exempted, policy: expired, scan: scanned(-24) },
       'holds: unproven: the last finished scan (2026-06-14T12:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-14T12:00:00.000Z)',
     ],
     [
       'is released where the exception has expired and a scan is newer',
-      { closer: spared, policy: expired, scan: scanned(-23) },
+      { closer: exempted, policy: expired, scan: scanned(-23) },
       'released: scanned',
     ],
     [
       'holds again where the threshold was lowered',
       {
-        closer: closer({ findings: [finding({ severity: 'HIGH' })], departed: { at: hoursLater(-1), why: 'spared' } }),
+        closer: closer({
+          findings: [finding({ severity: 'HIGH' })],
+          departed: { at: hoursLater(-1), why: 'exempted' },
+        }),
         scan: scanned(-2),
       },
       'holds: unproven: the last finished scan (2026-06-15T10:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-15T11:00:00.000Z)',
     ],
     [
-      'goes on to be spared by the record, also where what is there is undetermined',
-      { closer: spared, policy: excepted, image: present({ findings: [UNTRIAGED] }) },
-      'departed: spared',
+      'goes on to be exempted by the record, also where what is there is undetermined',
+      { closer: exempted, policy: excepted, image: present({ findings: [UNTRIAGED] }) },
+      'departed: exempted',
     ],
     [
-      'goes on to be spared where its own finding is excepted and there, and another is undetermined',
-      { closer: spared, policy: excepted, image: present({ findings: [finding(), UNTRIAGED] }) },
-      'departed: spared',
+      'goes on to be exempted where its own finding is excepted and there, and another is undetermined',
+      { closer: exempted, policy: excepted, image: present({ findings: [finding(), UNTRIAGED] }) },
+      'departed: exempted',
     ],
-    ['goes away like any other', { closer: spared, policy: excepted, image: GONE }, 'departed: gone'],
-    ['goes out of scope like any other', { closer: spared, policy: excepted, inScope: false }, 'departed: outOfScope'],
+    ['goes away like any other', { closer: exempted, policy: excepted, image: GONE }, 'departed: gone'],
+    [
+      'goes out of scope like any other',
+      { closer: exempted, policy: excepted, inScope: false },
+      'departed: outOfScope',
+    ],
   ])('%s', (_name, changes, expected) => {
     expect(inShort(accountFor(changes))).toBe(expected);
   });

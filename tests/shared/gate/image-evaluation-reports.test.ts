@@ -1,4 +1,4 @@
-// Reports that the provider settles as a whole: what releases a closer, what only spares it, and what still wants proof.
+// Reports that the provider settles as a whole: what releases a closer, what only exempts it, and what still wants proof.
 import { describe, expect, it } from 'vitest';
 import { MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE } from '../../../shared/gate/image-evaluation.ts';
 import type { SettledAs } from '../../../shared/reconcile/ports.ts';
@@ -27,19 +27,19 @@ describe('a closer whose findings came in reports', () => {
       'released: resolved',
     ],
     [
-      'one resolved, one suppressed: spared, and remembered',
+      'one resolved, one suppressed: exempted, and remembered',
       { image: image({ first: 'resolved', second: 'suppressed' }) },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
-      'each of them suppressed: spared',
+      'each of them suppressed: exempted',
       { image: image({ first: 'suppressed', second: 'suppressed' }) },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
-      'one suppressed and still shown, one resolved: spared',
+      'one suppressed and still shown, one resolved: exempted',
       { image: image({ first: 'suppressed', second: 'resolved' }, { ...FIRST, state: 'suppressed' }) },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
       'one resolved, no word of the other: holds',
@@ -47,9 +47,9 @@ describe('a closer whose findings came in reports', () => {
       'holds: unproven: no word of it',
     ],
     [
-      'one resolved, the other excepted: spared',
+      'one resolved, the other excepted: exempted',
       { image: image({ second: 'resolved' }), policy: excepted },
-      'departed: spared',
+      'departed: exempted',
     ],
     ['no word of any: holds', { image: image({}) }, 'holds: unproven: no word of it'],
     [
@@ -88,13 +88,13 @@ describe('a closer whose findings came in reports', () => {
       'holds: unproven: no word of it',
     ],
     [
-      'one that was spared before, resolved now: released',
-      { closer: { ...departed(3, 'spared'), findings: [FIRST] }, image: image({ first: 'resolved' }) },
+      'one that was exempted before, resolved now: released',
+      { closer: { ...departed(3, 'exempted'), findings: [FIRST] }, image: image({ first: 'resolved' }) },
       'released: resolved',
     ],
     [
-      'one that was spared before, no word of it now: holds again',
-      { closer: { ...departed(3, 'spared'), findings: [FIRST] }, image: image({}) },
+      'one that was exempted before, no word of it now: holds again',
+      { closer: { ...departed(3, 'exempted'), findings: [FIRST] }, image: image({}) },
       'holds: unproven: no word of it',
     ],
     [
@@ -108,18 +108,18 @@ describe('a closer whose findings came in reports', () => {
       'departed: outOfScope',
     ],
     [
-      'resolved, but still shown under another name, and excepted: spared, and remembered',
+      'resolved, but still shown under another name, and excepted: exempted, and remembered',
       {
         closer: closer({ findings: [FIRST] }),
         image: image({ first: 'resolved' }, { ...FIRST, report: 'renamed' }),
         policy: excepted,
       },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
       'one that was gone, all resolved, and a finding of unknown severity: not forgotten',
       { closer: { ...departed(3), findings: [FIRST] }, image: image({ first: 'resolved' }, UNTRIAGED) },
-      'departed: spared',
+      'departed: exempted',
     ],
     ['an image that was no closer: nothing', { closer: undefined, image: image({ first: 'resolved' }) }, 'none: allow'],
   ])('%s', (_name, changes, expected) => {

@@ -87,29 +87,29 @@ describe('a closer', () => {
       'holds: violates',
     ],
     [
-      'an exception is added for a finding that Inspector still has: spared',
+      'an exception is added for a finding that Inspector still has: exempted',
       { image: present({ findings: [finding()] }), policy: excepted },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
-      'an exception is added for a finding that Inspector has meanwhile deleted: spared, on the recorded finding',
+      'an exception is added for a finding that Inspector has meanwhile deleted: exempted, on the recorded finding',
       { policy: excepted },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
-      'the policy was relaxed: spared, on the recorded finding',
+      'the policy was relaxed: exempted, on the recorded finding',
       { closer: closer({ findings: [finding({ severity: 'HIGH' })] }), policy: { severityThreshold: 'critical' } },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
-      'its finding is suppressed now: spared',
+      'its finding is suppressed now: exempted',
       { image: present({ findings: [finding({ state: 'suppressed' })] }) },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
-      'its finding is rated milder now: spared',
+      'its finding is rated milder now: exempted',
       { image: present({ findings: [finding({ severity: 'LOW' })] }) },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
       'one recorded finding is excepted, another merely went away: only a scan can tell',
@@ -242,9 +242,9 @@ describe('a recorded finding that went away while another still violates', () =>
     expect(inShort(accountFor({ closer: held, policy: excepted }))).toBe('needsScan');
   });
 
-  it('stays recorded where the policy spares it for now: that may end', () => {
-    const spares = { exceptions: [exception({ id: OTHER.vulnerability })] };
-    const accounting = accountFor({ closer: both, policy: spares, image: present({ findings: [finding()] }) });
+  it('stays recorded where the policy exempts it for now: that may end', () => {
+    const exempts = { exceptions: [exception({ id: OTHER.vulnerability })] };
+    const accounting = accountFor({ closer: both, policy: exempts, image: present({ findings: [finding()] }) });
     expect(accounting.kind === 'holds' && accounting.closer.findings).toEqual([finding(), OTHER]);
   });
 });
@@ -276,12 +276,17 @@ describe('two closers', () => {
     ['are the same where both are gone', 'gone', { at: NOW, why: 'gone' }, true],
     ['differ where one is gone and one out of scope', 'gone', { at: NOW, why: 'outOfScope' }, false],
     [
-      'are the same where both are spared within a minute',
-      'spared',
-      { at: '2026-06-12T12:00:59.999Z', why: 'spared' },
+      'are the same where both are exempted within a minute',
+      'exempted',
+      { at: '2026-06-12T12:00:59.999Z', why: 'exempted' },
       true,
     ],
-    ['differ where one is spared a minute later', 'spared', { at: '2026-06-12T12:01:00.000Z', why: 'spared' }, false],
+    [
+      'differ where one is exempted a minute later',
+      'exempted',
+      { at: '2026-06-12T12:01:00.000Z', why: 'exempted' },
+      false,
+    ],
   ])('%s', (_name, why, other, same) => {
     expect(sameCloser(departed(3, why), { ...departed(3), departed: other })).toBe(same);
   });

@@ -122,7 +122,7 @@ describe('opening', () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), {});
     const { to, images } = await look(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
-    expect([to.kind, images]).toEqual(['open', [{ digest: digest(1), kind: 'released', how: 'spared' }]]);
+    expect([to.kind, images]).toEqual(['open', [{ digest: digest(1), kind: 'released', how: 'exempted' }]]);
     expect(world.calls).not.toContain('scans');
   });
 
@@ -132,10 +132,10 @@ describe('opening', () => {
     await look(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
     world.now = daysLater(40);
     const later = rules({ policy: policy({ exceptions: [exception({ expiresAt: daysLater(41) })] }) });
-    const spared = await look(world, { scope: 'all', triggers: ['sweep'] }, later);
+    const exempted = await look(world, { scope: 'all', triggers: ['sweep'] }, later);
     world.now = daysLater(41);
     const { to, images } = await look(world, { scope: 'all', triggers: ['sweep'] }, later);
-    expect([spared.to.kind, to.kind, images]).toMatchObject([
+    expect([exempted.to.kind, to.kind, images]).toMatchObject([
       'open',
       'closed',
       [{ kind: 'holds', why: { kind: 'unproven' } }],
@@ -152,12 +152,18 @@ describe('opening', () => {
     expect([to.kind, done, world.record(GATE)?.closers]).toEqual(['open', 'nothing', []]);
   });
 
-  it('what was spared stays in the log as long as it is there', async () => {
+  it('what was exempted stays in the log as long as it is there', async () => {
     const world = await violating(true);
     await look(world, {}, EXCEPTED);
     const { images, allowed } = await look(world, {}, EXCEPTED);
     expect([images, allowed]).toMatchObject([
-      [{ digest: digest(1), kind: 'none', verdict: { kind: 'allow', spared: [{ rule: { kind: 'exception' } }] } }],
+      [
+        {
+          digest: digest(1),
+          kind: 'none',
+          verdict: { kind: 'allow', exempted: [{ exemption: { kind: 'exception' } }] },
+        },
+      ],
       0,
     ]);
   });

@@ -70,15 +70,15 @@ describe('the notice of a closing', () => {
 });
 
 describe('the notice of an opening', () => {
-  const allow: Verdict = { kind: 'allow', spared: [] };
+  const allow: Verdict = { kind: 'allow', exempted: [] };
   const excepted: Verdict = {
     kind: 'allow',
-    spared: [{ finding: finding(), rule: { kind: 'exception', exception: exception() } }],
+    exempted: [{ finding: finding(), exemption: { kind: 'exception', exception: exception() } }],
   };
   const undetermined: Verdict = {
     kind: 'undetermined',
     undetermined: [finding({ severity: 'UNTRIAGED' }), finding()],
-    spared: [],
+    exempted: [],
   };
   const tagged = (number: number) => present({ digest: digest(number), tags: [`${number}.0`] });
 
@@ -88,38 +88,38 @@ describe('the notice of an opening', () => {
   });
 
   it('names what is still pullable although it has findings, and not what is gone', () => {
-    const spared = closer({ digest: digest(9), departed: { at: NOW, why: 'spared' } });
+    const exempted = closer({ digest: digest(9), departed: { at: NOW, why: 'exempted' } });
     const accounted: readonly Accounted[] = [
       { image: tagged(1), accounting: { kind: 'none', verdict: allow } },
       { image: tagged(2), accounting: { kind: 'none', verdict: excepted } },
       { image: tagged(3), accounting: { kind: 'released', how: 'scanned', verdict: excepted } },
       { image: tagged(4), accounting: { kind: 'none', verdict: undetermined } },
       { image: tagged(5), accounting: { kind: 'forgotten' } },
-      { image: tagged(9), accounting: { kind: 'departed', how: 'spared', closer: spared, verdict: excepted } },
+      { image: tagged(9), accounting: { kind: 'departed', how: 'exempted', closer: exempted, verdict: excepted } },
       { image: { digest: digest(6), presence: 'gone' }, accounting: { kind: 'none', verdict: allow } },
     ];
     const closers = [
       closer({ digest: digest(7), departed: { at: NOW, why: 'outOfScope' } }),
       closer({ digest: digest(8), departed: { at: NOW, why: 'gone' } }),
-      spared,
+      exempted,
     ];
     const vulnerabilities = ['CVE-2024-6119'];
     expect(notice('opened', OPEN, { closers }, accounted).stillPullable).toEqual([
       { digest: digest(7), tags: ['1.0'], why: 'outOfScope', vulnerabilities },
-      { digest: digest(9), tags: ['1.0'], why: 'spared', vulnerabilities },
-      { digest: digest(2), tags: ['2.0'], why: 'spared', vulnerabilities },
-      { digest: digest(3), tags: ['3.0'], why: 'spared', vulnerabilities },
+      { digest: digest(9), tags: ['1.0'], why: 'exempted', vulnerabilities },
+      { digest: digest(2), tags: ['2.0'], why: 'exempted', vulnerabilities },
+      { digest: digest(3), tags: ['3.0'], why: 'exempted', vulnerabilities },
       { digest: digest(4), tags: ['4.0'], why: 'undetermined', vulnerabilities },
     ]);
   });
 
   it('names five of them, with five vulnerabilities each', () => {
-    const spared = Array.from({ length: 7 }, (_, number) => ({
+    const exempted = Array.from({ length: 7 }, (_, number) => ({
       finding: finding({ vulnerability: `CVE-2026-${number}` }),
-      rule: { kind: 'suppressed' as const },
+      exemption: { kind: 'suppressed' as const },
     }));
     const accounted = Array.from({ length: 6 }, (_, number): Accounted => {
-      return { image: tagged(number), accounting: { kind: 'none', verdict: { kind: 'allow', spared } } };
+      return { image: tagged(number), accounting: { kind: 'none', verdict: { kind: 'allow', exempted } } };
     });
     const { stillPullable } = notice('opened', OPEN, {}, accounted);
     expect(stillPullable.map((one) => one.digest)).toEqual([0, 1, 2, 3, 4].map(digest));
