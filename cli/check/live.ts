@@ -32,8 +32,8 @@ export async function unusedExceptions(sides: readonly Side[], policy: Policy, n
     const records = await recordsOf(side);
     const rules = rulesOf({ ...side.settings, policy }, side.settings.mode);
     // What a scanner has forgotten holds a gate all the same, and an exception is what opens it.
-    for (const { gate, closers } of records) {
-      for (const { digest, findings } of closers) usage.see({ repository: gate.repository, digest }, findings, now());
+    for (const { gate, blockers } of records) {
+      for (const { digest, findings } of blockers) usage.see({ repository: gate.repository, digest }, findings, now());
     }
     await lookEverywhere(side, records, ({ gate: { repository }, looks, unsure: why }) => {
       if (why !== undefined) unsure.set(repository, why);

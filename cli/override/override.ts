@@ -1,7 +1,7 @@
 // Orders by hand: the record says what is ordered first, then one look does it. A crash in between is finished by the function's next tick.
 
 import { endedEarly, type HandOrder, type HandWish, isInForce, orderFrom } from '../../shared/gate/override.ts';
-import { type Gate, type GateRecord, holding, newRecord } from '../../shared/gate/record.ts';
+import { activeBlockers, type Gate, type GateRecord, newRecord } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { type Rules, rulesNow } from '../../shared/reconcile/rules.ts';
 import type { Decision } from '../../shared/report/decision.ts';
@@ -96,7 +96,7 @@ export async function before(gate: Gate, { hand }: Pick<Target, 'hand'>, now: In
   return {
     gate,
     record,
-    held: record === undefined ? 0 : holding(record).length,
+    held: record === undefined ? 0 : activeBlockers(record).length,
     order: counts ? order : undefined,
   };
 }

@@ -1,6 +1,6 @@
 // Undo: opens what the stack closed, and keeps it open. The loop is the one that runs in the cloud, in the mode `pause`.
 
-import { type Gate, type GateRecord, gateKey, holding } from '../../shared/gate/record.ts';
+import { activeBlockers, type Gate, type GateRecord, gateKey } from '../../shared/gate/record.ts';
 import { type Instant, rankOf } from '../../shared/policy/finding.ts';
 import type { PauseState } from '../../shared/reconcile/schedule.ts';
 import type { Decision } from '../../shared/report/decision.ts';
@@ -200,7 +200,7 @@ export function countOf(held: readonly Held[]): string {
 
 /** The worst finding of all that hold it, and how many images do. */
 function worst(record: GateRecord): string {
-  const held = holding(record);
+  const held = activeBlockers(record);
   const [finding] = held.flatMap(({ findings }) => findings).toSorted((a, b) => rankOf(b) - rankOf(a));
   if (finding === undefined) return record.byHand === undefined ? '' : plain(describeOrder(record.byHand));
   return `${held.length === 1 ? '1 image' : `${held.length} images`}, worst: ${plain(describeFinding(finding))}`;

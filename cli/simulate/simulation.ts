@@ -123,8 +123,8 @@ function outcomeOf(subjects: readonly Subject[], { rules, against, now, most }: 
   });
   if (judged.every(({ verdict, before = NOTHING }) => isNothing(verdict) && isNothing(before))) return undefined;
   const verdicts = judged.map(({ verdict }) => verdict);
-  const closers = judged.filter(({ verdict }) => verdict.kind === 'block');
-  const reasons = closers.flatMap(({ verdict }) => (verdict.kind === 'block' ? verdict.reasons : []));
+  const blockers = judged.filter(({ verdict }) => verdict.kind === 'block');
+  const reasons = blockers.flatMap(({ verdict }) => (verdict.kind === 'block' ? verdict.reasons : []));
   const violating = new Set(reasons.map(({ finding }) => finding));
   const former = judged.flatMap(({ before }) => (before?.kind === 'block' ? before.reasons : []));
   return {
@@ -150,7 +150,7 @@ function outcomeOf(subjects: readonly Subject[], { rules, against, now, most }: 
       most,
     ),
     violating: countsOf(reasons),
-    mayNotCount: closers.length > 0 && closers.every((one) => one.subject.mayNotCount),
+    mayNotCount: blockers.length > 0 && blockers.every((one) => one.subject.mayNotCount),
   };
 }
 

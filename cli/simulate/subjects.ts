@@ -102,7 +102,7 @@ async function lookAtSide(side: Side, { gathering, progress }: LiveOptions): Pro
   let done = 0;
   await mapConcurrently(gates, GATES_AT_ONCE, async (gate) => {
     const { value: record } = await side.records.load(gate);
-    const { looks, unsure } = await side.look(gate, record?.closers ?? []);
+    const { looks, unsure } = await side.look(gate, record?.blockers ?? []);
     if (unsure !== undefined) problems.push(`${gate.repository}: ${unsure}`);
     for (const image of looks) {
       if (image.presence === 'gone') continue;

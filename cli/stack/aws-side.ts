@@ -49,7 +49,7 @@ export function awsSide(settings: AwsStack, now: () => Instant, clients = create
     repositoriesWithFindings: async () =>
       [...(await scanner.repositoriesWithFindings())].map((repository) => ({ registry: accountId, repository })),
     find,
-    async look(where, closers, also = []) {
+    async look(where, blockers, also = []) {
       // A closed repository refuses this very command, too: what its indexes lead to, only the record can say.
       let isRefused = false;
       const descendants: Images['descendants'] = async (repository, indexes) => {
@@ -58,11 +58,11 @@ export function awsSide(settings: AwsStack, now: () => Instant, clients = create
         } catch (error) {
           if (!isDenied(error)) throw error;
           isRefused = true;
-          return new Set(closers.flatMap(({ digest, departed }) => (departed?.why === 'outOfScope' ? [] : [digest])));
+          return new Set(blockers.flatMap(({ digest, departed }) => (departed?.why === 'outOfScope' ? [] : [digest])));
         }
       };
       const registry = registryOf({ images: { ...images, descendants }, scanner, gate, policy });
-      const known = [...closers.map(({ digest }) => digest), ...also];
+      const known = [...blockers.map(({ digest }) => digest), ...also];
       try {
         const looks = await registry.look(where, 'all', [...new Set(known)]);
         return isRefused ? { looks, unsure: UNSURE } : { looks };

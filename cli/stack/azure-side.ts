@@ -64,9 +64,9 @@ export function azureSide(
     repositoriesWithFindings: () => explained(sweepPorts.repositoriesWithFindings()),
     find: finder.find,
     obstacles: finder.obstacles,
-    async look(gate, closers, also = []) {
+    async look(gate, blockers, also = []) {
       const port = (await registryWith(gate.registry)).port();
-      const known = [...closers.map(({ digest }) => digest), ...also];
+      const known = [...blockers.map(({ digest }) => digest), ...also];
       return { looks: await explained(port.look(gate, 'all', [...new Set(known)])) };
     },
     async scans(gate, digests) {

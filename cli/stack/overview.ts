@@ -53,12 +53,12 @@ export async function lookEverywhere(
   const includes = globFilter(include, exclude);
   for (const gate of await side.repositoriesWithFindings()) if (includes(gate.repository)) add(gate);
   for (const { gate } of records) add(gate);
-  const closersOf = Map.groupBy(records, ({ gate: { registry, repository } }) => gateKey({ registry, repository }));
+  const blockersOf = Map.groupBy(records, ({ gate: { registry, repository } }) => gateKey({ registry, repository }));
   const progress = progressOn();
   let done = 0;
   await mapConcurrently([...repositories], LOOKS_AT_ONCE, async ([key, gate]) => {
-    const closers = (closersOf.get(key) ?? []).flatMap((record) => record.closers);
-    const { looks, unsure } = await side.look(gate, closers);
+    const blockers = (blockersOf.get(key) ?? []).flatMap((record) => record.blockers);
+    const { looks, unsure } = await side.look(gate, blockers);
     await use({ gate, looks, unsure });
     done++;
     progress.show(() => `${done} of ${repositories.size} repositories on ${side.cloud}`);

@@ -1,6 +1,6 @@
 // One cloud's side of a stack, as the commands see it: the records, the pause, the loop that runs in the cloud, and looks that change nothing.
 import type { BrakeState } from '../../shared/gate/brake.ts';
-import type { Closer, Gate } from '../../shared/gate/record.ts';
+import type { Blocker, Gate } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { ImageLook, Records, Registry, Row } from '../../shared/reconcile/ports.ts';
 import type { RuleSettings } from '../../shared/reconcile/rules.ts';
@@ -32,10 +32,10 @@ export interface Side {
   /**
    * Looks at everything that a gate has, as the function does.
    *
-   * @param closers what the record knows, which always has an answer
+   * @param blockers what the record knows, which always has an answer
    * @param also other digests that are to have an answer
    */
-  look(gate: Gate, closers: readonly Closer[], also?: readonly string[]): Promise<Looked>;
+  look(gate: Gate, blockers: readonly Blocker[], also?: readonly string[]): Promise<Looked>;
   readonly scans: Registry<unknown>['scans'];
   /** What keeps an image from being pulled, as the registry shows it. */
   obstacles(image: FoundImage): Promise<readonly Obstacle[]>;

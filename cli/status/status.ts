@@ -3,7 +3,7 @@
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { lastHour, NO_CLOSINGS, roomLeft } from '../../shared/gate/brake.ts';
 import { type HandOrder, isInForce } from '../../shared/gate/override.ts';
-import { type Gate, type GateRecord, type GateState, holding } from '../../shared/gate/record.ts';
+import { activeBlockers, type Gate, type GateRecord, type GateState } from '../../shared/gate/record.ts';
 import { type Finding, type Instant, worstFirst } from '../../shared/policy/finding.ts';
 import type { Exception } from '../../shared/policy/policy.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
@@ -157,16 +157,16 @@ function isWorthARow({ state, untold, byHand }: GateRecord, now: Instant): boole
 }
 
 function gateStatus(cloud: Side['cloud'], record: GateRecord, now: Instant): GateStatus {
-  const { gate, state, since, closedSince, untold, omittedClosers, byHand } = record;
-  const held = holding(record);
-  const findings = held.flatMap((closer) => closer.findings);
+  const { gate, state, since, closedSince, untold, omittedBlockers, byHand } = record;
+  const held = activeBlockers(record);
+  const findings = held.flatMap((blocker) => blocker.findings);
   return {
     cloud,
     gate,
     state,
     since,
     closedSince,
-    images: held.length + omittedClosers,
+    images: held.length + omittedBlockers,
     worst: isNonEmpty(findings) ? worstFirst(findings)[0] : undefined,
     byHand: byHand !== undefined && isInForce(byHand, now) ? byHand : undefined,
     untold: untold.length,
@@ -180,7 +180,7 @@ async function lookAtAll(
   now: () => Instant,
 ): Promise<LookStatus> {
   const held = new Set(
-    records.flatMap((record) => record.closers.map(({ digest }) => `${record.gate.repository}@${digest}`)),
+    records.flatMap((record) => record.blockers.map(({ digest }) => `${record.gate.repository}@${digest}`)),
   );
   const undetermined: ImageStatus[] = [];
   const missed: ImageStatus[] = [];

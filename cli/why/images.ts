@@ -1,7 +1,7 @@
 // What a look says of each image that an answer is about: what violates, what is exempted and until when, and what has lapsed.
 import type { Accounted } from '../../shared/gate/blockers.ts';
 import type { HoldReason } from '../../shared/gate/image-evaluation.ts';
-import type { Closer } from '../../shared/gate/record.ts';
+import type { Blocker } from '../../shared/gate/record.ts';
 import { type Finding, findingKey, type ImageId, type Instant, rankOf } from '../../shared/policy/finding.ts';
 import type { Exception } from '../../shared/policy/policy.ts';
 import { type Exemption, judgeBy, type Reason, type Verdict } from '../../shared/policy/verdict.ts';
@@ -51,7 +51,7 @@ export function imageAnswers(
     const isHolding = accounting.kind === 'holds';
     if (part === 'other' && !isHolding) return [];
     const verdict: Verdict = accounting.kind === 'forgotten' ? { kind: 'allow', exempted: [] } : accounting.verdict;
-    const closer: Closer | undefined = isHolding ? accounting.closer : undefined;
+    const blocker: Blocker | undefined = isHolding ? accounting.blocker : undefined;
     const findings = image.presence === 'present' ? image.findings : [];
     const shown = new Set(findings.map(findingKey));
     const violating = verdict.kind === 'block' ? verdict.reasons : [];
@@ -60,14 +60,14 @@ export function imageAnswers(
     return [
       {
         digest: image.digest,
-        tags: image.presence === 'present' ? image.tags : (closer?.tags ?? []),
+        tags: image.presence === 'present' ? image.tags : (blocker?.tags ?? []),
         part,
         verdict: image.presence === 'gone' ? 'gone' : isOut ? 'outOfScope' : verdict.kind,
         holds: isHolding ? accounting.why : undefined,
         violating: violating.toSorted((a, b) => rankOf(b.finding) - rankOf(a.finding)),
         undetermined: verdict.kind === 'allow' ? [] : verdict.undetermined,
-        remembered: (closer?.findings ?? []).filter((finding) => !shown.has(findingKey(finding))),
-        omittedFindings: closer?.omittedFindings ?? 0,
+        remembered: (blocker?.findings ?? []).filter((finding) => !shown.has(findingKey(finding))),
+        omittedFindings: blocker?.omittedFindings ?? 0,
         exempted: verdict.exempted.map(({ finding, exemption }) => ({
           finding,
           exemption,

@@ -1,5 +1,5 @@
 // Why an image can or cannot be pulled: a look with the core's own rules that changes nothing, and what would open its gate.
-import { type Accounted, accountForAll, nextClosers } from '../../shared/gate/blockers.ts';
+import { type Accounted, accountForAll, nextBlockers } from '../../shared/gate/blockers.ts';
 import { type HandOrder, isInForce } from '../../shared/gate/override.ts';
 import { type Gate, type GateRecord, type GateState, newRecord } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
@@ -116,8 +116,8 @@ export async function whyImage({ name, stack, sides, now }: Question): Promise<W
       state: record.state,
       since: record.since,
       closedSince: record.closedSince,
-      held: nextClosers(record, seen).held.length,
-      omittedImages: record.omittedClosers,
+      held: nextBlockers(record, seen).active.length,
+      omittedImages: record.omittedBlockers,
       byHand: record.byHand !== undefined && isInForce(record.byHand, moment) ? record.byHand : undefined,
     })),
     images: images.toSorted((a, b) => PARTS.indexOf(a.part) - PARTS.indexOf(b.part)),
@@ -173,7 +173,7 @@ async function lookAtGate(
   const record = (await side.records.load(gate)).value ?? newRecord(gate, moment);
   const also =
     gate.digest === undefined ? [image.digest, ...image.children.map(({ digest }) => digest)] : [gate.digest];
-  const { looks, unsure } = await side.look(gate, record.closers, also);
+  const { looks, unsure } = await side.look(gate, record.blockers, also);
   const scanned = new Map<string, Scan>();
   const registry = {
     async scans(of: Gate, digests: readonly string[]) {
@@ -212,8 +212,8 @@ async function adviceFor(
   const rules = rulesOf({ ...settings, policy }, mode);
   const left = await Promise.all(
     looks.map(async ({ record, again }) => {
-      const { held, omitted } = nextClosers(record, await again(rules));
-      return held.length + omitted;
+      const { active, omitted } = nextBlockers(record, await again(rules));
+      return active.length + omitted;
     }),
   );
   const resume = looks.flatMap(({ record: { gate, byHand } }) =>

@@ -1,10 +1,10 @@
-// From a look at some images to the next list of closers: who holds the gate, who is remembered, and how the others were accounted for.
+// From a look at some images to the next list of blockers: who holds the gate, who is remembered, and how the others were accounted for.
 import type { Instant } from '../policy/finding.ts';
 import { isPlain } from '../policy/verdict.ts';
 import type { ImageLook, Registry, Scan } from '../reconcile/ports.ts';
 import type { Rules } from '../reconcile/rules.ts';
-import { type Accounting, account, MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE, sameCloser } from './image-evaluation.ts';
-import { type Account, type Closer, type GateRecord, holding } from './record.ts';
+import { type Accounting, account, MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE, sameBlocker } from './image-evaluation.ts';
+import { type Account, activeBlockers, type Blocker, type GateRecord } from './record.ts';
 
 /** One image of the look, and what became of it. */
 export interface Accounted {
@@ -12,11 +12,11 @@ export interface Accounted {
   readonly accounting: Exclude<Accounting, { kind: 'needsScan' }>;
 }
 
-export interface NextClosers {
-  /** All closers of the next record, the departed ones too. */
-  readonly closers: readonly Closer[];
+export interface NextBlockers {
+  /** All blockers of the next record, the departed ones too. */
+  readonly blockers: readonly Blocker[];
   /** Those that hold the gate. */
-  readonly held: readonly Closer[];
+  readonly active: readonly Blocker[];
   /** How many more the record had no room for. */
   readonly omitted: number;
   /** How each image that held the gate before, and does not any more, was accounted for. */
@@ -25,8 +25,8 @@ export interface NextClosers {
   readonly changed: boolean;
 }
 
-/** The most closers that a record holds. With one finding each they fit into a row; most have many, and share them. */
-export const MAX_CLOSERS = 1_000;
+/** The most blockers that a record holds. With one finding each they fit into a row; most have many, and share them. */
+export const MAX_BLOCKERS = 1_000;
 
 /** Accounts for every image of a look. Scans are asked for only where nothing else tells. */
 export async function accountForAll(
@@ -37,12 +37,12 @@ export async function accountForAll(
   lookedAt: Instant,
   now: Instant,
 ): Promise<readonly Accounted[]> {
-  const closers = new Map(record.closers.map((closer) => [closer.digest, closer]));
+  const blockers = new Map(record.blockers.map((blocker) => [blocker.digest, blocker]));
   const { repository, digest } = record.gate;
   const inputOf = (image: ImageLook) => ({
     repository,
     image,
-    closer: closers.get(image.digest),
+    blocker: blockers.get(image.digest),
     inScope: isInScope(image, repository, rules),
     judge: rules.judge,
     maxFindings: digest === undefined ? MAX_FINDINGS : MAX_FINDINGS_OF_IMAGE,
@@ -72,33 +72,36 @@ export function isPlainlyAllowed(image: ImageLook, repository: string, rules: Ru
 
 const UNKNOWN_TO_SCANNER: Scan = { kind: 'unproven', why: 'the scanner does not know the image' };
 
-/** The closers after a look: those that it did not look at stay as they were. */
-export function nextClosers(record: GateRecord, accounted: readonly Accounted[]): NextClosers {
-  const closers = new Map(record.closers.map((closer) => [closer.digest, closer]));
+/** The blockers after a look: those that it did not look at stay as they were. */
+export function nextBlockers(record: GateRecord, accounted: readonly Accounted[]): NextBlockers {
+  const blockers = new Map(record.blockers.map((blocker) => [blocker.digest, blocker]));
   const accounts: { digest: string; how: Account }[] = [];
   let changed = false;
   for (const { image, accounting } of accounted) {
-    const before = closers.get(image.digest);
+    const before = blockers.get(image.digest);
     if (accounting.kind === 'holds' || accounting.kind === 'departed') {
-      if (before === undefined || !sameCloser(before, accounting.closer)) {
-        closers.set(image.digest, accounting.closer);
+      if (before === undefined || !sameBlocker(before, accounting.blocker)) {
+        blockers.set(image.digest, accounting.blocker);
         changed = true;
       }
-    } else if (closers.delete(image.digest)) changed = true;
+    } else if (blockers.delete(image.digest)) changed = true;
     const held = before !== undefined && before.departed === undefined;
     if (held && (accounting.kind === 'departed' || accounting.kind === 'released')) {
       accounts.push({ digest: image.digest, how: accounting.how });
     }
   }
-  const kept = keepWithin([...closers.values()]);
-  const held = holding({ closers: kept });
-  const omitted = Math.max(record.omittedClosers, holding({ closers: [...closers.values()] }).length - held.length);
-  return { closers: kept, held, omitted, accounts, changed: changed || omitted > record.omittedClosers };
+  const kept = keepWithin([...blockers.values()]);
+  const active = activeBlockers({ blockers: kept });
+  const omitted = Math.max(
+    record.omittedBlockers,
+    activeBlockers({ blockers: [...blockers.values()] }).length - active.length,
+  );
+  return { blockers: kept, active, omitted, accounts, changed: changed || omitted > record.omittedBlockers };
 }
 
 /** Where there are too many, those that hold the gate are kept before the memory of those that went away. */
-function keepWithin(closers: readonly Closer[]): readonly Closer[] {
-  if (closers.length <= MAX_CLOSERS) return closers;
-  const departed = closers.filter((closer) => closer.departed !== undefined);
-  return [...holding({ closers }), ...departed].slice(0, MAX_CLOSERS);
+function keepWithin(blockers: readonly Blocker[]): readonly Blocker[] {
+  if (blockers.length <= MAX_BLOCKERS) return blockers;
+  const departed = blockers.filter((blocker) => blocker.departed !== undefined);
+  return [...activeBlockers({ blockers }), ...departed].slice(0, MAX_BLOCKERS);
 }

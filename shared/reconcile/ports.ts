@@ -76,7 +76,7 @@ export interface Registry<Snapshot> {
    * A digest of the scope always has an answer. With `all` the answer has every image that has findings, and every digest of `known`.
    */
   look(gate: Gate, scope: Scope, known: readonly string[]): Promise<readonly ImageLook[]>;
-  /** The last scans. Asked only where a closer is to be released on a scan's word. */
+  /** The last scans. Asked only where a blocker is to be released on a scan's word. */
   scans(gate: Gate, digests: readonly string[]): Promise<ReadonlyMap<string, Scan>>;
   /** Which of these findings the provider does not know at all, in no state: an event was faster than its row. */
   unknownFindings(findingIds: readonly string[]): Promise<ReadonlySet<string>>;

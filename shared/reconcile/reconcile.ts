@@ -1,7 +1,7 @@
 // The loop that brings one gate to where the world, the record and the policy say it should be. It does not care what woke it, or how often.
-import { type Accounted, accountForAll, type NextClosers, nextClosers } from '../gate/blockers.ts';
+import { type Accounted, accountForAll, type NextBlockers, nextBlockers } from '../gate/blockers.ts';
 import { isInForce, stepOf } from '../gate/override.ts';
-import { type Gate, type GateRecord, gateKey, holding, newRecord } from '../gate/record.ts';
+import { activeBlockers, type Gate, type GateRecord, gateKey, newRecord } from '../gate/record.ts';
 import { earlier, findingKey, type Instant } from '../policy/finding.ts';
 import { expiredExceptions } from '../policy/policy.ts';
 import { isPlain } from '../policy/verdict.ts';
@@ -31,8 +31,8 @@ export interface ReportedFinding {
 const MAX_TRIES = 12;
 /** A provider's answer may be so old: where it contradicts an event of so little ago, it may be from before it. */
 const ANSWER_LAG_MILLISECONDS = 2 * 60_000;
-/** Up to so many closers are looked at with every push and delete. */
-const MAX_CLOSERS_WITH_PUSH = 100;
+/** Up to so many blockers are looked at with every push and delete. */
+const MAX_BLOCKERS_WITH_PUSH = 100;
 
 /**
  * Brings one gate to where it should be, and logs the decision.
@@ -64,7 +64,7 @@ export async function reconcile<Snapshot>(hint: Hint, rules: Rules, ports: Ports
 
 /** What the attempts before have come to. */
 interface Before {
-  /** Looks at every closer with the images of the hint, since somebody else was at work here. */
+  /** Looks at every blocker with the images of the hint, since somebody else was at work here. */
   readonly isWide: boolean;
   /** This very worker has closed the gate, and came too late to confirm it. */
   readonly hasClosed: boolean;
@@ -82,10 +82,10 @@ async function attempt<Snapshot>(
   const byFunction = !isByCommand(hint.triggers);
   const seen = await lookAround(scopeOf(hint, record, isWide), record, rules, ports).catch((unseen: unknown) => {
     if (!(byFunction && isOverBlindly(record, ports.now()))) throw unseen;
-    return { looks: [], accounted: [], next: nextClosers(record, []), now: ports.now(), unseen };
+    return { looks: [], accounted: [], next: nextBlockers(record, []), now: ports.now(), unseen };
   });
   const { next, accounted, now } = seen;
-  const reading = value === undefined && next.held.length === 0 ? undefined : await ports.registry.read(gate);
+  const reading = value === undefined && next.active.length === 0 ? undefined : await ports.registry.read(gate);
   const hand = stepOf(record.byHand, now, { byFunction, givesUp: hint.triggers.includes('release') });
   const unconfirmed = await unconfirmedFindings(hint, seen.looks, ports);
   const settled = await settle(
@@ -100,7 +100,7 @@ async function attempt<Snapshot>(
         // A command looks at nothing, and of what is gone nothing holds anything.
         if (!byFunction && reading === undefined) return false;
         const again = await lookAround(scopeOf(hint, record, true), record, rules, ports);
-        return again.next.held.length > 0;
+        return again.next.active.length > 0;
       },
     },
     rules,
@@ -132,28 +132,28 @@ function attributed<Snapshot>(reading: Reading<Snapshot>, isClaimed: boolean): R
 }
 
 /** An order to keep it open is over, and something held the gate when it was last looked at: a scanner that does not answer is no reason to leave it open. */
-function isOverBlindly({ byHand, closers, omittedClosers }: GateRecord, now: Instant): boolean {
+function isOverBlindly({ byHand, blockers, omittedBlockers }: GateRecord, now: Instant): boolean {
   if (byHand?.kind !== 'open' || isInForce(byHand, now)) return false;
-  return omittedClosers > 0 || holding({ closers }).length > 0;
+  return omittedBlockers > 0 || activeBlockers({ blockers }).length > 0;
 }
 
 /** One look, and what it means for the gate. */
 async function lookAround<Snapshot>(scope: Scope, record: GateRecord, rules: Rules, ports: Ports<Snapshot>) {
   const lookedAt = ports.now();
-  const known = record.closers.map((closer) => closer.digest);
+  const known = record.blockers.map((blocker) => blocker.digest);
   const looks = await ports.registry.look(record.gate, scope, known);
   const now = ports.now();
   const accounted = await accountForAll(looks, record, rules, ports.registry, lookedAt, now);
-  return { looks, accounted, next: nextClosers(record, accounted), now };
+  return { looks, accounted, next: nextBlockers(record, accounted), now };
 }
 
-/** A push may have moved a tag to or from a closer, and a delete may have taken one away: they are looked at with it, the remembered ones too. */
-function scopeOf({ scope, triggers }: Hint, { closers }: GateRecord, isWide: boolean): Scope {
+/** A push may have moved a tag to or from a blocker, and a delete may have taken one away: they are looked at with it, the remembered ones too. */
+function scopeOf({ scope, triggers }: Hint, { blockers }: GateRecord, isWide: boolean): Scope {
   const moved = triggers.includes('push') || triggers.includes('delete');
   // A command does what it says whatever is in there: it need not be allowed to look.
   if (scope === 'all' || isByCommand(triggers) || !(moved || isWide)) return scope;
-  if (closers.length > MAX_CLOSERS_WITH_PUSH) return isWide ? 'all' : scope;
-  return [...new Set([...scope, ...closers.map((closer) => closer.digest)])];
+  if (blockers.length > MAX_BLOCKERS_WITH_PUSH) return isWide ? 'all' : scope;
+  return [...new Set([...scope, ...blockers.map((blocker) => blocker.digest)])];
 }
 
 /** Findings that an event named as active, and that a look does not show so: the provider knows them in no state, or its answer may be from before the event. */
@@ -200,7 +200,10 @@ function secondsSince(at: Instant | undefined, now: Instant): number | undefined
 }
 
 /** Everything but an image that is plainly allowed, and the memory of one that went away before. */
-function worthAWord({ image: { digest }, accounting }: Accounted, { accounts }: NextClosers): readonly ImageDecision[] {
+function worthAWord(
+  { image: { digest }, accounting }: Accounted,
+  { accounts }: NextBlockers,
+): readonly ImageDecision[] {
   if (accounting.kind === 'holds') return [{ digest, kind: 'holds', why: accounting.why, verdict: accounting.verdict }];
   const account = accounts.find((one) => one.digest === digest);
   if (account !== undefined) return [{ ...account, kind: 'released' }];

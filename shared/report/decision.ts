@@ -24,9 +24,9 @@ export type Done =
   | 'nothing'
   | 'closed'
   | 'opened'
-  /** It has a closer now, and waits. */
+  /** It has a blocker now, and waits. */
   | 'waiting'
-  /** It waited, and has no closer any more. */
+  /** It waited, and has no blocker any more. */
   | 'cleared'
   /** Somebody had taken our closing away, or an older config had written it: it is as it should be again. */
   | 'restored'
@@ -44,7 +44,7 @@ export interface Decision {
   readonly gate: Gate;
   readonly triggers: readonly Trigger[];
   readonly mode: Mode;
-  /** The images that were looked at and are worth a word: every one that is not plainly allowed, and every closer. */
+  /** The images that were looked at and are worth a word: every one that is not plainly allowed, and every blocker. */
   readonly images: readonly ImageDecision[];
   /** Images that were looked at and allowed, with nothing to say of them. */
   readonly allowed: number;

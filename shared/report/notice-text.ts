@@ -100,8 +100,8 @@ function tellChange(gate: Gate, notice: Notice, where: string): Change {
 
 function staysAs(notice: Notice): string {
   if (notice.waitingFor !== undefined) return `is still open: ${reasonToWait(notice)}`;
-  const isHeld = notice.images.length > 0 || notice.omittedImages > 0;
-  return isHeld ? 'stays closed, since something holds it' : 'stays open, since nothing holds it';
+  const isBlocked = notice.images.length > 0 || notice.omittedImages > 0;
+  return isBlocked ? 'stays closed, since something holds it' : 'stays open, since nothing holds it';
 }
 
 function changeOf(subject: string, lines: readonly string[]): Change {

@@ -40,7 +40,7 @@ export const MUTANTS = {
   'opening on a finding that is closed or absent': {
     changes: onBoth({
       file: 'shared/gate/image-evaluation.ts',
-      from: "const isExempted = closer.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';",
+      from: "const isExempted = blocker.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';",
       to: 'const isExempted = true;',
     }),
     sign: /is open though|at the end .* is open/,

@@ -1,7 +1,7 @@
 // The plain things that the core's tests are about: findings, images, policies and moments, each with one word to change it by.
 
 import type { HandOrder } from '../../shared/gate/override.ts';
-import type { Closer, Gate, GateRecord } from '../../shared/gate/record.ts';
+import type { Blocker, Gate, GateRecord } from '../../shared/gate/record.ts';
 import type { Finding } from '../../shared/policy/finding.ts';
 import type { Exception, Policy } from '../../shared/policy/policy.ts';
 import type { ReportedSeverity, Severity } from '../../shared/policy/severity.ts';
@@ -123,8 +123,8 @@ export function present(
   return { digest: digest(1), presence: 'present', tags: ['1.0'], tagged: true, findings, findingIds, ...changes };
 }
 
-/** The first image as a closer that was seen to violate an hour ago, by one critical finding. */
-export function closer(changes: Partial<Closer> = {}): Closer {
+/** The first image as a blocker that was seen to violate an hour ago, by one critical finding. */
+export function blocker(changes: Partial<Blocker> = {}): Blocker {
   return {
     digest: digest(1),
     tags: ['1.0'],
@@ -143,8 +143,8 @@ export function record(changes: Partial<GateRecord> = {}): GateRecord {
     state: { kind: 'closed' },
     since: hoursLater(-24),
     closedSince: hoursLater(-24),
-    closers: [closer()],
-    omittedClosers: 0,
+    blockers: [blocker()],
+    omittedBlockers: 0,
     untold: [],
     ...changes,
   };

@@ -447,7 +447,7 @@ describe('the alarms', () => {
       { namespace: 'Pullgate/dev', metricName: 'ScannerBlind', threshold: 0, treatMissingData: 'ignore' },
     ],
     ['backlog', { namespace: 'AWS/SQS', metricName: 'ApproximateAgeOfOldestMessage', threshold: 3600 }],
-    ['brake', { namespace: 'Pullgate/dev', metricName: 'BrakeHeld', threshold: 0 }],
+    ['brake', { namespace: 'Pullgate/dev', metricName: 'BrakeWaiting', threshold: 0 }],
   ])('tell of %s, and when it is over', async (name, wanted) => {
     const gate = await deploy({ sweepHours: 12 });
     const topic = await outputOf(gate.alarmsTopicArn);
@@ -476,7 +476,7 @@ describe('the alarms', () => {
     expect(metrics).toEqual(
       expect.arrayContaining([
         ['Pullgate/dev', 'SweepAgeHours', '{ $.kind = "tick" }', '$.sweepAgeHours'],
-        ['Pullgate/dev', 'BrakeHeld', '{ $.kind = "tick" }', '$.waiting'],
+        ['Pullgate/dev', 'BrakeWaiting', '{ $.kind = "tick" }', '$.waiting'],
         ['Pullgate/dev', 'Failures', '{ $.kind = "failed" }', '1'],
         ['Pullgate/dev', 'ScannerBlind', '{ $.kind = "scanner" && $.blind IS TRUE }', '1'],
         ['Pullgate/dev', 'ScannerBlind', '{ $.kind = "scanner" && $.blind IS FALSE }', '0'],

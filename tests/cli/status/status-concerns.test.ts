@@ -7,8 +7,8 @@ import type { GateRecord, Notice } from '../../../shared/gate/record.ts';
 import type { Exception } from '../../../shared/policy/policy.ts';
 import type { PauseState, SweepState } from '../../../shared/reconcile/schedule.ts';
 import {
+  blocker,
   byHand,
-  closer,
   daysLater,
   exception,
   finding,
@@ -79,7 +79,7 @@ const status = (...sides: readonly Side[]) => statusOf({ stack: 'dev', sides, no
 
 describe('what needs a person', () => {
   const closing = (hours: number) =>
-    record({ state: { kind: 'closing' }, since: hoursLater(hours), closers: [closer()] });
+    record({ state: { kind: 'closing' }, since: hoursLater(hours), blockers: [blocker()] });
   it.each<[string, World, readonly string[]]>([
     ['nothing, of a sweep that is due by now', { sweep: SWEPT }, []],
     [
@@ -170,7 +170,7 @@ describe('what is told', () => {
         sweep: SWEPT,
         pause: { paused: true, at: hoursLater(-3), by: 'ada' },
         records: [
-          record({ state: { kind: 'closed' }, closedSince: hoursLater(-5), closers: [closer({ findings: [evil] })] }),
+          record({ state: { kind: 'closed' }, closedSince: hoursLater(-5), blockers: [blocker({ findings: [evil] })] }),
           record({
             gate,
             state: { kind: 'waiting', for: 'byHand' },

@@ -143,7 +143,7 @@ describe('closing and proof', () => {
     expect(lastDecision().images[0]).toMatchObject({ reasons: [{ severity: 'critical' }] });
   });
 
-  test('UNTRIAGED, no score: undetermined, closes nothing, releases no closer', async () => {
+  test('UNTRIAGED, no score: undetermined, closes nothing, releases no blocker', async () => {
     const { cloud, pushVulnerable, settle, isClosed, lastDecision, told } = await stage();
     const untriaged = { ...CRITICAL, vulnerability: 'CVE-2026-1002', severity: 'UNTRIAGED', cvss: [] };
     await pushVulnerable('team/other', 'v1', untriaged);

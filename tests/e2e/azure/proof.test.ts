@@ -152,7 +152,7 @@ describe('every closing assessment is settled', () => {
     expect(await s.world()).toEqual({ ...CLOSED, told: [...OPENED.told, 'closed team/app:v1'] });
   });
 
-  test('a weekly snapshot keeps a finding alive, and its closer closed', async () => {
+  test('a weekly snapshot keeps a finding alive, and its blocker closed', async () => {
     const s = await stage();
     await s.close('v1');
     for (let week = 0; week < 3; week++) {

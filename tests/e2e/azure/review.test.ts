@@ -266,7 +266,7 @@ describe('a repository whose findings are too much for one answer', () => {
       told: ['closed team/app'],
       poison: [],
     });
-    expect((await s.record({ registry: REGISTRY, repository: 'team/app' }))?.closers).toHaveLength(3);
+    expect((await s.record({ registry: REGISTRY, repository: 'team/app' }))?.blockers).toHaveLength(3);
     expect(s.calls('queue:Put')).toBe(1);
     expect(s.lines('failed')).toEqual([]);
   });

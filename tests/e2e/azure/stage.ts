@@ -248,8 +248,8 @@ export async function stage(config: Config = {}, { registries = {}, change }: St
 
 type NameOf = (of: Pick<Image, 'repository'> & { readonly digest?: string | undefined }) => string;
 
-function stateOf({ state, closers }: GateRecord): string {
-  const departed = closers.flatMap((closer) => closer.departed?.why ?? []);
+function stateOf({ state, blockers }: GateRecord): string {
+  const departed = blockers.flatMap((blocker) => blocker.departed?.why ?? []);
   const word = state.kind === 'waiting' ? `waiting: ${state.for}` : state.kind;
   return departed.length === 0 ? word : `${word} (${departed.join(', ')})`;
 }

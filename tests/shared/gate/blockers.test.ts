@@ -1,16 +1,16 @@
-// The next list of closers after a look: who holds the gate, who is remembered, when scans are asked for, and what does not fit.
+// The next list of blockers after a look: who holds the gate, who is remembered, when scans are asked for, and what does not fit.
 import { describe, expect, it } from 'vitest';
 import {
   type Accounted,
   accountForAll,
   isPlainlyAllowed,
-  MAX_CLOSERS,
-  nextClosers,
+  MAX_BLOCKERS,
+  nextBlockers,
 } from '../../../shared/gate/blockers.ts';
-import type { Closer, GateRecord } from '../../../shared/gate/record.ts';
+import type { Blocker, GateRecord } from '../../../shared/gate/record.ts';
 import type { ImageLook, Scan } from '../../../shared/reconcile/ports.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
-import { closer, digest, exception, finding, hoursLater, NOW, policy, present, record, rules } from '../samples.ts';
+import { blocker, digest, exception, finding, hoursLater, NOW, policy, present, record, rules } from '../samples.ts';
 
 const VIOLATING = { findings: [finding()] };
 const EXCEPTED = rules({ policy: policy({ exceptions: [exception()] }) });
@@ -47,23 +47,23 @@ describe('accounting for all images of a look', () => {
       'none',
     ],
   ])('%s', async (_name, settings, changes, kind) => {
-    const { kinds } = await look([present({ ...VIOLATING, ...changes })], record({ closers: [] }), rules(settings));
+    const { kinds } = await look([present({ ...VIOLATING, ...changes })], record({ blockers: [] }), rules(settings));
     expect(kinds).toEqual([kind]);
   });
 
   it('asks for no scan where everything is told without', async () => {
     const { asked, kinds } = await look(
       [present(VIOLATING), gone(2)],
-      record({ closers: [closer(), closer({ digest: digest(2) })] }),
+      record({ blockers: [blocker(), blocker({ digest: digest(2) })] }),
     );
     expect({ asked, kinds }).toEqual({ asked: [], kinds: ['holds', 'departed'] });
   });
 
   it('asks once for the scans of those that nothing else tells of', async () => {
-    const closers = [1, 2, 3].map((number) => closer({ digest: digest(number) }));
+    const blockers = [1, 2, 3].map((number) => blocker({ digest: digest(number) }));
     const looks = [present(VIOLATING), present({ digest: digest(2) }), present({ digest: digest(3) })];
     const scans: [string, Scan][] = [[digest(2), { kind: 'finished', at: hoursLater(-0.5) }]];
-    const { accounted, asked } = await look(looks, record({ closers }), rules(), scans);
+    const { accounted, asked } = await look(looks, record({ blockers }), rules(), scans);
     expect(asked).toEqual([digest(2), digest(3)]);
     expect(accounted.map(({ accounting }) => accounting)).toMatchObject([
       { kind: 'holds', why: { kind: 'violates' } },
@@ -73,13 +73,13 @@ describe('accounting for all images of a look', () => {
   });
 });
 
-describe('the next closers', () => {
+describe('the next blockers', () => {
   it('add an image that violates', async () => {
-    const stored = record({ closers: [] });
+    const stored = record({ blockers: [] });
     const { accounted } = await look([present(VIOLATING)], stored);
-    const added = closer({ since: NOW, violatedAt: NOW });
-    expect(nextClosers(stored, accounted)).toEqual({
-      closers: [added],
+    const added = blocker({ since: NOW, violatedAt: NOW });
+    expect(nextBlockers(stored, accounted)).toEqual({
+      blockers: [added],
       held: [added],
       omitted: 0,
       accounts: [],
@@ -88,17 +88,17 @@ describe('the next closers', () => {
   });
 
   it('are what they were where nothing is new', async () => {
-    const stored = record({ closers: [closer({ violatedAt: hoursLater(-1 / 120) })] });
+    const stored = record({ blockers: [blocker({ violatedAt: hoursLater(-1 / 120) })] });
     const { accounted } = await look([present(VIOLATING)], stored);
-    const { closers, changed } = nextClosers(stored, accounted);
-    expect({ closers, changed }).toEqual({ closers: stored.closers, changed: false });
+    const { blockers, changed } = nextBlockers(stored, accounted);
+    expect({ blockers, changed }).toEqual({ blockers: stored.blockers, changed: false });
   });
 
   it('keep those that the look did not show', () => {
     const stored = record();
-    expect(nextClosers(stored, [])).toEqual({
-      closers: stored.closers,
-      held: stored.closers,
+    expect(nextBlockers(stored, [])).toEqual({
+      blockers: stored.blockers,
+      held: stored.blockers,
       omitted: 0,
       accounts: [],
       changed: false,
@@ -108,8 +108,8 @@ describe('the next closers', () => {
   it('remember one that is gone, which holds nothing', async () => {
     const stored = record();
     const { accounted } = await look([gone(1)], stored);
-    expect(nextClosers(stored, accounted)).toEqual({
-      closers: [closer({ departed: { at: NOW, why: 'gone' } })],
+    expect(nextBlockers(stored, accounted)).toEqual({
+      blockers: [blocker({ departed: { at: NOW, why: 'gone' } })],
       held: [],
       omitted: 0,
       accounts: [{ digest: digest(1), how: 'gone' }],
@@ -118,61 +118,73 @@ describe('the next closers', () => {
   });
 
   it('do not account twice for one that was gone before', async () => {
-    const stored = record({ closers: [closer({ departed: { at: hoursLater(-5), why: 'gone' } })] });
+    const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-5), why: 'gone' } })] });
     const { accounted } = await look([gone(1)], stored);
-    expect(nextClosers(stored, accounted)).toMatchObject({ accounts: [], changed: false });
+    expect(nextBlockers(stored, accounted)).toMatchObject({ accounts: [], changed: false });
   });
 
   it('remember one that is exempted, which holds nothing', async () => {
     const stored = record();
     const { accounted } = await look([present()], stored, EXCEPTED);
     const accounts = [{ digest: digest(1), how: 'exempted' }];
-    const closers = [closer({ departed: { at: NOW, why: 'exempted' } })];
-    expect(nextClosers(stored, accounted)).toEqual({ closers, held: [], omitted: 0, accounts, changed: true });
+    const blockers = [blocker({ departed: { at: NOW, why: 'exempted' } })];
+    expect(nextBlockers(stored, accounted)).toEqual({ blockers, held: [], omitted: 0, accounts, changed: true });
   });
 
   it('do not account for one that was gone, is back, and is exempted', async () => {
-    const stored = record({ closers: [closer({ departed: { at: hoursLater(-5), why: 'gone' } })] });
+    const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-5), why: 'gone' } })] });
     const { accounted } = await look([present()], stored, EXCEPTED);
-    const closers = [closer({ departed: { at: NOW, why: 'exempted' } })];
-    expect(nextClosers(stored, accounted)).toEqual({ closers, held: [], omitted: 0, accounts: [], changed: true });
+    const blockers = [blocker({ departed: { at: NOW, why: 'exempted' } })];
+    expect(nextBlockers(stored, accounted)).toEqual({ blockers, held: [], omitted: 0, accounts: [], changed: true });
   });
 
   it('drop one that is released', async () => {
     const stored = record();
     const { accounted } = await look([present()], stored, rules(), CLEAN_SCAN);
     const accounts = [{ digest: digest(1), how: 'scanned' }];
-    expect(nextClosers(stored, accounted)).toEqual({ closers: [], held: [], omitted: 0, accounts, changed: true });
+    expect(nextBlockers(stored, accounted)).toEqual({ blockers: [], held: [], omitted: 0, accounts, changed: true });
   });
 
   it('drop, without a word, one that had departed and is released', async () => {
-    const stored = record({ closers: [closer({ departed: { at: hoursLater(-5), why: 'gone' } })] });
+    const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-5), why: 'gone' } })] });
     const { accounted } = await look([present()], stored, rules(), CLEAN_SCAN);
-    expect(nextClosers(stored, accounted)).toEqual({ closers: [], held: [], omitted: 0, accounts: [], changed: true });
+    expect(nextBlockers(stored, accounted)).toEqual({
+      blockers: [],
+      held: [],
+      omitted: 0,
+      accounts: [],
+      changed: true,
+    });
   });
 
   it('drop one that is forgotten', async () => {
-    const stored = record({ closers: [closer({ departed: { at: hoursLater(-24 * 30), why: 'gone' } })] });
+    const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-24 * 30), why: 'gone' } })] });
     const { accounted } = await look([gone(1)], stored);
-    expect(nextClosers(stored, accounted)).toEqual({ closers: [], held: [], omitted: 0, accounts: [], changed: true });
+    expect(nextBlockers(stored, accounted)).toEqual({
+      blockers: [],
+      held: [],
+      omitted: 0,
+      accounts: [],
+      changed: true,
+    });
   });
 
   it('are not touched by images that never violated', async () => {
     const stored = record();
     const { accounted } = await look([gone(1), present({ digest: digest(2) }), gone(3)], stored);
-    expect(nextClosers(stored, accounted)).toMatchObject({ held: [], accounts: [{ digest: digest(1), how: 'gone' }] });
+    expect(nextBlockers(stored, accounted)).toMatchObject({ held: [], accounts: [{ digest: digest(1), how: 'gone' }] });
   });
 });
 
-describe('more closers than a record holds', () => {
-  const many = (count: number, changes: Partial<Closer> = {}, from = 1): readonly Closer[] =>
-    Array.from({ length: count }, (_, number) => closer({ digest: digest(from + number), ...changes }));
-  const seen = (closers: readonly Closer[]): readonly Accounted[] =>
-    closers.map((one) => ({
+describe('more blockers than a record holds', () => {
+  const many = (count: number, changes: Partial<Blocker> = {}, from = 1): readonly Blocker[] =>
+    Array.from({ length: count }, (_, number) => blocker({ digest: digest(from + number), ...changes }));
+  const seen = (blockers: readonly Blocker[]): readonly Accounted[] =>
+    blockers.map((one) => ({
       image: present({ digest: one.digest }),
       accounting: {
         kind: 'holds',
-        closer: one,
+        blocker: one,
         why: { kind: 'undetermined' },
         verdict: { kind: 'allow', exempted: [] },
       },
@@ -180,30 +192,30 @@ describe('more closers than a record holds', () => {
   const departed = { departed: { at: NOW, why: 'gone' } } as const;
 
   it('are as many as fit, without a loss', () => {
-    const next = nextClosers(record({ closers: [] }), seen(many(MAX_CLOSERS)));
-    expect([next.closers.length, next.held.length, next.omitted]).toEqual([1000, 1000, 0]);
+    const next = nextBlockers(record({ blockers: [] }), seen(many(MAX_BLOCKERS)));
+    expect([next.blockers.length, next.active.length, next.omitted]).toEqual([1000, 1000, 0]);
   });
 
   it('are cut, and what holds the gate is counted', () => {
-    const next = nextClosers(record({ closers: [] }), seen(many(MAX_CLOSERS + 3)));
-    expect([next.closers.length, next.held.length, next.omitted]).toEqual([1000, 1000, 3]);
+    const next = nextBlockers(record({ blockers: [] }), seen(many(MAX_BLOCKERS + 3)));
+    expect([next.blockers.length, next.active.length, next.omitted]).toEqual([1000, 1000, 3]);
   });
 
   it('keep those that hold the gate before the memory of those that went away', () => {
-    const stored = record({ closers: many(10, departed, 5_001) });
-    const next = nextClosers(stored, seen(many(MAX_CLOSERS - 1)));
-    expect([next.closers.length, next.held.length, next.omitted]).toEqual([1000, 999, 0]);
-    expect(next.closers.at(-1)?.digest).toBe(digest(5_001));
+    const stored = record({ blockers: many(10, departed, 5_001) });
+    const next = nextBlockers(stored, seen(many(MAX_BLOCKERS - 1)));
+    expect([next.blockers.length, next.active.length, next.omitted]).toEqual([1000, 999, 0]);
+    expect(next.blockers.at(-1)?.digest).toBe(digest(5_001));
   });
 
   it('stay counted: the gate opens by hand only', () => {
-    const next = nextClosers(record({ closers: [], omittedClosers: 3 }), []);
-    expect(next).toEqual({ closers: [], held: [], omitted: 3, accounts: [], changed: false });
+    const next = nextBlockers(record({ blockers: [], omittedBlockers: 3 }), []);
+    expect(next).toEqual({ blockers: [], held: [], omitted: 3, accounts: [], changed: false });
   });
 
   it('are written down as soon as there is one', () => {
-    const stored = record({ closers: many(MAX_CLOSERS) });
-    const next = nextClosers(stored, seen(many(1, {}, 5_001)));
+    const stored = record({ blockers: many(MAX_BLOCKERS) });
+    const next = nextBlockers(stored, seen(many(1, {}, 5_001)));
     expect([next.omitted, next.changed]).toEqual([1, true]);
   });
 });

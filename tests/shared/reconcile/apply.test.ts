@@ -149,11 +149,11 @@ describe('another worker', () => {
   it('that saves first before a record is taken away: the loop looks again', async () => {
     const world = newWorld();
     world.repository();
-    world.save(record({ state: { kind: 'open' }, since: daysLater(-31), closers: [] }));
+    world.save(record({ state: { kind: 'open' }, since: daysLater(-31), blockers: [] }));
     let removals = 0;
     world.around = (call, when) => {
       if (call === 'remove' && when === 'before' && ++removals === 1)
-        world.save(record({ state: { kind: 'open' }, since: daysLater(-31), closers: [] }));
+        world.save(record({ state: { kind: 'open' }, since: daysLater(-31), blockers: [] }));
     };
     await look(world, digest(1));
     expect([removals, world.record(GATE)]).toEqual([2, undefined]);
@@ -183,7 +183,7 @@ describe('a gate without a row', () => {
   it('whose new record already says nothing: no row is written or taken away', async () => {
     const world = newWorld();
     const old = newRecord(GATE, hoursLater(-24 * 31));
-    const next = { closers: [], held: [], omitted: 0, accounts: [], changed: false };
+    const next = { blockers: [], held: [], omitted: 0, accounts: [], changed: false };
     const noticeOf = () => {
       throw new Error('no notice was expected');
     };

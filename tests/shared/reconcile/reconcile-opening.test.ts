@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { GateRecord } from '../../../shared/gate/record.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import {
-  closer,
+  blocker,
   daysLater,
   digest,
   exception,
@@ -19,7 +19,7 @@ import { EXCEPTED, look, told, VIOLATING, violating, writes } from './reconcilin
 import { newWorld } from './world.ts';
 
 describe('opening', () => {
-  it('the closer is deleted, another closer remains; then none: stays closed; opens', async () => {
+  it('the blocker is deleted, another blocker remains; then none: stays closed; opens', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(2), VIOLATING);
     await look(world, { scope: [digest(2)] });
@@ -31,7 +31,7 @@ describe('opening', () => {
     expect(world.notices[0]).toMatchObject({ closedSince: NOW, accounts: [{ digest: digest(2), how: 'gone' }] });
   });
 
-  it('the deleted closer is pushed again (same digest) within 30 days: closes again, without a new scan', async () => {
+  it('the deleted blocker is pushed again (same digest) within 30 days: closes again, without a new scan', async () => {
     const world = await violating(true);
     world.repository().images.delete(digest(1));
     await look(world, { triggers: ['delete'] });
@@ -89,7 +89,7 @@ describe('opening', () => {
     expect([to.kind, isUnsettled]).toEqual(['closed', true]);
   });
 
-  it('looks once more between the intent and the write; the intent forgets no closer', async () => {
+  it('looks once more between the intent and the write; the intent forgets no blocker', async () => {
     const world = await violating(true);
     world.repository().images.delete(digest(1));
     let intent: GateRecord | undefined;
@@ -98,9 +98,9 @@ describe('opening', () => {
     };
     await look(world, { triggers: ['delete'] });
     expect(world.calls).toEqual(['load', 'look', 'read', 'save', 'look', 'write open', 'save', 'notify', 'save']);
-    expect([intent?.state.kind, intent?.closers]).toEqual(['opening', [closer({ since: NOW, violatedAt: NOW })]]);
-    expect(world.record(GATE)?.closers).toEqual([
-      closer({ since: NOW, violatedAt: NOW, departed: { at: NOW, why: 'gone' } }),
+    expect([intent?.state.kind, intent?.blockers]).toEqual(['opening', [blocker({ since: NOW, violatedAt: NOW })]]);
+    expect(world.record(GATE)?.blockers).toEqual([
+      blocker({ since: NOW, violatedAt: NOW, departed: { at: NOW, why: 'gone' } }),
     ]);
   });
 
@@ -140,7 +140,7 @@ describe('opening', () => {
       'closed',
       [{ kind: 'holds', why: { kind: 'unproven' } }],
     ]);
-    expect(world.record(GATE)?.closers).toMatchObject([{ since: daysLater(41), violatedAt: daysLater(40) }]);
+    expect(world.record(GATE)?.blockers).toMatchObject([{ since: daysLater(41), violatedAt: daysLater(40) }]);
   });
 
   it('the exception expires, and a newer scan shows nothing: stays open, and is forgotten', async () => {
@@ -149,7 +149,7 @@ describe('opening', () => {
     await look(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
     world.now = daysLater(1);
     const { to, done } = await look(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
-    expect([to.kind, done, world.record(GATE)?.closers]).toEqual(['open', 'nothing', []]);
+    expect([to.kind, done, world.record(GATE)?.blockers]).toEqual(['open', 'nothing', []]);
   });
 
   it('what was exempted stays in the log as long as it is there', async () => {
@@ -168,14 +168,14 @@ describe('opening', () => {
     ]);
   });
 
-  it('50 signatures, attestations and expired images beside one closer that is deleted: opens; they hold nothing', async () => {
+  it('50 signatures, attestations and expired images beside one blocker that is deleted: opens; they hold nothing', async () => {
     const world = await violating(true);
     for (let number = 100; number < 150; number++) world.repository().images.set(digest(number), {});
     world.repository().images.delete(digest(1));
     expect((await look(world, { scope: 'all', triggers: ['sweep'] })).to.kind).toBe('open');
   });
 
-  it('tag moved to a clean image, the closer untagged, `images: tagged`: opens at the push', async () => {
+  it('tag moved to a clean image, the blocker untagged, `images: tagged`: opens at the push', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { ...VIOLATING, tags: [] });
     world.repository().images.set(digest(2), { tags: ['1.0'] });
@@ -187,7 +187,7 @@ describe('opening', () => {
   });
 
   it.each(['push', 'delete'] as const)(
-    'a %s that gives a remembered closer its tag back: closes again',
+    'a %s that gives a remembered blocker its tag back: closes again',
     async (trigger) => {
       const world = await violating(true);
       world.repository().images.set(digest(1), { ...VIOLATING, tags: [] });
@@ -199,22 +199,22 @@ describe('opening', () => {
     },
   );
 
-  it('a push beside as many closers as are looked at with it, some of them only remembered: sees them all', async () => {
+  it('a push beside as many blockers as are looked at with it, some of them only remembered: sees them all', async () => {
     const world = newWorld();
     const departed = { at: hoursLater(-1), why: 'gone' } as const;
-    const closers = Array.from({ length: 100 }, (_, number) =>
-      closer({ digest: digest(number), ...(number < 50 ? { departed } : {}) }),
+    const blockers = Array.from({ length: 100 }, (_, number) =>
+      blocker({ digest: digest(number), ...(number < 50 ? { departed } : {}) }),
     );
-    world.save(record({ closers }));
+    world.save(record({ blockers }));
     world.repository().ours = 'current';
     const { to, images } = await look(world, { scope: [digest(500)], triggers: ['push'] });
     expect([to.kind, images.length]).toEqual(['open', 50]);
   });
 
-  it('a push beside more closers than are looked at with it: the sweep sees them', async () => {
+  it('a push beside more blockers than are looked at with it: the sweep sees them', async () => {
     const world = newWorld();
-    const closers = Array.from({ length: 101 }, (_, number) => closer({ digest: digest(number) }));
-    world.save(record({ closers }));
+    const blockers = Array.from({ length: 101 }, (_, number) => blocker({ digest: digest(number) }));
+    world.save(record({ blockers }));
     world.repository().ours = 'current';
     const atPush = await look(world, { scope: [digest(500)], triggers: ['push'] });
     const atSweep = await look(world, { scope: 'all', triggers: ['sweep'] });
@@ -226,24 +226,24 @@ describe('opening', () => {
     ]);
   });
 
-  it('closers that the record had no room for: the gate opens by hand only', async () => {
+  it('blockers that the record had no room for: the gate opens by hand only', async () => {
     const world = newWorld();
-    world.save(record({ omittedClosers: 2 }));
+    world.save(record({ omittedBlockers: 2 }));
     world.repository().ours = 'current';
     const { to, done } = await look(world, { scope: 'all', triggers: ['sweep'] });
-    expect([to.kind, done, world.record(GATE)?.omittedClosers]).toEqual(['closed', 'nothing', 2]);
+    expect([to.kind, done, world.record(GATE)?.omittedBlockers]).toEqual(['closed', 'nothing', 2]);
   });
 
   it.each<[string, Rules, boolean]>([
     ['by hand: then they are accounted for', rules({ mode: 'pause' }), true],
     ['with its repository: then there are none', rules(), false],
-  ])('closers that the record had no room for: the gate opens %s', async (_name, byRules, exists) => {
+  ])('blockers that the record had no room for: the gate opens %s', async (_name, byRules, exists) => {
     const world = newWorld();
-    world.save(record({ omittedClosers: 2 }));
+    world.save(record({ omittedBlockers: 2 }));
     if (exists) world.repository().ours = 'current';
     const first = await look(world, { scope: 'all', triggers: ['sweep'] }, byRules);
     const second = await look(world, { scope: 'all', triggers: ['sweep'] });
-    expect([first.done, world.record(GATE)?.omittedClosers, second.to.kind]).toEqual(['opened', 0, 'open']);
+    expect([first.done, world.record(GATE)?.omittedBlockers, second.to.kind]).toEqual(['opened', 0, 'open']);
   });
 
   it('a record that says nothing any more is taken away after 30 days, and not before', async () => {
@@ -252,7 +252,7 @@ describe('opening', () => {
     await look(world);
     world.now = daysLater(29.9);
     await look(world, { scope: 'all' });
-    expect(world.record(GATE)?.closers.length).toBe(1);
+    expect(world.record(GATE)?.blockers.length).toBe(1);
     world.now = daysLater(30);
     const { images } = await look(world, { scope: 'all' });
     expect([images, world.record(GATE)]).toEqual([[], undefined]);
@@ -269,7 +269,7 @@ describe('opening', () => {
 describe('the look before an opening', () => {
   const untagged = { ...VIOLATING, tags: [] };
 
-  /** A stale look has written down that the first closer does not count, and it counts again. */
+  /** A stale look has written down that the first blocker does not count, and it counts again. */
   async function withStaleDeparture(others: number) {
     const world = await violating(true);
     for (let number = 2; number < others + 2; number++) {
@@ -283,13 +283,13 @@ describe('the look before an opening', () => {
     return world;
   }
 
-  it('is at every closer, the remembered ones too: one that counts again keeps the gate closed', async () => {
+  it('is at every blocker, the remembered ones too: one that counts again keeps the gate closed', async () => {
     const world = await withStaleDeparture(1);
     const { to } = await look(world, { scope: [digest(2)] });
     expect([to.kind, world.repository().ours]).toEqual(['closed', 'current']);
   });
 
-  it('is at everything where there are more than a hundred closers', async () => {
+  it('is at everything where there are more than a hundred blockers', async () => {
     const world = await withStaleDeparture(101);
     await look(world, { scope: Array.from({ length: 101 }, (_, number) => digest(number + 2)) });
     expect([world.record(GATE)?.state.kind, world.repository().ours]).toEqual(['closed', 'current']);

@@ -5,7 +5,7 @@ import type { HandOrder } from '../../../shared/gate/override.ts';
 import { type GateRecord, newRecord } from '../../../shared/gate/record.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import type { Trigger } from '../../../shared/report/decision.ts';
-import { byHand, closer, digest, finding, GATE, hoursLater, NOW, record, rules } from '../samples.ts';
+import { blocker, byHand, digest, finding, GATE, hoursLater, NOW, record, rules } from '../samples.ts';
 import { look } from './reconciling.ts';
 import { newWorld, type World, type WorldRepository } from './world.ts';
 
@@ -166,13 +166,13 @@ describe('a gate that is kept closed by hand', () => {
       ['current', 'closed', 'nothing', 'begins', 'byHand: begins'],
     ],
     [
-      'is not opened when its last closer goes away',
+      'is not opened when its last blocker goes away',
       { record: CLOSED_GATE, order: CLOSED },
       ['current', 'closed', 'nothing', 'runs', ''],
     ],
     [
       'is closed again where somebody took our closing away',
-      { record: record({ closers: [] }), order: CLOSED, registry: { ours: 'absent' } },
+      { record: record({ blockers: [] }), order: CLOSED, registry: { ours: 'absent' } },
       ['current', 'closed', 'restored', 'runs', 'restored'],
     ],
     [
@@ -182,12 +182,12 @@ describe('a gate that is kept closed by hand', () => {
     ],
     [
       'opens when the stack is paused',
-      { record: record({ closers: [] }), order: CLOSED, rules: rules({ mode: 'pause' }) },
+      { record: record({ blockers: [] }), order: CLOSED, rules: rules({ mode: 'pause' }) },
       ['absent', 'waiting: pause', 'opened', 'runs', 'opened'],
     ],
     [
       'opens where the config leaves its repository out',
-      { record: record({ closers: [] }), order: CLOSED, rules: EXCLUDED },
+      { record: record({ blockers: [] }), order: CLOSED, rules: EXCLUDED },
       ['absent', 'open', 'opened', 'runs', 'opened'],
     ],
     [
@@ -202,7 +202,7 @@ describe('a gate that is kept closed by hand', () => {
     ],
     [
       'opens at the end, if nothing holds it',
-      { record: record({ closers: [] }), order: byHand({ ...OVER, kind: 'closed' }) },
+      { record: record({ blockers: [] }), order: byHand({ ...OVER, kind: 'closed' }) },
       ['absent', 'open', 'opened', 'ends', 'opened: ends'],
     ],
     [
@@ -212,7 +212,7 @@ describe('a gate that is kept closed by hand', () => {
     ],
     [
       'opens at once where it was to be opened by hand instead',
-      { record: record({ closers: [] }), order: byHand(NEW) },
+      { record: record({ blockers: [] }), order: byHand(NEW) },
       ['absent', 'open', 'opened', 'begins', 'opened: begins'],
     ],
   ])('%s', async (_name, given, expected) => {
@@ -223,7 +223,7 @@ describe('a gate that is kept closed by hand', () => {
     ['pause', 'of everything'],
     ['release', 'of one gate'],
   ])('by a release (%s) %s opens, and the order is over', async (mode) => {
-    const world = worldWith({ record: record({ closers: [] }), order: CLOSED });
+    const world = worldWith({ record: record({ blockers: [] }), order: CLOSED });
     expect(await outcome(world, rules({ mode }), 'release')).toEqual([
       'absent',
       'open',
@@ -251,9 +251,9 @@ describe('a release of one gate', () => {
 
   it('forgets what the record had no room for', async () => {
     const world = worldWith({ record: CLOSED_GATE, order: OPEN });
-    world.save({ ...CLOSED_GATE, closers: [], omittedClosers: 7 });
+    world.save({ ...CLOSED_GATE, blockers: [], omittedBlockers: 7 });
     await look(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
-    expect(world.record(GATE)).toMatchObject({ omittedClosers: 0 });
+    expect(world.record(GATE)).toMatchObject({ omittedBlockers: 0 });
     expect((await outcome(world)).slice(0, 2)).toEqual(['absent', 'open']);
   });
 });
@@ -286,7 +286,7 @@ describe('an order', () => {
       world.repository().refuses = 'no';
       expect((await outcome(world)).slice(1, 3)).toEqual([kind === 'open' ? 'opening' : 'closing', 'refused']);
       expect(world.record(GATE)).toMatchObject({
-        closers: given.closers.map((one) => ({ digest: one.digest })),
+        blockers: given.blockers.map((one) => ({ digest: one.digest })),
         byHand: { refused: true, told: 'nothing' },
       });
       world.repository().refuses = undefined;
@@ -329,8 +329,8 @@ describe('an order', () => {
   });
 
   it('that is over closes on what the record had no room for, too', async () => {
-    const { closers: _closers, ...rest } = WAITING_BY_HAND;
-    const world = worldWith({ record: { ...rest, closers: [], omittedClosers: 2 }, order: byHand(OVER) });
+    const { blockers: _blockers, ...rest } = WAITING_BY_HAND;
+    const world = worldWith({ record: { ...rest, blockers: [], omittedBlockers: 2 }, order: byHand(OVER) });
     world.around = blind;
     await expect(look(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
     expect(world.repository().ours).toBe('current');
@@ -365,7 +365,7 @@ describe('an order', () => {
   });
 
   it('keeps a record from being forgotten, and its end makes the record young again', async () => {
-    const old = { ...newRecord(GATE, hoursLater(-24 * 31)), closers: [] };
+    const old = { ...newRecord(GATE, hoursLater(-24 * 31)), blockers: [] };
     const world = worldWith({ record: old, order: OPEN });
     await outcome(world);
     expect(world.record(GATE)?.byHand).toEqual(OPEN);
@@ -374,11 +374,11 @@ describe('an order', () => {
     expect(world.record(GATE)).toMatchObject({ since: NOW, state: { kind: 'open' } });
   });
 
-  it('that keeps open is met by a scan that would prove nothing: the closer stays recorded', async () => {
-    const world = worldWith({ record: { ...WAITING_BY_HAND, closers: [closer()] }, order: OPEN });
+  it('that keeps open is met by a scan that would prove nothing: the blocker stays recorded', async () => {
+    const world = worldWith({ record: { ...WAITING_BY_HAND, blockers: [blocker()] }, order: OPEN });
     world.repository().images.set(digest(1), {});
     await outcome(world);
-    expect(world.record(GATE)).toMatchObject({ closers: [{ digest: digest(1) }], state: { for: 'byHand' } });
+    expect(world.record(GATE)).toMatchObject({ blockers: [{ digest: digest(1) }], state: { for: 'byHand' } });
   });
 });
 
@@ -423,7 +423,7 @@ describe('whatever happens to a gate', () => {
           world.around = () => {};
           world.now = hoursLater(3);
           const { to } = await look(world, { triggers: ['tick'], scope: 'all' });
-          const isHeld = world.record(GATE)?.closers.some(({ departed }) => departed === undefined) ?? false;
+          const isHeld = world.record(GATE)?.blockers.some(({ departed }) => departed === undefined) ?? false;
           const expected = isHeld ? ['closed', 'current', undefined] : ['open', 'absent', undefined];
           expect([to.kind, world.repository().ours, world.record(GATE)?.byHand]).toEqual(expected);
           const news = world.notices.flatMap(({ byHand: one }) => (one?.isNews ? [one.step] : []));

@@ -134,7 +134,7 @@ describe('a closing of somebody else', () => {
     expect(world.brake.value).toBe(undefined);
   });
 
-  it('that ends while the gate has a closer: pullgate closes it', async () => {
+  it('that ends while the gate has a blocker: pullgate closes it', async () => {
     const world = unmarked('unmarked');
     await look(world);
     world.repository().ours = 'absent';
@@ -145,7 +145,7 @@ describe('a closing of somebody else', () => {
     ]);
   });
 
-  it('stays where the closer goes away: the gate is clear, and still closed', async () => {
+  it('stays where the blocker goes away: the gate is clear, and still closed', async () => {
     const world = unmarked('unmarked');
     await look(world);
     repair(world);

@@ -1,4 +1,4 @@
-// Gates that have a closer and stand open all the same: audit, pause, the brake, and repositories that serve Lambda functions.
+// Gates that have a blocker and stand open all the same: audit, pause, the brake, and repositories that serve Lambda functions.
 import { describe, expect, it } from 'vitest';
 import type { WaitingFor } from '../../../shared/gate/record.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
@@ -59,7 +59,7 @@ describe('audit', () => {
     ]);
   });
 
-  it('forgets a gate that waits when its closer goes away', async () => {
+  it('forgets a gate that waits when its blocker goes away', async () => {
     const world = violating();
     await look(world, rules({ mode: 'audit' }));
     world.repository().images.delete(digest(1));
@@ -195,7 +195,7 @@ describe('the brake', () => {
 
   it('does not hold a closing that was written, and whose confirmation was lost', async () => {
     const world = violating();
-    world.save(record({ state: { kind: 'closing' }, closers: [] }));
+    world.save(record({ state: { kind: 'closing' }, blockers: [] }));
     world.repository().ours = 'current';
     expect((await look(world, NO_ROOM)).done).toBe('closed');
   });
@@ -204,7 +204,7 @@ describe('the brake', () => {
 describe('a state that a crash has left behind', () => {
   it.each<[string, 'closing' | 'opening', 'current' | 'absent', boolean, string, readonly string[]]>([
     [
-      'closing, not written, and the closer is gone: open, and nobody was told of a closing',
+      'closing, not written, and the blocker is gone: open, and nobody was told of a closing',
       'closing',
       'absent',
       false,
@@ -212,18 +212,18 @@ describe('a state that a crash has left behind', () => {
       [],
     ],
     [
-      'closing, written, and the closer is gone: opened, and people hear of both',
+      'closing, written, and the blocker is gone: opened, and people hear of both',
       'closing',
       'current',
       false,
       'opened',
       ['closed', 'opened'],
     ],
-    ['closing, not written, and the closer is there: closed', 'closing', 'absent', true, 'closed', ['closed']],
-    ['opening, not written, and the closer is gone: opened', 'opening', 'current', false, 'opened', ['opened']],
-    ['opening, written, and the closer is gone: opened', 'opening', 'absent', false, 'opened', ['opened']],
+    ['closing, not written, and the blocker is there: closed', 'closing', 'absent', true, 'closed', ['closed']],
+    ['opening, not written, and the blocker is gone: opened', 'opening', 'current', false, 'opened', ['opened']],
+    ['opening, written, and the blocker is gone: opened', 'opening', 'absent', false, 'opened', ['opened']],
     [
-      'opening, written, and a closer is there: closed, and people hear of both',
+      'opening, written, and a blocker is there: closed, and people hear of both',
       'opening',
       'absent',
       true,
@@ -231,7 +231,7 @@ describe('a state that a crash has left behind', () => {
       ['opened', 'closed'],
     ],
     [
-      'opening, not written, and a closer is there: it was never open, and nobody is told',
+      'opening, not written, and a blocker is there: it was never open, and nobody is told',
       'opening',
       'current',
       true,
@@ -240,7 +240,7 @@ describe('a state that a crash has left behind', () => {
     ],
   ])('%s', async (_name, kind, statement, isThere, done, notices) => {
     const world = newWorld();
-    world.save(record({ state: { kind }, closers: [] }));
+    world.save(record({ state: { kind }, blockers: [] }));
     world.repository().ours = statement;
     if (isThere) violating('team/app', world);
     const decision = await look(world);
@@ -256,7 +256,7 @@ describe('a state that a crash has left behind', () => {
     ['opening, in audit: opened', 'audit', 'opened'],
   ])('%s', async (name, waitingFor, done) => {
     const world = violating();
-    world.save(record({ state: { kind: name.startsWith('closing') ? 'closing' : 'opening' }, closers: [] }));
+    world.save(record({ state: { kind: name.startsWith('closing') ? 'closing' : 'opening' }, blockers: [] }));
     const decision = await look(world, rules({ mode: 'audit' }));
     expect([decision.done, decision.to]).toEqual([done, { kind: 'waiting', for: waitingFor }]);
   });

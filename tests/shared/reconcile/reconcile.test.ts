@@ -71,7 +71,7 @@ describe('closing', () => {
     world.repository().images.set(digest(2), VIOLATING);
     const { done } = await look(world, { scope: [digest(2)] });
     expect([done, writes(world), told(world)]).toEqual(['nothing', [], []]);
-    expect(world.record(GATE)?.closers.map((one) => one.digest)).toEqual([digest(1), digest(2)]);
+    expect(world.record(GATE)?.blockers.map((one) => one.digest)).toEqual([digest(1), digest(2)]);
   });
 
   it('our statement removed by hand: the sweep puts it back', async () => {
