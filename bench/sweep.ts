@@ -14,8 +14,8 @@ interface Sweep {
   readonly brake: number;
   /** What is swept, and how much of it closes. */
   readonly describe: (size: WorldSize) => string;
-  /** A call that is made once for each repository that is looked at. */
-  readonly lookCall: string;
+  /** A call that is made once for each repository that is observed. */
+  readonly observationCall: string;
 }
 
 /** What one world's sweeps took. */
@@ -42,7 +42,7 @@ export const sweep = sweepOf({
   brake: AWS_BRAKE,
   describe: ({ repositories }) =>
     `${count(repositories)} repositories with one violating image each; the brake lets ${AWS_BRAKE} close`,
-  lookCall: 'ecr:DescribeImages',
+  observationCall: 'ecr:DescribeImages',
 });
 
 const onAzure = (repositories: number, imagesEach: number): WorldSize => ({
@@ -59,7 +59,7 @@ export const azureSweep = sweepOf({
   brake: 1_000,
   describe: ({ repositories, imagesEach }) =>
     `${count(repositories * imagesEach)} images in ${count(repositories)} repositories, one of each violating; the brake lets all ${count(repositories)} close`,
-  lookCall: 'acr:ListManifests',
+  observationCall: 'acr:ListManifests',
 });
 
 function sweepOf(what: Sweep): Part {
@@ -79,7 +79,7 @@ function sweepOf(what: Sweep): Part {
   };
 }
 
-async function measureOne({ deploy, brake, lookCall }: Sweep, size: WorldSize): Promise<Measured> {
+async function measureOne({ deploy, brake, observationCall }: Sweep, size: WorldSize): Promise<Measured> {
   const world = await deploy({ maxClosesPerHour: brake });
   try {
     await world.fill(size);
@@ -89,9 +89,9 @@ async function measureOne({ deploy, brake, lookCall }: Sweep, size: WorldSize): 
       const runs = await world.work(kind);
       const seconds = (performance.now() - startedAt) / 1000;
       const counts = world.count();
-      const looks = counts[lookCall] ?? 0;
-      if (kind === 'sweep' && looks < size.repositories)
-        throw new Error(`the sweep looked at ${looks} of ${size.repositories} repositories`);
+      const observations = counts[observationCall] ?? 0;
+      if (kind === 'sweep' && observations < size.repositories)
+        throw new Error(`the sweep looked at ${observations} of ${size.repositories} repositories`);
       return { runs, counts, seconds };
     };
     const tick = await sample('tick');

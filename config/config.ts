@@ -196,7 +196,7 @@ const keys = closedObject(
  * Checks the stack's config.
  *
  * @param raw the values by their full keys (`pullgate:mode`), as text the way Pulumi hands them over, or already decoded. Of other
- *   namespaces only `azure-native:location` is looked at, and only where the stack has Azure
+ *   namespaces only `azure-native:location` is read, and only if the stack has Azure
  * @returns the settings, or every problem, each by the key as the user writes it
  */
 export function parseConfig(raw: Readonly<Record<string, unknown>>): Parsed<Settings> {

@@ -254,7 +254,7 @@ export interface Watched {
  * Makes the dashboard.
  *
  * @param settings `dashboardName` is unique in the account: a dashboard belongs to no region, and a second one of its name would take its place
- * @returns where it is looked at
+ * @returns the address of the dashboard
  */
 export function createDashboard(
   name: string,

@@ -24,7 +24,7 @@ export interface AcrPullGateArgs {
   readonly policy: Readonly<Record<string, unknown>>;
   /** `audit` decides, logs and notifies, and closes nothing. */
   readonly mode: 'enforce' | 'audit';
-  /** How often everything is looked at, in hours. */
+  /** How often everything is observed, in hours. */
   readonly sweepHours: number;
   /** How many gates may close within an hour. */
   readonly maxClosesPerHour: number;
@@ -63,7 +63,7 @@ export class AcrPullGate extends pulumi.ComponentResource {
   /** Where mails are sent, and by whom; undefined where nobody gets mail. */
   readonly mailEndpoint: pulumi.Output<string> | undefined;
   readonly mailSender: pulumi.Output<string> | undefined;
-  /** Where the workbook is looked at. */
+  /** The address of the workbook. */
   readonly workbookUrl: pulumi.Output<string>;
   readonly registries: readonly string[];
   /** The content of the function's settings.json. */

@@ -240,7 +240,7 @@ function introduction(stack: string): string {
   ].join('\n\n');
 }
 
-/** Makes the workbook, among those of the function's Application Insights component, and says where it is looked at. */
+/** Makes the workbook, among those of the function's Application Insights component, and returns its address. */
 export function createWorkbook(
   name: string,
   { resourceGroupName, location }: Place,

@@ -18,7 +18,7 @@ export interface Warning {
 const DAY_MILLISECONDS = 86_400_000;
 
 /**
- * Looks at the exceptions of a policy, without a look at the world.
+ * Observes the exceptions of a policy, without a look at the world.
  *
  * @param withinDays an end within so many days is near
  */

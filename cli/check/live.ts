@@ -23,7 +23,7 @@ export function sidesWith(stack: Stack, policy: Policy, now: () => Instant): Pro
   return sidesOf({ ...stack, aws: aws && { ...aws, policy }, azure: azure && { ...azure, policy } }, now);
 }
 
-/** Looks at everything, and changes nothing. */
+/** Observes everything, and changes nothing. */
 export async function unusedExceptions(sides: readonly Side[], policy: Policy, now: () => Instant): Promise<LiveCheck> {
   const usage = usageOf(policy);
   const unsure = new Map<string, string>();

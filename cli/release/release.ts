@@ -109,7 +109,7 @@ export interface ResumeAnswer {
   readonly wasPaused: boolean;
 }
 
-/** Ends a pause. The next tick, within five minutes, looks at everything. */
+/** Ends a pause. The next tick, within five minutes, observes everything. */
 export async function resume(
   release: Omit<Release, 'yes' | 'report'> & { readonly report?: (answer: ResumeAnswer) => void },
 ): Promise<ExitCode> {

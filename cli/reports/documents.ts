@@ -63,7 +63,7 @@ export interface Beginning {
   readonly isList: boolean;
 }
 
-/** Looks at the beginning of a file, as far as it is there; the document may be longer. */
+/** Observes the beginning of a file, as far as it is there; the document may be longer. */
 export function beginningOf(chunks: readonly Uint8Array[], name: string): Beginning {
   const keys = new Set<string>();
   let isList: boolean | undefined;

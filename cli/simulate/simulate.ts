@@ -81,7 +81,7 @@ export async function simulateCommand(files: readonly string[], options: Simulat
   const progress = progressOn();
   try {
     const seen = isLive
-      ? await lookAround(options, stack, policies, gathering, progress)
+      ? await observe(options, stack, policies, gathering, progress)
       : await readAll(files, options, stack, gathering, progress, at);
     const gathered = gathering.result();
     const judged = simulate({
@@ -147,7 +147,7 @@ async function readAll(
 }
 
 /** A scanner that is blind and shows nothing would look like a policy that closes nothing. */
-async function lookAround(
+async function observe(
   { aws, azure }: SimulateOptions,
   stack: Stack | undefined,
   policies: Policies,

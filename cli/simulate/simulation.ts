@@ -3,12 +3,12 @@ import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { type Gate, gateKey } from '../../shared/gate/record.ts';
 import { type Finding, findingKey, type Instant, rankOf } from '../../shared/policy/finding.ts';
 import type { ExemptedFinding, Exemption, Reason, Verdict } from '../../shared/policy/verdict.ts';
-import type { ImageLook } from '../../shared/reconcile/ports.ts';
+import type { ImageObservation } from '../../shared/reconcile/ports.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import { NO_FINDINGS, SEVERITY_WORDS, type SeverityCounts, severityWord } from '../reports/counts.ts';
 
 /** An image that is there, as a look shows it. */
-export type Look = Extract<ImageLook, { presence: 'present' }>;
+export type Look = Extract<ImageObservation, { presence: 'present' }>;
 
 /** An image, and the gate that it would close. */
 export interface Subject {

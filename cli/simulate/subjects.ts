@@ -1,4 +1,4 @@
-// The images that a simulation looks at: what reports gathered, or what the clouds show through the same adapters as the functions'.
+// The images that a simulation observes: what reports gathered, or what the clouds show through the same adapters as the functions'.
 import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { globFilter } from '../../shared/policy/glob.ts';
@@ -71,7 +71,7 @@ export interface LiveOptions {
 const GATES_AT_ONCE = 8;
 
 /**
- * Looks at every repository that has findings, as a sweep does; only reads.
+ * Observes every repository that has findings, as a sweep does; only reads.
  *
  * @returns why what was seen may not be all: one sentence each
  * @throws UsageError where the stack has no such side

@@ -64,7 +64,7 @@ export function awsSide(settings: AwsStack, now: () => Instant, clients = create
       const registry = registryOf({ images: { ...images, descendants }, scanner, gate, policy });
       const known = [...blockers.map(({ digest }) => digest), ...also];
       try {
-        const looks = await registry.look(where, 'all', [...new Set(known)]);
+        const looks = await registry.observe(where, 'all', [...new Set(known)]);
         return isRefused ? { looks, unsure: UNSURE } : { looks };
       } catch (error) {
         if (isDeniedByPolicy(error)) return { looks: [], unsure: SEALED };

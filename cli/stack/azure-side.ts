@@ -67,7 +67,7 @@ export function azureSide(
     async look(gate, blockers, also = []) {
       const port = (await registryWith(gate.registry)).port();
       const known = [...blockers.map(({ digest }) => digest), ...also];
-      return { looks: await explained(port.look(gate, 'all', [...new Set(known)])) };
+      return { looks: await explained(port.observe(gate, 'all', [...new Set(known)])) };
     },
     async scans(gate, digests) {
       return (await registryWith(gate.registry)).port().scans(gate, digests);

@@ -1,8 +1,8 @@
-// Everything that a stack has: its records, and looks at every repository as a sweep makes them, which change nothing.
+// Everything that a stack has: its records, and observes every repository as a sweep makes them, which change nothing.
 
 import { type Gate, type GateRecord, gateKey } from '../../shared/gate/record.ts';
 import { globFilter } from '../../shared/policy/glob.ts';
-import type { ImageLook } from '../../shared/reconcile/ports.ts';
+import type { ImageObservation } from '../../shared/reconcile/ports.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { progressOn } from '../terminal/progress.ts';
 import type { Side } from './side.ts';
@@ -31,12 +31,12 @@ export async function recordsOf(side: Side): Promise<readonly GateRecord[]> {
 /** A look at a whole repository. */
 export interface RepositoryLook {
   readonly gate: Gate;
-  readonly looks: readonly ImageLook[];
+  readonly looks: readonly ImageObservation[];
   readonly unsure: string | undefined;
 }
 
 /**
- * Looks at every repository that has findings or a record.
+ * Observes every repository that has findings or a record.
  *
  * @param records all records of the side
  * @param use is told each look, which is then forgotten: all of them may not fit into memory

@@ -2,7 +2,7 @@
 import type { BrakeState } from '../../shared/gate/brake.ts';
 import type { Blocker, Gate } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import type { ImageLook, Records, Registry, Row } from '../../shared/reconcile/ports.ts';
+import type { ImageObservation, Records, Registry, Row } from '../../shared/reconcile/ports.ts';
 import type { RuleSettings } from '../../shared/reconcile/rules.ts';
 import type { PauseState, SweepState } from '../../shared/reconcile/schedule.ts';
 import type { Decision } from '../../shared/report/decision.ts';
@@ -30,7 +30,7 @@ export interface Side {
   /** Finds the image that a name leads to now. */
   find(name: ImageName): Promise<Found>;
   /**
-   * Looks at everything that a gate has, as the function does.
+   * Observes everything that a gate has, as the function does.
    *
    * @param blockers what the record knows, which always has an answer
    * @param also other digests that are to have an answer
@@ -73,7 +73,7 @@ export interface FoundImage {
 
 /** A look, and what it could not tell. */
 export interface Looked {
-  readonly looks: readonly ImageLook[];
+  readonly looks: readonly ImageObservation[];
   /** Why it may not be the same as what the function sees. */
   readonly unsure?: string | undefined;
 }

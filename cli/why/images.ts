@@ -5,7 +5,7 @@ import type { Blocker } from '../../shared/gate/record.ts';
 import { type Finding, findingKey, type ImageId, type Instant, rankOf } from '../../shared/policy/finding.ts';
 import type { Exception } from '../../shared/policy/policy.ts';
 import { type Exemption, judgeBy, type Reason, type Verdict } from '../../shared/policy/verdict.ts';
-import type { ImageLook } from '../../shared/reconcile/ports.ts';
+import type { ImageObservation } from '../../shared/reconcile/ports.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { FoundImage } from '../stack/side.ts';
 
@@ -80,7 +80,7 @@ export function imageAnswers(
 }
 
 /** Does it not count: is its repository not in the config, or does no tag lead to it where only tagged images count? */
-function isOutside(image: ImageLook, repository: string, { includes, policy }: Rules): boolean {
+function isOutside(image: ImageObservation, repository: string, { includes, policy }: Rules): boolean {
   if (image.presence === 'gone') return false;
   return !includes(repository) || (policy.images === 'tagged' && !image.tagged);
 }

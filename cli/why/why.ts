@@ -88,7 +88,7 @@ export async function whyImage({ name, stack, sides, now }: Question): Promise<W
   const rules = await rulesNow(side.settings, side.pause);
   const [found, ...looks] = await Promise.all([
     side.obstacles(image),
-    ...image.gates.map((gate) => lookAtGate(side, gate, image, rules, now)),
+    ...image.gates.map((gate) => reconcileGate(side, gate, image, rules, now)),
   ]);
   const moment = now();
   const images = looks.flatMap(({ seen }) => imageAnswers(seen, image, rules, moment));
@@ -162,7 +162,7 @@ interface GateLook {
   readonly again: (rules: Rules) => Promise<readonly Accounted[]>;
 }
 
-async function lookAtGate(
+async function reconcileGate(
   side: Side,
   gate: Gate,
   image: FoundImage,

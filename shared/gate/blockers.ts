@@ -1,14 +1,14 @@
 // From a look at some images to the next list of blockers: who holds the gate, who is remembered, and how the others were accounted for.
 import type { Instant } from '../policy/finding.ts';
 import { isPlain } from '../policy/verdict.ts';
-import type { ImageLook, Registry, Scan } from '../reconcile/ports.ts';
+import type { ImageObservation, Registry, Scan } from '../reconcile/ports.ts';
 import type { Rules } from '../reconcile/rules.ts';
 import { type Accounting, account, MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE, sameBlocker } from './image-evaluation.ts';
 import { type Account, activeBlockers, type Blocker, type GateRecord } from './record.ts';
 
-/** One image of the look, and what became of it. */
+/** One image of the observation, and what became of it. */
 export interface Accounted {
-  readonly image: ImageLook;
+  readonly image: ImageObservation;
   readonly accounting: Exclude<Accounting, { kind: 'needsScan' }>;
 }
 
@@ -28,28 +28,28 @@ export interface NextBlockers {
 /** The most blockers that a record holds. With one finding each they fit into a row; most have many, and share them. */
 export const MAX_BLOCKERS = 1_000;
 
-/** Accounts for every image of a look. Scans are asked for only where nothing else tells. */
+/** Accounts for every image of an observation. Scans are asked for only where nothing else tells. */
 export async function accountForAll(
-  looks: readonly ImageLook[],
+  observations: readonly ImageObservation[],
   record: GateRecord,
   rules: Rules,
   registry: Pick<Registry<unknown>, 'scans'>,
-  lookedAt: Instant,
+  observedAt: Instant,
   now: Instant,
 ): Promise<readonly Accounted[]> {
   const blockers = new Map(record.blockers.map((blocker) => [blocker.digest, blocker]));
   const { repository, digest } = record.gate;
-  const inputOf = (image: ImageLook) => ({
+  const inputOf = (image: ImageObservation) => ({
     repository,
     image,
     blocker: blockers.get(image.digest),
     inScope: isInScope(image, repository, rules),
     judge: rules.judge,
     maxFindings: digest === undefined ? MAX_FINDINGS : MAX_FINDINGS_OF_IMAGE,
-    lookedAt,
+    observedAt,
     now,
   });
-  const first = looks.map((image) => ({ image, accounting: account({ ...inputOf(image), scan: undefined }) }));
+  const first = observations.map((image) => ({ image, accounting: account({ ...inputOf(image), scan: undefined }) }));
   const unproven = first.filter(({ accounting }) => accounting.kind === 'needsScan').map(({ image }) => image.digest);
   const scans = unproven.length === 0 ? new Map<string, Scan>() : await registry.scans(record.gate, unproven);
   return first.map(({ image, accounting }) => {
@@ -60,19 +60,19 @@ export async function accountForAll(
 }
 
 /** Does the image count: is its repository in the config, and it tagged where only tagged images count? */
-function isInScope(image: ImageLook, repository: string, { includes, policy }: Rules): boolean {
+function isInScope(image: ImageObservation, repository: string, { includes, policy }: Rules): boolean {
   return image.presence === 'present' && includes(repository) && (policy.images === 'all' || image.tagged);
 }
 
 /** Is there nothing to say and nothing to do about an image of which no record knows? */
-export function isPlainlyAllowed(image: ImageLook, repository: string, rules: Rules, now: Instant): boolean {
+export function isPlainlyAllowed(image: ImageObservation, repository: string, rules: Rules, now: Instant): boolean {
   if (image.presence === 'gone' || !isInScope(image, repository, rules)) return true;
   return isPlain(rules.judge({ repository, digest: image.digest }, image.findings, now));
 }
 
 const UNKNOWN_TO_SCANNER: Scan = { kind: 'unproven', why: 'the scanner does not know the image' };
 
-/** The blockers after a look: those that it did not look at stay as they were. */
+/** The blockers after an observation: those that it did not look at stay as they were. */
 export function nextBlockers(record: GateRecord, accounted: readonly Accounted[]): NextBlockers {
   const blockers = new Map(record.blockers.map((blocker) => [blocker.digest, blocker]));
   const accounts: { digest: string; how: Account }[] = [];

@@ -1,10 +1,10 @@
 // How each image of a gate is accounted for: the rule that a finding closes, and only proof opens.
 import { type Finding, findingKey, type Instant, later, worstFirst } from '../policy/finding.ts';
 import type { Judge, Verdict } from '../policy/verdict.ts';
-import type { ImageLook, Scan, SettledAs } from '../reconcile/ports.ts';
+import type { ImageObservation, Scan, SettledAs } from '../reconcile/ports.ts';
 import { type Blocker, type Departure, isLongAgo } from './record.ts';
 
-/** What became of one image at a look. */
+/** What became of one image at an observation. */
 export type Accounting =
   /** It is no blocker and was none. */
   | { readonly kind: 'none'; readonly verdict: Verdict }
@@ -30,7 +30,7 @@ export type HoldReason =
 
 export interface AccountingInput {
   readonly repository: string;
-  readonly image: ImageLook;
+  readonly image: ImageObservation;
   /** What the record knows of it. */
   readonly blocker: Blocker | undefined;
   /** Does it count: is its repository in the config, and it tagged where only tagged images count? */
@@ -39,8 +39,8 @@ export interface AccountingInput {
   readonly scan: Scan | undefined;
   /** The most findings that a blocker keeps. */
   readonly maxFindings: number;
-  /** When the look began, which showed the image and its findings. */
-  readonly lookedAt: Instant;
+  /** When the observation began, which showed the image and its findings. */
+  readonly observedAt: Instant;
   readonly judge: Judge;
   readonly now: Instant;
 }
@@ -97,22 +97,22 @@ function accountForBlocker(input: AccountingInput, image: Present, blocker: Bloc
     return isResolved ? { kind: 'released', how: 'resolved', verdict } : depart(input, blocker, 'exempted', verdict);
   }
   if (input.scan === undefined) return { kind: 'needsScan' };
-  const why = missingProof(input.scan, blocker, input.lookedAt);
+  const why = missingProof(input.scan, blocker, input.observedAt);
   return why === undefined ? { kind: 'released', how: 'scanned', verdict } : hold(input, image, blocker, why, verdict);
 }
 
 /** The findings of a scan may be listed a little later than the scan. */
 const SCAN_SETTLES_MILLISECONDS = 5 * 60_000;
 
-/** What is missing for a proof: a scan that finished after the image was last seen to violate, or to be away, and well before this look. */
-function missingProof(scan: Scan, { violatedAt, departed }: Blocker, lookedAt: Instant): HoldReason | undefined {
+/** What is missing for a proof: a scan that finished after the image was last seen to violate, or to be away, and well before this observation. */
+function missingProof(scan: Scan, { violatedAt, departed }: Blocker, observedAt: Instant): HoldReason | undefined {
   if (scan.kind === 'unproven') return scan;
   const since = later(violatedAt, departed?.at ?? violatedAt);
   if (scan.at <= since) {
     const why = `the last finished scan (${scan.at}) is not newer than when it was last seen to violate or to be away (${since})`;
     return { kind: 'unproven', why };
   }
-  return Date.parse(lookedAt) - Date.parse(scan.at) < SCAN_SETTLES_MILLISECONDS
+  return Date.parse(observedAt) - Date.parse(scan.at) < SCAN_SETTLES_MILLISECONDS
     ? { kind: 'unsettled', why: `its scan finished only just (${scan.at}); it is looked at again in some minutes` }
     : undefined;
 }
@@ -121,7 +121,7 @@ function judgeImage({ judge, repository, image, now }: AccountingInput, findings
   return judge({ repository, digest: image.digest }, findings, now);
 }
 
-type Present = Extract<ImageLook, { presence: 'present' }>;
+type Present = Extract<ImageObservation, { presence: 'present' }>;
 
 /** A blocker that goes on to hold the gate, or does so again: then nothing older than its absence proves anything. */
 function hold(

@@ -1,4 +1,4 @@
-// pullgate's own row for a gate: what makes a closed gate ours, and what the next look needs to know.
+// pullgate's own row for a gate: what makes a closed gate ours, and what the next observation needs to know.
 import type { Finding, Instant } from '../policy/finding.ts';
 import type { HandOrder, HandStep } from './override.ts';
 
@@ -34,7 +34,7 @@ export type Departure = 'gone' | 'outOfScope' | 'exempted';
 export type WaitingFor = 'audit' | 'pause' | 'release' | 'brake' | 'lambda' | 'lockedByOthers' | 'byHand';
 
 /**
- * The state of a gate. `closing` and `opening` are intents: a crash in between is finished by the next look.
+ * The state of a gate. `closing` and `opening` are intents: a crash in between is finished by the next observation.
  * `waiting`: it has a blocker, and something keeps pullgate from closing it.
  */
 export type GateState =

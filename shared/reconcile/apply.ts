@@ -1,4 +1,4 @@
-// From the next blockers to a settled gate: intent, registry, confirmation, notification, in this order, so that the next look can finish each of them.
+// From the next blockers to a settled gate: intent, registry, confirmation, notification, in this order, so that the next observation can finish each of them.
 
 import type { NextBlockers } from '../gate/blockers.ts';
 import { type BrakeState, letThrough, NO_CLOSINGS } from '../gate/brake.ts';

@@ -1,4 +1,4 @@
-// When everything is looked at, and which gates that waited for the brake come first.
+// When everything is observed, and which gates that waited for the brake come first.
 
 import { activeBlockers, type GateRecord, gateKey } from '../gate/record.ts';
 import { type Instant, rankOf } from '../policy/finding.ts';

@@ -114,7 +114,7 @@ function byHandLine({ byHand }: Decision, measure: Measure): Record<string, unkn
 const MAX_LABELS = 5;
 const MAX_LABEL_CHARACTERS = 60;
 
-/** How many images are undetermined, of all that were looked at, and the scanner's words for it that nobody knows. */
+/** How many images are undetermined, of all that were observed, and the scanner's words for it that nobody knows. */
 function undeterminedLine(images: readonly ImageDecision[]): Record<string, unknown> {
   const findings = images.flatMap((image) =>
     image.kind !== 'released' && image.verdict.kind === 'undetermined' ? [image.verdict.undetermined] : [],

@@ -1,4 +1,4 @@
-// Orders by hand for single gates, in the command's own two steps: recorded, and then done by one look.
+// Orders by hand for single gates, in the command's own two steps: recorded, and then done by one observation.
 import { type Outcome, recordEnd, recordOrder } from '../../cli/override/override.ts';
 
 /** Gives an order for one gate. */

@@ -56,7 +56,7 @@ interface Run {
 const PLACEHOLDERS: Readonly<Record<string, string>> = { COMMAND: 'status', IMAGE: AWS_IMAGE };
 
 /** What only looks: in any order. */
-const LOOKS: readonly Run[] = [
+const RECONCILES: readonly Run[] = [
   { line: 'simulate findings.json --policy policy.json', code: 1, shows: /shop\/checkout/ },
   {
     line: 'simulate findings.json --policy stricter.json --against policy.json',
@@ -100,7 +100,7 @@ const CHANGES: readonly Run[] = [
   { line: 'resume', code: 0, shows: /The stack dev is awake again/ },
 ];
 
-const RUNS = [...LOOKS, ...CHANGES];
+const RUNS = [...RECONCILES, ...CHANGES];
 
 /** The lines of the docs, each once, with where it stands first. */
 function pullgateLines(): ReadonlyMap<string, Command> {
@@ -210,7 +210,7 @@ beforeAll(async () => {
   const { run, graphs } = await shop();
   deployed = graphs;
   const tell = async (one: Run) => void told.set(one.line, await run(one));
-  await mapConcurrently(LOOKS, 2, tell);
+  await mapConcurrently(RECONCILES, 2, tell);
   for (const change of CHANGES) await tell(change);
 }, HANGS_AFTER_MILLISECONDS);
 

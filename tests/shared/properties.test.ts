@@ -158,7 +158,7 @@ describe('a blocker', () => {
       scan: lastScan,
       judge: judgeBy(policy),
       maxFindings: MAX_FINDINGS,
-      lookedAt: NOW,
+      observedAt: NOW,
       now: NOW,
     });
   const holds = (...args: Parameters<typeof accountFor>) => accountFor(...args).kind === 'holds';
@@ -362,11 +362,11 @@ describe('events', () => {
         repository.forEach((found, number) => {
           world.repository().images.set(digest(number), { findings: found });
         });
-        const looks = [
+        const observations = [
           ...woken.map(({ number, trigger }) => ({ scope: [digest(number)], trigger })),
           { scope: 'all' as const, trigger: 'sweep' as const },
         ];
-        for (const { scope, trigger } of looks) {
+        for (const { scope, trigger } of observations) {
           await reconcile({ gate: GATE, scope, triggers: [trigger], activeFindings: [] }, byRules, world.ports);
         }
         const violating = repository.flatMap((found, number) => {

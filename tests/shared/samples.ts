@@ -6,7 +6,7 @@ import type { Finding } from '../../shared/policy/finding.ts';
 import type { Exception, Policy } from '../../shared/policy/policy.ts';
 import type { ReportedSeverity, Severity } from '../../shared/policy/severity.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
-import type { ImageLook } from '../../shared/reconcile/ports.ts';
+import type { ImageObservation } from '../../shared/reconcile/ports.ts';
 import { type RuleSettings, type Rules, rulesOf } from '../../shared/reconcile/rules.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 
@@ -116,8 +116,8 @@ export function rules(changes: Partial<RuleSettings> & { mode?: Rules['mode'] } 
 
 /** The first image, tagged `1.0`, as the world shows it. */
 export function present(
-  changes: Partial<Extract<ImageLook, { presence: 'present' }>> = {},
-): Extract<ImageLook, { presence: 'present' }> {
+  changes: Partial<Extract<ImageObservation, { presence: 'present' }>> = {},
+): Extract<ImageObservation, { presence: 'present' }> {
   const findings = changes.findings ?? [];
   const findingIds = new Set(findings.map((one) => one.vulnerability));
   return { digest: digest(1), presence: 'present', tags: ['1.0'], tagged: true, findings, findingIds, ...changes };

@@ -67,7 +67,7 @@ export function deploy(args: Partial<AcrPullGateArgs> = {}, code = codeOf('{}'))
   return deployment;
 }
 
-/** As much of a registration as is looked at. */
+/** As much of a registration as is read. */
 interface Request {
   getDependenciesList(): string[];
   getIgnorechangesList(): string[];

@@ -62,7 +62,7 @@ describe('findings', () => {
     expect(await world()).toEqual(CLOSED);
     expect(calls('acr:UpdateManifest')).toBe(1);
     expect(decisions().filter(({ done }) => done !== 'nothing')).toHaveLength(1);
-    // Twelve messages at a time, and those of one image that come together are two looks at most.
+    // Twelve messages at a time, and those of one image that come together are two observations at most.
     expect(decisions().length).toBeLessThanOrEqual(8);
     expect((await record(image))?.blockers[0]?.findings).toHaveLength(40);
   });

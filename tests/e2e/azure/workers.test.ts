@@ -173,8 +173,8 @@ describe('messages that come together', () => {
     const s = await stage();
     const image = s.push('v1');
     await s.report(image);
-    s.send({ pullgate: 'look', registry: REGISTRY, repository: REPOSITORY, trigger: 'sweep' });
-    s.send({ pullgate: 'look', ...image, trigger: 'tick' });
+    s.send({ pullgate: 'reconcile', registry: REGISTRY, repository: REPOSITORY, trigger: 'sweep' });
+    s.send({ pullgate: 'reconcile', ...image, trigger: 'tick' });
     await s.settle();
     expect(s.cloud.mails).toHaveLength(1);
     expect(s.calls('acr:UpdateManifest')).toBe(1);

@@ -1,4 +1,4 @@
-// The next list of blockers after a look: who holds the gate, who is remembered, when scans are asked for, and what does not fit.
+// The next list of blockers after an observation: who holds the gate, who is remembered, when scans are asked for, and what does not fit.
 import { describe, expect, it } from 'vitest';
 import {
   type Accounted,
@@ -8,18 +8,18 @@ import {
   nextBlockers,
 } from '../../../shared/gate/blockers.ts';
 import type { Blocker, GateRecord } from '../../../shared/gate/record.ts';
-import type { ImageLook, Scan } from '../../../shared/reconcile/ports.ts';
+import type { ImageObservation, Scan } from '../../../shared/reconcile/ports.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import { blocker, digest, exception, finding, hoursLater, NOW, policy, present, record, rules } from '../samples.ts';
 
 const VIOLATING = { findings: [finding()] };
 const EXCEPTED = rules({ policy: policy({ exceptions: [exception()] }) });
 const CLEAN_SCAN: readonly [string, Scan][] = [[digest(1), { kind: 'finished', at: hoursLater(-0.5) }]];
-const gone = (number: number): ImageLook => ({ digest: digest(number), presence: 'gone' });
+const gone = (number: number): ImageObservation => ({ digest: digest(number), presence: 'gone' });
 
 /** Accounts for images, and tells which scans were asked for. */
-async function look(
-  looks: readonly ImageLook[],
+async function observe(
+  observations: readonly ImageObservation[],
   stored: GateRecord,
   byRules: Rules = rules(),
   scans: readonly [string, Scan][] = [],
@@ -31,7 +31,7 @@ async function look(
       return new Map(scans);
     },
   };
-  const accounted = await accountForAll(looks, stored, byRules, registry, NOW, NOW);
+  const accounted = await accountForAll(observations, stored, byRules, registry, NOW, NOW);
   return { accounted, asked, kinds: accounted.map(({ accounting }) => accounting.kind) };
 }
 
@@ -47,12 +47,12 @@ describe('accounting for all images of a look', () => {
       'none',
     ],
   ])('%s', async (_name, settings, changes, kind) => {
-    const { kinds } = await look([present({ ...VIOLATING, ...changes })], record({ blockers: [] }), rules(settings));
+    const { kinds } = await observe([present({ ...VIOLATING, ...changes })], record({ blockers: [] }), rules(settings));
     expect(kinds).toEqual([kind]);
   });
 
   it('asks for no scan where everything is told without', async () => {
-    const { asked, kinds } = await look(
+    const { asked, kinds } = await observe(
       [present(VIOLATING), gone(2)],
       record({ blockers: [blocker(), blocker({ digest: digest(2) })] }),
     );
@@ -61,9 +61,9 @@ describe('accounting for all images of a look', () => {
 
   it('asks once for the scans of those that nothing else tells of', async () => {
     const blockers = [1, 2, 3].map((number) => blocker({ digest: digest(number) }));
-    const looks = [present(VIOLATING), present({ digest: digest(2) }), present({ digest: digest(3) })];
+    const observations = [present(VIOLATING), present({ digest: digest(2) }), present({ digest: digest(3) })];
     const scans: [string, Scan][] = [[digest(2), { kind: 'finished', at: hoursLater(-0.5) }]];
-    const { accounted, asked } = await look(looks, record({ blockers }), rules(), scans);
+    const { accounted, asked } = await observe(observations, record({ blockers }), rules(), scans);
     expect(asked).toEqual([digest(2), digest(3)]);
     expect(accounted.map(({ accounting }) => accounting)).toMatchObject([
       { kind: 'holds', why: { kind: 'violates' } },
@@ -76,11 +76,11 @@ describe('accounting for all images of a look', () => {
 describe('the next blockers', () => {
   it('add an image that violates', async () => {
     const stored = record({ blockers: [] });
-    const { accounted } = await look([present(VIOLATING)], stored);
+    const { accounted } = await observe([present(VIOLATING)], stored);
     const added = blocker({ since: NOW, violatedAt: NOW });
     expect(nextBlockers(stored, accounted)).toEqual({
       blockers: [added],
-      held: [added],
+      active: [added],
       omitted: 0,
       accounts: [],
       changed: true,
@@ -89,7 +89,7 @@ describe('the next blockers', () => {
 
   it('are what they were where nothing is new', async () => {
     const stored = record({ blockers: [blocker({ violatedAt: hoursLater(-1 / 120) })] });
-    const { accounted } = await look([present(VIOLATING)], stored);
+    const { accounted } = await observe([present(VIOLATING)], stored);
     const { blockers, changed } = nextBlockers(stored, accounted);
     expect({ blockers, changed }).toEqual({ blockers: stored.blockers, changed: false });
   });
@@ -98,7 +98,7 @@ describe('the next blockers', () => {
     const stored = record();
     expect(nextBlockers(stored, [])).toEqual({
       blockers: stored.blockers,
-      held: stored.blockers,
+      active: stored.blockers,
       omitted: 0,
       accounts: [],
       changed: false,
@@ -107,10 +107,10 @@ describe('the next blockers', () => {
 
   it('remember one that is gone, which holds nothing', async () => {
     const stored = record();
-    const { accounted } = await look([gone(1)], stored);
+    const { accounted } = await observe([gone(1)], stored);
     expect(nextBlockers(stored, accounted)).toEqual({
       blockers: [blocker({ departed: { at: NOW, why: 'gone' } })],
-      held: [],
+      active: [],
       omitted: 0,
       accounts: [{ digest: digest(1), how: 'gone' }],
       changed: true,
@@ -119,38 +119,38 @@ describe('the next blockers', () => {
 
   it('do not account twice for one that was gone before', async () => {
     const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-5), why: 'gone' } })] });
-    const { accounted } = await look([gone(1)], stored);
+    const { accounted } = await observe([gone(1)], stored);
     expect(nextBlockers(stored, accounted)).toMatchObject({ accounts: [], changed: false });
   });
 
   it('remember one that is exempted, which holds nothing', async () => {
     const stored = record();
-    const { accounted } = await look([present()], stored, EXCEPTED);
+    const { accounted } = await observe([present()], stored, EXCEPTED);
     const accounts = [{ digest: digest(1), how: 'exempted' }];
     const blockers = [blocker({ departed: { at: NOW, why: 'exempted' } })];
-    expect(nextBlockers(stored, accounted)).toEqual({ blockers, held: [], omitted: 0, accounts, changed: true });
+    expect(nextBlockers(stored, accounted)).toEqual({ blockers, active: [], omitted: 0, accounts, changed: true });
   });
 
   it('do not account for one that was gone, is back, and is exempted', async () => {
     const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-5), why: 'gone' } })] });
-    const { accounted } = await look([present()], stored, EXCEPTED);
+    const { accounted } = await observe([present()], stored, EXCEPTED);
     const blockers = [blocker({ departed: { at: NOW, why: 'exempted' } })];
-    expect(nextBlockers(stored, accounted)).toEqual({ blockers, held: [], omitted: 0, accounts: [], changed: true });
+    expect(nextBlockers(stored, accounted)).toEqual({ blockers, active: [], omitted: 0, accounts: [], changed: true });
   });
 
   it('drop one that is released', async () => {
     const stored = record();
-    const { accounted } = await look([present()], stored, rules(), CLEAN_SCAN);
+    const { accounted } = await observe([present()], stored, rules(), CLEAN_SCAN);
     const accounts = [{ digest: digest(1), how: 'scanned' }];
-    expect(nextBlockers(stored, accounted)).toEqual({ blockers: [], held: [], omitted: 0, accounts, changed: true });
+    expect(nextBlockers(stored, accounted)).toEqual({ blockers: [], active: [], omitted: 0, accounts, changed: true });
   });
 
   it('drop, without a word, one that had departed and is released', async () => {
     const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-5), why: 'gone' } })] });
-    const { accounted } = await look([present()], stored, rules(), CLEAN_SCAN);
+    const { accounted } = await observe([present()], stored, rules(), CLEAN_SCAN);
     expect(nextBlockers(stored, accounted)).toEqual({
       blockers: [],
-      held: [],
+      active: [],
       omitted: 0,
       accounts: [],
       changed: true,
@@ -159,10 +159,10 @@ describe('the next blockers', () => {
 
   it('drop one that is forgotten', async () => {
     const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-24 * 30), why: 'gone' } })] });
-    const { accounted } = await look([gone(1)], stored);
+    const { accounted } = await observe([gone(1)], stored);
     expect(nextBlockers(stored, accounted)).toEqual({
       blockers: [],
-      held: [],
+      active: [],
       omitted: 0,
       accounts: [],
       changed: true,
@@ -171,8 +171,8 @@ describe('the next blockers', () => {
 
   it('are not touched by images that never violated', async () => {
     const stored = record();
-    const { accounted } = await look([gone(1), present({ digest: digest(2) }), gone(3)], stored);
-    expect(nextBlockers(stored, accounted)).toMatchObject({ held: [], accounts: [{ digest: digest(1), how: 'gone' }] });
+    const { accounted } = await observe([gone(1), present({ digest: digest(2) }), gone(3)], stored);
+    expect(nextBlockers(stored, accounted)).toMatchObject({ active: [], accounts: [{ digest: digest(1), how: 'gone' }] });
   });
 });
 
@@ -210,7 +210,7 @@ describe('more blockers than a record holds', () => {
 
   it('stay counted: the gate opens by hand only', () => {
     const next = nextBlockers(record({ blockers: [], omittedBlockers: 3 }), []);
-    expect(next).toEqual({ blockers: [], held: [], omitted: 3, accounts: [], changed: false });
+    expect(next).toEqual({ blockers: [], active: [], omitted: 3, accounts: [], changed: false });
   });
 
   it('are written down as soon as there is one', () => {
@@ -223,7 +223,7 @@ describe('more blockers than a record holds', () => {
 describe('an image of which no record knows', () => {
   const outside = rules({ repositories: { include: ['**'], exclude: ['team/*'] } });
   const suppressed = finding({ state: 'suppressed' });
-  it.each<[string, ImageLook, Rules, boolean]>([
+  it.each<[string, ImageObservation, Rules, boolean]>([
     ['that is gone is not worth a look', gone(1), rules(), true],
     ['without findings is not', present(), rules(), true],
     ['with findings below the threshold is not', present({ findings: [finding({ severity: 'LOW' })] }), rules(), true],

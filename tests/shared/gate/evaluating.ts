@@ -12,7 +12,7 @@ export function accountFor({ policy: policyChanges = {}, ...changes }: Changes):
   const judge = judgeBy(policy(policyChanges));
   const input = { repository: 'team/app', image: present(), blocker: blocker(), inScope: true, scan: undefined };
   const { maxFindings = MAX_FINDINGS } = changes;
-  return account({ ...input, maxFindings, judge, lookedAt: NOW, now: NOW, ...changes });
+  return account({ ...input, maxFindings, judge, observedAt: NOW, now: NOW, ...changes });
 }
 
 /** The accounting in one line. */

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE } from '../../../shared/gate/image-evaluation.ts';
 import type { SettledAs } from '../../../shared/reconcile/ports.ts';
-import { look, told } from '../reconcile/reconciling.ts';
+import { reconcileOnce, told } from '../reconcile/reconciling.ts';
 import { newWorld } from '../reconcile/world.ts';
 import { blocker, digest, finding, GATE, present } from '../samples.ts';
 import { accountFor, type Changes, departed, excepted, inShort, OTHER, UNTRIAGED } from './evaluating.ts';
@@ -154,9 +154,9 @@ describe('a gate whose blocker is resolved', () => {
   it('opens, says how, and forgets the image', async () => {
     const world = newWorld();
     world.repository().images.set(digest(1), { findings: [FIRST] });
-    await look(world);
+    await reconcileOnce(world);
     world.repository().images.set(digest(1), { settledReports: settled({ first: 'resolved' }) });
-    const { to, images } = await look(world);
+    const { to, images } = await reconcileOnce(world);
     expect([to.kind, images, told(world), world.record(GATE)?.blockers]).toEqual([
       'open',
       [{ digest: digest(1), kind: 'released', how: 'resolved' }],
@@ -184,7 +184,7 @@ describe('an image that is a gate of its own', () => {
   ])('%s', async (_name, gate, kept, omitted) => {
     const world = newWorld();
     world.repository().images.set(digest(1), { findings });
-    await look(world, { gate });
+    await reconcileOnce(world, { gate });
     const [only] = world.record(gate)?.blockers ?? [];
     expect([only?.findings.length, only?.omittedFindings]).toEqual([kept, omitted]);
   });
@@ -193,7 +193,7 @@ describe('an image that is a gate of its own', () => {
     const world = newWorld();
     for (const number of [1, 2]) world.repository().images.set(digest(number), { findings: [FIRST] });
     for (const number of [1, 2]) {
-      await look(world, { gate: { ...GATE, digest: digest(number) }, scope: [digest(number)] });
+      await reconcileOnce(world, { gate: { ...GATE, digest: digest(number) }, scope: [digest(number)] });
     }
     const blockersOf = (number: number) =>
       world.record({ ...GATE, digest: digest(number) })?.blockers.map((one) => one.digest);

@@ -78,7 +78,7 @@ describe('a blocker', () => {
     ],
     [
       'scanned while the look took its time: stays, since the look may have begun before',
-      { scan: scanned(-0.5), lookedAt: hoursLater(-0.55) },
+      { scan: scanned(-0.5), observedAt: hoursLater(-0.55) },
       'holds: unsettled: its scan finished only just (2026-06-15T11:30:00.000Z); it is looked at again in some minutes',
     ],
     [

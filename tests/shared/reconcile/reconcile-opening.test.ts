@@ -15,18 +15,18 @@ import {
   record,
   rules,
 } from '../samples.ts';
-import { EXCEPTED, look, told, VIOLATING, violating, writes } from './reconciling.ts';
+import { EXCEPTED, reconcileOnce, told, VIOLATING, violating, writes } from './reconciling.ts';
 import { newWorld } from './world.ts';
 
 describe('opening', () => {
   it('the blocker is deleted, another blocker remains; then none: stays closed; opens', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(2), VIOLATING);
-    await look(world, { scope: [digest(2)] });
+    await reconcileOnce(world, { scope: [digest(2)] });
     world.repository().images.delete(digest(1));
-    const first = await look(world, { triggers: ['delete'] });
+    const first = await reconcileOnce(world, { triggers: ['delete'] });
     world.repository().images.delete(digest(2));
-    const second = await look(world, { scope: [digest(2)], triggers: ['delete'] });
+    const second = await reconcileOnce(world, { scope: [digest(2)], triggers: ['delete'] });
     expect([first.to.kind, second.to.kind, second.done, told(world)]).toEqual(['closed', 'open', 'opened', ['opened']]);
     expect(world.notices[0]).toMatchObject({ closedSince: NOW, accounts: [{ digest: digest(2), how: 'gone' }] });
   });
@@ -34,17 +34,17 @@ describe('opening', () => {
   it('the deleted blocker is pushed again (same digest) within 30 days: closes again, without a new scan', async () => {
     const world = await violating(true);
     world.repository().images.delete(digest(1));
-    await look(world, { triggers: ['delete'] });
+    await reconcileOnce(world, { triggers: ['delete'] });
     world.now = daysLater(20);
     world.repository().images.set(digest(1), { tags: ['1.0'] });
-    const { to, done } = await look(world, { triggers: ['push'] });
+    const { to, done } = await reconcileOnce(world, { triggers: ['push'] });
     expect([to.kind, done]).toEqual(['closed', 'closed']);
   });
 
   it('CLOSED event for the only finding; coverage INACTIVE, expired: stays closed; the log says that proof is missing', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { scan: { kind: 'unproven', why: 'SCAN_ELIGIBILITY_EXPIRED' } });
-    const { to, images } = await look(world);
+    const { to, images } = await reconcileOnce(world);
     expect([to.kind, images]).toMatchObject([
       'closed',
       [{ kind: 'holds', why: { kind: 'unproven', why: 'SCAN_ELIGIBILITY_EXPIRED' } }],
@@ -55,7 +55,7 @@ describe('opening', () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
     world.now = hoursLater(2);
-    const { to, images, isUnsettled } = await look(world);
+    const { to, images, isUnsettled } = await reconcileOnce(world);
     expect([to.kind, images, isUnsettled]).toEqual([
       'open',
       [{ digest: digest(1), kind: 'released', how: 'scanned' }],
@@ -67,9 +67,9 @@ describe('opening', () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
     world.now = hoursLater(1.01);
-    const first = await look(world);
+    const first = await reconcileOnce(world);
     world.now = hoursLater(1 + 5 / 60);
-    const second = await look(world);
+    const second = await reconcileOnce(world);
     expect([first.to.kind, first.isUnsettled, first.images]).toMatchObject([
       'closed',
       true,
@@ -83,9 +83,9 @@ describe('opening', () => {
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
     world.now = hoursLater(1.01);
     world.around = (call, when) => {
-      if (call === 'look' && when === 'after') world.now = hoursLater(1.2);
+      if (call === 'reconcile' && when === 'after') world.now = hoursLater(1.2);
     };
-    const { to, isUnsettled } = await look(world);
+    const { to, isUnsettled } = await reconcileOnce(world);
     expect([to.kind, isUnsettled]).toEqual(['closed', true]);
   });
 
@@ -96,8 +96,18 @@ describe('opening', () => {
     world.around = (call, when) => {
       if (call === 'write open' && when === 'before') intent = world.record(GATE);
     };
-    await look(world, { triggers: ['delete'] });
-    expect(world.calls).toEqual(['load', 'look', 'read', 'save', 'look', 'write open', 'save', 'notify', 'save']);
+    await reconcileOnce(world, { triggers: ['delete'] });
+    expect(world.calls).toEqual([
+      'load',
+      'reconcile',
+      'read',
+      'save',
+      'reconcile',
+      'write open',
+      'save',
+      'notify',
+      'save',
+    ]);
     expect([intent?.state.kind, intent?.blockers]).toEqual(['opening', [blocker({ since: NOW, violatedAt: NOW })]]);
     expect(world.record(GATE)?.blockers).toEqual([
       blocker({ since: NOW, violatedAt: NOW, departed: { at: NOW, why: 'gone' } }),
@@ -110,7 +120,7 @@ describe('opening', () => {
     world.around = (call, when) => {
       if (call === 'save' && when === 'before') world.repository().images.set(digest(1), VIOLATING);
     };
-    const { to } = await look(world, { triggers: ['delete'] });
+    const { to } = await reconcileOnce(world, { triggers: ['delete'] });
     expect([to.kind, writes(world), world.record(GATE)]).toMatchObject([
       'closed',
       [],
@@ -121,7 +131,7 @@ describe('opening', () => {
   it('an exception is added for a finding that Inspector has meanwhile deleted: opens, on the recorded finding', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), {});
-    const { to, images } = await look(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
+    const { to, images } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
     expect([to.kind, images]).toEqual(['open', [{ digest: digest(1), kind: 'released', how: 'exempted' }]]);
     expect(world.calls).not.toContain('scans');
   });
@@ -129,12 +139,12 @@ describe('opening', () => {
   it('the exception expires, and the finding is not reported any more: closes again, for want of a newer scan', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: NOW } });
-    await look(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
+    await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
     world.now = daysLater(40);
     const later = rules({ policy: policy({ exceptions: [exception({ expiresAt: daysLater(41) })] }) });
-    const exempted = await look(world, { scope: 'all', triggers: ['sweep'] }, later);
+    const exempted = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, later);
     world.now = daysLater(41);
-    const { to, images } = await look(world, { scope: 'all', triggers: ['sweep'] }, later);
+    const { to, images } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, later);
     expect([exempted.to.kind, to.kind, images]).toMatchObject([
       'open',
       'closed',
@@ -146,16 +156,16 @@ describe('opening', () => {
   it('the exception expires, and a newer scan shows nothing: stays open, and is forgotten', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
-    await look(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
+    await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
     world.now = daysLater(1);
-    const { to, done } = await look(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
+    const { to, done } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
     expect([to.kind, done, world.record(GATE)?.blockers]).toEqual(['open', 'nothing', []]);
   });
 
   it('what was exempted stays in the log as long as it is there', async () => {
     const world = await violating(true);
-    await look(world, {}, EXCEPTED);
-    const { images, allowed } = await look(world, {}, EXCEPTED);
+    await reconcileOnce(world, {}, EXCEPTED);
+    const { images, allowed } = await reconcileOnce(world, {}, EXCEPTED);
     expect([images, allowed]).toMatchObject([
       [
         {
@@ -172,14 +182,14 @@ describe('opening', () => {
     const world = await violating(true);
     for (let number = 100; number < 150; number++) world.repository().images.set(digest(number), {});
     world.repository().images.delete(digest(1));
-    expect((await look(world, { scope: 'all', triggers: ['sweep'] })).to.kind).toBe('open');
+    expect((await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] })).to.kind).toBe('open');
   });
 
   it('tag moved to a clean image, the blocker untagged, `images: tagged`: opens at the push', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { ...VIOLATING, tags: [] });
     world.repository().images.set(digest(2), { tags: ['1.0'] });
-    const { to } = await look(world, { scope: [digest(2)], triggers: ['push'] });
+    const { to } = await reconcileOnce(world, { scope: [digest(2)], triggers: ['push'] });
     expect([to.kind, world.notices[0]?.stillPullable]).toEqual([
       'open',
       [{ digest: digest(1), tags: ['1.0'], why: 'outOfScope', vulnerabilities: ['CVE-2024-6119'] }],
@@ -191,10 +201,10 @@ describe('opening', () => {
     async (trigger) => {
       const world = await violating(true);
       world.repository().images.set(digest(1), { ...VIOLATING, tags: [] });
-      await look(world, { triggers: ['push'] });
+      await reconcileOnce(world, { triggers: ['push'] });
       world.repository().images.set(digest(1), VIOLATING);
-      const unrelated = await look(world, { scope: [digest(2)], triggers: ['scan'] });
-      const moved = await look(world, { scope: [digest(2)], triggers: [trigger] });
+      const unrelated = await reconcileOnce(world, { scope: [digest(2)], triggers: ['scan'] });
+      const moved = await reconcileOnce(world, { scope: [digest(2)], triggers: [trigger] });
       expect([unrelated.to.kind, moved.to.kind]).toEqual(['open', 'closed']);
     },
   );
@@ -207,7 +217,7 @@ describe('opening', () => {
     );
     world.save(record({ blockers }));
     world.repository().ours = 'current';
-    const { to, images } = await look(world, { scope: [digest(500)], triggers: ['push'] });
+    const { to, images } = await reconcileOnce(world, { scope: [digest(500)], triggers: ['push'] });
     expect([to.kind, images.length]).toEqual(['open', 50]);
   });
 
@@ -216,8 +226,8 @@ describe('opening', () => {
     const blockers = Array.from({ length: 101 }, (_, number) => blocker({ digest: digest(number) }));
     world.save(record({ blockers }));
     world.repository().ours = 'current';
-    const atPush = await look(world, { scope: [digest(500)], triggers: ['push'] });
-    const atSweep = await look(world, { scope: 'all', triggers: ['sweep'] });
+    const atPush = await reconcileOnce(world, { scope: [digest(500)], triggers: ['push'] });
+    const atSweep = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] });
     expect([atPush.to.kind, atPush.images.length, atSweep.to.kind, atSweep.images.length]).toEqual([
       'closed',
       0,
@@ -230,7 +240,7 @@ describe('opening', () => {
     const world = newWorld();
     world.save(record({ omittedBlockers: 2 }));
     world.repository().ours = 'current';
-    const { to, done } = await look(world, { scope: 'all', triggers: ['sweep'] });
+    const { to, done } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] });
     expect([to.kind, done, world.record(GATE)?.omittedBlockers]).toEqual(['closed', 'nothing', 2]);
   });
 
@@ -241,28 +251,28 @@ describe('opening', () => {
     const world = newWorld();
     world.save(record({ omittedBlockers: 2 }));
     if (exists) world.repository().ours = 'current';
-    const first = await look(world, { scope: 'all', triggers: ['sweep'] }, byRules);
-    const second = await look(world, { scope: 'all', triggers: ['sweep'] });
+    const first = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, byRules);
+    const second = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] });
     expect([first.done, world.record(GATE)?.omittedBlockers, second.to.kind]).toEqual(['opened', 0, 'open']);
   });
 
   it('a record that says nothing any more is taken away after 30 days, and not before', async () => {
     const world = await violating(true);
     world.repository().images.delete(digest(1));
-    await look(world);
+    await reconcileOnce(world);
     world.now = daysLater(29.9);
-    await look(world, { scope: 'all' });
+    await reconcileOnce(world, { scope: 'all' });
     expect(world.record(GATE)?.blockers.length).toBe(1);
     world.now = daysLater(30);
-    const { images } = await look(world, { scope: 'all' });
+    const { images } = await reconcileOnce(world, { scope: 'all' });
     expect([images, world.record(GATE)]).toEqual([[], undefined]);
   });
 
   it('an image that never violated: nothing is read, written or told', async () => {
     const world = newWorld();
     world.repository().images.set(digest(1), { findings: [finding({ severity: 'LOW' })] });
-    const { done, allowed } = await look(world);
-    expect([done, allowed, world.calls, world.record(GATE)]).toEqual(['nothing', 1, ['load', 'look'], undefined]);
+    const { done, allowed } = await reconcileOnce(world);
+    expect([done, allowed, world.calls, world.record(GATE)]).toEqual(['nothing', 1, ['load', 'reconcile'], undefined]);
   });
 });
 
@@ -274,10 +284,10 @@ describe('the look before an opening', () => {
     const world = await violating(true);
     for (let number = 2; number < others + 2; number++) {
       world.repository().images.set(digest(number), VIOLATING);
-      await look(world, { scope: [digest(number)] });
+      await reconcileOnce(world, { scope: [digest(number)] });
     }
     world.repository().images.set(digest(1), untagged);
-    await look(world);
+    await reconcileOnce(world);
     world.repository().images.set(digest(1), VIOLATING);
     for (let number = 2; number < others + 2; number++) world.repository().images.delete(digest(number));
     return world;
@@ -285,26 +295,27 @@ describe('the look before an opening', () => {
 
   it('is at every blocker, the remembered ones too: one that counts again keeps the gate closed', async () => {
     const world = await withStaleDeparture(1);
-    const { to } = await look(world, { scope: [digest(2)] });
+    const { to } = await reconcileOnce(world, { scope: [digest(2)] });
     expect([to.kind, world.repository().ours]).toEqual(['closed', 'current']);
   });
 
   it('is at everything where there are more than a hundred blockers', async () => {
     const world = await withStaleDeparture(101);
-    await look(world, { scope: Array.from({ length: 101 }, (_, number) => digest(number + 2)) });
+    await reconcileOnce(world, { scope: Array.from({ length: 101 }, (_, number) => digest(number + 2)) });
     expect([world.record(GATE)?.state.kind, world.repository().ours]).toEqual(['closed', 'current']);
   });
 
   it('also comes before a gate that waits is cleared', async () => {
     const world = await violating();
     const braked = rules({ maxClosesPerHour: 0 });
-    await look(world, {}, braked);
-    let looks = 0;
+    await reconcileOnce(world, {}, braked);
+    let observations = 0;
     world.repository().images.set(digest(1), untagged);
     world.around = (call, when) => {
-      if (call === 'look' && when === 'after' && ++looks === 1) world.repository().images.set(digest(1), VIOLATING);
+      if (call === 'reconcile' && when === 'after' && ++observations === 1)
+        world.repository().images.set(digest(1), VIOLATING);
     };
-    const { to } = await look(world, {}, braked);
+    const { to } = await reconcileOnce(world, {}, braked);
     expect(to).toEqual({ kind: 'waiting', for: 'brake' });
   });
 
@@ -315,7 +326,7 @@ describe('the look before an opening', () => {
       if (call === 'save' && when === 'before' && ++saves === 1) world.save(world.record(GATE) ?? record({}));
     };
     const paused = { ...rules(), mode: 'pause' } as const;
-    await look(world, { scope: [], triggers: ['release'] }, paused);
+    await reconcileOnce(world, { scope: [], triggers: ['release'] }, paused);
     expect(world.repository().ours).toBe('absent');
     expect(world.scopes).toEqual([[], []]);
   });

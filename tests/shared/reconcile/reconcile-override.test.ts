@@ -6,7 +6,7 @@ import { type GateRecord, newRecord } from '../../../shared/gate/record.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import type { Trigger } from '../../../shared/report/decision.ts';
 import { blocker, byHand, digest, finding, GATE, hoursLater, NOW, record, rules } from '../samples.ts';
-import { look } from './reconciling.ts';
+import { reconcileOnce } from './reconciling.ts';
 import { newWorld, type World, type WorldRepository } from './world.ts';
 
 const VIOLATING = { findings: [finding()] };
@@ -23,7 +23,7 @@ const CLOSED_GATE = record({ claimed: true });
 const WAITING_BY_HAND = record({ state: { kind: 'waiting', for: 'byHand' }, closedSince: undefined });
 
 function blind(call: string): void {
-  if (call === 'look') throw new Error('no answer');
+  if (call === 'reconcile') throw new Error('no answer');
 }
 
 interface Given {
@@ -43,9 +43,9 @@ function worldWith({ record: stored, order, registry, images = [] }: Given): Wor
   return world;
 }
 
-/** What comes of a look: the registry, the state, what was done, and what people are told. */
+/** What comes of an observation: the registry, the state, what was done, and what people are told. */
 async function outcome(world: World, byRules: Rules = rules(), trigger: Trigger = 'tick') {
-  const { done, to, byHand: step } = await look(world, { triggers: [trigger], scope: 'all' }, byRules);
+  const { done, to, byHand: step } = await reconcileOnce(world, { triggers: [trigger], scope: 'all' }, byRules);
   const told = world.notices.map(({ kind, byHand: news }) => (news?.isNews ? `${kind}: ${news.step}` : kind));
   const state = to.kind === 'waiting' ? `waiting: ${to.for}` : to.kind;
   return [world.repository().ours, state, done, step?.step, told.join()];
@@ -240,7 +240,7 @@ describe('a release of one gate', () => {
   it('opens it without a look inside, and the next look closes it again', async () => {
     const world = worldWith({ record: CLOSED_GATE, order: OPEN, images: [1] });
     world.save(CLOSED_GATE);
-    const { to } = await look(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
+    const { to } = await reconcileOnce(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
     expect([to, world.repository().ours, world.calls.includes('scans')]).toEqual([
       { kind: 'waiting', for: 'release' },
       'absent',
@@ -252,7 +252,7 @@ describe('a release of one gate', () => {
   it('forgets what the record had no room for', async () => {
     const world = worldWith({ record: CLOSED_GATE, order: OPEN });
     world.save({ ...CLOSED_GATE, blockers: [], omittedBlockers: 7 });
-    await look(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
+    await reconcileOnce(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
     expect(world.record(GATE)).toMatchObject({ omittedBlockers: 0 });
     expect((await outcome(world)).slice(0, 2)).toEqual(['absent', 'open']);
   });
@@ -306,8 +306,8 @@ describe('an order', () => {
           isAlive = false;
           throw new Error('the worker dies');
         };
-        await look(world, { triggers: ['open'], scope: [] }).catch(() => {});
-        await look(world, { triggers: ['tick'], scope: 'all' });
+        await reconcileOnce(world, { triggers: ['open'], scope: [] }).catch(() => {});
+        await reconcileOnce(world, { triggers: ['tick'], scope: 'all' });
         expect(world.record(GATE)).toMatchObject({ state: { for: 'byHand' }, untold: [], byHand: { told: 'begin' } });
         expect(world.repository().ours).toBe('absent');
         const begun = world.notices.filter(({ byHand: news }) => news?.isNews && news.step === 'begins');
@@ -319,12 +319,12 @@ describe('an order', () => {
   it('that is over closes on what the record says where the scanner does not answer, and the message comes back', async () => {
     const world = worldWith({ record: WAITING_BY_HAND, order: byHand(OVER), images: [1] });
     world.around = blind;
-    await expect(look(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
+    await expect(reconcileOnce(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
     expect([world.repository().ours, world.record(GATE)?.state.kind]).toEqual(['current', 'closed']);
     expect(world.record(GATE)?.byHand).toBeUndefined();
     expect(world.notices.map(({ kind, byHand: news }) => [kind, news?.step])).toEqual([['closed', 'ends']]);
     expect(world.decisions).toMatchObject([{ done: 'closed', images: [], byHand: { step: 'ends' } }]);
-    await expect(look(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
+    await expect(reconcileOnce(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
     expect(world.repository().ours).toBe('current');
   });
 
@@ -332,7 +332,7 @@ describe('an order', () => {
     const { blockers: _blockers, ...rest } = WAITING_BY_HAND;
     const world = worldWith({ record: { ...rest, blockers: [], omittedBlockers: 2 }, order: byHand(OVER) });
     world.around = blind;
-    await expect(look(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
+    await expect(reconcileOnce(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
     expect(world.repository().ours).toBe('current');
   });
 
@@ -345,7 +345,7 @@ describe('an order', () => {
     const world = worldWith({ record: stored, order, images: [1] });
     const before = structuredClone([world.repository().ours, world.record(GATE)]);
     world.around = blind;
-    await expect(look(world, { triggers: [trigger], scope: 'all' })).rejects.toThrow('no answer');
+    await expect(reconcileOnce(world, { triggers: [trigger], scope: 'all' })).rejects.toThrow('no answer');
     expect([world.repository().ours, world.record(GATE)]).toEqual(before);
     expect(world.decisions).toEqual([]);
   });
@@ -353,14 +353,14 @@ describe('an order', () => {
   it('and a release, of a repository that is not there any more, look at nothing', async () => {
     const world = worldWith({ record: CLOSED_GATE, order: byHand({ ...NEW, kind: 'closed' }) });
     world.repositories.clear();
-    const decision = await look(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
+    const decision = await reconcileOnce(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
     expect([decision.to, decision.done, world.record(GATE)?.state.kind]).toEqual([{ kind: 'open' }, 'opened', 'open']);
   });
 
   it('is seen to for a repository that is not there any more, too', async () => {
     const world = worldWith({ record: WAITING_BY_HAND, order: byHand(OVER) });
     world.repositories.clear();
-    const { to, byHand: step } = await look(world, { triggers: ['tick'], scope: 'all' });
+    const { to, byHand: step } = await reconcileOnce(world, { triggers: ['tick'], scope: 'all' });
     expect([to, step?.step, world.record(GATE)?.byHand]).toEqual([{ kind: 'open' }, 'ends', undefined]);
   });
 
@@ -404,7 +404,7 @@ describe('whatever happens to a gate', () => {
             order: byHand({ ...NEW, kind }),
           });
           if (isClosedBefore) world.repository().images.set(digest(1), VIOLATING);
-          await look(world, { triggers: ['tick'], scope: 'all' });
+          await reconcileOnce(world, { triggers: ['tick'], scope: 'all' });
           for (const { images, trigger, number, dies } of events) {
             const now = Object.entries(images);
             world.repository().images.clear();
@@ -417,12 +417,12 @@ describe('whatever happens to a gate', () => {
               throw new Error('the worker dies');
             };
             const scope = trigger === 'sweep' ? 'all' : [digest(number)];
-            await look(world, { triggers: [trigger], scope }).catch(() => {});
+            await reconcileOnce(world, { triggers: [trigger], scope }).catch(() => {});
             expect(world.repository().ours).toBe(kind === 'open' ? 'absent' : 'current');
           }
           world.around = () => {};
           world.now = hoursLater(3);
-          const { to } = await look(world, { triggers: ['tick'], scope: 'all' });
+          const { to } = await reconcileOnce(world, { triggers: ['tick'], scope: 'all' });
           const isHeld = world.record(GATE)?.blockers.some(({ departed }) => departed === undefined) ?? false;
           const expected = isHeld ? ['closed', 'current', undefined] : ['open', 'absent', undefined];
           expect([to.kind, world.repository().ours, world.record(GATE)?.byHand]).toEqual(expected);

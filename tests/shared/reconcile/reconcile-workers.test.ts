@@ -32,7 +32,7 @@ function inTurns<Snapshot>(ports: Ports<Snapshot>, turn: Turn): Ports<Snapshot> 
     ...ports,
     registry: {
       ...registry,
-      look: inTurn('world', false, registry.look),
+      observe: inTurn('world', false, registry.observe),
       scans: inTurn('world', false, registry.scans),
       read: inTurn('policy', false, registry.read),
       write: inTurn('policy', true, registry.write),
@@ -171,17 +171,18 @@ describe.each([
 
   it('one looks while the blocker is untagged; the tag goes back on; the other finds it violating and has nothing to write: the one does not open', async () => {
     const world = closed(bearsNoMarks, UNTAGGED);
-    const look = () => lookingAt(world, 1)(AT_ONCE);
+    const reconcileOnce = () => lookingAt(world, 1)(AT_ONCE);
     let other: unknown;
     world.around = async (call, when) => {
-      if (call !== 'look' || when !== 'after' || world.calls.filter((one) => one === 'look').length > 1) return;
+      if (call !== 'reconcile' || when !== 'after' || world.calls.filter((one) => one === 'reconcile').length > 1)
+        return;
       world.repository().images.set(digest(1), VIOLATING);
       const calls = world.calls.length;
-      const { done } = await look();
+      const { done } = await reconcileOnce();
       other = { done, calls: world.calls.slice(calls) };
     };
-    await look();
-    expect(other).toEqual({ done: 'nothing', calls: ['load', 'look', 'read'] });
+    await reconcileOnce();
+    expect(other).toEqual({ done: 'nothing', calls: ['load', 'reconcile', 'read'] });
     expect(world.calls.filter((call) => call.startsWith('write'))).toEqual([]);
     expectClosed(world, [digest(1)]);
   });

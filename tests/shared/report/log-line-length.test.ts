@@ -8,8 +8,8 @@ import { decision, digest, exception, finding } from '../samples.ts';
 
 /** The line as it is written and read back. */
 function line(changes: Partial<Decision>): Record<string, unknown> {
-  const looked = decision({ triggers: ['finding', 'sweep'], ...changes });
-  return JSON.parse(JSON.stringify(decisionLine('azure', looked, 12)));
+  const observed = decision({ triggers: ['finding', 'sweep'], ...changes });
+  return JSON.parse(JSON.stringify(decisionLine('azure', observed, 12)));
 }
 
 const reason = { finding: finding({ exploited: true }), rule: 'severityThreshold', severity: 'critical' } as const;

@@ -8,8 +8,8 @@ import { decision, digest, exception, finding, GATE, NOW } from '../samples.ts';
 
 /** The line as it is written and read back. */
 function line(changes: Partial<Decision>): Record<string, unknown> {
-  const looked = decision({ triggers: ['finding', 'sweep'], ...changes });
-  return JSON.parse(JSON.stringify(decisionLine('aws', looked, 12)));
+  const observed = decision({ triggers: ['finding', 'sweep'], ...changes });
+  return JSON.parse(JSON.stringify(decisionLine('aws', observed, 12)));
 }
 
 const reason = { finding: finding({ exploited: true }), rule: 'severityThreshold', severity: 'critical' } as const;
