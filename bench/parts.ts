@@ -3,14 +3,11 @@ import { azureBundle, bundle } from './bundle.ts';
 import { azureCalls, calls } from './calls.ts';
 import { awsLoad, awsMillion, azureLoad, azureMillion } from './load-parts.ts';
 import type { Part } from './part.ts';
-import { program } from './program.ts';
 import { record } from './record.ts';
 import { simulate } from './simulate.ts';
 import { azureSweep, sweep } from './sweep.ts';
-import { verdicts } from './verdicts.ts';
 
 export const PARTS: Readonly<Record<string, Part>> = {
-  verdicts,
   bundle,
   'azure-bundle': azureBundle,
   calls,
@@ -19,7 +16,6 @@ export const PARTS: Readonly<Record<string, Part>> = {
   'azure-sweep': azureSweep,
   'aws-load': awsLoad,
   'azure-load': azureLoad,
-  program,
   record,
 };
 

@@ -8,7 +8,6 @@ import { markersOf, tablesAsText, withFigures } from '../../bench/report.ts';
 
 const README = readFileSync(join(import.meta.dirname, '..', '..', 'bench', 'README.md'), 'utf8');
 const NAMES = [
-  'verdicts',
   'bundle',
   'azure-bundle',
   'calls',
@@ -17,7 +16,6 @@ const NAMES = [
   'azure-sweep',
   'aws-load',
   'azure-load',
-  'program',
   'record',
 ];
 /** These are measured in load.test.ts. */
@@ -157,8 +155,8 @@ describe('the parts that are run', () => {
   });
 
   it('are none for a word that is no part', () => {
-    expect(() => partsNamed(['verdicts', 'speed'])).toThrow(
-      'the bench has no part speed; name any of verdicts, bundle, azure-bundle, calls, azure-calls, sweep, azure-sweep, aws-load, azure-load, program, record, aws-million, azure-million, simulate',
+    expect(() => partsNamed(['record', 'speed'])).toThrow(
+      'the bench has no part speed; name any of bundle, azure-bundle, calls, azure-calls, sweep, azure-sweep, aws-load, azure-load, record, aws-million, azure-million, simulate',
     );
   });
 });
