@@ -1,5 +1,5 @@
 // The parts of the bench by name, in the order of the report.
-import { azureBundle, bundle } from './bundle.ts';
+import { bundle } from './bundle.ts';
 import { azureCalls, calls } from './calls.ts';
 import { awsLoad, awsMillion, azureLoad, azureMillion } from './load-parts.ts';
 import type { Part } from './part.ts';
@@ -9,7 +9,6 @@ import { azureSweep, sweep } from './sweep.ts';
 
 export const PARTS: Readonly<Record<string, Part>> = {
   bundle,
-  'azure-bundle': azureBundle,
   calls,
   'azure-calls': azureCalls,
   sweep,

@@ -2,22 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { median, type Table } from '../../bench/part.ts';
+import type { Table } from '../../bench/part.ts';
 import { LONG_PARTS, PARTS, partsNamed } from '../../bench/parts.ts';
 import { markersOf, tablesAsText, withFigures } from '../../bench/report.ts';
 
 const README = readFileSync(join(import.meta.dirname, '..', '..', 'bench', 'README.md'), 'utf8');
-const NAMES = [
-  'bundle',
-  'azure-bundle',
-  'calls',
-  'azure-calls',
-  'sweep',
-  'azure-sweep',
-  'aws-load',
-  'azure-load',
-  'record',
-];
+const NAMES = ['bundle', 'calls', 'azure-calls', 'sweep', 'azure-sweep', 'aws-load', 'azure-load', 'record'];
 /** These are measured in load.test.ts. */
 const LOADS = ['aws-load', 'azure-load'];
 
@@ -156,7 +146,7 @@ describe('the parts that are run', () => {
 
   it('are none for a word that is no part', () => {
     expect(() => partsNamed(['record', 'speed'])).toThrow(
-      'the bench has no part speed; name any of bundle, azure-bundle, calls, azure-calls, sweep, azure-sweep, aws-load, azure-load, record, aws-million, azure-million, simulate',
+      'the bench has no part speed; name any of bundle, calls, azure-calls, sweep, azure-sweep, aws-load, azure-load, record, aws-million, azure-million, simulate',
     );
   });
 });
@@ -191,10 +181,5 @@ describe('the report', () => {
     expect(() => withFigures('# Figures\n', 'bundle', [table], circumstances)).toThrow(
       'bench/README.md has no place for bundle: put the lines <!-- figures of bundle: written by the bench --> and <!-- end of bundle --> where it belongs',
     );
-  });
-
-  it('takes the middle of several times', () => {
-    expect([median([5, 1, 900]), median([2])]).toEqual([5, 2]);
-    expect(() => median([])).toThrow('a median needs at least one value');
   });
 });
