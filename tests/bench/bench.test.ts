@@ -110,8 +110,7 @@ describe('the calls of Azure', () => {
 
 describe('the sweep of Azure', () => {
   it('asks one query and one list of manifests for each repository, and closes once', async () => {
-    const tables = await tinyTables('azure-sweep');
-    const [, calls, times] = tables;
+    const [calls] = await tinyTables('azure-sweep');
     const row = (name: string) => {
       const [, first, , next] = calls?.rows.find(([call]) => call === name) ?? [];
       return [first, next];
@@ -128,7 +127,6 @@ describe('the sweep of Azure', () => {
       ['4', '4'],
       ['4', '0'],
     ]);
-    expect(times?.rows.map(([size]) => size)).toEqual(['4 images', '8 images']);
   });
 });
 
