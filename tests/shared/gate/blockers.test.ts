@@ -172,7 +172,10 @@ describe('the next blockers', () => {
   it('are not touched by images that never violated', async () => {
     const stored = record();
     const { accounted } = await observe([gone(1), present({ digest: digest(2) }), gone(3)], stored);
-    expect(nextBlockers(stored, accounted)).toMatchObject({ active: [], accounts: [{ digest: digest(1), how: 'gone' }] });
+    expect(nextBlockers(stored, accounted)).toMatchObject({
+      active: [],
+      accounts: [{ digest: digest(1), how: 'gone' }],
+    });
   });
 });
 

@@ -143,7 +143,7 @@ describe('another worker', () => {
     };
     const { to } = await reconcileOnce(world, digest(1));
     expect([to.kind, world.repository().ours, world.record(GATE)?.state.kind]).toEqual(['closed', 'current', 'closed']);
-    expect(world.calls.filter((call) => call === 'reconcile').length).toBe(2);
+    expect(world.calls.filter((call) => call === 'observe').length).toBe(2);
   });
 
   it('that saves first before a record is taken away: the loop looks again', async () => {
@@ -164,7 +164,7 @@ describe('another worker', () => {
     world.repository().overtaken = 2;
     const { to } = await reconcileOnce(world, digest(1));
     expect([to.kind, world.repository().ours, world.record(GATE)?.state.kind]).toEqual(['closed', 'current', 'closed']);
-    expect(world.calls.filter((call) => call === 'reconcile').length).toBe(3);
+    expect(world.calls.filter((call) => call === 'observe').length).toBe(3);
   });
 
   it('that is always faster: an error, so that the message comes back', async () => {

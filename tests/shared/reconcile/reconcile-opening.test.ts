@@ -83,7 +83,7 @@ describe('opening', () => {
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
     world.now = hoursLater(1.01);
     world.around = (call, when) => {
-      if (call === 'reconcile' && when === 'after') world.now = hoursLater(1.2);
+      if (call === 'observe' && when === 'after') world.now = hoursLater(1.2);
     };
     const { to, isUnsettled } = await reconcileOnce(world);
     expect([to.kind, isUnsettled]).toEqual(['closed', true]);
@@ -97,17 +97,7 @@ describe('opening', () => {
       if (call === 'write open' && when === 'before') intent = world.record(GATE);
     };
     await reconcileOnce(world, { triggers: ['delete'] });
-    expect(world.calls).toEqual([
-      'load',
-      'reconcile',
-      'read',
-      'save',
-      'reconcile',
-      'write open',
-      'save',
-      'notify',
-      'save',
-    ]);
+    expect(world.calls).toEqual(['load', 'observe', 'read', 'save', 'observe', 'write open', 'save', 'notify', 'save']);
     expect([intent?.state.kind, intent?.blockers]).toEqual(['opening', [blocker({ since: NOW, violatedAt: NOW })]]);
     expect(world.record(GATE)?.blockers).toEqual([
       blocker({ since: NOW, violatedAt: NOW, departed: { at: NOW, why: 'gone' } }),
@@ -272,7 +262,7 @@ describe('opening', () => {
     const world = newWorld();
     world.repository().images.set(digest(1), { findings: [finding({ severity: 'LOW' })] });
     const { done, allowed } = await reconcileOnce(world);
-    expect([done, allowed, world.calls, world.record(GATE)]).toEqual(['nothing', 1, ['load', 'reconcile'], undefined]);
+    expect([done, allowed, world.calls, world.record(GATE)]).toEqual(['nothing', 1, ['load', 'observe'], undefined]);
   });
 });
 
@@ -312,7 +302,7 @@ describe('the look before an opening', () => {
     let observations = 0;
     world.repository().images.set(digest(1), untagged);
     world.around = (call, when) => {
-      if (call === 'reconcile' && when === 'after' && ++observations === 1)
+      if (call === 'observe' && when === 'after' && ++observations === 1)
         world.repository().images.set(digest(1), VIOLATING);
     };
     const { to } = await reconcileOnce(world, {}, braked);

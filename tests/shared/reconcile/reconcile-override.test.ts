@@ -23,7 +23,7 @@ const CLOSED_GATE = record({ claimed: true });
 const WAITING_BY_HAND = record({ state: { kind: 'waiting', for: 'byHand' }, closedSince: undefined });
 
 function blind(call: string): void {
-  if (call === 'reconcile') throw new Error('no answer');
+  if (call === 'observe') throw new Error('no answer');
 }
 
 interface Given {

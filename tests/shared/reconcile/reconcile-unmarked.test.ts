@@ -46,7 +46,7 @@ function stateIn(world: World): State {
 const isClaimed = ({ record }: State) => record?.claimed === true;
 
 const RECONCILES = [
-  ['reconcile', rules(), undefined],
+  ['observe', rules(), undefined],
   ['look in a pause', PAUSE, undefined],
   ['look while the registry refuses', rules(), 'not allowed'],
 ] as const;

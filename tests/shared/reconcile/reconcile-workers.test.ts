@@ -174,15 +174,14 @@ describe.each([
     const reconcileOnce = () => lookingAt(world, 1)(AT_ONCE);
     let other: unknown;
     world.around = async (call, when) => {
-      if (call !== 'reconcile' || when !== 'after' || world.calls.filter((one) => one === 'reconcile').length > 1)
-        return;
+      if (call !== 'observe' || when !== 'after' || world.calls.filter((one) => one === 'observe').length > 1) return;
       world.repository().images.set(digest(1), VIOLATING);
       const calls = world.calls.length;
       const { done } = await reconcileOnce();
       other = { done, calls: world.calls.slice(calls) };
     };
     await reconcileOnce();
-    expect(other).toEqual({ done: 'nothing', calls: ['load', 'reconcile', 'read'] });
+    expect(other).toEqual({ done: 'nothing', calls: ['load', 'observe', 'read'] });
     expect(world.calls.filter((call) => call.startsWith('write'))).toEqual([]);
     expectClosed(world, [digest(1)]);
   });

@@ -13,7 +13,7 @@ describe('closing', () => {
     const decision = await reconcileOnce(world);
     expect(world.calls).toEqual([
       'load',
-      'reconcile',
+      'observe',
       'read',
       'load brake',
       'save brake',
@@ -206,7 +206,7 @@ describe('an event about an image that is gone', () => {
     const world = await violating();
     world.unknownFindings.add('new');
     const gone = { digest: digest(2), presence: 'gone', ...(findingIds === undefined ? {} : { findingIds }) } as const;
-    const registry = { ...world.ports.registry, observation: async () => [gone] };
+    const registry = { ...world.ports.registry, observe: async () => [gone] };
     const decision = await reconcile(
       { gate: GATE, scope: [digest(2)], triggers: ['finding'], activeFindings },
       rules(),

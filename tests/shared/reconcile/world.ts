@@ -67,7 +67,7 @@ export function newWorld(): World {
     registry: {
       observe: (gate, scope, known) => {
         world.scopes.push(scope);
-        return call('reconcile', () => lookAt(world.repositories.get(gate.repository), scope, known));
+        return call('observe', () => lookAt(world.repositories.get(gate.repository), scope, known));
       },
       scans: (gate, digests) => call('scans', () => scansOf(world.repository(gate.repository), digests)),
       unknownFindings: (ids) =>
