@@ -31,7 +31,7 @@ export const MUTANTS = {
   'the sweep left out': {
     changes: onBoth({
       file: 'shared/reconcile/sweep.ts',
-      from: "await ports.askForLooks([...repositories.values()], 'sweep');",
+      from: "await ports.sendRequests([...repositories.values()], 'sweep');",
       to: '',
     }),
     sign: /at the end/,
