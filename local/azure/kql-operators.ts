@@ -10,7 +10,6 @@ import {
   unknownExpression,
 } from './kql-expression.ts';
 import type { Value } from './kql-functions.ts';
-import { before, type Needle, needlesOf } from './kql-needles.ts';
 import type { Column, Syntax } from './kql-syntax.ts';
 import type { Row } from './tables.ts';
 
@@ -21,33 +20,32 @@ export interface Table {
 }
 
 export interface Scope extends ScalarScope {
-  /** A table of the workspace, or of a `let`; rows that hold none of the columns' texts may be left out. */
-  table(node: Syntax, needles: readonly Needle[]): Table;
+  /** A table of the workspace, or of a `let`. */
+  table(node: Syntax): Table;
 }
 
 /**
  * The rows of an expression.
  *
- * @param needles what filters above it ask of its columns: rows without it may be missing in the answer
  * @throws Error on an operator that is not known: nothing is guessed
  */
-export function evaluateTable(node: Syntax, scope: Scope, needles: readonly Needle[] = []): Table {
+export function evaluateTable(node: Syntax, scope: Scope): Table {
   switch (node.kind) {
     case 'NameReference':
-      return scope.table(node, needles);
+      return scope.table(node);
     case 'ParenthesizedExpression':
-      return evaluateTable(child(node, 'Expression'), scope, needles);
+      return evaluateTable(child(node, 'Expression'), scope);
     case 'PipeExpression':
-      return applyOperator(child(node, 'Operator'), child(node, 'Expression'), scope, needles);
+      return applyOperator(child(node, 'Operator'), child(node, 'Expression'), scope);
     case 'UnionOperator':
-      return union(node, undefined, scope, needles);
+      return union(node, undefined, scope);
     default:
       throw unknownExpression(node);
   }
 }
 
-function applyOperator(node: Syntax, source: Syntax, scope: Scope, needles: readonly Needle[]): Table {
-  if (node.kind === 'UnionOperator') return union(node, source, scope, needles);
+function applyOperator(node: Syntax, source: Syntax, scope: Scope): Table {
+  if (node.kind === 'UnionOperator') return union(node, source, scope);
   refuseParameters(node, []);
   const columns = columnsOf(node);
   switch (node.kind) {
@@ -55,17 +53,17 @@ function applyOperator(node: Syntax, source: Syntax, scope: Scope, needles: read
       const condition = child(node, 'Condition');
       if (typeOf(condition) !== 'bool') throw unknownExpression(condition);
       const test = compileScalar(condition, scope);
-      const { rows } = evaluateTable(source, scope, [...needles, ...needlesOf(condition, scope)]);
+      const { rows } = evaluateTable(source, scope);
       return { columns, rows: rows.filter((row) => test(row) === true) };
     }
     case 'ExtendOperator': {
       const added = elements(node, 'Expressions').map((expression) => named(expression, scope));
-      const { rows } = evaluateTable(source, scope, before(needles, sourcesOf(added), scope));
+      const { rows } = evaluateTable(source, scope);
       return { columns, rows: rows.map((row) => ({ ...row, ...valuesOf(added, row) })) };
     }
     case 'ProjectOperator': {
       const kept = elements(node, 'Expressions').map((expression) => named(expression, scope));
-      const { rows } = evaluateTable(source, scope, before(needles, sourcesOf(kept), scope));
+      const { rows } = evaluateTable(source, scope);
       return { columns, rows: rows.map((row) => valuesOf(kept, row)) };
     }
     case 'DistinctOperator': {
@@ -88,7 +86,6 @@ function applyOperator(node: Syntax, source: Syntax, scope: Scope, needles: read
 interface Named {
   readonly name: string;
   readonly value: Scalar;
-  readonly source: Syntax;
 }
 
 function named(node: Syntax, scope: Scope): Named {
@@ -96,11 +93,7 @@ function named(node: Syntax, scope: Scope): Named {
   if (source === node && node.kind !== 'NameReference')
     throw new Error(`the local workspace wants a name for each column: write NAME = ${node.text}`);
   const name = source === node ? node.text : child(node, 'Name').text;
-  return { name, value: compileScalar(source, scope), source };
-}
-
-function sourcesOf(columns: readonly Named[]): ReadonlyMap<string, Syntax> {
-  return new Map(columns.map(({ name, source }) => [name, source]));
+  return { name, value: compileScalar(source, scope) };
 }
 
 function valuesOf(columns: readonly Named[], row: Row): Row {
@@ -186,11 +179,11 @@ function least(values: readonly Value[]): Value {
  * A column that one of the tables lacks is null there, or the empty text. `isfuzzy` matters for tables that do not exist, and all do here.
  * Source: https://learn.microsoft.com/en-us/kusto/query/union-operator
  */
-function union(node: Syntax, source: Syntax | undefined, scope: Scope, needles: readonly Needle[]): Table {
+function union(node: Syntax, source: Syntax | undefined, scope: Scope): Table {
   refuseParameters(node, ['isfuzzy=true']);
   const columns = columnsOf(node);
   const sources = [...(source === undefined ? [] : [source]), ...elements(node, 'Expressions')];
-  const tables = sources.map((expression) => evaluateTable(expression, scope, needles));
+  const tables = sources.map((expression) => evaluateTable(expression, scope));
   for (const { columns: own } of tables) {
     const odd = own.find(({ name, type }) => !columns.some((column) => column.name === name && column.type === type));
     if (odd !== undefined) throw new Error(`the tables of a union disagree on the type of ${odd.name}: ${node.text}`);

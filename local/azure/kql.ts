@@ -1,15 +1,13 @@
-// Runs a Kusto query over the rows of a workspace: statements, names, and filters that an index makes short.
+// Runs a Kusto query over the rows of a workspace: its statements, and the names that they bind.
 import { child, compileScalar, elements, type Scalar } from './kql-expression.ts';
 import type { Value } from './kql-functions.ts';
-import type { Needle } from './kql-needles.ts';
 import { evaluateTable, type Scope, type Table } from './kql-operators.ts';
 import { parseQuery, type Syntax } from './kql-syntax.ts';
 import type { Row, TableName } from './tables.ts';
 
 /** What a query reads: the rows of a table at the query's time. */
 export interface Source {
-  /** All rows; those may be missing that do not hold each of the texts in one of its columns. */
-  rows(table: TableName, needles: readonly Needle[]): readonly Row[];
+  rows(table: TableName): readonly Row[];
   columns(table: TableName): Table['columns'];
 }
 
@@ -38,18 +36,17 @@ export function runQuery(text: string, source: Source, now: Date): Table {
       values.set(name, made);
       return made;
     },
-    table(node, needles) {
+    table(node) {
       const { text: name, symbol } = node;
       if (symbol === 'TableSymbol') {
         const table = name as TableName;
-        return { columns: source.columns(table), rows: source.rows(table, needles) };
+        return { columns: source.columns(table), rows: source.rows(table) };
       }
       if (symbol !== 'VariableSymbol') throw new Error(`the local workspace knows no table ${name}`);
-      const key = JSON.stringify([name, needles]);
-      const known = tables.get(key);
+      const known = tables.get(name);
       if (known !== undefined) return known;
-      const made = evaluateTable(letOf(name), scope, needles);
-      tables.set(key, made);
+      const made = evaluateTable(letOf(name), scope);
+      tables.set(name, made);
       return made;
     },
   };

@@ -1,10 +1,8 @@
 // A Log Analytics workspace: rows that become visible some minutes after their event, and what a query reads of them.
 import type { Clock } from '../clock.ts';
 import { runQuery, type Source } from './kql.ts';
-import type { Needle } from './kql-needles.ts';
 import type { Table } from './kql-operators.ts';
 import { type Row, rowOf, TABLE_NAMES, TABLES, type TableName } from './tables.ts';
-import { createTextIndex, type TextIndex } from './text-index.ts';
 
 /** The workspace as a test or a story moves it. */
 export interface Workspace {
@@ -42,13 +40,9 @@ export interface TimeRange {
   readonly to: number;
 }
 
-/** Below this many rows an index is not worth its making. */
-const MIN_INDEXED_ROWS = 500;
-
 export function createWorkspace(clock: Clock): RunningWorkspace {
   const stored = Object.fromEntries(TABLE_NAMES.map((name) => [name, []])) as unknown as Record<TableName, Row[]>;
   let waiting: { readonly table: TableName; readonly row: Row; readonly at: number }[] = [];
-  const indexes = new Map<string, TextIndex>();
   let partialFailures = 0;
 
   function settle(): void {
@@ -59,39 +53,13 @@ export function createWorkspace(clock: Clock): RunningWorkspace {
     for (const { table, row } of due.sort((one, other) => one.at - other.at)) stored[table].push(row);
   }
 
-  function indexOf(table: TableName, column: string): TextIndex {
-    const key = `${table}.${column}`;
-    const index = indexes.get(key) ?? createTextIndex(stored[table], column);
-    indexes.set(key, index);
-    return index;
-  }
-
   function sourceOf(range: TimeRange | undefined): Source {
     const isInRange = ({ TimeGenerated: time }: Row) =>
       range === undefined || (typeof time === 'number' && time >= range.from && time <= range.to);
     return {
       columns: (table) => Object.entries(TABLES[table]).map(([name, type]) => ({ name, type })),
-      rows(table, needles) {
-        const narrowed = narrow(table, needles);
-        return range === undefined ? narrowed : narrowed.filter(isInRange);
-      },
+      rows: (table) => stored[table].filter(isInRange),
     };
-  }
-
-  /** The rows that hold the rarest of the texts, where there are so many that an index is worth its making. */
-  function narrow(table: TableName, needles: readonly Needle[]): readonly Row[] {
-    const rows = stored[table];
-    if (rows.length < MIN_INDEXED_ROWS) return rows;
-    let fewest: readonly number[] | undefined;
-    for (const { columns, texts } of needles) {
-      const found = columns
-        .filter((column) => column in TABLES[table])
-        .flatMap((column) => texts.map((text) => indexOf(table, column).find(text)));
-      if (!found.every((positions) => positions !== undefined)) continue;
-      const union = new Set(found.flat());
-      if (union.size < (fewest?.length ?? rows.length)) fewest = [...union].sort((one, other) => one - other);
-    }
-    return fewest === undefined ? rows : fewest.map((position) => rows[position]).filter((row) => row !== undefined);
   }
 
   return {
@@ -118,7 +86,6 @@ export function createWorkspace(clock: Clock): RunningWorkspace {
       settle();
       for (const table of TABLE_NAMES) stored[table] = stored[table].filter((row) => !where(row, table));
       waiting = waiting.filter(({ row, table }) => !where(row, table));
-      indexes.clear();
     },
     ingest(table, row) {
       waiting.push({ table, row: rowOf(table, row), at: clock.now().getTime() + this.ingestionDelayMilliseconds });

@@ -1,12 +1,10 @@
 // The queries of the local workspace: what Kusto's operators and functions answer, and that nothing unknown is guessed.
 import { describe, expect, it } from 'vitest';
 import { checkQuery } from '../../../local/azure/kql-syntax.ts';
-import type { Json, Row } from '../../../local/azure/tables.ts';
+import type { Row } from '../../../local/azure/tables.ts';
 import { createWorkspace, type RunningWorkspace } from '../../../local/azure/workspace.ts';
 import { virtualClock } from '../../../local/clock.ts';
 
-/** Objects that several rows share. */
-const SHARED: readonly Json[] = [{ cves: ['Alpha', 'beta'] }, { cves: ['line\nline-two'] }, null];
 const NOW = Date.parse('2026-03-02T09:00:00Z');
 const hours = 3_600_000;
 
@@ -225,31 +223,6 @@ describe('the check of a query', () => {
     expect(() => table.query('SecurityRecommendation | project RegistryName')).toThrow(
       /the query is wrong: KS142.*RegistryName/,
     );
-  });
-});
-
-describe('an index', () => {
-  const rows = Array.from({ length: 900 }, (_, n) => ({
-    AssessedResourceId: `/registries/R/repositories/Team/app-${n % 30}/${n}`,
-    TimeGenerated: NOW,
-    Properties: { Name: `team/app-${n % 30}`, shared: SHARED[n % 3] ?? null, n },
-  }));
-  const plain = (needle: string) =>
-    `let repository = "${needle}"; SecurityRecommendation | where TimeGenerated > ago(1d) | where tostring(Properties) contains repository and AssessedResourceId != "" | project Id = AssessedResourceId`;
-  const joined = (needle: string) =>
-    `let Name = "${needle}"; let All = union isfuzzy=true (SecurityRecommendation | project Id = AssessedResourceId, Body = Properties), (SecurityNestedRecommendation | project Id, Body = AdditionalData);
-    All | extend Text = strcat(tolower(Id), " ", tolower(tostring(Body))) | where Name == "" or Text contains Name | where Text contains "team" | project Id`;
-
-  const either = (needle: string) =>
-    `let Name = "${needle}"; let Other = "team/app-9"; SecurityRecommendation | extend Text = tolower(tostring(Properties)) | where Name == "" or (Text contains Name or Text contains Other) | project Id = AssessedResourceId`;
-  const needles = ['team/app-7', 'TEAM/APP-1', 'app', 'alpha', 'nowhere', 'name', '\\":\\"team', 'line-two', 'nline'];
-  it.each([...needles, 'team/app-12/12', '7', ':7', 'true', ''])('changes no answer: %s', (needle) => {
-    for (const query of [plain(needle), joined(needle), either(needle)]) {
-      const large = workspaceOf(rows).query(query).rows;
-      const halves = [rows.slice(0, 450), rows.slice(450)];
-      const small = halves.flatMap((half) => workspaceOf(half).query(query).rows);
-      expect(large).toEqual(small);
-    }
   });
 });
 
