@@ -59,12 +59,12 @@ function applyOperator(node: Syntax, source: Syntax, scope: Scope): Table {
     case 'ExtendOperator': {
       const added = elements(node, 'Expressions').map((expression) => named(expression, scope));
       const { rows } = evaluateTable(source, scope);
-      return { columns, rows: rows.map((row) => ({ ...row, ...valuesOf(added, row) })) };
+      return { columns, rows: rows.map(makeOnce(node, (row) => ({ ...row, ...valuesOf(added, row) }))) };
     }
     case 'ProjectOperator': {
       const kept = elements(node, 'Expressions').map((expression) => named(expression, scope));
       const { rows } = evaluateTable(source, scope);
-      return { columns, rows: rows.map((row) => valuesOf(kept, row)) };
+      return { columns, rows: rows.map(makeOnce(node, (row) => valuesOf(kept, row))) };
     }
     case 'DistinctOperator': {
       const kept = elements(node, 'Expressions').map((expression) => named(expression, scope));
@@ -81,6 +81,24 @@ function applyOperator(node: Syntax, source: Syntax, scope: Scope): Table {
     default:
       throw unknownExpression(node);
   }
+}
+
+const rowsMade = new WeakMap<Syntax, WeakMap<Row, Row>>();
+
+/** Makes each row once per operator, unless a `let` or the time decides: a sweep runs one query for each repository. */
+function makeOnce(operator: Syntax, make: (row: Row) => Row): (row: Row) => Row {
+  if (readsMoreThanRow(operator)) return make;
+  const known = rowsMade.get(operator) ?? new WeakMap<Row, Row>();
+  rowsMade.set(operator, known);
+  return (row) => {
+    const made = known.get(row) ?? make(row);
+    known.set(row, made);
+    return made;
+  };
+}
+
+function readsMoreThanRow(node: Syntax): boolean {
+  return node.symbol === 'VariableSymbol' || ['now', 'ago'].includes(node.text) || node.children.some(readsMoreThanRow);
 }
 
 interface Named {

@@ -3,13 +3,17 @@ import { describe, expect, it } from 'vitest';
 import { checkQuery } from '../../../local/azure/kql-syntax.ts';
 import type { Row } from '../../../local/azure/tables.ts';
 import { createWorkspace, type RunningWorkspace } from '../../../local/azure/workspace.ts';
-import { virtualClock } from '../../../local/clock.ts';
+import { type Clock, virtualClock } from '../../../local/clock.ts';
 
 const NOW = Date.parse('2026-03-02T09:00:00Z');
 const hours = 3_600_000;
 
-function workspaceOf(rows: readonly Row[], nested: readonly Row[] = []): RunningWorkspace {
-  const workspace = createWorkspace(virtualClock());
+function workspaceOf(
+  rows: readonly Row[],
+  nested: readonly Row[] = [],
+  clock: Clock = virtualClock(),
+): RunningWorkspace {
+  const workspace = createWorkspace(clock);
   workspace.ingestionDelayMilliseconds = 0;
   for (const row of rows) workspace.ingest('SecurityRecommendation', row);
   for (const row of nested) workspace.ingest('SecurityNestedRecommendation', row);
@@ -237,6 +241,18 @@ describe('what the first lines bind', () => {
       ['b', 'c'],
       ['A', 'b'],
     ]);
+  });
+
+  it('decides each time about the columns that are computed from it, as the time does', () => {
+    const clock = virtualClock();
+    const workspace = workspaceOf([{ AssessedResourceId: 'a' }], [], clock);
+    const rowOf = (name: string) =>
+      workspace.query(
+        `let Name = "${name}";\nSecurityRecommendation | extend V = strcat(Name, AssessedResourceId), Day = ago(1d) | project V, Day, Now = now()`,
+      ).rows[0];
+    expect(rowOf('x')).toEqual({ V: 'xa', Day: NOW - 24 * hours, Now: NOW });
+    clock.advance(hours);
+    expect(rowOf('y')).toEqual({ V: 'ya', Day: NOW - 23 * hours, Now: NOW + hours });
   });
 
   it.each(['["a]', "['a']", '[]) | take 1 //'])('is checked where it is no JSON: %s', (names) => {
