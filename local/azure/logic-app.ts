@@ -1,7 +1,9 @@
-// A Logic App of the Consumption plan: its workflow definition, interpreted, behind the callback URL of its Request trigger.
+// A Logic App of the Consumption plan, behind the callback URL of its Request trigger. It runs the workflow that
+// azure/gate-logic-app.ts defines, and refuses a definition that holds anything else.
 
 import type { Agent } from 'node:https';
 import { request } from 'node:https';
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.ts';
 import type { Principal, Principals } from './principals.ts';
 import { compileTemplate, type ExpressionScope } from './workflow-expression.ts';
@@ -45,7 +47,6 @@ interface Parts {
 
 interface Action {
   readonly name: string;
-  readonly after: readonly string[];
   readonly run: (scope: ExpressionScope, principal: Principal) => Promise<unknown>;
 }
 
@@ -82,7 +83,7 @@ export function createLogicApp({ clock, principals, agent }: Parts): RunningLogi
   }
 
   function compileHttp(name: string, inputs: Fields): Action['run'] {
-    const { method, uri, headers = {}, body, authentication, retryPolicy, ...unknown } = inputs;
+    const { method, uri, headers, body, authentication, retryPolicy, ...unknown } = inputs;
     refuseUnknown(unknown, `the inputs of ${name}`);
     const { type, audience, ...more } = fieldsOf(authentication, `the authentication of ${name}`);
     refuseUnknown(more, `the authentication of ${name}`);
@@ -93,7 +94,7 @@ export function createLogicApp({ clock, principals, agent }: Parts): RunningLogi
     const retries = retriesOf(retryPolicy, name);
     const template = compileTemplate({ method, uri, headers, body });
     return async (scope, principal) => {
-      const given = template(scope) as { method: string; uri: string; headers: Record<string, string>; body: unknown };
+      const given = template(scope) as HttpCall;
       const { token } = principals.issue(principal, audience);
       const sent = { ...given, headers: { ...given.headers, authorization: `Bearer ${token}` } };
       // The waiting times between the tries pass at once: the cloud's clock stands still meanwhile.
@@ -107,22 +108,22 @@ export function createLogicApp({ clock, principals, agent }: Parts): RunningLogi
     };
   }
 
-  function compileAction(name: string, action: unknown): Action {
-    const { type, inputs, runAfter = {}, runtimeConfiguration, ...unknown } = fieldsOf(action, `the action ${name}`);
+  function compileAction(name: string, action: unknown, previous: string | undefined): Action {
+    const { type, inputs, runAfter, runtimeConfiguration, ...unknown } = fieldsOf(action, `the action ${name}`);
     refuseUnknown(unknown, `the action ${name}`);
     checkRuntime(runtimeConfiguration, name);
-    const after = Object.entries(fieldsOf(runAfter, `runAfter of ${name}`)).map(([before, statuses]) => {
-      if (JSON.stringify(statuses) !== '["Succeeded"]')
-        throw new Error(`the local Logic App runs ${name} after success only; given ${JSON.stringify(statuses)}`);
-      return before;
-    });
+    const wanted = previous === undefined ? {} : { [previous]: ['Succeeded'] };
+    if (!isDeepStrictEqual(runAfter, wanted))
+      throw new Error(
+        `the local Logic App runs each action after the success of the one above it: ${name} needs runAfter ${JSON.stringify(wanted)}; given ${JSON.stringify(runAfter)}`,
+      );
     switch (type) {
       case 'Compose': {
         const template = compileTemplate(inputs);
-        return { name, after, run: async (scope) => template(scope) };
+        return { name, run: async (scope) => template(scope) };
       }
       case 'Http':
-        return { name, after, run: compileHttp(name, fieldsOf(inputs, `the inputs of ${name}`)) };
+        return { name, run: compileHttp(name, fieldsOf(inputs, `the inputs of ${name}`)) };
       default:
         throw new Error(`the local Logic App knows Compose and Http; ${name} is ${JSON.stringify(type)}`);
     }
@@ -131,25 +132,21 @@ export function createLogicApp({ clock, principals, agent }: Parts): RunningLogi
   return {
     runs,
     deploy(resource) {
-      const {
-        $schema,
-        contentVersion,
-        parameters = {},
-        triggers,
-        actions,
-        outputs = {},
-        ...unknown
-      } = fieldsOf(resource.definition, `the definition of ${resource.id}`);
+      const { $schema, contentVersion, parameters, triggers, actions, outputs, ...unknown } = fieldsOf(
+        resource.definition,
+        `the definition of ${resource.id}`,
+      );
       refuseUnknown(unknown, 'the definition');
       if (!/\/2016-06-01\/workflowdefinition\.json#$/.test(String($schema)) || contentVersion !== '1.0.0.0')
         throw new Error(`the local Logic App knows the schema of 2016-06-01; given ${$schema} ${contentVersion}`);
-      for (const empty of [parameters, outputs])
-        refuseUnknown(fieldsOf(empty, 'parameters and outputs'), 'parameters and outputs');
-      checkTriggers(fieldsOf(triggers, 'the triggers'));
-      const compiled = Object.entries(fieldsOf(actions, 'the actions')).map(([name, action]) =>
-        compileAction(name, action),
-      );
-      deployed = { resource, actions: inOrder(compiled) };
+      if (!isDeepStrictEqual([parameters, outputs], [{}, {}]))
+        throw new Error(
+          `the local Logic App knows no parameters and no outputs; given ${JSON.stringify({ parameters, outputs })}`,
+        );
+      checkTriggers(triggers);
+      const given = Object.entries(fieldsOf(actions, 'the actions'));
+      const compiled = given.map(([name, action], place) => compileAction(name, action, given[place - 1]?.[0]));
+      deployed = { resource, actions: compiled };
       const signature = new URL(resource.callbackUrl).searchParams.get('sig') ?? '';
       principals.secrets.push({ what: "the signature of the Logic App's address", value: signature });
     },
@@ -167,16 +164,14 @@ export function createLogicApp({ clock, principals, agent }: Parts): RunningLogi
   };
 }
 
-function checkTriggers(triggers: Fields): void {
-  const { manual, ...others } = triggers;
-  refuseUnknown(others, 'the triggers');
-  const { type, kind, inputs, runtimeConfiguration, ...unknown } = fieldsOf(manual, 'the trigger manual');
-  refuseUnknown(unknown, 'the trigger manual');
+function checkTriggers(triggers: unknown): void {
+  const { manual, ...others } = fieldsOf(triggers, 'the triggers');
+  const { runtimeConfiguration, ...trigger } = fieldsOf(manual, 'the trigger manual');
   checkRuntime(runtimeConfiguration, 'manual');
-  const { schema, ...more } = fieldsOf(inputs, 'the inputs of manual');
-  refuseUnknown(more, 'the inputs of manual');
-  if (type !== 'Request' || kind !== 'Http' || JSON.stringify(schema) !== '{}')
-    throw new Error(`the local Logic App knows a Request trigger that takes any body; given ${JSON.stringify(manual)}`);
+  if (!isDeepStrictEqual([trigger, others], [{ type: 'Request', kind: 'Http', inputs: { schema: {} } }, {}]))
+    throw new Error(
+      `the local Logic App knows one trigger, a Request that takes any body; given ${JSON.stringify(triggers)}`,
+    );
 }
 
 /** What is kept out of the run's history changes nothing of the run. */
@@ -192,49 +187,30 @@ function checkRuntime(given: unknown, name: string): void {
 
 /** Source: https://learn.microsoft.com/en-us/azure/logic-apps/error-exception-handling#retry-policies */
 function retriesOf(policy: unknown, name: string): number {
-  if (policy === undefined) return 4;
   const { type, count, interval, minimumInterval, maximumInterval, ...unknown } = fieldsOf(
     policy,
     `retryPolicy of ${name}`,
   );
   refuseUnknown(unknown, `retryPolicy of ${name}`);
-  if (type === 'none') return 0;
-  for (const duration of [interval, minimumInterval, maximumInterval]) {
-    if (duration !== undefined && !/^P(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?$/.test(String(duration)))
-      throw new Error(`retryPolicy of ${name} has ISO 8601 durations; given ${duration}`);
-  }
-  if (
-    (type !== 'exponential' && type !== 'fixed') ||
-    interval === undefined ||
-    !Number.isInteger(count) ||
-    !(Number(count) <= 90)
-  )
+  const areDurations = [interval, minimumInterval, maximumInterval].every((duration) =>
+    /^P(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?$/.test(String(duration)),
+  );
+  if (type !== 'exponential' || !areDurations || !Number.isInteger(count) || Number(count) > 90)
     throw new Error(
-      `retryPolicy of ${name} is exponential or fixed, with an interval and up to 90 tries; given ${JSON.stringify(policy)}`,
+      `the local Logic App knows an exponential retryPolicy of up to 90 tries with its three intervals in ISO 8601; ${name} has ${JSON.stringify(policy)}`,
     );
   return Number(count);
 }
 
-/** Each after those that it waits for. */
-function inOrder(actions: readonly Action[]): readonly Action[] {
-  const ordered: Action[] = [];
-  for (let left = [...actions]; left.length > 0; ) {
-    const ready = left.filter(({ after }) => after.every((name) => ordered.some((done) => done.name === name)));
-    if (ready.length === 0)
-      throw new Error(`actions wait for each other, or for one that is not there: ${left.map(({ name }) => name)}`);
-    ordered.push(...ready);
-    left = left.filter((action) => !ready.includes(action));
-  }
-  return ordered;
+interface HttpCall {
+  readonly method: string;
+  readonly uri: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
 }
 
 function send(
-  {
-    method,
-    uri,
-    headers,
-    body,
-  }: { method: string; uri: string; headers: Readonly<Record<string, string>>; body: unknown },
+  { method, uri, headers, body }: HttpCall,
   agent: Agent,
 ): Promise<{ readonly status: number; readonly body: string }> {
   return new Promise((resolve, reject) => {
@@ -245,7 +221,7 @@ function send(
       response.on('error', reject);
     });
     asked.on('error', reject);
-    asked.end(body === null || body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body));
+    asked.end(body);
   });
 }
 

@@ -1,4 +1,4 @@
-// The expression language of Logic Apps, as far as the local interpreter knows it.
+// The part of the expression language of Logic Apps that azure/gate-logic-app.ts uses; anything else is refused.
 // Source: https://learn.microsoft.com/en-us/azure/logic-apps/workflow-definition-language-functions-reference
 
 export interface ExpressionScope {
@@ -10,150 +10,110 @@ export interface ExpressionScope {
 
 type Expression = (scope: ExpressionScope) => unknown;
 
+/** An expression within a text. A brace in a quoted text does not end it. */
+const WITHIN_TEXT = /@\{((?:[^'}]|'[^']*')*)\}/;
+const TOKEN = /'[^']*'|\w+|\?\[|\S/g;
+
 /**
- * A template that becomes a value: each text in it that begins with `@` is an expression, each `@{...}` within a text is put in as text.
+ * A template that becomes a value: a text that begins with `@` is an expression, each `@{...}` within a text is put in
+ * as text.
  *
  * @throws Error on anything that is not known here: nothing is guessed
  */
 export function compileTemplate(template: unknown): Expression {
   if (typeof template === 'string') return compileText(template);
-  if (Array.isArray(template)) {
-    const elements = template.map(compileTemplate);
-    return (scope) => elements.map((element) => element(scope));
-  }
-  if (typeof template === 'object' && template !== null) {
-    const fields = Object.entries(template).map(([key, value]) => [key, compileTemplate(value)] as const);
-    return (scope) => Object.fromEntries(fields.map(([key, value]) => [key, value(scope)]));
-  }
-  return () => template;
+  if (typeof template !== 'object' || template === null || Array.isArray(template))
+    throw new Error(`the local Logic App knows texts, and objects of texts; given ${JSON.stringify(template)}`);
+  const fields = Object.entries(template).map(([key, value]) => [key, compileTemplate(value)] as const);
+  return (scope) => Object.fromEntries(fields.map(([key, value]) => [key, value(scope)]));
 }
 
 function compileText(text: string): Expression {
-  if (text.startsWith('@@')) return () => text.slice(1);
-  if (text.startsWith('@') && !text.startsWith('@{')) return parse(text.slice(1), text);
-  const parts: Expression[] = [];
-  let rest = text;
-  for (let at = rest.indexOf('@{'); at >= 0; at = rest.indexOf('@{')) {
-    const end = closingBrace(rest, at + 2);
-    const before = rest.slice(0, at);
-    parts.push(() => before, parse(rest.slice(at + 2, end), text));
-    rest = rest.slice(end + 1);
-  }
-  if (parts.length === 0) return () => text;
-  const after = rest;
-  return (scope) => [...parts, () => after].map((part) => textOf(part(scope))).join('');
+  if (text.startsWith('@') && !text.startsWith('@{')) return parse(text.slice(1));
+  // What the expression's group has matched is at the odd places.
+  const parts = text.split(WITHIN_TEXT).map((part, place): Expression => {
+    if (place % 2 === 1) return parse(part);
+    if (part.includes('@{')) throw new Error(`the expression in ${text} has no end`);
+    return () => part;
+  });
+  return (scope) => parts.map((part) => textOf(part(scope))).join('');
 }
 
-/** The end of an expression within a text; braces in its quoted texts do not count. */
-function closingBrace(text: string, from: number): number {
-  let isQuoted = false;
-  for (let at = from; at < text.length; at++) {
-    if (text[at] === "'") isQuoted = !isQuoted;
-    if (text[at] === '}' && !isQuoted) return at;
-  }
-  throw new Error(`the expression in ${text} has no end`);
-}
-
-type Token = { readonly kind: 'text' | 'word' | 'sign'; readonly value: string };
-const TOKEN = /\s*(?:'((?:[^']|'')*)'|([A-Za-z_]\w*)|(\?\[|[()[\],]))/y;
-
-function tokensOf(source: string, whole: string): readonly Token[] {
-  const tokens: Token[] = [];
-  TOKEN.lastIndex = 0;
-  while (TOKEN.lastIndex < source.trimEnd().length) {
-    const found = TOKEN.exec(source);
-    if (found === null) throw new Error(`the local Logic App does not understand the expression ${whole}`);
-    const [, text, word, sign] = found;
-    if (text !== undefined) tokens.push({ kind: 'text', value: text.replaceAll("''", "'") });
-    else if (word !== undefined) tokens.push({ kind: 'word', value: word });
-    else tokens.push({ kind: 'sign', value: String(sign) });
-  }
-  return tokens;
-}
-
-function parse(source: string, whole: string): Expression {
-  const tokens = tokensOf(source, whole);
+function parse(source: string): Expression {
+  const tokens = source.match(TOKEN) ?? [];
   let position = 0;
-  const failed = () => new Error(`the local Logic App does not understand the expression ${whole}`);
-  const take = (value: string): boolean => {
-    const isNext = tokens[position]?.kind === 'sign' && tokens[position]?.value === value;
+  const take = (token: string): boolean => {
+    const isNext = tokens[position] === token;
     if (isNext) position += 1;
     return isNext;
   };
+  const need = (isRight: boolean): void => {
+    if (!isRight) throw new Error(`the local Logic App does not understand the expression ${source}`);
+  };
   const value = (): Expression => {
-    const token = tokens[position++];
-    if (token?.kind === 'text') return () => token.value;
-    if (token?.kind !== 'word' || !take('(')) throw failed();
+    const token = tokens[position++] ?? '';
+    if (/^'.*'$/s.test(token)) return () => token.slice(1, -1);
+    need(take('('));
     const args: Expression[] = [];
     while (!take(')')) {
-      if (args.length > 0 && !take(',')) throw failed();
+      need(args.length === 0 || take(','));
       args.push(value());
     }
-    let found = call(token.value, args, whole);
-    for (;;) {
-      const isSafe = take('?[');
-      if (!isSafe && !take('[')) return found;
+    let found = compileCall(token, args, source);
+    while (take('?[')) {
       const [of, key] = [found, value()];
-      if (!take(']')) throw failed();
-      found = (scope) => memberOf(of(scope), String(key(scope)), isSafe, whole);
+      need(take(']'));
+      found = (scope) => memberOf(of(scope), String(key(scope)), source);
     }
+    return found;
   };
   const parsed = value();
-  if (position !== tokens.length) throw failed();
+  need(position === tokens.length);
   return parsed;
 }
 
-function memberOf(value: unknown, key: string, isSafe: boolean, whole: string): unknown {
-  if (value === null || value === undefined) {
-    if (isSafe) return null;
-    throw new Error(`the expression ${whole} asks for '${key}' of nothing`);
-  }
+/** As `?[...]` answers: null if there is no such key, or nothing that could have one. */
+function memberOf(value: unknown, key: string, source: string): unknown {
+  if (value === null || value === undefined) return null;
   if (typeof value !== 'object' || Array.isArray(value))
-    throw new Error(`the expression ${whole} asks for '${key}' of ${JSON.stringify(value)}`);
-  const found = Object.hasOwn(value, key) ? (value as Readonly<Record<string, unknown>>)[key] : undefined;
-  if (found === undefined && !isSafe) throw new Error(`the expression ${whole} asks for '${key}', which is not there`);
-  return found ?? null;
+    throw new Error(`the expression ${source} asks for '${key}' of ${JSON.stringify(value)}`);
+  const fields = value as Readonly<Record<string, unknown>>;
+  return Object.hasOwn(fields, key) ? (fields[key] ?? null) : null;
 }
 
-function call(name: string, args: readonly Expression[], whole: string): Expression {
-  const count = (...counts: readonly number[]) => {
-    if (!counts.includes(args.length)) throw new Error(`${name} was given ${args.length} arguments in ${whole}`);
-  };
-  const [first] = args;
-  switch (name) {
-    case 'triggerBody':
-      count(0);
-      return ({ triggerBody }) => triggerBody;
-    case 'outputs':
-      count(1);
-      return (scope) => scope.outputs(String(first?.(scope)));
-    case 'coalesce':
-      if (args.length === 0) count(1);
-      return (scope) => {
-        for (const arg of args) {
-          const found = arg(scope);
-          if (found !== null && found !== undefined) return found;
-        }
-        return null;
-      };
-    case 'string':
-      count(1);
-      return (scope) => textOf(first?.(scope));
-    case 'base64':
-      count(1);
-      return (scope) => Buffer.from(textOf(first?.(scope))).toString('base64');
-    case 'utcNow': {
-      count(0, 1);
-      return (scope) => {
-        const format = first?.(scope);
-        if (format === undefined) return scope.now.toISOString();
-        if (format === 'R') return scope.now.toUTCString();
-        throw new Error(`the local Logic App knows utcNow() and utcNow('R'); given ${whole}`);
-      };
-    }
-    default:
-      throw new Error(`the local Logic App knows no function ${name}: ${whole}`);
+interface WorkflowFunction {
+  readonly argumentCounts: readonly number[];
+  readonly call: (args: readonly unknown[], scope: ExpressionScope) => unknown;
+}
+
+const FUNCTIONS: ReadonlyMap<string, WorkflowFunction> = new Map<string, WorkflowFunction>([
+  ['triggerBody', { argumentCounts: [0], call: (_, { triggerBody }) => triggerBody }],
+  ['outputs', { argumentCounts: [1], call: ([action], scope) => scope.outputs(String(action)) }],
+  ['coalesce', { argumentCounts: [2], call: ([first, second]) => first ?? second ?? null }],
+  ['string', { argumentCounts: [1], call: ([value]) => textOf(value) }],
+  ['base64', { argumentCounts: [1], call: ([value]) => Buffer.from(textOf(value)).toString('base64') }],
+  ['utcNow', { argumentCounts: [0, 1], call: ([format], { now }) => timeAs(format, now) }],
+]);
+
+function compileCall(name: string, args: readonly Expression[], source: string): Expression {
+  const known = FUNCTIONS.get(name);
+  if (known === undefined) {
+    const names = [...FUNCTIONS.keys()].join(', ');
+    throw new Error(`the local Logic App knows no function ${name} in ${source}: it knows ${names}`);
   }
+  if (!known.argumentCounts.includes(args.length))
+    throw new Error(`the local Logic App knows no ${name} of ${args.length} arguments in ${source}`);
+  return (scope) =>
+    known.call(
+      args.map((arg) => arg(scope)),
+      scope,
+    );
+}
+
+function timeAs(format: unknown, now: Date): string {
+  if (format === undefined) return now.toISOString();
+  if (format === 'R') return now.toUTCString();
+  throw new Error(`the local Logic App knows utcNow() and utcNow('R'); given the format ${JSON.stringify(format)}`);
 }
 
 function textOf(value: unknown): string {

@@ -177,8 +177,10 @@ export function fixtureGraph(options: FixtureOptions = {}): Graph {
       $schema:
         'https://schema.management.azure.com/providers/Microsoft.Logic/schemas/2016-06-01/workflowdefinition.json#',
       contentVersion: '1.0.0.0',
+      parameters: {},
       triggers: { manual: { type: 'Request', kind: 'Http', inputs: { schema: {} } } },
       actions: options.actions ?? {
+        Names: { type: 'Compose', inputs: { id: "@triggerBody()?['id']" }, runAfter: {} },
         Send: {
           type: 'Http',
           inputs: {
@@ -187,12 +189,18 @@ export function fixtureGraph(options: FixtureOptions = {}): Graph {
             headers: { 'x-ms-version': '2023-11-03', 'x-ms-date': "@{utcNow('R')}", 'Content-Type': 'application/xml' },
             body: "<QueueMessage><MessageText>@{base64(string(outputs('Names')))}</MessageText></QueueMessage>",
             authentication: { type: 'ManagedServiceIdentity', audience: 'https://storage.azure.com/' },
-            retryPolicy: { type: 'exponential', count: 3, interval: 'PT7S' },
+            retryPolicy: {
+              type: 'exponential',
+              count: 3,
+              interval: 'PT7S',
+              minimumInterval: 'PT5S',
+              maximumInterval: 'PT15M',
+            },
           },
           runAfter: { Names: ['Succeeded'] },
         },
-        Names: { type: 'Compose', inputs: { id: "@triggerBody()?['id']" }, runAfter: {} },
       },
+      outputs: {},
     },
   });
   const { value: uri } = answerCall(PLACE, 'azure-native:logic:listWorkflowTriggerCallbackUrl', {

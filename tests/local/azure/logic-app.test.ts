@@ -15,39 +15,46 @@ describe('an expression', () => {
   it.each<[unknown, unknown]>([
     ['plain', 'plain'],
     ["@triggerBody()?['id']", 'one'],
-    ["@triggerBody()['deep']['Key']", "it's"],
+    ["@triggerBody()?['deep']?['Key']", "it's"],
     ["@triggerBody()?['deep']?['key']", null],
     ["@triggerBody()?['none']?['more']", null],
-    ["@coalesce(triggerBody()?['none'], triggerBody()?['absent'], triggerBody()?['id'])", 'one'],
-    ["@coalesce(triggerBody()?['none'])", null],
+    ["@coalesce(triggerBody()?['none'], triggerBody()?['id'])", 'one'],
+    ["@coalesce(triggerBody()?['none'], triggerBody()?['absent'])", null],
     ["@coalesce(triggerBody()?['empty'], 'other')", ''],
     ["@outputs('Names')", { action: 'Names' }],
     ["@base64(string(outputs('Names')))", encoded({ action: 'Names' })],
     ["@string(triggerBody()?['list'])", '[1]'],
     ["@{utcNow('R')}", 'Mon, 02 Mar 2026 09:00:00 GMT'],
     ['@utcNow()', '2026-03-02T09:00:00.000Z'],
-    ["<a>@{triggerBody()?['id']}</a><b>@{string('}it''s')}</b>", "<a>one</a><b>}it's</b>"],
-    ['@@triggerBody()', '@triggerBody()'],
-    [
-      { a: ["@triggerBody()?['id']"], b: 1 },
-      { a: ['one'], b: 1 },
-    ],
+    ["<a>@{triggerBody()?['id']}</a><b>@{string('}')}</b>", '<a>one</a><b>}</b>'],
+    ["<a>@{triggerBody()?['none']}</a>", '<a></a>'],
+    [{ a: { b: "@triggerBody()?['list']" } }, { a: { b: [1] } }],
   ])('%j', (template, wanted) => {
     expect(compileTemplate(template)(scope)).toEqual(wanted);
   });
 
-  it.each<[string, RegExp]>([
-    ['@toUpper(triggerBody())', /knows no function toUpper/],
-    ["@triggerBody()?['id']?['more']", /asks for 'more' of "one"/],
-    ["@triggerBody()['absent']", /asks for 'absent', which is not there/],
-    ["@triggerBody()['none']['more']", /asks for 'none', which is not there|of nothing/],
-    ["@triggerBody()?['id'", /does not understand/],
-    ["@concat('a', 'b')", /knows no function concat/],
-    ['@{triggerBody()', /has no end/],
+  it.each<[unknown, RegExp]>([
+    [
+      "@concat('a', 'b')",
+      /knows no function concat in concat\('a', 'b'\): it knows triggerBody, outputs, coalesce, string, base64, utcNow$/,
+    ],
+    ["<a>@{toUpper(triggerBody()?['id'])}</a>", /knows no function toUpper/],
+    ['@constructor()', /knows no function constructor/],
+    ['@coalesce()', /knows no coalesce of 0 arguments/],
     ["@utcNow('yyyy')", /knows utcNow/],
+    ["@triggerBody()?['id']?['more']", /asks for 'more' of "one"/],
+    ["@triggerBody()?['list']?['more']", /asks for 'more' of \[1\]/],
+    ["@triggerBody()['id']", /does not understand/],
+    ["@triggerBody()?['id'", /does not understand/],
     ['@triggerBody().id', /does not understand/],
-    ['@coalesce()', /0 arguments/],
-  ])('%s is refused', (template, message) => {
+    ["@string('it''s')", /does not understand/],
+    ["@string('open)", /does not understand/],
+    ['@string(1)', /does not understand/],
+    ['@@triggerBody()', /does not understand/],
+    ['@{triggerBody()', /has no end/],
+    [{ a: ['text'] }, /knows texts, and objects of texts; given \["text"\]/],
+    [{ a: 1 }, /knows texts, and objects of texts; given 1/],
+  ])('%j is refused', (template, message) => {
     expect(() => compileTemplate(template)(scope)).toThrow(message);
   });
 });
@@ -86,24 +93,49 @@ describe('the Logic App', () => {
   });
 
   const action = (patch: Readonly<Record<string, unknown>>): FixtureOptions => ({
-    actions: { One: { type: 'Compose', inputs: 1, runAfter: {}, ...patch } },
+    actions: { One: { type: 'Compose', inputs: 'one', runAfter: {}, ...patch } },
   });
   const authentication = { type: 'ManagedServiceIdentity', audience: 'https://storage.azure.com/' };
+  const retryPolicy = {
+    type: 'exponential',
+    count: 2,
+    interval: 'PT7S',
+    minimumInterval: 'PT5S',
+    maximumInterval: 'PT15M',
+  };
+  const two = (runAfter: Readonly<Record<string, unknown>>): FixtureOptions => ({
+    actions: {
+      One: { type: 'Compose', inputs: 'one', runAfter: {} },
+      Two: { type: 'Compose', inputs: 'two', runAfter },
+    },
+  });
   const http = (patch: Readonly<Record<string, unknown>>) =>
-    action({ type: 'Http', inputs: { method: 'POST', uri: 'https://x', authentication, ...patch } });
+    action({ type: 'Http', inputs: { method: 'POST', uri: 'https://x', headers: {}, authentication, ...patch } });
   it.each<[string, FixtureOptions, RegExp]>([
-    ['an action of another type', action({ type: 'Foreach' }), /knows Compose and Http; One is "Foreach"/],
+    ['an action of an unknown type', action({ type: 'Foreach' }), /knows Compose and Http; One is "Foreach"/],
     ['an action with a limit', action({ limit: {} }), /does not know limit in the action One/],
-    ['an action that runs after a failure', action({ runAfter: { Two: ['Failed'] } }), /after success only/],
     [
       'an action that waits for one that is not there',
       action({ runAfter: { Two: ['Succeeded'] } }),
-      /wait for each other/,
+      /One needs runAfter \{\}; given \{"Two":\["Succeeded"\]\}/,
     ],
-    ['an expression that is not known', action({ inputs: '@guid()' }), /knows no function guid/],
+    ['an action that does not wait', two({}), /Two needs runAfter \{"One":\["Succeeded"\]\}; given \{\}/],
+    ['an action that runs after a failure', two({ One: ['Failed'] }), /after the success of the one above it/],
+    ['an unknown function', action({ inputs: '@guid()' }), /knows no function guid/],
     ['a call without an identity', http({ authentication: { type: 'Basic' } }), /calls with its managed identity/],
     ['a call with a query', http({ queries: {} }), /does not know queries/],
-    ['a retry policy without an interval', http({ retryPolicy: { type: 'fixed', count: 2 } }), /exponential or fixed/],
+    ['a call without a retry policy', http({}), /needs retryPolicy of One as an object/],
+    [
+      'another retry policy',
+      http({ retryPolicy: { ...retryPolicy, type: 'fixed' } }),
+      /knows an exponential retryPolicy/,
+    ],
+    [
+      'a retry policy without an interval',
+      http({ retryPolicy: { type: 'exponential', count: 2 } }),
+      /knows an exponential retryPolicy/,
+    ],
+    ['a call without a body', http({ retryPolicy }), /knows texts, and objects of texts; given undefined/],
   ])('with %s is refused', async (_what, options, message) => {
     await expect(startAzure(fixtureGraph(options))).rejects.toThrow(message);
   });
@@ -111,9 +143,10 @@ describe('the Logic App', () => {
   it.each<[string, (definition: Record<string, unknown>) => object, RegExp]>([
     [
       'another trigger',
-      (definition) => ({ ...definition, triggers: { other: {} } }),
-      /does not know other in the triggers/,
+      (definition) => ({ ...definition, triggers: { ...(definition['triggers'] as object), other: {} } }),
+      /knows one trigger/,
     ],
+    ['no trigger', (definition) => ({ ...definition, triggers: {} }), /needs the trigger manual as an object/],
     [
       'a trigger with a schema',
       (definition) => ({
@@ -122,7 +155,7 @@ describe('the Logic App', () => {
       }),
       /takes any body/,
     ],
-    ['parameters', (definition) => ({ ...definition, parameters: { a: {} } }), /does not know a in parameters/],
+    ['parameters', (definition) => ({ ...definition, parameters: { a: {} } }), /knows no parameters and no outputs/],
     ['another schema', (definition) => ({ ...definition, $schema: 'x' }), /knows the schema of 2016-06-01/],
   ])('with %s is refused', async (_what, change, message) => {
     const options: FixtureOptions = {
