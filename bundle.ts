@@ -1,7 +1,9 @@
 // A function's entry -> a deployable archive: one ECMAScript module, its settings and what its host wants, the same bytes for the same source.
+import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { asset } from '@pulumi/pulumi';
+// Not the whole of Pulumi: this file also runs in a process of its own, which only compiles.
+import { AssetArchive, StringAsset } from '@pulumi/pulumi/asset/index.js';
 import { type BuildFailure, build, type Plugin } from 'esbuild';
 
 interface CodeArgs {
@@ -22,7 +24,7 @@ interface CodeArgs {
 
 export interface BundleArgs extends CodeArgs {
   /** What goes into `settings.json` beside the code. Its keys are sorted, so that their order changes nothing. */
-  readonly settings: Readonly<Record<string, unknown>>;
+  readonly settings: object;
   /** The text of further files of the archive, by name. Default: none. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -33,7 +35,7 @@ type ByFile<T> = Readonly<Record<Own, T>> & Readonly<Record<string, T>>;
 
 export interface Bundle {
   /** What the cloud is given. */
-  readonly archive: asset.AssetArchive;
+  readonly archive: AssetArchive;
   /** The archive's files, by name. */
   readonly files: ByFile<string>;
   /** The size of each of them, uncompressed. */
@@ -46,37 +48,60 @@ type Compiled = Pick<Bundle, 'inputs'> & { readonly module: string };
 
 /**
  * Bundles a function for Node 24. The result depends on the source only, not on the folder that it is checked out in, so an unchanged
- * function is not deployed again. The source is read once in a process.
+ * function is not deployed again. The source is read once in a process. Synchronous, because a component's constructor is.
  *
  * @throws Error that names the entry and says what esbuild found wrong, with file and line
  */
-export async function bundleFunction({ settings, files: more, ...code }: BundleArgs): Promise<Bundle> {
+export function bundleFunction({ settings, files: more, ...code }: BundleArgs): Bundle {
   if (!isAbsolute(code.entry)) {
     throw new Error(`bundling needs the absolute path of a function's entry, not ${code.entry}`);
   }
-  const { module, inputs } = await compileOnce(code);
+  const { module, inputs } = compileOnce(code);
   const files: ByFile<string> = { 'index.mjs': module, 'settings.json': `${stableJson(settings)}\n`, ...more };
   const mapped = <T>(map: (text: string) => T) =>
     Object.fromEntries(Object.entries(files).map(([name, text]) => [name, map(text)])) as ByFile<T>;
   return {
-    archive: new asset.AssetArchive(mapped((text) => new asset.StringAsset(text))),
+    archive: new AssetArchive(mapped((text) => new StringAsset(text))),
     files,
     bytes: mapped((text) => Buffer.byteLength(text)),
     inputs,
   };
 }
 
-const compiled = new Map<string, Promise<Compiled>>();
+const compiled = new Map<string, Compiled>();
 
 /** A program that runs again in the same process, as the local cloud's does, has other settings and the same source. */
-function compileOnce(args: CodeArgs): Promise<Compiled> {
-  const key = stableJson({ ...args, dataFiles: String(args.dataFiles) });
-  const once = compiled.get(key) ?? compile(args);
+function compileOnce({ dataFiles, ...args }: CodeArgs): Compiled {
+  const order: Order = { ...args, dataFiles: dataFiles?.source };
+  const key = stableJson(order);
+  const once = compiled.get(key) ?? compileSync(order);
   compiled.set(key, once);
   return once;
 }
 
-async function compile({ entry, external = [], alias = {}, dataFiles, banner }: CodeArgs): Promise<Compiled> {
+/** What the compiling process is asked for. */
+type Order = Omit<CodeArgs, 'dataFiles'> & { readonly dataFiles: string | undefined };
+/** What it answers. */
+type Answer =
+  | ({ readonly kind: 'compiled' } & Compiled)
+  | { readonly kind: 'failed'; readonly problems: readonly string[] };
+
+const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
+
+/** Compiles in another process and waits for it: esbuild's own synchronous functions take no plugins. */
+function compileSync(order: Order): Compiled {
+  const { stdout, stderr, error } = spawnSync(process.execPath, [import.meta.filename, JSON.stringify(order)], {
+    encoding: 'utf8',
+    maxBuffer: MAX_ANSWER_BYTES,
+  });
+  const answer: Answer = stdout ? JSON.parse(stdout) : { kind: 'failed', problems: [error?.message ?? stderr] };
+  if (answer.kind === 'compiled') return answer;
+  throw new Error(
+    `the function ${order.entry} cannot be bundled; fix this and run pulumi again:\n${answer.problems.join('\n')}`,
+  );
+}
+
+async function compile({ entry, external = [], alias = {}, dataFiles, banner }: Order): Promise<Answer> {
   const folder = dirname(entry);
   try {
     const { outputFiles, metafile } = await build({
@@ -97,21 +122,18 @@ async function compile({ entry, external = [], alias = {}, dataFiles, banner }: 
       external: [...external],
       alias: { ...alias },
       ...(banner === undefined ? {} : { banner: { js: banner } }),
-      plugins: dataFiles === undefined ? [] : [unusedData(dataFiles)],
+      plugins: dataFiles === undefined ? [] : [unusedData(new RegExp(dataFiles))],
       logLevel: 'silent',
     });
     const parts = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs));
     const reached = parts.flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [resolve(folder, path)] : []));
-    return { module: outputFiles.map(({ text }) => text).join(''), inputs: reached.sort() };
+    return { kind: 'compiled', module: outputFiles.map(({ text }) => text).join(''), inputs: reached.sort() };
   } catch (cause) {
     const { errors = [] } = cause as Partial<BuildFailure>;
     const lines = errors.map(({ text, location }) =>
       location === null ? text : `${location.file}:${location.line}:${location.column}: ${text}`,
     );
-    const found = lines.length > 0 ? lines : [String(cause)];
-    throw new Error(`the function ${entry} cannot be bundled; fix this and run pulumi again:\n${found.join('\n')}`, {
-      cause,
-    });
+    return { kind: 'failed', problems: lines.length > 0 ? lines : [String(cause)] };
   }
 }
 
@@ -142,4 +164,10 @@ export function stableJson(value: unknown): string {
         : part,
     2,
   );
+}
+
+if (import.meta.main) {
+  const order: Order = JSON.parse(process.argv[2] ?? '');
+  // No top-level await: what imports this file may be loaded by `require`, as Pulumi loads a package of components.
+  compile(order).then((answer) => process.stdout.write(JSON.stringify(answer)));
 }

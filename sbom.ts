@@ -91,19 +91,19 @@ function componentOf(ref: string, component: NpmComponent | undefined): NpmCompo
 }
 
 /** The bills of both bundles, by the name of their file. The code is the same for every stack: its settings are beside it. */
-export async function sboms(project: string): Promise<Readonly<Record<string, string>>> {
+export function sboms(project: string): Readonly<Record<string, string>> {
   const locked = npmSbom(project);
   const settings = { stack: 'sbom' };
   return {
-    'aws.cdx.json': sbomOf('pullgate-aws', await bundleAws(settings), locked),
-    'azure.cdx.json': sbomOf('pullgate-azure', await bundleAzure(settings), locked),
+    'aws.cdx.json': sbomOf('pullgate-aws', bundleAws(settings), locked),
+    'azure.cdx.json': sbomOf('pullgate-azure', bundleAzure(settings), locked),
   };
 }
 
 if (import.meta.main) {
   const folder = join(import.meta.dirname, 'dist', 'sbom');
   mkdirSync(folder, { recursive: true });
-  for (const [file, text] of Object.entries(await sboms(import.meta.dirname))) {
+  for (const [file, text] of Object.entries(sboms(import.meta.dirname))) {
     writeFileSync(join(folder, file), text);
     process.stdout.write(`dist/sbom/${file}\n`);
   }

@@ -9,7 +9,7 @@ import { checkWorked, type Deploy, findingsOf, LOOSE, type World } from './world
 
 export const deployAws: Deploy = async ({ maxClosesPerHour = LOOSE, sweepHours = 6, isNaive = false } = {}) => {
   const program = await graphOf({ 'pullgate:maxClosesPerHour': maxClosesPerHour, 'pullgate:sweepHours': sweepHours });
-  const graph = isNaive ? await naive(program, 'aws') : program;
+  const graph = isNaive ? naive(program, 'aws') : program;
   const { lambda, mapping } = readResources(graph);
   const cloud = await startAws(graph);
   const meter = meterOf(cloud, mapping.batchSize, lambda.memoryMegabytes);

@@ -44,7 +44,7 @@ export async function deployAzure({
     'pullgate:maxClosesPerHour': maxClosesPerHour,
     'pullgate:sweepHours': sweepHours,
   });
-  const graph = isNaive ? await naive(program, 'azure') : program;
+  const graph = isNaive ? naive(program, 'azure') : program;
   const { memoryMegabytes } = readResources(graph).app;
   const cloud = await startAzure(graph);
   cloud.workspace.ingestionDelayMilliseconds = rowsAreLateMinutes * 60_000;

@@ -106,10 +106,10 @@ describe('a bill of materials', () => {
 describe('the bills of both bundles', () => {
   let written: Readonly<Record<string, string>>;
   let bundles: Readonly<Record<string, Bundle>>;
-  beforeAll(async () => {
-    written = await sboms(project);
+  beforeAll(() => {
+    written = sboms(project);
     const settings = { stack: 'another' };
-    bundles = { 'aws.cdx.json': await bundleHandler(settings), 'azure.cdx.json': await bundleAzureHandler(settings) };
+    bundles = { 'aws.cdx.json': bundleHandler(settings), 'azure.cdx.json': bundleAzureHandler(settings) };
   });
 
   it.each([

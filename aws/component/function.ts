@@ -15,7 +15,7 @@ const EXTERNAL = ['@smithy/core/event-streams'];
 const SDK_SCHEMAS = /[\\/]@aws-sdk[\\/]client-[^\\/]+[\\/]dist-es[\\/]schemas[\\/]schemas_0\.js$/;
 
 /** The function's code and settings, as they are deployed. */
-export function bundleHandler(settings: FunctionSettings): Promise<Bundle> {
+export function bundleHandler(settings: object): Bundle {
   return bundleFunction({ entry: HANDLER, settings, alias: ALIAS, external: EXTERNAL, dataFiles: SDK_SCHEMAS });
 }
 
@@ -88,7 +88,7 @@ export function createFunction(
       runtime: 'nodejs24.x',
       architectures: ['arm64'],
       handler: 'index.handler',
-      code: bundleHandler(args.settings).then(({ archive }) => archive),
+      code: bundleHandler(args.settings).archive,
       role: role.arn,
       timeout: TIMEOUT_SECONDS,
       memorySize: MEMORY_MEGABYTES,

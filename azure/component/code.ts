@@ -1,9 +1,8 @@
 // The function's code and settings as they are deployed, and the template that hands them to the platform.
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Bundle, bundleFunction, stableJson } from '../../bundle.ts';
-import type { FunctionSettings } from './settings.ts';
 
 const FUNCTION = join(import.meta.dirname, '..', 'function');
 /** Azure's packages in CommonJS ask for Node's own modules by `require`, which a module does not have. */
@@ -41,8 +40,8 @@ const HOST = {
 const PACKAGE = { type: 'module', main: 'index.mjs' } as const;
 
 /** The archive. The function reads its settings and its query beside itself. */
-export async function bundleHandler(settings: FunctionSettings): Promise<Bundle> {
-  return await bundleFunction({
+export function bundleHandler(settings: object): Bundle {
+  return bundleFunction({
     entry: join(FUNCTION, 'handler.ts'),
     settings,
     external: EXTERNAL,
@@ -51,7 +50,7 @@ export async function bundleHandler(settings: FunctionSettings): Promise<Bundle>
     files: {
       'host.json': `${stableJson(HOST)}\n`,
       'package.json': `${stableJson(PACKAGE)}\n`,
-      'findings.kql': await readFile(join(FUNCTION, 'findings.kql'), 'utf8'),
+      'findings.kql': readFileSync(join(FUNCTION, 'findings.kql'), 'utf8'),
     },
   });
 }

@@ -85,7 +85,7 @@ export class AcrPullGate extends pulumi.ComponentResource {
       ...(parent === undefined ? {} : { parent }),
       ...(provider === undefined ? {} : { provider }),
     });
-    const code = await bundleHandler(functionSettings(pulumi.getStack(), args));
+    const code = bundleHandler(functionSettings(pulumi.getStack(), args));
     return new AcrPullGate(name, args, { subscriptionId, code }, opts);
   }
 

@@ -15,8 +15,8 @@ const CLOUDS = {
 const MAPPING = 'aws:lambda/eventSourceMapping:EventSourceMapping';
 
 /** The stack's graph with the naive function in it. On Azure the host hands over a message an invocation anyway. */
-export async function naive(graph: Graph, cloud: keyof typeof CLOUDS): Promise<Graph> {
-  const { files } = await bundleFunction({ ...CLOUDS[cloud], settings: {} });
+export function naive(graph: Graph, cloud: keyof typeof CLOUDS): Graph {
+  const { files } = bundleFunction({ ...CLOUDS[cloud], settings: {} });
   const code = { 'index.mjs': files['index.mjs'] };
   const archives = Object.entries(graph.archives).map(([urn, before]) => [urn, { ...before, ...code }]);
   return { ...graph, archives: Object.fromEntries(archives), resources: graph.resources.map(oneByOne) };

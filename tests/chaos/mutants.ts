@@ -173,10 +173,10 @@ export async function codeOf(mutant: Mutant, cloud: CloudName): Promise<string> 
         text.replace(from, () => to),
       );
     }
-    const module: { bundleHandler(settings: object): Promise<{ files: Record<string, string> }> } = await import(
+    const module: { bundleHandler(settings: object): { files: Record<string, string> } } = await import(
       pathToFileURL(join(folder, BUNDLERS[cloud])).href
     );
-    const code = (await module.bundleHandler({})).files['index.mjs'];
+    const code = module.bundleHandler({}).files['index.mjs'];
     if (code === undefined) throw new Error('the bundle has no index.mjs');
     return code;
   } finally {

@@ -151,8 +151,8 @@ describe('the bundles', () => {
 
   it('have the same bytes from two clones, and from the checkout', async () => {
     const settings = { stack: 'dev' };
-    const ofAws = [(await bundleHandler(settings)).files];
-    const ofAzure = [(await bundleAzureHandler(settings)).files];
+    const ofAws = [bundleHandler(settings).files];
+    const ofAzure = [bundleAzureHandler(settings).files];
     for (const name of ['one', 'quite/another']) {
       const root = clone(name);
       const aws = (await import(join(root, 'aws', 'component', 'function.ts'))) as {
@@ -161,8 +161,8 @@ describe('the bundles', () => {
       const azure = (await import(join(root, 'azure', 'component', 'code.ts'))) as {
         bundleHandler: typeof bundleAzureHandler;
       };
-      ofAws.push((await aws.bundleHandler(settings)).files);
-      ofAzure.push((await azure.bundleHandler(settings)).files);
+      ofAws.push(aws.bundleHandler(settings).files);
+      ofAzure.push(azure.bundleHandler(settings).files);
     }
     for (const files of [ofAws, ofAzure]) {
       const texts = files.map((one) => JSON.stringify(one));

@@ -190,7 +190,7 @@ describe('the code', () => {
     const notifyEmails = ['a@example.com'];
     const gate = await AcrPullGate.create('pullgate', { ...ARGS, notifyEmails, granularity: 'repository' });
     await pulumi.runtime.disconnect();
-    const { files } = await bundleHandler(gate.settings);
+    const { files } = bundleHandler(gate.settings);
     expect(Object.keys(files).sort()).toEqual([
       'findings.kql',
       'host.json',
