@@ -1,54 +1,95 @@
-// The program: config in, one gate per enabled cloud, outputs out.
+// The program: config in, one component for each enabled cloud, outputs out.
 import * as pulumi from '@pulumi/pulumi';
+import type { EcrPullGateOutputs } from './aws/component/pull-gate.ts';
+import type { AcrPullGateOutputs } from './azure/component/pull-gate.ts';
+import type { PullGateArgs } from './config/args.ts';
 import { parseConfig, type Settings } from './config/config.ts';
 import { expiredExceptions } from './shared/policy/policy.ts';
 import { describeProblem } from './shared/runtime/problem.ts';
 
-const config = parseConfig(pulumi.runtime.allConfig());
-if (!config.ok) {
+/** The stack's outputs, for people and for the command line tool. */
+interface Outputs {
+  /** What the AWS component made. Absent if the stack has no AWS: of an output that is undefined, Pulumi warns. */
+  readonly aws?: EcrPullGateOutputs;
+  /** What the Azure component made. Absent if the stack has no Azure. */
+  readonly azure?: AcrPullGateOutputs;
+  /** What a person has to do next, and before the end. */
+  readonly next: pulumi.Output<readonly string[]>;
+}
+
+/** Pulumi calls it, and what it returns are the stack's outputs. */
+export default async function deploy(): Promise<Outputs> {
+  const settings = readSettings();
+  const now = new Date().toISOString();
+  for (const { id, expiresAt, reason } of expiredExceptions(settings.policy, now)) {
+    pulumi.log.warn(
+      `The exception for ${id} (${reason}) ended at ${expiresAt} and does not count any more: renew it, or take it out of pullgate:policy.`,
+    );
+  }
+  const made: Made = {
+    ...(settings.clouds.includes('aws') ? { aws: await createOnAws(settings) } : {}),
+    ...(settings.clouds.includes('azure') ? { azure: await createOnAzure(settings, now) } : {}),
+  };
+  return { ...made, next: nextSteps(settings, made) };
+}
+
+type Made = Pick<Outputs, 'aws' | 'azure'>;
+
+/** @throws RunError with every problem of the config, before any cloud's code is loaded */
+function readSettings(): Settings {
+  const config = parseConfig(pulumi.runtime.allConfig());
+  if (config.ok) return config.value;
   throw new pulumi.RunError(['The config of this stack is wrong:', ...config.problems.map(describeProblem)].join('\n'));
 }
-const settings = config.value;
 
-const now = new Date().toISOString();
-for (const { id, expiresAt, reason } of expiredExceptions(settings.policy, now)) {
-  pulumi.log.warn(
-    `The exception for ${id} (${reason}) ended at ${expiresAt} and does not count any more: renew it, or take it out of pullgate:policy.`,
-  );
+/** The component of this account and region. Its code, and the AWS provider's, is loaded only here. */
+async function createOnAws(settings: Settings): Promise<EcrPullGateOutputs> {
+  const { EcrPullGate } = await import('./aws/component/pull-gate.ts');
+  return new EcrPullGate('pullgate', { ...sharedArgs(settings), ...settings.aws }).outputs;
 }
 
-/** What the AWS side made, for people and for the command line tool; undefined without that side. */
-export const aws = settings.clouds.includes('aws') ? await ecrGate(settings) : undefined;
+/** The component of this subscription. Its code, and the Azure provider's, is loaded only here. */
+async function createOnAzure(settings: Settings, now: string): Promise<AcrPullGateOutputs> {
+  const { AcrPullGate } = await import('./azure/component/pull-gate.ts');
+  const { checkSubscription } = await import('./azure/component/place.ts');
+  const { registries, workspaceId } = settings.azure;
+  await checkSubscription(workspaceId === undefined ? registries : [...registries, workspaceId]);
+  return new AcrPullGate('pullgate', { ...sharedArgs(settings), ...settings.azure, now }).outputs;
+}
 
-/** What the Azure side made; undefined without that side. */
-export const azure = settings.clouds.includes('azure') ? await acrGate(settings, now) : undefined;
+/** The arguments that both components take. */
+function sharedArgs({ policy, refinements, mode, sweepHours, maxClosesPerHour, notifyEmails }: Settings): PullGateArgs {
+  const { severityThreshold } = policy;
+  return { severityThreshold, policy: refinements, mode, sweepHours, maxClosesPerHour, notifyEmails };
+}
 
-/** What a person has to do next, and before the end. */
-export const next = pulumi
-  .all([aws?.region, aws?.changesTopicArn, aws?.deadLetterQueueUrl])
-  .apply(([region, topic, letters]) =>
-    pulumi
-      .all([azure?.subscriptionId, azure?.mailSender, azure?.poisonQueueUrl])
-      .apply(([subscription, sender, poison]) => [
-        ...(aws === undefined ? [] : heardOnAws(settings.notifyEmails, topic)),
-        ...(azure === undefined ? [] : heardOnAzure(settings.notifyEmails, sender)),
-        ...(settings.mode === 'audit'
-          ? [
-              'This stack only watches. Once its notices are what you expect: pulumi config set mode enforce, and pulumi up.',
-            ]
-          : []),
-        ...(aws === undefined || settings.aws.enableInspector
-          ? []
-          : [
-              `Inspector has to scan ECR in ${region} continuously: see to it, or set pullgate:aws.enableInspector, which replaces the registry’s own scanning rules.`,
-            ]),
-        ...(azure === undefined ? [] : seenOnAzure(settings.azure, subscription)),
-        ...[letters, poison].flatMap((queue) =>
-          queue === undefined ? [] : [`Messages that could not be handled raise an alarm and wait in ${queue}.`],
-        ),
-        `Before pulumi destroy: npm run pullgate -- release --all, or closed ${closed(settings)} stay closed.`,
-      ]),
-  );
+function nextSteps(settings: Settings, { aws, azure }: Made): pulumi.Output<readonly string[]> {
+  return pulumi
+    .all([aws?.region, aws?.changesTopicArn, aws?.deadLetterQueueUrl])
+    .apply(([region, topic, letters]) =>
+      pulumi
+        .all([azure?.subscriptionId, azure?.mailSender, azure?.poisonQueueUrl])
+        .apply(([subscription, sender, poison]) => [
+          ...(aws === undefined ? [] : heardOnAws(settings.notifyEmails, topic)),
+          ...(azure === undefined ? [] : heardOnAzure(settings.notifyEmails, sender)),
+          ...(settings.mode === 'audit'
+            ? [
+                'This stack only watches. Once its notices are what you expect: pulumi config set mode enforce, and pulumi up.',
+              ]
+            : []),
+          ...(aws === undefined || settings.aws.enableInspector
+            ? []
+            : [
+                `Inspector has to scan ECR in ${region} continuously: see to it, or set pullgate:aws.enableInspector, which replaces the registry’s own scanning rules.`,
+              ]),
+          ...(azure === undefined ? [] : seenOnAzure(settings.azure, subscription)),
+          ...[letters, poison].flatMap((queue) =>
+            queue === undefined ? [] : [`Messages that could not be handled raise an alarm and wait in ${queue}.`],
+          ),
+          `Before pulumi destroy: npm run pullgate -- release --all, or closed ${closed(settings)} stay closed.`,
+        ]),
+    );
+}
 
 function heardOnAws(notifyEmails: readonly string[], topic: string | undefined): readonly string[] {
   return notifyEmails.length > 0
@@ -85,69 +126,4 @@ function seenOnAzure(
 function closed({ clouds, azure: { granularity } }: Settings): string {
   const words = clouds.map((cloud) => (cloud === 'azure' && granularity === 'image' ? 'images' : 'repositories'));
   return [...new Set(words)].sort().reverse().join(' and ');
-}
-
-/** The gate of this account and region. Its code, and the AWS provider's, is loaded only here. */
-async function ecrGate({ policy, refinements, mode, sweepHours, maxClosesPerHour, notifyEmails, ...rest }: Settings) {
-  const { EcrPullGate } = await import('./aws/component/pull-gate.ts');
-  const gate = new EcrPullGate('pullgate', {
-    severityThreshold: policy.severityThreshold,
-    policy: refinements,
-    mode,
-    sweepHours,
-    maxClosesPerHour,
-    notifyEmails,
-    ...rest.aws,
-  });
-  return {
-    region: gate.region,
-    accountId: gate.accountId,
-    partition: gate.partition,
-    statementId: gate.statementId,
-    functionName: gate.functionName,
-    logGroup: gate.logGroupName,
-    tableName: gate.tableName,
-    queueUrl: gate.queueUrl,
-    deadLetterQueueUrl: gate.deadLetterQueueUrl,
-    changesTopicArn: gate.changesTopicArn,
-    alarmsTopicArn: gate.alarmsTopicArn,
-    roleArn: gate.roleArn,
-    dashboardUrl: gate.dashboardUrl,
-    settings: gate.settings,
-  };
-}
-
-/** The gate of this subscription. Its code, and the Azure provider's, is loaded only here. */
-async function acrGate(
-  { policy, refinements, mode, sweepHours, maxClosesPerHour, notifyEmails, ...rest }: Settings,
-  deployedAt: string,
-) {
-  const { AcrPullGate } = await import('./azure/component/pull-gate.ts');
-  const gate = await AcrPullGate.create('pullgate', {
-    severityThreshold: policy.severityThreshold,
-    policy: refinements,
-    mode,
-    sweepHours,
-    maxClosesPerHour,
-    notifyEmails,
-    ...rest.azure,
-    now: deployedAt,
-  });
-  return {
-    subscriptionId: gate.subscriptionId,
-    resourceGroup: gate.resourceGroup,
-    functionAppName: gate.functionAppName,
-    logicAppName: gate.logicAppName,
-    queueUrl: gate.queueUrl,
-    poisonQueueUrl: gate.poisonQueueUrl,
-    tableUrl: gate.tableUrl,
-    tableName: gate.tableName,
-    workspaceId: gate.workspaceId,
-    clientId: gate.clientId,
-    mailEndpoint: gate.mailEndpoint,
-    mailSender: gate.mailSender,
-    workbookUrl: gate.workbookUrl,
-    registries: gate.registries,
-    settings: gate.settings,
-  };
 }

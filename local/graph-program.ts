@@ -52,30 +52,39 @@ if (socketPath !== undefined) {
 const ORGANIZATION = 'organization';
 
 async function answer({ number, config, stack }: GraphRequest): Promise<GraphAnswer> {
+  registered = [];
+  strayFailures = [];
   try {
     return { number, kind: 'graph', graph: await run(config, stack) };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { number, kind: 'failed', message, loaded: [...loaded] };
+    // What else fails of the same cause must not be taken for a failure of the next run.
+    await pulumi.runtime.disconnect().catch(() => {});
+    await new Promise(setImmediate);
+    return { number, kind: 'failed', message, made: registered.map(({ urn }) => urn), loaded: [...loaded] };
   }
 }
 
 type Registration = Pick<GraphResource, 'type' | 'name' | 'inputs' | 'outputs' | 'id'>;
+/** What the program has registered in this run, but for the stack itself. */
+let registered: (Registration & { urn: string; readonly parent: string | undefined })[] = [];
+
+/** What everything is below that has no other parent. */
+const STACK = 'pulumi:pulumi:Stack';
 
 /** Each run is a module of its own. */
 let runs = 0;
 
 async function run(config: Readonly<Record<string, string>>, stack: string): Promise<Graph> {
-  strayFailures = [];
   const place = placeOf(config);
   let newest: Registration | undefined;
   await pulumi.runtime.setMocks(
     {
       newResource({ type, name, inputs, custom }) {
-        // A component is not the cloud's: nothing but its own outputs comes of it.
+        // A component is not the cloud's: nothing but its own outputs comes of it. The stack is one.
         const { id, state } =
           custom === false ? { id: '', state: {} } : answerRegistration(place, stack, { type, name, inputs });
-        newest = { type, name, inputs, outputs: state, id };
+        newest = type === STACK ? undefined : { type, name, inputs, outputs: state, id };
         return { id, state };
       },
       call: ({ token, inputs }) => answerCall(place, token, inputs),
@@ -86,11 +95,12 @@ async function run(config: Readonly<Record<string, string>>, stack: string): Pro
     ORGANIZATION,
   );
   // The mocks are told neither URN nor parent: both are read where the registration passes.
-  const registered: (Registration & { urn: string; readonly parent: string | undefined })[] = [];
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, done) => {
     newest = undefined;
+    // A real URN has no type of the stack in it.
+    if (request.getParent().includes(`::${STACK}::`)) request.setParent('');
     const registering = register(request, (error, response) => {
       if (entry !== undefined && response !== undefined) entry.urn = response.getUrn();
       done(error, response);
@@ -105,9 +115,12 @@ async function run(config: Readonly<Record<string, string>>, stack: string): Pro
 
   // Where a stack stands by default, as a provider's environment would say.
   pulumi.runtime.setAllConfig({ 'azure-native:location': place.azure.location, ...config });
-  const { exports, warnings } = await withWarnings(() => import(`../index.ts?run=${++runs}`));
+  const { returned, warnings } = await withWarnings(async () => {
+    const { default: deploy }: { default: () => Promise<object> } = await import(`../index.ts?run=${++runs}`);
+    return await deploy();
+  });
   const outputs: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(exports)) outputs[name] = await settled(value);
+  for (const [name, value] of Object.entries(returned)) outputs[name] = await settled(value);
   await pulumi.runtime.disconnect();
   await new Promise(setImmediate);
   const [failure] = strayFailures;
@@ -129,20 +142,25 @@ async function run(config: Readonly<Record<string, string>>, stack: string): Pro
 /** As much of Pulumi's resource monitor as is listened to. */
 interface Monitor {
   registerResource(
-    request: { getParent(): string },
+    request: { getParent(): string; setParent(urn: string): void },
     done: (error: unknown, response: { getUrn(): string } | undefined) => void,
   ): Promise<void>;
 }
 
-/** Without an engine Pulumi writes warnings to the console. */
-async function withWarnings(
-  load: () => Promise<Record<string, unknown>>,
-): Promise<{ exports: Record<string, unknown>; warnings: string[] }> {
+/**
+ * Runs the program as Pulumi does, in a stack, whose outputs are what the program returns. Without an engine Pulumi writes warnings to the console.
+ */
+async function withWarnings(program: () => Promise<object>): Promise<{ returned: object; warnings: string[] }> {
   const warnings: string[] = [];
   const { warn } = console;
   console.warn = (text: string) => warnings.push(text.replace(/^warning: \[runtime\] /, ''));
   try {
-    return { exports: await load(), warnings };
+    let returned: object = {};
+    await pulumi.runtime.runInPulumiStack(async () => {
+      returned = await program();
+      return returned;
+    });
+    return { returned, warnings };
   } finally {
     console.warn = warn;
   }

@@ -45,7 +45,7 @@ export interface GraphRequest {
 }
 export type GraphAnswer = { readonly number: number } & (
   | { readonly kind: 'graph'; readonly graph: Graph }
-  | { readonly kind: 'failed'; readonly message: string; readonly loaded: readonly string[] }
+  | ({ readonly kind: 'failed'; readonly message: string } & Pick<ProgramError, 'made' | 'loaded'>)
 );
 
 /** A process that runs the program as often as it is asked to. */
@@ -62,6 +62,8 @@ export interface Program {
 
 /** The program's failure, in its own words. */
 export interface ProgramError extends Error {
+  /** The URNs of what it had registered until then. */
+  readonly made: readonly string[];
   /** What the process had loaded until then, as in `Graph`. */
   readonly loaded: readonly string[];
 }
@@ -178,7 +180,10 @@ function programBehind(line: Line): Program {
         line.send(request, ({ message }) => failAll(`the program's process cannot be reached: ${message}`));
       });
       if (answer.kind === 'graph') return answer.graph;
-      throw Object.assign(new Error(answer.message), { loaded: answer.loaded }) satisfies ProgramError;
+      throw Object.assign(new Error(answer.message), {
+        made: answer.made,
+        loaded: answer.loaded,
+      }) satisfies ProgramError;
     },
     stop() {
       stopped = true;

@@ -45,9 +45,12 @@ describe('a fresh program', () => {
     await expect(program.graphOf({ 'pullgate:clouds': ['azure'] })).rejects.toThrow(
       /^The config of this stack is wrong:\npullgate:azure\.registries is missing: expected a list with at least one of:/,
     );
-    await expect(program.graphOf({ ...AZURE, 'pullgate:azure': { registries: [elsewhere] } })).rejects.toThrow(
+    const refused = program.graphOf({ ...AZURE, 'pullgate:azure': { registries: [elsewhere] } });
+    await expect(refused).rejects.toThrow(
       `${elsewhere} is in the subscription 99999999-0000-0000-0000-000000000000, and this stack in ${SUBSCRIPTION}\nEvents come`,
     );
+    const made = await refused.catch((error: ProgramError) => error.made);
+    expect(made).toEqual([]);
   });
 
   it('says so when it has been stopped', async () => {
@@ -70,9 +73,21 @@ describe('a fresh program for Azure', () => {
     const both = await program.graphOf({ ...AZURE, 'pullgate:clouds': ['aws', 'azure'] });
     expect(clouds(both.loaded)).toEqual(new Set(['azure', '@pulumi/azure-native', 'aws', '@pulumi/aws']));
     expect(both.resources.filter(({ parent }) => parent === undefined).map(({ type }) => type)).toEqual([
-      'pullgate:aws:EcrPullGate',
-      'pullgate:azure:AcrPullGate',
+      'pullgate:index:AcrPullGate',
+      'pullgate:index:EcrPullGate',
     ]);
+  });
+});
+
+describe('the program of one cloud', () => {
+  it.each([
+    ['aws', { 'pullgate:clouds': ['aws'] }],
+    ['azure', AZURE],
+  ])('has outputs of %s only, and no warning of an undefined one', async (cloud, config) => {
+    const { outputs, warnings } = await graphOf(config);
+    expect(Object.keys(outputs)).toEqual([cloud, 'next']);
+    expect(outputs[cloud]).toMatchObject({ pullgate: cloud });
+    expect(warnings).toEqual([]);
   });
 });
 
@@ -80,9 +95,9 @@ describe('the program on Azure', () => {
   it('exports what a person and the command line tool need', async () => {
     const { outputs } = await graphOf({ ...AZURE, 'pullgate:severityThreshold': 'critical' });
     const account = /^https:\/\/pullgate[0-9a-f]{12}\./.source;
-    expect(outputs).toEqual({
-      aws: undefined,
+    expect(outputs).toStrictEqual({
       azure: {
+        pullgate: 'azure',
         subscriptionId: SUBSCRIPTION,
         resourceGroup: expect.stringMatching(/^pullgate-group/),
         functionAppName: expect.stringMatching(/^pullgate-function/),
@@ -93,8 +108,6 @@ describe('the program on Azure', () => {
         tableName: 'records',
         workspaceId: expect.stringMatching(/^[0-9a-f-]{36}$/),
         clientId: expect.stringMatching(/^[0-9a-f-]{36}$/),
-        mailEndpoint: undefined,
-        mailSender: undefined,
         workbookUrl: expect.stringMatching(
           /^https:\/\/portal\.azure\.com\/#resource\/subscriptions\/.*\/workbooks\/[0-9a-f-]{36}$/,
         ),
@@ -167,9 +180,9 @@ describe('the program', () => {
 
   it('exports what a person and the command line tool need', async () => {
     const { outputs } = await graphOf({ 'pullgate:severityThreshold': 'critical' });
-    expect(outputs).toEqual({
-      azure: undefined,
+    expect(outputs).toStrictEqual({
       aws: {
+        pullgate: 'aws',
         region: 'eu-west-1',
         accountId: '123456789012',
         partition: 'aws',
@@ -259,7 +272,7 @@ describe('the program', () => {
   it('puts everything below the component', async () => {
     const { resources } = await graphOf({});
     const [component, ...others] = resources.filter(({ parent }) => parent === undefined);
-    expect(component?.type).toBe('pullgate:aws:EcrPullGate');
+    expect(component?.type).toBe('pullgate:index:EcrPullGate');
     expect(others).toEqual([]);
     expect(new Set(resources.map(({ parent }) => parent))).toEqual(new Set([undefined, component?.urn]));
   });

@@ -4,7 +4,7 @@ import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import { type Bundle, bundleFunction } from '../../bundle.ts';
 import { assumeRolePolicy, rolePolicy } from './policies.ts';
-import type { FunctionSettings } from './settings.ts';
+import type { EcrFunctionSettings } from './settings.ts';
 
 const HANDLER = join(import.meta.dirname, '..', 'function', 'handler.ts');
 /** The function takes its credentials from the environment, which saves the bundle the other sources. */
@@ -44,7 +44,7 @@ export interface FunctionArgs {
   readonly partition: pulumi.Output<string>;
   readonly region: pulumi.Output<string>;
   readonly statementId: string;
-  readonly settings: FunctionSettings;
+  readonly settings: pulumi.Output<EcrFunctionSettings>;
   readonly table: aws.dynamodb.Table;
   readonly queue: aws.sqs.Queue;
   readonly deadLetterQueue: aws.sqs.Queue;
@@ -84,11 +84,11 @@ export function createFunction(
   const lambda = new aws.lambda.Function(
     `${name}-function`,
     {
-      description: `pullgate, stack ${args.settings.stack}: closes and opens ECR repositories`,
+      description: `pullgate, stack ${pulumi.getStack()}: closes and opens ECR repositories`,
       runtime: 'nodejs24.x',
       architectures: ['arm64'],
       handler: 'index.handler',
-      code: bundleHandler(args.settings).archive,
+      code: args.settings.apply((known) => bundleHandler(known).archive),
       role: role.arn,
       timeout: TIMEOUT_SECONDS,
       memorySize: MEMORY_MEGABYTES,

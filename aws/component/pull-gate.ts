@@ -1,142 +1,133 @@
 // EcrPullGate: everything that closes and opens ECR repositories in one account and region, as one Pulumi component.
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
-import { parsePolicy } from '../../shared/policy/policy.ts';
-import type { Severity } from '../../shared/policy/severity.ts';
-import { describeProblem } from '../../shared/runtime/problem.ts';
+import type { PullGateArgs, RepositoriesArgs } from '../../config/args.ts';
+import { checkEcrArgs } from '../../config/settings.ts';
 import { createAlarms } from './alarms.ts';
 import { createDashboard } from './dashboard.ts';
 import { createQueues, createRules } from './events.ts';
 import { createFunction, createRole, visibilityTimeoutSeconds } from './function.ts';
-import { type FunctionSettings, functionSettings, statementId } from './settings.ts';
+import { accept, type EcrFunctionSettings, functionSettings, statementId } from './settings.ts';
 import { createTopics, letAlarmsPublish } from './topics.ts';
 
-/** What a gate is told, in the words of the stack's config, which has the defaults. */
-export interface EcrPullGateArgs {
-  /** A finding at or above it closes the gate. */
-  readonly severityThreshold: Severity;
-  /** The refinements of the policy, as they stand in the config: `{ unfixable: 'never' }`. */
-  readonly policy: Readonly<Record<string, unknown>>;
-  /** `audit` decides, logs and notifies, and closes nothing. */
-  readonly mode: 'enforce' | 'audit';
-  /** How often everything is observed, in hours. */
-  readonly sweepHours: number;
-  /** How many gates may close within an hour. */
-  readonly maxClosesPerHour: number;
-  /** Who hears of state changes and alarms. Each address confirms its two subscriptions by a link in a mail. */
-  readonly notifyEmails: readonly string[];
-  /** Globs over repository names: which repositories have a gate. */
-  readonly repositories: { readonly include: readonly string[]; readonly exclude: readonly string[] };
-  /** Full ARNs of the roles that may pull from a closed repository. */
-  readonly exemptPrincipals: readonly string[];
-  /** Also close repositories that serve Lambda functions. */
-  readonly closeLambdaRepositories: boolean;
-  /** Switch on Inspector for ECR, and continuous scanning of the whole registry, in place of the registry's own scanning rules. */
-  readonly enableInspector: boolean;
-  /** How long events are collected before the function is called, in seconds. */
-  readonly batchWindowSeconds: number;
-  /** How long the function's log is kept, in days. */
-  readonly logRetentionDays: number;
+/** The arguments of an `EcrPullGate`. Only `severityThreshold` is required. */
+export interface EcrPullGateArgs extends PullGateArgs {
+  /** Which repositories have a gate. Default: all. Example: `{ include: ['team/**'] }`. */
+  repositories?: RepositoriesArgs;
+  /**
+   * The full ARNs, with their paths, of the IAM roles that may pull from a closed repository: those that push fixes, never those that deploy.
+   * Default: none. Example: `["arn:aws:iam::123456789012:role/ci/publisher"]`.
+   */
+  exemptPrincipals?: pulumi.Input<pulumi.Input<string>[]>;
+  /** Also close repositories that serve Lambda functions, which then fail. Default: false. */
+  closeLambdaRepositories?: boolean;
+  /**
+   * Switch on Inspector for ECR, and continuous scanning of the whole registry in place of the registry's own scanning rules. Both stay on when
+   * the component is deleted. Default: false.
+   */
+  enableInspector?: boolean;
+  /** How long events are collected before the function is invoked, in seconds, 1 to 300. Default: 5. */
+  batchWindowSeconds?: number;
+  /** How long the function's log is kept, in days that CloudWatch knows: 1, 3, 5, 7, 14, 30, 60, 90, ... Default: 90. */
+  logRetentionDays?: number;
 }
 
-/** Closes ECR repositories that hold a vulnerable image, and opens them once the danger is gone. One per stack. */
-export class EcrPullGate extends pulumi.ComponentResource {
-  readonly accountId: pulumi.Output<string>;
-  readonly partition: pulumi.Output<string>;
-  readonly region: pulumi.Output<string>;
-  /** The Sid that marks the stack's statements in repository policies. */
-  readonly statementId: string;
-  readonly tableName: pulumi.Output<string>;
-  readonly queueUrl: pulumi.Output<string>;
-  readonly deadLetterQueueUrl: pulumi.Output<string>;
+/** What an `EcrPullGate` made, for people and for the command line tool. */
+export interface EcrPullGateOutputs {
+  /** Marks the object as pullgate's, among the outputs of any stack: always `aws`. */
+  pullgate: string;
+  region: pulumi.Output<string>;
+  accountId: pulumi.Output<string>;
+  partition: pulumi.Output<string>;
+  /** The Sid that marks the component's statements in repository policies. */
+  statementId: string;
+  functionName: pulumi.Output<string>;
+  /** The name of the function's log group. */
+  logGroup: pulumi.Output<string>;
+  tableName: pulumi.Output<string>;
+  queueUrl: pulumi.Output<string>;
+  deadLetterQueueUrl: pulumi.Output<string>;
   /** The topic of state changes. */
-  readonly changesTopicArn: pulumi.Output<string>;
-  readonly alarmsTopicArn: pulumi.Output<string>;
-  readonly logGroupName: pulumi.Output<string>;
-  readonly functionName: pulumi.Output<string>;
-  readonly roleArn: pulumi.Output<string>;
-  /** The address of the dashboard. */
-  readonly dashboardUrl: pulumi.Output<string>;
-  /** The content of the function's settings.json. */
-  readonly settings: FunctionSettings;
+  changesTopicArn: pulumi.Output<string>;
+  alarmsTopicArn: pulumi.Output<string>;
+  /** The function's role. */
+  roleArn: pulumi.Output<string>;
+  /** The dashboard in the AWS console. */
+  dashboardUrl: pulumi.Output<string>;
+  /** The content of the function's `settings.json`. */
+  settings: pulumi.Output<EcrFunctionSettings>;
+}
 
+/**
+ * Blocks pulls of vulnerable images from the ECR repositories of one account and region, and allows them again once there is proof that the
+ * vulnerability is gone. At most one in a stack. Example: `new EcrPullGate('pullgate', { severityThreshold: 'high' })`.
+ */
+export class EcrPullGate extends pulumi.ComponentResource {
+  readonly outputs: EcrPullGateOutputs;
+
+  /** @throws RunError with every problem of the arguments */
   constructor(name: string, args: EcrPullGateArgs, opts?: pulumi.ComponentResourceOptions) {
-    super('pullgate:aws:EcrPullGate', name, {}, opts);
-    const policy = parsePolicy(args.severityThreshold, args.policy);
-    if (!policy.ok)
-      throw new Error(`${name} needs a policy that is right:\n${policy.problems.map(describeProblem).join('\n')}`);
+    super('pullgate:index:EcrPullGate', name, {}, opts);
+    const { exemptPrincipals, ...plain } = args;
+    const checked = accept(name, checkEcrArgs(plain));
+    const settings = functionSettings(name, checked, exemptPrincipals);
     const child = { parent: this };
+    const { accountId } = aws.getCallerIdentityOutput({}, child);
+    const { partition } = aws.getPartitionOutput({}, child);
+    const { region } = aws.getRegionOutput({}, child);
     const stack = pulumi.getStack();
-
-    this.accountId = aws.getCallerIdentityOutput({}, child).accountId;
-    this.partition = aws.getPartitionOutput({}, child).partition;
-    this.region = aws.getRegionOutput({}, child).region;
-    this.statementId = statementId(pulumi.getOrganization(), pulumi.getProject(), stack);
-    this.settings = functionSettings(stack, args);
+    const sid = statementId(pulumi.getOrganization(), pulumi.getProject(), stack);
 
     const table = createTable(name, this);
-    const queues = createQueues(name, visibilityTimeoutSeconds(args.batchWindowSeconds), this);
-    createRules(name, policy.value, queues, this);
+    const queues = createQueues(name, visibilityTimeoutSeconds(checked.batchWindowSeconds), this);
+    createRules(name, checked.policy, queues, this);
     const role = createRole(name, this);
-    const { accountId, partition, region } = this;
-    const topicsArgs = { partition, accountId, notifyEmails: args.notifyEmails };
-    const topics = createTopics(name, topicsArgs, this);
+    const topics = createTopics(name, { partition, accountId, notifyEmails: checked.notifyEmails }, this);
     const { lambda, logGroup } = createFunction(
       name,
       {
         accountId,
         partition,
         region,
-        statementId: this.statementId,
-        settings: this.settings,
+        statementId: sid,
+        settings,
         table,
         ...queues,
         topic: topics.changes,
         key: topics.key,
         role,
-        batchWindowSeconds: args.batchWindowSeconds,
-        logRetentionDays: args.logRetentionDays,
+        batchWindowSeconds: checked.batchWindowSeconds,
+        logRetentionDays: checked.logRetentionDays,
       },
       this,
     );
-    const alarms = createAlarms(
-      name,
-      stack,
-      args.sweepHours,
-      { logGroup, lambda, ...queues, topic: topics.alarms },
-      this,
-    );
+    const { sweepHours, maxClosesPerHour } = checked;
+    const watched = { logGroup, lambda, ...queues, topic: topics.alarms };
+    const alarms = createAlarms(name, stack, sweepHours, watched, this);
     letAlarmsPublish(name, topics.alarms, alarms, this);
     const shown = { logGroup, lambda, ...queues, table, topic: topics.changes, alarms, region, partition };
-    const { sweepHours, maxClosesPerHour } = args;
-    const settings = { stack, dashboardName: this.statementId, sweepHours, maxClosesPerHour };
-    this.dashboardUrl = createDashboard(name, settings, shown, this);
-    if (args.enableInspector) enableInspector(name, accountId, this);
+    const dashboard = { stack, dashboardName: sid, sweepHours, maxClosesPerHour };
+    const dashboardUrl = createDashboard(name, dashboard, shown, this);
+    if (checked.enableInspector) enableInspector(name, accountId, this);
 
-    this.tableName = table.name;
-    this.queueUrl = queues.queue.url;
-    this.deadLetterQueueUrl = queues.deadLetterQueue.url;
-    this.changesTopicArn = topics.changes.arn;
-    this.alarmsTopicArn = topics.alarms.arn;
-    this.logGroupName = logGroup.name;
-    this.functionName = lambda.name;
-    this.roleArn = role.arn;
-    this.registerOutputs({
-      accountId: this.accountId,
-      partition: this.partition,
-      region: this.region,
-      statementId: this.statementId,
-      tableName: this.tableName,
-      queueUrl: this.queueUrl,
-      deadLetterQueueUrl: this.deadLetterQueueUrl,
-      changesTopicArn: this.changesTopicArn,
-      alarmsTopicArn: this.alarmsTopicArn,
-      logGroupName: this.logGroupName,
-      functionName: this.functionName,
-      roleArn: this.roleArn,
-      dashboardUrl: this.dashboardUrl,
-      settings: this.settings,
-    });
+    this.outputs = {
+      pullgate: 'aws',
+      region,
+      accountId,
+      partition,
+      statementId: sid,
+      functionName: lambda.name,
+      logGroup: logGroup.name,
+      tableName: table.name,
+      queueUrl: queues.queue.url,
+      deadLetterQueueUrl: queues.deadLetterQueue.url,
+      changesTopicArn: topics.changes.arn,
+      alarmsTopicArn: topics.alarms.arn,
+      roleArn: role.arn,
+      dashboardUrl,
+      settings,
+    };
+    this.registerOutputs({ outputs: this.outputs });
   }
 }
 

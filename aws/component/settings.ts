@@ -1,23 +1,60 @@
 // What the deployed function is told: the settings in its archive, and the mark of its statements.
 import { createHash } from 'node:crypto';
-import type { EcrPullGateArgs } from './pull-gate.ts';
+import * as pulumi from '@pulumi/pulumi';
+import type { Mode, PolicyArgs, RepositoriesArgs, Severity } from '../../config/args.ts';
+import { type checkEcrArgs, checkExemptPrincipals } from '../../config/settings.ts';
+import { describeProblem, type Parsed } from '../../shared/runtime/problem.ts';
 
-/** The content of settings.json, in the words of the stack's config. */
-export type FunctionSettings = Readonly<Record<string, unknown>> & { readonly stack: string };
+/** The content of the function's `settings.json`, in the words of the component's arguments. */
+export interface EcrFunctionSettings {
+  /** The name of the Pulumi stack. */
+  stack: string;
+  severityThreshold: Severity;
+  /** The refinements as they were written. */
+  policy: PolicyArgs;
+  mode: Mode;
+  sweepHours: number;
+  maxClosesPerHour: number;
+  repositories: RepositoriesArgs;
+  exemptPrincipals: string[];
+  closeLambdaRepositories: boolean;
+}
 
-/** Only what the function reads: changing the mail addresses or the log's retention deploys no code and makes no sweep due. */
-export function functionSettings(stack: string, args: EcrPullGateArgs): FunctionSettings {
-  return {
-    stack,
-    severityThreshold: args.severityThreshold,
-    policy: args.policy,
-    mode: args.mode,
-    sweepHours: args.sweepHours,
-    maxClosesPerHour: args.maxClosesPerHour,
-    repositories: args.repositories,
-    exemptPrincipals: args.exemptPrincipals,
-    closeLambdaRepositories: args.closeLambdaRepositories,
-  };
+type Settings = Extract<ReturnType<typeof checkEcrArgs>, { ok: true }>['value'];
+
+/**
+ * The checked arguments of a component.
+ *
+ * @throws RunError that names the component and every problem
+ */
+export function accept<T>(name: string, checked: Parsed<T>): T {
+  if (checked.ok) return checked.value;
+  const lines = [`The arguments of the component ${name} are wrong:`, ...checked.problems.map(describeProblem)];
+  throw new pulumi.RunError(lines.join('\n'));
+}
+
+/**
+ * Only what the function reads: changing the mail addresses or the log's retention deploys no code and makes no sweep due.
+ *
+ * @param name the component's
+ * @param exemptPrincipals as they were given: they are checked once they are known
+ */
+export function functionSettings(
+  name: string,
+  settings: Settings,
+  exemptPrincipals: pulumi.Input<pulumi.Input<string>[]> | undefined,
+): pulumi.Output<EcrFunctionSettings> {
+  return pulumi.output(exemptPrincipals).apply((known) => ({
+    stack: pulumi.getStack(),
+    severityThreshold: settings.policy.severityThreshold,
+    policy: settings.refinements,
+    mode: settings.mode,
+    sweepHours: settings.sweepHours,
+    maxClosesPerHour: settings.maxClosesPerHour,
+    repositories: settings.repositories,
+    exemptPrincipals: accept(name, checkExemptPrincipals(known)),
+    closeLambdaRepositories: settings.closeLambdaRepositories,
+  }));
 }
 
 /**

@@ -107,7 +107,9 @@ export function createEvents(
     ).value,
   );
   const stack = pulumi.getStack();
-  const scopes = [{ description: `pullgate, stack ${stack}`, scopePath: `/subscriptions/${subscriptionId}` }];
+  const scopes = [
+    { description: `pullgate, stack ${stack}`, scopePath: pulumi.interpolate`/subscriptions/${subscriptionId}` },
+  ];
   new security.Automation(
     `${name}-export`,
     {

@@ -59,7 +59,7 @@ export interface FunctionArgs {
   /** Undefined where nobody gets mail. */
   readonly mail: Mail | undefined;
   readonly code: Bundle;
-  /** The time of the deployment, ISO 8601. */
+  /** The time of the deployment, ISO 8601: the address of the code's package expires some hours later. */
   readonly now: string;
   /** The identity's roles, which are there before its code is. */
   readonly roles: readonly pulumi.Resource[];

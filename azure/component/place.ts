@@ -1,4 +1,4 @@
-// Where a gate stands: its subscription, checked against the registries', its resource group, its workspace and what names are made of.
+// Where the component stands: its subscription, checked against the registries', its resource group, its workspace and what names are made of.
 import { createHash } from 'node:crypto';
 import * as authorization from '@pulumi/azure-native/authorization/index.js';
 import * as operationalinsights from '@pulumi/azure-native/operationalinsights/index.js';
@@ -39,27 +39,55 @@ export function strangers(subscriptionId: string, ids: readonly string[]): reado
 }
 
 /**
- * The subscription that the stack is made in, by the provider's own word.
+ * The subscription that the provider is configured for. Everything else depends on it, so that nothing is made in a wrong one.
  *
- * @throws RunError where one of the ids is in another, before anything is made
+ * @param ids what has to be in the same subscription
  */
-export async function subscriptionOf(ids: readonly string[], opts: pulumi.InvokeOptions): Promise<string> {
-  const { subscriptionId } = await authorization.getClientConfig(opts);
+export function findSubscription(
+  ids: pulumi.Input<pulumi.Input<string>[]>,
+  parent: pulumi.Resource,
+): pulumi.Output<string> {
+  const { subscriptionId } = authorization.getClientConfigOutput({ parent });
+  return pulumi.all([subscriptionId, ids]).apply(([own, known]) => {
+    refuseStrangers(own, known);
+    return own;
+  });
+}
+
+/**
+ * Asks the provider before anything is made, so that a wrong subscription is told once. The component by itself can only let each of its resources
+ * fail.
+ *
+ * @throws RunError that names each id of another subscription
+ */
+export async function checkSubscription(ids: readonly string[]): Promise<void> {
+  const { subscriptionId } = await authorization.getClientConfig();
+  refuseStrangers(subscriptionId, ids);
+}
+
+/** @throws RunError that names each id of another subscription */
+export function refuseStrangers(subscriptionId: string, ids: readonly string[]): void {
   const found = strangers(subscriptionId, ids);
-  if (found.length === 0) return subscriptionId;
+  if (found.length === 0) return;
   const advice =
     'Events come from the own subscription only: use a stack per subscription, each with azure-native:subscriptionId and its own registries.';
   throw new pulumi.RunError([...found, advice].join('\n'));
 }
 
-/** The group of everything that the stack makes, at the provider's location. */
-export function createResourceGroup(name: string, parent: pulumi.Resource): resources.ResourceGroup {
-  return new resources.ResourceGroup(`${name}-group`, {}, { parent });
+/** The group of everything that the component makes, at the provider's location. */
+export function createResourceGroup(
+  name: string,
+  subscriptionId: pulumi.Output<string>,
+  parent: pulumi.Resource,
+): resources.ResourceGroup {
+  // None of its arguments needs the subscription, and it must not be made in a wrong one either.
+  const dependsOn = subscriptionId.apply((): pulumi.Resource[] => []);
+  return new resources.ResourceGroup(`${name}-group`, {}, { parent, dependsOn });
 }
 
-/** What the parts of a gate have in common. */
+/** What the parts of the component have in common. */
 export interface Place {
-  readonly subscriptionId: string;
+  readonly subscriptionId: pulumi.Output<string>;
   readonly resourceGroupName: pulumi.Output<string>;
   readonly location: pulumi.Output<string>;
 }
@@ -90,17 +118,17 @@ export interface Workspace {
 export function createWorkspace(
   name: string,
   place: Place,
-  given: { readonly workspaceId?: string | undefined; readonly logRetentionDays: number },
+  given: { readonly workspaceId?: pulumi.Output<string> | undefined; readonly logRetentionDays: number },
   parent: pulumi.Resource,
 ): Workspace {
   const { resourceGroupName, location } = place;
   if (given.workspaceId !== undefined) {
-    const { resourceGroup, name: workspaceName } = parseArmId(given.workspaceId);
+    const id = given.workspaceId.apply(parseArmId);
     const found = operationalinsights.getWorkspaceOutput(
-      { resourceGroupName: resourceGroup, workspaceName },
+      { resourceGroupName: id.resourceGroup, workspaceName: id.name },
       { parent },
     );
-    return { id: pulumi.output(given.workspaceId), customerId: found.customerId, ready: [] };
+    return { id: given.workspaceId, customerId: found.customerId, ready: [] };
   }
   const workspace = new operationalinsights.Workspace(
     `${name}-workspace`,

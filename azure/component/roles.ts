@@ -62,11 +62,11 @@ export const GATEKEEPER: Readonly<Record<'rbac' | 'abac', RegistryPermission>> =
 };
 
 /** The role of the function's identity on each registry. */
-export function createGateRole(
+export function createRegistryRole(
   name: string,
   { registries, registryRoles }: { readonly registries: readonly string[]; readonly registryRoles: 'rbac' | 'abac' },
-  mark: string,
-  subscriptionId: string,
+  mark: pulumi.Output<string>,
+  subscriptionId: pulumi.Output<string>,
   parent: pulumi.Resource,
 ): pulumi.Output<string> {
   const { actions, dataActions } = GATEKEEPER[registryRoles];
@@ -75,10 +75,10 @@ export function createGateRole(
     `${name}-gatekeeper`,
     {
       // The name must be unlike any other of the tenant.
-      roleName: `pullgate gatekeeper (${mark})`,
+      roleName: pulumi.interpolate`pullgate gatekeeper (${mark})`,
       description: `pullgate, stack ${pulumi.getStack()}: closes and opens images of container registries, and pushes nothing`,
       // Of no registry, or changing the registries would replace the definition, whose name must be free.
-      scope: `/subscriptions/${subscriptionId}`,
+      scope: pulumi.interpolate`/subscriptions/${subscriptionId}`,
       assignableScopes: [...groups],
       permissions: [{ actions: [...actions], notActions: [], dataActions: [...dataActions], notDataActions: [] }],
     },
@@ -100,7 +100,7 @@ const RESOURCE_GROUP_PARTS = 5;
 export interface RoleScopes {
   readonly registries: readonly string[];
   /** The ARM id of the role that reads and changes attributes. */
-  readonly gateRole: pulumi.Output<string>;
+  readonly registryRole: pulumi.Output<string>;
   readonly workspaceId: pulumi.Output<string>;
   readonly accountId: pulumi.Output<string>;
   readonly queueId: pulumi.Output<string>;
@@ -113,7 +113,7 @@ export interface RoleScopes {
 export function functionRoles(scopes: RoleScopes): readonly RoleSpec[] {
   return [
     ...scopes.registries.map(
-      (id): RoleSpec => ({ name: `gate-${registryMark(id)}`, role: scopes.gateRole, scope: id }),
+      (id): RoleSpec => ({ name: `registry-${registryMark(id)}`, role: scopes.registryRole, scope: id }),
     ),
     { name: 'findings', role: ROLES.logAnalyticsReader, scope: scopes.workspaceId },
     // The host's own leases, and the container that its code is in: no narrower role is documented for the host.
@@ -132,15 +132,15 @@ function registryMark(id: string): string {
 }
 
 /** The ARM id of a built-in role, as an assignment wants it. */
-export function roleId(subscriptionId: string, role: string): string {
-  return `/subscriptions/${subscriptionId}/providers/Microsoft.Authorization/roleDefinitions/${role}`;
+export function roleId(subscriptionId: pulumi.Output<string>, role: string): pulumi.Output<string> {
+  return pulumi.interpolate`/subscriptions/${subscriptionId}/providers/Microsoft.Authorization/roleDefinitions/${role}`;
 }
 
 /** One assignment to a managed identity. */
 export function assignRole(
   name: string,
   spec: RoleSpec,
-  subscriptionId: string,
+  subscriptionId: pulumi.Output<string>,
   principalId: pulumi.Output<string>,
   parent: pulumi.Resource,
 ): authorization.RoleAssignment {

@@ -1,22 +1,51 @@
 // What the deployed function is told: the settings in its archive.
-import type { AcrPullGateArgs } from './pull-gate.ts';
+import * as pulumi from '@pulumi/pulumi';
+import type { Granularity, Mode, PolicyArgs, RegistryRoles, Severity } from '../../config/args.ts';
+import type { checkAcrArgs } from '../../config/settings.ts';
+import { describeProblem, type Parsed } from '../../shared/runtime/problem.ts';
 
-/** The content of settings.json, in the words of the stack's config. */
-export type FunctionSettings = Readonly<Record<string, unknown>> & { readonly stack: string };
+/** The content of the function's `settings.json`, in the words of the component's arguments. */
+export interface AcrFunctionSettings {
+  /** The name of the Pulumi stack. */
+  stack: string;
+  severityThreshold: Severity;
+  /** The refinements as they were written. */
+  policy: PolicyArgs;
+  mode: Mode;
+  sweepHours: number;
+  maxClosesPerHour: number;
+  registries: string[];
+  granularity: Granularity;
+  registryRoles: RegistryRoles;
+  /** The function itself sends the mails: no topic stands in between. */
+  notifyEmails: string[];
+}
+
+type Settings = Extract<ReturnType<typeof checkAcrArgs>, { ok: true }>['value'];
+
+/**
+ * The checked arguments of a component.
+ *
+ * @throws RunError that names the component and every problem
+ */
+export function accept<T>(name: string, checked: Parsed<T>): T {
+  if (checked.ok) return checked.value;
+  const lines = [`The arguments of the component ${name} are wrong:`, ...checked.problems.map(describeProblem)];
+  throw new pulumi.RunError(lines.join('\n'));
+}
 
 /** Only what the function reads: changing the log's retention deploys no code and makes no sweep due. */
-export function functionSettings(stack: string, args: AcrPullGateArgs): FunctionSettings {
+export function functionSettings(settings: Settings): AcrFunctionSettings {
   return {
-    stack,
-    severityThreshold: args.severityThreshold,
-    policy: args.policy,
-    mode: args.mode,
-    sweepHours: args.sweepHours,
-    maxClosesPerHour: args.maxClosesPerHour,
-    registries: args.registries,
-    granularity: args.granularity,
-    registryRoles: args.registryRoles,
-    // The function itself sends the mails: no topic stands in between.
-    notifyEmails: args.notifyEmails,
+    stack: pulumi.getStack(),
+    severityThreshold: settings.policy.severityThreshold,
+    policy: settings.refinements,
+    mode: settings.mode,
+    sweepHours: settings.sweepHours,
+    maxClosesPerHour: settings.maxClosesPerHour,
+    registries: settings.registries,
+    granularity: settings.granularity,
+    registryRoles: settings.registryRoles,
+    notifyEmails: settings.notifyEmails,
   };
 }

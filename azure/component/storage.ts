@@ -36,14 +36,14 @@ const GUARDED = {
 } as const;
 
 /** Both accounts, with what is in them. `mark` makes their names unlike any other. */
-export function createStores(name: string, place: Place, mark: string, parent: pulumi.Resource): Stores {
+export function createStores(name: string, place: Place, mark: pulumi.Output<string>, parent: pulumi.Resource): Stores {
   const { resourceGroupName, location } = place;
   const account = new storage.StorageAccount(
     `${name}-storage`,
     {
       resourceGroupName,
       location,
-      accountName: `pullgate${mark}`,
+      accountName: pulumi.interpolate`pullgate${mark}`,
       ...GUARDED,
       allowSharedKeyAccess: false,
       defaultToOAuthAuthentication: true,
@@ -65,7 +65,7 @@ export function createStores(name: string, place: Place, mark: string, parent: p
     {
       resourceGroupName,
       location,
-      accountName: `pullgate${mark}pkg`,
+      accountName: pulumi.interpolate`pullgate${mark}pkg`,
       ...GUARDED,
       allowSharedKeyAccess: true,
     },

@@ -73,7 +73,7 @@ describe('the Logic App', () => {
     const deployment = await deploy();
     const { inputs } = one(deployment, 'azure-native:logic:Workflow', 'pullgate-events');
     expect(inputs).toMatchObject({ state: 'Enabled', identity: { type: 'SystemAssigned' }, parameters: {} });
-    expect(inputs['definition']).toEqual(workflowDefinition(await outputOf(deployment.gate.queueUrl)));
+    expect(inputs['definition']).toEqual(workflowDefinition(await outputOf(deployment.outputs.queueUrl)));
   });
 
   const definition = workflowDefinition('https://account.queue.core.windows.net/pullgate') as {

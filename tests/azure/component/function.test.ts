@@ -1,10 +1,9 @@
 // Proves how the function runs: its app, its environment, its archive, and when its code is deployed again.
 import { readFileSync } from 'node:fs';
-import * as pulumi from '@pulumi/pulumi';
+import type * as pulumi from '@pulumi/pulumi';
 import { describe, expect, it } from 'vitest';
 import { bundleHandler, codeMark } from '../../../azure/component/code.ts';
-import { AcrPullGate } from '../../../azure/component/pull-gate.ts';
-import { ARGS, codeOf, type Deployment, deploy, one, outputOf, type Registered, registryId } from './deployment.ts';
+import { type Deployment, deploy, one, outputOf, type Registered, registryId } from './deployment.ts';
 
 const APP = ['azure-native:web:WebApp', 'pullgate-function'] as const;
 
@@ -71,7 +70,7 @@ describe('the function app', () => {
     async (type) => {
       const deployment = await deploy();
       expect(only(deployment, type).inputs).toMatchObject({
-        name: await outputOf(deployment.gate.functionAppName),
+        name: await outputOf(deployment.outputs.functionAppName),
         allow: false,
       });
     },
@@ -79,8 +78,8 @@ describe('the function app', () => {
 
   it('is told where everything is, and no key', async () => {
     const deployment = await deploy();
-    const { gate } = deployment;
-    const clientId = await outputOf(gate.clientId);
+    const { outputs } = deployment;
+    const clientId = await outputOf(outputs.clientId);
     expect(environmentOf(deployment)).toEqual({
       AzureWebJobsStorage__accountName: expect.stringMatching(/^pullgate[0-9a-f]{12}$/),
       AzureWebJobsStorage__credential: 'managedidentity',
@@ -88,23 +87,23 @@ describe('the function app', () => {
       APPLICATIONINSIGHTS_CONNECTION_STRING: expect.stringMatching(/^InstrumentationKey=/),
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: `ClientId=${clientId};Authorization=AAD`,
       PULLGATE_QUEUE: 'pullgate',
-      PULLGATE_QUEUE_URL: await outputOf(gate.queueUrl),
-      PULLGATE_POISON_QUEUE_URL: await outputOf(gate.poisonQueueUrl),
-      PULLGATE_TABLE_URL: await outputOf(gate.tableUrl),
-      PULLGATE_TABLE: await outputOf(gate.tableName),
-      PULLGATE_WORKSPACE_ID: await outputOf(gate.workspaceId),
+      PULLGATE_QUEUE_URL: await outputOf(outputs.queueUrl),
+      PULLGATE_POISON_QUEUE_URL: await outputOf(outputs.poisonQueueUrl),
+      PULLGATE_TABLE_URL: await outputOf(outputs.tableUrl),
+      PULLGATE_TABLE: await outputOf(outputs.tableName),
+      PULLGATE_WORKSPACE_ID: await outputOf(outputs.workspaceId),
       PULLGATE_CLIENT_ID: clientId,
     });
-    expect([gate.mailEndpoint, gate.mailSender]).toEqual([undefined, undefined]);
+    expect(Object.keys(outputs)).not.toEqual(expect.arrayContaining([expect.stringMatching(/^mail/)]));
   });
 
   it('is told where mails go, and by whom, where somebody gets them', async () => {
-    const { gate, registered } = await deploy({ notifyEmails: ['a@example.com'] });
-    const { PULLGATE_MAIL_ENDPOINT: endpoint, PULLGATE_MAIL_SENDER: sender } = environmentOf({ gate, registered });
+    const { outputs, registered } = await deploy({ notifyEmails: ['a@example.com'] });
+    const { PULLGATE_MAIL_ENDPOINT: endpoint, PULLGATE_MAIL_SENDER: sender } = environmentOf({ outputs, registered });
     expect(endpoint).toMatch(/^https:\/\/pullgate-mail[0-9a-f]{8}\.europe\.communication\.azure\.com$/);
     expect(sender).toMatch(/^DoNotReply@[0-9a-f-]{36}\.azurecomm\.net$/);
-    expect(gate.mailEndpoint && (await outputOf(gate.mailEndpoint))).toBe(endpoint);
-    expect(gate.mailSender && (await outputOf(gate.mailSender))).toBe(sender);
+    expect(outputs.mailEndpoint && (await outputOf(outputs.mailEndpoint))).toBe(endpoint);
+    expect(outputs.mailSender && (await outputOf(outputs.mailSender))).toBe(sender);
   });
 
   it('logs with its identity only', async () => {
@@ -132,7 +131,7 @@ describe('what is secret', () => {
 describe('the code', () => {
   it('is fetched once from an address that is good for three hours, and is not built there', async () => {
     const deployment = await deploy();
-    const mark = codeMark(codeOf('{}'));
+    const mark = codeMark(bundleHandler(deployment.outputs.settings));
     const packages = one(deployment, 'azure-native:storage:StorageAccount', 'pullgate-packages').inputs['accountName'];
     expect(blobOf(deployment).inputs).toMatchObject({
       accountName: packages,
@@ -153,7 +152,7 @@ describe('the code', () => {
         },
       ],
     });
-    expect(parameters.siteName.value).toBe(await outputOf(deployment.gate.functionAppName));
+    expect(parameters.siteName.value).toBe(await outputOf(deployment.outputs.functionAppName));
     const { origin, pathname, searchParams } = new URL(parameters.packageUri.value);
     expect(origin + pathname).toBe(`https://${packages}.blob.core.windows.net/packages/${mark}.zip`);
     expect(Object.fromEntries([...searchParams].filter(([key]) => key !== 'sig'))).toEqual({
@@ -179,18 +178,25 @@ describe('the code', () => {
   });
 
   it('is deployed anew, from a package of its own, where the code or the policy is another', async () => {
-    const [one, other] = [await deploy(), await deploy({}, codeOf('{"mode":"audit"}'))];
+    const [one, other] = [await deploy(), await deploy({ mode: 'audit' })];
     for (const part of [blobOf, orderOf]) expect(part(other).urn).not.toBe(part(one).urn);
     expect(blobOf(other).inputs['blobName']).not.toBe(blobOf(one).inputs['blobName']);
-    expect(codeMark(codeOf('{}'))).toMatch(/^[0-9a-f]{12}$/);
+    const bundle = bundleHandler({});
+    const changed = { ...bundle, files: { ...bundle.files, 'index.mjs': 'export {};\n' } };
+    expect(codeMark(bundle)).toMatch(/^[0-9a-f]{12}$/);
+    expect(codeMark(changed)).not.toBe(codeMark(bundle));
   });
 
   it('carries the settings in its archive, in the words of the config, with the query and what the host reads', async () => {
-    await deploy();
     const notifyEmails = ['a@example.com'];
-    const gate = await AcrPullGate.create('pullgate', { ...ARGS, notifyEmails, granularity: 'repository' });
-    await pulumi.runtime.disconnect();
-    const { files } = bundleHandler(gate.settings);
+    const deployment = await deploy({ notifyEmails, granularity: 'repository' });
+    const archive = blobOf(deployment).inputs['source'] as pulumi.asset.AssetArchive;
+    const texts = Object.entries(await archive.assets).map(async ([name, asset]) => [
+      name,
+      await (asset as pulumi.asset.StringAsset).text,
+    ]);
+    const files = Object.fromEntries(await Promise.all(texts)) as Record<string, string>;
+    expect(files).toEqual(bundleHandler(deployment.outputs.settings).files);
     expect(Object.keys(files).sort()).toEqual([
       'findings.kql',
       'host.json',
@@ -198,7 +204,7 @@ describe('the code', () => {
       'package.json',
       'settings.json',
     ]);
-    expect(JSON.parse(files['settings.json'])).toEqual({
+    expect(JSON.parse(files['settings.json'] ?? '')).toEqual({
       stack: 'dev',
       severityThreshold: 'high',
       policy: { exploited: 'medium' },

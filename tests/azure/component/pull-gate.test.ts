@@ -1,8 +1,21 @@
 // Proves what AcrPullGate registers: how many of each resource, where, in which order, and what it leaves out unless asked.
+import * as pulumi from '@pulumi/pulumi';
 import { describe, expect, it } from 'vitest';
-import { markOf, parseArmId, strangers } from '../../../azure/component/place.ts';
-import { AcrPullGate } from '../../../azure/component/pull-gate.ts';
-import { ARGS, counts, deploy, IN_SUBSCRIPTION, one, outputOf, registryId, SUBSCRIPTION } from './deployment.ts';
+import { markOf, parseArmId, refuseStrangers, strangers } from '../../../azure/component/place.ts';
+import { AcrPullGate, type AcrPullGateArgs } from '../../../azure/component/pull-gate.ts';
+import { checkWorkspaceId } from '../../../config/settings.ts';
+import {
+  ARGS,
+  counts,
+  deploy,
+  deployAnew,
+  deployFailing,
+  IN_SUBSCRIPTION,
+  one,
+  outputOf,
+  registryId,
+  SUBSCRIPTION,
+} from './deployment.ts';
 
 const WORKSPACE = `${IN_SUBSCRIPTION}/resourceGroups/logs/providers/Microsoft.OperationalInsights/workspaces/our-logs`;
 const EMAILS = ['a@example.com', 'b@example.com'];
@@ -29,7 +42,7 @@ const BASE = {
   'azure-native:web:WebApp': 1,
   'azure-native:web:WebAppFtpAllowed': 1,
   'azure-native:web:WebAppScmAllowed': 1,
-  'pullgate:azure:AcrPullGate': 1,
+  'pullgate:index:AcrPullGate': 1,
 };
 
 describe('what is registered', () => {
@@ -79,19 +92,19 @@ describe('what is registered', () => {
   it('belongs to the component, all of it, and begins with its name', async () => {
     const { registered } = await deploy({ notifyEmails: EMAILS, enableDefender: true });
     const [component, ...others] = registered.filter(({ urn }) => urn.endsWith('::pullgate'));
-    expect(component?.type).toBe('pullgate:azure:AcrPullGate');
+    expect(component?.type).toBe('pullgate:index:AcrPullGate');
     expect(others).toEqual([]);
     for (const { urn } of registered.filter((resource) => resource !== component))
-      expect(urn).toMatch(/^urn:pulumi:dev::pullgate::pullgate:azure:AcrPullGate[$]azure-native:.*::pullgate-/);
+      expect(urn).toMatch(/^urn:pulumi:dev::pullgate::pullgate:index:AcrPullGate[$]azure-native:.*::pullgate-/);
   });
 
   it('stands in one resource group, at its location, but for what is worldwide', async () => {
-    const { gate, registered } = await deploy({ notifyEmails: EMAILS });
-    const group = await outputOf(gate.resourceGroup);
+    const { outputs, registered } = await deploy({ notifyEmails: EMAILS });
+    const group = await outputOf(outputs.resourceGroup);
     const elsewhere = registered.filter(({ inputs }) => inputs['resourceGroupName'] !== group);
     expect(new Set(elsewhere.map(({ type }) => type))).toEqual(
       new Set([
-        'pullgate:azure:AcrPullGate',
+        'pullgate:index:AcrPullGate',
         'azure-native:resources:ResourceGroup',
         'azure-native:authorization:RoleAssignment',
         'azure-native:authorization:RoleDefinition',
@@ -106,6 +119,27 @@ describe('what is registered', () => {
       'pullgate-emails': 'global',
       'pullgate-mail': 'global',
     });
+  });
+});
+
+describe('the defaults', () => {
+  it('are enough beside a threshold and the registries', async () => {
+    const { severityThreshold, registries } = ARGS;
+    const { outputs, registered } = await deployAnew({ severityThreshold, registries });
+    expect(outputs.settings).toEqual({
+      stack: 'dev',
+      severityThreshold: 'high',
+      policy: {},
+      mode: 'enforce',
+      sweepHours: 6,
+      maxClosesPerHour: 25,
+      registries,
+      granularity: 'image',
+      registryRoles: 'rbac',
+      notifyEmails: [],
+    });
+    const same = await deploy({ policy: {} });
+    expect(registered.map(({ urn }) => urn).sort()).toEqual(same.registered.map(({ urn }) => urn).sort());
   });
 });
 
@@ -171,7 +205,7 @@ describe('the storage', () => {
   });
 
   it('has the queue, its poison queue as the host names it, the table and two private containers', async () => {
-    const { gate, registered } = await deploy();
+    const { outputs, registered } = await deploy();
     const account = `pullgate${markOf('organization', 'pullgate', 'dev', SUBSCRIPTION)}`;
     const names = registered.flatMap(({ type, inputs }) =>
       ['queueName', 'tableName', 'containerName']
@@ -188,10 +222,10 @@ describe('the storage', () => {
         [`${account}pkg`, 'packages', 'None'],
       ]),
     );
-    expect(await outputOf(gate.queueUrl)).toBe(`https://${account}.queue.core.windows.net/pullgate`);
-    expect(await outputOf(gate.poisonQueueUrl)).toBe(`https://${account}.queue.core.windows.net/pullgate-poison`);
-    expect(await outputOf(gate.tableUrl)).toBe(`https://${account}.table.core.windows.net`);
-    expect(await outputOf(gate.tableName)).toBe('records');
+    expect(await outputOf(outputs.queueUrl)).toBe(`https://${account}.queue.core.windows.net/pullgate`);
+    expect(await outputOf(outputs.poisonQueueUrl)).toBe(`https://${account}.queue.core.windows.net/pullgate-poison`);
+    expect(await outputOf(outputs.tableUrl)).toBe(`https://${account}.table.core.windows.net`);
+    expect(await outputOf(outputs.tableName)).toBe('records');
   });
 
   it('has names that Azure takes, other ones for another organization, stack or subscription', () => {
@@ -235,32 +269,48 @@ describe('the workspace', () => {
     expect(exported.inputs['actions']).toEqual([{ actionType: 'Workspace', workspaceResourceId: WORKSPACE }]);
     expect(reader.inputs['scope']).toBe(WORKSPACE);
     expect(alarm.inputs['scopes']).toEqual([WORKSPACE]);
-    expect(await outputOf(deployment.gate.workspaceId)).toMatch(/^[0-9a-f-]{36}$/);
+    expect(await outputOf(deployment.outputs.workspaceId)).toMatch(/^[0-9a-f-]{36}$/);
   });
 });
 
-describe('a gate that cannot work', () => {
+describe('a component that cannot work', () => {
   const other = '99999999-0000-0000-0000-000000000000';
 
-  it('is refused, before anything is made, where a registry or the workspace is in another subscription, each by its id', async () => {
-    const registries = [registryId('contoso'), registryId('fabrikam', other)];
-    const workspaceId = WORKSPACE.replace(SUBSCRIPTION, other);
-    await deploy();
-    const refused = await AcrPullGate.create('pullgate', { ...ARGS, registries, workspaceId }).catch(
-      (error: unknown) => error,
+  it('is refused where a registry or the workspace is in another subscription, each by its id', () => {
+    const ids = [registryId('contoso'), registryId('fabrikam', other), WORKSPACE.replace(SUBSCRIPTION, other)];
+    const refuse = () => refuseStrangers(SUBSCRIPTION, ids);
+    expect(refuse).toThrow(pulumi.RunError);
+    expect(refuse).toThrow(
+      [
+        `${registryId('fabrikam', other)} is in the subscription ${other}, and this stack in ${SUBSCRIPTION}`,
+        `${WORKSPACE.replace(SUBSCRIPTION, other)} is in the subscription ${other}, and this stack in ${SUBSCRIPTION}`,
+        'Events come from the own subscription only: use a stack per subscription, each with azure-native:subscriptionId and its own registries.',
+      ].join('\n'),
     );
-    expect(refused).toBeInstanceOf(Error);
-    expect((refused as Error).message.split('\n')).toEqual([
-      `${registryId('fabrikam', other)} is in the subscription ${other}, and this stack in ${SUBSCRIPTION}`,
-      `${workspaceId} is in the subscription ${other}, and this stack in ${SUBSCRIPTION}`,
-      'Events come from the own subscription only: use a stack per subscription, each with azure-native:subscriptionId and its own registries.',
-    ]);
   });
 
-  it('is refused with every problem of its policy', async () => {
-    await expect(deploy({ policy: { unfixable: 'no', images: 'none' } })).rejects.toThrow(
-      'pullgate needs a policy that is right:\npolicy.unfixable is "no": expected one of informational, low, medium, high, critical, never\npolicy.images is "none": expected one of tagged, all',
+  it('makes nothing in another subscription than that of its registries', async () => {
+    const { registered, failures } = await deployFailing({ ...ARGS, registries: [registryId('fabrikam', other)] });
+    expect(registered.map(({ type }) => type)).toEqual(['pullgate:index:AcrPullGate']);
+    expect(failures[0]).toContain(
+      `${registryId('fabrikam', other)} is in the subscription ${other}, and this stack in`,
     );
+  });
+
+  it('is refused with every problem of its arguments, also of the policy', async () => {
+    const wrong = { registries: [], policy: { unfixable: 'no', images: 'none' } } as unknown as AcrPullGateArgs;
+    await expect(deploy(wrong)).rejects.toThrow(
+      'The arguments of the component pullgate are wrong:\nregistries is []: expected a list with at least one of: the ARM id of a container registry, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME (az acr show --name NAME --query id)\npolicy.unfixable is "no": expected one of informational, low, medium, high, critical, never\npolicy.images is "none": expected one of tagged, all',
+    );
+    const { registries: _none, ...missing } = ARGS;
+    expect(() => new AcrPullGate('pullgate', missing as AcrPullGateArgs)).toThrow('registries is missing: expected');
+  });
+
+  it('is refused if its workspace is none', () => {
+    expect(checkWorkspaceId(registryId('contoso'))).toMatchObject({
+      ok: false,
+      problems: [{ key: 'workspaceId', given: registryId('contoso') }],
+    });
   });
 
   it('counts no capitals of a subscription, and reads ARM ids of any depth', () => {

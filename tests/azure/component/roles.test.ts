@@ -58,8 +58,8 @@ describe("the function's identity", () => {
       .id.split('/')
       .at(-1);
     expect(rolesOf(deployment)).toEqual({
-      'pullgate-gate-contoso-role': [role, registryId('contoso')],
-      'pullgate-gate-fabrikam-role': [role, registryId('fabrikam')],
+      'pullgate-registry-contoso-role': [role, registryId('contoso')],
+      'pullgate-registry-fabrikam-role': [role, registryId('fabrikam')],
       ...BESIDE_REGISTRIES,
     });
   });

@@ -1,0 +1,233 @@
+// The settings that a component works with: their types, defaults and limits, for the stack's config and for a component's arguments alike.
+import * as v from 'valibot';
+import { globSchema, type Policy, parsePolicy } from '../shared/policy/policy.ts';
+import { closedObject, type Parsed, type Problem, problemsFrom, required } from '../shared/runtime/problem.ts';
+import { Granularity, Mode, type PolicyArgs, RegistryRoles, type RepositoriesArgs } from './args.ts';
+
+/** The settings that both clouds have. */
+export interface SharedSettings {
+  readonly policy: Policy;
+  /** The policy's refinements as they were written: they travel in the function's archive, and the function checks them again. */
+  readonly refinements: PolicyArgs;
+  readonly mode: Mode;
+  readonly sweepHours: number;
+  readonly maxClosesPerHour: number;
+  readonly notifyEmails: string[];
+}
+
+/** The settings that only AWS has. */
+export interface AwsSettings {
+  /** Which repositories have a gate: matched by an `include` and by no `exclude`. Default: all. */
+  readonly repositories: Required<RepositoriesArgs>;
+  /** Full ARNs of the roles that may pull from a closed repository: who pushes fixes, never who deploys. Default: none. */
+  readonly exemptPrincipals: string[];
+  /** Also close repositories that serve Lambda functions, which then fail. Default: false. */
+  readonly closeLambdaRepositories: boolean;
+  /** Switch on Inspector and continuous scanning of the whole registry. Default: false. */
+  readonly enableInspector: boolean;
+  /** How long events are collected before the function is called, in seconds. Default: 5. */
+  readonly batchWindowSeconds: number;
+  /** How long the function's log is kept, in days. Default: 90. */
+  readonly logRetentionDays: number;
+}
+
+/** The settings that only Azure has. */
+export interface AzureSettings {
+  /** The ARM ids of the registries that have gates, all in the subscription of the stack. At least one where the stack has Azure. */
+  readonly registries: string[];
+  /** What is closed: a manifest, or the whole repository. Default: image. */
+  readonly granularity: Granularity;
+  /**
+   * The registries' role mode. Default: rbac.
+   * Source: https://learn.microsoft.com/azure/container-registry/container-registry-rbac-abac-repository-permissions
+   */
+  readonly registryRoles: RegistryRoles;
+  /** The ARM id of the Log Analytics workspace that findings are exported to. Default: one of the stack's own. */
+  readonly workspaceId?: string | undefined;
+  /** Switch on the Defender for Containers plan of the whole subscription. Default: false. */
+  readonly enableDefender: boolean;
+  /** How long the stack's own workspace keeps findings and log, in days. Default: 90. */
+  readonly logRetentionDays: number;
+}
+
+/**
+ * The retentions that CloudWatch Logs accepts, in days.
+ * Source: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+ */
+const LOG_RETENTION_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+] as const;
+
+const flag = v.optional(v.boolean('true or false'), false);
+
+function whole(least: number, most: number, unit: string, byDefault: number) {
+  const allowed = `a whole number of ${unit}, ${least} to ${most}`;
+  const range = [v.minValue<number, number, string>(least, allowed), v.maxValue<number, number, string>(most, allowed)];
+  return v.optional(v.pipe(v.number(allowed), v.integer(allowed), ...range), byDefault);
+}
+
+/** A list in which nothing stands twice, not even in other capitals. */
+export function distinct<Item extends v.GenericSchema<string>>(item: Item, allowed: string) {
+  type Items = v.InferOutput<Item>[];
+  const once = v.rawCheck<Items>(({ dataset, addIssue }) => {
+    const all: unknown[] = Array.isArray(dataset.value) ? dataset.value : [];
+    const folded = all.map((given) => (typeof given === 'string' ? given.toLowerCase() : given));
+    for (const [index, given] of all.entries()) {
+      if (folded.indexOf(folded[index]) === index) continue;
+      const place = { type: 'array', origin: 'value', input: all, key: index, value: given } as const;
+      addIssue({ message: `${allowed}, each once`, input: given, path: [place] });
+    }
+  });
+  return v.pipe(v.array(item, allowed), once);
+}
+
+const EMAIL = 'an e-mail address, such as security@example.com';
+
+/** The keys that both clouds have. The first two are the policy's, which checks itself. */
+export const sharedEntries = {
+  severityThreshold: v.optional(v.unknown()),
+  policy: v.optional(v.unknown()),
+  mode: v.optional(v.enum(Mode, `one of ${Object.values(Mode).join(', ')}`), 'enforce'),
+  sweepHours: whole(1, 24, 'hours', 6),
+  maxClosesPerHour: whole(1, 1000, 'gates an hour', 25),
+  notifyEmails: v.optional(
+    distinct(v.pipe(v.string(EMAIL), v.email(EMAIL), v.maxLength(254, EMAIL)), 'a list of e-mail addresses'),
+    [],
+  ),
+};
+
+const ROLE =
+  'the full ARN of one IAM role, with its path and without a wildcard, such as arn:aws:iam::123456789012:role/ci/publisher (for an assumed role: the role itself)';
+const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/([\w+=,.@-]+\/)*[\w+=,.@-]{1,64}$/;
+
+const awsEntries = {
+  repositories: v.optional(
+    closedObject(
+      {
+        include: v.optional(
+          v.pipe(v.array(globSchema, 'a list of globs'), v.minLength(1, 'at least one glob; "**" for all')),
+          ['**'],
+        ),
+        exclude: v.optional(v.array(globSchema, 'a list of globs'), []),
+      },
+      'an object with include and exclude, lists of globs',
+    ),
+    {},
+  ),
+  exemptPrincipals: v.optional(distinct(v.pipe(v.string(ROLE), v.regex(ROLE_ARN, ROLE)), 'a list of role ARNs'), []),
+  closeLambdaRepositories: flag,
+  enableInspector: flag,
+  batchWindowSeconds: whole(1, 300, 'seconds', 5),
+  logRetentionDays: v.optional(
+    v.picklist(LOG_RETENTION_DAYS, `a number of days that CloudWatch knows: ${LOG_RETENTION_DAYS.join(', ')}`),
+    90,
+  ),
+};
+
+const GUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+/** The names of a resource group and what it holds. Source: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules */
+const IN_GROUP = `/subscriptions/${GUID}/resourceGroups/[-\\w.()]{0,89}[-\\w()]/providers`;
+const REGISTRY_ID = new RegExp(`^${IN_GROUP}/Microsoft[.]ContainerRegistry/registries/[a-z0-9]{5,50}$`, 'i');
+const WORKSPACE_ID = new RegExp(
+  `^${IN_GROUP}/Microsoft[.]OperationalInsights/workspaces/[a-z0-9][-a-z0-9]{2,61}[a-z0-9]$`,
+  'i',
+);
+const REGISTRY =
+  'the ARM id of a container registry, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME (az acr show --name NAME --query id)';
+const WORKSPACE =
+  'the ARM id of a Log Analytics workspace, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.OperationalInsights/workspaces/NAME';
+
+/** What is missing if there is no registry. */
+export const SOME_REGISTRIES = `a list with at least one of: ${REGISTRY}`;
+const registries = distinct(
+  v.pipe(v.string(REGISTRY), v.regex(REGISTRY_ID, REGISTRY)),
+  'a list of ARM ids of registries',
+);
+
+const azureEntries = {
+  registries: v.optional(registries, []),
+  granularity: v.optional(v.enum(Granularity, `one of ${Object.values(Granularity).join(', ')}`), 'image'),
+  registryRoles: v.optional(v.enum(RegistryRoles, `one of ${Object.values(RegistryRoles).join(', ')}`), 'rbac'),
+  workspaceId: v.optional(v.pipe(v.string(WORKSPACE), v.regex(WORKSPACE_ID, WORKSPACE))),
+  enableDefender: flag,
+  // A workspace keeps 30 to 730 days: https://learn.microsoft.com/azure/azure-monitor/logs/data-retention-configure
+  logRetentionDays: whole(30, 730, 'days', 90),
+};
+
+/** The object `aws` of the stack's config. */
+export const awsSettings = closedObject(awsEntries, 'an object, such as { "logRetentionDays": 30 }');
+
+/** The object `azure` of the stack's config, in which the registries may be missing as long as the stack has no Azure. */
+export const azureSettings = closedObject(azureEntries, 'an object, such as { "registries": ["/subscriptions/..."] }');
+
+// What may be an output of another resource is checked by itself, once it is known.
+const { exemptPrincipals, ...ecrEntries } = awsEntries;
+const ecrArgs = closedObject({ ...sharedEntries, ...ecrEntries }, 'an object');
+const { workspaceId, ...acrEntries } = azureEntries;
+const someRegistries = required(v.pipe(registries, v.minLength(1, SOME_REGISTRIES)));
+const acrArgs = closedObject({ ...sharedEntries, ...acrEntries, registries: someRegistries }, 'an object');
+
+/** Values that are checked together with their policy. */
+interface WithPolicy {
+  readonly severityThreshold?: unknown;
+  readonly policy?: unknown;
+}
+/** What such a check yields: the checked values, and the policy in the place of its words. */
+type Checked<Schema extends v.GenericSchema> = Omit<v.InferOutput<Schema>, keyof WithPolicy> &
+  Pick<SharedSettings, 'policy' | 'refinements'>;
+
+/**
+ * Checks values and their policy.
+ *
+ * @param findMore further problems of values that are right each by itself. Default: none
+ * @returns the values with their defaults, or every problem, by the keys' names
+ */
+export function checkSettings<Schema extends v.GenericSchema<unknown, WithPolicy>>(
+  schema: Schema,
+  given: WithPolicy,
+  findMore: (values: v.InferOutput<Schema>) => readonly Problem[] = () => [],
+): Parsed<Checked<Schema>> {
+  const checked = v.safeParse(schema, given);
+  const policy = parsePolicy(given.severityThreshold, given.policy);
+  const own = checked.success ? [] : problemsFrom(checked.issues, '');
+  const more = checked.success ? findMore(checked.output) : [];
+  const [first, ...others] = [...own, ...(policy.ok ? [] : policy.problems), ...more];
+  if (first !== undefined) return { ok: false, problems: [first, ...others] };
+  if (!checked.success || !policy.ok) throw new Error('a failed check names no problem: this is a defect of pullgate');
+  const { severityThreshold: _threshold, policy: refinements = {}, ...rest } = checked.output;
+  return {
+    ok: true,
+    value: { ...rest, policy: policy.value, refinements: refinements as PolicyArgs } as Checked<Schema>,
+  };
+}
+
+/** Checks the arguments of an `EcrPullGate` but its exempt principals, which may be outputs of other resources. */
+export function checkEcrArgs(args: WithPolicy): Parsed<SharedSettings & Omit<AwsSettings, 'exemptPrincipals'>> {
+  return checkSettings(ecrArgs, args);
+}
+
+/** Checks the exempt principals, once they are known. */
+export function checkExemptPrincipals(given: unknown): Parsed<string[]> {
+  return checkOne(exemptPrincipals, given, 'exemptPrincipals');
+}
+
+/** Checks the arguments of an `AcrPullGate` but its workspace, which may be an output of another resource. */
+export function checkAcrArgs(args: WithPolicy): Parsed<SharedSettings & Omit<AzureSettings, 'workspaceId'>> {
+  return checkSettings(acrArgs, args);
+}
+
+/** Checks the id of a workspace, once it is known. */
+export function checkWorkspaceId(given: unknown): Parsed<string> {
+  return checkOne(workspaceId.wrapped, given, 'workspaceId');
+}
+
+function checkOne<Schema extends v.GenericSchema>(
+  schema: Schema,
+  given: unknown,
+  key: string,
+): Parsed<v.InferOutput<Schema>> {
+  const checked = v.safeParse(schema, given);
+  return checked.success
+    ? { ok: true, value: checked.output }
+    : { ok: false, problems: problemsFrom(checked.issues, key) };
+}
