@@ -1,4 +1,4 @@
-// What `pullgate simulate --json` prints: one document, written gate by gate, since all of it at once may be too much for one string.
+// What `pullgate simulate --json` prints: one document, written gate by gate, because all of it may be too long for one string.
 import type { Rule } from '../../shared/policy/verdict.ts';
 import { jsonText } from '../terminal/words.ts';
 import { endOf, type GateOutcome, type Simulation } from './simulation.ts';
@@ -15,7 +15,7 @@ export function* jsonOf(head: Head, { gates }: Simulation): Generator<string> {
   yield gates.length === 0 ? ']\n}\n' : '\n  ]\n}\n';
 }
 
-function gateJson({ gate, reasons, formerReasons, undetermined, spared, ...rest }: GateOutcome) {
+function gateJson({ gate, reasons, formerReasons, undetermined, exempted, ...rest }: GateOutcome) {
   return {
     ...gate,
     ...rest,
@@ -25,12 +25,12 @@ function gateJson({ gate, reasons, formerReasons, undetermined, spared, ...rest 
     moreFormerReasons: formerReasons.more,
     undetermined: undetermined.first,
     moreUndetermined: undetermined.more,
-    spared: spared.first.map(({ rule, ...one }) => ({ ...one, ...sparedBy(rule) })),
-    moreSpared: spared.more,
+    exempted: exempted.first.map(({ rule, ...one }) => ({ ...one, ...exemptionJson(rule) })),
+    moreExempted: exempted.more,
   };
 }
 
-function sparedBy(rule: Rule) {
+function exemptionJson(rule: Rule) {
   const until = endOf(rule);
   return { by: rule.kind, ...(until === undefined ? {} : { until }), ...(rule.kind === 'exception' ? rule : {}) };
 }

@@ -10,7 +10,7 @@ import {
   severityWord,
 } from '../reports/counts.ts';
 import { SCRIPT, STYLE } from './page-assets.ts';
-import { type GateOutcome, type InImages, type Simulation, sparedBy, type Worst } from './simulation.ts';
+import { exemptedIn, type GateOutcome, type InImages, type Simulation, type Worst } from './simulation.ts';
 import { clean, namesOf, STAYS_OPEN, wordOf } from './text.ts';
 
 export interface PageInput {
@@ -29,7 +29,7 @@ export interface PageInput {
 /** A browser opens a page of some megabytes in a moment: so many gates are on it, and so many findings of each kind in a gate. */
 const PAGE_GATES = 1_000;
 const PAGE_FINDINGS = 25;
-const PAGE_SPARED = 200;
+const PAGE_EXEMPTED = 200;
 
 /** The page's HTML. It refers to nothing outside but the findings' links, and its own policy lets it load nothing. */
 export function pageOf(input: PageInput): string {
@@ -60,8 +60,8 @@ ${bars(input)}
 ${filters(gates)}
 ${gates.map((gate) => gateHtml(gate, nameOf(gate))).join('\n')}
 ${left > 0 ? `<p>And ${number(left)} more gates: <code>--json</code> has them all.</p>` : ''}
-<p class="soft">${gates.length === 0 ? 'No gate has anything to be said of it. ' : ''}${number(simulation.plain)} gates have nothing that violates and nothing that is spared.</p>
-${sparedHtml(simulation, nameOf)}
+<p class="soft">${gates.length === 0 ? 'There is nothing to report about any gate. ' : ''}${number(simulation.plain)} gates have nothing that violates and nothing that is exempted.</p>
+${exemptedHtml(simulation, nameOf)}
 </main>
 <script>${SCRIPT}</script>
 </body>
@@ -104,12 +104,12 @@ function bars({ reported, simulation: { violating } }: PageInput): string {
 <p class="soft">Pale: reported. Full: violates. A finding in several images counts for each.</p>`;
 }
 
-/** What ends first is what somebody has to look at first. */
-function sparedHtml(simulation: Simulation, nameOf: (gate: GateOutcome) => string): string {
-  const { spared, more } = sparedBy(simulation);
-  if (spared.length === 0) return '';
-  const shown = spared.slice(0, PAGE_SPARED);
-  const left = spared.length - shown.length + more;
+/** What ends first comes first, since people must review it first. */
+function exemptedHtml(simulation: Simulation, nameOf: (gate: GateOutcome) => string): string {
+  const { exempted, more } = exemptedIn(simulation);
+  if (exempted.length === 0) return '';
+  const shown = exempted.slice(0, PAGE_EXEMPTED);
+  const left = exempted.length - shown.length + more;
   const items = shown.map(({ finding, rule, gates }) => {
     const [first = '', ...others] = gates.map(nameOf);
     const where = `${first}${others.length > 0 ? ` and ${number(others.length)} more` : ''}`;
@@ -145,17 +145,17 @@ function gateHtml(gate: GateOutcome, name: string): string {
     list('Violates', gate.reasons, gate.images, ({ rule }) => (rule === 'exploited' ? 'has a known exploit' : '')),
     list('Does not violate any more', gate.formerReasons, gate.images, () => ''),
     list('Severity not known', gate.undetermined, gate.images, () => ''),
-    list('Spared', gate.spared, gate.images, ({ rule }) => describeRule(rule)),
+    list('Exempted', gate.exempted, gate.images, ({ rule }) => describeRule(rule)),
   ];
   return `<details data-state="${state}" data-severities="${words.join(' ')}"><summary><span class="state ${state}">${wordOf(gate)}</span><b>${asText(name)}</b> <span class="soft">${tags === '' ? '' : `${tags}${more}; `}${images}</span><span class="counts">${words.map((word) => `<span class="${word}">${number(counts[word])} ${word}</span>`).join('')}</span></summary>
-<div class="in">${gate.waitingFor === undefined ? '' : `<p class="soft">It ${STAYS_OPEN}.</p>`}${gate.mayNotCount ? '<p class="soft">Only images without a tag close it: they count where a tagged index leads to them, which the report does not say.</p>' : ''}${parts.join('')}</div></details>`;
+<div class="in">${gate.waitingFor === undefined ? '' : `<p class="soft">It ${STAYS_OPEN}.</p>`}${gate.mayNotCount ? '<p class="soft">Only images without a tag close it: they count if a tagged index contains them, which the report does not say.</p>' : ''}${parts.join('')}</div></details>`;
 }
 
-/** What violates; where nothing does, what there is to say. */
-function severitiesOf({ violating, formerReasons, undetermined, spared }: GateOutcome): SeverityCounts {
+/** What violates the policy; if nothing does, whatever else the gate has. */
+function severitiesOf({ violating, formerReasons, undetermined, exempted }: GateOutcome): SeverityCounts {
   if (SEVERITY_WORDS.some((word) => violating[word] > 0)) return violating;
   const counts = { ...NO_FINDINGS };
-  for (const { first } of [formerReasons, undetermined, spared]) {
+  for (const { first } of [formerReasons, undetermined, exempted]) {
     for (const { finding } of first) counts[severityWord(finding)] += 1;
   }
   return counts;
@@ -200,7 +200,7 @@ function findingHtml(finding: Finding): string {
   return `${name} <span class="${severityWord(finding)}">${asText(severityText)}</span> ${asText(where)}: ${asText(way)}`;
 }
 
-/** A name of a package may be anything: here it is text, whatever it looks like. */
+/** A package's name may be anything: here it is always text. */
 function asText(text: string): string {
   return clean(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

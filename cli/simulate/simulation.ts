@@ -1,4 +1,4 @@
-// What a policy would do to images, and what would change against another one: pure, by the same judgement as in the cloud.
+// What a policy would do to images, and what would change compared with another policy: pure, by the judgement of the core.
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { type Gate, gateKey } from '../../shared/gate/record.ts';
 import { type Finding, findingKey, type Instant, rankOf } from '../../shared/policy/finding.ts';
@@ -7,8 +7,8 @@ import type { ImageLook } from '../../shared/reconcile/ports.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import { NO_FINDINGS, SEVERITY_WORDS, type SeverityCounts, severityWord } from '../reports/counts.ts';
 
-/** An image that is there, as a look shows it. */
-export type Look = Extract<ImageLook, { presence: 'present' }>;
+/** An image that is present, as observed. */
+export type PresentImage = Extract<ImageLook, { presence: 'present' }>;
 
 /** An image, and the gate that it would close. */
 export interface Subject {
@@ -17,19 +17,19 @@ export interface Subject {
   readonly name: string;
   readonly tags: readonly string[];
   /**
-   * What there is to see of it, made when it is judged.
+   * The image with its findings, made when it is judged.
    *
    * @param known the findings of the gate's other images by their text: the same finding is the same object
    */
-  look(known: Map<string, Finding>): Look;
-  /** It has no tag, and nobody knows whether a tagged index leads to it: it is taken to count. */
+  observe(known: Map<string, Finding>): PresentImage;
+  /** It has no tag, and whether a tagged index contains it is unknown: it is assumed to count. */
   readonly mayNotCount: boolean;
 }
 
-/** What a policy makes of a gate: it is closed; it stays open, and nobody knows a severity that may matter; it stays open. */
+/** What a policy does to a gate. `undetermined`: it stays open, and a severity that may matter is unknown. */
 export type Outcome = 'closes' | 'undetermined' | 'open';
 
-/** What the policy changes against the other one. */
+/** What changes compared with the other policy. */
 export type Change = 'closes' | 'opens' | 'staysClosed' | 'staysOpen';
 
 /** A finding, and in how many of the gate's images it is. */
@@ -48,21 +48,21 @@ export interface GateOutcome {
   readonly tags: readonly string[];
   readonly images: number;
   readonly outcome: Outcome;
-  /** The policy would close it, and the function does not, since functions of Lambda run from it. */
+  /** The policy would close it, but the function does not, because Lambda functions run from it. */
   readonly waitingFor?: 'lambda';
-  /** Undefined where there is nothing to compare with. */
+  /** Undefined if there is nothing to compare with. */
   readonly change?: Change | undefined;
   /** What violates. */
   readonly reasons: Worst<InImages<Reason>>;
-  /** What violates by the other policy, and does not by this one. */
+  /** What violates the other policy and not this one. */
   readonly formerReasons: Worst<InImages<Reason>>;
-  /** Findings whose severity nobody knows. */
+  /** Findings of unknown severity. */
   readonly undetermined: Worst<InImages<{ readonly finding: Finding }>>;
-  /** What would violate, but for a rule. */
-  readonly spared: Worst<InImages<Spared>>;
+  /** What would violate the policy without an exemption. */
+  readonly exempted: Worst<InImages<Spared>>;
   /** How many findings violate, each counted for each image that it is in, by the severity that the scanner gave. */
   readonly violating: SeverityCounts;
-  /** Every image that closes it has no tag, and counts only where a tagged index leads to it, which the report does not say. */
+  /** No image that closes it has a tag: they count only if a tagged index contains them, which the report does not say. */
   readonly mayNotCount: boolean;
 }
 
@@ -111,15 +111,15 @@ interface Judged {
 
 const NOTHING: Verdict = { kind: 'allow', spared: [] };
 
-/** Undefined where neither policy has anything to say. */
+/** Undefined if neither policy has anything to say. */
 function outcomeOf(subjects: readonly Subject[], { rules, against, now, most }: Terms): GateOutcome | undefined {
   const [subject] = subjects;
   if (subject === undefined) return undefined;
   const known = new Map<string, Finding>();
   const judged = subjects.map((one): Judged => {
-    const look = one.look(known);
-    const before = against === undefined ? undefined : judge(one, look, against, now);
-    return { subject: one, verdict: judge(one, look, rules, now), before };
+    const image = one.observe(known);
+    const before = against === undefined ? undefined : judge(one, image, against, now);
+    return { subject: one, verdict: judge(one, image, rules, now), before };
   });
   if (judged.every(({ verdict, before = NOTHING }) => isNothing(verdict) && isNothing(before))) return undefined;
   const verdicts = judged.map(({ verdict }) => verdict);
@@ -145,8 +145,8 @@ function outcomeOf(subjects: readonly Subject[], { rules, against, now, most }: 
       ),
       most,
     ),
-    spared: worstOf(
-      verdicts.flatMap(({ spared }) => spared),
+    exempted: worstOf(
+      verdicts.flatMap((verdict) => verdict.spared),
       most,
     ),
     violating: countsOf(reasons),
@@ -166,11 +166,11 @@ function sumOf(all: readonly SeverityCounts[]): SeverityCounts {
   return sum;
 }
 
-/** The core says whether the image counts at all, and then what the policy says of it. */
-function judge({ gate }: Subject, look: Look, rules: Rules, now: Instant): Verdict {
+/** The core decides whether the image counts at all, and then what the policy says about it. */
+function judge({ gate }: Subject, image: PresentImage, rules: Rules, now: Instant): Verdict {
   const { repository } = gate;
-  if (isPlainlyAllowed(look, repository, rules, now)) return NOTHING;
-  return rules.judge({ repository, digest: look.digest }, look.findings, now);
+  if (isPlainlyAllowed(image, repository, rules, now)) return NOTHING;
+  return rules.judge({ repository, digest: image.digest }, image.findings, now);
 }
 
 function isNothing(verdict: Verdict): boolean {
@@ -182,7 +182,7 @@ function outcomeFrom(verdicts: readonly Verdict[]): Outcome {
   return verdicts.some(({ kind }) => kind === 'undetermined') ? 'undetermined' : 'open';
 }
 
-/** What is not known closes nothing, and releases no image that has closed a gate before. */
+/** Unknown severities close nothing, and they are no proof that a closed gate may open. */
 function changeOf(judged: readonly Judged[]): Change {
   const wasClosed = judged.some(({ before }) => before?.kind === 'block');
   const isClosed = judged.some(
@@ -192,7 +192,7 @@ function changeOf(judged: readonly Judged[]): Change {
   return wasClosed ? 'opens' : 'staysOpen';
 }
 
-/** Findings of several images as one each, the worst first; a finding that is spared in two ways is there twice. */
+/** Findings of several images as one each, the worst first; a finding that is exempted in two ways appears twice. */
 function worstOf<T extends { readonly finding: Finding; readonly rule?: Spared['rule'] | Reason['rule'] }>(
   found: readonly T[],
   most: number,
@@ -213,7 +213,7 @@ function worstOf<T extends { readonly finding: Finding; readonly rule?: Spared['
   return { first: all.slice(0, most).map(({ one, images }) => ({ ...one, images })), more: Math.max(0, count - most) };
 }
 
-/** Two rules are the same where their words are: only exceptions may differ between images of one gate. */
+/** Only exceptions may differ between images of one gate; other rules are the same if their kind is. */
 function ruleKey({ rule }: { readonly rule?: Spared['rule'] | Reason['rule'] }): unknown {
   return typeof rule === 'object' && rule.kind === 'exception' ? rule.exception : undefined;
 }
@@ -254,9 +254,9 @@ function compareWorst(a: GateOutcome, b: GateOutcome): number {
   return Number(second.exploited) - Number(first.exploited) || rankOf(second) - rankOf(first);
 }
 
-/** What a gate is known for: what violates, or did, or is not known, or is spared. */
+/** The worst finding that violates; else of those that did, are unknown, or are exempted. */
 export function worstFinding(gate: GateOutcome): Finding | undefined {
-  const lists = [gate.reasons, gate.formerReasons, gate.undetermined, gate.spared];
+  const lists = [gate.reasons, gate.formerReasons, gate.undetermined, gate.exempted];
   return lists.find(({ first }) => first.length > 0)?.first[0]?.finding;
 }
 
@@ -264,35 +264,38 @@ function countOf({ reasons }: GateOutcome): number {
   return reasons.first.length + reasons.more;
 }
 
-/** A finding that a rule spares, and in which gates. */
-export interface SparedInGates extends Spared {
-  /** When the rule ends; undefined where it has no end. */
+/** A finding that is exempted, and in which gates. */
+export interface ExemptedInGates extends Spared {
+  /** When the exemption ends; undefined if it has no end. */
   readonly until: Instant | undefined;
   readonly gates: readonly GateOutcome[];
 }
 
-/** What is spared, once for all gates: what ends first comes first. `more`: what the gates only count. */
-export function sparedBy({ gates }: Simulation): { readonly spared: readonly SparedInGates[]; readonly more: number } {
-  const found = new Map<string, SparedInGates & { readonly gates: GateOutcome[] }>();
+/** What is exempted, once for all gates; what ends first comes first. `more`: what the gates only count. */
+export function exemptedIn({ gates }: Simulation): {
+  readonly exempted: readonly ExemptedInGates[];
+  readonly more: number;
+} {
+  const found = new Map<string, ExemptedInGates & { readonly gates: GateOutcome[] }>();
   for (const gate of gates) {
-    for (const { finding, rule } of gate.spared.first) {
+    for (const { finding, rule } of gate.exempted.first) {
       const key = JSON.stringify([findingKey(finding), rule]);
       const before = found.get(key);
       if (before === undefined) found.set(key, { finding, rule, until: endOf(rule), gates: [gate] });
       else before.gates.push(gate);
     }
   }
-  const spared = [...found.values()].toSorted(
+  const exempted = [...found.values()].toSorted(
     (a, b) => compareTexts(a.until ?? NEVER, b.until ?? NEVER) || compareFindings(a.finding, b.finding),
   );
-  for (const { gates: inGates } of spared) inGates.sort((a, b) => compareTexts(a.name, b.name));
-  return { spared, more: gates.reduce((sum, gate) => sum + gate.spared.more, 0) };
+  for (const { gates: inGates } of exempted) inGates.sort((a, b) => compareTexts(a.name, b.name));
+  return { exempted, more: gates.reduce((sum, gate) => sum + gate.exempted.more, 0) };
 }
 
 /** Text after every moment. */
 const NEVER = '~';
 
-/** When a rule ends; undefined where it has no end. */
+/** When an exemption ends; undefined if it has no end. */
 export function endOf(rule: Rule): Instant | undefined {
   if (rule.kind === 'exception') return rule.exception.expiresAt;
   return rule.kind === 'grace' ? rule.until : undefined;

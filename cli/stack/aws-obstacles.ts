@@ -2,7 +2,7 @@
 import type { Snapshot } from '../../aws/function/repository-lock.ts';
 import { PULL_ACTIONS, type RepositoryPolicy } from '../../aws/function/repository-policy.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import type { Obstacle } from './side.ts';
+import type { Obstacle } from './client.ts';
 
 type Statement = RepositoryPolicy['statements'][number]['value'];
 

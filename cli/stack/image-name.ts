@@ -82,3 +82,9 @@ export function registryOf(host: string): RegistryName | undefined {
   const where = region ?? dualStack;
   return accountId === undefined || where === undefined ? undefined : { cloud: 'aws', host, accountId, region: where };
 }
+
+/** Is the host of a name that of this registry? On AWS the account begins the host; on Azure the registry's name does, with or without a label after it. */
+export function isAt(host: string, registry: string): boolean {
+  const name = registry.slice(registry.lastIndexOf('/') + 1).toLowerCase();
+  return host.startsWith(`${name}.`) || (host.endsWith('.azurecr.io') && host.startsWith(`${name}-`));
+}

@@ -9,9 +9,9 @@ import type { Advisory } from '../../local/aws/inspector.ts';
 import { allowing, type PolicyDocument } from '../../local/aws/principals.ts';
 import type { Graph } from '../../local/graph.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
-import { actionsOf, COMMAND, FOLDER, leastToRelease, type Ran } from '../cli/command.ts';
+import { actionsOf, COMMAND, FOLDER, leastToOpen, type Ran } from '../cli/command.ts';
 import { asAzureOperator } from '../cli/command-azure.ts';
-import { leastForLooks, leastForStatus, leastForWhy, leastToLookOnAzure } from '../cli/command-looks.ts';
+import { leastForLive, leastForStatus, leastForWhy, leastToObserveOnAzure } from '../cli/command-observing.ts';
 import { stage as awsStage, CRITICAL } from '../e2e/aws/stage.ts';
 import { stage as azureStage } from '../e2e/azure/stage.ts';
 import { COMPILED } from '../process-group.ts';
@@ -96,7 +96,7 @@ const CHANGES: readonly Run[] = [
   { line: `resume ${AWS_IMAGE}`, code: 0, shows: /shop\/checkout/ },
   // It needs no record, and so the stack may still be there.
   { line: 'release --orphans PullgatedevXXXXXXXX', code: 0, shows: /\[1\/2\] {2}opened {2}shop\//, more: ['--yes'] },
-  { line: 'release --all', code: 0, shows: /shop\/checkout/, more: ['--yes'] },
+  { line: 'pause', code: 0, shows: /shop\/checkout/, more: ['--yes'] },
   { line: 'resume', code: 0, shows: /The stack dev is awake again/ },
 ];
 
@@ -142,7 +142,7 @@ async function shop() {
           ...aws.cloud.environment(aws.cloud.principals.add(roleOf(line), policiesFor(line))),
           PATH: pulumi.aws,
         }
-      : { ...asAzureOperator(azure.cloud, Object.values(leastToLookOnAzure(azure.graph))), PATH: pulumi.azure };
+      : { ...asAzureOperator(azure.cloud, Object.values(leastToObserveOnAzure(azure.graph))), PATH: pulumi.azure };
   const pulumi = { aws: pulumiOf(aws.graph), azure: pulumiOf(azure.graph) };
   const scanner = aws.cloud.principals.add(roleOf('reader'), [allowing('inspector2:ListFindings')]);
   await writeFiles(folder, aws.cloud.clientConfig(scanner));
@@ -230,14 +230,14 @@ describe('a command of the docs', () => {
   it.each([
     ['why', leastForWhy],
     ['status', leastForStatus],
-    ['status --look', leastForLooks],
-    ['release', leastToRelease],
+    ['status --look', leastForLive],
+    ['release', leastToOpen],
   ])('needs what its own tests show that it needs, and the README says no more: %s', (command, least) => {
     expect(rightsFor(command).toSorted()).toEqual(actionsOf(least(deployed.aws)).toSorted());
   });
 
   it('needs the roles on Azure that the README names', () => {
-    const roles = Object.values(leastToLookOnAzure(deployed.azure)).map(({ role }) => role);
+    const roles = Object.values(leastToObserveOnAzure(deployed.azure)).map(({ role }) => role);
     for (const role of roles) expect(README).toContain(`\`${role}\``);
   });
 });

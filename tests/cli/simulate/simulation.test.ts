@@ -1,8 +1,8 @@
-// The comparison of policies alone: which gates close, open or stay, for what, and what is spared until when.
+// The comparison of policies alone: which gates close, open or stay, for what, and what is exempted until when.
 import { describe, expect, test } from 'vitest';
 import { keepLambdaOpen } from '../../../cli/simulate/lambda.ts';
 import { pageOf } from '../../../cli/simulate/page.ts';
-import { type GateOutcome, type Subject, simulate, sparedBy } from '../../../cli/simulate/simulation.ts';
+import { exemptedIn, type GateOutcome, type Subject, simulate } from '../../../cli/simulate/simulation.ts';
 import { linesOf } from '../../../cli/simulate/text.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import { rulesOf } from '../../../shared/reconcile/rules.ts';
@@ -38,8 +38,8 @@ function image(
 ): Subject {
   images += 1;
   const digest = `sha256:${String(images).padStart(64, '0')}`;
-  const look = { digest, presence: 'present' as const, tags, tagged, findings, findingIds: new Set<string>() };
-  return { gate: { registry: '123456789012', repository }, name: repository, tags, look: () => look, mayNotCount };
+  const image = { digest, presence: 'present' as const, tags, tagged, findings, findingIds: new Set<string>() };
+  return { gate: { registry: '123456789012', repository }, name: repository, tags, observe: () => image, mayNotCount };
 }
 
 function rules(fields: Fields) {
@@ -54,7 +54,7 @@ function run(subjects: readonly Subject[], by: Fields, against?: Fields, most = 
   return simulate({ subjects, rules: rules(by), against: against && rules(against), now: NOW, most });
 }
 
-const ids = ({ first }: GateOutcome['reasons'] | GateOutcome['undetermined'] | GateOutcome['spared']) =>
+const ids = ({ first }: GateOutcome['reasons'] | GateOutcome['undetermined'] | GateOutcome['exempted']) =>
   first.map(({ finding: { vulnerability } }) => vulnerability);
 
 describe('one policy', () => {
@@ -177,10 +177,10 @@ describe('against another policy', () => {
     );
   });
 
-  test('for which findings it opens, and by what they are spared until when', () => {
+  test('for which findings it opens, and by what they are exempted until when', () => {
     const [gate] = run([image('team/app', [HIGH, LOW])], excepted, strict).gates;
     expect(gate && [ids(gate.reasons), ids(gate.formerReasons)]).toEqual([[], ['CVE-1', 'CVE-2']]);
-    expect(gate?.spared.first).toMatchObject([
+    expect(gate?.exempted.first).toMatchObject([
       {
         finding: { vulnerability: 'CVE-1' },
         images: 1,
@@ -207,7 +207,7 @@ describe('against another policy', () => {
   });
 });
 
-test('what is spared is told once for all gates: what ends first is first, and what has no end last', () => {
+test('what is exempted appears once for all gates: what ends first comes first, and what has no end last', () => {
   const by = {
     severityThreshold: 'high',
     unknownSeverity: 'ignore',
@@ -215,8 +215,8 @@ test('what is spared is told once for all gates: what ends first is first, and w
     exceptions: [{ id: 'CVE-1', expires: '2026-03-05', reason: 'not reachable' }],
   };
   const subjects = [image('b', [HIGH, FRESH, UNKNOWN]), image('a', [HIGH])];
-  const { spared, more } = sparedBy(run(subjects, by));
-  expect(spared.map((one) => [one.finding.vulnerability, one.until, one.gates.map(({ name }) => name)])).toEqual([
+  const { exempted, more } = exemptedIn(run(subjects, by));
+  expect(exempted.map((one) => [one.finding.vulnerability, one.until, one.gates.map(({ name }) => name)])).toEqual([
     ['CVE-1', '2026-03-06T00:00:00.000Z', ['a', 'b']],
     ['CVE-4', '2026-03-08T00:00:00.000Z', ['b']],
     ['CVE-3', undefined, ['b']],
@@ -233,7 +233,7 @@ describe('repositories that serve Lambda functions', () => {
     ['c/closed', read(true, 'current')],
   ]);
   const asked: string[] = [];
-  const look = async ({ repository }: { readonly repository: string }) => {
+  const readGate = async ({ repository }: { readonly repository: string }) => {
     asked.push(repository);
     if (repository === 'd/denied') throw Object.assign(new Error('no'), { name: 'AccessDeniedException' });
     return READINGS.get(repository);
@@ -242,7 +242,7 @@ describe('repositories that serve Lambda functions', () => {
 
   test('stay open where the function would not close them; only what would close is read', async () => {
     const before = run(subjects, { severityThreshold: 'high' });
-    const { simulation, notes } = await keepLambdaOpen(before, look);
+    const { simulation, notes } = await keepLambdaOpen(before, readGate);
     expect(asked.toSorted()).toEqual(GATES.slice(0, 5));
     expect(simulation.gates.map(({ name, outcome, waitingFor }) => [name, outcome, waitingFor])).toEqual([
       ['a/plain', 'closes', undefined],
@@ -259,7 +259,7 @@ describe('repositories that serve Lambda functions', () => {
     const lines = [
       ...linesOf({ simulation, reported: before.violating, ...names, all: true, maxClosesPerHour: undefined }),
     ];
-    expect(lines[0]).toBe('By it, 4 of 6 gates would close and 2 stay open, 1 of them undetermined.');
+    expect(lines[0]).toBe('With it, 4 of 6 gates would close and 2 would stay open, 1 of them undetermined.');
     expect(lines).toContain(
       '  open          b/lambda  (v1; serves Lambda functions: stays open unless aws.closeLambdaRepositories)',
     );
@@ -276,7 +276,7 @@ describe('repositories that serve Lambda functions', () => {
       ['high', 'medium'],
     ]) {
       const before = run(subjects, { severityThreshold: by }, { severityThreshold: against });
-      const { simulation } = await keepLambdaOpen(before, look);
+      const { simulation } = await keepLambdaOpen(before, readGate);
       const found = simulation.gates.find(({ name }) => name === 'b/lambda');
       expect(found).toMatchObject({ outcome: 'open', change: 'staysOpen', waitingFor: 'lambda' });
     }
