@@ -46,7 +46,7 @@ export const next = pulumi
         ...[letters, poison].flatMap((queue) =>
           queue === undefined ? [] : [`Messages that could not be handled raise an alarm and wait in ${queue}.`],
         ),
-        `Before pulumi destroy: npm run pullgate -- release --all, or closed ${closed(settings)} stay closed.`,
+        `Before pulumi destroy: npm run pullgate -- pause --wait, or closed ${closed(settings)} stay closed.`,
       ]),
   );
 

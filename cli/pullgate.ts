@@ -10,7 +10,8 @@ import { addStatus } from './status/command.ts';
 import { addWhy } from './why/command.ts';
 
 const program = new Command('pullgate')
-  .description('Blocks pulls of vulnerable container images. Shows what is blocked and why, and opens it.')
+  .description('Blocks pulls of vulnerable container images. These commands are for its operators.')
+  .addHelpText('after', '\nExamples:\n  pullgate status\n  pullgate why --help')
   .showHelpAfterError()
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 

@@ -22,15 +22,19 @@ const DEFAULT_DAYS = 14;
 const MAX_DAYS = 3650;
 
 const HELP = `
-The file is JSON, and comments are allowed: the object of pullgate:policy, with or without severityThreshold; or only its list of exceptions;
-or the output of \`pulumi config --json\`. Without --policy the stack's policy is checked. With --policy a stack is needed only for --live.
+The file is JSON, and comments are allowed: the object of pullgate:policy, with or without
+severityThreshold; or only its list of exceptions; or the output of \`pulumi config --json\`.
+Without --policy the stack's policy is checked. With --policy a stack is needed only for --live.
 
-It reports every field that is wrong, and warns of exceptions that have expired or expire soon, that another exception covers, or whose reason
-is not filled in. With --live it also warns of exceptions that match no finding today, in what the scanners show and the records remember.
+It reports every field that is wrong, and warns of exceptions that have expired or expire soon,
+that another exception covers, or whose reason is not filled in. With --live it also warns of
+exceptions that match no finding today, in what the scanners show and the records remember.
 
-Exit codes: 0 the policy is valid, with or without warnings; 1 there are warnings and --strict was given; 2 the policy is invalid, or no answer.
+Exit codes: 0 the policy is valid, with or without warnings; 1 there are warnings and --strict was
+given; 2 the policy is invalid, or no answer.
 
-Examples, for CI: the first for each change, the second once a day, because an exception expires without a change of the file:
+Examples, for CI: the first for each change, the second once a day, because an exception expires
+without a change of the file:
   pullgate check --policy policy.json
   pullgate check --strict --live
 `;

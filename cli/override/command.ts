@@ -16,23 +16,25 @@ const ECR_IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.4';
 const ACR_IMAGE = 'acmeimages.azurecr.io/team/app:1.4';
 const CODES = `
 Exit codes: 0 done; 1 something failed and is named; 2 wrong usage, and nothing was changed.
-The override is recorded before it is applied: if this command is interrupted, the function applies it within a few minutes.
+The override is recorded before it is applied: if this command is interrupted, the function
+applies it within a few minutes.
 `;
-const GATE =
-  'On AWS the gate is the whole repository. On Azure it is the image or the repository, as azure.granularity says.';
+const GATE = `On AWS the gate is the whole repository. On Azure it is the image or the repository, as
+azure.granularity says. A notice is sent at both ends. A new override replaces the one before it.`;
 
 export function addOverride(program: Command): void {
   const override = program
     .command('override')
-    .description('keep one gate open or closed for a limited time, whatever the policy says');
+    .description('keep one gate open or closed for a limited time, whatever the policy says')
+    .addHelpText('after', `\nExample:\n  pullgate override clear ${ECR_IMAGE}`);
   addSet(
     override,
     'open',
     'break glass: keep the gate of an image open for a limited time',
     `
-The function does not close the gate while the override is in force. When it ends, the gate closes again if a blocker still holds it.
-A notice is sent at both ends. ${GATE}
-If the image is an index, its images are opened with it. A new override replaces the one before it.
+The function does not close the gate while the override is in force. When it ends, the gate closes
+again if a blocker still holds it. If the image is an index, its images are opened with it.
+${GATE}
 ${CODES}
 Example:
   pullgate override open ${ECR_IMAGE} --for 4h --reason "the fix is being built" --approved-by security@example.com
@@ -43,10 +45,10 @@ Example:
     'close',
     'close the gate of an image for a limited time, without any finding',
     `
-The function does not open the gate while the override is in force. When it ends, the gate opens unless a blocker holds it.
-A notice is sent at both ends. ${GATE}
-It needs the mode enforce: nothing closes in the mode audit or during a pause. A repository that serves Lambda functions closes only
-if aws.closeLambdaRepositories is set. A new override replaces the one before it.
+The function does not open the gate while the override is in force. When it ends, the gate opens
+unless a blocker holds it. It needs the mode enforce: nothing closes in the mode audit or during a
+pause. A repository that serves Lambda functions closes only if aws.closeLambdaRepositories is set.
+${GATE}
 ${CODES}
 Example:
   pullgate override close ${ACR_IMAGE} --for 4h --reason "suspected tampering" --approved-by security@example.com
@@ -86,8 +88,9 @@ function addClear(override: Command): void {
     .addHelpText(
       'after',
       `
-The policy decides about the gate again at once. If the tag has moved to another image, the override of the image that had it is cleared;
-the commands that set an override print the name with its digest, which always works.
+The policy decides about the gate again at once. If the tag has moved to another image, the
+override of the image that had it is cleared; the commands that set an override print the name
+with its digest, which always works.
 ${CODES}
 Example:
   pullgate override clear ${ECR_IMAGE}

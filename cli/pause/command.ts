@@ -31,16 +31,18 @@ const WAIT_MINUTES = 30;
 const MAX_WAIT_HOURS = 24;
 
 const PAUSE_HELP = `
-Shows every gate that the stack keeps closed, asks, pauses the stack, and opens the gates, whatever their findings. Overrides that keep a gate
-closed end. Nothing closes again until \`pullgate resume\`, or until the time of --for is over; then the function closes within five minutes
-what violates the policy.
+Shows every gate that the stack keeps closed, asks, pauses the stack, and opens the gates,
+whatever their findings. Overrides that keep a gate closed end. Nothing closes again until
+\`pullgate resume\`, or until the time of --for is over; then the function closes within five
+minutes what violates the policy.
 
-Run \`pullgate pause --wait\` before \`pulumi destroy\`: destroying removes the function and its records, but not the locks in your registries.
---wait returns once nothing is locked and no invocation that began before the pause can still run, which takes about ten minutes. A gate that
+Run \`pullgate pause --wait\` before \`pulumi destroy\`: destroying removes the function and its
+records, but not the locks in your registries. --wait returns once nothing is locked and no
+invocation that began before the pause can still run, which takes up to ten minutes. A gate that
 could not be opened is tried again. It is safe to interrupt: the pause stays in force.
 
-Exit codes: 0 done; 1 something could not be opened, or its notice could not be sent, and is named, or the wait ended early;
-2 wrong usage or no consent, and nothing was changed.
+Exit codes: 0 done; 1 something could not be opened, or its notice could not be sent, and is
+named, or the wait ended early; 2 wrong usage or no consent, and nothing was changed.
 
 Examples:
   pullgate pause
@@ -49,7 +51,8 @@ Examples:
 `;
 
 const RESUME_HELP = `
-Within five minutes the function checks everything and closes what violates the policy. To end an override, use \`pullgate override clear\`.
+Within five minutes the function checks everything and closes what violates the policy. To end an
+override, use \`pullgate override clear\`.
 
 Exit codes: 0 done; 1 something failed and is named; 2 wrong usage, and nothing was changed.
 

@@ -183,11 +183,13 @@ function endLines(
   ];
   switch (waited) {
     case 'interrupted':
-      return [...problems, '\nStopped waiting. The pause stays in force; `pullgate pause --wait` goes on from here.'];
+      return [...problems, '\nStopped waiting. The pause stays in force; to go on waiting, run this command again.'];
+    case 'resumed':
+      return ['\nStopped waiting: the pause is over, and the function closes again what violates the policy.'];
     case 'timedOut':
       return [
         ...problems,
-        '\nStopped waiting: the time is up. The pause stays in force; `pullgate pause --wait` goes on from here.',
+        '\nStopped waiting: the time is up. The pause stays in force; to go on waiting, run this command again.',
       ];
     case 'open': {
       const destroy = isWhole && until === undefined ? ' It is safe to run `pulumi destroy` now.' : '';
@@ -196,11 +198,16 @@ function endLines(
     case undefined:
       return problems.length > 0
         ? problems
-        : [
-            '\nEverything that this stack had closed is open. An invocation that began before the pause may still close a gate:\n' +
-              'before `pulumi destroy`, run `pullgate pause --wait`.',
-          ];
+        : [`\nEverything that this stack had closed is open. ${stillNote(isWhole, until)}`];
   }
+}
+
+/** What may still happen after a pause without a wait. */
+function stillNote(isWhole: boolean, until: Instant | undefined): string {
+  const note = 'An invocation that began before the pause may still close a gate';
+  return isWhole && until === undefined
+    ? `${note}:\nbefore \`pulumi destroy\`, run \`pullgate pause --wait\`.`
+    : `${note};\nwith --wait, this command waits until that is over.`;
 }
 
 function endOf(until: Instant | undefined): string {

@@ -2,7 +2,7 @@
 
 import { type Gate, gateKey } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import type { PauseState } from '../../shared/reconcile/schedule.ts';
+import { isPaused, type PauseState } from '../../shared/reconcile/schedule.ts';
 import { type GateOnRecord, isLocked, loadGates, type Openings, openOne } from '../release/opening.ts';
 import type { Client } from '../stack/client.ts';
 import type { Cloud } from '../stack/cloud.ts';
@@ -21,8 +21,8 @@ export interface Waiting {
   readonly onInterrupt: () => AbortSignal;
 }
 
-/** How a wait ended. */
-export type Waited = 'open' | 'timedOut' | 'interrupted';
+/** How a wait ended. `resumed`: the pause was over before. */
+export type Waited = 'open' | 'timedOut' | 'interrupted' | 'resumed';
 
 /** What there is to wait for. */
 export interface Awaited {
@@ -66,6 +66,8 @@ export async function waitUntilOpen({ maxMinutes, sleep, onInterrupt }: Waiting,
   };
   for (let milliseconds = FIRST_SLEEP_MILLISECONDS; ; milliseconds *= 2) {
     const locked = await loadLocked(awaited);
+    // Opening gates of a stack that is awake would work against its function.
+    if (locked === undefined) return 'resumed';
     if (typeof locked === 'string') say(`\nThe gates could not be read, trying again: ${plain(locked)}`);
     else if (locked.length > 0) {
       say(`\nWaiting: ${locked.length === 1 ? '1 gate is' : `${locked.length} gates are`} still locked.`);
@@ -82,9 +84,11 @@ export async function waitUntilOpen({ maxMinutes, sleep, onInterrupt }: Waiting,
   }
 }
 
-/** The gates that are locked, or why they could not be read. */
-async function loadLocked({ clients }: Awaited): Promise<readonly GateOnRecord[] | string> {
+/** The gates that are locked, or why they could not be read; undefined if the pause is over. */
+async function loadLocked({ clients, now }: Awaited): Promise<readonly GateOnRecord[] | string | undefined> {
   try {
+    const pauses = await Promise.all(clients.map(async ({ pause }) => (await pause.load()).value));
+    if (!pauses.every((pause) => isPaused(pause, now()))) return undefined;
     return (await loadGates(clients)).filter(isLocked);
   } catch (error) {
     return sentenceOf(error);

@@ -15,14 +15,17 @@ interface ReleaseOptions extends StackOptions, JsonOption {
 }
 
 const HELP = `
-Every gate that matches is opened once, whatever its findings, and an override that keeps it closed ends. The stack is not paused: its next
-observation (an event or the sweep) closes again what still violates the policy. To keep a gate open, add an exception to the policy or use
+Every gate that matches is opened once, whatever its findings, and an override that keeps it
+closed ends. The stack is not paused: its next observation (an event or the sweep) closes again
+what still violates the policy. To keep a gate open, add an exception to the policy or use
 \`pullgate override open\`; to keep everything open, use \`pullgate pause\`.
 
---orphans is for a \`pulumi destroy\` on AWS that ran before \`pullgate pause\`: the records are gone, and the statements are still in the repository
-policies. They are found by their Sid, in the account and region of the AWS credentials. No stack is needed.
+--orphans is for a \`pulumi destroy\` on AWS that ran before \`pullgate pause\`: the records are
+gone, and the statements are still in the repository policies. They are found by their Sid, in the
+account and region of the AWS credentials. No stack is needed.
 
-Exit codes: 0 done; 1 something could not be opened, or its notice could not be sent, and is named; 2 wrong usage or no consent, and nothing was changed.
+Exit codes: 0 done; 1 something could not be opened, or its notice could not be sent, and is
+named; 2 wrong usage or no consent, and nothing was changed.
 
 Examples:
   pullgate release team/app

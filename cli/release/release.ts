@@ -95,7 +95,7 @@ export async function releaseGates(release: Release): Promise<ExitCode> {
     );
     return 0;
   }
-  terminal.print(`${capitalized(label)} will open ${countOf(closed)}, whatever their findings:\n`);
+  terminal.print(`${countOf(closed)} of ${label} will be opened, whatever the findings:\n`);
   printGates(closed, terminal, nameOf);
   terminal.print(`\n${whatComesNext(release, [...modes.values()])}`);
   if (dryRun) {

@@ -6,7 +6,8 @@ import { runAnswering } from '../terminal/answer.ts';
 import type { SimulateOptions } from './simulate.ts';
 
 const HELP = `
-Without files it observes the clouds of the stack, as a sweep does, and changes nothing. A file is a report of findings, of any size; - is stdin.
+Without files it observes the clouds of the stack, as a sweep does, and changes nothing. A file is
+a report of findings, of any size; - is stdin.
 The format is detected:
 ${FORMATS.map((format) => `  ${format.padEnd(9)}  ${FORMAT_NAMES[format]}`).join('\n')}
 
@@ -14,9 +15,11 @@ A policy file is JSON, and comments are allowed, in one of these forms:
   {"severityThreshold": "high", "unfixable": "never", "graceDays": {"high": 7}, "exceptions": [...]}
   {"severityThreshold": "high", "policy": {"unfixable": "never"}}
   the output of \`pulumi config --json\`
---against shows what changes from the policy in force to the simulated one. The word \`stack\` means the stack's policy.
+--against shows what changes from the policy in force to the simulated one. The word \`stack\`
+means the stack's policy.
 
-Exit codes: 0 nothing would close (with --against: nothing that is open would); 1 something would; 2 bad input or no answer.
+Exit codes: 0 nothing would close (with --against: nothing that is open would); 1 something would;
+2 bad input or no answer.
 
 Examples:
   pullgate simulate --policy stricter.json --against stack --html report.html

@@ -8,13 +8,14 @@ import { readStatus } from './status.ts';
 import { statusLines } from './text.ts';
 
 const HELP = `
-Without --live it reads only the stack's own records, which are as old as the function's last observation of each gate. --live also observes
-every repository. It shows what no record has: images whose severity is unknown, images that violate the policy and are not closed yet, and
-on AWS repositories that someone else has closed.
+Without --live it reads only the stack's own records, which are as old as the function's last
+observation of each gate. --live also observes every repository. It shows what no record has:
+images whose severity is unknown, images that violate the policy and are not closed yet, and on
+AWS repositories that someone else has closed.
 
-Exit codes: 0 all is well; 1 something needs a person (messages in the dead-letter queue, no sweep within twice sweepHours, a gate that is
-stuck while closing or opening, a notice that could not be sent, an exception that has expired, with --live a scanner that sees nothing);
-2 no answer.
+Exit codes: 0 all is well; 1 something needs a person (messages in the dead-letter queue, no sweep
+within twice sweepHours, a gate that is stuck while closing or opening, a notice that could not be
+sent, an exception that has expired, with --live a scanner that sees nothing); 2 no answer.
 
 Example:
   pullgate status --live

@@ -38,9 +38,9 @@ function paint(style: Style, text: string): string {
 function modeLine({ mode, pause }: CloudStatus, now: Instant): string {
   if (pause !== undefined) {
     const end = pause.until === undefined ? '`pullgate resume`' : endOf(pause.until, now);
-    return `paused: nothing closes until ${end} (since ${minute(pause.at)}, by ${plain(pause.by)})`;
+    return `paused since ${minute(pause.at)} by ${plain(pause.by)}: nothing closes until ${end}`;
   }
-  return mode === 'audit' ? 'audit: nothing closes' : 'enforce: what violates the policy closes';
+  return mode === 'audit' ? 'mode audit (nothing closes)' : 'mode enforce (what violates the policy closes)';
 }
 
 function cloudLines(status: CloudStatus, now: Instant): readonly string[] {

@@ -9,9 +9,11 @@ import { whyLines } from './text.ts';
 import { explainImage } from './why.ts';
 
 const HELP = `
-It changes nothing. It uses the stack's policy and what the scanner reports now, and does not check whether your own permissions allow a pull.
+It changes nothing. It uses the stack's policy and what the scanner reports now, and does not
+check whether your own permissions allow a pull.
 
-Exit codes: 0 the image can be pulled; 1 its pulls are refused; 2 no answer (a wrong name, no such image, a cloud that does not answer).
+Exit codes: 0 the image can be pulled; 1 its pulls are refused; 2 no answer (a wrong name, no such
+image, a cloud that does not answer).
 
 Examples:
   pullgate why 123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.4

@@ -106,7 +106,7 @@ test('by the real commands: override open and clear, and release of one gate', {
   const released = await run(leastToOpen(s.graph), 'release', 'team/*', '--yes');
   expect([released.code, released.stderr, s.isClosed()]).toEqual([0, '', false]);
   expect(released.stdout).toMatch(
-    /^The stack dev will open 1 repository, whatever their findings:\n\n {2}team\/app {2}closed since .+\n\nThe stack is not paused: the next event, or the sweep within 6 hours, closes again what still violates the policy[.]\n.+\n\n {2}\[1\/1\] {2}opened {4}team\/app\n$/,
+    /^1 repository of the stack dev will be opened, whatever the findings:\n\n {2}team\/app {2}closed since .+\n\nThe stack is not paused: the next event, or the sweep within 6 hours, closes again what still violates the policy[.]\n.+\n\n {2}\[1\/1\] {2}opened {4}team\/app\n$/,
   );
   await s.sweep();
   expect([s.isClosed(), s.told()]).toEqual([true, ['closed', 'opened', 'closed', 'opened', 'closed']]);

@@ -87,7 +87,8 @@ function stackOf({ cloud = 'aws', closed = [], opens = () => undefined, closes =
   return {
     asked,
     pause,
-    wait: (maxMinutes = 30) => pause({ wait: { maxMinutes, sleep, onInterrupt: () => interrupted.signal } }),
+    wait: (maxMinutes = 30, until?: string) =>
+      pause({ until, wait: { maxMinutes, sleep, onInterrupt: () => interrupted.signal } }),
     resume: async () => [await resumeStack(common), printed.splice(0).join('\n')],
     advance: (hours: number) => {
       at += hours * 60 * MINUTE;
@@ -161,7 +162,7 @@ describe('pause --wait', () => {
     expect(text).toContain('\n1 repository could not be opened: see above');
     expect(
       text.endsWith(
-        'Stopped waiting: the time is up. The pause stays in force; `pullgate pause --wait` goes on from here.',
+        'Stopped waiting: the time is up. The pause stays in force; to go on waiting, run this command again.',
       ),
     ).toBe(true);
     expect(world.row()).toEqual({ paused: true, at: NOW, by: 'ada' });
@@ -171,10 +172,19 @@ describe('pause --wait', () => {
     const world = stackOf({ closed: [GATE], interruptedAt: 2 });
     const { code, text, minutes, answer } = await world.wait();
     expect([code, minutes < 3, answer?.waited]).toEqual([1, true, 'interrupted']);
-    expect(text.endsWith('Stopped waiting. The pause stays in force; `pullgate pause --wait` goes on from here.')).toBe(
+    expect(text.endsWith('Stopped waiting. The pause stays in force; to go on waiting, run this command again.')).toBe(
       true,
     );
     expect(world.row()?.paused).toBe(true);
+  });
+
+  it('stops when the pause ends, and opens nothing after it', async () => {
+    const world = stackOf({ closed: [GATE], closes: { 3: OTHER } });
+    const { code, text, minutes, answer } = await world.wait(30, hoursLater(2 / 60));
+    expect([code, minutes < 3, answer?.waited, world.asked]).toEqual([1, true, 'resumed', ['team/app']]);
+    expect(
+      text.endsWith('Stopped waiting: the pause is over, and the function closes again what violates the policy.'),
+    ).toBe(true);
   });
 
   it('goes on while the table does not answer', async () => {

@@ -171,9 +171,9 @@ describe('what is told', () => {
     [
       'later',
       hoursLater(2),
-      'paused: nothing closes until 2026-06-15 14:00 UTC (in 2 hours) (since 2026-06-15 09:00 UTC, by ada)',
+      'paused since 2026-06-15 09:00 UTC by ada: nothing closes until 2026-06-15 14:00 UTC (in 2 hours)',
     ],
-    ['by now', NOW, 'enforce: what violates the policy closes'],
+    ['by now', NOW, 'mode enforce (what violates the policy closes)'],
   ])('of a pause that ends by itself %s', async (_name, until, line) => {
     const pause = { paused: true, at: hoursLater(-3), by: 'ada', until };
     const found = await status(clientOf('aws', { sweep: SWEPT, pause }));
@@ -209,9 +209,7 @@ describe('what is told', () => {
       ['team/hand', 'open'],
     ]);
     const text = statusLines(found).join('\n');
-    expect(text).toContain(
-      '\nAWS: paused: nothing closes until `pullgate resume` (since 2026-06-15 09:00 UTC, by ada)\n',
-    );
+    expect(text).toContain('\nAWS: paused since 2026-06-15 09:00 UTC by ada: nothing closes until `pullgate resume`\n');
     expect(text).toContain(
       'team/app  closed since 2026-06-15 07:00 UTC  1 blocker, worst: CVE-2024-6119 in x\ufffd[31m',
     );

@@ -119,7 +119,7 @@ describe('status, on AWS', () => {
     });
     const lines = statusLines(looked).join('\n');
     expect(lines).toMatch(
-      /^The stack dev at 2026-03-02 09:\d\d UTC[.]\n\nNeeds a person:\n {2}- AWS: 1 message in the dead-letter queue, which pullgate could not process\n\nAWS: enforce: what violates the policy closes\n {2}Last sweep {4}2026-03-02 09:00 UTC, /,
+      /^The stack dev at 2026-03-02 09:\d\d UTC[.]\n\nNeeds a person:\n {2}- AWS: 1 message in the dead-letter queue, which pullgate could not process\n\nAWS: mode enforce \(what violates the policy closes\)\n {2}Last sweep {4}2026-03-02 09:00 UTC, /,
     );
     expect(lines).toContain(
       '\n  Closed by pullgate: 1\n    team/alone  closed since 2026-03-02 09:00 UTC  1 blocker, worst: CVE-2026-1001 in openssl\n',
@@ -184,7 +184,7 @@ describe('status, on Azure and on both clouds', () => {
     });
     expect(well.concerns).toEqual([]);
     const lines = statusLines(well).join('\n');
-    expect(lines).toContain('\nNothing needs a person.\n\nAzure: enforce: what violates the policy closes\n');
+    expect(lines).toContain('\nNothing needs a person.\n\nAzure: mode enforce (what violates the policy closes)\n');
     expect(lines).toContain(
       `\n  Closed by pullgate: 1\n    team/app@${ours.digest}  closed since 2026-03-02 09:00 UTC  1 blocker, worst: CVE-2026-1001 in openssl\n`,
     );
