@@ -24,7 +24,7 @@ interface ResumeOptions extends StackOptions, JsonOption {
   readonly dryRun?: boolean;
 }
 
-/** A week: whoever needs longer pauses without an end. */
+/** A week. A longer pause has no end. */
 const MAX_HOURS = 168;
 /** Longer than any invocation that began before the pause, and than ECR takes to make an image available again. */
 const WAIT_MINUTES = 30;

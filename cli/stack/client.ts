@@ -1,4 +1,4 @@
-// The client for one cloud of a stack, as the commands use it: it reads and writes gates with the credentials of whoever runs the command.
+// The interface of the client for one cloud of a stack. It reads and writes gates with the credentials of the operator.
 import type { BrakeState } from '../../shared/gate/brake.ts';
 import type { Closer, Gate } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';

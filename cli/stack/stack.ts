@@ -1,4 +1,4 @@
-// Finds a deployed stack: its outputs, as `pulumi stack output --json` prints them, become the settings that the function itself has.
+// Finds a deployed stack: its outputs, as `pulumi stack output --json` prints them, become the settings of its functions.
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -146,17 +146,16 @@ async function askPulumi(stack: string | undefined): Promise<string> {
     return stdout;
   } catch (cause) {
     throw new UsageError(
-      `\`pulumi ${args.join(' ')}\` did not work: ${pulumisWords(cause)}\n` +
+      `\`pulumi ${args.join(' ')}\` failed: ${pulumiMessage(cause)}\n` +
         'Log in (`pulumi login`) and name the stack (--stack NAME), or give its outputs (--outputs FILE).',
       { cause },
     );
   }
 }
 
-function pulumisWords(error: unknown): string {
+function pulumiMessage(error: unknown): string {
   const { code, stderr = '' } = error as { code?: unknown; stderr?: string };
-  if (code === 'ENOENT')
-    return 'there is no command `pulumi` here. https://www.pulumi.com/docs/install/ says how to get it.';
+  if (code === 'ENOENT') return 'the command `pulumi` is not installed. See https://www.pulumi.com/docs/install/.';
   return stderr.trim() === '' ? sentenceOf(error) : stderr.trim();
 }
 

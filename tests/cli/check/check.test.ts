@@ -110,7 +110,7 @@ describe('the forms of a file', () => {
       'a key that is there twice',
       '{\n"images": "all",\n"images": "tagged" }',
       3,
-      'images is there twice: expected each key once',
+      'images appears twice: expected each key once',
     ],
     [
       'a mistake in only the exceptions',
@@ -177,7 +177,7 @@ it.each([
   ['the reason, of an older version', { reason: 'TO DO: why?' }, ['unreviewed']],
   ['who approved it', { approvedBy: APPROVER }, ['unreviewed']],
   ['nothing', { approvedBy: 'Grace' }, []],
-])('an exception in which nobody has filled in %s', (_name, changes, kinds) => {
+])('an exception in which %s is not filled in', (_name, changes, kinds) => {
   const exceptions = [exception({ expiresAt: daysLater(100), ...changes })];
   expect(warningsOf(policy({ exceptions }), NOW, 14).map(({ kind }) => kind)).toEqual(kinds);
 });
@@ -196,7 +196,7 @@ describe('exceptions that match nothing', () => {
     const usage = usageOf(policy({ exceptions }));
     usage.see(image, [finding(seen)], NOW);
     expect(usage.unused(NOW, []).map(({ kind }) => kind)).toEqual(isUsed ? [] : ['unused']);
-    // Where it could be of use unseen, or has ended, nobody says that it is of none.
+    // No warning if it may match something unseen, or has expired.
     expect([usage.unused(NOW, ['team/other']), usage.unused(daysLater(101), [])]).toEqual([[], []]);
   });
 

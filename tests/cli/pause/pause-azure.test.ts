@@ -9,7 +9,7 @@ const SAFE =
   /\nEverything that this stack had closed is open[.] An invocation that began before the pause may still close a gate:\nbefore `pulumi destroy`, run `pullgate pause --wait`[.]\n$/;
 const nameOf = ({ repository, digest }: Image) => `${repository}@${digest}`;
 
-/** Two closed images, one that somebody else has locked, and one that waits for the brake. */
+/** Two closed images, one that someone else has locked, and one that waits for the brake. */
 async function twoClosedTwoWaiting() {
   const s = await stage({ maxClosesPerHour: 2 });
   const alone = await s.close('v1', 'team/alone');
@@ -46,7 +46,7 @@ Nothing was changed: there was no answer. In a script, use --yes.
     expect(await s.world()).toEqual(before);
   });
 
-  test('with --yes its images open, the lock of somebody else stays, records say so, people are told once each', async () => {
+  test('with --yes its images open, the lock of someone else stays, records say so, one notice each is sent', async () => {
     const { s, run } = await twoClosedTwoWaiting();
     const before = await s.world();
     expect(before.records).toEqual({ ...CLOSED, ...WAITING });

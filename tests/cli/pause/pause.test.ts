@@ -82,7 +82,7 @@ describe('pause', () => {
     expect(writesOf(s)).toEqual([]);
   });
 
-  test('with --yes everything opens: foreign statements as they were, records say so, people are told once each', async () => {
+  test('with --yes everything opens: foreign statements as they were, records say so, one notice each is sent', async () => {
     const { s, run, outputs, least } = await twoClosedOneWaiting();
     const { code, stdout, stderr } = await run('pause --yes');
     expect([code, stderr]).toEqual([0, '']);
@@ -104,7 +104,7 @@ describe('pause', () => {
 
   test('a second run is a no-op and exits with 0', async () => {
     const { s, run, pauseUnheard } = await twoClosedOneWaiting();
-    // The first has nobody who reads what it says: it does all of its work in silence, and ends as it does otherwise.
+    // The output of the first is closed early: it finishes its work and ends as usual.
     expect(await pauseUnheard('pipe')).toEqual([0, '']);
     expect(closed(s)).toEqual([]);
     s.cloud.calls.reset();

@@ -24,7 +24,7 @@ interface World {
   readonly closes?: Readonly<Record<number, Gate>>;
   /** The minute in which the table does not answer. */
   readonly isDownAt?: number;
-  /** The minute in which somebody presses Ctrl-C. */
+  /** The minute in which the operator presses Ctrl-C. */
   readonly interruptedAt?: number;
 }
 

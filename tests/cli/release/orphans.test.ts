@@ -140,7 +140,7 @@ ${dev} no longer closes any repository.
     },
   );
 
-  test('a Sid that is not one of pullgate’s is refused: nobody else’s statement is taken out', async () => {
+  test('a Sid that is not one of pullgate’s is refused: no other statement is removed', async () => {
     const { code, stdout, stderr } = await pullgate(['release', '--orphans', 'TeamMayPull', '--yes'], {
       AWS_REGION: 'eu-west-1',
     });

@@ -63,7 +63,7 @@ describe('a policy file', () => {
     ],
     ['{"severityThreshold": "high",\n "unfixable"', ['line 2: the file is not JSON (ColonExpected)']],
     ['["high"]', ['line 1: the file is ["high"]: expected JSON (comments are fine): {"severityThreshold": "high"']],
-    ['{"images": "all",\n"images": "tagged"}', ['line 2: images is there twice: expected each key once']],
+    ['{"images": "all",\n"images": "tagged"}', ['line 2: images appears twice: expected each key once']],
     [
       '{"severityTreshold": "critical", "policy": {"unfixable": "never"},\n"exceptions": [{"bad": 1}]}',
       [
@@ -294,7 +294,7 @@ describe('the lines', () => {
     );
   });
 
-  test('of an undetermined gate they name what nobody knows', async () => {
+  test('of an undetermined gate they name the unknown severity', async () => {
     expect((await lines(false, policy({ severityThreshold: 'high' }))).slice(-4, -2)).toEqual([
       '  undetermined  b:1',
       '                  severity unknown: CVE-2 (severity "Unknown") in zlib 1: a fix is available.',

@@ -61,12 +61,7 @@ describe('one policy', () => {
   const rows: readonly (readonly [string, readonly Finding[], Fields, GateOutcome['outcome'] | 'nothing'])[] = [
     ['a finding at the threshold closes', [HIGH, LOW], { severityThreshold: 'high' }, 'closes'],
     ['one below it says nothing', [LOW], { severityThreshold: 'high' }, 'nothing'],
-    [
-      'a severity that nobody knows closes nothing, and is told',
-      [UNKNOWN, LOW],
-      { severityThreshold: 'high' },
-      'undetermined',
-    ],
+    ['an unknown severity closes nothing, and is shown', [UNKNOWN, LOW], { severityThreshold: 'high' }, 'undetermined'],
     ['unless the policy blocks it', [UNKNOWN], { severityThreshold: 'high', unknownSeverity: 'block' }, 'closes'],
     ['what is in grace is open, and told', [FRESH], { severityThreshold: 'high', graceDays: { high: 7 } }, 'open'],
     ['no finding says nothing', [], { severityThreshold: 'low' }, 'nothing'],
@@ -106,7 +101,7 @@ describe('one policy', () => {
     expect(gate?.violating).toMatchObject({ critical: 1, high: 29 });
   });
 
-  test('what closes comes first, then what nobody knows, and among those the worst, whatever the order of the report', () => {
+  test('what closes comes first, then what is unknown, and among those the worst, whatever the order of the report', () => {
     const subjects = [
       image('z', [UNKNOWN]),
       image('c', [HIGH]),
@@ -122,7 +117,7 @@ describe('one policy', () => {
     }
   });
 
-  test('an image that does not count closes nothing; one of which nobody knows does, and it is said', () => {
+  test('an image that does not count closes nothing; one of which that is unknown does, and it is shown', () => {
     const by = { severityThreshold: 'high' };
     expect(run([image('a', [HIGH], { tags: [], tagged: false })], by).gates).toEqual([]);
     const [unsure] = run([image('a', [HIGH], { tags: [], mayNotCount: true })], by).gates;
@@ -152,7 +147,7 @@ describe('against another policy', () => {
       { ...mild, graceDays: { high: 7 } },
       'staysOpen',
     ],
-    ['nobody has anything to say', [LOW], mild, mild, 'nothing'],
+    ['neither policy has anything to say', [LOW], mild, mild, 'nothing'],
     ['what is not known closes nothing', [UNKNOWN], mild, { ...mild, unknownSeverity: 'ignore' }, 'staysOpen'],
     ['and opens nothing that was closed', [UNKNOWN], mild, { ...mild, unknownSeverity: 'block' }, 'staysClosed'],
     [

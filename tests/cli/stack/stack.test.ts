@@ -38,12 +38,12 @@ describe('a command that is wrong', () => {
     [
       'no `pulumi` command',
       ['pause'],
-      `pullgate: \`pulumi stack output --json\` did not work: there is no command \`pulumi\` here. https://www.pulumi.com/docs/install/ says how to get it.\n${HINT}`,
+      `pullgate: \`pulumi stack output --json\` failed: the command \`pulumi\` is not installed. See https://www.pulumi.com/docs/install/.\n${HINT}`,
     ],
     [
       'no `pulumi` command for resume',
       ['resume', '--stack', 'dev'],
-      `pullgate: \`pulumi stack output --json --stack dev\` did not work: there is no command \`pulumi\` here. https://www.pulumi.com/docs/install/ says how to get it.\n${HINT}`,
+      `pullgate: \`pulumi stack output --json --stack dev\` failed: the command \`pulumi\` is not installed. See https://www.pulumi.com/docs/install/.\n${HINT}`,
     ],
   ];
   test.each(rows)('%s', async (_name, args, stderr) => {
@@ -138,7 +138,7 @@ describe('without --outputs the Pulumi CLI is asked', () => {
     expect(await pullgate(['resume', '--stack', 'dev'], { PATH: folder })).toEqual({
       code: 2,
       stdout: '',
-      stderr: `pullgate: \`pulumi stack output --json --stack dev\` did not work: error: no stack named dev found\n${HINT}`,
+      stderr: `pullgate: \`pulumi stack output --json --stack dev\` failed: error: no stack named dev found\n${HINT}`,
     });
   });
 });

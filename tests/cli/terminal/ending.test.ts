@@ -1,4 +1,4 @@
-// What a command says and where: nothing that a terminal would obey, and an exit code that holds where nobody takes what is said.
+// What a command prints: nothing that a terminal would obey; and the exit code if its output cannot be written.
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -25,7 +25,7 @@ function written(stream: NodeJS.WriteStream): () => string {
 }
 
 describe('a terminal is not moved by', () => {
-  it('the name of a package, which whoever made the image has chosen, above the question of a pause', async () => {
+  it('the name of a package, which the author of the image chooses, above the question of a pause', async () => {
     const out = written(process.stdout);
     const held = record({
       state: { kind: 'closed' },
@@ -98,11 +98,11 @@ describe('the exit code', () => {
     return unheard(['check', '--json', '--policy', policy], stdout);
   }
 
-  it('is that of the answer, in silence, where nobody reads it any more', async () => {
+  it('is that of the answer, without a message, if the output is closed early', async () => {
     expect(await check('pipe')).toEqual([0, '']);
   });
 
-  it('is that of no answer, with a sentence, where the disk is full', async () => {
+  it('is that of no answer, with a sentence, if the disk is full', async () => {
     const full = openSync('/dev/full', 'w');
     const lost = 'pullgate: the output of this command could not be written: ENOSPC: no space left on device, write\n';
     expect(await check(full)).toEqual([2, lost]);

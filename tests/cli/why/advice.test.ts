@@ -91,7 +91,7 @@ describe('where findings hold a repository', () => {
   });
 });
 
-describe('where somebody keeps it closed by hand', () => {
+describe('while an override keeps it closed', () => {
   const order = byHand({ kind: 'closed' });
   const ENDS = [
     '  An override keeps it closed until 2026-06-15 15:00 UTC, approved by Grace: no fix or exception opens it earlier. To end the override now:',
@@ -110,7 +110,7 @@ describe('where somebody keeps it closed by hand', () => {
     expect(lines.at(-2)).toMatch(/^ {2}2[.] .+; these alone do not open it, see above:$/);
   });
 
-  it('an order that is over, or keeps it open, is no step', async () => {
+  it('an override that is over, or keeps it open, is no step', async () => {
     for (const one of [byHand({ kind: 'closed', until: hoursLater(-0.5) }), byHand({ kind: 'open' })]) {
       expect(await next({ order: one })).toMatchObject({ advice: { clear: [] }, lines: [] });
     }

@@ -189,7 +189,7 @@ describe('why, on AWS', () => {
     expect(s.isClosed('team/app')).toBe(false);
   });
 
-  test('tells of an open one what is undetermined, and of one that others or nobody closed who it was', async () => {
+  test('says of an open one what is undetermined, and of others who closed them', async () => {
     const s = await stage({ mode: 'audit' });
     await s.pushVulnerable('team/odd', '1', UNTRIAGED);
     await s.pushVulnerable('team/audited', 'latest', CRITICAL);
