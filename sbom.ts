@@ -1,41 +1,51 @@
-// The bill of materials of each bundle: the packages whose code is really in it, as CycloneDX 1.6, the same bytes for the same source.
+// The bill of materials of each bundle: the packages whose code is really in it, as `npm sbom` describes them, the same bytes for the same source.
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
-import { Enums, Models, Serialize, SPDX, Spec } from '@cyclonedx/cyclonedx-library';
 import { bundleHandler as bundleAws } from './aws/component/function.ts';
 import { bundleHandler as bundleAzure } from './azure/component/code.ts';
 import type { Bundle } from './bundle.ts';
 
-/** A package in package-lock.json, as far as a bill of materials needs it. */
-export interface LockedPackage {
-  /** Where the folder has another name than the package: an alias. */
-  readonly name?: string;
-  readonly version?: string;
-  readonly license?: string;
-  /** Subresource integrity: `sha512-` and base64. */
-  readonly integrity?: string;
-  /** Is it there for a dev dependency only? */
-  readonly dev?: boolean;
+/** A package as `npm sbom` describes it, in the words of CycloneDX. */
+export interface NpmComponent {
+  /** The package's own name and version, whatever alias it is installed under: `ms@2.1.3`. */
+  readonly 'bom-ref': string;
+  readonly type: string;
+  readonly version: string;
+  readonly purl: string;
+  readonly hashes?: readonly { readonly alg: string; readonly content: string }[];
+  readonly licenses?: readonly unknown[];
 }
 
-/** By the folder's path in the project: `node_modules/ms`. */
-export type LockedPackages = Readonly<Record<string, LockedPackage>>;
-
-/** The packages that package-lock.json names. */
-export function lockedPackages(project: string): LockedPackages {
-  const lock: unknown = JSON.parse(readFileSync(join(project, 'package-lock.json'), 'utf8'));
-  return (lock as { readonly packages: LockedPackages }).packages;
+export interface NpmSbom {
+  /** The project. */
+  readonly metadata: { readonly component: { readonly version: string } };
+  readonly components: readonly NpmComponent[];
 }
 
-/** The folders of the packages that a bundle has code of, as the lock file writes them, in order. */
+/**
+ * The packages of package-lock.json, without those that are there for development only. No registry is asked.
+ *
+ * Source: https://docs.npmjs.com/cli/commands/npm-sbom
+ */
+export function npmSbom(project: string): NpmSbom {
+  const args = ['sbom', '--sbom-format', 'cyclonedx', '--omit', 'dev', '--package-lock-only'];
+  const text = execFileSync('npm', args, { cwd: project, encoding: 'utf8', stdio: 'pipe', maxBuffer: 2 ** 26 });
+  return JSON.parse(text) as NpmSbom;
+}
+
+/** The packages that a bundle has code of, as they are installed, by name and version, in order: `ms@2.1.3`. */
 export function packagesIn({ inputs }: Pick<Bundle, 'inputs'>): readonly string[] {
-  const folders = inputs.flatMap((path) => {
-    const [, folder] =
-      /^.*?\/(node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+)\//.exec(path.replaceAll(sep, '/')) ?? [];
-    return folder === undefined ? [] : [folder];
+  const folders = inputs.flatMap(
+    (path) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path.replaceAll(sep, '/')) ?? [],
+  );
+  const packages = [...new Set(folders)].map((folder) => {
+    const manifest: unknown = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const { name, version } = manifest as { readonly name: string; readonly version: string };
+    return `${name}@${version}`;
   });
-  return [...new Set(folders)].sort();
+  return [...new Set(packages)].sort();
 }
 
 /**
@@ -45,87 +55,55 @@ export function packagesIn({ inputs }: Pick<Bundle, 'inputs'>): readonly string[
  * deployed code can be told. No time and no random number is in it.
  *
  * @param name what the bundle is called, such as `pullgate-aws`
- * @param version the project's version
- * @throws Error where a package in the bundle is not in the lock file, or has no version or integrity there
+ * @throws Error if `npm sbom` does not name a package in the bundle, or has no SHA-512 of it
  */
 export function sbomOf(
   name: string,
-  version: string,
   bundle: Pick<Bundle, 'files' | 'inputs'>,
-  locked: LockedPackages,
+  { metadata, components }: NpmSbom,
 ): string {
-  const bom = new Models.Bom();
-  const hash = createHash('sha256').update(bundle.files['index.mjs']).digest('hex');
-  const whole = new Models.Component(Enums.ComponentType.Application, name, {
-    version,
-    bomRef: name,
-    hashes: new Models.HashDictionary([[Enums.HashAlgorithm['SHA-256'], hash]]),
-  });
-  bom.metadata.component = whole;
-  const components = packagesIn(bundle).map((folder) => componentOf(folder, locked[folder]));
-  // A version that is installed in two folders is one package.
-  for (const component of new Map(components.map((one) => [one.purl, one])).values()) {
-    bom.components.add(component);
-    whole.dependencies.add(component.bomRef);
-  }
-  const serializer = new Serialize.JsonSerializer(new Serialize.JSON.Normalize.Factory(Spec.Spec1dot6));
-  return `${serializer.serialize(bom, { sortLists: true, space: 2 })}\n`;
+  const content = createHash('sha256').update(bundle.files['index.mjs']).digest('hex');
+  const { version } = metadata.component;
+  const whole = { type: 'application', 'bom-ref': name, name, version, hashes: [{ alg: 'SHA-256', content }] };
+  const byRef = new Map(components.map((one) => [one['bom-ref'], one]));
+  const refs = packagesIn(bundle);
+  const bill = {
+    $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json',
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    version: 1,
+    metadata: { component: whole },
+    components: refs.map((ref) => componentOf(ref, byRef.get(ref))),
+    dependencies: [{ ref: name, dependsOn: refs }],
+  };
+  return `${JSON.stringify(bill, undefined, 2)}\n`;
 }
 
-function componentOf(folder: string, locked: LockedPackage | undefined): Models.Component {
-  const [, scope, short = ''] =
-    /node_modules\/(?:(@[^/]+)\/)?([^/]+)$/.exec(`/node_modules/${nameOf(folder, locked)}`) ?? [];
-  const { version, integrity, license } = locked ?? {};
-  const [, base64] = /^sha512-(\S+)$/.exec(integrity ?? '') ?? [];
-  if (version === undefined || base64 === undefined) {
+/** The fields that npm 10 and 11 write alike, and that are the same in CycloneDX 1.5, which npm writes, and 1.6. */
+function componentOf(ref: string, component: NpmComponent | undefined): NpmComponent & { readonly name: string } {
+  if (!component?.hashes?.some(({ alg }) => alg === 'SHA-512')) {
     throw new Error(
-      `the bundle has code of ${folder}, and package-lock.json has to name its version and its sha512; it has ${JSON.stringify(locked)}. Run npm install, and commit the lock file`,
+      `the bundle has code of ${ref}, and package-lock.json has to name it, with a sha512 and not for development only; npm sbom says ${JSON.stringify(component)}. Run npm install, and commit the lock file`,
     );
   }
-  const purl = packageUrl(scope, short, version);
-  return new Models.Component(Enums.ComponentType.Library, short, {
-    ...(scope === undefined ? {} : { group: scope }),
-    version,
-    purl,
-    bomRef: purl,
-    hashes: new Models.HashDictionary([
-      [Enums.HashAlgorithm['SHA-512'], Buffer.from(base64, 'base64').toString('hex')],
-    ]),
-    licenses: new Models.LicenseRepository(license === undefined ? [] : [licenseOf(license)]),
-  });
-}
-
-/** The package's own name: that of its folder, unless it is installed under an alias. */
-function nameOf(folder: string, locked: LockedPackage | undefined): string {
-  return locked?.name ?? folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length);
-}
-
-/** Source: https://github.com/package-url/purl-spec/blob/main/types-doc/npm-definition.md */
-function packageUrl(scope: string | undefined, name: string, version: string): string {
-  const namespace = scope === undefined ? '' : `${encodeURIComponent(scope)}/`;
-  return `pkg:npm/${namespace}${encodeURIComponent(name)}@${encodeURIComponent(version)}`;
-}
-
-function licenseOf(text: string): Models.License {
-  if (SPDX.isSupportedSpdxId(text)) return new Models.SpdxLicense(text);
-  return / (?:OR|AND|WITH) /.test(text) ? new Models.LicenseExpression(text) : new Models.NamedLicense(text);
+  const { type, version, purl, hashes, licenses = [] } = component;
+  return { type, 'bom-ref': ref, name: ref.slice(0, ref.lastIndexOf('@')), version, purl, hashes, licenses };
 }
 
 /** The bills of both bundles, by the name of their file. The code is the same for every stack: its settings are beside it. */
-export async function sboms(project: string): Promise<Readonly<Record<string, string>>> {
-  const locked = lockedPackages(project);
-  const version = locked['']?.version ?? '';
+export function sboms(project: string): Readonly<Record<string, string>> {
+  const locked = npmSbom(project);
   const settings = { stack: 'sbom' };
   return {
-    'aws.cdx.json': sbomOf('pullgate-aws', version, await bundleAws(settings), locked),
-    'azure.cdx.json': sbomOf('pullgate-azure', version, await bundleAzure(settings), locked),
+    'aws.cdx.json': sbomOf('pullgate-aws', bundleAws(settings), locked),
+    'azure.cdx.json': sbomOf('pullgate-azure', bundleAzure(settings), locked),
   };
 }
 
 if (import.meta.main) {
   const folder = join(import.meta.dirname, 'dist', 'sbom');
   mkdirSync(folder, { recursive: true });
-  for (const [file, text] of Object.entries(await sboms(import.meta.dirname))) {
+  for (const [file, text] of Object.entries(sboms(import.meta.dirname))) {
     writeFileSync(join(folder, file), text);
     process.stdout.write(`dist/sbom/${file}\n`);
   }

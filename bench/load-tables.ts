@@ -1,5 +1,5 @@
 // The figures of a load as tables: what is flat for each repository, what a million findings take beside the naive design, how long the brake takes.
-import type { Episode, Load } from './load.ts';
+import type { Episode, Load, SweepLoad } from './load.ts';
 import { count, ratio, type Table } from './part.ts';
 import { dollarsOf, type Prices } from './prices.ts';
 import type { Counts } from './world.ts';
@@ -16,28 +16,43 @@ export interface Words {
 }
 
 export function tablesOf(load: Load, words: Words): readonly Table[] {
-  return [flatTable(load), millionTable(load, words), brakeTable(load)];
+  return [flatTable(load, [...eventRows(load), ...sweepRows(load)]), millionTable(load, words), brakeTable(load)];
 }
 
-function flatTable({ burst, disclosed, sweep, memoryMegabytes }: Load): Table {
-  const pairs: readonly (readonly [string, Episode, Episode | undefined])[] = [
+export function sweepTablesOf(load: SweepLoad): readonly Table[] {
+  return [flatTable(load, sweepRows(load)), brakeTable(load)];
+}
+
+/** A load, and the smaller one that it is compared with. */
+type FlatRow = readonly [name: string, episode: Episode, smaller: Episode | undefined];
+
+function eventRows({ burst, disclosed }: Load): readonly FlatRow[] {
+  return [
     ['a burst of events', burst.small, undefined],
     ['a burst of events', burst.large, burst.small],
     ['the same, naive', burst.naive, undefined],
     ['one vulnerability disclosed', disclosed.small, undefined],
     ['one vulnerability disclosed', disclosed.large, disclosed.small],
     ['the same, naive', disclosed.naive, undefined],
+  ];
+}
+
+function sweepRows({ sweep }: SweepLoad): readonly FlatRow[] {
+  return [
     ['the first sweep', sweep.small, undefined],
     ['the first sweep', sweep.large, sweep.small],
     ['the next sweep, with nothing new', sweep.next, undefined],
   ];
+}
+
+function flatTable({ memoryMegabytes }: SweepLoad, rows: readonly FlatRow[]): Table {
   return {
     title: `Nothing lost, and flat for each repository: calls, and the peak memory of the function's process, which has ${count(memoryMegabytes)} MB`,
     head: [
       ...['load', 'repositories', 'findings', 'invocations', 'calls', 'for each repository', 'to the smaller load'],
       ...['peak, MB', 'to the smaller load'],
     ],
-    rows: pairs.map(([name, episode, smaller]) => [
+    rows: rows.map(([name, episode, smaller]) => [
       name,
       count(episode.repositories),
       count(episode.findings),
@@ -77,7 +92,7 @@ function millionTable({ burst, sweep }: Load, { writes, gateWrites, prices }: Wo
   };
 }
 
-function brakeTable({ braked }: Load): Table {
+function brakeTable({ braked }: SweepLoad): Table {
   return {
     title: "Hours until all gates are closed, by the stack's clock; all others waited meanwhile, and that was told",
     head: ['repositories that one vulnerability hits', 'the brake: gates an hour', 'hours'],

@@ -37,13 +37,16 @@ export interface Braked {
   readonly hours: number;
 }
 
-export interface Load {
+export interface SweepLoad {
   readonly memoryMegabytes: number;
-  readonly burst: { readonly small: Episode; readonly large: Episode; readonly naive: Episode };
-  readonly disclosed: { readonly small: Episode; readonly large: Episode; readonly naive: Episode };
   /** The small sweep, the large one, and the next large one, which finds everything as it is. */
   readonly sweep: { readonly small: Episode; readonly large: Episode; readonly next: Episode };
   readonly braked: readonly Braked[];
+}
+
+export interface Load extends SweepLoad {
+  readonly burst: { readonly small: Episode; readonly large: Episode; readonly naive: Episode };
+  readonly disclosed: { readonly small: Episode; readonly large: Episode; readonly naive: Episode };
 }
 
 const MINUTE = 60_000;
@@ -59,20 +62,29 @@ const SWEEP_HOURS = 24;
 export async function load(deploy: Deploy, size: LoadSize): Promise<Load> {
   const { burst, disclosed } = await events(deploy, size, false);
   const naive = await events(deploy, size, true);
+  const swept = await sweepLoad(deploy, size);
+  return {
+    ...swept,
+    burst: { ...burst, naive: naive.burst.large },
+    disclosed: { ...disclosed, naive: naive.disclosed.large },
+    braked: [
+      // All were closed when their events had been handled: else there had been an error.
+      { repositories: size.disclosed[1], brake: LOOSE, hours: 0 },
+      await braked(deploy, size),
+      ...swept.braked,
+    ],
+  };
+}
+
+/** The sweeps of a load alone. @throws Error as `load` does */
+export async function sweepLoad(deploy: Deploy, size: LoadSize): Promise<SweepLoad> {
   const [smallSweep, largeSweep] = size.sweep;
   const small = await sweep(deploy, size, smallSweep);
   const large = await sweep(deploy, size, largeSweep);
   return {
     memoryMegabytes: large.memoryMegabytes,
-    burst: { ...burst, naive: naive.burst.large },
-    disclosed: { ...disclosed, naive: naive.disclosed.large },
     sweep: { small: small.first, large: large.first, next: large.next },
-    braked: [
-      // All were closed when their events had been handled: else there had been an error.
-      { repositories: size.disclosed[1], brake: LOOSE, hours: 0 },
-      await braked(deploy, size),
-      { repositories: largeSweep, brake: LOOSE, hours: large.hours },
-    ],
+    braked: [{ repositories: largeSweep, brake: LOOSE, hours: large.hours }],
   };
 }
 
@@ -194,7 +206,7 @@ function checkNothingLost(ledger: Ledger, gates: readonly string[], wanted: Want
 }
 
 /** A hundred findings each are a million. */
-export const MILLION_SWEEP: Partial<LoadSize> = { sweep: [1_000, 10_000] };
+export const MILLION_SWEEP: LoadSize['sweep'] = [1_000, 10_000];
 
 /** The same code at both scales. */
 export const LOAD_SIZES: Readonly<Record<'aws' | 'azure', Readonly<Record<Scale, LoadSize>>>> = {

@@ -32,10 +32,10 @@ const MESSAGES_A_REQUEST = 10;
  */
 export function meterOf(cloud: LocalAws, batchSize: number, memoryMegabytes: number): Meter {
   const items = new Map<string, Item>();
-  let [writes, reads, events, looks, linesBefore] = [0, 0, 0, 0, cloud.logs.length];
+  let [writes, reads, events, observations, linesBefore] = [0, 0, 0, 0, cloud.logs.length];
 
   cloud.calls.before(({ service, operation, input }) => {
-    if (service === 'sqs') looks += Array.isArray(input['Entries']) ? input['Entries'].length : 0;
+    if (service === 'sqs') observations += Array.isArray(input['Entries']) ? input['Entries'].length : 0;
     if (service !== 'dynamodb') return;
     switch (operation) {
       case 'PutItem': {
@@ -66,13 +66,13 @@ export function meterOf(cloud: LocalAws, batchSize: number, memoryMegabytes: num
       events += count;
     },
     reset() {
-      [writes, reads, events, looks, linesBefore] = [0, 0, 0, 0, cloud.logs.length];
+      [writes, reads, events, observations, linesBefore] = [0, 0, 0, 0, cloud.logs.length];
     },
     read(runs) {
       const calls = cloud.calls.count();
       const ofFunction = Object.entries(calls).filter(([name]) => name.startsWith('sqs:'));
       // Each message is received and deleted; a request does that for up to ten.
-      const handedOver = 2 * Math.ceil((events + looks) / Math.min(batchSize, MESSAGES_A_REQUEST));
+      const handedOver = 2 * Math.ceil((events + observations) / Math.min(batchSize, MESSAGES_A_REQUEST));
       return {
         'Lambda requests': runs.length,
         'Lambda GB-seconds': gigabyteSeconds(runs, memoryMegabytes),

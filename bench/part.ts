@@ -15,14 +15,6 @@ export interface Part {
   measure(scale: Scale): Promise<readonly Table[]>;
 }
 
-/** The middle of several measurements: one that the machine disturbed does not move it. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((one, other) => one - other);
-  const middle = sorted[Math.floor(sorted.length / 2)];
-  if (middle === undefined) throw new Error('a median needs at least one value, and was given none');
-  return middle;
-}
-
 /** @example count(10_000) // '10,000' */
 export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');

@@ -1,25 +1,20 @@
 // The parts of the bench by name, in the order of the report.
-import { azureBundle, bundle } from './bundle.ts';
+import { bundle } from './bundle.ts';
 import { azureCalls, calls } from './calls.ts';
 import { awsLoad, awsMillion, azureLoad, azureMillion } from './load-parts.ts';
 import type { Part } from './part.ts';
-import { program } from './program.ts';
 import { record } from './record.ts';
 import { simulate } from './simulate.ts';
 import { azureSweep, sweep } from './sweep.ts';
-import { verdicts } from './verdicts.ts';
 
 export const PARTS: Readonly<Record<string, Part>> = {
-  verdicts,
   bundle,
-  'azure-bundle': azureBundle,
   calls,
   'azure-calls': azureCalls,
   sweep,
   'azure-sweep': azureSweep,
   'aws-load': awsLoad,
   'azure-load': azureLoad,
-  program,
   record,
 };
 

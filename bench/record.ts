@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto';
 import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { tableOf } from '../aws/function/records.ts';
-import { type Closer, type GateRecord, packRecord } from '../shared/gate/record.ts';
+import { type Blocker, type GateRecord, packRecord } from '../shared/gate/record.ts';
 import type { Finding } from '../shared/policy/finding.ts';
 import { count, type Part } from './part.ts';
 
 const SIZES = {
-  full: { closers: 1_000, findings: 50, triedFindings: 40_000 },
-  tiny: { closers: 3, findings: 2, triedFindings: 40 },
+  full: { blockers: 1_000, findings: 50 },
+  tiny: { blockers: 3, findings: 2 },
 };
 const NOW = '2026-03-02T09:00:00.000Z';
 /** Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
@@ -17,30 +17,29 @@ const MAX_ROW_BYTES = 409_600;
 export const record: Part = {
   title: 'Record of a large gate',
   async measure(scale) {
-    const { closers, findings: each, triedFindings } = SIZES[scale];
-    const rows: readonly (readonly [name: string, findingsOf: (closer: number) => readonly number[]])[] = [
+    const { blockers, findings: each } = SIZES[scale];
+    const rows: readonly (readonly [name: string, findingsOf: (blocker: number) => readonly number[]])[] = [
       [`all have the same ${each}`, () => numbers(each)],
       [
         `each its own ${each} of ${4 * each}`,
-        (closer) => numbers(each).map((place) => 4 * place + (pick(closer, place) % 4)),
+        (blocker) => numbers(each).map((place) => 4 * place + (pick(blocker, place) % 4)),
       ],
-      ['none in common', (closer) => numbers(each).map((place) => closer * each + place)],
+      ['none in common', (blocker) => numbers(each).map((place) => blocker * each + place)],
     ];
-    const most = await mostClosers(each, triedFindings);
     return [
       {
-        title: `A record with ${count(closers)} closers of ${each} findings each, in bytes; DynamoDB takes ${count(MAX_ROW_BYTES)} a row`,
+        title: `A record with ${count(blockers)} blockers of ${each} findings each, in bytes; DynamoDB takes ${count(MAX_ROW_BYTES)} a row`,
         head: [
           'findings',
           'as plain JSON',
           'packed',
           'row, compressed',
           'share of a row',
-          'findings kept of each closer',
+          'findings kept of each blocker',
         ],
         rows: await Promise.all(
           rows.map(async ([name, findingsOf]) => {
-            const large = recordOf(closers, findingsOf);
+            const large = recordOf(blockers, findingsOf);
             const { bytes, kept } = await storedAs(large);
             const share = `${((100 * bytes) / MAX_ROW_BYTES).toFixed(1)} %`;
             const sizes = [JSON.stringify(large), packRecord(large)].map((text) => count(Buffer.byteLength(text)));
@@ -48,29 +47,11 @@ export const record: Part = {
           }),
         ),
       },
-      {
-        title: 'The most that a row takes with nothing left out, where no two closers have a finding in common',
-        head: ['findings of each closer', 'closers', 'findings in all'],
-        rows: [[count(each), count(most), count(most * each)]],
-      },
     ];
   },
 };
 
-/** How many closers with findings of their own fit into a row with all of them, found by halving. */
-async function mostClosers(each: number, triedFindings: number): Promise<number> {
-  let fits = 0;
-  let tooMany = Math.ceil(triedFindings / each);
-  while (tooMany - fits > 1) {
-    const middle = Math.floor((fits + tooMany) / 2);
-    const large = recordOf(middle, (closer) => numbers(each).map((place) => closer * each + place));
-    if ((await storedAs(large)).kept < each) tooMany = middle;
-    else fits = middle;
-  }
-  return fits;
-}
-
-/** The item that the function puts: its size as DynamoDB counts it but for some bytes (names and values), and how many findings each closer keeps. */
+/** The item that the function puts: its size as DynamoDB counts it but for some bytes (names and values), and how many findings each blocker keeps. */
 async function storedAs(large: GateRecord): Promise<{ readonly bytes: number; readonly kept: number }> {
   let item: Record<string, unknown> | undefined;
   const send = async (command: unknown) => {
@@ -80,8 +61,9 @@ async function storedAs(large: GateRecord): Promise<{ readonly bytes: number; re
   const { records } = tableOf({ send } as unknown as DynamoDBClient, 'table');
   await records.save(large, 0);
   const { value } = await records.load(large.gate);
-  if (value?.closers.length !== large.closers.length) throw new Error('the record was not read back as it was written');
-  const kept = Math.min(...value.closers.map(({ findings }) => findings.length));
+  if (value?.blockers.length !== large.blockers.length)
+    throw new Error('the record was not read back as it was written');
+  const kept = Math.min(...value.blockers.map(({ findings }) => findings.length));
   const bytes = Object.entries(item ?? {}).reduce(
     (sum, [name, value]) => sum + Buffer.byteLength(name) + valueBytes(value),
     0,
@@ -94,13 +76,13 @@ function valueBytes(value: unknown): number {
   return content === undefined ? 0 : Buffer.byteLength(content);
 }
 
-function recordOf(closers: number, findingsOf: (closer: number) => readonly number[]): GateRecord {
+function recordOf(blockers: number, findingsOf: (blocker: number) => readonly number[]): GateRecord {
   return {
     gate: { registry: '123456789012', repository: 'team/app' },
     state: { kind: 'closed' },
     since: NOW,
     closedSince: NOW,
-    closers: numbers(closers).map((number): Closer => {
+    blockers: numbers(blockers).map((number): Blocker => {
       const [first = 0, ...others] = findingsOf(number);
       return {
         digest: `sha256:${createHash('sha256').update(String(number)).digest('hex')}`,
@@ -111,7 +93,7 @@ function recordOf(closers: number, findingsOf: (closer: number) => readonly numb
         omittedFindings: 0,
       };
     }),
-    omittedClosers: 0,
+    omittedBlockers: 0,
     untold: [],
   };
 }

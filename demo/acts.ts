@@ -72,7 +72,7 @@ export interface Acts {
   settle(): Promise<void>;
   /** Moves the clock; the timers and messages that fall due on the way are worked on, each at its time. */
   letPass(milliseconds: number): Promise<void>;
-  /** Deploys another graph of the stack, and lets the timer fire that looks at everything. */
+  /** Deploys another graph of the stack, and lets the timer fire that Obslerves everything. */
   redeploy(graph: Graph): Promise<void>;
   /** Every image, in the order of the first push. */
   images(): readonly ShownImage[];

@@ -14,7 +14,7 @@ export interface GraphResource {
   readonly parent: string | undefined;
   /** What the program asked for; archives are in `archives`. */
   readonly inputs: Readonly<Record<string, unknown>>;
-  /** What the cloud would have answered: the inputs, and names, ARNs and URLs that look real. */
+  /** What the cloud would have answered: the inputs, and names, ARNs and URLs that observation real. */
   readonly outputs: Readonly<Record<string, unknown>>;
   readonly id: string;
 }

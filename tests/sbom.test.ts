@@ -1,32 +1,24 @@
 // Proves that a bill of materials names what is in a bundle, all of it and nothing else, and that it is the same for the same source.
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundleHandler } from '../aws/component/function.ts';
 import { bundleHandler as bundleAzureHandler } from '../azure/component/code.ts';
 import type { Bundle } from '../bundle.ts';
-import { type LockedPackages, lockedPackages, packagesIn, sbomOf, sboms } from '../sbom.ts';
+import { type NpmComponent, type NpmSbom, npmSbom, packagesIn, sbomOf, sboms } from '../sbom.ts';
 
 const project = join(import.meta.dirname, '..');
-const locked = lockedPackages(project);
-const INTEGRITY = `sha512-${Buffer.alloc(64, 1).toString('base64')}`;
+const folder = mkdtempSync(join(tmpdir(), 'pullgate-sbom-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Component {
-  readonly group?: string;
-  readonly name: string;
-  readonly version: string;
-  readonly purl: string;
-  readonly 'bom-ref': string;
-  readonly hashes: readonly { readonly alg: string; readonly content: string }[];
-  readonly licenses?: readonly unknown[];
-}
 interface Bill {
   readonly bomFormat: string;
   readonly specVersion: string;
-  readonly metadata: { readonly component: Component };
-  readonly components: readonly Component[];
-  readonly dependencies: readonly { readonly ref: string; readonly dependsOn?: readonly string[] }[];
+  readonly metadata: { readonly component: NpmComponent & { readonly name: string } };
+  readonly components: readonly (NpmComponent & { readonly name: string })[];
+  readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
 }
 
 /** A bundle of these files. */
@@ -34,72 +26,79 @@ function bundleOf(...inputs: readonly string[]): Pick<Bundle, 'files' | 'inputs'
   return { files: { 'index.mjs': 'export {};', 'settings.json': '{}' }, inputs };
 }
 
-function bill(bundle: Pick<Bundle, 'files' | 'inputs'>, packages: LockedPackages): Bill {
-  return JSON.parse(sbomOf('example', '1.0.0', bundle, packages)) as Bill;
+/** Installs a package in this folder, and answers with one of its files. */
+function install(at: string, name: string, version: string): string {
+  mkdirSync(join(folder, at), { recursive: true });
+  writeFileSync(join(folder, at, 'package.json'), JSON.stringify({ name, version }));
+  return join(folder, at, 'dist', 'index.js');
+}
+
+/** A package as npm describes it. */
+function described(ref: string, hashAlgorithm = 'SHA-512'): NpmComponent {
+  const version = ref.slice(ref.lastIndexOf('@') + 1);
+  const purl = `pkg:npm/${ref.replace(/^@/, '%40')}`;
+  const [hashes, licenses] = [[{ alg: hashAlgorithm, content: '01' }], [{ license: { id: 'MIT' } }]];
+  return { type: 'library', 'bom-ref': ref, version, purl, hashes, licenses };
+}
+
+function bill(inputs: readonly string[], components: readonly NpmComponent[]): Bill {
+  const npm: NpmSbom = { metadata: { component: { version: '1.0.0' } }, components };
+  return JSON.parse(sbomOf('example', bundleOf(...inputs), npm)) as Bill;
 }
 
 describe('a bill of materials', () => {
-  it('names a package once, by its own name and version, with the hash that npm checks', () => {
-    const files = ['/a/shared/own.ts', '/a/node_modules/ms/index.js', '/a/node_modules/ms/lib/more.js'];
-    const { components, dependencies } = bill(bundleOf(...files), {
-      'node_modules/ms': { version: '2.1.3', license: 'MIT', integrity: INTEGRITY },
-      'node_modules/not-reached': { version: '1.0.0', integrity: INTEGRITY },
-    });
+  it('names a package once, as npm describes it but for the name of its folder and what else npm may say', () => {
+    const file = install('node_modules/ms', 'ms', '2.1.3');
+    const npm = {
+      ...described('ms@2.1.3'),
+      name: 'an-alias',
+      properties: [{ name: 'path', value: 'node_modules/ms' }],
+    };
+    const { components, dependencies } = bill(
+      [join(folder, 'own.ts'), file, `${file}x`],
+      [npm, described('not-reached@1.0.0')],
+    );
     expect(components).toEqual([
       {
         type: 'library',
         name: 'ms',
         version: '2.1.3',
-        'bom-ref': 'pkg:npm/ms@2.1.3',
+        'bom-ref': 'ms@2.1.3',
         purl: 'pkg:npm/ms@2.1.3',
-        hashes: [{ alg: 'SHA-512', content: '01'.repeat(64) }],
+        hashes: [{ alg: 'SHA-512', content: '01' }],
         licenses: [{ license: { id: 'MIT' } }],
       },
     ]);
-    expect(dependencies).toContainEqual({ ref: 'example', dependsOn: ['pkg:npm/ms@2.1.3'] });
+    expect(dependencies).toEqual([{ ref: 'example', dependsOn: ['ms@2.1.3'] }]);
   });
 
   it.each([
-    ['node_modules/@azure/core-util', { version: '1.0.0' }, '@azure', 'core-util', 'pkg:npm/%40azure/core-util@1.0.0'],
-    ['node_modules/a/node_modules/@b/c', { version: '1.0.0-rc.1' }, '@b', 'c', 'pkg:npm/%40b/c@1.0.0-rc.1'],
-    ['node_modules/@a/old', { version: '1.0.0', name: '@a/new' }, '@a', 'new', 'pkg:npm/%40a/new@1.0.0'],
-    ['node_modules/alias', { version: '1.0.0', name: 'real' }, undefined, 'real', 'pkg:npm/real@1.0.0'],
-  ])('knows the package of %s', (folder, entry, group, name, purl) => {
-    const { components } = bill(bundleOf(`/x/${folder}/dist/index.js`), {
-      [folder]: { ...entry, integrity: INTEGRITY },
-    });
-    expect(components.map((one) => [one.group, one.name, one.purl])).toEqual([[group, name, purl]]);
+    ['node_modules/@azure/core-util', '@azure/core-util'],
+    ['node_modules/a/node_modules/@b/c', '@b/c'],
+    ['node_modules/@a/old', '@a/new'],
+    ['node_modules/alias', 'real'],
+  ])('knows the package in %s: %s', (at, name) => {
+    expect(packagesIn(bundleOf(install(at, name, '1.0.0-rc.1')))).toEqual([`${name}@1.0.0-rc.1`]);
   });
 
   it('names a version once that is installed in two folders, and two versions twice', () => {
-    const folders = ['node_modules/a', 'node_modules/b/node_modules/a', 'node_modules/c/node_modules/a'];
-    const versions = ['1.0.0', '1.0.0', '2.0.0'];
-    const packages = Object.fromEntries(
-      folders.map((folder, place) => [folder, { version: versions[place] ?? '', integrity: INTEGRITY }]),
-    );
-    const { components } = bill(bundleOf(...folders.map((folder) => `/x/${folder}/index.js`)), packages);
+    const files = [
+      install('node_modules/c/node_modules/a', 'a', '2.0.0'),
+      install('node_modules/a', 'a', '1.0.0'),
+      install('node_modules/b/node_modules/a', 'a', '1.0.0'),
+    ];
+    const { components } = bill(files, [described('a@2.0.0'), described('a@1.0.0'), described('a@1.0.0')]);
     expect(components.map(({ purl }) => purl)).toEqual(['pkg:npm/a@1.0.0', 'pkg:npm/a@2.0.0']);
   });
 
-  it.each([
-    ['MIT', { license: { id: 'MIT' } }],
-    ['(MIT OR Apache-2.0)', { expression: '(MIT OR Apache-2.0)' }],
-    ['SEE LICENSE IN LICENSE.md', { license: { name: 'SEE LICENSE IN LICENSE.md' } }],
-  ])('gives the license %j', (license, written) => {
-    const { components } = bill(bundleOf('/x/node_modules/a/index.js'), {
-      'node_modules/a': { version: '1.0.0', license, integrity: INTEGRITY },
-    });
-    expect(components[0]?.licenses).toEqual([written]);
-  });
-
-  it.each<[string, LockedPackages]>([
-    ['is not in the lock file', {}],
-    ['has no version', { 'node_modules/a': { integrity: INTEGRITY } }],
-    ['has no hash', { 'node_modules/a': { version: '1.0.0' } }],
-    ['has a weak hash', { 'node_modules/a': { version: '1.0.0', integrity: 'sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=' } }],
-  ])('is refused where a package %s', (_what, packages) => {
-    expect(() => bill(bundleOf('/x/node_modules/a/index.js'), packages)).toThrow(
-      'the bundle has code of node_modules/a, and package-lock.json has to name its version and its sha512; it has',
+  it.each<[string, readonly NpmComponent[]]>([
+    ['is not in the lock file, or for development only', []],
+    ['is locked in another version', [described('a@1.0.1')]],
+    ['has no hash', [{ 'bom-ref': 'a@1.0.0', type: 'library', version: '1.0.0', purl: 'pkg:npm/a@1.0.0' }]],
+    ['has a weak hash', [described('a@1.0.0', 'SHA-1')]],
+  ])('is refused if a package %s', (_what, components) => {
+    expect(() => bill([install('node_modules/a', 'a', '1.0.0')], components)).toThrow(
+      'the bundle has code of a@1.0.0, and package-lock.json has to name it, with a sha512 and not for development only; npm sbom says ',
     );
   });
 });
@@ -107,10 +106,10 @@ describe('a bill of materials', () => {
 describe('the bills of both bundles', () => {
   let written: Readonly<Record<string, string>>;
   let bundles: Readonly<Record<string, Bundle>>;
-  beforeAll(async () => {
-    written = await sboms(project);
+  beforeAll(() => {
+    written = sboms(project);
     const settings = { stack: 'another' };
-    bundles = { 'aws.cdx.json': await bundleHandler(settings), 'azure.cdx.json': await bundleAzureHandler(settings) };
+    bundles = { 'aws.cdx.json': bundleHandler(settings), 'azure.cdx.json': bundleAzureHandler(settings) };
   });
 
   it.each([
@@ -135,16 +134,18 @@ describe('the bills of both bundles', () => {
     for (const one of components) expect([one.purl, one.licenses?.length]).toEqual([one.purl, 1]);
   });
 
-  it('hold nothing that is only there to develop and test, and happens to be found', () => {
-    const folders = Object.values(bundles).flatMap(packagesIn);
-    expect(folders.filter((folder) => locked[folder]?.dev === true)).toEqual([]);
+  it('would be refused with code of a package that is there for development only', () => {
+    const { name, version } = JSON.parse(readFileSync(join(project, 'node_modules/vitest/package.json'), 'utf8'));
+    const code = bundleOf(join(project, 'node_modules/vitest/dist/index.js'));
+    expect(packagesIn(code)).toEqual([`${name}@${version}`]);
+    expect(() => sbomOf('example', code, npmSbom(project))).toThrow(`the bundle has code of vitest@${version}`);
   });
 
   it('have the same bytes again: nothing of the settings, of the time or of chance is in them', () => {
-    const version = locked['']?.version ?? '';
     const { 'aws.cdx.json': aws, 'azure.cdx.json': azure } = bundles;
     if (aws === undefined || azure === undefined) throw new Error('both bundles are needed');
-    expect(sbomOf('pullgate-aws', version, aws, locked)).toBe(written['aws.cdx.json']);
-    expect(sbomOf('pullgate-azure', version, azure, locked)).toBe(written['azure.cdx.json']);
+    const npm = npmSbom(project);
+    expect(sbomOf('pullgate-aws', aws, npm)).toBe(written['aws.cdx.json']);
+    expect(sbomOf('pullgate-azure', azure, npm)).toBe(written['azure.cdx.json']);
   });
 });

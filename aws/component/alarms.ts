@@ -38,7 +38,7 @@ const HOUR_SECONDS = 3600;
  */
 export const METRICS: readonly MetricSpec[] = [
   { name: 'sweep-age', metric: 'SweepAgeHours', pattern: '{ $.kind = "tick" }', value: '$.sweepAgeHours' },
-  { name: 'brake-held', metric: 'BrakeHeld', pattern: '{ $.kind = "tick" }', value: '$.waiting' },
+  { name: 'brake-held', metric: 'BrakeWaiting', pattern: '{ $.kind = "tick" }', value: '$.waiting' },
   { name: 'failures', metric: 'Failures', pattern: '{ $.kind = "failed" }', value: '1' },
   {
     name: 'scanner-blind',
@@ -156,7 +156,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
     {
       name: 'brake',
       source: 'log',
-      metric: 'BrakeHeld',
+      metric: 'BrakeWaiting',
       statistic: 'Maximum',
       threshold: 0,
       periodSeconds: TICK_SECONDS,

@@ -145,7 +145,7 @@ function rowsOf(shown: Shown): readonly { readonly height: number; readonly pane
           HOUR,
           [
             [own, 'ClosedGates', { stat: 'Maximum', label: 'closed, as the last sweep found it' }],
-            [own, 'BrakeHeld', { stat: 'Maximum', label: 'held by the brake' }],
+            [own, 'BrakeWaiting', { stat: 'Maximum', label: 'held by the brake' }],
             [...letters, { stat: 'Maximum', label: 'dead letters' }],
             [own, 'SweepAgeHours', { stat: 'Maximum', label: 'hours since the sweep' }],
           ],
@@ -180,7 +180,7 @@ function rowsOf(shown: Shown): readonly { readonly height: number; readonly pane
           'Brake',
           300,
           [
-            [own, 'BrakeHeld', { stat: 'Maximum', label: 'waiting' }],
+            [own, 'BrakeWaiting', { stat: 'Maximum', label: 'waiting' }],
             [own, 'ClosedThisHour', { stat: 'Maximum', label: 'closed within the hour' }],
           ],
           line('maxClosesPerHour', maxClosesPerHour),
@@ -254,7 +254,7 @@ export interface Watched {
  * Makes the dashboard.
  *
  * @param settings `dashboardName` is unique in the account: a dashboard belongs to no region, and a second one of its name would take its place
- * @returns where it is looked at
+ * @returns the address of the dashboard
  */
 export function createDashboard(
   name: string,

@@ -19,7 +19,7 @@ export interface EcrPullGateArgs {
   readonly policy: Readonly<Record<string, unknown>>;
   /** `audit` decides, logs and notifies, and closes nothing. */
   readonly mode: 'enforce' | 'audit';
-  /** How often everything is looked at, in hours. */
+  /** How often everything is observed, in hours. */
   readonly sweepHours: number;
   /** How many gates may close within an hour. */
   readonly maxClosesPerHour: number;
@@ -55,7 +55,7 @@ export class EcrPullGate extends pulumi.ComponentResource {
   readonly logGroupName: pulumi.Output<string>;
   readonly functionName: pulumi.Output<string>;
   readonly roleArn: pulumi.Output<string>;
-  /** Where the dashboard is looked at. */
+  /** Where the dashboard is observed. */
   readonly dashboardUrl: pulumi.Output<string>;
   /** The content of the function's settings.json. */
   readonly settings: FunctionSettings;

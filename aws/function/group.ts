@@ -46,7 +46,7 @@ interface Wish {
 }
 
 function wishesOf({ record, request }: Received): readonly Wish[] {
-  if (request.kind === 'look') return [{ ...request, record, named: undefined }];
+  if (request.kind === 'reconcile') return [{ ...request, record, named: undefined }];
   if (request.kind !== 'images') return [];
   return request.images.map((named) => ({ repository: named.repository, trigger: named.trigger, record, named }));
 }

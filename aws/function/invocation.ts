@@ -169,7 +169,7 @@ async function inTime<T>(deadline: Deadline, what: string, work: () => Promise<T
 /** The registry will not take it as things are: one message for the gate goes to where the alarm is, whatever number of events led there. */
 async function bury({ problem }: Decision, { gate, triggers }: Hint, { log }: Worker, { queue }: Parts): Promise<void> {
   log({ kind: 'refused', repository: gate.repository, problem });
-  await queue.bury(JSON.stringify({ pullgate: 'look', repository: gate.repository, trigger: triggers[0] }));
+  await queue.bury(JSON.stringify({ pullgate: 'reconcile', repository: gate.repository, trigger: triggers[0] }));
 }
 
 /** Runs a step; where it fails, its messages come back, and the log says why. */

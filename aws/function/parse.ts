@@ -19,7 +19,7 @@ export type Request =
   | { readonly kind: 'tick' }
   | { readonly kind: 'sweep' }
   /** Look at a whole repository. */
-  | { readonly kind: 'look'; readonly repository: string; readonly trigger: Trigger }
+  | { readonly kind: 'reconcile'; readonly repository: string; readonly trigger: Trigger }
   | { readonly kind: 'images'; readonly images: readonly [Named, ...Named[]] }
   /** Not ours, and nothing wrong with it. */
   | { readonly kind: 'ignored'; readonly why: string };
@@ -37,12 +37,12 @@ const ours = v.variant(
     v.object({ pullgate: v.literal('tick') }),
     v.object({ pullgate: v.literal('sweep') }),
     v.object({
-      pullgate: v.literal('look'),
+      pullgate: v.literal('reconcile'),
       repository,
       trigger: required(v.picklist(EVENTS, `one of ${EVENTS.join(', ')}`)),
     }),
   ],
-  'tick, sweep or look',
+  'tick, sweep or reconcile',
 );
 
 const envelope = v.object({

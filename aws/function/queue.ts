@@ -17,7 +17,7 @@ const LAST_RETRY_SECONDS = 900;
 
 export function queueOf(client: SQSClient, queueUrl: string, deadLetterQueueUrl: string) {
   /** Asks for a look at each of these repositories, a message each. SQS may take a part of a batch: the rest is sent again. */
-  async function askForLooks(repositories: readonly string[], trigger: Trigger): Promise<void> {
+  async function sendRequests(repositories: readonly string[], trigger: Trigger): Promise<void> {
     const batches = Array.from({ length: Math.ceil(repositories.length / MESSAGES_A_BATCH) }, (_, batch) =>
       repositories.slice(batch * MESSAGES_A_BATCH, (batch + 1) * MESSAGES_A_BATCH),
     );
@@ -27,7 +27,7 @@ export function queueOf(client: SQSClient, queueUrl: string, deadLetterQueueUrl:
   async function sendAll(repositories: readonly string[], trigger: Trigger): Promise<void> {
     let entries = repositories.map((repository, place) => ({
       Id: String(place),
-      MessageBody: JSON.stringify({ pullgate: 'look', repository, trigger }),
+      MessageBody: JSON.stringify({ pullgate: 'reconcile', repository, trigger }),
     }));
     for (let tries = 0; tries < SEND_TRIES; tries++) {
       const { Failed: failed } = await client.send(
@@ -54,7 +54,7 @@ export function queueOf(client: SQSClient, queueUrl: string, deadLetterQueueUrl:
     );
   }
 
-  return { askForLooks, bury, comeBack };
+  return { sendRequests, bury, comeBack };
 }
 
 export type Queue = ReturnType<typeof queueOf>;

@@ -1,6 +1,6 @@
 // ECR and Inspector as the core's registry: looks, scans, and the repository policy that is the gate.
 import type { Policy } from '../../shared/policy/policy.ts';
-import type { ImageLook, Registry, Scope } from '../../shared/reconcile/ports.ts';
+import type { ImageObservation, Registry, Scope } from '../../shared/reconcile/ports.ts';
 import type { ImageFindings, Scanner } from './findings.ts';
 import { type Image, type Images, MAX_NAMED } from './images.ts';
 import type { policyGateOf, Snapshot } from './repository-lock.ts';
@@ -18,8 +18,8 @@ export function registryOf({ images, scanner, gate, policy }: Parts): Registry<S
     scans: ({ repository }, digests) => scanner.scansOf(repository, digests),
     unknownFindings: scanner.unknownFindings,
 
-    async look({ repository }, scope, known) {
-      const { digests, found } = await whatToLookAt(repository, scope);
+    async observe({ repository }, scope, known) {
+      const { digests, found } = await whatToObserve(repository, scope);
       const findings =
         found.size === 0 ? new Map<string, ImageFindings>() : await scanner.findingsOf(repository, digests);
       const asked = digests === 'all' ? [...(scope === 'all' ? [] : scope), ...known, ...findings.keys()] : digests;
@@ -29,7 +29,7 @@ export function registryOf({ images, scanner, gate, policy }: Parts): Registry<S
         policy.images === 'tagged' && answered.some(isUntagged)
           ? await childrenOfTagged(repository, digests === 'all' ? found : await images.describeAll(repository))
           : new Set<string>();
-      return answered.map((digest) => lookFrom(digest, found.get(digest), children, findings.get(digest)));
+      return answered.map((digest) => observationFrom(digest, found.get(digest), children, findings.get(digest)));
     },
   };
 
@@ -39,7 +39,7 @@ export function registryOf({ images, scanner, gate, policy }: Parts): Registry<S
   }
 
   /** The images that were named, and the children of an index that was: they count from its push on. Everything, where that is too many. */
-  async function whatToLookAt(repository: string, scope: Scope): Promise<Target> {
+  async function whatToObserve(repository: string, scope: Scope): Promise<Target> {
     if (scope === 'all' || scope.length > MAX_NAMED) return everything(repository);
     const found = await images.describe(repository, scope);
     const indexes = scope.filter((digest) => found.get(digest)?.isIndex ?? false);
@@ -64,12 +64,12 @@ export function registryOf({ images, scanner, gate, policy }: Parts): Registry<S
 
 const NONE: ImageFindings = { findings: [], activeIds: new Set(), saidAt: new Map() };
 
-function lookFrom(
+function observationFrom(
   digest: string,
   image: Image | undefined,
   children: ReadonlySet<string>,
   { findings, activeIds, saidAt }: ImageFindings = NONE,
-): ImageLook {
+): ImageObservation {
   if (image === undefined) return { digest, presence: 'gone' };
   const { tags } = image;
   return {

@@ -53,7 +53,7 @@ export function policyGateOf(
     },
 
     async write(gate, from, wanted) {
-      // Taking a statement out may delete the policy: what is deleted has to be what is there now, not what was there before the look.
+      // Taking a statement out may delete the policy: what is deleted has to be what is there now, not what was there before the observation.
       const reading = wanted === 'open' ? readingOf(await policyText(gate.repository), ours) : from;
       const written = await writeOnce(gate, reading.snapshot, wanted);
       if (written.kind !== 'written') return written;

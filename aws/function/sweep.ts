@@ -22,8 +22,8 @@ export function sweepPortsOf(
     gatesWithRecord: () => table.gates(registry),
     waiting: (limit) => table.waiting(registry, limit),
     handDue: (at, limit) => table.due(registry, at, limit),
-    askForLooks: (gates, trigger) =>
-      queue.askForLooks(
+    sendRequests: (gates, trigger) =>
+      queue.sendRequests(
         gates.map(({ repository }) => repository),
         trigger,
       ),

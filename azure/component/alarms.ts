@@ -11,7 +11,7 @@ export interface AlarmSpec {
   readonly source: 'log' | 'invocations';
   /** The query's end; `line` is the log line, read as JSON. */
   readonly query: string;
-  /** How far it looks back, and how often. The log lags by minutes, so one look overlaps the next. */
+  /** How far it looks back, and how often. The log lags by minutes, so each window overlaps the next. */
   readonly windowMinutes: number;
   readonly frequencyMinutes: number;
   /** Looks back further than the window: for what is said seldom. */

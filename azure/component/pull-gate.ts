@@ -1,122 +1,107 @@
 // AcrPullGate: everything that closes and opens images in the container registries of one subscription, as one Pulumi component.
 import * as security from '@pulumi/azure-native/security/index.js';
 import * as pulumi from '@pulumi/pulumi';
-import type { Bundle } from '../../bundle.ts';
-import { parsePolicy } from '../../shared/policy/policy.ts';
-import type { Severity } from '../../shared/policy/severity.ts';
-import { describeProblem } from '../../shared/runtime/problem.ts';
+import type { Granularity, PullGateArgs, RegistryRoles } from '../../config/args.ts';
+import { checkAcrArgs, checkWorkspaceId } from '../../config/settings.ts';
 import { createAlarms } from './alarms.ts';
 import { bundleHandler } from './code.ts';
 import { createEvents } from './events.ts';
 import { createFunction, createIdentity, createLog } from './function.ts';
 import { createMail } from './mail.ts';
-import { createResourceGroup, createWorkspace, markOf, type Place, subscriptionOf } from './place.ts';
-import { assignRole, createGateRole, functionRoles } from './roles.ts';
-import { type FunctionSettings, functionSettings } from './settings.ts';
+import { createResourceGroup, createWorkspace, findSubscription, markOf, type Place } from './place.ts';
+import { assignRole, createRegistryRole, functionRoles } from './roles.ts';
+import { type AcrFunctionSettings, accept, functionSettings } from './settings.ts';
 import { createStores } from './storage.ts';
 import { createWorkbook } from './workbook.ts';
 
-/** What a gate is told, in the words of the stack's config, which has the defaults. */
-export interface AcrPullGateArgs {
-  /** A finding at or above it closes the gate. */
-  readonly severityThreshold: Severity;
-  /** The refinements of the policy, as they stand in the config: `{ unfixable: 'never' }`. */
-  readonly policy: Readonly<Record<string, unknown>>;
-  /** `audit` decides, logs and notifies, and closes nothing. */
-  readonly mode: 'enforce' | 'audit';
-  /** How often everything is looked at, in hours. */
-  readonly sweepHours: number;
-  /** How many gates may close within an hour. */
-  readonly maxClosesPerHour: number;
-  /** Who hears of state changes and alarms. */
-  readonly notifyEmails: readonly string[];
-  /** The ARM ids of the registries that have gates, all in the subscription that the gate is made in. */
-  readonly registries: readonly string[];
-  /** What is closed: one manifest, or the whole repository with its good images. */
-  readonly granularity: 'image' | 'repository';
-  /** The registries' role mode: roles count on the whole registry, or on repositories only. */
-  readonly registryRoles: 'rbac' | 'abac';
-  /** The ARM id of the Log Analytics workspace that findings and log lines go to. Default: one of the gate's own. */
-  readonly workspaceId?: string | undefined;
-  /** Switch on the Defender for Containers plan of the whole subscription. */
-  readonly enableDefender: boolean;
-  /** How long the gate's own workspace keeps findings and log lines, in days. */
-  readonly logRetentionDays: number;
-  /** The time of the deployment, ISO 8601: the address of the code's package is good for some hours from then on. */
-  readonly now: string;
+/** The arguments of an `AcrPullGate`. Only `severityThreshold` and `registries` are required. */
+export interface AcrPullGateArgs extends PullGateArgs {
+  /**
+   * The ARM ids of the registries that have gates, with every repository in them: at least one, all in the subscription of the provider.
+   * Plain text, because resources are named by them.
+   * Example: `["/subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME"]`.
+   */
+  registries: string[];
+  /** What is closed: one manifest, or a repository with all of its images. Default: `image`. */
+  granularity?: Granularity;
+  /** The registries' role mode: whether roles apply to whole registries, or to repositories only. Default: `rbac`. */
+  registryRoles?: RegistryRoles;
+  /**
+   * The ARM id of the Log Analytics workspace that findings and log lines go to, in the same subscription, with the solution SecurityCenterFree.
+   * Default: a workspace that the component makes.
+   */
+  workspaceId?: pulumi.Input<string> | undefined;
+  /**
+   * Switch on the Defender for Containers plan of the whole subscription. It stays on when the component is deleted. Default: false.
+   */
+  enableDefender?: boolean;
+  /** How long the component's own workspace keeps findings and log lines, in days, 30 to 730. Default: 90. */
+  logRetentionDays?: number;
+  /** The time of the deployment, ISO 8601: the address of the code's package expires some hours later. Default: now. */
+  now?: string;
 }
 
-/** Closes images or repositories of Azure container registries, and opens them once the danger is gone. One per stack. */
-export class AcrPullGate extends pulumi.ComponentResource {
-  readonly subscriptionId: string;
-  readonly resourceGroup: pulumi.Output<string>;
-  readonly functionAppName: pulumi.Output<string>;
-  readonly logicAppName: pulumi.Output<string>;
-  readonly queueUrl: pulumi.Output<string>;
-  readonly poisonQueueUrl: pulumi.Output<string>;
-  readonly tableUrl: pulumi.Output<string>;
-  readonly tableName: pulumi.Output<string>;
+/** What an `AcrPullGate` made, for people and for the command line tool. */
+export interface AcrPullGateOutputs {
+  /** Marks the object as pullgate's, among the outputs of any stack: always `azure`. */
+  pullgate: string;
+  subscriptionId: pulumi.Output<string>;
+  resourceGroup: pulumi.Output<string>;
+  functionAppName: pulumi.Output<string>;
+  logicAppName: pulumi.Output<string>;
+  queueUrl: pulumi.Output<string>;
+  poisonQueueUrl: pulumi.Output<string>;
+  tableUrl: pulumi.Output<string>;
+  tableName: pulumi.Output<string>;
   /** The GUID by which queries name the workspace of findings and log lines. */
-  readonly workspaceId: pulumi.Output<string>;
+  workspaceId: pulumi.Output<string>;
   /** The client id of the function's identity. */
-  readonly clientId: pulumi.Output<string>;
-  /** Where mails are sent, and by whom; undefined where nobody gets mail. */
-  readonly mailEndpoint: pulumi.Output<string> | undefined;
-  readonly mailSender: pulumi.Output<string> | undefined;
-  /** Where the workbook is looked at. */
-  readonly workbookUrl: pulumi.Output<string>;
-  readonly registries: readonly string[];
-  /** The content of the function's settings.json. */
-  readonly settings: FunctionSettings;
+  clientId: pulumi.Output<string>;
+  /** Where mails are sent. Absent if nobody gets mail, as is the sender. */
+  mailEndpoint?: pulumi.Output<string>;
+  mailSender?: pulumi.Output<string>;
+  /** The workbook in the Azure portal. */
+  workbookUrl: pulumi.Output<string>;
+  registries: string[];
+  /** The content of the function's `settings.json`. */
+  settings: AcrFunctionSettings;
+}
 
-  /**
-   * Makes a gate, once it is known where it stands and what it runs.
-   *
-   * @throws RunError where a registry or the workspace is in another subscription
-   */
-  static async create(
-    name: string,
-    args: AcrPullGateArgs,
-    opts: pulumi.ComponentResourceOptions = {},
-  ): Promise<AcrPullGate> {
-    const { parent, provider } = opts;
-    const ids = [...args.registries, ...(args.workspaceId === undefined ? [] : [args.workspaceId])];
-    const subscriptionId = await subscriptionOf(ids, {
-      ...(parent === undefined ? {} : { parent }),
-      ...(provider === undefined ? {} : { provider }),
-    });
-    const code = await bundleHandler(functionSettings(pulumi.getStack(), args));
-    return new AcrPullGate(name, args, { subscriptionId, code }, opts);
-  }
+/**
+ * Blocks pulls of vulnerable images from Azure container registries of one subscription, and allows them again once there is proof that the
+ * vulnerability is gone. At most one in a stack. Example: `new AcrPullGate('pullgate', { severityThreshold: 'high', registries: [registryId] })`.
+ */
+export class AcrPullGate extends pulumi.ComponentResource {
+  readonly outputs: AcrPullGateOutputs;
 
-  /** @param ready what `create` finds out first, since resources are named by it */
-  constructor(
-    name: string,
-    args: AcrPullGateArgs,
-    ready: { readonly subscriptionId: string; readonly code: Bundle },
-    opts?: pulumi.ComponentResourceOptions,
-  ) {
-    super('pullgate:azure:AcrPullGate', name, {}, opts);
-    const policy = parsePolicy(args.severityThreshold, args.policy);
-    if (!policy.ok)
-      throw new Error(`${name} needs a policy that is right:\n${policy.problems.map(describeProblem).join('\n')}`);
-    const stack = pulumi.getStack();
-    this.settings = functionSettings(stack, args);
-    this.registries = args.registries;
-    const { subscriptionId, code } = ready;
-    this.subscriptionId = subscriptionId;
+  /** @throws RunError with every problem of the arguments */
+  constructor(name: string, args: AcrPullGateArgs, opts?: pulumi.ComponentResourceOptions) {
+    super('pullgate:index:AcrPullGate', name, {}, opts);
+    const { workspaceId, now = new Date().toISOString(), ...plain } = args;
+    const checked = accept(name, checkAcrArgs(plain));
+    const { registries, sweepHours, notifyEmails } = checked;
+    const settings = functionSettings(checked);
+    const code = bundleHandler(settings);
+    const given =
+      workspaceId === undefined
+        ? undefined
+        : pulumi.output(workspaceId).apply((known) => accept(name, checkWorkspaceId(known)));
+    const subscriptionId = findSubscription([...registries, ...(given === undefined ? [] : [given])], this);
 
-    const group = createResourceGroup(name, this);
+    const group = createResourceGroup(name, subscriptionId, this);
     const place: Place = { subscriptionId, resourceGroupName: group.name, location: group.location };
-    const workspace = createWorkspace(name, place, args, this);
-    const mark = markOf(pulumi.getOrganization(), pulumi.getProject(), stack, subscriptionId);
+    const workspaceArgs = { workspaceId: given, logRetentionDays: checked.logRetentionDays };
+    const workspace = createWorkspace(name, place, workspaceArgs, this);
+    const mark = subscriptionId.apply((id) =>
+      markOf(pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack(), id),
+    );
     const stores = createStores(name, place, mark, this);
     const identity = createIdentity(name, place, this);
     const log = createLog(name, place, workspace, this);
-    const mail = args.notifyEmails.length === 0 ? undefined : createMail(name, place, this);
+    const mail = notifyEmails.length === 0 ? undefined : createMail(name, place, this);
     const specs = functionRoles({
-      registries: args.registries,
-      gateRole: createGateRole(name, args, mark, subscriptionId, this),
+      registries,
+      registryRole: createRegistryRole(name, checked, mark, subscriptionId, this),
       workspaceId: workspace.id,
       accountId: stores.account.id,
       queueId: stores.queue.id,
@@ -127,46 +112,30 @@ export class AcrPullGate extends pulumi.ComponentResource {
     const roles = [...specs, ...(mail === undefined ? [] : [mail.role])].map((spec) =>
       assignRole(name, spec, subscriptionId, identity.principalId, this),
     );
-    const app = createFunction(
-      name,
-      place,
-      { stores, workspace, identity, log, mail, code, now: args.now, roles },
-      this,
-    );
+    const app = createFunction(name, place, { stores, workspace, identity, log, mail, code, now, roles }, this);
     const { logicApp } = createEvents(name, place, workspace, stores, this);
-    const watched = { workspace, componentId: log.id, notifyEmails: args.notifyEmails };
-    createAlarms(name, place, args.sweepHours, watched, this);
-    this.workbookUrl = createWorkbook(name, place, mark, { workspaceId: workspace.id, componentId: log.id }, this);
-    if (args.enableDefender) enableDefender(name, subscriptionId, this);
+    createAlarms(name, place, sweepHours, { workspace, componentId: log.id, notifyEmails }, this);
+    const workbookUrl = createWorkbook(name, place, mark, { workspaceId: workspace.id, componentId: log.id }, this);
+    if (checked.enableDefender) enableDefender(name, subscriptionId, this);
 
-    this.resourceGroup = group.name;
-    this.functionAppName = app.name;
-    this.logicAppName = logicApp.name;
-    this.queueUrl = stores.queueUrl;
-    this.poisonQueueUrl = stores.poisonQueueUrl;
-    this.tableUrl = stores.tableUrl;
-    this.tableName = stores.table.name;
-    this.workspaceId = workspace.customerId;
-    this.clientId = identity.clientId;
-    this.mailEndpoint = mail?.endpoint;
-    this.mailSender = mail?.sender;
-    this.registerOutputs({
-      subscriptionId: this.subscriptionId,
-      resourceGroup: this.resourceGroup,
-      functionAppName: this.functionAppName,
-      logicAppName: this.logicAppName,
-      queueUrl: this.queueUrl,
-      poisonQueueUrl: this.poisonQueueUrl,
-      tableUrl: this.tableUrl,
-      tableName: this.tableName,
-      workspaceId: this.workspaceId,
-      clientId: this.clientId,
-      mailEndpoint: this.mailEndpoint,
-      mailSender: this.mailSender,
-      workbookUrl: this.workbookUrl,
-      registries: this.registries,
-      settings: this.settings,
-    });
+    this.outputs = {
+      pullgate: 'azure',
+      subscriptionId,
+      resourceGroup: group.name,
+      functionAppName: app.name,
+      logicAppName: logicApp.name,
+      queueUrl: stores.queueUrl,
+      poisonQueueUrl: stores.poisonQueueUrl,
+      tableUrl: stores.tableUrl,
+      tableName: stores.table.name,
+      workspaceId: workspace.customerId,
+      clientId: identity.clientId,
+      ...(mail === undefined ? {} : { mailEndpoint: mail.endpoint, mailSender: mail.sender }),
+      workbookUrl,
+      registries,
+      settings,
+    };
+    this.registerOutputs({ outputs: this.outputs });
   }
 }
 
@@ -175,12 +144,12 @@ export class AcrPullGate extends pulumi.ComponentResource {
  * the option is taken back, because nobody expects pullgate to switch a scanner off.
  * Source: https://learn.microsoft.com/azure/templates/microsoft.security/pricings
  */
-function enableDefender(name: string, subscriptionId: string, parent: pulumi.Resource): void {
+function enableDefender(name: string, subscriptionId: pulumi.Output<string>, parent: pulumi.Resource): void {
   new security.Pricing(
     `${name}-defender`,
     {
       pricingName: 'Containers',
-      scopeId: `subscriptions/${subscriptionId}`,
+      scopeId: pulumi.interpolate`subscriptions/${subscriptionId}`,
       pricingTier: 'Standard',
       extensions: [{ name: 'ContainerRegistriesVulnerabilityAssessments', isEnabled: 'True' }],
     },

@@ -240,11 +240,11 @@ function introduction(stack: string): string {
   ].join('\n\n');
 }
 
-/** Makes the workbook, among those of the function's Application Insights component, and says where it is looked at. */
+/** Makes the workbook, among those of the function's Application Insights component, and returns its address. */
 export function createWorkbook(
   name: string,
   { resourceGroupName, location }: Place,
-  mark: string,
+  mark: pulumi.Output<string>,
   shown: { readonly workspaceId: pulumi.Output<string>; readonly componentId: pulumi.Output<string> },
   parent: pulumi.Resource,
 ): pulumi.Output<string> {
@@ -254,7 +254,7 @@ export function createWorkbook(
     {
       resourceGroupName,
       location,
-      resourceName: guidOf(`workbook ${mark}`),
+      resourceName: mark.apply((known) => guidOf(`workbook ${known}`)),
       kind: 'shared',
       category: 'workbook',
       displayName: `pullgate ${stack}`,

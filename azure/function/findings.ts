@@ -132,7 +132,7 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
 
   /**
    * The images whose registry or repository no row names for certain. Those that are healthy or not applicable ask for
-   * no look.
+   * no observation.
    */
   async function unplacedImages(): Promise<readonly UnplacedImage[]> {
     const bound = { Registry: '', Repository: '', Digest: '' };

@@ -1,4 +1,4 @@
-// Looks at gates: at one, or at everything that a repository has.
+// Observes gates: at one, or at everything that a repository has.
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import type { Gate } from '../../shared/gate/record.ts';
 import { type Hint, reconcile } from '../../shared/reconcile/reconcile.ts';
@@ -14,9 +14,9 @@ export type RepositoryJob = Omit<Job, 'hint' | 'seen'> & { readonly repository: 
 
 const GATES_AT_ONCE = 8;
 
-export function looksOf({ settings, now }: Worker, { table, queue, portsFrom }: Parts) {
-  /** Looks at one gate. What the registry will not take goes to where the alarm is. */
-  const lookAtGate = foldByGate(async ({ hint, registry, rules, log, seen }): Promise<Decision> => {
+export function reconcilersOf({ settings, now }: Worker, { table, queue, portsFrom }: Parts) {
+  /** Observes one gate. What the registry will not take goes to where the alarm is. */
+  const reconcileGate = foldByGate(async ({ hint, registry, rules, log, seen }): Promise<Decision> => {
     const decision = await reconcile(hint, rules, portsFrom(now(), registry, log, seen));
     // The next tick tells it, with whatever else is untold by then.
     if (decision.untold !== undefined) {
@@ -24,13 +24,13 @@ export function looksOf({ settings, now }: Worker, { table, queue, portsFrom }: 
     }
     if (decision.done === 'refused') {
       log({ kind: 'refused', ...hint.gate, problem: decision.problem });
-      await queue.bury({ pullgate: 'look', ...hint.gate, trigger: hint.triggers[0] });
+      await queue.bury({ pullgate: 'reconcile', ...hint.gate, trigger: hint.triggers[0] });
     }
     return decision;
   });
 
-  /** Looks at everything that a repository has: its images or itself, as the config's granularity says, and what another granularity has left. */
-  async function lookAtRepository({ repository, ...job }: RepositoryJob): Promise<void> {
+  /** Observes everything that a repository has: its images or itself, as the config's granularity says, and what another granularity has left. */
+  async function reconcileRepository({ repository, ...job }: RepositoryJob): Promise<void> {
     const whole: Gate = { registry: job.registry.place.id, repository };
     const recorded = await recordedGates(whole);
     const isByImage = settings.granularity === 'image';
@@ -40,35 +40,36 @@ export function looksOf({ settings, now }: Worker, { table, queue, portsFrom }: 
     );
     const heirs = await handOver(left, successorOf, table.records, now());
     const known = [...recorded.map(({ gate }) => gate), ...heirs].flatMap(({ digest }) => digest ?? []);
-    if (isByImage) await lookAtImages(whole, [...new Set(known)], job);
-    else await lookAtGate({ ...job, hint: hintOf(whole, job) });
+    if (isByImage) await reconcileImages(whole, [...new Set(known)], job);
+    else await reconcileGate({ ...job, hint: hintOf(whole, job) });
     // What is no gate any more opens, once what took its place is closed.
     await mapConcurrently(left, GATES_AT_ONCE, async (gate) => {
       const rules = await rulesForLeft(gate, successorOf, table.records, job.rules);
-      await lookAtGate({ ...job, rules, hint: hintOf(gate, job) });
+      await reconcileGate({ ...job, rules, hint: hintOf(gate, job) });
     });
   }
 
-  /** Looks at the images that are known and at those with something to say. Where one answer cannot hold them all, each gets a message of its own. */
-  async function lookAtImages(whole: Gate, known: readonly string[], job: Omit<RepositoryJob, 'repository'>) {
+  /** Observes the images that are known and at those with something to say. Where one answer cannot hold them all, each gets a message of its own. */
+  async function reconcileImages(whole: Gate, known: readonly string[], job: Omit<RepositoryJob, 'repository'>) {
     const { repository } = whole;
     const overview = await job.registry.overview(repository, known).catch(asTooMuch);
     if (overview === undefined) {
-      const digests = await job.registry.digestsToLookAt(repository, known);
-      job.log({ kind: 'look', ...whole, images: digests.length, each: 'alone' });
-      await queue.askForLooks(
+      const digests = await job.registry.digestsToObserve(repository, known);
+      job.log({ kind: 'reconcile', ...whole, images: digests.length, each: 'alone' });
+      await queue.sendRequests(
         digests.map((digest) => ({ ...whole, digest })),
         job.trigger,
       );
       return;
     }
     const seen = new Map(overview);
-    const worthALook = [...seen.values()].filter(
-      (look) => known.includes(look.digest) || !isPlainlyAllowed(look, repository, job.rules, now()),
+    const worthObserving = [...seen.values()].filter(
+      (observation) =>
+        known.includes(observation.digest) || !isPlainlyAllowed(observation, repository, job.rules, now()),
     );
-    job.log({ kind: 'look', ...whole, images: seen.size, allowed: seen.size - worthALook.length });
-    await mapConcurrently(worthALook, GATES_AT_ONCE, ({ digest }) =>
-      lookAtGate({ ...job, hint: hintOf({ ...whole, digest }, job), seen }),
+    job.log({ kind: 'reconcile', ...whole, images: seen.size, allowed: seen.size - worthObserving.length });
+    await mapConcurrently(worthObserving, GATES_AT_ONCE, ({ digest }) =>
+      reconcileGate({ ...job, hint: hintOf({ ...whole, digest }, job), seen }),
     );
   }
 
@@ -79,14 +80,14 @@ export function looksOf({ settings, now }: Worker, { table, queue, portsFrom }: 
     return recorded;
   }
 
-  return { lookAtGate, lookAtRepository };
+  return { reconcileGate, reconcileRepository };
 }
 
 function hintOf(gate: Gate, { trigger }: Pick<RepositoryJob, 'trigger'>): Hint {
   return { gate, scope: 'all', triggers: [trigger], activeFindings: [] };
 }
 
-/** Undefined where the answer would be too large: each image is then looked at alone. */
+/** Undefined where the answer would be too large: each image is then observed alone. */
 function asTooMuch(error: unknown): undefined {
   if (error instanceof PartialAnswer) return undefined;
   throw error;

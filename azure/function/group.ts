@@ -1,7 +1,7 @@
-// Folds messages by gate: those that arrive while a gate is looked at are one more look at it, however many they are.
+// Folds messages by gate: those that arrive while a gate is observed are one more look at it, however many they are.
 
 import { gateKey } from '../../shared/gate/record.ts';
-import type { ImageLook } from '../../shared/reconcile/ports.ts';
+import type { ImageObservation } from '../../shared/reconcile/ports.ts';
 import type { Hint } from '../../shared/reconcile/reconcile.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { Decision } from '../../shared/report/decision.ts';
@@ -15,26 +15,26 @@ export interface Job {
   readonly rules: Rules;
   readonly log: (line: LogLine) => void;
   /** What has been seen of the repository's images, right before. */
-  readonly seen?: Map<string, ImageLook> | undefined;
+  readonly seen?: Map<string, ImageObservation> | undefined;
 }
 
-/** A look that has not begun, and its outcome. */
+/** An observation that has not begun, and its outcome. */
 interface Next {
   job: Job;
   readonly decision: Promise<Decision>;
 }
 
-/** Looks at one gate once at a time. A job that comes meanwhile joins the next look, which begins after it, so that nothing is missed. */
-export function foldByGate(look: (job: Job) => Promise<Decision>): (job: Job) => Promise<Decision> {
+/** Observes one gate once at a time. A job that comes meanwhile joins the next observation, which begins after it, so that nothing is missed. */
+export function foldByGate(reconcileGate: (job: Job) => Promise<Decision>): (job: Job) => Promise<Decision> {
   const running = new Map<string, Promise<unknown>>();
   const waiting = new Map<string, Next>();
 
   function start(key: string, job: Job): Promise<Decision> {
-    const decision = look(job);
+    const decision = reconcileGate(job);
     const ended: Promise<unknown> = decision
       .catch(() => {})
       .then(() => {
-        // A look that waits begins a moment later, and until then nobody else may.
+        // An observation that waits begins a moment later, and until then nobody else may.
         if (running.get(key) === ended && !waiting.has(key)) running.delete(key);
       });
     running.set(key, ended);

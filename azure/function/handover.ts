@@ -1,6 +1,13 @@
 // Where the config's granularity has changed: gates of the other kind hand over what they hold, and open only once it is held elsewhere.
 
-import { type Closer, type Gate, type GateRecord, gateKey, holding, newRecord } from '../../shared/gate/record.ts';
+import {
+  activeBlockers,
+  type Blocker,
+  type Gate,
+  type GateRecord,
+  gateKey,
+  newRecord,
+} from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Records } from '../../shared/reconcile/ports.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
@@ -9,7 +16,7 @@ import type { Rules } from '../../shared/reconcile/rules.ts';
 type SuccessorOf = (digest: string) => Gate;
 
 /**
- * Makes the closers of gates of the other kind known to those that take their place: what closed them may not be reported any more, and absence
+ * Makes the blockers of gates of the other kind known to those that take their place: what closed them may not be reported any more, and absence
  * opens nothing.
  *
  * @returns the gates that take their place
@@ -20,21 +27,21 @@ export async function handOver(
   records: Records,
   now: Instant,
 ): Promise<readonly Gate[]> {
-  const byGate = new Map<string, { readonly gate: Gate; readonly closers: Closer[] }>();
+  const byGate = new Map<string, { readonly gate: Gate; readonly blockers: Blocker[] }>();
   for (const one of left) {
     const { value } = await records.load(one);
-    for (const closer of value === undefined ? [] : holding(value)) {
-      const gate = successorOf(closer.digest);
-      const heir = byGate.get(gateKey(gate)) ?? { gate, closers: [] };
-      heir.closers.push(closer);
+    for (const blocker of value === undefined ? [] : activeBlockers(value)) {
+      const gate = successorOf(blocker.digest);
+      const heir = byGate.get(gateKey(gate)) ?? { gate, blockers: [] };
+      heir.blockers.push(blocker);
       byGate.set(gateKey(gate), heir);
     }
   }
-  for (const { gate, closers } of byGate.values()) {
+  for (const { gate, blockers } of byGate.values()) {
     const { value = newRecord(gate, now), version } = await records.load(gate);
-    const missing = closers.filter(({ digest }) => value.closers.every((known) => known.digest !== digest));
+    const missing = blockers.filter(({ digest }) => value.blockers.every((known) => known.digest !== digest));
     // Where another worker is faster, the old gate stays as it is until the next sweep.
-    if (missing.length > 0) await records.save({ ...value, closers: [...value.closers, ...missing] }, version);
+    if (missing.length > 0) await records.save({ ...value, blockers: [...value.blockers, ...missing] }, version);
   }
   return [...byGate.values()].map(({ gate }) => gate);
 }
@@ -49,7 +56,7 @@ export async function rulesForLeft(
   const { value } = await records.load(gate);
   const outOfScope: Rules = { ...rules, includes: () => false };
   if (value === undefined || value.state.kind === 'open' || value.state.kind === 'waiting') return outOfScope;
-  for (const { digest } of holding(value)) {
+  for (const { digest } of activeBlockers(value)) {
     const { value: heir } = await records.load(successorOf(digest));
     if (!isClosedFor(heir, digest)) return rules;
   }
@@ -57,5 +64,5 @@ export async function rulesForLeft(
 }
 
 function isClosedFor(record: GateRecord | undefined, digest: string): boolean {
-  return record?.state.kind === 'closed' && holding(record).some((closer) => closer.digest === digest);
+  return record?.state.kind === 'closed' && activeBlockers(record).some((blocker) => blocker.digest === digest);
 }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Gate, gateKey } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import type { ImageLook, Ports } from '../../shared/reconcile/ports.ts';
+import type { ImageObservation, Ports } from '../../shared/reconcile/ports.ts';
 import type { Hint } from '../../shared/reconcile/reconcile.ts';
 import { rulesNow } from '../../shared/reconcile/rules.ts';
 import type { PauseState } from '../../shared/reconcile/schedule.ts';
@@ -16,7 +16,7 @@ import { findHomes, type Home, type Homes } from './attribution.ts';
 import type { Clients } from './clients.ts';
 import { describeError } from './errors.ts';
 import { scannerOf } from './findings.ts';
-import { looksOf } from './gates.ts';
+import { reconcilersOf } from './gates.ts';
 import { notifierOf, tellTheRest } from './notify.ts';
 import { type Message, parseMessage, type RegistryId, type Request } from './parse.ts';
 import { queueOf } from './queue.ts';
@@ -34,7 +34,7 @@ export interface Worker {
 
 type Log = (line: LogLine) => void;
 type ImageRequest = Extract<Request, { kind: 'image' }>;
-type GateRequest = ImageRequest | Extract<Request, { kind: 'look' }>;
+type GateRequest = ImageRequest | Extract<Request, { kind: 'reconcile' }>;
 
 /** What the deployed function does. Each call gets the log of its own invocation. */
 export interface Work {
@@ -46,7 +46,7 @@ export interface Work {
 
 /** When a message comes back, in minutes: two hours in all, then it is buried. Rows lag events by minutes, and a service may be down for longer. */
 const RETURN_MINUTES = [1, 2, 4, 8, 16, 32, 57] as const;
-/** The same where the next look will see to it anyway: half an hour in all, and then it is done. */
+/** The same where the next observation will see to it anyway: half an hour in all, and then it is done. */
 const FEW_RETURN_MINUTES = RETURN_MINUTES.slice(0, 5);
 /** The host gives an invocation ten minutes, and then ends the whole process. */
 const TIMEOUT_MILLISECONDS = 8 * 60_000;
@@ -76,7 +76,7 @@ export function partsOf({ settings, clients, now }: Worker) {
   }
 
   /** The ports for one gate; the log says how long that one took. */
-  function portsFrom(startedAt: Instant, registry: AzureRegistry, log: Log, seen?: Map<string, ImageLook>) {
+  function portsFrom(startedAt: Instant, registry: AzureRegistry, log: Log, seen?: Map<string, ImageObservation>) {
     const ports: Ports<Snapshot> = {
       registry: registry.port(seen),
       records: table.records,
@@ -108,7 +108,7 @@ export type Parts = ReturnType<typeof partsOf>;
 export function createWork(worker: Worker): Work {
   const { settings } = worker;
   const parts = partsOf(worker);
-  const { lookAtGate, lookAtRepository } = looksOf(worker, parts);
+  const { reconcileGate, reconcileRepository } = reconcilersOf(worker, parts);
 
   return {
     async message(payload, log) {
@@ -152,7 +152,7 @@ export function createWork(worker: Worker): Work {
   /**
    * Why the message has to come back; undefined if it is done.
    *
-   * @throws Error the first of the errors that kept one of its gates from being looked at; the others have been
+   * @throws Error the first of the errors that kept one of its gates from being observed; the others have been
    */
   async function handle(request: GateRequest, log: Log): Promise<Return | undefined> {
     const { homes, failures } = await homesOf(request, log);
@@ -197,17 +197,17 @@ export function createWork(worker: Worker): Work {
     const { id, problem } = registry.place;
     if (problem !== undefined) {
       log({ kind: 'refused', repository, problem });
-      await parts.queue.bury({ pullgate: 'look', registry: id, repository, digest, trigger: triggerOf(request) });
+      await parts.queue.bury({ pullgate: 'reconcile', registry: id, repository, digest, trigger: triggerOf(request) });
       return undefined;
     }
     const job = { registry, rules: await rulesNow(settings, parts.pause, worker.now()), log };
     if (digest === undefined) {
-      await lookAtRepository({ ...job, repository, trigger: triggerOf(request) });
+      await reconcileRepository({ ...job, repository, trigger: triggerOf(request) });
       return undefined;
     }
     const whole: Gate = { registry: id, repository };
     const hint = hintOf(request, digest, settings.granularity === 'image' ? { ...whole, digest } : whole);
-    const { unconfirmed, outdated } = await lookAtGate({ ...job, hint });
+    const { unconfirmed, outdated } = await reconcileGate({ ...job, hint });
     const [reported] = hint.activeFindings;
     if (reported === undefined) return undefined;
     const what = `the assessment ${reported.id} of ${gateKey({ ...whole, digest })}`;

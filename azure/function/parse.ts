@@ -27,7 +27,7 @@ export type Request =
     } & NamedImage)
   /** Look at a whole repository, or at one image. */
   | {
-      readonly kind: 'look';
+      readonly kind: 'reconcile';
       readonly registry: RegistryId;
       readonly repository: string;
       readonly digest: string | undefined;
@@ -76,8 +76,8 @@ const registryId = required(
   ),
 );
 
-const look = v.object({
-  pullgate: required(v.literal('look', 'look')),
+const reconcileMessage = v.object({
+  pullgate: required(v.literal('reconcile', 'reconcile')),
   registry: registryId,
   repository: required(repositoryName),
   digest: v.optional(digestText),
@@ -131,15 +131,15 @@ export function parseMessage(message: unknown): Parsed<Message> {
   }
   const counted = check(tries, message, '');
   if (!counted.ok) return counted;
-  const request = 'pullgate' in message ? parseLook(message) : parseIdentifiers(message);
+  const request = 'pullgate' in message ? parseReconcile(message) : parseIdentifiers(message);
   return request.ok ? { ok: true, value: { request: request.value, tries: counted.value.tries } } : request;
 }
 
-function parseLook(message: object): Parsed<Request> {
-  const asked = check(look, message, '');
+function parseReconcile(message: object): Parsed<Request> {
+  const asked = check(reconcileMessage, message, '');
   if (!asked.ok) return asked;
   const { registry, repository, digest, trigger } = asked.value;
-  return { ok: true, value: { kind: 'look', registry, repository, digest, trigger } };
+  return { ok: true, value: { kind: 'reconcile', registry, repository, digest, trigger } };
 }
 
 /** The rules are coarse: machines come too, whose ids and details need not look like ours. */

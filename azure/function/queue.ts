@@ -70,8 +70,10 @@ export function queueOf(service: QueueService, queueUrl: string, poisonQueueUrl:
   }
 
   /** Asks for a look at each of these gates, a message each. */
-  async function askForLooks(gates: readonly Gate[], trigger: Trigger): Promise<void> {
-    await mapConcurrently(gates, SENDS_AT_ONCE, (gate) => put(queueUrl, { pullgate: 'look', ...gate, trigger }, 0));
+  async function sendRequests(gates: readonly Gate[], trigger: Trigger): Promise<void> {
+    await mapConcurrently(gates, SENDS_AT_ONCE, (gate) =>
+      put(queueUrl, { pullgate: 'reconcile', ...gate, trigger }, 0),
+    );
   }
 
   /** Sends a message again, to be seen after so many seconds. */
@@ -90,7 +92,7 @@ export function queueOf(service: QueueService, queueUrl: string, poisonQueueUrl:
     return Number(headers.get('x-ms-approximate-messages-count'));
   }
 
-  return { askForLooks, sendLater, bury, buried };
+  return { sendRequests, sendLater, bury, buried };
 }
 
 export type Queue = ReturnType<typeof queueOf>;

@@ -2,7 +2,7 @@
 import type { ContainerRegistryClient } from '@azure/container-registry';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
-import type { ImageLook, Registry, Scan } from '../../shared/reconcile/ports.ts';
+import type { ImageObservation, Registry, Scan } from '../../shared/reconcile/ports.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { attributeGateOf, type Snapshot } from './attribute-lock.ts';
 import { type ImageFindings, PartialAnswer, type Scanner, WINDOWS, type Window } from './findings.ts';
@@ -12,7 +12,7 @@ import type { RegistryPlace } from './registries.ts';
 const SINGLE_QUESTIONS_AT_ONCE = 2;
 
 /** Everything about a repository's images, seen at one time. */
-export type Overview = ReadonlyMap<string, ImageLook>;
+export type Overview = ReadonlyMap<string, ImageObservation>;
 
 /** One registry of the stack. */
 export function registryOf(
@@ -25,23 +25,23 @@ export function registryOf(
   const images = imagesOf(client, now);
 
   /**
-   * Looks at all images of a repository that have rows, and at those that are known.
+   * Observes all images of a repository that have rows, and at those that are known.
    *
    * @throws PartialAnswer where that is too much for one answer
    */
   async function overview(repository: string, known: readonly string[]): Promise<Overview> {
     const findings = await scanner.findingsOf(place, repository, 'all', WINDOWS.everything, known);
-    return looksAt(repository, known, await images.describeAll(repository), findings);
+    return observeAll(repository, known, await images.describeAll(repository), findings);
   }
 
   /** The same, each image asked for alone. */
   async function overviewOneByOne(repository: string, known: readonly string[]): Promise<Overview> {
-    const digests = await digestsToLookAt(repository, known);
+    const digests = await digestsToObserve(repository, known);
     const answers = await mapConcurrently(digests, SINGLE_QUESTIONS_AT_ONCE, (digest) =>
       scanner.findingsOf(place, repository, digest, WINDOWS.everything),
     );
     const findings = new Map(answers.flatMap((answer) => [...answer]));
-    return looksAt(repository, known, await images.describeAll(repository), findings);
+    return observeAll(repository, known, await images.describeAll(repository), findings);
   }
 
   async function overviewAnyhow(repository: string, known: readonly string[]): Promise<Overview> {
@@ -52,12 +52,12 @@ export function registryOf(
   }
 
   /** Which images there are to look at, where it is better to look at each alone. */
-  async function digestsToLookAt(repository: string, known: readonly string[]): Promise<readonly string[]> {
+  async function digestsToObserve(repository: string, known: readonly string[]): Promise<readonly string[]> {
     return [...new Set([...(await scanner.digestsWithFindings(place, repository)), ...known])];
   }
 
-  /** Looks at one image. */
-  async function lookAtOne(repository: string, digest: string, window: Window): Promise<ImageLook> {
+  /** Observes one image. */
+  async function observeOne(repository: string, digest: string, window: Window): Promise<ImageObservation> {
     const findings = await scanner.findingsOf(place, repository, digest, window);
     const image = await images.describe(repository, digest);
     // Only where its tags do not tell.
@@ -65,11 +65,11 @@ export function registryOf(
       image === undefined || isTagged(image) || policy.images === 'all' || images.isKnownChild(repository, digest)
         ? new Map(image === undefined ? [] : [[digest, image]])
         : await images.describeAll(repository);
-    const looks = await looksAt(repository, [digest], found, findings);
-    return looks.get(digest) ?? { digest, presence: 'gone' };
+    const observations = await observeAll(repository, [digest], found, findings);
+    return observations.get(digest) ?? { digest, presence: 'gone' };
   }
 
-  async function looksAt(
+  async function observeAll(
     repository: string,
     known: readonly string[],
     found: ReadonlyMap<string, Image>,
@@ -81,15 +81,15 @@ export function registryOf(
     const children =
       policy.images === 'tagged' && !isKnown ? await images.childrenOfTagged(repository, found) : new Set(untagged);
     return new Map(
-      digests.map((digest) => [digest, lookFrom(digest, found.get(digest), children, findings.get(digest))]),
+      digests.map((digest) => [digest, observationFrom(digest, found.get(digest), children, findings.get(digest))]),
     );
   }
 
-  /** The core's port. What an overview has shown is used once: a second look is a new one. */
-  function port(seen: Map<string, ImageLook> = new Map()): Registry<Snapshot> {
+  /** The core's port. What an overview has shown is used once: a second observation is a new one. */
+  function port(seen: Map<string, ImageObservation> = new Map()): Registry<Snapshot> {
     return {
       ...attributeGateOf(client),
-      async look({ repository, digest }, scope, known) {
+      async observe({ repository, digest }, scope, known) {
         const wholeGate = digest === undefined ? undefined : [digest];
         const digests = scope === 'all' ? wholeGate : scope;
         if (digests === undefined) return [...(await overviewAnyhow(repository, known)).values()];
@@ -97,14 +97,14 @@ export function registryOf(
         const isKnown = scope === 'all' || known.length > 0;
         return mapConcurrently(digests, SINGLE_QUESTIONS_AT_ONCE, async (one) => {
           const before = seen.get(one);
-          if (before === undefined) return lookAtOne(repository, one, isKnown ? WINDOWS.everything : WINDOWS.event);
+          if (before === undefined) return observeOne(repository, one, isKnown ? WINDOWS.everything : WINDOWS.event);
           seen.delete(one);
           return before;
         });
       },
       // Defender says of each assessment what has become of it; no scan says more.
       scans: async (_gate, digests) => new Map(digests.map((digest) => [digest, NO_PROOF])),
-      // A look has asked for them in every state already.
+      // An observation has asked for them in every state already.
       unknownFindings: async (ids) => new Set(ids),
     };
   }
@@ -119,7 +119,7 @@ export function registryOf(
     return new Set((await images.describeAll(repository)).keys());
   }
 
-  return { place, overview, digestsToLookAt, port, has, digestsIn };
+  return { place, overview, digestsToObserve, port, has, digestsIn };
 }
 
 export type AzureRegistry = ReturnType<typeof registryOf>;
@@ -140,12 +140,12 @@ function isTagged({ tags }: Image): boolean {
   return tags.length > 0;
 }
 
-function lookFrom(
+function observationFrom(
   digest: string,
   image: Image | undefined,
   children: ReadonlySet<string>,
   { findings, ids: findingIds, reportedAt, saidAt, settledReports }: ImageFindings = NONE,
-): ImageLook {
+): ImageObservation {
   if (image === undefined) return { digest, presence: 'gone', findingIds, reportedAt };
   const { tags } = image;
   const tagged = isTagged(image) || children.has(digest);

@@ -53,7 +53,7 @@ export function sweepPortsOf(
         granularity === 'image' && digest !== undefined ? { registry, repository, digest } : { registry, repository },
       );
     },
-    askForLooks: queue.askForLooks,
+    sendRequests: queue.sendRequests,
     tickFacts: async () => ({ poison: await queue.buried() }),
     log,
     now,

@@ -108,8 +108,8 @@ export function usageOf(policy: Policy): Usage {
           [vulnerability, ...aliases].some((one) => one.toUpperCase() === id),
         );
         if (named.length === 0) continue;
-        const { spared } = judge(image, named, now);
-        if (spared.some(({ rule }) => rule.kind === 'exception')) open.delete(place);
+        const { exempted } = judge(image, named, now);
+        if (exempted.some(({ exemption }) => exemption.kind === 'exception')) open.delete(place);
       }
     },
     unused: (now, unseen) =>

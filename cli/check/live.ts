@@ -35,8 +35,8 @@ export async function findUnusedExceptions(
     const records = await loadRecords(client);
     const rules = rulesOf({ ...client.settings, policy }, client.settings.mode);
     // A blocker whose findings the scanner has forgotten still holds its gate, and an exception opens it.
-    for (const { gate, closers } of records) {
-      for (const { digest, findings } of closers) usage.see({ repository: gate.repository, digest }, findings, now());
+    for (const { gate, blockers } of records) {
+      for (const { digest, findings } of blockers) usage.see({ repository: gate.repository, digest }, findings, now());
     }
     await observeEverything(client, records, ({ gate: { repository }, images: observed, unsure: why }) => {
       if (why !== undefined) unsure.set(repository, why);

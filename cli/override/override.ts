@@ -2,7 +2,7 @@
 // in between leaves.
 
 import { endedEarly, type HandOrder, type HandWish, isInForce, orderFrom } from '../../shared/gate/override.ts';
-import { type Gate, type GateRecord, holding, newRecord } from '../../shared/gate/record.ts';
+import { activeBlockers, type Gate, type GateRecord, newRecord } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { type Rules, rulesNow } from '../../shared/reconcile/rules.ts';
 import type { Decision } from '../../shared/report/decision.ts';
@@ -111,7 +111,7 @@ export async function loadGate(
   return {
     gate,
     record,
-    blockers: record === undefined ? 0 : holding(record).length,
+    blockers: record === undefined ? 0 : activeBlockers(record).length,
     override: counts ? override : undefined,
   };
 }

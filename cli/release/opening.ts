@@ -1,6 +1,6 @@
 // What `pause` and `release` share: they find the gates that a stack keeps closed, show them, and open them.
 
-import { type Gate, type GateRecord, gateKey, holding } from '../../shared/gate/record.ts';
+import { activeBlockers, type Gate, type GateRecord, gateKey } from '../../shared/gate/record.ts';
 import { rankOf } from '../../shared/policy/finding.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 import { describeOrder } from '../../shared/report/override-text.ts';
@@ -82,7 +82,7 @@ export function countOf(gates: readonly GateOnRecord[]): string {
 
 /** How many blockers it has, and the worst finding of all of them. */
 function worstOf(record: GateRecord): string {
-  const blockers = holding(record);
+  const blockers = activeBlockers(record);
   const [finding] = blockers.flatMap(({ findings }) => findings).toSorted((a, b) => rankOf(b) - rankOf(a));
   if (finding === undefined) return record.byHand === undefined ? '' : plain(describeOrder(record.byHand));
   return `${blockers.length === 1 ? '1 blocker' : `${blockers.length} blockers`}, worst: ${plain(describeFinding(finding))}`;

@@ -1,5 +1,5 @@
 // What `pullgate simulate --json` prints: one document, written gate by gate, because all of it may be too long for one string.
-import type { Rule } from '../../shared/policy/verdict.ts';
+import type { Exemption } from '../../shared/policy/verdict.ts';
 import { jsonText } from '../terminal/words.ts';
 import { endOf, type GateOutcome, type Simulation } from './simulation.ts';
 
@@ -25,12 +25,12 @@ function gateJson({ gate, reasons, formerReasons, undetermined, exempted, ...res
     moreFormerReasons: formerReasons.more,
     undetermined: undetermined.first,
     moreUndetermined: undetermined.more,
-    exempted: exempted.first.map(({ rule, ...one }) => ({ ...one, ...exemptionJson(rule) })),
+    exempted: exempted.first.map(({ exemption, ...one }) => ({ ...one, ...exemptionJson(exemption) })),
     moreExempted: exempted.more,
   };
 }
 
-function exemptionJson(rule: Rule) {
+function exemptionJson(rule: Exemption) {
   const until = endOf(rule);
   return { by: rule.kind, ...(until === undefined ? {} : { until }), ...(rule.kind === 'exception' ? rule : {}) };
 }

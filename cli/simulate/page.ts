@@ -1,7 +1,7 @@
 // One self-contained page of a simulation, for people who decide: totals, a bar for each severity, and the gates with their reasons.
 import { createHash } from 'node:crypto';
 import type { Finding } from '../../shared/policy/finding.ts';
-import { describeRule, describeSeverity } from '../../shared/report/sentences.ts';
+import { describeExemption, describeSeverity } from '../../shared/report/sentences.ts';
 import {
   NO_FINDINGS,
   SEVERITY_WORDS,
@@ -110,10 +110,10 @@ function exemptedHtml(simulation: Simulation, nameOf: (gate: GateOutcome) => str
   if (exempted.length === 0) return '';
   const shown = exempted.slice(0, PAGE_EXEMPTED);
   const left = exempted.length - shown.length + more;
-  const items = shown.map(({ finding, rule, gates }) => {
+  const items = shown.map(({ finding, exemption, gates }) => {
     const [first = '', ...others] = gates.map(nameOf);
     const where = `${first}${others.length > 0 ? ` and ${number(others.length)} more` : ''}`;
-    return `<li>${findingHtml(finding)} <span class="soft">${asText(describeRule(rule))} (${asText(where)})</span></li>`;
+    return `<li>${findingHtml(finding)} <span class="soft">${asText(describeExemption(exemption))} (${asText(where)})</span></li>`;
   });
   const rest = left > 0 ? `<li>and ${number(left)} more</li>` : '';
   return `<h2>Would violate, but for a rule</h2><ul class="findings">${items.join('')}${rest}</ul>`;
@@ -145,7 +145,7 @@ function gateHtml(gate: GateOutcome, name: string): string {
     list('Violates', gate.reasons, gate.images, ({ rule }) => (rule === 'exploited' ? 'has a known exploit' : '')),
     list('Does not violate any more', gate.formerReasons, gate.images, () => ''),
     list('Severity not known', gate.undetermined, gate.images, () => ''),
-    list('Exempted', gate.exempted, gate.images, ({ rule }) => describeRule(rule)),
+    list('Exempted', gate.exempted, gate.images, ({ exemption }) => describeExemption(exemption)),
   ];
   return `<details data-state="${state}" data-severities="${words.join(' ')}"><summary><span class="state ${state}">${wordOf(gate)}</span><b>${asText(name)}</b> <span class="soft">${tags === '' ? '' : `${tags}${more}; `}${images}</span><span class="counts">${words.map((word) => `<span class="${word}">${number(counts[word])} ${word}</span>`).join('')}</span></summary>
 <div class="in">${gate.waitingFor === undefined ? '' : `<p class="soft">It ${STAYS_OPEN}.</p>`}${gate.mayNotCount ? '<p class="soft">Only images without a tag close it: they count if a tagged index contains them, which the report does not say.</p>' : ''}${parts.join('')}</div></details>`;

@@ -2,13 +2,13 @@
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { type Gate, gateKey } from '../../shared/gate/record.ts';
 import { type Finding, findingKey, type Instant, rankOf } from '../../shared/policy/finding.ts';
-import type { Reason, Rule, Spared, Verdict } from '../../shared/policy/verdict.ts';
-import type { ImageLook } from '../../shared/reconcile/ports.ts';
+import type { ExemptedFinding, Exemption, Reason, Verdict } from '../../shared/policy/verdict.ts';
+import type { ImageObservation } from '../../shared/reconcile/ports.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import { NO_FINDINGS, SEVERITY_WORDS, type SeverityCounts, severityWord } from '../reports/counts.ts';
 
 /** An image that is present, as observed. */
-export type PresentImage = Extract<ImageLook, { presence: 'present' }>;
+export type PresentImage = Extract<ImageObservation, { presence: 'present' }>;
 
 /** An image, and the gate that it would close. */
 export interface Subject {
@@ -59,7 +59,7 @@ export interface GateOutcome {
   /** Findings of unknown severity. */
   readonly undetermined: Worst<InImages<{ readonly finding: Finding }>>;
   /** What would violate the policy without an exemption. */
-  readonly exempted: Worst<InImages<Spared>>;
+  readonly exempted: Worst<InImages<ExemptedFinding>>;
   /** How many findings violate, each counted for each image that it is in, by the severity that the scanner gave. */
   readonly violating: SeverityCounts;
   /** No image that closes it has a tag: they count only if a tagged index contains them, which the report does not say. */
@@ -109,7 +109,7 @@ interface Judged {
   readonly before: Verdict | undefined;
 }
 
-const NOTHING: Verdict = { kind: 'allow', spared: [] };
+const NOTHING: Verdict = { kind: 'allow', exempted: [] };
 
 /** Undefined if neither policy has anything to say. */
 function outcomeOf(subjects: readonly Subject[], { rules, against, now, most }: Terms): GateOutcome | undefined {
@@ -123,8 +123,8 @@ function outcomeOf(subjects: readonly Subject[], { rules, against, now, most }: 
   });
   if (judged.every(({ verdict, before = NOTHING }) => isNothing(verdict) && isNothing(before))) return undefined;
   const verdicts = judged.map(({ verdict }) => verdict);
-  const closers = judged.filter(({ verdict }) => verdict.kind === 'block');
-  const reasons = closers.flatMap(({ verdict }) => (verdict.kind === 'block' ? verdict.reasons : []));
+  const blockers = judged.filter(({ verdict }) => verdict.kind === 'block');
+  const reasons = blockers.flatMap(({ verdict }) => (verdict.kind === 'block' ? verdict.reasons : []));
   const violating = new Set(reasons.map(({ finding }) => finding));
   const former = judged.flatMap(({ before }) => (before?.kind === 'block' ? before.reasons : []));
   return {
@@ -146,11 +146,11 @@ function outcomeOf(subjects: readonly Subject[], { rules, against, now, most }: 
       most,
     ),
     exempted: worstOf(
-      verdicts.flatMap((verdict) => verdict.spared),
+      verdicts.flatMap((verdict) => verdict.exempted),
       most,
     ),
     violating: countsOf(reasons),
-    mayNotCount: closers.length > 0 && closers.every((one) => one.subject.mayNotCount),
+    mayNotCount: blockers.length > 0 && blockers.every((one) => one.subject.mayNotCount),
   };
 }
 
@@ -174,7 +174,7 @@ function judge({ gate }: Subject, image: PresentImage, rules: Rules, now: Instan
 }
 
 function isNothing(verdict: Verdict): boolean {
-  return verdict.kind === 'allow' && verdict.spared.length === 0;
+  return verdict.kind === 'allow' && verdict.exempted.length === 0;
 }
 
 function outcomeFrom(verdicts: readonly Verdict[]): Outcome {
@@ -193,10 +193,9 @@ function changeOf(judged: readonly Judged[]): Change {
 }
 
 /** Findings of several images as one each, the worst first; a finding that is exempted in two ways appears twice. */
-function worstOf<T extends { readonly finding: Finding; readonly rule?: Spared['rule'] | Reason['rule'] }>(
-  found: readonly T[],
-  most: number,
-): Worst<InImages<T>> {
+function worstOf<
+  T extends { readonly finding: Finding; readonly rule?: ExemptedFinding['exemption'] | Reason['rule'] },
+>(found: readonly T[], most: number): Worst<InImages<T>> {
   const byFinding = new Map<Finding, { one: T; images: number }[]>();
   let count = 0;
   for (const one of found) {
@@ -214,7 +213,7 @@ function worstOf<T extends { readonly finding: Finding; readonly rule?: Spared['
 }
 
 /** Only exceptions may differ between images of one gate; other rules are the same if their kind is. */
-function ruleKey({ rule }: { readonly rule?: Spared['rule'] | Reason['rule'] }): unknown {
+function ruleKey({ rule }: { readonly rule?: ExemptedFinding['exemption'] | Reason['rule'] }): unknown {
   return typeof rule === 'object' && rule.kind === 'exception' ? rule.exception : undefined;
 }
 
@@ -265,7 +264,7 @@ function countOf({ reasons }: GateOutcome): number {
 }
 
 /** A finding that is exempted, and in which gates. */
-export interface ExemptedInGates extends Spared {
+export interface ExemptedInGates extends ExemptedFinding {
   /** When the exemption ends; undefined if it has no end. */
   readonly until: Instant | undefined;
   readonly gates: readonly GateOutcome[];
@@ -278,10 +277,10 @@ export function exemptedIn({ gates }: Simulation): {
 } {
   const found = new Map<string, ExemptedInGates & { readonly gates: GateOutcome[] }>();
   for (const gate of gates) {
-    for (const { finding, rule } of gate.exempted.first) {
-      const key = JSON.stringify([findingKey(finding), rule]);
+    for (const { finding, exemption } of gate.exempted.first) {
+      const key = JSON.stringify([findingKey(finding), exemption]);
       const before = found.get(key);
-      if (before === undefined) found.set(key, { finding, rule, until: endOf(rule), gates: [gate] });
+      if (before === undefined) found.set(key, { finding, exemption, until: endOf(exemption), gates: [gate] });
       else before.gates.push(gate);
     }
   }
@@ -296,7 +295,7 @@ export function exemptedIn({ gates }: Simulation): {
 const NEVER = '~';
 
 /** When an exemption ends; undefined if it has no end. */
-export function endOf(rule: Rule): Instant | undefined {
+export function endOf(rule: Exemption): Instant | undefined {
   if (rule.kind === 'exception') return rule.exception.expiresAt;
   return rule.kind === 'grace' ? rule.until : undefined;
 }

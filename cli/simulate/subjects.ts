@@ -91,7 +91,7 @@ async function observeCloud(client: Client, { gathering, progress }: LiveOptions
   let done = 0;
   await mapConcurrently(gates, GATES_AT_ONCE, async (gate) => {
     const { value: record } = await client.records.load(gate);
-    const { images, unsure } = await client.observe(gate, record?.closers ?? []);
+    const { images, unsure } = await client.observe(gate, record?.blockers ?? []);
     if (unsure !== undefined) problems.push(`${gate.repository}: ${unsure}`);
     for (const image of images) {
       if (image.presence === 'gone') continue;

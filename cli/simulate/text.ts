@@ -1,6 +1,6 @@
 // What `pullgate simulate` prints for people: which gates would close, for which findings, and what is exempted until when.
 import { styleText } from 'node:util';
-import { describeFinding, describeRule } from '../../shared/report/sentences.ts';
+import { describeExemption, describeFinding } from '../../shared/report/sentences.ts';
 import { SEVERITY_WORDS, type SeverityCounts } from '../reports/counts.ts';
 import {
   type Change,
@@ -137,11 +137,11 @@ function* exemptedLines({ simulation, all }: TextInput, nameOf: (gate: GateOutco
   const shown = all ? exempted : exempted.slice(0, GATES);
   yield '';
   yield 'Exempted, and would violate the policy otherwise:';
-  for (const { finding, rule, gates } of shown) {
+  for (const { finding, exemption, gates } of shown) {
     const [first, ...others] = gates.map(nameOf);
     const where = `${first}${others.length > 0 ? ` and ${gatesOf(others.length, 'more ')}` : ''}`;
     const { vulnerability, package: found } = finding;
-    yield clean(`  ${vulnerability} in ${found.name} ${found.version}  ${describeRule(rule)}  (${where})`);
+    yield clean(`  ${vulnerability} in ${found.name} ${found.version}  ${describeExemption(exemption)}  (${where})`);
   }
   const left = exempted.length - shown.length + more;
   if (left > 0) yield `  and ${number(left)} more${all ? '' : ' (--all shows them)'}`;

@@ -67,7 +67,7 @@ async function countMessages(sqs: SQSClient, queueUrl: string): Promise<number> 
 
 async function observe(
   { settings: { policy }, images, lock, scanner }: Reader,
-  ...[gate, closers, also = []]: Parameters<Client['observe']>
+  ...[gate, blockers, also = []]: Parameters<Client['observe']>
 ): ReturnType<Client['observe']> {
   // A closed repository refuses this command, too. Then only the record says which images its indexes contain.
   let isRefused = false;
@@ -77,13 +77,13 @@ async function observe(
     } catch (error) {
       if (!isDenied(error)) throw error;
       isRefused = true;
-      return new Set(closers.flatMap(({ digest, departed }) => (departed?.why === 'outOfScope' ? [] : [digest])));
+      return new Set(blockers.flatMap(({ digest, departed }) => (departed?.why === 'outOfScope' ? [] : [digest])));
     }
   };
   const registry = registryOf({ images: { ...images, descendants }, scanner, gate: lock, policy });
-  const known = [...closers.map(({ digest }) => digest), ...also];
+  const known = [...blockers.map(({ digest }) => digest), ...also];
   try {
-    const found = await registry.look(gate, 'all', [...new Set(known)]);
+    const found = await registry.observe(gate, 'all', [...new Set(known)]);
     return isRefused ? { images: found, unsure: UNSURE } : { images: found };
   } catch (error) {
     if (isDeniedByPolicy(error)) return { images: [], unsure: SEALED };

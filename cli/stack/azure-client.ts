@@ -46,10 +46,10 @@ export function createAzureClient(
     blindness: () => namingRole(sweepPorts.blindness()),
     repositoriesWithFindings: () => namingRole(sweepPorts.repositoriesWithFindings()),
     find: (name) => findImage(reader, name),
-    async observe(gate, closers, also = []) {
+    async observe(gate, blockers, also = []) {
       const port = (await findRegistry(parts, gate.registry)).port();
-      const known = [...closers.map(({ digest }) => digest), ...also];
-      return { images: await namingRole(port.look(gate, 'all', [...new Set(known)])) };
+      const known = [...blockers.map(({ digest }) => digest), ...also];
+      return { images: await namingRole(port.observe(gate, 'all', [...new Set(known)])) };
     },
     async scans(gate, digests) {
       return (await findRegistry(parts, gate.registry)).port().scans(gate, digests);

@@ -1,8 +1,8 @@
 // The interface of the client for one cloud of a stack. It reads and writes gates with the credentials of the operator.
 import type { BrakeState } from '../../shared/gate/brake.ts';
-import type { Closer, Gate } from '../../shared/gate/record.ts';
+import type { Blocker, Gate } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import type { ImageLook, Ports, Reading, Records, Registry, Row } from '../../shared/reconcile/ports.ts';
+import type { ImageObservation, Ports, Reading, Records, Registry, Row } from '../../shared/reconcile/ports.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import { type RuleSettings, rulesOf } from '../../shared/reconcile/rules.ts';
 import type { PauseState, SweepState } from '../../shared/reconcile/schedule.ts';
@@ -33,10 +33,10 @@ export interface Client {
   /**
    * Observes every image of a gate, as the function does. Changes nothing.
    *
-   * @param closers the blockers on record; each of them always has an answer
+   * @param blockers the blockers on record; each of them always has an answer
    * @param also other digests that must have an answer
    */
-  observe(gate: Gate, closers: readonly Closer[], also?: readonly string[]): Promise<Observed>;
+  observe(gate: Gate, blockers: readonly Blocker[], also?: readonly string[]): Promise<Observed>;
   readonly scans: Registry<unknown>['scans'];
   /** What keeps an image from being pulled, as the registry shows it. */
   obstacles(image: FoundImage): Promise<readonly Obstacle[]>;
@@ -79,7 +79,7 @@ export interface FoundImage {
 
 /** The images of a gate, and what could not be determined. */
 export interface Observed {
-  readonly images: readonly ImageLook[];
+  readonly images: readonly ImageObservation[];
   /** Why the function may see something else. */
   readonly unsure?: string | undefined;
 }

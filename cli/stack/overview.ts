@@ -55,7 +55,7 @@ export async function observeEverything(
   const progress = progressOn();
   let done = 0;
   await mapConcurrently([...repositories], REPOSITORIES_AT_ONCE, async ([key, gate]) => {
-    const blockers = (recordsOf.get(key) ?? []).flatMap((record) => record.closers);
+    const blockers = (recordsOf.get(key) ?? []).flatMap((record) => record.blockers);
     await use({ gate, ...(await client.observe(gate, blockers)) });
     done++;
     progress.show(() => `${done} of ${repositories.size} repositories on ${CLOUD_NAMES[client.cloud]}`);

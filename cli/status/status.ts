@@ -3,7 +3,7 @@
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { lastHour, NO_CLOSINGS, roomLeft } from '../../shared/gate/brake.ts';
 import { type HandOrder, isInForce } from '../../shared/gate/override.ts';
-import { type Gate, type GateRecord, type GateState, holding } from '../../shared/gate/record.ts';
+import { activeBlockers, type Gate, type GateRecord, type GateState } from '../../shared/gate/record.ts';
 import { type Finding, type Instant, worstFirst } from '../../shared/policy/finding.ts';
 import type { Exception } from '../../shared/policy/policy.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
@@ -165,7 +165,7 @@ function overrideOf(record: GateRecord, now: Instant): HandOrder | undefined {
 
 function gateStatus(cloud: Cloud, record: GateRecord, now: Instant): GateStatus {
   const { gate, state, since, closedSince } = record;
-  const blockers = holding(record);
+  const blockers = activeBlockers(record);
   const findings = blockers.flatMap((blocker) => blocker.findings);
   return {
     cloud,
@@ -173,7 +173,7 @@ function gateStatus(cloud: Cloud, record: GateRecord, now: Instant): GateStatus 
     state,
     since,
     closedSince,
-    blockers: blockers.length + record.omittedClosers,
+    blockers: blockers.length + record.omittedBlockers,
     worst: isNonEmpty(findings) ? worstFirst(findings)[0] : undefined,
     override: overrideOf(record, now),
     pendingNotices: record.untold.length,
@@ -187,7 +187,7 @@ async function observeAll(
   now: () => Instant,
 ): Promise<LiveStatus> {
   const known = new Set(
-    records.flatMap((record) => record.closers.map(({ digest }) => `${record.gate.repository}@${digest}`)),
+    records.flatMap((record) => record.blockers.map(({ digest }) => `${record.gate.repository}@${digest}`)),
   );
   const undetermined: ImageStatus[] = [];
   const missed: ImageStatus[] = [];

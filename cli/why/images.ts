@@ -1,18 +1,18 @@
 // What there is to say of each image of an answer: what violates, what is exempted and until when, and which exceptions have lapsed.
 import type { Accounted } from '../../shared/gate/blockers.ts';
 import type { HoldReason } from '../../shared/gate/image-evaluation.ts';
-import type { Closer } from '../../shared/gate/record.ts';
+import type { Blocker } from '../../shared/gate/record.ts';
 import { type Finding, findingKey, type ImageId, type Instant, rankOf } from '../../shared/policy/finding.ts';
 import type { Exception } from '../../shared/policy/policy.ts';
-import { judgeBy, type Reason, type Rule, type Verdict } from '../../shared/policy/verdict.ts';
-import type { ImageLook } from '../../shared/reconcile/ports.ts';
+import { type Exemption, judgeBy, type Reason, type Verdict } from '../../shared/policy/verdict.ts';
+import type { ImageObservation } from '../../shared/reconcile/ports.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { FoundImage } from '../stack/client.ts';
 
 /** A finding that would violate without the exemption, and when the exemption ends. */
 export interface ExemptedAnswer {
   readonly finding: Finding;
-  readonly rule: Rule;
+  readonly rule: Exemption;
   readonly until: Instant | undefined;
 }
 
@@ -50,8 +50,8 @@ export function imageAnswers(
     const part = image.digest === digest ? 'asked' : isChild ? 'child' : 'other';
     const isHolding = accounting.kind === 'holds';
     if (part === 'other' && !isHolding) return [];
-    const verdict: Verdict = accounting.kind === 'forgotten' ? { kind: 'allow', spared: [] } : accounting.verdict;
-    const closer: Closer | undefined = isHolding ? accounting.closer : undefined;
+    const verdict: Verdict = accounting.kind === 'forgotten' ? { kind: 'allow', exempted: [] } : accounting.verdict;
+    const blocker: Blocker | undefined = isHolding ? accounting.blocker : undefined;
     const findings = image.presence === 'present' ? image.findings : [];
     const shown = new Set(findings.map(findingKey));
     const violating = verdict.kind === 'block' ? verdict.reasons : [];
@@ -60,15 +60,19 @@ export function imageAnswers(
     return [
       {
         digest: image.digest,
-        tags: image.presence === 'present' ? image.tags : (closer?.tags ?? []),
+        tags: image.presence === 'present' ? image.tags : (blocker?.tags ?? []),
         part,
         verdict: image.presence === 'gone' ? 'gone' : isOut ? 'outOfScope' : verdict.kind,
         holds: isHolding ? accounting.why : undefined,
         violating: violating.toSorted((a, b) => rankOf(b.finding) - rankOf(a.finding)),
         undetermined: verdict.kind === 'allow' ? [] : verdict.undetermined,
-        remembered: (closer?.findings ?? []).filter((finding) => !shown.has(findingKey(finding))),
-        omittedFindings: closer?.omittedFindings ?? 0,
-        exempted: verdict.spared.map(({ finding, rule }) => ({ finding, rule, until: endOfRule(rule) })),
+        remembered: (blocker?.findings ?? []).filter((finding) => !shown.has(findingKey(finding))),
+        omittedFindings: blocker?.omittedFindings ?? 0,
+        exempted: verdict.exempted.map(({ finding, exemption }) => ({
+          finding,
+          rule: exemption,
+          until: endOfExemption(exemption),
+        })),
         lapsed: lapsedFor({ repository, digest: image.digest }, violating, rules, now),
       },
     ];
@@ -76,13 +80,13 @@ export function imageAnswers(
 }
 
 /** Is it out of scope: does the config leave out its repository, or does it have no tag while only tagged images count? */
-function isOutside(image: ImageLook, repository: string, { includes, policy }: Rules): boolean {
+function isOutside(image: ImageObservation, repository: string, { includes, policy }: Rules): boolean {
   if (image.presence === 'gone') return false;
   return !includes(repository) || (policy.images === 'tagged' && !image.tagged);
 }
 
 /** When an exemption ends; undefined if it does not end by itself. */
-export function endOfRule(rule: Rule): Instant | undefined {
+export function endOfExemption(rule: Exemption): Instant | undefined {
   switch (rule.kind) {
     case 'exception':
       return rule.exception.expiresAt;
@@ -107,11 +111,13 @@ function lapsedFor(
   return policy.exceptions.flatMap((exception) => {
     if (exception.expiresAt > now && !exception.untilFixed) return [];
     const alive = { ...exception, expiresAt: NEVER, untilFixed: false };
-    const { spared } = judgeBy({ ...policy, exceptions: [alive] })(
+    const { exempted } = judgeBy({ ...policy, exceptions: [alive] })(
       image,
       violating.map(({ finding }) => finding),
       now,
     );
-    return spared.flatMap(({ finding, rule }) => (rule.kind === 'exception' ? [{ finding, exception }] : []));
+    return exempted.flatMap(({ finding, exemption }) =>
+      exemption.kind === 'exception' ? [{ finding, exception }] : [],
+    );
   });
 }

@@ -1,5 +1,5 @@
 // Why an image can or cannot be pulled, by the core's own rules, and what would open its gate. Changes nothing.
-import { type Accounted, accountForAll, nextClosers } from '../../shared/gate/blockers.ts';
+import { type Accounted, accountForAll, nextBlockers } from '../../shared/gate/blockers.ts';
 import { type HandOrder, isInForce } from '../../shared/gate/override.ts';
 import { type Gate, type GateRecord, type GateState, newRecord } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
@@ -119,8 +119,8 @@ export async function explainImage({ name, stack, label, clients, now }: Questio
       state: record.state,
       since: record.since,
       closedSince: record.closedSince,
-      blockers: nextClosers(record, seen).held.length,
-      omittedBlockers: record.omittedClosers,
+      blockers: nextBlockers(record, seen).active.length,
+      omittedBlockers: record.omittedBlockers,
       override: record.byHand !== undefined && isInForce(record.byHand, moment) ? record.byHand : undefined,
     })),
     images: images.toSorted((a, b) => PARTS.indexOf(a.part) - PARTS.indexOf(b.part)),
@@ -176,7 +176,7 @@ async function observeGate(
   const record = (await client.records.load(gate)).value ?? newRecord(gate, moment);
   const also =
     gate.digest === undefined ? [image.digest, ...image.children.map(({ digest }) => digest)] : [gate.digest];
-  const { images, unsure } = await client.observe(gate, record.closers, also);
+  const { images, unsure } = await client.observe(gate, record.blockers, also);
   const scanned = new Map<string, Scan>();
   const registry = {
     async scans(of: Gate, digests: readonly string[]) {
@@ -215,8 +215,8 @@ async function adviceFor(
   const rules = rulesOf({ ...settings, policy }, mode);
   const left = await Promise.all(
     gates.map(async ({ record, again }) => {
-      const { held, omitted } = nextClosers(record, await again(rules));
-      return held.length + omitted;
+      const { active, omitted } = nextBlockers(record, await again(rules));
+      return active.length + omitted;
     }),
   );
   const clear = gates.flatMap(({ record: { gate, byHand } }) =>

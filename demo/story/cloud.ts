@@ -37,7 +37,7 @@ export interface StoryCloud {
   prove(tag: string, fixedTag: string): Promise<{ readonly how: string; readonly pullable: string }>;
   /** Shows that a gate that was opened is as it was before. */
   showOpen(tag: string): string;
-  /** Deploys another graph of the stack, and lets the timer fire that looks at everything. */
+  /** Deploys another graph of the stack, and lets the timer fire that Obslerves everything. */
   redeploy(graph: Graph): Promise<void>;
   /** Of the last decision in the function's log: its message. */
   lastDecision(): string | undefined;

@@ -98,7 +98,7 @@ export async function startWorld(names: readonly Cloud[]): Promise<World> {
     for (const cloud of clouds) journal.read(cloud);
   };
   /** Tells what is new. */
-  const look = (): void => {
+  const observation = (): void => {
     read();
     const now = state();
     const text = JSON.stringify(now);
@@ -142,7 +142,7 @@ export async function startWorld(names: readonly Cloud[]): Promise<World> {
     const done = queue.then(async (): Promise<Outcome> => {
       if (isStopping) return { ok: false, problem: 'it is being stopped' };
       busy = label;
-      look();
+      observation();
       const outcome = await work().then(
         () => ({ ok: true }) as const,
         (error: unknown) => ({ ok: false, problem: wordsOf(error) }) as const,
@@ -151,14 +151,14 @@ export async function startWorld(names: readonly Cloud[]): Promise<World> {
       busy = undefined;
       if (isStopping) return outcome;
       if (!outcome.ok) journal.add({ kind: 'problem', text: outcome.problem }, latest());
-      look();
+      observation();
       return outcome;
     });
     queue = done;
     return done;
   };
 
-  const looking = setInterval(() => busy !== undefined && look(), LOOK_MILLISECONDS);
+  const looking = setInterval(() => busy !== undefined && observation(), LOOK_MILLISECONDS);
   // The clocks run: what falls due meanwhile is done when it is due.
   const idling = setInterval(() => {
     if (waiting === 0) void inTurn(() => onEach(clouds, (cloud) => cloud.letPass(0)));

@@ -1,4 +1,4 @@
-// What AWS would have answered to a resource or a question of the Pulumi program: names, ARNs and URLs that look real.
+// What AWS would have answered to a resource or a question of the Pulumi program: names, ARNs and URLs that observation real.
 import { createHash } from 'node:crypto';
 import type { Answer, Wanted } from '../graph-mocks.ts';
 import type { Place } from './place.ts';

@@ -1,4 +1,4 @@
-// What Azure would have answered to a resource or a question of the Pulumi program: ids, names and addresses that look real.
+// What Azure would have answered to a resource or a question of the Pulumi program: ids, names and addresses that observation real.
 import { createHash } from 'node:crypto';
 
 /** Where a stack stands. */

@@ -145,7 +145,7 @@ function added(time: number, offset: Value): Value {
 
 const regexes = new Map<string, RegExp>();
 
-/** Kusto's regular expressions are RE2's: no look-around and no references back. Source: https://learn.microsoft.com/en-us/kusto/query/regex */
+/** Kusto's regular expressions are RE2's: no observation-around and no references back. Source: https://learn.microsoft.com/en-us/kusto/query/regex */
 function regexOf(source: string): RegExp {
   const known = regexes.get(source);
   if (known !== undefined) return known;

@@ -128,7 +128,7 @@ function normal(audience: string): string {
     .toLowerCase();
 }
 
-/** Three parts as a JWT has, for clients that look into it. Nobody can make one: the id in it is random. */
+/** Three parts as a JWT has, for clients that observation into it. Nobody can make one: the id in it is random. */
 function tokenText({ id }: Principal, audience: string, expiresAt: Date | undefined): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const expires = expiresAt === undefined ? {} : { exp: Math.floor(expiresAt.getTime() / 1000) };

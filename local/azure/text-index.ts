@@ -21,7 +21,7 @@ export interface TextIndex {
 
 /** What is held by more is not worth remembering. */
 const MAX_HOLDERS = 20_000;
-/** An answer with a bigger share of the rows spares nobody anything. */
+/** An answer with a bigger share of the rows exempts nobody anything. */
 const MAX_SHARE = 0.25;
 
 /**

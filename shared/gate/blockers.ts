@@ -1,22 +1,22 @@
-// From a look at some images to the next list of closers: who holds the gate, who is remembered, and how the others were accounted for.
+// From a look at some images to the next list of blockers: who holds the gate, who is remembered, and how the others were accounted for.
 import type { Instant } from '../policy/finding.ts';
 import { isPlain } from '../policy/verdict.ts';
-import type { ImageLook, Registry, Scan } from '../reconcile/ports.ts';
+import type { ImageObservation, Registry, Scan } from '../reconcile/ports.ts';
 import type { Rules } from '../reconcile/rules.ts';
-import { type Accounting, account, MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE, sameCloser } from './image-evaluation.ts';
-import { type Account, type Closer, type GateRecord, holding } from './record.ts';
+import { type Accounting, account, MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE, sameBlocker } from './image-evaluation.ts';
+import { type Account, activeBlockers, type Blocker, type GateRecord } from './record.ts';
 
-/** One image of the look, and what became of it. */
+/** One image of the observation, and what became of it. */
 export interface Accounted {
-  readonly image: ImageLook;
+  readonly image: ImageObservation;
   readonly accounting: Exclude<Accounting, { kind: 'needsScan' }>;
 }
 
-export interface NextClosers {
-  /** All closers of the next record, the departed ones too. */
-  readonly closers: readonly Closer[];
+export interface NextBlockers {
+  /** All blockers of the next record, the departed ones too. */
+  readonly blockers: readonly Blocker[];
   /** Those that hold the gate. */
-  readonly held: readonly Closer[];
+  readonly active: readonly Blocker[];
   /** How many more the record had no room for. */
   readonly omitted: number;
   /** How each image that held the gate before, and does not any more, was accounted for. */
@@ -25,31 +25,31 @@ export interface NextClosers {
   readonly changed: boolean;
 }
 
-/** The most closers that a record holds. With one finding each they fit into a row; most have many, and share them. */
-export const MAX_CLOSERS = 1_000;
+/** The most blockers that a record holds. With one finding each they fit into a row; most have many, and share them. */
+export const MAX_BLOCKERS = 1_000;
 
-/** Accounts for every image of a look. Scans are asked for only where nothing else tells. */
+/** Accounts for every image of an observation. Scans are asked for only where nothing else tells. */
 export async function accountForAll(
-  looks: readonly ImageLook[],
+  observations: readonly ImageObservation[],
   record: GateRecord,
   rules: Rules,
   registry: Pick<Registry<unknown>, 'scans'>,
-  lookedAt: Instant,
+  observedAt: Instant,
   now: Instant,
 ): Promise<readonly Accounted[]> {
-  const closers = new Map(record.closers.map((closer) => [closer.digest, closer]));
+  const blockers = new Map(record.blockers.map((blocker) => [blocker.digest, blocker]));
   const { repository, digest } = record.gate;
-  const inputOf = (image: ImageLook) => ({
+  const inputOf = (image: ImageObservation) => ({
     repository,
     image,
-    closer: closers.get(image.digest),
+    blocker: blockers.get(image.digest),
     inScope: isInScope(image, repository, rules),
     judge: rules.judge,
     maxFindings: digest === undefined ? MAX_FINDINGS : MAX_FINDINGS_OF_IMAGE,
-    lookedAt,
+    observedAt,
     now,
   });
-  const first = looks.map((image) => ({ image, accounting: account({ ...inputOf(image), scan: undefined }) }));
+  const first = observations.map((image) => ({ image, accounting: account({ ...inputOf(image), scan: undefined }) }));
   const unproven = first.filter(({ accounting }) => accounting.kind === 'needsScan').map(({ image }) => image.digest);
   const scans = unproven.length === 0 ? new Map<string, Scan>() : await registry.scans(record.gate, unproven);
   return first.map(({ image, accounting }) => {
@@ -60,45 +60,48 @@ export async function accountForAll(
 }
 
 /** Does the image count: is its repository in the config, and it tagged where only tagged images count? */
-function isInScope(image: ImageLook, repository: string, { includes, policy }: Rules): boolean {
+function isInScope(image: ImageObservation, repository: string, { includes, policy }: Rules): boolean {
   return image.presence === 'present' && includes(repository) && (policy.images === 'all' || image.tagged);
 }
 
 /** Is there nothing to say and nothing to do about an image of which no record knows? */
-export function isPlainlyAllowed(image: ImageLook, repository: string, rules: Rules, now: Instant): boolean {
+export function isPlainlyAllowed(image: ImageObservation, repository: string, rules: Rules, now: Instant): boolean {
   if (image.presence === 'gone' || !isInScope(image, repository, rules)) return true;
   return isPlain(rules.judge({ repository, digest: image.digest }, image.findings, now));
 }
 
 const UNKNOWN_TO_SCANNER: Scan = { kind: 'unproven', why: 'the scanner does not know the image' };
 
-/** The closers after a look: those that it did not look at stay as they were. */
-export function nextClosers(record: GateRecord, accounted: readonly Accounted[]): NextClosers {
-  const closers = new Map(record.closers.map((closer) => [closer.digest, closer]));
+/** The blockers after an observation: those that it did not look at stay as they were. */
+export function nextBlockers(record: GateRecord, accounted: readonly Accounted[]): NextBlockers {
+  const blockers = new Map(record.blockers.map((blocker) => [blocker.digest, blocker]));
   const accounts: { digest: string; how: Account }[] = [];
   let changed = false;
   for (const { image, accounting } of accounted) {
-    const before = closers.get(image.digest);
+    const before = blockers.get(image.digest);
     if (accounting.kind === 'holds' || accounting.kind === 'departed') {
-      if (before === undefined || !sameCloser(before, accounting.closer)) {
-        closers.set(image.digest, accounting.closer);
+      if (before === undefined || !sameBlocker(before, accounting.blocker)) {
+        blockers.set(image.digest, accounting.blocker);
         changed = true;
       }
-    } else if (closers.delete(image.digest)) changed = true;
+    } else if (blockers.delete(image.digest)) changed = true;
     const held = before !== undefined && before.departed === undefined;
     if (held && (accounting.kind === 'departed' || accounting.kind === 'released')) {
       accounts.push({ digest: image.digest, how: accounting.how });
     }
   }
-  const kept = keepWithin([...closers.values()]);
-  const held = holding({ closers: kept });
-  const omitted = Math.max(record.omittedClosers, holding({ closers: [...closers.values()] }).length - held.length);
-  return { closers: kept, held, omitted, accounts, changed: changed || omitted > record.omittedClosers };
+  const kept = keepWithin([...blockers.values()]);
+  const active = activeBlockers({ blockers: kept });
+  const omitted = Math.max(
+    record.omittedBlockers,
+    activeBlockers({ blockers: [...blockers.values()] }).length - active.length,
+  );
+  return { blockers: kept, active, omitted, accounts, changed: changed || omitted > record.omittedBlockers };
 }
 
 /** Where there are too many, those that hold the gate are kept before the memory of those that went away. */
-function keepWithin(closers: readonly Closer[]): readonly Closer[] {
-  if (closers.length <= MAX_CLOSERS) return closers;
-  const departed = closers.filter((closer) => closer.departed !== undefined);
-  return [...holding({ closers }), ...departed].slice(0, MAX_CLOSERS);
+function keepWithin(blockers: readonly Blocker[]): readonly Blocker[] {
+  if (blockers.length <= MAX_BLOCKERS) return blockers;
+  const departed = blockers.filter((blocker) => blocker.departed !== undefined);
+  return [...activeBlockers({ blockers }), ...departed].slice(0, MAX_BLOCKERS);
 }

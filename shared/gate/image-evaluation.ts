@@ -1,17 +1,17 @@
 // How each image of a gate is accounted for: the rule that a finding closes, and only proof opens.
 import { type Finding, findingKey, type Instant, later, worstFirst } from '../policy/finding.ts';
 import type { Judge, Verdict } from '../policy/verdict.ts';
-import type { ImageLook, Scan, SettledAs } from '../reconcile/ports.ts';
-import { type Closer, type Departure, isLongAgo } from './record.ts';
+import type { ImageObservation, Scan, SettledAs } from '../reconcile/ports.ts';
+import { type Blocker, type Departure, isLongAgo } from './record.ts';
 
-/** What became of one image at a look. */
+/** What became of one image at an observation. */
 export type Accounting =
-  /** It is no closer and was none. */
+  /** It is no blocker and was none. */
   | { readonly kind: 'none'; readonly verdict: Verdict }
   /** It holds the gate. */
-  | { readonly kind: 'holds'; readonly closer: Closer; readonly why: HoldReason; readonly verdict: Verdict }
-  /** It holds nothing for now, and is remembered: it may come back, or what spared it may end. */
-  | { readonly kind: 'departed'; readonly closer: Closer; readonly how: Departure; readonly verdict: Verdict }
+  | { readonly kind: 'holds'; readonly blocker: Blocker; readonly why: HoldReason; readonly verdict: Verdict }
+  /** It holds nothing for now, and is remembered: it may come back, or what exempted it may end. */
+  | { readonly kind: 'departed'; readonly blocker: Blocker; readonly how: Departure; readonly verdict: Verdict }
   /** It held the gate, and a scan has proved it harmless, or the provider says that all of its findings are resolved. */
   | { readonly kind: 'released'; readonly how: 'scanned' | 'resolved'; readonly verdict: Verdict }
   /** Only a scan can tell: ask for it, and account again. */
@@ -21,7 +21,7 @@ export type Accounting =
 
 export type HoldReason =
   | { readonly kind: 'violates' }
-  /** Some severity is not known, and what is not known releases no closer. */
+  /** Some severity is not known, and what is not known releases no blocker. */
   | { readonly kind: 'undetermined' }
   /** Its findings went away, and nothing proves that the danger did. */
   | { readonly kind: 'unproven'; readonly why: string }
@@ -30,42 +30,47 @@ export type HoldReason =
 
 export interface AccountingInput {
   readonly repository: string;
-  readonly image: ImageLook;
+  readonly image: ImageObservation;
   /** What the record knows of it. */
-  readonly closer: Closer | undefined;
+  readonly blocker: Blocker | undefined;
   /** Does it count: is its repository in the config, and it tagged where only tagged images count? */
   readonly inScope: boolean;
   /** Undefined: not asked for yet. */
   readonly scan: Scan | undefined;
-  /** The most findings that a closer keeps. */
+  /** The most findings that a blocker keeps. */
   readonly maxFindings: number;
-  /** When the look began, which showed the image and its findings. */
-  readonly lookedAt: Instant;
+  /** When the observation began, which showed the image and its findings. */
+  readonly observedAt: Instant;
   readonly judge: Judge;
   readonly now: Instant;
 }
 
-/** The most findings that a closer of a repository keeps: a thousand of them must fit into a row, and images of one base share theirs. */
+/** The most findings that a blocker of a repository keeps: a thousand of them must fit into a row, and images of one base share theirs. */
 export const MAX_FINDINGS = 200;
-/** The same where an image is a gate of its own, with one closer. */
+/** The same where an image is a gate of its own, with one blocker. */
 export const MAX_FINDINGS_OF_IMAGE = 2_000;
-/** The most tags that a closer keeps. */
+/** The most tags that a blocker keeps. */
 const MAX_TAGS = 10;
-const CLEAN: Verdict = { kind: 'allow', spared: [] };
+const CLEAN: Verdict = { kind: 'allow', exempted: [] };
 
 /** Accounts for one image, from what the world shows and what the record knows. */
 export function account(input: AccountingInput & { readonly scan: Scan }): Exclude<Accounting, { kind: 'needsScan' }>;
 export function account(input: AccountingInput): Accounting;
 export function account(input: AccountingInput): Accounting {
-  const { image, closer, inScope } = input;
-  if (closer === undefined) return accountForNewcomer(input);
-  if (image.presence === 'gone') return depart(input, closer, 'gone', CLEAN);
+  const { image, blocker, inScope } = input;
+  if (blocker === undefined) return accountForNewcomer(input);
+  if (image.presence === 'gone') return depart(input, blocker, 'gone', CLEAN);
   const verdict = judgeImage(input, image.findings);
   if (!inScope)
-    return depart(input, verdict.kind === 'block' ? { ...closer, violatedAt: input.now } : closer, 'outOfScope', CLEAN);
+    return depart(
+      input,
+      verdict.kind === 'block' ? { ...blocker, violatedAt: input.now } : blocker,
+      'outOfScope',
+      CLEAN,
+    );
   return verdict.kind === 'block'
     ? holdForViolating(input, image, verdict)
-    : accountForCloser(input, image, closer, verdict);
+    : accountForBlocker(input, image, blocker, verdict);
 }
 
 /** An image that the record does not know holds the gate only where it violates. */
@@ -76,38 +81,38 @@ function accountForNewcomer(input: AccountingInput): Accounting {
   return verdict.kind === 'block' ? holdForViolating(input, image, verdict) : { kind: 'none', verdict };
 }
 
-/** A closer that is there, counts, and whose findings of today do not violate. */
-function accountForCloser(input: AccountingInput, image: Present, closer: Closer, verdict: Verdict): Accounting {
-  const absent = absentOf(closer, image.findings);
+/** A blocker that is there, counts, and whose findings of today do not violate. */
+function accountForBlocker(input: AccountingInput, image: Present, blocker: Blocker, verdict: Verdict): Accounting {
+  const absent = absentOf(blocker, image.findings);
   const unsettled = absent.filter((finding) => settledAs(image, finding) === undefined);
-  const isSpared = closer.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';
-  // What is not known releases no closer; but one that holds nothing at present does not begin to because of it.
-  if (verdict.kind === 'undetermined' && (closer.departed === undefined || !isSpared)) {
-    return hold(input, image, closer, { kind: 'undetermined' }, verdict);
+  const isExempted = blocker.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';
+  // What is not known releases no blocker; but one that holds nothing at present does not begin to because of it.
+  if (verdict.kind === 'undetermined' && (blocker.departed === undefined || !isExempted)) {
+    return hold(input, image, blocker, { kind: 'undetermined' }, verdict);
   }
-  if (isSpared) {
+  if (isExempted) {
     // What is still shown is not resolved, whatever is said of the report that it once came in.
     const resolved = absent.filter((finding) => settledAs(image, finding) === 'resolved');
-    const isResolved = verdict.kind === 'allow' && resolved.length === closer.findings.length;
-    return isResolved ? { kind: 'released', how: 'resolved', verdict } : depart(input, closer, 'spared', verdict);
+    const isResolved = verdict.kind === 'allow' && resolved.length === blocker.findings.length;
+    return isResolved ? { kind: 'released', how: 'resolved', verdict } : depart(input, blocker, 'exempted', verdict);
   }
   if (input.scan === undefined) return { kind: 'needsScan' };
-  const why = missingProof(input.scan, closer, input.lookedAt);
-  return why === undefined ? { kind: 'released', how: 'scanned', verdict } : hold(input, image, closer, why, verdict);
+  const why = missingProof(input.scan, blocker, input.observedAt);
+  return why === undefined ? { kind: 'released', how: 'scanned', verdict } : hold(input, image, blocker, why, verdict);
 }
 
 /** The findings of a scan may be listed a little later than the scan. */
 const SCAN_SETTLES_MILLISECONDS = 5 * 60_000;
 
-/** What is missing for a proof: a scan that finished after the image was last seen to violate, or to be away, and well before this look. */
-function missingProof(scan: Scan, { violatedAt, departed }: Closer, lookedAt: Instant): HoldReason | undefined {
+/** What is missing for a proof: a scan that finished after the image was last seen to violate, or to be away, and well before this observation. */
+function missingProof(scan: Scan, { violatedAt, departed }: Blocker, observedAt: Instant): HoldReason | undefined {
   if (scan.kind === 'unproven') return scan;
   const since = later(violatedAt, departed?.at ?? violatedAt);
   if (scan.at <= since) {
     const why = `the last finished scan (${scan.at}) is not newer than when it was last seen to violate or to be away (${since})`;
     return { kind: 'unproven', why };
   }
-  return Date.parse(lookedAt) - Date.parse(scan.at) < SCAN_SETTLES_MILLISECONDS
+  return Date.parse(observedAt) - Date.parse(scan.at) < SCAN_SETTLES_MILLISECONDS
     ? { kind: 'unsettled', why: `its scan finished only just (${scan.at}); it is looked at again in some minutes` }
     : undefined;
 }
@@ -116,53 +121,53 @@ function judgeImage({ judge, repository, image, now }: AccountingInput, findings
   return judge({ repository, digest: image.digest }, findings, now);
 }
 
-type Present = Extract<ImageLook, { presence: 'present' }>;
+type Present = Extract<ImageObservation, { presence: 'present' }>;
 
-/** A closer that goes on to hold the gate, or does so again: then nothing older than its absence proves anything. */
+/** A blocker that goes on to hold the gate, or does so again: then nothing older than its absence proves anything. */
 function hold(
   input: AccountingInput,
   { tags }: Present,
-  closer: Closer,
+  blocker: Blocker,
   why: HoldReason,
   verdict: Verdict,
 ): Accounting {
-  const violatedAt = later(closer.violatedAt, closer.departed?.at ?? closer.violatedAt);
+  const violatedAt = later(blocker.violatedAt, blocker.departed?.at ?? blocker.violatedAt);
   const held = {
-    ...closer,
-    tags: tagsOf(tags, closer),
-    since: sinceOf(closer, input.now),
+    ...blocker,
+    tags: tagsOf(tags, blocker),
+    since: sinceOf(blocker, input.now),
     violatedAt,
     departed: undefined,
   };
-  return { kind: 'holds', closer: held, why, verdict };
+  return { kind: 'holds', blocker: held, why, verdict };
 }
 
-/** A recorded finding that went away, or is spared, while another violates stays recorded, unless it is proved to be gone. */
+/** A recorded finding that went away, or is exempted, while another violates stays recorded, unless it is proved to be gone. */
 function holdForViolating(
-  { closer, maxFindings, now }: AccountingInput,
+  { blocker, maxFindings, now }: AccountingInput,
   image: Present,
   verdict: Extract<Verdict, { kind: 'block' }>,
 ): Accounting {
   const [reason, ...reasons] = verdict.reasons;
   const violating = [reason.finding, ...reasons.map(({ finding }) => finding)] as const;
-  const absent = absentOf(closer, violating).filter((finding) => settledAs(image, finding) !== 'resolved');
+  const absent = absentOf(blocker, violating).filter((finding) => settledAs(image, finding) !== 'resolved');
   const [first, ...others] = worstFirst([...violating, ...absent]);
   const kept = others.slice(0, maxFindings - 1);
-  const held: Closer = {
+  const held: Blocker = {
     digest: image.digest,
-    tags: tagsOf(image.tags, closer),
-    since: sinceOf(closer, now),
+    tags: tagsOf(image.tags, blocker),
+    since: sinceOf(blocker, now),
     violatedAt: now,
     findings: [first, ...kept],
-    omittedFindings: Math.max(closer?.omittedFindings ?? 0, others.length - kept.length),
+    omittedFindings: Math.max(blocker?.omittedFindings ?? 0, others.length - kept.length),
   };
-  return { kind: 'holds', closer: held, why: { kind: 'violates' }, verdict };
+  return { kind: 'holds', blocker: held, why: { kind: 'violates' }, verdict };
 }
 
 /** The recorded findings that are not among these. */
-function absentOf(closer: Closer | undefined, findings: readonly Finding[]): readonly Finding[] {
+function absentOf(blocker: Blocker | undefined, findings: readonly Finding[]): readonly Finding[] {
   const seen = new Set(findings.map(findingKey));
-  return (closer?.findings ?? []).filter((finding) => !seen.has(findingKey(finding)));
+  return (blocker?.findings ?? []).filter((finding) => !seen.has(findingKey(finding)));
 }
 
 function settledAs({ settledReports }: Present, { report }: Finding): SettledAs | undefined {
@@ -170,29 +175,29 @@ function settledAs({ settledReports }: Present, { report }: Finding): SettledAs 
 }
 
 /** An image that came back holds the gate since it did. */
-function sinceOf(closer: Closer | undefined, now: Instant): Instant {
-  return closer === undefined || closer.departed !== undefined ? now : closer.since;
+function sinceOf(blocker: Blocker | undefined, now: Instant): Instant {
+  return blocker === undefined || blocker.departed !== undefined ? now : blocker.since;
 }
 
 /** The tags that people know it by: those of now, or the last that it had; not more than a mail can name. */
-function tagsOf(tags: readonly string[], closer: Closer | undefined): readonly string[] {
-  return tags.length > 0 || closer === undefined ? tags.toSorted().slice(0, MAX_TAGS) : closer.tags;
+function tagsOf(tags: readonly string[], blocker: Blocker | undefined): readonly string[] {
+  return tags.length > 0 || blocker === undefined ? tags.toSorted().slice(0, MAX_TAGS) : blocker.tags;
 }
 
-/** What spares a finding may end at any time; an image that went away is remembered for some weeks. */
-function depart({ now }: AccountingInput, closer: Closer, how: Departure, verdict: Verdict): Accounting {
-  const before = closer.departed;
-  const isNew = how === 'spared' || before === undefined || before.why === 'spared';
+/** What exempts a finding may end at any time; an image that went away is remembered for some weeks. */
+function depart({ now }: AccountingInput, blocker: Blocker, how: Departure, verdict: Verdict): Accounting {
+  const before = blocker.departed;
+  const isNew = how === 'exempted' || before === undefined || before.why === 'exempted';
   const departed = { at: isNew ? now : before.at, why: how };
-  if (how !== 'spared' && isLongAgo(departed.at, now)) return { kind: 'forgotten' };
-  return { kind: 'departed', closer: { ...closer, departed }, how, verdict };
+  if (how !== 'exempted' && isLongAgo(departed.at, now)) return { kind: 'forgotten' };
+  return { kind: 'departed', blocker: { ...blocker, departed }, how, verdict };
 }
 
-/** How coarse the moments of a closer are, in milliseconds: a replay within the minute writes nothing. */
+/** How coarse the moments of a blocker are, in milliseconds: a replay within the minute writes nothing. */
 const GRAIN_MILLISECONDS = 60_000;
 
-/** Is the closer as good as what the record already says, so that nothing needs to be written? */
-export function sameCloser(a: Closer, b: Closer): boolean {
+/** Is the blocker as good as what the record already says, so that nothing needs to be written? */
+export function sameBlocker(a: Blocker, b: Blocker): boolean {
   return (
     a.departed?.why === b.departed?.why &&
     Date.parse(lastDangerous(b)) - Date.parse(lastDangerous(a)) < GRAIN_MILLISECONDS &&
@@ -202,9 +207,9 @@ export function sameCloser(a: Closer, b: Closer): boolean {
   );
 }
 
-/** When it was last seen to violate, or to be spared: a scan from before that proves nothing. */
-function lastDangerous({ violatedAt, departed }: Closer): Instant {
-  return departed?.why === 'spared' ? later(violatedAt, departed.at) : violatedAt;
+/** When it was last seen to violate, or to be exempted: a scan from before that proves nothing. */
+function lastDangerous({ violatedAt, departed }: Blocker): Instant {
+  return departed?.why === 'exempted' ? later(violatedAt, departed.at) : violatedAt;
 }
 
 function sameFindings(a: readonly Finding[], b: readonly Finding[]): boolean {
@@ -216,6 +221,6 @@ function sorted(findings: readonly Finding[]): readonly Finding[] {
 }
 
 /** Does a known exploit hold the gate? Then the brake does not. */
-export function isExploited(closers: readonly Closer[]): boolean {
-  return closers.some((closer) => closer.findings.some((finding) => finding.exploited));
+export function isExploited(blockers: readonly Blocker[]): boolean {
+  return blockers.some((blocker) => blocker.findings.some((finding) => finding.exploited));
 }

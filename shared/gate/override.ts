@@ -33,14 +33,14 @@ const MAX_HAND_MILLISECONDS = MAX_HAND_HOURS * 3_600_000;
 /** The clock of whoever gives an order may be so much ahead of the function's. */
 const CLOCKS_DIFFER_MILLISECONDS = 10 * 60_000;
 
-/** Where an order is at a look. */
+/** Where an order is at an observation. */
 export interface HandStep {
   /** `begins`: people have not been told yet, or the function has not seen it yet. `ends`: it does not count any more. */
   readonly step: 'begins' | 'runs' | 'ends';
   readonly order: HandOrder;
   /** People are to be told of it now. */
   readonly isNews: boolean;
-  /** What the record keeps of it, once the look is done. */
+  /** What the record keeps of it, once the observation is done. */
   readonly next: HandOrder | undefined;
 }
 
@@ -69,28 +69,30 @@ export function isInForce({ told, until, endedBy }: HandOrder, now: Instant): bo
 }
 
 /**
- * What a look makes of an order.
+ * What an observation makes of an order.
  *
  * @param look `byFunction`: the function looks, and not a command; `givesUp`: the gate is being released, so that nothing keeps it closed
  */
 export function stepOf(
   given: HandOrder | undefined,
   now: Instant,
-  look: { readonly byFunction: boolean; readonly givesUp: boolean },
+  reconciler: { readonly byFunction: boolean; readonly givesUp: boolean },
 ): HandStep | undefined {
   if (given === undefined) return undefined;
   const order = byOurClock(given, now);
-  if (!isInForce(order, now) || (look.givesUp && order.kind === 'closed')) {
-    const next: HandOrder | undefined = look.byFunction ? undefined : { ...order, told: 'end', refused: undefined };
+  if (!isInForce(order, now) || (reconciler.givesUp && order.kind === 'closed')) {
+    const next: HandOrder | undefined = reconciler.byFunction
+      ? undefined
+      : { ...order, told: 'end', refused: undefined };
     return { step: 'ends', order, isNews: order.told !== 'end', next };
   }
-  const logged = order.logged || look.byFunction;
+  const logged = order.logged || reconciler.byFunction;
   const isNews = order.told === 'nothing';
   const step = isNews || logged !== order.logged ? 'begins' : 'runs';
   return { step, order, isNews, next: { ...order, told: 'begin', logged, refused: undefined } };
 }
 
-/** An order of whose clock is ahead lasts as long as was approved, from the function's first look on: not until that clock's end. */
+/** An order of whose clock is ahead lasts as long as was approved, from the function's first observation on: not until that clock's end. */
 function byOurClock(order: HandOrder, now: Instant): HandOrder {
   const ahead = Date.parse(order.at) - Date.parse(now);
   if (order.logged || order.endedBy !== undefined || ahead <= 0) return order;

@@ -1,4 +1,4 @@
-// pullgate's own row for a gate: what makes a closed gate ours, and what the next look needs to know.
+// pullgate's own row for a gate: what makes a closed gate ours, and what the next observation needs to know.
 import type { Finding, Instant } from '../policy/finding.ts';
 import type { HandOrder, HandStep } from './override.ts';
 
@@ -11,7 +11,7 @@ export interface Gate {
 }
 
 /** An image whose verdict was `block`, with the findings that made it so. */
-export interface Closer {
+export interface Blocker {
   readonly digest: string;
   /** The tags it had when it was last seen with any: what people know it by. */
   readonly tags: readonly string[];
@@ -23,19 +23,19 @@ export interface Closer {
   readonly findings: readonly [Finding, ...Finding[]];
   /** How many more violated than a record keeps: while there are any, only a scan, or the image's going away, releases it. */
   readonly omittedFindings: number;
-  /** Set while it holds nothing: remembered, since the same digest may come back without a new scan, and what spares it may end. */
+  /** Set while it holds nothing: remembered, since the same digest may come back without a new scan, and what exempts it may end. */
   readonly departed?: { readonly at: Instant; readonly why: Departure } | undefined;
 }
 
-/** Why a closer holds nothing for now: the image is gone, it does not count, or its recorded findings do not violate at present. */
-export type Departure = 'gone' | 'outOfScope' | 'spared';
+/** Why a blocker holds nothing for now: the image is gone, it does not count, or its recorded findings do not violate at present. */
+export type Departure = 'gone' | 'outOfScope' | 'exempted';
 
-/** Why a gate that has a closer, or was ordered closed by hand, stands open all the same. */
+/** Why a gate that has a blocker, or was ordered closed by hand, stands open all the same. */
 export type WaitingFor = 'audit' | 'pause' | 'release' | 'brake' | 'lambda' | 'lockedByOthers' | 'byHand';
 
 /**
- * The state of a gate. `closing` and `opening` are intents: a crash in between is finished by the next look.
- * `waiting`: it has a closer, and something keeps pullgate from closing it.
+ * The state of a gate. `closing` and `opening` are intents: a crash in between is finished by the next observation.
+ * `waiting`: it has a blocker, and something keeps pullgate from closing it.
  */
 export type GateState =
   | { readonly kind: 'open' }
@@ -77,12 +77,12 @@ export interface NoticeImage {
 export interface StillPullable {
   readonly digest: string;
   readonly tags: readonly string[];
-  readonly why: 'outOfScope' | 'spared' | 'undetermined';
+  readonly why: 'outOfScope' | 'exempted' | 'undetermined';
   readonly vulnerabilities: readonly string[];
 }
 
 /**
- * How a closer was accounted for, so that it holds the gate no longer: it departed; a finished, newer scan shows nothing that violates; or the
+ * How a blocker was accounted for, so that it holds the gate no longer: it departed; a finished, newer scan shows nothing that violates; or the
  * provider says of each of its findings that it is resolved.
  */
 export type Account = Departure | 'scanned' | 'resolved';
@@ -96,9 +96,9 @@ export interface GateRecord {
   readonly closedSince?: Instant | undefined;
   /** The closing that the registry shows, if any, is ours: set with the intent to close, until the gate is open. */
   readonly claimed?: boolean | undefined;
-  readonly closers: readonly Closer[];
-  /** Closers that did not fit into the record: while there are any, the gate opens by hand only. */
-  readonly omittedClosers: number;
+  readonly blockers: readonly Blocker[];
+  /** Blockers that did not fit into the record: while there are any, the gate opens by hand only. */
+  readonly omittedBlockers: number;
   /** State changes that nobody has been told of yet. */
   readonly untold: readonly Notice[];
   /** What a person ordered for it, for a while. */
@@ -117,7 +117,7 @@ export function gateKey({ registry, repository, digest }: Gate): string {
 
 /** The record of a gate that has none yet. */
 export function newRecord(gate: Gate, now: Instant): GateRecord {
-  return { gate, state: { kind: 'open' }, since: now, closers: [], omittedClosers: 0, untold: [] };
+  return { gate, state: { kind: 'open' }, since: now, blockers: [], omittedBlockers: 0, untold: [] };
 }
 
 const MEMORY_MILLISECONDS = MEMORY_DAYS * 86_400_000;
@@ -129,24 +129,24 @@ export function isLongAgo(at: Instant, now: Instant): boolean {
 
 /** Does an open gate's record say nothing any more? Not at once: a worker that still holds an old version must not meet a new row of that version. */
 export function isForgettable(record: GateRecord, now: Instant): boolean {
-  const isEmpty = record.closers.length === 0 && record.omittedClosers === 0 && record.untold.length === 0;
+  const isEmpty = record.blockers.length === 0 && record.omittedBlockers === 0 && record.untold.length === 0;
   return isEmpty && record.byHand === undefined && record.state.kind === 'open' && isLongAgo(record.since, now);
 }
 
-/** The closers that hold the gate now. */
-export function holding(record: Pick<GateRecord, 'closers'>): readonly Closer[] {
-  return record.closers.filter((closer) => closer.departed === undefined);
+/** The blockers that hold the gate now. */
+export function activeBlockers(record: Pick<GateRecord, 'blockers'>): readonly Blocker[] {
+  return record.blockers.filter((blocker) => blocker.departed === undefined);
 }
 
-/** The record with at most so many findings for each closer, at least one. Of what is left out, now or before, at least so many are counted. */
+/** The record with at most so many findings for each blocker, at least one. Of what is left out, now or before, at least so many are counted. */
 export function withFewerFindings(record: GateRecord, most: number): GateRecord {
-  const closers = record.closers.map((closer): Closer => {
-    const [first, ...others] = closer.findings;
+  const blockers = record.blockers.map((blocker): Blocker => {
+    const [first, ...others] = blocker.findings;
     const kept = others.slice(0, Math.max(0, most - 1));
-    const omittedFindings = Math.max(closer.omittedFindings, others.length - kept.length);
-    return { ...closer, findings: [first, ...kept], omittedFindings };
+    const omittedFindings = Math.max(blocker.omittedFindings, others.length - kept.length);
+    return { ...blocker, findings: [first, ...kept], omittedFindings };
   });
-  return { ...record, closers };
+  return { ...record, blockers };
 }
 
 /**
@@ -168,7 +168,7 @@ export function packToFit<Body extends { readonly length: number }>(
     if (body.length <= size) return body;
   }
   throw new Error(
-    `the record of ${gateKey(record.gate)} does not fit into a row: ${record.closers.length} images with one finding each`,
+    `the record of ${gateKey(record.gate)} does not fit into a row: ${record.blockers.length} images with one finding each`,
   );
 }
 
@@ -176,13 +176,13 @@ const FORMAT = 1;
 /** With an order by hand: a version that knows of none must not read it, or it would close what a person opened. */
 const FORMAT_BY_HAND = 2;
 
-interface Packed extends Omit<GateRecord, 'closers'> {
+interface Packed extends Omit<GateRecord, 'blockers'> {
   readonly format: typeof FORMAT | typeof FORMAT_BY_HAND;
   readonly findings: readonly Finding[];
   /** Places in `findings`. */
   readonly lists: readonly (readonly number[])[];
   /** Each with the place of its list. */
-  readonly closers: readonly (Omit<Closer, 'findings'> & { readonly findings: number })[];
+  readonly blockers: readonly (Omit<Blocker, 'findings'> & { readonly findings: number })[];
 }
 
 /**
@@ -192,12 +192,12 @@ interface Packed extends Omit<GateRecord, 'closers'> {
 export function packRecord(record: GateRecord): string {
   const findings = collection<Finding>();
   const lists = collection<readonly number[]>();
-  const closers = record.closers.map((closer) => ({
-    ...closer,
-    findings: lists.placeOf(closer.findings.map(findings.placeOf)),
+  const blockers = record.blockers.map((blocker) => ({
+    ...blocker,
+    findings: lists.placeOf(blocker.findings.map(findings.placeOf)),
   }));
   const format = record.byHand === undefined ? FORMAT : FORMAT_BY_HAND;
-  const packed: Packed = { ...record, format, findings: findings.items, lists: lists.items, closers };
+  const packed: Packed = { ...record, format, findings: findings.items, lists: lists.items, blockers };
   return JSON.stringify(packed);
 }
 
@@ -220,7 +220,7 @@ function collection<T>() {
  * @throws Error where the text is not a record of a format that this version knows, or was changed by hand
  */
 export function unpackRecord(text: string): GateRecord {
-  const { format, findings, lists, closers, ...rest }: Packed = JSON.parse(text);
+  const { format, findings, lists, blockers, ...rest }: Packed = JSON.parse(text);
   if (format !== FORMAT && format !== FORMAT_BY_HAND) {
     throw new Error(
       `a record in the table has the format ${format}; this version of pullgate knows ${FORMAT} and ${FORMAT_BY_HAND}: deploy the version that wrote it, or a newer one`,
@@ -228,13 +228,13 @@ export function unpackRecord(text: string): GateRecord {
   }
   return {
     ...rest,
-    closers: closers.map((closer) => {
-      const places = lists[closer.findings] ?? [];
+    blockers: blockers.map((blocker) => {
+      const places = lists[blocker.findings] ?? [];
       const [first, ...others] = places.flatMap((place) => findings[place] ?? []);
       if (first === undefined || others.length < places.length - 1) {
-        throw new Error(`the record's closer ${closer.digest} lacks findings: the row was changed by hand`);
+        throw new Error(`the record's blocker ${blocker.digest} lacks findings: the row was changed by hand`);
       }
-      return { ...closer, findings: [first, ...others] as const };
+      return { ...blocker, findings: [first, ...others] as const };
     }),
   };
 }

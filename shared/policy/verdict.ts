@@ -1,4 +1,4 @@
-// The policy's answer for one image. What spared a finding stays visible, with the rule that spared it and until when.
+// The policy's answer for one image. What exempted a finding stays visible, with the rule that exempted it and until when.
 import { type Finding, type ImageId, type Instant, type KnownSeverity, knownSeverity } from './finding.ts';
 import { globMatcher } from './glob.ts';
 import type { Exception, Policy, Threshold } from './policy.ts';
@@ -19,32 +19,32 @@ export interface Reason {
 }
 
 /** What keeps a finding, at or above a threshold, from violating. */
-export type Rule =
+export type Exemption =
   | { readonly kind: 'exception'; readonly exception: Exception }
   | { readonly kind: 'grace'; readonly until: Instant }
   | { readonly kind: 'suppressed' }
   | { readonly kind: 'unknownIgnored' };
 
 /** A finding that would violate, but for a rule. */
-export interface Spared {
+export interface ExemptedFinding {
   readonly finding: Finding;
-  readonly rule: Rule;
+  readonly exemption: Exemption;
 }
 
 /** The policy's answer for one image. */
 export type Verdict =
-  | { readonly kind: 'allow'; readonly spared: readonly Spared[] }
+  | { readonly kind: 'allow'; readonly exempted: readonly ExemptedFinding[] }
   | {
       readonly kind: 'block';
       readonly reasons: readonly [Reason, ...Reason[]];
       readonly undetermined: readonly Finding[];
-      readonly spared: readonly Spared[];
+      readonly exempted: readonly ExemptedFinding[];
     }
   | {
       readonly kind: 'undetermined';
       /** The findings whose severity nobody knows. */
       readonly undetermined: readonly [Finding, ...Finding[]];
-      readonly spared: readonly Spared[];
+      readonly exempted: readonly ExemptedFinding[];
     };
 
 /** Judges one image by its findings, now. */
@@ -54,7 +54,7 @@ type Opinion =
   | { readonly kind: 'below' }
   | { readonly kind: 'undetermined' }
   | ({ readonly kind: 'violates' } & Omit<Reason, 'finding'>)
-  | { readonly kind: 'spared'; readonly rule: Rule };
+  | { readonly kind: 'exempted'; readonly exemption: Exemption };
 
 const BELOW: Opinion = { kind: 'below' };
 const UNDETERMINED: Opinion = { kind: 'undetermined' };
@@ -67,36 +67,36 @@ export function judgeBy(policy: Policy): Judge {
   function opinion(image: ImageId, finding: Finding, now: Instant): Opinion {
     const opinion = withoutMercy(policy, finding, now);
     if (opinion.kind === 'below') return opinion;
-    if (finding.state !== 'active') return { kind: 'spared', rule: { kind: 'suppressed' } };
+    if (finding.state !== 'active') return { kind: 'exempted', exemption: { kind: 'suppressed' } };
     const exception = liveException(exceptions, image, finding, now);
-    return exception === undefined ? opinion : { kind: 'spared', rule: { kind: 'exception', exception } };
+    return exception === undefined ? opinion : { kind: 'exempted', exemption: { kind: 'exception', exception } };
   }
 
   return (image, findings, now) => {
     const reasons: Reason[] = [];
     const undetermined: Finding[] = [];
-    const spared: Spared[] = [];
+    const exempted: ExemptedFinding[] = [];
     for (const finding of findings) {
       const found = opinion(image, finding, now);
       if (found.kind === 'violates') {
         const { kind: _kind, ...reason } = found;
         reasons.push({ finding, ...reason });
-      } else if (found.kind === 'spared') spared.push({ finding, rule: found.rule });
+      } else if (found.kind === 'exempted') exempted.push({ finding, exemption: found.exemption });
       else if (found.kind === 'undetermined') undetermined.push(finding);
     }
-    if (isNonEmpty(reasons)) return { kind: 'block', reasons, undetermined, spared };
-    return isNonEmpty(undetermined) ? { kind: 'undetermined', undetermined, spared } : { kind: 'allow', spared };
+    if (isNonEmpty(reasons)) return { kind: 'block', reasons, undetermined, exempted };
+    return isNonEmpty(undetermined) ? { kind: 'undetermined', undetermined, exempted } : { kind: 'allow', exempted };
   };
 }
 
-/** What thresholds, exploit and grace say, before anyone's decision to spare. */
+/** What thresholds, exploit and grace say, before anyone's decision to exempt. */
 function withoutMercy(policy: Policy, finding: Finding, now: Instant): Opinion {
   if (finding.severity.kind === 'unknown') {
     switch (policy.unknownSeverity) {
       case 'block':
         return { kind: 'violates', rule: 'unknownSeverity', severity: 'unknown' };
       case 'ignore':
-        return { kind: 'spared', rule: { kind: 'unknownIgnored' } };
+        return { kind: 'exempted', exemption: { kind: 'unknownIgnored' } };
       case 'inherit':
     }
   }
@@ -112,7 +112,7 @@ function bySeverityAlone(policy: Policy, finding: Finding, { severity, from }: K
   if (!reaches(severity, policy[rule])) return BELOW;
   const until = graceEnd(policy.graceDays[severity], finding.disclosedAt);
   return until !== undefined && now < until
-    ? { kind: 'spared', rule: { kind: 'grace', until } }
+    ? { kind: 'exempted', exemption: { kind: 'grace', until } }
     : { kind: 'violates', rule, ...counted };
 }
 
@@ -171,7 +171,7 @@ function liveException(
 
 /** Is there nothing to say of an image? */
 export function isPlain(verdict: Verdict): boolean {
-  return verdict.kind === 'allow' && verdict.spared.length === 0;
+  return verdict.kind === 'allow' && verdict.exempted.length === 0;
 }
 
 /** Narrows a list to one with a first element. */

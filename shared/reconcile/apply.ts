@@ -1,14 +1,14 @@
-// From the next closers to a settled gate: intent, registry, confirmation, notification, in this order, so that the next look can finish each of them.
+// From the next blockers to a settled gate: intent, registry, confirmation, notification, in this order, so that the next observation can finish each of them.
 
-import type { NextClosers } from '../gate/blockers.ts';
+import type { NextBlockers } from '../gate/blockers.ts';
 import { type BrakeState, letThrough, NO_CLOSINGS } from '../gate/brake.ts';
 import { isExploited } from '../gate/image-evaluation.ts';
 import type { HandOrder, HandStep } from '../gate/override.ts';
 import {
+  activeBlockers,
   type GateRecord,
   type GateState,
   gateKey,
-  holding,
   isForgettable,
   type Notice,
   type WaitingFor,
@@ -32,7 +32,7 @@ const waiting = (reason: WaitingFor): Wanted => ({ gate: 'open', state: { kind: 
 export interface Settling<Snapshot> {
   /** The record as it was loaded, with version 0 where there was none. */
   readonly stored: Versioned<GateRecord>;
-  readonly next: NextClosers;
+  readonly next: NextBlockers;
   /** Undefined where there is no repository, or nothing to do with it. */
   readonly reading: Reading<Snapshot> | undefined;
   readonly now: Instant;
@@ -56,22 +56,22 @@ export async function settle<Snapshot>(
   const wanted = await wantedState(settling, rules, ports);
   // By hand, or with the repository, everything is accounted for that the record had no room for.
   const isReleased = rules.mode === 'pause' || rules.mode === 'release';
-  const omittedClosers = isReleased || reading === undefined ? 0 : next.omitted;
+  const omittedBlockers = isReleased || reading === undefined ? 0 : next.omitted;
   const isRight = reading === undefined || isAsWanted(reading, wanted);
   const before = isRight ? stored.value : withTakenBack(stored.value, wanted);
-  const record: GateRecord = { ...before, closers: next.closers, omittedClosers };
+  const record: GateRecord = { ...before, blockers: next.blockers, omittedBlockers };
   let { version } = stored;
   let change: Decision['change'];
 
   const intent: GateState = { kind: wanted.gate === 'closed' ? 'closing' : 'opening' };
   const opens = wanted.state.kind === 'open' && stored.value.state.kind !== 'open';
-  // An intent to open forgets no closer: only the confirmation does.
-  const closers = wanted.state.kind === 'open' ? stored.value.closers : next.closers;
+  // An intent to open forgets no blocker: only the confirmation does.
+  const blockers = wanted.state.kind === 'open' ? stored.value.blockers : next.blockers;
   // Where somebody's intent to open is there already, another one would only keep two workers from ever getting past each other.
   if (!isRight || (opens && stored.value.state.kind !== 'opening')) {
     // Who writes has found the closing to be ours, or makes it so.
     const claimed = !isRight || record.claimed;
-    const saved = await ports.records.save({ ...record, closers, state: intent, since: now, claimed }, version);
+    const saved = await ports.records.save({ ...record, blockers, state: intent, since: now, claimed }, version);
     if (saved === undefined) return 'conflict';
     version = saved;
   }
@@ -87,7 +87,7 @@ export async function settle<Snapshot>(
       const claimed = isClosing ? undefined : true;
       const byHand: HandOrder | undefined = record.byHand && { ...record.byHand, refused: true };
       if (isClosing || byHand !== undefined)
-        await ports.records.save({ ...record, closers, state: intent, since: now, claimed, byHand }, version);
+        await ports.records.save({ ...record, blockers, state: intent, since: now, claimed, byHand }, version);
       return { to: intent, done: 'refused', problem: written.problem };
     }
     change = { before: written.before, after: written.after };
@@ -124,8 +124,8 @@ async function wantedState<Snapshot>(
   const { gate } = stored.value;
   const ordered = hand === undefined || hand.step === 'ends' ? undefined : hand.order.kind;
   const isOrderedClosed = ordered === 'closed' && rules.includes(gate.repository);
-  const isHeld = next.held.length > 0 || next.omitted > 0;
-  if (reading === undefined || !(isHeld || isOrderedClosed)) return OPEN;
+  const isBlocked = next.active.length > 0 || next.omitted > 0;
+  if (reading === undefined || !(isBlocked || isOrderedClosed)) return OPEN;
   if (rules.mode !== 'enforce') return waiting(rules.mode);
   if (reading.ours === 'unmarked') return waiting('lockedByOthers');
   if (ordered === 'open') return waiting('byHand');
@@ -134,7 +134,7 @@ async function wantedState<Snapshot>(
   if (reading.servesLambda && !rules.closeLambdaRepositories) return waiting('lambda');
   // The brake is for what the policy closes of itself: not for what a person orders, nor for what a person had opened until now.
   const wasOpenByHand = hand?.step === 'ends' && hand.order.kind === 'open';
-  if (isOrderedClosed || wasOpenByHand || isExploited(next.held)) return CLOSED;
+  if (isOrderedClosed || wasOpenByHand || isExploited(next.active)) return CLOSED;
   const ask = () => askBrake(brake, gateKey(gate), now, rules.maxClosesPerHour);
   return (await inTurn(ask)) ? CLOSED : waiting('brake');
 }
@@ -161,7 +161,7 @@ async function giveBack(row: Row<BrakeState>, gate: string): Promise<void> {
 }
 
 /** What a step from one state to another is called. An `opening` that was given up, or that met an open gate, changed nothing that people know of. */
-function doneBy(before: GateRecord, to: Wanted['state'], next: NextClosers, wrote: boolean): Done {
+function doneBy(before: GateRecord, to: Wanted['state'], next: NextBlockers, wrote: boolean): Done {
   const { state: from, closedSince } = before;
   const wasClosed = from.kind === 'closed' || (from.kind === 'opening' && closedSince !== undefined);
   switch (to.kind) {
@@ -180,9 +180,9 @@ function doneBy(before: GateRecord, to: Wanted['state'], next: NextClosers, wrot
 }
 
 /** Does an image hold the gate that did not? */
-function hasNewcomer(before: GateRecord, { held }: NextClosers): boolean {
-  const known = new Set(holding(before).map(({ digest }) => digest));
-  return held.some(({ digest }) => !known.has(digest));
+function hasNewcomer(before: GateRecord, { active }: NextBlockers): boolean {
+  const known = new Set(activeBlockers(before).map(({ digest }) => digest));
+  return active.some(({ digest }) => !known.has(digest));
 }
 
 function confirm(

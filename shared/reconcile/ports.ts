@@ -5,7 +5,7 @@ import type { Finding, Instant } from '../policy/finding.ts';
 import type { Decision } from '../report/decision.ts';
 
 /** One image as the world shows it. */
-export type ImageLook =
+export type ImageObservation =
   /** It is not in the registry. */
   | {
       readonly digest: string;
@@ -72,11 +72,11 @@ export type Written =
 /** The registry and its scanner. Calls throw what a retry may mend. */
 export interface Registry<Snapshot> {
   /**
-   * Looks at images: whether they are there, whether they count as tagged, what the scanner says.
+   * Observes images: whether they are there, whether they count as tagged, what the scanner says.
    * A digest of the scope always has an answer. With `all` the answer has every image that has findings, and every digest of `known`.
    */
-  look(gate: Gate, scope: Scope, known: readonly string[]): Promise<readonly ImageLook[]>;
-  /** The last scans. Asked only where a closer is to be released on a scan's word. */
+  observe(gate: Gate, scope: Scope, known: readonly string[]): Promise<readonly ImageObservation[]>;
+  /** The last scans. Asked only where a blocker is to be released on a scan's word. */
   scans(gate: Gate, digests: readonly string[]): Promise<ReadonlyMap<string, Scan>>;
   /** Which of these findings the provider does not know at all, in no state: an event was faster than its row. */
   unknownFindings(findingIds: readonly string[]): Promise<ReadonlySet<string>>;
@@ -119,7 +119,7 @@ export interface Ports<Snapshot> {
    * more they are. Default: they race.
    */
   readonly inTurn?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined;
-  /** Tells people; throws where they could not be told, and is asked again with the next look. */
+  /** Tells people; throws where they could not be told, and is asked again with the next observation. */
   notify(gate: Gate, notice: Notice): Promise<void>;
   log(decision: Decision): void;
   now(): Instant;

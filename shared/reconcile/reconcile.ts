@@ -1,14 +1,14 @@
 // The loop that brings one gate to where the world, the record and the policy say it should be. It does not care what woke it, or how often.
-import { type Accounted, accountForAll, type NextClosers, nextClosers } from '../gate/blockers.ts';
+import { type Accounted, accountForAll, type NextBlockers, nextBlockers } from '../gate/blockers.ts';
 import { isInForce, stepOf } from '../gate/override.ts';
-import { type Gate, type GateRecord, gateKey, holding, newRecord } from '../gate/record.ts';
+import { activeBlockers, type Gate, type GateRecord, gateKey, newRecord } from '../gate/record.ts';
 import { earlier, findingKey, type Instant } from '../policy/finding.ts';
 import { expiredExceptions } from '../policy/policy.ts';
 import { isPlain } from '../policy/verdict.ts';
 import { type Decision, type ImageDecision, isByCommand, type Trigger } from '../report/decision.ts';
 import { noticeOf } from '../report/notice.ts';
 import { settle } from './apply.ts';
-import type { ImageLook, Ports, Reading, Registry, Scope } from './ports.ts';
+import type { ImageObservation, Ports, Reading, Registry, Scope } from './ports.ts';
 import type { Rules } from './rules.ts';
 
 /** What woke the loop for a gate. It says where to look, never what is true. */
@@ -31,8 +31,8 @@ export interface ReportedFinding {
 const MAX_TRIES = 12;
 /** A provider's answer may be so old: where it contradicts an event of so little ago, it may be from before it. */
 const ANSWER_LAG_MILLISECONDS = 2 * 60_000;
-/** Up to so many closers are looked at with every push and delete. */
-const MAX_CLOSERS_WITH_PUSH = 100;
+/** Up to so many blockers are observed with every push and delete. */
+const MAX_BLOCKERS_WITH_PUSH = 100;
 
 /**
  * Brings one gate to where it should be, and logs the decision.
@@ -64,7 +64,7 @@ export async function reconcile<Snapshot>(hint: Hint, rules: Rules, ports: Ports
 
 /** What the attempts before have come to. */
 interface Before {
-  /** Looks at every closer with the images of the hint, since somebody else was at work here. */
+  /** ObsLerves every blocker with the images of the hint, since somebody else was at work here. */
   readonly isWide: boolean;
   /** This very worker has closed the gate, and came too late to confirm it. */
   readonly hasClosed: boolean;
@@ -80,15 +80,15 @@ async function attempt<Snapshot>(
   const { value, version } = await ports.records.load(gate);
   const record = value ?? newRecord(gate, ports.now());
   const byFunction = !isByCommand(hint.triggers);
-  const seen = await lookAround(scopeOf(hint, record, isWide), record, rules, ports).catch((unseen: unknown) => {
+  const seen = await observe(scopeOf(hint, record, isWide), record, rules, ports).catch((unseen: unknown) => {
     if (!(byFunction && isOverBlindly(record, ports.now()))) throw unseen;
-    return { looks: [], accounted: [], next: nextClosers(record, []), now: ports.now(), unseen };
+    return { observations: [], accounted: [], next: nextBlockers(record, []), now: ports.now(), unseen };
   });
   const { next, accounted, now } = seen;
-  const reading = value === undefined && next.held.length === 0 ? undefined : await ports.registry.read(gate);
+  const reading = value === undefined && next.active.length === 0 ? undefined : await ports.registry.read(gate);
   const givesUp = hint.triggers.includes('pause') || hint.triggers.includes('release');
   const hand = stepOf(record.byHand, now, { byFunction, givesUp });
-  const unconfirmed = await unconfirmedFindings(hint, seen.looks, ports);
+  const unconfirmed = await unconfirmedFindings(hint, seen.observations, ports);
   const settled = await settle(
     {
       stored: { value: record, version },
@@ -98,10 +98,10 @@ async function attempt<Snapshot>(
       hand,
       noticeOf: (kind, state) => noticeOf(kind, state, record, next, accounted, now, hand),
       somethingHolds: async () => {
-        // A command looks at nothing, and of what is gone nothing holds anything.
+        // A command Obslerves nothing, and of what is gone nothing holds anything.
         if (!byFunction && reading === undefined) return false;
-        const again = await lookAround(scopeOf(hint, record, true), record, rules, ports);
-        return again.next.held.length > 0;
+        const again = await observe(scopeOf(hint, record, true), record, rules, ports);
+        return again.next.active.length > 0;
       },
     },
     rules,
@@ -117,7 +117,7 @@ async function attempt<Snapshot>(
     allowed: accounted.length - images.length,
     from: record.state,
     unconfirmed,
-    outdated: outdatedFindings(hint, seen.looks),
+    outdated: outdatedFindings(hint, seen.observations),
     isUnsettled: accounted.some(({ accounting }) => accounting.kind === 'holds' && accounting.why.kind === 'unsettled'),
     expiredExceptions: expiredExceptions(rules.policy, now),
     byHand: hand === undefined ? undefined : { step: hand.step, order: hand.order },
@@ -132,38 +132,38 @@ function attributed<Snapshot>(reading: Reading<Snapshot>, isClaimed: boolean): R
   return reading.ours === 'unmarked' && isClaimed ? { ...reading, ours: 'current' } : reading;
 }
 
-/** An order to keep it open is over, and something held the gate when it was last looked at: a scanner that does not answer is no reason to leave it open. */
-function isOverBlindly({ byHand, closers, omittedClosers }: GateRecord, now: Instant): boolean {
+/** An order to keep it open is over, and something held the gate when it was last observed: a scanner that does not answer is no reason to leave it open. */
+function isOverBlindly({ byHand, blockers, omittedBlockers }: GateRecord, now: Instant): boolean {
   if (byHand?.kind !== 'open' || isInForce(byHand, now)) return false;
-  return omittedClosers > 0 || holding({ closers }).length > 0;
+  return omittedBlockers > 0 || activeBlockers({ blockers }).length > 0;
 }
 
-/** One look, and what it means for the gate. */
-async function lookAround<Snapshot>(scope: Scope, record: GateRecord, rules: Rules, ports: Ports<Snapshot>) {
-  const lookedAt = ports.now();
-  const known = record.closers.map((closer) => closer.digest);
-  const looks = await ports.registry.look(record.gate, scope, known);
+/** One observation, and what it means for the gate. */
+async function observe<Snapshot>(scope: Scope, record: GateRecord, rules: Rules, ports: Ports<Snapshot>) {
+  const observedAt = ports.now();
+  const known = record.blockers.map((blocker) => blocker.digest);
+  const observations = await ports.registry.observe(record.gate, scope, known);
   const now = ports.now();
-  const accounted = await accountForAll(looks, record, rules, ports.registry, lookedAt, now);
-  return { looks, accounted, next: nextClosers(record, accounted), now };
+  const accounted = await accountForAll(observations, record, rules, ports.registry, observedAt, now);
+  return { observations, accounted, next: nextBlockers(record, accounted), now };
 }
 
-/** A push may have moved a tag to or from a closer, and a delete may have taken one away: they are looked at with it, the remembered ones too. */
-function scopeOf({ scope, triggers }: Hint, { closers }: GateRecord, isWide: boolean): Scope {
+/** A push may have moved a tag to or from a blocker, and a delete may have taken one away: they are observed with it, the remembered ones too. */
+function scopeOf({ scope, triggers }: Hint, { blockers }: GateRecord, isWide: boolean): Scope {
   const moved = triggers.includes('push') || triggers.includes('delete');
   // A command does what it says whatever is in there: it need not be allowed to look.
   if (scope === 'all' || isByCommand(triggers) || !(moved || isWide)) return scope;
-  if (closers.length > MAX_CLOSERS_WITH_PUSH) return isWide ? 'all' : scope;
-  return [...new Set([...scope, ...closers.map((closer) => closer.digest)])];
+  if (blockers.length > MAX_BLOCKERS_WITH_PUSH) return isWide ? 'all' : scope;
+  return [...new Set([...scope, ...blockers.map((blocker) => blocker.digest)])];
 }
 
-/** Findings that an event named as active, and that a look does not show so: the provider knows them in no state, or its answer may be from before the event. */
+/** Findings that an event named as active, and that an observation does not show so: the provider knows them in no state, or its answer may be from before the event. */
 async function unconfirmedFindings(
   { activeFindings }: Hint,
-  looks: readonly ImageLook[],
+  observations: readonly ImageObservation[],
   { registry, now }: Pick<Ports<unknown>, 'registry' | 'now'>,
 ): Promise<readonly string[]> {
-  const shown = new Map(looks.map((look) => [look.digest, look.findingIds]));
+  const shown = new Map(observations.map((observation) => [observation.digest, observation.findingIds]));
   const doubtful = activeFindings.filter(({ id, digest }) => shown.get(digest)?.has(id) === false);
   const young = Date.parse(now()) - ANSWER_LAG_MILLISECONDS;
   const { soon = [], later = [] } = Object.groupBy(doubtful, ({ since }) =>
@@ -174,8 +174,8 @@ async function unconfirmedFindings(
 }
 
 /** Findings that the provider shows only as they were before the event: what it was about is still on its way. */
-function outdatedFindings({ activeFindings }: Hint, looks: readonly ImageLook[]): readonly string[] {
-  const reported = new Map(looks.map((look) => [look.digest, look.reportedAt]));
+function outdatedFindings({ activeFindings }: Hint, observations: readonly ImageObservation[]): readonly string[] {
+  const reported = new Map(observations.map((observation) => [observation.digest, observation.reportedAt]));
   return activeFindings.flatMap(({ id, digest, since }) => {
     const at = reported.get(digest)?.get(id);
     return since !== undefined && at !== undefined && at < since ? [id] : [];
@@ -201,7 +201,10 @@ function secondsSince(at: Instant | undefined, now: Instant): number | undefined
 }
 
 /** Everything but an image that is plainly allowed, and the memory of one that went away before. */
-function worthAWord({ image: { digest }, accounting }: Accounted, { accounts }: NextClosers): readonly ImageDecision[] {
+function worthAWord(
+  { image: { digest }, accounting }: Accounted,
+  { accounts }: NextBlockers,
+): readonly ImageDecision[] {
   if (accounting.kind === 'holds') return [{ digest, kind: 'holds', why: accounting.why, verdict: accounting.verdict }];
   const account = accounts.find((one) => one.digest === digest);
   if (account !== undefined) return [{ ...account, kind: 'released' }];

@@ -1,6 +1,6 @@
-// When everything is looked at, and which gates that waited for the brake come first.
+// When everything is observed, and which gates that waited for the brake come first.
 
-import { type GateRecord, gateKey, holding } from '../gate/record.ts';
+import { activeBlockers, type GateRecord, gateKey } from '../gate/record.ts';
 import { type Instant, rankOf } from '../policy/finding.ts';
 import { SEVERITIES } from '../policy/severity.ts';
 
@@ -47,8 +47,8 @@ export function isSweepDue(
  */
 export function waitingRank(record: GateRecord): string | undefined {
   if (record.state.kind !== 'waiting' || record.state.for !== 'brake') return undefined;
-  const worst = holding(record)
-    .flatMap((closer) => closer.findings)
+  const worst = activeBlockers(record)
+    .flatMap((blocker) => blocker.findings)
     .reduce((most, finding) => Math.max(most, rankOf(finding)), 0);
   return `${SEVERITIES.length - 1 - worst} ${record.since} ${gateKey(record.gate)}`;
 }

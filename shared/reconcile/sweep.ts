@@ -27,7 +27,7 @@ export interface SweepPorts {
   /** The gates that a person keeps open or closed, and that somebody has to look at by now: an order begins, or is over. */
   handDue(now: Instant, limit: number): Promise<readonly Gate[]>;
   /** Asks for a look at each of these gates, a message each. */
-  askForLooks(gates: readonly Gate[], trigger: Trigger): Promise<void>;
+  sendRequests(gates: readonly Gate[], trigger: Trigger): Promise<void>;
   /** What else a tick's line says, by name. Default: nothing. */
   tickFacts?(): Promise<Readonly<Record<string, number>>>;
   log(line: LogLine): void;
@@ -61,12 +61,12 @@ export async function tick(ports: SweepPorts): Promise<void> {
   const isDue = swept !== undefined && isSweepDue(last, fingerprint(ports), ports.sweepHours, now());
   const current = (isDue ? await step(() => sweep(ports)) : undefined) ?? last;
   const due = (await step(() => ports.handDue(now(), MAX_WAITING))) ?? [];
-  await step(() => ports.askForLooks(due, 'tick'));
+  await step(() => ports.sendRequests(due, 'tick'));
   const waiting = (await step(() => ports.waiting(MAX_WAITING))) ?? [];
   const closings = await step(() => ports.brake.load());
   const brake = closings === undefined ? undefined : lastHour(closings.value ?? NO_CLOSINGS, now());
   const turns = brake === undefined ? [] : waiting.slice(0, roomLeft(brake, now(), rules.maxClosesPerHour));
-  await step(() => ports.askForLooks(turns, 'tick'));
+  await step(() => ports.sendRequests(turns, 'tick'));
   const facts = await step(async () => ports.tickFacts?.());
   log({
     kind: 'tick',
@@ -96,9 +96,9 @@ export async function sweep(ports: SweepPorts): Promise<SweepState> {
     add(gate);
     if (gate.state === 'closed') closed++;
   }
-  await ports.askForLooks([...repositories.values()], 'sweep');
+  await ports.sendRequests([...repositories.values()], 'sweep');
   const state: SweepState = { sweptAt: now(), settingsHash: fingerprint(ports), gates: repositories.size };
-  // Another sweep that was faster has asked for the same looks: its row is as good as ours.
+  // Another sweep that was faster has asked for the same observations: its row is as good as ours.
   await ports.state.save(state, version);
   // As it was found: what this sweep itself closes or opens is counted by the next one.
   log({ kind: 'sweep', gates: state.gates, closed });

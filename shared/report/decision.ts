@@ -14,7 +14,7 @@ export type CommandTrigger = (typeof COMMANDS)[number];
 export const TRIGGERS = [...EVENTS, ...COMMANDS] as const;
 export type Trigger = (typeof TRIGGERS)[number];
 
-/** Is it a command that looks, and not the function? No message can say so. */
+/** Is it a command that observations, and not the function? No message can say so. */
 export function isByCommand(triggers: readonly Trigger[]): boolean {
   return COMMANDS.some((command) => triggers.includes(command));
 }
@@ -25,9 +25,9 @@ export type Done =
   | 'nothing'
   | 'closed'
   | 'opened'
-  /** It has a closer now, and waits. */
+  /** It has a blocker now, and waits. */
   | 'waiting'
-  /** It waited, and has no closer any more. */
+  /** It waited, and has no blocker any more. */
   | 'cleared'
   /** Somebody had taken our closing away, or an older config had written it: it is as it should be again. */
   | 'restored'
@@ -45,9 +45,9 @@ export interface Decision {
   readonly gate: Gate;
   readonly triggers: readonly Trigger[];
   readonly mode: Mode;
-  /** The images that were looked at and are worth a word: every one that is not plainly allowed, and every closer. */
+  /** The images that were observed and are worth a word: every one that is not plainly allowed, and every blocker. */
   readonly images: readonly ImageDecision[];
-  /** Images that were looked at and allowed, with nothing to say of them. */
+  /** Images that were observed and allowed, with nothing to say of them. */
   readonly allowed: number;
   readonly from: GateState;
   readonly to: GateState;
@@ -60,11 +60,11 @@ export interface Decision {
   readonly unconfirmed: readonly string[];
   /** Findings that an event named and the provider shows only as they were before it. */
   readonly outdated: readonly string[];
-  /** A scan has only just finished: the message comes back, and the gate is looked at again. */
+  /** A scan has only just finished: the message comes back, and the gate is observed again. */
   readonly isUnsettled: boolean;
   /** Exceptions of the policy that have expired: inert. */
   readonly expiredExceptions: readonly Exception[];
-  /** Why there was no look: an order to keep it open is over, and the record alone says what closes it again. */
+  /** Why there was no observation: an order to keep it open is over, and the record alone says what closes it again. */
   readonly unseen?: unknown;
   /** The order by hand that the gate has, if any, and where it is. */
   readonly byHand?: Pick<HandStep, 'step' | 'order'> | undefined;

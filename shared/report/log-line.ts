@@ -2,7 +2,7 @@
 
 import { gateKey } from '../gate/record.ts';
 import type { Finding } from '../policy/finding.ts';
-import type { Reason, Rule, Verdict } from '../policy/verdict.ts';
+import type { Exemption, Reason, Verdict } from '../policy/verdict.ts';
 import { type Decision, type ImageDecision, TRIGGERS } from './decision.ts';
 import { summarize, weightiestFirst } from './sentences.ts';
 
@@ -114,7 +114,7 @@ function byHandLine({ byHand }: Decision, measure: Measure): Record<string, unkn
 const MAX_LABELS = 5;
 const MAX_LABEL_CHARACTERS = 60;
 
-/** How many images are undetermined, of all that were looked at, and the scanner's words for it that nobody knows. */
+/** How many images are undetermined, of all that were observed, and the scanner's words for it that nobody knows. */
 function undeterminedLine(images: readonly ImageDecision[]): Record<string, unknown> {
   const findings = images.flatMap((image) =>
     image.kind !== 'released' && image.verdict.kind === 'undetermined' ? [image.verdict.undetermined] : [],
@@ -153,7 +153,7 @@ function imageLine(image: ImageDecision, measure: Measure): Record<string, unkno
 }
 
 function verdictLine(verdict: Verdict, measure: Measure): Record<string, unknown> {
-  const { spared } = verdict;
+  const { exempted } = verdict;
   const reasons = verdict.kind === 'block' ? verdict.reasons : [];
   const undetermined = verdict.kind === 'allow' ? [] : verdict.undetermined;
   return {
@@ -164,8 +164,8 @@ function verdictLine(verdict: Verdict, measure: Measure): Record<string, unknown
       measure,
     ),
     ...cut(
-      'spared',
-      spared.map(({ finding, rule }) => ({ ...findingLine(finding), ...ruleLine(rule) })),
+      'exempted',
+      exempted.map(({ finding, exemption }) => ({ ...findingLine(finding), ...exemptionLine(exemption) })),
       measure,
     ),
   };
@@ -183,9 +183,11 @@ function labelOf({ severity }: Finding): string {
   return severity.kind === 'known' ? severity.severity : severity.label;
 }
 
-function ruleLine(rule: Rule): Record<string, unknown> {
-  if (rule.kind === 'exception') return { rule: rule.kind, exception: rule.exception, until: rule.exception.expiresAt };
-  return { rule: rule.kind, until: rule.kind === 'grace' ? rule.until : undefined };
+function exemptionLine(exemption: Exemption): Record<string, unknown> {
+  const { kind } = exemption;
+  if (kind === 'exception')
+    return { exemption: kind, exception: exemption.exception, until: exemption.exception.expiresAt };
+  return { exemption: kind, until: kind === 'grace' ? exemption.until : undefined };
 }
 
 function cut(name: string, items: readonly Record<string, unknown>[], { findings }: Measure): Record<string, unknown> {

@@ -16,7 +16,7 @@ const MAX_TAGS = 10;
 
 const STILL_PULLABLE: Readonly<Record<StillPullable['why'], string>> = {
   outOfScope: 'it does not count, since no tag leads to it or the config leaves its repository out',
-  spared: 'since the policy spares its findings',
+  exempted: 'since the policy exempts its findings',
   undetermined: 'since nobody knows how severe its findings are',
 };
 
@@ -100,8 +100,8 @@ function tellChange(gate: Gate, notice: Notice, where: string): Change {
 
 function staysAs(notice: Notice): string {
   if (notice.waitingFor !== undefined) return `is still open: ${reasonToWait(notice)}`;
-  const isHeld = notice.images.length > 0 || notice.omittedImages > 0;
-  return isHeld ? 'stays closed, since something holds it' : 'stays open, since nothing holds it';
+  const isBlocked = notice.images.length > 0 || notice.omittedImages > 0;
+  return isBlocked ? 'stays closed, since something holds it' : 'stays open, since nothing holds it';
 }
 
 function changeOf(subject: string, lines: readonly string[]): Change {

@@ -1,11 +1,11 @@
 // Makes the notice of a state change: what people are told, as data.
-import type { Accounted, NextClosers } from '../gate/blockers.ts';
+import type { Accounted, NextBlockers } from '../gate/blockers.ts';
 import type { HandStep } from '../gate/override.ts';
 import {
-  type Closer,
+  activeBlockers,
+  type Blocker,
   type GateRecord,
   type GateState,
-  holding,
   NOTICE_FINDINGS,
   NOTICE_IMAGES,
   type Notice,
@@ -19,7 +19,7 @@ export function noticeOf(
   kind: Notice['kind'],
   state: GateState,
   record: GateRecord,
-  next: NextClosers,
+  next: NextBlockers,
   accounted: readonly Accounted[],
   now: Instant,
   hand?: HandStep,
@@ -29,8 +29,8 @@ export function noticeOf(
     waitingFor: state.kind === 'waiting' ? state.for : undefined,
     at: now,
     closedSince: record.closedSince,
-    images: next.held.slice(0, NOTICE_IMAGES).map(noticeImage),
-    moreImages: Math.max(0, next.held.length - NOTICE_IMAGES),
+    images: next.active.slice(0, NOTICE_IMAGES).map(noticeImage),
+    moreImages: Math.max(0, next.active.length - NOTICE_IMAGES),
     omittedImages: next.omitted,
     accounts: next.accounts.slice(0, NOTICE_IMAGES),
     stillPullable: kind === 'opened' ? stillPullable(next, accounted).slice(0, NOTICE_IMAGES) : [],
@@ -40,20 +40,20 @@ export function noticeOf(
 
 /** The step that an intent came to, and that nobody was told of: whoever did it died before it was confirmed, and by now it has been taken back. */
 export function missedNotice(record: GateRecord): Notice {
-  const held = holding(record);
+  const held = activeBlockers(record);
   return {
     kind: record.state.kind === 'closing' ? 'closed' : 'opened',
     at: record.since,
     closedSince: record.closedSince,
     images: held.slice(0, NOTICE_IMAGES).map(noticeImage),
     moreImages: Math.max(0, held.length - NOTICE_IMAGES),
-    omittedImages: record.omittedClosers,
+    omittedImages: record.omittedBlockers,
     accounts: [],
     stillPullable: [],
   };
 }
 
-function noticeImage({ digest, tags, findings }: Closer): NoticeImage {
+function noticeImage({ digest, tags, findings }: Blocker): NoticeImage {
   return {
     digest,
     tags,
@@ -63,8 +63,8 @@ function noticeImage({ digest, tags, findings }: Closer): NoticeImage {
 }
 
 /** What can be pulled again, or still, although it has findings: worth knowing where a gate opens. */
-function stillPullable(next: NextClosers, accounted: readonly Accounted[]): readonly StillPullable[] {
-  const remembered = next.closers.flatMap(({ digest, tags, findings, departed }): readonly StillPullable[] => {
+function stillPullable(next: NextBlockers, accounted: readonly Accounted[]): readonly StillPullable[] {
+  const remembered = next.blockers.flatMap(({ digest, tags, findings, departed }): readonly StillPullable[] => {
     if (departed === undefined || departed.why === 'gone') return [];
     return [
       { digest, tags, why: departed.why, vulnerabilities: unique(findings.map((finding) => finding.vulnerability)) },
@@ -84,9 +84,14 @@ function stillPullable(next: NextClosers, accounted: readonly Accounted[]): read
         },
       ];
     }
-    if (verdict.spared.length === 0) return [];
+    if (verdict.exempted.length === 0) return [];
     return [
-      { digest, tags, why: 'spared', vulnerabilities: unique(verdict.spared.map((one) => one.finding.vulnerability)) },
+      {
+        digest,
+        tags,
+        why: 'exempted',
+        vulnerabilities: unique(verdict.exempted.map((one) => one.finding.vulnerability)),
+      },
     ];
   });
   return [...remembered, ...others];

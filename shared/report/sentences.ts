@@ -2,7 +2,7 @@
 
 import type { Account, Gate, GateState, WaitingFor } from '../gate/record.ts';
 import { type Finding, knownSeverity } from '../policy/finding.ts';
-import type { Reason, Rule, Spared, Verdict } from '../policy/verdict.ts';
+import type { ExemptedFinding, Exemption, Reason, Verdict } from '../policy/verdict.ts';
 import type { Decision, ImageDecision } from './decision.ts';
 import { describeOrder } from './override-text.ts';
 
@@ -58,13 +58,13 @@ function describeFix({ fix, package: found }: Finding): string {
   return fix === 'available' ? 'a fix is available.' : 'whether there is a fix is not known.';
 }
 
-/** What spared a finding, and until when. */
-export function describeRule(rule: Rule): string {
-  switch (rule.kind) {
+/** What exempted a finding, and until when. */
+export function describeExemption(exemption: Exemption): string {
+  switch (exemption.kind) {
     case 'exception':
-      return `excepted until ${rule.exception.expiresAt}${rule.exception.untilFixed ? ' or until a fix exists' : ''}: ${rule.exception.reason}`;
+      return `excepted until ${exemption.exception.expiresAt}${exemption.exception.untilFixed ? ' or until a fix exists' : ''}: ${exemption.exception.reason}`;
     case 'grace':
-      return `in grace until ${rule.until}`;
+      return `in grace until ${exemption.until}`;
     case 'suppressed':
       return 'suppressed at the provider';
     case 'unknownIgnored':
@@ -87,7 +87,7 @@ export const WAITING_FOR: Readonly<Record<WaitingFor, string>> = {
 export const ACCOUNTS: Readonly<Record<Account, string>> = {
   gone: 'it is gone from the registry (deleted or archived)',
   outOfScope: 'it does not count any more (no tag leads to it, or the config leaves its repository out)',
-  spared: 'its findings do not violate any more (policy, exception or suppression)',
+  exempted: 'its findings do not violate any more (policy, exception or suppression)',
   scanned: 'a newer scan shows nothing that violates',
   resolved: 'the provider says that each of its findings is resolved',
 };
@@ -164,14 +164,14 @@ export function describeVerdict(verdict: Verdict): string {
     case 'undetermined':
       return `is undetermined: nobody knows the severity of ${list(verdict.undetermined.map(({ vulnerability }) => vulnerability))}`;
     case 'allow':
-      return verdict.spared.length === 0
+      return verdict.exempted.length === 0
         ? 'has nothing that violates'
-        : `is spared: ${list(verdict.spared.map(describeSpared))}`;
+        : `is exempted: ${list(verdict.exempted.map(describeExempted))}`;
   }
 }
 
-function describeSpared({ finding, rule }: Spared): string {
-  return `${finding.vulnerability} is ${describeRule(rule)}`;
+function describeExempted({ finding, exemption }: ExemptedFinding): string {
+  return `${finding.vulnerability} is ${describeExemption(exemption)}`;
 }
 
 export function list(items: readonly string[], most = MAX_NOTES): string {

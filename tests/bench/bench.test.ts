@@ -2,24 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { median, type Table } from '../../bench/part.ts';
+import type { Table } from '../../bench/part.ts';
 import { LONG_PARTS, PARTS, partsNamed } from '../../bench/parts.ts';
 import { markersOf, tablesAsText, withFigures } from '../../bench/report.ts';
 
 const README = readFileSync(join(import.meta.dirname, '..', '..', 'bench', 'README.md'), 'utf8');
-const NAMES = [
-  'verdicts',
-  'bundle',
-  'azure-bundle',
-  'calls',
-  'azure-calls',
-  'sweep',
-  'azure-sweep',
-  'aws-load',
-  'azure-load',
-  'program',
-  'record',
-];
+const NAMES = ['bundle', 'calls', 'azure-calls', 'sweep', 'azure-sweep', 'aws-load', 'azure-load', 'record'];
 /** These are measured in load.test.ts. */
 const LOADS = ['aws-load', 'azure-load'];
 
@@ -122,8 +110,7 @@ describe('the calls of Azure', () => {
 
 describe('the sweep of Azure', () => {
   it('asks one query and one list of manifests for each repository, and closes once', async () => {
-    const tables = await tinyTables('azure-sweep');
-    const [, calls, times] = tables;
+    const [calls] = await tinyTables('azure-sweep');
     const row = (name: string) => {
       const [, first, , next] = calls?.rows.find(([call]) => call === name) ?? [];
       return [first, next];
@@ -140,7 +127,6 @@ describe('the sweep of Azure', () => {
       ['4', '4'],
       ['4', '0'],
     ]);
-    expect(times?.rows.map(([size]) => size)).toEqual(['4 images', '8 images']);
   });
 });
 
@@ -157,8 +143,8 @@ describe('the parts that are run', () => {
   });
 
   it('are none for a word that is no part', () => {
-    expect(() => partsNamed(['verdicts', 'speed'])).toThrow(
-      'the bench has no part speed; name any of verdicts, bundle, azure-bundle, calls, azure-calls, sweep, azure-sweep, aws-load, azure-load, program, record, aws-million, azure-million, simulate',
+    expect(() => partsNamed(['record', 'speed'])).toThrow(
+      'the bench has no part speed; name any of bundle, calls, azure-calls, sweep, azure-sweep, aws-load, azure-load, record, aws-million, azure-million, simulate',
     );
   });
 });
@@ -193,10 +179,5 @@ describe('the report', () => {
     expect(() => withFigures('# Figures\n', 'bundle', [table], circumstances)).toThrow(
       'bench/README.md has no place for bundle: put the lines <!-- figures of bundle: written by the bench --> and <!-- end of bundle --> where it belongs',
     );
-  });
-
-  it('takes the middle of several times', () => {
-    expect([median([5, 1, 900]), median([2])]).toEqual([5, 2]);
-    expect(() => median([])).toThrow('a median needs at least one value');
   });
 });

@@ -38,7 +38,7 @@ export interface SeenRecord {
   /** `waiting: brake`, or the state's own word. */
   readonly state: string;
   readonly untold: number;
-  readonly closers: readonly {
+  readonly blockers: readonly {
     readonly image: string;
     /** Ids of the vulnerabilities. */
     readonly findings: readonly string[];
@@ -105,12 +105,12 @@ export function withCode(graph: Graph, code: string | undefined): Graph {
 
 /** A record in the scenario's words. */
 export function seenRecord(gate: string, record: GateRecord, names: ReadonlyMap<string, string>): SeenRecord {
-  const { state, untold, closers } = record;
+  const { state, untold, blockers } = record;
   return {
     gate,
     state: state.kind === 'waiting' ? `waiting: ${state.for}` : state.kind,
     untold: untold.length,
-    closers: closers.map(({ digest, findings, violatedAt, departed }) => ({
+    blockers: blockers.map(({ digest, findings, violatedAt, departed }) => ({
       image: names.get(digest) ?? digest,
       findings: findings.map(({ vulnerability }) => vulnerability),
       dangerousAt: Math.max(Date.parse(violatedAt), Date.parse(departed?.at ?? violatedAt)),

@@ -35,17 +35,17 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
 
   /** What the records know, and what they may forget. */
   function remember(records: readonly SeenRecord[]): void {
-    const recorded = new Map(records.flatMap(({ closers }) => closers).map((closer) => [closer.image, closer]));
+    const recorded = new Map(records.flatMap(({ blockers }) => blockers).map((blocker) => [blocker.image, blocker]));
     for (const image of truth.images.values()) {
-      const closer = recorded.get(image.name);
+      const blocker = recorded.get(image.name);
       const memory = memories.get(image.name);
-      if (closer !== undefined) {
+      if (blocker !== undefined) {
         const kept = [...(memory?.findings ?? [])].filter((id) => !isSettled(image, id));
         const { name } = image;
         memories.set(name, {
           image: name,
-          findings: new Set([...kept, ...closer.findings]),
-          dangerousAt: closer.dangerousAt,
+          findings: new Set([...kept, ...blocker.findings]),
+          dangerousAt: blocker.dangerousAt,
         });
       } else if (memory !== undefined && isAccountedFor(image, memory, truth.policy, cloud))
         memories.delete(image.name);

@@ -31,7 +31,7 @@ export const MUTANTS = {
   'the sweep left out': {
     changes: onBoth({
       file: 'shared/reconcile/sweep.ts',
-      from: "await ports.askForLooks([...repositories.values()], 'sweep');",
+      from: "await ports.sendRequests([...repositories.values()], 'sweep');",
       to: '',
     }),
     sign: /at the end/,
@@ -40,8 +40,8 @@ export const MUTANTS = {
   'opening on a finding that is closed or absent': {
     changes: onBoth({
       file: 'shared/gate/image-evaluation.ts',
-      from: "const isSpared = closer.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';",
-      to: 'const isSpared = true;',
+      from: "const isExempted = blocker.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';",
+      to: 'const isExempted = true;',
     }),
     sign: /is open though|at the end .* is open/,
     seeds: [6, 5, 7, 8],
@@ -173,10 +173,10 @@ export async function codeOf(mutant: Mutant, cloud: CloudName): Promise<string> 
         text.replace(from, () => to),
       );
     }
-    const module: { bundleHandler(settings: object): Promise<{ files: Record<string, string> }> } = await import(
+    const module: { bundleHandler(settings: object): { files: Record<string, string> } } = await import(
       pathToFileURL(join(folder, BUNDLERS[cloud])).href
     );
-    const code = (await module.bundleHandler({})).files['index.mjs'];
+    const code = module.bundleHandler({}).files['index.mjs'];
     if (code === undefined) throw new Error('the bundle has no index.mjs');
     return code;
   } finally {

@@ -51,7 +51,7 @@ export interface RunOptions {
 /** So long the narrowest brake may take to let through all that one run can hold. */
 const LET_THROUGH_MILLISECONDS = 12 * 60 * MINUTE;
 
-/** How often the world is looked at while time passes. */
+/** How often the world is observed while time passes. */
 const LOOK_MILLISECONDS = 15 * MINUTE;
 
 export async function run(name: CloudName, seed: number, { code }: RunOptions = {}): Promise<RunResult> {

@@ -29,14 +29,14 @@ const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 type Surroundings = Pick<World, 'registry' | 'startedAt' | 'now'>;
 
 /** What finds the same wherever it comes from: AWS hears of pushes and deletes, on Azure the sweep finds what they did; and a turn may be taken by either. */
-const LOOKS = ['push', 'delete', 'sweep', 'tick'];
-const LOOK = 'a look';
+const RECONCILES = ['push', 'delete', 'sweep', 'tick'];
+const RECONCILE = 'a look';
 
 /** The line without what is the cloud's own. */
 export function neutralLine(line: Line, world: Surroundings): Line {
   const kept = Object.entries(line).filter(([key]) => !OWN_KEYS.includes(key));
   const { triggers, ...rest } = Object.fromEntries(kept);
-  const woken = (triggers as readonly string[]).map((trigger) => (LOOKS.includes(trigger) ? LOOK : trigger));
+  const woken = (triggers as readonly string[]).map((trigger) => (RECONCILES.includes(trigger) ? RECONCILE : trigger));
   return neutral({ ...rest, triggers: [...new Set(woken)] }, world) as Line;
 }
 

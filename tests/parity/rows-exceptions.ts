@@ -6,7 +6,7 @@ import { HIGH, UNKNOWN } from './vulnerabilities.ts';
 import { HOUR_MILLISECONDS, type Vulnerability } from './world.ts';
 
 const CLOSED = 'block, closed, told "closed"';
-const SPARED = 'allow, open';
+const EXEMPTED = 'allow, open';
 const LATER = '2026-12-31';
 
 interface Excepted {
@@ -55,44 +55,44 @@ function hoursLater(hours: number): string {
 const OTHER_DIGEST = `sha256:${'0'.repeat(64)}`;
 
 const MATCHES: readonly Excepted[] = [
-  excepted('by the id of the vulnerability', [{}], SPARED),
-  excepted('by the id in lower case', [{ of: 'cve-2026-5002' }], SPARED),
+  excepted('by the id of the vulnerability', [{}], EXEMPTED),
+  excepted('by the id in lower case', [{ of: 'cve-2026-5002' }], EXEMPTED),
   excepted('by another id', [{ of: 'ID0' }], CLOSED),
   excepted('by a part of the id', [{ of: 'CVE-2026-500' }], CLOSED),
-  excepted('by alias', [{ of: 'GHSA-alias-N' }], SPARED),
-  excepted('by alias in upper case', [{ of: 'GHSA-ALIAS-N' }], SPARED),
-  excepted('by its repository', [{ repository: 'OWN' }], SPARED),
-  excepted('by a glob over its repository', [{ repository: 'team/*' }], SPARED),
+  excepted('by alias', [{ of: 'GHSA-alias-N' }], EXEMPTED),
+  excepted('by alias in upper case', [{ of: 'GHSA-ALIAS-N' }], EXEMPTED),
+  excepted('by its repository', [{ repository: 'OWN' }], EXEMPTED),
+  excepted('by a glob over its repository', [{ repository: 'team/*' }], EXEMPTED),
   excepted('by another repository', [{ repository: 'other/*' }], CLOSED),
-  excepted('by its digest', [{ digest: 'OWN' }], SPARED),
+  excepted('by its digest', [{ digest: 'OWN' }], EXEMPTED),
   excepted('by another digest', [{ digest: OTHER_DIGEST }], CLOSED),
-  excepted('by its package', [{ package: 'openssl' }], SPARED),
+  excepted('by its package', [{ package: 'openssl' }], EXEMPTED),
   excepted('by another package', [{ package: 'libssl' }], CLOSED),
   excepted(
     'by repository, digest and package together',
     [{ repository: 'team/*', digest: 'OWN', package: 'openssl' }],
-    SPARED,
+    EXEMPTED,
   ),
   excepted('by all but the package', [{ repository: 'team/*', digest: 'OWN', package: 'libssl' }], CLOSED),
   excepted('expired: inert, and every decision names it', [{ expires: '2026-03-01' }], CLOSED),
-  excepted('it ends while the finding is there', [{ expires: hoursLater(3) }], [SPARED, CLOSED], {}, [NOTHING]),
-  excepted('until fixed, and there is no fix', [{ untilFixed: true }], SPARED, { fix: 'none' }),
-  excepted('until fixed, and a fix is not known', [{ untilFixed: true }], SPARED, { fix: 'unknown' }),
+  excepted('it ends while the finding is there', [{ expires: hoursLater(3) }], [EXEMPTED, CLOSED], {}, [NOTHING]),
+  excepted('until fixed, and there is no fix', [{ untilFixed: true }], EXEMPTED, { fix: 'none' }),
+  excepted('until fixed, and a fix is not known', [{ untilFixed: true }], EXEMPTED, { fix: 'unknown' }),
   excepted('until fixed, and there is a fix', [{ untilFixed: true }], CLOSED),
-  excepted('a known exploit', [{}], SPARED, { exploited: true }),
-  excepted('of what is undetermined', [{}], SPARED, { severity: 'unknown' }),
-  excepted('of what is suppressed at the provider', [{}], SPARED, { suppressed: true }),
+  excepted('a known exploit', [{}], EXEMPTED, { exploited: true }),
+  excepted('of what is undetermined', [{}], EXEMPTED, { severity: 'unknown' }),
+  excepted('of what is suppressed at the provider', [{}], EXEMPTED, { suppressed: true }),
   excepted('of what is below the threshold', [{}], 'nothing to say', { severity: 'low' }),
-  excepted('two, one expired', [{ expires: '2026-03-01', reason: 'expired' }, { reason: 'live' }], SPARED),
-  excepted('two live ones: the one that lasts longest counts', [{ expires: '2026-06-30' }, {}], SPARED),
-  excepted('one by alias that lasts longer', [{ expires: '2026-06-30' }, { of: 'GHSA-alias-N' }], SPARED),
+  excepted('two, one expired', [{ expires: '2026-03-01', reason: 'expired' }, { reason: 'live' }], EXEMPTED),
+  excepted('two live ones: the one that lasts longest counts', [{ expires: '2026-06-30' }, {}], EXEMPTED),
+  excepted('one by alias that lasts longer', [{ expires: '2026-06-30' }, { of: 'GHSA-alias-N' }], EXEMPTED),
 ];
 
 /** Until fixed, and a fix appears: the finding is reported anew. */
 const FIX_APPEARS = excepted(
   'until fixed, and then a fix appears',
   [{ untilFixed: true }],
-  [SPARED, CLOSED],
+  [EXEMPTED, CLOSED],
   { fix: 'none' },
   [
     async (site) => {

@@ -4,7 +4,7 @@ import { IMAGE_ROWS, UNTAGGED_ROWS } from './rows-images.ts';
 import { CRITICAL, daysAgo, HIGH, LOW, MEDIUM, UNKNOWN } from './vulnerabilities.ts';
 
 const CLOSED = 'block, closed, told "closed"';
-const SPARED = 'allow, open';
+const EXEMPTED = 'allow, open';
 /** Plainly allowed. */
 const OPEN = 'nothing to say';
 const UNDETERMINED = 'undetermined, open';
@@ -35,9 +35,9 @@ export const VERDICTS: readonly Group[] = [
         CLOSED,
       ),
       verdict('a known exploit below the threshold, exploited: never', [{ ...MEDIUM, exploited: true }], OPEN),
-      verdict('suppressed at the provider', [{ ...HIGH, suppressed: true }], SPARED),
+      verdict('suppressed at the provider', [{ ...HIGH, suppressed: true }], EXEMPTED),
       verdict('suppressed, and below the threshold anyway', [{ ...LOW, suppressed: true }], OPEN),
-      verdict('suppressed, severity not known, no score', [{ ...UNKNOWN, suppressed: true }], SPARED),
+      verdict('suppressed, severity not known, no score', [{ ...UNKNOWN, suppressed: true }], EXEMPTED),
       verdict(
         'suppressed in one package, active in another',
         [
@@ -82,8 +82,8 @@ export const VERDICTS: readonly Group[] = [
       verdict('with a fix, the mildest that counts', [LOW], CLOSED),
       verdict('without a fix, below its threshold', [{ ...HIGH, fix: 'none' }], OPEN),
       verdict('without a fix, at its threshold', [{ ...CRITICAL, fix: 'none' }], CLOSED),
-      verdict('severity not known, a high score', [{ ...UNKNOWN, score: 9.8 }], SPARED),
-      verdict('a severity word never seen', [{ ...HIGH, severity: 'CATASTROPHIC' }], SPARED),
+      verdict('severity not known, a high score', [{ ...UNKNOWN, score: 9.8 }], EXEMPTED),
+      verdict('a severity word never seen', [{ ...HIGH, severity: 'CATASTROPHIC' }], EXEMPTED),
       verdict(
         'a fix for one of two packages, told apart: each by its own threshold',
         [HIGH, { ...HIGH, ...inPackage('zlib'), fix: 'none' }],
@@ -101,16 +101,16 @@ export const VERDICTS: readonly Group[] = [
       verdict('a known exploit without a fix', [{ ...CRITICAL, exploited: true, fix: 'none' }], CLOSED),
       verdict('a known exploit of a derived severity', [{ ...UNKNOWN, exploited: true, score: 5 }], CLOSED),
       verdict('a known exploit of no severity', [{ ...UNKNOWN, exploited: true }], UNDETERMINED),
-      verdict('disclosed 3 days ago, 7 days of grace', [{ ...HIGH, disclosedAt: daysAgo(3) }], SPARED),
+      verdict('disclosed 3 days ago, 7 days of grace', [{ ...HIGH, disclosedAt: daysAgo(3) }], EXEMPTED),
       verdict('disclosed 8 days ago, 7 days of grace', [{ ...HIGH, disclosedAt: daysAgo(8) }], CLOSED),
       verdict('no date, no grace', [HIGH], CLOSED),
       verdict('no days for this severity, no grace', [{ ...CRITICAL, disclosedAt: daysAgo(1) }], CLOSED),
       verdict('a known exploit in grace', [{ ...HIGH, disclosedAt: daysAgo(3), exploited: true }], CLOSED),
-      verdict('the grace of a derived severity', [{ ...UNKNOWN, score: 7.5, disclosedAt: daysAgo(3) }], SPARED),
+      verdict('the grace of a derived severity', [{ ...UNKNOWN, score: 7.5, disclosedAt: daysAgo(3) }], EXEMPTED),
       {
         name: 'the grace ends, and nothing else happens',
         acts: [found({ ...HIGH, disclosedAt: new Date(daysAgo(7).getTime() + 3 * 3_600_000) }), NOTHING],
-        wanted: [SPARED, CLOSED],
+        wanted: [EXEMPTED, CLOSED],
       },
     ],
   },

@@ -56,7 +56,7 @@ export interface World {
   deploy(graph: Graph): Promise<void>;
   /** Hands over what is on its way, without waiting for what comes back later. */
   settle(): Promise<void>;
-  /** Two hours after the last one: everything is looked at, and what waits gets its turn. */
+  /** Two hours after the last one: everything is observed, and what waits gets its turn. */
   tick(): Promise<void>;
   /** What is not there is refused too: ECR says so before it looks whether there is such an image. */
   pull(repository: string, reference: string): Promise<'pulled' | 'refused'>;

@@ -47,8 +47,8 @@ describe('every source file', () => {
     );
   });
 
-  it.each(files)('says its purpose in its first line: %s', (file) => {
-    expect(purpose(readFileSync(join(project, file), 'utf8'))).toBeDefined();
+  it('says its purpose in its first line', () => {
+    expect(files.filter((file) => purpose(readFileSync(join(project, file), 'utf8')) === undefined)).toEqual([]);
   });
 
   it('has a name that says what is in it', () => {

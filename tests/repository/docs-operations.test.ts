@@ -46,8 +46,8 @@ describe('an alarm', () => {
   it('has a page that shows how to look by a query or a command', () => {
     for (const { description } of ALARMS) {
       const page = pageOf(description.split('#').at(-1) ?? '');
-      const [, look = ''] = /\*\*How to look\.\*\*(.*)\*\*How to mend/s.exec(page) ?? [];
-      expect(look).toMatch(/^```(logs|kusto|sh)$/m);
+      const [, observation = ''] = /\*\*How to look\.\*\*(.*)\*\*How to mend/s.exec(page) ?? [];
+      expect(observation).toMatch(/^```(logs|kusto|sh)$/m);
     }
   });
 });

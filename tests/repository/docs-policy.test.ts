@@ -95,8 +95,8 @@ function inWords(verdict: Verdict): string {
     return rule === 'severityThreshold' ? 'violates' : `violates by ${rule}`;
   }
   if (verdict.kind === 'undetermined') return 'undetermined';
-  const [spared] = verdict.spared;
-  return spared === undefined ? 'does not count' : `is spared by ${spared.rule.kind}`;
+  const [exempted] = verdict.exempted;
+  return exempted === undefined ? 'does not count' : `is exempted by ${exempted.exemption.kind}`;
 }
 
 describe('an example', () => {

@@ -68,7 +68,7 @@ export async function playStory(s: Stage, policyText: string): Promise<Story> {
   cloud.queue.send('{"pullgate":"unknown"}');
   const denied = { code: 'AccessDeniedException', message: 'not now', status: 400 };
   cloud.faults.add({ kind: 'error', ...denied, service: 'ecr', operation: 'DescribeImages' });
-  cloud.queue.send(JSON.stringify({ pullgate: 'look', repository: 'team/none', trigger: 'sweep' }));
+  cloud.queue.send(JSON.stringify({ pullgate: 'reconcile', repository: 'team/none', trigger: 'sweep' }));
   await s.settle();
   // The repository has no other policy: ours is deleted.
   const { digest: other } = await s.pushVulnerable(OTHER, 'v1');

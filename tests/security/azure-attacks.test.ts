@@ -51,14 +51,14 @@ function replaced(value: Json, from: string, to: string): Json {
   );
 }
 
-/** Whoever may write to the workspace adds rows, and both images are looked at. */
+/** Whoever may write to the workspace adds rows, and both images are observed. */
 async function plant({ s, closed, good }: Scene, rows: readonly Row[]): Promise<void> {
   s.cloud.clock.advance(MINUTE);
   const workspace = s.cloud.workspace as RunningWorkspace;
   for (const row of rows)
     workspace.ingest('SecurityRecommendation', { TimeGenerated: s.cloud.clock.now().getTime(), ...row });
   for (const { registry, repository, digest } of [closed, good])
-    s.send({ pullgate: 'look', registry, repository, digest, trigger: 'sweep' });
+    s.send({ pullgate: 'reconcile', registry, repository, digest, trigger: 'sweep' });
   await s.settle();
 }
 
@@ -268,8 +268,8 @@ test('who may write to the queue can only make the function look', async () => {
   const at = await scene();
   const { s, good, closed, before } = at;
   s.cloud.calls.reset();
-  const look = {
-    pullgate: 'look',
+  const request = {
+    pullgate: 'reconcile',
     registry: REGISTRY,
     repository: 'team/app',
     digest: closed.digest,
@@ -279,18 +279,18 @@ test('who may write to the queue can only make the function look', async () => {
     { pullgate: 'sweep' },
     { pullgate: 'tick' },
     { pullgate: 'open', ...closed },
-    { ...look, trigger: 'open' },
-    { ...look, registry: `${REGISTRY}/../otherimages` },
-    { ...look, registry: REGISTRY.replace('acmeimages', '..') },
-    { ...look, repository: '../team/app' },
-    { ...look, digest: `${closed.digest}/../x` },
-    { ...look, digest: 'latest' },
-    { ...look, tries: -1 },
-    { ...look, tries: 1e9 },
-    { ...look, tries: 'NaN' },
+    { ...request, trigger: 'open' },
+    { ...request, registry: `${REGISTRY}/../otherimages` },
+    { ...request, registry: REGISTRY.replace('acmeimages', '..') },
+    { ...request, repository: '../team/app' },
+    { ...request, digest: `${closed.digest}/../x` },
+    { ...request, digest: 'latest' },
+    { ...request, tries: -1 },
+    { ...request, tries: 1e9 },
+    { ...request, tries: 'NaN' },
   ];
   for (const message of refused) s.send(message);
-  for (const registry of [FOREIGN, TWIN]) s.send({ ...look, registry });
+  for (const registry of [FOREIGN, TWIN]) s.send({ ...request, registry });
   await s.settle();
   expect(await done(at)).toEqual(before);
   expect(new Set((await s.world()).poison)).toEqual(new Set(refused));
@@ -298,11 +298,11 @@ test('who may write to the queue can only make the function look', async () => {
 
   // Ours in every word, and of what is not so.
   for (const trigger of ['finding', 'scan', 'push', 'delete', 'sweep', 'tick', 'release']) {
-    for (const { digest } of [good, closed]) s.send({ ...look, digest, trigger });
-    s.send({ ...look, registry: SECOND, trigger });
-    s.send({ ...look, repository: 'team/other', trigger });
-    s.send({ pullgate: 'look', registry: REGISTRY, repository: 'team/app', trigger });
-    s.send({ pullgate: 'look', registry: REGISTRY, repository: 'team/none', trigger });
+    for (const { digest } of [good, closed]) s.send({ ...request, digest, trigger });
+    s.send({ ...request, registry: SECOND, trigger });
+    s.send({ ...request, repository: 'team/other', trigger });
+    s.send({ pullgate: 'reconcile', registry: REGISTRY, repository: 'team/app', trigger });
+    s.send({ pullgate: 'reconcile', registry: REGISTRY, repository: 'team/none', trigger });
   }
   await s.settle();
   expect(await done(at)).toEqual(before);

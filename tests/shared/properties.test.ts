@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { account, MAX_FINDINGS } from '../../shared/gate/image-evaluation.ts';
-import { type Closer, type GateRecord, packRecord, unpackRecord } from '../../shared/gate/record.ts';
+import { type Blocker, type GateRecord, packRecord, unpackRecord } from '../../shared/gate/record.ts';
 import { inspectorFindingPattern, listFindingsFilter } from '../../shared/policy/compile.ts';
 import { type Finding, findingKey } from '../../shared/policy/finding.ts';
 import { type Exception, IMAGES, type Policy, type Threshold, UNKNOWN_SEVERITY } from '../../shared/policy/policy.ts';
@@ -12,7 +12,7 @@ import type { Scan, SettledAs } from '../../shared/reconcile/ports.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import { TRIGGERS } from '../../shared/report/decision.ts';
 import { newWorld } from './reconcile/world.ts';
-import { closer, daysLater, digest, GATE, hoursLater, NOW, present, record, rules } from './samples.ts';
+import { blocker, daysLater, digest, GATE, hoursLater, NOW, present, record, rules } from './samples.ts';
 
 const IMAGE = { repository: 'team/app', digest: digest(1) };
 const IDS = ['CVE-2026-1', 'CVE-2026-2', 'CVE-2026-3', 'GHSA-aaaa', 'GHSA-bbbb'] as const;
@@ -120,45 +120,45 @@ describe('a verdict', () => {
         const verdict = judgeBy(policy)(IMAGE, all, NOW);
         const reasons = verdict.kind === 'block' ? verdict.reasons.map((reason) => reason.finding) : [];
         const undetermined = verdict.kind === 'allow' ? [] : verdict.undetermined;
-        const explained = [...reasons, ...undetermined, ...verdict.spared.map((one) => one.finding)];
+        const explained = [...reasons, ...undetermined, ...verdict.exempted.map((one) => one.finding)];
         expect(new Set(explained).size).toBe(explained.length);
         expect(verdict.kind === 'block').toBe(reasons.length > 0);
         expect(verdict.kind === 'undetermined').toBe(reasons.length === 0 && undetermined.length > 0);
         // What is in none of the lists is below every threshold: alone, it is allowed without a word.
         for (const one of all.filter((finding) => !explained.includes(finding))) {
-          expect(judgeBy(policy)(IMAGE, [one], NOW)).toEqual({ kind: 'allow', spared: [] });
+          expect(judgeBy(policy)(IMAGE, [one], NOW)).toEqual({ kind: 'allow', exempted: [] });
         }
       }),
     );
   });
 });
 
-describe('a closer', () => {
+describe('a blocker', () => {
   const scan: fc.Arbitrary<Scan> = fc.oneof(
     fc.integer({ min: -120, max: 60 }).map((minutes): Scan => ({ kind: 'finished', at: hoursLater(minutes / 60) })),
     fc.constant<Scan>({ kind: 'unproven', why: 'not scanned' }),
   );
-  /** One that holds the gate, or one that went away or was spared before. */
-  const anyKnown: fc.Arbitrary<Closer> = fc
+  /** One that holds the gate, or one that went away or was exempted before. */
+  const anyKnown: fc.Arbitrary<Blocker> = fc
     .record({
       findings: fc.tuple(anyFinding, findings).map(([first, others]) => [first, ...others] as const),
       omittedFindings: fc.constantFrom(0, 0, 2),
-      departed: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope', 'spared') })),
+      departed: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope', 'exempted') })),
     })
-    .map(closer);
+    .map(blocker);
   const settledAs = fc.constantFrom<SettledAs[]>('resolved', 'suppressed');
   const settled = fc.array(fc.tuple(fc.constantFrom<string[]>(...REPORTS), settledAs), { maxLength: 3 });
   type Settled = readonly (readonly [string, SettledAs])[];
-  const accountFor = (policy: Policy, known: Closer, image: readonly Finding[], lastScan: Scan, words: Settled = []) =>
+  const accountFor = (policy: Policy, known: Blocker, image: readonly Finding[], lastScan: Scan, words: Settled = []) =>
     account({
       repository: 'team/app',
       image: present({ findings: image, settledReports: new Map(words) }),
-      closer: known,
+      blocker: known,
       inScope: true,
       scan: lastScan,
       judge: judgeBy(policy),
       maxFindings: MAX_FINDINGS,
-      lookedAt: NOW,
+      observedAt: NOW,
       now: NOW,
     });
   const holds = (...args: Parameters<typeof accountFor>) => accountFor(...args).kind === 'holds';
@@ -220,7 +220,7 @@ describe('a closer', () => {
   });
 
   it('words about reports release it only where nothing violates or is undetermined, and each recorded finding is resolved and not shown', () => {
-    const reportedOnly = anyKnown.map((known): Closer => {
+    const reportedOnly = anyKnown.map((known): Blocker => {
       const [first, ...others] = known.findings;
       const named = (one: Finding): Finding => ({ ...one, report: one.report ?? 'first' });
       return { ...known, findings: [named(first), ...others.map(named)] };
@@ -252,12 +252,12 @@ describe('a closer', () => {
           return;
         }
         if (accounting.kind !== 'holds' && accounting.kind !== 'departed') throw new Error(`is ${accounting.kind}`);
-        const keys = accounting.closer.findings.map(findingKey);
+        const keys = accounting.blocker.findings.map(findingKey);
         const shown = new Set(image.map(findingKey));
         const absent = known.findings.map(findingKey).filter((key) => !shown.has(key));
         expect(absent.filter((key) => !keys.includes(key))).toEqual([]);
-        expect(accounting.closer.omittedFindings).toBeGreaterThanOrEqual(known.omittedFindings);
-        expect(accounting.closer.violatedAt >= known.violatedAt).toBe(true);
+        expect(accounting.blocker.omittedFindings).toBeGreaterThanOrEqual(known.omittedFindings);
+        expect(accounting.blocker.violatedAt >= known.violatedAt).toBe(true);
       }),
     );
   });
@@ -325,17 +325,17 @@ describe('a filter compiled outward', () => {
 });
 
 describe('a packed record', () => {
-  const anyCloser: fc.Arbitrary<Closer> = fc.record({
+  const anyBlocker: fc.Arbitrary<Blocker> = fc.record({
     digest: fc.integer({ min: 1, max: 9 }).map(digest),
     tags: fc.array(fc.string(), { maxLength: 3 }),
     since: days,
     violatedAt: days,
     findings: fc.tuple(anyFinding, findings).map(([first, others]) => [first, ...others] as const),
     omittedFindings: fc.nat(),
-    departed: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope', 'spared') })),
+    departed: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope', 'exempted') })),
   });
   const anyRecord: fc.Arbitrary<GateRecord> = fc
-    .record({ closers: fc.array(anyCloser, { maxLength: 5 }), omittedClosers: fc.nat(), closedSince: maybe(days) })
+    .record({ blockers: fc.array(anyBlocker, { maxLength: 5 }), omittedBlockers: fc.nat(), closedSince: maybe(days) })
     .map((changes) => record(changes));
 
   it('is unpacked as it was', () => {
@@ -362,11 +362,11 @@ describe('events', () => {
         repository.forEach((found, number) => {
           world.repository().images.set(digest(number), { findings: found });
         });
-        const looks = [
+        const observations = [
           ...woken.map(({ number, trigger }) => ({ scope: [digest(number)], trigger })),
           { scope: 'all' as const, trigger: 'sweep' as const },
         ];
-        for (const { scope, trigger } of looks) {
+        for (const { scope, trigger } of observations) {
           await reconcile({ gate: GATE, scope, triggers: [trigger], activeFindings: [] }, byRules, world.ports);
         }
         const violating = repository.flatMap((found, number) => {
@@ -377,7 +377,7 @@ describe('events', () => {
         expect(
           world
             .record(GATE)
-            ?.closers.map((one) => one.digest)
+            ?.blockers.map((one) => one.digest)
             .toSorted() ?? [],
         ).toEqual(violating);
         expect(world.repository().ours).toBe(isClosed ? 'current' : 'absent');

@@ -1,12 +1,12 @@
 // The plain things that the core's tests are about: findings, images, policies and moments, each with one word to change it by.
 
 import type { HandOrder } from '../../shared/gate/override.ts';
-import type { Closer, Gate, GateRecord } from '../../shared/gate/record.ts';
+import type { Blocker, Gate, GateRecord } from '../../shared/gate/record.ts';
 import type { Finding } from '../../shared/policy/finding.ts';
 import type { Exception, Policy } from '../../shared/policy/policy.ts';
 import type { ReportedSeverity, Severity } from '../../shared/policy/severity.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
-import type { ImageLook } from '../../shared/reconcile/ports.ts';
+import type { ImageObservation } from '../../shared/reconcile/ports.ts';
 import { type RuleSettings, type Rules, rulesOf } from '../../shared/reconcile/rules.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 
@@ -116,15 +116,15 @@ export function rules(changes: Partial<RuleSettings> & { mode?: Rules['mode'] } 
 
 /** The first image, tagged `1.0`, as the world shows it. */
 export function present(
-  changes: Partial<Extract<ImageLook, { presence: 'present' }>> = {},
-): Extract<ImageLook, { presence: 'present' }> {
+  changes: Partial<Extract<ImageObservation, { presence: 'present' }>> = {},
+): Extract<ImageObservation, { presence: 'present' }> {
   const findings = changes.findings ?? [];
   const findingIds = new Set(findings.map((one) => one.vulnerability));
   return { digest: digest(1), presence: 'present', tags: ['1.0'], tagged: true, findings, findingIds, ...changes };
 }
 
-/** The first image as a closer that was seen to violate an hour ago, by one critical finding. */
-export function closer(changes: Partial<Closer> = {}): Closer {
+/** The first image as a blocker that was seen to violate an hour ago, by one critical finding. */
+export function blocker(changes: Partial<Blocker> = {}): Blocker {
   return {
     digest: digest(1),
     tags: ['1.0'],
@@ -143,8 +143,8 @@ export function record(changes: Partial<GateRecord> = {}): GateRecord {
     state: { kind: 'closed' },
     since: hoursLater(-24),
     closedSince: hoursLater(-24),
-    closers: [closer()],
-    omittedClosers: 0,
+    blockers: [blocker()],
+    omittedBlockers: 0,
     untold: [],
     ...changes,
   };

@@ -2,8 +2,9 @@
 import * as pulumi from '@pulumi/pulumi';
 import { describe, expect, it } from 'vitest';
 import { alarmSpecs } from '../../../aws/component/alarms.ts';
-import { EcrPullGate, type EcrPullGateArgs } from '../../../aws/component/pull-gate.ts';
+import { EcrPullGate, type EcrPullGateArgs, type EcrPullGateOutputs } from '../../../aws/component/pull-gate.ts';
 import { statementId } from '../../../aws/component/settings.ts';
+import { checkExemptPrincipals } from '../../../config/settings.ts';
 import { answerCall, answerRegistration, placeOf } from '../../../local/graph-mocks.ts';
 
 interface Registered {
@@ -13,16 +14,17 @@ interface Registered {
 }
 
 interface Deployment {
-  readonly gate: EcrPullGate;
+  readonly component: EcrPullGate;
   readonly registered: readonly Registered[];
   readonly urns: readonly string[];
 }
 
 const place = placeOf({});
-/** What the gate that was deployed last has registered. */
+/** What the component that was deployed last has registered. */
 let registered: readonly Registered[] = [];
 let urns: readonly string[] = [];
 
+const CI_ROLE = 'arn:aws:iam::123456789012:role/ci';
 const ARGS: EcrPullGateArgs = {
   severityThreshold: 'high',
   policy: { exploited: 'medium' },
@@ -31,7 +33,7 @@ const ARGS: EcrPullGateArgs = {
   maxClosesPerHour: 25,
   notifyEmails: [],
   repositories: { include: ['**'], exclude: [] },
-  exemptPrincipals: ['arn:aws:iam::123456789012:role/ci'],
+  exemptPrincipals: [CI_ROLE],
   closeLambdaRepositories: false,
   enableInspector: false,
   batchWindowSeconds: 5,
@@ -40,14 +42,14 @@ const ARGS: EcrPullGateArgs = {
 
 const deployments = new Map<string, Promise<Deployment>>();
 
-/** Deploys a gate, once for the same arguments. */
-async function deploy(args: Partial<EcrPullGateArgs> = {}): Promise<EcrPullGate> {
+/** Deploys a component, once for the same arguments. Returns its outputs. */
+async function deploy(args: Partial<EcrPullGateArgs> = {}): Promise<EcrPullGateOutputs> {
   const key = JSON.stringify(args);
   const deployment = deployments.get(key) ?? deployAnew({ ...ARGS, ...args });
   deployments.set(key, deployment);
-  const { gate, ...seen } = await deployment;
+  const { component, ...seen } = await deployment;
   ({ registered, urns } = seen);
-  return gate;
+  return component.outputs;
 }
 
 async function deployAnew(args: EcrPullGateArgs): Promise<Deployment> {
@@ -66,12 +68,12 @@ async function deployAnew(args: EcrPullGateArgs): Promise<Deployment> {
     false,
     'organization',
   );
-  const gate = new EcrPullGate('pullgate', args);
+  const component = new EcrPullGate('pullgate', args);
   const monitor = pulumi.runtime.getMonitor() as unknown as {
     getRegisteredResources(): ReadonlyMap<string, unknown>;
   };
   await pulumi.runtime.disconnect();
-  return { gate, registered: seen, urns: [...monitor.getRegisteredResources().keys()] };
+  return { component, registered: seen, urns: [...monitor.getRegisteredResources().keys()] };
 }
 
 function counts(): Record<string, number> {
@@ -107,7 +109,7 @@ const BASE = {
   'aws:sns/topicPolicy:TopicPolicy': 2,
   'aws:sqs/queue:Queue': 2,
   'aws:sqs/queuePolicy:QueuePolicy': 2,
-  'pullgate:aws:EcrPullGate': 1,
+  'pullgate:index:EcrPullGate': 1,
 };
 
 describe('what is registered', () => {
@@ -152,7 +154,7 @@ describe('what is registered', () => {
     const children = urns.filter((urn) => !urn.endsWith('::pullgate'));
     expect(children).toHaveLength(registered.length - 1);
     for (const urn of children)
-      expect(urn).toMatch(/^urn:pulumi:dev::pullgate::pullgate:aws:EcrPullGate[$]aws:.*::pullgate-/);
+      expect(urn).toMatch(/^urn:pulumi:dev::pullgate::pullgate:index:EcrPullGate[$]aws:.*::pullgate-/);
   });
 });
 
@@ -201,8 +203,8 @@ describe('the events', () => {
   });
 
   it('all go to the queue, are retried for a day, and then go to the dead-letter queue', async () => {
-    const gate = await deploy();
-    const [queue, letters] = [await outputOf(gate.queueUrl), await outputOf(gate.deadLetterQueueUrl)];
+    const outputs = await deploy();
+    const [queue, letters] = [await outputOf(outputs.queueUrl), await outputOf(outputs.deadLetterQueueUrl)];
     const targets = registered.filter(({ type }) => type === 'aws:cloudwatch/eventTarget:EventTarget');
     for (const { inputs } of targets) {
       expect(inputs).toMatchObject({
@@ -254,7 +256,7 @@ describe('the queues', () => {
 
 describe('the function', () => {
   it('is small, bounded and told where everything is', async () => {
-    const gate = await deploy();
+    const outputs = await deploy();
     const lambda = inputsOf('aws:lambda/function:Function', 'pullgate-function');
     expect(lambda).toMatchObject({
       runtime: 'nodejs24.x',
@@ -262,17 +264,17 @@ describe('the function', () => {
       handler: 'index.handler',
       timeout: 300,
       memorySize: 1024,
-      loggingConfig: { logFormat: 'Text', logGroup: await outputOf(gate.logGroupName) },
+      loggingConfig: { logFormat: 'Text', logGroup: await outputOf(outputs.logGroup) },
       environment: {
         variables: {
-          PULLGATE_TABLE: await outputOf(gate.tableName),
-          PULLGATE_QUEUE_URL: await outputOf(gate.queueUrl),
-          PULLGATE_DEAD_LETTER_QUEUE_URL: await outputOf(gate.deadLetterQueueUrl),
-          PULLGATE_TOPIC_ARN: await outputOf(gate.changesTopicArn),
+          PULLGATE_TABLE: await outputOf(outputs.tableName),
+          PULLGATE_QUEUE_URL: await outputOf(outputs.queueUrl),
+          PULLGATE_DEAD_LETTER_QUEUE_URL: await outputOf(outputs.deadLetterQueueUrl),
+          PULLGATE_TOPIC_ARN: await outputOf(outputs.changesTopicArn),
           PULLGATE_ACCOUNT_ID: '123456789012',
           PULLGATE_PARTITION: 'aws',
-          PULLGATE_STATEMENT_ID: gate.statementId,
-          PULLGATE_ROLE_ARN: await outputOf(gate.roleArn),
+          PULLGATE_STATEMENT_ID: outputs.statementId,
+          PULLGATE_ROLE_ARN: await outputOf(outputs.roleArn),
         },
       },
     });
@@ -280,11 +282,11 @@ describe('the function', () => {
   });
 
   it('carries the settings in its archive, in the words of the config', async () => {
-    const gate = await deploy();
+    const outputs = await deploy();
     const archive = inputsOf('aws:lambda/function:Function', 'pullgate-function')['code'] as pulumi.asset.AssetArchive;
     const files = (await archive.assets) as Record<string, pulumi.asset.StringAsset>;
     const settings = JSON.parse((await files['settings.json']?.text) ?? '');
-    expect(settings).toEqual(gate.settings);
+    expect(settings).toEqual(await outputOf(outputs.settings));
     expect(settings).toEqual({
       stack: 'dev',
       severityThreshold: 'high',
@@ -396,7 +398,7 @@ describe('the topics', () => {
   });
 
   it('ask for TLS; the function publishes by its own rights, and alarms are the stack’s own', async () => {
-    const gate = await deploy();
+    const outputs = await deploy();
     const alarms = alarmSpecs('dev', 6).map(({ name }) =>
       expect.stringMatching(
         new RegExp(`^arn:aws:cloudwatch:eu-west-1:123456789012:alarm:pullgate-${name}-alarm-\\w+$`),
@@ -410,7 +412,7 @@ describe('the topics', () => {
     };
     expect(policyOf('aws:sns/topicPolicy:TopicPolicy', 'pullgate-changes-policy')).toEqual({
       Version: '2012-10-17',
-      Statement: [{ Sid: 'OnlyTls', ...onlyTls, Resource: await outputOf(gate.changesTopicArn) }],
+      Statement: [{ Sid: 'OnlyTls', ...onlyTls, Resource: await outputOf(outputs.changesTopicArn) }],
     });
     expect(policyOf('aws:sns/topicPolicy:TopicPolicy', 'pullgate-alarms-policy')).toMatchObject({
       Statement: [
@@ -447,10 +449,10 @@ describe('the alarms', () => {
       { namespace: 'Pullgate/dev', metricName: 'ScannerBlind', threshold: 0, treatMissingData: 'ignore' },
     ],
     ['backlog', { namespace: 'AWS/SQS', metricName: 'ApproximateAgeOfOldestMessage', threshold: 3600 }],
-    ['brake', { namespace: 'Pullgate/dev', metricName: 'BrakeHeld', threshold: 0 }],
+    ['brake', { namespace: 'Pullgate/dev', metricName: 'BrakeWaiting', threshold: 0 }],
   ])('tell of %s, and when it is over', async (name, wanted) => {
-    const gate = await deploy({ sweepHours: 12 });
-    const topic = await outputOf(gate.alarmsTopicArn);
+    const outputs = await deploy({ sweepHours: 12 });
+    const topic = await outputOf(outputs.alarmsTopicArn);
     expect(inputsOf('aws:cloudwatch/metricAlarm:MetricAlarm', `pullgate-${name}-alarm`)).toMatchObject({
       ...wanted,
       comparisonOperator: 'GreaterThanThreshold',
@@ -476,7 +478,7 @@ describe('the alarms', () => {
     expect(metrics).toEqual(
       expect.arrayContaining([
         ['Pullgate/dev', 'SweepAgeHours', '{ $.kind = "tick" }', '$.sweepAgeHours'],
-        ['Pullgate/dev', 'BrakeHeld', '{ $.kind = "tick" }', '$.waiting'],
+        ['Pullgate/dev', 'BrakeWaiting', '{ $.kind = "tick" }', '$.waiting'],
         ['Pullgate/dev', 'Failures', '{ $.kind = "failed" }', '1'],
         ['Pullgate/dev', 'ScannerBlind', '{ $.kind = "scanner" && $.blind IS TRUE }', '1'],
         ['Pullgate/dev', 'ScannerBlind', '{ $.kind = "scanner" && $.blind IS FALSE }', '0'],
@@ -504,10 +506,52 @@ describe('the mark of a statement', () => {
   });
 });
 
-describe('a policy that is wrong', () => {
-  it('is refused with every problem', () => {
-    expect(() => new EcrPullGate('pullgate', { ...ARGS, policy: { unfixable: 'no', images: 'none' } })).toThrow(
-      'pullgate needs a policy that is right:\npolicy.unfixable is "no": expected one of informational, low, medium, high, critical, never\npolicy.images is "none": expected one of tagged, all',
+describe('the defaults', () => {
+  it('are enough beside a threshold', async () => {
+    const asked = deployments.size;
+    const { component, registered: seen } = await deployAnew({ severityThreshold: 'high' });
+    await deploy({ policy: {}, exemptPrincipals: [] });
+    expect(deployments.size).toBe(asked + 1);
+    expect(await outputOf(component.outputs.settings)).toEqual({
+      stack: 'dev',
+      severityThreshold: 'high',
+      policy: {},
+      mode: 'enforce',
+      sweepHours: 6,
+      maxClosesPerHour: 25,
+      repositories: { include: ['**'], exclude: [] },
+      exemptPrincipals: [],
+      closeLambdaRepositories: false,
+    });
+    const withoutCode = (resources: readonly Registered[]) =>
+      resources.map(({ name, inputs: { code: _code, ...inputs } }) => JSON.stringify([name, inputs])).sort();
+    expect(withoutCode(seen)).toEqual(withoutCode(registered));
+  });
+});
+
+describe('a principal that another resource makes', () => {
+  it('is in the settings once it is known', async () => {
+    const { component } = await deployAnew({ ...ARGS, exemptPrincipals: [pulumi.output(CI_ROLE)] });
+    expect(await outputOf(component.outputs.settings)).toMatchObject({ exemptPrincipals: [CI_ROLE] });
+  });
+});
+
+describe('arguments that are wrong', () => {
+  it('are refused with every problem, also of the policy', () => {
+    const wrong = {
+      ...ARGS,
+      sweepHours: 25,
+      policy: { unfixable: 'no', images: 'none' },
+    } as unknown as EcrPullGateArgs;
+    expect(() => new EcrPullGate('pullgate', wrong)).toThrow(
+      'The arguments of the component pullgate are wrong:\nsweepHours is 25: expected a whole number of hours, 1 to 24\npolicy.unfixable is "no": expected one of informational, low, medium, high, critical, never\npolicy.images is "none": expected one of tagged, all',
     );
+  });
+
+  it('are refused if an exempt principal is no role', () => {
+    expect(checkExemptPrincipals(['arn:aws:iam::123456789012:user/ci'])).toMatchObject({
+      ok: false,
+      problems: [{ key: 'exemptPrincipals[0]', given: 'arn:aws:iam::123456789012:user/ci' }],
+    });
   });
 });

@@ -104,7 +104,7 @@ describe('a batch', () => {
   });
 
   it('with one look at all is a look at all, and still knows what was reported', () => {
-    expect(folded(images(found), { kind: 'look', repository: 'team/app', trigger: 'sweep' })).toEqual([
+    expect(folded(images(found), { kind: 'reconcile', repository: 'team/app', trigger: 'sweep' })).toEqual([
       {
         gate,
         scope: 'all',

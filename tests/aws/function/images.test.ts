@@ -1,4 +1,4 @@
-// Which images an index leads to, and which a look is at: with a real client of ECR on the local cloud.
+// Which images an index leads to, and which an observation is at: with a real client of ECR on the local cloud.
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { Inspector2Client } from '@aws-sdk/client-inspector2';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -136,7 +136,7 @@ describe('the descendants', () => {
 });
 
 describe('a look', () => {
-  const look = async (scope: 'all' | readonly string[], known: readonly string[] = [], images = 'tagged') => {
+  const observe = async (scope: 'all' | readonly string[], known: readonly string[] = [], images = 'tagged') => {
     const policy = parsePolicy('high', { images });
     if (!policy.ok) throw new Error('the policy of this test is wrong');
     const ours = {
@@ -152,15 +152,18 @@ describe('a look', () => {
       gate: policyGateOf({ ecr, ecrOnce: ecr }, ACCOUNT_ID, denyStatement(ours)),
       policy: policy.value,
     });
-    const looks = await registry.look({ registry: ACCOUNT_ID, repository }, scope, known);
+    const observations = await registry.observe({ registry: ACCOUNT_ID, repository }, scope, known);
     return Object.fromEntries(
-      looks.map((one) => [one.digest, one.presence === 'gone' ? 'gone' : one.tagged ? 'counts' : 'does not count']),
+      observations.map((one) => [
+        one.digest,
+        one.presence === 'gone' ? 'gone' : one.tagged ? 'counts' : 'does not count',
+      ]),
     );
   };
 
   it('at an image is at that image, with one question for it', async () => {
     const [image] = [await push('v1'), await push('v2')];
-    expect(await look([image])).toEqual({ [image]: 'counts' });
+    expect(await observe([image])).toEqual({ [image]: 'counts' });
     expect(cloud.calls.count()).toEqual({ 'ecr:DescribeImages': 1, 'inspector2:ListFindings': 1 });
   });
 
@@ -168,26 +171,31 @@ describe('a look', () => {
     const [amd, arm] = [await push(), await push()];
     const inner = await pushIndex([amd]);
     const index = await pushIndex([inner, arm], 'latest');
-    expect(await look([index])).toEqual({ [index]: 'counts', [inner]: 'counts', [amd]: 'counts', [arm]: 'counts' });
+    expect(await observe([index])).toEqual({
+      [index]: 'counts',
+      [inner]: 'counts',
+      [amd]: 'counts',
+      [arm]: 'counts',
+    });
   });
 
   it('at an index without a tag is at its children too, which do not count', async () => {
     const child = await push();
     const index = await pushIndex([child]);
-    expect(await look([index])).toEqual({ [index]: 'does not count', [child]: 'does not count' });
+    expect(await observe([index])).toEqual({ [index]: 'does not count', [child]: 'does not count' });
   });
 
   it('asks nobody whether a child counts where all images do', async () => {
     const child = await push();
     await pushIndex([child], 'latest');
     cloud.calls.reset();
-    await look([child], [], 'all');
+    await observe([child], [], 'all');
     expect(cloud.calls.count()).toEqual({ 'ecr:DescribeImages': 1, 'inspector2:ListFindings': 1 });
   });
 
   it('says gone of a named image that is not there, beside one that is', async () => {
     const image = await push('v1');
-    expect(await look([image, ABSENT])).toEqual({ [image]: 'counts', [ABSENT]: 'gone' });
+    expect(await observe([image, ABSENT])).toEqual({ [image]: 'counts', [ABSENT]: 'gone' });
   });
 
   it('at an index with more children than a call names is at everything: what has findings, and what is known', async () => {
@@ -199,7 +207,7 @@ describe('a look', () => {
       { vulnerability: 'CVE-2026-1001', severity: 'CRITICAL' },
       { event: false },
     );
-    expect(await look([index], [known, ABSENT])).toEqual({
+    expect(await observe([index], [known, ABSENT])).toEqual({
       [index]: 'counts',
       [known]: 'counts',
       [vulnerable]: 'counts',

@@ -61,7 +61,7 @@ async function vulnerable(...repositories: readonly string[]): Promise<void> {
   cloud.queue.purge();
 }
 
-const look = (repository: string) => ({ pullgate: 'look', repository, trigger: 'sweep' });
+const request = (repository: string) => ({ pullgate: 'reconcile', repository, trigger: 'sweep' });
 const tick = { pullgate: 'tick' };
 const sweep = { pullgate: 'sweep' };
 const isClosed = (repository: string) => cloud.ecr.repository(repository).policyText !== undefined;
@@ -85,7 +85,7 @@ describe('when time runs out', () => {
     cloud.calls.before(async ({ operation, input }) => {
       if (operation === 'GetRepositoryPolicy' && input['repositoryName'] === 'team/held') await held;
     });
-    const records = receive(look('team/held'), look('team/first'), look('team/held'), look('team/last'));
+    const records = receive(request('team/held'), request('team/first'), request('team/held'), request('team/last'));
     const answer = await work({ Records: [...records] }, deadlineIn(RESERVE_MILLISECONDS + 4_000));
 
     const returning = records.filter(({ body }) => body.includes('team/held')).map(({ messageId }) => messageId);
@@ -104,7 +104,7 @@ describe('when time runs out', () => {
 
   it('no gate is begun when there is none left, and every message comes back', async () => {
     await vulnerable('team/first', 'team/last');
-    const records = receive(look('team/first'), look('team/last'));
+    const records = receive(request('team/first'), request('team/last'));
     cloud.calls.reset();
     const answer = await work({ Records: [...records] }, deadlineIn(RESERVE_MILLISECONDS));
     expect(answer.batchItemFailures).toEqual(records.map(({ messageId }) => ({ itemIdentifier: messageId })));
@@ -116,7 +116,7 @@ describe('when time runs out', () => {
 describe('ticks and sweeps', () => {
   it('of a batch are one each, and come before the gates', async () => {
     await vulnerable('team/app');
-    const answer = await work({ Records: [...receive(look('team/app'), tick, sweep, tick, tick, sweep)] }, PLENTY);
+    const answer = await work({ Records: [...receive(request('team/app'), tick, sweep, tick, tick, sweep)] }, PLENTY);
     expect(answer).toEqual({ batchItemFailures: [] });
     expect(kinds()).toEqual(['sweep', 'scanner', 'tick', 'decision']);
     expect(cloud.calls.count()['inspector2:ListFindingAggregations']).toBe(1);
@@ -144,7 +144,7 @@ describe('ticks and sweeps', () => {
       status: 400,
       service: 'inspector2',
     });
-    const [failing, ...others] = receive(sweep, look('team/app'));
+    const [failing, ...others] = receive(sweep, request('team/app'));
     const answer = await work({ Records: [failing, ...others].filter((one) => one !== undefined) }, PLENTY);
     expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: failing?.messageId }] });
     expect(isClosed('team/app')).toBe(true);
@@ -156,6 +156,6 @@ describe('ticks and sweeps', () => {
     await work({ Records: [...receive(sweep)] }, PLENTY);
     const bodies = cloud.queue.messages().map(({ body }) => JSON.parse(body));
     const asked = bodies.filter(({ repository }) => repository !== undefined);
-    expect(asked).toEqual([look('team/one'), look('team/two')]);
+    expect(asked).toEqual([request('team/one'), request('team/two')]);
   });
 });

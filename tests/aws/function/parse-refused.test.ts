@@ -39,8 +39,8 @@ describe('a message that is no event', () => {
       sampleText('ecr-image-push').replaceAll(/\s+/g, '').slice(0, 60),
       'message is "{\\"version\\":\\"0\\",\\"id\\":\\"13cde686-328b-6117-af20-0e5566167482\\",\\"": expected JSON',
     ],
-    ['asks for what we do not know', '{"pullgate":"nap"}', 'pullgate is "nap": expected tick, sweep or look'],
-    ['asks with what is no word', '{"pullgate":{}}', 'pullgate is {}: expected tick, sweep or look'],
+    ['asks for what we do not know', '{"pullgate":"nap"}', 'pullgate is "nap": expected tick, sweep or reconcile'],
+    ['asks with what is no word', '{"pullgate":{}}', 'pullgate is {}: expected tick, sweep or reconcile'],
   ])('%s', (_name, message, sentence) => {
     expect(problemsWith(message)).toEqual([sentence]);
   });
@@ -95,7 +95,7 @@ describe('a field that is missing is named', () => {
   });
 
   it('in a look of our own', () => {
-    expect(problemsWith('{"pullgate":"look"}')).toEqual([
+    expect(problemsWith('{"pullgate":"reconcile"}')).toEqual([
       `repository is missing: ${REPOSITORY}`,
       'trigger is missing: expected one of finding, scan, push, delete, sweep, tick',
     ]);
@@ -141,7 +141,7 @@ describe('a value that is not what it should be is shown', () => {
     ],
     [
       'a look for a reason that is none',
-      '{"pullgate":"look","repository":"team/app","trigger":"whim"}',
+      '{"pullgate":"reconcile","repository":"team/app","trigger":"whim"}',
       ['trigger is "whim": expected one of finding, scan, push, delete, sweep, tick'],
     ],
   ])('%s', (_name, message, sentences) => {
@@ -202,7 +202,7 @@ describe('a value that is not what it should be is shown', () => {
     const sentence = `is ${JSON.stringify(given)}: ${REPOSITORY}`;
     const inFinding = ['detail', 'resources', 0, 'details', 'awsEcrContainerImage', 'repositoryName'];
     const problems = [
-      ...problemsWith(JSON.stringify({ pullgate: 'look', repository: given, trigger: 'sweep' })),
+      ...problemsWith(JSON.stringify({ pullgate: 'reconcile', repository: given, trigger: 'sweep' })),
       ...problemsWith(changed('ecr-image-push', ['detail', 'repository-name'], given)),
       ...problemsWith(changed('inspector-finding-2026', inFinding, given)),
     ];

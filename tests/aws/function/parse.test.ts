@@ -160,12 +160,12 @@ describe('a message of our own', () => {
     ['{ "pullgate": "sweep" }', { kind: 'sweep' }],
     ['{"pullgate":"tick","by":"hand"}', { kind: 'tick' }],
     [
-      '{"pullgate":"look","repository":"team/app","trigger":"sweep"}',
-      { kind: 'look', repository: 'team/app', trigger: 'sweep' },
+      '{"pullgate":"reconcile","repository":"team/app","trigger":"sweep"}',
+      { kind: 'reconcile', repository: 'team/app', trigger: 'sweep' },
     ],
     [
-      '{"pullgate":"look","repository":"team/app","trigger":"tick"}',
-      { kind: 'look', repository: 'team/app', trigger: 'tick' },
+      '{"pullgate":"reconcile","repository":"team/app","trigger":"tick"}',
+      { kind: 'reconcile', repository: 'team/app', trigger: 'tick' },
     ],
   ])('%s', (message, request) => {
     expect(requestFrom(message)).toEqual(request);
@@ -174,8 +174,8 @@ describe('a message of our own', () => {
 
 describe('a repository name', () => {
   it.each(REPOSITORY_NAMES)('may be %s', (repository) => {
-    const look = JSON.stringify({ pullgate: 'look', repository, trigger: 'sweep' });
-    expect(requestFrom(look)).toEqual({ kind: 'look', repository, trigger: 'sweep' });
+    const request = JSON.stringify({ pullgate: 'reconcile', repository, trigger: 'sweep' });
+    expect(requestFrom(request)).toEqual({ kind: 'reconcile', repository, trigger: 'sweep' });
     const inFinding = ['detail', 'resources', 0, 'details', 'awsEcrContainerImage', 'repositoryName'];
     const arn = `arn:aws:ecr:us-east-2:${ACCOUNT_ID}:repository/${repository}`;
     for (const message of [

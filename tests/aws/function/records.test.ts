@@ -6,7 +6,7 @@ import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
 import { allowing } from '../../../local/aws/principals.ts';
 import { digestOf } from '../../../local/manifest.ts';
 import type { HandOrder } from '../../../shared/gate/override.ts';
-import { type Closer, type GateRecord, newRecord } from '../../../shared/gate/record.ts';
+import { type Blocker, type GateRecord, newRecord } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Version } from '../../../shared/reconcile/ports.ts';
 import { fixtureGraph } from '../../local/aws/fixture-graph.ts';
@@ -44,8 +44,8 @@ function findingOf(number: number, place: number): Finding {
   };
 }
 
-/** A closer with findings of its own. */
-function closerOf(number: number, findings: number): Closer {
+/** A blocker with findings of its own. */
+function blockerOf(number: number, findings: number): Blocker {
   const others = Array.from({ length: findings - 1 }, (_, place) =>
     findingOf(number * findings + place + 1, place + 1),
   );
@@ -59,11 +59,11 @@ function closerOf(number: number, findings: number): Closer {
   };
 }
 
-function recordOf(repository: string, closers: number, findings: number): GateRecord {
+function recordOf(repository: string, blockers: number, findings: number): GateRecord {
   return {
     ...newRecord({ registry: ACCOUNT_ID, repository }, NOW),
     state: { kind: 'closed' },
-    closers: Array.from({ length: closers }, (_, number) => closerOf(number, findings)),
+    blockers: Array.from({ length: blockers }, (_, number) => blockerOf(number, findings)),
   };
 }
 
@@ -98,20 +98,20 @@ describe('a record', () => {
 });
 
 describe('a record that a row does not take as it is', () => {
-  it('keeps every closer and the worst finding of each, and counts what is left out: 1,000 closers of 50 findings', async () => {
+  it('keeps every blocker and the worst finding of each, and counts what is left out: 1,000 blockers of 50 findings', async () => {
     const record = recordOf('team/large', 1_000, 50);
     expect(await table.records.save(record, 0)).toBe(1);
     expect(await storedBytes('team/large')).toBeLessThan(MAX_ROW_BYTES);
     const { value, version } = await table.records.load(record.gate);
-    expect([version, value?.closers.length]).toEqual([1, 1_000]);
-    const kept = value?.closers[0]?.findings.length ?? 0;
+    expect([version, value?.blockers.length]).toEqual([1, 1_000]);
+    const kept = value?.blockers[0]?.findings.length ?? 0;
     expect(kept).toBeGreaterThan(1);
     expect(kept).toBeLessThan(50);
     expect(value).toEqual({
       ...record,
-      closers: record.closers.map((closer) => ({
-        ...closer,
-        findings: closer.findings.slice(0, kept),
+      blockers: record.blockers.map((blocker) => ({
+        ...blocker,
+        findings: blocker.findings.slice(0, kept),
         omittedFindings: 50 - kept,
       })),
     });
@@ -125,11 +125,14 @@ describe('a record that a row does not take as it is', () => {
     expect((await table.records.load(gate)).value).toEqual(value);
   });
 
-  it('keeps all where images share their findings: 1,000 closers of the same 50', async () => {
+  it('keeps all where images share their findings: 1,000 blockers of the same 50', async () => {
     const record = recordOf('team/shared', 1_000, 50);
-    const [first] = record.closers;
-    if (first === undefined) throw new Error('the record has closers');
-    const shared = { ...record, closers: record.closers.map((closer) => ({ ...closer, findings: first.findings })) };
+    const [first] = record.blockers;
+    if (first === undefined) throw new Error('the record has blockers');
+    const shared = {
+      ...record,
+      blockers: record.blockers.map((blocker) => ({ ...blocker, findings: first.findings })),
+    };
     await table.records.save(shared, 0);
     expect((await table.records.load(record.gate)).value).toEqual(shared);
   });
@@ -137,8 +140,8 @@ describe('a record that a row does not take as it is', () => {
   it('is refused where not even one finding of each fits', async () => {
     const record = recordOf('team/hopeless', 1_000, 1);
     const tags = (number: number) => Array.from({ length: 10 }, (_, place) => digestOf(`${number} ${place}`).repeat(2));
-    const closers = record.closers.map((closer, number) => ({ ...closer, tags: tags(number) }));
-    await expect(async () => table.records.save({ ...record, closers }, 0)).rejects.toThrow(
+    const blockers = record.blockers.map((blocker, number) => ({ ...blocker, tags: tags(number) }));
+    await expect(async () => table.records.save({ ...record, blockers }, 0)).rejects.toThrow(
       'the record of 123456789012/team/hopeless does not fit into a row: 1000 images with one finding each',
     );
   });
@@ -148,10 +151,10 @@ describe('the gates', () => {
   it('that wait for the brake are found, the worst first; others are not', async () => {
     const waiting = (repository: string, severity: 'high' | 'critical', since: string): GateRecord => {
       const record = recordOf(repository, 1, 1);
-      const closers = record.closers.map((closer): Closer => {
-        return { ...closer, findings: [{ ...closer.findings[0], severity: { kind: 'known', severity } }] };
+      const blockers = record.blockers.map((blocker): Blocker => {
+        return { ...blocker, findings: [{ ...blocker.findings[0], severity: { kind: 'known', severity } }] };
       });
-      return { ...record, closers, state: { kind: 'waiting', for: 'brake' }, since };
+      return { ...record, blockers, state: { kind: 'waiting', for: 'brake' }, since };
     };
     await table.records.save(waiting('team/new', 'high', '2026-03-02T08:00:00.000Z'), 0);
     await table.records.save(waiting('team/old', 'high', '2026-03-01T08:00:00.000Z'), 0);

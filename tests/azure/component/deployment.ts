@@ -1,7 +1,7 @@
 // Deploys an AcrPullGate under mocks, and keeps what it registered, what depends on what, and which values are secret.
 import * as pulumi from '@pulumi/pulumi';
-import { AcrPullGate, type AcrPullGateArgs } from '../../../azure/component/pull-gate.ts';
-import type { Bundle } from '../../../bundle.ts';
+import { vi } from 'vitest';
+import { AcrPullGate, type AcrPullGateArgs, type AcrPullGateOutputs } from '../../../azure/component/pull-gate.ts';
 import { answerCall, answerRegistration, placeOf } from '../../../local/graph-mocks.ts';
 
 export interface Registered {
@@ -19,7 +19,7 @@ export interface Registered {
 }
 
 export interface Deployment {
-  readonly gate: AcrPullGate;
+  readonly outputs: AcrPullGateOutputs;
   readonly registered: readonly Registered[];
 }
 
@@ -43,31 +43,21 @@ export const ARGS: AcrPullGateArgs = {
   now: '2026-11-22T08:00:00.000Z',
 };
 
-/** A function that does nothing, with these settings. */
-export function codeOf(settings: string): Bundle {
-  const files = { 'index.mjs': 'export {};\n', 'settings.json': settings };
-  const archive = new pulumi.asset.AssetArchive(
-    Object.fromEntries(Object.entries(files).map(([name, text]) => [name, new pulumi.asset.StringAsset(text)])),
-  );
-  const bytes = { 'index.mjs': files['index.mjs'].length, 'settings.json': settings.length };
-  return { archive, files, bytes, inputs: [] };
-}
-
 const deployments = new Map<string, Promise<Deployment>>();
 let last: Promise<unknown> = Promise.resolve();
 
-/** Deploys a gate, once for the same arguments; one after the other, since Pulumi's runtime is one. */
-export function deploy(args: Partial<AcrPullGateArgs> = {}, code = codeOf('{}')): Promise<Deployment> {
-  const key = JSON.stringify([args, code.files]);
+/** Deploys a component, once for the same arguments; one after the other, since Pulumi's runtime is one. */
+export function deploy(args: Partial<AcrPullGateArgs> = {}): Promise<Deployment> {
+  const key = JSON.stringify(args);
   const known = deployments.get(key);
   if (known !== undefined) return known;
-  const deployment = last.then(() => deployAnew({ ...ARGS, ...args }, code));
+  const deployment = last.then(() => deployAnew({ ...ARGS, ...args }));
   last = deployment.catch(() => undefined);
   deployments.set(key, deployment);
   return deployment;
 }
 
-/** As much of a registration as is looked at. */
+/** As much of a registration as is read. */
 interface Request {
   getDependenciesList(): string[];
   getIgnorechangesList(): string[];
@@ -80,7 +70,8 @@ interface Monitor {
   ): Promise<void>;
 }
 
-async function deployAnew(args: AcrPullGateArgs, code: Bundle): Promise<Deployment> {
+/** Deploys a component with just these arguments, while nothing else is being deployed. */
+export async function deployAnew(args: AcrPullGateArgs): Promise<Deployment> {
   const places = placeOf({});
   const registered: Registered[] = [];
   const made: Pick<Registered, 'type' | 'name' | 'inputs' | 'secrets' | 'id'>[] = [];
@@ -124,9 +115,29 @@ async function deployAnew(args: AcrPullGateArgs, code: Bundle): Promise<Deployme
     if (entry !== undefined) registered.push(entry);
     return registering;
   };
-  const gate = new AcrPullGate('pullgate', args, { subscriptionId: SUBSCRIPTION, code });
+  const { outputs } = new AcrPullGate('pullgate', args);
   await pulumi.runtime.disconnect();
-  return { gate, registered };
+  return { outputs, registered };
+}
+
+/** Deploys a component that is refused on the way: what it registered until then, and the messages of all that failed. */
+export async function deployFailing(
+  args: AcrPullGateArgs,
+): Promise<Pick<Deployment, 'registered'> & { readonly failures: readonly string[] }> {
+  const failures: string[] = [];
+  const others = process.listeners('unhandledRejection');
+  process.removeAllListeners('unhandledRejection');
+  process.on('unhandledRejection', ({ message }: Error) => failures.push(message));
+  const errors = vi.spyOn(console, 'error').mockImplementation(() => {});
+  try {
+    const { registered } = await deployAnew(args);
+    await new Promise(setImmediate);
+    return { registered, failures };
+  } finally {
+    errors.mockRestore();
+    process.removeAllListeners('unhandledRejection');
+    for (const listener of others) process.on('unhandledRejection', listener);
+  }
 }
 
 /** How many there are of each type. */

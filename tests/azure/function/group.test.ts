@@ -24,9 +24,9 @@ interface Running {
   end(error?: Error): void;
 }
 
-/** Folds whatever is asked for, and shows the looks in the order in which they began. */
+/** Folds whatever is asked for, and shows the observations in the order in which they began. */
 function stage() {
-  const looks: Running[] = [];
+  const observations: Running[] = [];
   const open = new Map<string, number>();
   let mostAtOnce = 0;
   const fold = foldByGate((job) => {
@@ -40,96 +40,96 @@ function stage() {
         if (error === undefined) resolve({ unconfirmed: idsOf(job) } as unknown as Decision);
         else reject(error);
       };
-      looks.push({ job, end });
+      observations.push({ job, end });
     });
   });
   const ask = (wanted: Hint, seen?: Job['seen']) =>
     // Which registry it is does not matter here.
     fold({ hint: wanted, registry: {} as Job['registry'], rules: rules(), log: () => {}, seen });
-  return { looks, ask, mostAtOnce: () => mostAtOnce };
+  return { observations, ask, mostAtOnce: () => mostAtOnce };
 }
 
-/** Lets everything happen that does not wait for a look to end. */
+/** Lets everything happen that does not wait for an observation to end. */
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe('a gate', () => {
   it('that nobody looks at is looked at once, with what has been seen of it', async () => {
-    const { looks, ask } = stage();
+    const { observations, ask } = stage();
     const seen = new Map();
     const asked = ask(hinting('a'), seen);
-    expect(looks.map(({ job }) => [idsOf(job), job.seen])).toEqual([[['a'], seen]]);
-    looks[0]?.end();
+    expect(observations.map(({ job }) => [idsOf(job), job.seen])).toEqual([[['a'], seen]]);
+    observations[0]?.end();
     expect(await asked).toEqual({ unconfirmed: ['a'] });
-    expect(looks).toHaveLength(1);
+    expect(observations).toHaveLength(1);
   });
 
   it('is looked at twice for 40 hints that come while it is looked at', async () => {
-    const { looks, ask } = stage();
+    const { observations, ask } = stage();
     const asked = Array.from({ length: 40 }, (_, place) => ask(hinting(`hint-${place}`)));
-    looks[0]?.end();
+    observations[0]?.end();
     await settle();
-    looks[1]?.end();
+    observations[1]?.end();
     const decisions = await Promise.all(asked);
-    expect(looks).toHaveLength(2);
+    expect(observations).toHaveLength(2);
     const others = Array.from({ length: 39 }, (_, place) => `hint-${place + 1}`);
     expect(decisions.map(({ unconfirmed }) => unconfirmed)).toEqual([['hint-0'], ...Array(39).fill(others)]);
   });
 
   it('is looked at again, and not before the end, for a hint that comes while it is looked at', async () => {
-    const { looks, ask } = stage();
+    const { observations, ask } = stage();
     const first = ask(hinting('a'));
     const second = ask(hinting('b'), new Map());
     await settle();
-    expect(looks).toHaveLength(1);
-    looks[0]?.end();
+    expect(observations).toHaveLength(1);
+    observations[0]?.end();
     expect(await first).toEqual({ unconfirmed: ['a'] });
     await settle();
     // What had been seen before the wait is not used.
-    expect(looks.map(({ job }) => [idsOf(job), job.seen])).toEqual([
+    expect(observations.map(({ job }) => [idsOf(job), job.seen])).toEqual([
       [['a'], undefined],
       [['b'], undefined],
     ]);
-    looks[1]?.end();
+    observations[1]?.end();
     expect(await second).toEqual({ unconfirmed: ['b'] });
   });
 
   it('is looked at for a hint that comes the moment a look has ended, and never by two at once', async () => {
     for (let moments = 0; moments < 12; moments++) {
-      const { looks, ask, mostAtOnce } = stage();
+      const { observations, ask, mostAtOnce } = stage();
       const asked = [ask(hinting('a')), ask(hinting('b'))];
-      looks[0]?.end();
+      observations[0]?.end();
       for (let moment = 0; moment < moments; moment++) await Promise.resolve();
       asked.push(ask(hinting('c')));
       for (let place = 1; place < 3; place++) {
         await settle();
-        looks[place]?.end();
+        observations[place]?.end();
       }
       await Promise.all(asked);
-      expect(looks.flatMap(({ job }) => idsOf(job))).toEqual(['a', 'b', 'c']);
+      expect(observations.flatMap(({ job }) => idsOf(job))).toEqual(['a', 'b', 'c']);
       expect(mostAtOnce()).toBe(1);
     }
   });
 
   it('does not wait for another gate', async () => {
-    const { looks, ask } = stage();
+    const { observations, ask } = stage();
     const other = hint({ gate: { registry: REGISTRY_ID, repository: 'team/app', digest: digest(2) } });
     const whole = hint({ gate: { registry: REGISTRY_ID, repository: 'team/app' } });
     const asked = [ask(hint()), ask(other), ask(whole)];
-    expect(looks).toHaveLength(3);
-    for (const { end } of looks) end();
+    expect(observations).toHaveLength(3);
+    for (const { end } of observations) end();
     expect(await Promise.all(asked)).toHaveLength(3);
   });
 });
 
 describe('hints that wait together', () => {
   const joined = async (...hints: readonly Hint[]) => {
-    const { looks, ask } = stage();
+    const { observations, ask } = stage();
     const asked = [ask(hint()), ...hints.map((one) => ask(one))];
-    looks[0]?.end();
+    observations[0]?.end();
     await settle();
-    looks[1]?.end();
+    observations[1]?.end();
     await Promise.all(asked);
-    return looks[1]?.job.hint;
+    return observations[1]?.job.hint;
   };
 
   it.each<[string, readonly Hint[], Hint]>([
@@ -160,30 +160,30 @@ describe('hints that wait together', () => {
 
 describe('a look that fails', () => {
   it('fails for those who asked for it, and not for those who wait', async () => {
-    const { looks, ask } = stage();
+    const { observations, ask } = stage();
     const first = ask(hinting('a'));
     const second = ask(hinting('b'));
-    looks[0]?.end(new Error('the cloud is away'));
+    observations[0]?.end(new Error('the cloud is away'));
     await expect(first).rejects.toThrow('the cloud is away');
     await settle();
-    looks[1]?.end();
+    observations[1]?.end();
     expect(await second).toEqual({ unconfirmed: ['b'] });
   });
 
   it('fails for all who waited for it, and the next hint is looked at', async () => {
-    const { looks, ask } = stage();
+    const { observations, ask } = stage();
     const asked = ['a', 'b', 'c'].map((id) => ask(hinting(id)));
-    looks[0]?.end();
+    observations[0]?.end();
     await settle();
-    looks[1]?.end(new Error('the cloud is away'));
+    observations[1]?.end(new Error('the cloud is away'));
     expect((await Promise.allSettled(asked)).map(({ status }) => status)).toEqual([
       'fulfilled',
       'rejected',
       'rejected',
     ]);
     const next = ask(hinting('d'));
-    expect(looks).toHaveLength(3);
-    looks[2]?.end();
+    expect(observations).toHaveLength(3);
+    observations[2]?.end();
     expect(await next).toEqual({ unconfirmed: ['d'] });
   });
 });
@@ -193,46 +193,46 @@ describe('whatever the order', () => {
     const steps = fc.array(
       fc.oneof(
         fc.record({ kind: fc.constant('ask' as const), gate: fc.nat(2) }),
-        fc.record({ kind: fc.constant('end' as const), look: fc.nat(3), fails: fc.boolean() }),
+        fc.record({ kind: fc.constant('end' as const), observation: fc.nat(3), fails: fc.boolean() }),
         fc.record({ kind: fc.constant('moments' as const), count: fc.integer({ min: 1, max: 6 }) }),
       ),
       { maxLength: 40 },
     );
     await fc.assert(
       fc.asyncProperty(steps, async (script) => {
-        const { looks, ask, mostAtOnce } = stage();
+        const { observations, ask, mostAtOnce } = stage();
         const ended = new Set<Running>();
-        const running = () => looks.filter((look) => !ended.has(look));
-        const end = (look: Running, error?: Error) => {
-          ended.add(look);
-          look.end(error);
+        const running = () => observations.filter((observation) => !ended.has(observation));
+        const end = (observation: Running, error?: Error) => {
+          ended.add(observation);
+          observation.end(error);
         };
         const asked: { readonly id: string; readonly after: number; readonly answer: Promise<unknown> }[] = [];
         for (const step of script) {
           if (step.kind === 'ask') {
             const id = `hint-${asked.length}`;
             const gate = { registry: REGISTRY_ID, repository: `app-${step.gate}` };
-            const after = looks.length;
+            const after = observations.length;
             const answer = ask(hint({ gate, activeFindings: [{ id, digest: digest(1) }] })).catch(
               (error: unknown) => error,
             );
             asked.push({ id, after, answer });
           } else if (step.kind === 'end') {
             const open = running();
-            const look = open[step.look % Math.max(open.length, 1)];
-            if (look !== undefined) end(look, step.fails ? new Error('the cloud is away') : undefined);
+            const observation = open[step.observation % Math.max(open.length, 1)];
+            if (observation !== undefined) end(observation, step.fails ? new Error('the cloud is away') : undefined);
           } else for (let moment = 0; moment < step.count; moment++) await Promise.resolve();
         }
-        // A look that waited begins a moment after the one before it has ended.
+        // An observation that waited begins a moment after the one before it has ended.
         await settle();
         for (let open = running(); open.length > 0; open = running()) {
-          for (const look of open) end(look);
+          for (const observation of open) end(observation);
           await settle();
         }
         expect(await Promise.all(asked.map(({ answer }) => answer))).toHaveLength(asked.length);
         for (const { id, after } of asked) {
-          expect(looks.slice(after).filter(({ job }) => idsOf(job).includes(id))).toHaveLength(1);
-          expect(looks.filter(({ job }) => idsOf(job).includes(id))).toHaveLength(1);
+          expect(observations.slice(after).filter(({ job }) => idsOf(job).includes(id))).toHaveLength(1);
+          expect(observations.filter(({ job }) => idsOf(job).includes(id))).toHaveLength(1);
         }
         expect(mostAtOnce()).toBeLessThanOrEqual(1);
       }),

@@ -26,8 +26,8 @@ const naming = (details: Readonly<Record<string, unknown>>) =>
     ...additional({ RepositoryName: 'team/app', Digest: GIVEN_DIGEST, ...details }),
   });
 
-const look = (changes: Readonly<Record<string, unknown>>) => ({
-  pullgate: 'look',
+const request = (changes: Readonly<Record<string, unknown>>) => ({
+  pullgate: 'reconcile',
   registry: REGISTRY_ID,
   repository: 'team/app',
   digest: GIVEN_DIGEST,
@@ -66,7 +66,7 @@ describe('a field that is missing is named', () => {
   });
 
   it('in a look of our own', () => {
-    expect(problemsWith({ pullgate: 'look' })).toEqual([
+    expect(problemsWith({ pullgate: 'reconcile' })).toEqual([
       `registry is missing: ${REGISTRY}`,
       `repository is missing: ${REPOSITORY}`,
       `trigger is missing: ${TRIGGER}`,
@@ -77,13 +77,13 @@ describe('a field that is missing is named', () => {
 describe('a value that is not what it should be is shown', () => {
   const long = `${REGISTRY_ID}/providers/Microsoft.Security/assessments/${'a'.repeat(1_000)}`;
   it.each<[string, unknown, readonly string[]]>([
-    ['a wish that we do not know', look({ pullgate: 'nap' }), ['pullgate is "nap": expected look']],
-    ['a wish that is no word', look({ pullgate: {} }), ['pullgate is {}: expected look']],
-    ['a trigger that is none', look({ trigger: 'whim' }), [`trigger is "whim": ${TRIGGER}`]],
-    ['a registry that is a name', look({ registry: 'myacr' }), [`registry is "myacr": ${REGISTRY}`]],
+    ['a wish that we do not know', request({ pullgate: 'nap' }), ['pullgate is "nap": expected reconcile']],
+    ['a wish that is no word', request({ pullgate: {} }), ['pullgate is {}: expected reconcile']],
+    ['a trigger that is none', request({ trigger: 'whim' }), [`trigger is "whim": ${TRIGGER}`]],
+    ['a registry that is a name', request({ registry: 'myacr' }), [`registry is "myacr": ${REGISTRY}`]],
     [
       'a registry that is something in one',
-      look({ registry: `${REGISTRY_ID}/x` }),
+      request({ registry: `${REGISTRY_ID}/x` }),
       [`registry is "${`${REGISTRY_ID}/x`.slice(0, 119)}…: ${REGISTRY}`],
     ],
     ['an assessment that is no text', { assessment: 5 }, [`assessment is 5: ${ASSESSMENT}`]],
@@ -112,10 +112,10 @@ describe('a value that is not what it should be is shown', () => {
       ],
     ],
     ['tries that are no number', individualMessage({ tries: '1' }), ['tries is "1": expected a number']],
-    ['tries that are no whole number', look({ tries: 1.5 }), ['tries is 1.5: expected a whole number']],
-    ['tries below 0', look({ tries: -1 }), ['tries is -1: expected 0 or more']],
-    ['tries without end', look({ tries: 101 }), ['tries is 101: expected fewer']],
-    ['tries that are null', look({ tries: null }), ['tries is null: expected a number']],
+    ['tries that are no whole number', request({ tries: 1.5 }), ['tries is 1.5: expected a whole number']],
+    ['tries below 0', request({ tries: -1 }), ['tries is -1: expected 0 or more']],
+    ['tries without end', request({ tries: 101 }), ['tries is 101: expected fewer']],
+    ['tries that are null', request({ tries: null }), ['tries is null: expected a number']],
   ])('%s', (_name, message, sentences) => {
     expect(problemsWith(message)).toEqual(sentences);
   });
@@ -135,7 +135,7 @@ describe('a value that is not what it should be is shown', () => {
   ])('a digest that is none: %j', (digest) => {
     const sentence = `digest is ${JSON.stringify(digest)}: ${DIGEST}`;
     if (digest !== '') expect(problemsWith(naming({ Digest: digest }))).toEqual([sentence]);
-    expect(problemsWith(look({ digest }))).toEqual([sentence]);
+    expect(problemsWith(request({ digest }))).toEqual([sentence]);
   });
 
   it.each([
@@ -167,13 +167,13 @@ describe('a value that is not what it should be is shown', () => {
   ])('a repository name with %s: %j', (_name, repository) => {
     const sentence = `repository is ${JSON.stringify(repository)}: ${REPOSITORY}`;
     if (repository !== '') expect(problemsWith(naming({ RepositoryName: repository }))).toEqual([sentence]);
-    expect(problemsWith(look({ repository }))).toEqual([sentence]);
+    expect(problemsWith(request({ repository }))).toEqual([sentence]);
   });
 
   it('a repository name of 257 characters, and of 64 KB', () => {
     for (const repository of ['a'.repeat(257), 'a'.repeat(65_536), 'a/'.repeat(32_768)]) {
       const shown = JSON.stringify(repository).slice(0, 120);
-      expect(problemsWith(look({ repository }))).toEqual([`repository is ${shown}…: ${REPOSITORY}`]);
+      expect(problemsWith(request({ repository }))).toEqual([`repository is ${shown}…: ${REPOSITORY}`]);
     }
   });
 

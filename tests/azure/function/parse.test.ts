@@ -141,7 +141,7 @@ describe('an event', () => {
     [individualMessage(), 0],
     [individualMessage({ tries: 0 }), 0],
     [individualMessage({ tries: 6 }), 6],
-    [{ pullgate: 'look', registry: REGISTRY_ID, repository: 'app', trigger: 'tick', tries: 100 }, 100],
+    [{ pullgate: 'reconcile', registry: REGISTRY_ID, repository: 'app', trigger: 'tick', tries: 100 }, 100],
   ])('%j has come back %i times', (message, tries) => {
     expect(parseMessage(message)).toMatchObject({ ok: true, value: { tries } });
   });
@@ -231,21 +231,21 @@ describe('a message of our own', () => {
   it.each<[string, unknown, Request]>([
     [
       'for a repository',
-      { pullgate: 'look', registry: REGISTRY_ID, repository: 'team/app', trigger: 'sweep' },
-      { kind: 'look', registry: REGISTRY, repository: 'team/app', digest: undefined, trigger: 'sweep' },
+      { pullgate: 'reconcile', registry: REGISTRY_ID, repository: 'team/app', trigger: 'sweep' },
+      { kind: 'reconcile', registry: REGISTRY, repository: 'team/app', digest: undefined, trigger: 'sweep' },
     ],
     [
       'for one image',
-      { pullgate: 'look', registry: REGISTRY_ID, repository: 'team/app', digest: DIGEST, trigger: 'tick' },
-      { kind: 'look', registry: REGISTRY, repository: 'team/app', digest: DIGEST, trigger: 'tick' },
+      { pullgate: 'reconcile', registry: REGISTRY_ID, repository: 'team/app', digest: DIGEST, trigger: 'tick' },
+      { kind: 'reconcile', registry: REGISTRY, repository: 'team/app', digest: DIGEST, trigger: 'tick' },
     ],
   ])('%s', (_name, message, request) => {
     expect(requestFrom(message)).toEqual(request);
   });
 
   it.each(REPOSITORY_NAMES)('may name the repository %s, as may an event and the resource in it', (repository) => {
-    const message = { pullgate: 'look', registry: REGISTRY_ID, repository, trigger: 'sweep' };
-    expect(requestFrom(message)).toMatchObject({ kind: 'look', repository });
+    const message = { pullgate: 'reconcile', registry: REGISTRY_ID, repository, trigger: 'sweep' };
+    expect(requestFrom(message)).toMatchObject({ kind: 'reconcile', repository });
     const named = individualMessage({ ...additional({ RepositoryName: repository, Digest: DIGEST }) });
     const byId = resource(`${REGISTRY_ID}/repositories/${repository}/images/${DIGEST}`);
     for (const event of [named, individualMessage({ ...byId, resourceAdditionalData: null })]) {

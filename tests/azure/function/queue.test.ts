@@ -45,10 +45,10 @@ describe('the queues', () => {
   it('a look is asked for at each gate', async () => {
     const { queue, sent } = stage();
     const whole = { registry: REGISTRY_ID, repository: 'team/app' };
-    await queue.askForLooks([whole, { ...whole, digest: DIGEST }], 'sweep');
+    await queue.sendRequests([whole, { ...whole, digest: DIGEST }], 'sweep');
     expect(sent.map(({ message }) => message)).toEqual([
-      { pullgate: 'look', ...whole, trigger: 'sweep' },
-      { pullgate: 'look', ...whole, digest: DIGEST, trigger: 'sweep' },
+      { pullgate: 'reconcile', ...whole, trigger: 'sweep' },
+      { pullgate: 'reconcile', ...whole, digest: DIGEST, trigger: 'sweep' },
     ]);
     expect(new Set(sent.map(({ call }) => call))).toEqual(
       new Set([`POST ${QUEUE}/messages?visibilitytimeout=0&messagettl=-1`]),

@@ -230,7 +230,7 @@ describe('check --live', () => {
     const args = ['check', '--policy', file, '--live', '--strict', '--json', '--outputs', outputsOf(graph)];
     const { code, stdout, stderr } = await pullgate(args, asOperator(s.cloud, least));
     expect([code, stderr]).toEqual([1, '']);
-    // One spares what the record remembers, one what the scanner shows; one is of a finding that the policy does not mind, and one of none.
+    // One exempts what the record remembers, one what the scanner shows; one is of a finding that the policy does not mind, and one of none.
     expect(JSON.parse(stdout)).toMatchObject({
       images: 1,
       warnings: [

@@ -35,7 +35,7 @@ function stackOf({ cloud = 'aws', closed = [], opens = () => undefined, closes =
   const printed: string[] = [];
   const asked: string[] = [];
   const records = new Map<string, GateRecord>();
-  const close = (gate: Gate) => records.set(gateKey(gate), record({ gate, state: { kind: 'closed' }, closers: [] }));
+  const close = (gate: Gate) => records.set(gateKey(gate), record({ gate, state: { kind: 'closed' }, blockers: [] }));
   closed.forEach(close);
   let row = world.pause;
   let writes = 0;
@@ -58,7 +58,7 @@ function stackOf({ cloud = 'aws', closed = [], opens = () => undefined, closes =
       const answer = opens(minutes(), gate);
       if (answer instanceof Error) throw answer;
       if (answer !== undefined) return decision(answer);
-      records.set(gateKey(gate), record({ gate, state: { kind: 'waiting', for: 'pause' }, closers: [] }));
+      records.set(gateKey(gate), record({ gate, state: { kind: 'waiting', for: 'pause' }, blockers: [] }));
       return decision({ done: 'opened', to: { kind: 'waiting', for: 'pause' } });
     },
   } as unknown as Client;

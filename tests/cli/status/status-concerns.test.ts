@@ -7,8 +7,8 @@ import type { GateRecord, Notice } from '../../../shared/gate/record.ts';
 import type { Exception } from '../../../shared/policy/policy.ts';
 import type { PauseState, SweepState } from '../../../shared/reconcile/schedule.ts';
 import {
+  blocker,
   byHand,
-  closer,
   daysLater,
   exception,
   finding,
@@ -84,7 +84,7 @@ const status = (...clients: readonly Client[]) => readStatus({ stack: 'dev', cli
 
 describe('what needs a person', () => {
   const closing = (hours: number) =>
-    record({ state: { kind: 'closing' }, since: hoursLater(hours), closers: [closer()] });
+    record({ state: { kind: 'closing' }, since: hoursLater(hours), blockers: [blocker()] });
   it.each<[string, World, readonly string[]]>([
     ['nothing, of a sweep that is due by now', { sweep: SWEPT }, []],
     [
@@ -189,7 +189,7 @@ describe('what is told', () => {
         sweep: SWEPT,
         pause: { paused: true, at: hoursLater(-3), by: 'ada' },
         records: [
-          record({ state: { kind: 'closed' }, closedSince: hoursLater(-5), closers: [closer({ findings: [evil] })] }),
+          record({ state: { kind: 'closed' }, closedSince: hoursLater(-5), blockers: [blocker({ findings: [evil] })] }),
           record({
             gate,
             state: { kind: 'waiting', for: 'byHand' },

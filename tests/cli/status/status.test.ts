@@ -69,7 +69,7 @@ describe('status, on AWS', () => {
       'sqs:GetQueueAttributes',
     ]);
 
-    s.cloud.deadLetters.send('{"pullgate":"look","repository":"team/lost"}');
+    s.cloud.deadLetters.send('{"pullgate":"reconcile","repository":"team/lost"}');
     const odd = await s.pushVulnerable('team/odd', 'v1', {
       vulnerability: 'CVE-2026-5005',
       severity: 'UNTRIAGED',

@@ -8,7 +8,7 @@ import type { Client } from '../../../cli/stack/client.ts';
 import { runAnswering } from '../../../cli/terminal/answer.ts';
 import { UsageError } from '../../../cli/terminal/ending.ts';
 import { processTerminal } from '../../../cli/terminal/terminal.ts';
-import { closer, finding, GATE, NOW, record } from '../../shared/samples.ts';
+import { blocker, finding, GATE, NOW, record } from '../../shared/samples.ts';
 import { FOLDER, fileOf, pullgate, unheard } from '../command.ts';
 
 const EVIL = 'x\u001b]0;owned\u0007\u001b[2J\u009b\u202e';
@@ -29,7 +29,7 @@ describe('a terminal is not moved by', () => {
     const out = written(process.stdout);
     const held = record({
       state: { kind: 'closed' },
-      closers: [closer({ findings: [finding({ package: { name: EVIL, version: '1' } })] })],
+      blockers: [blocker({ findings: [finding({ package: { name: EVIL, version: '1' } })] })],
     });
     const client = {
       cloud: 'aws',

@@ -1,4 +1,4 @@
-// Why a pull is refused, by the real command against the local AWS: who closed it, by what, what spares the rest, and what to do, which then works.
+// Why a pull is refused, by the real command against the local AWS: who closed it, by what, what exempts the rest, and what to do, which then works.
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { connect } from '../../../cli/stack/clients.ts';

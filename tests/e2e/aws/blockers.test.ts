@@ -1,9 +1,9 @@
-// Who holds a gate: deleted, returning, untagged and nested images. The rows of the case table about closers.
+// Who holds a gate: deleted, returning, untagged and nested images. The rows of the case table about blockers.
 import { describe, expect, test } from 'vitest';
 import { CRITICAL, DAY, REPOSITORY, stage } from './stage.ts';
 
-describe('closers', () => {
-  test('the closer is deleted, another closer remains; then none: stays closed; opens', async () => {
+describe('blockers', () => {
+  test('the blocker is deleted, another blocker remains; then none: stays closed; opens', async () => {
     const { cloud, pushVulnerable, settle, isClosed, told } = await stage();
     const { digest: first } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     const { digest: second } = await pushVulnerable(REPOSITORY, 'v2', CRITICAL);
@@ -17,7 +17,7 @@ describe('closers', () => {
     expect(told()).toEqual(['closed', 'opened']);
   });
 
-  test('the deleted closer is pushed again (same digest) within 30 days: closes again, without a new scan', async () => {
+  test('the deleted blocker is pushed again (same digest) within 30 days: closes again, without a new scan', async () => {
     const { cloud, pushVulnerable, settle, isClosed, told } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await settle();
@@ -33,7 +33,7 @@ describe('closers', () => {
     expect(told()).toEqual(['closed', 'opened', 'closed']);
   });
 
-  test('the deleted closer is pushed again after 30 days: it is a new image, and waits for its scan', async () => {
+  test('the deleted blocker is pushed again after 30 days: it is a new image, and waits for its scan', async () => {
     const { cloud, pushVulnerable, settle, sweep, isClosed } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await settle();
@@ -48,7 +48,7 @@ describe('closers', () => {
     expect(isClosed()).toBe(false);
   });
 
-  test('50 signatures, attestations and expired images beside one closer that is deleted: opens, they hold nothing', async () => {
+  test('50 signatures, attestations and expired images beside one blocker that is deleted: opens, they hold nothing', async () => {
     const { cloud, pushVulnerable, settle, isClosed, pull } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     for (let number = 0; number < 50; number++) {
@@ -76,7 +76,7 @@ describe('closers', () => {
     expect(await pull('old-1')).toBe('pulled');
   });
 
-  test('tag moved to a clean image, the closer untagged, images: tagged: opens, and says what is still pullable', async () => {
+  test('tag moved to a clean image, the blocker untagged, images: tagged: opens, and says what is still pullable', async () => {
     const { cloud, pushVulnerable, settle, isClosed, told } = await stage();
     const { digest: vulnerable } = await pushVulnerable(REPOSITORY, 'latest', CRITICAL);
     await settle();
@@ -152,7 +152,7 @@ describe('closers', () => {
     expect(told()).toEqual(['closed', 'opened', 'closed', 'opened']);
   });
 
-  test('the deleted closer is pushed again, and its coverage from before is still there: closes again', async () => {
+  test('the deleted blocker is pushed again, and its coverage from before is still there: closes again', async () => {
     const { cloud, pushVulnerable, settle, isClosed } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await settle();

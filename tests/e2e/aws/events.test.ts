@@ -122,7 +122,7 @@ describe('events', () => {
     ],
     [
       'a repository name that is not one',
-      '{"pullgate":"look","repository":"Team App","trigger":"sweep"}',
+      '{"pullgate":"reconcile","repository":"Team App","trigger":"sweep"}',
       `repository is "Team App": expected ${REPOSITORY_NAME}`,
     ],
     [

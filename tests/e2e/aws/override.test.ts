@@ -53,7 +53,7 @@ test('opened by hand: an event and a sweep leave it open, the tick after the end
     to: 'waiting: byHand',
     byHand: { step: 'runs', kind: 'open', reason: 'the shop is down', approvedBy: 'Grace', by: 'ada' },
   });
-  expect((await record())?.closers).toHaveLength(2);
+  expect((await record())?.blockers).toHaveLength(2);
 
   await s.cloud.advance(HOUR - 10 * MINUTE);
   expect([s.isClosed(), s.told()]).toEqual([false, ['closed', 'opened', 'waiting']]);

@@ -70,7 +70,7 @@ describe('repository policies', () => {
     await settle();
     expect(policy()).toBe(text);
     expect(cloud.deadLetters.messages().map(({ body }) => JSON.parse(body))).toEqual([
-      { pullgate: 'look', repository: REPOSITORY, trigger: 'push' },
+      { pullgate: 'reconcile', repository: REPOSITORY, trigger: 'push' },
     ]);
     const [problem] = lines('refused').map((line) => String(line['problem']));
     expect(problem).toContain('ECR refuses the policy of team/app');

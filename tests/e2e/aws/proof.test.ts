@@ -83,7 +83,7 @@ describe('closing and proof', () => {
     });
     expect(isClosed()).toBe(false);
     expect(told()).toEqual(['closed', 'opened']);
-    expect(lastDecision()).toMatchObject({ images: [{ digest, outcome: 'released', how: 'spared' }] });
+    expect(lastDecision()).toMatchObject({ images: [{ digest, outcome: 'released', how: 'exempted' }] });
   });
 
   test('the exception ends, and Inspector has deleted the finding: closes again, on the recorded finding', async () => {
@@ -121,14 +121,14 @@ describe('closing and proof', () => {
     expect(isClosed()).toBe(false);
   });
 
-  test('SUPPRESSED, then ACTIVE: spared, then violates', async () => {
+  test('SUPPRESSED, then ACTIVE: exempted, then violates', async () => {
     const { cloud, pushVulnerable, settle, isClosed, told, lastDecision } = await stage();
     const { arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await settle();
     await cloud.inspector.setStatus(arn, 'SUPPRESSED');
     await settle();
     expect(isClosed()).toBe(false);
-    expect(lastDecision().images[0]).toMatchObject({ outcome: 'released', how: 'spared' });
+    expect(lastDecision().images[0]).toMatchObject({ outcome: 'released', how: 'exempted' });
     await cloud.inspector.setStatus(arn, 'ACTIVE');
     await settle();
     expect(isClosed()).toBe(true);
@@ -143,7 +143,7 @@ describe('closing and proof', () => {
     expect(lastDecision().images[0]).toMatchObject({ reasons: [{ severity: 'critical' }] });
   });
 
-  test('UNTRIAGED, no score: undetermined, closes nothing, releases no closer', async () => {
+  test('UNTRIAGED, no score: undetermined, closes nothing, releases no blocker', async () => {
     const { cloud, pushVulnerable, settle, isClosed, lastDecision, told } = await stage();
     const untriaged = { ...CRITICAL, vulnerability: 'CVE-2026-1002', severity: 'UNTRIAGED', cvss: [] };
     await pushVulnerable('team/other', 'v1', untriaged);

@@ -53,7 +53,7 @@ export interface Stage {
   readonly graph: Graph;
   /** Every event is handed over, and the messages that have to come back too. */
   settle(): Promise<void>;
-  /** Everything is looked at. */
+  /** Everything is observed. */
   sweep(): Promise<void>;
   /** `pulumi up` with another config. */
   redeploy(config: Config): Promise<void>;

@@ -58,7 +58,7 @@ describe('two workers on one repository', () => {
     await settle();
     const closedRow = await row();
     const closedPolicy = cloud.ecr.repository(REPOSITORY).policyText;
-    // One worker comes to see that the closer is gone, the other comes for a new one.
+    // One worker comes to see that the blocker is gone, the other comes for a new one.
     cloud.faults.addToBus({ kind: 'lose' });
     await cloud.ecr.deleteImage(REPOSITORY, deleted.digest);
     const found = await pushVulnerable(REPOSITORY, 'v2', CRITICAL);

@@ -40,7 +40,7 @@ describe('findings', () => {
       state: { kind: 'closed' },
       claimed: true,
       untold: [],
-      closers: [{ digest: image.digest, tags: ['v1'], findings: [{ vulnerability: 'CVE-2026-1001' }] }],
+      blockers: [{ digest: image.digest, tags: ['v1'], findings: [{ vulnerability: 'CVE-2026-1001' }] }],
     });
     expect(cloud.mails).toMatchObject([{ to: ['security@example.com'] }]);
     expect(cloud.mails[0]?.plainText).toContain(
@@ -62,9 +62,9 @@ describe('findings', () => {
     expect(await world()).toEqual(CLOSED);
     expect(calls('acr:UpdateManifest')).toBe(1);
     expect(decisions().filter(({ done }) => done !== 'nothing')).toHaveLength(1);
-    // Twelve messages at a time, and those of one image that come together are two looks at most.
+    // Twelve messages at a time, and those of one image that come together are two observations at most.
     expect(decisions().length).toBeLessThanOrEqual(8);
-    expect((await record(image))?.closers[0]?.findings).toHaveLength(40);
+    expect((await record(image))?.blockers[0]?.findings).toHaveLength(40);
   });
 
   const closing: readonly (readonly [string, Partial<AssessOptions>])[] = [

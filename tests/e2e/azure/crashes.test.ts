@@ -147,7 +147,7 @@ describe('services that misbehave', () => {
       const image = s.push('v1');
       await s.report(image);
       const where = ({ principal }: Call) => principal.id === s.cloud.identity.id;
-      // A mail is tried once at a time: by the look, and by each tick after it.
+      // A mail is tried once at a time: by the observation, and by each tick after it.
       s.cloud.faults.add({ kind: 'throttle', service, where, times: service === 'mail' ? 2 : 10 });
       await s.settle();
       await s.cloud.advance(15 * MINUTE);

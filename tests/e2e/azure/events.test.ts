@@ -244,7 +244,7 @@ describe('messages that are not ours', () => {
   test.each([
     ['not JSON', Buffer.from('hello').toString('base64'), 'message is "hello": expected a JSON object'],
     ['a list', Buffer.from('[1]').toString('base64'), 'message is [1]: expected a JSON object'],
-    ['a field is missing', Buffer.from('{"pullgate":"look","trigger":"sweep"}').toString('base64'), undefined],
+    ['a field is missing', Buffer.from('{"pullgate":"reconcile","trigger":"sweep"}').toString('base64'), undefined],
   ])('bad input: %s: one log line; the poison queue; the other messages are done', async (_name, text, problem) => {
     const s = await stage();
     s.cloud.queue.send(text);

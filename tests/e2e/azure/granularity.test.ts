@@ -6,7 +6,7 @@ import { type Config, HOUR, MINUTE, REPOSITORY, stage, type World } from './stag
 describe('`granularity: repository`', () => {
   const BY_REPOSITORY: Config = { azure: { granularity: 'repository' } };
 
-  test("the repository's read attribute, its good images too; opens when no closer is left", async () => {
+  test("the repository's read attribute, its good images too; opens when no blocker is left", async () => {
     const s = await stage(BY_REPOSITORY);
     s.push('good');
     s.push('v1', 'team/other');

@@ -156,7 +156,7 @@ describe('indexes', () => {
     await s.report(image);
     await s.tick();
     expect(await s.world()).toEqual(CLOSED);
-    expect(s.lines('look').at(-1)).toMatchObject({ repository: REPOSITORY, images: 1, allowed: 0 });
+    expect(s.lines('reconcile').at(-1)).toMatchObject({ repository: REPOSITORY, images: 1, allowed: 0 });
   });
 
   test('the sweep says how many images it has looked at and found nothing of', async () => {
@@ -168,7 +168,7 @@ describe('indexes', () => {
     const { length } = s.decisions();
     s.cloud.clock.advance(HOUR);
     await s.tick();
-    expect(s.lines('look').at(-1)).toMatchObject({ repository: REPOSITORY, images: 2, allowed: 1 });
+    expect(s.lines('reconcile').at(-1)).toMatchObject({ repository: REPOSITORY, images: 2, allowed: 1 });
     expect(s.decisions()).toHaveLength(length + 1);
   });
 });

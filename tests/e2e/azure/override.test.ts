@@ -46,7 +46,7 @@ test('opened by hand: an event and a sweep leave it open, the tick after the end
   await s.report(image, { package: { name: 'zlib', version: '1.2', fixedVersion: '1.3' } });
   await s.settle();
   await s.sweep();
-  expect([steps(s)[0], (await s.record(gate))?.closers[0]?.findings.length]).toEqual(['begins open: nothing', 2]);
+  expect([steps(s)[0], (await s.record(gate))?.blockers[0]?.findings.length]).toEqual(['begins open: nothing', 2]);
   expect(await s.world()).toMatchObject({
     locked: [],
     records: { 'team/app:v1': 'waiting: byHand' },

@@ -11,9 +11,9 @@ const CLOSED: World = {
   told: ['closed team/app:v1'],
   poison: [],
 };
-const SPARED: World = {
+const EXEMPTED: World = {
   locked: [],
-  records: { 'team/app:v1': 'open (spared)' },
+  records: { 'team/app:v1': 'open (exempted)' },
   told: ['closed team/app:v1', 'opened team/app:v1'],
   poison: [],
 };
@@ -33,12 +33,12 @@ describe('the policy', () => {
     await s.close('v1');
     await s.cloud.deploy(await graphFor(excepting('2026-03-03')));
     await s.cloud.advance(5 * MINUTE);
-    expect(await s.world()).toEqual(SPARED);
+    expect(await s.world()).toEqual(EXEMPTED);
     expect(await s.pull('v1')).toBe('pulled');
     expect(s.cloud.mails.at(-1)?.plainText).toContain('its findings do not violate any more');
     s.cloud.clock.advance(2 * DAY);
     await s.tick();
-    expect(await s.world()).toEqual({ ...CLOSED, told: [...SPARED.told, 'closed team/app:v1'] });
+    expect(await s.world()).toEqual({ ...CLOSED, told: [...EXEMPTED.told, 'closed team/app:v1'] });
   });
 
   test('a higher threshold opens, a lower one closes: with the next tick', async () => {
@@ -47,7 +47,7 @@ describe('the policy', () => {
     await s.report(image, { cves: [{ ...CRITICAL, severity: 'High', score: 8 }] });
     await s.settle();
     await s.redeploy({ severityThreshold: 'critical' });
-    expect(await s.world()).toEqual(SPARED);
+    expect(await s.world()).toEqual(EXEMPTED);
     await s.redeploy({});
     expect((await s.world()).locked).toEqual(CLOSED.locked);
   });
@@ -71,7 +71,7 @@ describe('modes', () => {
     await s.close('v1');
     await setPause(s, true);
     await s.tick();
-    expect(await s.world()).toEqual({ ...SPARED, records: { 'team/app:v1': 'waiting: pause' } });
+    expect(await s.world()).toEqual({ ...EXEMPTED, records: { 'team/app:v1': 'waiting: pause' } });
     await s.close('v2');
     const paused = await s.world();
     expect(paused.locked).toEqual([]);

@@ -15,7 +15,7 @@ const OPENED: World = {
   told: ['closed team/app:v1', 'opened team/app:v1'],
   poison: [],
 };
-const SPARED: World = { ...OPENED, records: { 'team/app:v1': 'open (spared)' } };
+const EXEMPTED: World = { ...OPENED, records: { 'team/app:v1': 'open (exempted)' } };
 const NO_PROOF =
   'proof is missing: Defender for Cloud does not say of each finding that closed it that it is healthy or exempted; that there is no word of one any more proves nothing';
 
@@ -81,8 +81,8 @@ describe('every closing assessment is settled', () => {
   test.each([
     ['Healthy', 'individual', 'resolved', OPENED],
     ['Healthy', 'grouped', 'resolved', OPENED],
-    ['NotApplicable', 'individual', 'spared', SPARED],
-    ['NotApplicable', 'grouped', 'spared', SPARED],
+    ['NotApplicable', 'individual', 'exempted', EXEMPTED],
+    ['NotApplicable', 'grouped', 'exempted', EXEMPTED],
   ] as const)(
     'every closing assessment now %s (%s), in a complete answer: opens',
     async (status, shape, how, wanted) => {
@@ -147,12 +147,12 @@ describe('every closing assessment is settled', () => {
     const s = await stage();
     const { ids } = await s.close('v1');
     await s.setStatus(ids, 'NotApplicable');
-    expect(await s.world()).toEqual(SPARED);
+    expect(await s.world()).toEqual(EXEMPTED);
     await s.setStatus(ids, 'Unhealthy');
     expect(await s.world()).toEqual({ ...CLOSED, told: [...OPENED.told, 'closed team/app:v1'] });
   });
 
-  test('a weekly snapshot keeps a finding alive, and its closer closed', async () => {
+  test('a weekly snapshot keeps a finding alive, and its blocker closed', async () => {
     const s = await stage();
     await s.close('v1');
     for (let week = 0; week < 3; week++) {

@@ -18,7 +18,7 @@ describe('registries', () => {
     const other = registryId('otherimages');
     const digest = s.cloud.acr.addRegistry(other).push('team/app', { tag: 'v1' });
     await s.report({ registry: other, repository: 'team/app', digest });
-    s.send({ pullgate: 'look', registry: other, repository: 'team/app', trigger: 'sweep' });
+    s.send({ pullgate: 'reconcile', registry: other, repository: 'team/app', trigger: 'sweep' });
     await s.settle();
     expect(await s.world()).toEqual(UNTOUCHED);
     expect(s.cloud.acr.registry(other).attributes('team/app', { digest }).readEnabled).toBe(true);
@@ -63,7 +63,10 @@ describe('registries', () => {
     const image = s.push('v1');
     await s.report(image);
     await s.settle();
-    expect(await s.world()).toEqual({ ...UNTOUCHED, poison: [{ pullgate: 'look', ...image, trigger: 'finding' }] });
+    expect(await s.world()).toEqual({
+      ...UNTOUCHED,
+      poison: [{ pullgate: 'reconcile', ...image, trigger: 'finding' }],
+    });
     const problem = `the registry ${REGISTRY} has the role mode AbacRepositoryPermissions, and there the function's identity needs the role pullgate gatekeeper (registries/read, and as data actions repositories/metadata/read and write), which this stack does not have: set pullgate:azure.registryRoles to abac, and run pulumi up (a stack for each role mode)`;
     expect(s.lines('refused')).toEqual([{ kind: 'refused', repository: 'team/app', problem }]);
     await s.tick();
@@ -120,7 +123,7 @@ describe('a role is missing', () => {
     expect(await s.world()).toEqual({
       ...UNTOUCHED,
       records: { 'team/app:v1': 'closing' },
-      poison: [{ pullgate: 'look', ...image, trigger: 'finding' }],
+      poison: [{ pullgate: 'reconcile', ...image, trigger: 'finding' }],
     });
     const [refused] = s.lines('refused');
     expect(refused).toMatchObject({ kind: 'refused', ...image });

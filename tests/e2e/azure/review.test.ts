@@ -245,7 +245,7 @@ describe('a repository whose findings are too much for one answer', () => {
     else s.cloud.calls.before((call) => void (isOfRepository(call) && s.cloud.workspace.failPartially(1)));
     await s.tick();
     expect((await s.world()).locked).toEqual(['v1', 'v2', 'v3'].map((tag) => `team/app:${tag} readEnabled`));
-    expect(s.lines('look')).toMatchObject([{ repository: 'team/app', images: 3, each: 'alone' }]);
+    expect(s.lines('reconcile')).toMatchObject([{ repository: 'team/app', images: 3, each: 'alone' }]);
     // One for the repository, and one for each image.
     expect(s.calls('queue:Put')).toBe(4);
     expect(s.decisions().map(({ triggers }) => triggers)).toEqual(Array(3).fill(['sweep']));
@@ -266,7 +266,7 @@ describe('a repository whose findings are too much for one answer', () => {
       told: ['closed team/app'],
       poison: [],
     });
-    expect((await s.record({ registry: REGISTRY, repository: 'team/app' }))?.closers).toHaveLength(3);
+    expect((await s.record({ registry: REGISTRY, repository: 'team/app' }))?.blockers).toHaveLength(3);
     expect(s.calls('queue:Put')).toBe(1);
     expect(s.lines('failed')).toEqual([]);
   });

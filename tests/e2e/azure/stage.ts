@@ -69,9 +69,9 @@ export interface Stage {
   readonly registry: Registry;
   /** Every event is handed over, and the messages that have to come back too. */
   settle(): Promise<void>;
-  /** The next tick, which sweeps where that is due, and the looks that it asks for. */
+  /** The next tick, which sweeps where that is due, and the observations that it asks for. */
   tick(): Promise<void>;
-  /** Everything is looked at: six hours later. */
+  /** Everything is observed: six hours later. */
   sweep(): Promise<void>;
   /** `pulumi up` with another config, and the tick after it. */
   redeploy(config: Config): Promise<void>;
@@ -248,8 +248,8 @@ export async function stage(config: Config = {}, { registries = {}, change }: St
 
 type NameOf = (of: Pick<Image, 'repository'> & { readonly digest?: string | undefined }) => string;
 
-function stateOf({ state, closers }: GateRecord): string {
-  const departed = closers.flatMap((closer) => closer.departed?.why ?? []);
+function stateOf({ state, blockers }: GateRecord): string {
+  const departed = blockers.flatMap((blocker) => blocker.departed?.why ?? []);
   const word = state.kind === 'waiting' ? `waiting: ${state.for}` : state.kind;
   return departed.length === 0 ? word : `${word} (${departed.join(', ')})`;
 }

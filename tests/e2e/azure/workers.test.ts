@@ -144,13 +144,13 @@ describe('two instances on one gate', () => {
           const record = await s.record(WHOLE);
           const { readEnabled } = s.registry.attributes(REPOSITORY);
           ends.add(
-            `${record?.state.kind}, ${readEnabled ? 'open' : 'locked'}, ${record?.closers.length} closers, ${record?.untold.length} untold`,
+            `${record?.state.kind}, ${readEnabled ? 'open' : 'locked'}, ${record?.blockers.length} blockers, ${record?.untold.length} untold`,
           );
           told.add(s.cloud.mails.length - before);
         },
       };
     });
-    expect([...ends]).toEqual(['closed, locked, 2 closers, 0 untold']);
+    expect([...ends]).toEqual(['closed, locked, 2 blockers, 0 untold']);
     // Whoever meets a change that is not marked as told yet tells it too.
     expect(Math.min(...told)).toBe(1);
     expect(Math.max(...told)).toBeLessThanOrEqual(3);
@@ -173,8 +173,8 @@ describe('messages that come together', () => {
     const s = await stage();
     const image = s.push('v1');
     await s.report(image);
-    s.send({ pullgate: 'look', registry: REGISTRY, repository: REPOSITORY, trigger: 'sweep' });
-    s.send({ pullgate: 'look', ...image, trigger: 'tick' });
+    s.send({ pullgate: 'reconcile', registry: REGISTRY, repository: REPOSITORY, trigger: 'sweep' });
+    s.send({ pullgate: 'reconcile', ...image, trigger: 'tick' });
     await s.settle();
     expect(s.cloud.mails).toHaveLength(1);
     expect(s.calls('acr:UpdateManifest')).toBe(1);

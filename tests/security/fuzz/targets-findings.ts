@@ -12,7 +12,7 @@ import { reconcile } from '../../../shared/reconcile/reconcile.ts';
 import { apiFinding } from '../../aws/function/samples.ts';
 import { DIGEST, groupedRow, individualRow, REGISTRY_ID } from '../../azure/function/samples.ts';
 import { newWorld, type World } from '../../shared/reconcile/world.ts';
-import { closer, finding, GATE, NOW, policy, record, rules } from '../../shared/samples.ts';
+import { blocker, finding, GATE, NOW, policy, record, rules } from '../../shared/samples.ts';
 import { anyValue, spoiled } from './garbage.ts';
 import { isDigest, isRepositoryName } from './names.ts';
 import { asyncTarget, must, type Target, target } from './target.ts';
@@ -56,7 +56,7 @@ function mustBeAssessment({ image, name, state, findings, settled }: Assessment,
   const said = textOf(given['State']).toLowerCase();
   must(state !== 'resolved' || said === 'healthy', 'only Healthy settles', given);
   const isExempt = /exempt/i.test(JSON.stringify([given['Cause'], given['Properties']]));
-  must(state !== 'suppressed' || (said === 'notapplicable' && isExempt), 'only Exempt spares', given);
+  must(state !== 'suppressed' || (said === 'notapplicable' && isExempt), 'only Exempt exempts', given);
   must(state !== 'off' || (findings.length === 0 && settled.size === 0), 'what is off says nothing', given);
   mustBeSound(
     findings.filter((one) => one.state === 'active'),
@@ -93,7 +93,7 @@ async function comesTo(rows: readonly Row[], isClosed: boolean): Promise<World> 
   });
   if (isClosed) {
     repository.ours = 'current';
-    world.save(record({ closers: [closer({ digest: HERE.digest, findings: [HELD] })] }));
+    world.save(record({ blockers: [blocker({ digest: HERE.digest, findings: [HELD] })] }));
   }
   await reconcile(
     { gate: GATE, scope: [HERE.digest], triggers: ['finding'], activeFindings: [] },

@@ -11,7 +11,7 @@ import { must, type Target, target } from './target.ts';
 
 const awsSamples: readonly unknown[] = [
   ...AWS_SAMPLES.map((name) => JSON.parse(sampleText(name))),
-  { pullgate: 'look', repository: 'team/app', trigger: 'sweep' },
+  { pullgate: 'reconcile', repository: 'team/app', trigger: 'sweep' },
   { pullgate: 'tick' },
   { pullgate: 'sweep' },
 ];
@@ -28,7 +28,7 @@ const azureSamples: readonly unknown[] = [
   individualMessage(),
   groupedMessage(),
   individualMessage({ repository: null, digest: null, action: 'Delete', tries: 3, at: '2026-03-02T08:00:00Z' }),
-  { pullgate: 'look', registry: REGISTRY_ID, repository: 'team/app', trigger: 'sweep' },
+  { pullgate: 'reconcile', registry: REGISTRY_ID, repository: 'team/app', trigger: 'sweep' },
 ];
 const azureBody = fc.oneof(
   { weight: 6, arbitrary: spoiled(azureSamples) },
@@ -55,7 +55,7 @@ export const MESSAGE_TARGETS: readonly Target[] = [
     if (!parsed.ok) return mustBeRefusal(parsed.problems);
     const { value } = parsed;
     if (value.kind === 'ignored') must(value.why.length <= 200, 'why is short', value.why);
-    if (value.kind === 'look') must(isRepositoryName(value.repository), 'the repository has a name', value);
+    if (value.kind === 'reconcile') must(isRepositoryName(value.repository), 'the repository has a name', value);
     if (value.kind === 'images')
       for (const { repository, digest } of value.images)
         must(isRepositoryName(repository) && isDigest(digest), 'each image has a name and a digest', value);

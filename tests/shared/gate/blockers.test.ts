@@ -1,25 +1,25 @@
-// The next list of closers after a look: who holds the gate, who is remembered, when scans are asked for, and what does not fit.
+// The next list of blockers after an observation: who holds the gate, who is remembered, when scans are asked for, and what does not fit.
 import { describe, expect, it } from 'vitest';
 import {
   type Accounted,
   accountForAll,
   isPlainlyAllowed,
-  MAX_CLOSERS,
-  nextClosers,
+  MAX_BLOCKERS,
+  nextBlockers,
 } from '../../../shared/gate/blockers.ts';
-import type { Closer, GateRecord } from '../../../shared/gate/record.ts';
-import type { ImageLook, Scan } from '../../../shared/reconcile/ports.ts';
+import type { Blocker, GateRecord } from '../../../shared/gate/record.ts';
+import type { ImageObservation, Scan } from '../../../shared/reconcile/ports.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
-import { closer, digest, exception, finding, hoursLater, NOW, policy, present, record, rules } from '../samples.ts';
+import { blocker, digest, exception, finding, hoursLater, NOW, policy, present, record, rules } from '../samples.ts';
 
 const VIOLATING = { findings: [finding()] };
 const EXCEPTED = rules({ policy: policy({ exceptions: [exception()] }) });
 const CLEAN_SCAN: readonly [string, Scan][] = [[digest(1), { kind: 'finished', at: hoursLater(-0.5) }]];
-const gone = (number: number): ImageLook => ({ digest: digest(number), presence: 'gone' });
+const gone = (number: number): ImageObservation => ({ digest: digest(number), presence: 'gone' });
 
 /** Accounts for images, and tells which scans were asked for. */
-async function look(
-  looks: readonly ImageLook[],
+async function observe(
+  observations: readonly ImageObservation[],
   stored: GateRecord,
   byRules: Rules = rules(),
   scans: readonly [string, Scan][] = [],
@@ -31,7 +31,7 @@ async function look(
       return new Map(scans);
     },
   };
-  const accounted = await accountForAll(looks, stored, byRules, registry, NOW, NOW);
+  const accounted = await accountForAll(observations, stored, byRules, registry, NOW, NOW);
   return { accounted, asked, kinds: accounted.map(({ accounting }) => accounting.kind) };
 }
 
@@ -47,23 +47,23 @@ describe('accounting for all images of a look', () => {
       'none',
     ],
   ])('%s', async (_name, settings, changes, kind) => {
-    const { kinds } = await look([present({ ...VIOLATING, ...changes })], record({ closers: [] }), rules(settings));
+    const { kinds } = await observe([present({ ...VIOLATING, ...changes })], record({ blockers: [] }), rules(settings));
     expect(kinds).toEqual([kind]);
   });
 
   it('asks for no scan where everything is told without', async () => {
-    const { asked, kinds } = await look(
+    const { asked, kinds } = await observe(
       [present(VIOLATING), gone(2)],
-      record({ closers: [closer(), closer({ digest: digest(2) })] }),
+      record({ blockers: [blocker(), blocker({ digest: digest(2) })] }),
     );
     expect({ asked, kinds }).toEqual({ asked: [], kinds: ['holds', 'departed'] });
   });
 
   it('asks once for the scans of those that nothing else tells of', async () => {
-    const closers = [1, 2, 3].map((number) => closer({ digest: digest(number) }));
-    const looks = [present(VIOLATING), present({ digest: digest(2) }), present({ digest: digest(3) })];
+    const blockers = [1, 2, 3].map((number) => blocker({ digest: digest(number) }));
+    const observations = [present(VIOLATING), present({ digest: digest(2) }), present({ digest: digest(3) })];
     const scans: [string, Scan][] = [[digest(2), { kind: 'finished', at: hoursLater(-0.5) }]];
-    const { accounted, asked } = await look(looks, record({ closers }), rules(), scans);
+    const { accounted, asked } = await observe(observations, record({ blockers }), rules(), scans);
     expect(asked).toEqual([digest(2), digest(3)]);
     expect(accounted.map(({ accounting }) => accounting)).toMatchObject([
       { kind: 'holds', why: { kind: 'violates' } },
@@ -73,14 +73,14 @@ describe('accounting for all images of a look', () => {
   });
 });
 
-describe('the next closers', () => {
+describe('the next blockers', () => {
   it('add an image that violates', async () => {
-    const stored = record({ closers: [] });
-    const { accounted } = await look([present(VIOLATING)], stored);
-    const added = closer({ since: NOW, violatedAt: NOW });
-    expect(nextClosers(stored, accounted)).toEqual({
-      closers: [added],
-      held: [added],
+    const stored = record({ blockers: [] });
+    const { accounted } = await observe([present(VIOLATING)], stored);
+    const added = blocker({ since: NOW, violatedAt: NOW });
+    expect(nextBlockers(stored, accounted)).toEqual({
+      blockers: [added],
+      active: [added],
       omitted: 0,
       accounts: [],
       changed: true,
@@ -88,17 +88,17 @@ describe('the next closers', () => {
   });
 
   it('are what they were where nothing is new', async () => {
-    const stored = record({ closers: [closer({ violatedAt: hoursLater(-1 / 120) })] });
-    const { accounted } = await look([present(VIOLATING)], stored);
-    const { closers, changed } = nextClosers(stored, accounted);
-    expect({ closers, changed }).toEqual({ closers: stored.closers, changed: false });
+    const stored = record({ blockers: [blocker({ violatedAt: hoursLater(-1 / 120) })] });
+    const { accounted } = await observe([present(VIOLATING)], stored);
+    const { blockers, changed } = nextBlockers(stored, accounted);
+    expect({ blockers, changed }).toEqual({ blockers: stored.blockers, changed: false });
   });
 
   it('keep those that the look did not show', () => {
     const stored = record();
-    expect(nextClosers(stored, [])).toEqual({
-      closers: stored.closers,
-      held: stored.closers,
+    expect(nextBlockers(stored, [])).toEqual({
+      blockers: stored.blockers,
+      active: stored.blockers,
       omitted: 0,
       accounts: [],
       changed: false,
@@ -107,10 +107,10 @@ describe('the next closers', () => {
 
   it('remember one that is gone, which holds nothing', async () => {
     const stored = record();
-    const { accounted } = await look([gone(1)], stored);
-    expect(nextClosers(stored, accounted)).toEqual({
-      closers: [closer({ departed: { at: NOW, why: 'gone' } })],
-      held: [],
+    const { accounted } = await observe([gone(1)], stored);
+    expect(nextBlockers(stored, accounted)).toEqual({
+      blockers: [blocker({ departed: { at: NOW, why: 'gone' } })],
+      active: [],
       omitted: 0,
       accounts: [{ digest: digest(1), how: 'gone' }],
       changed: true,
@@ -118,87 +118,107 @@ describe('the next closers', () => {
   });
 
   it('do not account twice for one that was gone before', async () => {
-    const stored = record({ closers: [closer({ departed: { at: hoursLater(-5), why: 'gone' } })] });
-    const { accounted } = await look([gone(1)], stored);
-    expect(nextClosers(stored, accounted)).toMatchObject({ accounts: [], changed: false });
+    const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-5), why: 'gone' } })] });
+    const { accounted } = await observe([gone(1)], stored);
+    expect(nextBlockers(stored, accounted)).toMatchObject({ accounts: [], changed: false });
   });
 
-  it('remember one that is spared, which holds nothing', async () => {
+  it('remember one that is exempted, which holds nothing', async () => {
     const stored = record();
-    const { accounted } = await look([present()], stored, EXCEPTED);
-    const accounts = [{ digest: digest(1), how: 'spared' }];
-    const closers = [closer({ departed: { at: NOW, why: 'spared' } })];
-    expect(nextClosers(stored, accounted)).toEqual({ closers, held: [], omitted: 0, accounts, changed: true });
+    const { accounted } = await observe([present()], stored, EXCEPTED);
+    const accounts = [{ digest: digest(1), how: 'exempted' }];
+    const blockers = [blocker({ departed: { at: NOW, why: 'exempted' } })];
+    expect(nextBlockers(stored, accounted)).toEqual({ blockers, active: [], omitted: 0, accounts, changed: true });
   });
 
-  it('do not account for one that was gone, is back, and is spared', async () => {
-    const stored = record({ closers: [closer({ departed: { at: hoursLater(-5), why: 'gone' } })] });
-    const { accounted } = await look([present()], stored, EXCEPTED);
-    const closers = [closer({ departed: { at: NOW, why: 'spared' } })];
-    expect(nextClosers(stored, accounted)).toEqual({ closers, held: [], omitted: 0, accounts: [], changed: true });
+  it('do not account for one that was gone, is back, and is exempted', async () => {
+    const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-5), why: 'gone' } })] });
+    const { accounted } = await observe([present()], stored, EXCEPTED);
+    const blockers = [blocker({ departed: { at: NOW, why: 'exempted' } })];
+    expect(nextBlockers(stored, accounted)).toEqual({ blockers, active: [], omitted: 0, accounts: [], changed: true });
   });
 
   it('drop one that is released', async () => {
     const stored = record();
-    const { accounted } = await look([present()], stored, rules(), CLEAN_SCAN);
+    const { accounted } = await observe([present()], stored, rules(), CLEAN_SCAN);
     const accounts = [{ digest: digest(1), how: 'scanned' }];
-    expect(nextClosers(stored, accounted)).toEqual({ closers: [], held: [], omitted: 0, accounts, changed: true });
+    expect(nextBlockers(stored, accounted)).toEqual({ blockers: [], active: [], omitted: 0, accounts, changed: true });
   });
 
   it('drop, without a word, one that had departed and is released', async () => {
-    const stored = record({ closers: [closer({ departed: { at: hoursLater(-5), why: 'gone' } })] });
-    const { accounted } = await look([present()], stored, rules(), CLEAN_SCAN);
-    expect(nextClosers(stored, accounted)).toEqual({ closers: [], held: [], omitted: 0, accounts: [], changed: true });
+    const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-5), why: 'gone' } })] });
+    const { accounted } = await observe([present()], stored, rules(), CLEAN_SCAN);
+    expect(nextBlockers(stored, accounted)).toEqual({
+      blockers: [],
+      active: [],
+      omitted: 0,
+      accounts: [],
+      changed: true,
+    });
   });
 
   it('drop one that is forgotten', async () => {
-    const stored = record({ closers: [closer({ departed: { at: hoursLater(-24 * 30), why: 'gone' } })] });
-    const { accounted } = await look([gone(1)], stored);
-    expect(nextClosers(stored, accounted)).toEqual({ closers: [], held: [], omitted: 0, accounts: [], changed: true });
+    const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-24 * 30), why: 'gone' } })] });
+    const { accounted } = await observe([gone(1)], stored);
+    expect(nextBlockers(stored, accounted)).toEqual({
+      blockers: [],
+      active: [],
+      omitted: 0,
+      accounts: [],
+      changed: true,
+    });
   });
 
   it('are not touched by images that never violated', async () => {
     const stored = record();
-    const { accounted } = await look([gone(1), present({ digest: digest(2) }), gone(3)], stored);
-    expect(nextClosers(stored, accounted)).toMatchObject({ held: [], accounts: [{ digest: digest(1), how: 'gone' }] });
+    const { accounted } = await observe([gone(1), present({ digest: digest(2) }), gone(3)], stored);
+    expect(nextBlockers(stored, accounted)).toMatchObject({
+      active: [],
+      accounts: [{ digest: digest(1), how: 'gone' }],
+    });
   });
 });
 
-describe('more closers than a record holds', () => {
-  const many = (count: number, changes: Partial<Closer> = {}, from = 1): readonly Closer[] =>
-    Array.from({ length: count }, (_, number) => closer({ digest: digest(from + number), ...changes }));
-  const seen = (closers: readonly Closer[]): readonly Accounted[] =>
-    closers.map((one) => ({
+describe('more blockers than a record holds', () => {
+  const many = (count: number, changes: Partial<Blocker> = {}, from = 1): readonly Blocker[] =>
+    Array.from({ length: count }, (_, number) => blocker({ digest: digest(from + number), ...changes }));
+  const seen = (blockers: readonly Blocker[]): readonly Accounted[] =>
+    blockers.map((one) => ({
       image: present({ digest: one.digest }),
-      accounting: { kind: 'holds', closer: one, why: { kind: 'undetermined' }, verdict: { kind: 'allow', spared: [] } },
+      accounting: {
+        kind: 'holds',
+        blocker: one,
+        why: { kind: 'undetermined' },
+        verdict: { kind: 'allow', exempted: [] },
+      },
     }));
   const departed = { departed: { at: NOW, why: 'gone' } } as const;
 
   it('are as many as fit, without a loss', () => {
-    const next = nextClosers(record({ closers: [] }), seen(many(MAX_CLOSERS)));
-    expect([next.closers.length, next.held.length, next.omitted]).toEqual([1000, 1000, 0]);
+    const next = nextBlockers(record({ blockers: [] }), seen(many(MAX_BLOCKERS)));
+    expect([next.blockers.length, next.active.length, next.omitted]).toEqual([1000, 1000, 0]);
   });
 
   it('are cut, and what holds the gate is counted', () => {
-    const next = nextClosers(record({ closers: [] }), seen(many(MAX_CLOSERS + 3)));
-    expect([next.closers.length, next.held.length, next.omitted]).toEqual([1000, 1000, 3]);
+    const next = nextBlockers(record({ blockers: [] }), seen(many(MAX_BLOCKERS + 3)));
+    expect([next.blockers.length, next.active.length, next.omitted]).toEqual([1000, 1000, 3]);
   });
 
   it('keep those that hold the gate before the memory of those that went away', () => {
-    const stored = record({ closers: many(10, departed, 5_001) });
-    const next = nextClosers(stored, seen(many(MAX_CLOSERS - 1)));
-    expect([next.closers.length, next.held.length, next.omitted]).toEqual([1000, 999, 0]);
-    expect(next.closers.at(-1)?.digest).toBe(digest(5_001));
+    const stored = record({ blockers: many(10, departed, 5_001) });
+    const next = nextBlockers(stored, seen(many(MAX_BLOCKERS - 1)));
+    expect([next.blockers.length, next.active.length, next.omitted]).toEqual([1000, 999, 0]);
+    expect(next.blockers.at(-1)?.digest).toBe(digest(5_001));
   });
 
   it('stay counted: the gate opens by hand only', () => {
-    const next = nextClosers(record({ closers: [], omittedClosers: 3 }), []);
-    expect(next).toEqual({ closers: [], held: [], omitted: 3, accounts: [], changed: false });
+    const next = nextBlockers(record({ blockers: [], omittedBlockers: 3 }), []);
+    expect(next).toEqual({ blockers: [], active: [], omitted: 3, accounts: [], changed: false });
   });
 
   it('are written down as soon as there is one', () => {
-    const stored = record({ closers: many(MAX_CLOSERS) });
-    const next = nextClosers(stored, seen(many(1, {}, 5_001)));
+    const stored = record({ blockers: many(MAX_BLOCKERS) });
+    const next = nextBlockers(stored, seen(many(1, {}, 5_001)));
     expect([next.omitted, next.changed]).toEqual([1, true]);
   });
 });
@@ -206,7 +226,7 @@ describe('more closers than a record holds', () => {
 describe('an image of which no record knows', () => {
   const outside = rules({ repositories: { include: ['**'], exclude: ['team/*'] } });
   const suppressed = finding({ state: 'suppressed' });
-  it.each<[string, ImageLook, Rules, boolean]>([
+  it.each<[string, ImageObservation, Rules, boolean]>([
     ['that is gone is not worth a look', gone(1), rules(), true],
     ['without findings is not', present(), rules(), true],
     ['with findings below the threshold is not', present({ findings: [finding({ severity: 'LOW' })] }), rules(), true],
@@ -214,7 +234,7 @@ describe('an image of which no record knows', () => {
     ['of an excluded repository is not, whatever it has', present(VIOLATING), outside, true],
     ['that violates is', present(VIOLATING), rules(), false],
     ['of unknown severity is', present({ findings: [finding({ severity: 'UNTRIAGED' })] }), rules(), false],
-    ['that is spared is: the log names what spared it', present({ findings: [suppressed] }), rules(), false],
+    ['that is exempted is: the log names what exempted it', present({ findings: [suppressed] }), rules(), false],
     ['that is excepted is', present(VIOLATING), EXCEPTED, false],
   ])('%s', (_name, image, byRules, expected) => {
     expect(isPlainlyAllowed(image, 'team/app', byRules, NOW)).toBe(expected);

@@ -1,18 +1,18 @@
-// How the tests account for one image, and the images and closers that they do it with.
+// How the tests account for one image, and the images and blockers that they do it with.
 import { type Accounting, type AccountingInput, account, MAX_FINDINGS } from '../../../shared/gate/image-evaluation.ts';
 import type { Departure } from '../../../shared/gate/record.ts';
 import type { Policy } from '../../../shared/policy/policy.ts';
 import { judgeBy } from '../../../shared/policy/verdict.ts';
-import { closer, daysLater, digest, exception, finding, hoursLater, NOW, policy, present } from '../samples.ts';
+import { blocker, daysLater, digest, exception, finding, hoursLater, NOW, policy, present } from '../samples.ts';
 
 export type Changes = Partial<AccountingInput> & { policy?: Partial<Policy> };
 
-/** Accounts for the first image, a closer without findings of today but for what is given. */
+/** Accounts for the first image, a blocker without findings of today but for what is given. */
 export function accountFor({ policy: policyChanges = {}, ...changes }: Changes): Accounting {
   const judge = judgeBy(policy(policyChanges));
-  const input = { repository: 'team/app', image: present(), closer: closer(), inScope: true, scan: undefined };
+  const input = { repository: 'team/app', image: present(), blocker: blocker(), inScope: true, scan: undefined };
   const { maxFindings = MAX_FINDINGS } = changes;
-  return account({ ...input, maxFindings, judge, lookedAt: NOW, now: NOW, ...changes });
+  return account({ ...input, maxFindings, judge, observedAt: NOW, now: NOW, ...changes });
 }
 
 /** The accounting in one line. */
@@ -35,5 +35,5 @@ export const UNTRIAGED = finding({ vulnerability: 'CVE-2026-1', severity: 'UNTRI
 export const OTHER = finding({ vulnerability: 'CVE-2026-2' });
 export const scanned = (hours: number) => ({ kind: 'finished', at: hoursLater(hours) }) as const;
 export const departed = (days: number, why: Departure = 'gone') =>
-  closer({ violatedAt: daysLater(-days - 1), departed: { at: daysLater(-days), why } });
+  blocker({ violatedAt: daysLater(-days - 1), departed: { at: daysLater(-days), why } });
 export const excepted = { exceptions: [exception()] };

@@ -1,96 +1,96 @@
-// How an image is accounted for that holds nothing for now: it went away, or something spares it, and either may end.
+// How an image is accounted for that holds nothing for now: it went away, or something exempts it, and either may end.
 import { describe, expect, it } from 'vitest';
-import type { Closer } from '../../../shared/gate/record.ts';
-import { closer, daysLater, exception, finding, hoursLater, NOW, present } from '../samples.ts';
+import type { Blocker } from '../../../shared/gate/record.ts';
+import { blocker, daysLater, exception, finding, hoursLater, NOW, present } from '../samples.ts';
 import { accountFor, type Changes, departed, excepted, GONE, inShort, scanned, UNTRIAGED } from './evaluating.ts';
 
 describe('an image that went away', () => {
   it.each<[string, Changes, string]>([
-    ['is remembered', { image: GONE, closer: departed(29) }, 'departed: gone'],
-    ['is remembered for less than 30 days', { image: GONE, closer: departed(30 - 1 / 24) }, 'departed: gone'],
-    ['is forgotten after 30 days', { image: GONE, closer: departed(30) }, 'forgotten'],
-    ['is forgotten after 30 days out of scope', { inScope: false, closer: departed(30, 'outOfScope') }, 'forgotten'],
+    ['is remembered', { image: GONE, blocker: departed(29) }, 'departed: gone'],
+    ['is remembered for less than 30 days', { image: GONE, blocker: departed(30 - 1 / 24) }, 'departed: gone'],
+    ['is forgotten after 30 days', { image: GONE, blocker: departed(30) }, 'forgotten'],
+    ['is forgotten after 30 days out of scope', { inScope: false, blocker: departed(30, 'outOfScope') }, 'forgotten'],
     [
       'is pushed again with the same digest, without a new scan: only a scan can tell',
-      { closer: departed(5) },
+      { blocker: departed(5) },
       'needsScan',
     ],
     [
       'is pushed again with the same digest, and no scan is newer: holds again',
-      { closer: departed(5), scan: scanned(-121) },
+      { blocker: departed(5), scan: scanned(-121) },
       'holds: unproven: the last finished scan (2026-06-10T11:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-10T12:00:00.000Z)',
     ],
     [
       'is pushed again, and was scanned between the last look that saw it violate and its going away: holds again',
       {
-        closer: closer({ violatedAt: hoursLater(-5), departed: { at: hoursLater(-2), why: 'gone' } }),
+        blocker: blocker({ violatedAt: hoursLater(-5), departed: { at: hoursLater(-2), why: 'gone' } }),
         scan: scanned(-3),
       },
       'holds: unproven: the last finished scan (2026-06-15T09:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-15T10:00:00.000Z)',
     ],
-    ['is pushed again and scanned clean: released', { closer: departed(5), scan: scanned(-1) }, 'released: scanned'],
+    ['is pushed again and scanned clean: released', { blocker: departed(5), scan: scanned(-1) }, 'released: scanned'],
     [
       'is pushed again and only just scanned: holds again until the scan has settled',
-      { closer: departed(5), scan: scanned(0) },
+      { blocker: departed(5), scan: scanned(0) },
       'holds: unsettled: its scan finished only just (2026-06-15T12:00:00.000Z); it is looked at again in some minutes',
     ],
     [
-      'is pushed again, and its recorded finding is excepted meanwhile: is spared',
-      { closer: departed(5), policy: excepted },
-      'departed: spared',
+      'is pushed again, and its recorded finding is excepted meanwhile: is exempted',
+      { blocker: departed(5), policy: excepted },
+      'departed: exempted',
     ],
     [
       'is pushed again, is excepted, and something else is undetermined: does not begin to hold because of that',
-      { closer: departed(5), policy: excepted, image: present({ findings: [UNTRIAGED] }) },
-      'departed: spared',
+      { blocker: departed(5), policy: excepted, image: present({ findings: [UNTRIAGED] }) },
+      'departed: exempted',
     ],
     [
       'is pushed again, not excepted, and undetermined: holds again, without asking for a scan',
-      { closer: departed(5), image: present({ findings: [UNTRIAGED] }) },
+      { blocker: departed(5), image: present({ findings: [UNTRIAGED] }) },
       'holds: undetermined',
     ],
     [
       'is pushed again and violates: holds again',
-      { closer: departed(5), image: present({ findings: [finding()] }) },
+      { blocker: departed(5), image: present({ findings: [finding()] }) },
       'holds: violates',
     ],
   ])('%s', (_name, changes, expected) => {
     expect(inShort(accountFor(changes))).toBe(expected);
   });
 
-  it.each<[string, Changes, Closer['departed']]>([
+  it.each<[string, Changes, Blocker['departed']]>([
     ['from the moment that it was missed', { image: GONE }, { at: NOW, why: 'gone' }],
     [
       'from the first moment, however often it is missed',
-      { image: GONE, closer: departed(3) },
+      { image: GONE, blocker: departed(3) },
       { at: daysLater(-3), why: 'gone' },
     ],
     [
       'from the first moment, also where it first was out of scope',
-      { image: GONE, closer: departed(3, 'outOfScope') },
+      { image: GONE, blocker: departed(3, 'outOfScope') },
       { at: daysLater(-3), why: 'gone' },
     ],
     ['from the moment that it went out of scope', { inScope: false }, { at: NOW, why: 'outOfScope' }],
-    ['from the moment that it was spared', { policy: excepted }, { at: NOW, why: 'spared' }],
+    ['from the moment that it was exempted', { policy: excepted }, { at: NOW, why: 'exempted' }],
     [
-      'as spared from the last look that spared it: a scan from before that proves nothing',
-      { policy: excepted, closer: departed(3, 'spared') },
-      { at: NOW, why: 'spared' },
+      'as exempted from the last look that exempted it: a scan from before that proves nothing',
+      { policy: excepted, blocker: departed(3, 'exempted') },
+      { at: NOW, why: 'exempted' },
     ],
     [
-      'as spared from the look that spared it, also where it was gone before',
-      { policy: excepted, closer: departed(3) },
-      { at: NOW, why: 'spared' },
+      'as exempted from the look that exempted it, also where it was gone before',
+      { policy: excepted, blocker: departed(3) },
+      { at: NOW, why: 'exempted' },
     ],
     [
-      'as gone from the moment that it was missed, also where it was spared for long before',
-      { image: GONE, closer: departed(90, 'spared') },
+      'as gone from the moment that it was missed, also where it was exempted for long before',
+      { image: GONE, blocker: departed(90, 'exempted') },
       { at: NOW, why: 'gone' },
     ],
   ])('is remembered %s', (_name, changes, expected) => {
     const accounting = accountFor(changes);
-    expect(accounting.kind === 'departed' && accounting.closer).toEqual({
-      ...(changes.closer ?? closer()),
+    expect(accounting.kind === 'departed' && accounting.blocker).toEqual({
+      ...(changes.blocker ?? blocker()),
       departed: expected,
     });
   });
@@ -100,8 +100,8 @@ describe('an image that went away', () => {
     ['no scan proves it clean', { scan: scanned(-121) }],
     ['it is undetermined', { image: present({ findings: [UNTRIAGED] }) }],
   ])('holds the gate since now where it came back and %s', (_name, changes) => {
-    const accounting = accountFor({ closer: departed(5), ...changes });
-    expect(accounting.kind === 'holds' && [accounting.closer.since, accounting.closer.departed]).toEqual([
+    const accounting = accountFor({ blocker: departed(5), ...changes });
+    expect(accounting.kind === 'holds' && [accounting.blocker.since, accounting.blocker.departed]).toEqual([
       NOW,
       undefined,
     ]);
@@ -113,65 +113,72 @@ describe('an image that went away', () => {
     ['when it went away, where it is undetermined', { image: present({ findings: [UNTRIAGED] }) }, daysLater(-5)],
     [
       'when it was last seen to violate, where that was later',
-      { closer: closer({ departed: { at: hoursLater(-3), why: 'spared' } }), scan: scanned(-9) },
+      { blocker: blocker({ departed: { at: hoursLater(-3), why: 'exempted' } }), scan: scanned(-9) },
       hoursLater(-1),
     ],
   ])('that came back wants a scan newer than %s', (_name, changes, violatedAt) => {
-    const accounting = accountFor({ closer: departed(5), ...changes });
-    expect(accounting.kind === 'holds' && accounting.closer.violatedAt).toBe(violatedAt);
+    const accounting = accountFor({ blocker: departed(5), ...changes });
+    expect(accounting.kind === 'holds' && accounting.blocker.violatedAt).toBe(violatedAt);
   });
 });
 
-describe('a closer that is spared', () => {
-  const spared = departed(1, 'spared');
+describe('a blocker that is exempted', () => {
+  const exempted = departed(1, 'exempted');
   const expired = { exceptions: [exception({ expiresAt: NOW })] };
 
   it.each<[string, Changes, string]>([
     [
       'is remembered as long as the image is there',
-      { closer: departed(400, 'spared'), policy: excepted },
-      'departed: spared',
+      { blocker: departed(400, 'exempted'), policy: excepted },
+      'departed: exempted',
     ],
     [
       'holds again where the exception has expired and the finding is there',
-      { closer: spared, policy: expired, image: present({ findings: [finding()] }) },
+      { blocker: exempted, policy: expired, image: present({ findings: [finding()] }) },
       'holds: violates',
     ],
     [
       'wants a scan where the exception has expired and the finding is not there',
-      { closer: spared, policy: expired },
+      { blocker: exempted, policy: expired },
       'needsScan',
     ],
     [
-      'holds again where the exception has expired and no scan is newer than when it was last spared',
-      { closer: spared, policy: expired, scan: scanned(-24) },
+      'holds again where the exception has expired and no scan is newer than when it was last exempted',
+      { blocker: exempted, policy: expired, scan: scanned(-24) },
       'holds: unproven: the last finished scan (2026-06-14T12:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-14T12:00:00.000Z)',
     ],
     [
       'is released where the exception has expired and a scan is newer',
-      { closer: spared, policy: expired, scan: scanned(-23) },
+      { blocker: exempted, policy: expired, scan: scanned(-23) },
       'released: scanned',
     ],
     [
       'holds again where the threshold was lowered',
       {
-        closer: closer({ findings: [finding({ severity: 'HIGH' })], departed: { at: hoursLater(-1), why: 'spared' } }),
+        blocker: blocker({
+          findings: [finding({ severity: 'HIGH' })],
+          departed: { at: hoursLater(-1), why: 'exempted' },
+        }),
         scan: scanned(-2),
       },
       'holds: unproven: the last finished scan (2026-06-15T10:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-15T11:00:00.000Z)',
     ],
     [
-      'goes on to be spared by the record, also where what is there is undetermined',
-      { closer: spared, policy: excepted, image: present({ findings: [UNTRIAGED] }) },
-      'departed: spared',
+      'goes on to be exempted by the record, also where what is there is undetermined',
+      { blocker: exempted, policy: excepted, image: present({ findings: [UNTRIAGED] }) },
+      'departed: exempted',
     ],
     [
-      'goes on to be spared where its own finding is excepted and there, and another is undetermined',
-      { closer: spared, policy: excepted, image: present({ findings: [finding(), UNTRIAGED] }) },
-      'departed: spared',
+      'goes on to be exempted where its own finding is excepted and there, and another is undetermined',
+      { blocker: exempted, policy: excepted, image: present({ findings: [finding(), UNTRIAGED] }) },
+      'departed: exempted',
     ],
-    ['goes away like any other', { closer: spared, policy: excepted, image: GONE }, 'departed: gone'],
-    ['goes out of scope like any other', { closer: spared, policy: excepted, inScope: false }, 'departed: outOfScope'],
+    ['goes away like any other', { blocker: exempted, policy: excepted, image: GONE }, 'departed: gone'],
+    [
+      'goes out of scope like any other',
+      { blocker: exempted, policy: excepted, inScope: false },
+      'departed: outOfScope',
+    ],
   ])('%s', (_name, changes, expected) => {
     expect(inShort(accountFor(changes))).toBe(expected);
   });
@@ -186,7 +193,7 @@ describe('an image that does not count', () => {
     ],
     ['shows nothing that violates: when it was last seen to stays', present(), daysLater(-6)],
   ])('%s', (_name, image, violatedAt) => {
-    const away = accountFor({ inScope: false, closer: departed(5, 'outOfScope'), ...(image && { image }) });
-    expect(away.kind === 'departed' && away.closer.violatedAt).toBe(violatedAt);
+    const away = accountFor({ inScope: false, blocker: departed(5, 'outOfScope'), ...(image && { image }) });
+    expect(away.kind === 'departed' && away.blocker.violatedAt).toBe(violatedAt);
   });
 });

@@ -1,15 +1,15 @@
-// Reports that the provider settles as a whole: what releases a closer, what only spares it, and what still wants proof.
+// Reports that the provider settles as a whole: what releases a blocker, what only exempts it, and what still wants proof.
 import { describe, expect, it } from 'vitest';
 import { MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE } from '../../../shared/gate/image-evaluation.ts';
 import type { SettledAs } from '../../../shared/reconcile/ports.ts';
-import { look, told } from '../reconcile/reconciling.ts';
+import { reconcileOnce, told } from '../reconcile/reconciling.ts';
 import { newWorld } from '../reconcile/world.ts';
-import { closer, digest, finding, GATE, present } from '../samples.ts';
+import { blocker, digest, finding, GATE, present } from '../samples.ts';
 import { accountFor, type Changes, departed, excepted, inShort, OTHER, UNTRIAGED } from './evaluating.ts';
 
 const FIRST = finding({ report: 'first' });
 const SECOND = { ...OTHER, report: 'second' };
-const BOTH = closer({ findings: [FIRST, SECOND] });
+const BOTH = blocker({ findings: [FIRST, SECOND] });
 const UNPROVEN = { kind: 'unproven', why: 'no word of it' } as const;
 
 /** How the provider has settled reports. */
@@ -19,7 +19,7 @@ const settled = (reports: Readonly<Record<string, SettledAs>>) => new Map(Object
 const image = (reports: Readonly<Record<string, SettledAs>>, ...findings: readonly (typeof FIRST)[]) =>
   present({ findings, settledReports: settled(reports) });
 
-describe('a closer whose findings came in reports', () => {
+describe('a blocker whose findings came in reports', () => {
   it.each<[string, Changes, string]>([
     [
       'each of them resolved: released',
@@ -27,19 +27,19 @@ describe('a closer whose findings came in reports', () => {
       'released: resolved',
     ],
     [
-      'one resolved, one suppressed: spared, and remembered',
+      'one resolved, one suppressed: exempted, and remembered',
       { image: image({ first: 'resolved', second: 'suppressed' }) },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
-      'each of them suppressed: spared',
+      'each of them suppressed: exempted',
       { image: image({ first: 'suppressed', second: 'suppressed' }) },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
-      'one suppressed and still shown, one resolved: spared',
+      'one suppressed and still shown, one resolved: exempted',
       { image: image({ first: 'suppressed', second: 'resolved' }, { ...FIRST, state: 'suppressed' }) },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
       'one resolved, no word of the other: holds',
@@ -47,9 +47,9 @@ describe('a closer whose findings came in reports', () => {
       'holds: unproven: no word of it',
     ],
     [
-      'one resolved, the other excepted: spared',
+      'one resolved, the other excepted: exempted',
       { image: image({ second: 'resolved' }), policy: excepted },
-      'departed: spared',
+      'departed: exempted',
     ],
     ['no word of any: holds', { image: image({}) }, 'holds: unproven: no word of it'],
     [
@@ -64,11 +64,11 @@ describe('a closer whose findings came in reports', () => {
     ],
     [
       'each of them resolved, but findings that the record had no room for: holds',
-      { closer: { ...BOTH, omittedFindings: 1 }, image: image({ first: 'resolved', second: 'resolved' }) },
+      { blocker: { ...BOTH, omittedFindings: 1 }, image: image({ first: 'resolved', second: 'resolved' }) },
       'holds: unproven: no word of it',
     ],
     [
-      'each of them resolved, and a new finding of unknown severity: undetermined releases no closer',
+      'each of them resolved, and a new finding of unknown severity: undetermined releases no blocker',
       { image: image({ first: 'resolved', second: 'resolved' }, UNTRIAGED) },
       'holds: undetermined',
     ],
@@ -84,22 +84,22 @@ describe('a closer whose findings came in reports', () => {
     ],
     [
       'a finding without a report is settled by none: holds',
-      { closer: closer({ findings: [FIRST, OTHER] }), image: image({ first: 'resolved' }) },
+      { blocker: blocker({ findings: [FIRST, OTHER] }), image: image({ first: 'resolved' }) },
       'holds: unproven: no word of it',
     ],
     [
-      'one that was spared before, resolved now: released',
-      { closer: { ...departed(3, 'spared'), findings: [FIRST] }, image: image({ first: 'resolved' }) },
+      'one that was exempted before, resolved now: released',
+      { blocker: { ...departed(3, 'exempted'), findings: [FIRST] }, image: image({ first: 'resolved' }) },
       'released: resolved',
     ],
     [
-      'one that was spared before, no word of it now: holds again',
-      { closer: { ...departed(3, 'spared'), findings: [FIRST] }, image: image({}) },
+      'one that was exempted before, no word of it now: holds again',
+      { blocker: { ...departed(3, 'exempted'), findings: [FIRST] }, image: image({}) },
       'holds: unproven: no word of it',
     ],
     [
       'one that was gone, back again, all resolved: released',
-      { closer: { ...departed(3), findings: [FIRST] }, image: image({ first: 'resolved' }) },
+      { blocker: { ...departed(3), findings: [FIRST] }, image: image({ first: 'resolved' }) },
       'released: resolved',
     ],
     [
@@ -108,22 +108,26 @@ describe('a closer whose findings came in reports', () => {
       'departed: outOfScope',
     ],
     [
-      'resolved, but still shown under another name, and excepted: spared, and remembered',
+      'resolved, but still shown under another name, and excepted: exempted, and remembered',
       {
-        closer: closer({ findings: [FIRST] }),
+        blocker: blocker({ findings: [FIRST] }),
         image: image({ first: 'resolved' }, { ...FIRST, report: 'renamed' }),
         policy: excepted,
       },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
       'one that was gone, all resolved, and a finding of unknown severity: not forgotten',
-      { closer: { ...departed(3), findings: [FIRST] }, image: image({ first: 'resolved' }, UNTRIAGED) },
-      'departed: spared',
+      { blocker: { ...departed(3), findings: [FIRST] }, image: image({ first: 'resolved' }, UNTRIAGED) },
+      'departed: exempted',
     ],
-    ['an image that was no closer: nothing', { closer: undefined, image: image({ first: 'resolved' }) }, 'none: allow'],
+    [
+      'an image that was no blocker: nothing',
+      { blocker: undefined, image: image({ first: 'resolved' }) },
+      'none: allow',
+    ],
   ])('%s', (_name, changes, expected) => {
-    expect(inShort(accountFor({ closer: BOTH, scan: UNPROVEN, ...changes }))).toBe(expected);
+    expect(inShort(accountFor({ blocker: BOTH, scan: UNPROVEN, ...changes }))).toBe(expected);
   });
 
   it.each<[string, SettledAs | undefined, readonly string[]]>([
@@ -131,29 +135,29 @@ describe('a closer whose findings came in reports', () => {
     ['is kept where its report is suppressed: that may end', 'suppressed', [FIRST.vulnerability, SECOND.vulnerability]],
     ['is kept where there is no word of its report', undefined, [FIRST.vulnerability, SECOND.vulnerability]],
   ])('a recorded finding, while another violates, %s', (_name, how, recorded) => {
-    const accounting = accountFor({ closer: BOTH, image: image(how === undefined ? {} : { first: how }, SECOND) });
-    const kept = accounting.kind === 'holds' ? accounting.closer.findings.map((one) => one.vulnerability) : [];
+    const accounting = accountFor({ blocker: BOTH, image: image(how === undefined ? {} : { first: how }, SECOND) });
+    const kept = accounting.kind === 'holds' ? accounting.blocker.findings.map((one) => one.vulnerability) : [];
     expect(kept.toSorted()).toEqual(recorded.toSorted());
   });
 
   it('which are reported anew under another name hold by that one', () => {
     const renamed = { ...FIRST, report: 'renamed' };
     const accounting = accountFor({
-      closer: closer({ findings: [FIRST] }),
+      blocker: blocker({ findings: [FIRST] }),
       image: image({ first: 'resolved' }, renamed),
     });
-    expect(accounting.kind === 'holds' && accounting.closer.findings).toEqual([renamed]);
+    expect(accounting.kind === 'holds' && accounting.blocker.findings).toEqual([renamed]);
   });
 });
 
-describe('a gate whose closer is resolved', () => {
+describe('a gate whose blocker is resolved', () => {
   it('opens, says how, and forgets the image', async () => {
     const world = newWorld();
     world.repository().images.set(digest(1), { findings: [FIRST] });
-    await look(world);
+    await reconcileOnce(world);
     world.repository().images.set(digest(1), { settledReports: settled({ first: 'resolved' }) });
-    const { to, images } = await look(world);
-    expect([to.kind, images, told(world), world.record(GATE)?.closers]).toEqual([
+    const { to, images } = await reconcileOnce(world);
+    expect([to.kind, images, told(world), world.record(GATE)?.blockers]).toEqual([
       'open',
       [{ digest: digest(1), kind: 'released', how: 'resolved' }],
       ['closed', 'opened'],
@@ -180,8 +184,8 @@ describe('an image that is a gate of its own', () => {
   ])('%s', async (_name, gate, kept, omitted) => {
     const world = newWorld();
     world.repository().images.set(digest(1), { findings });
-    await look(world, { gate });
-    const [only] = world.record(gate)?.closers ?? [];
+    await reconcileOnce(world, { gate });
+    const [only] = world.record(gate)?.blockers ?? [];
     expect([only?.findings.length, only?.omittedFindings]).toEqual([kept, omitted]);
   });
 
@@ -189,10 +193,10 @@ describe('an image that is a gate of its own', () => {
     const world = newWorld();
     for (const number of [1, 2]) world.repository().images.set(digest(number), { findings: [FIRST] });
     for (const number of [1, 2]) {
-      await look(world, { gate: { ...GATE, digest: digest(number) }, scope: [digest(number)] });
+      await reconcileOnce(world, { gate: { ...GATE, digest: digest(number) }, scope: [digest(number)] });
     }
-    const closersOf = (number: number) =>
-      world.record({ ...GATE, digest: digest(number) })?.closers.map((one) => one.digest);
-    expect([closersOf(1), closersOf(2), world.record(GATE)]).toEqual([[digest(1)], [digest(2)], undefined]);
+    const blockersOf = (number: number) =>
+      world.record({ ...GATE, digest: digest(number) })?.blockers.map((one) => one.digest);
+    expect([blockersOf(1), blockersOf(2), world.record(GATE)]).toEqual([[digest(1)], [digest(2)], undefined]);
   });
 });

@@ -1,8 +1,8 @@
 // How one image is accounted for: a finding closes, and only proof opens.
 import { describe, expect, it } from 'vitest';
-import { isExploited, MAX_FINDINGS, sameCloser } from '../../../shared/gate/image-evaluation.ts';
-import type { Closer, Departure } from '../../../shared/gate/record.ts';
-import { closer, digest, exception, finding, hoursLater, NOW, present } from '../samples.ts';
+import { isExploited, MAX_FINDINGS, sameBlocker } from '../../../shared/gate/image-evaluation.ts';
+import type { Blocker, Departure } from '../../../shared/gate/record.ts';
+import { blocker, digest, exception, finding, hoursLater, NOW, present } from '../samples.ts';
 import {
   accountFor,
   type Changes,
@@ -15,7 +15,7 @@ import {
   UNTRIAGED,
 } from './evaluating.ts';
 
-describe('an image that was no closer', () => {
+describe('an image that was no blocker', () => {
   it.each<[string, Changes, string]>([
     ['holds nothing where it has no findings, scanned or not', {}, 'none: allow'],
     [
@@ -32,16 +32,16 @@ describe('an image that was no closer', () => {
       'none: allow',
     ],
   ])('%s', (_name, changes, expected) => {
-    expect(inShort(accountFor({ closer: undefined, ...changes }))).toBe(expected);
+    expect(inShort(accountFor({ blocker: undefined, ...changes }))).toBe(expected);
   });
 });
 
-describe('a closer', () => {
+describe('a blocker', () => {
   it.each<[string, Changes, string]>([
     ['holds on while a finding violates', { image: present({ findings: [finding()] }) }, 'holds: violates'],
     ['holds on while another finding violates', { image: present({ findings: [OTHER] }) }, 'holds: violates'],
     [
-      'UNTRIAGED, no score: undetermined releases no closer',
+      'UNTRIAGED, no score: undetermined releases no blocker',
       { image: present({ findings: [UNTRIAGED] }), policy: excepted },
       'holds: undetermined',
     ],
@@ -78,7 +78,7 @@ describe('a closer', () => {
     ],
     [
       'scanned while the look took its time: stays, since the look may have begun before',
-      { scan: scanned(-0.5), lookedAt: hoursLater(-0.55) },
+      { scan: scanned(-0.5), observedAt: hoursLater(-0.55) },
       'holds: unsettled: its scan finished only just (2026-06-15T11:30:00.000Z); it is looked at again in some minutes',
     ],
     [
@@ -87,53 +87,53 @@ describe('a closer', () => {
       'holds: violates',
     ],
     [
-      'an exception is added for a finding that Inspector still has: spared',
+      'an exception is added for a finding that Inspector still has: exempted',
       { image: present({ findings: [finding()] }), policy: excepted },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
-      'an exception is added for a finding that Inspector has meanwhile deleted: spared, on the recorded finding',
+      'an exception is added for a finding that Inspector has meanwhile deleted: exempted, on the recorded finding',
       { policy: excepted },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
-      'the policy was relaxed: spared, on the recorded finding',
-      { closer: closer({ findings: [finding({ severity: 'HIGH' })] }), policy: { severityThreshold: 'critical' } },
-      'departed: spared',
+      'the policy was relaxed: exempted, on the recorded finding',
+      { blocker: blocker({ findings: [finding({ severity: 'HIGH' })] }), policy: { severityThreshold: 'critical' } },
+      'departed: exempted',
     ],
     [
-      'its finding is suppressed now: spared',
+      'its finding is suppressed now: exempted',
       { image: present({ findings: [finding({ state: 'suppressed' })] }) },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
-      'its finding is rated milder now: spared',
+      'its finding is rated milder now: exempted',
       { image: present({ findings: [finding({ severity: 'LOW' })] }) },
-      'departed: spared',
+      'departed: exempted',
     ],
     [
       'one recorded finding is excepted, another merely went away: only a scan can tell',
-      { closer: closer({ findings: [finding(), OTHER] }), policy: excepted },
+      { blocker: blocker({ findings: [finding(), OTHER] }), policy: excepted },
       'needsScan',
     ],
     [
       'a recorded finding of unknown severity went away: only a scan can tell',
-      { closer: closer({ findings: [UNTRIAGED] }) },
+      { blocker: blocker({ findings: [UNTRIAGED] }) },
       'needsScan',
     ],
     [
       'an exception, but findings that the record had no room for: only a scan can tell',
-      { closer: closer({ omittedFindings: 1 }), policy: excepted },
+      { blocker: blocker({ omittedFindings: 1 }), policy: excepted },
       'needsScan',
     ],
     [
-      'an exception, a clean scan, and a finding of unknown severity: undetermined releases no closer',
+      'an exception, a clean scan, and a finding of unknown severity: undetermined releases no blocker',
       { image: present({ findings: [UNTRIAGED] }), scan: scanned(-0.5), policy: excepted },
       'holds: undetermined',
     ],
     ['is deleted: departs', { image: GONE }, 'departed: gone'],
     [
-      'tag moved to a clean image, the closer untagged, `images: tagged`: departs',
+      'tag moved to a clean image, the blocker untagged, `images: tagged`: departs',
       { inScope: false },
       'departed: outOfScope',
     ],
@@ -144,7 +144,7 @@ describe('a closer', () => {
   it('keeps since when it holds and what was recorded, and takes the findings and tags of today', () => {
     const image = present({ findings: [OTHER, finding({ severity: 'LOW' })], tags: ['1.0', 'latest'] });
     expect(accountFor({ image })).toMatchObject({
-      closer: {
+      blocker: {
         digest: digest(1),
         tags: ['1.0', 'latest'],
         since: hoursLater(-24),
@@ -173,7 +173,7 @@ describe('a closer', () => {
     ],
     [
       'has them sorted',
-      { image: present({ findings: [finding()], tags: ['b', 'c', 'a'] }), closer: undefined },
+      { image: present({ findings: [finding()], tags: ['b', 'c', 'a'] }), blocker: undefined },
       ['a', 'b', 'c'],
     ],
     [
@@ -181,25 +181,29 @@ describe('a closer', () => {
       { image: present({ tags: [...'lkjihgfedcba'] }), scan: scanned(-9) },
       ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'],
     ],
-    ['has none where it never had any', { image: present({ findings: [finding()], tags: [] }), closer: undefined }, []],
+    [
+      'has none where it never had any',
+      { image: present({ findings: [finding()], tags: [] }), blocker: undefined },
+      [],
+    ],
   ])('%s', (_name, changes, tags) => {
     const accounting = accountFor(changes);
-    expect(accounting.kind === 'holds' && accounting.closer.tags).toEqual(tags);
+    expect(accounting.kind === 'holds' && accounting.blocker.tags).toEqual(tags);
   });
 
   it('keeps as many findings as a record has room for, and counts the others', () => {
     const findings = Array.from({ length: MAX_FINDINGS + 2 }, (_, number) =>
       finding({ vulnerability: `CVE-2026-${number}` }),
     );
-    const accounting = accountFor({ image: present({ findings }), closer: undefined });
-    expect(accounting.kind === 'holds' && accounting.closer.findings).toEqual(findings.slice(0, 200));
-    expect(accounting.kind === 'holds' && accounting.closer.omittedFindings).toBe(2);
+    const accounting = accountFor({ image: present({ findings }), blocker: undefined });
+    expect(accounting.kind === 'holds' && accounting.blocker.findings).toEqual(findings.slice(0, 200));
+    expect(accounting.kind === 'holds' && accounting.blocker.omittedFindings).toBe(2);
   });
 
   it('keeps known exploits first, then the worst, whether they are still reported or not', () => {
     const of = (vulnerability: string, severity: string, exploited = false) =>
       finding({ vulnerability, severity, exploited });
-    const known = closer({ findings: [of('absent high', 'HIGH'), of('absent exploit', 'MEDIUM', true)] });
+    const known = blocker({ findings: [of('absent high', 'HIGH'), of('absent exploit', 'MEDIUM', true)] });
     const findings = [
       of('high', 'HIGH'),
       of('unknown', 'UNTRIAGED'),
@@ -207,11 +211,11 @@ describe('a closer', () => {
       of('worst', 'CRITICAL'),
     ];
     const accounting = accountFor({
-      closer: known,
+      blocker: known,
       image: present({ findings }),
       policy: { unknownSeverity: 'block' },
     });
-    expect(accounting.kind === 'holds' && accounting.closer.findings.map((one) => one.vulnerability)).toEqual([
+    expect(accounting.kind === 'holds' && accounting.blocker.findings.map((one) => one.vulnerability)).toEqual([
       'exploit',
       'absent exploit',
       'worst',
@@ -222,37 +226,37 @@ describe('a closer', () => {
   });
 
   it('never counts fewer omitted findings while it holds', () => {
-    const known = closer({ omittedFindings: 7 });
-    const violating = accountFor({ closer: known, image: present({ findings: [OTHER] }) });
-    const unproven = accountFor({ closer: known, scan: scanned(-9) });
-    expect([violating, unproven].map((one) => one.kind === 'holds' && one.closer.omittedFindings)).toEqual([7, 7]);
+    const known = blocker({ omittedFindings: 7 });
+    const violating = accountFor({ blocker: known, image: present({ findings: [OTHER] }) });
+    const unproven = accountFor({ blocker: known, scan: scanned(-9) });
+    expect([violating, unproven].map((one) => one.kind === 'holds' && one.blocker.omittedFindings)).toEqual([7, 7]);
   });
 });
 
 describe('a recorded finding that went away while another still violates', () => {
-  const both = closer({ findings: [finding(), OTHER] });
+  const both = blocker({ findings: [finding(), OTHER] });
 
   it('stays recorded, so that it still wants proof when the other is excepted', () => {
-    const first = accountFor({ closer: both, image: present({ findings: [finding()] }) });
-    expect(first.kind === 'holds' && first.closer.findings.map((one) => one.vulnerability)).toEqual([
+    const first = accountFor({ blocker: both, image: present({ findings: [finding()] }) });
+    expect(first.kind === 'holds' && first.blocker.findings.map((one) => one.vulnerability)).toEqual([
       finding().vulnerability,
       OTHER.vulnerability,
     ]);
-    const held = first.kind === 'holds' ? first.closer : both;
-    expect(inShort(accountFor({ closer: held, policy: excepted }))).toBe('needsScan');
+    const held = first.kind === 'holds' ? first.blocker : both;
+    expect(inShort(accountFor({ blocker: held, policy: excepted }))).toBe('needsScan');
   });
 
-  it('stays recorded where the policy spares it for now: that may end', () => {
-    const spares = { exceptions: [exception({ id: OTHER.vulnerability })] };
-    const accounting = accountFor({ closer: both, policy: spares, image: present({ findings: [finding()] }) });
-    expect(accounting.kind === 'holds' && accounting.closer.findings).toEqual([finding(), OTHER]);
+  it('stays recorded where the policy exempts it for now: that may end', () => {
+    const exempts = { exceptions: [exception({ id: OTHER.vulnerability })] };
+    const accounting = accountFor({ blocker: both, policy: exempts, image: present({ findings: [finding()] }) });
+    expect(accounting.kind === 'holds' && accounting.blocker.findings).toEqual([finding(), OTHER]);
   });
 });
 
-describe('two closers', () => {
+describe('two blockers', () => {
   const b = finding({ vulnerability: 'CVE-2026-2' });
 
-  it.each<[string, Partial<Closer>, boolean]>([
+  it.each<[string, Partial<Blocker>, boolean]>([
     ['are the same', {}, true],
     [
       'are the same where it was seen to violate less than a minute later',
@@ -268,35 +272,40 @@ describe('two closers', () => {
     ['differ by their tags', { tags: ['1.0', 'stable'] }, false],
     ['differ where one has departed', { departed: { at: NOW, why: 'gone' } }, false],
   ])('%s', (_name, changes, same) => {
-    const one = closer({ tags: ['1.0', 'latest'], findings: [finding(), b] });
-    expect(sameCloser(one, { ...one, ...changes })).toBe(same);
+    const one = blocker({ tags: ['1.0', 'latest'], findings: [finding(), b] });
+    expect(sameBlocker(one, { ...one, ...changes })).toBe(same);
   });
 
-  it.each<[string, Departure, Closer['departed'], boolean]>([
+  it.each<[string, Departure, Blocker['departed'], boolean]>([
     ['are the same where both are gone', 'gone', { at: NOW, why: 'gone' }, true],
     ['differ where one is gone and one out of scope', 'gone', { at: NOW, why: 'outOfScope' }, false],
     [
-      'are the same where both are spared within a minute',
-      'spared',
-      { at: '2026-06-12T12:00:59.999Z', why: 'spared' },
+      'are the same where both are exempted within a minute',
+      'exempted',
+      { at: '2026-06-12T12:00:59.999Z', why: 'exempted' },
       true,
     ],
-    ['differ where one is spared a minute later', 'spared', { at: '2026-06-12T12:01:00.000Z', why: 'spared' }, false],
+    [
+      'differ where one is exempted a minute later',
+      'exempted',
+      { at: '2026-06-12T12:01:00.000Z', why: 'exempted' },
+      false,
+    ],
   ])('%s', (_name, why, other, same) => {
-    expect(sameCloser(departed(3, why), { ...departed(3), departed: other })).toBe(same);
+    expect(sameBlocker(departed(3, why), { ...departed(3), departed: other })).toBe(same);
   });
 });
 
 describe('a known exploit', () => {
-  it.each<[string, readonly Closer[], boolean]>([
-    ['is none without closers', [], false],
-    ['is none among ordinary findings', [closer(), closer()], false],
+  it.each<[string, readonly Blocker[], boolean]>([
+    ['is none without blockers', [], false],
+    ['is none among ordinary findings', [blocker(), blocker()], false],
     [
-      'is found in any finding of any closer',
-      [closer(), closer({ findings: [finding(), finding({ exploited: true })] })],
+      'is found in any finding of any blocker',
+      [blocker(), blocker({ findings: [finding(), finding({ exploited: true })] })],
       true,
     ],
-  ])('%s', (_name, closers, exploited) => {
-    expect(isExploited(closers)).toBe(exploited);
+  ])('%s', (_name, blockers, exploited) => {
+    expect(isExploited(blockers)).toBe(exploited);
   });
 });

@@ -1,4 +1,4 @@
-// Orders by hand, as data: what replaces what, when they count, what a look makes of them, and when the tick has to see to them.
+// Orders by hand, as data: what replaces what, when they count, what an observation makes of them, and when the tick has to see to them.
 import { describe, expect, it } from 'vitest';
 import { endedEarly, type HandOrder, handDue, isInForce, orderFrom, stepOf } from '../../../shared/gate/override.ts';
 import { byHand, hoursLater, NOW } from '../samples.ts';
@@ -97,8 +97,8 @@ describe('a look at an order', () => {
       { byFunction: false, givesUp: true },
       ['runs', false, 'begin', true],
     ],
-  ])('%s', (_name, changes, look, expected) => {
-    const found = stepOf(byHand(changes), NOW, look);
+  ])('%s', (_name, changes, observation, expected) => {
+    const found = stepOf(byHand(changes), NOW, observation);
     expect([found?.step, found?.isNews, found?.next?.told, found?.next?.logged]).toEqual(expected);
   });
 

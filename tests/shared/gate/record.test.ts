@@ -1,10 +1,10 @@
 // Records: their keys, what they remember and for how long, and that packing them loses nothing.
 import { describe, expect, it } from 'vitest';
 import {
+  activeBlockers,
   type Gate,
   type GateRecord,
   gateKey,
-  holding,
   isForgettable,
   isLongAgo,
   newRecord,
@@ -12,7 +12,7 @@ import {
   unpackRecord,
   withFewerFindings,
 } from '../../../shared/gate/record.ts';
-import { byHand, closer, daysLater, digest, finding, GATE, hoursLater, NOW, record } from '../samples.ts';
+import { blocker, byHand, daysLater, digest, finding, GATE, hoursLater, NOW, record } from '../samples.ts';
 
 const notice = {
   kind: 'closed',
@@ -39,8 +39,8 @@ describe('a new record', () => {
       gate: GATE,
       state: { kind: 'open' },
       since: NOW,
-      closers: [],
-      omittedClosers: 0,
+      blockers: [],
+      omittedBlockers: 0,
       untold: [],
     });
   });
@@ -55,17 +55,17 @@ describe('memory', () => {
     expect(isLongAgo(at, NOW)).toBe(longAgo);
   });
 
-  const empty = record({ state: { kind: 'open' }, since: daysLater(-30), closers: [] });
+  const empty = record({ state: { kind: 'open' }, since: daysLater(-30), blockers: [] });
   it.each<[string, GateRecord, boolean]>([
     ['may drop an open gate that had nothing to say for 30 days', empty, true],
     ['keeps one that opened a day ago', { ...empty, since: daysLater(-1) }, false],
     ['keeps one that is closed', { ...empty, state: { kind: 'closed' } }, false],
     [
-      'keeps one with a closer that went away',
-      { ...empty, closers: [closer({ departed: { at: hoursLater(-1), why: 'gone' } })] },
+      'keeps one with a blocker that went away',
+      { ...empty, blockers: [blocker({ departed: { at: hoursLater(-1), why: 'gone' } })] },
       false,
     ],
-    ['keeps one with closers that it had no room for', { ...empty, omittedClosers: 1 }, false],
+    ['keeps one with blockers that it had no room for', { ...empty, omittedBlockers: 1 }, false],
     ['keeps one with something to tell', { ...empty, untold: [notice] }, false],
     ['keeps one that a person keeps open', { ...empty, byHand: byHand() }, false],
   ])('%s', (_name, stored, forgettable) => {
@@ -73,26 +73,26 @@ describe('memory', () => {
   });
 });
 
-describe('the closers that hold a gate', () => {
+describe('the blockers that hold a gate', () => {
   it('are those that have not departed', () => {
-    const there = closer();
-    const gone = closer({ digest: digest(2), departed: { at: NOW, why: 'gone' } });
-    expect(holding({ closers: [gone, there] })).toEqual([there]);
+    const there = blocker();
+    const gone = blocker({ digest: digest(2), departed: { at: NOW, why: 'gone' } });
+    expect(activeBlockers({ blockers: [gone, there] })).toEqual([there]);
   });
 });
 
 describe('a record with fewer findings', () => {
   const of = (number: number) => finding({ vulnerability: `CVE-2026-${number}` });
   const full = record({
-    closers: [
-      closer({ findings: [of(1), of(2), of(3)], omittedFindings: 1 }),
-      closer({ digest: digest(2), findings: [of(4)] }),
+    blockers: [
+      blocker({ findings: [of(1), of(2), of(3)], omittedFindings: 1 }),
+      blocker({ digest: digest(2), findings: [of(4)] }),
     ],
   });
 
   it.each<[string, number, readonly (readonly [readonly string[], number])[]]>([
     [
-      'keeps the first of each closer, and counts at least the others',
+      'keeps the first of each blocker, and counts at least the others',
       2,
       [
         [['CVE-2026-1', 'CVE-2026-2'], 1],
@@ -100,7 +100,7 @@ describe('a record with fewer findings', () => {
       ],
     ],
     [
-      'keeps one of each closer',
+      'keeps one of each blocker',
       1,
       [
         [['CVE-2026-1'], 2],
@@ -108,7 +108,7 @@ describe('a record with fewer findings', () => {
       ],
     ],
     [
-      'keeps one of each closer, however few it may',
+      'keeps one of each blocker, however few it may',
       0,
       [
         [['CVE-2026-1'], 2],
@@ -124,11 +124,11 @@ describe('a record with fewer findings', () => {
       ],
     ],
   ])('%s', (_name, most, expected) => {
-    const { closers, ...rest } = withFewerFindings(full, most);
-    expect(closers.map((one) => [one.findings.map((each) => each.vulnerability), one.omittedFindings])).toEqual(
+    const { blockers, ...rest } = withFewerFindings(full, most);
+    expect(blockers.map((one) => [one.findings.map((each) => each.vulnerability), one.omittedFindings])).toEqual(
       expected,
     );
-    expect(rest).toEqual({ ...full, closers: undefined });
+    expect(rest).toEqual({ ...full, blockers: undefined });
   });
 });
 
@@ -142,11 +142,11 @@ describe('a packed record', () => {
   });
   const full = record({
     state: { kind: 'waiting', for: 'brake' },
-    closers: [
-      closer({ findings: [finding(), other] }),
-      closer({ digest: digest(2), findings: [other], departed: { at: NOW, why: 'outOfScope' }, omittedFindings: 4 }),
+    blockers: [
+      blocker({ findings: [finding(), other] }),
+      blocker({ digest: digest(2), findings: [other], departed: { at: NOW, why: 'outOfScope' }, omittedFindings: 4 }),
     ],
-    omittedClosers: 2,
+    omittedBlockers: 2,
     untold: [notice],
   });
 
@@ -155,10 +155,10 @@ describe('a packed record', () => {
   });
 
   it('has a finding that images share only once', () => {
-    const { findings, lists, closers } = JSON.parse(packRecord(full));
+    const { findings, lists, blockers } = JSON.parse(packRecord(full));
     expect(findings).toEqual([finding(), other]);
     expect(lists).toEqual([[0, 1], [1]]);
-    expect(closers.map((one: { findings: number }) => one.findings)).toEqual([0, 1]);
+    expect(blockers.map((one: { findings: number }) => one.findings)).toEqual([0, 1]);
   });
 
   it('stays below a row’s 400 KB with a thousand images of one base', () => {
@@ -166,10 +166,10 @@ describe('a packed record', () => {
       finding({ vulnerability: `CVE-2026-${number}` }),
     );
     if (first === undefined) throw new Error('200 findings were needed');
-    const closers = Array.from({ length: 1000 }, (_, number) =>
-      closer({ digest: digest(number), findings: [first, ...others] }),
+    const blockers = Array.from({ length: 1000 }, (_, number) =>
+      blocker({ digest: digest(number), findings: [first, ...others] }),
     );
-    expect(Buffer.byteLength(packRecord(record({ closers })))).toBeLessThan(400_000);
+    expect(Buffer.byteLength(packRecord(record({ blockers })))).toBeLessThan(400_000);
   });
 
   it('has a format of its own with an order by hand: a version that knows of none must not close what a person opened', () => {
@@ -188,11 +188,11 @@ describe('a packed record', () => {
   it.each([
     ['no finding is there', record(), { findings: [] }],
     ['one finding of several is missing', full, { findings: [finding()] }],
-    ['a closer’s list is missing', record(), { lists: [] }],
+    ['a blocker’s list is missing', record(), { lists: [] }],
   ])('of which %s was changed by hand, and is refused', (_name, whole, change) => {
     const text = JSON.stringify({ ...JSON.parse(packRecord(whole)), ...change });
     expect(() => unpackRecord(text)).toThrow(
-      `the record's closer ${digest(1)} lacks findings: the row was changed by hand`,
+      `the record's blocker ${digest(1)} lacks findings: the row was changed by hand`,
     );
   });
 });

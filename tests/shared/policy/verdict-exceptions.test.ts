@@ -13,17 +13,19 @@ function verdict(exceptions: readonly Exception[], one: Finding = finding(), now
 
 /** The reason of the exception that counted; undefined where none did. */
 function counted(exceptions: readonly Exception[], one: Finding = finding(), now = NOW): string | undefined {
-  const { kind, spared } = verdict(exceptions, one, now);
-  const rules = spared.map(({ rule }) => (rule.kind === 'exception' ? rule.exception.reason : rule.kind));
+  const { kind, exempted } = verdict(exceptions, one, now);
+  const rules = exempted.map(({ exemption }) =>
+    exemption.kind === 'exception' ? exemption.exception.reason : exemption.kind,
+  );
   return kind === 'allow' ? rules.join() : undefined;
 }
 
 describe('an exception', () => {
-  it('stays in the verdict, with the finding that it spared', () => {
+  it('stays in the verdict, with the finding that it exempted', () => {
     const one = exception();
     expect(verdict([one])).toEqual({
       kind: 'allow',
-      spared: [{ finding: finding(), rule: { kind: 'exception', exception: one } }],
+      exempted: [{ finding: finding(), exemption: { kind: 'exception', exception: one } }],
     });
   });
 
@@ -78,11 +80,11 @@ describe('an exception', () => {
     expect(counted([exception({ untilFixed: true })], finding({ fix }))).toBe(counts ? 'not reachable' : undefined);
   });
 
-  it('spares a known exploit too: somebody has reviewed it', () => {
+  it('exempts a known exploit too: somebody has reviewed it', () => {
     expect(counted([exception()], finding({ exploited: true }))).toBe('not reachable');
   });
 
-  it('spares what is undetermined', () => {
+  it('exempts what is undetermined', () => {
     expect(counted([exception()], finding({ severity: 'UNTRIAGED' }))).toBe('not reachable');
   });
 

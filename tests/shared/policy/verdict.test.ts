@@ -22,8 +22,10 @@ function inShort(answer: Verdict): string {
       : [];
   const undetermined =
     answer.kind === 'allow' ? [] : answer.undetermined.map((one) => `${one.vulnerability} undetermined`);
-  const spared = answer.spared.map(({ finding: one, rule }) => `${one.vulnerability} spared by ${rule.kind}`);
-  return [answer.kind, ...reasons, ...undetermined, ...spared].join('; ');
+  const exempted = answer.exempted.map(
+    ({ finding: one, exemption }) => `${one.vulnerability} exempted by ${exemption.kind}`,
+  );
+  return [answer.kind, ...reasons, ...undetermined, ...exempted].join('; ');
 }
 
 const CRITICAL = finding({ vulnerability: 'CRITICAL', severity: 'CRITICAL' });
@@ -133,7 +135,7 @@ describe('a verdict', () => {
       'UNTRIAGED, in a critical report, `unknownSeverity: ignore`',
       { unknownSeverity: 'ignore' },
       [{ ...UNTRIAGED, reportSeverity: 'critical' }],
-      'allow; UNTRIAGED spared by unknownIgnored',
+      'allow; UNTRIAGED exempted by unknownIgnored',
     ],
     [
       'a severity of its own counts, whatever its report says',
@@ -151,7 +153,7 @@ describe('a verdict', () => {
       'UNTRIAGED, `unknownSeverity: ignore`',
       { unknownSeverity: 'ignore' },
       [{ ...UNTRIAGED, score: 9.8 }],
-      'allow; UNTRIAGED spared by unknownIgnored',
+      'allow; UNTRIAGED exempted by unknownIgnored',
     ],
     [
       'a severity word never seen',
@@ -201,21 +203,21 @@ describe('a verdict', () => {
       [{ ...UNTRIAGED, exploited: true, score: 5 }],
       'block; UNTRIAGED by exploited as medium',
     ],
-    ['SUPPRESSED', {}, [{ ...HIGH, state: 'suppressed' }], 'allow; HIGH spared by suppressed'],
+    ['SUPPRESSED', {}, [{ ...HIGH, state: 'suppressed' }], 'allow; HIGH exempted by suppressed'],
     ['suppressed, and below the threshold anyway', {}, [{ ...LOW, state: 'suppressed' }], 'allow'],
     [
       'UNTRIAGED, no score, suppressed',
       {},
       [{ ...UNTRIAGED, state: 'suppressed' }],
-      'allow; UNTRIAGED spared by suppressed',
+      'allow; UNTRIAGED exempted by suppressed',
     ],
   ])('%s', (_name, changes, findings, expected) => {
     expect(inShort(verdict(changes, findings))).toBe(expected);
   });
 
-  it('SUPPRESSED, then ACTIVE: spared, then violates', () => {
+  it('SUPPRESSED, then ACTIVE: exempted, then violates', () => {
     const answers = (['suppressed', 'active'] as const).map((state) => inShort(verdict({}, [{ ...HIGH, state }])));
-    expect(answers).toEqual(['allow; HIGH spared by suppressed', 'block; HIGH by severityThreshold as high']);
+    expect(answers).toEqual(['allow; HIGH exempted by suppressed', 'block; HIGH by severityThreshold as high']);
   });
 
   it('reads findings from any iterable, once', () => {
@@ -230,18 +232,22 @@ describe('grace', () => {
   const graced: Partial<Policy> = { graceDays: { high: 7 }, exploited: 'medium' };
   const disclosedAt = (days: number) => ({ ...HIGH, disclosedAt: daysLater(-days) });
 
-  it('disclosed 3 days ago, 7 days of grace: spared with its end date', () => {
+  it('disclosed 3 days ago, 7 days of grace: exempted with its end date', () => {
     const known = disclosedAt(3);
     expect(verdict(graced, [known])).toEqual({
       kind: 'allow',
-      spared: [{ finding: known, rule: { kind: 'grace', until: '2026-06-19T12:00:00.000Z' } }],
+      exempted: [{ finding: known, exemption: { kind: 'grace', until: '2026-06-19T12:00:00.000Z' } }],
     });
   });
 
   it.each<[string, Finding, string]>([
     ['then 8 days ago: violates', disclosedAt(8), 'block; HIGH by severityThreshold as high'],
     ['disclosed 7 days ago to the millisecond: violates', disclosedAt(7), 'block; HIGH by severityThreshold as high'],
-    ['a millisecond less: spared', { ...HIGH, disclosedAt: '2026-06-08T12:00:00.001Z' }, 'allow; HIGH spared by grace'],
+    [
+      'a millisecond less: exempted',
+      { ...HIGH, disclosedAt: '2026-06-08T12:00:00.001Z' },
+      'allow; HIGH exempted by grace',
+    ],
     ['no date, no grace', HIGH, 'block; HIGH by severityThreshold as high'],
     [
       'no days for this severity, no grace',
@@ -256,9 +262,9 @@ describe('grace', () => {
     [
       'UNTRIAGED takes the grace of its derived severity',
       { ...UNTRIAGED, score: 7.5, disclosedAt: daysLater(-3) },
-      'allow; UNTRIAGED spared by grace',
+      'allow; UNTRIAGED exempted by grace',
     ],
-    ['no fix, in grace: spared', { ...disclosedAt(3), fix: 'none' }, 'allow; HIGH spared by grace'],
+    ['no fix, in grace: exempted', { ...disclosedAt(3), fix: 'none' }, 'allow; HIGH exempted by grace'],
     ['below the threshold: not worth a word', { ...LOW, disclosedAt: daysLater(-3) }, 'allow'],
   ])('%s', (_name, one, expected) => {
     expect(inShort(verdict(graced, [one]))).toBe(expected);

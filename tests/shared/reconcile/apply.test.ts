@@ -9,7 +9,7 @@ import { newWorld, type World } from './world.ts';
 
 const VIOLATING = { findings: [finding()] };
 
-function look(world: World, ...digests: readonly string[]): Promise<Decision> {
+function reconcileOnce(world: World, ...digests: readonly string[]): Promise<Decision> {
   return reconcile({ gate: GATE, scope: digests, triggers: ['finding'], activeFindings: [] }, rules(), world.ports);
 }
 
@@ -18,7 +18,7 @@ async function aboutTo(turn: 'close' | 'open'): Promise<World> {
   const world = newWorld();
   world.repository().images.set(digest(1), VIOLATING);
   if (turn === 'open') {
-    await look(world, digest(1));
+    await reconcileOnce(world, digest(1));
     world.repository().images.delete(digest(1));
   }
   world.calls.length = 0;
@@ -29,7 +29,7 @@ async function aboutTo(turn: 'close' | 'open'): Promise<World> {
 /** The calls that one undisturbed look makes. */
 async function callsOf(turn: 'close' | 'open'): Promise<readonly string[]> {
   const world = await aboutTo(turn);
-  await look(world, digest(1));
+  await reconcileOnce(world, digest(1));
   return world.calls;
 }
 
@@ -58,10 +58,10 @@ describe('a crash', async () => {
         if (at === when && world.calls.length === place + 1) throw new Error('crash');
       };
       world.around = crashAt;
-      // A notice that fails is not the end of a look; a crash there is as good as one.
-      expect(await look(world, digest(1)).then(({ untold }) => untold, String)).toBe('Error: crash');
+      // A notice that fails is not the end of an observation; a crash there is as good as one.
+      expect(await reconcileOnce(world, digest(1)).then(({ untold }) => untold, String)).toBe('Error: crash');
       world.around = () => {};
-      await look(world, digest(1));
+      await reconcileOnce(world, digest(1));
       const settled = turn === 'close' ? ['current', 'closed', []] : ['absent', 'open', []];
       const stored = world.record(GATE);
       expect([world.repository().ours, stored?.state.kind, stored?.untold]).toEqual(settled);
@@ -86,12 +86,12 @@ describe('a second crash', () => {
     const images = world.repository().images;
     const turnBack = () => (turn === 'open' ? images.set(digest(1), VIOLATING) : images.delete(digest(1)));
     dieAfter(world, /^write/);
-    await expect(look(world, digest(1))).rejects.toThrow('crash');
+    await expect(reconcileOnce(world, digest(1))).rejects.toThrow('crash');
     turnBack();
     dieAfter(world, /^write/);
-    await expect(look(world, digest(1))).rejects.toThrow('crash');
+    await expect(reconcileOnce(world, digest(1))).rejects.toThrow('crash');
     world.around = () => {};
-    await look(world, digest(1));
+    await reconcileOnce(world, digest(1));
     expect(world.notices.map(({ kind }) => kind)).toEqual(wanted);
     const [stored, ours] = [world.record(GATE), world.repository().ours];
     const ends = turn === 'open' ? ['closed', 'current', NOW] : ['open', 'absent', undefined];
@@ -101,14 +101,14 @@ describe('a second crash', () => {
   it('before the second one has written: what was taken back is told, and nothing else', async () => {
     const world = await aboutTo('open');
     dieAfter(world, /^write/);
-    await expect(look(world, digest(1))).rejects.toThrow('crash');
+    await expect(reconcileOnce(world, digest(1))).rejects.toThrow('crash');
     world.repository().images.set(digest(1), VIOLATING);
     dieAfter(world, /^save$/);
-    await expect(look(world, digest(1))).rejects.toThrow('crash');
+    await expect(reconcileOnce(world, digest(1))).rejects.toThrow('crash');
     expect([world.record(GATE)?.state.kind, world.repository().ours]).toEqual(['closing', 'absent']);
     world.repository().images.delete(digest(1));
     world.around = () => {};
-    await look(world, digest(1));
+    await reconcileOnce(world, digest(1));
     expect([world.notices.map(({ kind }) => kind), world.record(GATE)?.state.kind]).toEqual([['opened'], 'open']);
   });
 });
@@ -119,11 +119,11 @@ describe('a notice that cannot be sent', () => {
     world.around = (call) => {
       if (call === 'notify') throw 'the mail service is away';
     };
-    const { done, untold } = await look(world, digest(1));
+    const { done, untold } = await reconcileOnce(world, digest(1));
     expect([done, untold, world.decisions.length]).toEqual(['closed', 'the mail service is away', 1]);
     expect(world.record(GATE)?.untold.map(({ kind }) => kind)).toEqual(['closed']);
     world.around = () => {};
-    const next = await look(world, digest(1));
+    const next = await reconcileOnce(world, digest(1));
     expect([next.done, next.untold, world.record(GATE)?.untold]).toEqual(['nothing', undefined, []]);
     expect(world.notices.map(({ kind }) => kind)).toEqual(['closed']);
   });
@@ -141,30 +141,30 @@ describe('another worker', () => {
       if (call !== 'save' || when !== 'before' || ++saves !== nth) return;
       world.save(world.record(GATE) ?? newRecord(GATE, NOW));
     };
-    const { to } = await look(world, digest(1));
+    const { to } = await reconcileOnce(world, digest(1));
     expect([to.kind, world.repository().ours, world.record(GATE)?.state.kind]).toEqual(['closed', 'current', 'closed']);
-    expect(world.calls.filter((call) => call === 'look').length).toBe(2);
+    expect(world.calls.filter((call) => call === 'observe').length).toBe(2);
   });
 
   it('that saves first before a record is taken away: the loop looks again', async () => {
     const world = newWorld();
     world.repository();
-    world.save(record({ state: { kind: 'open' }, since: daysLater(-31), closers: [] }));
+    world.save(record({ state: { kind: 'open' }, since: daysLater(-31), blockers: [] }));
     let removals = 0;
     world.around = (call, when) => {
       if (call === 'remove' && when === 'before' && ++removals === 1)
-        world.save(record({ state: { kind: 'open' }, since: daysLater(-31), closers: [] }));
+        world.save(record({ state: { kind: 'open' }, since: daysLater(-31), blockers: [] }));
     };
-    await look(world, digest(1));
+    await reconcileOnce(world, digest(1));
     expect([removals, world.record(GATE)]).toEqual([2, undefined]);
   });
 
   it('that writes the gate right after us: the loop looks again, and the gate ends closed', async () => {
     const world = await aboutTo('close');
     world.repository().overtaken = 2;
-    const { to } = await look(world, digest(1));
+    const { to } = await reconcileOnce(world, digest(1));
     expect([to.kind, world.repository().ours, world.record(GATE)?.state.kind]).toEqual(['closed', 'current', 'closed']);
-    expect(world.calls.filter((call) => call === 'look').length).toBe(3);
+    expect(world.calls.filter((call) => call === 'observe').length).toBe(3);
   });
 
   it('that is always faster: an error, so that the message comes back', async () => {
@@ -172,7 +172,7 @@ describe('another worker', () => {
     world.around = (call, when) => {
       if (call === 'save' && when === 'before') world.save(world.record(GATE) ?? newRecord(GATE, NOW));
     };
-    await expect(look(world, digest(1))).rejects.toThrow(
+    await expect(reconcileOnce(world, digest(1))).rejects.toThrow(
       '123456789012/team/app: somebody else changed its record or its policy first, 12 times; the message comes back',
     );
     expect(world.decisions).toEqual([]);
@@ -183,7 +183,7 @@ describe('a gate without a row', () => {
   it('whose new record already says nothing: no row is written or taken away', async () => {
     const world = newWorld();
     const old = newRecord(GATE, hoursLater(-24 * 31));
-    const next = { closers: [], held: [], omitted: 0, accounts: [], changed: false };
+    const next = { blockers: [], active: [], omitted: 0, accounts: [], changed: false };
     const noticeOf = () => {
       throw new Error('no notice was expected');
     };

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { GateRecord } from '../../../shared/gate/record.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import {
-  closer,
+  blocker,
   daysLater,
   digest,
   exception,
@@ -15,36 +15,36 @@ import {
   record,
   rules,
 } from '../samples.ts';
-import { EXCEPTED, look, told, VIOLATING, violating, writes } from './reconciling.ts';
+import { EXCEPTED, reconcileOnce, told, VIOLATING, violating, writes } from './reconciling.ts';
 import { newWorld } from './world.ts';
 
 describe('opening', () => {
-  it('the closer is deleted, another closer remains; then none: stays closed; opens', async () => {
+  it('the blocker is deleted, another blocker remains; then none: stays closed; opens', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(2), VIOLATING);
-    await look(world, { scope: [digest(2)] });
+    await reconcileOnce(world, { scope: [digest(2)] });
     world.repository().images.delete(digest(1));
-    const first = await look(world, { triggers: ['delete'] });
+    const first = await reconcileOnce(world, { triggers: ['delete'] });
     world.repository().images.delete(digest(2));
-    const second = await look(world, { scope: [digest(2)], triggers: ['delete'] });
+    const second = await reconcileOnce(world, { scope: [digest(2)], triggers: ['delete'] });
     expect([first.to.kind, second.to.kind, second.done, told(world)]).toEqual(['closed', 'open', 'opened', ['opened']]);
     expect(world.notices[0]).toMatchObject({ closedSince: NOW, accounts: [{ digest: digest(2), how: 'gone' }] });
   });
 
-  it('the deleted closer is pushed again (same digest) within 30 days: closes again, without a new scan', async () => {
+  it('the deleted blocker is pushed again (same digest) within 30 days: closes again, without a new scan', async () => {
     const world = await violating(true);
     world.repository().images.delete(digest(1));
-    await look(world, { triggers: ['delete'] });
+    await reconcileOnce(world, { triggers: ['delete'] });
     world.now = daysLater(20);
     world.repository().images.set(digest(1), { tags: ['1.0'] });
-    const { to, done } = await look(world, { triggers: ['push'] });
+    const { to, done } = await reconcileOnce(world, { triggers: ['push'] });
     expect([to.kind, done]).toEqual(['closed', 'closed']);
   });
 
   it('CLOSED event for the only finding; coverage INACTIVE, expired: stays closed; the log says that proof is missing', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { scan: { kind: 'unproven', why: 'SCAN_ELIGIBILITY_EXPIRED' } });
-    const { to, images } = await look(world);
+    const { to, images } = await reconcileOnce(world);
     expect([to.kind, images]).toMatchObject([
       'closed',
       [{ kind: 'holds', why: { kind: 'unproven', why: 'SCAN_ELIGIBILITY_EXPIRED' } }],
@@ -55,7 +55,7 @@ describe('opening', () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
     world.now = hoursLater(2);
-    const { to, images, isUnsettled } = await look(world);
+    const { to, images, isUnsettled } = await reconcileOnce(world);
     expect([to.kind, images, isUnsettled]).toEqual([
       'open',
       [{ digest: digest(1), kind: 'released', how: 'scanned' }],
@@ -67,9 +67,9 @@ describe('opening', () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
     world.now = hoursLater(1.01);
-    const first = await look(world);
+    const first = await reconcileOnce(world);
     world.now = hoursLater(1 + 5 / 60);
-    const second = await look(world);
+    const second = await reconcileOnce(world);
     expect([first.to.kind, first.isUnsettled, first.images]).toMatchObject([
       'closed',
       true,
@@ -83,24 +83,24 @@ describe('opening', () => {
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
     world.now = hoursLater(1.01);
     world.around = (call, when) => {
-      if (call === 'look' && when === 'after') world.now = hoursLater(1.2);
+      if (call === 'observe' && when === 'after') world.now = hoursLater(1.2);
     };
-    const { to, isUnsettled } = await look(world);
+    const { to, isUnsettled } = await reconcileOnce(world);
     expect([to.kind, isUnsettled]).toEqual(['closed', true]);
   });
 
-  it('looks once more between the intent and the write; the intent forgets no closer', async () => {
+  it('looks once more between the intent and the write; the intent forgets no blocker', async () => {
     const world = await violating(true);
     world.repository().images.delete(digest(1));
     let intent: GateRecord | undefined;
     world.around = (call, when) => {
       if (call === 'write open' && when === 'before') intent = world.record(GATE);
     };
-    await look(world, { triggers: ['delete'] });
-    expect(world.calls).toEqual(['load', 'look', 'read', 'save', 'look', 'write open', 'save', 'notify', 'save']);
-    expect([intent?.state.kind, intent?.closers]).toEqual(['opening', [closer({ since: NOW, violatedAt: NOW })]]);
-    expect(world.record(GATE)?.closers).toEqual([
-      closer({ since: NOW, violatedAt: NOW, departed: { at: NOW, why: 'gone' } }),
+    await reconcileOnce(world, { triggers: ['delete'] });
+    expect(world.calls).toEqual(['load', 'observe', 'read', 'save', 'observe', 'write open', 'save', 'notify', 'save']);
+    expect([intent?.state.kind, intent?.blockers]).toEqual(['opening', [blocker({ since: NOW, violatedAt: NOW })]]);
+    expect(world.record(GATE)?.blockers).toEqual([
+      blocker({ since: NOW, violatedAt: NOW, departed: { at: NOW, why: 'gone' } }),
     ]);
   });
 
@@ -110,7 +110,7 @@ describe('opening', () => {
     world.around = (call, when) => {
       if (call === 'save' && when === 'before') world.repository().images.set(digest(1), VIOLATING);
     };
-    const { to } = await look(world, { triggers: ['delete'] });
+    const { to } = await reconcileOnce(world, { triggers: ['delete'] });
     expect([to.kind, writes(world), world.record(GATE)]).toMatchObject([
       'closed',
       [],
@@ -121,59 +121,65 @@ describe('opening', () => {
   it('an exception is added for a finding that Inspector has meanwhile deleted: opens, on the recorded finding', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), {});
-    const { to, images } = await look(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
-    expect([to.kind, images]).toEqual(['open', [{ digest: digest(1), kind: 'released', how: 'spared' }]]);
+    const { to, images } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
+    expect([to.kind, images]).toEqual(['open', [{ digest: digest(1), kind: 'released', how: 'exempted' }]]);
     expect(world.calls).not.toContain('scans');
   });
 
   it('the exception expires, and the finding is not reported any more: closes again, for want of a newer scan', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: NOW } });
-    await look(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
+    await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
     world.now = daysLater(40);
     const later = rules({ policy: policy({ exceptions: [exception({ expiresAt: daysLater(41) })] }) });
-    const spared = await look(world, { scope: 'all', triggers: ['sweep'] }, later);
+    const exempted = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, later);
     world.now = daysLater(41);
-    const { to, images } = await look(world, { scope: 'all', triggers: ['sweep'] }, later);
-    expect([spared.to.kind, to.kind, images]).toMatchObject([
+    const { to, images } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, later);
+    expect([exempted.to.kind, to.kind, images]).toMatchObject([
       'open',
       'closed',
       [{ kind: 'holds', why: { kind: 'unproven' } }],
     ]);
-    expect(world.record(GATE)?.closers).toMatchObject([{ since: daysLater(41), violatedAt: daysLater(40) }]);
+    expect(world.record(GATE)?.blockers).toMatchObject([{ since: daysLater(41), violatedAt: daysLater(40) }]);
   });
 
   it('the exception expires, and a newer scan shows nothing: stays open, and is forgotten', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
-    await look(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
+    await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
     world.now = daysLater(1);
-    const { to, done } = await look(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
-    expect([to.kind, done, world.record(GATE)?.closers]).toEqual(['open', 'nothing', []]);
+    const { to, done } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
+    expect([to.kind, done, world.record(GATE)?.blockers]).toEqual(['open', 'nothing', []]);
   });
 
-  it('what was spared stays in the log as long as it is there', async () => {
+  it('what was exempted stays in the log as long as it is there', async () => {
     const world = await violating(true);
-    await look(world, {}, EXCEPTED);
-    const { images, allowed } = await look(world, {}, EXCEPTED);
+    await reconcileOnce(world, {}, EXCEPTED);
+    const { images, allowed } = await reconcileOnce(world, {}, EXCEPTED);
     expect([images, allowed]).toMatchObject([
-      [{ digest: digest(1), kind: 'none', verdict: { kind: 'allow', spared: [{ rule: { kind: 'exception' } }] } }],
+      [
+        {
+          digest: digest(1),
+          kind: 'none',
+          verdict: { kind: 'allow', exempted: [{ exemption: { kind: 'exception' } }] },
+        },
+      ],
       0,
     ]);
   });
 
-  it('50 signatures, attestations and expired images beside one closer that is deleted: opens; they hold nothing', async () => {
+  it('50 signatures, attestations and expired images beside one blocker that is deleted: opens; they hold nothing', async () => {
     const world = await violating(true);
     for (let number = 100; number < 150; number++) world.repository().images.set(digest(number), {});
     world.repository().images.delete(digest(1));
-    expect((await look(world, { scope: 'all', triggers: ['sweep'] })).to.kind).toBe('open');
+    expect((await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] })).to.kind).toBe('open');
   });
 
-  it('tag moved to a clean image, the closer untagged, `images: tagged`: opens at the push', async () => {
+  it('tag moved to a clean image, the blocker untagged, `images: tagged`: opens at the push', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { ...VIOLATING, tags: [] });
     world.repository().images.set(digest(2), { tags: ['1.0'] });
-    const { to } = await look(world, { scope: [digest(2)], triggers: ['push'] });
+    const { to } = await reconcileOnce(world, { scope: [digest(2)], triggers: ['push'] });
     expect([to.kind, world.notices[0]?.stillPullable]).toEqual([
       'open',
       [{ digest: digest(1), tags: ['1.0'], why: 'outOfScope', vulnerabilities: ['CVE-2024-6119'] }],
@@ -181,37 +187,37 @@ describe('opening', () => {
   });
 
   it.each(['push', 'delete'] as const)(
-    'a %s that gives a remembered closer its tag back: closes again',
+    'a %s that gives a remembered blocker its tag back: closes again',
     async (trigger) => {
       const world = await violating(true);
       world.repository().images.set(digest(1), { ...VIOLATING, tags: [] });
-      await look(world, { triggers: ['push'] });
+      await reconcileOnce(world, { triggers: ['push'] });
       world.repository().images.set(digest(1), VIOLATING);
-      const unrelated = await look(world, { scope: [digest(2)], triggers: ['scan'] });
-      const moved = await look(world, { scope: [digest(2)], triggers: [trigger] });
+      const unrelated = await reconcileOnce(world, { scope: [digest(2)], triggers: ['scan'] });
+      const moved = await reconcileOnce(world, { scope: [digest(2)], triggers: [trigger] });
       expect([unrelated.to.kind, moved.to.kind]).toEqual(['open', 'closed']);
     },
   );
 
-  it('a push beside as many closers as are looked at with it, some of them only remembered: sees them all', async () => {
+  it('a push beside as many blockers as are looked at with it, some of them only remembered: sees them all', async () => {
     const world = newWorld();
     const departed = { at: hoursLater(-1), why: 'gone' } as const;
-    const closers = Array.from({ length: 100 }, (_, number) =>
-      closer({ digest: digest(number), ...(number < 50 ? { departed } : {}) }),
+    const blockers = Array.from({ length: 100 }, (_, number) =>
+      blocker({ digest: digest(number), ...(number < 50 ? { departed } : {}) }),
     );
-    world.save(record({ closers }));
+    world.save(record({ blockers }));
     world.repository().ours = 'current';
-    const { to, images } = await look(world, { scope: [digest(500)], triggers: ['push'] });
+    const { to, images } = await reconcileOnce(world, { scope: [digest(500)], triggers: ['push'] });
     expect([to.kind, images.length]).toEqual(['open', 50]);
   });
 
-  it('a push beside more closers than are looked at with it: the sweep sees them', async () => {
+  it('a push beside more blockers than are looked at with it: the sweep sees them', async () => {
     const world = newWorld();
-    const closers = Array.from({ length: 101 }, (_, number) => closer({ digest: digest(number) }));
-    world.save(record({ closers }));
+    const blockers = Array.from({ length: 101 }, (_, number) => blocker({ digest: digest(number) }));
+    world.save(record({ blockers }));
     world.repository().ours = 'current';
-    const atPush = await look(world, { scope: [digest(500)], triggers: ['push'] });
-    const atSweep = await look(world, { scope: 'all', triggers: ['sweep'] });
+    const atPush = await reconcileOnce(world, { scope: [digest(500)], triggers: ['push'] });
+    const atSweep = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] });
     expect([atPush.to.kind, atPush.images.length, atSweep.to.kind, atSweep.images.length]).toEqual([
       'closed',
       0,
@@ -220,85 +226,86 @@ describe('opening', () => {
     ]);
   });
 
-  it('closers that the record had no room for: the gate opens by hand only', async () => {
+  it('blockers that the record had no room for: the gate opens by hand only', async () => {
     const world = newWorld();
-    world.save(record({ omittedClosers: 2 }));
+    world.save(record({ omittedBlockers: 2 }));
     world.repository().ours = 'current';
-    const { to, done } = await look(world, { scope: 'all', triggers: ['sweep'] });
-    expect([to.kind, done, world.record(GATE)?.omittedClosers]).toEqual(['closed', 'nothing', 2]);
+    const { to, done } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] });
+    expect([to.kind, done, world.record(GATE)?.omittedBlockers]).toEqual(['closed', 'nothing', 2]);
   });
 
   it.each<[string, Rules, boolean]>([
     ['by hand: then they are accounted for', rules({ mode: 'pause' }), true],
     ['with its repository: then there are none', rules(), false],
-  ])('closers that the record had no room for: the gate opens %s', async (_name, byRules, exists) => {
+  ])('blockers that the record had no room for: the gate opens %s', async (_name, byRules, exists) => {
     const world = newWorld();
-    world.save(record({ omittedClosers: 2 }));
+    world.save(record({ omittedBlockers: 2 }));
     if (exists) world.repository().ours = 'current';
-    const first = await look(world, { scope: 'all', triggers: ['sweep'] }, byRules);
-    const second = await look(world, { scope: 'all', triggers: ['sweep'] });
-    expect([first.done, world.record(GATE)?.omittedClosers, second.to.kind]).toEqual(['opened', 0, 'open']);
+    const first = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, byRules);
+    const second = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] });
+    expect([first.done, world.record(GATE)?.omittedBlockers, second.to.kind]).toEqual(['opened', 0, 'open']);
   });
 
   it('a record that says nothing any more is taken away after 30 days, and not before', async () => {
     const world = await violating(true);
     world.repository().images.delete(digest(1));
-    await look(world);
+    await reconcileOnce(world);
     world.now = daysLater(29.9);
-    await look(world, { scope: 'all' });
-    expect(world.record(GATE)?.closers.length).toBe(1);
+    await reconcileOnce(world, { scope: 'all' });
+    expect(world.record(GATE)?.blockers.length).toBe(1);
     world.now = daysLater(30);
-    const { images } = await look(world, { scope: 'all' });
+    const { images } = await reconcileOnce(world, { scope: 'all' });
     expect([images, world.record(GATE)]).toEqual([[], undefined]);
   });
 
   it('an image that never violated: nothing is read, written or told', async () => {
     const world = newWorld();
     world.repository().images.set(digest(1), { findings: [finding({ severity: 'LOW' })] });
-    const { done, allowed } = await look(world);
-    expect([done, allowed, world.calls, world.record(GATE)]).toEqual(['nothing', 1, ['load', 'look'], undefined]);
+    const { done, allowed } = await reconcileOnce(world);
+    expect([done, allowed, world.calls, world.record(GATE)]).toEqual(['nothing', 1, ['load', 'observe'], undefined]);
   });
 });
 
 describe('the look before an opening', () => {
   const untagged = { ...VIOLATING, tags: [] };
 
-  /** A stale look has written down that the first closer does not count, and it counts again. */
+  /** A stale look has written down that the first blocker does not count, and it counts again. */
   async function withStaleDeparture(others: number) {
     const world = await violating(true);
     for (let number = 2; number < others + 2; number++) {
       world.repository().images.set(digest(number), VIOLATING);
-      await look(world, { scope: [digest(number)] });
+      await reconcileOnce(world, { scope: [digest(number)] });
     }
     world.repository().images.set(digest(1), untagged);
-    await look(world);
+    await reconcileOnce(world);
     world.repository().images.set(digest(1), VIOLATING);
     for (let number = 2; number < others + 2; number++) world.repository().images.delete(digest(number));
     return world;
   }
 
-  it('is at every closer, the remembered ones too: one that counts again keeps the gate closed', async () => {
+  it('is at every blocker, the remembered ones too: one that counts again keeps the gate closed', async () => {
     const world = await withStaleDeparture(1);
-    const { to } = await look(world, { scope: [digest(2)] });
+    const { to } = await reconcileOnce(world, { scope: [digest(2)] });
     expect([to.kind, world.repository().ours]).toEqual(['closed', 'current']);
   });
 
-  it('is at everything where there are more than a hundred closers', async () => {
+  it('is at everything where there are more than a hundred blockers', async () => {
     const world = await withStaleDeparture(101);
-    await look(world, { scope: Array.from({ length: 101 }, (_, number) => digest(number + 2)) });
+    await reconcileOnce(world, { scope: Array.from({ length: 101 }, (_, number) => digest(number + 2)) });
     expect([world.record(GATE)?.state.kind, world.repository().ours]).toEqual(['closed', 'current']);
   });
 
   it('also comes before a gate that waits is cleared', async () => {
     const world = await violating();
     const braked = rules({ maxClosesPerHour: 0 });
-    await look(world, {}, braked);
-    let looks = 0;
+    await reconcileOnce(world, {}, braked);
+    let observations = 0;
     world.repository().images.set(digest(1), untagged);
     world.around = (call, when) => {
-      if (call === 'look' && when === 'after' && ++looks === 1) world.repository().images.set(digest(1), VIOLATING);
+      if (call === 'observe' && when === 'after' && ++observations === 1)
+        world.repository().images.set(digest(1), VIOLATING);
     };
-    const { to } = await look(world, {}, braked);
+    const { to } = await reconcileOnce(world, {}, braked);
     expect(to).toEqual({ kind: 'waiting', for: 'brake' });
   });
 
@@ -309,7 +316,7 @@ describe('the look before an opening', () => {
       if (call === 'save' && when === 'before' && ++saves === 1) world.save(world.record(GATE) ?? record({}));
     };
     const paused = { ...rules(), mode: 'pause' } as const;
-    await look(world, { scope: [], triggers: ['release'] }, paused);
+    await reconcileOnce(world, { scope: [], triggers: ['release'] }, paused);
     expect(world.repository().ours).toBe('absent');
     expect(world.scopes).toEqual([[], []]);
   });

@@ -5,8 +5,8 @@ import type { HandOrder } from '../../../shared/gate/override.ts';
 import { type GateRecord, newRecord } from '../../../shared/gate/record.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import type { Trigger } from '../../../shared/report/decision.ts';
-import { byHand, closer, digest, finding, GATE, hoursLater, NOW, record, rules } from '../samples.ts';
-import { look } from './reconciling.ts';
+import { blocker, byHand, digest, finding, GATE, hoursLater, NOW, record, rules } from '../samples.ts';
+import { observation } from './reconciling.ts';
 import { newWorld, type World, type WorldRepository } from './world.ts';
 
 const VIOLATING = { findings: [finding()] };
@@ -23,7 +23,7 @@ const CLOSED_GATE = record({ claimed: true });
 const WAITING_BY_HAND = record({ state: { kind: 'waiting', for: 'byHand' }, closedSince: undefined });
 
 function blind(call: string): void {
-  if (call === 'look') throw new Error('no answer');
+  if (call === 'reconcile') throw new Error('no answer');
 }
 
 interface Given {
@@ -43,9 +43,9 @@ function worldWith({ record: stored, order, registry, images = [] }: Given): Wor
   return world;
 }
 
-/** What comes of a look: the registry, the state, what was done, and what people are told. */
+/** What comes of an observation: the registry, the state, what was done, and what people are told. */
 async function outcome(world: World, byRules: Rules = rules(), trigger: Trigger = 'tick') {
-  const { done, to, byHand: step } = await look(world, { triggers: [trigger], scope: 'all' }, byRules);
+  const { done, to, byHand: step } = await observation(world, { triggers: [trigger], scope: 'all' }, byRules);
   const told = world.notices.map(({ kind, byHand: news }) => (news?.isNews ? `${kind}: ${news.step}` : kind));
   const state = to.kind === 'waiting' ? `waiting: ${to.for}` : to.kind;
   return [world.repository().ours, state, done, step?.step, told.join()];
@@ -166,13 +166,13 @@ describe('a gate that is kept closed by hand', () => {
       ['current', 'closed', 'nothing', 'begins', 'byHand: begins'],
     ],
     [
-      'is not opened when its last closer goes away',
+      'is not opened when its last blocker goes away',
       { record: CLOSED_GATE, order: CLOSED },
       ['current', 'closed', 'nothing', 'runs', ''],
     ],
     [
       'is closed again where somebody took our closing away',
-      { record: record({ closers: [] }), order: CLOSED, registry: { ours: 'absent' } },
+      { record: record({ blockers: [] }), order: CLOSED, registry: { ours: 'absent' } },
       ['current', 'closed', 'restored', 'runs', 'restored'],
     ],
     [
@@ -182,12 +182,12 @@ describe('a gate that is kept closed by hand', () => {
     ],
     [
       'opens when the stack is paused',
-      { record: record({ closers: [] }), order: CLOSED, rules: rules({ mode: 'pause' }) },
+      { record: record({ blockers: [] }), order: CLOSED, rules: rules({ mode: 'pause' }) },
       ['absent', 'waiting: pause', 'opened', 'runs', 'opened'],
     ],
     [
       'opens where the config leaves its repository out',
-      { record: record({ closers: [] }), order: CLOSED, rules: EXCLUDED },
+      { record: record({ blockers: [] }), order: CLOSED, rules: EXCLUDED },
       ['absent', 'open', 'opened', 'runs', 'opened'],
     ],
     [
@@ -202,7 +202,7 @@ describe('a gate that is kept closed by hand', () => {
     ],
     [
       'opens at the end, if nothing holds it',
-      { record: record({ closers: [] }), order: byHand({ ...OVER, kind: 'closed' }) },
+      { record: record({ blockers: [] }), order: byHand({ ...OVER, kind: 'closed' }) },
       ['absent', 'open', 'opened', 'ends', 'opened: ends'],
     ],
     [
@@ -212,7 +212,7 @@ describe('a gate that is kept closed by hand', () => {
     ],
     [
       'opens at once where it was to be opened by hand instead',
-      { record: record({ closers: [] }), order: byHand(NEW) },
+      { record: record({ blockers: [] }), order: byHand(NEW) },
       ['absent', 'open', 'opened', 'begins', 'opened: begins'],
     ],
   ])('%s', async (_name, given, expected) => {
@@ -223,7 +223,7 @@ describe('a gate that is kept closed by hand', () => {
     ['pause', 'of the stack'],
     ['release', 'of one gate'],
   ])('by a %s %s opens, and the order is over', async (mode) => {
-    const world = worldWith({ record: record({ closers: [] }), order: CLOSED });
+    const world = worldWith({ record: record({ blockers: [] }), order: CLOSED });
     expect(await outcome(world, rules({ mode }), mode)).toEqual(['absent', 'open', 'opened', 'ends', 'opened: ends']);
     expect(await outcome(world)).toEqual(['absent', 'open', 'nothing', 'ends', 'opened: ends']);
     expect(world.record(GATE)?.byHand).toBeUndefined();
@@ -234,7 +234,7 @@ describe('a release of one gate', () => {
   it('opens it without a look inside, and the next look closes it again', async () => {
     const world = worldWith({ record: CLOSED_GATE, order: OPEN, images: [1] });
     world.save(CLOSED_GATE);
-    const { to } = await look(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
+    const { to } = await observation(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
     expect([to, world.repository().ours, world.calls.includes('scans')]).toEqual([
       { kind: 'waiting', for: 'release' },
       'absent',
@@ -245,9 +245,9 @@ describe('a release of one gate', () => {
 
   it('forgets what the record had no room for', async () => {
     const world = worldWith({ record: CLOSED_GATE, order: OPEN });
-    world.save({ ...CLOSED_GATE, closers: [], omittedClosers: 7 });
-    await look(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
-    expect(world.record(GATE)).toMatchObject({ omittedClosers: 0 });
+    world.save({ ...CLOSED_GATE, blockers: [], omittedBlockers: 7 });
+    await observation(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
+    expect(world.record(GATE)).toMatchObject({ omittedBlockers: 0 });
     expect((await outcome(world)).slice(0, 2)).toEqual(['absent', 'open']);
   });
 });
@@ -280,7 +280,7 @@ describe('an order', () => {
       world.repository().refuses = 'no';
       expect((await outcome(world)).slice(1, 3)).toEqual([kind === 'open' ? 'opening' : 'closing', 'refused']);
       expect(world.record(GATE)).toMatchObject({
-        closers: given.closers.map((one) => ({ digest: one.digest })),
+        blockers: given.blockers.map((one) => ({ digest: one.digest })),
         byHand: { refused: true, told: 'nothing' },
       });
       world.repository().refuses = undefined;
@@ -300,8 +300,8 @@ describe('an order', () => {
           isAlive = false;
           throw new Error('the worker dies');
         };
-        await look(world, { triggers: ['override'], scope: [] }).catch(() => {});
-        await look(world, { triggers: ['tick'], scope: 'all' });
+        await observation(world, { triggers: ['override'], scope: [] }).catch(() => {});
+        await observation(world, { triggers: ['tick'], scope: 'all' });
         expect(world.record(GATE)).toMatchObject({ state: { for: 'byHand' }, untold: [], byHand: { told: 'begin' } });
         expect(world.repository().ours).toBe('absent');
         const begun = world.notices.filter(({ byHand: news }) => news?.isNews && news.step === 'begins');
@@ -313,20 +313,20 @@ describe('an order', () => {
   it('that is over closes on what the record says where the scanner does not answer, and the message comes back', async () => {
     const world = worldWith({ record: WAITING_BY_HAND, order: byHand(OVER), images: [1] });
     world.around = blind;
-    await expect(look(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
+    await expect(observation(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
     expect([world.repository().ours, world.record(GATE)?.state.kind]).toEqual(['current', 'closed']);
     expect(world.record(GATE)?.byHand).toBeUndefined();
     expect(world.notices.map(({ kind, byHand: news }) => [kind, news?.step])).toEqual([['closed', 'ends']]);
     expect(world.decisions).toMatchObject([{ done: 'closed', images: [], byHand: { step: 'ends' } }]);
-    await expect(look(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
+    await expect(observation(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
     expect(world.repository().ours).toBe('current');
   });
 
   it('that is over closes on what the record had no room for, too', async () => {
-    const { closers: _closers, ...rest } = WAITING_BY_HAND;
-    const world = worldWith({ record: { ...rest, closers: [], omittedClosers: 2 }, order: byHand(OVER) });
+    const { blockers: _blockers, ...rest } = WAITING_BY_HAND;
+    const world = worldWith({ record: { ...rest, blockers: [], omittedBlockers: 2 }, order: byHand(OVER) });
     world.around = blind;
-    await expect(look(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
+    await expect(observation(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
     expect(world.repository().ours).toBe('current');
   });
 
@@ -339,7 +339,7 @@ describe('an order', () => {
     const world = worldWith({ record: stored, order, images: [1] });
     const before = structuredClone([world.repository().ours, world.record(GATE)]);
     world.around = blind;
-    await expect(look(world, { triggers: [trigger], scope: 'all' })).rejects.toThrow('no answer');
+    await expect(observation(world, { triggers: [trigger], scope: 'all' })).rejects.toThrow('no answer');
     expect([world.repository().ours, world.record(GATE)]).toEqual(before);
     expect(world.decisions).toEqual([]);
   });
@@ -347,19 +347,19 @@ describe('an order', () => {
   it('and a release, of a repository that is not there any more, look at nothing', async () => {
     const world = worldWith({ record: CLOSED_GATE, order: byHand({ ...NEW, kind: 'closed' }) });
     world.repositories.clear();
-    const decision = await look(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
+    const decision = await observation(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
     expect([decision.to, decision.done, world.record(GATE)?.state.kind]).toEqual([{ kind: 'open' }, 'opened', 'open']);
   });
 
   it('is seen to for a repository that is not there any more, too', async () => {
     const world = worldWith({ record: WAITING_BY_HAND, order: byHand(OVER) });
     world.repositories.clear();
-    const { to, byHand: step } = await look(world, { triggers: ['tick'], scope: 'all' });
+    const { to, byHand: step } = await observation(world, { triggers: ['tick'], scope: 'all' });
     expect([to, step?.step, world.record(GATE)?.byHand]).toEqual([{ kind: 'open' }, 'ends', undefined]);
   });
 
   it('keeps a record from being forgotten, and its end makes the record young again', async () => {
-    const old = { ...newRecord(GATE, hoursLater(-24 * 31)), closers: [] };
+    const old = { ...newRecord(GATE, hoursLater(-24 * 31)), blockers: [] };
     const world = worldWith({ record: old, order: OPEN });
     await outcome(world);
     expect(world.record(GATE)?.byHand).toEqual(OPEN);
@@ -368,11 +368,11 @@ describe('an order', () => {
     expect(world.record(GATE)).toMatchObject({ since: NOW, state: { kind: 'open' } });
   });
 
-  it('that keeps open is met by a scan that would prove nothing: the closer stays recorded', async () => {
-    const world = worldWith({ record: { ...WAITING_BY_HAND, closers: [closer()] }, order: OPEN });
+  it('that keeps open is met by a scan that would prove nothing: the blocker stays recorded', async () => {
+    const world = worldWith({ record: { ...WAITING_BY_HAND, blockers: [blocker()] }, order: OPEN });
     world.repository().images.set(digest(1), {});
     await outcome(world);
-    expect(world.record(GATE)).toMatchObject({ closers: [{ digest: digest(1) }], state: { for: 'byHand' } });
+    expect(world.record(GATE)).toMatchObject({ blockers: [{ digest: digest(1) }], state: { for: 'byHand' } });
   });
 });
 
@@ -398,7 +398,7 @@ describe('whatever happens to a gate', () => {
             order: byHand({ ...NEW, kind }),
           });
           if (isClosedBefore) world.repository().images.set(digest(1), VIOLATING);
-          await look(world, { triggers: ['tick'], scope: 'all' });
+          await observation(world, { triggers: ['tick'], scope: 'all' });
           for (const { images, trigger, number, dies } of events) {
             const now = Object.entries(images);
             world.repository().images.clear();
@@ -411,13 +411,13 @@ describe('whatever happens to a gate', () => {
               throw new Error('the worker dies');
             };
             const scope = trigger === 'sweep' ? 'all' : [digest(number)];
-            await look(world, { triggers: [trigger], scope }).catch(() => {});
+            await observation(world, { triggers: [trigger], scope }).catch(() => {});
             expect(world.repository().ours).toBe(kind === 'open' ? 'absent' : 'current');
           }
           world.around = () => {};
           world.now = hoursLater(3);
-          const { to } = await look(world, { triggers: ['tick'], scope: 'all' });
-          const isHeld = world.record(GATE)?.closers.some(({ departed }) => departed === undefined) ?? false;
+          const { to } = await observation(world, { triggers: ['tick'], scope: 'all' });
+          const isHeld = world.record(GATE)?.blockers.some(({ departed }) => departed === undefined) ?? false;
           const expected = isHeld ? ['closed', 'current', undefined] : ['open', 'absent', undefined];
           expect([to.kind, world.repository().ours, world.record(GATE)?.byHand]).toEqual(expected);
           const news = world.notices.flatMap(({ byHand: one }) => (one?.isNews ? [one.step] : []));

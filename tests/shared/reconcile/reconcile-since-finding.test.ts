@@ -1,29 +1,29 @@
 // How long a closing took, counted from the provider's word of what violates: the number that the dashboards show.
 import { describe, expect, it } from 'vitest';
 import { findingKey, type Instant } from '../../../shared/policy/finding.ts';
-import type { ImageLook } from '../../../shared/reconcile/ports.ts';
+import type { ImageObservation } from '../../../shared/reconcile/ports.ts';
 import { digest, finding, hoursLater, NOW, present, rules } from '../samples.ts';
-import { look, violating } from './reconciling.ts';
+import { reconcileOnce, violating } from './reconciling.ts';
 
 const CRITICAL = finding();
 const WORSE = finding({ vulnerability: 'CVE-2026-1' });
 const MILD = finding({ vulnerability: 'CVE-2026-2', severity: 'low' });
 const [KEY, WORSE_KEY, MILD_KEY] = [CRITICAL, WORSE, MILD].map(findingKey) as [string, string, string];
 
-/** The decision about images that the world shows so, two seconds after they were looked at. */
-async function decided(...looks: readonly ImageLook[]) {
+/** The decision about images that the world shows so, two seconds after they were observed. */
+async function decided(...observations: readonly ImageObservation[]) {
   const world = await violating();
-  world.ports.registry.look = async () => looks;
+  world.ports.registry.observe = async () => observations;
   world.around = (call) => {
     if (call === 'notify') world.now = new Date(Date.parse(NOW) + 2_000).toISOString();
   };
-  return look(world, { scope: 'all' });
+  return reconcileOnce(world, { scope: 'all' });
 }
 
 const said = (...words: readonly (readonly [string, Instant])[]) => new Map(words);
 
 describe('the seconds since the finding', () => {
-  it.each<[string, readonly ImageLook[], number | undefined]>([
+  it.each<[string, readonly ImageObservation[], number | undefined]>([
     [
       'run from the provider’s word of it until everything is done',
       [present({ findings: [CRITICAL], saidAt: said([KEY, hoursLater(-1)]) })],
@@ -52,14 +52,14 @@ describe('the seconds since the finding', () => {
       0,
     ],
     ['are not known where the provider does not say when', [present({ findings: [CRITICAL] })], undefined],
-  ])('%s', async (_name, looks, expected) => {
-    expect(await decided(...looks)).toMatchObject({ done: 'closed', secondsSinceFinding: expected });
+  ])('%s', async (_name, observations, expected) => {
+    expect(await decided(...observations)).toMatchObject({ done: 'closed', secondsSinceFinding: expected });
   });
 
   it('are of a closing only', async () => {
     const world = await violating();
-    world.ports.registry.look = async () => [present({ findings: [CRITICAL], saidAt: said([KEY, hoursLater(-1)]) })];
-    const decision = await look(world, {}, rules({ mode: 'audit' }));
+    world.ports.registry.observe = async () => [present({ findings: [CRITICAL], saidAt: said([KEY, hoursLater(-1)]) })];
+    const decision = await reconcileOnce(world, {}, rules({ mode: 'audit' }));
     expect([decision.done, decision.secondsSinceFinding]).toEqual(['waiting', undefined]);
   });
 });

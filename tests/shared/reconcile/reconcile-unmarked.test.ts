@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { GateRecord } from '../../../shared/gate/record.ts';
 import { digest, GATE, hoursLater, rules } from '../samples.ts';
-import { look, told, VIOLATING, writes } from './reconciling.ts';
+import { reconcileOnce, told, VIOLATING, writes } from './reconciling.ts';
 import { newWorld, type World, type WorldRepository } from './world.ts';
 
 const PAUSE = rules({ mode: 'pause' });
@@ -17,7 +17,7 @@ function unmarked(ours: WorldRepository['ours'] = 'absent'): World {
 
 const repair = (world: World) => void world.repository().images.delete(digest(1));
 
-/** Everything that the next look may depend on, with one image and a clock that stands still. */
+/** Everything that the next observation may depend on, with one image and a clock that stands still. */
 interface State {
   readonly record: GateRecord | undefined;
   readonly ours: WorldRepository['ours'];
@@ -45,8 +45,8 @@ function stateIn(world: World): State {
 /** Does the record say that a closing, if there is one, is ours? */
 const isClaimed = ({ record }: State) => record?.claimed === true;
 
-const LOOKS = [
-  ['look', rules(), undefined],
+const RECONCILES = [
+  ['observe', rules(), undefined],
   ['look in a pause', PAUSE, undefined],
   ['look while the registry refuses', rules(), 'not allowed'],
 ] as const;
@@ -60,14 +60,14 @@ async function successorsOf(state: State): Promise<readonly (readonly [string, S
     violates ? ['it is repaired', { ...state, violates: false }] : ['it violates', { ...state, violates: true }],
     ours === 'absent' ? ['others close', { ...state, ours: others }] : ['others open', { ...state, ours: 'absent' }],
   ];
-  for (const [name, byRules, refuses] of LOOKS) {
+  for (const [name, byRules, refuses] of RECONCILES) {
     const worldNow = () => {
       const world = restored(state);
       world.repository().refuses = refuses;
       return world;
     };
     const world = worldNow();
-    await look(world, {}, byRules);
+    await reconcileOnce(world, {}, byRules);
     found.push([name, stateIn(world)]);
     for (const [place, call] of world.calls.entries()) {
       for (const when of ['before', 'after'] as const) {
@@ -75,8 +75,8 @@ async function successorsOf(state: State): Promise<readonly (readonly [string, S
         crashing.around = (_call, at) => {
           if (at === when && crashing.calls.length === place + 1) throw new Error('crash');
         };
-        // A notice that fails is not the end of a look; a crash there is as good as one.
-        expect(await look(crashing, {}, byRules).then(({ untold }) => untold, String)).toBe('Error: crash');
+        // A notice that fails is not the end of an observation; a crash there is as good as one.
+        expect(await reconcileOnce(crashing, {}, byRules).then(({ untold }) => untold, String)).toBe('Error: crash');
         found.push([`${name}, and crash ${when} ${call}`, stateIn(crashing)]);
       }
     }
@@ -110,7 +110,7 @@ describe('whatever happens between two calls, in whatever order', async () => {
   ])('%s, but never what others have closed', async (_name, byRules) => {
     for (const { state, way } of states) {
       const world = restored(state);
-      await look(world, {}, byRules);
+      await reconcileOnce(world, {}, byRules);
       const own = byRules === PAUSE || !state.violates ? 'absent' : 'current';
       expect([way, world.repository().ours]).toEqual([way, state.ours === 'unmarked' ? 'unmarked' : own]);
     }
@@ -120,8 +120,8 @@ describe('whatever happens between two calls, in whatever order', async () => {
 describe('a closing of somebody else', () => {
   it('is left alone, and that is said once', async () => {
     const world = unmarked('unmarked');
-    const first = await look(world);
-    const second = await look(world);
+    const first = await reconcileOnce(world);
+    const second = await reconcileOnce(world);
     expect([first.to, first.done, second.done]).toEqual([
       { kind: 'waiting', for: 'lockedByOthers' },
       'waiting',
@@ -134,22 +134,22 @@ describe('a closing of somebody else', () => {
     expect(world.brake.value).toBe(undefined);
   });
 
-  it('that ends while the gate has a closer: pullgate closes it', async () => {
+  it('that ends while the gate has a blocker: pullgate closes it', async () => {
     const world = unmarked('unmarked');
-    await look(world);
+    await reconcileOnce(world);
     world.repository().ours = 'absent';
-    expect([(await look(world)).done, world.repository().ours, world.record(GATE)?.claimed]).toEqual([
+    expect([(await reconcileOnce(world)).done, world.repository().ours, world.record(GATE)?.claimed]).toEqual([
       'closed',
       'current',
       true,
     ]);
   });
 
-  it('stays where the closer goes away: the gate is clear, and still closed', async () => {
+  it('stays where the blocker goes away: the gate is clear, and still closed', async () => {
     const world = unmarked('unmarked');
-    await look(world);
+    await reconcileOnce(world);
     repair(world);
-    expect([(await look(world)).done, world.repository().ours, told(world)]).toEqual([
+    expect([(await reconcileOnce(world)).done, world.repository().ours, told(world)]).toEqual([
       'cleared',
       'unmarked',
       ['waiting', 'cleared'],
@@ -158,45 +158,45 @@ describe('a closing of somebody else', () => {
 
   it('that comes after pullgate has opened the gate stays, whatever violates then', async () => {
     const world = unmarked();
-    await look(world);
+    await reconcileOnce(world);
     repair(world);
-    await look(world);
+    await reconcileOnce(world);
     world.repository().ours = 'unmarked';
     world.repository().images.set(digest(1), VIOLATING);
-    const violating = await look(world);
+    const violating = await reconcileOnce(world);
     repair(world);
-    await look(world);
+    await reconcileOnce(world);
     expect([violating.to, world.repository().ours]).toEqual([{ kind: 'waiting', for: 'lockedByOthers' }, 'unmarked']);
   });
 
   it('that comes after the registry has refused pullgate is not taken for its own', async () => {
     const world = unmarked();
     world.repository().refuses = 'not allowed';
-    await look(world);
+    await reconcileOnce(world);
     expect([world.record(GATE)?.state.kind, world.record(GATE)?.claimed]).toEqual(['closing', undefined]);
     world.repository().refuses = undefined;
     world.repository().ours = 'unmarked';
-    const { to } = await look(world);
+    const { to } = await reconcileOnce(world);
     repair(world);
-    await look(world);
+    await reconcileOnce(world);
     expect([to, world.repository().ours]).toEqual([{ kind: 'waiting', for: 'lockedByOthers' }, 'unmarked']);
   });
 
   it('that comes while pullgate has the gate closed is one with its own: nothing could tell them apart', async () => {
     const world = unmarked();
-    await look(world);
+    await reconcileOnce(world);
     repair(world);
-    expect([(await look(world)).done, world.repository().ours]).toEqual(['opened', 'absent']);
+    expect([(await reconcileOnce(world)).done, world.repository().ours]).toEqual(['opened', 'absent']);
   });
 });
 
 describe('a closing of ours', () => {
   it('that others took away is put back', async () => {
     const world = unmarked();
-    await look(world);
+    await reconcileOnce(world);
     world.repository().ours = 'absent';
     world.now = hoursLater(1);
-    expect([(await look(world)).done, world.repository().ours, told(world)]).toEqual([
+    expect([(await reconcileOnce(world)).done, world.repository().ours, told(world)]).toEqual([
       'restored',
       'current',
       ['closed', 'restored'],
@@ -209,9 +209,9 @@ describe('a closing of ours', () => {
     world.around = async (call, when) => {
       if (call !== 'write closed' || when !== 'before' || others++ > 0) return;
       repair(world);
-      await look(world);
+      await reconcileOnce(world);
     };
-    const { to } = await look(world);
+    const { to } = await reconcileOnce(world);
     expect([to.kind, writes(world), world.repository().ours, world.record(GATE)?.claimed]).toEqual([
       'open',
       ['write closed', 'write open'],
@@ -227,11 +227,11 @@ describe('a closing of ours', () => {
       if (call === 'write open' && when === 'before') throw new Error('crash');
       if (call !== 'write closed' || when !== 'before' || others++ > 0) return;
       repair(world);
-      await look(world);
+      await reconcileOnce(world);
     };
-    await expect(look(world)).rejects.toThrow('crash');
+    await expect(reconcileOnce(world)).rejects.toThrow('crash');
     world.around = () => {};
-    await look(world);
+    await reconcileOnce(world);
     expect([world.repository().ours, world.record(GATE)?.state.kind]).toEqual(['absent', 'open']);
   });
 });

@@ -1,4 +1,4 @@
-// Gates that have a closer and stand open all the same: audit, pause, the brake, and repositories that serve Lambda functions.
+// Gates that have a blocker and stand open all the same: audit, pause, the brake, and repositories that serve Lambda functions.
 import { describe, expect, it } from 'vitest';
 import type { WaitingFor } from '../../../shared/gate/record.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
@@ -10,7 +10,7 @@ import { newWorld, type World } from './world.ts';
 const VIOLATING = { findings: [finding()] };
 const NO_ROOM = rules({ maxClosesPerHour: 0 });
 
-function look(world: World, byRules: Rules = rules(), repository = 'team/app'): Promise<Decision> {
+function reconcileOnce(world: World, byRules: Rules = rules(), repository = 'team/app'): Promise<Decision> {
   const gate = { ...GATE, repository };
   return reconcile({ gate, scope: [digest(1)], triggers: ['finding'], activeFindings: [] }, byRules, world.ports);
 }
@@ -27,15 +27,15 @@ const ours = (world: World) => world.repository().ours;
 describe('audit', () => {
   it.each(['audit', 'pause'] as const)('%s closes nothing, and says so once', async (mode) => {
     const world = violating();
-    const { to } = await look(world, rules({ mode }));
-    await look(world, rules({ mode }));
+    const { to } = await reconcileOnce(world, rules({ mode }));
+    await reconcileOnce(world, rules({ mode }));
     expect([to, ours(world), told(world)]).toEqual([{ kind: 'waiting', for: mode }, 'absent', [`waiting for ${mode}`]]);
   });
 
   it.each(['audit', 'pause'] as const)('%s opens what pullgate had closed', async (mode) => {
     const world = violating();
-    await look(world);
-    const { to, done } = await look(world, rules({ mode }));
+    await reconcileOnce(world);
+    const { to, done } = await reconcileOnce(world, rules({ mode }));
     expect([to, done, ours(world), told(world)]).toEqual([
       { kind: 'waiting', for: mode },
       'opened',
@@ -46,24 +46,24 @@ describe('audit', () => {
 
   it('ends: what it had left open is closed', async () => {
     const world = violating();
-    await look(world, rules({ mode: 'audit' }));
-    expect([(await look(world)).done, told(world)]).toEqual(['closed', ['waiting for audit', 'closed']]);
+    await reconcileOnce(world, rules({ mode: 'audit' }));
+    expect([(await reconcileOnce(world)).done, told(world)]).toEqual(['closed', ['waiting for audit', 'closed']]);
   });
 
   it('becomes a pause: told, since it is another reason', async () => {
     const world = violating();
-    await look(world, rules({ mode: 'audit' }));
-    expect([(await look(world, rules({ mode: 'pause' }))).done, told(world)]).toEqual([
+    await reconcileOnce(world, rules({ mode: 'audit' }));
+    expect([(await reconcileOnce(world, rules({ mode: 'pause' }))).done, told(world)]).toEqual([
       'waiting',
       ['waiting for audit', 'waiting for pause'],
     ]);
   });
 
-  it('forgets a gate that waits when its closer goes away', async () => {
+  it('forgets a gate that waits when its blocker goes away', async () => {
     const world = violating();
-    await look(world, rules({ mode: 'audit' }));
+    await reconcileOnce(world, rules({ mode: 'audit' }));
     world.repository().images.delete(digest(1));
-    const { to, done } = await look(world, rules({ mode: 'audit' }));
+    const { to, done } = await reconcileOnce(world, rules({ mode: 'audit' }));
     expect([to, done, told(world)]).toEqual([{ kind: 'open' }, 'cleared', ['waiting for audit', 'cleared']]);
   });
 });
@@ -75,7 +75,7 @@ describe('a repository that serves Lambda functions', () => {
   ])('%s', async (_name, closeLambdaRepositories, notices) => {
     const world = violating();
     world.repository().servesLambda = true;
-    await look(world, rules({ closeLambdaRepositories }));
+    await reconcileOnce(world, rules({ closeLambdaRepositories }));
     expect(told(world)).toEqual(notices);
   });
 
@@ -92,10 +92,10 @@ describe('a repository that serves Lambda functions', () => {
     ['is opened like any other', (world) => world.repository().images.clear(), 'opened', 'absent'],
   ])('%s: a grant does not open what is closed', async (_name, happens, done, statement) => {
     const world = violating();
-    await look(world);
+    await reconcileOnce(world);
     world.repository().servesLambda = true;
     happens(world);
-    expect([(await look(world)).done, ours(world)]).toEqual([done, statement]);
+    expect([(await reconcileOnce(world)).done, ours(world)]).toEqual([done, statement]);
   });
 });
 
@@ -105,7 +105,7 @@ describe('the brake', () => {
     const names = Array.from({ length: 400 }, (_, number) => `team/app-${number}`);
     for (const name of names) violating(name, world);
     world.repository('team/app-399').images.set(digest(1), { findings: [finding({ exploited: true })] });
-    for (const name of names) await look(world, rules(), name);
+    for (const name of names) await reconcileOnce(world, rules(), name);
     const closed = names.filter((name) => world.repository(name).ours === 'current');
     expect(closed).toEqual([...names.slice(0, 25), 'team/app-399']);
     expect(world.notices.filter((notice) => notice.waitingFor === 'brake').length).toBe(374);
@@ -114,10 +114,10 @@ describe('the brake', () => {
   it('lets a gate through that waited, when the hour has passed', async () => {
     const world = violating();
     const one = rules({ maxClosesPerHour: 1 });
-    await look(violating('team/first', world), one, 'team/first');
-    const first = await look(world, one);
+    await reconcileOnce(violating('team/first', world), one, 'team/first');
+    const first = await reconcileOnce(world, one);
     world.now = hoursLater(1);
-    const second = await look(world, one);
+    const second = await reconcileOnce(world, one);
     expect([first.to, second.to]).toEqual([{ kind: 'waiting', for: 'brake' }, { kind: 'closed' }]);
   });
 
@@ -126,12 +126,12 @@ describe('the brake', () => {
     world.around = (call, when) => {
       if (call === 'save brake' && when === 'after') throw new Error('crash');
     };
-    await expect(look(world)).rejects.toThrow('crash');
+    await expect(reconcileOnce(world)).rejects.toThrow('crash');
     world.around = () => {};
-    expect([(await look(world, rules({ maxClosesPerHour: 1 }))).done, world.brake.value?.closings.length]).toEqual([
-      'closed',
-      1,
-    ]);
+    expect([
+      (await reconcileOnce(world, rules({ maxClosesPerHour: 1 }))).done,
+      world.brake.value?.closings.length,
+    ]).toEqual(['closed', 1]);
   });
 
   it('is asked again where another worker has changed it meanwhile', async () => {
@@ -141,7 +141,7 @@ describe('the brake', () => {
       if (call === 'save brake' && when === 'before' && others++ < 2)
         world.brake.version = Number(world.brake.version) + 1;
     };
-    expect([(await look(world)).done, world.calls.filter((call) => call === 'load brake').length]).toEqual([
+    expect([(await reconcileOnce(world)).done, world.calls.filter((call) => call === 'load brake').length]).toEqual([
       'closed',
       3,
     ]);
@@ -152,7 +152,7 @@ describe('the brake', () => {
     world.around = (call, when) => {
       if (call === 'save brake' && when === 'before') world.brake.version = Number(world.brake.version) + 1;
     };
-    await expect(look(world)).rejects.toThrow(
+    await expect(reconcileOnce(world)).rejects.toThrow(
       '123456789012/team/app: other workers asked the brake first, 100 times; the message comes back',
     );
     expect([world.calls.filter((call) => call === 'load brake').length, ours(world)]).toEqual([100, 'absent']);
@@ -161,24 +161,24 @@ describe('the brake', () => {
   it('gets back what the registry refused, so that it counts only what is closed', async () => {
     const world = violating();
     const two = rules({ maxClosesPerHour: 2 });
-    await look(violating('team/first', world), two, 'team/first');
+    await reconcileOnce(violating('team/first', world), two, 'team/first');
     world.repository().refuses = 'too long';
-    const refused = await look(world, two);
+    const refused = await reconcileOnce(world, two);
     expect([refused.done, world.brake.value?.closings]).toEqual([
       'refused',
       [{ gate: '123456789012/team/first', at: NOW }],
     ]);
-    expect((await look(violating('team/second', world), two, 'team/second')).to.kind).toBe('closed');
+    expect((await reconcileOnce(violating('team/second', world), two, 'team/second')).to.kind).toBe('closed');
   });
 
   it('has nothing to get back for a known exploit, which did not ask it, or for an opening', async () => {
     const world = newWorld();
     world.repository().images.set(digest(1), { findings: [finding({ exploited: true })] });
     world.repository().refuses = 'too long';
-    const closing = await look(world);
+    const closing = await reconcileOnce(world);
     world.repository().ours = 'current';
     world.repository().images.clear();
-    const opening = await look(world);
+    const opening = await reconcileOnce(world);
     expect([closing, opening].map(({ done, to }) => [done, to.kind])).toEqual([
       ['refused', 'closing'],
       ['refused', 'opening'],
@@ -188,23 +188,23 @@ describe('the brake', () => {
 
   it('does not hold what is closed already', async () => {
     const world = violating();
-    await look(world);
+    await reconcileOnce(world);
     world.repository().ours = 'absent';
-    expect((await look(world, NO_ROOM)).done).toBe('restored');
+    expect((await reconcileOnce(world, NO_ROOM)).done).toBe('restored');
   });
 
   it('does not hold a closing that was written, and whose confirmation was lost', async () => {
     const world = violating();
-    world.save(record({ state: { kind: 'closing' }, closers: [] }));
+    world.save(record({ state: { kind: 'closing' }, blockers: [] }));
     world.repository().ours = 'current';
-    expect((await look(world, NO_ROOM)).done).toBe('closed');
+    expect((await reconcileOnce(world, NO_ROOM)).done).toBe('closed');
   });
 });
 
 describe('a state that a crash has left behind', () => {
   it.each<[string, 'closing' | 'opening', 'current' | 'absent', boolean, string, readonly string[]]>([
     [
-      'closing, not written, and the closer is gone: open, and nobody was told of a closing',
+      'closing, not written, and the blocker is gone: open, and nobody was told of a closing',
       'closing',
       'absent',
       false,
@@ -212,18 +212,18 @@ describe('a state that a crash has left behind', () => {
       [],
     ],
     [
-      'closing, written, and the closer is gone: opened, and people hear of both',
+      'closing, written, and the blocker is gone: opened, and people hear of both',
       'closing',
       'current',
       false,
       'opened',
       ['closed', 'opened'],
     ],
-    ['closing, not written, and the closer is there: closed', 'closing', 'absent', true, 'closed', ['closed']],
-    ['opening, not written, and the closer is gone: opened', 'opening', 'current', false, 'opened', ['opened']],
-    ['opening, written, and the closer is gone: opened', 'opening', 'absent', false, 'opened', ['opened']],
+    ['closing, not written, and the blocker is there: closed', 'closing', 'absent', true, 'closed', ['closed']],
+    ['opening, not written, and the blocker is gone: opened', 'opening', 'current', false, 'opened', ['opened']],
+    ['opening, written, and the blocker is gone: opened', 'opening', 'absent', false, 'opened', ['opened']],
     [
-      'opening, written, and a closer is there: closed, and people hear of both',
+      'opening, written, and a blocker is there: closed, and people hear of both',
       'opening',
       'absent',
       true,
@@ -231,7 +231,7 @@ describe('a state that a crash has left behind', () => {
       ['opened', 'closed'],
     ],
     [
-      'opening, not written, and a closer is there: it was never open, and nobody is told',
+      'opening, not written, and a blocker is there: it was never open, and nobody is told',
       'opening',
       'current',
       true,
@@ -240,10 +240,10 @@ describe('a state that a crash has left behind', () => {
     ],
   ])('%s', async (_name, kind, statement, isThere, done, notices) => {
     const world = newWorld();
-    world.save(record({ state: { kind }, closers: [] }));
+    world.save(record({ state: { kind }, blockers: [] }));
     world.repository().ours = statement;
     if (isThere) violating('team/app', world);
-    const decision = await look(world);
+    const decision = await reconcileOnce(world);
     expect([decision.done, told(world), world.record(GATE)?.state.kind]).toEqual([
       done,
       notices,
@@ -256,8 +256,8 @@ describe('a state that a crash has left behind', () => {
     ['opening, in audit: opened', 'audit', 'opened'],
   ])('%s', async (name, waitingFor, done) => {
     const world = violating();
-    world.save(record({ state: { kind: name.startsWith('closing') ? 'closing' : 'opening' }, closers: [] }));
-    const decision = await look(world, rules({ mode: 'audit' }));
+    world.save(record({ state: { kind: name.startsWith('closing') ? 'closing' : 'opening' }, blockers: [] }));
+    const decision = await reconcileOnce(world, rules({ mode: 'audit' }));
     expect([decision.done, decision.to]).toEqual([done, { kind: 'waiting', for: waitingFor }]);
   });
 });

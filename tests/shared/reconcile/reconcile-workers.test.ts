@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Ports } from '../../../shared/reconcile/ports.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
 import { everyInterleaving, type Step, type Turn } from '../../interleavings.ts';
-import { closer, digest, finding, GATE, hoursLater, NOW, record, rules } from '../samples.ts';
+import { blocker, digest, finding, GATE, hoursLater, NOW, record, rules } from '../samples.ts';
 import { newWorld, type World, type WorldImage } from './world.ts';
 
 const VIOLATING = { findings: [finding()] };
@@ -32,7 +32,7 @@ function inTurns<Snapshot>(ports: Ports<Snapshot>, turn: Turn): Ports<Snapshot> 
     ...ports,
     registry: {
       ...registry,
-      look: inTurn('world', false, registry.look),
+      observe: inTurn('world', false, registry.observe),
       scans: inTurn('world', false, registry.scans),
       read: inTurn('policy', false, registry.read),
       write: inTurn('policy', true, registry.write),
@@ -60,7 +60,7 @@ const AT_ONCE: Turn = async () => {};
 /** A gate that is closed for the first image, which is gone where none is given. */
 function closed(bearsNoMarks: boolean, image?: WorldImage): World {
   const world = open(bearsNoMarks, image);
-  world.save(record({ claimed: true, closers: [closer({ violatedAt: NOW })] }));
+  world.save(record({ claimed: true, blockers: [blocker({ violatedAt: NOW })] }));
   world.repository().ours = 'current';
   return world;
 }
@@ -75,7 +75,7 @@ function open(bearsNoMarks: boolean, image?: WorldImage): World {
 
 function expectClosed(world: World, digests: readonly string[]): void {
   const stored = world.record(GATE);
-  const holding = stored?.closers.filter((one) => one.departed === undefined).map((one) => one.digest);
+  const holding = stored?.blockers.filter((one) => one.departed === undefined).map((one) => one.digest);
   expect([world.repository().ours, stored?.state.kind, holding?.toSorted(), stored?.untold]).toEqual([
     'current',
     'closed',
@@ -101,10 +101,10 @@ describe.each([
     expect(count).toBeGreaterThan(100);
   });
 
-  it('both closing, in every interleaving of their calls: ends closed, with both closers', async () => {
+  it('both closing, in every interleaving of their calls: ends closed, with both blockers', async () => {
     const count = await everyInterleaving(() => {
       const world = open(bearsNoMarks);
-      world.save(record({ state: { kind: 'open' }, closers: [] }));
+      world.save(record({ state: { kind: 'open' }, blockers: [] }));
       for (const number of [1, 2]) world.repository().images.set(digest(number), VIOLATING);
       return {
         workers: [lookingAt(world, 1), lookingAt(world, 2)],
@@ -169,19 +169,19 @@ describe.each([
     expect(count).toBeGreaterThan(10);
   });
 
-  it('one looks while the closer is untagged; the tag goes back on; the other finds it violating and has nothing to write: the one does not open', async () => {
+  it('one looks while the blocker is untagged; the tag goes back on; the other finds it violating and has nothing to write: the one does not open', async () => {
     const world = closed(bearsNoMarks, UNTAGGED);
-    const look = () => lookingAt(world, 1)(AT_ONCE);
+    const reconcileOnce = () => lookingAt(world, 1)(AT_ONCE);
     let other: unknown;
     world.around = async (call, when) => {
-      if (call !== 'look' || when !== 'after' || world.calls.filter((one) => one === 'look').length > 1) return;
+      if (call !== 'observe' || when !== 'after' || world.calls.filter((one) => one === 'observe').length > 1) return;
       world.repository().images.set(digest(1), VIOLATING);
       const calls = world.calls.length;
-      const { done } = await look();
+      const { done } = await reconcileOnce();
       other = { done, calls: world.calls.slice(calls) };
     };
-    await look();
-    expect(other).toEqual({ done: 'nothing', calls: ['load', 'look', 'read'] });
+    await reconcileOnce();
+    expect(other).toEqual({ done: 'nothing', calls: ['load', 'observe', 'read'] });
     expect(world.calls.filter((call) => call.startsWith('write'))).toEqual([]);
     expectClosed(world, [digest(1)]);
   });

@@ -1,19 +1,19 @@
 // The reconcile loop over a small world: what is closed and told, whatever woke it.
 import { describe, expect, it } from 'vitest';
 import { packRecord } from '../../../shared/gate/record.ts';
-import type { ImageLook } from '../../../shared/reconcile/ports.ts';
+import type { ImageObservation } from '../../../shared/reconcile/ports.ts';
 import { type Hint, reconcile } from '../../../shared/reconcile/reconcile.ts';
 import { digest, exception, finding, GATE, hoursLater, NOW, policy, present, rules } from '../samples.ts';
-import { look, told, VIOLATING, violating, writes } from './reconciling.ts';
+import { reconcileOnce, told, VIOLATING, violating, writes } from './reconciling.ts';
 import type { World } from './world.ts';
 
 describe('closing', () => {
   it('records the intent, writes, confirms and tells, in this order', async () => {
     const world = await violating();
-    const decision = await look(world);
+    const decision = await reconcileOnce(world);
     expect(world.calls).toEqual([
       'load',
-      'look',
+      'observe',
       'read',
       'load brake',
       'save brake',
@@ -38,7 +38,7 @@ describe('closing', () => {
     world.repository().images.set(digest(2), { findings: [finding({ severity: 'LOW' })] });
     world.repository().images.set(digest(3), { findings: [finding({ state: 'suppressed' })] });
     const old = exception({ expiresAt: hoursLater(-1) });
-    const decision = await look(
+    const decision = await reconcileOnce(
       world,
       { scope: 'all', triggers: ['sweep'] },
       rules({ policy: policy({ exceptions: [old] }) }),
@@ -61,7 +61,7 @@ describe('closing', () => {
 
   it('the same event 1,000 times: one write of the policy, one notification', async () => {
     const world = await violating();
-    for (let times = 0; times < 1_000; times++) await look(world);
+    for (let times = 0; times < 1_000; times++) await reconcileOnce(world);
     expect([writes(world), told(world)]).toEqual([['write closed'], ['closed']]);
     expect(world.calls.filter((call) => call === 'save').length).toBe(3);
   });
@@ -69,15 +69,15 @@ describe('closing', () => {
   it('a second image that violates is added without a write or a notice', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(2), VIOLATING);
-    const { done } = await look(world, { scope: [digest(2)] });
+    const { done } = await reconcileOnce(world, { scope: [digest(2)] });
     expect([done, writes(world), told(world)]).toEqual(['nothing', [], []]);
-    expect(world.record(GATE)?.closers.map((one) => one.digest)).toEqual([digest(1), digest(2)]);
+    expect(world.record(GATE)?.blockers.map((one) => one.digest)).toEqual([digest(1), digest(2)]);
   });
 
   it('our statement removed by hand: the sweep puts it back', async () => {
     const world = await violating(true);
     world.repository().ours = 'absent';
-    const { done } = await look(world, { scope: 'all', triggers: ['sweep'] });
+    const { done } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] });
     expect([done, writes(world), told(world)]).toEqual(['restored', ['write closed'], ['restored']]);
   });
 
@@ -85,7 +85,7 @@ describe('closing', () => {
     const world = await violating(true);
     world.repository().ours = 'outdated';
     world.now = hoursLater(5);
-    const { done } = await look(world);
+    const { done } = await reconcileOnce(world);
     expect([done, writes(world)]).toEqual(['restored', ['write closed']]);
     expect(world.record(GATE)).toMatchObject({ since: NOW, closedSince: NOW });
   });
@@ -93,14 +93,14 @@ describe('closing', () => {
   it('no repository: nothing to close', async () => {
     const world = await violating(true);
     world.repositories.clear();
-    const { to, done } = await look(world, { scope: 'all' });
+    const { to, done } = await reconcileOnce(world, { scope: 'all' });
     expect([to.kind, done, told(world)]).toEqual(['open', 'opened', ['opened']]);
   });
 
   it('a registry that refuses: told in the decision, not tried again by itself, and the intent stays', async () => {
     const world = await violating();
     world.repository().refuses = 'statement "Build" names a deleted role';
-    const decision = await look(world);
+    const decision = await reconcileOnce(world);
     expect(decision).toMatchObject({
       to: { kind: 'closing' },
       done: 'refused',
@@ -114,16 +114,16 @@ describe('closing', () => {
     world.repository().ours = 'absent';
     world.repository().refuses = 'not allowed';
     const claims = [world.record(GATE)?.claimed];
-    await look(world);
+    await reconcileOnce(world);
     expect([...claims, world.record(GATE)?.claimed]).toEqual([true, undefined]);
   });
 
   it('refused, then mended by a person: the next look closes', async () => {
     const world = await violating();
     world.repository().refuses = 'too long';
-    await look(world);
+    await reconcileOnce(world);
     world.repository().refuses = undefined;
-    expect([(await look(world)).done, told(world)]).toEqual(['closed', ['closed']]);
+    expect([(await reconcileOnce(world)).done, told(world)]).toEqual(['closed', ['closed']]);
   });
 });
 
@@ -189,7 +189,7 @@ describe('an event that is faster than the provider', () => {
   ])('%s', async (_name, prepare, hint, unconfirmed, asked) => {
     const world = await violating();
     prepare(world);
-    const decision = await look(world, hint);
+    const decision = await reconcileOnce(world, hint);
     expect(decision.unconfirmed).toEqual(unconfirmed);
     expect(world.calls.filter((call) => call === 'unknownFindings').length).toBe(asked);
   });
@@ -206,7 +206,7 @@ describe('an event about an image that is gone', () => {
     const world = await violating();
     world.unknownFindings.add('new');
     const gone = { digest: digest(2), presence: 'gone', ...(findingIds === undefined ? {} : { findingIds }) } as const;
-    const registry = { ...world.ports.registry, look: async () => [gone] };
+    const registry = { ...world.ports.registry, observe: async () => [gone] };
     const decision = await reconcile(
       { gate: GATE, scope: [digest(2)], triggers: ['finding'], activeFindings },
       rules(),
@@ -228,11 +228,11 @@ describe('an event that is newer than what the provider shows', () => {
     ['is not waited for where it says nothing of its time', hoursLater(-1), undefined, []],
     ['is not waited for where the provider says nothing of its times', undefined, NOW, []],
   ])('%s', async (_name, reportedAt, since, outdated) => {
-    const looks: readonly ImageLook[] = [
+    const observations: readonly ImageObservation[] = [
       present({ findings: [finding()], ...shown(reportedAt) }),
       { digest: digest(2), presence: 'gone', findingIds: new Set([ID]), ...shown(reportedAt) },
     ];
-    for (const image of looks) {
+    for (const image of observations) {
       const world = await violating();
       const decision = await reconcile(
         {
@@ -242,7 +242,7 @@ describe('an event that is newer than what the provider shows', () => {
           activeFindings: [{ id: ID, digest: image.digest, since }],
         },
         rules(),
-        { ...world.ports, registry: { ...world.ports.registry, look: async () => [image] } },
+        { ...world.ports, registry: { ...world.ports.registry, observe: async () => [image] } },
       );
       expect([decision.outdated, decision.unconfirmed]).toEqual([outdated, []]);
     }
@@ -250,7 +250,7 @@ describe('an event that is newer than what the provider shows', () => {
 
   it('says nothing of an image that was not looked at', async () => {
     const world = await violating();
-    const { outdated } = await look(world, { activeFindings: [{ id: ID, digest: digest(9), since: NOW }] });
+    const { outdated } = await reconcileOnce(world, { activeFindings: [{ id: ID, digest: digest(9), since: NOW }] });
     expect(outdated).toEqual([]);
   });
 
@@ -265,7 +265,7 @@ describe('an event that is newer than what the provider shows', () => {
         activeFindings: [{ id: ID, digest: image.digest, since: NOW }],
       },
       rules(),
-      { ...world.ports, registry: { ...world.ports.registry, look: async () => [image] } },
+      { ...world.ports, registry: { ...world.ports.registry, observe: async () => [image] } },
     );
     expect([decision.outdated, decision.done]).toEqual([[ID], 'closed']);
   });

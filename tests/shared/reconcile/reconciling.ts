@@ -10,7 +10,7 @@ export const VIOLATING = { findings: [finding()] };
 export const EXCEPTED = rules({ policy: policy({ exceptions: [exception()] }) });
 
 /** One look at the first image, as after a finding of it. */
-export function look(world: World, changes: Partial<Hint> = {}, byRules: Rules = rules()): Promise<Decision> {
+export function reconcileOnce(world: World, changes: Partial<Hint> = {}, byRules: Rules = rules()): Promise<Decision> {
   const hint: Hint = { gate: GATE, scope: [digest(1)], triggers: ['finding'], activeFindings: [] };
   return reconcile({ ...hint, ...changes }, byRules, world.ports);
 }
@@ -19,7 +19,7 @@ export function look(world: World, changes: Partial<Hint> = {}, byRules: Rules =
 export async function violating(closed = false): Promise<World> {
   const world = newWorld();
   world.repository().images.set(digest(1), VIOLATING);
-  if (closed) await look(world);
+  if (closed) await reconcileOnce(world);
   world.calls.length = 0;
   world.scopes.length = 0;
   world.notices.length = 0;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type GateRecord, gateKey } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import { isSweepDue, waitingRank } from '../../../shared/reconcile/schedule.ts';
-import { closer, finding, hoursLater, NOW, record } from '../samples.ts';
+import { blocker, finding, hoursLater, NOW, record } from '../samples.ts';
 
 describe('a sweep', () => {
   const swept = (hours: number, settingsHash = 'a') => ({ sweptAt: hoursLater(-hours), settingsHash, gates: 10 });
@@ -24,18 +24,18 @@ describe('the place among those that wait for the brake', () => {
     record({
       state: { kind: 'waiting', for: 'brake' },
       since,
-      closers: severities.map((severity) => closer({ findings: [finding({ severity, score })] })),
+      blockers: severities.map((severity) => blocker({ findings: [finding({ severity, score })] })),
     });
 
   it.each<[string, GateRecord, string | undefined]>([
     ['is first for a critical finding', waiting(['CRITICAL']), `0 ${NOW}`],
-    ['is that of the worst finding of all closers', waiting(['LOW', 'HIGH', 'MEDIUM']), `1 ${NOW}`],
+    ['is that of the worst finding of all blockers', waiting(['LOW', 'HIGH', 'MEDIUM']), `1 ${NOW}`],
     ['is that of the derived severity where none is known', waiting(['UNTRIAGED'], NOW, 9.8), `0 ${NOW}`],
     ['is last where nothing tells the severity', waiting(['UNTRIAGED']), `4 ${NOW}`],
-    ['is last where only omitted closers hold the gate', waiting([]), `4 ${NOW}`],
+    ['is last where only omitted blockers hold the gate', waiting([]), `4 ${NOW}`],
     [
-      'leaves out closers that have departed',
-      { ...waiting(['LOW']), closers: [closer({ departed: { at: NOW, why: 'gone' } })] },
+      'leaves out blockers that have departed',
+      { ...waiting(['LOW']), blockers: [blocker({ departed: { at: NOW, why: 'gone' } })] },
       `4 ${NOW}`,
     ],
     ['is none for a closed gate', record(), undefined],
@@ -52,7 +52,7 @@ describe('the place among those that wait for the brake', () => {
     const [first, ...others] = Array<Finding>(200_000).fill(finding({ severity: 'MEDIUM' }));
     if (first === undefined) throw new Error('200,000 findings were needed');
     const stored = waiting([]);
-    expect(waitingRank({ ...stored, closers: [closer({ findings: [first, ...others, finding()] })] })).toMatch(/^0 /);
+    expect(waitingRank({ ...stored, blockers: [blocker({ findings: [first, ...others, finding()] })] })).toMatch(/^0 /);
   });
 
   it('puts the worst first, then the one that has waited longest, then goes by name', () => {

@@ -1,4 +1,4 @@
-// The tick and the sweep over plain ports: when everything is looked at, what is asked for, and what the lines say.
+// The tick and the sweep over plain ports: when everything is observed, what is asked for, and what the lines say.
 import { describe, expect, it } from 'vitest';
 import type { BrakeState } from '../../../shared/gate/brake.ts';
 import type { Gate } from '../../../shared/gate/record.ts';
@@ -48,7 +48,7 @@ function stage({ last, brake, recorded = [], ...given }: Given = {}) {
     },
     waiting: async () => [],
     handDue: async () => [],
-    async askForLooks(gates, trigger) {
+    async sendRequests(gates, trigger) {
       for (const { repository, digest: image } of gates)
         asked.push(`${trigger} ${repository}${image === undefined ? '' : `@${image}`}`);
     },
@@ -92,7 +92,7 @@ describe('a sweep', () => {
 
   it.each<[string, Given]>([
     ['findings cannot be listed', { repositoriesWithFindings: () => Promise.reject(new Error('throttled')) }],
-    ['looks cannot be asked for', { askForLooks: () => Promise.reject(new Error('throttled')) }],
+    ['looks cannot be asked for', { sendRequests: () => Promise.reject(new Error('throttled')) }],
   ])('is not noted as done where %s', async (_name, given) => {
     const { ports, saved, lines } = stage(given);
     await expect(sweep(ports)).rejects.toThrow('throttled');
@@ -245,11 +245,11 @@ describe('a tick', () => {
         ['scanner', 'tick'],
         ['tick worst'],
       ],
-    ])('%s', async (_name, given, kinds, looks) => {
+    ])('%s', async (_name, given, kinds, observations) => {
       const { ports, lines, asked } = stage(given);
       await expect(tick(ports)).rejects.toThrow('no answer');
       expect(lines.map((line) => line['kind'])).toEqual(kinds);
-      expect(asked).toEqual(looks);
+      expect(asked).toEqual(observations);
     });
 
     it('the first sweep of all: the line does not say how old the last one is', async () => {

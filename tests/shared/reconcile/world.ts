@@ -38,7 +38,7 @@ export interface WorldRepository {
 export interface World {
   now: string;
   readonly repositories: Map<string, WorldRepository>;
-  /** What each look was at. */
+  /** What each observation was at. */
   readonly scopes: Scope[];
   readonly notices: Notice[];
   readonly decisions: Decision[];
@@ -65,9 +65,9 @@ export function newWorld(): World {
   const rows = new Map<string, Stored>();
   const ports: Ports<string> = {
     registry: {
-      look: (gate, scope, known) => {
+      observe: (gate, scope, known) => {
         world.scopes.push(scope);
-        return call('look', () => lookAt(world.repositories.get(gate.repository), scope, known));
+        return call('observe', () => lookAt(world.repositories.get(gate.repository), scope, known));
       },
       scans: (gate, digests) => call('scans', () => scansOf(world.repository(gate.repository), digests)),
       unknownFindings: (ids) =>

@@ -8,12 +8,12 @@ import { decision, digest, exception, finding } from '../samples.ts';
 
 /** The line as it is written and read back. */
 function line(changes: Partial<Decision>): Record<string, unknown> {
-  const looked = decision({ triggers: ['finding', 'sweep'], ...changes });
-  return JSON.parse(JSON.stringify(decisionLine('azure', looked, 12)));
+  const observed = decision({ triggers: ['finding', 'sweep'], ...changes });
+  return JSON.parse(JSON.stringify(decisionLine('azure', observed, 12)));
 }
 
 const reason = { finding: finding({ exploited: true }), rule: 'severityThreshold', severity: 'critical' } as const;
-const BLOCK: Verdict = { kind: 'block', reasons: [reason], undetermined: [], spared: [] };
+const BLOCK: Verdict = { kind: 'block', reasons: [reason], undetermined: [], exempted: [] };
 const VIOLATES: ImageDecision = { digest: digest(1), kind: 'holds', why: { kind: 'violates' }, verdict: BLOCK };
 
 describe('a line of Application Insights', () => {
@@ -25,13 +25,13 @@ describe('a line of Application Insights', () => {
   const texts = fc.array(anyText, { minLength: 1, maxLength: 3 });
   const anyVerdict = fc
     .tuple(texts, fc.nat(10), fc.nat(10), fc.nat(10))
-    .map(([[text = ''], reasons, undetermined, spared]): Verdict => {
+    .map(([[text = ''], reasons, undetermined, exempted]): Verdict => {
       const one = finding({
         vulnerability: text,
         severity: text,
         package: { name: text, version: text, fixedVersion: text },
       });
-      const rule = {
+      const exemption = {
         kind: 'exception',
         exception: exception({ id: text, reason: text, approvedBy: text, package: text, repository: text }),
       } as const;
@@ -39,7 +39,7 @@ describe('a line of Application Insights', () => {
         kind: 'block',
         reasons: [{ ...reason, finding: one }, ...Array(reasons).fill({ ...reason, finding: one })],
         undetermined: Array(undetermined).fill(one),
-        spared: Array(spared).fill({ finding: one, rule }),
+        exempted: Array(exempted).fill({ finding: one, exemption }),
       };
     });
   const anyImages = fc

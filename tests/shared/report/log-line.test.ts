@@ -8,14 +8,18 @@ import { decision, digest, exception, finding, GATE, NOW } from '../samples.ts';
 
 /** The line as it is written and read back. */
 function line(changes: Partial<Decision>): Record<string, unknown> {
-  const looked = decision({ triggers: ['finding', 'sweep'], ...changes });
-  return JSON.parse(JSON.stringify(decisionLine('aws', looked, 12)));
+  const observed = decision({ triggers: ['finding', 'sweep'], ...changes });
+  return JSON.parse(JSON.stringify(decisionLine('aws', observed, 12)));
 }
 
 const reason = { finding: finding({ exploited: true }), rule: 'severityThreshold', severity: 'critical' } as const;
-const BLOCK: Verdict = { kind: 'block', reasons: [reason], undetermined: [], spared: [] };
-const UNDETERMINED: Verdict = { kind: 'undetermined', undetermined: [finding({ severity: 'UNTRIAGED' })], spared: [] };
-const ALLOW: Verdict = { kind: 'allow', spared: [] };
+const BLOCK: Verdict = { kind: 'block', reasons: [reason], undetermined: [], exempted: [] };
+const UNDETERMINED: Verdict = {
+  kind: 'undetermined',
+  undetermined: [finding({ severity: 'UNTRIAGED' })],
+  exempted: [],
+};
+const ALLOW: Verdict = { kind: 'allow', exempted: [] };
 const VIOLATES: ImageDecision = { digest: digest(1), kind: 'holds', why: { kind: 'violates' }, verdict: BLOCK };
 
 const DIGEST = 'sha256:0000000000000000000000000000000000000000000000000000000000000001';
@@ -119,7 +123,7 @@ describe('the line of a decision', () => {
       'undetermined',
     ],
     ['allow where all are released', [{ digest: digest(1), kind: 'released', how: 'gone' }], 'allow'],
-    ['allow where all are spared', [{ digest: digest(1), kind: 'none', verdict: ALLOW }], 'allow'],
+    ['allow where all are exempted', [{ digest: digest(1), kind: 'none', verdict: ALLOW }], 'allow'],
   ])('has as its verdict %s', (_name, images, verdict) => {
     expect(line({ images })['verdict']).toBe(verdict);
   });
@@ -129,7 +133,7 @@ describe('what queries count', () => {
   const undetermined = (...severities: readonly string[]): Verdict => ({
     kind: 'undetermined',
     undetermined: severities.map((severity) => finding({ severity })) as [Finding, ...Finding[]],
-    spared: [],
+    exempted: [],
   });
 
   it('begins with the finding, where one is among what woke it', () => {
@@ -218,16 +222,16 @@ describe('an image of the line', () => {
       },
     ],
     [
-      'that is spared has every rule that spared it, and until when',
+      'that is exempted has every rule that exempted it, and until when',
       {
         digest: digest(1),
         kind: 'none',
         verdict: {
           kind: 'allow',
-          spared: [
-            { finding: finding(), rule: { kind: 'exception', exception: exception() } },
-            { finding: finding(), rule: { kind: 'grace', until: NOW } },
-            { finding: finding(), rule: { kind: 'suppressed' } },
+          exempted: [
+            { finding: finding(), exemption: { kind: 'exception', exception: exception() } },
+            { finding: finding(), exemption: { kind: 'grace', until: NOW } },
+            { finding: finding(), exemption: { kind: 'suppressed' } },
           ],
         },
       },
@@ -235,10 +239,10 @@ describe('an image of the line', () => {
         digest: DIGEST,
         outcome: 'none',
         verdict: 'allow',
-        spared: [
+        exempted: [
           {
             ...OPENSSL,
-            rule: 'exception',
+            exemption: 'exception',
             exception: {
               id: 'CVE-2024-6119',
               expiresAt: '2026-06-16T12:00:00.000Z',
@@ -247,8 +251,8 @@ describe('an image of the line', () => {
             },
             until: '2026-06-16T12:00:00.000Z',
           },
-          { ...OPENSSL, rule: 'grace', until: '2026-06-15T12:00:00.000Z' },
-          { ...OPENSSL, rule: 'suppressed' },
+          { ...OPENSSL, exemption: 'grace', until: '2026-06-15T12:00:00.000Z' },
+          { ...OPENSSL, exemption: 'suppressed' },
         ],
       },
     ],
@@ -298,7 +302,7 @@ describe('a long list', () => {
       kind: 'block',
       reasons: [reason, ...findings.map((one) => ({ ...reason, finding: one }))],
       undetermined: findings,
-      spared: findings.map((one) => ({ finding: one, rule: { kind: 'exception', exception: excepted } })),
+      exempted: findings.map((one) => ({ finding: one, exemption: { kind: 'exception', exception: excepted } })),
     };
     const images = Array.from({ length: 1_000 }, (_, place) => ({ ...VIOLATES, digest: digest(place), verdict }));
     const change = { before: 'x'.repeat(10_240), after: 'x'.repeat(10_240) };

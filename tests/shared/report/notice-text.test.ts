@@ -1,11 +1,11 @@
-// What people are told: every notice, its subject, its findings and what spared them, word for word.
+// What people are told: every notice, its subject, its findings and what exempted them, word for word.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Notice, NoticeImage } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
-import type { Rule } from '../../../shared/policy/verdict.ts';
+import type { Exemption } from '../../../shared/policy/verdict.ts';
 import { tell } from '../../../shared/report/notice-text.ts';
-import { describeFinding, describeRule, gateName } from '../../../shared/report/sentences.ts';
+import { describeExemption, describeFinding, gateName } from '../../../shared/report/sentences.ts';
 import { daysLater, digest, exception, finding, GATE, NOW } from '../samples.ts';
 
 const IMAGE: NoticeImage = { digest: digest(1), tags: ['1.0', 'latest'], findings: [finding()], moreFindings: 0 };
@@ -105,7 +105,7 @@ describe('a notice', () => {
   it('of a gate that waited and need not any more says how each image was accounted for', () => {
     const accounts = [
       { digest: digest(1), how: 'gone' },
-      { digest: digest(2), how: 'spared' },
+      { digest: digest(2), how: 'exempted' },
     ] as const;
     expect(told({ kind: 'cleared', images: [], accounts })).toEqual([
       'team/app (registry 123456789012) had to be closed and waited; nothing holds it any more, since 2026-06-15T12:00:00.000Z.',
@@ -122,7 +122,7 @@ describe('a notice', () => {
     ] as const;
     const stillPullable = [
       { digest: digest(1), tags: [], why: 'outOfScope', vulnerabilities: ['CVE-2024-1', 'CVE-2024-2'] },
-      { digest: digest(1), tags: ['1.0'], why: 'spared', vulnerabilities: ['CVE-2024-3'] },
+      { digest: digest(1), tags: ['1.0'], why: 'exempted', vulnerabilities: ['CVE-2024-3'] },
       { digest: digest(1), tags: ['1.0', '1'], why: 'undetermined', vulnerabilities: ['CVE-2024-4'] },
     ] as const;
     expect(told({ kind: 'opened', images: [], closedSince: daysLater(-1), accounts, stillPullable })).toEqual([
@@ -133,7 +133,7 @@ describe('a notice', () => {
       '',
       'Still pullable, although it has findings:',
       `  ${DIGEST} with CVE-2024-1, CVE-2024-2: it does not count, since no tag leads to it or the config leaves its repository out.`,
-      `  ${DIGEST} (1.0) with CVE-2024-3: since the policy spares its findings.`,
+      `  ${DIGEST} (1.0) with CVE-2024-3: since the policy exempts its findings.`,
       `  ${DIGEST} (1.0, 1) with CVE-2024-4: since nobody knows how severe its findings are.`,
     ]);
   });
@@ -246,8 +246,8 @@ describe('a finding', () => {
   });
 });
 
-describe('what spared a finding', () => {
-  it.each<[Rule, string]>([
+describe('what exempted a finding', () => {
+  it.each<[Exemption, string]>([
     [
       { kind: 'exception', exception: exception({ reason: 'not reachable' }) },
       'excepted until 2026-06-16T12:00:00.000Z: not reachable',
@@ -260,6 +260,6 @@ describe('what spared a finding', () => {
     [{ kind: 'suppressed' }, 'suppressed at the provider'],
     [{ kind: 'unknownIgnored' }, 'of unknown severity, which the policy ignores'],
   ])('%j', (rule, words) => {
-    expect(describeRule(rule)).toBe(words);
+    expect(describeExemption(rule)).toBe(words);
   });
 });

@@ -1,19 +1,19 @@
 // Notices: what people are told of a state change, worst first, and never more than they can read.
 import { describe, expect, it } from 'vitest';
-import type { Accounted, NextClosers } from '../../../shared/gate/blockers.ts';
+import type { Accounted, NextBlockers } from '../../../shared/gate/blockers.ts';
 import type { GateState, Notice } from '../../../shared/gate/record.ts';
 import type { Verdict } from '../../../shared/policy/verdict.ts';
 import { noticeOf } from '../../../shared/report/notice.ts';
-import { closer, digest, exception, finding, hoursLater, NOW, present, record } from '../samples.ts';
+import { blocker, digest, exception, finding, hoursLater, NOW, present, record } from '../samples.ts';
 
-const NOTHING: NextClosers = { closers: [], held: [], omitted: 0, accounts: [], changed: true };
+const NOTHING: NextBlockers = { blockers: [], active: [], omitted: 0, accounts: [], changed: true };
 const CLOSED: GateState = { kind: 'closed' };
 const OPEN: GateState = { kind: 'open' };
 
 function notice(
   kind: Notice['kind'],
   state: GateState,
-  next: Partial<NextClosers>,
+  next: Partial<NextBlockers>,
   accounted: readonly Accounted[] = [],
 ): Notice {
   return noticeOf(kind, state, record(), { ...NOTHING, ...next }, accounted, NOW);
@@ -21,7 +21,7 @@ function notice(
 
 describe('the notice of a closing', () => {
   it('says what holds the gate, and since when', () => {
-    expect(notice('closed', CLOSED, { held: [closer()] })).toEqual({
+    expect(notice('closed', CLOSED, { active: [blocker()] })).toEqual({
       kind: 'closed',
       waitingFor: undefined,
       at: NOW,
@@ -35,8 +35,8 @@ describe('the notice of a closing', () => {
   });
 
   it('shows five images, and counts the others', () => {
-    const held = Array.from({ length: 7 }, (_, number) => closer({ digest: digest(number) }));
-    const { images, moreImages } = notice('closed', CLOSED, { held });
+    const active = Array.from({ length: 7 }, (_, number) => blocker({ digest: digest(number) }));
+    const { images, moreImages } = notice('closed', CLOSED, { active });
     expect([images.map((image) => image.digest), moreImages]).toEqual([[0, 1, 2, 3, 4].map(digest), 2]);
   });
 
@@ -52,7 +52,7 @@ describe('the notice of a closing', () => {
       of('high', 'HIGH'),
     ] as const;
     const [image] = notice('closed', CLOSED, {
-      held: [closer({ findings: [findings[0], ...findings.slice(1)] })],
+      active: [blocker({ findings: [findings[0], ...findings.slice(1)] })],
     }).images;
     expect(image?.findings.map((one) => one.vulnerability)).toEqual([
       'critical',
@@ -65,61 +65,61 @@ describe('the notice of a closing', () => {
   });
 
   it('says what a gate waits for', () => {
-    expect(notice('waiting', { kind: 'waiting', for: 'lambda' }, { held: [closer()] }).waitingFor).toBe('lambda');
+    expect(notice('waiting', { kind: 'waiting', for: 'lambda' }, { active: [blocker()] }).waitingFor).toBe('lambda');
   });
 });
 
 describe('the notice of an opening', () => {
-  const allow: Verdict = { kind: 'allow', spared: [] };
+  const allow: Verdict = { kind: 'allow', exempted: [] };
   const excepted: Verdict = {
     kind: 'allow',
-    spared: [{ finding: finding(), rule: { kind: 'exception', exception: exception() } }],
+    exempted: [{ finding: finding(), exemption: { kind: 'exception', exception: exception() } }],
   };
   const undetermined: Verdict = {
     kind: 'undetermined',
     undetermined: [finding({ severity: 'UNTRIAGED' }), finding()],
-    spared: [],
+    exempted: [],
   };
   const tagged = (number: number) => present({ digest: digest(number), tags: [`${number}.0`] });
 
-  it('says how each closer was accounted for, and shows five', () => {
+  it('says how each blocker was accounted for, and shows five', () => {
     const accounts = Array.from({ length: 6 }, (_, number) => ({ digest: digest(number), how: 'gone' as const }));
     expect(notice('opened', OPEN, { accounts }).accounts).toEqual(accounts.slice(0, 5));
   });
 
   it('names what is still pullable although it has findings, and not what is gone', () => {
-    const spared = closer({ digest: digest(9), departed: { at: NOW, why: 'spared' } });
+    const exempted = blocker({ digest: digest(9), departed: { at: NOW, why: 'exempted' } });
     const accounted: readonly Accounted[] = [
       { image: tagged(1), accounting: { kind: 'none', verdict: allow } },
       { image: tagged(2), accounting: { kind: 'none', verdict: excepted } },
       { image: tagged(3), accounting: { kind: 'released', how: 'scanned', verdict: excepted } },
       { image: tagged(4), accounting: { kind: 'none', verdict: undetermined } },
       { image: tagged(5), accounting: { kind: 'forgotten' } },
-      { image: tagged(9), accounting: { kind: 'departed', how: 'spared', closer: spared, verdict: excepted } },
+      { image: tagged(9), accounting: { kind: 'departed', how: 'exempted', blocker: exempted, verdict: excepted } },
       { image: { digest: digest(6), presence: 'gone' }, accounting: { kind: 'none', verdict: allow } },
     ];
-    const closers = [
-      closer({ digest: digest(7), departed: { at: NOW, why: 'outOfScope' } }),
-      closer({ digest: digest(8), departed: { at: NOW, why: 'gone' } }),
-      spared,
+    const blockers = [
+      blocker({ digest: digest(7), departed: { at: NOW, why: 'outOfScope' } }),
+      blocker({ digest: digest(8), departed: { at: NOW, why: 'gone' } }),
+      exempted,
     ];
     const vulnerabilities = ['CVE-2024-6119'];
-    expect(notice('opened', OPEN, { closers }, accounted).stillPullable).toEqual([
+    expect(notice('opened', OPEN, { blockers }, accounted).stillPullable).toEqual([
       { digest: digest(7), tags: ['1.0'], why: 'outOfScope', vulnerabilities },
-      { digest: digest(9), tags: ['1.0'], why: 'spared', vulnerabilities },
-      { digest: digest(2), tags: ['2.0'], why: 'spared', vulnerabilities },
-      { digest: digest(3), tags: ['3.0'], why: 'spared', vulnerabilities },
+      { digest: digest(9), tags: ['1.0'], why: 'exempted', vulnerabilities },
+      { digest: digest(2), tags: ['2.0'], why: 'exempted', vulnerabilities },
+      { digest: digest(3), tags: ['3.0'], why: 'exempted', vulnerabilities },
       { digest: digest(4), tags: ['4.0'], why: 'undetermined', vulnerabilities },
     ]);
   });
 
   it('names five of them, with five vulnerabilities each', () => {
-    const spared = Array.from({ length: 7 }, (_, number) => ({
+    const exempted = Array.from({ length: 7 }, (_, number) => ({
       finding: finding({ vulnerability: `CVE-2026-${number}` }),
-      rule: { kind: 'suppressed' as const },
+      exemption: { kind: 'suppressed' as const },
     }));
     const accounted = Array.from({ length: 6 }, (_, number): Accounted => {
-      return { image: tagged(number), accounting: { kind: 'none', verdict: { kind: 'allow', spared } } };
+      return { image: tagged(number), accounting: { kind: 'none', verdict: { kind: 'allow', exempted } } };
     });
     const { stillPullable } = notice('opened', OPEN, {}, accounted);
     expect(stillPullable.map((one) => one.digest)).toEqual([0, 1, 2, 3, 4].map(digest));
@@ -134,6 +134,6 @@ describe('the notice of an opening', () => {
 
   it('alone names them', () => {
     const accounted: readonly Accounted[] = [{ image: tagged(2), accounting: { kind: 'none', verdict: excepted } }];
-    expect(notice('closed', CLOSED, { held: [closer()] }, accounted).stillPullable).toEqual([]);
+    expect(notice('closed', CLOSED, { active: [blocker()] }, accounted).stillPullable).toEqual([]);
   });
 });

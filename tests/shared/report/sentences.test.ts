@@ -10,11 +10,15 @@ const BLOCK: Verdict = {
   kind: 'block',
   reasons: [{ finding: finding(), rule: 'severityThreshold', severity: 'critical' }],
   undetermined: [],
-  spared: [],
+  exempted: [],
 };
-const ALLOW: Verdict = { kind: 'allow', spared: [] };
-const SPARED: Verdict = { kind: 'allow', spared: [{ finding: finding(), rule: { kind: 'suppressed' } }] };
-const UNDETERMINED: Verdict = { kind: 'undetermined', undetermined: [finding({ severity: 'UNTRIAGED' })], spared: [] };
+const ALLOW: Verdict = { kind: 'allow', exempted: [] };
+const EXEMPTED: Verdict = { kind: 'allow', exempted: [{ finding: finding(), exemption: { kind: 'suppressed' } }] };
+const UNDETERMINED: Verdict = {
+  kind: 'undetermined',
+  undetermined: [finding({ severity: 'UNTRIAGED' })],
+  exempted: [],
+};
 
 describe('a verdict', () => {
   const numbered = (number: number) => finding({ vulnerability: `CVE-2024-${number}` });
@@ -31,7 +35,7 @@ describe('a verdict', () => {
           { finding: numbered(5), rule: 'severityThreshold', severity: 'high' },
         ],
         undetermined: [],
-        spared: [],
+        exempted: [],
       },
       'violates by CVE-2024-1 in openssl (medium, exploited), CVE-2024-2 in openssl (high, unfixable), CVE-2024-3 in openssl (unknown, unknownSeverity) and 2 more',
     ],
@@ -44,7 +48,7 @@ describe('a verdict', () => {
     ],
     [UNDETERMINED, 'is undetermined: nobody knows the severity of CVE-2024-6119'],
     [ALLOW, 'has nothing that violates'],
-    [SPARED, 'is spared: CVE-2024-6119 is suppressed at the provider'],
+    [EXEMPTED, 'is exempted: CVE-2024-6119 is suppressed at the provider'],
   ])('%#', (verdict, words) => {
     expect(describeVerdict(verdict)).toBe(words);
   });
@@ -143,8 +147,8 @@ describe('a decision in one sentence', () => {
     ],
     [
       'an image that never held it',
-      { images: [{ digest: digest(1), kind: 'none', verdict: SPARED }] },
-      'team/app stays open: sha256:000000000000 is spared: CVE-2024-6119 is suppressed at the provider',
+      { images: [{ digest: digest(1), kind: 'none', verdict: EXEMPTED }] },
+      'team/app stays open: sha256:000000000000 is exempted: CVE-2024-6119 is suppressed at the provider',
     ],
     [
       'a finding that is not there yet',
@@ -162,14 +166,14 @@ describe('a decision in one sentence', () => {
         done: 'closed',
         to: { kind: 'closed' },
         images: [
-          { digest: digest(2), kind: 'none', verdict: SPARED },
-          { digest: digest(3), kind: 'none', verdict: SPARED },
+          { digest: digest(2), kind: 'none', verdict: EXEMPTED },
+          { digest: digest(3), kind: 'none', verdict: EXEMPTED },
           { digest: digest(4), kind: 'released', how: 'scanned' },
-          { digest: digest(5), kind: 'none', verdict: SPARED },
+          { digest: digest(5), kind: 'none', verdict: EXEMPTED },
           violates,
         ],
       },
-      'team/app is closed now: sha256:000000000000 violates by CVE-2024-6119 in openssl (critical, severityThreshold); sha256:000000000000 holds it no longer, a newer scan shows nothing that violates; sha256:000000000000 is spared: CVE-2024-6119 is suppressed at the provider; and 2 more images',
+      'team/app is closed now: sha256:000000000000 violates by CVE-2024-6119 in openssl (critical, severityThreshold); sha256:000000000000 holds it no longer, a newer scan shows nothing that violates; sha256:000000000000 is exempted: CVE-2024-6119 is suppressed at the provider; and 2 more images',
     ],
   ])('%s', (_name, changes, sentence) => {
     expect(summarize(decision(changes))).toBe(sentence);
