@@ -86,7 +86,7 @@ function nextSteps(settings: Settings, { aws, azure }: Made): pulumi.Output<read
           ...[letters, poison].flatMap((queue) =>
             queue === undefined ? [] : [`Messages that could not be handled raise an alarm and wait in ${queue}.`],
           ),
-          `Before pulumi destroy: npm run pullgate -- release --all, or closed ${closed(settings)} stay closed.`,
+          `Before pulumi destroy: npm run pullgate -- pause --wait, or closed ${closed(settings)} stay closed.`,
         ]),
     );
 }

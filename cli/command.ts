@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { ExitCode } from './terminal/ending.ts';
 import { complain, guardOutput } from './terminal/terminal.ts';
 
-/** `--json`: one document on stdout, and nothing else there. Progress and questions go to stderr. */
+/** `--json`: one document on stdout and nothing else. Progress and questions go to stderr. */
 export interface JsonOption {
   readonly json?: boolean;
 }
@@ -12,8 +12,10 @@ export interface JsonOption {
 /** Adds the options that say which stack a command is about. */
 export function withStack(command: Command): Command {
   return command
-    .option('--stack <name>', 'the stack (default: the selected one)')
-    .option('--outputs <file>', 'the output of `pulumi stack output --json`, in place of asking the Pulumi CLI');
+    .option('--stack <name>', 'the stack (default: the one that `pulumi stack select` selected)')
+    .option('--outputs <file>', 'a file with the output of `pulumi stack output --json` (default: ask the Pulumi CLI)')
+    .option('--aws', 'only AWS (default: all clouds of the stack)')
+    .option('--azure', 'only Azure');
 }
 
 /** Adds `--json`. */
@@ -21,10 +23,10 @@ export function withJson(command: Command): Command {
   return command.option('--json', 'print one JSON document, for scripts');
 }
 
-/** Now, as the records have it. */
+/** Now, in the form of the records. */
 export const now = () => new Date().toISOString();
 
-/** Runs a command: its answer is the exit code, and an error is told in a sentence where there is one. */
+/** Runs a command. Its answer is the exit code; an error is reported in a sentence if there is one for it. */
 export async function run(command: () => Promise<ExitCode>): Promise<void> {
   guardOutput(1);
   try {

@@ -1,18 +1,21 @@
 #!/usr/bin/env node
-// The command `pullgate`: its commands, each in a module of its own.
+// The command `pullgate`. Each of its commands has a folder.
 import { Command } from 'commander';
 import { addCheck } from './check/command.ts';
-import { addClose, addOpen } from './override/command.ts';
-import { addRelease, addResume } from './release/command.ts';
+import { addOverride } from './override/command.ts';
+import { addPause, addResume } from './pause/command.ts';
+import { addRelease } from './release/command.ts';
 import { addSimulate } from './simulate/command.ts';
 import { addStatus } from './status/command.ts';
 import { addWhy } from './why/command.ts';
 
 const program = new Command('pullgate')
-  .description('Closes the gate on vulnerable container images, and says why.')
+  .description('Blocks pulls of vulnerable container images. These commands are for its operators.')
+  .addHelpText('after', '\nExamples:\n  pullgate status\n  pullgate why --help')
   .showHelpAfterError()
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
-for (const add of [addSimulate, addCheck, addStatus, addWhy, addOpen, addClose, addRelease, addResume]) add(program);
+for (const add of [addSimulate, addCheck, addStatus, addWhy, addOverride, addRelease, addPause, addResume])
+  add(program);
 
 await program.parseAsync();

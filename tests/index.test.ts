@@ -129,7 +129,7 @@ describe('the program on Azure', () => {
         'Nobody is told by mail of what Azure does: set pullgate:notifyEmails. Its alerts stand in Azure Monitor.',
         `Defender for Containers has to be on in the subscription ${SUBSCRIPTION}: see to it, or set pullgate:azure.enableDefender.`,
         expect.stringMatching(/^Messages that could not be handled raise an alarm and wait in https:.*-poison\.$/),
-        'Before pulumi destroy: npm run pullgate -- release --all, or closed images stay closed.',
+        'Before pulumi destroy: npm run pullgate -- pause --wait, or closed images stay closed.',
       ],
     });
   });
@@ -150,7 +150,7 @@ describe('the program on Azure', () => {
       `The workspace ${workspaceId} needs the solution SecurityCenterFree: without it no findings arrive there.`,
       expect.stringMatching(/^Messages that could not be handled raise an alarm and wait in https:\/\/sqs/),
       expect.stringMatching(/^Messages that could not be handled raise an alarm and wait in https:.*-poison\.$/),
-      'Before pulumi destroy: npm run pullgate -- release --all, or closed repositories and images stay closed.',
+      'Before pulumi destroy: npm run pullgate -- pause --wait, or closed repositories and images stay closed.',
     ]);
   });
 
@@ -213,7 +213,7 @@ describe('the program', () => {
         expect.stringMatching(/^Nobody is told by mail: set pullgate:notifyEmails, or subscribe to arn:aws:sns:/),
         'Inspector has to scan ECR in eu-west-1 continuously: see to it, or set pullgate:aws.enableInspector, which replaces the registry’s own scanning rules.',
         expect.stringMatching(/^Messages that could not be handled raise an alarm and wait in https:/),
-        'Before pulumi destroy: npm run pullgate -- release --all, or closed repositories stay closed.',
+        'Before pulumi destroy: npm run pullgate -- pause --wait, or closed repositories stay closed.',
       ],
     });
   });

@@ -132,7 +132,7 @@ export class EcrPullGate extends pulumi.ComponentResource {
 }
 
 /**
- * The records and the brake. A destroyed stack takes its table along: `release --all` comes first, and the Sid still marks our statements.
+ * The records and the brake. A destroyed stack takes its table along: `pause` comes first, and the Sid still marks our statements.
  */
 function createTable(name: string, parent: pulumi.Resource): aws.dynamodb.Table {
   return new aws.dynamodb.Table(

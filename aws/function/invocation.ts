@@ -88,7 +88,7 @@ export function createWork(worker: Worker): (event: SQSEvent, deadline: Deadline
         worker,
         returning,
         async () => {
-          const rules = await rulesNow(worker.settings, parts.pause);
+          const rules = await rulesNow(worker.settings, parts.pause, worker.now());
           await handleAll(requests, rules, worker, parts, returning, deadline);
         },
       );

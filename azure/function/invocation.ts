@@ -140,7 +140,7 @@ export function createWork(worker: Worker): Work {
             (error: unknown) => log({ kind: 'failed', error: `nobody could be told: ${describeError(error)}` }),
           );
           if (gates !== undefined && gates > 0) log({ kind: 'told', gates });
-          await tick(sweepPortsOf(worker, parts, await rulesNow(settings, parts.pause), log));
+          await tick(sweepPortsOf(worker, parts, await rulesNow(settings, parts.pause, worker.now()), log));
         });
       } catch (error) {
         log({ kind: 'failed', error: describeError(error) });
@@ -200,7 +200,7 @@ export function createWork(worker: Worker): Work {
       await parts.queue.bury({ pullgate: 'reconcile', registry: id, repository, digest, trigger: triggerOf(request) });
       return undefined;
     }
-    const job = { registry, rules: await rulesNow(settings, parts.pause), log };
+    const job = { registry, rules: await rulesNow(settings, parts.pause, worker.now()), log };
     if (digest === undefined) {
       await reconcileRepository({ ...job, repository, trigger: triggerOf(request) });
       return undefined;

@@ -1,4 +1,4 @@
-// What is worth a word about a policy that is well formed: exceptions that have ended, end soon, are there twice, or match nothing.
+// Warnings about a valid policy: exceptions that have expired, expire soon, are redundant, or match nothing.
 import type { Finding, ImageId, Instant } from '../../shared/policy/finding.ts';
 import { globMatcher } from '../../shared/policy/glob.ts';
 import type { Exception, Policy } from '../../shared/policy/policy.ts';
@@ -7,7 +7,7 @@ import { endOf, exceptionName, minute } from '../terminal/words.ts';
 import { isLeftOpen } from '../why/advice.ts';
 
 export interface Warning {
-  /** `redundant`: another exception covers it. `unused`: it exempts no finding of today. `unreviewed`: it is still as `why` printed it, with something to fill in. */
+  /** `redundant`: another exception covers it. `unused`: it matches no finding today. `unreviewed`: it is as `why` printed it, with something left to fill in. */
   readonly kind: 'expired' | 'soon' | 'redundant' | 'unused' | 'unreviewed';
   /** Where it is: `policy.exceptions[2]`. */
   readonly key: string;
@@ -18,9 +18,9 @@ export interface Warning {
 const DAY_MILLISECONDS = 86_400_000;
 
 /**
- * Observes the exceptions of a policy, without a look at the world.
+ * Checks the exceptions of a policy by themselves.
  *
- * @param withinDays an end within so many days is near
+ * @param withinDays warn of exceptions that expire within this many days
  */
 export function warningsOf({ exceptions }: Policy, now: Instant, withinDays: number): readonly Warning[] {
   return exceptions.flatMap((exception, place): readonly Warning[] => {
@@ -28,7 +28,7 @@ export function warningsOf({ exceptions }: Policy, now: Instant, withinDays: num
     const name = exceptionName(exception);
     const { expiresAt } = exception;
     if (expiresAt <= now) {
-      const text = `the exception for ${name} ended at ${minute(expiresAt)} and exempts nothing: renew it, or take it out`;
+      const text = `the exception for ${name} expired at ${minute(expiresAt)} and exempts nothing: renew it or remove it`;
       return [{ ...shared, kind: 'expired', text }];
     }
     const other = exceptions.findIndex((one, at) => at !== place && covers(one, exception, at < place));
@@ -39,12 +39,12 @@ export function warningsOf({ exceptions }: Policy, now: Instant, withinDays: num
             {
               ...shared,
               kind: 'unreviewed' as const,
-              text: `the exception for ${name} is still as \`pullgate why\` printed it: say why, and who approved it, or take it out`,
+              text: `the exception for ${name} is still as \`pullgate why\` printed it: fill in the reason and the approver, or remove it`,
             },
           ]
         : []),
       ...(isSoon
-        ? [{ ...shared, kind: 'soon' as const, text: `the exception for ${name} ends at ${endOf(expiresAt, now)}` }]
+        ? [{ ...shared, kind: 'soon' as const, text: `the exception for ${name} expires at ${endOf(expiresAt, now)}` }]
         : []),
       ...(other === -1
         ? []
@@ -52,7 +52,7 @@ export function warningsOf({ exceptions }: Policy, now: Instant, withinDays: num
             {
               ...shared,
               kind: 'redundant' as const,
-              text: `the exception for ${name} does nothing that ${keyOf(other)} does not do: take one of them out`,
+              text: `the exception for ${name} is covered by ${keyOf(other)}: remove one of them`,
             },
           ]),
     ];
@@ -63,7 +63,7 @@ function keyOf(place: number): string {
   return `policy.exceptions[${place}]`;
 }
 
-/** Does the one exempt, for as long, everything that the other does? Of two that are the same the later one is too much. */
+/** Does the one exempt, for as long, everything that the other does? Of two equal exceptions the later one is redundant. */
 function covers(one: Exception, other: Exception, isEarlier: boolean): boolean {
   const isWider =
     one.id.toUpperCase() === other.id.toUpperCase() &&
@@ -75,24 +75,24 @@ function covers(one: Exception, other: Exception, isEarlier: boolean): boolean {
   return isWider && (isEarlier || !covers(other, one, true));
 }
 
-/** Certain only where the other is a name: whether a glob covers a glob is not asked. */
+/** Decides only if the other is a name: whether a glob covers a glob is not computed. */
 function coversGlob(one: string | undefined, other: string | undefined): boolean {
   if (one === undefined || one === other) return true;
   return other !== undefined && !/[*?]/.test(other) && globMatcher(one)(other);
 }
 
-/** Finds out which exceptions exempt nothing, from one image after another. */
+/** Finds out which exceptions match nothing, from one image after another. */
 export interface Usage {
   see(image: ImageId, findings: readonly Finding[], now: Instant): void;
   /**
-   * The exceptions that are still in force and have exempted nothing of what was seen.
+   * The exceptions that are still in force and match nothing of what was seen.
    *
-   * @param unseen repositories that could not be looked at: an exception that is for one of them may be of use there
+   * @param unseen repositories that could not be observed: an exception for one of them may match there
    */
   unused(now: Instant, unseen: readonly string[]): readonly Warning[];
 }
 
-/** Each exception is judged alone: of several that match, the core names only the one that lasts longest. */
+/** Judges each exception alone: of several that match, the core names only the one that lasts longest. */
 export function usageOf(policy: Policy): Usage {
   const open = new Map(
     policy.exceptions.map((exception, place) => [
@@ -116,7 +116,7 @@ export function usageOf(policy: Policy): Usage {
       [...open].flatMap(([place, { exception }]): readonly Warning[] => {
         const isInPlace = globMatcher(exception.repository ?? '**');
         if (exception.expiresAt <= now || unseen.some(isInPlace)) return [];
-        const text = `the exception for ${exceptionName(exception)} matches no finding of today that would violate: take it out, unless it is for what is still to come`;
+        const text = `the exception for ${exceptionName(exception)} matches no finding today that would violate the policy: remove it, unless you expect the finding`;
         return [{ kind: 'unused', key: keyOf(place), exception, text }];
       }),
   };

@@ -1,4 +1,4 @@
-// The command `pullgate check`: what its words mean, and how its answer is printed.
+// The command `pullgate check`: its options and help, and how its answer is printed.
 import { styleText } from 'node:util';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Policy } from '../../shared/policy/policy.ts';
@@ -21,15 +21,23 @@ interface CheckOptions extends StackOptions, JsonOption {
 const DEFAULT_DAYS = 14;
 const MAX_DAYS = 3650;
 
-const AFTER = `
-FILE is JSON, comments are fine: the object of pullgate:policy, with or without severityThreshold; or only its list of exceptions; or what
-\`pulumi config --json\` prints. Without --policy the policy of the stack is checked; with it no stack is needed, but for --live.
+const HELP = `
+The file is JSON, and comments are allowed: the object of pullgate:policy, with or without
+severityThreshold; or only its list of exceptions; or the output of \`pulumi config --json\`.
+Without --policy the stack's policy is checked. With --policy a stack is needed only for --live.
 
-Always checked: that every field is what it has to be, exceptions that have ended or end within --within days, that another one covers,
-or whose reason nobody has filled in. With --live also those that exempt no finding of today, by what the scanners show and the records remember.
+It reports every field that is wrong, and warns of exceptions that have expired or expire soon,
+that another exception covers, or whose reason is not filled in. With --live it also warns of
+exceptions that match no finding today, in what the scanners show and the records remember.
 
-Exit code: 0 the policy is well formed, with or without warnings; 1 there are warnings, and --strict was given; 2 it is not well formed, or no answer.
-In CI: \`check --policy FILE\` for each change, and \`check --strict --live\` once a day, since an exception ends without anybody changing the file.`;
+Exit codes: 0 the policy is valid, with or without warnings; 1 there are warnings and --strict was
+given; 2 the policy is invalid, or no answer.
+
+Examples, for CI: the first for each change, the second once a day, because an exception expires
+without a change of the file:
+  pullgate check --policy policy.json
+  pullgate check --strict --live
+`;
 
 export function addCheck(program: Command): void {
   withJson(
@@ -37,15 +45,15 @@ export function addCheck(program: Command): void {
       program
         .command('check')
         .description(
-          'check a policy and its exceptions, for CI: mistakes, what has ended or ends soon, what matches nothing',
+          'check a policy and its exceptions: mistakes, exceptions that expire soon, exceptions that match nothing',
         )
-        .option('--policy <file>', "check this file, in place of the stack's policy")
-        .option('--within <days>', 'warn of exceptions that end within so many days', daysFrom, DEFAULT_DAYS)
-        .option('--live', 'also find exceptions that match nothing today: looks at all repositories of the stack')
-        .option('--strict', 'exit with 1 where there are warnings'),
+        .option('--policy <file>', "check this file (default: the stack's policy)")
+        .option('--within <days>', 'warn of exceptions that expire within this many days', daysFrom, DEFAULT_DAYS)
+        .option('--live', 'also find exceptions that match nothing today: observes all repositories of the stack')
+        .option('--strict', 'exit with 1 if there are warnings'),
     ),
   )
-    .addHelpText('after', AFTER)
+    .addHelpText('after', HELP)
     .action((options: CheckOptions) => runAnswering(() => check(options)));
 }
 
@@ -62,15 +70,15 @@ interface Answer {
   readonly exceptions: number;
   readonly problems: readonly PlacedProblem[];
   readonly warnings: readonly (Warning & Partial<Position>)[];
-  /** Of how many images; undefined where nobody looked. */
+  /** Of how many images; undefined without --live. */
   readonly images: number | undefined;
   readonly unsure: readonly string[];
 }
 
 async function check({ policy: file, within, live = false, strict = false, json, ...where }: CheckOptions) {
-  if (file !== undefined && !live && (where.stack !== undefined || where.outputs !== undefined)) {
+  if (file !== undefined && !live && Object.values(where).some((option) => option !== undefined)) {
     throw new UsageError(
-      '--stack and --outputs say where to look, and with --policy nothing but the file is looked at: add --live, or leave them out',
+      '--stack, --outputs, --aws and --azure select a stack, and with --policy only the file is read: add --live, or leave them out',
     );
   }
   const stack = file === undefined || live ? await findStack(where) : undefined;
@@ -83,10 +91,11 @@ async function check({ policy: file, within, live = false, strict = false, json,
   return codeOf(answer, strict);
 }
 
-/** It was checked when the stack's outputs were read. */
+/** It was checked while the stack's outputs were read. */
 async function policyOfStack(stack: Stack | undefined): Promise<Extract<CheckedFile, { ok: true }>> {
   const policy = (stack?.aws ?? stack?.azure)?.policy;
-  if (policy === undefined) throw new Error('a stack has a side, and each side a policy: this is a defect of pullgate');
+  if (policy === undefined)
+    throw new Error('a stack has a cloud, and each cloud a policy: this is a defect of pullgate');
   return { ok: true, policy, place: () => undefined };
 }
 
@@ -100,7 +109,7 @@ async function answerFor(
   within: number,
   stack: Stack | undefined,
 ): Promise<Answer> {
-  const live = stack === undefined ? undefined : await lookLive(stack, policy);
+  const live = stack === undefined ? undefined : await checkLive(stack, policy);
   const warnings = [...warningsOf(policy, now(), within), ...(live?.warnings ?? [])];
   return {
     source,
@@ -113,10 +122,10 @@ async function answerFor(
   };
 }
 
-async function lookLive(stack: Stack, policy: Policy) {
-  // The clouds' SDKs, which a look at a file does without.
-  const { sidesWith, unusedExceptions } = await import('./live.ts');
-  return unusedExceptions(await sidesWith(stack, policy, now), policy, now);
+async function checkLive(stack: Stack, policy: Policy) {
+  // This loads the clouds' SDKs, which checking a file does not need.
+  const { connectWith, findUnusedExceptions } = await import('./live.ts');
+  return findUnusedExceptions(await connectWith(stack, policy, now), policy, now);
 }
 
 function codeOf({ ok, warnings }: Answer, isStrict: boolean): AnswerCode {
@@ -131,13 +140,13 @@ function linesOf({ source, ok, exceptions, problems, warnings, images, unsure }:
   const looked =
     images === undefined
       ? ''
-      : `, compared with ${images === 1 ? '1 image' : `${images} images`} that have findings which count`;
+      : `, compared with ${images === 1 ? '1 image' : `${images} images`} that the policy does not plainly allow`;
   const summary = `${plain(source)}: ${exceptions === 1 ? '1 exception' : `${exceptions} exceptions`}${looked}.`;
   const rows = warnings.map((warning) => [at(warning), warning.kind, warning.key, warning.text].map(plain));
   return [
     ok ? summary : paint('red', `${plain(source)} is not a policy:`),
     ...problems.map((problem) => `  ${[at(problem), plain(problem.text)].filter((part) => part !== '').join('  ')}`),
-    ...(ok && warnings.length === 0 ? [paint('green', 'Nothing to say of it.')] : []),
+    ...(ok && warnings.length === 0 ? [paint('green', 'No problems and no warnings.')] : []),
     ...columns(rows).map((line) => paint('yellow', `  ${line.trimStart()}`)),
     ...unsure.map((why) => `Not certain: ${plain(why)}.`),
   ];

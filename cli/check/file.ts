@@ -1,4 +1,4 @@
-// A policy or a list of exceptions in a file, with the place of everything that is wrong in it.
+// Reads a policy or a list of exceptions from a file, with the position of every mistake.
 import { readFile } from 'node:fs/promises';
 import {
   findNodeAtLocation,
@@ -20,7 +20,7 @@ export interface Position {
   readonly column: number;
 }
 
-/** Something that is wrong, and where. */
+/** A mistake, and its position. */
 export interface PlacedProblem extends Partial<Position> {
   readonly key: string;
   readonly given: unknown;
@@ -37,17 +37,17 @@ export type CheckedFile =
     }
   | { readonly ok: false; readonly problems: readonly PlacedProblem[] };
 
-/** What a file may be. */
+/** The forms of a file. */
 const FORMS =
   'JSON (comments are fine): the object of pullgate:policy, with or without severityThreshold; or only its list of exceptions; or what `pulumi config --json` prints';
-/** What a file may be that says which findings close. */
+/** The forms of a file that has a severity threshold. */
 export const POLICY_FORMS =
   'JSON (comments are fine): {"severityThreshold": "high", "unfixable": "never", "exceptions": [...]}, or what `pulumi config --json` prints';
 
 /**
  * Reads and checks a file.
  *
- * @throws UsageError where it cannot be read at all
+ * @throws UsageError if it cannot be read
  */
 export async function checkFile(file: string): Promise<CheckedFile> {
   return checkText(await textOf(file));
@@ -64,9 +64,9 @@ async function textOf(file: string): Promise<string> {
 }
 
 /**
- * The same of a text, with or without a byte order mark.
+ * The same for a text, with or without a byte order mark.
  *
- * @param mayBeList only exceptions are enough. Default: yes
+ * @param mayBeList a list of exceptions alone is accepted. Default: true
  */
 export function checkText(given: string, { mayBeList = true } = {}): CheckedFile {
   const text = given.replace(/^\uFEFF/, '');
@@ -86,7 +86,7 @@ export function checkText(given: string, { mayBeList = true } = {}): CheckedFile
       key,
       given: key,
       allowed,
-      text: `${key} is there twice: expected ${allowed}`,
+      text: `${key} appears twice: expected ${allowed}`,
       ...positionIn(text, node.offset),
     };
   });
@@ -128,15 +128,15 @@ function placed(problem: Problem): PlacedProblem {
   return { ...problem, text: describeProblem(problem) };
 }
 
-/** Where the parts of a policy are in a file; undefined where it has none of the forms. */
+/** Where the parts of a policy are in a file. */
 interface Paths {
   readonly severityThreshold: JSONPath | undefined;
-  /** Of the object `pullgate:policy`; undefined where the file is that list of exceptions. */
+  /** Of the object `pullgate:policy`; undefined if the file is a list of exceptions. */
   readonly policy: JSONPath | undefined;
   readonly exceptions: JSONPath;
-  /** The file is the policy itself, and the threshold is a key of it. */
+  /** The file is the policy itself, with the threshold as one of its keys. */
   readonly isPlain: boolean;
-  /** What the keys of the stack's config begin with; undefined where the file has none beside the policy's own. */
+  /** The prefix of the keys of the stack's config; undefined if the file has only keys of the policy. */
   readonly prefix: string | undefined;
 }
 
@@ -179,22 +179,22 @@ function keysOf(root: Node): readonly string[] {
   return (root.children ?? []).map(({ children }) => String(children?.[0]?.value));
 }
 
-/** Keys that stand beside the policy and mean nothing there: silently left out, a slip would make another policy. */
+/** Unknown keys beside the policy. If they were ignored, a mistyped key would change the policy silently. */
 function strangeKeys(root: Node, { prefix }: Paths): readonly Problem[] {
   if (prefix === undefined) return [];
   const keys = keysOf(root);
-  // Without values, all that can be wrong is a key that the config does not have.
+  // Without values, the only possible mistake is an unknown key.
   const own = keys.filter((key) => key.startsWith(prefix));
   const asked = parseConfig(Object.fromEntries(own.map((key) => [NAMESPACE + key.slice(prefix.length), undefined])));
   const unknown = asked.ok ? [] : asked.problems.map(({ key }) => prefix + key.slice(NAMESPACE.length));
-  // Beside the config's own there are those of providers, which have a namespace, too.
+  // Keys with a namespace may belong to providers.
   const misplaced = keys.filter((key) => prefix !== '' && !key.includes(':'));
   return [...unknown, ...misplaced].map((key) => ({ key, given: valueAt(root, [key]), allowed: NO_SUCH_KEY }));
 }
 
 const NO_SUCH_KEY = 'no such key here (a typing error, or a key of the policy that belongs into it?)';
 
-/** `pulumi config --json` wraps each value, and gives an object as `objectValue` too. */
+/** `pulumi config --json` wraps each value, and repeats an object as `objectValue`. */
 function configPath(root: Node, key: string): JSONPath {
   const path = [`${NAMESPACE}${key}`];
   if (findNodeAtLocation(root, [...path, 'objectValue']) !== undefined) return [...path, 'objectValue'];
@@ -205,7 +205,7 @@ function policyIn(root: Node, { policy, isPlain }: Paths): unknown {
   if (policy === undefined) return { exceptions: getNodeValue(root) };
   const value = valueAt(root, policy);
   if (!isPlain || typeof value !== 'object' || value === null) return value;
-  // Whether the stack only audits decides nothing here.
+  // The mode does not matter here.
   const { severityThreshold: _, mode: _mode, ...refinements } = value as Readonly<Record<string, unknown>>;
   return refinements;
 }
@@ -215,7 +215,7 @@ function valueAt(root: Node, path: JSONPath | undefined): unknown {
   return node === undefined ? undefined : getNodeValue(node);
 }
 
-/** The value of a key of the policy; where it is missing, what it is missing in. */
+/** The node of a key of the policy; if the key is missing, the node that it is missing in. */
 function nodeOf(root: Node, { severityThreshold, policy, exceptions }: Paths, key: string): Node | undefined {
   const [first, ...rest] = segmentsOf(key);
   const isException = rest[0] === 'exceptions';
@@ -228,12 +228,12 @@ function nodeOf(root: Node, { severityThreshold, policy, exceptions }: Paths, ke
   return root;
 }
 
-/** `policy.exceptions[2].expires` in its parts. */
+/** The parts of `policy.exceptions[2].expires`. */
 function segmentsOf(key: string): JSONPath {
   return [...key.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(([text, place]) => (place === undefined ? text : Number(place)));
 }
 
-/** The later of two would silently count. */
+/** Duplicate keys, of which the later one would count silently. */
 function keysGivenTwice(node: Node): readonly Node[] {
   const below = (node.children ?? []).flatMap(keysGivenTwice);
   if (node.type !== 'object') return below;

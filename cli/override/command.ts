@@ -1,95 +1,110 @@
-// The commands `pullgate open` and `pullgate close`, by hand: what their words mean.
+// The commands `pullgate override open`, `override close` and `override clear`: their options and help.
 import type { Command } from 'commander';
 import { type JsonOption, now, run, userName, withJson, withStack } from '../command.ts';
+import { connect } from '../stack/clients.ts';
 import { parseImageName } from '../stack/image-name.ts';
-import { sidesOf } from '../stack/sides.ts';
 import { findStack, type StackOptions } from '../stack/stack.ts';
-import { type OrderOptions, wishOf } from './order.ts';
-import { endByHand, orderByHand } from './run.ts';
-import { handOf } from './sides.ts';
+import { type OverrideOptions, parseOverride } from './options.ts';
+import { clearOverride, setOverride } from './run.ts';
 
-interface HandOptions extends OrderOptions, StackOptions, JsonOption {
+interface SetOptions extends OverrideOptions, StackOptions, JsonOption {
   readonly dryRun?: boolean;
 }
 
-const IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.4, or NAME.azurecr.io/team/app@sha256:...';
-const ENDS = `
-Exit codes: 0 done; 1 something could not be done, and is named; 2 nothing was changed: the command was wrong.
-What is ordered is recorded before anything else: where this command is interrupted, the stack's function finishes it within some minutes.`;
+const IMAGE = "the image's name, with its registry and a tag or digest";
+const ECR_IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.4';
+const ACR_IMAGE = 'acmeimages.azurecr.io/team/app:1.4';
+const CODES = `
+Exit codes: 0 done; 1 something failed and is named; 2 wrong usage, and nothing was changed.
+The override is recorded before it is applied: if this command is interrupted, the function
+applies it within a few minutes.
+`;
+const GATE = `On AWS the gate is the whole repository. On Azure it is the image or the repository, as
+azure.granularity says. A notice is sent at both ends. A new override replaces the one before it.`;
 
-export function addOpen(program: Command): void {
-  addOrder(
-    program,
+export function addOverride(program: Command): void {
+  const override = program
+    .command('override')
+    .description('keep one gate open or closed for a limited time, whatever the policy says')
+    .addHelpText('after', `\nExample:\n  pullgate override clear ${ECR_IMAGE}`);
+  addSet(
+    override,
     'open',
-    'break-glass: keep the gate of one image open for a while, whatever the policy says',
-  ).addHelpText(
-    'after',
+    'break glass: keep the gate of an image open for a limited time',
     `
-The function does not close the gate before the end, and does close it after it, if anything holds it then. People are told at both ends.
-On AWS the gate is the whole repository; on Azure the image with all that it leads to, or the repository, as azure.granularity says.
-A second order takes the place of the first. \`pullgate resume IMAGE\` ends it before its time.
-${ENDS}`,
+The function does not close the gate while the override is in force. When it ends, the gate closes
+again if a blocker still holds it. If the image is an index, its images are opened with it.
+${GATE}
+${CODES}
+Example:
+  pullgate override open ${ECR_IMAGE} --for 4h --reason "the fix is being built" --approved-by security@example.com
+`,
   );
+  addSet(
+    override,
+    'close',
+    'close the gate of an image for a limited time, without any finding',
+    `
+The function does not open the gate while the override is in force. When it ends, the gate opens
+unless a blocker holds it. It needs the mode enforce: nothing closes in the mode audit or during a
+pause. A repository that serves Lambda functions closes only if aws.closeLambdaRepositories is set.
+${GATE}
+${CODES}
+Example:
+  pullgate override close ${ACR_IMAGE} --for 4h --reason "suspected tampering" --approved-by security@example.com
+`,
+  );
+  addClear(override);
 }
 
-export function addClose(program: Command): void {
-  addOrder(
-    program,
-    'closed',
-    'close the gate of one image by hand for a while, although no finding holds it',
-  ).addHelpText(
-    'after',
-    `
-The function does not open the gate before the end, and opens it after it, unless findings hold it. People are told at both ends.
-On AWS the gate is the whole repository; on Azure the image, or the repository, as azure.granularity says.
-Only in the mode enforce: audit and a pause close nothing. Repositories that serve Lambda functions close only with aws.closeLambdaRepositories.
-A second order takes the place of the first. \`pullgate resume IMAGE\` ends it before its time.
-${ENDS}`,
-  );
-}
-
-function addOrder(program: Command, kind: 'open' | 'closed', description: string): Command {
-  const command = program
-    .command(kind === 'open' ? 'open' : 'close')
+function addSet(override: Command, verb: 'open' | 'close', description: string, help: string): void {
+  const command = override
+    .command(verb)
     .description(description)
-    .argument('<image>', `its name: ${IMAGE}`)
-    .option('--for <time>', 'for how long: 30m, 4h or 1h30m; 24h at most (required)')
-    .option('--reason <text>', 'why, for people and the log (required)')
+    .argument('<image>', IMAGE)
+    .option('--for <time>', 'how long: 30m, 4h or 1h30m; at most 24h (required)')
+    .option('--reason <text>', 'why, for the notices and the log (required)')
     .option('--approved-by <name>', 'who approved it (required)')
-    .option('--dry-run', 'say what would be done, and change nothing');
-  return withJson(withStack(command)).action((image: string, options: HandOptions) =>
-    run(async () => {
-      // Everything that can be wrong with the words is said before anything is asked of a cloud.
-      const name = parseImageName(image);
-      const wish = wishOf(kind, options, now(), userName());
-      const stack = await findStack(options);
-      return orderByHand({
-        stack: stack.name,
-        sides: await sidesOf(stack, now),
-        handOf: (cloud) => handOf(cloud, stack, now),
-        name,
-        wish,
-        dryRun: options.dryRun === true,
-        json: options.json === true,
-      });
-    }),
-  );
+    .option('--dry-run', 'show what would be done, and change nothing');
+  withJson(withStack(command))
+    .addHelpText('after', help)
+    .action((image: string, options: SetOptions) =>
+      run(async () => {
+        // Everything that can be wrong with the options is reported before any cloud is asked.
+        const name = parseImageName(image);
+        const wish = parseOverride(verb === 'open' ? 'open' : 'closed', options, now(), userName());
+        return setOverride({ ...(await inputOf(options)), name, wish });
+      }),
+    );
 }
 
-/** `resume IMAGE`: the end of an order before its time. */
-export function resumeOne(image: string, options: HandOptions): Promise<void> {
-  return run(async () => {
-    const name = parseImageName(image);
-    const stack = await findStack(options);
-    return endByHand({
-      stack: stack.name,
-      sides: await sidesOf(stack, now),
-      handOf: (cloud) => handOf(cloud, stack, now),
-      name,
-      by: userName(),
-      at: now(),
-      dryRun: options.dryRun === true,
-      json: options.json === true,
-    });
-  });
+function addClear(override: Command): void {
+  const command = override
+    .command('clear')
+    .description('end the override of an image before its time')
+    .argument('<image>', IMAGE)
+    .option('--dry-run', 'show what would be done, and change nothing');
+  withJson(withStack(command))
+    .addHelpText(
+      'after',
+      `
+The policy decides about the gate again at once. If the tag has moved to another image, the
+override of the image that had it is cleared; the commands that set an override print the name
+with its digest, which always works.
+${CODES}
+Example:
+  pullgate override clear ${ECR_IMAGE}
+`,
+    )
+    .action((image: string, options: SetOptions) =>
+      run(async () => {
+        const name = parseImageName(image);
+        return clearOverride({ ...(await inputOf(options)), name, by: userName() });
+      }),
+    );
+}
+
+async function inputOf({ dryRun = false, json = false, ...where }: SetOptions) {
+  const stack = await findStack(where);
+  return { stack: stack.name, clients: await connect(stack, now), now, dryRun, json };
 }

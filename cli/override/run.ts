@@ -1,95 +1,98 @@
-// What `open`, `close` and `resume IMAGE` do and print.
+// What `override open`, `override close` and `override clear` do and print.
 
 import type { HandOrder, HandWish } from '../../shared/gate/override.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { describeOrder } from '../../shared/report/override-text.ts';
 import { describeState, gateName } from '../../shared/report/sentences.ts';
+import type { Client } from '../stack/client.ts';
 import type { ImageName } from '../stack/image-name.ts';
-import type { Side } from '../stack/side.ts';
 import type { ExitCode } from '../terminal/ending.ts';
-import { columns } from '../terminal/terminal.ts';
+import { columns, DRY_RUN } from '../terminal/terminal.ts';
 import { documentOf, minute, plain, plainLines } from '../terminal/words.ts';
-import { gatesToEnd, imageAt } from './end.ts';
+import { gatesToClear, imageAt } from './clear.ts';
 import {
-  type Before,
-  before,
+  type GateBefore,
   gatesFor,
-  inTwoSteps,
-  type Outcome,
-  placeOf,
-  recordEnd,
-  recordOrder,
+  loadGate,
+  locate,
+  locateImage,
+  type OverrideResult,
+  recordClear,
+  recordOverride,
+  recordThenApply,
   refuseInVain,
-  targetOf,
+  type Verb,
 } from './override.ts';
-import type { Hand } from './side.ts';
 
 interface Run {
   readonly stack: string;
-  readonly sides: readonly Side[];
-  readonly handOf: (cloud: Side['cloud']) => Promise<Hand>;
+  readonly clients: readonly Client[];
   readonly name: ImageName;
+  readonly now: () => Instant;
   readonly dryRun: boolean;
   readonly json: boolean;
-  /** Where the answer goes; default: stdout. */
+  /** Where the answer goes. Default: stdout. */
   readonly print?: (text: string) => void;
 }
 
-/** Gives an order for the gates of one image. */
-export async function orderByHand(run: Run & { readonly wish: HandWish }): Promise<ExitCode> {
+/** Sets an override for the gates of one image. */
+export async function setOverride(run: Run & { readonly wish: HandWish }): Promise<ExitCode> {
   const { wish, name, dryRun } = run;
-  const target = await targetOf(name, run.sides, run.handOf);
-  const gates = await Promise.all(gatesFor(wish.kind, target.found).map((gate) => before(gate, target, wish.at)));
-  await refuseInVain(wish.kind, gates, target);
-  const outcomes = dryRun ? [] : await inTwoSteps(gates, (gate) => recordOrder(gate, wish, target));
-  // The tag may lead to another image by then.
-  const named = gates[0]?.gate.digest === undefined ? name.text : imageAt(name, gates[0].gate.digest);
-  const command = wish.kind === 'open' ? 'open' : 'close';
-  answer(run, { command, order: wish, gates, outcomes }, () => [
-    `${dryRun ? 'Would keep' : 'Kept'} ${wish.kind} by hand until ${minute(wish.until)}, approved by ${plain(wish.approvedBy)}: ${plain(wish.reason)}`,
+  const located = await locateImage(name, run.clients, run.now);
+  const gates = await Promise.all(gatesFor(wish.kind, located.found).map((gate) => loadGate(gate, located, wish.at)));
+  await refuseInVain(wish.kind, gates, located);
+  const results = dryRun ? [] : await recordThenApply(gates, (gate) => recordOverride(gate, wish, located));
+  const verb = wish.kind === 'open' ? 'open' : 'close';
+  answer(run, { command: verb, override: wish, gates, results }, () => [
+    `${dryRun ? 'This would set an override' : 'Override set'}: ${wish.kind} until ${minute(wish.until)}, approved by ${plain(wish.approvedBy)}. Reason: ${plain(wish.reason)}`,
     '',
-    ...gateLines(gates, outcomes),
+    ...gateLines(gates, results),
     '',
-    ...(target.side.cloud === 'aws'
-      ? [`On AWS that is the whole repository ${name.repository}, with all of its images.`]
+    ...(located.client.cloud === 'aws'
+      ? [`On AWS the gate is the whole repository ${name.repository}, with all of its images.`]
       : []),
     wish.kind === 'open'
-      ? `Then pullgate closes ${it(gates)} again if anything holds ${it(gates)}. To end it before: pullgate resume ${named}`
-      : `Then pullgate opens it unless findings hold it. To end it before: pullgate resume ${named}`,
-    ...(dryRun ? ['', 'Nothing was changed: this was a dry run.'] : []),
+      ? `When the override ends, pullgate closes ${it(gates)} again if a blocker still holds ${it(gates)}.`
+      : 'When the override ends, pullgate opens it unless a blocker holds it.',
+    // The tag may have moved to another image by then.
+    `To end it earlier: pullgate override clear ${gates[0]?.gate.digest === undefined ? name.text : imageAt(name, gates[0].gate.digest)}`,
+    ...(dryRun ? [DRY_RUN] : []),
   ]);
-  return codeOf(outcomes);
+  return codeOf(results);
 }
 
-/** Ends the orders that the gates of one image have, or of the image that had the name before. */
-export async function endByHand(run: Run & { readonly by: string; readonly at: Instant }): Promise<ExitCode> {
-  const { by, at, dryRun, name } = run;
-  const place = await placeOf(name, run.sides, run.handOf);
-  const { gates, notes } = await gatesToEnd(name, place, at);
-  const outcomes = dryRun ? [] : await inTwoSteps(gates, (gate) => recordEnd(gate, by, at, place));
-  answer(run, { command: 'resume', gates, outcomes }, () =>
+/** Ends the overrides of one image's gates, or of the image that had the name before. */
+export async function clearOverride(run: Run & { readonly by: string }): Promise<ExitCode> {
+  const { by, dryRun, name, now } = run;
+  const at = now();
+  const located = await locate(name, run.clients, now);
+  const { gates, notes } = await gatesToClear(name, located, at);
+  const results = dryRun ? [] : await recordThenApply(gates, (gate) => recordClear(gate, by, at, located));
+  answer(run, { command: 'clear', gates, results }, () =>
     gates.length === 0
-      ? [`Nobody keeps ${name.text} open or closed by hand: there is nothing to do.`, ...notes]
+      ? [`${name.text} has no override: there is nothing to do.`, ...notes]
       : [
-          `${dryRun ? 'Would leave' : 'Left'} to the policy again:`,
+          dryRun
+            ? 'This would clear the override; the policy decides again:'
+            : 'Override cleared; the policy decides again:',
           '',
-          ...gateLines(gates, outcomes),
+          ...gateLines(gates, results),
           ...(notes.length === 0 ? [] : ['', ...notes]),
-          ...(dryRun ? ['', 'Nothing was changed: this was a dry run.'] : []),
+          ...(dryRun ? [DRY_RUN] : []),
         ],
   );
-  return codeOf(outcomes);
+  return codeOf(results);
 }
 
 interface Answer {
-  readonly command: 'open' | 'close' | 'resume';
-  readonly order?: HandWish;
-  readonly gates: readonly Before[];
-  /** In the same order; none of a dry run. */
-  readonly outcomes: readonly Outcome[];
+  readonly command: Verb;
+  readonly override?: HandWish;
+  readonly gates: readonly GateBefore[];
+  /** In the same order; empty in a dry run. */
+  readonly results: readonly OverrideResult[];
 }
 
-function answer(run: Run, { gates, outcomes, ...rest }: Answer, lines: () => readonly string[]): void {
+function answer(run: Run, { gates, results, ...rest }: Answer, lines: () => readonly string[]): void {
   const { stack, name, dryRun, json, print = (text) => void process.stdout.write(text) } = run;
   if (!json) {
     print(`${plainLines(lines().join('\n'))}\n`);
@@ -100,14 +103,14 @@ function answer(run: Run, { gates, outcomes, ...rest }: Answer, lines: () => rea
     image: name.text,
     dryRun,
     ...rest,
-    gates: gates.map(({ gate, record, held, order }, place) => {
-      const { word, state, problem, untold } = outcomes[place] ?? {};
+    gates: gates.map(({ gate, record, blockers, override }, place) => {
+      const { word, state, problem, untold } = results[place] ?? {};
       return {
         ...gate,
         before: {
           state: record === undefined ? 'open' : describeState(record.state),
-          heldBy: held,
-          byHand: orderOf(order),
+          blockers,
+          override: overrideJson(override),
         },
         ...(word === undefined ? {} : { done: word, state, problem, untold }),
       };
@@ -116,50 +119,48 @@ function answer(run: Run, { gates, outcomes, ...rest }: Answer, lines: () => rea
   print(documentOf(document));
 }
 
-function orderOf(order: HandOrder | undefined) {
-  if (order === undefined) return undefined;
-  const { kind, at, until, reason, approvedBy, by } = order;
+function overrideJson(override: HandOrder | undefined) {
+  if (override === undefined) return undefined;
+  const { kind, at, until, reason, approvedBy, by } = override;
   return { kind, at, until, reason, approvedBy, by };
 }
 
-function gateLines(gates: readonly Before[], outcomes: readonly Outcome[]): readonly string[] {
-  const rows = gates.map(({ gate, record, held }, place) => {
+function gateLines(gates: readonly GateBefore[], results: readonly OverrideResult[]): readonly string[] {
+  const rows = gates.map(({ gate, record, blockers }, place) => {
     const was = record === undefined ? 'open' : record.state.kind;
-    const images = held === 1 ? '1 image holds it' : `${held} images hold it`;
-    return [wordOf(outcomes[place]), plain(gateName(gate)), `was ${was}${held === 0 ? '' : `; ${images}`}`];
+    const images = blockers === 1 ? '1 blocker' : `${blockers} blockers`;
+    return [wordOf(results[place]), plain(gateName(gate)), `was ${was}${blockers === 0 ? '' : `; ${images}`}`];
   });
   const lines = columns(rows);
-  return gates.flatMap(({ order }, place) => {
-    const { problem, untold } = outcomes[place] ?? {};
+  return gates.flatMap(({ override }, place) => {
+    const { problem, untold } = results[place] ?? {};
     return [
       `  ${lines[place] ?? ''}`,
-      ...(order === undefined ? [] : [`      until now: ${plain(describeOrder(order))}`]),
+      ...(override === undefined ? [] : [`      until now: ${plain(describeOrder(override))}`]),
       ...(problem === undefined ? [] : [`      ${plain(problem)}`]),
       ...(untold === undefined
         ? []
-        : [`      nobody could be told of it yet: ${plain(untold.replace(/^Error: /, ''))}`]),
+        : [`      the notice could not be sent yet: ${plain(untold.replace(/^Error: /, ''))}`]),
     ];
   });
 }
 
-/** What was done, as a person reads it; nothing in a dry run. */
-function wordOf(outcome: Outcome | undefined): string {
-  if (outcome === undefined) return '-';
-  const { word, state = '' } = outcome;
+/** What was done, as people read it; a dash in a dry run. */
+function wordOf(result: OverrideResult | undefined): string {
+  if (result === undefined) return '-';
+  const { word, state = '' } = result;
   if (word === 'failed' || word === 'refused') return word.toUpperCase();
   if (word === 'opened' || word === 'closed') return word;
   if (word === 'gone') return 'is gone';
   return state.startsWith('closed') ? 'is closed' : 'is open';
 }
 
-function it(gates: readonly Before[]): string {
+function it(gates: readonly GateBefore[]): string {
   return gates.length === 1 ? 'it' : 'them';
 }
 
-function codeOf(outcomes: readonly Outcome[]): ExitCode {
-  return outcomes.some(
-    ({ word, problem, untold }) => word === 'failed' || problem !== undefined || untold !== undefined,
-  )
+function codeOf(results: readonly OverrideResult[]): ExitCode {
+  return results.some(({ word, problem, untold }) => word === 'failed' || problem !== undefined || untold !== undefined)
     ? 1
     : 0;
 }

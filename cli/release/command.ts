@@ -1,121 +1,82 @@
-// The commands `pullgate release` and `pullgate resume`: what their words mean.
+// The command `pullgate release`: its options and help.
 import type { Command } from 'commander';
-import { type JsonOption, now, run, userName, withJson, withStack } from '../command.ts';
-import { resumeOne } from '../override/command.ts';
-import { handOf } from '../override/sides.ts';
-import { sidesOf } from '../stack/sides.ts';
+import { type JsonOption, now, run, withJson, withStack } from '../command.ts';
+import { connect } from '../stack/clients.ts';
 import { findStack, type StackOptions } from '../stack/stack.ts';
 import { type ExitCode, UsageError } from '../terminal/ending.ts';
 import { processTerminal } from '../terminal/terminal.ts';
 import { documentOf } from '../terminal/words.ts';
-import { releaseGates, selectionOf } from './gates.ts';
-import { type Release, type ReleaseAnswer, releaseAll, resume } from './release.ts';
+import { parseSelection, releaseGates } from './release.ts';
 
 interface ReleaseOptions extends StackOptions, JsonOption {
-  readonly all?: boolean;
   readonly yes?: boolean;
   readonly orphans?: string;
   readonly dryRun?: boolean;
 }
 
-interface ResumeOptions extends StackOptions, JsonOption {
-  readonly dryRun?: boolean;
-}
+const HELP = `
+Every gate that matches is opened once, whatever its findings, and an override that keeps it
+closed ends. The stack is not paused: its next observation (an event or the sweep) closes again
+what still violates the policy. To keep a gate open, add an exception to the policy or use
+\`pullgate override open\`; to keep everything open, use \`pullgate pause\`.
+
+--orphans is for a \`pulumi destroy\` on AWS that ran before \`pullgate pause\`: the records are
+gone, and the statements are still in the repository policies. They are found by their Sid, in the
+account and region of the AWS credentials. No stack is needed.
+
+Exit codes: 0 done; 1 something could not be opened, or its notice could not be sent, and is
+named; 2 wrong usage or no consent, and nothing was changed.
+
+Examples:
+  pullgate release team/app
+  pullgate release 'team/**' --dry-run
+  AWS_REGION=eu-west-1 pullgate release --orphans Pullgatedev0123abcd
+`;
 
 export function addRelease(program: Command): void {
-  withJson(
-    withStack(
-      program
-        .command('release')
-        .description('open what the stack closed: one gate, all that a glob matches, or everything')
-        .argument('[gate]', "a repository (team/app), a glob ('team/**'), or an image (team/app@sha256:...)")
-        .option('--all', 'every gate of the stack, and pause it: run this before `pulumi destroy`')
-        .option('--dry-run', 'show what would be opened, and change nothing')
-        .option('--yes', 'do not ask first'),
-    ).option(
-      '--orphans <sid>',
-      'after a `pulumi destroy` on AWS that came too early: take statements with this Sid out of every repository policy',
-    ),
-  )
-    .addHelpText(
-      'after',
-      `
-A gate is opened once, whatever is inside, and an order to keep it closed by hand is over. The stack is not paused: its next look (an event, or the
-sweep) closes again what still has to be closed. To keep a gate open, add an exception to the policy, or use \`pullgate open\`.
---all pauses the stack: nothing closes until \`pullgate resume\`.
-
-Exit codes: 0 done; 1 something could not be opened, or nobody could be told, and is named; 2 nothing was changed: the command was wrong, or nobody agreed.`,
-    )
+  const command = program
+    .command('release')
+    .description('open gates once; the next observation may close them again')
+    .argument('[gate]', "a repository (team/app), a glob ('team/**') or an image (team/app@sha256:...)")
+    .option('--orphans <sid>', 'remove the statements with this Sid from every repository policy (AWS)')
+    .option('--dry-run', 'show what would be opened, and change nothing')
+    .option('--yes', 'do not ask first');
+  withJson(withStack(command))
+    .addHelpText('after', HELP)
     .action((gate: string | undefined, options: ReleaseOptions) => run(() => release(gate, options)));
-}
-
-export function addResume(program: Command): void {
-  withJson(
-    withStack(
-      program
-        .command('resume')
-        .description('end the pause that a release began, or what was ordered by hand for one image')
-        .argument(
-          '[image]',
-          'the image whose order by `open` or `close` is to end now (default: the pause of the stack)',
-        )
-        .option('--dry-run', 'say what would be done, and change nothing'),
-    ),
-  )
-    .addHelpText(
-      'after',
-      `
-After it the stack closes again what its policy names.
-
-Exit codes: 0 done; 1 something could not be done, and is named; 2 nothing was changed: the command was wrong.`,
-    )
-    .action((image: string | undefined, options: ResumeOptions) =>
-      image === undefined ? run(() => resumeStack(options)) : resumeOne(image, options),
-    );
-}
-
-async function resumeStack({ json = false, dryRun = false, ...where }: ResumeOptions): Promise<ExitCode> {
-  const stack = await findStack(where);
-  const terminal = processTerminal(json ? process.stderr : process.stdout);
-  const report = json ? print : undefined;
-  const sides = await sidesOf(stack, now);
-  return resume({ stack: stack.name, sides, terminal, now, by: userName(), dryRun, ...(report && { report }) });
 }
 
 async function release(
   gate: string | undefined,
-  { all = false, yes = false, orphans, dryRun = false, json = false, ...where }: ReleaseOptions,
+  { yes = false, orphans, dryRun = false, json = false, ...where }: ReleaseOptions,
 ): Promise<ExitCode> {
   const terminal = processTerminal(json ? process.stderr : process.stdout);
-  const ways = [gate, all ? '--all' : undefined, orphans].filter((way) => way !== undefined);
-  if (ways.length !== 1) {
-    throw new UsageError(
-      "say what to release: one gate (team/app), a glob ('team/**'), or --all, for every gate of the stack; one of them",
-    );
+  const report = json ? { report: (answer: object) => void process.stdout.write(documentOf(answer)) } : {};
+  if (orphans !== undefined && where.azure === true) {
+    throw new UsageError('--orphans works on AWS only: leave out --azure');
   }
-  if (orphans !== undefined) {
+  if (orphans !== undefined && gate === undefined) {
     const { createClients } = await import('../../aws/function/clients.ts');
     const { releaseOrphans } = await import('./orphans.ts');
-    const report = json ? { report: print } : {};
     return releaseOrphans({ clients: createClients(), statementId: orphans, terminal, yes, dryRun, ...report });
   }
-  const selection = gate === undefined ? undefined : selectionOf(gate);
+  if (gate === undefined || orphans !== undefined) {
+    throw new UsageError(
+      "name what to release: one gate (team/app), a glob ('team/**') or --orphans SID; to open everything, run `pullgate pause`",
+    );
+  }
+  const selection = parseSelection(gate);
   const stack = await findStack(where);
-  const shared: Release = {
+  const clients = await connect(stack, now);
+  return releaseGates({
     stack: stack.name,
-    sides: await sidesOf(stack, now),
+    label: stack.label,
+    clients,
+    selection,
     terminal,
     now,
     yes,
-    by: userName(),
     dryRun,
-    ...(json ? { report: (answer: ReleaseAnswer) => print(answer) } : {}),
-  };
-  if (selection === undefined) return releaseAll(shared);
-  return releaseGates({ ...shared, selection, handOf: (cloud) => handOf(cloud, stack, now) });
-}
-
-/** The one document of `--json`. */
-function print(answer: object): void {
-  process.stdout.write(documentOf(answer));
+    ...report,
+  });
 }

@@ -1,4 +1,4 @@
-// When `pulumi destroy` came before `release`: the table is gone, and the statements are still there. They are found by their mark.
+// `release --orphans`: after a `pulumi destroy` without a pause the records are gone and the statements are still there. Their Sid marks them.
 import { type ECRClient, paginateDescribeRepositories } from '@aws-sdk/client-ecr';
 import type { Clients } from '../../aws/function/clients.ts';
 import { policyGateOf, type Snapshot } from '../../aws/function/repository-lock.ts';
@@ -7,9 +7,8 @@ import type { Gate } from '../../shared/gate/record.ts';
 import type { Reading, Registry } from '../../shared/reconcile/ports.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { type ExitCode, sentenceOf, UsageError } from '../terminal/ending.ts';
-import { agreed, counter, repositories, type Terminal } from '../terminal/terminal.ts';
+import { agreed, counter, DRY_RUN, repositories, type Terminal } from '../terminal/terminal.ts';
 import { plain } from '../terminal/words.ts';
-import { DRY } from './release.ts';
 
 export interface OrphanRelease {
   readonly clients: Pick<Clients, 'ecr' | 'ecrOnce'>;
@@ -20,36 +19,36 @@ export interface OrphanRelease {
   readonly yes: boolean;
   /** Show what would be done, and change nothing. Default: false. */
   readonly dryRun?: boolean;
-  /** Takes what came of it, as data. Default: nobody does. */
+  /** Takes the answer as data. Default: it is dropped. */
   readonly report?: (answer: object) => void;
 }
 
-/** What pullgate writes as a Sid: nobody else's statement is taken out by a slip of the hand. */
+/** The form of pullgate's Sids, so that a mistyped Sid cannot remove another statement. */
 const SID = /^Pullgate[A-Za-z0-9]*[0-9a-f]{8}$/;
 const READS_AT_ONCE = 8;
 
 type PolicyGate = Pick<Registry<Snapshot>, 'read' | 'write'>;
 
-interface ClosedGate {
+interface ClosedRepository {
   readonly gate: Gate;
   readonly reading: Reading<Snapshot>;
 }
 
 /**
- * Takes the statements with this Sid out of every repository's policy of the account and region, after showing them.
+ * Removes the statements with this Sid from every repository policy of the account and region, after showing them.
  *
- * @throws UsageError where the Sid is not one of pullgate's, or no region is given
+ * @throws UsageError if the Sid is not one of pullgate's, or no region is given
  */
 export async function releaseOrphans(release: OrphanRelease): Promise<ExitCode> {
   const { clients, statementId, terminal, yes, dryRun = false } = release;
   if (!SID.test(statementId)) {
     throw new UsageError(
-      `--orphans ${statementId}: that is not a Sid of pullgate's. They look like Pullgatedev0123abcd: "Pullgate", the name of the stack, 8 hexadecimal digits.\n` +
-        'It is in the policy of each repository that is still closed.',
+      `--orphans ${statementId}: this is not a Sid of pullgate's. Those look like Pullgatedev0123abcd: "Pullgate", the name of the stack, 8 hexadecimal digits.\n` +
+        'You find it in the policy of each repository that is still closed.',
     );
   }
   const region = await regionOf(clients.ecr);
-  // Only the mark counts for taking a statement away: what else it said is not known any more.
+  // Only the Sid matters for removing a statement: its other parts are no longer known.
   const anyOfOurs = denyStatement({ statementId, partition: '', accountId: '', roleArn: '', exemptPrincipals: [] });
   const gates = policyGateOf(clients, undefined, anyOfOurs);
   const closed = await closedGates(clients.ecr, gates);
@@ -61,13 +60,13 @@ export async function releaseOrphans(release: OrphanRelease): Promise<ExitCode> 
     return 0;
   }
   terminal.print(
-    `The statement ${statementId} closes ${repositories(closed.length)} in ${region}. It will be taken out of their policies:\n`,
+    `The statement ${statementId} closes ${repositories(closed.length)} in ${region}. It will be removed from their policies:\n`,
   );
   for (const { gate } of closed) terminal.print(`  ${gate.repository}`);
   if (dryRun) {
     answers.push(...closed.map(({ gate: { repository } }) => ({ repository })));
     report();
-    terminal.print(DRY);
+    terminal.print(DRY_RUN);
     return 0;
   }
   if (!yes && !(await agreed(terminal, `Open ${repositories(closed.length)}?`))) return 2;
@@ -84,8 +83,8 @@ export async function releaseOrphans(release: OrphanRelease): Promise<ExitCode> 
   report();
   terminal.print(
     failed === 0
-      ? `\nNothing is closed by ${statementId} any more.`
-      : `\n${repositories(failed)} could not be opened: see above, mend it, and run this command again.`,
+      ? `\n${statementId} no longer closes any repository.`
+      : `\n${repositories(failed)} could not be opened: see above, fix the cause and run this command again.`,
   );
   return failed === 0 ? 0 : 1;
 }
@@ -94,12 +93,12 @@ async function regionOf(ecr: ECRClient): Promise<string> {
   try {
     return await ecr.config.region();
   } catch (cause) {
-    throw new UsageError('no region is given: set AWS_REGION to the one that the stack was in', { cause });
+    throw new UsageError('no region is given: set AWS_REGION to the region of the stack', { cause });
   }
 }
 
-/** Answers with what kept it from opening; undefined where nothing did. */
-async function openOne({ gate, reading }: ClosedGate, gates: PolicyGate): Promise<string | undefined> {
+/** Why it could not be opened; undefined if it is open. */
+async function openOne({ gate, reading }: ClosedRepository, gates: PolicyGate): Promise<string | undefined> {
   try {
     const written = await gates.write(gate, reading, 'open');
     return written.kind === 'refused' ? written.problem : undefined;
@@ -108,7 +107,7 @@ async function openOne({ gate, reading }: ClosedGate, gates: PolicyGate): Promis
   }
 }
 
-async function closedGates(ecr: ECRClient, { read }: PolicyGate): Promise<readonly ClosedGate[]> {
+async function closedGates(ecr: ECRClient, { read }: PolicyGate): Promise<readonly ClosedRepository[]> {
   const all: Gate[] = [];
   for await (const page of paginateDescribeRepositories({ client: ecr, pageSize: 1000 }, {})) {
     for (const { repositoryName: repository, registryId: registry } of page.repositories ?? []) {

@@ -161,7 +161,7 @@ function resourceRow(given: Row, readAt: number): Row | undefined {
   };
 }
 
-/** A row of SecurityRecommendation or SecurityNestedRecommendation; undefined where it is neither. */
+/** A row of SecurityRecommendation or SecurityNestedRecommendation; undefined if it is neither. */
 function exportedRow(given: Row): Row | undefined {
   const id = given['recommendationid'] ?? given['nestedrecommendationid'] ?? given['assessmentid'];
   const at = timeOf(given['timegenerated'] ?? given['timegenerated [utc]']);

@@ -1,4 +1,4 @@
-// Reads JSON documents from a stream, one after the other, and hands over the values at some paths: nothing else of them is kept.
+// Reads JSON documents from a stream, one after the other, and passes on the values at some paths. Nothing else is kept.
 import { Tokenizer, TokenParser, TokenType } from '@streamparser/json';
 import { describeProblem } from '../../shared/runtime/problem.ts';
 import { UsageError } from '../terminal/ending.ts';
@@ -13,18 +13,18 @@ export interface DocumentReader {
   endDocument(document: Outermost): void;
 }
 
-/** The keys of a document's outermost object with their values, of a list or an object only an empty one; nothing where the document is a list. */
+/** The keys of a document's outermost object with their values; a list or an object appears as an empty one. Empty if the document is a list. */
 export type Outermost = ReadonlyMap<string, unknown>;
 
 /**
- * What stands in the place of a list is the answer of something that went wrong: it must not look as if there was nothing to find.
+ * Requires a list: something else in its place is an error message, and must not pass for a report without findings.
  *
- * @throws UsageError where the key is there and its value is no list
+ * @throws UsageError if the key is there and its value is not a list
  */
 export function mustBeList(name: string, document: Outermost, key: string, { mayBeNull = false } = {}): void {
   const given = document.get(key);
   if (!document.has(key) || Array.isArray(given) || (mayBeNull && given === null)) return;
-  throw new UsageError(`${name}: ${describeProblem({ key, given, allowed: 'a list' })}. Give a report that is whole`);
+  throw new UsageError(`${name}: ${describeProblem({ key, given, allowed: 'a list' })}. Give a complete report`);
 }
 
 /** Follows the tokens of documents: how deep they are, and which keys the outermost object has, with what. */
@@ -56,14 +56,14 @@ function follower(onKey: (key: string, depth: number, value: unknown) => void, o
   };
 }
 
-/** What the beginning of a file shows: enough to tell which report it is. */
+/** What the beginning of a file shows: enough to recognize the format. */
 export interface Beginning {
   /** The keys of the outermost object, or of the objects in the outermost list. */
   readonly keys: ReadonlySet<string>;
   readonly isList: boolean;
 }
 
-/** Observes the beginning of a file, as far as it is there; the document may be longer. */
+/** Reads the beginning of a file, as far as it is there; the document may be longer. */
 export function beginningOf(chunks: readonly Uint8Array[], name: string): Beginning {
   const keys = new Set<string>();
   let isList: boolean | undefined;
@@ -81,7 +81,7 @@ export function beginningOf(chunks: readonly Uint8Array[], name: string): Beginn
     isList ??= token === TokenType.LEFT_BRACKET;
     follow(token, value);
   };
-  told(name, () => {
+  explainErrors(name, () => {
     for (const chunk of chunks) tokenizer.write(chunk);
   });
   return { keys, isList: isList ?? false };
@@ -91,8 +91,8 @@ export function beginningOf(chunks: readonly Uint8Array[], name: string): Beginn
  * Reads all documents of a stream.
  *
  * @param name of the file, for messages
- * @param onChunk is told of so many bytes, for the progress
- * @throws UsageError where the stream is not JSON, or ends in the middle of a document
+ * @param onChunk takes the number of bytes, for the progress
+ * @throws UsageError if the stream is not JSON, or ends in the middle of a document
  */
 export async function readDocuments(
   chunks: AsyncIterable<Uint8Array>,
@@ -122,22 +122,22 @@ export async function readDocuments(
     if (!parsed.partial) follow(parsed.token, parsed.value);
   };
   for await (const chunk of chunks) {
-    told(
+    explainErrors(
       name,
       () => tokenizer.write(chunk),
       () => at,
     );
     onChunk(chunk.length);
   }
-  told(name, () => {
+  explainErrors(name, () => {
     tokenizer.end();
     parser.end();
   });
   if (documents === 0) throw new UsageError(`${name} is empty: give a report of findings`);
 }
 
-/** What is wrong with the text of a file is the user's to mend; what a reader says of its meaning is told as it is. */
-function told(name: string, work: () => void, at?: () => number): void {
+/** Turns errors of the text into errors of the user; what a reader says about its meaning stays as it is. */
+function explainErrors(name: string, work: () => void, at?: () => number): void {
   try {
     work();
   } catch (cause) {

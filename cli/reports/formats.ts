@@ -44,12 +44,12 @@ const NEIGHBOURS: readonly (readonly [key: string, what: string])[] = [
   ['vulnerabilities', 'a report of a scanner that pullgate does not read'],
 ];
 
-/** Undefined where what has been seen so far does not tell. */
+/** Undefined if it is not recognizable yet. */
 export function formatOf({ keys }: Beginning): Format | undefined {
   return ORDER.find((format) => MARKS[format].some((marks) => marks.every((mark) => keys.has(mark))));
 }
 
-/** What to say where a file is none of them. */
+/** What to say if a file has none of these formats. */
 export function unknownFormat(name: string, { keys, isList }: Beginning): UsageError {
   const neighbour = NEIGHBOURS.find(([key]) => keys.has(key));
   const seen = [...keys].slice(0, 5).map((key) => JSON.stringify(key));

@@ -13,15 +13,15 @@ export const LEFT_OUT = 'of a repository that the stack leaves out';
 
 /** One image of a report. */
 export interface ReportedImage {
-  /** AWS: the account's id. Azure: the registry's id, or its name. Else the host of the image's name; empty where nobody says. */
+  /** AWS: the account's id. Azure: the registry's id, or its name. Else the host of the image's name; empty if unknown. */
   readonly registry: string;
   readonly repository: string;
-  /** Empty where the report does not say: then no exception for a digest matches. */
+  /** Empty if the report does not say: then no exception for a digest matches. */
   readonly digest: string;
   readonly tags: readonly string[];
   /** Does it count as tagged? Default: yes. A report does not say to which images a tagged index leads. */
   readonly tagged?: boolean;
-  /** It is known to have no tag, and nobody knows whether a tagged index leads to it. Default: no. */
+  /** It is known to have no tag, and whether a tagged index contains it is unknown. Default: false. */
   readonly mayNotCount?: boolean;
   /** The report does not say for certain in which registry and repository it is. Default: it does. */
   readonly isUnplaced?: boolean;
@@ -54,7 +54,7 @@ export interface Gathering {
   result(): Gathered;
 }
 
-/** So many different findings are looked for among the others. Where there are more, images share little, and the list of all would only take room. */
+/** How many different findings are kept to find equal ones. With more, images share little, and the list would only take memory. */
 const MAX_SHARED = 100_000;
 
 /** @param policies what could matter to any of them is kept, and everything else is only counted */

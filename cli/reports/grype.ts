@@ -100,7 +100,7 @@ function highestScore(cvss: v.InferOutput<typeof scores>): number | undefined {
   return known.length === 0 ? undefined : Math.max(...known);
 }
 
-/** The name that it has in a registry, where it is in one; else what was given to Grype. */
+/** Its name in a registry, if it is in one; else what was given to Grype. */
 export function grypeImage(source: v.InferOutput<typeof grypeSource>): ReportedImage {
   const target = source?.target;
   if (typeof target !== 'object' || target === null) return imageAmong(target ?? undefined, [], []);

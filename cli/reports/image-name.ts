@@ -30,9 +30,9 @@ export function imageNamed(name: string): ReportedImage {
 }
 
 /**
- * The image that a scanner has looked at. A machine knows one image by names of several repositories: what counts is the one that was asked for.
+ * The image that a scanner has scanned. A machine may know an image by names in several repositories: the one that was asked for counts.
  *
- * @param asked what the scanner was given; undefined where it does not say
+ * @param asked what the scanner was given; undefined if it does not say
  * @param names with tags
  * @param digests names with digests
  */

@@ -1,4 +1,4 @@
-// Reads reports of findings from files or stdin, however large: which format, then its findings, gathered by image.
+// Reads reports of findings, of any size, from files or stdin: recognizes the format, and gathers the findings by image.
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
@@ -9,27 +9,27 @@ import { type Format, formatOf, unknownFormat } from './formats.ts';
 import type { Gathering } from './gathering.ts';
 
 export interface ReadOptions {
-  /** Overrules what the file itself says. */
+  /** Takes precedence over the detected format. */
   readonly format?: Format | undefined;
   readonly stdin: AsyncIterable<Uint8Array>;
   readonly progress: Progress;
   /** Which repositories of ECR have gates. */
   readonly includes: (repository: string) => boolean;
-  /** Milliseconds since 1970: when a row counts that does not say when it was made. */
+  /** In milliseconds since 1970: the time of a row that has none. */
   readonly now: number;
 }
 
 /** The name of stdin. */
 export const STDIN = '-';
 const CHUNK_BYTES = 256 * 1024;
-/** After so much of a file it must have said what it is. */
+/** The part of a file in which its format must be recognizable. */
 const BEGINNING_BYTES = 1024 * 1024;
 
-/** What came of all files of a run. */
+/** The result for all files of a run. */
 export interface ReadReports {
-  /** Which one each file had. */
+  /** The format of each file. */
   readonly formats: readonly Format[];
-  /** Where a report says itself that it is not all there is: one sentence each. */
+  /** One sentence for each report that says that there is more. */
   readonly notes: readonly string[];
 }
 
@@ -37,7 +37,7 @@ export interface ReadReports {
 interface Run {
   /** Undefined until a file has such rows. */
   rows: DefenderRows | undefined;
-  /** The last document of each format, where it says that there is more: pages may be files of their own. */
+  /** The note for the last document of each format, if it says that there is more: pages may be files of their own. */
   readonly unfinished: Map<Format, string>;
 }
 
@@ -45,7 +45,7 @@ interface Run {
  * Reads files into the gathering.
  *
  * @param files their paths, or `-` for stdin
- * @throws UsageError where one cannot be read, is not JSON, or is no report that pullgate knows
+ * @throws UsageError if one cannot be read, is not JSON, or is not a report that pullgate knows
  */
 export async function readReports(
   files: readonly string[],
@@ -88,7 +88,7 @@ async function readReport(file: string, gathering: Gathering, run: Run, options:
   return format;
 }
 
-/** How the tools say that an answer is a page: what to ask for the next one with. */
+/** The keys with which the tools say that an answer is one page of several. */
 const CONTINUATIONS = ['nextToken', 'NextToken', 'skip_token', '$skipToken', 'nextLink'] as const;
 const MORE = 'Give all of its pages, the last one last';
 
@@ -99,14 +99,14 @@ function moreIn(document: Outermost): string | undefined {
 interface Source {
   readonly chunks: AsyncIterable<Uint8Array>;
   readonly name: string;
-  /** In bytes; undefined where nobody knows. */
+  /** In bytes; undefined if unknown. */
   readonly size: number | undefined;
 }
 
 async function source(file: string, stdin: AsyncIterable<Uint8Array>): Promise<Source> {
   if (file === STDIN) return { chunks: stdin, name: 'stdin', size: undefined };
   try {
-    // Opened before anything is promised: a folder, or a file that nobody may read, is a sentence and no crash later.
+    // Opened first, so that a folder or an unreadable file is an error in a sentence, not a crash later.
     const handle = await open(file);
     const stat = await handle.stat();
     if (stat.isDirectory()) {
@@ -123,7 +123,7 @@ async function source(file: string, stdin: AsyncIterable<Uint8Array>): Promise<S
   }
 }
 
-/** Reads on until the beginning tells what it is the beginning of. */
+/** Reads until the format is recognizable. */
 async function recognise(iterator: AsyncIterator<Uint8Array>, name: string, wanted: Format | undefined) {
   const first: Uint8Array[] = [];
   let bytes = 0;
@@ -153,7 +153,7 @@ function refuseUtf16(bytes: Uint8Array, name: string): void {
   );
 }
 
-/** What a format needs is loaded only where it is read: Inspector's brings the SDK along. */
+/** Loads what a format needs only when it is read: Inspector's needs the SDK. */
 async function readerOf(
   format: Format,
   gathering: Gathering,

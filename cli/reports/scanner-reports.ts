@@ -17,7 +17,7 @@ function oneImage(gathering: Gathering, includes: Includes) {
   let findings: Packed[] = [];
   return {
     add: (finding: Finding) => void findings.push(gathering.keep(finding)),
-    /** @param image undefined where something else was scanned */
+    /** @param image undefined if something else was scanned */
     end(image: ReportedImage | undefined) {
       const why = image === undefined ? NO_IMAGE : isLeftOut(image) ? LEFT_OUT : undefined;
       if (image !== undefined && why === undefined) {
@@ -74,7 +74,7 @@ export function trivyReader(gathering: Gathering, name: string, includes: Includ
     },
     endDocument(document) {
       if (!document.has('SchemaVersion')) throw goesOn(name, 'Trivy', 'SchemaVersion');
-      // Where nothing was found, Trivy leaves it out, and older versions write null.
+      // Without findings Trivy leaves it out, and older versions write null.
       mustBeList(name, document, 'Results', { mayBeNull: true });
       const type = document.get('ArtifactType') ?? TRIVY_IMAGE;
       image.end(type === TRIVY_IMAGE ? trivyImage(artifact, metadata) : undefined);

@@ -26,7 +26,7 @@ export const trivyVulnerability = v.object(
   },
   'a vulnerability',
 );
-/** What was ignored or is not affected, where Trivy was asked to show it (`--show-suppressed`). */
+/** What was ignored or is not affected, if Trivy was asked to show it (`--show-suppressed`). */
 export const trivyModified = v.object({ Type: v.nullish(text), Finding: v.unknown() }, 'a finding that was set aside');
 
 /** `affected` is Trivy's word for "no fix yet". Source: https://trivy.dev/latest/docs/configuration/filtering/#by-status */
@@ -62,7 +62,7 @@ function highestScore(cvss: v.InferOutput<typeof trivyVulnerability>['CVSS']): n
   return known.length === 0 ? undefined : Math.max(...known);
 }
 
-/** The name that it has in a registry, where it is in one; else what was given to Trivy. */
+/** Its name in a registry, if it is in one; else what was given to Trivy. */
 export function trivyImage(
   artifact: string,
   { RepoTags: names, RepoDigests: digests }: v.InferOutput<typeof trivyMetadata>,

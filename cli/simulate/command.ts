@@ -1,4 +1,4 @@
-// The command `pullgate simulate`: what its words mean.
+// The command `pullgate simulate`: its options and help.
 import { Argument, type Command, Option } from 'commander';
 import { withJson, withStack } from '../command.ts';
 import { FORMAT_NAMES, FORMATS } from '../reports/formats.ts';
@@ -6,43 +6,45 @@ import { runAnswering } from '../terminal/answer.ts';
 import type { SimulateOptions } from './simulate.ts';
 
 const HELP = `
-FILE is a report of findings, however large; - is stdin. What it is, it says itself:
+Without files it observes the clouds of the stack, as a sweep does, and changes nothing. A file is
+a report of findings, of any size; - is stdin.
+The format is detected:
 ${FORMATS.map((format) => `  ${format.padEnd(9)}  ${FORMAT_NAMES[format]}`).join('\n')}
 
-A policy file is JSON (comments are fine), in one of these forms:
+A policy file is JSON, and comments are allowed, in one of these forms:
   {"severityThreshold": "high", "unfixable": "never", "graceDays": {"high": 7}, "exceptions": [...]}
   {"severityThreshold": "high", "policy": {"unfixable": "never"}}
-  what \`pulumi config --json\` prints
---against FILE takes the policy in force, and the word \`stack\` the stack's: what changes from it to the other is shown.
+  the output of \`pulumi config --json\`
+--against shows what changes from the policy in force to the simulated one. The word \`stack\`
+means the stack's policy.
 
-Exit codes: 0 nothing would close (with --against: nothing that is open would), 1 something would, 2 bad input or no answer.
+Exit codes: 0 nothing would close (with --against: nothing that is open would); 1 something would;
+2 bad input or no answer.
 
 Examples:
+  pullgate simulate --policy stricter.json --against stack --html report.html
   aws inspector2 list-findings > findings.json && pullgate simulate findings.json --policy policy.json
   trivy image --format json nginx:1.27 | pullgate simulate - --policy policy.json
-  pullgate simulate --aws --policy stricter.json --against stack --html report.html
 `;
 
 export function addSimulate(program: Command): void {
   const command = program
     .command('simulate')
     .description(
-      'say what a policy would do: which gates would close, for which findings, and what is exempted until when',
+      'show what a policy would do: which gates would close, for which findings, and what is exempted until when',
     )
-    .addArgument(new Argument('[file...]', 'reports of findings'))
-    .addOption(new Option('--format <format>', 'what the reports are, where they do not say').choices(FORMATS))
-    .option('--aws', 'look at the AWS side of the stack, as its function does, in place of files')
-    .option('--azure', 'look at the Azure side of the stack')
+    .addArgument(new Argument('[file...]', 'reports of findings (default: observe the clouds of the stack)'))
+    .addOption(new Option('--format <format>', 'the format of the reports, if it cannot be detected').choices(FORMATS))
     .option('--policy <file>', "the policy to simulate (default: the stack's)")
-    .option('--against <file>', 'compare with this policy, the one in force; `stack`: with that of the stack')
+    .option('--against <file>', 'compare with this policy, or with the policy of the stack (the word `stack`)')
     .addOption(
-      new Option('--granularity <gate>', 'what a gate is on Azure (default: as the stack has it, or image)').choices([
+      new Option('--granularity <gate>', 'what a gate is on Azure (default: as in the stack, else image)').choices([
         'image',
         'repository',
       ]),
     )
-    .option('--html <file>', 'write one self-contained page for people, too')
-    .option('--all', 'name every gate and exception, and up to 200 findings of a gate, and not only the first');
+    .option('--html <file>', 'also write a self-contained HTML page')
+    .option('--all', 'show all gates and exemptions, and up to 200 findings of each gate');
   withJson(withStack(command))
     .addHelpText('after', HELP)
     .action((files: readonly string[], options: SimulateOptions) =>

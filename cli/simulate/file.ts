@@ -1,15 +1,15 @@
-// Writes a file whole or not at all, whatever happens in between.
+// Writes a file completely or not at all.
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
 
 /**
- * Writes beside the file first, and then takes its place.
+ * Writes to a temporary file first, which then replaces the file.
  *
- * @throws UsageError where it cannot be written; the file is then as it was
+ * @throws UsageError if it cannot be written; the file is then unchanged
  */
 export function writeWhole(file: string, text: string): void {
   const beside = `${file}.${process.pid}.tmp`;
-  // With a listener a Ctrl-C does not end the process in the middle; after this there is nothing left to stop.
+  // With a listener, Ctrl-C does not end the process before the file is complete.
   const wait = () => {};
   process.once('SIGINT', wait);
   try {
@@ -17,7 +17,7 @@ export function writeWhole(file: string, text: string): void {
     renameSync(beside, file);
   } catch (cause) {
     rmSync(beside, { force: true });
-    throw new UsageError(`${file} cannot be written (${sentenceOf(cause)}): give a file in a folder that is there`, {
+    throw new UsageError(`${file} cannot be written (${sentenceOf(cause)}): give a file in an existing folder`, {
       cause,
     });
   } finally {

@@ -1,4 +1,4 @@
-// What `pullgate simulate --json` prints: one document, written gate by gate, since all of it at once may be too much for one string.
+// What `pullgate simulate --json` prints: one document, written gate by gate, because all of it may be too long for one string.
 import type { Exemption } from '../../shared/policy/verdict.ts';
 import { jsonText } from '../terminal/words.ts';
 import { endOf, type GateOutcome, type Simulation } from './simulation.ts';
@@ -25,16 +25,12 @@ function gateJson({ gate, reasons, formerReasons, undetermined, exempted, ...res
     moreFormerReasons: formerReasons.more,
     undetermined: undetermined.first,
     moreUndetermined: undetermined.more,
-    exempted: exempted.first.map(({ exemption, ...one }) => ({ ...one, ...exemptedBy(exemption) })),
+    exempted: exempted.first.map(({ exemption, ...one }) => ({ ...one, ...exemptionJson(exemption) })),
     moreExempted: exempted.more,
   };
 }
 
-function exemptedBy(exemption: Exemption) {
-  const until = endOf(exemption);
-  return {
-    by: exemption.kind,
-    ...(until === undefined ? {} : { until }),
-    ...(exemption.kind === 'exception' ? exemption : {}),
-  };
+function exemptionJson(rule: Exemption) {
+  const until = endOf(rule);
+  return { by: rule.kind, ...(until === undefined ? {} : { until }), ...(rule.kind === 'exception' ? rule : {}) };
 }

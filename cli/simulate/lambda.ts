@@ -1,25 +1,25 @@
-// What of a simulation stays open on AWS since functions of Lambda run from it: the gates are read as the function reads them before it closes one.
+// Which gates of a simulation stay open on AWS because they serve Lambda functions. They are read as the function reads them before it closes one.
 
 import { gateKey } from '../../shared/gate/record.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
-import type { Hand } from '../override/side.ts';
 import { AWS_ACCOUNT } from '../reports/gathering.ts';
+import type { Client } from '../stack/client.ts';
 import { type GateOutcome, type Simulation, worstGateFirst } from './simulation.ts';
 
 const READS_AT_ONCE = 8;
 
-/** The simulation, and why it may not be all that the function would do. */
+/** The simulation, and why the function may do something else. */
 export interface WithLambda {
   readonly simulation: Simulation;
   readonly notes: readonly string[];
 }
 
 /**
- * Reads the repositories that would close, and keeps those open that the function would.
+ * Reads the repositories that would close, and keeps those open that the function would keep open.
  *
- * @param read the gate of a repository; only its policy is looked at
+ * @param read reads the gate of a repository; only its policy is read
  */
-export async function keepLambdaOpen(simulation: Simulation, read: Hand['read']): Promise<WithLambda> {
+export async function keepLambdaOpen(simulation: Simulation, read: Client['read']): Promise<WithLambda> {
   const waiting = new Set<string>();
   const unread: string[] = [];
   const closing = simulation.gates.filter(({ gate, outcome, change }) => {
@@ -29,7 +29,7 @@ export async function keepLambdaOpen(simulation: Simulation, read: Hand['read'])
   await mapConcurrently(closing, READS_AT_ONCE, async ({ gate }) => {
     try {
       const reading = await read(gate);
-      // What is closed already stays so.
+      // A gate that is closed already stays closed.
       if (reading?.servesLambda === true && reading.ours === 'absent') waiting.add(gateKey(gate));
     } catch (error) {
       if (!(error instanceof Error) || error.name !== 'AccessDeniedException') throw error;

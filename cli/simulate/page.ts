@@ -10,7 +10,7 @@ import {
   severityWord,
 } from '../reports/counts.ts';
 import { SCRIPT, STYLE } from './page-assets.ts';
-import { exemptedBy, type GateOutcome, type InImages, type Simulation, type Worst } from './simulation.ts';
+import { exemptedIn, type GateOutcome, type InImages, type Simulation, type Worst } from './simulation.ts';
 import { clean, namesOf, STAYS_OPEN, wordOf } from './text.ts';
 
 export interface PageInput {
@@ -60,7 +60,7 @@ ${bars(input)}
 ${filters(gates)}
 ${gates.map((gate) => gateHtml(gate, nameOf(gate))).join('\n')}
 ${left > 0 ? `<p>And ${number(left)} more gates: <code>--json</code> has them all.</p>` : ''}
-<p class="soft">${gates.length === 0 ? 'No gate has anything to be said of it. ' : ''}${number(simulation.plain)} gates have nothing that violates and nothing that is exempted.</p>
+<p class="soft">${gates.length === 0 ? 'There is nothing to report about any gate. ' : ''}${number(simulation.plain)} gates have nothing that violates and nothing that is exempted.</p>
 ${exemptedHtml(simulation, nameOf)}
 </main>
 <script>${SCRIPT}</script>
@@ -104,9 +104,9 @@ function bars({ reported, simulation: { violating } }: PageInput): string {
 <p class="soft">Pale: reported. Full: violates. A finding in several images counts for each.</p>`;
 }
 
-/** What ends first is what somebody has to look at first. */
+/** What ends first comes first, since people must review it first. */
 function exemptedHtml(simulation: Simulation, nameOf: (gate: GateOutcome) => string): string {
-  const { exempted, more } = exemptedBy(simulation);
+  const { exempted, more } = exemptedIn(simulation);
   if (exempted.length === 0) return '';
   const shown = exempted.slice(0, PAGE_EXEMPTED);
   const left = exempted.length - shown.length + more;
@@ -148,10 +148,10 @@ function gateHtml(gate: GateOutcome, name: string): string {
     list('Exempted', gate.exempted, gate.images, ({ exemption }) => describeExemption(exemption)),
   ];
   return `<details data-state="${state}" data-severities="${words.join(' ')}"><summary><span class="state ${state}">${wordOf(gate)}</span><b>${asText(name)}</b> <span class="soft">${tags === '' ? '' : `${tags}${more}; `}${images}</span><span class="counts">${words.map((word) => `<span class="${word}">${number(counts[word])} ${word}</span>`).join('')}</span></summary>
-<div class="in">${gate.waitingFor === undefined ? '' : `<p class="soft">It ${STAYS_OPEN}.</p>`}${gate.mayNotCount ? '<p class="soft">Only images without a tag close it: they count where a tagged index leads to them, which the report does not say.</p>' : ''}${parts.join('')}</div></details>`;
+<div class="in">${gate.waitingFor === undefined ? '' : `<p class="soft">It ${STAYS_OPEN}.</p>`}${gate.mayNotCount ? '<p class="soft">Only images without a tag close it: they count if a tagged index contains them, which the report does not say.</p>' : ''}${parts.join('')}</div></details>`;
 }
 
-/** What violates; where nothing does, what there is to say. */
+/** What violates the policy; if nothing does, whatever else the gate has. */
 function severitiesOf({ violating, formerReasons, undetermined, exempted }: GateOutcome): SeverityCounts {
   if (SEVERITY_WORDS.some((word) => violating[word] > 0)) return violating;
   const counts = { ...NO_FINDINGS };
@@ -200,7 +200,7 @@ function findingHtml(finding: Finding): string {
   return `${name} <span class="${severityWord(finding)}">${asText(severityText)}</span> ${asText(where)}: ${asText(way)}`;
 }
 
-/** A name of a package may be anything: here it is text, whatever it looks like. */
+/** A package's name may be anything: here it is always text. */
 function asText(text: string): string {
   return clean(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

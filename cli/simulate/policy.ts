@@ -1,11 +1,11 @@
-// A policy from a file, in any of the forms in which people have it: plain, as the stack's config has it, or as Pulumi prints it.
+// Reads a policy from a file: plain, in the form of the stack's config, or as Pulumi prints it.
 import { readFile } from 'node:fs/promises';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { checkText, POLICY_FORMS } from '../check/file.ts';
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
 
 /**
- * Reads a policy, as `check` does; a list of exceptions alone is none.
+ * Reads a policy, as `check` does. A list of exceptions alone is not a policy.
  *
  * @param file JSON with comments: the fields of a policy beside `severityThreshold`, or below `policy`, or the output of `pulumi config --json`
  * @throws UsageError that names every problem

@@ -10,6 +10,8 @@ import { type JsonOption, now } from '../command.ts';
 import type { Format } from '../reports/formats.ts';
 import { type Gathered, type Gathering, gatheringFor } from '../reports/gathering.ts';
 import { type ReadReports, readReports, STDIN } from '../reports/read.ts';
+import { connect } from '../stack/clients.ts';
+import { CLOUD_NAMES, CLOUDS } from '../stack/cloud.ts';
 import { findStack, type Stack, type StackOptions } from '../stack/stack.ts';
 import type { AnswerCode } from '../terminal/answer.ts';
 import { UsageError } from '../terminal/ending.ts';
@@ -21,13 +23,11 @@ import { keepLambdaOpen } from './lambda.ts';
 import { type PageInput, pageOf } from './page.ts';
 import { readPolicy } from './policy.ts';
 import { type Simulation, type Subject, simulate } from './simulation.ts';
-import { CLOUDS, type Granularity, granularityOf, lookAtClouds, subjectsFrom } from './subjects.ts';
+import { type Granularity, granularityOf, observeClouds, subjectsFrom } from './subjects.ts';
 import { linesOf } from './text.ts';
 
 export interface SimulateOptions extends StackOptions, JsonOption {
   readonly format?: Format;
-  readonly aws?: boolean;
-  readonly azure?: boolean;
   readonly policy?: string;
   readonly against?: string;
   readonly granularity?: Granularity;
@@ -35,30 +35,29 @@ export interface SimulateOptions extends StackOptions, JsonOption {
   readonly all?: boolean;
 }
 
-/** A policy, and how people call it. */
+/** A policy, and its name for people. */
 interface Named {
   readonly policy: Policy;
   readonly name: string;
 }
 
-/** In place of a file: the stack's own policy. */
+/** The word for the stack's own policy, instead of a file. */
 const STACK = 'stack';
 /**
- * By how much the heap may grow before it is tidied up. V8 would let as much garbage pile up as there is in use, which a large report would pay for
- * with half a gigabyte. https://nodejs.org/api/v8.html#v8setflagsfromstringflags
+ * How much the heap may grow before garbage is collected. By default V8 lets the heap double, which costs half a gigabyte for a large report. https://nodejs.org/api/v8.html#v8setflagsfromstringflags
  */
 const HEAP_GROWTH_PERCENT = 20;
 const CHANGES = ['closes', 'opens', 'staysClosed', 'staysOpen'] as const;
 
 type Policies = readonly [Policy, ...Policy[]];
 
-/** What was done, as all three ways to tell it need it. */
+/** What all three forms of the answer are made from. */
 interface Done {
   readonly simulation: Simulation;
   readonly gathered: Gathered;
   readonly at: string;
   readonly source: string;
-  /** What there is to know of it beside what is judged. */
+  /** What else there is to know. */
   readonly notes: readonly string[];
   readonly policy: Named;
   readonly against: Named | undefined;
@@ -66,11 +65,12 @@ interface Done {
 }
 
 export async function simulateCommand(files: readonly string[], options: SimulateOptions): Promise<AnswerCode> {
-  const isLive = options.aws === true || options.azure === true;
-  if (files.length === 0 && !isLive) {
-    throw new UsageError('say what to look at: report files, - for stdin, or the clouds themselves (--aws, --azure)');
+  const isLive = files.length === 0;
+  if (!isLive && (options.aws === true || options.azure === true)) {
+    throw new UsageError(
+      '--aws and --azure restrict which clouds of the stack are observed, and with report files none is: leave out one or the other',
+    );
   }
-  if (files.length > 0 && isLive) throw new UsageError('give either report files or --aws and --azure, not both');
   const stack = needsStack(options, isLive) ? await findStack(options) : undefined;
   const policy = await policyOf(options.policy ?? STACK, stack);
   const against = options.against === undefined ? undefined : await policyOf(options.against, stack);
@@ -81,7 +81,7 @@ export async function simulateCommand(files: readonly string[], options: Simulat
   const progress = progressOn();
   try {
     const seen = isLive
-      ? await observe(options, stack, policies, gathering, progress)
+      ? await observeStack(stack, policies, gathering, progress)
       : await readAll(files, options, stack, gathering, progress, at);
     const gathered = gathering.result();
     const judged = simulate({
@@ -91,7 +91,7 @@ export async function simulateCommand(files: readonly string[], options: Simulat
       now: at,
       most: MAX_FINDINGS,
     });
-    const { simulation, notes: unread } = await withLambda(judged, options, stack);
+    const { simulation, notes: unread } = await withLambda(judged, isLive ? stack : undefined);
     progress.end();
     const notes = [...seen.notes, ...notesOf(gathered, policies, seen.formats), ...unread];
     for (const note of notes) process.stderr.write(`pullgate: note: ${plainLines(note)}\n`);
@@ -115,7 +115,7 @@ async function policyOf(file: string, stack: Stack | undefined): Promise<Named> 
   return { policy, name: `the policy of the stack ${stack.name}` };
 }
 
-/** What the config leaves out is not gathered at all. The brake decides when a gate closes, and not whether; what serves Lambda functions only a look at the gates says. */
+/** What the config leaves out is not gathered at all. The brake decides when a gate closes, not whether. Whether it serves Lambda functions is known only once it is read. */
 function rulesFor({ policy }: Named) {
   const repositories = { include: ['**'], exclude: [] };
   return rulesOf({ policy, maxClosesPerHour: Infinity, closeLambdaRepositories: true, repositories }, 'enforce');
@@ -146,36 +146,34 @@ async function readAll(
   return { ...read, source: files.map((file) => (file === STDIN ? 'stdin' : file)).join(', ') };
 }
 
-/** A scanner that is blind and shows nothing would look like a policy that closes nothing. */
-async function observe(
-  { aws, azure }: SimulateOptions,
+/** Fails if the scanners see nothing, which would look like a policy that closes nothing. */
+async function observeStack(
   stack: Stack | undefined,
   policies: Policies,
   gathering: Gathering,
   progress: Progress,
 ): Promise<Seen> {
-  if (stack === undefined) throw new UsageError('--aws and --azure look at a stack: name it (--stack NAME)');
-  const clouds = (['aws', 'azure'] as const).filter((cloud) => (cloud === 'aws' ? aws : azure) === true);
-  const problems = await lookAtClouds({ stack, clouds, policies, gathering, progress, now });
+  if (stack === undefined) throw new Error('without files a stack is observed: this is a defect of pullgate');
+  const problems = await observeClouds({ stack, policies, gathering, progress, now });
   progress.end();
   if (problems.length > 0 && gathering.count() === 0) {
-    throw new UsageError(`there is nothing to judge by: ${problems.join('; ')}`);
+    throw new UsageError(`there are no findings to judge: ${problems.join('; ')}`);
   }
   return {
-    source: clouds.map((cloud) => CLOUDS[cloud]).join(' and '),
+    source: CLOUDS.flatMap((cloud) => (stack[cloud] === undefined ? [] : [CLOUD_NAMES[cloud]])).join(' and '),
     formats: [],
-    notes: problems.map((problem) => `not everything was seen: ${problem}`),
+    notes: problems.map((problem) => `something may be missing: ${problem}`),
   };
 }
 
-/** A report does not say which repositories serve Lambda functions; where the cloud is looked at, its gates do. */
-async function withLambda(simulation: Simulation, { aws }: SimulateOptions, stack: Stack | undefined) {
-  if (aws !== true || stack?.aws === undefined || stack.aws.closeLambdaRepositories) return { simulation, notes: [] };
-  const { awsHand } = await import('../override/aws.ts');
-  return keepLambdaOpen(simulation, awsHand(stack.aws, now).read);
+/** Keeps repositories open that serve Lambda functions. Their policies say so; a report does not. */
+async function withLambda(simulation: Simulation, stack: Stack | undefined) {
+  if (stack?.aws === undefined || stack.aws.closeLambdaRepositories) return { simulation, notes: [] };
+  const [client] = await connect({ aws: stack.aws, azure: undefined }, now);
+  return client === undefined ? { simulation, notes: [] } : keepLambdaOpen(simulation, client.read);
 }
 
-/** On AWS a gate is a repository; on Azure what the stack's config says; the image of a scanner's report is what it is about. */
+/** On AWS a gate is a repository, on Azure what the stack's config says; for other reports it is the image. */
 function subjectsOf(
   { images }: Gathered,
   { granularity }: SimulateOptions,
@@ -191,22 +189,22 @@ function* notesOf(
 ): Generator<string> {
   const unplaced = images.filter(({ isUnplaced }) => isUnplaced === true).length;
   if (unplaced > 0) {
-    yield `images without a registry, or with a repository whose dashes may be slashes: ${unplaced} (the function looks for their digests in the registries of the stack)`;
+    yield `images without a registry, or with a repository whose dashes may be slashes: ${unplaced} (the function searches the stack's registries for their digests)`;
   }
   for (const [why, count] of Object.entries(leftOut)) yield `left out as ${why}: ${count}`;
   if (undated > 0 && policies.some(({ graceDays }) => Object.values(graceDays).some((days) => (days ?? 0) > 0))) {
-    yield `${undated} findings do not say when they were disclosed: graceDays exempts none of them`;
+    yield `${undated} findings have no disclosure date: graceDays exempts none of them`;
   }
   if (formats.includes('trivy') && policies.some(({ exploited }) => exploited !== 'never')) {
-    yield "Trivy does not say what is exploited: the policy's `exploited` closes nothing for its findings";
+    yield "Trivy does not report exploits: the policy's `exploited` closes nothing for its findings";
   }
 }
 
 function* textOf({ simulation, gathered, policy, against, stack }: Done, all: boolean): Generator<string> {
   const { maxClosesPerHour } = stack?.aws ?? stack?.azure ?? {};
   const names = { policy: policy.name, against: against?.name };
-  const told = { simulation, reported: gathered.reported, ...names, all, maxClosesPerHour };
-  for (const line of linesOf(told)) yield `${line}\n`;
+  const input = { simulation, reported: gathered.reported, ...names, all, maxClosesPerHour };
+  for (const line of linesOf(input)) yield `${line}\n`;
 }
 
 function headOf({ simulation, gathered, at, source, notes, policy, against }: Done): Head {
@@ -234,7 +232,7 @@ function pageInput({ simulation, gathered, at, source, notes, policy, against }:
   return { simulation, reported: gathered.reported, at, source, notes, policy: policy.name, against: against?.name };
 }
 
-/** A reader that has enough closes the pipe: that is no error. */
+/** A reader may close the pipe early; that is no error. */
 async function print(pieces: Iterable<string>): Promise<void> {
   try {
     await pipeline(Readable.from(pieces), process.stdout, { end: false });

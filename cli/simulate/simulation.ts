@@ -1,4 +1,4 @@
-// What a policy would do to images, and what would change against another one: pure, by the same judgement as in the cloud.
+// What a policy would do to images, and what would change compared with another policy: pure, by the judgement of the core.
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { type Gate, gateKey } from '../../shared/gate/record.ts';
 import { type Finding, findingKey, type Instant, rankOf } from '../../shared/policy/finding.ts';
@@ -7,8 +7,8 @@ import type { ImageObservation } from '../../shared/reconcile/ports.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import { NO_FINDINGS, SEVERITY_WORDS, type SeverityCounts, severityWord } from '../reports/counts.ts';
 
-/** An image that is there, as a look shows it. */
-export type Look = Extract<ImageObservation, { presence: 'present' }>;
+/** An image that is present, as observed. */
+export type PresentImage = Extract<ImageObservation, { presence: 'present' }>;
 
 /** An image, and the gate that it would close. */
 export interface Subject {
@@ -17,19 +17,19 @@ export interface Subject {
   readonly name: string;
   readonly tags: readonly string[];
   /**
-   * What there is to see of it, made when it is judged.
+   * The image with its findings, made when it is judged.
    *
    * @param known the findings of the gate's other images by their text: the same finding is the same object
    */
-  look(known: Map<string, Finding>): Look;
-  /** It has no tag, and nobody knows whether a tagged index leads to it: it is taken to count. */
+  observe(known: Map<string, Finding>): PresentImage;
+  /** It has no tag, and whether a tagged index contains it is unknown: it is assumed to count. */
   readonly mayNotCount: boolean;
 }
 
-/** What a policy makes of a gate: it is closed; it stays open, and nobody knows a severity that may matter; it stays open. */
+/** What a policy does to a gate. `undetermined`: it stays open, and a severity that may matter is unknown. */
 export type Outcome = 'closes' | 'undetermined' | 'open';
 
-/** What the policy changes against the other one. */
+/** What changes compared with the other policy. */
 export type Change = 'closes' | 'opens' | 'staysClosed' | 'staysOpen';
 
 /** A finding, and in how many of the gate's images it is. */
@@ -48,21 +48,21 @@ export interface GateOutcome {
   readonly tags: readonly string[];
   readonly images: number;
   readonly outcome: Outcome;
-  /** The policy would close it, and the function does not, since functions of Lambda run from it. */
+  /** The policy would close it, but the function does not, because Lambda functions run from it. */
   readonly waitingFor?: 'lambda';
-  /** Undefined where there is nothing to compare with. */
+  /** Undefined if there is nothing to compare with. */
   readonly change?: Change | undefined;
   /** What violates. */
   readonly reasons: Worst<InImages<Reason>>;
-  /** What violates by the other policy, and does not by this one. */
+  /** What violates the other policy and not this one. */
   readonly formerReasons: Worst<InImages<Reason>>;
-  /** Findings whose severity nobody knows. */
+  /** Findings of unknown severity. */
   readonly undetermined: Worst<InImages<{ readonly finding: Finding }>>;
-  /** What would violate, but for a rule. */
+  /** What would violate the policy without an exemption. */
   readonly exempted: Worst<InImages<ExemptedFinding>>;
   /** How many findings violate, each counted for each image that it is in, by the severity that the scanner gave. */
   readonly violating: SeverityCounts;
-  /** Every image that closes it has no tag, and counts only where a tagged index leads to it, which the report does not say. */
+  /** No image that closes it has a tag: they count only if a tagged index contains them, which the report does not say. */
   readonly mayNotCount: boolean;
 }
 
@@ -111,15 +111,15 @@ interface Judged {
 
 const NOTHING: Verdict = { kind: 'allow', exempted: [] };
 
-/** Undefined where neither policy has anything to say. */
+/** Undefined if neither policy has anything to say. */
 function outcomeOf(subjects: readonly Subject[], { rules, against, now, most }: Terms): GateOutcome | undefined {
   const [subject] = subjects;
   if (subject === undefined) return undefined;
   const known = new Map<string, Finding>();
   const judged = subjects.map((one): Judged => {
-    const look = one.look(known);
-    const before = against === undefined ? undefined : judge(one, look, against, now);
-    return { subject: one, verdict: judge(one, look, rules, now), before };
+    const image = one.observe(known);
+    const before = against === undefined ? undefined : judge(one, image, against, now);
+    return { subject: one, verdict: judge(one, image, rules, now), before };
   });
   if (judged.every(({ verdict, before = NOTHING }) => isNothing(verdict) && isNothing(before))) return undefined;
   const verdicts = judged.map(({ verdict }) => verdict);
@@ -146,7 +146,7 @@ function outcomeOf(subjects: readonly Subject[], { rules, against, now, most }: 
       most,
     ),
     exempted: worstOf(
-      verdicts.flatMap(({ exempted }) => exempted),
+      verdicts.flatMap((verdict) => verdict.exempted),
       most,
     ),
     violating: countsOf(reasons),
@@ -166,11 +166,11 @@ function sumOf(all: readonly SeverityCounts[]): SeverityCounts {
   return sum;
 }
 
-/** The core says whether the image counts at all, and then what the policy says of it. */
-function judge({ gate }: Subject, look: Look, rules: Rules, now: Instant): Verdict {
+/** The core decides whether the image counts at all, and then what the policy says about it. */
+function judge({ gate }: Subject, image: PresentImage, rules: Rules, now: Instant): Verdict {
   const { repository } = gate;
-  if (isPlainlyAllowed(look, repository, rules, now)) return NOTHING;
-  return rules.judge({ repository, digest: look.digest }, look.findings, now);
+  if (isPlainlyAllowed(image, repository, rules, now)) return NOTHING;
+  return rules.judge({ repository, digest: image.digest }, image.findings, now);
 }
 
 function isNothing(verdict: Verdict): boolean {
@@ -182,7 +182,7 @@ function outcomeFrom(verdicts: readonly Verdict[]): Outcome {
   return verdicts.some(({ kind }) => kind === 'undetermined') ? 'undetermined' : 'open';
 }
 
-/** What is not known closes nothing, and releases no image that has closed a gate before. */
+/** Unknown severities close nothing, and they are no proof that a closed gate may open. */
 function changeOf(judged: readonly Judged[]): Change {
   const wasClosed = judged.some(({ before }) => before?.kind === 'block');
   const isClosed = judged.some(
@@ -192,16 +192,15 @@ function changeOf(judged: readonly Judged[]): Change {
   return wasClosed ? 'opens' : 'staysOpen';
 }
 
-/** Findings of several images as one each, the worst first; a finding that is exempted in two ways is there twice. */
-function worstOf<T extends { readonly finding: Finding; readonly exemption?: Exemption }>(
-  found: readonly T[],
-  most: number,
-): Worst<InImages<T>> {
+/** Findings of several images as one each, the worst first; a finding that is exempted in two ways appears twice. */
+function worstOf<
+  T extends { readonly finding: Finding; readonly rule?: ExemptedFinding['exemption'] | Reason['rule'] },
+>(found: readonly T[], most: number): Worst<InImages<T>> {
   const byFinding = new Map<Finding, { one: T; images: number }[]>();
   let count = 0;
   for (const one of found) {
     const known = byFinding.get(one.finding);
-    const same = known?.find((other) => exceptionOf(other.one) === exceptionOf(one));
+    const same = known?.find((other) => ruleKey(other.one) === ruleKey(one));
     if (same !== undefined) same.images += 1;
     else {
       count += 1;
@@ -213,9 +212,9 @@ function worstOf<T extends { readonly finding: Finding; readonly exemption?: Exe
   return { first: all.slice(0, most).map(({ one, images }) => ({ ...one, images })), more: Math.max(0, count - most) };
 }
 
-/** Two rules are the same where their words are: only exceptions may differ between images of one gate. */
-function exceptionOf({ exemption }: { readonly exemption?: Exemption }): unknown {
-  return exemption?.kind === 'exception' ? exemption.exception : undefined;
+/** Only exceptions may differ between images of one gate; other rules are the same if their kind is. */
+function ruleKey({ rule }: { readonly rule?: ExemptedFinding['exemption'] | Reason['rule'] }): unknown {
+  return typeof rule === 'object' && rule.kind === 'exception' ? rule.exception : undefined;
 }
 
 /** Known exploits first, then by severity, then by score: and by name, so that two runs say the same. */
@@ -254,7 +253,7 @@ function compareWorst(a: GateOutcome, b: GateOutcome): number {
   return Number(second.exploited) - Number(first.exploited) || rankOf(second) - rankOf(first);
 }
 
-/** What a gate is known for: what violates, or did, or is not known, or is exempted. */
+/** The worst finding that violates; else of those that did, are unknown, or are exempted. */
 export function worstFinding(gate: GateOutcome): Finding | undefined {
   const lists = [gate.reasons, gate.formerReasons, gate.undetermined, gate.exempted];
   return lists.find(({ first }) => first.length > 0)?.first[0]?.finding;
@@ -264,15 +263,15 @@ function countOf({ reasons }: GateOutcome): number {
   return reasons.first.length + reasons.more;
 }
 
-/** A finding that a rule exempts, and in which gates. */
+/** A finding that is exempted, and in which gates. */
 export interface ExemptedInGates extends ExemptedFinding {
-  /** When the rule ends; undefined where it has no end. */
+  /** When the exemption ends; undefined if it has no end. */
   readonly until: Instant | undefined;
   readonly gates: readonly GateOutcome[];
 }
 
-/** What is exempted, once for all gates: what ends first comes first. `more`: what the gates only count. */
-export function exemptedBy({ gates }: Simulation): {
+/** What is exempted, once for all gates; what ends first comes first. `more`: what the gates only count. */
+export function exemptedIn({ gates }: Simulation): {
   readonly exempted: readonly ExemptedInGates[];
   readonly more: number;
 } {
@@ -295,8 +294,8 @@ export function exemptedBy({ gates }: Simulation): {
 /** Text after every moment. */
 const NEVER = '~';
 
-/** When a exemption ends; undefined where it has no end. */
-export function endOf(exemption: Exemption): Instant | undefined {
-  if (exemption.kind === 'exception') return exemption.exception.expiresAt;
-  return exemption.kind === 'grace' ? exemption.until : undefined;
+/** When an exemption ends; undefined if it has no end. */
+export function endOf(rule: Exemption): Instant | undefined {
+  if (rule.kind === 'exception') return rule.exception.expiresAt;
+  return rule.kind === 'grace' ? rule.until : undefined;
 }

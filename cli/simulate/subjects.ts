@@ -1,4 +1,4 @@
-// The images that a simulation observes: what reports gathered, or what the clouds show through the same adapters as the functions'.
+// The images of a simulation: from reports, or from the clouds, through the functions' own adapters.
 import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { globFilter } from '../../shared/policy/glob.ts';
@@ -8,17 +8,17 @@ import { gateName } from '../../shared/report/sentences.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { AWS_ACCOUNT, type GatheredImage, type Gathering } from '../reports/gathering.ts';
 import { unpack } from '../reports/packed.ts';
-import type { Side } from '../stack/side.ts';
-import { sidesOf } from '../stack/sides.ts';
+import type { Client } from '../stack/client.ts';
+import { connect } from '../stack/clients.ts';
+import { CLOUD_NAMES } from '../stack/cloud.ts';
 import type { Stack } from '../stack/stack.ts';
-import { UsageError } from '../terminal/ending.ts';
 import type { Progress } from '../terminal/progress.ts';
 import type { Subject } from './simulation.ts';
 
-/** What a gate is: on AWS always a repository. */
+/** What a gate is. On AWS it is always a repository. */
 export type Granularity = 'image' | 'repository';
 
-/** What the gate of an image is, where on Azure it is this. */
+/** What the gate of an image is, if on Azure it is this. */
 export function granularityOf(onAzure: Granularity): (image: Pick<GatheredImage, 'registry'>) => Granularity {
   return ({ registry }) => (AWS_ACCOUNT.test(registry) ? 'repository' : onAzure);
 }
@@ -37,7 +37,7 @@ export function* subjectsFrom(
       gate,
       name: isByImage && digest === '' && tag !== undefined ? `${repository}:${tag}` : gateName(gate),
       tags,
-      look: (known) => {
+      observe: (known) => {
         const shown = [...findings].map((packed) => {
           const finding = known.get(packed) ?? unpack(packed);
           known.set(packed, finding);
@@ -50,18 +50,16 @@ export function* subjectsFrom(
   }
 }
 
-/** A policy that asks the cloud for whatever matters to one of these, and tells of each image whether it is tagged. */
+/** A policy that asks the clouds for every finding that matters to one of these, and whether each image is tagged. */
 export function widest(policies: readonly [Policy, ...Policy[]]): Policy {
   const below = policies.map((policy) => new Set(severitiesThatCannotMatter(policy)));
   const mildest = SEVERITIES.find((severity) => !below.every((one) => one.has(severity))) ?? 'critical';
   return { ...policies[0], severityThreshold: mildest, unfixable: mildest, exploited: 'never', images: 'tagged' };
 }
 
-/** What a look at the clouds needs. */
+/** What observing the clouds takes. */
 export interface LiveOptions {
   readonly stack: Stack;
-  /** Which of its sides to look at. */
-  readonly clouds: readonly Side['cloud'][];
   readonly policies: readonly [Policy, ...Policy[]];
   readonly gathering: Gathering;
   readonly progress: Progress;
@@ -71,40 +69,31 @@ export interface LiveOptions {
 const GATES_AT_ONCE = 8;
 
 /**
- * Observes every repository that has findings, as a sweep does; only reads.
+ * Observes every repository that has findings, as a sweep does. Changes nothing.
  *
- * @returns why what was seen may not be all: one sentence each
- * @throws UsageError where the stack has no such side
+ * @returns why something may be missing: one sentence each
  */
-export async function lookAtClouds(options: LiveOptions): Promise<readonly string[]> {
-  const { stack, clouds, policies, now } = options;
-  const missing = clouds.find((cloud) => stack[cloud] === undefined);
-  if (missing !== undefined) throw new UsageError(`the stack ${stack.name} has no side on ${CLOUDS[missing]}`);
+export async function observeClouds(options: LiveOptions): Promise<readonly string[]> {
+  const { stack, policies, now } = options;
   const policy = widest(policies);
-  const wide = {
-    name: stack.name,
-    aws: clouds.includes('aws') && stack.aws !== undefined ? { ...stack.aws, policy } : undefined,
-    azure: clouds.includes('azure') && stack.azure !== undefined ? { ...stack.azure, policy } : undefined,
-  };
+  const wide = { aws: stack.aws && { ...stack.aws, policy }, azure: stack.azure && { ...stack.azure, policy } };
   const problems: string[] = [];
-  for (const side of await sidesOf(wide, now)) problems.push(...(await lookAtSide(side, options)));
+  for (const client of await connect(wide, now)) problems.push(...(await observeCloud(client, options)));
   return problems;
 }
 
-export const CLOUDS: Readonly<Record<Side['cloud'], string>> = { aws: 'AWS', azure: 'Azure' };
-
-async function lookAtSide(side: Side, { gathering, progress }: LiveOptions): Promise<readonly string[]> {
-  const blind = await side.blindness();
-  const problems = blind === undefined ? [] : [blind];
-  const { include, exclude } = side.settings.repositories;
+async function observeCloud(client: Client, { gathering, progress }: LiveOptions): Promise<readonly string[]> {
+  const scannerProblem = await client.blindness();
+  const problems = scannerProblem === undefined ? [] : [scannerProblem];
+  const { include, exclude } = client.settings.repositories;
   const includes = globFilter(include, exclude);
-  const gates = [...(await side.repositoriesWithFindings())].filter(({ repository }) => includes(repository));
+  const gates = [...(await client.repositoriesWithFindings())].filter(({ repository }) => includes(repository));
   let done = 0;
   await mapConcurrently(gates, GATES_AT_ONCE, async (gate) => {
-    const { value: record } = await side.records.load(gate);
-    const { looks, unsure } = await side.look(gate, record?.blockers ?? []);
+    const { value: record } = await client.records.load(gate);
+    const { images, unsure } = await client.observe(gate, record?.blockers ?? []);
     if (unsure !== undefined) problems.push(`${gate.repository}: ${unsure}`);
-    for (const image of looks) {
+    for (const image of images) {
       if (image.presence === 'gone') continue;
       const { digest, tags, tagged } = image;
       const gathered = gathering.image({ ...gate, digest, tags, tagged });
@@ -112,7 +101,7 @@ async function lookAtSide(side: Side, { gathering, progress }: LiveOptions): Pro
     }
     done += 1;
     progress.show(
-      () => `${done} of ${gates.length} repositories on ${CLOUDS[side.cloud]}, ${gathering.count()} findings`,
+      () => `${done} of ${gates.length} repositories on ${CLOUD_NAMES[client.cloud]}, ${gathering.count()} findings`,
     );
   });
   return problems;

@@ -1,10 +1,10 @@
-// What `pullgate simulate` prints for people: who would be closed, by what, and what is exempted until when.
+// What `pullgate simulate` prints for people: which gates would close, for which findings, and what is exempted until when.
 import { styleText } from 'node:util';
 import { describeExemption, describeFinding } from '../../shared/report/sentences.ts';
 import { SEVERITY_WORDS, type SeverityCounts } from '../reports/counts.ts';
 import {
   type Change,
-  exemptedBy,
+  exemptedIn,
   type GateOutcome,
   type InImages,
   type Outcome,
@@ -12,19 +12,19 @@ import {
   type Worst,
 } from './simulation.ts';
 
-export interface Told {
+export interface TextInput {
   readonly simulation: Simulation;
   readonly reported: SeverityCounts;
-  /** How people call the policy, and the one that it is compared with. */
+  /** The name of the policy, and of the one that it is compared with. */
   readonly policy: string;
   readonly against: string | undefined;
   /** Everything, or only the first of each list. */
   readonly all: boolean;
-  /** The brake of the stack, where there is one. */
+  /** The brake of the stack; undefined without a stack. */
   readonly maxClosesPerHour: number | undefined;
 }
 
-/** What is said of a gate that waits. */
+/** What is said about a gate that stays open because it serves Lambda functions. */
 export const STAYS_OPEN = 'serves Lambda functions: stays open unless aws.closeLambdaRepositories';
 
 type Style = Parameters<typeof styleText>[0];
@@ -51,21 +51,21 @@ const STYLES: Readonly<Record<string, Style>> = {
 };
 
 /** The lines of a simulation. */
-export function* linesOf(told: Told): Generator<string> {
-  const { simulation, all, against, maxClosesPerHour } = told;
-  yield* summary(told);
+export function* linesOf(input: TextInput): Generator<string> {
+  const { simulation, all, against, maxClosesPerHour } = input;
+  yield* summary(input);
   const shown = simulation.gates.filter((gate) => all || against === undefined || isWorthARow(gate));
   const gates = all ? shown : shown.slice(0, GATES);
   const width = Math.max(0, ...gates.map((gate) => wordOf(gate).length));
   if (gates.length > 0) yield '';
   const nameOf = namesOf(simulation.gates);
   for (const gate of gates) yield* gateLines(gate, nameOf(gate), width, all);
-  if (shown.length > gates.length) yield `  and ${number(shown.length - gates.length)} more gates: --all names them`;
-  yield* exemptedLines(told, nameOf);
+  if (shown.length > gates.length) yield `  and ${number(shown.length - gates.length)} more gates (--all shows them)`;
+  yield* exemptedLines(input, nameOf);
   const closing = simulation.gates.filter((gate) => (gate.change ?? gate.outcome) === 'closes').length;
   if (maxClosesPerHour !== undefined && closing > maxClosesPerHour) {
     yield '';
-    yield `The brake (maxClosesPerHour) lets ${maxClosesPerHour} of them close in an hour; those with a known exploit are not braked.`;
+    yield `The brake (maxClosesPerHour) lets ${maxClosesPerHour} of them close per hour; those with a known exploit close at once.`;
   }
 }
 
@@ -73,17 +73,17 @@ function isWorthARow({ change, outcome, waitingFor }: GateOutcome): boolean {
   return change !== 'staysOpen' || outcome === 'undetermined' || waitingFor !== undefined;
 }
 
-function* summary({ simulation, policy, against, reported }: Told): Generator<string> {
+function* summary({ simulation, policy, against, reported }: TextInput): Generator<string> {
   const { gates, plain, images } = simulation;
   const count = (word: string) => gates.filter((gate) => (gate.change ?? gate.outcome) === word).length;
   const total = gates.length + plain;
   if (against === undefined) {
     const [closing, unknown] = [count('closes'), count('undetermined')];
     const undetermined = unknown > 0 ? `, ${number(unknown)} of them undetermined` : '';
-    yield `By ${policy}, ${number(closing)} of ${gatesOf(total)} would close and ${number(total - closing)} stay open${undetermined}.`;
+    yield `With ${policy}, ${number(closing)} of ${gatesOf(total)} would close and ${number(total - closing)} would stay open${undetermined}.`;
   } else {
     const [closing, opening, closed] = [count('closes'), count('opens'), count('staysClosed')].map(number);
-    yield `By ${policy}, against ${against}: of ${gatesOf(total)} ${closing} would close, ${opening} would open, ${closed} stay closed, and ${number(count('staysOpen') + plain)} stay open.`;
+    yield `With ${policy}, compared with ${against}: of ${gatesOf(total)}, ${closing} would close, ${opening} would open, ${closed} would stay closed and ${number(count('staysOpen') + plain)} would stay open.`;
   }
   const parts = SEVERITY_WORDS.flatMap((word) => (reported[word] > 0 ? [`${number(reported[word])} ${word}`] : []));
   const findings = SEVERITY_WORDS.reduce((sum, word) => sum + reported[word], 0);
@@ -96,7 +96,7 @@ function* gateLines(gate: GateOutcome, name: string, width: number, all: boolean
     tagNote(gate),
     gate.images === 1 ? undefined : `${number(gate.images)} images`,
     gate.waitingFor === undefined ? undefined : STAYS_OPEN,
-    gate.mayNotCount ? 'without a tag: counts only where a tagged index leads to it' : undefined,
+    gate.mayNotCount ? 'untagged: counts only if a tagged index contains it' : undefined,
     gate.change === 'staysOpen' && gate.outcome === 'undetermined' ? 'undetermined' : undefined,
   ].filter((note) => note !== undefined);
   yield `  ${coloured(word, word.padEnd(width))}  ${clean(name)}${notes.length > 0 ? `  (${notes.join('; ')})` : ''}`;
@@ -105,7 +105,7 @@ function* gateLines(gate: GateOutcome, name: string, width: number, all: boolean
   const say = (list: Worst<InImages<{ finding: Parameters<typeof describeFinding>[0] }>>, prefix: string) =>
     findingLines(list, most, prefix, gate.images).map((line) => `${indent}${line}`);
   yield* say(gate.reasons, '');
-  if (gate.reasons.first.length === 0) yield* say(gate.undetermined, 'severity not known: ');
+  if (gate.reasons.first.length === 0) yield* say(gate.undetermined, 'severity unknown: ');
   if (gate.change === 'opens') yield* say(gate.formerReasons, 'no longer: ');
 }
 
@@ -130,13 +130,13 @@ function tagNote({ tags, name }: GateOutcome): string | undefined {
   return clean(`${tags.slice(0, FINDINGS).join(', ')}${more > 0 ? ` and ${number(more)} more tags` : ''}`);
 }
 
-/** What is exempted, in one line for a finding and a rule, whatever the number of gates. */
-function* exemptedLines({ simulation, all }: Told, nameOf: (gate: GateOutcome) => string): Generator<string> {
-  const { exempted, more } = exemptedBy(simulation);
+/** What is exempted: one line for a finding and its exemption, however many gates there are. */
+function* exemptedLines({ simulation, all }: TextInput, nameOf: (gate: GateOutcome) => string): Generator<string> {
+  const { exempted, more } = exemptedIn(simulation);
   if (exempted.length === 0) return;
   const shown = all ? exempted : exempted.slice(0, GATES);
   yield '';
-  yield 'Would violate, but for a rule:';
+  yield 'Exempted, and would violate the policy otherwise:';
   for (const { finding, exemption, gates } of shown) {
     const [first, ...others] = gates.map(nameOf);
     const where = `${first}${others.length > 0 ? ` and ${gatesOf(others.length, 'more ')}` : ''}`;
@@ -144,7 +144,7 @@ function* exemptedLines({ simulation, all }: Told, nameOf: (gate: GateOutcome) =
     yield clean(`  ${vulnerability} in ${found.name} ${found.version}  ${describeExemption(exemption)}  (${where})`);
   }
   const left = exempted.length - shown.length + more;
-  if (left > 0) yield `  and ${number(left)} more${all ? '' : ': --all names them'}`;
+  if (left > 0) yield `  and ${number(left)} more${all ? '' : ' (--all shows them)'}`;
 }
 
 /** What a gate's row begins with. */
@@ -152,7 +152,7 @@ export function wordOf({ change, outcome }: GateOutcome): string {
   return change === undefined ? OUTCOMES[outcome] : CHANGES[change];
 }
 
-/** The names of gates, with the registry's where there are several. */
+/** Names gates, with their registry if there are several. */
 export function namesOf(gates: readonly GateOutcome[]): (gate: GateOutcome) => string {
   const registries = new Set(gates.map(({ gate }) => gate.registry));
   return ({ gate, name }) => (registries.size > 1 ? `${gate.registry.split('/').at(-1)}/${name}` : name);
@@ -163,7 +163,7 @@ function coloured(word: string, text: string): string {
   return style === undefined ? text : styleText(style, text, { stream: process.stdout });
 }
 
-/** A package may be called whatever its author likes; a terminal obeys control characters. */
+/** A package's name may contain control characters, which a terminal would obey. */
 export function clean(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '\uFFFD');

@@ -1,8 +1,8 @@
-// What in a repository's policy refuses pulls, and whose it is: our statement, another stack's, or somebody else's.
+// Which statements of a repository policy refuse pulls, and who set them: this stack, another stack, or someone else.
 import type { Snapshot } from '../../aws/function/repository-lock.ts';
 import { PULL_ACTIONS, type RepositoryPolicy } from '../../aws/function/repository-policy.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import type { Obstacle } from './side.ts';
+import type { Obstacle } from './client.ts';
 
 type Statement = RepositoryPolicy['statements'][number]['value'];
 
@@ -13,7 +13,7 @@ const MARK = /^Pullgate/;
  * The statements that deny pulls.
  *
  * @param statementId the Sid of this stack's own statement
- * @param since since when this stack keeps the repository closed, as its record says
+ * @param since since when this stack keeps the repository closed, by its record
  */
 export function obstaclesIn(snapshot: Snapshot, statementId: string, since: Instant | undefined): readonly Obstacle[] {
   if (snapshot.kind === 'unreadable') return [];

@@ -1,17 +1,17 @@
-// The name of an image, as people copy it out of a deployment: taken apart, with a clear word for every name that is none.
+// Parses the name of an image, as people copy it from a deployment, and says what is wrong with a name that is invalid.
 import * as v from 'valibot';
 import { REPOSITORY_NAME, repositoryName } from '../../shared/policy/repository-name.ts';
 import { UsageError } from '../terminal/ending.ts';
 
 /** An image of a registry that a stack can have. */
 export interface ImageName {
-  /** As it was given, without what does not count. */
+  /** As it was given, without surrounding space. */
   readonly text: string;
   readonly registry: RegistryName;
   readonly repository: string;
-  /** Undefined where a digest says which image is meant. */
+  /** Undefined if there is a digest. */
   readonly tag: string | undefined;
-  /** Nobody named it: without tag and digest a name means `latest`. */
+  /** The name has neither tag nor digest, which means `latest`. */
   readonly isDefaultTag: boolean;
   readonly digest: string | undefined;
 }
@@ -32,9 +32,9 @@ const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
 /**
- * Takes the name of an image apart.
+ * Parses the name of an image.
  *
- * @throws UsageError that says which part is wrong, and what is right
+ * @throws UsageError that says which part is wrong, and what is expected
  */
 export function parseImageName(given: string): ImageName {
   const fail = (why: string): never => {
@@ -42,7 +42,7 @@ export function parseImageName(given: string): ImageName {
   };
   const text = given.trim();
   if (text === '') return fail('it is empty');
-  if (/^[a-z]+:\/\//i.test(text)) return fail('it begins with a scheme, which is no part of a name');
+  if (/^[a-z]+:\/\//i.test(text)) return fail('it begins with a scheme, which is not part of a name');
   const slash = text.indexOf('/');
   const host = (slash === -1 ? '' : text.slice(0, slash)).toLowerCase();
   const rest = text.slice(slash + 1);
@@ -68,17 +68,23 @@ export function parseImageName(given: string): ImageName {
     text: `${host}/${rest}`,
     registry,
     repository,
-    // Docker and Kubernetes do the same: where both are given, the digest counts.
+    // If both are given, the digest counts, as in Docker and Kubernetes.
     tag: digest === undefined ? (tag ?? 'latest') : undefined,
     isDefaultTag,
     digest,
   };
 }
 
-/** The registry of a stack that a host can be, in lower case; undefined where it is none. */
+/** The registry with this host (in lower case); undefined if no stack can have it. */
 export function registryOf(host: string): RegistryName | undefined {
   if (ACR.test(host)) return { cloud: 'azure', host };
   const { accountId, region, dualStack } = ECR.exec(host)?.groups ?? {};
   const where = region ?? dualStack;
   return accountId === undefined || where === undefined ? undefined : { cloud: 'aws', host, accountId, region: where };
+}
+
+/** Is the host of a name that of this registry? On AWS the account begins the host; on Azure the registry's name does, with or without a label after it. */
+export function isAt(host: string, registry: string): boolean {
+  const name = registry.slice(registry.lastIndexOf('/') + 1).toLowerCase();
+  return host.startsWith(`${name}.`) || (host.endsWith('.azurecr.io') && host.startsWith(`${name}-`));
 }

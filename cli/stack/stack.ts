@@ -1,4 +1,4 @@
-// Finds a deployed stack: its outputs, as `pulumi stack output --json` prints them, become the settings that the function itself has.
+// Finds a deployed stack: its outputs, as `pulumi stack output --json` prints them, become the settings of its functions.
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -7,13 +7,17 @@ import * as aws from '../../aws/function/settings.ts';
 import * as azure from '../../azure/function/settings.ts';
 import { describeProblem, problemsFrom, required } from '../../shared/runtime/problem.ts';
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
+import { CLOUD_NAMES, CLOUDS } from './cloud.ts';
 
-/** Where to find the stack. */
+/** Where to find the stack, and which part of it a command is about. */
 export interface StackOptions {
-  /** The name of the stack; default: the one that `pulumi stack select` selected. */
+  /** The name of the stack. Default: the one that `pulumi stack select` selected. */
   readonly stack?: string | undefined;
-  /** A file with the output of `pulumi stack output --json`, in place of asking the Pulumi CLI. */
+  /** A file with the output of `pulumi stack output --json`. Default: the Pulumi CLI is asked. */
   readonly outputs?: string | undefined;
+  /** Only the clouds that are named here. Default: all clouds of the stack. */
+  readonly aws?: boolean | undefined;
+  readonly azure?: boolean | undefined;
 }
 
 const text = required(v.string('text'));
@@ -33,7 +37,7 @@ const outputsSchema = v.object({
         roleArn: text,
         settings: settingsObject,
       },
-      'the outputs of the AWS side',
+      'the outputs of AWS',
     ),
   ),
   azure: v.optional(
@@ -48,15 +52,19 @@ const outputsSchema = v.object({
         mailSender: v.optional(v.string('text')),
         settings: settingsObject,
       },
-      'the outputs of the Azure side',
+      'the outputs of Azure',
     ),
   ),
 });
 type Outputs = v.InferOutput<typeof outputsSchema>;
 
-/** The settings of the deployed functions, and where they are: one side at least. */
+/** The settings of the deployed functions, and where they are: on one cloud at least. */
 export interface Stack {
   readonly name: string;
+  /** The stack in a sentence: `the stack dev`, or `the stack dev on AWS` if the options leave out a cloud that it has. */
+  readonly label: string;
+  /** Do the options include every cloud of the stack? */
+  readonly isWhole: boolean;
   readonly aws: AwsStack | undefined;
   readonly azure: AzureStack | undefined;
 }
@@ -66,18 +74,37 @@ export type AzureStack = azure.Settings;
 /**
  * Finds a deployed stack.
  *
- * @throws UsageError where the outputs cannot be had, or are not those of this version of pullgate
+ * @throws UsageError if the outputs cannot be read, are not those of this version of pullgate, or lack a cloud that the options name
  */
 export async function findStack(options: StackOptions): Promise<Stack> {
   const printed = options.outputs === undefined ? await askPulumi(options.stack) : await readOutputs(options.outputs);
   const outputs = v.safeParse(outputsSchema, parseJson(printed));
   if (!outputs.success) throw strangeOutputs(problemsFrom(outputs.issues, '').map(describeProblem));
   const { aws, azure } = outputs.output;
-  const sides = { aws: aws && awsStack(aws), azure: azure && azureStack(azure) };
-  const name = sides.aws?.stack ?? sides.azure?.stack;
+  const clouds = { aws: aws && awsStack(aws), azure: azure && azureStack(azure) };
+  const name = clouds.aws?.stack ?? clouds.azure?.stack;
   if (name === undefined)
-    throw strangeOutputs(['neither aws nor azure is there: expected the outputs of one side at least']);
-  return { name, ...sides };
+    throw strangeOutputs(['neither aws nor azure is there: expected the outputs of one cloud at least']);
+  return restricted({ name, label: `the stack ${name}`, isWhole: true, ...clouds }, options);
+}
+
+/** The stack without the clouds that the options leave out. */
+function restricted(stack: Stack, options: StackOptions): Stack {
+  const named = CLOUDS.filter((cloud) => options[cloud] === true);
+  const missing = named.find((cloud) => stack[cloud] === undefined);
+  if (missing !== undefined)
+    throw new UsageError(`--${missing}: ${stack.label} has nothing on ${CLOUD_NAMES[missing]}`);
+  const left = CLOUDS.filter((cloud) => stack[cloud] !== undefined && (named.length === 0 || named.includes(cloud)));
+  const [only] = left;
+  if (only === undefined || CLOUDS.every((cloud) => stack[cloud] === undefined || left.includes(cloud))) return stack;
+  return {
+    ...stack,
+    aws: undefined,
+    azure: undefined,
+    [only]: stack[only],
+    label: `${stack.label} on ${CLOUD_NAMES[only]}`,
+    isWhole: false,
+  };
 }
 
 function strangeOutputs(problems: readonly string[]): UsageError {
@@ -119,17 +146,16 @@ async function askPulumi(stack: string | undefined): Promise<string> {
     return stdout;
   } catch (cause) {
     throw new UsageError(
-      `\`pulumi ${args.join(' ')}\` did not work: ${pulumisWords(cause)}\n` +
+      `\`pulumi ${args.join(' ')}\` failed: ${pulumiMessage(cause)}\n` +
         'Log in (`pulumi login`) and name the stack (--stack NAME), or give its outputs (--outputs FILE).',
       { cause },
     );
   }
 }
 
-function pulumisWords(error: unknown): string {
+function pulumiMessage(error: unknown): string {
   const { code, stderr = '' } = error as { code?: unknown; stderr?: string };
-  if (code === 'ENOENT')
-    return 'there is no command `pulumi` here. https://www.pulumi.com/docs/install/ says how to get it.';
+  if (code === 'ENOENT') return 'the command `pulumi` is not installed. See https://www.pulumi.com/docs/install/.';
   return stderr.trim() === '' ? sentenceOf(error) : stderr.trim();
 }
 

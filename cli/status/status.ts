@@ -1,4 +1,4 @@
-// How a stack is: its gates, its sweep, what waits for a person, and which exceptions end soon.
+// The state of a stack: its gates, its last sweep, what needs a person, and which exceptions expire soon.
 
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { lastHour, NO_CLOSINGS, roomLeft } from '../../shared/gate/brake.ts';
@@ -8,40 +8,41 @@ import { type Finding, type Instant, worstFirst } from '../../shared/policy/find
 import type { Exception } from '../../shared/policy/policy.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
 import { type Rules, rulesOf } from '../../shared/reconcile/rules.ts';
-import type { PauseState, SweepState } from '../../shared/reconcile/schedule.ts';
+import { isPaused, type PauseState, type SweepState } from '../../shared/reconcile/schedule.ts';
 import type { Mode } from '../../shared/report/decision.ts';
-import { lookEverywhere, recordsOf } from '../stack/overview.ts';
-import type { FoundImage, Obstacle, Side } from '../stack/side.ts';
+import type { Client, FoundImage, Obstacle } from '../stack/client.ts';
+import { CLOUD_NAMES, type Cloud } from '../stack/cloud.ts';
+import { loadRecords, observeEverything } from '../stack/overview.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import { exceptionName, minute, nearEnd } from '../terminal/words.ts';
 
 /** A gate that is not simply open. */
 export interface GateStatus {
-  readonly cloud: Side['cloud'];
+  readonly cloud: Cloud;
   readonly gate: Gate;
   readonly state: GateState;
   readonly since: Instant;
   readonly closedSince: Instant | undefined;
   /** How many images hold it. */
-  readonly images: number;
-  /** The worst finding of theirs. */
+  readonly blockers: number;
+  /** Their worst finding. */
   readonly worst: Finding | undefined;
-  /** An order by hand that counts now. */
-  readonly byHand: Pick<HandOrder, 'kind' | 'until' | 'reason' | 'approvedBy' | 'by'> | undefined;
-  /** State changes that nobody has been told of. */
-  readonly untold: number;
+  /** The override in force. */
+  readonly override: Pick<HandOrder, 'kind' | 'until' | 'reason' | 'approvedBy' | 'by'> | undefined;
+  /** How many notices have not been sent. */
+  readonly pendingNotices: number;
 }
 
-/** Something that a look found, which no record says. */
-export interface LookStatus {
-  /** Images whose severity nobody knows: they close nothing. */
+/** What was observed and is in no record. */
+export interface LiveStatus {
+  /** Images with a finding of unknown severity: they close nothing. */
   readonly undetermined: readonly ImageStatus[];
-  /** Images that violate, and whose gate no record knows: an event is on its way, or was lost until the next sweep. */
+  /** Images that violate the policy and are in no record: the event is on its way, or was lost and the next sweep finds them. */
   readonly missed: readonly ImageStatus[];
-  /** Repositories that somebody else has closed, as far as they were looked at. On Azure the records say so. */
+  /** Repositories that someone else has closed. On Azure the records have them. */
   readonly closedByOthers: readonly { readonly repository: string; readonly obstacles: readonly Obstacle[] }[];
-  /** Why the scanner sees nothing, or not everything. */
-  readonly blindness: string | undefined;
+  /** Why the scanner sees nothing, or not everything; undefined if it sees everything. */
+  readonly scannerProblem: string | undefined;
   readonly unsure: readonly string[];
 }
 
@@ -50,84 +51,85 @@ export interface ImageStatus {
   readonly repository: string;
   readonly digest: string;
   readonly tags: readonly string[];
-  /** The advisories that make it so. */
+  /** The advisories that cause this. */
   readonly vulnerabilities: readonly string[];
 }
 
-export interface SideStatus {
-  readonly cloud: Side['cloud'];
+export interface CloudStatus {
+  readonly cloud: Cloud;
   readonly mode: Mode;
   readonly pause: PauseState | undefined;
   readonly sweep: SweepState | undefined;
   readonly sweepAgeHours: number | undefined;
   readonly sweepHours: number;
-  /** Undefined where they could not be counted; then `deadLettersProblem` says why. */
+  /** Undefined if they could not be counted; then `deadLettersProblem` says why. */
   readonly deadLetters: number | undefined;
   readonly deadLettersProblem: string | undefined;
   readonly brake: { readonly maxClosesPerHour: number; readonly closedThisHour: number; readonly left: number };
   readonly gates: readonly GateStatus[];
-  /** Only with a look. */
-  readonly look: LookStatus | undefined;
+  /** Only with `--live`. */
+  readonly live: LiveStatus | undefined;
 }
 
 export interface ExceptionStatus {
   readonly exception: Exception;
-  /** `expired`, or the least of 1, 3 and 14 days within which it ends. */
+  /** `expired`, or the smallest of 1, 3 and 14 days within which it expires. */
   readonly end: 'expired' | number;
 }
 
 export interface Status {
   readonly stack: string;
   readonly at: Instant;
-  readonly sides: readonly SideStatus[];
-  /** Those of the policy that have ended, or end within 14 days; the first to end first. */
+  readonly clouds: readonly CloudStatus[];
+  /** Those of the policy that have expired, or expire within 14 days; the first to expire comes first. */
   readonly exceptions: readonly ExceptionStatus[];
-  /** What a person has to see to: empty where all is well. */
+  /** What needs a person; empty if all is well. */
   readonly concerns: readonly string[];
 }
 
 export interface StatusQuestion {
   readonly stack: string;
-  readonly sides: readonly Side[];
+  readonly clients: readonly Client[];
   readonly now: () => Instant;
-  /** Look at each repository, too: slower, and it sees what no record says. */
-  readonly isLooking: boolean;
+  /** Also observe every repository: slower, and it sees what no record has. */
+  readonly isLive: boolean;
 }
 
 const HOUR_MILLISECONDS = 3_600_000;
-/** A step that was begun is finished within minutes, and people are told: after so long nobody is at it any more. */
+/** A change is finished within minutes, and so is its notice: after this long, nothing is working on it any more. */
 const STUCK_MILLISECONDS = HOUR_MILLISECONDS;
 
-export async function statusOf({ stack, sides, now, isLooking }: StatusQuestion): Promise<Status> {
-  const found = await Promise.all(sides.map((side) => statusOfSide(side, now, isLooking)));
+export async function readStatus({ stack, clients, now, isLive }: StatusQuestion): Promise<Status> {
+  const clouds = await Promise.all(clients.map((client) => readCloud(client, now, isLive)));
   const at = now();
-  const exceptions = endingExceptions(sides, at);
+  const exceptions = endingExceptions(clients, at);
   return {
     stack,
     at,
-    sides: found,
+    clouds,
     exceptions,
-    concerns: [...found.flatMap((side) => concernsOf(side, at)), ...exceptions.flatMap(concernOfException)],
+    concerns: [...clouds.flatMap((cloud) => concernsOf(cloud, at)), ...exceptions.flatMap(concernOfException)],
   };
 }
 
-async function statusOfSide(side: Side, now: () => Instant, isLooking: boolean): Promise<SideStatus> {
-  const { cloud, settings } = side;
-  const [pause, sweep, brake, dead, records] = await Promise.all([
-    side.pause.load(),
-    side.sweep.load(),
-    side.brake.load(),
-    countDeadLetters(side),
-    recordsOf(side),
+async function readCloud(client: Client, now: () => Instant, isLive: boolean): Promise<CloudStatus> {
+  const { cloud, settings } = client;
+  const [{ value: pause }, sweep, brake, dead, records] = await Promise.all([
+    client.pause.load(),
+    client.sweep.load(),
+    client.brake.load(),
+    countDeadLetters(client),
+    loadRecords(client),
   ]);
-  const mode = pause.value?.paused === true ? 'pause' : settings.mode;
-  const look = isLooking ? await lookAtAll(side, records, rulesOf(settings, mode), now) : undefined;
+  const begun = now();
+  const mode = isPaused(pause, begun) ? 'pause' : settings.mode;
+  const live = isLive ? await observeAll(client, records, rulesOf(settings, mode), now) : undefined;
   const at = now();
   const closings = brake.value ?? NO_CLOSINGS;
   return {
     cloud,
     mode,
-    pause: pause.value?.paused === true ? pause.value : undefined,
+    pause: isPaused(pause, begun) ? pause : undefined,
     sweep: sweep.value,
     sweepAgeHours:
       sweep.value === undefined ? undefined : (Date.parse(at) - Date.parse(sweep.value.sweptAt)) / HOUR_MILLISECONDS,
@@ -139,79 +141,84 @@ async function statusOfSide(side: Side, now: () => Instant, isLooking: boolean):
       left: roomLeft(closings, at, settings.maxClosesPerHour),
     },
     gates: records.filter((record) => isWorthARow(record, at)).map((record) => gateStatus(cloud, record, at)),
-    look,
+    live,
   };
 }
 
-/** What is known of the rest is worth telling without it. */
-async function countDeadLetters(side: Side): Promise<Pick<SideStatus, 'deadLetters' | 'deadLettersProblem'>> {
+/** If they cannot be counted, the rest is still worth showing. */
+async function countDeadLetters(client: Client): Promise<Pick<CloudStatus, 'deadLetters' | 'deadLettersProblem'>> {
   try {
-    return { deadLetters: await side.deadLetters(), deadLettersProblem: undefined };
+    return { deadLetters: await client.deadLetters(), deadLettersProblem: undefined };
   } catch (error) {
     return { deadLetters: undefined, deadLettersProblem: sentenceOf(error) };
   }
 }
 
-function isWorthARow({ state, untold, byHand }: GateRecord, now: Instant): boolean {
-  return state.kind !== 'open' || untold.length > 0 || (byHand !== undefined && isInForce(byHand, now));
+function isWorthARow(record: GateRecord, now: Instant): boolean {
+  return record.state.kind !== 'open' || record.untold.length > 0 || overrideOf(record, now) !== undefined;
 }
 
-function gateStatus(cloud: Side['cloud'], record: GateRecord, now: Instant): GateStatus {
-  const { gate, state, since, closedSince, untold, omittedBlockers, byHand } = record;
-  const held = activeBlockers(record);
-  const findings = held.flatMap((blocker) => blocker.findings);
+/** The override in force, if any. */
+function overrideOf(record: GateRecord, now: Instant): HandOrder | undefined {
+  return record.byHand !== undefined && isInForce(record.byHand, now) ? record.byHand : undefined;
+}
+
+function gateStatus(cloud: Cloud, record: GateRecord, now: Instant): GateStatus {
+  const { gate, state, since, closedSince } = record;
+  const blockers = activeBlockers(record);
+  const findings = blockers.flatMap((blocker) => blocker.findings);
   return {
     cloud,
     gate,
     state,
     since,
     closedSince,
-    images: held.length + omittedBlockers,
+    blockers: blockers.length + record.omittedBlockers,
     worst: isNonEmpty(findings) ? worstFirst(findings)[0] : undefined,
-    byHand: byHand !== undefined && isInForce(byHand, now) ? byHand : undefined,
-    untold: untold.length,
+    override: overrideOf(record, now),
+    pendingNotices: record.untold.length,
   };
 }
 
-async function lookAtAll(
-  side: Side,
+async function observeAll(
+  client: Client,
   records: readonly GateRecord[],
   rules: Rules,
   now: () => Instant,
-): Promise<LookStatus> {
-  const held = new Set(
+): Promise<LiveStatus> {
+  const known = new Set(
     records.flatMap((record) => record.blockers.map(({ digest }) => `${record.gate.repository}@${digest}`)),
   );
   const undetermined: ImageStatus[] = [];
   const missed: ImageStatus[] = [];
   const closedByOthers: { repository: string; obstacles: readonly Obstacle[] }[] = [];
   const unsure = new Set<string>();
-  await lookEverywhere(side, records, async ({ gate, looks, unsure: why }) => {
+  await observeEverything(client, records, async ({ gate, images, unsure: why }) => {
     if (why !== undefined) unsure.add(`${gate.repository}: ${why}`);
-    for (const image of looks) {
+    for (const image of images) {
       if (image.presence === 'gone' || isPlainlyAllowed(image, gate.repository, rules, now())) continue;
       const verdict = rules.judge({ repository: gate.repository, digest: image.digest }, image.findings, now());
       const { registry, repository } = gate;
       const status = { registry, repository, digest: image.digest, tags: image.tags };
       if (verdict.kind === 'undetermined')
         undetermined.push({ ...status, vulnerabilities: namesOf(verdict.undetermined) });
-      else if (verdict.kind === 'block' && !held.has(`${repository}@${image.digest}`))
+      else if (verdict.kind === 'block' && !known.has(`${repository}@${image.digest}`))
         missed.push({ ...status, vulnerabilities: namesOf(verdict.reasons.map(({ finding }) => finding)) });
     }
-    if (side.cloud === 'azure') return;
-    const obstacles = (await side.obstacles(wholeOf(gate))).filter(({ by }) => by !== 'pullgate');
+    if (client.cloud === 'azure') return;
+    const obstacles = (await client.obstacles(wholeOf(gate))).filter(({ by }) => by !== 'pullgate');
     if (obstacles.length > 0) closedByOthers.push({ repository: gate.repository, obstacles });
   });
   return {
     undetermined: undetermined.toSorted(byName),
     missed: missed.toSorted(byName),
     closedByOthers: closedByOthers.toSorted((a, b) => (a.repository < b.repository ? -1 : 1)),
-    blindness: await side.blindness(),
+    scannerProblem: await client.blindness(),
     unsure: [...unsure],
   };
 }
 
-/** On AWS what refuses a pull refuses it for the whole repository. */
+/** On AWS, whatever refuses a pull refuses the pulls of the whole repository. */
 function wholeOf({ registry, repository }: Gate): FoundImage {
   const gates = [{ registry, repository }];
   return { kind: 'found', registry, repository, digest: '', tags: [], tag: undefined, children: [], gates };
@@ -225,9 +232,9 @@ function byName(a: ImageStatus, b: ImageStatus): number {
   return `${a.repository}@${a.digest}` < `${b.repository}@${b.digest}` ? -1 : 1;
 }
 
-/** Both sides of a stack have one policy. */
-function endingExceptions(sides: readonly Side[], now: Instant): readonly ExceptionStatus[] {
-  const all = sides.flatMap(({ settings }) => settings.policy.exceptions);
+/** All clouds of a stack have one policy. */
+function endingExceptions(clients: readonly Client[], now: Instant): readonly ExceptionStatus[] {
+  const all = clients.flatMap(({ settings }) => settings.policy.exceptions);
   const unique = [...new Map(all.map((exception) => [JSON.stringify(exception), exception])).values()];
   return unique
     .flatMap((exception) => {
@@ -239,22 +246,20 @@ function endingExceptions(sides: readonly Side[], now: Instant): readonly Except
 
 function concernOfException({ exception, end }: ExceptionStatus): readonly string[] {
   return end === 'expired'
-    ? [
-        `the exception for ${exceptionName(exception)} ended at ${minute(exception.expiresAt)}: renew it, or take it out`,
-      ]
+    ? [`the exception for ${exceptionName(exception)} expired at ${minute(exception.expiresAt)}: renew it or remove it`]
     : [];
 }
 
-function concernsOf(side: SideStatus, now: Instant): readonly string[] {
-  const { cloud, sweep, sweepAgeHours, sweepHours, deadLetters, deadLettersProblem, gates, look } = side;
-  const where = cloud === 'aws' ? 'AWS' : 'Azure';
+function concernsOf(status: CloudStatus, now: Instant): readonly string[] {
+  const { cloud, sweep, sweepAgeHours, sweepHours, deadLetters, deadLettersProblem, gates, live } = status;
+  const where = CLOUD_NAMES[cloud];
   const stuck = gates.filter(({ state, since }) => isIntent(state) && isLongAgo(since, now));
-  const untold = gates.filter((gate) => gate.untold > 0 && isLongAgo(gate.since, now));
+  const unsent = gates.filter((gate) => gate.pendingNotices > 0 && isLongAgo(gate.since, now));
   const queue = cloud === 'aws' ? 'dead-letter queue' : 'poison queue';
   return [
     ...(sweep === undefined || sweepAgeHours === undefined
       ? [
-          `${where}: there was no sweep yet; the first comes within five minutes of \`pulumi up\`: is the function running?`,
+          `${where}: there has been no sweep; the first comes within five minutes of \`pulumi up\`: is the function running?`,
         ]
       : sweepAgeHours > 2 * sweepHours
         ? [
@@ -264,13 +269,17 @@ function concernsOf(side: SideStatus, now: Instant): readonly string[] {
     ...(deadLetters === undefined ? [`${where}: the ${queue} could not be counted: ${deadLettersProblem}`] : []),
     ...(deadLetters === undefined || deadLetters === 0
       ? []
-      : [`${where}: ${deadLetters} in the ${queue}: what is in there was not done`]),
+      : [
+          `${where}: ${deadLetters} ${deadLetters === 1 ? 'message' : 'messages'} in the ${queue}, which pullgate could not process`,
+        ]),
     ...stuck.map(
       ({ gate, state, since }) =>
-        `${where}: ${nameOf(gate)} is ${state.kind} since ${minute(since)}, and nobody finishes it`,
+        `${where}: ${nameOf(gate)} has been ${state.kind} since ${minute(since)} and is stuck`,
     ),
-    ...untold.map(({ gate }) => `${where}: nobody could be told of ${nameOf(gate)}: look at the function's log`),
-    ...(look?.blindness === undefined ? [] : [`${where}: the scanner does not see: ${look.blindness}`]),
+    ...unsent.map(({ gate }) => `${where}: the notice for ${nameOf(gate)} could not be sent: see the function's log`),
+    ...(live?.scannerProblem === undefined
+      ? []
+      : [`${where}: the scanner does not see everything: ${live.scannerProblem}`]),
   ];
 }
 

@@ -1,27 +1,28 @@
-// The state of a stack as people read it: what needs a person first, then the gates, and what else is worth knowing.
+// The state of a stack in lines: first what needs a person, then the gates and the rest.
 import { styleText } from 'node:util';
 import type { Gate } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { describeState, gateName } from '../../shared/report/sentences.ts';
+import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { columns } from '../terminal/terminal.ts';
 import { endOf, exceptionName, minute, plain } from '../terminal/words.ts';
-import type { GateStatus, ImageStatus, SideStatus, Status } from './status.ts';
+import type { CloudStatus, GateStatus, ImageStatus, Status } from './status.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
-/** The answer in lines. Colour only where stdout is a terminal. */
-export function statusLines({ stack, at, sides, exceptions, concerns }: Status): readonly string[] {
+/** The answer in lines, in colour if stdout is a terminal. */
+export function statusLines({ stack, at, clouds, exceptions, concerns }: Status): readonly string[] {
   return [
     `The stack ${plain(stack)} at ${minute(at)}.`,
     '',
     ...(concerns.length === 0
       ? [paint('green', 'Nothing needs a person.')]
       : [paint('red', 'Needs a person:'), ...concerns.map((concern) => `  - ${plain(concern)}`)]),
-    ...sides.flatMap((side) => sideLines(side, at)),
-    ...(exceptions.length === 0 ? [] : ['', 'Exceptions that end soon, or have ended:']),
+    ...clouds.flatMap((cloud) => cloudLines(cloud, at)),
+    ...(exceptions.length === 0 ? [] : ['', 'Exceptions that have expired or expire soon:']),
     ...columns(
       exceptions.map(({ exception, end }) => [
-        end === 'expired' ? 'ended' : end === 1 ? '1 day' : `${end} days`,
+        end === 'expired' ? 'expired' : end === 1 ? '1 day' : `${end} days`,
         plain(exceptionName(exception)),
         endOf(exception.expiresAt, at),
         plain(exception.reason),
@@ -34,21 +35,22 @@ function paint(style: Style, text: string): string {
   return styleText(style, text, { stream: process.stdout });
 }
 
-const MODES = {
-  enforce: 'it closes what the policy names',
-  audit: 'audit: it closes nothing',
-  pause: 'paused: it closes nothing until `pullgate resume`',
-  release: 'releasing',
-} as const;
+function modeLine({ mode, pause }: CloudStatus, now: Instant): string {
+  if (pause !== undefined) {
+    const end = pause.until === undefined ? '`pullgate resume`' : endOf(pause.until, now);
+    return `paused since ${minute(pause.at)} by ${plain(pause.by)}: nothing closes until ${end}`;
+  }
+  return mode === 'audit' ? 'mode audit (nothing closes)' : 'mode enforce (what violates the policy closes)';
+}
 
-function sideLines(side: SideStatus, now: Instant): readonly string[] {
-  const { cloud, mode, pause, sweep, sweepAgeHours, sweepHours, deadLetters, brake, gates, look } = side;
+function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
+  const { cloud, sweep, sweepAgeHours, sweepHours, deadLetters, brake, gates, live } = status;
   const groups: readonly (readonly [title: string, style: Style, gates: readonly GateStatus[]])[] = [
     ['Closed by pullgate', 'red', gates.filter(({ state }) => state.kind === 'closed')],
-    ['On their way', 'yellow', gates.filter(({ state }) => state.kind === 'closing' || state.kind === 'opening')],
-    ['Closed by somebody else', 'yellow', gates.filter(isOthers)],
+    ['Closing or opening', 'yellow', gates.filter(({ state }) => state.kind === 'closing' || state.kind === 'opening')],
+    ['Closed by someone else', 'yellow', gates.filter(isOthers)],
     [
-      'Not closed, though the policy names them',
+      'Not closed, although they violate the policy',
       'yellow',
       gates.filter((gate) => gate.state.kind === 'waiting' && !isOthers(gate)),
     ],
@@ -58,14 +60,11 @@ function sideLines(side: SideStatus, now: Instant): readonly string[] {
   const age = sweepAgeHours === undefined ? '' : `, ${sweepAgeHours.toFixed(1)} hours ago`;
   return [
     '',
-    paint(
-      'bold',
-      `${cloud === 'aws' ? 'AWS' : 'Azure'}: ${MODES[mode]}${pause === undefined ? '' : ` (since ${minute(pause.at)}, by ${plain(pause.by)})`}`,
-    ),
-    `  Last sweep    ${sweep === undefined ? 'none yet' : `${minute(sweep.sweptAt)}${age}, of ${sweep.gates} repositories`} (every ${sweepHours} hours)`,
-    `  Dead letters  ${deadLetters ?? 'not known'}`,
-    `  Brake         ${brake.closedThisHour} of ${brake.maxClosesPerHour} closed within the hour, ${brake.left} left`,
-    ...(gates.length === 0 ? ['  No gate is closed or waits.'] : []),
+    paint('bold', `${CLOUD_NAMES[cloud]}: ${modeLine(status, now)}`),
+    `  Last sweep    ${sweep === undefined ? 'none yet' : `${minute(sweep.sweptAt)}${age}, ${sweep.gates} repositories`} (every ${sweepHours} hours)`,
+    `  Dead letters  ${deadLetters ?? 'unknown'}`,
+    `  Brake         ${brake.closedThisHour} of ${brake.maxClosesPerHour} closed in the last hour, ${brake.left} left`,
+    ...(gates.length === 0 ? ['  No gate is closed or waiting.'] : []),
     ...groups.flatMap(([title, style, found]) =>
       found.length === 0
         ? []
@@ -75,18 +74,19 @@ function sideLines(side: SideStatus, now: Instant): readonly string[] {
             ...columns(found.map((gate) => gateRow(gate, name, now))).map((line) => `    ${line}`),
           ],
     ),
-    ...(look === undefined
+    ...(live === undefined
       ? []
       : [
-          ...imageLines('Undetermined, nobody knows the severity of', look.undetermined),
-          ...imageLines('Violate, and are not closed yet: the next event or sweep sees to it', look.missed),
-          ...(look.closedByOthers.length === 0 ? [] : ['', '  Closed by somebody else, as a look shows:']),
-          ...look.closedByOthers.flatMap(({ repository, obstacles }) =>
+          ...imageLines('Undetermined, because the severity is unknown', live.undetermined),
+          ...imageLines('Violating and not closed yet; the next event or sweep closes them', live.missed),
+          ...(live.closedByOthers.length === 0 ? [] : ['', '  Closed by someone else, as observed now:']),
+          ...live.closedByOthers.flatMap(({ repository, obstacles }) =>
             obstacles.map(
-              ({ what, for: who }) => `    ${plain(repository)}  ${plain(what)}${who === 'some' ? ', for some' : ''}`,
+              ({ what, for: who }) =>
+                `    ${plain(repository)}  ${plain(what)}${who === 'some' ? ', for some principals' : ''}`,
             ),
           ),
-          ...look.unsure.map((why) => `  Not certain: ${plain(why)}.`),
+          ...live.unsure.map((why) => `  Not certain: ${plain(why)}.`),
         ]),
   ];
 }
@@ -95,23 +95,23 @@ function isOthers({ state }: GateStatus): boolean {
   return state.kind === 'waiting' && state.for === 'lockedByOthers';
 }
 
-/** With the registry's name, where there are several. An AWS account is one. */
+/** Names gates, with their registry if there are several. An AWS account is one registry. */
 function namesOf(gates: readonly GateStatus[]): (gate: Gate) => string {
   const registries = new Set(gates.map(({ gate }) => gate.registry));
   return (gate) => (registries.size > 1 ? `${gate.registry.split('/').at(-1)}/${gateName(gate)}` : gateName(gate));
 }
 
 function gateRow(status: GateStatus, nameOf: (gate: Gate) => string, now: Instant): readonly string[] {
-  const { gate, state, since, closedSince, images, worst, byHand, untold } = status;
+  const { gate, state, since, closedSince, blockers, worst, override, pendingNotices } = status;
   const notes = [
     state.kind === 'waiting' ? describeState(state) : undefined,
     worst === undefined
       ? undefined
-      : `${images === 1 ? '1 image' : `${images} images`}, worst: ${worst.vulnerability} in ${worst.package.name}`,
-    byHand === undefined
+      : `${blockers === 1 ? '1 blocker' : `${blockers} blockers`}, worst: ${worst.vulnerability} in ${worst.package.name}`,
+    override === undefined
       ? undefined
-      : `${byHand.kind} by hand until ${endOf(byHand.until, now)}: ${byHand.reason} (approved by ${byHand.approvedBy})`,
-    untold === 0 ? undefined : 'nobody told yet',
+      : `override: ${override.kind} until ${endOf(override.until, now)}, ${override.reason} (approved by ${override.approvedBy})`,
+    pendingNotices === 0 ? undefined : 'notice pending',
   ].filter((note) => note !== undefined);
   const word = state.kind === 'waiting' ? '' : `${state.kind} `;
   return [nameOf(gate), `${word}since ${minute(closedSince ?? since)}`, notes.join('; ')].map(plain);

@@ -1,8 +1,8 @@
-// How a command ends that only answers a question: where there is no answer, a script must not take it for one.
+// How a command ends that only answers a question: without an answer, a script must not mistake the exit code for one.
 import { complain, guardOutput } from './terminal.ts';
 import { documentOf } from './words.ts';
 
-/** 0 and 1 are answers; 2: the question was wrong, or a cloud did not answer. */
+/** 0 and 1 are answers. 2: the question was wrong, or a cloud did not answer. */
 export type AnswerCode = 0 | 1 | 2;
 
 /** Runs a command that changes nothing. */
@@ -12,7 +12,7 @@ export async function runAnswering(command: () => Promise<AnswerCode>): Promise<
     process.exitCode = await command();
   } catch (error) {
     process.exitCode = 2;
-    complain(error, 'looks');
+    complain(error, 'reads');
   }
 }
 

@@ -1,13 +1,13 @@
-// Progress of long work: one line on stderr that is written over, where stderr is a terminal; nothing at all in a pipe.
+// Progress of long work: one line that is rewritten, if stderr is a terminal; nothing otherwise.
 
 export interface Progress {
-  /** Shows a line, not more than some times a second: the text is only made where it is shown. */
+  /** Shows a line, at most a few times a second. The text is made only if it is shown. */
   show(text: () => string): void;
-  /** Takes the line away. */
+  /** Removes the line. */
   end(): void;
 }
 
-/** As much of a stream as progress needs. */
+/** The part of a stream that progress needs. */
 export interface ProgressStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -21,7 +21,7 @@ const SILENT: Progress = { show: () => {}, end: () => {} };
 /**
  * The progress of a command on a stream.
  *
- * @param clock milliseconds that never go back
+ * @param clock milliseconds that never decrease
  */
 export function progressOn(
   stream: ProgressStream = process.stderr,
@@ -35,7 +35,7 @@ export function progressOn(
       if (clock() - shownAt < PAUSE_MILLISECONDS) return;
       shownAt = clock();
       isShown = true;
-      // A line that is longer than the terminal would be more than one, and could not be written over.
+      // A line that is longer than the terminal would wrap, and could not be rewritten.
       stream.write(`${ERASE}${text().slice(0, (stream.columns || 80) - 1)}`);
     },
     end() {

@@ -1,19 +1,19 @@
 // What a command needs of the terminal that it runs in, as parameters: tests give their own.
 import { createInterface } from 'node:readline/promises';
 import type { Gate } from '../../shared/gate/record.ts';
-import { type Does, type ExitCode, endingOf } from './ending.ts';
+import { type Access, type ExitCode, endingOf } from './ending.ts';
 import { plainLines } from './words.ts';
 
 export interface Terminal {
   readonly print: (line: string) => void;
-  /** Asks a question and gives the answer; undefined where nobody is there to answer, or nobody wants to. */
+  /** Asks a question; undefined if there is no terminal, or no answer. */
   readonly ask: (question: string) => Promise<string | undefined>;
 }
 
 /**
  * The terminal of this process.
  *
- * @param output where everything is said; `--json` keeps stdout for its document. Default: stdout
+ * @param output where everything is printed; `--json` keeps stdout for its document. Default: stdout
  */
 export function processTerminal(output: NodeJS.WriteStream = process.stdout): Terminal {
   return {
@@ -32,15 +32,15 @@ export function processTerminal(output: NodeJS.WriteStream = process.stdout): Te
   };
 }
 
-/** Errors of the output itself: said at once, since what is to be said of them later may not be heard. */
-const saidOfOutput = new WeakSet<Error>();
+/** Errors of the output itself. They are reported at once, because a later report may be lost. */
+const reportedErrors = new WeakSet<Error>();
 let isGuarded = false;
 
 /**
- * Keeps a command at work to its end, and its exit code what it would be, where nobody reads what it says any more (`| head`). Where the output takes
- * nothing for another reason, such as a full disk, that is said, and the exit code is not that of a command all is well with.
+ * Lets a command finish its work, with its usual exit code, if its output is closed early (`| head`). If the output fails for another reason, such as
+ * a full disk, that is reported and the exit code says that something failed.
  *
- * @param code the least exit code then
+ * @param code the lowest exit code in that case
  */
 export function guardOutput(code: ExitCode): void {
   if (isGuarded) return;
@@ -49,8 +49,9 @@ export function guardOutput(code: ExitCode): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED') return;
-      saidOfOutput.add(error);
-      if (!isLost) process.stderr.write(`pullgate: what this command says could not be written: ${error.message}\n`);
+      reportedErrors.add(error);
+      if (!isLost)
+        process.stderr.write(`pullgate: the output of this command could not be written: ${error.message}\n`);
       isLost = true;
     });
   }
@@ -59,20 +60,23 @@ export function guardOutput(code: ExitCode): void {
   });
 }
 
-/** Says on stderr what went wrong, and gives the exit code for it. */
-export function complain(error: unknown, does: Does = 'acts'): ExitCode {
-  const { code, text } = endingOf(error, does);
-  if (!(error instanceof Error && saidOfOutput.has(error))) process.stderr.write(`pullgate: ${plainLines(text)}\n`);
+/** Reports an error on stderr, and returns the exit code for it. */
+export function complain(error: unknown, access: Access = 'changes'): ExitCode {
+  const { code, text } = endingOf(error, access);
+  if (!(error instanceof Error && reportedErrors.has(error))) process.stderr.write(`pullgate: ${plainLines(text)}\n`);
   return code;
 }
 
-/** Asks for a plain "yes", and says so where none came. */
+/** The last lines of a dry run. */
+export const DRY_RUN = '\nNothing was changed: this was a dry run.';
+
+/** Asks for a plain "yes", and says so if none came. */
 export async function agreed({ ask, print }: Terminal, question: string): Promise<boolean> {
   const answer = await ask(`\n${question} Type "yes": `);
   if (answer?.trim() === 'yes') return true;
   print(
     answer === undefined
-      ? '\nNothing was changed: nobody answered. In a script, say --yes.'
+      ? '\nNothing was changed: there was no answer. In a script, use --yes.'
       : '\nNothing was changed: the answer was not "yes".',
   );
   return false;
@@ -94,7 +98,7 @@ export function repositories(count: number): string {
   return count === 1 ? '1 repository' : `${count} repositories`;
 }
 
-/** The same of gates: where one is an image, they are not all repositories. */
+/** The same for gates, which may be repositories or images. */
 export function gateCount(gates: readonly Gate[]): string {
   if (gates.every(({ digest }) => digest === undefined)) return repositories(gates.length);
   if (gates.every(({ digest }) => digest !== undefined))
@@ -102,7 +106,7 @@ export function gateCount(gates: readonly Gate[]): string {
   return `${gates.length} gates`;
 }
 
-/** Numbers what is done, of so many: `[ 3/40]`. */
+/** Numbers steps: `[ 3/40]`. */
 export function counter(total: number): () => string {
   const width = String(total).length;
   let done = 0;

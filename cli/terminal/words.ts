@@ -1,4 +1,4 @@
-// Moments, ends and foreign text, as the commands that answer write them.
+// Moments, durations and foreign text, as the commands print them.
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Exception } from '../../shared/policy/policy.ts';
 import { escapeUnseen } from '../../shared/runtime/problem.ts';
@@ -11,12 +11,12 @@ export function minute(at: Instant): string {
   return `${at.slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-/** Text of a scanner or a registry, without what a terminal would take for a command. */
+/** Text from a scanner or a registry, without the characters that a terminal obeys. */
 export function plain(text: string): string {
   return text.replaceAll(/\p{Cc}|\p{Cf}/gu, '\u{fffd}');
 }
 
-/** The same of text that has lines. */
+/** The same for text in several lines. */
 export function plainLines(text: string): string {
   return text.replaceAll(IN_LINES, '\u{fffd}');
 }
@@ -26,12 +26,12 @@ export function documentOf(answer: unknown): string {
   return `${jsonText(answer, 2)}\n`;
 }
 
-/** JSON of a scanner's or a registry's words: a terminal that shows it finds nothing in it to obey. */
+/** JSON that may hold text from a scanner or a registry, without characters that a terminal obeys. */
 export function jsonText(value: unknown, indent?: number): string {
   return escapeUnseen(JSON.stringify(value, undefined, indent), IN_LINES);
 }
 
-/** What must not be seen raw, but the ends of lines. */
+/** Control and format characters except line ends. */
 const IN_LINES = /[^\P{Cc}\n]|\p{Cf}/gu;
 
 /** An end in words: `2026-03-02 09:00 UTC (in 3 days)`. */
@@ -47,10 +47,10 @@ function distance(milliseconds: number): string {
   return `in ${count} ${count === 1 ? unit : `${unit}s`}`;
 }
 
-/** So many days before the end of an exception it is worth a word, each time louder. */
+/** How many days before its end an exception is worth a warning. */
 export const WARNING_DAYS = [1, 3, 14] as const;
 
-/** How near the end of something is: `expired`, or the least of the warnings' days that it is within; undefined where it is far away. */
+/** How near an end is: `expired`, or the smallest of the days that it is within; undefined if it is further away. */
 export function nearEnd(
   at: Instant,
   now: Instant,
@@ -64,4 +64,9 @@ export function nearEnd(
 export function exceptionName({ id, package: name, repository, digest }: Exception): string {
   const where = [repository, digest?.slice(0, 'sha256:'.length + 12)].filter((part) => part !== undefined);
   return `${id}${name === undefined ? '' : ` in ${name}`}${where.length === 0 ? '' : `, ${where.join(' ')}`}`;
+}
+
+/** A sentence's first word, with a capital letter. */
+export function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

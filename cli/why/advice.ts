@@ -7,9 +7,9 @@ import { describeProblem } from '../../shared/runtime/problem.ts';
 export interface Move {
   readonly package: string;
   readonly installed: string;
-  /** The first version without any of its findings; undefined where some has no fix that the scanner knows. */
+  /** The first version without any of its findings; undefined if the scanner knows no fix for one of them. */
   readonly moveTo: string | undefined;
-  /** The advisories of which no fixed version is known. */
+  /** The advisories without a known fixed version. */
   readonly withoutFix: readonly string[];
 }
 
@@ -24,7 +24,7 @@ export interface ConfigException {
   readonly untilFixed?: true;
 }
 
-/** What to do about packages, in the order in which they were found. */
+/** What to do about each package, in the order in which they were found. */
 export function movesFor(findings: readonly Finding[]): readonly Move[] {
   const byPackage = new Map<string, Finding[]>();
   for (const finding of findings) {
@@ -50,7 +50,7 @@ export function movesFor(findings: readonly Finding[]): readonly Move[] {
 }
 
 /**
- * Orders versions as package managers do, as far as they agree: an epoch first, then numbers as numbers, words as words; `~` comes before the end.
+ * Orders versions by what package managers agree on: the epoch first, then numbers as numbers and words as words; `~` sorts before the end.
  * Source: https://www.debian.org/doc/debian-policy/ch-controlfields.html#version
  */
 export function compareVersions(a: string, b: string): number {
@@ -67,7 +67,7 @@ function partsOf(version: string): readonly string[] {
   return [epoch ?? '0', ...((rest ?? '').match(/\d+|[a-z]+|~/gi) ?? [])];
 }
 
-/** Nothing comes after `~` and a word of a version that is not out yet, and before everything else. */
+/** The end of a version sorts after `~` and words for unreleased versions, and before everything else. */
 function compareParts(a: string | undefined, b: string | undefined): number {
   if (a === b) return 0;
   const ranks = weightOf(a) - weightOf(b);
@@ -88,12 +88,12 @@ function weightOf(part: string | undefined): number {
 
 const EXCEPTION_DAYS = 30;
 const DAY_MILLISECONDS = 86_400_000;
-/** What is left for people to fill in begins so. */
+/** What people must fill in begins with this. */
 const TO_DO = 'TO DO: ';
-export const REASON = `${TO_DO}say why it does not endanger this image`;
+export const REASON = `${TO_DO}say why it does not affect this image`;
 export const APPROVER = `${TO_DO}say who approved it`;
 
-/** Was an exception pasted as it was printed, with something left to fill in? */
+/** Is something left to fill in? */
 export function isLeftOpen({ reason, approvedBy = '' }: Pick<Exception, 'reason' | 'approvedBy'>): boolean {
   return reason.startsWith(TO_DO) || approvedBy.startsWith(TO_DO);
 }
@@ -101,7 +101,7 @@ export function isLeftOpen({ reason, approvedBy = '' }: Pick<Exception, 'reason'
 /**
  * The narrowest exceptions that exempt these findings in a repository for a month.
  *
- * @returns them, and the findings that no exception can name
+ * @returns the exceptions, and the findings that no exception can name
  */
 export function exceptionsFor(repository: string, findings: readonly Finding[], now: Instant) {
   const expires = new Date(Date.parse(now) + EXCEPTION_DAYS * DAY_MILLISECONDS)
@@ -115,7 +115,7 @@ export function exceptionsFor(repository: string, findings: readonly Finding[], 
       (id): ConfigException => ({
         id,
         repository,
-        // A name that the config would read otherwise matches nothing: then the advisory alone has to do.
+        // The config trims names, so a name with spaces around it would match nothing: the advisory alone must do.
         ...(name === name.trim() && name !== '' ? { package: name } : {}),
         expires,
         reason: REASON,
@@ -128,7 +128,7 @@ export function exceptionsFor(repository: string, findings: readonly Finding[], 
     else {
       const key = `${exception.id} ${exception.package}`;
       const { untilFixed: _, ...withoutEnd } = exception;
-      // Of two findings that it is for, one has a fix: it must not lapse because of that.
+      // If one of its two findings has a fix, the exception must not lapse because of it.
       exceptions.set(
         key,
         exceptions.get(key)?.untilFixed === exception.untilFixed || !exceptions.has(key) ? exception : withoutEnd,

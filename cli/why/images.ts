@@ -1,4 +1,4 @@
-// What a look says of each image that an answer is about: what violates, what is exempted and until when, and what has lapsed.
+// What there is to say of each image of an answer: what violates, what is exempted and until when, and which exceptions have lapsed.
 import type { Accounted } from '../../shared/gate/blockers.ts';
 import type { HoldReason } from '../../shared/gate/image-evaluation.ts';
 import type { Blocker } from '../../shared/gate/record.ts';
@@ -7,12 +7,12 @@ import type { Exception } from '../../shared/policy/policy.ts';
 import { type Exemption, judgeBy, type Reason, type Verdict } from '../../shared/policy/verdict.ts';
 import type { ImageObservation } from '../../shared/reconcile/ports.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
-import type { FoundImage } from '../stack/side.ts';
+import type { FoundImage } from '../stack/client.ts';
 
-/** A finding that would violate, but for a rule, with the end of that where it has one. */
+/** A finding that would violate without the exemption, and when the exemption ends. */
 export interface ExemptedAnswer {
   readonly finding: Finding;
-  readonly exemption: Exemption;
+  readonly rule: Exemption;
   readonly until: Instant | undefined;
 }
 
@@ -20,25 +20,25 @@ export interface ExemptedAnswer {
 export interface ImageAnswer {
   readonly digest: string;
   readonly tags: readonly string[];
-  /** `asked`: the image that was named; `child`: one of that index; `other`: another that holds the same gate. */
+  /** `asked`: the image that was named; `child`: one of its index; `other`: another blocker of the same gate. */
   readonly part: 'asked' | 'child' | 'other';
   readonly verdict: Verdict['kind'] | 'outOfScope' | 'gone';
-  /** Does it hold the gate at a look now, and why. */
+  /** Why it holds the gate now; undefined if it does not. */
   readonly holds: HoldReason | undefined;
   /** The findings that violate now, worst first. */
   readonly violating: readonly Reason[];
-  /** Those whose severity nobody knows. */
+  /** Those of unknown severity. */
   readonly undetermined: readonly Finding[];
-  /** Those that hold it because they once violated, though the scanner does not show them any more. */
+  /** Those that violated earlier and still count, although the scanner no longer shows them. */
   readonly remembered: readonly Finding[];
   /** How many more violated than a record keeps. */
   readonly omittedFindings: number;
   readonly exempted: readonly ExemptedAnswer[];
-  /** Exceptions that were for one of its violating findings, and have ended: at their end, or since a fix exists. */
+  /** Exceptions for one of its violating findings that no longer apply: they expired, or a fix exists. */
   readonly lapsed: readonly { readonly finding: Finding; readonly exception: Exception }[];
 }
 
-/** The image that was asked about with its children, and whatever else holds the gate. */
+/** The image in question, its children, and the gate's other blockers. */
 export function imageAnswers(
   seen: readonly Accounted[],
   { repository, digest, children }: FoundImage,
@@ -70,7 +70,7 @@ export function imageAnswers(
         omittedFindings: blocker?.omittedFindings ?? 0,
         exempted: verdict.exempted.map(({ finding, exemption }) => ({
           finding,
-          exemption,
+          rule: exemption,
           until: endOfExemption(exemption),
         })),
         lapsed: lapsedFor({ repository, digest: image.digest }, violating, rules, now),
@@ -79,29 +79,29 @@ export function imageAnswers(
   });
 }
 
-/** Does it not count: is its repository not in the config, or does no tag lead to it where only tagged images count? */
+/** Is it out of scope: does the config leave out its repository, or does it have no tag while only tagged images count? */
 function isOutside(image: ImageObservation, repository: string, { includes, policy }: Rules): boolean {
   if (image.presence === 'gone') return false;
   return !includes(repository) || (policy.images === 'tagged' && !image.tagged);
 }
 
-/** When what exempts a finding ends, where it does by itself. */
-export function endOfExemption(exemption: Exemption): Instant | undefined {
-  switch (exemption.kind) {
+/** When an exemption ends; undefined if it does not end by itself. */
+export function endOfExemption(rule: Exemption): Instant | undefined {
+  switch (rule.kind) {
     case 'exception':
-      return exemption.exception.expiresAt;
+      return rule.exception.expiresAt;
     case 'grace':
-      return exemption.until;
+      return rule.until;
     case 'suppressed':
     case 'unknownIgnored':
       return undefined;
   }
 }
 
-/** A moment that is not reached. */
+/** A moment that is never reached. */
 const NEVER: Instant = '9999-12-31T23:59:59.999Z';
 
-/** The exceptions that would exempt a violating finding if they had not ended: the core itself tells which are for it. */
+/** The exceptions that would exempt a violating finding if they still applied. The core decides which exceptions match it. */
 function lapsedFor(
   image: ImageId,
   violating: readonly Reason[],

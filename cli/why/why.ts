@@ -1,4 +1,4 @@
-// Why an image can or cannot be pulled: a look with the core's own rules that changes nothing, and what would open its gate.
+// Why an image can or cannot be pulled, by the core's own rules, and what would open its gate. Changes nothing.
 import { type Accounted, accountForAll, nextBlockers } from '../../shared/gate/blockers.ts';
 import { type HandOrder, isInForce } from '../../shared/gate/override.ts';
 import { type Gate, type GateRecord, type GateState, newRecord } from '../../shared/gate/record.ts';
@@ -6,8 +6,9 @@ import type { Instant } from '../../shared/policy/finding.ts';
 import type { Scan } from '../../shared/reconcile/ports.ts';
 import { type Rules, rulesNow, rulesOf } from '../../shared/reconcile/rules.ts';
 import type { Mode } from '../../shared/report/decision.ts';
+import type { Client, FoundImage, Obstacle } from '../stack/client.ts';
+import { CLOUD_NAMES, type Cloud } from '../stack/cloud.ts';
 import type { ImageName } from '../stack/image-name.ts';
-import type { FoundImage, Obstacle, Side } from '../stack/side.ts';
 import { UsageError } from '../terminal/ending.ts';
 import {
   type ConfigException,
@@ -19,86 +20,88 @@ import {
 } from './advice.ts';
 import { type ImageAnswer, imageAnswers } from './images.ts';
 
-/** One gate that the image is behind, as the record has it. */
+/** One gate of the image, as the record has it. */
 export interface GateAnswer {
   readonly gate: Gate;
   readonly state: GateState;
   readonly since: Instant;
   readonly closedSince: Instant | undefined;
-  /** How many images hold it at a look now. */
-  readonly held: number;
-  /** How many more the record had no room for: it opens by hand only. */
-  readonly omittedImages: number;
-  /** An order by hand that counts now. */
-  readonly byHand: Pick<HandOrder, 'kind' | 'until' | 'reason' | 'approvedBy' | 'by'> | undefined;
+  /** How many images hold it now. */
+  readonly blockers: number;
+  /** How many more the record had no room for. With any, only `pullgate release` opens it. */
+  readonly omittedBlockers: number;
+  /** The override in force. */
+  readonly override: Pick<HandOrder, 'kind' | 'until' | 'reason' | 'approvedBy' | 'by'> | undefined;
 }
 
 export interface WhyAnswer {
   readonly image: string;
   readonly stack: string;
-  readonly cloud: 'aws' | 'azure';
+  readonly cloud: Cloud;
   readonly registry: string;
   readonly repository: string;
   readonly digest: string;
   readonly tags: readonly string[];
-  /** No tag and no digest was named: `latest` was looked at. */
+  /** The name had no tag and no digest, which means `latest`. */
   readonly isDefaultTag: boolean;
   readonly mode: Mode;
   readonly pullable: boolean;
-  /** Who closed it; undefined where nobody did. */
+  /** Who closed it; undefined if nobody did. */
   readonly closedBy: Obstacle['by'] | undefined;
   readonly since: Instant | undefined;
   readonly obstacles: readonly Obstacle[];
   readonly problem: string | undefined;
-  /** Why this may not be the same as what the function sees. */
+  /** Why the function may see something else. */
   readonly unsure: string | undefined;
   readonly gates: readonly GateAnswer[];
   readonly images: readonly ImageAnswer[];
   readonly advice: Advice;
 }
 
-/** What to do next, where findings hold a gate or would. */
+/** What to do next if findings hold a gate, or would. */
 export interface Advice {
   readonly moves: readonly Move[];
   readonly exceptions: readonly ConfigException[];
-  /** Would these exceptions leave nothing that holds a gate, no order by hand either? */
+  /** With these exceptions, does nothing hold a gate any more, no override either? */
   readonly exceptionsOpen: boolean;
-  /** Does an image hold its gate without a tag, too, so that a fix under the same tag is not enough? */
+  /** Do untagged images hold the gate, too, so that a fix under the same tag is not enough? */
   readonly untaggedHold: boolean;
-  /** The names by which `resume` ends the orders that keep gates closed by hand. */
-  readonly resume: readonly string[];
-  /** What no exception can name: it can be suppressed at the provider. */
+  /** The names by which `override clear` ends the overrides that keep gates closed. */
+  readonly clear: readonly string[];
+  /** What no exception can name. It can be suppressed at the provider. */
   readonly unnamed: readonly string[];
 }
 
 export interface Question {
   readonly name: ImageName;
   readonly stack: string;
-  readonly sides: readonly Side[];
+  /** The stack in a sentence: `the stack dev`. */
+  readonly label: string;
+  readonly clients: readonly Client[];
   readonly now: () => Instant;
 }
 
 /**
- * Answers why an image can or cannot be pulled.
+ * Explains why an image can or cannot be pulled.
  *
- * @throws UsageError where the image is not there, or is of a registry that the stack does not have
+ * @throws UsageError if the image is not there, or its registry is not one of the stack's
  */
-export async function whyImage({ name, stack, sides, now }: Question): Promise<WhyAnswer> {
-  const { side, image } = await findImage(name, stack, sides);
-  const rules = await rulesNow(side.settings, side.pause);
-  const [found, ...looks] = await Promise.all([
-    side.obstacles(image),
-    ...image.gates.map((gate) => reconcileGate(side, gate, image, rules, now)),
+export async function explainImage({ name, stack, label, clients, now }: Question): Promise<WhyAnswer> {
+  const { client, image } = await findImage(name, label, clients);
+  const rules = await rulesNow(client.settings, client.pause, now());
+  const [found, ...gates] = await Promise.all([
+    client.obstacles(image),
+    ...image.gates.map((gate) => observeGate(client, gate, image, rules, now)),
   ]);
   const moment = now();
-  const images = looks.flatMap(({ seen }) => imageAnswers(seen, image, rules, moment));
-  // What refuses everybody's pull first, and of that what this stack can tell of.
+  const images = gates.flatMap(({ seen }) => imageAnswers(seen, image, rules, moment));
+  // What refuses everyone's pulls comes first; among that, what this stack set.
   const obstacles = found.toSorted((a, b) => weightOf(a) - weightOf(b));
   const blocking = obstacles.find((one) => one.for === 'everyone');
   return {
     image: name.text,
     stack,
-    cloud: side.cloud,
+    cloud: client.cloud,
     registry: image.registry,
     repository: image.repository,
     digest: image.digest,
@@ -110,18 +113,18 @@ export async function whyImage({ name, stack, sides, now }: Question): Promise<W
     since: blocking?.since,
     obstacles,
     problem: image.problem,
-    unsure: looks.find(({ unsure }) => unsure !== undefined)?.unsure,
-    gates: looks.map(({ record, seen }) => ({
+    unsure: gates.find(({ unsure }) => unsure !== undefined)?.unsure,
+    gates: gates.map(({ record, seen }) => ({
       gate: record.gate,
       state: record.state,
       since: record.since,
       closedSince: record.closedSince,
-      held: nextBlockers(record, seen).active.length,
-      omittedImages: record.omittedBlockers,
-      byHand: record.byHand !== undefined && isInForce(record.byHand, moment) ? record.byHand : undefined,
+      blockers: nextBlockers(record, seen).active.length,
+      omittedBlockers: record.omittedBlockers,
+      override: record.byHand !== undefined && isInForce(record.byHand, moment) ? record.byHand : undefined,
     })),
     images: images.toSorted((a, b) => PARTS.indexOf(a.part) - PARTS.indexOf(b.part)),
-    advice: await adviceFor(looks, images, side, image, rules.mode, moment, name.registry.host),
+    advice: await adviceFor(gates, images, client, image, rules.mode, moment, name.registry.host),
   };
 }
 
@@ -131,66 +134,66 @@ function weightOf({ by, for: who }: Obstacle): number {
 
 const PARTS: readonly ImageAnswer['part'][] = ['asked', 'child', 'other'];
 
-async function findImage(name: ImageName, stack: string, sides: readonly Side[]) {
+async function findImage(name: ImageName, label: string, clients: readonly Client[]) {
   const { cloud, host } = name.registry;
-  const asked = sides.filter((side) => side.cloud === cloud);
+  const asked = clients.filter((client) => client.cloud === cloud);
   const registries: string[] = [];
-  for (const side of asked) {
-    const image = await side.find(name);
-    if (image.kind === 'found') return { side, image };
+  for (const client of asked) {
+    const image = await client.find(name);
+    if (image.kind === 'found') return { client, image };
     if (image.kind === 'elsewhere') registries.push(...image.registries);
     else
       throw new UsageError(
-        `${name.text}: there is no such ${image.what} in ${host}${name.isDefaultTag ? ' (without a tag, the name means the tag latest)' : ''}; give a name as a pull would`,
+        `${name.text}: there is no such ${image.what} in ${host}${name.isDefaultTag ? ' (without a tag, the name means the tag latest)' : ''}; give the name that a pull uses`,
       );
   }
   const known =
     registries.length > 0
       ? `its registries there are ${registries.join(', ')}`
-      : `it has no ${cloud === 'aws' ? 'AWS' : 'Azure'} side`;
+      : `it has nothing on ${CLOUD_NAMES[cloud]}`;
   throw new UsageError(
-    `${name.text} is of a registry that the stack ${stack} does not watch: ${known}; give an image of one of them, or another stack (--stack NAME)`,
+    `${name.text} is in a registry that ${label} does not watch: ${known}; give an image from one of its registries, or another stack (--stack NAME)`,
   );
 }
 
-/** A gate as a look shows it now. */
-interface GateLook {
+/** A gate as it was observed. */
+interface ObservedGate {
   readonly record: GateRecord;
   readonly seen: readonly Accounted[];
   readonly unsure: string | undefined;
-  /** The same look, judged by other rules. */
+  /** The same observation, judged by other rules. */
   readonly again: (rules: Rules) => Promise<readonly Accounted[]>;
 }
 
-async function reconcileGate(
-  side: Side,
+async function observeGate(
+  client: Client,
   gate: Gate,
   image: FoundImage,
   rules: Rules,
   now: () => Instant,
-): Promise<GateLook> {
+): Promise<ObservedGate> {
   const moment = now();
-  const record = (await side.records.load(gate)).value ?? newRecord(gate, moment);
+  const record = (await client.records.load(gate)).value ?? newRecord(gate, moment);
   const also =
     gate.digest === undefined ? [image.digest, ...image.children.map(({ digest }) => digest)] : [gate.digest];
-  const { looks, unsure } = await side.look(gate, record.blockers, also);
+  const { images, unsure } = await client.observe(gate, record.blockers, also);
   const scanned = new Map<string, Scan>();
   const registry = {
     async scans(of: Gate, digests: readonly string[]) {
       const unasked = digests.filter((digest) => !scanned.has(digest));
-      if (unasked.length > 0) for (const [digest, scan] of await side.scans(of, unasked)) scanned.set(digest, scan);
+      if (unasked.length > 0) for (const [digest, scan] of await client.scans(of, unasked)) scanned.set(digest, scan);
       return scanned;
     },
   };
-  const again = (by: Rules) => accountForAll(looks, record, by, registry, moment, now());
+  const again = (by: Rules) => accountForAll(images, record, by, registry, moment, now());
   return { record, seen: await again(rules), unsure, again };
 }
 
-/** What holds the gates, or would: what an image needs that only waits is the same. */
+/** Advice about what holds the gates, or would hold them if they did not wait. */
 async function adviceFor(
-  looks: readonly GateLook[],
+  gates: readonly ObservedGate[],
   images: readonly ImageAnswer[],
-  { settings }: Side,
+  { settings }: Client,
   { repository, digest }: FoundImage,
   mode: Mode,
   now: Instant,
@@ -211,20 +214,20 @@ async function adviceFor(
   };
   const rules = rulesOf({ ...settings, policy }, mode);
   const left = await Promise.all(
-    looks.map(async ({ record, again }) => {
+    gates.map(async ({ record, again }) => {
       const { active, omitted } = nextBlockers(record, await again(rules));
       return active.length + omitted;
     }),
   );
-  const resume = looks.flatMap(({ record: { gate, byHand } }) =>
+  const clear = gates.flatMap(({ record: { gate, byHand } }) =>
     byHand?.kind === 'closed' && isInForce(byHand, now) ? [`${host}/${repository}@${gate.digest ?? digest}`] : [],
   );
   return {
     moves: movesFor(findings),
     exceptions,
-    exceptionsOpen: exceptions.length > 0 && resume.length === 0 && left.every((count) => count === 0),
-    untaggedHold: policy.images === 'all' && looks.some(({ record }) => record.gate.digest === undefined),
-    resume,
+    exceptionsOpen: exceptions.length > 0 && clear.length === 0 && left.every((count) => count === 0),
+    untaggedHold: policy.images === 'all' && gates.some(({ record }) => record.gate.digest === undefined),
+    clear,
     unnamed: unnamed.map(({ vulnerability }) => vulnerability),
   };
 }

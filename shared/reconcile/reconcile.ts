@@ -86,7 +86,8 @@ async function attempt<Snapshot>(
   });
   const { next, accounted, now } = seen;
   const reading = value === undefined && next.active.length === 0 ? undefined : await ports.registry.read(gate);
-  const hand = stepOf(record.byHand, now, { byFunction, givesUp: hint.triggers.includes('release') });
+  const givesUp = hint.triggers.includes('pause') || hint.triggers.includes('release');
+  const hand = stepOf(record.byHand, now, { byFunction, givesUp });
   const unconfirmed = await unconfirmedFindings(hint, seen.observations, ports);
   const settled = await settle(
     {

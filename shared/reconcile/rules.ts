@@ -1,11 +1,12 @@
 // What the stack's config says about closing, as far as the reconcile loop needs it.
 
+import type { Instant } from '../policy/finding.ts';
 import { globFilter } from '../policy/glob.ts';
 import type { Policy } from '../policy/policy.ts';
 import { type Judge, judgeBy } from '../policy/verdict.ts';
 import type { Mode } from '../report/decision.ts';
 import type { Row } from './ports.ts';
-import type { PauseState } from './schedule.ts';
+import { isPaused, type PauseState } from './schedule.ts';
 
 export interface Rules {
   readonly policy: Policy;
@@ -26,13 +27,14 @@ export interface RuleSettings {
   readonly repositories: { readonly include: readonly string[]; readonly exclude: readonly string[] };
 }
 
-/** The rules of now: a pause by hand overrules the config's mode until it is lifted. */
+/** The rules at this moment: a pause takes precedence over the config's mode while it is in force. */
 export async function rulesNow(
   settings: RuleSettings & { readonly mode: Mode },
   pause: Pick<Row<PauseState>, 'load'>,
+  now: Instant,
 ): Promise<Rules> {
   const { value } = await pause.load();
-  return rulesOf(settings, value?.paused === true ? 'pause' : settings.mode);
+  return rulesOf(settings, isPaused(value, now) ? 'pause' : settings.mode);
 }
 
 /** Prepares the config once for many gates. */

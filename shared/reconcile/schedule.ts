@@ -13,12 +13,19 @@ export interface SweepState {
   readonly gates: number;
 }
 
-/** A pause by hand: until it is lifted nothing is closed, and what was closed is opened. */
+/** A person's pause: while it is in force nothing closes, and everything that pullgate closed opens. */
 export interface PauseState {
   readonly paused: boolean;
   readonly at: Instant;
-  /** Who paused, in the words of the one who did. */
+  /** Who paused, or ended the pause. */
   readonly by: string;
+  /** The first moment at which the pause is no longer in force. Default: only `resume` ends it. */
+  readonly until?: Instant | undefined;
+}
+
+/** Is the pause in force at this moment? */
+export function isPaused(pause: PauseState | undefined, now: Instant): boolean {
+  return pause?.paused === true && (pause.until === undefined || now < pause.until);
 }
 
 const HOUR_MILLISECONDS = 3_600_000;

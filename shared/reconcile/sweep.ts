@@ -105,7 +105,7 @@ export async function sweep(ports: SweepPorts): Promise<SweepState> {
   return state;
 }
 
-/** Other settings, or a pause that begins or ends, make a sweep due at once. */
+/** Other settings, and a pause that begins or ends (by itself, too), make a sweep due at once. */
 function fingerprint({ settingsHash, rules }: SweepPorts): string {
   return `${settingsHash} ${rules.mode}`;
 }

@@ -7,8 +7,9 @@ import type { Verdict } from '../policy/verdict.ts';
 
 /** What wakes the function for a gate. */
 export const EVENTS = ['finding', 'scan', 'push', 'delete', 'sweep', 'tick'] as const;
-/** A person at the command line: what a command does, it does without an observation inside. */
-const COMMANDS = ['release', 'open', 'close', 'resume'] as const;
+/** A command that a person runs. A command acts on the record alone and observes no images. */
+const COMMANDS = ['pause', 'release', 'override'] as const;
+export type CommandTrigger = (typeof COMMANDS)[number];
 /** What wakes pullgate for a gate. */
 export const TRIGGERS = [...EVENTS, ...COMMANDS] as const;
 export type Trigger = (typeof TRIGGERS)[number];

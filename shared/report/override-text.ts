@@ -48,5 +48,5 @@ export function beginningLine(
 export function endOfOrder({ kind, until }: HandOrder): readonly string[] {
   const then =
     kind === 'open' ? 'pullgate closes it if anything holds it then' : 'pullgate opens it if nothing holds it then';
-  return ['', `At ${until} ${then}. \`pullgate resume\` with the name of the image ends it before.`];
+  return ['', `At ${until} ${then}. \`pullgate override clear\` with the name of the image ends it before.`];
 }

@@ -17,8 +17,8 @@ export interface OperatorRoles {
   readonly mail: Grant;
 }
 
-/** What `release --all` needs; `resume` needs the first only. */
-export function leastToReleaseOnAzure(graph: Graph): OperatorRoles {
+/** What `pause` and `release` need; `resume` needs only the first. */
+export function leastToOpenOnAzure(graph: Graph): OperatorRoles {
   const mail = only(graph, 'azure-native:communication:CommunicationService');
   return {
     records: { role: 'Storage Table Data Contributor', scope: only(graph, 'azure-native:storage:Table') },
@@ -40,7 +40,7 @@ export function asAzureOperator(
 /** Runs commands on a deployed stack, as an operator who has all that they need, or lacks one of it. */
 export function runOn(s: Pick<Stage, 'cloud' | 'graph'>) {
   const outputs = outputsOf(s.graph);
-  const least = leastToReleaseOnAzure(s.graph);
+  const least = leastToOpenOnAzure(s.graph);
   const run = (command: string, missing?: keyof OperatorRoles, instead: readonly Grant[] = []): Promise<Ran> => {
     const grants = Object.entries(least).flatMap(([name, grant]) => (name === missing ? instead : [grant]));
     const name = missing === undefined ? OPERATOR : `operator without ${missing}`;

@@ -1,4 +1,4 @@
-// Runs the real `pullgate` command as a child process, as a principal of the local cloud that has the least rights which the command needs.
+// Runs the real `pullgate` command as a child process, as a principal of the local cloud with only the permissions that the command needs.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -69,8 +69,8 @@ export async function unheard(
   return [code, said];
 }
 
-/** What `release --all` and `resume` need. */
-export function leastToRelease(graph: Graph): PolicyDocument {
+/** What `pause` and `release` need. */
+export function leastToOpen(graph: Graph): PolicyDocument {
   return {
     Version: '2012-10-17',
     Statement: [
@@ -86,9 +86,9 @@ export function leastToRelease(graph: Graph): PolicyDocument {
         Action: ['ecr:GetRepositoryPolicy', 'ecr:SetRepositoryPolicy', 'ecr:DeleteRepositoryPolicy'],
         Resource: 'arn:aws:ecr:eu-west-1:123456789012:repository/*',
       },
-      { Sid: 'TellPeople', Effect: 'Allow', Action: 'sns:Publish', Resource: changesTopicOf(graph) },
+      { Sid: 'Notify', Effect: 'Allow', Action: 'sns:Publish', Resource: changesTopicOf(graph) },
       {
-        Sid: 'TellThemEncrypted',
+        Sid: 'NotifyEncrypted',
         Effect: 'Allow',
         Action: ['kms:GenerateDataKey', 'kms:Decrypt'],
         Resource: arnOf(graph, 'aws:kms/key:Key'),

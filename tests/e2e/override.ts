@@ -1,12 +1,12 @@
-// Orders by hand for single gates, in the command's own two steps: recorded, and then done by one observation.
-import { type Outcome, recordEnd, recordOrder } from '../../cli/override/override.ts';
+// Sets and clears overrides of single gates, in the command's own two steps: record, then apply.
+import { type OverrideResult, recordClear, recordOverride } from '../../cli/override/override.ts';
 
-/** Gives an order for one gate. */
-export async function give(...order: Parameters<typeof recordOrder>): Promise<Outcome> {
-  return (await recordOrder(...order))();
+/** Sets an override for one gate. */
+export async function give(...override: Parameters<typeof recordOverride>): Promise<OverrideResult> {
+  return (await recordOverride(...override))();
 }
 
-/** Ends the order that a gate has. */
-export async function end(...what: Parameters<typeof recordEnd>): Promise<Outcome> {
-  return (await recordEnd(...what))();
+/** Clears the override of a gate. */
+export async function end(...what: Parameters<typeof recordClear>): Promise<OverrideResult> {
+  return (await recordClear(...what))();
 }

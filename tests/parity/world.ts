@@ -50,7 +50,7 @@ export interface World {
   forget(repository: string, digest: string): Promise<void>;
   /** Somebody undoes pullgate's closing, whatever it is there. */
   openByHand(repository: string): Promise<void>;
-  /** `pullgate release` begins with it, `pullgate resume` ends it. */
+  /** `pullgate pause` begins it, `pullgate resume` ends it. */
   setPause(paused: boolean): Promise<void>;
   /** `pulumi up` with the graph of another config. */
   deploy(graph: Graph): Promise<void>;

@@ -8,14 +8,14 @@ export function argvOf(line: string): readonly string[] {
   return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word ?? '');
 }
 
-/** The row of the README's table of rights that a line is of: `why`, `status --look`, `resume IMAGE`. */
+/** The row of the README's table of rights that a line is of: `why`, `status --live`, `override open`. */
 function commandOf(line: string): string {
   const [command = '', ...words] = argvOf(line);
-  const option = words.find((word) => ['--orphans', '--look', '--live', '--aws', '--azure'].includes(word));
+  const option = words.find((word) => ['--orphans', '--live'].includes(word));
   if (option !== undefined) return `${command} ${option}`;
-  if (command === 'simulate') return 'simulate FILE';
+  if (command === 'simulate' && words[0]?.startsWith('--') === false) return 'simulate FILE';
   if (command === 'check') return 'check --policy';
-  return command === 'resume' && words.length > 0 ? 'resume IMAGE' : command;
+  return command === 'override' ? `${command} ${words[0]}` : command;
 }
 
 /** The actions that the README's table gives a line on AWS. */

@@ -2,16 +2,19 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { Inspector2Client, ListFindingsCommand } from '@aws-sdk/client-inspector2';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { tableOf } from '../../aws/function/records.ts';
 import type { LocalAws } from '../../local/aws/cloud.ts';
 import type { Advisory } from '../../local/aws/inspector.ts';
 import { allowing, type PolicyDocument } from '../../local/aws/principals.ts';
 import type { Graph } from '../../local/graph.ts';
+import type { PauseState } from '../../shared/reconcile/schedule.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
-import { actionsOf, COMMAND, FOLDER, leastToRelease, type Ran } from '../cli/command.ts';
+import { actionsOf, COMMAND, FOLDER, leastToOpen, type Ran } from '../cli/command.ts';
 import { asAzureOperator } from '../cli/command-azure.ts';
-import { leastForLooks, leastForStatus, leastForWhy, leastToLookOnAzure } from '../cli/command-looks.ts';
+import { leastForLive, leastForStatus, leastForWhy, leastToObserveOnAzure } from '../cli/command-observing.ts';
 import { stage as awsStage, CRITICAL } from '../e2e/aws/stage.ts';
 import { stage as azureStage } from '../e2e/azure/stage.ts';
 import { COMPILED } from '../process-group.ts';
@@ -20,7 +23,7 @@ import { argvOf, README, rightsFor } from './doc-rights.ts';
 
 const AWS_IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/checkout:1.0';
 const AZURE_IMAGE = 'acmeimages.azurecr.io/shop/checkout:1.0';
-const BY_HAND = '--for 4h --reason "the fix is being built" --approved-by security@example.com';
+const OVERRIDE = '--for 4h --reason "the fix is being built" --approved-by security@example.com';
 
 /** By the policy that the docs begin with it closes nothing, and by the stricter one it does. */
 const HIGH: Advisory = { ...CRITICAL, vulnerability: 'CVE-2026-2002', severity: 'HIGH' };
@@ -55,21 +58,20 @@ interface Run {
 /** Words of the docs that stand for something, and what this test says in their place. */
 const PLACEHOLDERS: Readonly<Record<string, string>> = { COMMAND: 'status', IMAGE: AWS_IMAGE };
 
-/** What only looks: in any order. */
-const RECONCILES: readonly Run[] = [
+/** What changes nothing: in any order. */
+const READS: readonly Run[] = [
   { line: 'simulate findings.json --policy policy.json', code: 1, shows: /shop\/checkout/ },
   {
     line: 'simulate findings.json --policy stricter.json --against policy.json',
     code: 1,
     shows: /closes +shop\/basket/,
   },
-  { line: 'simulate --aws --policy stricter.json --against stack', code: 0, shows: /./ },
-  { line: 'simulate --aws --html simulation.html', code: 1, shows: /shop\/checkout/ },
-  { line: 'simulate --azure --html simulation.html', code: 1, shows: /shop\/checkout/, on: 'azure' },
+  { line: 'simulate --policy stricter.json --against stack', code: 0, shows: /./ },
+  { line: 'simulate --html simulation.html', code: 1, shows: /shop\/checkout/ },
   { line: 'check --strict --live', code: 0, shows: /the stack dev: 0 exceptions/ },
   { line: 'check --policy config.json', code: 0, shows: /1 exception/ },
   { line: 'status', code: 0, shows: /Closed by pullgate: 2\n +shop\/basket .+\n +shop\/checkout / },
-  { line: 'status --look', code: 0, shows: /Closed by pullgate: 2\n/ },
+  { line: 'status --live', code: 0, shows: /Closed by pullgate: 2\n/ },
   { line: 'status --json', code: 0, shows: /^\{\n {2}"stack": "dev",\n/ },
   { line: `why ${AWS_IMAGE}`, code: 1, shows: /^REFUSED: pullgate .+CVE-2026-1001.+3[.]0[.]14 or newer/ms },
   {
@@ -81,26 +83,31 @@ const RECONCILES: readonly Run[] = [
   { line: 'release "shop/**" --dry-run', code: 0, shows: /shop\/checkout/ },
 ];
 
+/** It waits for work from before the pause. The test makes the pause older, so that there is none. */
+const PAUSE_AND_WAIT = 'pause --wait';
+
 /** What changes something: in this order. */
 const CHANGES: readonly Run[] = [
   {
-    line: `open ${AWS_IMAGE} ${BY_HAND}`,
+    line: `override open ${AWS_IMAGE} ${OVERRIDE}`,
     code: 0,
-    shows: /^Kept open by hand until .+\n\n {2}opened {2}shop\/checkout /,
+    shows: /^Override set: open until .+\n\n {2}opened {2}shop\/checkout /,
   },
   {
-    line: `close ${AWS_IMAGE} ${BY_HAND.replace('the fix is being built', 'suspected of being tampered with')}`,
+    line: `override close ${AWS_IMAGE} ${OVERRIDE.replace('the fix is being built', 'suspected of being tampered with')}`,
     code: 0,
-    shows: /^Kept closed by hand until .+\n\n {2}closed {2}shop\/checkout /,
+    shows: /^Override set: closed until .+\n\n {2}closed {2}shop\/checkout /,
   },
-  { line: `resume ${AWS_IMAGE}`, code: 0, shows: /shop\/checkout/ },
+  { line: `override clear ${AWS_IMAGE}`, code: 0, shows: /shop\/checkout/ },
   // It needs no record, and so the stack may still be there.
   { line: 'release --orphans PullgatedevXXXXXXXX', code: 0, shows: /\[1\/2\] {2}opened {2}shop\//, more: ['--yes'] },
-  { line: 'release --all', code: 0, shows: /shop\/checkout/, more: ['--yes'] },
-  { line: 'resume', code: 0, shows: /The stack dev is awake again/ },
+  { line: 'pause --for 4h', code: 0, shows: /Paused the stack dev: nothing closes until 20.+ UTC/, more: ['--yes'] },
+  { line: 'pause', code: 0, shows: /Paused the stack dev: nothing closes until `pullgate resume`/, more: ['--yes'] },
+  { line: PAUSE_AND_WAIT, code: 0, shows: /It is safe to run `pulumi destroy` now/, more: ['--yes'] },
+  { line: 'resume', code: 0, shows: /^Ended the pause of the stack dev/ },
 ];
 
-const RUNS = [...RECONCILES, ...CHANGES];
+const RUNS = [...READS, ...CHANGES];
 
 /** The lines of the docs, each once, with where it stands first. */
 function pullgateLines(): ReadonlyMap<string, Command> {
@@ -142,7 +149,7 @@ async function shop() {
           ...aws.cloud.environment(aws.cloud.principals.add(roleOf(line), policiesFor(line))),
           PATH: pulumi.aws,
         }
-      : { ...asAzureOperator(azure.cloud, Object.values(leastToLookOnAzure(azure.graph))), PATH: pulumi.azure };
+      : { ...asAzureOperator(azure.cloud, Object.values(leastToObserveOnAzure(azure.graph))), PATH: pulumi.azure };
   const pulumi = { aws: pulumiOf(aws.graph), azure: pulumiOf(azure.graph) };
   const scanner = aws.cloud.principals.add(roleOf('reader'), [allowing('inspector2:ListFindings')]);
   await writeFiles(folder, aws.cloud.clientConfig(scanner));
@@ -160,7 +167,17 @@ async function shop() {
       );
       child.stdin?.end();
     });
-  return { run, graphs: { aws: aws.graph, azure: azure.graph } };
+  const agePause = async () => {
+    const { tableName } = aws.graph.outputs['aws'] as { readonly tableName: string };
+    const writer = aws.cloud.principals.add(roleOf('writer'), [allowing('dynamodb:GetItem', 'dynamodb:PutItem')]);
+    const client = new DynamoDBClient(aws.cloud.clientConfig(writer));
+    const row = tableOf(client, tableName).row<PauseState>('pause');
+    const { value, version } = await row.load();
+    if (value === undefined) throw new Error('the stack was paused before');
+    await row.save({ ...value, at: new Date(Date.parse(value.at) - 3_600_000).toISOString() }, version);
+    client.destroy();
+  };
+  return { run, agePause, graphs: { aws: aws.graph, azure: azure.graph } };
 }
 
 /** None where nothing is needed. */
@@ -207,11 +224,14 @@ let deployed: { readonly aws: Graph; readonly azure: Graph };
 const HANGS_AFTER_MILLISECONDS = 180_000;
 
 beforeAll(async () => {
-  const { run, graphs } = await shop();
+  const { run, agePause, graphs } = await shop();
   deployed = graphs;
   const tell = async (one: Run) => void told.set(one.line, await run(one));
-  await mapConcurrently(RECONCILES, 2, tell);
-  for (const change of CHANGES) await tell(change);
+  await mapConcurrently(READS, 2, tell);
+  for (const change of CHANGES) {
+    if (change.line === PAUSE_AND_WAIT) await agePause();
+    await tell(change);
+  }
 }, HANGS_AFTER_MILLISECONDS);
 
 describe('a command of the docs', () => {
@@ -230,14 +250,15 @@ describe('a command of the docs', () => {
   it.each([
     ['why', leastForWhy],
     ['status', leastForStatus],
-    ['status --look', leastForLooks],
-    ['release', leastToRelease],
+    ['status --live', leastForLive],
+    ['pause', leastToOpen],
+    ['release', leastToOpen],
   ])('needs what its own tests show that it needs, and the README says no more: %s', (command, least) => {
     expect(rightsFor(command).toSorted()).toEqual(actionsOf(least(deployed.aws)).toSorted());
   });
 
   it('needs the roles on Azure that the README names', () => {
-    const roles = Object.values(leastToLookOnAzure(deployed.azure)).map(({ role }) => role);
+    const roles = Object.values(leastToObserveOnAzure(deployed.azure)).map(({ role }) => role);
     for (const role of roles) expect(README).toContain(`\`${role}\``);
   });
 });

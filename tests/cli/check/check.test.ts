@@ -7,7 +7,7 @@ import { graphOf } from '../../../local/graph.ts';
 import { CRITICAL, DAY, programConfig, stage } from '../../e2e/aws/stage.ts';
 import { daysLater, digest, exception, finding, NOW, policy } from '../../shared/samples.ts';
 import { asOperator, fileOf, OPERATOR, outputsOf, pullgate, without } from '../command.ts';
-import { leastForLooks } from '../command-looks.ts';
+import { leastForLive } from '../command-observing.ts';
 
 const dateIn = (days: number) => new Date(Date.now() + days * DAY).toISOString().slice(0, 10);
 
@@ -28,7 +28,7 @@ describe('check --policy FILE', () => {
     ]);
     expect([plain.code, plain.stderr, strict.code, strict.stderr]).toEqual([0, '', 1, '']);
     expect(plain.stdout).toMatch(
-      /^[^\n]+: 3 exceptions[.]\n {2}[^\n]+:5:5 {2}expired {2}policy[.]exceptions\[0\] {2}the exception for CVE-2024-0001 ended at 2024-07-01 00:00 UTC and exempts nothing: renew it, or take it out\n {2}[^\n]+:6:5 {2}soon {5}policy[.]exceptions\[1\] {2}the exception for CVE-2024-0002 ends at [^\n]+ \(in [56] days\)\n$/,
+      /^[^\n]+: 3 exceptions[.]\n {2}[^\n]+:5:5 {2}expired {2}policy[.]exceptions\[0\] {2}the exception for CVE-2024-0001 expired at 2024-07-01 00:00 UTC and exempts nothing: renew it or remove it\n {2}[^\n]+:6:5 {2}soon {5}policy[.]exceptions\[1\] {2}the exception for CVE-2024-0002 expires at [^\n]+ \(in [56] days\)\n$/,
     );
     expect(JSON.parse(strict.stdout)).toMatchObject({
       source: file,
@@ -54,7 +54,7 @@ describe('check --policy FILE', () => {
       code: 2,
       stdout: '',
       stderr:
-        'pullgate: --stack and --outputs say where to look, and with --policy nothing but the file is looked at: add --live, or leave them out\n',
+        'pullgate: --stack, --outputs, --aws and --azure select a stack, and with --policy only the file is read: add --live, or leave them out\n',
     });
     expect([mistakes.code, mistakes.stderr]).toEqual([2, '']);
     const lines = mistakes.stdout.replaceAll(file, 'FILE').split('\n');
@@ -110,7 +110,7 @@ describe('the forms of a file', () => {
       'a key that is there twice',
       '{\n"images": "all",\n"images": "tagged" }',
       3,
-      'images is there twice: expected each key once',
+      'images appears twice: expected each key once',
     ],
     [
       'a mistake in only the exceptions',
@@ -177,7 +177,7 @@ it.each([
   ['the reason, of an older version', { reason: 'TO DO: why?' }, ['unreviewed']],
   ['who approved it', { approvedBy: APPROVER }, ['unreviewed']],
   ['nothing', { approvedBy: 'Grace' }, []],
-])('an exception in which nobody has filled in %s', (_name, changes, kinds) => {
+])('an exception in which %s is not filled in', (_name, changes, kinds) => {
   const exceptions = [exception({ expiresAt: daysLater(100), ...changes })];
   expect(warningsOf(policy({ exceptions }), NOW, 14).map(({ kind }) => kind)).toEqual(kinds);
 });
@@ -196,7 +196,7 @@ describe('exceptions that match nothing', () => {
     const usage = usageOf(policy({ exceptions }));
     usage.see(image, [finding(seen)], NOW);
     expect(usage.unused(NOW, []).map(({ kind }) => kind)).toEqual(isUsed ? [] : ['unused']);
-    // Where it could be of use unseen, or has ended, nobody says that it is of none.
+    // No warning if it may match something unseen, or has expired.
     expect([usage.unused(NOW, ['team/other']), usage.unused(daysLater(101), [])]).toEqual([[], []]);
   });
 
@@ -225,7 +225,7 @@ describe('check --live', () => {
     const file = fileOf(
       JSON.stringify(['1001', '1002', '1003', '1004'].map((end) => ({ id: `CVE-2026-${end}`, ...shared }))),
     );
-    const least = without(without(leastForLooks(graph), 'sqs:GetQueueAttributes'), 'inspector2:BatchGetAccountStatus');
+    const least = without(without(leastForLive(graph), 'sqs:GetQueueAttributes'), 'inspector2:BatchGetAccountStatus');
     s.cloud.calls.reset();
     const args = ['check', '--policy', file, '--live', '--strict', '--json', '--outputs', outputsOf(graph)];
     const { code, stdout, stderr } = await pullgate(args, asOperator(s.cloud, least));

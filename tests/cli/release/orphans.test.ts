@@ -1,4 +1,4 @@
-// The way back when `pulumi destroy` came before `release`: the real command finds the statements by their Sid, without table or outputs.
+// The way back after a `pulumi destroy` without a pause: the real command finds the statements by their Sid, without table or outputs.
 import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { allowing } from '../../../local/aws/principals.ts';
@@ -68,7 +68,7 @@ describe('release --orphans', () => {
     expect([code, stderr]).toEqual([0, '']);
     expect(
       stdout,
-    ).toBe(`The statement ${dev} closes 2 repositories in eu-west-1. It will be taken out of their policies:
+    ).toBe(`The statement ${dev} closes 2 repositories in eu-west-1. It will be removed from their policies:
 
   team/alone
   team/app
@@ -76,7 +76,7 @@ describe('release --orphans', () => {
   [1/2]  opened  team/alone
   [2/2]  opened  team/app
 
-Nothing is closed by ${dev} any more.
+${dev} no longer closes any repository.
 `);
     expect(s.policy(REPOSITORY)).toBe(
       FOREIGN_POLICY.replace(/(\}) \]\}$/, (_end, brace: string) => `${brace},${ofProd} ]}`),
@@ -107,7 +107,7 @@ Nothing is closed by ${dev} any more.
     const before = s.policy(ALONE);
     const { code, stdout } = await pullgate(['release', '--orphans', dev], asOperator(s.cloud, LEAST_FOR_ORPHANS));
     expect(code).toBe(2);
-    expect(stdout).toMatch(/\nNothing was changed: nobody answered[.] In a script, say --yes[.]\n$/);
+    expect(stdout).toMatch(/\nNothing was changed: there was no answer[.] In a script, use --yes[.]\n$/);
     expect(s.policy(ALONE)).toBe(before);
   });
 
@@ -135,16 +135,16 @@ Nothing is closed by ${dev} any more.
         asOperator(s.cloud, without(LEAST_FOR_ORPHANS, action)),
       );
       expect(code).toBe(1);
-      expect(stderr).toMatch(/^pullgate: AWS did not do what was asked[.] AccessDeniedException: .+\n$/);
+      expect(stderr).toMatch(/^pullgate: the request to AWS failed[.] AccessDeniedException: .+\n$/);
       expect(stderr).toContain(`is not authorized to perform: ${action} on resource:`);
     },
   );
 
-  test('a Sid that is not one of pullgate’s is refused: nobody else’s statement is taken out', async () => {
+  test('a Sid that is not one of pullgate’s is refused: no other statement is removed', async () => {
     const { code, stdout, stderr } = await pullgate(['release', '--orphans', 'TeamMayPull', '--yes'], {
       AWS_REGION: 'eu-west-1',
     });
     expect([code, stdout]).toEqual([2, '']);
-    expect(stderr).toMatch(/^pullgate: --orphans TeamMayPull: that is not a Sid of pullgate's[.] /);
+    expect(stderr).toMatch(/^pullgate: --orphans TeamMayPull: this is not a Sid of pullgate's[.] /);
   });
 });

@@ -61,11 +61,7 @@ describe('what is refused', () => {
       { findings: 'AccessDenied' },
       'stdin: findings is "AccessDenied": expected a list',
     ],
-    [
-      'findings that are an object',
-      { findings: {} },
-      'stdin: findings is {}: expected a list. Give a report that is whole',
-    ],
+    ['findings that are an object', { findings: {} }, 'stdin: findings is {}: expected a list. Give a complete report'],
     ['rows that are null', { data: null }, 'stdin: data is null: expected a list'],
     ['matches that are null', { matches: null }, 'stdin: matches is null: expected a list'],
     [

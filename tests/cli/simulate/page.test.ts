@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 
 describe('the page of a simulation', () => {
-  test('fits a desk and a phone, asks nobody for anything, and shows why a gate would close', async ({ skip }) => {
+  test('fits a desk and a phone, loads nothing, and shows why a gate would close', async ({ skip }) => {
     needsChromium({ skip });
     const { page, problems, elsewhere } = await openTab(url.href);
     expect(await page.title()).toBe('pullgate: what the policy would do');

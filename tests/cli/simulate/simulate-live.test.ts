@@ -1,10 +1,10 @@
-// `pullgate simulate --aws` and `--azure` against the local clouds: the functions' own adapters, rights that only read, and nothing changed.
+// `pullgate simulate` without files against the local clouds: the functions' own adapters, permissions that only read, and nothing changed.
 import { describe, expect, test } from 'vitest';
 import { CRITICAL, stage } from '../../e2e/aws/stage.ts';
 import * as azure from '../../e2e/azure/stage.ts';
 import { actionsOf, asOperator, fileOf, OPERATOR, outputsOf, pullgate } from '../command.ts';
 import { asAzureOperator } from '../command-azure.ts';
-import { leastForLooks, leastToLookOnAzure } from '../command-looks.ts';
+import { leastForLive, leastToObserveOnAzure } from '../command-observing.ts';
 
 const MEDIUM = { ...CRITICAL, vulnerability: 'CVE-2026-1002', severity: 'MEDIUM' };
 const EXCEPTED = {
@@ -49,8 +49,8 @@ describe('the live clouds', () => {
     await s.settle();
     expect(s.isClosed('team/closed')).toBe(true);
     s.cloud.calls.reset();
-    const least = leastForLooks(s.graph);
-    const asked = ['simulate', '--aws', '--policy', fileOf(JSON.stringify(EXCEPTED)), '--against', 'stack', '--json'];
+    const least = leastForLive(s.graph);
+    const asked = ['simulate', '--policy', fileOf(JSON.stringify(EXCEPTED)), '--against', 'stack', '--json'];
     const { code, stdout, stderr } = await pullgate(
       [...asked, '--outputs', outputsOf(s.graph)],
       asOperator(s.cloud, least),
@@ -73,14 +73,14 @@ describe('the live clouds', () => {
     await s.report(medium, { cves: [{ id: 'CVE-2026-1002', severity: 'Medium', score: 5 }] });
     await s.settle();
     const before = await s.world();
-    const { records, registry, images, findings } = leastToLookOnAzure(s.graph);
+    const { records, registry, images, findings } = leastToObserveOnAzure(s.graph);
     const environment = asAzureOperator(s.cloud, [records, registry, images, findings]);
     const asked = ['simulate', '--azure', '--policy', fileOf(JSON.stringify(EXCEPTED)), '--against', 'stack', '--json'];
     const { code, stdout, stderr } = await pullgate([...asked, '--outputs', outputsOf(s.graph)], environment);
     expect(code).toBe(1);
     // The command's clock is the machine's, and not the local cloud's: to it, all rows are old, and it says so.
     expect(stderr).toMatch(
-      /^pullgate: note: not everything was seen: no recommendation has reached the workspace .+\n$/,
+      /^pullgate: note: something may be missing: no recommendation has reached the workspace .+\n$/,
     );
     expect(shown(stdout)).toEqual([
       [`team/app@${medium.digest}`, 'closes', ['CVE-2026-1002'], []],
@@ -88,6 +88,6 @@ describe('the live clouds', () => {
     ]);
     expect(await s.world()).toEqual(before);
     const onAws = await pullgate(['simulate', '--aws', '--outputs', outputsOf(s.graph)], environment);
-    expect(onAws).toEqual({ code: 2, stdout: '', stderr: 'pullgate: the stack dev has no side on AWS\n' });
+    expect(onAws).toEqual({ code: 2, stdout: '', stderr: 'pullgate: --aws: the stack dev has nothing on AWS\n' });
   });
 });

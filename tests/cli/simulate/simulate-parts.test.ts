@@ -63,7 +63,7 @@ describe('a policy file', () => {
     ],
     ['{"severityThreshold": "high",\n "unfixable"', ['line 2: the file is not JSON (ColonExpected)']],
     ['["high"]', ['line 1: the file is ["high"]: expected JSON (comments are fine): {"severityThreshold": "high"']],
-    ['{"images": "all",\n"images": "tagged"}', ['line 2: images is there twice: expected each key once']],
+    ['{"images": "all",\n"images": "tagged"}', ['line 2: images appears twice: expected each key once']],
     [
       '{"severityTreshold": "critical", "policy": {"unfixable": "never"},\n"exceptions": [{"bad": 1}]}',
       [
@@ -290,14 +290,14 @@ describe('the lines', () => {
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
     expect(text).toContain('\uFFFD[31m');
     expect(text).toMatch(
-      /\nThe brake \(maxClosesPerHour\) lets 1 of them close in an hour; those with a known exploit are not braked[.]$/,
+      /\nThe brake \(maxClosesPerHour\) lets 1 of them close per hour; those with a known exploit close at once[.]$/,
     );
   });
 
-  test('of an undetermined gate they name what nobody knows', async () => {
+  test('of an undetermined gate they name the unknown severity', async () => {
     expect((await lines(false, policy({ severityThreshold: 'high' }))).slice(-4, -2)).toEqual([
       '  undetermined  b:1',
-      '                  severity not known: CVE-2 (severity "Unknown") in zlib 1: a fix is available.',
+      '                  severity unknown: CVE-2 (severity "Unknown") in zlib 1: a fix is available.',
     ]);
   });
 
@@ -333,7 +333,7 @@ describe('the lines', () => {
     expect([count(some, /^ {2}closes/), count(some, /CVE-/), some?.at(-1)]).toEqual([
       20,
       60,
-      '  and 5 more gates: --all names them',
+      '  and 5 more gates (--all shows them)',
     ]);
     expect(some?.[7]).toBe('            and 2 more findings');
     expect([count(every, /^ {2}closes/), count(every, /CVE-/), count(every, /and 1 more finding$/)]).toEqual([

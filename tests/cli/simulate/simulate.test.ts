@@ -24,7 +24,7 @@ describe('simulate', () => {
       }),
     );
     const { code, stdout, stderr } = await pullgate(['simulate', ...TRIVY, GRYPE, '--policy', policy]);
-    expect(stdout).toBe(`By the policy ${policy}, 1 of 4 gates would close and 3 stay open.
+    expect(stdout).toBe(`With the policy ${policy}, 1 of 4 gates would close and 3 would stay open.
 4 images, 11 findings: 2 critical, 5 medium, 4 low.
 
   closes  docker.io/user-input
@@ -33,7 +33,7 @@ describe('simulate', () => {
   open    ghcr.io/aquasecurity/trivy-test-images:alpine-310
   open    ghcr.io/aquasecurity/trivy-test-images:centos-7
 
-Would violate, but for a rule:
+Exempted, and would violate the policy otherwise:
   CVE-2019-1559 in openssl-libs 1:1.0.2k-16.el7  in grace until 2029-02-24T23:29:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:centos-7)
   CVE-2019-1549 in libcrypto1.1 1.1.1c-r0  in grace until 2029-09-07T17:15:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
   CVE-2019-1549 in libssl1.1 1.1.1c-r0  in grace until 2029-09-07T17:15:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
@@ -43,7 +43,7 @@ Would violate, but for a rule:
 `);
     expect([code, stderr]).toEqual([
       1,
-      'pullgate: note: 1 findings do not say when they were disclosed: graceDays exempts none of them\n',
+      'pullgate: note: 1 findings have no disclosure date: graceDays exempts none of them\n',
     ]);
   });
 
@@ -69,14 +69,14 @@ Would violate, but for a rule:
     const policy = fileOf('{ "severityThreshold": "high" }');
     const asked = ['simulate', fileOf(JSON.stringify({ count: 3, data })), '--policy', policy];
     const { code, stdout, stderr } = await pullgate(asked);
-    expect(stdout).toBe(`By the policy ${policy}, 1 of 2 gates would close and 1 stay open.
+    expect(stdout).toBe(`With the policy ${policy}, 1 of 2 gates would close and 1 would stay open.
 2 images, 2 findings: 1 critical, 1 low.
 
   closes  team/app@${here}
             CVE-2026-0001 (critical, inherited from the report) in openssl: no fix yet.
 `);
     const notes = [
-      'images without a registry, or with a repository whose dashes may be slashes: 1 (the function looks for their digests in the registries of the stack)',
+      "images without a registry, or with a repository whose dashes may be slashes: 1 (the function searches the stack's registries for their digests)",
       'left out as of a container image that it does not name: 1',
     ];
     expect([code, stderr]).toEqual([1, notes.map((note) => `pullgate: note: ${note}\n`).join('')]);
@@ -91,7 +91,7 @@ Would violate, but for a rule:
     const { code, stdout, stderr } = await pullgate(asked);
     const notes = [
       `${half} says that there is more (nextToken): what it leaves out is not judged. Give all of its pages, the last one last`,
-      "Trivy does not say what is exploited: the policy's `exploited` closes nothing for its findings",
+      "Trivy does not report exploits: the policy's `exploited` closes nothing for its findings",
     ];
     expect([code, stderr]).toEqual([1, notes.map((note) => `pullgate: note: ${note}\n`).join('')]);
     const answer = JSON.parse(stdout);
@@ -171,7 +171,7 @@ Would violate, but for a rule:
       outputs,
     ]);
     expect(milder.stdout).toMatch(
-      /^By the policy \S+, against the policy of the stack dev: of 3 gates 0 would close, 1 would open, 1 stay closed, and 1 stay open[.]\n3 images, 12 findings: 4 critical, 4 medium, 4 low[.]\n\n {2}opens {9}team\/app {2}\(v1\)\n {18}no longer: CVE-2021-33910 \(medium/,
+      /^With the policy \S+, compared with the policy of the stack dev: of 3 gates, 0 would close, 1 would open, 1 would stay closed and 1 would stay open[.]\n3 images, 12 findings: 4 critical, 4 medium, 4 low[.]\n\n {2}opens {9}team\/app {2}\(v1\)\n {18}no longer: CVE-2021-33910 \(medium/,
     );
     expect(milder.stdout).toContain('  stays closed  team/old  (v1)\n');
     expect([milder.code, milder.stderr]).toEqual([
@@ -179,7 +179,9 @@ Would violate, but for a rule:
       'pullgate: note: left out as of a repository that the stack leaves out: 1\n',
     ]);
     const stricter = await pullgate(['simulate', report, '--against', critical, '--outputs', outputs]);
-    expect(stricter.stdout).toContain('of 3 gates 1 would close, 0 would open, 1 stay closed, and 1 stay open.\n');
+    expect(stricter.stdout).toContain(
+      'of 3 gates, 1 would close, 0 would open, 1 would stay closed and 1 would stay open.\n',
+    );
     expect(stricter.code).toBe(1);
   });
 
@@ -211,12 +213,17 @@ describe('a question that is wrong', () => {
   const nowhere = join(FOLDER, 'none', 'page.html');
   const rows: readonly (readonly [string, readonly string[], SimulateOptions, string])[] = [
     [
-      'nothing to look at',
+      'no files, and no stack to observe',
       [],
-      { policy: MEDIUM },
-      'say what to look at: report files, - for stdin, or the clouds themselves (--aws, --azure)',
+      { policy: MEDIUM, outputs: fileOf('{}') },
+      "the stack's outputs are not those of pullgate",
     ],
-    ['files and clouds', [GRYPE], { aws: true }, 'give either report files or --aws and --azure, not both'],
+    [
+      'files and clouds',
+      [GRYPE],
+      { aws: true },
+      '--aws and --azure restrict which clouds of the stack are observed, and with report files none is',
+    ],
     [
       'a page in a folder that is not there',
       [GRYPE],

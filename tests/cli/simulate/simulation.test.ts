@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { keepLambdaOpen } from '../../../cli/simulate/lambda.ts';
 import { pageOf } from '../../../cli/simulate/page.ts';
-import { exemptedBy, type GateOutcome, type Subject, simulate } from '../../../cli/simulate/simulation.ts';
+import { exemptedIn, type GateOutcome, type Subject, simulate } from '../../../cli/simulate/simulation.ts';
 import { linesOf } from '../../../cli/simulate/text.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import { rulesOf } from '../../../shared/reconcile/rules.ts';
@@ -38,8 +38,8 @@ function image(
 ): Subject {
   images += 1;
   const digest = `sha256:${String(images).padStart(64, '0')}`;
-  const look = { digest, presence: 'present' as const, tags, tagged, findings, findingIds: new Set<string>() };
-  return { gate: { registry: '123456789012', repository }, name: repository, tags, look: () => look, mayNotCount };
+  const image = { digest, presence: 'present' as const, tags, tagged, findings, findingIds: new Set<string>() };
+  return { gate: { registry: '123456789012', repository }, name: repository, tags, observe: () => image, mayNotCount };
 }
 
 function rules(fields: Fields) {
@@ -61,12 +61,7 @@ describe('one policy', () => {
   const rows: readonly (readonly [string, readonly Finding[], Fields, GateOutcome['outcome'] | 'nothing'])[] = [
     ['a finding at the threshold closes', [HIGH, LOW], { severityThreshold: 'high' }, 'closes'],
     ['one below it says nothing', [LOW], { severityThreshold: 'high' }, 'nothing'],
-    [
-      'a severity that nobody knows closes nothing, and is told',
-      [UNKNOWN, LOW],
-      { severityThreshold: 'high' },
-      'undetermined',
-    ],
+    ['an unknown severity closes nothing, and is shown', [UNKNOWN, LOW], { severityThreshold: 'high' }, 'undetermined'],
     ['unless the policy blocks it', [UNKNOWN], { severityThreshold: 'high', unknownSeverity: 'block' }, 'closes'],
     ['what is in grace is open, and told', [FRESH], { severityThreshold: 'high', graceDays: { high: 7 } }, 'open'],
     ['no finding says nothing', [], { severityThreshold: 'low' }, 'nothing'],
@@ -106,7 +101,7 @@ describe('one policy', () => {
     expect(gate?.violating).toMatchObject({ critical: 1, high: 29 });
   });
 
-  test('what closes comes first, then what nobody knows, and among those the worst, whatever the order of the report', () => {
+  test('what closes comes first, then what is unknown, and among those the worst, whatever the order of the report', () => {
     const subjects = [
       image('z', [UNKNOWN]),
       image('c', [HIGH]),
@@ -122,7 +117,7 @@ describe('one policy', () => {
     }
   });
 
-  test('an image that does not count closes nothing; one of which nobody knows does, and it is said', () => {
+  test('an image that does not count closes nothing; one of which that is unknown does, and it is shown', () => {
     const by = { severityThreshold: 'high' };
     expect(run([image('a', [HIGH], { tags: [], tagged: false })], by).gates).toEqual([]);
     const [unsure] = run([image('a', [HIGH], { tags: [], mayNotCount: true })], by).gates;
@@ -152,7 +147,7 @@ describe('against another policy', () => {
       { ...mild, graceDays: { high: 7 } },
       'staysOpen',
     ],
-    ['nobody has anything to say', [LOW], mild, mild, 'nothing'],
+    ['neither policy has anything to say', [LOW], mild, mild, 'nothing'],
     ['what is not known closes nothing', [UNKNOWN], mild, { ...mild, unknownSeverity: 'ignore' }, 'staysOpen'],
     ['and opens nothing that was closed', [UNKNOWN], mild, { ...mild, unknownSeverity: 'block' }, 'staysClosed'],
     [
@@ -184,7 +179,7 @@ describe('against another policy', () => {
       {
         finding: { vulnerability: 'CVE-1' },
         images: 1,
-        exemption: { kind: 'exception', exception: { expiresAt: '2026-04-01T00:00:00.000Z' } },
+        rule: { kind: 'exception', exception: { expiresAt: '2026-04-01T00:00:00.000Z' } },
       },
     ]);
   });
@@ -207,7 +202,7 @@ describe('against another policy', () => {
   });
 });
 
-test('what is exempted is told once for all gates: what ends first is first, and what has no end last', () => {
+test('what is exempted appears once for all gates: what ends first comes first, and what has no end last', () => {
   const by = {
     severityThreshold: 'high',
     unknownSeverity: 'ignore',
@@ -215,7 +210,7 @@ test('what is exempted is told once for all gates: what ends first is first, and
     exceptions: [{ id: 'CVE-1', expires: '2026-03-05', reason: 'not reachable' }],
   };
   const subjects = [image('b', [HIGH, FRESH, UNKNOWN]), image('a', [HIGH])];
-  const { exempted, more } = exemptedBy(run(subjects, by));
+  const { exempted, more } = exemptedIn(run(subjects, by));
   expect(exempted.map((one) => [one.finding.vulnerability, one.until, one.gates.map(({ name }) => name)])).toEqual([
     ['CVE-1', '2026-03-06T00:00:00.000Z', ['a', 'b']],
     ['CVE-4', '2026-03-08T00:00:00.000Z', ['b']],
@@ -233,7 +228,7 @@ describe('repositories that serve Lambda functions', () => {
     ['c/closed', read(true, 'current')],
   ]);
   const asked: string[] = [];
-  const look = async ({ repository }: { readonly repository: string }) => {
+  const readGate = async ({ repository }: { readonly repository: string }) => {
     asked.push(repository);
     if (repository === 'd/denied') throw Object.assign(new Error('no'), { name: 'AccessDeniedException' });
     return READINGS.get(repository);
@@ -242,7 +237,7 @@ describe('repositories that serve Lambda functions', () => {
 
   test('stay open where the function would not close them; only what would close is read', async () => {
     const before = run(subjects, { severityThreshold: 'high' });
-    const { simulation, notes } = await keepLambdaOpen(before, look);
+    const { simulation, notes } = await keepLambdaOpen(before, readGate);
     expect(asked.toSorted()).toEqual(GATES.slice(0, 5));
     expect(simulation.gates.map(({ name, outcome, waitingFor }) => [name, outcome, waitingFor])).toEqual([
       ['a/plain', 'closes', undefined],
@@ -259,7 +254,7 @@ describe('repositories that serve Lambda functions', () => {
     const lines = [
       ...linesOf({ simulation, reported: before.violating, ...names, all: true, maxClosesPerHour: undefined }),
     ];
-    expect(lines[0]).toBe('By it, 4 of 6 gates would close and 2 stay open, 1 of them undetermined.');
+    expect(lines[0]).toBe('With it, 4 of 6 gates would close and 2 would stay open, 1 of them undetermined.');
     expect(lines).toContain(
       '  open          b/lambda  (v1; serves Lambda functions: stays open unless aws.closeLambdaRepositories)',
     );
@@ -276,7 +271,7 @@ describe('repositories that serve Lambda functions', () => {
       ['high', 'medium'],
     ]) {
       const before = run(subjects, { severityThreshold: by }, { severityThreshold: against });
-      const { simulation } = await keepLambdaOpen(before, look);
+      const { simulation } = await keepLambdaOpen(before, readGate);
       const found = simulation.gates.find(({ name }) => name === 'b/lambda');
       expect(found).toMatchObject({ outcome: 'open', change: 'staysOpen', waitingFor: 'lambda' });
     }

@@ -4,8 +4,9 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { graphOf } from '../../../local/graph.ts';
 import { stage } from '../../e2e/aws/stage.ts';
-import { asOperator, fileOf, leastToRelease, outputsOf, pullgate } from '../command.ts';
+import { asOperator, fileOf, leastToOpen, outputsOf, pullgate } from '../command.ts';
 
+const IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.4';
 const HINT = 'Log in (`pulumi login`) and name the stack (--stack NAME), or give its outputs (--outputs FILE).\n';
 
 /** A folder with a `pulumi` that is this shell script. */
@@ -22,27 +23,27 @@ describe('a command that is wrong', () => {
     [
       'nothing named to release',
       ['release'],
-      "pullgate: say what to release: one gate (team/app), a glob ('team/**'), or --all, for every gate of the stack; one of them\n",
+      "pullgate: name what to release: one gate (team/app), a glob ('team/**') or --orphans SID; to open everything, run `pullgate pause`\n",
     ],
     [
       'a file that is not there',
-      ['release', '--all', '--outputs', missing],
+      ['pause', '--outputs', missing],
       `pullgate: --outputs ${missing} cannot be read (ENOENT: no such file or directory, open '${missing}'): give a file that \`pulumi stack output --json\` wrote\n`,
     ],
     [
       'a file that is not JSON',
-      ['release', '--all', '--outputs', fileOf('aws: {}')],
+      ['pause', '--outputs', fileOf('aws: {}')],
       "pullgate: the stack's outputs are not JSON: give a file that `pulumi stack output --json` wrote (--outputs FILE)\n",
     ],
     [
       'no `pulumi` command',
-      ['release', '--all'],
-      `pullgate: \`pulumi stack output --json\` did not work: there is no command \`pulumi\` here. https://www.pulumi.com/docs/install/ says how to get it.\n${HINT}`,
+      ['pause'],
+      `pullgate: \`pulumi stack output --json\` failed: the command \`pulumi\` is not installed. See https://www.pulumi.com/docs/install/.\n${HINT}`,
     ],
     [
       'no `pulumi` command for resume',
       ['resume', '--stack', 'dev'],
-      `pullgate: \`pulumi stack output --json --stack dev\` did not work: there is no command \`pulumi\` here. https://www.pulumi.com/docs/install/ says how to get it.\n${HINT}`,
+      `pullgate: \`pulumi stack output --json --stack dev\` failed: the command \`pulumi\` is not installed. See https://www.pulumi.com/docs/install/.\n${HINT}`,
     ],
   ];
   test.each(rows)('%s', async (_name, args, stderr) => {
@@ -50,16 +51,16 @@ describe('a command that is wrong', () => {
   });
 
   test('an option that does not exist: the help is shown', async () => {
-    const { code, stderr } = await pullgate(['release', '--everything']);
+    const { code, stderr } = await pullgate(['release', '--all']);
     expect(code).toBe(2);
-    expect(stderr).toMatch(/^error: unknown option '--everything'\n\nUsage: pullgate release \[options\] \[gate\]\n/);
+    expect(stderr).toMatch(/^error: unknown option '--all'\n\nUsage: pullgate release \[options\] \[gate\]\n/);
   });
 
   test.each([
     ['of another program', '{"bucket":"logs"}', ['neither aws nor azure is there']],
     ['with fields missing', '{"aws":{"region":"eu-west-1","accountId":7}}', ['aws.accountId', 'aws.tableName', 'text']],
   ])('outputs %s: every problem is named', async (_name, text, parts) => {
-    const { code, stdout, stderr } = await pullgate(['release', '--all', '--outputs', fileOf(text)]);
+    const { code, stdout, stderr } = await pullgate(['pause', '--outputs', fileOf(text)]);
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/^pullgate: the stack's outputs are not those of pullgate \(has `pulumi up` run\?\):\n/);
     for (const part of parts) expect(stderr).toContain(part);
@@ -70,15 +71,47 @@ describe('a command that is wrong', () => {
     const { outputs } = await graphOf({});
     const aws = outputs['aws'] as Record<string, unknown>;
     const file = fileOf(JSON.stringify({ ...outputs, aws: { ...aws, settings: { stack: 'dev', mode: 'dry' } } }));
-    const { code, stderr } = await pullgate(['release', '--all', '--outputs', file]);
+    const { code, stderr } = await pullgate(['pause', '--outputs', file]);
     expect(code).toBe(2);
     expect(stderr).toContain("pullgate: the settings in the stack's outputs are not those of this version of pullgate");
     expect(stderr).toContain('enforce or audit');
     expect(stderr).not.toContain('    at ');
   });
 
+  test.each([
+    [
+      ['pause', '--for', '8d'],
+      '--for "8d": expected hours, minutes or both, such as 30m, 4h or 1h30m; at least 1m, at most 168h',
+    ],
+    [
+      ['pause', '--wait', 'long'],
+      '--wait "long": expected hours, minutes or both, such as 30m, 4h or 1h30m; at least 1m, at most 24h',
+    ],
+    [['release', '--orphans', 'Pullgatedev0123abcd', '--azure'], '--orphans works on AWS only: leave out --azure'],
+  ])('%j', async (args, sentence) => {
+    expect(await pullgate(args)).toEqual({ code: 2, stdout: '', stderr: `pullgate: ${sentence}\n` });
+  });
+
+  test.each([
+    'pause',
+    'resume',
+    'release team/app',
+    'status',
+    'check',
+    'simulate',
+    `why ${IMAGE}`,
+    `override clear ${IMAGE}`,
+  ])('%s --azure, for a stack that is on AWS only', async (command) => {
+    const args = [...command.split(' '), '--azure', '--outputs', outputsOf(await graphOf({}))];
+    expect(await pullgate(args)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'pullgate: --azure: the stack dev has nothing on Azure\n',
+    });
+  });
+
   test('no credentials', async () => {
-    const { code, stderr } = await pullgate(['release', '--all', '--outputs', outputsOf(await graphOf({}))], {
+    const { code, stderr } = await pullgate(['pause', '--outputs', outputsOf(await graphOf({}))], {
       AWS_EC2_METADATA_DISABLED: 'true',
       HOME: '/nonexistent',
     });
@@ -94,8 +127,8 @@ describe('without --outputs the Pulumi CLI is asked', () => {
     const s = await stage();
     const graph = await graphOf({});
     const folder = pulumiThat(`[ "$*" = "stack output --json --stack dev" ] && exec /bin/cat ${outputsOf(graph)}`);
-    const environment = { ...asOperator(s.cloud, leastToRelease(graph)), PATH: folder };
-    const { code, stdout, stderr } = await pullgate(['release', '--all', '--yes', '--stack', 'dev'], environment);
+    const environment = { ...asOperator(s.cloud, leastToOpen(graph)), PATH: folder };
+    const { code, stdout, stderr } = await pullgate(['pause', '--yes', '--stack', 'dev'], environment);
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^The stack dev keeps no repository closed[.]\n/);
   });
@@ -105,7 +138,7 @@ describe('without --outputs the Pulumi CLI is asked', () => {
     expect(await pullgate(['resume', '--stack', 'dev'], { PATH: folder })).toEqual({
       code: 2,
       stdout: '',
-      stderr: `pullgate: \`pulumi stack output --json --stack dev\` did not work: error: no stack named dev found\n${HINT}`,
+      stderr: `pullgate: \`pulumi stack output --json --stack dev\` failed: error: no stack named dev found\n${HINT}`,
     });
   });
 });

@@ -1,7 +1,7 @@
 // What of a stack's state needs a person, and what is only told: each case alone, from rows as the tables have them.
 import { describe, expect, it } from 'vitest';
-import type { Side } from '../../../cli/stack/side.ts';
-import { statusOf } from '../../../cli/status/status.ts';
+import type { Client } from '../../../cli/stack/client.ts';
+import { readStatus } from '../../../cli/status/status.ts';
 import { statusLines } from '../../../cli/status/text.ts';
 import type { GateRecord, Notice } from '../../../shared/gate/record.ts';
 import type { Exception } from '../../../shared/policy/policy.ts';
@@ -38,10 +38,13 @@ const NOTICE: Notice = {
   accounts: [],
 };
 
-/** A side whose tables have these rows, and which has no registry to look at. */
-function sideOf(cloud: Side['cloud'], { records = [], sweep, pause, deadLetters = 0, exceptions = [] }: World): Side {
+/** A client for tables with these rows, without a registry to observe. */
+function clientOf(
+  cloud: Client['cloud'],
+  { records = [], sweep, pause, deadLetters = 0, exceptions = [] }: World,
+): Client {
   const unasked = () => {
-    throw new Error('status without a look asks the tables and the queue only');
+    throw new Error('status without --live asks only the tables and the queue');
   };
   const rowOf = <T>(value: T) => ({ load: async () => ({ value, version: 1 }), save: unasked });
   return {
@@ -59,23 +62,25 @@ function sideOf(cloud: Side['cloud'], { records = [], sweep, pause, deadLetters 
     sweep: rowOf(sweep),
     brake: rowOf(undefined),
     records: {
+      save: unasked,
       load: async (gate) => ({ value: records.find((one) => one.gate.repository === gate.repository), version: 1 }),
     },
     async *gates() {
       for (const { gate, state } of records) yield { ...gate, state: state.kind };
     },
     deadLetters: async () => deadLetters,
-    open: unasked,
     blindness: unasked,
     repositoriesWithFindings: unasked,
     find: unasked,
-    look: unasked,
+    observe: unasked,
+    read: unasked,
+    reconcile: unasked,
     scans: unasked,
     obstacles: unasked,
   };
 }
 
-const status = (...sides: readonly Side[]) => statusOf({ stack: 'dev', sides, now: () => NOW, isLooking: false });
+const status = (...clients: readonly Client[]) => readStatus({ stack: 'dev', clients, now: () => NOW, isLive: false });
 
 describe('what needs a person', () => {
   const closing = (hours: number) =>
@@ -90,23 +95,23 @@ describe('what needs a person', () => {
     [
       'no sweep at all',
       {},
-      ['AWS: there was no sweep yet; the first comes within five minutes of `pulumi up`: is the function running?'],
+      ['AWS: there has been no sweep; the first comes within five minutes of `pulumi up`: is the function running?'],
     ],
     [
       'dead letters',
       { sweep: SWEPT, deadLetters: 3 },
-      ['AWS: 3 in the dead-letter queue: what is in there was not done'],
+      ['AWS: 3 messages in the dead-letter queue, which pullgate could not process'],
     ],
     ['nothing, of a gate that is being closed', { sweep: SWEPT, records: [closing(-0.9)] }, []],
     [
-      'a gate that nobody finishes',
+      'a gate that is stuck',
       { sweep: SWEPT, records: [closing(-2)] },
-      ['AWS: team/app is closing since 2026-06-15 10:00 UTC, and nobody finishes it'],
+      ['AWS: team/app has been closing since 2026-06-15 10:00 UTC and is stuck'],
     ],
     [
-      'people who could not be told',
+      'a notice that could not be sent',
       { sweep: SWEPT, records: [record({ since: hoursLater(-2), untold: [NOTICE] })] },
-      ["AWS: nobody could be told of team/app: look at the function's log"],
+      ["AWS: the notice for team/app could not be sent: see the function's log"],
     ],
     [
       'nothing, of a notice that is on its way',
@@ -122,7 +127,7 @@ describe('what needs a person', () => {
           exception({ expiresAt: NOW, package: 'openssl', repository: 'team/*' }),
         ],
       },
-      ['the exception for CVE-2024-6119 in openssl, team/* ended at 2026-06-15 12:00 UTC: renew it, or take it out'],
+      ['the exception for CVE-2024-6119 in openssl, team/* expired at 2026-06-15 12:00 UTC: renew it or remove it'],
     ],
     [
       'nothing, of a stack that is paused',
@@ -130,15 +135,15 @@ describe('what needs a person', () => {
       [],
     ],
   ])('%s', async (_name, world, expected) => {
-    expect((await status(sideOf('aws', world))).concerns).toEqual(expected);
+    expect((await status(clientOf('aws', world))).concerns).toEqual(expected);
   });
 
   it('of both clouds, and of one policy once', async () => {
     const world = { deadLetters: 1, sweep: SWEPT, exceptions: [exception({ expiresAt: NOW })] };
-    expect((await status(sideOf('aws', world), sideOf('azure', world))).concerns).toEqual([
-      'AWS: 1 in the dead-letter queue: what is in there was not done',
-      'Azure: 1 in the poison queue: what is in there was not done',
-      'the exception for CVE-2024-6119 ended at 2026-06-15 12:00 UTC: renew it, or take it out',
+    expect((await status(clientOf('aws', world), clientOf('azure', world))).concerns).toEqual([
+      'AWS: 1 message in the dead-letter queue, which pullgate could not process',
+      'Azure: 1 message in the poison queue, which pullgate could not process',
+      'the exception for CVE-2024-6119 expired at 2026-06-15 12:00 UTC: renew it or remove it',
     ]);
   });
 });
@@ -148,25 +153,39 @@ describe('what is told', () => {
     const exceptions = [20, 10, 0.5, 2].map((days) =>
       exception({ expiresAt: daysLater(days), reason: `${days} days` }),
     );
-    const found = await status(sideOf('aws', { sweep: SWEPT, exceptions }));
+    const found = await status(clientOf('aws', { sweep: SWEPT, exceptions }));
     expect(found.exceptions.map(({ exception: one, end }) => [one.reason, end])).toEqual([
       ['0.5 days', 1],
       ['2 days', 3],
       ['10 days', 14],
     ]);
     expect(statusLines(found).slice(-4)).toEqual([
-      'Exceptions that end soon, or have ended:',
+      'Exceptions that have expired or expire soon:',
       '  1 day    CVE-2024-6119  2026-06-16 00:00 UTC (in 12 hours)  0.5 days',
       '  3 days   CVE-2024-6119  2026-06-17 12:00 UTC (in 2 days)    2 days',
       '  14 days  CVE-2024-6119  2026-06-25 12:00 UTC (in 10 days)   10 days',
     ]);
   });
 
-  it('of a pause, of an order by hand, and of a hostile name nothing that a terminal obeys', async () => {
+  it.each([
+    [
+      'later',
+      hoursLater(2),
+      'paused since 2026-06-15 09:00 UTC by ada: nothing closes until 2026-06-15 14:00 UTC (in 2 hours)',
+    ],
+    ['by now', NOW, 'mode enforce (what violates the policy closes)'],
+  ])('of a pause that ends by itself %s', async (_name, until, line) => {
+    const pause = { paused: true, at: hoursLater(-3), by: 'ada', until };
+    const found = await status(clientOf('aws', { sweep: SWEPT, pause }));
+    expect(statusLines(found)).toContain(`AWS: ${line}`);
+    expect(found.clouds[0]?.pause).toEqual(until === NOW ? undefined : pause);
+  });
+
+  it('of a pause, of an override, and of a hostile name nothing that a terminal obeys', async () => {
     const gate = { ...GATE, repository: 'team/hand' };
     const evil = finding({ package: { name: 'x\u001b[31m', version: '1' } });
     const found = await status(
-      sideOf('aws', {
+      clientOf('aws', {
         sweep: SWEPT,
         pause: { paused: true, at: hoursLater(-3), by: 'ada' },
         records: [
@@ -185,17 +204,17 @@ describe('what is told', () => {
         ],
       }),
     );
-    expect(found.sides[0]?.gates.map((one) => [one.gate.repository, one.byHand?.kind])).toEqual([
+    expect(found.clouds[0]?.gates.map((one) => [one.gate.repository, one.override?.kind])).toEqual([
       ['team/app', undefined],
       ['team/hand', 'open'],
     ]);
     const text = statusLines(found).join('\n');
+    expect(text).toContain('\nAWS: paused since 2026-06-15 09:00 UTC by ada: nothing closes until `pullgate resume`\n');
     expect(text).toContain(
-      '\nAWS: paused: it closes nothing until `pullgate resume` (since 2026-06-15 09:00 UTC, by ada)\n',
+      'team/app  closed since 2026-06-15 07:00 UTC  1 blocker, worst: CVE-2024-6119 in x\ufffd[31m',
     );
-    expect(text).toContain('team/app  closed since 2026-06-15 07:00 UTC  1 image, worst: CVE-2024-6119 in x\ufffd[31m');
     expect(text).toMatch(
-      /team\/hand {2}since .*; open by hand until 2026-06-15 14:00 UTC \(in 2 hours\): .* \(approved by /,
+      /team\/hand {2}since .*; override: open until 2026-06-15 14:00 UTC \(in 2 hours\), .* \(approved by /,
     );
     expect(text).not.toContain('\u001b');
   });

@@ -1,9 +1,9 @@
-// The state of a stack, by the real command against both local clouds: gates, the sweep, dead letters, and what only a look sees.
+// The state of a stack, by the real command against both local clouds: gates, the sweep, dead letters, and what only --live shows.
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { unusedExceptions } from '../../../cli/check/live.ts';
-import { sidesOf } from '../../../cli/stack/sides.ts';
+import { findUnusedExceptions } from '../../../cli/check/live.ts';
+import { connect } from '../../../cli/stack/clients.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
-import { type Status, statusOf } from '../../../cli/status/status.ts';
+import { readStatus, type Status } from '../../../cli/status/status.ts';
 import { statusLines } from '../../../cli/status/text.ts';
 import type { Graph } from '../../../local/graph.ts';
 import { graphOf } from '../../../local/graph.ts';
@@ -12,7 +12,7 @@ import { stage as azureStage, REPOSITORY } from '../../e2e/azure/stage.ts';
 import { exception } from '../../shared/samples.ts';
 import { asOperator, OPERATOR, outputsOf, pullgate } from '../command.ts';
 import { asAzureOperator } from '../command-azure.ts';
-import { azureSideHere, leastForLooks, leastForStatus, leastToLookOnAzure } from '../command-looks.ts';
+import { azureClientHere, leastForLive, leastForStatus, leastToObserveOnAzure } from '../command-observing.ts';
 
 afterEach(() => void vi.unstubAllEnvs());
 
@@ -21,15 +21,15 @@ async function statusHere(
   graph: Graph,
   environment: Record<string, string>,
   now: () => string,
-  isLooking: boolean,
+  isLive: boolean,
 ): Promise<Status> {
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
   const stack = await findStack({ outputs: outputsOf(graph) });
-  return statusOf({ stack: stack.name, sides: await sidesOf(stack, now), now, isLooking });
+  return readStatus({ stack: stack.name, clients: await connect(stack, now), now, isLive });
 }
 
 describe('status, on AWS', () => {
-  test('shows what is closed and what waits, and what needs a person; with --look what no record says', async () => {
+  test('shows what is closed and what waits, and what needs a person; with --live what no record has', async () => {
     const config = { maxClosesPerHour: 1 };
     const s = await stage(config);
     const graph = await graphOf(programConfig(config));
@@ -44,7 +44,7 @@ describe('status, on AWS', () => {
 
     const well = await statusHere(graph, environment, now, false);
     expect(well.concerns).toEqual([]);
-    expect(well.sides).toMatchObject([
+    expect(well.clouds).toMatchObject([
       {
         cloud: 'aws',
         mode: 'enforce',
@@ -56,7 +56,7 @@ describe('status, on AWS', () => {
           {
             gate: { repository: 'team/alone' },
             state: { kind: 'closed' },
-            images: 1,
+            blockers: 1,
             worst: { vulnerability: 'CVE-2026-1001' },
           },
           { gate: { repository: 'team/braked' }, state: { kind: 'waiting', for: 'brake' } },
@@ -84,8 +84,8 @@ describe('status, on AWS', () => {
     });
     await s.pushVulnerable('team/sealed', 'v1', CRITICAL);
     const unseen = await s.pushVulnerable('team/foreign', 'v1', CRITICAL);
-    const looked = await statusHere(graph, asOperator(s.cloud, leastForLooks(graph)), now, true);
-    expect(looked.sides[0]?.look).toEqual({
+    const looked = await statusHere(graph, asOperator(s.cloud, leastForLive(graph)), now, true);
+    expect(looked.clouds[0]?.live).toEqual({
       undetermined: [
         {
           registry: '123456789012',
@@ -111,27 +111,27 @@ describe('status, on AWS', () => {
         },
         {
           repository: 'team/sealed',
-          obstacles: [{ by: 'others', for: 'some', what: expect.stringContaining('denies even a look') }],
+          obstacles: [{ by: 'others', for: 'some', what: expect.stringContaining('denies you even reading it') }],
         },
       ],
-      blindness: undefined,
-      unsure: ['team/sealed: the policy of the repository denies even a look at it to whoever runs this command'],
+      scannerProblem: undefined,
+      unsure: ["team/sealed: the repository's policy denies you even reading it"],
     });
     const lines = statusLines(looked).join('\n');
     expect(lines).toMatch(
-      /^The stack dev at 2026-03-02 09:\d\d UTC[.]\n\nNeeds a person:\n {2}- AWS: 1 in the dead-letter queue: what is in there was not done\n\nAWS: it closes what the policy names\n {2}Last sweep {4}2026-03-02 09:00 UTC, /,
+      /^The stack dev at 2026-03-02 09:\d\d UTC[.]\n\nNeeds a person:\n {2}- AWS: 1 message in the dead-letter queue, which pullgate could not process\n\nAWS: mode enforce \(what violates the policy closes\)\n {2}Last sweep {4}2026-03-02 09:00 UTC, /,
     );
     expect(lines).toContain(
-      '\n  Closed by pullgate: 1\n    team/alone  closed since 2026-03-02 09:00 UTC  1 image, worst: CVE-2026-1001 in openssl\n',
+      '\n  Closed by pullgate: 1\n    team/alone  closed since 2026-03-02 09:00 UTC  1 blocker, worst: CVE-2026-1001 in openssl\n',
     );
     expect(lines).toMatch(
-      /\n {2}Not closed, though the policy names them: 1\n {4}team\/braked {2}since 2026-03-02 09:\d\d UTC {2}open, waiting: the brake \(maxClosesPerHour\) is used up/,
+      /\n {2}Not closed, although they violate the policy: 1\n {4}team\/braked {2}since 2026-03-02 09:\d\d UTC {2}open, waiting: the brake \(maxClosesPerHour\) is used up/,
     );
     expect(lines).toContain(
-      `\n  Undetermined, nobody knows the severity of: 1\n    team/odd@${odd.digest}  v1  CVE-2026-5005\n`,
+      `\n  Undetermined, because the severity is unknown: 1\n    team/odd@${odd.digest}  v1  CVE-2026-5005\n`,
     );
     expect(lines).toContain(
-      '\n  Closed by somebody else, as a look shows:\n    team/foreign  the statement "Frozen" of its policy',
+      '\n  Closed by someone else, as observed now:\n    team/foreign  the statement "Frozen" of its policy',
     );
     const writes = Object.keys(s.cloud.calls.count(OPERATOR)).filter((call) =>
       /:(Put|Set|Delete|Update|Publish|Send)/.test(call),
@@ -152,7 +152,7 @@ describe('status, on AWS', () => {
 });
 
 describe('status, on Azure and on both clouds', () => {
-  test('tells what pullgate closed from what others locked, counts the poison queue, and looks', async () => {
+  test('tells what pullgate closed from what others locked, counts the poison queue, and observes with --live', async () => {
     const s = await azureStage({ clouds: ['aws', 'azure'] });
     const now = () => s.cloud.clock.now().toISOString();
     const ours = await s.close('v1');
@@ -161,40 +161,40 @@ describe('status, on Azure and on both clouds', () => {
     await s.report(foreign);
     await s.settle();
     await s.tick();
-    const { records, queue, ...rest } = leastToLookOnAzure(s.graph);
+    const { records, queue, ...rest } = leastToObserveOnAzure(s.graph);
     const before = await s.world();
 
-    const without = await statusOf({
+    const without = await readStatus({
       stack: 'dev',
-      sides: [await azureSideHere(s, now, [records])],
+      clients: [await azureClientHere(s, now, [records])],
       now,
-      isLooking: false,
+      isLive: false,
     });
     expect(without.concerns).toEqual([
       expect.stringMatching(
-        /^Azure: the poison queue could not be counted: \w+[.]queue[.]core[.]windows[.]net answers 403: whoever runs this command needs Storage Queue Data Reader on the poison queue of the stack; a new assignment takes some minutes to count$/,
+        /^Azure: the poison queue could not be counted: \w+[.]queue[.]core[.]windows[.]net answers 403: you need Storage Queue Data Reader on the poison queue of the stack; a new role assignment takes a few minutes to take effect$/,
       ),
     ]);
 
-    const well = await statusOf({
+    const well = await readStatus({
       stack: 'dev',
-      sides: [await azureSideHere(s, now, [records, queue])],
+      clients: [await azureClientHere(s, now, [records, queue])],
       now,
-      isLooking: false,
+      isLive: false,
     });
     expect(well.concerns).toEqual([]);
     const lines = statusLines(well).join('\n');
-    expect(lines).toContain('\nNothing needs a person.\n\nAzure: it closes what the policy names\n');
+    expect(lines).toContain('\nNothing needs a person.\n\nAzure: mode enforce (what violates the policy closes)\n');
     expect(lines).toContain(
-      `\n  Closed by pullgate: 1\n    team/app@${ours.digest}  closed since 2026-03-02 09:00 UTC  1 image, worst: CVE-2026-1001 in openssl\n`,
+      `\n  Closed by pullgate: 1\n    team/app@${ours.digest}  closed since 2026-03-02 09:00 UTC  1 blocker, worst: CVE-2026-1001 in openssl\n`,
     );
     expect(lines).toMatch(
       new RegExp(
-        `\n {2}Closed by somebody else: 1\n {4}team/app@${foreign.digest} {2}since 2026-03-02 09:0\\d UTC {2}locked, waiting: somebody else has locked it`,
+        `\n {2}Closed by someone else: 1\n {4}team/app@${foreign.digest} {2}since 2026-03-02 09:0\\d UTC {2}locked, waiting: somebody else has locked it`,
       ),
     );
 
-    // The command itself shows both sides at once. It runs by the real clock: to it the sweeps are months old.
+    // The command itself shows both clouds at once. It runs by the real clock, by which the sweeps are months old.
     s.cloud.poisonQueue.send(Buffer.from('{}').toString('base64'));
     const other = await stage();
     await other.pushVulnerable('team/alone', 'v1', CRITICAL);
@@ -206,7 +206,7 @@ describe('status, on Azure and on both clouds', () => {
     const locked = { kind: 'waiting', for: 'lockedByOthers' };
     expect(JSON.parse(stdout)).toMatchObject({
       stack: 'dev',
-      sides: [
+      clouds: [
         { cloud: 'aws', deadLetters: 0, gates: [{ gate: { repository: 'team/alone' }, state: closed }] },
         {
           cloud: 'azure',
@@ -220,25 +220,30 @@ describe('status, on Azure and on both clouds', () => {
       concerns: [
         expect.stringMatching(/^AWS: the last sweep is \d+ hours old \(sweepHours is 6\): is the function running[?]$/),
         expect.stringMatching(/^Azure: the last sweep is \d+ hours old/),
-        'Azure: 1 in the poison queue: what is in there was not done',
+        'Azure: 1 message in the poison queue, which pullgate could not process',
       ],
     });
 
     const odd = s.push('v3');
     await s.report(odd, { severity: 'Weird', cves: [{ id: 'CVE-2026-5005' }] });
     const grants = [records, queue, ...Object.values(rest)];
-    const looked = await statusOf({ stack: 'dev', sides: [await azureSideHere(s, now, grants)], now, isLooking: true });
-    expect(looked.sides[0]?.look).toMatchObject({
+    const looked = await readStatus({
+      stack: 'dev',
+      clients: [await azureClientHere(s, now, grants)],
+      now,
+      isLive: true,
+    });
+    expect(looked.clouds[0]?.live).toMatchObject({
       undetermined: [{ digest: odd.digest, vulnerabilities: ['CVE-2026-5005'] }],
       missed: [],
-      blindness: undefined,
+      scannerProblem: undefined,
     });
-    // What `check --live` finds by the same looks.
+    // What `check --live` finds by the same observations.
     const exceptions = ['CVE-2026-1001', 'CVE-2026-1004'].map((id) =>
       exception({ id, expiresAt: '2030-01-01T00:00:00.000Z' }),
     );
-    const side = await azureSideHere(s, now, grants);
-    expect(await unusedExceptions([side], { ...side.settings.policy, exceptions }, now)).toMatchObject({
+    const client = await azureClientHere(s, now, grants);
+    expect(await findUnusedExceptions([client], { ...client.settings.policy, exceptions }, now)).toMatchObject({
       images: 3,
       warnings: [{ kind: 'unused', key: 'policy.exceptions[1]' }],
       unsure: [],

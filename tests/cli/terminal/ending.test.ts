@@ -1,10 +1,10 @@
-// What a command says and where: nothing that a terminal would obey, and an exit code that holds where nobody takes what is said.
+// What a command prints: nothing that a terminal would obey; and the exit code if its output cannot be written.
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { run } from '../../../cli/command.ts';
-import { releaseAll } from '../../../cli/release/release.ts';
-import type { Side } from '../../../cli/stack/side.ts';
+import { pauseStack } from '../../../cli/pause/pause.ts';
+import type { Client } from '../../../cli/stack/client.ts';
 import { runAnswering } from '../../../cli/terminal/answer.ts';
 import { UsageError } from '../../../cli/terminal/ending.ts';
 import { processTerminal } from '../../../cli/terminal/terminal.ts';
@@ -25,24 +25,26 @@ function written(stream: NodeJS.WriteStream): () => string {
 }
 
 describe('a terminal is not moved by', () => {
-  it('the name of a package, which whoever made the image has chosen, above the question of a release', async () => {
+  it('the name of a package, which the author of the image chooses, above the question of a pause', async () => {
     const out = written(process.stdout);
     const held = record({
       state: { kind: 'closed' },
       blockers: [blocker({ findings: [finding({ package: { name: EVIL, version: '1' } })] })],
     });
-    const side = {
+    const client = {
       cloud: 'aws',
       pause: { load: async () => ({ value: undefined, version: 0 }) },
       async *gates() {
         yield { ...GATE, state: 'closed' };
       },
       records: { load: async () => ({ value: held, version: 1 }) },
-    } as unknown as Side;
+    } as unknown as Client;
     const terminal = processTerminal();
-    const code = await releaseAll({
+    const code = await pauseStack({
       stack: 'dev',
-      sides: [side],
+      label: 'the stack dev',
+      isWhole: true,
+      clients: [client],
       terminal,
       now: () => NOW,
       yes: false,
@@ -51,7 +53,7 @@ describe('a terminal is not moved by', () => {
     });
     expect([code, /[^\P{Cc}\n]|\p{Cf}/u.test(out())]).toEqual([0, false]);
     expect(out()).toContain(
-      '1 image, worst: CVE-2024-6119 (critical) in x\ufffd]0;owned\ufffd\ufffd[2J\ufffd\ufffd 1: ',
+      '1 blocker, worst: CVE-2024-6119 (critical) in x\ufffd]0;owned\ufffd\ufffd[2J\ufffd\ufffd 1: ',
     );
     terminal.print(`one\n${EVIL}`);
     expect(out()).toMatch(/\none\nx\ufffd\]0;owned/);
@@ -96,13 +98,13 @@ describe('the exit code', () => {
     return unheard(['check', '--json', '--policy', policy], stdout);
   }
 
-  it('is that of the answer, in silence, where nobody reads it any more', async () => {
+  it('is that of the answer, without a message, if the output is closed early', async () => {
     expect(await check('pipe')).toEqual([0, '']);
   });
 
-  it('is that of no answer, with a sentence, where the disk is full', async () => {
+  it('is that of no answer, with a sentence, if the disk is full', async () => {
     const full = openSync('/dev/full', 'w');
-    const lost = 'pullgate: what this command says could not be written: ENOSPC: no space left on device, write\n';
+    const lost = 'pullgate: the output of this command could not be written: ENOSPC: no space left on device, write\n';
     expect(await check(full)).toEqual([2, lost]);
     closeSync(full);
   });

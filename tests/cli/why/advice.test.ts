@@ -1,9 +1,9 @@
-// What `pullgate why` says to do next, by what the policy counts and what was ordered by hand: looks and records in this process.
+// What `pullgate why` says to do next, by what the policy counts and which override is set: observations and records in this process.
 import { describe, expect, it } from 'vitest';
+import type { Client } from '../../../cli/stack/client.ts';
 import { parseImageName } from '../../../cli/stack/image-name.ts';
-import type { Side } from '../../../cli/stack/side.ts';
 import { whyLines } from '../../../cli/why/text.ts';
-import { whyImage } from '../../../cli/why/why.ts';
+import { explainImage } from '../../../cli/why/why.ts';
 import type { HandOrder } from '../../../shared/gate/override.ts';
 import { type Gate, newRecord } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
@@ -22,7 +22,7 @@ interface World {
 
 /** The advice for a closed gate, as data and as lines. */
 async function next({ images = 'tagged', findings = [], order, gate = GATE }: World) {
-  const side = {
+  const client = {
     cloud: 'aws',
     settings: {
       policy: policy({ images }),
@@ -45,12 +45,18 @@ async function next({ images = 'tagged', findings = [], order, gate = GATE }: Wo
       gates: [gate],
     }),
     obstacles: async () => [{ by: 'pullgate', for: 'everyone', what: 'a statement', since: NOW }],
-    look: async () => ({
-      looks: [{ digest: digest(1), presence: 'present', tags: ['1'], tagged: true, findings, findingIds: new Set() }],
+    observe: async () => ({
+      images: [{ digest: digest(1), presence: 'present', tags: ['1'], tagged: true, findings, findingIds: new Set() }],
     }),
     scans: async () => new Map(),
-  } as unknown as Side;
-  const answer = await whyImage({ name: NAME, stack: 'dev', sides: [side], now: () => NOW });
+  } as unknown as Client;
+  const answer = await explainImage({
+    name: NAME,
+    stack: 'dev',
+    label: 'the stack dev',
+    clients: [client],
+    now: () => NOW,
+  });
   const lines = whyLines(answer, NOW);
   const begin = lines.indexOf('What to do next:');
   return { advice: answer.advice, lines: begin === -1 ? [] : lines.slice(begin + 1) };
@@ -59,7 +65,7 @@ async function next({ images = 'tagged', findings = [], order, gate = GATE }: Wo
 describe('where findings hold a repository', () => {
   it('a fix under the same tag is enough while only tagged images count', async () => {
     const { advice, lines } = await next({ findings: [finding()] });
-    expect(advice).toMatchObject({ untaggedHold: false, resume: [], exceptionsOpen: true });
+    expect(advice).toMatchObject({ untaggedHold: false, clear: [], exceptionsOpen: true });
     expect(lines[0]).toBe(
       '  1. Move to fixed versions, and push the fixed images under the same tags, or delete the images above:',
     );
@@ -69,7 +75,7 @@ describe('where findings hold a repository', () => {
     const { advice, lines } = await next({ findings: [finding()], images: 'all' });
     expect(advice.untaggedHold).toBe(true);
     expect(lines[0]).toBe(
-      '  1. Move to fixed versions, and push the fixed images; then delete the images above, since the policy (images: all) counts them without a tag, too:',
+      '  1. Move to fixed versions, and push the fixed images; then delete the images above, because the policy (images: all) also counts untagged images:',
     );
     const ofImage = await next({ findings: [finding()], images: 'all', gate: { ...GATE, digest: digest(1) } });
     expect(ofImage.advice.untaggedHold).toBe(false);
@@ -79,22 +85,22 @@ describe('where findings hold a repository', () => {
   it('the exceptions are lines of YAML, with what people have to fill in', async () => {
     const { lines } = await next({ findings: [finding({ package: { name: 'a\u009b2J', version: '1' } })] });
     expect(lines.slice(-2)).toEqual([
-      '  2. Or have it reviewed, and add to pullgate:policy.exceptions (fill in the reason, and who approved it), then `pulumi up`:',
-      '       - {"id":"CVE-2024-6119","repository":"team/app","package":"a\\u009b2J","expires":"2026-07-15","reason":"TO DO: say why it does not endanger this image","approvedBy":"TO DO: say who approved it"}',
+      '  2. Or have it reviewed, add to pullgate:policy.exceptions (with the reason and the approver filled in), and run `pulumi up`:',
+      '       - {"id":"CVE-2024-6119","repository":"team/app","package":"a\\u009b2J","expires":"2026-07-15","reason":"TO DO: say why it does not affect this image","approvedBy":"TO DO: say who approved it"}',
     ]);
   });
 });
 
-describe('where somebody keeps it closed by hand', () => {
+describe('while an override keeps it closed', () => {
   const order = byHand({ kind: 'closed' });
   const ENDS = [
-    '  It is kept closed by hand until 2026-06-15 15:00 UTC, approved by Grace: no fix and no exception opens it before. To end that now:',
-    `       pullgate resume ${HOST}/team/app@${digest(1)}`,
+    '  An override keeps it closed until 2026-06-15 15:00 UTC, approved by Grace: no fix or exception opens it earlier. To end the override now:',
+    `       pullgate override clear ${HOST}/team/app@${digest(1)}`,
   ];
 
   it('what ends that is said, and who approved it, although nothing was found', async () => {
     const { advice, lines } = await next({ order });
-    expect([lines, advice.resume]).toEqual([ENDS, [`${HOST}/team/app@${digest(1)}`]]);
+    expect([lines, advice.clear]).toEqual([ENDS, [`${HOST}/team/app@${digest(1)}`]]);
   });
 
   it('it is said first where findings hold it, too, and no exception alone opens it', async () => {
@@ -104,9 +110,9 @@ describe('where somebody keeps it closed by hand', () => {
     expect(lines.at(-2)).toMatch(/^ {2}2[.] .+; these alone do not open it, see above:$/);
   });
 
-  it('an order that is over, or keeps it open, is no step', async () => {
+  it('an override that is over, or keeps it open, is no step', async () => {
     for (const one of [byHand({ kind: 'closed', until: hoursLater(-0.5) }), byHand({ kind: 'open' })]) {
-      expect(await next({ order: one })).toMatchObject({ advice: { resume: [] }, lines: [] });
+      expect(await next({ order: one })).toMatchObject({ advice: { clear: [] }, lines: [] });
     }
   });
 });

@@ -2,11 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { parseImageName } from '../../../cli/stack/image-name.ts';
 import { whyLines } from '../../../cli/why/text.ts';
-import { whyImage } from '../../../cli/why/why.ts';
+import { explainImage } from '../../../cli/why/why.ts';
 import { REGISTRY, REPOSITORY, registryId, stage } from '../../e2e/azure/stage.ts';
 import { outputsOf, pullgate } from '../command.ts';
 import { asAzureOperator } from '../command-azure.ts';
-import { azureSideHere, leastToLookOnAzure } from '../command-looks.ts';
+import { azureClientHere, leastToObserveOnAzure } from '../command-observing.ts';
 
 const HOST = 'acmeimages.azurecr.io';
 /** Another registry of the stack, on which the operator has no role. */
@@ -23,7 +23,7 @@ describe('why, on Azure', () => {
     const index = s.registry.pushIndex(REPOSITORY, { tag: 'all', children: [ours.digest] });
     s.push('v4', 'team/frozen');
     s.registry.setAttributes('team/frozen', { readEnabled: false });
-    const { records, registry, images, findings } = leastToLookOnAzure(s.graph);
+    const { records, registry, images, findings } = leastToObserveOnAzure(s.graph);
     const outputs = outputsOf(s.graph);
     const environment = asAzureOperator(s.cloud, [records, registry, images, findings]);
     const before = await s.world();
@@ -41,8 +41,8 @@ describe('why, on Azure', () => {
       since: '2026-03-02T09:00:00.000Z',
       obstacles: [{ by: 'pullgate', for: 'everyone', what: 'readEnabled of its image for linux/arm64 is false' }],
       gates: [
-        { gate: { digest: index }, state: { kind: 'open' }, held: 0 },
-        { gate: { digest: ours.digest }, state: { kind: 'closed' }, held: 1 },
+        { gate: { digest: index }, state: { kind: 'open' }, blockers: 0 },
+        { gate: { digest: ours.digest }, state: { kind: 'closed' }, blockers: 1 },
       ],
       images: [
         { digest: index, part: 'asked', verdict: 'allow', violating: [] },
@@ -81,8 +81,9 @@ describe('why, on Azure', () => {
     expect(others).toEqual(['arm:GetRegistry', 'logs:Query', 'table:Get']);
 
     const now = () => s.cloud.clock.now().toISOString();
-    const sides = [await azureSideHere(s, now, [records, registry, images, findings])];
-    const why = (name: string) => whyImage({ name: parseImageName(`${HOST}/${name}`), stack: 'dev', sides, now });
+    const clients = [await azureClientHere(s, now, [records, registry, images, findings])];
+    const why = (name: string) =>
+      explainImage({ name: parseImageName(`${HOST}/${name}`), stack: 'dev', label: 'the stack dev', clients, now });
     const summary = async (name: string) => {
       const { pullable, closedBy, obstacles } = await why(name);
       return [pullable, closedBy, obstacles.map(({ what }) => what)];
@@ -98,8 +99,8 @@ describe('why, on Azure', () => {
     await expect(why(`${REPOSITORY}:v9`)).rejects.toThrow('there is no such image in acmeimages.azurecr.io');
     await expect(why('team/none:v1')).rejects.toThrow('there is no such repository in acmeimages.azurecr.io');
     const elsewhere = parseImageName('otherimages.azurecr.io/team/app:v1');
-    await expect(whyImage({ name: elsewhere, stack: 'dev', sides, now })).rejects.toThrow(
-      'is of a registry that the stack dev does not watch: its registries there are acmeimages.azurecr.io, acmesecrets (which Resource Manager does not show to whoever runs this command); give',
+    await expect(explainImage({ name: elsewhere, stack: 'dev', label: 'the stack dev', clients, now })).rejects.toThrow(
+      'is in a registry that the stack dev does not watch: its registries there are acmeimages.azurecr.io, acmesecrets (you may not read it in Resource Manager); give',
     );
     expect(await s.world()).toEqual(before);
 
@@ -108,15 +109,15 @@ describe('why, on Azure', () => {
       code: 2,
       stdout: '',
       stderr:
-        "pullgate: Log Analytics answers 403: whoever runs this command needs Log Analytics Reader on the stack's workspace; a new assignment takes some minutes to count\n",
+        "pullgate: Log Analytics answers 403: you need Log Analytics Reader on the stack's workspace; a new role assignment takes a few minutes to take effect\n",
     });
 
-    // Exempted, once the scanner's people exempt it: still closed until the function looks, and the answer says so.
+    // Exempted at the provider: it stays closed until the function's next observation, and the answer says so.
     s.cloud.clock.advance(60_000);
     await s.cloud.defender.setStatus(ours.ids, 'NotApplicable');
     const exempted = await why(`${REPOSITORY}:v1`);
     expect(whyLines(exempted, now()).join('\n')).toContain(
-      `  Nothing holds the image ${ours.digest} any more: the function opens it with the next event or sweep.\n\nThis image has nothing that violates the policy.\n  CVE-2026-1001 in openssl is suppressed at the provider.`,
+      `  Nothing holds the image ${ours.digest} any more: the next event or sweep opens it.\n\nThis image has nothing that violates the policy.\n  CVE-2026-1001 in openssl is suppressed at the provider.`,
     );
   });
 });

@@ -126,7 +126,7 @@ describe('what refuses pulls in a repository policy', () => {
       [['others', 'everyone']],
     ],
     ['a deny on a condition', { Condition: { Bool: {} } }, [['others', 'some']]],
-    ['a deny to somebody', { Principal: { AWS: 'arn:aws:iam::210987654321:root' } }, [['others', 'some']]],
+    ['a deny for one principal', { Principal: { AWS: 'arn:aws:iam::210987654321:root' } }, [['others', 'some']]],
     ['a deny of everything else', { Action: undefined, NotAction: 'ecr:PutImage' }, [['others', 'everyone']]],
     ['a deny of everything but pulls', { Action: undefined, NotAction: ['ecr:BatchGetImage', 'ecr:GetDownload*'] }, []],
     ['a deny of pushes', { Action: 'ecr:PutImage' }, []],

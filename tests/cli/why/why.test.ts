@@ -1,18 +1,18 @@
 // Why a pull is refused, by the real command against the local AWS: who closed it, by what, what exempts the rest, and what to do, which then works.
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parse as parseYaml } from 'yaml';
+import { connect } from '../../../cli/stack/clients.ts';
 import { parseImageName } from '../../../cli/stack/image-name.ts';
-import { sidesOf } from '../../../cli/stack/sides.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
 import { whyLines } from '../../../cli/why/text.ts';
-import { type WhyAnswer, whyImage } from '../../../cli/why/why.ts';
+import { explainImage, type WhyAnswer } from '../../../cli/why/why.ts';
 import type { Advisory } from '../../../local/aws/inspector.ts';
 import { graphOf } from '../../../local/graph.ts';
 import { parsePolicy } from '../../../shared/policy/policy.ts';
 import { judgeBy } from '../../../shared/policy/verdict.ts';
 import { CRITICAL, DAY, programConfig, type Stage, stage } from '../../e2e/aws/stage.ts';
 import { actionsOf, asOperator, OPERATOR, outputsOf, pullgate } from '../command.ts';
-import { leastForWhy } from '../command-looks.ts';
+import { leastForWhy } from '../command-observing.ts';
 
 const HOST = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
 const dateIn = (days: number) => new Date(Date.now() + days * DAY).toISOString().slice(0, 10);
@@ -50,10 +50,10 @@ async function asker(s: Stage, outputs: string, environment: Record<string, stri
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
   const stack = await findStack({ outputs });
   const now = () => new Date().toISOString();
-  const sides = await sidesOf(stack, now);
+  const clients = await connect(stack, now);
   s.cloud.calls.reset();
   return (name: string): Promise<WhyAnswer> =>
-    whyImage({ name: parseImageName(`${HOST}/${name}`), stack: stack.name, sides, now });
+    explainImage({ name: parseImageName(`${HOST}/${name}`), stack: stack.name, label: stack.label, clients, now });
 }
 
 describe('why, on AWS', () => {
@@ -79,17 +79,17 @@ describe('why, on AWS', () => {
       /This image violates the policy by 2 findings[.]\n {2}Findings that violate:\n {4}SEVERITY {2}ADVISORY {7}PACKAGE {2}INSTALLED {2}FIXED IN {2}RULE {15}LINK\n {4}critical {2}CVE-2026-1001 {2}openssl {2}3[.]0[.]13 {5}3[.]0[.]14 {4}severityThreshold {2}https:/,
     );
     expect(stdout).toMatch(
-      / {2}CVE-2026-3003 in openssl is excepted until \d{4}-\d\d-\d\d 00:00 UTC \(in 2 days\): not reachable[.] That end is near: it closes then[.]\n/,
+      / {2}CVE-2026-3003 in openssl is excepted until \d{4}-\d\d-\d\d 00:00 UTC \(in 2 days\): not reachable[.] It closes then[.]\n/,
     );
     expect(stdout).toContain(
-      '  The exception for CVE-2026-4004 ended at 2026-02-01 00:00 UTC, and does not exempt CVE-2026-4004 any more.\n',
+      '  The exception for CVE-2026-4004 expired at 2026-02-01 00:00 UTC and no longer exempts CVE-2026-4004.\n',
     );
     expect(stdout).toContain(
       `\nAnother image that holds the same repository, ${other.digest} (1.3) violates the policy by 1 finding.\n`,
     );
     expect(stdout).toContain('       openssl       3.0.13  ->  3.0.15 or newer\n');
     expect(stdout).toContain(
-      '       zlib<script>  1.3.0   ->  no fixed version known of CVE-2026-2002: leave it out, or an exception\n',
+      '       zlib<script>  1.3.0   ->  no fixed version is known for CVE-2026-2002: remove the package, or add an exception\n',
     );
     const pasted = stdout.split('\n').filter((line) => line.trim().startsWith('- {'));
 
@@ -166,7 +166,7 @@ describe('why, on AWS', () => {
     });
     expect(gone.advice).toMatchObject({ exceptions: added, exceptionsOpen: true });
     expect(whyLines(gone, new Date().toISOString()).join('\n')).toMatch(
-      /This image holds the gate, proof is missing: .*[.]\n {2}Findings that are not shown any more, and nothing proves that they are gone:\n {4}SEVERITY .*\n {4}high {6}CVE-2026-2002 {2}zlib<script> {2}1[.]3[.]0 {6}no fix yet/,
+      /This image holds the gate, proof is missing: .*[.]\n {2}Findings that the scanner no longer shows, without proof that they are gone:\n {4}SEVERITY .*\n {4}high {6}CVE-2026-2002 {2}zlib<script> {2}1[.]3[.]0 {6}no fix yet/,
     );
 
     // The images of an index, which a closed repository does not let the operator read: the record knows.
@@ -189,7 +189,7 @@ describe('why, on AWS', () => {
     expect(s.isClosed('team/app')).toBe(false);
   });
 
-  test('tells of an open one what is undetermined, and of one that others or nobody closed who it was', async () => {
+  test('says of an open one what is undetermined, and of others who closed them', async () => {
     const s = await stage({ mode: 'audit' });
     await s.pushVulnerable('team/odd', '1', UNTRIAGED);
     await s.pushVulnerable('team/audited', 'latest', CRITICAL);
@@ -215,7 +215,7 @@ describe('why, on AWS', () => {
       advice: { moves: [] },
     });
     expect(whyLines(odd, now).join('\n')).toContain(
-      'PULLABLE: nothing here refuses its pull.\n\nThis image is undetermined: the severity of a finding is not known. That closes nothing.\n  Findings whose severity nobody knows:\n    SEVERITY     ADVISORY       PACKAGE  INSTALLED  FIXED IN',
+      'PULLABLE: nothing refuses its pulls.\n\nThis image is undetermined: the severity of a finding is unknown. That closes nothing.\n  Findings of unknown severity:\n    SEVERITY     ADVISORY       PACKAGE  INSTALLED  FIXED IN',
     );
     expect((await why('team/odd:all')).images.map(({ digest, part }) => [digest === index, part])).toEqual(
       [
@@ -228,26 +228,34 @@ describe('why, on AWS', () => {
     expect(audited).toMatchObject({
       pullable: true,
       isDefaultTag: true,
-      gates: [{ state: { kind: 'waiting', for: 'audit' }, held: 1 }],
+      gates: [{ state: { kind: 'waiting', for: 'audit' }, blockers: 1 }],
     });
     expect(whyLines(audited, now).join('\n')).toContain(
-      '  No tag was given: this is the tag latest.\n\nPULLABLE: nothing here refuses its pull.\n  pullgate would close the repository team/audited, and it is open, waiting: the stack is in audit mode, which closes nothing.\n',
+      '  The name has no tag, which means the tag latest.\n\nPULLABLE: nothing refuses its pulls.\n  pullgate would close the repository team/audited, but it is open, waiting: the stack is in audit mode, which closes nothing.\n',
     );
 
     const foreign = await why('team/foreign:1');
     expect(foreign).toMatchObject({ pullable: false, closedBy: 'others', since: undefined });
     expect(whyLines(foreign, now).join('\n')).toMatch(
-      /REFUSED: somebody else, not pullgate, refuses it: the statement "Frozen" of its policy; pullgate leaves that alone[.]\n {2}Also: For some who pull, somebody else[^\n]+: the statement number 2 of its policy; .*What to do: ask whoever set it[.]/s,
+      /REFUSED: something that pullgate did not set refuses it: the statement "Frozen" of its policy; pullgate leaves that alone[.]\n {2}Also: For some principals, something[^\n]+: the statement number 2 of its policy; .*What to do: ask whoever set it[.]/s,
     );
 
     const stranger = parseImageName('210987654321.dkr.ecr.eu-west-1.amazonaws.com/team/app:1');
     const stack = await findStack({ outputs: outputsOf(graph) });
-    const sides = await sidesOf(stack, () => now);
-    await expect(whyImage({ name: stranger, stack: 'dev', sides, now: () => now })).rejects.toThrow(
-      'is of a registry that the stack dev does not watch: its registries there are 123456789012.dkr.ecr.eu-west-1.amazonaws.com; give an image of one of them, or another stack (--stack NAME)',
+    const clients = await connect(stack, () => now);
+    await expect(
+      explainImage({ name: stranger, stack: 'dev', label: 'the stack dev', clients, now: () => now }),
+    ).rejects.toThrow(
+      'is in a registry that the stack dev does not watch: its registries there are 123456789012.dkr.ecr.eu-west-1.amazonaws.com; give an image from one of its registries, or another stack (--stack NAME)',
     );
     await expect(
-      whyImage({ name: parseImageName('acmeimages.azurecr.io/a:1'), stack: 'dev', sides, now: () => now }),
-    ).rejects.toThrow('it has no Azure side');
+      explainImage({
+        name: parseImageName('acmeimages.azurecr.io/a:1'),
+        stack: 'dev',
+        label: 'the stack dev',
+        clients,
+        now: () => now,
+      }),
+    ).rejects.toThrow('it has nothing on Azure');
   });
 });

@@ -1,10 +1,10 @@
 // Orders by hand on AWS, with the deployed function: it keeps to them until their end, closes or opens after it, tells at both ends, and logs.
 import { afterEach, expect, test, vi } from 'vitest';
-import { awsHand } from '../../../cli/override/aws.ts';
+import { createAwsClient } from '../../../cli/stack/aws-client.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
 import type { HandWish } from '../../../shared/gate/override.ts';
 import { rulesOf } from '../../../shared/reconcile/rules.ts';
-import { asOperator, leastToRelease, outputsOf } from '../../cli/command.ts';
+import { asOperator, leastToOpen, outputsOf } from '../../cli/command.ts';
 import { end, give } from '../override.ts';
 import { CRITICAL, HOUR, REPOSITORY, type Stage, stage } from './stage.ts';
 
@@ -16,17 +16,17 @@ const MINUTE = HOUR / 60;
 /** A stack, and an operator at its clock. */
 async function stageWithOperator() {
   const s = await stage();
-  for (const [name, value] of Object.entries(asOperator(s.cloud, leastToRelease(s.graph)))) vi.stubEnv(name, value);
+  for (const [name, value] of Object.entries(asOperator(s.cloud, leastToOpen(s.graph)))) vi.stubEnv(name, value);
   const { aws } = await findStack({ outputs: outputsOf(s.graph) });
-  if (aws === undefined) throw new Error('the stack has an AWS side');
+  if (aws === undefined) throw new Error('the stack is on AWS');
   const now = () => s.cloud.clock.now().toISOString();
-  const hands = { hand: awsHand(aws, now), rules: rulesOf(aws, 'enforce') };
+  const tools = { client: createAwsClient(aws, now), rules: rulesOf(aws, 'enforce') };
   const wish = (kind: HandWish['kind'], hours: number): HandWish => {
     const until = new Date(s.cloud.clock.now().getTime() + hours * HOUR).toISOString();
     return { kind, at: now(), until, reason: 'the shop is down', approvedBy: 'Grace', by: 'ada' };
   };
-  const record = async () => (await hands.hand.records.load(GATE)).value;
-  return { s, hands, wish, now, record };
+  const record = async () => (await tools.client.records.load(GATE)).value;
+  return { s, tools, wish, now, record };
 }
 
 /** What the function's log says of orders, in order. */
@@ -37,12 +37,12 @@ const steps = (s: Stage) =>
   });
 
 test('opened by hand: an event and a sweep leave it open, the tick after the end closes it, and both ends are told and logged', async () => {
-  const { s, hands, wish, record } = await stageWithOperator();
+  const { s, tools, wish, record } = await stageWithOperator();
   await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
   await s.settle();
   expect(s.isClosed()).toBe(true);
 
-  expect(await give(GATE, wish('open', 1), hands)).toMatchObject({ word: 'opened', problem: undefined });
+  expect(await give(GATE, wish('open', 1), tools)).toMatchObject({ word: 'opened', problem: undefined });
   expect([s.isClosed(), await s.pull('v1'), steps(s)]).toEqual([false, 'pulled', []]);
   await s.pushVulnerable(REPOSITORY, 'v2', { ...CRITICAL, vulnerability: 'CVE-2026-1002' });
   await s.settle();
@@ -67,10 +67,10 @@ test('opened by hand: an event and a sweep leave it open, the tick after the end
 });
 
 test('closed by hand: nothing opens it before the end; a second order, an early end, a command that dies and an order that is too long', async () => {
-  const { s, hands, wish, now, record } = await stageWithOperator();
+  const { s, tools, wish, now, record } = await stageWithOperator();
   await s.pushVulnerable(REPOSITORY, 'v1');
   await s.settle();
-  expect(await give(GATE, wish('closed', 1), hands)).toMatchObject({ word: 'closed', problem: undefined });
+  expect(await give(GATE, wish('closed', 1), tools)).toMatchObject({ word: 'closed', problem: undefined });
   expect([s.isClosed(), await s.pull('v1')]).toEqual([true, 'refused']);
   await s.sweep();
   expect([s.isClosed(), steps(s)]).toEqual([true, ['begins closed: nothing']]);
@@ -78,11 +78,11 @@ test('closed by hand: nothing opens it before the end; a second order, an early 
   expect([s.isClosed(), await s.pull('v1'), s.told()]).toEqual([false, 'pulled', ['closed', 'opened']]);
   expect(steps(s).at(-1)).toBe('ends closed: opened');
 
-  await give(GATE, wish('closed', 2), hands);
-  expect(await give(GATE, wish('open', 2), hands)).toMatchObject({ word: 'opened' });
+  await give(GATE, wish('closed', 2), tools);
+  expect(await give(GATE, wish('open', 2), tools)).toMatchObject({ word: 'opened' });
   expect((await record())?.byHand?.replaces).toMatchObject({ kind: 'closed', by: 'ada' });
-  await give(GATE, wish('closed', 24), hands);
-  expect(await end(GATE, 'eve', now(), hands)).toMatchObject({ word: 'opened', state: 'open' });
+  await give(GATE, wish('closed', 24), tools);
+  expect(await end(GATE, 'eve', now(), tools)).toMatchObject({ word: 'opened', state: 'open' });
   const before = s.told();
   await s.cloud.advance(6 * MINUTE);
   expect([s.isClosed(), steps(s).at(-1), s.told(), (await record())?.byHand]).toEqual([
@@ -92,11 +92,11 @@ test('closed by hand: nothing opens it before the end; a second order, an early 
     undefined,
   ]);
 
-  const dying = { ...hands, hand: { ...hands.hand, look: () => Promise.reject(new Error('killed')) } };
+  const dying = { ...tools, client: { ...tools.client, reconcile: () => Promise.reject(new Error('killed')) } };
   expect(await give(GATE, wish('closed', 4), dying)).toEqual({
     gate: GATE,
     word: 'failed',
-    problem: 'killed; it is recorded, and the function does it within some minutes',
+    problem: 'killed; it is recorded, and the function applies it within a few minutes',
   });
   expect([s.isClosed(), s.told()]).toEqual([false, before]);
   await s.cloud.advance(6 * MINUTE);

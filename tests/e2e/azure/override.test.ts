@@ -1,12 +1,12 @@
 // Orders by hand on Azure, with the deployed function: it keeps to them until their end, closes or opens after it, tells at both ends, and logs.
 import { expect, test } from 'vitest';
 import { createClients } from '../../../azure/function/clients.ts';
-import { azureHand } from '../../../cli/override/azure.ts';
+import { createAzureClient } from '../../../cli/stack/azure-client.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
 import type { HandWish } from '../../../shared/gate/override.ts';
 import { rulesOf } from '../../../shared/reconcile/rules.ts';
 import { outputsOf } from '../../cli/command.ts';
-import { leastToReleaseOnAzure } from '../../cli/command-azure.ts';
+import { leastToOpenOnAzure } from '../../cli/command-azure.ts';
 import { give } from '../override.ts';
 import { HOUR, type Image, MINUTE, REGISTRY, REPOSITORY, type Stage, stage } from './stage.ts';
 
@@ -14,18 +14,18 @@ import { HOUR, type Image, MINUTE, REGISTRY, REPOSITORY, type Stage, stage } fro
 async function stageWithOperator() {
   const s = await stage();
   const { azure } = await findStack({ outputs: outputsOf(s.graph) });
-  if (azure === undefined) throw new Error('the stack has an Azure side');
+  if (azure === undefined) throw new Error('the stack is on Azure');
   const now = () => s.cloud.clock.now().toISOString();
-  const operator = s.cloud.principals.add('operator', Object.values(leastToReleaseOnAzure(s.graph)));
-  const hands = {
-    hand: azureHand(azure, now, createClients(azure, operator, s.cloud.clientOptions)),
+  const operator = s.cloud.principals.add('operator', Object.values(leastToOpenOnAzure(s.graph)));
+  const tools = {
+    client: createAzureClient(azure, now, createClients(azure, operator, s.cloud.clientOptions)),
     rules: rulesOf(azure, 'enforce'),
   };
   const wish = (kind: HandWish['kind'], hours: number): HandWish => {
     const until = new Date(s.cloud.clock.now().getTime() + hours * HOUR).toISOString();
     return { kind, at: now(), until, reason: 'the shop is down', approvedBy: 'Grace', by: 'ada' };
   };
-  return { s, hands, wish };
+  return { s, tools, wish };
 }
 
 const gateOf = ({ registry, repository, digest }: Image) => ({ registry, repository, digest });
@@ -38,10 +38,10 @@ const steps = (s: Stage) =>
   });
 
 test('opened by hand: an event and a sweep leave it open, the tick after the end closes it, and both ends are told and logged', async () => {
-  const { s, hands, wish } = await stageWithOperator();
+  const { s, tools, wish } = await stageWithOperator();
   const image = await s.close('v1');
   const gate = gateOf(image);
-  expect(await give(gate, wish('open', 7), hands)).toMatchObject({ word: 'opened', problem: undefined });
+  expect(await give(gate, wish('open', 7), tools)).toMatchObject({ word: 'opened', problem: undefined });
   expect([(await s.world()).locked, await s.pull('v1')]).toEqual([[], 'pulled']);
   await s.report(image, { package: { name: 'zlib', version: '1.2', fixedVersion: '1.3' } });
   await s.settle();
@@ -68,10 +68,10 @@ test('opened by hand: an event and a sweep leave it open, the tick after the end
 });
 
 test('closed by hand: nothing opens it before the end, which is seen to in another granularity too; there a whole repository is opened by hand', async () => {
-  const { s, hands, wish } = await stageWithOperator();
+  const { s, tools, wish } = await stageWithOperator();
   const image = s.push('v1');
   const gate = gateOf(image);
-  expect(await give(gate, wish('closed', 7), hands)).toMatchObject({ word: 'closed', problem: undefined });
+  expect(await give(gate, wish('closed', 7), tools)).toMatchObject({ word: 'closed', problem: undefined });
   await s.sweep();
   expect([steps(s)[0], await s.pull('v1')]).toEqual(['begins closed: nothing', 'refused']);
   await s.redeploy({ azure: { granularity: 'repository' } });
@@ -87,7 +87,7 @@ test('closed by hand: nothing opens it before the end, which is seen to in anoth
 
   await s.close('v2');
   expect(await s.pull('v1')).toBe('refused');
-  await give({ registry: REGISTRY, repository: REPOSITORY }, wish('open', 1), hands);
+  await give({ registry: REGISTRY, repository: REPOSITORY }, wish('open', 1), tools);
   expect(await s.pull('v1')).toBe('pulled');
   await s.tick();
   s.cloud.clock.advance(HOUR);

@@ -82,7 +82,7 @@ describe('modes', () => {
   });
 });
 
-/** As the command `pullgate release` does. */
+/** As the commands `pullgate pause` and `resume` do. */
 async function setPause({ cloud }: Stage, paused: boolean): Promise<void> {
   const operator = cloud.principals.add('operator', [
     { role: 'Storage Table Data Contributor', scope: cloud.table.id },

@@ -220,17 +220,11 @@ describe('a gate that is kept closed by hand', () => {
   });
 
   it.each<['pause' | 'release', string]>([
-    ['pause', 'of everything'],
+    ['pause', 'of the stack'],
     ['release', 'of one gate'],
-  ])('by a release (%s) %s opens, and the order is over', async (mode) => {
+  ])('by a %s %s opens, and the order is over', async (mode) => {
     const world = worldWith({ record: record({ blockers: [] }), order: CLOSED });
-    expect(await outcome(world, rules({ mode }), 'release')).toEqual([
-      'absent',
-      'open',
-      'opened',
-      'ends',
-      'opened: ends',
-    ]);
+    expect(await outcome(world, rules({ mode }), mode)).toEqual(['absent', 'open', 'opened', 'ends', 'opened: ends']);
     expect(await outcome(world)).toEqual(['absent', 'open', 'nothing', 'ends', 'opened: ends']);
     expect(world.record(GATE)?.byHand).toBeUndefined();
   });
@@ -261,7 +255,7 @@ describe('a release of one gate', () => {
 describe('an order', () => {
   it('is written to the log by the function, however it was begun, and the tick then rests until its end', async () => {
     const world = worldWith({ record: CLOSED_GATE, order: byHand(NEW), images: [1] });
-    expect(await outcome(world, rules(), 'open')).toEqual([
+    expect(await outcome(world, rules(), 'override')).toEqual([
       'absent',
       'waiting: byHand',
       'opened',
@@ -306,7 +300,7 @@ describe('an order', () => {
           isAlive = false;
           throw new Error('the worker dies');
         };
-        await reconcileOnce(world, { triggers: ['open'], scope: [] }).catch(() => {});
+        await reconcileOnce(world, { triggers: ['override'], scope: [] }).catch(() => {});
         await reconcileOnce(world, { triggers: ['tick'], scope: 'all' });
         expect(world.record(GATE)).toMatchObject({ state: { for: 'byHand' }, untold: [], byHand: { told: 'begin' } });
         expect(world.repository().ours).toBe('absent');
@@ -340,7 +334,7 @@ describe('an order', () => {
     ['that is not over', WAITING_BY_HAND, OPEN, 'tick'],
     ['to keep it closed, that is over', CLOSED_GATE, byHand({ ...OVER, kind: 'closed' }), 'tick'],
     ['that is over, of a gate that nothing held', OPEN_GATE, byHand(OVER), 'tick'],
-    ['that a command looks at', WAITING_BY_HAND, byHand(OVER), 'resume'],
+    ['that a command looks at', WAITING_BY_HAND, byHand(OVER), 'override'],
   ])('%s does nothing where the scanner does not answer', async (_name, stored, order, trigger) => {
     const world = worldWith({ record: stored, order, images: [1] });
     const before = structuredClone([world.repository().ours, world.record(GATE)]);
@@ -387,7 +381,7 @@ describe('whatever happens to a gate', () => {
     fc.record({
       /** Which images violate, which are clean; the others are gone. */
       images: fc.dictionary(fc.constantFrom('1', '2', '3'), fc.boolean()),
-      trigger: fc.constantFrom<Trigger>('finding', 'push', 'sweep', 'tick', 'open'),
+      trigger: fc.constantFrom<Trigger>('finding', 'push', 'sweep', 'tick', 'override'),
       number: fc.integer({ min: 1, max: 3 }),
       dies: fc.constantFrom('', 'save', 'write open', 'write closed', 'notify'),
     }),

@@ -1,7 +1,7 @@
 // The config's rules as the reconcile loop reads them.
 import { describe, expect, it } from 'vitest';
 import { rulesNow, rulesOf } from '../../../shared/reconcile/rules.ts';
-import { digest, finding, NOW, policy } from '../samples.ts';
+import { digest, finding, hoursLater, NOW, policy } from '../samples.ts';
 
 describe('the rules of a stack', () => {
   const repositories = { include: ['team/**'], exclude: ['team/legacy'] };
@@ -27,12 +27,15 @@ describe('the rules of a stack', () => {
   });
 
   it.each([
-    ['nobody has paused the stack', undefined, 'audit'],
-    ['somebody has paused it', true, 'pause'],
-    ['the pause was lifted', false, 'audit'],
-  ])('have the mode of now: %s', async (_case, paused, mode) => {
-    const value = paused === undefined ? undefined : { paused, at: NOW, by: 'somebody' };
-    const now = await rulesNow({ ...settings, mode: 'audit' }, { load: async () => ({ value, version: 0 }) });
+    ['the stack was never paused', undefined, 'audit'],
+    ['it is paused', { paused: true }, 'pause'],
+    ['the pause was ended', { paused: false }, 'audit'],
+    ['the pause ends a moment later', { paused: true, until: hoursLater(0.001) }, 'pause'],
+    ['the pause ends at this moment', { paused: true, until: NOW }, 'audit'],
+    ['the pause was ended before its end', { paused: false, until: hoursLater(1) }, 'audit'],
+  ])('have the mode of now: %s', async (_case, pause, mode) => {
+    const value = pause === undefined ? undefined : { at: hoursLater(-1), by: 'ada', ...pause };
+    const now = await rulesNow({ ...settings, mode: 'audit' }, { load: async () => ({ value, version: 0 }) }, NOW);
     expect(now.mode).toBe(mode);
   });
 });

@@ -107,6 +107,7 @@ describe('a tick', () => {
     ['sweeps when its hours have passed', { last: { ...SWEPT, sweptAt: hoursLater(-6) } }, true],
     ['sweeps at once with new settings', { last: SWEPT, settingsHash: 'b' }, true],
     ['sweeps at once when a pause begins', { last: SWEPT, rules: rules({ mode: 'pause' }) }, true],
+    ['sweeps at once when a pause ends', { last: { ...SWEPT, settingsHash: 'a pause' } }, true],
     [
       'does not sweep again in the pause',
       { last: { ...SWEPT, settingsHash: 'a pause' }, rules: rules({ mode: 'pause' }) },

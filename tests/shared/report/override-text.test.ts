@@ -33,7 +33,7 @@ function news(step: HandStep['step'], order: HandOrder, changes: Partial<Notice>
 describe('the beginning of an order', () => {
   const endOpen = [
     '',
-    'At 2026-06-15T15:00:00.000Z pullgate closes it if anything holds it then. `pullgate resume` with the name of the image ends it before.',
+    'At 2026-06-15T15:00:00.000Z pullgate closes it if anything holds it then. `pullgate override clear` with the name of the image ends it before.',
   ];
   const endClosed = [endOpen[0], endOpen[1]?.replace('closes it if anything', 'opens it if nothing')];
   const keeps = (kind: string) =>
@@ -203,7 +203,7 @@ describe('a notice while an order runs', () => {
       'Why:',
       '  ada keeps it closed by hand until 2026-06-15T15:00:00.000Z, approved by Grace: the shop is down',
       '',
-      'At 2026-06-15T15:00:00.000Z pullgate opens it if nothing holds it then. `pullgate resume` with the name of the image ends it before.',
+      'At 2026-06-15T15:00:00.000Z pullgate opens it if nothing holds it then. `pullgate override clear` with the name of the image ends it before.',
       '',
     ]);
   });

@@ -1,8 +1,8 @@
-// What a person says of an order by hand, and which gates a release names: what is taken, and what is said of what is not.
+// The options of an override, and the names that `release` accepts: what is valid, and the errors for what is not.
 import { describe, expect, it } from 'vitest';
-import { type OrderOptions, wishOf } from '../../../cli/override/order.ts';
-import { type Before, refuseInVain } from '../../../cli/override/override.ts';
-import { selectionOf } from '../../../cli/release/gates.ts';
+import { type OverrideOptions, parseOverride } from '../../../cli/override/options.ts';
+import { type GateBefore, refuseInVain } from '../../../cli/override/override.ts';
+import { parseSelection } from '../../../cli/release/release.ts';
 import { newRecord } from '../../../shared/gate/record.ts';
 import type { Reading } from '../../../shared/reconcile/ports.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
@@ -10,7 +10,7 @@ import { digest, GATE, NOW, record, rules } from '../../shared/samples.ts';
 
 const GIVEN = { for: '4h', reason: ' the shop is down ', approvedBy: 'Grace Hopper' };
 
-describe('an order', () => {
+describe('an override', () => {
   it.each([
     ['30m', '2026-06-15T12:30:00.000Z'],
     ['4h', '2026-06-15T16:00:00.000Z'],
@@ -19,7 +19,7 @@ describe('an order', () => {
     ['1440m', '2026-06-16T12:00:00.000Z'],
     ['1m', '2026-06-15T12:01:00.000Z'],
   ])('for %s ends at %s', (time, until) => {
-    expect(wishOf('open', { ...GIVEN, for: time }, NOW, 'ada')).toEqual({
+    expect(parseOverride('open', { ...GIVEN, for: time }, NOW, 'ada')).toEqual({
       kind: 'open',
       at: NOW,
       until,
@@ -29,16 +29,16 @@ describe('an order', () => {
     });
   });
 
-  const TIME = 'expected hours, minutes or both, such as 30m, 4h or 1h30m; 1m at least, 24h at most';
-  const REASON = 'expected why it has to be, in one line of 500 characters at most';
-  it.each<[string, OrderOptions, readonly string[]]>([
+  const TIME = 'expected hours, minutes or both, such as 30m, 4h or 1h30m; at least 1m, at most 24h';
+  const REASON = 'expected a reason, in one line of at most 500 characters';
+  it.each<[string, OverrideOptions, readonly string[]]>([
     [
       'without anything',
       {},
       [
         `--for is missing: ${TIME}`,
         `--reason is missing: ${REASON}`,
-        '--approved-by is missing: expected who approved it, in one line of 200 characters at most',
+        '--approved-by is missing: expected the name of the approver, in one line of at most 200 characters',
       ],
     ],
     ['for longer than a day', { ...GIVEN, for: '24h1m' }, [`--for "24h1m": ${TIME}`]],
@@ -58,36 +58,37 @@ describe('an order', () => {
       [`--reason "${'x'.repeat(80)}…": ${REASON}`],
     ],
   ])('%s is refused, and everything that is wrong is named', (_name, options, problems) => {
-    expect(() => wishOf('open', options, NOW, 'ada')).toThrow(
-      `an order by hand has an end, a reason and an approver:\n  ${problems.join('\n  ')}`,
+    expect(() => parseOverride('open', options, NOW, 'ada')).toThrow(
+      `an override needs an end, a reason and an approver:\n  ${problems.join('\n  ')}`,
     );
   });
 });
 
-describe('an order that would come to nothing is refused', () => {
+describe('an override that would have no effect is refused', () => {
   const reading = (changes: Partial<Reading<unknown>> = {}): Reading<unknown> => {
     return { ours: 'absent', servesLambda: false, snapshot: '', ...changes };
   };
-  const OPEN: Before = { gate: GATE, record: newRecord(GATE, NOW), held: 0, order: undefined };
-  const CLAIMED: Before = { ...OPEN, record: record({ claimed: true }) };
+  const OPEN: GateBefore = { gate: GATE, record: newRecord(GATE, NOW), blockers: 0, override: undefined };
+  const CLAIMED: GateBefore = { ...OPEN, record: record({ claimed: true }) };
   const EXCLUDED = rules({ repositories: { include: ['other/*'], exclude: [] } });
-  const LOCKED = 'somebody else has locked team/app, and pullgate leaves that lock alone: take it away yourself';
+  const LOCKED =
+    'team/app has a lock that pullgate did not set, and pullgate leaves it alone: remove the lock yourself';
 
-  it.each<[string, 'open' | 'closed', Before, Reading<unknown> | undefined, Rules, string | undefined]>([
+  it.each<[string, 'open' | 'closed', GateBefore, Reading<unknown> | undefined, Rules, string | undefined]>([
     ['not one to open', 'open', OPEN, reading(), rules({ mode: 'pause' }), undefined],
     ['not one to open what serves Lambda', 'open', OPEN, reading({ servesLambda: true }), rules(), undefined],
     ['not one to open what the config leaves out', 'open', OPEN, reading(), EXCLUDED, undefined],
-    ['to open what somebody else has locked', 'open', OPEN, reading({ ours: 'unmarked' }), rules(), LOCKED],
+    ['to open what someone else has locked', 'open', OPEN, reading({ ours: 'unmarked' }), rules(), LOCKED],
     ['not one to open what we have locked', 'open', CLAIMED, reading({ ours: 'unmarked' }), rules(), undefined],
     ['not one to close', 'closed', OPEN, reading(), rules(), undefined],
-    ['to close what somebody else has locked', 'closed', OPEN, reading({ ours: 'unmarked' }), rules(), LOCKED],
+    ['to close what someone else has locked', 'closed', OPEN, reading({ ours: 'unmarked' }), rules(), LOCKED],
     [
       'to close in audit mode',
       'closed',
       OPEN,
       reading(),
       rules({ mode: 'audit' }),
-      'the stack is in the mode audit, which closes nothing, not by hand either: set pullgate:mode to enforce and run `pulumi up`',
+      'the stack is in the mode audit, in which nothing closes, not even by an override: set pullgate:mode to enforce and run `pulumi up`',
     ],
     [
       'to close while paused',
@@ -95,7 +96,7 @@ describe('an order that would come to nothing is refused', () => {
       OPEN,
       reading(),
       rules({ mode: 'pause' }),
-      'the stack is in the mode pause, which closes nothing, not by hand either: run `pullgate resume`',
+      'the stack is in the mode pause, in which nothing closes, not even by an override: run `pullgate resume`',
     ],
     [
       'to close what serves Lambda functions',
@@ -103,7 +104,7 @@ describe('an order that would come to nothing is refused', () => {
       OPEN,
       reading({ servesLambda: true }),
       rules(),
-      'team/app serves Lambda functions, which would fail if it closed: set aws.closeLambdaRepositories, and run `pulumi up`',
+      'team/app serves Lambda functions, which would fail if it closed: set aws.closeLambdaRepositories and run `pulumi up`',
     ],
     [
       'not one to close what serves Lambda functions where the config lets it',
@@ -119,11 +120,11 @@ describe('an order that would come to nothing is refused', () => {
       OPEN,
       reading(),
       EXCLUDED,
-      "the stack's config leaves team/app out: include it, and run `pulumi up`",
+      "the stack's config leaves out team/app: include it and run `pulumi up`",
     ],
   ])('%s', async (_name, kind, before, shown, byRules, problem) => {
-    const hand = { records: {} as never, look: () => Promise.reject(new Error('no look')), read: async () => shown };
-    const said = await refuseInVain(kind, [before], { hand, rules: byRules }).then(
+    const client = { read: async () => shown };
+    const said = await refuseInVain(kind, [before], { client, rules: byRules }).then(
       () => undefined,
       (error: Error) => error.message,
     );
@@ -159,7 +160,7 @@ describe('a release of', () => {
     ['acmeimages-a1b2c3.azurecr.io/team/app', ['image', 'other']],
     ['acme.azurecr.io/team/app', []],
   ])('%s is about %j', (text, names) => {
-    const { matches } = selectionOf(text);
+    const { matches } = parseSelection(text);
     const found = Object.entries(GATES).flatMap(([name, gate]) => (matches(gate) ? [name] : []));
     expect(found).toEqual(names);
   });
@@ -167,8 +168,8 @@ describe('a release of', () => {
   it.each(['', 'team/app:1.0', 'Team/App', 'team/app@sha256:12', `team/app@${digest(1)}@${digest(1)}`, 'team/[ab]'])(
     '%j is refused',
     (text) => {
-      expect(() => selectionOf(text)).toThrow(
-        `${JSON.stringify(text)} names no gates: give a repository (team/app), a glob over repositories ('team/**'), or an image`,
+      expect(() => parseSelection(text)).toThrow(
+        `${JSON.stringify(text)} is not the name of a gate: give a repository (team/app), a glob over repositories ('team/**') or an image`,
       );
     },
   );

@@ -1,4 +1,4 @@
-// What keeps a release on Azure from its work, each named in one sentence: a role that is missing, nobody logged in, a registry that the stack has left.
+// What prevents a pause on Azure from opening gates, each named in one sentence: a missing role, no login, a registry that left the stack.
 import { describe, expect, test } from 'vitest';
 import { graphFor, REGISTRY, REPOSITORY, registryId, type Stage, stage } from '../../e2e/azure/stage.ts';
 import { FOLDER, outputsOf, pullgate } from '../command.ts';
@@ -6,7 +6,7 @@ import { asAzureOperator, runOn } from '../command-azure.ts';
 
 const ABAC = { registries: { [REGISTRY]: { roleMode: 'AbacRepositoryPermissions' } } } as const;
 const OPENED = { locked: [], records: { 'team/app:v1': 'waiting: pause' } };
-const NEW = 'a new assignment takes some minutes to count';
+const NEW = 'a new role assignment takes a few minutes to take effect';
 
 /** A stack that keeps one image closed. */
 async function oneClosed(registryRoles: 'rbac' | 'abac' = 'rbac') {
@@ -26,7 +26,7 @@ describe('roles', () => {
     'the operator needs no more than the three of a registry with %s',
     async (mode) => {
       const { s, run } = await oneClosed(mode);
-      const { code, stdout, stderr } = await run('release --all --yes');
+      const { code, stdout, stderr } = await run('pause --yes');
       expect([code, stderr]).toEqual([0, '']);
       expect(stdout).toContain('[1/1]  opened    team/app@');
       await tellsAndOpens(s);
@@ -36,10 +36,10 @@ describe('roles', () => {
   test('the table is denied: one sentence that names the role, nothing is changed, and the exit code is 1', async () => {
     const { s, run } = await oneClosed();
     const before = await s.world();
-    const { code, stdout, stderr } = await run('release --all --yes', 'records');
+    const { code, stdout, stderr } = await run('pause --yes', 'records');
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(
-      /^pullgate: Azure did not do what was asked[.] \w+[.]table[.]core[.]windows[.]net answers 403: whoever runs this command needs Storage Table Data Contributor on the table of the stack; a new assignment takes some minutes to count\n$/,
+      /^pullgate: the request to Azure failed[.] \w+[.]table[.]core[.]windows[.]net answers 403: you need Storage Table Data Contributor on the table of the stack; a new role assignment takes a few minutes to take effect\n$/,
     );
     expect(await s.world()).toEqual(before);
     expect((await run('resume', 'records')).code).toBe(1);
@@ -48,57 +48,56 @@ describe('roles', () => {
   const LOCKS = "the stack's role 'pullgate gatekeeper' on the registry";
   const READER = [{ role: 'Reader', scope: REGISTRY }];
   const rows: readonly (readonly ['Reader' | 'nothing', 'rbac' | 'abac', string, string])[] = [
-    ['Reader', 'rbac', 'REFUSED', `the registry answers 401: whoever runs this command needs ${LOCKS}; ${NEW}`],
-    ['Reader', 'abac', 'FAILED', `acmeimages.azurecr.io answers 401: whoever runs this command needs ${LOCKS}; ${NEW}`],
-    ['nothing', 'rbac', 'FAILED', `management.azure.com answers 403: whoever runs this command needs ${LOCKS}; ${NEW}`],
+    ['Reader', 'rbac', 'REFUSED', `the registry answers 401: you need ${LOCKS}; ${NEW}`],
+    ['Reader', 'abac', 'FAILED', `acmeimages.azurecr.io answers 401: you need ${LOCKS}; ${NEW}`],
+    ['nothing', 'rbac', 'FAILED', `management.azure.com answers 403: you need ${LOCKS}; ${NEW}`],
   ];
   test.each(rows)(
     'with %s on the registry (%s) it is %s, and the exit code is 1',
     async (has, mode, word, sentence) => {
       const { s, name, run } = await oneClosed(mode);
-      const { code, stdout, stderr } = await run('release --all --yes', 'locks', has === 'Reader' ? READER : []);
+      const { code, stdout, stderr } = await run('pause --yes', 'locks', has === 'Reader' ? READER : []);
       expect([code, stderr]).toEqual([1, '']);
       expect(stdout).toContain(`\n  [1/1]  ${word.padEnd(8)}  ${name}\n      ${sentence}\n`);
-      expect(stdout).toMatch(/\n1 image could not be opened: see above, mend it, and run this command again[.]\n$/);
+      expect(stdout).toMatch(
+        /\n1 image could not be opened: see above, fix the cause and run this command again[.]\n$/,
+      );
       expect((await s.world()).locked).toEqual(['team/app:v1 readEnabled']);
-      expect((await run('release --all --yes')).code).toBe(0);
+      expect((await run('pause --yes')).code).toBe(0);
       await tellsAndOpens(s);
     },
   );
 
-  test('mail is denied: the image opens, it says that nobody could be told, and the next run tells', async () => {
+  test('mail is denied: the image opens, it says that the notice could not be sent, and the next run sends it', async () => {
     const { s, name, run } = await oneClosed();
-    const { code, stdout, stderr } = await run('release --all --yes', 'mail');
+    const { code, stdout, stderr } = await run('pause --yes', 'mail');
     expect([code, stderr]).toEqual([1, '']);
-    expect(stdout).toContain(`\n  [1/1]  opened    ${name}\n      nobody could be told of it: `);
+    expect(stdout).toContain(`\n  [1/1]  opened    ${name}\n      the notice could not be sent: `);
     expect(stdout).toMatch(
-      /: \S+[.]communication[.]azure[.]com answers 40[13]: whoever runs this command needs the stack's role 'pullgate mail sender' on its Communication Service; a new /,
+      /: \S+[.]communication[.]azure[.]com answers 40[13]: you need the stack's role 'pullgate mail sender' on its Communication Service; a new /,
     );
     expect(stdout).toMatch(
-      /\n1 image is open, but nobody could be told: see above, mend it, and run this command again[.]\n$/,
+      /\n1 image is open, but the notice could not be sent: see above, fix the cause and run this command again[.]\n$/,
     );
     expect(stdout.match(/\[1\/1\]/g)).toHaveLength(1);
     expect(await s.world()).toMatchObject({ ...OPENED, told: ['closed team/app:v1'] });
-    const again = await run('release --all --yes');
-    expect([again.code, again.stdout.includes('open, nobody told since')]).toEqual([0, true]);
+    const again = await run('pause --yes');
+    expect([again.code, again.stdout.includes('open, notice pending since')]).toEqual([0, true]);
     await tellsAndOpens(s);
   });
 
   test('`resume` needs the table only', async () => {
     const { s, run, least } = await oneClosed();
-    await run('release --all --yes');
+    await run('pause --yes');
     const environment = asAzureOperator(s.cloud, [least.records], 'operator of the table');
     const { code, stdout } = await pullgate(['resume', '--outputs', outputsOf(s.graph)], environment);
-    expect([code, stdout.startsWith('The stack dev is awake again')]).toEqual([0, true]);
+    expect([code, stdout.startsWith('Ended the pause of the stack dev')]).toEqual([0, true]);
   });
 });
 
 test('no credentials: one sentence, and the exit code is 2', async () => {
   const environment = { HOME: FOLDER, PATH: FOLDER, AZURE_TOKEN_CREDENTIALS: 'dev' };
-  const { code, stdout, stderr } = await pullgate(
-    ['release', '--all', '--outputs', outputsOf(await graphFor())],
-    environment,
-  );
+  const { code, stdout, stderr } = await pullgate(['pause', '--outputs', outputsOf(await graphFor())], environment);
   expect([code, stdout]).toEqual([2, '']);
   expect(stderr).toBe(
     'pullgate: there are no Azure credentials here: log in (az login), or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET\n',
@@ -128,10 +127,7 @@ describe('several registries', () => {
 
   test('gates are named with their registry', async () => {
     const { s, areReadable, environment } = await closedInBoth();
-    const { code, stdout } = await pullgate(
-      ['release', '--all', '--yes', '--outputs', outputsOf(s.graph)],
-      environment,
-    );
+    const { code, stdout } = await pullgate(['pause', '--yes', '--outputs', outputsOf(s.graph)], environment);
     expect(code).toBe(0);
     for (const registry of ['acmeimages', 'otherimages'])
       expect(stdout).toMatch(new RegExp(`\\] {2}opened {4}${registry}/team/app@sha256:`));
@@ -142,16 +138,16 @@ describe('several registries', () => {
     const { s, areReadable, environment } = await closedInBoth();
     await s.redeploy({});
     const now = outputsOf(await graphFor({}));
-    const { code, stdout } = await pullgate(['release', '--all', '--yes', '--outputs', now], environment);
+    const { code, stdout } = await pullgate(['pause', '--yes', '--outputs', now], environment);
     expect(code).toBe(1);
     expect(stdout).toMatch(/\] {2}opened {4}acmeimages\/team\/app@/);
     expect(stdout).toMatch(/\] {2}FAILED {4}otherimages\/team\/app@\S+\n/);
     expect(stdout).toContain(
-      `      the registry ${OTHER} is not one of the stack's any more: add it to pullgate:azure.registries, run \`pulumi up\`, and then this command again\n`,
+      `      the registry ${OTHER} is no longer part of the stack: add it to pullgate:azure.registries, run \`pulumi up\`, then run this command again\n`,
     );
-    expect(stdout).toMatch(/\n1 image could not be opened: see above, mend it, and run this command again[.]\n$/);
+    expect(stdout).toMatch(/\n1 image could not be opened: see above, fix the cause and run this command again[.]\n$/);
     expect(areReadable()).toEqual([true, false]);
-    const before = await pullgate(['release', '--all', '--yes', '--outputs', outputsOf(s.graph)], environment);
+    const before = await pullgate(['pause', '--yes', '--outputs', outputsOf(s.graph)], environment);
     expect([before.code, areReadable()]).toEqual([0, [true, true]]);
   });
 });

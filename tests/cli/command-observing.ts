@@ -1,7 +1,7 @@
-// The least rights of the commands that only look (why, status, check --live), on both clouds.
+// The least permissions of the commands that change nothing (why, status, check --live), on both clouds.
 import { createClients } from '../../azure/function/clients.ts';
-import { azureSide } from '../../cli/stack/azure-side.ts';
-import type { Side } from '../../cli/stack/side.ts';
+import { createAzureClient } from '../../cli/stack/azure-client.ts';
+import type { Client } from '../../cli/stack/client.ts';
 import { findStack } from '../../cli/stack/stack.ts';
 import type { PolicyDocument } from '../../local/aws/principals.ts';
 import type { Grant } from '../../local/azure/principals.ts';
@@ -11,7 +11,7 @@ import { outputsOf } from './command.ts';
 
 const ALL_REPOSITORIES = 'arn:aws:ecr:eu-west-1:123456789012:repository/*';
 
-/** What `status` needs; `why` and each look need the others, too. */
+/** What `status` needs. */
 export function leastForStatus(graph: Graph): PolicyDocument {
   return { Version: '2012-10-17', Statement: [...recordsOf(graph), deadLettersOf(graph)] };
 }
@@ -32,8 +32,8 @@ export function leastForWhy(graph: Graph): PolicyDocument {
   };
 }
 
-/** What `status --look` and `check --live` need; the latter without the queue and the account's status. */
-export function leastForLooks(graph: Graph): PolicyDocument {
+/** What `status --live` and `check --live` need; the latter without the queue and the account's status. */
+export function leastForLive(graph: Graph): PolicyDocument {
   return {
     Version: '2012-10-17',
     Statement: [
@@ -79,8 +79,8 @@ function arnOf({ resources }: Graph, type: string): unknown {
   return found[0]?.outputs['arn'];
 }
 
-/** What the commands that look need on Azure, by what it is for; `status` without `--look` needs the records and the queue only. */
-export interface LookingRoles {
+/** What the commands that change nothing need on Azure, by purpose; `status` without `--live` needs only the records and the queue. */
+export interface ObservingRoles {
   readonly records: Grant;
   /** The poison queue, for `status`. */
   readonly queue: Grant;
@@ -91,10 +91,10 @@ export interface LookingRoles {
   readonly findings: Grant;
 }
 
-/** Who reads images, by the registry's role mode. */
+/** The role that reads images, by the registry's role mode. */
 const IMAGES = { rbac: 'AcrPull', abac: 'Container Registry Repository Reader' } as const;
 
-export function leastToLookOnAzure(graph: Graph, mode: keyof typeof IMAGES = 'rbac'): LookingRoles {
+export function leastToObserveOnAzure(graph: Graph, mode: keyof typeof IMAGES = 'rbac'): ObservingRoles {
   return {
     records: { role: 'Storage Table Data Reader', scope: idOf(graph, 'azure-native:storage:Table') },
     queue: { role: 'Storage Queue Data Reader', scope: idOf(graph, 'azure-native:storage:Queue', 'poison') },
@@ -110,14 +110,14 @@ function idOf({ resources }: Graph, type: string, nameEnd = ''): string {
   return found[0]?.id ?? '';
 }
 
-/** The Azure side as the command has it, in this process, for an operator with these roles. */
-export async function azureSideHere(
+/** The command's own Azure client, in this process, for an operator with these roles. */
+export async function azureClientHere(
   { cloud, graph }: Pick<Stage, 'cloud' | 'graph'>,
   now: () => string,
   grants: readonly Grant[],
-): Promise<Side> {
+): Promise<Client> {
   const { azure } = await findStack({ outputs: outputsOf(graph) });
-  if (azure === undefined) throw new Error('the stack has an Azure side');
+  if (azure === undefined) throw new Error('the stack is on Azure');
   const operator = cloud.principals.add('operator in this process', grants);
-  return azureSide(azure, now, createClients(azure, operator, cloud.clientOptions));
+  return createAzureClient(azure, now, createClients(azure, operator, cloud.clientOptions));
 }

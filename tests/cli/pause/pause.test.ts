@@ -1,15 +1,15 @@
-// Undo, by the real command against the local cloud: what it shows, what it asks, what it opens, and that nothing closes again until `resume`.
+// `pause` and `resume`, by the real commands against the local AWS: what `pause` shows, asks and opens, and that nothing closes again until `resume`.
 import { closeSync, openSync } from 'node:fs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { tableOf } from '../../../aws/function/records.ts';
-import { releaseAll } from '../../../cli/release/release.ts';
-import { sidesOf } from '../../../cli/stack/sides.ts';
+import { pauseStack } from '../../../cli/pause/pause.ts';
+import { connect } from '../../../cli/stack/clients.ts';
 import { type AwsStack, findStack } from '../../../cli/stack/stack.ts';
 import { allowing, type PolicyDocument } from '../../../local/aws/principals.ts';
 import { graphOf } from '../../../local/graph.ts';
 import { CRITICAL, FOREIGN_POLICY, HOUR, programConfig, type Stage, stage } from '../../e2e/aws/stage.ts';
-import { actionsOf, asOperator, leastToRelease, OPERATOR, outputsOf, pullgate, unheard, without } from '../command.ts';
+import { actionsOf, asOperator, leastToOpen, OPERATOR, outputsOf, pullgate, unheard, without } from '../command.ts';
 
 const FOREIGN = 'team/foreign';
 const ALONE = 'team/alone';
@@ -17,12 +17,12 @@ const BRAKED = 'team/braked';
 const CONFIG = { maxClosesPerHour: 2 };
 const WRITES = ['dynamodb:PutItem', 'ecr:SetRepositoryPolicy', 'ecr:DeleteRepositoryPolicy', 'sns:Publish'];
 
-const SHOWN = `The stack dev keeps 2 repositories closed. To be opened, whatever is inside:
+const SHOWN = `The stack dev keeps 2 repositories closed. Each will be opened, whatever its findings:
 
-  team/alone    closed since 2026-03-02 09:00 UTC  1 image, worst: CVE-2026-1001 (critical, CVSS 9.8) in openssl 3.0.13: fixed in 3.0.14. https://nvd.nist.gov/vuln/detail/CVE-2026-1001
-  team/foreign  closed since 2026-03-02 09:00 UTC  1 image, worst: CVE-2026-1001 (critical, CVSS 9.8) in openssl 3.0.13: fixed in 3.0.14. https://nvd.nist.gov/vuln/detail/CVE-2026-1001
+  team/alone    closed since 2026-03-02 09:00 UTC  1 blocker, worst: CVE-2026-1001 (critical, CVSS 9.8) in openssl 3.0.13: fixed in 3.0.14. https://nvd.nist.gov/vuln/detail/CVE-2026-1001
+  team/foreign  closed since 2026-03-02 09:00 UTC  1 blocker, worst: CVE-2026-1001 (critical, CVSS 9.8) in openssl 3.0.13: fixed in 3.0.14. https://nvd.nist.gov/vuln/detail/CVE-2026-1001
 
-Not closed by this stack, and will stay so although the policy names them: 1 repository.
+Not closed by this stack, and left as they are although they violate the policy: 1 repository.
 `;
 
 /** Two closed repositories, one of them with a statement of the team's own, and one that waits for the brake. */
@@ -35,13 +35,13 @@ async function twoClosedOneWaiting() {
   }
   const graph = await graphOf(programConfig(CONFIG));
   const outputs = outputsOf(graph);
-  const least = leastToRelease(graph);
+  const least = leastToOpen(graph);
   const run = (command: string, policy: PolicyDocument = least) =>
     pullgate([...command.split(' '), '--outputs', outputs], asOperator(s.cloud, policy));
-  /** Releases all with an output that takes nothing. */
-  const releaseUnheard = (stdout: 'pipe' | number) =>
-    unheard(['release', '--all', '--yes', '--outputs', outputs], stdout, asOperator(s.cloud, least));
-  return { s, outputs, least, run, releaseUnheard };
+  /** Pauses with an output that takes nothing. */
+  const pauseUnheard = (stdout: 'pipe' | number) =>
+    unheard(['pause', '--yes', '--outputs', outputs], stdout, asOperator(s.cloud, least));
+  return { s, outputs, least, run, pauseUnheard };
 }
 
 const closed = (s: Stage) => [FOREIGN, ALONE, BRAKED].filter((repository) => s.isClosed(repository));
@@ -49,7 +49,7 @@ const told = (s: Stage) => [FOREIGN, ALONE, BRAKED].map((repository) => s.told(r
 
 async function awsOf(outputs: string): Promise<AwsStack> {
   const { aws } = await findStack({ outputs });
-  if (aws === undefined) throw new Error('the stack has an AWS side');
+  if (aws === undefined) throw new Error('the stack is on AWS');
   return aws;
 }
 
@@ -72,23 +72,21 @@ async function tick(s: Stage): Promise<void> {
   await s.settle();
 }
 
-describe('release --all', () => {
+describe('pause', () => {
   test('without a terminal and without --yes it shows what it would do, changes nothing and exits with 2', async () => {
     const { s, run } = await twoClosedOneWaiting();
-    const { code, stdout, stderr } = await run('release --all');
-    expect(stdout).toBe(`${SHOWN}\nNothing was changed: nobody answered. In a script, say --yes.\n`);
+    const { code, stdout, stderr } = await run('pause');
+    expect(stdout).toBe(`${SHOWN}\nNothing was changed: there was no answer. In a script, use --yes.\n`);
     expect([code, stderr]).toEqual([2, '']);
     expect(closed(s)).toEqual([FOREIGN, ALONE]);
     expect(writesOf(s)).toEqual([]);
   });
 
-  test('with --yes everything opens: foreign statements as they were, records say so, people are told once each', async () => {
+  test('with --yes everything opens: foreign statements as they were, records say so, one notice each is sent', async () => {
     const { s, run, outputs, least } = await twoClosedOneWaiting();
-    const { code, stdout, stderr } = await run('release --all --yes');
+    const { code, stdout, stderr } = await run('pause --yes');
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout.startsWith(`${SHOWN}\nThe stack dev is paused: it closes nothing until \`pullgate resume\`.\n`)).toBe(
-      true,
-    );
+    expect(stdout.startsWith(`${SHOWN}\nPaused the stack dev: nothing closes until \`pullgate resume\`.\n`)).toBe(true);
     expect(stdout.match(/\[\d\/2\] {2}opened {4}\S+/g)?.toSorted()).toEqual([
       expect.stringContaining('[1/2]'),
       expect.stringContaining('[2/2]'),
@@ -105,21 +103,21 @@ describe('release --all', () => {
   });
 
   test('a second run is a no-op and exits with 0', async () => {
-    const { s, run, releaseUnheard } = await twoClosedOneWaiting();
-    // The first has nobody who reads what it says: it does all of its work in silence, and ends as it does otherwise.
-    expect(await releaseUnheard('pipe')).toEqual([0, '']);
+    const { s, run, pauseUnheard } = await twoClosedOneWaiting();
+    // The output of the first is closed early: it finishes its work and ends as usual.
+    expect(await pauseUnheard('pipe')).toEqual([0, '']);
     expect(closed(s)).toEqual([]);
     s.cloud.calls.reset();
-    for (const command of ['release --all --yes', 'release --all']) {
+    for (const command of ['pause --yes', 'pause']) {
       const { code, stdout, stderr } = await run(command);
       expect([code, stderr]).toEqual([0, '']);
       expect(stdout).toMatch(/^The stack dev keeps no repository closed[.]\n/);
       expect(stdout).toMatch(
-        /\nIt is paused since \d{4}-\d\d-\d\d \d\d:\d\d UTC by .+: there is nothing to do[.] It is safe to run `pulumi destroy` now[.]\n$/,
+        /\nIt has been paused since \d{4}-\d\d-\d\d \d\d:\d\d UTC by .+: there is nothing to do[.]\nAn invocation that began before the pause may still close a gate: before `pulumi destroy`, run `pullgate pause --wait`[.]\n$/,
       );
     }
     const full = openSync('/dev/full', 'w');
-    expect(await releaseUnheard(full)).toEqual([
+    expect(await pauseUnheard(full)).toEqual([
       1,
       expect.stringMatching(/^pullgate: .+ could not be written: ENOSPC: .+\n$/),
     ]);
@@ -130,7 +128,7 @@ describe('release --all', () => {
 
   test('events and sweeps close nothing until `resume`; after it and a tick the gates close again', async () => {
     const { s, run } = await twoClosedOneWaiting();
-    await run('release --all --yes');
+    await run('pause --yes');
     await s.pushVulnerable(ALONE, 'v2', { ...CRITICAL, vulnerability: 'CVE-2026-1002' });
     await s.pushVulnerable('team/new', 'v1', CRITICAL);
     await s.settle();
@@ -143,7 +141,7 @@ describe('release --all', () => {
     expect(resumed).toEqual({
       code: 0,
       stdout:
-        'The stack dev is awake again: within five minutes it looks at everything, and closes what its policy names.\n',
+        'Ended the pause of the stack dev: within five minutes it checks everything and closes what violates the policy.\n',
       stderr: '',
     });
     await tick(s);
@@ -152,14 +150,31 @@ describe('release --all', () => {
     expect(closed(s)).toEqual([FOREIGN, ALONE, BRAKED]);
     expect(s.isClosed('team/new')).toBe(true);
 
-    expect((await run('resume')).stdout).toBe('The stack dev is not paused: there is nothing to do.\n');
+    expect((await run('resume')).stdout).toBe('There is nothing to do: the stack dev is not paused.\n');
+  });
+
+  test('--for ends by itself: the function closes again what violates the policy', async () => {
+    const { s, outputs, least } = await twoClosedOneWaiting();
+    for (const [name, value] of Object.entries(asOperator(s.cloud, least))) vi.stubEnv(name, value);
+    const stack = await findStack({ outputs });
+    const now = () => s.cloud.clock.now().toISOString();
+    const input = { stack: stack.name, label: stack.label, isWhole: true, clients: await connect(stack, now) };
+    const terminal = { print: () => {}, ask: async () => undefined };
+    const until = new Date(s.cloud.clock.now().getTime() + 2 * HOUR).toISOString();
+    expect(await pauseStack({ ...input, terminal, now, yes: true, by: 'ada', until })).toBe(0);
+    expect(closed(s)).toEqual([]);
+    await s.cloud.advance(1.9 * HOUR);
+    expect(closed(s)).toEqual([]);
+    await s.cloud.advance(0.3 * HOUR);
+    expect(closed(s)).not.toEqual([]);
+    vi.unstubAllEnvs();
   });
 
   test('a stack that closed nothing is paused', async () => {
     const s = await stage();
     const graph = await graphOf({});
-    const environment = asOperator(s.cloud, leastToRelease(graph));
-    const { code, stdout } = await pullgate(['release', '--all', '--yes', '--outputs', outputsOf(graph)], environment);
+    const environment = asOperator(s.cloud, leastToOpen(graph));
+    const { code, stdout } = await pullgate(['pause', '--yes', '--outputs', outputsOf(graph)], environment);
     expect([code, stdout.split('\n')[0]]).toEqual([0, 'The stack dev keeps no repository closed.']);
     await s.pushVulnerable(ALONE, 'v1', CRITICAL);
     await s.settle();
@@ -172,14 +187,16 @@ describe('what goes wrong', () => {
     const { s, run, outputs } = await twoClosedOneWaiting();
     const before = s.policy(FOREIGN);
     s.cloud.principals.remove('arn:aws:iam::210987654321:root');
-    const { code, stdout, stderr } = await run('release --all --yes');
+    const { code, stdout, stderr } = await run('pause --yes');
     expect([code, stderr]).toEqual([1, '']);
     expect(stdout).toMatch(/\] {2}opened {4}team\/alone\n/);
     expect(stdout).toMatch(
       /\] {2}REFUSED {3}team\/foreign\n {6}ECR refuses the policy of team\/foreign \(.*TeamMayPull/,
     );
     expect(stdout.match(/REFUSED/g)).toHaveLength(1);
-    expect(stdout).toMatch(/\n1 repository could not be opened: see above, mend it, and run this command again[.]\n$/);
+    expect(stdout).toMatch(
+      /\n1 repository could not be opened: see above, fix the cause and run this command again[.]\n$/,
+    );
     expect([s.policy(FOREIGN), s.policy(ALONE)]).toEqual([before, undefined]);
     expect(await stateOf(s, outputs, FOREIGN)).toEqual({ kind: 'opening' });
   });
@@ -190,9 +207,9 @@ describe('what goes wrong', () => {
     ['dynamodb:PutItem', 'table/pullgate-records'],
   ])('%s is denied: one sentence that says so, nothing is opened, and the exit code is 1', async (action, resource) => {
     const { s, run, least } = await twoClosedOneWaiting();
-    const { code, stderr } = await run('release --all --yes', without(least, action));
+    const { code, stderr } = await run('pause --yes', without(least, action));
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^pullgate: AWS did not do what was asked[.] AccessDeniedException: .+\n$/);
+    expect(stderr).toMatch(/^pullgate: the request to AWS failed[.] AccessDeniedException: .+\n$/);
     expect(stderr).toContain(`is not authorized to perform: ${action} on resource:`);
     expect(stderr).toContain(resource);
     expect(closed(s)).toEqual([FOREIGN, ALONE]);
@@ -200,7 +217,7 @@ describe('what goes wrong', () => {
 
   test('ecr:SetRepositoryPolicy is denied: what needs it is named, the others are opened, and the exit code is 1', async () => {
     const { s, run, least } = await twoClosedOneWaiting();
-    const { code, stdout, stderr } = await run('release --all --yes', without(least, 'ecr:SetRepositoryPolicy'));
+    const { code, stdout, stderr } = await run('pause --yes', without(least, 'ecr:SetRepositoryPolicy'));
     expect([code, stderr]).toEqual([1, '']);
     expect(stdout).toMatch(
       /\] {2}FAILED {4}team\/foreign\n {6}AccessDeniedException: .* ecr:SetRepositoryPolicy on resource: /,
@@ -210,16 +227,16 @@ describe('what goes wrong', () => {
 
   test('the key of the topic is denied: what is open already is told with the next run', async () => {
     const { s, run, least } = await twoClosedOneWaiting();
-    const { code, stdout } = await run('release --all --yes', without(least, 'kms:GenerateDataKey'));
+    const { code, stdout } = await run('pause --yes', without(least, 'kms:GenerateDataKey'));
     expect(code).toBe(1);
-    expect(stdout.match(/\] {2}opened {4}team\/\S+\n {6}nobody could be told of it: /g)).toHaveLength(2);
+    expect(stdout.match(/\] {2}opened {4}team\/\S+\n {6}the notice could not be sent: /g)).toHaveLength(2);
     expect(stdout).toMatch(
-      /\n2 repositories are open, but nobody could be told: see above, mend it, and run this command again[.]\n$/,
+      /\n2 repositories are open, but the notice could not be sent: see above, fix the cause and run this command again[.]\n$/,
     );
     expect(told(s)).toEqual([['closed'], ['closed'], ['waiting']]);
-    const again = await run('release --all --yes');
+    const again = await run('pause --yes');
     expect(again.code).toBe(0);
-    expect(again.stdout).toContain('team/alone    open, nobody told since');
+    expect(again.stdout).toContain('team/alone    open, notice pending since');
     expect(told(s)).toEqual([['closed', 'opened'], ['closed', 'opened'], ['waiting']]);
   });
 });
@@ -232,7 +249,7 @@ describe('the question', () => {
     [' yes ', 0, [], undefined],
     ['y', 2, [FOREIGN, ALONE], '\nNothing was changed: the answer was not "yes".'],
     ['', 2, [FOREIGN, ALONE], '\nNothing was changed: the answer was not "yes".'],
-    [undefined, 2, [FOREIGN, ALONE], '\nNothing was changed: nobody answered. In a script, say --yes.'],
+    [undefined, 2, [FOREIGN, ALONE], '\nNothing was changed: there was no answer. In a script, use --yes.'],
   ])('is answered with %j: the exit code is %i, and %j stay closed', async (answer, code, stillClosed, last) => {
     const { s, outputs, least } = await twoClosedOneWaiting();
     for (const [name, value] of Object.entries(asOperator(s.cloud, least))) vi.stubEnv(name, value);
@@ -247,8 +264,8 @@ describe('the question', () => {
       },
     };
     const now = () => '2026-03-02T10:00:00.000Z';
-    const sides = await sidesOf(stack, now);
-    expect(await releaseAll({ stack: stack.name, sides, terminal, now, yes: false, by: 'ada' })).toBe(code);
+    const input = { stack: stack.name, label: stack.label, isWhole: true, clients: await connect(stack, now) };
+    expect(await pauseStack({ ...input, terminal, now, yes: false, by: 'ada' })).toBe(code);
     expect(asked).toEqual(['\nOpen 2 repositories and pause the stack dev? Type "yes": ']);
     expect(closed(s)).toEqual(stillClosed);
     if (last !== undefined) expect(printed.at(-1)).toBe(last);

@@ -1,9 +1,9 @@
-// Undo of a stack that is on both clouds: one run opens both sides, and where one side cannot be asked nothing is changed on the other.
+// `pause` and `resume` of a stack on both clouds: one run opens both, and if one cloud cannot be reached nothing changes on the other.
 import { describe, expect, test } from 'vitest';
 import { stage as awsStage, CRITICAL, REPOSITORY } from '../../e2e/aws/stage.ts';
 import { stage as azureStage, graphFor } from '../../e2e/azure/stage.ts';
-import { asOperator, leastToRelease, outputsOf, pullgate } from '../command.ts';
-import { asAzureOperator, leastToReleaseOnAzure } from '../command-azure.ts';
+import { asOperator, leastToOpen, outputsOf, pullgate } from '../command.ts';
+import { asAzureOperator, leastToOpenOnAzure } from '../command-azure.ts';
 
 const CONFIG = { clouds: ['aws', 'azure'], azure: { granularity: 'repository' } };
 
@@ -15,8 +15,8 @@ async function closedOnBoth() {
   await aws.settle();
   await azure.close('v1');
   const outputs = outputsOf(graph);
-  const onAws = asOperator(aws.cloud, leastToRelease(graph));
-  const onAzure = asAzureOperator(azure.cloud, Object.values(leastToReleaseOnAzure(graph)));
+  const onAws = asOperator(aws.cloud, leastToOpen(graph));
+  const onAzure = asAzureOperator(azure.cloud, Object.values(leastToOpenOnAzure(graph)));
   const closed = async () => ({ aws: aws.isClosed(), azure: (await azure.world()).locked });
   expect(await closed()).toEqual({ aws: true, azure: ['team/app readEnabled'] });
   const run = (command: string, environment: Record<string, string>) =>
@@ -25,12 +25,14 @@ async function closedOnBoth() {
 }
 
 describe('a stack on both clouds', () => {
-  test('is released by one run, with the registry in each name, and awake again by another', async () => {
+  test('is paused by one run, with the registry in each name, and resumed by another', async () => {
     const { aws, azure, run, onAws, onAzure, closed } = await closedOnBoth();
     const both = { ...onAws, ...onAzure };
-    const { code, stdout, stderr } = await run('release --all --yes', both);
+    const { code, stdout, stderr } = await run('pause --yes', both);
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toMatch(/^The stack dev keeps 2 repositories closed[.] To be opened, whatever is inside:\n/);
+    expect(stdout).toMatch(
+      /^The stack dev keeps 2 repositories closed[.] Each will be opened, whatever its findings:\n/,
+    );
     expect(stdout).toMatch(/\] {2}opened {4}123456789012\/team\/app\n/);
     expect(stdout).toMatch(/\] {2}opened {4}acmeimages\/team\/app\n/);
     expect(await closed()).toEqual({ aws: false, azure: [] });
@@ -41,7 +43,7 @@ describe('a stack on both clouds', () => {
     await aws.sweep();
     await azure.sweep();
     expect(await closed()).toEqual({ aws: false, azure: [] });
-    const again = await run('release --all', both);
+    const again = await run('pause', both);
     expect([again.code, again.stdout.split('\n')[0]]).toEqual([0, 'The stack dev keeps no gate closed.']);
 
     expect((await run('resume', both)).code).toBe(0);
@@ -51,18 +53,32 @@ describe('a stack on both clouds', () => {
     expect(await closed()).toEqual({ aws: true, azure: ['team/app readEnabled'] });
   });
 
-  test.each(['release --all --yes', 'resume'])(
+  test('is paused and resumed on one cloud only with --aws, which needs no credentials of the other', async () => {
+    const { run, onAws, onAzure, closed } = await closedOnBoth();
+    const paused = await run('pause --aws --yes', onAws);
+    expect([paused.code, paused.stderr]).toEqual([0, '']);
+    expect(paused.stdout).toContain('\nPaused the stack dev on AWS: nothing closes until `pullgate resume`.\n');
+    expect(await closed()).toEqual({ aws: false, azure: ['team/app readEnabled'] });
+    const again = await run('pause --aws --azure --dry-run', { ...onAws, ...onAzure });
+    expect([again.code, again.stdout.split('\n')[0]]).toEqual([
+      0,
+      'The stack dev keeps 1 repository closed. Each will be opened, whatever its findings:',
+    ]);
+    expect((await run('resume --aws', onAws)).stdout).toMatch(/^Ended the pause of the stack dev on AWS: /);
+  });
+
+  test.each(['pause --yes', 'resume'])(
     '%s with the credentials of one cloud only: nothing is changed, and the exit code is 2',
     async (command) => {
       const { run, onAws, onAzure, closed } = await closedOnBoth();
-      if (command === 'resume') await run('release --all --yes', { ...onAws, ...onAzure });
+      if (command === 'resume') await run('pause --yes', { ...onAws, ...onAzure });
       const before = await closed();
       const { code, stdout, stderr } = await run(command, { ...onAws, AZURE_TOKEN_CREDENTIALS: 'dev' });
       expect([code, stdout]).toEqual([2, '']);
       expect(stderr).toMatch(/^pullgate: there are no Azure credentials here: log in/);
       expect(await closed()).toEqual(before);
       if (command === 'resume') {
-        const { stdout: paused } = await run('release --all', { ...onAws, ...onAzure });
+        const { stdout: paused } = await run('pause', { ...onAws, ...onAzure });
         expect(paused).toContain('there is nothing to do');
       }
     },

@@ -1,9 +1,8 @@
-// Which orders `resume IMAGE` ends, and that an order is on record for all gates before anything is done: with records in this process.
+// Which overrides `override clear` ends, and that an override is recorded for all gates before it is applied: with records in this process.
 import { describe, expect, it } from 'vitest';
-import { endByHand, orderByHand } from '../../../cli/override/run.ts';
-import type { Hand } from '../../../cli/override/side.ts';
+import { clearOverride, setOverride } from '../../../cli/override/run.ts';
+import type { Client, Found } from '../../../cli/stack/client.ts';
 import { type ImageName, parseImageName } from '../../../cli/stack/image-name.ts';
-import type { Found, Side } from '../../../cli/stack/side.ts';
 import type { HandOrder } from '../../../shared/gate/override.ts';
 import { type Gate, type GateRecord, gateKey, newRecord } from '../../../shared/gate/record.ts';
 import { decision, digest, hoursLater, NOW, byHand as order, rules } from '../../shared/samples.ts';
@@ -16,11 +15,11 @@ const AWS_IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.4';
 const WISH = { kind: 'open', at: NOW, until: hoursLater(1), reason: 'down', approvedBy: 'Grace', by: 'ada' } as const;
 
 interface World {
-  readonly cloud?: Side['cloud'];
+  readonly cloud?: Client['cloud'];
   /** The images that are there, with their tags; an index has its images after it. */
   readonly images?: readonly (readonly [tags: readonly string[], ...digests: number[]])[];
   readonly orders?: readonly (readonly [Gate, HandOrder])[];
-  /** The looks that fail. */
+  /** The gates that fail. */
   readonly fails?: (gate: Gate) => Error | undefined;
 }
 
@@ -43,7 +42,7 @@ function worldOf({ cloud = 'azure', images = [], orders = [], fails = () => unde
     const { registry, repository } = gates[0] ?? AWS;
     return { kind: 'found', registry, repository, digest: digest(digests[0] ?? 0), tags, tag, children: [], gates };
   };
-  const side = {
+  const client = {
     cloud,
     settings: { ...rules(), mode: 'enforce', repositories: { include: ['**'], exclude: [] }, maxClosesPerHour: 25 },
     pause: { load: async () => ({ value: undefined, version: 0 }) },
@@ -51,28 +50,26 @@ function worldOf({ cloud = 'azure', images = [], orders = [], fails = () => unde
     async *gates() {
       for (const { gate } of records.values()) yield { ...gate, state: 'open' };
     },
-  } as unknown as Side;
-  const hand: Hand = {
     records: {
-      load: async (gate) => ({ value: records.get(gateKey(gate)), version: 0 }),
-      async save(record) {
+      load: async (gate: Gate) => ({ value: records.get(gateKey(gate)), version: 0 }),
+      async save(record: GateRecord) {
         happened.push(`recorded ${nameOf(record.gate)}`);
         records.set(gateKey(record.gate), record);
         return 1;
       },
     },
     read: async () => ({ ours: 'absent', servesLambda: false, snapshot: '' }),
-    async look(gate) {
-      happened.push(`looked at ${nameOf(gate)}`);
+    async reconcile(gate: Gate) {
+      happened.push(`applied to ${nameOf(gate)}`);
       const error = fails(gate);
       if (error !== undefined) throw error;
       return decision({ gate, done: 'opened' });
     },
-  };
+  } as unknown as Client;
   const run = (image: string) => ({
     stack: 'dev',
-    sides: [side],
-    handOf: async () => hand,
+    clients: [client],
+    now: () => hoursLater(0.5),
     name: parseImageName(image),
     dryRun: false,
     json: false,
@@ -81,46 +78,54 @@ function worldOf({ cloud = 'azure', images = [], orders = [], fails = () => unde
   return {
     happened,
     records,
-    open: async (image: string) => [await orderByHand({ ...run(image), wish: WISH }), said.join('')] as const,
-    resume: async (image: string) =>
-      [await endByHand({ ...run(image), by: 'eve', at: hoursLater(0.5) }), said.join('')] as const,
+    open: async (image: string) => [await setOverride({ ...run(image), wish: WISH }), said.join('')] as const,
+    clear: async (image: string) => [await clearOverride({ ...run(image), by: 'eve' }), said.join('')] as const,
   };
 }
 
-describe('an order for an index', () => {
-  it('is on record for it and all of its images before the first look, and says how it ends', async () => {
+describe('an override for an index', () => {
+  it('is recorded for it and all of its images before it is applied, and the output says how to clear it', async () => {
     const { open, happened } = worldOf({ images: [[['1.4'], 1, 2, 3]] });
     const [code, text] = await open(`${HOST}/team/app:1.4`);
     expect(code).toBe(0);
-    expect(happened).toEqual(['recorded 1', 'recorded 2', 'recorded 3', 'looked at 1', 'looked at 2', 'looked at 3']);
-    expect(text).toContain(` To end it before: pullgate resume ${HOST}/team/app@${digest(1)}\n`);
+    expect(happened).toEqual([
+      'recorded 1',
+      'recorded 2',
+      'recorded 3',
+      'applied to 1',
+      'applied to 2',
+      'applied to 3',
+    ]);
+    expect(text).toContain(`\nTo end it earlier: pullgate override clear ${HOST}/team/app@${digest(1)}\n`);
   });
 
-  it('is on record and finished by the function where a look fails, and what a cloud says moves no terminal', async () => {
+  it('stays recorded for the function if applying it fails, and the error of a cloud moves no terminal', async () => {
     const { open, happened } = worldOf({
       images: [[['1.4'], 1, 2]],
       fails: ({ digest: failed }) => (failed === digest(1) ? new Error('no\u001b[2J\u009b') : undefined),
     });
     const [code, text] = await open(`${HOST}/team/app:1.4`);
     expect([code, happened.length]).toEqual([1, 4]);
-    expect(text).toContain('      no\ufffd[2J\ufffd; it is recorded, and the function does it within some minutes\n');
+    expect(text).toContain(
+      '      no\ufffd[2J\ufffd; it is recorded, and the function applies it within a few minutes\n',
+    );
   });
 
   it('ends the same way', async () => {
     const both = order({ kind: 'open' });
-    const { resume, happened } = worldOf({
+    const { clear, happened } = worldOf({
       images: [[['1.4'], 1, 2]],
       orders: [
         [gateOf(1), both],
         [gateOf(2), both],
       ],
     });
-    expect((await resume(`${HOST}/team/app:1.4`))[0]).toBe(0);
-    expect(happened).toEqual(['recorded 1', 'recorded 2', 'looked at 1', 'looked at 2']);
+    expect((await clear(`${HOST}/team/app:1.4`))[0]).toBe(0);
+    expect(happened).toEqual(['recorded 1', 'recorded 2', 'applied to 1', 'applied to 2']);
   });
 });
 
-describe('the end of an order', () => {
+describe('clearing an override', () => {
   const ended = ({ records }: ReturnType<typeof worldOf>) =>
     [...records.values()].flatMap(({ gate, byHand }) =>
       byHand?.endedBy === 'eve' ? [gate.digest ?? gate.repository] : [],
@@ -139,9 +144,9 @@ describe('the end of an order', () => {
         [gateOf(5), order({ at: hoursLater(-0.5) })],
       ],
     });
-    const [code, text] = await world.resume(`${HOST}/team/app:1.4`);
+    const [code, text] = await world.clear(`${HOST}/team/app:1.4`);
     expect([code, ended(world)]).toEqual([0, [digest(1), digest(2)]]);
-    expect(text).toContain(`${HOST}/team/app:1.4 leads to another image now, for which nobody has ordered anything`);
+    expect(text).toContain(`${HOST}/team/app:1.4 now refers to another image, which has no override`);
   });
 
   it('is that of an image that is gone, and of those of its index', async () => {
@@ -152,9 +157,9 @@ describe('the end of an order', () => {
     ] as const;
     for (const name of [`@${digest(1)}`, ':1.4']) {
       const world = worldOf({ images: [[['1.5'], 5]], orders });
-      const [code, text] = await world.resume(`${HOST}/team/app${name}`);
+      const [code, text] = await world.clear(`${HOST}/team/app${name}`);
       expect([code, ended(world)]).toEqual([0, [digest(1), digest(2)]]);
-      expect(text).toContain(`${HOST}/team/app${name} is not in the registry any more.`);
+      expect(text).toContain(`${HOST}/team/app${name} is no longer in the registry.`);
     }
   });
 
@@ -165,11 +170,11 @@ describe('the end of an order', () => {
         [gateOf(2), order({ at: hoursLater(-0.5) })],
       ],
     });
-    const command = (number: number) => `  pullgate resume ${HOST}/team/app@${digest(number)}\n      `;
-    await expect(world.resume(`${HOST}/team/app:1.4`)).rejects.toThrow(
-      `${HOST}/team/app:1.4 may mean more than one order by hand, say which one is to end:\n${command(1)}`,
+    const command = (number: number) => `  pullgate override clear ${HOST}/team/app@${digest(number)}\n      `;
+    await expect(world.clear(`${HOST}/team/app:1.4`)).rejects.toThrow(
+      `${HOST}/team/app:1.4 may mean more than one override; say which one to clear:\n${command(1)}`,
     );
-    await expect(world.resume(`${HOST}/team/app:1.4`)).rejects.toThrow(command(2));
+    await expect(world.clear(`${HOST}/team/app:1.4`)).rejects.toThrow(command(2));
     expect(ended(world)).toEqual([]);
   });
 
@@ -181,13 +186,13 @@ describe('the end of an order', () => {
     ] as const;
     for (const name of [`@${digest(1)}`, ':1.4']) {
       const world = worldOf({ images, orders });
-      const [code, text] = await world.resume(`${HOST}/team/app${name}`);
+      const [code, text] = await world.clear(`${HOST}/team/app${name}`);
       expect([code, world.happened]).toEqual([0, []]);
       expect(text).toContain(
-        `there is nothing to do.\nOthers of its repository are; each ends by its own name:\n  pullgate resume ${HOST}/team/app@${digest(5)}\n`,
+        `there is nothing to do.\nOther images of its repository have one; clear each by its own name:\n  pullgate override clear ${HOST}/team/app@${digest(5)}\n`,
       );
     }
-    await expect(worldOf({ images, orders }).resume(`${HOST}/team/app:0`)).rejects.toThrow('has no such image');
+    await expect(worldOf({ images, orders }).clear(`${HOST}/team/app:0`)).rejects.toThrow('has no such image');
   });
 
   it('is that of the repository where the name is of another registry, repository or time', async () => {
@@ -201,15 +206,15 @@ describe('the end of an order', () => {
         [gateOf(3), old],
       ],
     });
-    expect((await world.resume(`${HOST}/team/app:1.4`))[0]).toBe(0);
-    expect(world.happened).toEqual(['recorded team/app', 'looked at team/app']);
+    expect((await world.clear(`${HOST}/team/app:1.4`))[0]).toBe(0);
+    expect(world.happened).toEqual(['recorded team/app', 'applied to team/app']);
   });
 
   it('is that of the repository on AWS, although it has no such image any more', async () => {
     const world = worldOf({ cloud: 'aws', orders: [[AWS, order()]] });
-    const [code, text] = await world.resume(AWS_IMAGE);
+    const [code, text] = await world.clear(AWS_IMAGE);
     expect([code, ended(world)]).toEqual([0, ['team/app']]);
-    expect(text).toContain(`${AWS_IMAGE} is not in the registry any more.`);
-    await expect(worldOf({ cloud: 'aws' }).resume(AWS_IMAGE)).rejects.toThrow('has no such image');
+    expect(text).toContain(`${AWS_IMAGE} is no longer in the registry.`);
+    await expect(worldOf({ cloud: 'aws' }).clear(AWS_IMAGE)).rejects.toThrow('has no such image');
   });
 });

@@ -1,0 +1,125 @@
+// Which overrides `override clear IMAGE` ends: those of the image; and if it has none, those of the image that had this name before, or is gone.
+
+import { type Gate, gateKey } from '../../shared/gate/record.ts';
+import type { Instant } from '../../shared/policy/finding.ts';
+import { describeOrder } from '../../shared/report/override-text.ts';
+import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
+import type { Client } from '../stack/client.ts';
+import { type ImageName, isAt } from '../stack/image-name.ts';
+import { UsageError } from '../terminal/ending.ts';
+import { plain } from '../terminal/words.ts';
+import { absent, type GateBefore, type Located, loadGate } from './override.ts';
+
+const GATES_AT_ONCE = 8;
+
+/** The gates whose overrides are to be cleared. */
+export interface ToClear {
+  readonly gates: readonly GateBefore[];
+  /** Why these gates, or which other overrides there are if there are none. */
+  readonly notes: readonly string[];
+}
+
+/** An image by its digest, which `override clear` also accepts: a tag may have moved to another image by then. */
+export function imageAt({ registry, repository }: ImageName, digest: string): string {
+  return `${registry.host}/${repository}@${digest}`;
+}
+
+/**
+ * The gates whose overrides a name means.
+ *
+ * @throws UsageError if there is no such image and no override, or if several overrides may be meant
+ */
+export async function gatesToClear(name: ImageName, located: Located, now: Instant): Promise<ToClear> {
+  const { client, found } = located;
+  const own = (await loadGates(namedGates(name, found), located, now)).filter(isUnfinished);
+  if (own.length > 0) return { gates: own, notes: found.kind === 'found' ? [] : [whyMoved(name, found)] };
+  const others =
+    client.cloud === 'aws' ? [] : (await loadGates(await otherGates(name, located), located, now)).filter(isInForce);
+  const [meant = [], ...more] = await overridesMeant(name, found, others, client);
+  if (more.length > 0) {
+    const list = waysToClear(name, [meant, ...more].flat()).join('\n');
+    throw new UsageError(`${name.text} may mean more than one override; say which one to clear:\n${list}`);
+  }
+  if (meant.length > 0) return { gates: meant, notes: [whyMoved(name, found)] };
+  if (found.kind === 'absent') throw absent(name, found.what);
+  const notes =
+    others.length === 0
+      ? []
+      : ['Other images of its repository have one; clear each by its own name:', ...waysToClear(name, others)];
+  return { gates: [], notes };
+}
+
+/** The command that clears each override, followed by the override. */
+function waysToClear(name: ImageName, gates: readonly GateBefore[]): readonly string[] {
+  return gates.flatMap(({ gate: { digest }, override }) => [
+    `  pullgate override clear ${digest === undefined ? name.text : imageAt(name, digest)}`,
+    ...(override === undefined ? [] : [`      ${plain(describeOrder(override))}`]),
+  ]);
+}
+
+/** The gates of the name itself. On AWS that is the repository, even if it no longer has such an image. */
+function namedGates({ registry, repository }: ImageName, found: Located['found']): readonly Gate[] {
+  if (found.kind === 'found') return found.gates;
+  return registry.cloud === 'aws' ? [{ registry: registry.accountId, repository }] : [];
+}
+
+/** The other gates of the same repository that have a record. */
+async function otherGates({ registry, repository }: ImageName, { client, found }: Located): Promise<readonly Gate[]> {
+  const isOfRegistry = (id: string) => (found.kind === 'found' ? id === found.registry : isAt(registry.host, id));
+  const known = new Set(found.kind === 'found' ? found.gates.map(gateKey) : []);
+  const gates: Gate[] = [];
+  for await (const { registry: id, repository: name, digest } of client.gates()) {
+    const gate = { registry: id, repository: name, digest };
+    if (name === repository && isOfRegistry(id) && !known.has(gateKey(gate))) gates.push(gate);
+  }
+  return gates;
+}
+
+async function loadGates(gates: readonly Gate[], located: Located, now: Instant): Promise<readonly GateBefore[]> {
+  return mapConcurrently(gates, GATES_AT_ONCE, (gate) => loadGate(gate, located, now));
+}
+
+/** Is there an override whose end the function has not handled yet? */
+function isUnfinished({ record }: GateBefore): boolean {
+  return record?.byHand !== undefined && record.byHand.told !== 'end';
+}
+
+function isInForce({ override }: GateBefore): boolean {
+  return override !== undefined;
+}
+
+/** The overrides that may have been set for what the name meant before, each with its gates: an index and its images share one. */
+async function overridesMeant(
+  name: ImageName,
+  found: Located['found'],
+  others: readonly GateBefore[],
+  client: Pick<Client, 'find'>,
+): Promise<readonly (readonly GateBefore[])[]> {
+  if (name.digest !== undefined) {
+    const named = found.kind === 'absent' ? others.find(({ gate }) => gate.digest === name.digest) : undefined;
+    return named === undefined ? [] : [others.filter((one) => overrideKey(one) === overrideKey(named))];
+  }
+  const overrides = Map.groupBy(others, overrideKey);
+  const meant: (readonly GateBefore[])[] = [];
+  for (const gates of overrides.values()) {
+    const mayBe = await mapConcurrently(gates, GATES_AT_ONCE, ({ gate }) => mayHaveHad(name, gate, client));
+    if (mayBe.every((may) => may)) meant.push(gates);
+  }
+  return meant;
+}
+
+function overrideKey({ gate: { registry }, override }: GateBefore): string {
+  return `${registry} ${override?.kind} ${override?.at} ${override?.by}`;
+}
+
+/** An image that has lost a tag has no tag left, or still this one: one that has other tags is called by those. */
+async function mayHaveHad(name: ImageName, { digest }: Gate, client: Pick<Client, 'find'>): Promise<boolean> {
+  if (digest === undefined) return true;
+  const image = await client.find({ ...name, tag: undefined, isDefaultTag: false, digest });
+  return image.kind !== 'found' || image.tags.length === 0 || (name.tag !== undefined && image.tags.includes(name.tag));
+}
+
+function whyMoved({ text }: ImageName, found: Located['found']): string {
+  if (found.kind === 'absent') return `${text} is no longer in the registry.`;
+  return `${text} now refers to another image, which has no override. The one that was cleared is the only one that this name can mean.`;
+}

@@ -1,0 +1,48 @@
+// Checks the options of an override: for how long, why, and who approved it.
+
+import { type HandWish, MAX_HAND_HOURS } from '../../shared/gate/override.ts';
+import type { Instant } from '../../shared/policy/finding.ts';
+import { durationForms, minutesAfter, parseMinutes, shownOption } from '../terminal/duration.ts';
+import { UsageError } from '../terminal/ending.ts';
+
+export interface OverrideOptions {
+  readonly for?: string;
+  readonly reason?: string;
+  readonly approvedBy?: string;
+}
+
+/** What people still read to the end; a mail and a log line would take more. */
+const MAX_CHARACTERS = { reason: 500, approvedBy: 200 } as const;
+
+/**
+ * Reads the override that the command's options ask for.
+ *
+ * @throws UsageError that names every option that is missing or wrong
+ */
+export function parseOverride(kind: HandWish['kind'], options: OverrideOptions, at: Instant, by: string): HandWish {
+  const minutes = parseMinutes(options.for, MAX_HAND_HOURS);
+  const [reason, approvedBy] = [options.reason?.trim() ?? '', options.approvedBy?.trim() ?? ''];
+  const problems = [
+    ...(minutes === undefined ? [`--for ${shownOption(options.for)}: expected ${durationForms(MAX_HAND_HOURS)}`] : []),
+    ...problemOf('--reason', options.reason, reason, 'a reason', MAX_CHARACTERS.reason),
+    ...problemOf(
+      '--approved-by',
+      options.approvedBy,
+      approvedBy,
+      'the name of the approver',
+      MAX_CHARACTERS.approvedBy,
+    ),
+  ];
+  if (minutes === undefined || problems.length > 0) {
+    throw new UsageError(`an override needs an end, a reason and an approver:\n  ${problems.join('\n  ')}`);
+  }
+  return { kind, at, until: minutesAfter(at, minutes), reason, approvedBy, by };
+}
+
+/** The text appears in mails, logs and terminals: one line, without characters that are not meant to be seen. */
+function problemOf(option: string, given: string | undefined, text: string, what: string, most: number) {
+  const isPlain = text !== '' && text.length <= most && !/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/u.test(text);
+  return isPlain
+    ? []
+    : [`${option} ${shownOption(given)}: expected ${what}, in one line of at most ${most} characters`];
+}

@@ -1,0 +1,142 @@
+// The commands `pullgate pause` and `pullgate resume`: their options and help.
+import { setTimeout } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { type JsonOption, now, run, userName, withJson, withStack } from '../command.ts';
+import { connect } from '../stack/clients.ts';
+import { findStack, type StackOptions } from '../stack/stack.ts';
+import { durationForms, minutesAfter, parseMinutes, shownOption } from '../terminal/duration.ts';
+import { type ExitCode, UsageError } from '../terminal/ending.ts';
+import { processTerminal } from '../terminal/terminal.ts';
+import { documentOf } from '../terminal/words.ts';
+import { pauseStack } from './pause.ts';
+import { resumeStack } from './resume.ts';
+import type { Waiting } from './wait.ts';
+
+interface PauseOptions extends StackOptions, JsonOption {
+  readonly for?: string;
+  /** `true` without a time. */
+  readonly wait?: string | true;
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+}
+
+interface ResumeOptions extends StackOptions, JsonOption {
+  readonly dryRun?: boolean;
+}
+
+/** A week. A longer pause has no end. */
+const MAX_HOURS = 168;
+/** Longer than any invocation that began before the pause, and than ECR takes to make an image available again. */
+const WAIT_MINUTES = 30;
+const MAX_WAIT_HOURS = 24;
+
+const PAUSE_HELP = `
+Shows every gate that the stack keeps closed, asks, pauses the stack, and opens the gates,
+whatever their findings. Overrides that keep a gate closed end. Nothing closes again until
+\`pullgate resume\`, or until the time of --for is over; then the function closes within five
+minutes what violates the policy.
+
+Run \`pullgate pause --wait\` before \`pulumi destroy\`: destroying removes the function and its
+records, but not the locks in your registries. --wait returns once nothing is locked and no
+invocation that began before the pause can still run, which takes up to ten minutes. A gate that
+could not be opened is tried again. It is safe to interrupt: the pause stays in force.
+
+Exit codes: 0 done; 1 something could not be opened, or its notice could not be sent, and is
+named, or the wait ended early; 2 wrong usage or no consent, and nothing was changed.
+
+Examples:
+  pullgate pause
+  pullgate pause --for 4h
+  pullgate pause --wait --yes && pulumi destroy
+`;
+
+const RESUME_HELP = `
+Within five minutes the function checks everything and closes what violates the policy. To end an
+override, use \`pullgate override clear\`.
+
+Exit codes: 0 done; 1 something failed and is named; 2 wrong usage, and nothing was changed.
+
+Example:
+  pullgate resume
+`;
+
+export function addPause(program: Command): void {
+  const command = program
+    .command('pause')
+    .description('open everything, and close nothing until `resume`; run it before `pulumi destroy`')
+    .option('--for <time>', `how long: 30m, 4h or 1h30m; at most ${MAX_HOURS}h (default: until \`resume\`)`)
+    .option('--wait [time]', `wait until nothing is locked, for at most this time (default: ${WAIT_MINUTES}m)`)
+    .option('--dry-run', 'show what would be opened, and change nothing')
+    .option('--yes', 'do not ask first');
+  withJson(withStack(command))
+    .addHelpText('after', PAUSE_HELP)
+    .action((options: PauseOptions) => run(() => pause(options)));
+}
+
+export function addResume(program: Command): void {
+  const command = program
+    .command('resume')
+    .description('end the pause of the stack')
+    .option('--dry-run', 'show what would be done, and change nothing');
+  withJson(withStack(command))
+    .addHelpText('after', RESUME_HELP)
+    .action((options: ResumeOptions) => run(() => resume(options)));
+}
+
+async function pause({
+  for: time,
+  wait,
+  yes = false,
+  dryRun = false,
+  json = false,
+  ...where
+}: PauseOptions): Promise<ExitCode> {
+  const minutes = time === undefined ? undefined : minutesOf('--for', time, MAX_HOURS);
+  const waiting =
+    wait === undefined ? undefined : waitFor(wait === true ? WAIT_MINUTES : minutesOf('--wait', wait, MAX_WAIT_HOURS));
+  const stack = await findStack(where);
+  return pauseStack({
+    ...(await inputOf(stack, json)),
+    isWhole: stack.isWhole,
+    until: minutes === undefined ? undefined : minutesAfter(now(), minutes),
+    wait: waiting,
+    yes,
+    dryRun,
+  });
+}
+
+async function resume({ dryRun = false, json = false, ...where }: ResumeOptions): Promise<ExitCode> {
+  return resumeStack({ ...(await inputOf(await findStack(where), json)), dryRun });
+}
+
+async function inputOf(stack: Awaited<ReturnType<typeof findStack>>, json: boolean) {
+  return {
+    stack: stack.name,
+    label: stack.label,
+    clients: await connect(stack, now),
+    terminal: processTerminal(json ? process.stderr : process.stdout),
+    now,
+    by: userName(),
+    ...(json ? { report: (answer: object) => void process.stdout.write(documentOf(answer)) } : {}),
+  };
+}
+
+function minutesOf(option: string, given: string, maxHours: number): number {
+  const minutes = parseMinutes(given, maxHours);
+  if (minutes === undefined)
+    throw new UsageError(`${option} ${shownOption(given)}: expected ${durationForms(maxHours)}`);
+  return minutes;
+}
+
+/** Ctrl-C ends the wait after the step that is under way; a second one ends the process. */
+function waitFor(maxMinutes: number): Waiting {
+  return {
+    maxMinutes,
+    onInterrupt() {
+      const interrupted = new AbortController();
+      process.once('SIGINT', () => interrupted.abort());
+      return interrupted.signal;
+    },
+    sleep: (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }).catch(() => {}),
+  };
+}

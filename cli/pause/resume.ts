@@ -1,0 +1,48 @@
+// `resume`: ends the pause of a stack.
+
+import type { Instant } from '../../shared/policy/finding.ts';
+import { isPaused } from '../../shared/reconcile/schedule.ts';
+import type { Client } from '../stack/client.ts';
+import type { ExitCode } from '../terminal/ending.ts';
+import { DRY_RUN, type Terminal } from '../terminal/terminal.ts';
+import { setPause } from './state.ts';
+
+export interface Resume {
+  readonly stack: string;
+  /** The stack in a sentence: `the stack dev`. */
+  readonly label: string;
+  readonly clients: readonly Client[];
+  readonly terminal: Terminal;
+  readonly now: () => Instant;
+  /** Who resumes, for the record. */
+  readonly by: string;
+  /** Show what would be done, and change nothing. Default: false. */
+  readonly dryRun?: boolean;
+  /** Takes the answer as data. Default: it is dropped. */
+  readonly report?: (answer: ResumeAnswer) => void;
+}
+
+export interface ResumeAnswer {
+  readonly stack: string;
+  readonly dryRun: boolean;
+  readonly wasPaused: boolean;
+}
+
+/** Ends the pause. The next tick, within five minutes, starts a sweep. */
+export async function resumeStack(resume: Resume): Promise<ExitCode> {
+  const { stack, label, clients, terminal, now, by, dryRun = false, report = () => {} } = resume;
+  // All rows are read before one is changed: if one cannot be read, nothing changes.
+  const pauses = await Promise.all(clients.map(({ pause }) => pause.load()));
+  const wasPaused = pauses.some(({ value }) => isPaused(value, now()));
+  if (!dryRun) for (const client of clients) await setPause(client, { paused: false, by, at: now() });
+  report({ stack, dryRun, wasPaused });
+  if (!wasPaused) terminal.print(`There is nothing to do: ${label} is not paused.`);
+  else if (dryRun)
+    terminal.print(`This would end the pause of ${label}, which then closes what violates the policy.${DRY_RUN}`);
+  else {
+    terminal.print(
+      `Ended the pause of ${label}: within five minutes it checks everything and closes what violates the policy.`,
+    );
+  }
+  return 0;
+}

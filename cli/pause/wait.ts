@@ -1,0 +1,109 @@
+// `pause --wait`: waits until nothing of the stack is locked, and nothing can become locked before the pause ends.
+
+import { type Gate, gateKey } from '../../shared/gate/record.ts';
+import type { Instant } from '../../shared/policy/finding.ts';
+import { isPaused, type PauseState } from '../../shared/reconcile/schedule.ts';
+import { type GateOnRecord, isLocked, loadGates, type Openings, openOne } from '../release/opening.ts';
+import type { Client } from '../stack/client.ts';
+import type { Cloud } from '../stack/cloud.ts';
+import { minutesAfter } from '../terminal/duration.ts';
+import { sentenceOf } from '../terminal/ending.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+import { minute, plain } from '../terminal/words.ts';
+import { openWhilePaused } from './state.ts';
+
+/** How to wait. */
+export interface Waiting {
+  readonly maxMinutes: number;
+  /** Ends early if the signal is aborted. */
+  readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  /** From this call on, Ctrl-C aborts the signal. */
+  readonly onInterrupt: () => AbortSignal;
+}
+
+/** How a wait ended. `resumed`: the pause was over before. */
+export type Waited = 'open' | 'timedOut' | 'interrupted' | 'resumed';
+
+/** What there is to wait for. */
+export interface Awaited {
+  readonly clients: readonly Client[];
+  readonly terminal: Terminal;
+  readonly now: () => Instant;
+  readonly openings: Openings;
+  readonly nameOf: (gate: Gate) => string;
+}
+
+/**
+ * How long an invocation can go on by the rules that it began with. The timeouts are those of the two components
+ * (aws/component/function.ts, azure/component/code.ts); a test compares them.
+ */
+export const LONGEST_INVOCATION_MINUTES: Readonly<Record<Cloud, number>> = { aws: 5, azure: 10 };
+
+/** The first wait between two reads, and the longest: each is twice the one before. */
+const FIRST_SLEEP_MILLISECONDS = 5_000;
+const LONGEST_SLEEP_MILLISECONDS = 30_000;
+
+/** From when on no invocation is left that began before the pause. */
+export function settledAt(clients: readonly Client[], pauses: readonly (PauseState | undefined)[]): Instant {
+  const moments = clients.flatMap(({ cloud }, place) => {
+    const pause = pauses[place];
+    return pause === undefined ? [] : [minutesAfter(pause.at, LONGEST_INVOCATION_MINUTES[cloud])];
+  });
+  return moments.toSorted().at(-1) ?? '';
+}
+
+/** Waits, and keeps asking for what is still locked to be opened. */
+export async function waitUntilOpen({ maxMinutes, sleep, onInterrupt }: Waiting, awaited: Awaited): Promise<Waited> {
+  const { clients, terminal, now } = awaited;
+  const signal = onInterrupt();
+  const deadline = minutesAfter(now(), maxMinutes);
+  const pauses = await Promise.all(clients.map(async ({ pause }) => (await pause.load()).value));
+  const settled = settledAt(clients, pauses);
+  let said = '';
+  const say = (line: string) => {
+    if (line !== said) terminal.print(line);
+    said = line;
+  };
+  for (let milliseconds = FIRST_SLEEP_MILLISECONDS; ; milliseconds *= 2) {
+    const locked = await loadLocked(awaited);
+    // Opening gates of a stack that is awake would work against its function.
+    if (locked === undefined) return 'resumed';
+    if (typeof locked === 'string') say(`\nThe gates could not be read, trying again: ${plain(locked)}`);
+    else if (locked.length > 0) {
+      say(`\nWaiting: ${locked.length === 1 ? '1 gate is' : `${locked.length} gates are`} still locked.`);
+      await openAgain(locked, awaited);
+    } else if (now() >= settled) return 'open';
+    else
+      say(
+        `\nNothing is locked. Waiting until ${minute(settled)}, when no invocation from before the pause can still run.`,
+      );
+    if (signal.aborted) return 'interrupted';
+    if (now() >= deadline) return 'timedOut';
+    await sleep(Math.min(milliseconds, LONGEST_SLEEP_MILLISECONDS), signal);
+    if (signal.aborted) return 'interrupted';
+  }
+}
+
+/** The gates that are locked, or why they could not be read; undefined if the pause is over. */
+async function loadLocked({ clients, now }: Awaited): Promise<readonly GateOnRecord[] | string | undefined> {
+  try {
+    const pauses = await Promise.all(clients.map(async ({ pause }) => (await pause.load()).value));
+    if (!pauses.every((pause) => isPaused(pause, now()))) return undefined;
+    return (await loadGates(clients)).filter(isLocked);
+  } catch (error) {
+    return sentenceOf(error);
+  }
+}
+
+/** Asks again for these gates to be opened, and prints what has become different. */
+async function openAgain(locked: readonly GateOnRecord[], { openings, nameOf, terminal }: Awaited): Promise<void> {
+  for (const gate of locked) {
+    const key = gateKey(gate.record.gate);
+    const before = openings.get(key);
+    const opening = await openOne(gate, openWhilePaused);
+    openings.set(key, opening);
+    if (opening.word === before?.word && opening.problem === before.problem) continue;
+    terminal.print(`  ${opening.word.padEnd(8)}  ${nameOf(gate.record.gate)}`);
+    if (opening.problem !== undefined) terminal.print(`      ${plain(opening.problem)}`);
+  }
+}

@@ -1,0 +1,135 @@
+// What `pause` and `release` share: they find the gates that a stack keeps closed, show them, and open them.
+
+import { activeBlockers, type Gate, type GateRecord, gateKey } from '../../shared/gate/record.ts';
+import { rankOf } from '../../shared/policy/finding.ts';
+import type { Decision } from '../../shared/report/decision.ts';
+import { describeOrder } from '../../shared/report/override-text.ts';
+import { describeFinding, describeState, gateName } from '../../shared/report/sentences.ts';
+import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
+import type { Client } from '../stack/client.ts';
+import { sentenceOf } from '../terminal/ending.ts';
+import { columns, counter, gateCount, type Terminal } from '../terminal/terminal.ts';
+import { minute, plain } from '../terminal/words.ts';
+
+/** A gate's record, and the client for its cloud. */
+export interface GateOnRecord {
+  readonly client: Client;
+  readonly record: GateRecord;
+}
+
+/** What became of a gate. */
+export interface Opening {
+  readonly word: 'opened' | 'was open' | 'REFUSED' | 'FAILED';
+  readonly problem?: string | undefined;
+}
+
+/** What became of each gate, by its key. */
+export type Openings = Map<string, Opening>;
+
+/** A gate in the answer of `--json`. */
+export interface GateJson extends Gate {
+  readonly was: string;
+  /** Undefined in a dry run. */
+  readonly done?: Opening['word'] | undefined;
+  readonly problem?: string | undefined;
+}
+
+const GATES_AT_ONCE = 8;
+
+/** The records of all gates whose state is not simply open, by name. */
+export async function loadGates(
+  clients: readonly Client[],
+  only: (gate: Gate) => boolean = () => true,
+): Promise<readonly GateOnRecord[]> {
+  const found: { readonly client: Client; readonly gate: Gate }[] = [];
+  for (const client of clients) {
+    for await (const { state, ...gate } of client.gates())
+      if (state !== 'open' && only(gate)) found.push({ client, gate });
+  }
+  const loaded = await mapConcurrently(found, GATES_AT_ONCE, async ({ client, gate }) => ({
+    client,
+    record: (await client.records.load(gate)).value,
+  }));
+  return loaded
+    .flatMap(({ client, record }) => (record === undefined || record.state.kind === 'open' ? [] : [{ client, record }]))
+    .toSorted((a, b) => (gateName(a.record.gate) < gateName(b.record.gate) ? -1 : 1));
+}
+
+/** Is it closed, or being closed or opened? */
+export function isLocked({ record: { state } }: GateOnRecord): boolean {
+  return state.kind !== 'waiting' && state.kind !== 'open';
+}
+
+/** Is it locked, or open with a notice that has not been sent? */
+export function isUnfinished(gate: GateOnRecord): boolean {
+  return isLocked(gate) || gate.record.untold.length > 0;
+}
+
+/** Prints a line for each gate: its state, since when, and what holds it. */
+export function printGates(gates: readonly GateOnRecord[], terminal: Terminal, nameOf: (gate: Gate) => string): void {
+  const rows = gates.map(({ record }) => [
+    nameOf(record.gate),
+    `${record.state.kind === 'waiting' ? 'open, notice pending' : record.state.kind} since ${minute(record.closedSince ?? record.since)}`,
+    worstOf(record),
+  ]);
+  for (const line of columns(rows)) terminal.print(`  ${line}`);
+}
+
+/** `2 repositories`, `1 image`. */
+export function countOf(gates: readonly GateOnRecord[]): string {
+  return gateCount(gates.map(({ record }) => record.gate));
+}
+
+/** How many blockers it has, and the worst finding of all of them. */
+function worstOf(record: GateRecord): string {
+  const blockers = activeBlockers(record);
+  const [finding] = blockers.flatMap(({ findings }) => findings).toSorted((a, b) => rankOf(b) - rankOf(a));
+  if (finding === undefined) return record.byHand === undefined ? '' : plain(describeOrder(record.byHand));
+  return `${blockers.length === 1 ? '1 blocker' : `${blockers.length} blockers`}, worst: ${plain(describeFinding(finding))}`;
+}
+
+/** Names gates, with their registry if there are several. An AWS account is one registry. */
+export function gateNames(gates: readonly GateOnRecord[]): (gate: Gate) => string {
+  const registries = new Set(gates.map(({ record }) => record.gate.registry));
+  return (gate) => plain(registries.size > 1 ? `${gate.registry.split('/').at(-1)}/${gateName(gate)}` : gateName(gate));
+}
+
+/** Opens each of these once, and prints what became of it. */
+export async function openEach(
+  gates: readonly GateOnRecord[],
+  openings: Openings,
+  terminal: Terminal,
+  nameOf: (gate: Gate) => string,
+  open: (gate: GateOnRecord) => Promise<Decision>,
+): Promise<void> {
+  const count = counter(gates.length);
+  await mapConcurrently(gates, GATES_AT_ONCE, async (one) => {
+    const { gate } = one.record;
+    const opening = await openOne(one, open);
+    openings.set(gateKey(gate), opening);
+    terminal.print(`  ${count()}  ${opening.word.padEnd(8)}  ${nameOf(gate)}`);
+    if (opening.problem !== undefined) terminal.print(`      ${plain(opening.problem)}`);
+  });
+}
+
+/** Opens one gate. Errors are part of the answer, so that the others go on. */
+export async function openOne(gate: GateOnRecord, open: (gate: GateOnRecord) => Promise<Decision>): Promise<Opening> {
+  try {
+    const { done, problem, untold } = await open(gate);
+    if (done === 'refused') return { word: 'REFUSED', problem: problem ?? 'the registry gave no reason' };
+    const word = done === 'opened' ? 'opened' : 'was open';
+    return untold === undefined
+      ? { word }
+      : { word, problem: `the notice could not be sent: ${untold.replace(/^Error: /, '')}` };
+  } catch (error) {
+    return { word: 'FAILED', problem: sentenceOf(error) };
+  }
+}
+
+/** The gates as data, with what became of each. */
+export function gatesJson(gates: readonly GateOnRecord[], openings: Openings = new Map()): readonly GateJson[] {
+  return gates.map(({ record: { gate, state } }) => {
+    const { word: done, problem } = openings.get(gateKey(gate)) ?? {};
+    return { ...gate, was: describeState(state), done, problem };
+  });
+}

@@ -1,0 +1,160 @@
+// The client for a stack on AWS.
+import {
+  DescribeImagesCommand,
+  ECRServiceException,
+  ImageNotFoundException,
+  RepositoryNotFoundException,
+} from '@aws-sdk/client-ecr';
+import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { createClients } from '../../aws/function/clients.ts';
+import { type Images, imagesOf } from '../../aws/function/images.ts';
+import { type Parts, partsOf } from '../../aws/function/invocation.ts';
+import { registryOf } from '../../aws/function/registry.ts';
+import { policyGateOf } from '../../aws/function/repository-lock.ts';
+import { denyStatement } from '../../aws/function/repository-policy.ts';
+import type { Instant } from '../../shared/policy/finding.ts';
+import { obstaclesIn } from './aws-obstacles.ts';
+import { type Client, type Found, reconcileByCommand } from './client.ts';
+import type { ImageName } from './image-name.ts';
+import type { AwsStack } from './stack.ts';
+
+/**
+ * Creates the client for a stack on AWS.
+ *
+ * @param sdk the SDK's clients. Default: with the credentials of this machine
+ */
+export function createAwsClient(settings: AwsStack, now: () => Instant, sdk = createClients(settings.region)): Client {
+  const parts = partsOf({ settings, clients: sdk, now, log: () => {} });
+  const { table, pause, portsFrom, scanner } = parts;
+  const { accountId } = settings;
+  const images = imagesOf(sdk.ecr, accountId);
+  const lock = policyGateOf(sdk, accountId, denyStatement(settings));
+  const reader: Reader = { settings, ecr: sdk.ecr, images, lock, table, scanner };
+  return {
+    cloud: 'aws',
+    settings,
+    pause,
+    sweep: table.row('sweep'),
+    brake: table.row('brake'),
+    records: table.records,
+    gates: () => table.gates(accountId),
+    deadLetters: () => countMessages(sdk.sqs, settings.deadLetterQueueUrl),
+    blindness: scanner.blindness,
+    repositoriesWithFindings: async () =>
+      [...(await scanner.repositoriesWithFindings())].map((repository) => ({ registry: accountId, repository })),
+    find: (name) => findImage(reader, name),
+    observe: (...asked) => observe(reader, ...asked),
+    scans: ({ repository }, digests) => scanner.scansOf(repository, digests),
+    obstacles: (image) => findObstacles(reader, image),
+    read: (gate) => lock.read(gate),
+    reconcile: (...asked) => reconcileByCommand(settings, async () => portsFrom(now()), ...asked),
+  };
+}
+
+/** What reading the registry takes. */
+interface Reader extends Pick<Parts, 'table' | 'scanner'> {
+  readonly settings: AwsStack;
+  readonly ecr: ReturnType<typeof createClients>['ecr'];
+  readonly images: Images;
+  readonly lock: ReturnType<typeof policyGateOf>;
+}
+
+async function countMessages(sqs: SQSClient, queueUrl: string): Promise<number> {
+  const request = { QueueUrl: queueUrl, AttributeNames: ['ApproximateNumberOfMessages' as const] };
+  const { Attributes: attributes } = await sqs.send(new GetQueueAttributesCommand(request));
+  return Number(attributes?.ApproximateNumberOfMessages);
+}
+
+async function observe(
+  { settings: { policy }, images, lock, scanner }: Reader,
+  ...[gate, blockers, also = []]: Parameters<Client['observe']>
+): ReturnType<Client['observe']> {
+  // A closed repository refuses this command, too. Then only the record says which images its indexes contain.
+  let isRefused = false;
+  const descendants: Images['descendants'] = async (repository, indexes) => {
+    try {
+      return await images.descendants(repository, indexes);
+    } catch (error) {
+      if (!isDenied(error)) throw error;
+      isRefused = true;
+      return new Set(blockers.flatMap(({ digest, departed }) => (departed?.why === 'outOfScope' ? [] : [digest])));
+    }
+  };
+  const registry = registryOf({ images: { ...images, descendants }, scanner, gate: lock, policy });
+  const known = [...blockers.map(({ digest }) => digest), ...also];
+  try {
+    const found = await registry.observe(gate, 'all', [...new Set(known)]);
+    return isRefused ? { images: found, unsure: UNSURE } : { images: found };
+  } catch (error) {
+    if (isDeniedByPolicy(error)) return { images: [], unsure: SEALED };
+    throw error;
+  }
+}
+
+async function findObstacles(
+  { settings: { statementId }, lock, table }: Reader,
+  { registry, repository }: Parameters<Client['obstacles']>[0],
+): ReturnType<Client['obstacles']> {
+  const reading = await lock.read({ registry, repository }).catch((error: unknown) => {
+    if (isDeniedByPolicy(error)) return 'sealed' as const;
+    throw error;
+  });
+  if (reading === 'sealed') return [{ by: 'others', for: 'some', what: SEALED }];
+  if (reading === undefined) return [];
+  const isClosed = reading.ours !== 'absent';
+  const record = isClosed ? (await table.records.load({ registry, repository })).value : undefined;
+  return obstaclesIn(reading.snapshot, statementId, record?.closedSince ?? record?.since);
+}
+
+async function findImage(reader: Reader, { registry, repository, tag, digest }: ImageName): Promise<Found> {
+  const { accountId, region } = reader.settings;
+  if (registry.cloud !== 'aws' || registry.accountId !== accountId || registry.region !== region)
+    return { kind: 'elsewhere', registries: [`${accountId}.dkr.ecr.${region}.amazonaws.com`] };
+  const imageIds = [digest === undefined ? { imageTag: tag } : { imageDigest: digest }];
+  try {
+    const request = { registryId: accountId, repositoryName: repository, imageIds };
+    const { imageDetails: [image] = [] } = await reader.ecr.send(new DescribeImagesCommand(request));
+    if (image?.imageDigest === undefined) return { kind: 'absent', what: 'image' };
+    const { imageDigest, imageTags = [], imageStatus } = image;
+    return {
+      kind: 'found',
+      registry: accountId,
+      repository,
+      digest: imageDigest,
+      tags: imageTags,
+      tag,
+      children: await findChildren(reader, repository, imageDigest),
+      gates: [{ registry: accountId, repository }],
+      problem:
+        imageStatus === 'ARCHIVED' ? 'it is archived: nobody can pull it from ECR until it is restored' : undefined,
+    };
+  } catch (error) {
+    if (error instanceof RepositoryNotFoundException) return { kind: 'absent', what: 'repository' };
+    if (error instanceof ImageNotFoundException) return { kind: 'absent', what: 'image' };
+    throw error;
+  }
+}
+
+async function findChildren({ images }: Reader, repository: string, digest: string) {
+  const found = await images.describe(repository, [digest]);
+  if (found.get(digest)?.isIndex !== true) return [];
+  const children = await images.descendants(repository, [digest]).catch((error: unknown) => {
+    if (isDenied(error)) return [];
+    throw error;
+  });
+  return [...children].map((child) => ({ digest: child, platform: '' }));
+}
+
+const UNSURE =
+  'you may not read image indexes here (ecr:BatchGetImage; a closed repository refuses it): an untagged image counts only if the record says so';
+
+const SEALED = "the repository's policy denies you even reading it";
+
+/** One repository's policy refuses this caller: everything else can still be read. */
+function isDeniedByPolicy(error: unknown): boolean {
+  return isDenied(error) && /explicit deny in a resource-based policy/.test((error as Error).message);
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof ECRServiceException && error.name === 'AccessDeniedException';
+}

@@ -1,0 +1,199 @@
+// The client for a stack on Azure.
+import type { ContainerRegistryClient } from '@azure/container-registry';
+import { isRestError } from '@azure/core-rest-pipeline';
+import { DefaultAzureCredential } from '@azure/identity';
+import { attributeGateOf } from '../../azure/function/attribute-lock.ts';
+import { type Clients, createClients } from '../../azure/function/clients.ts';
+import { unlessAbsent } from '../../azure/function/images.ts';
+import { type Parts, partsOf } from '../../azure/function/invocation.ts';
+import { registryIn } from '../../azure/function/parse.ts';
+import type { AzureRegistry } from '../../azure/function/registry.ts';
+import { sweepPortsOf } from '../../azure/function/sweep.ts';
+import type { Gate } from '../../shared/gate/record.ts';
+import type { Instant } from '../../shared/policy/finding.ts';
+import type { Ports } from '../../shared/reconcile/ports.ts';
+import { rulesOf } from '../../shared/reconcile/rules.ts';
+import { LOCKS_ROLE, roleMissing, sentenceOf, UsageError } from '../terminal/ending.ts';
+import { type Client, type Found, type FoundImage, type Obstacle, reconcileByCommand } from './client.ts';
+import type { ImageName } from './image-name.ts';
+import type { AzureStack } from './stack.ts';
+
+/**
+ * Creates the client for a stack on Azure.
+ *
+ * @param sdk the SDK's clients. Default: with the credentials of this machine
+ */
+export function createAzureClient(
+  settings: AzureStack,
+  now: () => Instant,
+  sdk = createClients(settings, new DefaultAzureCredential()),
+): Client {
+  const worker = { settings, clients: sdk, now };
+  const parts = partsOf(worker);
+  const { table, pause, queue } = parts;
+  const sweepPorts = sweepPortsOf(worker, parts, rulesOf(settings, 'pause'), () => {});
+  const reader: Reader = { ...parts, granularity: settings.granularity, openRegistry: sdk.registry };
+  const portsFor = async ({ registry }: Gate) => portsOf(parts, await findRegistry(parts, registry), now);
+  return {
+    cloud: 'azure',
+    settings,
+    pause,
+    sweep: table.row('sweep'),
+    brake: table.row('brake'),
+    records: table.records,
+    gates: () => table.gates(),
+    deadLetters: () => queue.buried(),
+    blindness: () => namingRole(sweepPorts.blindness()),
+    repositoriesWithFindings: () => namingRole(sweepPorts.repositoriesWithFindings()),
+    find: (name) => findImage(reader, name),
+    async observe(gate, blockers, also = []) {
+      const port = (await findRegistry(parts, gate.registry)).port();
+      const known = [...blockers.map(({ digest }) => digest), ...also];
+      return { images: await namingRole(port.observe(gate, 'all', [...new Set(known)])) };
+    },
+    async scans(gate, digests) {
+      return (await findRegistry(parts, gate.registry)).port().scans(gate, digests);
+    },
+    obstacles: (image) => findObstacles(reader, image),
+    read: async (gate) => (await portsFor(gate)).registry.read(gate),
+    async reconcile(...asked) {
+      const decision = await reconcileByCommand(settings, portsFor, ...asked);
+      return { ...decision, problem: problemHere(decision.problem) };
+    },
+  };
+}
+
+/**
+ * The stack's registry with this id.
+ *
+ * @throws UsageError if the stack no longer has it
+ */
+async function findRegistry({ registryOfStack }: Parts, id: string): Promise<AzureRegistry> {
+  const named = registryIn(id);
+  const registry = named === undefined ? undefined : await registryOfStack(named);
+  if (registry !== undefined) return registry;
+  throw new UsageError(
+    `the registry ${id} is no longer part of the stack: add it to pullgate:azure.registries, run \`pulumi up\`, then run this command again`,
+  );
+}
+
+/** The function's ports, with errors of the mail service in the words of a command. */
+function portsOf({ portsFrom }: Parts, registry: AzureRegistry, now: () => Instant) {
+  const ports = portsFrom(now(), registry, () => {});
+  const notify: Ports<unknown>['notify'] = (to, notice) =>
+    ports.notify(to, notice).catch((cause: unknown) => {
+      throw new Error(sentenceOf(cause), { cause });
+    });
+  return { ...ports, notify };
+}
+
+/** What finding images and locks takes. */
+interface Reader extends Pick<Parts, 'registries' | 'table'> {
+  readonly granularity: AzureStack['granularity'];
+  readonly openRegistry: Clients['registry'];
+}
+
+async function findImage(
+  { registries, granularity, openRegistry }: Reader,
+  { registry: { host }, repository, tag, digest }: ImageName,
+): Promise<Found> {
+  const all = await registries.all();
+  const registry = all.find(({ loginServer }) => loginServer.toLowerCase() === host);
+  if (registry === undefined) {
+    const names = all.map(({ loginServer, name }) =>
+      loginServer === '' ? `${name} (you may not read it in Resource Manager)` : loginServer,
+    );
+    return { kind: 'elsewhere', registries: names };
+  }
+  const client = openRegistry(registry.loginServer);
+  const reference =
+    digest ?? (await unlessAbsent(client.getArtifact(repository, tag ?? '').getTagProperties(tag ?? '')))?.digest;
+  const image =
+    reference === undefined
+      ? undefined
+      : await unlessAbsent(client.getArtifact(repository, reference).getManifestProperties());
+  if (image === undefined) {
+    const isThere = (await unlessAbsent(client.getRepository(repository).getProperties())) !== undefined;
+    return { kind: 'absent', what: isThere ? 'image' : 'repository' };
+  }
+  const children = image.relatedArtifacts.map((child) => ({
+    digest: child.digest,
+    platform: [child.operatingSystem, child.architecture].filter((part) => part !== undefined).join('/'),
+  }));
+  const whole: Gate = { registry: registry.id, repository };
+  const digests = [image.digest, ...children.map((child) => child.digest)];
+  return {
+    kind: 'found',
+    ...whole,
+    digest: image.digest,
+    tags: image.tags,
+    tag,
+    children,
+    gates: granularity === 'image' ? digests.map((one) => ({ ...whole, digest: one })) : [whole],
+    problem: registry.problem,
+  };
+}
+
+/** Locks of both granularities count: one may be left from before the setting changed. */
+async function findObstacles(
+  reader: Reader,
+  { registry, repository, digest, tag, children }: FoundImage,
+): Promise<readonly Obstacle[]> {
+  const place = (await reader.registries.all()).find(({ id }) => id === registry);
+  if (place === undefined) return [];
+  const client = reader.openRegistry(place.loginServer);
+  const whole: Gate = { registry, repository };
+  const lock = (gate: Gate, what: string) => readLock(reader, client, gate, `readEnabled of ${what} is false`);
+  const ofGates = await Promise.all([
+    lock(whole, 'the repository'),
+    lock({ ...whole, digest }, 'the image'),
+    ...children.map((child) =>
+      lock({ ...whole, digest: child.digest }, `its image for ${child.platform || child.digest}`),
+    ),
+  ]);
+  return [...ofGates.flat(), ...(tag === undefined ? [] : await readTagLock(client, repository, tag))];
+}
+
+/** A lock carries no mark: it is ours if the record says that we set it. */
+async function readLock(
+  { table }: Reader,
+  client: ContainerRegistryClient,
+  gate: Gate,
+  what: string,
+): Promise<readonly Obstacle[]> {
+  const reading = await attributeGateOf(client).read(gate);
+  if (reading === undefined || reading.ours === 'absent') return [];
+  const { value: record } = await table.records.load(gate);
+  if (record?.claimed !== true) return [{ by: 'others', for: 'everyone', what }];
+  return [{ by: 'pullgate', for: 'everyone', what, since: record.closedSince ?? record.since }];
+}
+
+/** pullgate locks no tags. */
+async function readTagLock(client: ContainerRegistryClient, repository: string, tag: string) {
+  const found = await unlessAbsent(client.getArtifact(repository, tag).getTagProperties(tag));
+  const obstacle: Obstacle = { by: 'others', for: 'everyone', what: `readEnabled of the tag ${tag} is false` };
+  return found?.canRead === false ? [obstacle] : [];
+}
+
+/** Names the missing role if Log Analytics refuses: it is another role than the registry's. */
+async function namingRole<T>(asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (cause) {
+    const status = isRestError(cause) && isOfWorkspace(cause.request?.url) ? cause.statusCode : undefined;
+    if (status !== 401 && status !== 403) throw cause;
+    throw new UsageError(roleMissing('Log Analytics', status, WORKSPACE_ROLE), { cause });
+  }
+}
+
+const WORKSPACE_ROLE = "Log Analytics Reader on the stack's workspace";
+
+function isOfWorkspace(url: string | undefined): boolean {
+  return url !== undefined && /[.]loganalytics[.]/.test(new URL(url).host);
+}
+
+/** The adapter's sentence is meant for the function's log. Here it is the operator, not the function, who lacks a role. */
+function problemHere(problem: string | undefined): string | undefined {
+  const [, status] = /\((401|403): /.exec(problem ?? '') ?? [];
+  return status === undefined ? problem : roleMissing('the registry', Number(status), LOCKS_ROLE);
+}

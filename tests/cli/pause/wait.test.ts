@@ -1,0 +1,243 @@
+// `pause --for` and `pause --wait`, and `resume`: with records, a registry and a clock in this process.
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { type Pause, type PauseAnswer, pauseStack } from '../../../cli/pause/pause.ts';
+import { resumeStack } from '../../../cli/pause/resume.ts';
+import { LONGEST_INVOCATION_MINUTES } from '../../../cli/pause/wait.ts';
+import type { Client } from '../../../cli/stack/client.ts';
+import { graphOf } from '../../../local/graph.ts';
+import { type Gate, type GateRecord, gateKey } from '../../../shared/gate/record.ts';
+import type { PauseState } from '../../../shared/reconcile/schedule.ts';
+import type { Decision } from '../../../shared/report/decision.ts';
+import { decision, GATE, hoursLater, NOW, record } from '../../shared/samples.ts';
+
+const MINUTE = 60_000;
+const OTHER: Gate = { ...GATE, repository: 'team/other' };
+
+interface World {
+  readonly cloud?: Client['cloud'];
+  readonly closed?: readonly Gate[];
+  readonly pause?: PauseState;
+  /** What the registry does with a gate that is to be opened, by how many minutes have passed. Default: it opens. */
+  readonly opens?: (minutes: number, gate: Gate) => Partial<Decision> | Error | undefined;
+  /** What an invocation that began before the pause closes, by the minute. */
+  readonly closes?: Readonly<Record<number, Gate>>;
+  /** The minute in which the table does not answer. */
+  readonly isDownAt?: number;
+  /** The minute in which the operator presses Ctrl-C. */
+  readonly interruptedAt?: number;
+}
+
+/** A stack of one cloud, and what `pause` and `resume` do to it. */
+function stackOf({ cloud = 'aws', closed = [], opens = () => undefined, closes = {}, ...world }: World) {
+  let at = Date.parse(NOW);
+  const minutes = () => (at - Date.parse(NOW)) / MINUTE;
+  const printed: string[] = [];
+  const asked: string[] = [];
+  const records = new Map<string, GateRecord>();
+  const close = (gate: Gate) => records.set(gateKey(gate), record({ gate, state: { kind: 'closed' }, blockers: [] }));
+  closed.forEach(close);
+  let row = world.pause;
+  let writes = 0;
+  const client = {
+    cloud,
+    pause: {
+      load: async () => ({ value: row, version: writes }),
+      async save(value: PauseState) {
+        row = value;
+        return ++writes;
+      },
+    },
+    records: { load: async (gate: Gate) => ({ value: records.get(gateKey(gate)), version: 1 }) },
+    async *gates() {
+      if (world.isDownAt !== undefined && Math.floor(minutes()) === world.isDownAt) throw new Error('no answer');
+      for (const { gate, state } of records.values()) yield { ...gate, state: state.kind };
+    },
+    async reconcile(gate: Gate) {
+      asked.push(gate.repository);
+      const answer = opens(minutes(), gate);
+      if (answer instanceof Error) throw answer;
+      if (answer !== undefined) return decision(answer);
+      records.set(gateKey(gate), record({ gate, state: { kind: 'waiting', for: 'pause' }, blockers: [] }));
+      return decision({ done: 'opened', to: { kind: 'waiting', for: 'pause' } });
+    },
+  } as unknown as Client;
+  const interrupted = new AbortController();
+  const due = Object.entries(closes).map(([minute, gate]) => ({ minute: Number(minute), gate }));
+  const sleep = async (milliseconds: number) => {
+    at += milliseconds;
+    for (const { gate } of due.filter(({ minute }) => minute <= minutes())) close(gate);
+    due.splice(0, due.filter(({ minute }) => minute <= minutes()).length);
+    if (world.interruptedAt !== undefined && minutes() >= world.interruptedAt) interrupted.abort();
+  };
+  const answers: PauseAnswer[] = [];
+  const common = {
+    stack: 'dev',
+    label: 'the stack dev',
+    clients: [client],
+    terminal: { print: (line: string) => void printed.push(line), ask: async () => undefined },
+    now: () => new Date(at).toISOString(),
+    by: 'ada',
+  };
+  const pause = async (changes: Partial<Pause> = {}) => {
+    const report = (answer: PauseAnswer) => void answers.push(answer);
+    const code = await pauseStack({ ...common, isWhole: true, yes: true, report, ...changes });
+    return { code, text: printed.splice(0).join('\n'), answer: answers.at(-1), minutes: minutes() };
+  };
+  return {
+    asked,
+    pause,
+    wait: (maxMinutes = 30, until?: string) =>
+      pause({ until, wait: { maxMinutes, sleep, onInterrupt: () => interrupted.signal } }),
+    resume: async () => [await resumeStack(common), printed.splice(0).join('\n')],
+    advance: (hours: number) => {
+      at += hours * 60 * MINUTE;
+    },
+    row: () => row,
+    writes: () => writes,
+  };
+}
+
+const SAFE = 'Nothing is locked any more. It is safe to run `pulumi destroy` now.';
+
+describe('pause --wait', () => {
+  it.each([
+    ['aws', 5],
+    ['azure', 10],
+  ] as const)(
+    'returns on %s once no invocation from before the pause can run, after %i minutes',
+    async (cloud, longest) => {
+      const { code, text, minutes, answer } = await stackOf({ cloud, closed: [GATE] }).wait();
+      expect([code, text.endsWith(SAFE), answer?.waited]).toEqual([0, true, 'open']);
+      expect([minutes >= longest, minutes < longest + 1]).toEqual([true, true]);
+      expect(text).toContain(
+        `\nNothing is locked. Waiting until 2026-06-15 12:${cloud === 'aws' ? '05' : '10'} UTC, when `,
+      );
+    },
+  );
+
+  it('knows how long an invocation can run', async () => {
+    const { resources } = await graphOf({});
+    const lambda = resources.find(({ type }) => type === 'aws:lambda/function:Function');
+    expect(lambda?.outputs['timeout']).toBe(LONGEST_INVOCATION_MINUTES.aws * 60);
+    const [, hours, minutes, seconds] = /functionTimeout: '(\d\d):(\d\d):(\d\d)'/.exec(
+      readFileSync('azure/component/code.ts', 'utf8'),
+    ) ?? ['', '', '', ''];
+    expect([hours, minutes, seconds]).toEqual(['00', String(LONGEST_INVOCATION_MINUTES.azure), '00']);
+  });
+
+  it('returns at once if the stack was paused before and nothing is locked', async () => {
+    const world = stackOf({ pause: { paused: true, at: hoursLater(-1), by: 'eve' } });
+    const { code, text, minutes } = await world.wait();
+    expect([code, text.endsWith(SAFE), minutes, world.writes()]).toEqual([0, true, 0, 0]);
+  });
+
+  it('opens what an invocation from before the pause closes in the meantime', async () => {
+    const { code, text, answer } = await stackOf({ closed: [GATE], closes: { 3: OTHER } }).wait();
+    expect([code, text.endsWith(SAFE)]).toEqual([0, true]);
+    expect(text).toContain('\nWaiting: 1 gate is still locked.\n  opened    team/other\n');
+    expect(answer?.gates.map(({ repository, done }) => [repository, done])).toEqual([['team/app', 'opened']]);
+  });
+
+  it('tries again what could not be opened, and prints only what changes', async () => {
+    const refused = { done: 'refused', problem: 'a principal is gone' } as const;
+    const opens = (minutes: number, { repository }: Gate) =>
+      repository === 'team/app' && minutes < 8 ? (minutes < 4 ? refused : new Error('throttled')) : undefined;
+    const world = stackOf({ closed: [GATE, OTHER], opens });
+    const { code, text, minutes } = await world.wait();
+    expect([code, minutes < 9, text.endsWith(SAFE)]).toEqual([0, true, true]);
+    expect(text.match(/(REFUSED|FAILED|opened) +team\/app/g)).toEqual([
+      'REFUSED   team/app',
+      'FAILED    team/app',
+      'opened    team/app',
+    ]);
+    expect(world.asked.filter((name) => name === 'team/app').length).toBeGreaterThan(10);
+    expect(world.asked.filter((name) => name === 'team/other')).toHaveLength(1);
+  });
+
+  it('gives up when the time is over, names what is locked, and leaves the pause in force', async () => {
+    const world = stackOf({ closed: [GATE], opens: () => new Error('denied') });
+    const { code, text, minutes, answer } = await world.wait(20);
+    expect([code, minutes >= 20, minutes < 21, answer?.waited]).toEqual([1, true, true, 'timedOut']);
+    expect(text).toContain('\n1 repository could not be opened: see above');
+    expect(
+      text.endsWith(
+        'Stopped waiting: the time is up. The pause stays in force; to go on waiting, run this command again.',
+      ),
+    ).toBe(true);
+    expect(world.row()).toEqual({ paused: true, at: NOW, by: 'ada' });
+  });
+
+  it('stops at Ctrl-C, and leaves the pause in force', async () => {
+    const world = stackOf({ closed: [GATE], interruptedAt: 2 });
+    const { code, text, minutes, answer } = await world.wait();
+    expect([code, minutes < 3, answer?.waited]).toEqual([1, true, 'interrupted']);
+    expect(text.endsWith('Stopped waiting. The pause stays in force; to go on waiting, run this command again.')).toBe(
+      true,
+    );
+    expect(world.row()?.paused).toBe(true);
+  });
+
+  it('stops when the pause ends, and opens nothing after it', async () => {
+    const world = stackOf({ closed: [GATE], closes: { 3: OTHER } });
+    const { code, text, minutes, answer } = await world.wait(30, hoursLater(2 / 60));
+    expect([code, minutes < 3, answer?.waited, world.asked]).toEqual([1, true, 'resumed', ['team/app']]);
+    expect(
+      text.endsWith('Stopped waiting: the pause is over, and the function closes again what violates the policy.'),
+    ).toBe(true);
+  });
+
+  it('goes on while the table does not answer', async () => {
+    const { code, text } = await stackOf({ closed: [GATE], isDownAt: 2 }).wait();
+    expect([code, text.endsWith(SAFE)]).toEqual([0, true]);
+    expect(text.match(/The gates could not be read, trying again: no answer/g)).toHaveLength(1);
+  });
+});
+
+describe('pause --for', () => {
+  it('ends by itself: then `resume` has nothing to do', async () => {
+    const world = stackOf({});
+    const { code, text, answer } = await world.pause({ until: hoursLater(4) });
+    expect([code, answer?.until, world.row()]).toEqual([
+      0,
+      hoursLater(4),
+      { paused: true, at: NOW, by: 'ada', until: hoursLater(4) },
+    ]);
+    expect(text).toContain('\nPaused the stack dev: nothing closes until 2026-06-15 16:00 UTC.\n');
+    world.advance(4);
+    expect(await world.resume()).toEqual([0, 'There is nothing to do: the stack dev is not paused.']);
+    expect(world.writes()).toBe(1);
+  });
+
+  it('changes the end of a pause, which is still the same pause', async () => {
+    const world = stackOf({});
+    await world.pause();
+    world.advance(1);
+    await world.pause({ until: hoursLater(3), by: 'eve' });
+    expect(world.row()).toEqual({ paused: true, at: NOW, by: 'eve', until: hoursLater(3) });
+    await world.pause();
+    expect(world.row()).toEqual({ paused: true, at: NOW, by: 'ada' });
+    expect((await world.pause()).text).toBe(
+      'The stack dev keeps no repository closed.\nIt has been paused since 2026-06-15 12:00 UTC by ada: there is nothing to do. It is safe to run `pulumi destroy` now.',
+    );
+    expect(world.writes()).toBe(3);
+  });
+
+  it('after its end begins a new pause', async () => {
+    const world = stackOf({ pause: { paused: true, at: hoursLater(-5), by: 'eve', until: hoursLater(-1) } });
+    await world.pause({ until: hoursLater(1) });
+    expect(world.row()).toEqual({ paused: true, at: NOW, by: 'ada', until: hoursLater(1) });
+  });
+
+  it('and a part of a stack are no reason to destroy it', async () => {
+    const old = { paused: true, at: hoursLater(-5), by: 'eve' };
+    const texts = await Promise.all([
+      stackOf({ pause: old }).pause({ isWhole: false, label: 'the stack dev on AWS' }),
+      stackOf({ pause: { ...old, until: hoursLater(2) } }).pause({ until: hoursLater(2) }),
+    ]);
+    expect(texts.map(({ text }) => text)).toEqual([
+      'The stack dev on AWS keeps no repository closed.\nIt has been paused since 2026-06-15 07:00 UTC by eve: there is nothing to do.',
+      'The stack dev keeps no repository closed.\nIt has been paused since 2026-06-15 07:00 UTC by eve, until 2026-06-15 14:00 UTC: there is nothing to do.',
+    ]);
+  });
+});
