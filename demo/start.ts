@@ -2,6 +2,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs, styleText } from 'node:util';
 import { CLOUDS, type Cloud } from '../config/config.ts';
+import { createEndSignal } from './end-signal.ts';
 import { layOut, wrap } from './layout.ts';
 import type { Line } from './story/cloud.ts';
 import { type Block, tellStory } from './story/story.ts';
@@ -91,8 +92,7 @@ function optionsIn(args: readonly string[]) {
 }
 
 const { clouds, isWatch, port } = wishOf(process.argv.slice(2));
-const interruption = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
+const endSignal = createEndSignal(INTERRUPTED);
 
 async function watchClouds(): Promise<void> {
   const { watch } = await import('./watch/watch.ts');
@@ -100,7 +100,7 @@ async function watchClouds(): Promise<void> {
   await watch({
     clouds,
     ...(port === undefined ? {} : { port }),
-    signal: interruption.signal,
+    signal: endSignal,
     onReady(url) {
       print(`Look at it, push and pull: ${style('cyan', url)}`);
       print('Ctrl-C ends everything.');
@@ -125,7 +125,7 @@ const tell = () =>
       },
       note: (text) => printWrapped(text, 'dim'),
     },
-    { clouds, signal: interruption.signal },
+    { clouds, signal: endSignal },
   );
 
 try {
@@ -134,7 +134,7 @@ try {
   // Ctrl-C ends the processes that the story has started too, and the word of that may be faster than the signal.
   await setTimeout(SIGNAL_MILLISECONDS);
   print();
-  if (interruption.signal.aborted) {
+  if (endSignal.aborted) {
     print('Interrupted.');
     // What was under way is not waited for.
     process.exit(INTERRUPTED);

@@ -3,11 +3,16 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, vi } from 'vitest';
+import { setTimeout } from 'node:timers/promises';
 import { CACHE } from '../local/cache.ts';
 
 /** For the environment of a program of the project: tests start some hundred, and each would compile the same code again. */
 export const COMPILED = { NODE_COMPILE_CACHE: join(CACHE, 'programs') };
+
+const PROJECT = join(import.meta.dirname, '..');
+const POLL_MILLISECONDS = 20;
+/** npm neither asks the registry for a newer npm nor writes a log file. */
+const QUIET_NPM = { npm_config_update_notifier: 'false', npm_config_logs_max: '0' };
 
 export interface Started {
   readonly child: ChildProcess;
@@ -23,7 +28,17 @@ export function startProgramOf(
   words: readonly string[] = [],
   environment: Readonly<Record<string, string>> = {},
 ): Started {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '..', path), ...words], {
+  return start([process.execPath, join(PROJECT, path), ...words], environment);
+}
+
+/** Starts `npm start -- ...words`: npm itself is the child. */
+export function startNpm(words: readonly string[], environment: Readonly<Record<string, string>> = {}): Started {
+  return start(['npm', 'start', '--', ...words], { ...QUIET_NPM, ...environment });
+}
+
+function start([file = '', ...words]: readonly string[], environment: Readonly<Record<string, string>>): Started {
+  const child = spawn(file, words, {
+    cwd: PROJECT,
     detached: true,
     env: { PATH: process.env['PATH'], ...COMPILED, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -33,32 +48,61 @@ export function startProgramOf(
   return { child, said: () => text, ended: once(child, 'close').then(([code]) => code) };
 }
 
-/** Presses Ctrl-C: every process of the group hears of it. */
+/**
+ * Waits until the program has written this. The only limit is the test's own timeout.
+ *
+ * @throws Error if it ends without it
+ */
+export async function waitForOutput({ child, said }: Started, text: string): Promise<void> {
+  while (!said().includes(text)) {
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`the program ended without writing ${JSON.stringify(text)}; it wrote: ${said()}`);
+    await setTimeout(POLL_MILLISECONDS);
+  }
+}
+
+/** Presses Ctrl-C: every process of the group gets the signal. */
 export function interrupt({ child }: Started): void {
   process.kill(-(child.pid ?? 0), 'SIGINT');
 }
 
-export async function expectNoneLeft({ child }: Started): Promise<void> {
-  await vi.waitFor(() => expect(isRunning(child.pid ?? 0)).toBe(false), { timeout: 5_000 });
+/** Kills every process of the group that still runs. */
+export function killGroup({ child }: Started): void {
+  try {
+    process.kill(-(child.pid ?? 0), 'SIGKILL');
+  } catch {
+    // None is left.
+  }
 }
 
-/** Is a process of this group still running? One that has ended, and that nobody has asked for its exit code, is not. */
+/** Waits until no process of the group runs. The only limit is the test's own timeout. */
+export async function expectNoneLeft({ child }: Started): Promise<void> {
+  while (isRunning(child.pid ?? 0)) await setTimeout(POLL_MILLISECONDS);
+}
+
+/** Does a process of this group run? One that has ended but was not waited for does not. */
 export function isRunning(group: number): boolean {
   try {
     process.kill(-group, 0);
   } catch {
     return false;
   }
-  if (process.platform !== 'linux') return true;
-  return readdirSync('/proc').some((name) => {
-    const [, state, processGroup] = /^\d+ \(.*\) (\S) \d+ (\d+)/s.exec(/^\d+$/.test(name) ? statOf(name) : '') ?? [];
-    return processGroup === String(group) && state !== 'Z';
+  return process.platform !== 'linux' || commandsIn(group).length > 0;
+}
+
+/** The command lines of a group's running processes. Linux only. */
+export function commandsIn(group: number): readonly string[] {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    const [, state, processGroup] = /^\d+ \(.*\) (\S) \d+ (\d+)/s.exec(readProcess(name, 'stat')) ?? [];
+    if (processGroup !== String(group) || state === 'Z') return [];
+    return [readProcess(name, 'cmdline').replaceAll('\0', ' ').trim()];
   });
 }
 
-function statOf(id: string): string {
+function readProcess(id: string, file: 'stat' | 'cmdline'): string {
   try {
-    return readFileSync(`/proc/${id}/stat`, 'utf8');
+    return readFileSync(`/proc/${id}/${file}`, 'utf8');
   } catch {
     return '';
   }

@@ -57,10 +57,22 @@ async function createCertificates(): Promise<Certificates> {
   };
 }
 
-/** A file with this text, for NODE_EXTRA_CA_CERTS. */
+const folders = new Set<string>();
+// A process that exits while its cloud is still starting has nothing else that would remove the folder.
+process.on('exit', () => {
+  for (const folder of folders) removeFolder(folder);
+});
+
+function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  folders.delete(folder);
+}
+
+/** A file with this text, for NODE_EXTRA_CA_CERTS. It is removed at the end of this process at the latest. */
 export function writeCa(ca: string): { readonly file: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'local-azure-'));
+  folders.add(folder);
   const file = join(folder, 'ca.pem');
   writeFileSync(file, ca);
-  return { file, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  return { file, remove: () => removeFolder(folder) };
 }
