@@ -14,7 +14,12 @@ const STORY = {
   children: [PROGRAM, ...FUNCTIONS],
   end: 'Interrupted.',
 } as const;
-const WATCH = { words: ['--watch'], output: 'Ctrl-C ends everything.', children: [PROGRAM], end: 'Ended.' } as const;
+const WATCH = {
+  words: ['--watch'],
+  output: 'Press Ctrl-C to end everything.',
+  children: [PROGRAM],
+  end: 'Ended.',
+} as const;
 
 describe('the end of npm', () => {
   test.skipIf(process.platform !== 'linux').each([

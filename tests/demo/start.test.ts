@@ -77,12 +77,35 @@ describe('npm start', () => {
     },
   );
 
-  test('a word that is no cloud: says which there are, and the exit code is 2', async () => {
-    const { said, ended } = start(['gcp']);
+  test('--help: prints the usage, each argument and option, what it does and the exit codes, and exits with 0', async () => {
+    const { said, ended } = start(['--help']);
+    expect(await ended).toBe(0);
+    expect(said()).toMatch(/^Usage: npm start -- \[options\] \[clouds[.]{3}\]\n\nShows what pullgate does /);
+    expect(said()).toMatch(/\n {2}clouds .+\(choices: "aws",\s+"azure"\)\n/);
+    expect([...said().matchAll(/^ {2}(?:-h, )?(--\S+)/gm)].map(([, name]) => name)).toEqual([
+      '--watch',
+      '--port',
+      '--help',
+    ]);
+    expect(said()).toContain('\nExit codes: 0 ');
+  });
+
+  test.each([
+    [['gcp'], "error: command-argument value 'gcp' is invalid for argument 'clouds'. Allowed choices are aws, azure."],
+    [['--wach'], "error: unknown option '--wach'\n(Did you mean --watch?)"],
+    [
+      ['--watch', '--port', 'x'],
+      "error: option '--port <number>' argument 'x' is invalid. A port is a whole number from 0 to 65535.",
+    ],
+    [
+      ['--watch', '--port', '65536'],
+      "error: option '--port <number>' argument '65536' is invalid. A port is a whole number from 0 to 65535.",
+    ],
+    [['--port', '80'], 'error: --port is the port of the page; it needs --watch'],
+  ])('%j: says what is wrong and where to find what is allowed, and exits with 2', async (words, message) => {
+    const { said, ended } = start(words);
     expect(await ended).toBe(2);
-    expect(said()).toBe(
-      '"gcp" is no cloud that the story knows. npm start tells it on aws and azure; npm start -- aws or npm start -- azure on one.\n',
-    );
+    expect(said()).toBe(`${message}\nRun \`npm start -- --help\` to see what is allowed.\n`);
   });
 
   test('a step that cannot be done is named, and the exit code is 1', async () => {
@@ -90,7 +113,7 @@ describe('npm start', () => {
     const { said, ended } = started;
     expect(await ended).toBe(1);
     expect(said()).toMatch(
-      /\nThe story did not go as told[.] Step 1 \(`pulumi up` deploys the stack\): ENOENT: no such file or\ndirectory, mkdtemp /,
+      /\nThe story failed[.] Step 1 \(`pulumi up` deploys the stack\): ENOENT: no such file or\ndirectory, mkdtemp /,
     );
     expect(said()).not.toContain('    at ');
     await expectNoneLeft(started);

@@ -123,7 +123,7 @@ export const RULES: readonly Rule[] = [
   {
     words: 'npm start',
     shown: { test: 'tests/demo/start.test.ts', by: "startProgramOf('demo/start.ts'" },
-    rest: exactly('', ...CLOUDS.map((cloud) => `-- ${cloud}`)),
+    rest: exactly('', '-- --help', ...CLOUDS.map((cloud) => `-- ${cloud}`)),
   },
   {
     words: 'npm start -- --watch',
