@@ -30,7 +30,11 @@ function gateJson({ gate, reasons, formerReasons, undetermined, exempted, ...res
   };
 }
 
-function exemptionJson(rule: Exemption) {
-  const until = endOf(rule);
-  return { by: rule.kind, ...(until === undefined ? {} : { until }), ...(rule.kind === 'exception' ? rule : {}) };
+function exemptionJson(exemption: Exemption) {
+  const until = endOf(exemption);
+  return {
+    by: exemption.kind,
+    ...(until === undefined ? {} : { until }),
+    ...(exemption.kind === 'exception' ? exemption : {}),
+  };
 }

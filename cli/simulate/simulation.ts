@@ -193,14 +193,15 @@ function changeOf(judged: readonly Judged[]): Change {
 }
 
 /** Findings of several images as one each, the worst first; a finding that is exempted in two ways appears twice. */
-function worstOf<
-  T extends { readonly finding: Finding; readonly rule?: ExemptedFinding['exemption'] | Reason['rule'] },
->(found: readonly T[], most: number): Worst<InImages<T>> {
+function worstOf<T extends { readonly finding: Finding; readonly exemption?: Exemption }>(
+  found: readonly T[],
+  most: number,
+): Worst<InImages<T>> {
   const byFinding = new Map<Finding, { one: T; images: number }[]>();
   let count = 0;
   for (const one of found) {
     const known = byFinding.get(one.finding);
-    const same = known?.find((other) => ruleKey(other.one) === ruleKey(one));
+    const same = known?.find((other) => exceptionOf(other.one) === exceptionOf(one));
     if (same !== undefined) same.images += 1;
     else {
       count += 1;
@@ -212,9 +213,9 @@ function worstOf<
   return { first: all.slice(0, most).map(({ one, images }) => ({ ...one, images })), more: Math.max(0, count - most) };
 }
 
-/** Only exceptions may differ between images of one gate; other rules are the same if their kind is. */
-function ruleKey({ rule }: { readonly rule?: ExemptedFinding['exemption'] | Reason['rule'] }): unknown {
-  return typeof rule === 'object' && rule.kind === 'exception' ? rule.exception : undefined;
+/** Only exceptions may differ between images of one gate; other exemptions are the same if their kind is. */
+function exceptionOf({ exemption }: { readonly exemption?: Exemption }): unknown {
+  return exemption?.kind === 'exception' ? exemption.exception : undefined;
 }
 
 /** Known exploits first, then by severity, then by score: and by name, so that two runs say the same. */
@@ -295,7 +296,7 @@ export function exemptedIn({ gates }: Simulation): {
 const NEVER = '~';
 
 /** When an exemption ends; undefined if it has no end. */
-export function endOf(rule: Exemption): Instant | undefined {
-  if (rule.kind === 'exception') return rule.exception.expiresAt;
-  return rule.kind === 'grace' ? rule.until : undefined;
+export function endOf(exemption: Exemption): Instant | undefined {
+  if (exemption.kind === 'exception') return exemption.exception.expiresAt;
+  return exemption.kind === 'grace' ? exemption.until : undefined;
 }

@@ -12,7 +12,7 @@ import type { FoundImage } from '../stack/client.ts';
 /** A finding that would violate without the exemption, and when the exemption ends. */
 export interface ExemptedAnswer {
   readonly finding: Finding;
-  readonly rule: Exemption;
+  readonly exemption: Exemption;
   readonly until: Instant | undefined;
 }
 
@@ -70,7 +70,7 @@ export function imageAnswers(
         omittedFindings: blocker?.omittedFindings ?? 0,
         exempted: verdict.exempted.map(({ finding, exemption }) => ({
           finding,
-          rule: exemption,
+          exemption,
           until: endOfExemption(exemption),
         })),
         lapsed: lapsedFor({ repository, digest: image.digest }, violating, rules, now),
@@ -86,12 +86,12 @@ function isOutside(image: ImageObservation, repository: string, { includes, poli
 }
 
 /** When an exemption ends; undefined if it does not end by itself. */
-export function endOfExemption(rule: Exemption): Instant | undefined {
-  switch (rule.kind) {
+export function endOfExemption(exemption: Exemption): Instant | undefined {
+  switch (exemption.kind) {
     case 'exception':
-      return rule.exception.expiresAt;
+      return exemption.exception.expiresAt;
     case 'grace':
-      return rule.until;
+      return exemption.until;
     case 'suppressed':
     case 'unknownIgnored':
       return undefined;

@@ -170,14 +170,14 @@ function stateWords({ verdict, holds, violating }: ImageAnswer): string {
   }
 }
 
-function exemptedLine({ finding, rule, until }: ExemptedAnswer, now: Instant): string {
+function exemptedLine({ finding, exemption, until }: ExemptedAnswer, now: Instant): string {
   const what = plain(`${finding.vulnerability} in ${finding.package.name}`);
   const end = until === undefined ? '' : ` until ${endOf(until, now)}`;
   const near = until !== undefined && nearEnd(until, now) !== undefined;
   const text = (() => {
-    switch (rule.kind) {
+    switch (exemption.kind) {
       case 'exception':
-        return `${what} is excepted${end}${rule.exception.untilFixed ? ', or until a fix exists' : ''}: ${plain(rule.exception.reason)}`;
+        return `${what} is excepted${end}${exemption.exception.untilFixed ? ', or until a fix exists' : ''}: ${plain(exemption.exception.reason)}`;
       case 'grace':
         return `${what} is in its grace period${end}`;
       case 'suppressed':

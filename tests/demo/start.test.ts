@@ -113,7 +113,7 @@ describe('npm start', () => {
     const { said, ended } = started;
     expect(await ended).toBe(1);
     expect(said()).toMatch(
-      /\nThe story failed[.] Step 1 \(`pulumi up` deploys the stack\): ENOENT: no such file or\ndirectory, mkdtemp /,
+      /\nThe story failed[.] Step 1 \(`pulumi up` deploys the stack\): ENOENT: no such file or\sdirectory,\smkdtemp\s/,
     );
     expect(said()).not.toContain('    at ');
     await expectNoneLeft(started);

@@ -88,13 +88,13 @@ const withoutRole = (end: string) => without((one) => one.type === ASSIGNMENT &&
 const ROLES: readonly (readonly [end: string, endsAt: string, said: RegExp])[] = [
   ['events', 'an event closes', /^Put_message: POST \S+\/messages answered 403/],
   ['findings', 'an event closes', /^RestError: .+\(api\.loganalytics\.io answers 403/],
-  ['gate-acmeimages', 'an event closes', /Microsoft\.ContainerRegistry\/registries\/read/],
   ['host', 'the deployment', /the host keeps its leases in its own storage account, as Storage Blob Data Owner of it/],
   ['log', 'the deployment', /its log goes nowhere/],
   ['mail', 'an event closes', /Microsoft\.Communication\/CommunicationServices\/Read/],
   ['poison', 'the deployment', /reads pullgate-poison, as Storage Queue Data Contributor of it/],
   ['queue', 'the deployment', /reads pullgate, as Storage Queue Data Contributor of it/],
   ['records', 'an event closes', /tableServices\/tables\/entities\/read/],
+  ['registry-acmeimages', 'an event closes', /Microsoft\.ContainerRegistry\/registries\/read/],
 ];
 
 describe('role assignments', () => {

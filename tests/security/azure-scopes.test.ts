@@ -15,7 +15,7 @@ const OTHER_REGISTRY = registryId('otherimages');
 
 /** The one resource that each role is on. */
 const ON: Readonly<Record<string, string>> = {
-  'gate-acmeimages': REGISTRY,
+  'registry-acmeimages': REGISTRY,
   findings: 'azure-native:operationalinsights:Workspace pullgate-workspace',
   host: 'azure-native:storage:StorageAccount pullgate-storage',
   queue: 'azure-native:storage:Queue pullgate-queue',

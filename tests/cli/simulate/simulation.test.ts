@@ -179,7 +179,7 @@ describe('against another policy', () => {
       {
         finding: { vulnerability: 'CVE-1' },
         images: 1,
-        rule: { kind: 'exception', exception: { expiresAt: '2026-04-01T00:00:00.000Z' } },
+        exemption: { kind: 'exception', exception: { expiresAt: '2026-04-01T00:00:00.000Z' } },
       },
     ]);
   });

@@ -137,7 +137,7 @@ describe('a role is missing', () => {
   });
 
   const failing: readonly (readonly [string, string])[] = [
-    ['gate-acmeimages', "action 'Microsoft.ContainerRegistry/registries/read' over scope"],
+    ['registry-acmeimages', "action 'Microsoft.ContainerRegistry/registries/read' over scope"],
     ['findings', 'api.loganalytics.io answers 403'],
     ['records', "action 'Microsoft.Storage/storageAccounts/tableServices/tables/entities/read' over scope"],
   ];
