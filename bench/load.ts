@@ -187,13 +187,13 @@ export type Wanted = 'closed' | 'closed or waiting' | 'naive';
 
 /** What is lost; empty where nothing is. */
 export function lost(ledger: Ledger, gates: readonly string[], wanted: Wanted): readonly string[] {
-  const { closed, toldClosed, toldWaiting, queued, dead } = ledger;
+  const { closed, notifiedClosed, notifiedWaiting, queued, dead } = ledger;
   const open = gates.filter((gate) => !closed.has(gate));
-  const untold = wanted === 'naive' ? [] : gates.filter((gate) => closed.has(gate) && !toldClosed.has(gate));
-  const silent = open.filter((gate) => wanted !== 'closed or waiting' || !toldWaiting.has(gate));
+  const unnotified = wanted === 'naive' ? [] : gates.filter((gate) => closed.has(gate) && !notifiedClosed.has(gate));
+  const silent = open.filter((gate) => wanted !== 'closed or waiting' || !notifiedWaiting.has(gate));
   const problems: readonly (readonly [number, string])[] = [
     [silent.length, `gates are open: ${silent.slice(0, 3).join(', ')}`],
-    [untold.length, `gates were closed and nobody was told: ${untold.slice(0, 3).join(', ')}`],
+    [unnotified.length, `gates were closed and no notice was sent: ${unnotified.slice(0, 3).join(', ')}`],
     [queued, 'messages are still in the queue'],
     [dead, 'messages were given up'],
   ];

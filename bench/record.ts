@@ -1,7 +1,7 @@
 // How much of a row of the table the record of a large gate takes.
 import { createHash } from 'node:crypto';
 import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { tableOf } from '../aws/function/records.ts';
+import { createTable } from '../aws/function/records.ts';
 import { type Blocker, type GateRecord, packRecord } from '../shared/gate/record.ts';
 import type { Finding } from '../shared/policy/finding.ts';
 import { count, type Part } from './part.ts';
@@ -58,7 +58,7 @@ async function storedAs(large: GateRecord): Promise<{ readonly bytes: number; re
     if (command instanceof PutItemCommand) item = command.input.Item;
     return command instanceof GetItemCommand ? { Item: item } : {};
   };
-  const { records } = tableOf({ send } as unknown as DynamoDBClient, 'table');
+  const { records } = createTable({ send } as unknown as DynamoDBClient, 'table');
   await records.save(large, 0);
   const { value } = await records.load(large.gate);
   if (value?.blockers.length !== large.blockers.length)
@@ -94,7 +94,7 @@ function recordOf(blockers: number, findingsOf: (blocker: number) => readonly nu
       };
     }),
     omittedBlockers: 0,
-    untold: [],
+    pending: [],
   };
 }
 

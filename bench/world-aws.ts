@@ -37,7 +37,7 @@ export const deployAws: Deploy = async ({ maxClosesPerHour = LOOSE, sweepHours =
     new Set(
       [...repositories].filter((name) => (cloud.ecr.repository(name).policyText ?? '').includes('"Sid":"Pullgate')),
     );
-  const toldOf = (change: string) =>
+  const notifiedOf = (change: string) =>
     new Set(
       cloud.notices.flatMap(({ attributes }) =>
         attributes['change'] === change ? (attributes['repository'] ?? []) : [],
@@ -80,8 +80,8 @@ export const deployAws: Deploy = async ({ maxClosesPerHour = LOOSE, sweepHours =
     reset,
     ledger: () => ({
       closed: closed(),
-      toldClosed: toldOf('closed'),
-      toldWaiting: toldOf('waiting'),
+      notifiedClosed: notifiedOf('closed'),
+      notifiedWaiting: notifiedOf('waiting'),
       queued: cloud.queue.messages().length,
       dead: cloud.deadLetters.messages().length,
     }),

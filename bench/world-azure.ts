@@ -98,7 +98,7 @@ export async function deployAzure({
     [...registry.repositories.values()].flatMap(({ name, manifests }) =>
       [...manifests.values()].flatMap(({ attributes }) => (attributes.readEnabled ? [] : name)),
     );
-  const toldOf = (what: string) => {
+  const notifiedOf = (what: string) => {
     const lines = cloud.mails.flatMap(({ subject, plainText = '' }) => [subject, ...plainText.split('\n')]);
     return new Set(lines.flatMap((line) => new RegExp(`^\\[pullgate\\] ${what}: ([^@]+)`).exec(line)?.[1] ?? []));
   };
@@ -133,8 +133,8 @@ export async function deployAzure({
     reset,
     ledger: () => ({
       closed: new Set(closedManifests()),
-      toldClosed: toldOf('closed'),
-      toldWaiting: toldOf('NOT closed'),
+      notifiedClosed: notifiedOf('closed'),
+      notifiedWaiting: notifiedOf('NOT closed'),
       queued: cloud.queue.messages().length,
       dead: cloud.poisonQueue.messages().length,
     }),

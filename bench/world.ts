@@ -31,8 +31,8 @@ export interface Ledger {
   /** The repositories that are closed, or have an image that is. */
   readonly closed: ReadonlySet<string>;
   /** The repositories of which people were told that they are closed, and that they wait. */
-  readonly toldClosed: ReadonlySet<string>;
-  readonly toldWaiting: ReadonlySet<string>;
+  readonly notifiedClosed: ReadonlySet<string>;
+  readonly notifiedWaiting: ReadonlySet<string>;
   /** Messages that are still in the queue, and that were given up. */
   readonly queued: number;
   readonly dead: number;

@@ -41,20 +41,20 @@ export const METRICS: readonly MetricSpec[] = [
   { name: 'brake-held', metric: 'BrakeWaiting', pattern: '{ $.kind = "tick" }', value: '$.waiting' },
   { name: 'failures', metric: 'Failures', pattern: '{ $.kind = "failed" }', value: '1' },
   {
-    name: 'scanner-blind',
-    metric: 'ScannerBlind',
-    pattern: '{ $.kind = "scanner" && $.blind IS TRUE }',
+    name: 'scanner-health',
+    metric: 'ScannerUnhealthy',
+    pattern: '{ $.kind = "scanner" && $.healthy IS FALSE }',
     value: '1',
   },
   // The other half of the same metric: only a scanner that was seen to work ends the alarm.
   {
     name: 'scanner-sees',
-    metric: 'ScannerBlind',
-    pattern: '{ $.kind = "scanner" && $.blind IS FALSE }',
+    metric: 'ScannerUnhealthy',
+    pattern: '{ $.kind = "scanner" && $.healthy IS TRUE }',
     value: '0',
   },
-  { name: 'closes', metric: 'Closes', pattern: '{ $.kind = "decision" && $.done = "closed" }', value: '1' },
-  { name: 'opens', metric: 'Opens', pattern: '{ $.kind = "decision" && $.done = "opened" }', value: '1' },
+  { name: 'closes', metric: 'Closes', pattern: '{ $.kind = "decision" && $.action = "closed" }', value: '1' },
+  { name: 'opens', metric: 'Opens', pattern: '{ $.kind = "decision" && $.action = "opened" }', value: '1' },
   // A push, a new policy or a pause's end closes for findings that are old: how old says nothing of how fast that was.
   {
     name: 'seconds-to-close',
@@ -129,9 +129,9 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
         'Lost events are not repaired meanwhile. See whether the function is invoked, and its log.',
     },
     {
-      name: 'scanner-blind',
+      name: 'scanner-health',
       source: 'log',
-      metric: 'ScannerBlind',
+      metric: 'ScannerUnhealthy',
       statistic: 'Maximum',
       threshold: 0,
       periodSeconds: TICK_SECONDS,

@@ -68,7 +68,7 @@ export const LOG_PANELS = {
     ],
   },
   trouble: {
-    title: 'What went wrong, or is blind, last',
+    title: 'Latest failures and scanner problems',
     query: [
       'filter kind in ["failed", "refused"] or (kind = "scanner" and ispresent(why))',
       'fields @timestamp, kind, repository, coalesce(problem, error, why) as what',

@@ -32,7 +32,7 @@ const VALUES_A_FILTER = 10;
 const is = (value: string) => ({ comparison: 'EQUALS' as const, value });
 
 /** The scanner of one account. With a delegated administrator the same calls also answer for other accounts, so each call names ours. */
-export function scannerOf(client: Inspector2Client, accountId: string, policy: Policy) {
+export function createScanner(client: Inspector2Client, accountId: string, policy: Policy) {
   const severityFilter = listFindingsFilter(policy);
 
   /** The findings of a repository that can matter and are not closed, by digest: of some images, or of all. */
@@ -100,7 +100,7 @@ export function scannerOf(client: Inspector2Client, accountId: string, policy: P
   }
 
   /** Why the scanner sees nothing, or not everything; undefined where it sees. */
-  async function blindness(): Promise<string | undefined> {
+  async function health(): Promise<string | undefined> {
     try {
       return (await statusOfScanning()) ?? (await deniedImage());
     } catch (error) {
@@ -129,10 +129,10 @@ export function scannerOf(client: Inspector2Client, accountId: string, policy: P
       : `Amazon Inspector is denied access to ${denied}: a policy on the repository keeps it out`;
   }
 
-  return { findingsOf, unknownFindings, scansOf, repositoriesWithFindings, blindness };
+  return { findingsOf, unknownFindings, scansOf, repositoriesWithFindings, health };
 }
 
-export type Scanner = ReturnType<typeof scannerOf>;
+export type Scanner = ReturnType<typeof createScanner>;
 
 function chunksOf(values: readonly string[]): readonly (readonly string[])[] {
   return Array.from({ length: Math.ceil(values.length / VALUES_A_FILTER) }, (_, chunk) =>

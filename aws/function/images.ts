@@ -31,7 +31,7 @@ interface Child {
 }
 
 /** The images of one account's private registry. */
-export function imagesOf(client: ECRClient, registryId: string) {
+export function createImages(client: ECRClient, registryId: string) {
   /**
    * The images of these digests, at most `MAX_NAMED`, that are there. ECR answers nothing at all where one of them is missing: then all images are listed.
    */
@@ -98,7 +98,7 @@ export function imagesOf(client: ECRClient, registryId: string) {
   return { describe, describeAll, descendants };
 }
 
-export type Images = ReturnType<typeof imagesOf>;
+export type Images = ReturnType<typeof createImages>;
 
 function byDigest(details: readonly ImageDetail[]): ReadonlyMap<string, Image> {
   return new Map(

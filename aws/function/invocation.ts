@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Ports } from '../../shared/reconcile/ports.ts';
-import { type Hint, reconcile } from '../../shared/reconcile/reconcile.ts';
-import { type Rules, rulesNow } from '../../shared/reconcile/rules.ts';
+import { type ReconcileRequest, reconcile } from '../../shared/reconcile/reconcile.ts';
+import { currentRules, type Rules } from '../../shared/reconcile/rules.ts';
 import type { PauseState } from '../../shared/reconcile/schedule.ts';
 import { sweep, tick } from '../../shared/reconcile/sweep.ts';
 import type { Decision } from '../../shared/report/decision.ts';
@@ -12,18 +12,18 @@ import { decisionLine, type LogLine } from '../../shared/report/log-line.ts';
 import { limitedTo, mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { describeProblem } from '../../shared/runtime/problem.ts';
 import type { Clients } from './clients.ts';
-import { scannerOf } from './findings.ts';
-import { foldByRepository, type Received } from './group.ts';
-import { imagesOf } from './images.ts';
-import { notifierOf } from './notify.ts';
+import { createScanner } from './findings.ts';
+import { groupByRepository, type Received } from './group.ts';
+import { createImages } from './images.ts';
+import { createNotifier } from './notify.ts';
 import { parseMessage } from './parse.ts';
-import { queueOf } from './queue.ts';
-import { tableOf } from './records.ts';
-import { registryOf } from './registry.ts';
-import { policyGateOf, type Snapshot } from './repository-lock.ts';
+import { createQueue } from './queue.ts';
+import { createTable } from './records.ts';
+import { createRegistry } from './registry.ts';
+import { createRepositoryLock, type Snapshot } from './repository-lock.ts';
 import { denyStatement } from './repository-policy.ts';
 import type { Settings } from './settings.ts';
-import { sweepPortsOf } from './sweep.ts';
+import { createSweepPorts } from './sweep.ts';
 
 export interface Worker {
   readonly settings: Settings;
@@ -43,16 +43,16 @@ const RETURNS_AT_ONCE = 8;
 const RESERVE_MILLISECONDS = 10_000;
 
 /** The ports of one account's registry, and the rest that an invocation needs. */
-export function partsOf({ settings, clients, now, log }: Worker) {
-  const table = tableOf(clients.dynamodb, settings.tableName);
-  const scanner = scannerOf(clients.inspector, settings.accountId, settings.policy);
-  const registry = registryOf({
-    images: imagesOf(clients.ecr, settings.accountId),
+export function createParts({ settings, clients, now, log }: Worker) {
+  const table = createTable(clients.dynamodb, settings.tableName);
+  const scanner = createScanner(clients.inspector, settings.accountId, settings.policy);
+  const registry = createRegistry({
+    images: createImages(clients.ecr, settings.accountId),
     scanner,
-    gate: policyGateOf(clients, settings.accountId, denyStatement(settings)),
+    gate: createRepositoryLock(clients, settings.accountId, denyStatement(settings)),
     policy: settings.policy,
   });
-  const notify = notifierOf(clients.sns, settings.topicArn);
+  const notify = createNotifier(clients.sns, settings.topicArn);
   const inTurn = limitedTo(1);
   /** The ports for one gate; the log says how long that one took. */
   const portsFrom = (startedAt: Instant): Ports<Snapshot> => ({
@@ -69,16 +69,16 @@ export function partsOf({ settings, clients, now, log }: Worker) {
     table,
     scanner,
     portsFrom,
-    queue: queueOf(clients.sqs, settings.queueUrl, settings.deadLetterQueueUrl),
+    queue: createQueue(clients.sqs, settings.queueUrl, settings.deadLetterQueueUrl),
     pause: table.row<PauseState>('pause'),
   };
 }
 
-export type Parts = ReturnType<typeof partsOf>;
+export type Parts = ReturnType<typeof createParts>;
 
 /** Makes the function that handles a batch. */
 export function createWork(worker: Worker): (event: SQSEvent, deadline: Deadline) => Promise<SQSBatchResponse> {
-  const parts = partsOf(worker);
+  const parts = createParts(worker);
   return async ({ Records: records }, deadline) => {
     const returning = new Set<SQSRecord>();
     const requests = await parseAll(records, worker, parts, returning);
@@ -88,12 +88,12 @@ export function createWork(worker: Worker): (event: SQSEvent, deadline: Deadline
         worker,
         returning,
         async () => {
-          const rules = await rulesNow(worker.settings, parts.pause, worker.now());
+          const rules = await currentRules(worker.settings, parts.pause, worker.now());
           await handleAll(requests, rules, worker, parts, returning, deadline);
         },
       );
     }
-    await mapConcurrently([...returning], RETURNS_AT_ONCE, (record) => comeBack(record, worker, parts));
+    await mapConcurrently([...returning], RETURNS_AT_ONCE, (record) => retryLater(record, worker, parts));
     return { batchItemFailures: [...returning].map(({ messageId }) => ({ itemIdentifier: messageId })) };
   };
 }
@@ -109,11 +109,11 @@ async function parseAll(
   for (const record of records) {
     const parsed = parseMessage(record.body, settings.accountId);
     if (parsed.ok && parsed.value.kind === 'ignored') log({ ...parsed.value, messageId: record.messageId });
-    else if (parsed.ok) received.push({ record, request: parsed.value });
+    else if (parsed.ok) received.push({ record, message: parsed.value });
     else {
       const problem = parsed.problems.map(describeProblem).join('; ');
       log({ kind: 'refused', messageId: record.messageId, problem });
-      await queue.bury(record.body).catch(() => returning.add(record));
+      await queue.deadLetter(record.body).catch(() => returning.add(record));
     }
   }
   return received;
@@ -127,21 +127,21 @@ async function handleAll(
   returning: Set<SQSRecord>,
   deadline: Deadline,
 ): Promise<void> {
-  const ports = sweepPortsOf(worker, parts, rules);
+  const ports = createSweepPorts(worker, parts, rules);
   const steps = { sweep: () => sweep(ports), tick: () => tick(ports) };
   for (const kind of ['sweep', 'tick'] as const) {
-    const records = requests.flatMap(({ record, request }) => (request.kind === kind ? [record] : []));
+    const records = requests.flatMap(({ record, message }) => (message.kind === kind ? [record] : []));
     if (records.length > 0)
       await retryAll(records, worker, returning, () => inTime<unknown>(deadline, `a ${kind}`, steps[kind]));
   }
-  const folds = foldByRepository(requests, worker.settings.accountId);
-  await mapConcurrently(folds, GATES_AT_ONCE, ({ hint, records, reports }) =>
+  const groups = groupByRepository(requests, worker.settings.accountId);
+  await mapConcurrently(groups, GATES_AT_ONCE, ({ request, records, reports }) =>
     retryAll(records, worker, returning, async () => {
-      const decision = await inTime(deadline, hint.gate.repository, () =>
-        reconcile(hint, rules, parts.portsFrom(worker.now())),
+      const decision = await inTime(deadline, request.gate.repository, () =>
+        reconcile(request, rules, parts.portsFrom(worker.now())),
       );
-      if (decision.untold !== undefined) throw new Error(`nobody could be told yet: ${decision.untold}`);
-      if (decision.done === 'refused') await bury(decision, hint, worker, parts);
+      if (decision.notifyError !== undefined) throw new Error(`a notice could not be sent: ${decision.notifyError}`);
+      if (decision.action === 'refused') await deadLetter(decision, request, worker, parts);
       if (decision.isUnsettled) for (const record of records) returning.add(record);
       for (const id of decision.unconfirmed) for (const record of reports.get(id) ?? []) returning.add(record);
     }),
@@ -167,9 +167,14 @@ async function inTime<T>(deadline: Deadline, what: string, work: () => Promise<T
 }
 
 /** The registry will not take it as things are: one message for the gate goes to where the alarm is, whatever number of events led there. */
-async function bury({ problem }: Decision, { gate, triggers }: Hint, { log }: Worker, { queue }: Parts): Promise<void> {
+async function deadLetter(
+  { problem }: Decision,
+  { gate, triggers }: ReconcileRequest,
+  { log }: Worker,
+  { queue }: Parts,
+): Promise<void> {
   log({ kind: 'refused', repository: gate.repository, problem });
-  await queue.bury(JSON.stringify({ pullgate: 'reconcile', repository: gate.repository, trigger: triggers[0] }));
+  await queue.deadLetter(JSON.stringify({ pullgate: 'reconcile', repository: gate.repository, trigger: triggers[0] }));
 }
 
 /** Runs a step; where it fails, its messages come back, and the log says why. */
@@ -188,10 +193,10 @@ async function retryAll(
 }
 
 /** Where the message cannot be told when to come back, it comes back after the queue's visibility timeout. */
-async function comeBack(record: SQSRecord, { log }: Worker, { queue }: Parts): Promise<void> {
+async function retryLater(record: SQSRecord, { log }: Worker, { queue }: Parts): Promise<void> {
   const receiveCount = Number(record.attributes.ApproximateReceiveCount);
   await queue
-    .comeBack(record.receiptHandle, receiveCount)
+    .retryLater(record.receiptHandle, receiveCount)
     .catch((error: unknown) => log({ kind: 'delayed', messageId: record.messageId, error: describeError(error) }));
 }
 

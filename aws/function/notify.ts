@@ -1,12 +1,12 @@
 // Tells people of a state change, by the stack's topic.
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
 import type { Gate, Notice } from '../../shared/gate/record.ts';
-import { tell } from '../../shared/report/notice-text.ts';
+import { renderNotice } from '../../shared/report/notice-text.ts';
 
 /** Publishes notices; the attributes let a subscriber filter. */
-export function notifierOf(client: SNSClient, topicArn: string): (gate: Gate, notice: Notice) => Promise<void> {
+export function createNotifier(client: SNSClient, topicArn: string): (gate: Gate, notice: Notice) => Promise<void> {
   return async (gate, notice) => {
-    const { subject, text } = tell(gate, notice);
+    const { subject, text } = renderNotice(gate, notice);
     const attribute = (value: string) => ({ DataType: 'String', StringValue: value });
     await client.send(
       new PublishCommand({

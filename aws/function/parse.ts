@@ -15,7 +15,7 @@ export interface Named {
 }
 
 /** What a message asks for. */
-export type Request =
+export type Message =
   | { readonly kind: 'tick' }
   | { readonly kind: 'sweep' }
   /** Look at a whole repository. */
@@ -115,7 +115,7 @@ function nameIn(arn: string): string {
  * @param body the message as it came
  * @param accountId our own account: a delegated administrator also hears of other accounts' images
  */
-export function parseMessage(body: string, accountId: string): Parsed<Request> {
+export function parseMessage(body: string, accountId: string): Parsed<Message> {
   let json: unknown;
   try {
     json = JSON.parse(body);
@@ -142,14 +142,14 @@ export function parseMessage(body: string, accountId: string): Parsed<Request> {
   }
 }
 
-function parseOurs(json: object): Parsed<Request> {
+function parseOurs(json: object): Parsed<Message> {
   const message = check(ours, json, '');
   if (!message.ok) return message;
   const { pullgate: kind, ...rest } = message.value;
-  return { ok: true, value: { kind, ...rest } as Request };
+  return { ok: true, value: { kind, ...rest } as Message };
 }
 
-function parseFinding({ detail, time: since }: v.InferOutput<typeof envelope>, accountId: string): Parsed<Request> {
+function parseFinding({ detail, time: since }: v.InferOutput<typeof envelope>, accountId: string): Parsed<Message> {
   const finding = check(findingDetail, detail, 'detail');
   if (!finding.ok) return finding;
   const { findingArn, status, resources } = finding.value;
@@ -177,7 +177,7 @@ function parseFinding({ detail, time: since }: v.InferOutput<typeof envelope>, a
   return { ok: true, value: { kind: 'images', images: [first, ...others] } };
 }
 
-function parseScan(detail: unknown, accountId: string): Parsed<Request> {
+function parseScan(detail: unknown, accountId: string): Parsed<Message> {
   const scan = check(scanDetail, detail, 'detail');
   if (!scan.ok) return scan;
   const { 'repository-name': scanned, 'image-digest': image } = scan.value;
@@ -185,7 +185,7 @@ function parseScan(detail: unknown, accountId: string): Parsed<Request> {
   return oneImage(scanned.name, image, 'scan');
 }
 
-function parseAction(detail: unknown): Parsed<Request> {
+function parseAction(detail: unknown): Parsed<Message> {
   const action = check(actionDetail, detail, 'detail');
   if (!action.ok) return action;
   const { 'action-type': type, result, 'repository-name': name, 'image-digest': image } = action.value;
@@ -194,10 +194,10 @@ function parseAction(detail: unknown): Parsed<Request> {
   return type === 'DELETE' ? oneImage(name, image, 'delete') : ignored(`an action on an image of the type ${type}`);
 }
 
-function oneImage(name: string, image: string, trigger: Trigger): Parsed<Request> {
+function oneImage(name: string, image: string, trigger: Trigger): Parsed<Message> {
   return { ok: true, value: { kind: 'images', images: [{ repository: name, digest: image, trigger }] } };
 }
 
-function ignored(why: string): Parsed<Request> {
+function ignored(why: string): Parsed<Message> {
   return { ok: true, value: { kind: 'ignored', why: why.slice(0, MAX_WHY_CHARACTERS) } };
 }

@@ -15,7 +15,7 @@ const SEND_TRIES = 5;
 const FIRST_RETRY_SECONDS = 15;
 const LAST_RETRY_SECONDS = 900;
 
-export function queueOf(client: SQSClient, queueUrl: string, deadLetterQueueUrl: string) {
+export function createQueue(client: SQSClient, queueUrl: string, deadLetterQueueUrl: string) {
   /** Asks for a look at each of these repositories, a message each. SQS may take a part of a batch: the rest is sent again. */
   async function sendRequests(repositories: readonly string[], trigger: Trigger): Promise<void> {
     const batches = Array.from({ length: Math.ceil(repositories.length / MESSAGES_A_BATCH) }, (_, batch) =>
@@ -42,19 +42,19 @@ export function queueOf(client: SQSClient, queueUrl: string, deadLetterQueueUrl:
   }
 
   /** Puts a message that can never succeed where the alarm is. */
-  async function bury(body: string): Promise<void> {
+  async function deadLetter(body: string): Promise<void> {
     await client.send(new SendMessageCommand({ QueueUrl: deadLetterQueueUrl, MessageBody: body }));
   }
 
   /** Lets a message come back after 15 seconds, then 30, 60, ... up to 15 minutes, instead of after the queue's whole visibility timeout. */
-  async function comeBack(receiptHandle: string, receiveCount: number): Promise<void> {
+  async function retryLater(receiptHandle: string, receiveCount: number): Promise<void> {
     const VisibilityTimeout = Math.min(FIRST_RETRY_SECONDS * 2 ** (receiveCount - 1), LAST_RETRY_SECONDS);
     await client.send(
       new ChangeMessageVisibilityCommand({ QueueUrl: queueUrl, ReceiptHandle: receiptHandle, VisibilityTimeout }),
     );
   }
 
-  return { sendRequests, bury, comeBack };
+  return { sendRequests, deadLetter, retryLater };
 }
 
-export type Queue = ReturnType<typeof queueOf>;
+export type Queue = ReturnType<typeof createQueue>;

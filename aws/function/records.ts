@@ -11,7 +11,7 @@ import {
   QueryCommand,
 } from '@aws-sdk/client-dynamodb';
 import { MAX_FINDINGS } from '../../shared/gate/image-evaluation.ts';
-import { handDue } from '../../shared/gate/override.ts';
+import { overrideDue } from '../../shared/gate/override.ts';
 import { type Gate, gateKey, packToFit, unpackRecord } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
@@ -24,12 +24,12 @@ const CONTROL = 'control#';
 /** The sparse index of the gates that the tick has to see to, and its key of those that wait for the brake. */
 const WAITING = 'waiting';
 /** Its key of those that somebody keeps open or closed by hand: a gate waits for one of both at most. */
-const BY_HAND = 'byHand';
+const OVERRIDE = 'override';
 /** DynamoDB's limit is 400 KB an item, names included. Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
 const MAX_BODY_BYTES = 390_000;
 
 /** The stack's table. */
-export function tableOf(client: DynamoDBClient, tableName: string) {
+export function createTable(client: DynamoDBClient, tableName: string) {
   async function load(id: string): Promise<Versioned<Item | undefined>> {
     const key = { TableName: tableName, Key: { id: { S: id } }, ConsistentRead: true };
     const { Item: item } = await client.send(new GetItemCommand(key));
@@ -51,8 +51,8 @@ export function tableOf(client: DynamoDBClient, tableName: string) {
     save(record, version) {
       const id = GATE + gateKey(record.gate);
       const body = packToFit(record, gzipSync, { findings: MAX_FINDINGS, size: MAX_BODY_BYTES });
-      const [rank, due] = [waitingRank(record), handDue(record.byHand)];
-      const [key, place] = due === undefined ? [WAITING, rank] : [BY_HAND, due];
+      const [rank, due] = [waitingRank(record), overrideDue(record.override)];
+      const [key, place] = due === undefined ? [WAITING, rank] : [OVERRIDE, due];
       const waiting: Item = place === undefined ? {} : { waiting: { S: key }, rank: { S: place } };
       return save({ id: { S: id }, state: { S: record.state.kind }, body: { B: body }, ...waiting }, version);
     },
@@ -115,12 +115,12 @@ export function tableOf(client: DynamoDBClient, tableName: string) {
   const waiting = (registry: string, limit: number) => ranked(registry, WAITING, limit);
 
   /** The gates whose order by hand somebody has to see to by now. */
-  const due = (registry: string, now: Instant, limit: number) => ranked(registry, BY_HAND, limit, now);
+  const due = (registry: string, now: Instant, limit: number) => ranked(registry, OVERRIDE, limit, now);
 
   return { records, row, gates, waiting, due };
 }
 
-export type Table = ReturnType<typeof tableOf>;
+export type Table = ReturnType<typeof createTable>;
 
 function onlyOver(version: Version) {
   if (version === 0) return { ConditionExpression: 'attribute_not_exists(id)' };

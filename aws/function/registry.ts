@@ -3,16 +3,16 @@ import type { Policy } from '../../shared/policy/policy.ts';
 import type { ImageObservation, Registry, Scope } from '../../shared/reconcile/ports.ts';
 import type { ImageFindings, Scanner } from './findings.ts';
 import { type Image, type Images, MAX_NAMED } from './images.ts';
-import type { policyGateOf, Snapshot } from './repository-lock.ts';
+import type { createRepositoryLock, Snapshot } from './repository-lock.ts';
 
 interface Parts {
   readonly images: Images;
   readonly scanner: Scanner;
-  readonly gate: ReturnType<typeof policyGateOf>;
+  readonly gate: ReturnType<typeof createRepositoryLock>;
   readonly policy: Policy;
 }
 
-export function registryOf({ images, scanner, gate, policy }: Parts): Registry<Snapshot> {
+export function createRegistry({ images, scanner, gate, policy }: Parts): Registry<Snapshot> {
   return {
     ...gate,
     scans: ({ repository }, digests) => scanner.scansOf(repository, digests),

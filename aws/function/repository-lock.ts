@@ -37,7 +37,7 @@ const FIRST_PAUSE_MILLISECONDS = 200;
  * Reads and writes the gates of one account. `registryId` is the account; undefined stands for the caller's.
  * Writes go through `ecrOnce`, a client that tries once: a blind second try could write an old text over somebody else's new one.
  */
-export function policyGateOf(
+export function createRepositoryLock(
   { ecr, ecrOnce }: Pick<Clients, 'ecr' | 'ecrOnce'>,
   registryId: string | undefined,
   ours: DenyStatement,

@@ -4,7 +4,7 @@ import type { SweepPorts } from '../../shared/reconcile/sweep.ts';
 import type { Parts, Worker } from './invocation.ts';
 
 /** The ports of a sweep of one account's registry. */
-export function sweepPortsOf(
+export function createSweepPorts(
   { settings, log, now }: Worker,
   { table, scanner, queue }: Parts,
   rules: Rules,
@@ -16,12 +16,12 @@ export function sweepPortsOf(
     rules,
     sweepHours,
     settingsHash,
-    blindness: scanner.blindness,
+    scannerHealth: scanner.health,
     repositoriesWithFindings: async () =>
       [...(await scanner.repositoriesWithFindings())].map((repository) => ({ registry, repository })),
     gatesWithRecord: () => table.gates(registry),
     waiting: (limit) => table.waiting(registry, limit),
-    handDue: (at, limit) => table.due(registry, at, limit),
+    overridesDue: (at, limit) => table.due(registry, at, limit),
     sendRequests: (gates, trigger) =>
       queue.sendRequests(
         gates.map(({ repository }) => repository),

@@ -30,7 +30,8 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       name: 'poison',
       source: 'log',
       // A queue's length is no metric of Azure Monitor, only its account's is: the tick reports it. The host moves messages there, too.
-      query: "where (line.kind == 'tick' and toint(line.poison) > 0) or line.kind == 'refused' or line.buried == true",
+      query:
+        "where (line.kind == 'tick' and toint(line.poison) > 0) or line.kind == 'refused' or line.deadLettered == true",
       ...QUICK,
       severity: 1,
       description:
@@ -72,11 +73,11 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
         'Lost events are not repaired meanwhile. See whether the function is invoked, and its log.',
     },
     {
-      name: 'scanner-blind',
+      name: 'scanner-health',
       source: 'log',
       // Only a scanner that was seen to work ends it.
       query:
-        "where line.kind == 'scanner'\n| summarize arg_max(TimeGenerated, line)\n| where tobool(line.blind) == true",
+        "where line.kind == 'scanner'\n| summarize arg_max(TimeGenerated, line)\n| where tobool(line.healthy) == false",
       windowMinutes: 15,
       frequencyMinutes: 15,
       lookbackDays: 2,

@@ -59,7 +59,7 @@ export const PANELS: readonly Panel[] = [
     title: 'Closes and opens a day',
     source: 'log',
     query:
-      "where line.kind == 'decision' and tostring(line.done) in ('closed', 'opened')\n| summarize gates = count() by bin(TimeGenerated, 1d), done = tostring(line.done)",
+      "where line.kind == 'decision' and tostring(line.action) in ('closed', 'opened')\n| summarize gates = count() by bin(TimeGenerated, 1d), action = tostring(line.action)",
     view: 'barchart',
     width: 50,
   },
@@ -121,10 +121,10 @@ export const PANELS: readonly Panel[] = [
   },
   {
     name: 'trouble',
-    title: 'What went wrong, or is blind, last',
+    title: 'Latest failures and scanner problems',
     source: 'log',
     query:
-      "where tostring(line.kind) in ('failed', 'refused') or line.buried == true or tobool(line.blind) == true\n" +
+      "where tostring(line.kind) in ('failed', 'refused') or line.deadLettered == true or tobool(line.healthy) == false\n" +
       '| project TimeGenerated, about = tostring(line.kind), repository = tostring(line.repository), what = coalesce(tostring(line.problem), tostring(line.error), tostring(line.why))\n' +
       '| top 50 by TimeGenerated desc',
     view: 'table',

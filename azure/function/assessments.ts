@@ -1,7 +1,7 @@
 // One row of findings.kql as an assessment of one image: keys without regard to case, and details that come in more than one form.
 import type { Finding } from '../../shared/policy/finding.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
-import type { SettledAs } from '../../shared/reconcile/ports.ts';
+import type { ReportStatus } from '../../shared/reconcile/ports.ts';
 import { isObject, jsonFrom, numberOf, parsed, pick, textOf, textsOf, whole } from './loose-json.ts';
 import { checkImage, type NamedImage, readImage } from './named-image.ts';
 import { nameOf, type RegistryId, registryIn } from './parse.ts';
@@ -29,7 +29,7 @@ export interface Assessment {
   /** It names its registry and its repository. Another one is about whichever has the image. */
   readonly isPlaced: boolean;
   /** Its reports that are settled as a whole. */
-  readonly settled: ReadonlyMap<string, SettledAs>;
+  readonly settled: ReadonlyMap<string, ReportStatus>;
 }
 
 /** An assessment without its CVEs is a report of its own, which one with them supersedes. */
@@ -114,7 +114,7 @@ function isOvertaken({ isSnapshot, state, at }: Assessment, before: Assessment):
   return opens && at - before.at < SNAPSHOT_LAG_MILLISECONDS;
 }
 
-function settledAs(how: SettledAs, ...reports: readonly string[]): ReadonlyMap<string, SettledAs> {
+function settledAs(how: ReportStatus, ...reports: readonly string[]): ReadonlyMap<string, ReportStatus> {
   return new Map(reports.map((report) => [report, how]));
 }
 

@@ -10,7 +10,7 @@ import { unlessAbsent } from './images.ts';
 export type Snapshot = boolean;
 
 /** Reads and writes the gates behind one login server. */
-export function attributeGateOf(client: ContainerRegistryClient): Pick<Registry<Snapshot>, 'read' | 'write'> {
+export function createAttributeLock(client: ContainerRegistryClient): Pick<Registry<Snapshot>, 'read' | 'write'> {
   return {
     async read(gate) {
       const isReadable = await unlessAbsent(readable(gate));

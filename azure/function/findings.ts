@@ -4,7 +4,7 @@ import type { LogsQueryClient, LogsTable } from '@azure/monitor-query';
 import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
 import { earlier, type Finding, findingKey, type Instant } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
-import type { SettledAs } from '../../shared/reconcile/ports.ts';
+import type { ReportStatus } from '../../shared/reconcile/ports.ts';
 import { limitedTo } from '../../shared/runtime/concurrency.ts';
 import { type Assessment, assessmentFrom, imageInColumns, latestOf, type Row } from './assessments.ts';
 import { textOf } from './loose-json.ts';
@@ -20,7 +20,7 @@ export interface ImageFindings {
   readonly reportedAt: Map<string, Instant>;
   /** The same of each finding, by `findingKey`. */
   readonly saidAt: Map<string, Instant>;
-  readonly settledReports: Map<string, SettledAs>;
+  readonly settledReports: Map<string, ReportStatus>;
 }
 
 /** An image whose rows do not say for certain in which registry or repository it is. */
@@ -65,7 +65,7 @@ const MAX_SILENCE_DAYS = 8;
 const DAY_MILLISECONDS = 86_400_000;
 
 /** The scanner, as far as the workspace knows it. */
-export function scannerOf(client: LogsQueryClient, workspaceId: string, findingsQuery: string, policy: Policy) {
+export function createScanner(client: LogsQueryClient, workspaceId: string, findingsQuery: string, policy: Policy) {
   const ignored = JSON.stringify(severitiesThatCannotMatter(policy));
   const oneOfFew = limitedTo(QUERIES_AT_ONCE);
 
@@ -157,7 +157,7 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
    *
    * @param knowsOfFindings is there a gate that findings hold? Then every snapshot has to repeat them
    */
-  async function blindness(now: string, knowsOfFindings: boolean): Promise<string | undefined> {
+  async function health(now: string, knowsOfFindings: boolean): Promise<string | undefined> {
     const rows = await runOrNothing(NEWEST_ROWS);
     const newest = newestOf(rows);
     const advice =
@@ -203,10 +203,10 @@ export function scannerOf(client: LogsQueryClient, workspaceId: string, findings
     return `${texts.join('')}let Window = ${window};\nlet Ignored = dynamic(${ignored});\nlet Whole = dynamic(${JSON.stringify(whole)});\n`;
   }
 
-  return { findingsOf, repositoriesWithFindings, unplacedImages, digestsWithFindings, blindness };
+  return { findingsOf, repositoriesWithFindings, unplacedImages, digestsWithFindings, health };
 }
 
-export type Scanner = ReturnType<typeof scannerOf>;
+export type Scanner = ReturnType<typeof createScanner>;
 
 /** The answer was not complete; a narrower question may have one that is. */
 export class PartialAnswer extends Error {

@@ -1,30 +1,30 @@
 // Observes gates: at one, or at everything that a repository has.
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import type { Gate } from '../../shared/gate/record.ts';
-import { type Hint, reconcile } from '../../shared/reconcile/reconcile.ts';
+import { type ReconcileRequest, reconcile } from '../../shared/reconcile/reconcile.ts';
 import type { Decision, Trigger } from '../../shared/report/decision.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { PartialAnswer } from './findings.ts';
-import { foldByGate, type Job } from './group.ts';
+import { groupByGate, type Job } from './group.ts';
 import { handOver, rulesForLeft } from './handover.ts';
 import type { Parts, Worker } from './invocation.ts';
 
 /** A look at a repository, with what it needs. */
-export type RepositoryJob = Omit<Job, 'hint' | 'seen'> & { readonly repository: string; readonly trigger: Trigger };
+export type RepositoryJob = Omit<Job, 'request' | 'seen'> & { readonly repository: string; readonly trigger: Trigger };
 
 const GATES_AT_ONCE = 8;
 
-export function reconcilersOf({ settings, now }: Worker, { table, queue, portsFrom }: Parts) {
+export function createReconcilers({ settings, now }: Worker, { table, queue, portsFrom }: Parts) {
   /** Observes one gate. What the registry will not take goes to where the alarm is. */
-  const reconcileGate = foldByGate(async ({ hint, registry, rules, log, seen }): Promise<Decision> => {
-    const decision = await reconcile(hint, rules, portsFrom(now(), registry, log, seen));
+  const reconcileGate = groupByGate(async ({ request, registry, rules, log, seen }): Promise<Decision> => {
+    const decision = await reconcile(request, rules, portsFrom(now(), registry, log, seen));
     // The next tick tells it, with whatever else is untold by then.
-    if (decision.untold !== undefined) {
-      log({ kind: 'failed', ...hint.gate, error: `nobody could be told yet: ${decision.untold}` });
+    if (decision.notifyError !== undefined) {
+      log({ kind: 'failed', ...request.gate, error: `a notice could not be sent: ${decision.notifyError}` });
     }
-    if (decision.done === 'refused') {
-      log({ kind: 'refused', ...hint.gate, problem: decision.problem });
-      await queue.bury({ pullgate: 'reconcile', ...hint.gate, trigger: hint.triggers[0] });
+    if (decision.action === 'refused') {
+      log({ kind: 'refused', ...request.gate, problem: decision.problem });
+      await queue.deadLetter({ pullgate: 'reconcile', ...request.gate, trigger: request.triggers[0] });
     }
     return decision;
   });
@@ -35,17 +35,17 @@ export function reconcilersOf({ settings, now }: Worker, { table, queue, portsFr
     const recorded = await recordedGates(whole);
     const isByImage = settings.granularity === 'image';
     const successorOf = (digest: string): Gate => (isByImage ? { ...whole, digest } : whole);
-    const left = recorded.flatMap(({ gate, state, isByHand }) =>
-      (gate.digest !== undefined) !== isByImage && (state !== 'open' || isByHand) ? [gate] : [],
+    const left = recorded.flatMap(({ gate, state, hasOverride }) =>
+      (gate.digest !== undefined) !== isByImage && (state !== 'open' || hasOverride) ? [gate] : [],
     );
     const heirs = await handOver(left, successorOf, table.records, now());
     const known = [...recorded.map(({ gate }) => gate), ...heirs].flatMap(({ digest }) => digest ?? []);
     if (isByImage) await reconcileImages(whole, [...new Set(known)], job);
-    else await reconcileGate({ ...job, hint: hintOf(whole, job) });
+    else await reconcileGate({ ...job, request: requestFor(whole, job) });
     // What is no gate any more opens, once what took its place is closed.
     await mapConcurrently(left, GATES_AT_ONCE, async (gate) => {
       const rules = await rulesForLeft(gate, successorOf, table.records, job.rules);
-      await reconcileGate({ ...job, rules, hint: hintOf(gate, job) });
+      await reconcileGate({ ...job, rules, request: requestFor(gate, job) });
     });
   }
 
@@ -69,12 +69,12 @@ export function reconcilersOf({ settings, now }: Worker, { table, queue, portsFr
     );
     job.log({ kind: 'reconcile', ...whole, images: seen.size, allowed: seen.size - worthObserving.length });
     await mapConcurrently(worthObserving, GATES_AT_ONCE, ({ digest }) =>
-      reconcileGate({ ...job, hint: hintOf({ ...whole, digest }, job), seen }),
+      reconcileGate({ ...job, request: requestFor({ ...whole, digest }, job), seen }),
     );
   }
 
   async function recordedGates(whole: Gate) {
-    const recorded: { readonly gate: Gate; readonly state: string; readonly isByHand: boolean }[] = [];
+    const recorded: { readonly gate: Gate; readonly state: string; readonly hasOverride: boolean }[] = [];
     for await (const { digest, ...listed } of table.gates(whole))
       recorded.push({ gate: digest === undefined ? whole : { ...whole, digest }, ...listed });
     return recorded;
@@ -83,7 +83,7 @@ export function reconcilersOf({ settings, now }: Worker, { table, queue, portsFr
   return { reconcileGate, reconcileRepository };
 }
 
-function hintOf(gate: Gate, { trigger }: Pick<RepositoryJob, 'trigger'>): Hint {
+function requestFor(gate: Gate, { trigger }: Pick<RepositoryJob, 'trigger'>): ReconcileRequest {
   return { gate, scope: 'all', triggers: [trigger], activeFindings: [] };
 }
 

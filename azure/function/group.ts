@@ -2,7 +2,7 @@
 
 import { gateKey } from '../../shared/gate/record.ts';
 import type { ImageObservation } from '../../shared/reconcile/ports.ts';
-import type { Hint } from '../../shared/reconcile/reconcile.ts';
+import type { ReconcileRequest } from '../../shared/reconcile/reconcile.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 import type { LogLine } from '../../shared/report/log-line.ts';
@@ -10,7 +10,7 @@ import type { AzureRegistry } from './registry.ts';
 
 /** A look at a gate, with what it needs. */
 export interface Job {
-  readonly hint: Hint;
+  readonly request: ReconcileRequest;
   readonly registry: AzureRegistry;
   readonly rules: Rules;
   readonly log: (line: LogLine) => void;
@@ -25,7 +25,7 @@ interface Next {
 }
 
 /** Observes one gate once at a time. A job that comes meanwhile joins the next observation, which begins after it, so that nothing is missed. */
-export function foldByGate(reconcileGate: (job: Job) => Promise<Decision>): (job: Job) => Promise<Decision> {
+export function groupByGate(reconcileGate: (job: Job) => Promise<Decision>): (job: Job) => Promise<Decision> {
   const running = new Map<string, Promise<unknown>>();
   const waiting = new Map<string, Next>();
 
@@ -42,12 +42,12 @@ export function foldByGate(reconcileGate: (job: Job) => Promise<Decision>): (job
   }
 
   return (job) => {
-    const key = gateKey(job.hint.gate);
+    const key = gateKey(job.request.gate);
     const before = running.get(key);
     if (before === undefined) return start(key, job);
     const joined = waiting.get(key);
     if (joined !== undefined) {
-      joined.job = { ...job, hint: together(joined.job.hint, job.hint), seen: undefined };
+      joined.job = { ...job, request: together(joined.job.request, job.request), seen: undefined };
       return joined.decision;
     }
     const decision = before.then(() => {
@@ -61,7 +61,7 @@ export function foldByGate(reconcileGate: (job: Job) => Promise<Decision>): (job
   };
 }
 
-function together(a: Hint, b: Hint): Hint {
+function together(a: ReconcileRequest, b: ReconcileRequest): ReconcileRequest {
   return {
     gate: a.gate,
     scope: a.scope === 'all' || b.scope === 'all' ? 'all' : [...new Set([...a.scope, ...b.scope])],

@@ -20,7 +20,7 @@ const TAGGED_MILLISECONDS = 60_000;
 const MAX_INDEXES = 50_000;
 
 /** The images behind one login server. */
-export function imagesOf(client: ContainerRegistryClient, now: () => Instant) {
+export function createImages(client: ContainerRegistryClient, now: () => Instant) {
   const indexes = new Map<string, readonly string[]>();
   const tagged = new Map<string, { readonly children: ReadonlySet<string>; readonly at: number }>();
 
@@ -78,7 +78,7 @@ export function imagesOf(client: ContainerRegistryClient, now: () => Instant) {
   return { describe, describeAll, isKnownChild, childrenOfTagged };
 }
 
-export type Images = ReturnType<typeof imagesOf>;
+export type Images = ReturnType<typeof createImages>;
 
 /** Undefined where the registry says that there is no such thing. */
 export async function unlessAbsent<T>(call: Promise<T>): Promise<T | undefined> {

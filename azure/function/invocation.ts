@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Gate, gateKey } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { ImageObservation, Ports } from '../../shared/reconcile/ports.ts';
-import type { Hint } from '../../shared/reconcile/reconcile.ts';
-import { rulesNow } from '../../shared/reconcile/rules.ts';
+import type { ReconcileRequest } from '../../shared/reconcile/reconcile.ts';
+import { currentRules } from '../../shared/reconcile/rules.ts';
 import type { PauseState } from '../../shared/reconcile/schedule.ts';
 import { tick } from '../../shared/reconcile/sweep.ts';
 import type { Decision } from '../../shared/report/decision.ts';
@@ -15,16 +15,16 @@ import type { Snapshot } from './attribute-lock.ts';
 import { findHomes, type Home, type Homes } from './attribution.ts';
 import type { Clients } from './clients.ts';
 import { describeError } from './errors.ts';
-import { scannerOf } from './findings.ts';
-import { reconcilersOf } from './gates.ts';
-import { notifierOf, tellTheRest } from './notify.ts';
-import { type Message, parseMessage, type RegistryId, type Request } from './parse.ts';
-import { queueOf } from './queue.ts';
-import { tableOf } from './records.ts';
-import { type RegistryPlace, registriesOf } from './registries.ts';
-import { type AzureRegistry, registryOf } from './registry.ts';
+import { createScanner } from './findings.ts';
+import { createReconcilers } from './gates.ts';
+import { createNotifier, deliverPending } from './notify.ts';
+import { type Message, parseMessage, type Received, type RegistryId } from './parse.ts';
+import { createQueue } from './queue.ts';
+import { createTable } from './records.ts';
+import { createRegistries, type RegistryPlace } from './registries.ts';
+import { type AzureRegistry, createRegistry } from './registry.ts';
 import type { Settings } from './settings.ts';
-import { sweepPortsOf } from './sweep.ts';
+import { createSweepPorts } from './sweep.ts';
 
 export interface Worker {
   readonly settings: Settings;
@@ -33,8 +33,8 @@ export interface Worker {
 }
 
 type Log = (line: LogLine) => void;
-type ImageRequest = Extract<Request, { kind: 'image' }>;
-type GateRequest = ImageRequest | Extract<Request, { kind: 'reconcile' }>;
+type ImageMessage = Extract<Message, { kind: 'image' }>;
+type GateMessage = ImageMessage | Extract<Message, { kind: 'reconcile' }>;
 
 /** What the deployed function does. Each call gets the log of its own invocation. */
 export interface Work {
@@ -52,10 +52,10 @@ const FEW_RETURN_MINUTES = RETURN_MINUTES.slice(0, 5);
 const TIMEOUT_MILLISECONDS = 8 * 60_000;
 
 /** The ports of the stack's registries, and the rest that an invocation needs. */
-export function partsOf({ settings, clients, now }: Worker) {
-  const table = tableOf(clients.table);
-  const scanner = scannerOf(clients.logs, settings.workspaceId, settings.findingsQuery, settings.policy);
-  const registries = registriesOf(clients, settings, now);
+export function createParts({ settings, clients, now }: Worker) {
+  const table = createTable(clients.table);
+  const scanner = createScanner(clients.logs, settings.workspaceId, settings.findingsQuery, settings.policy);
+  const registries = createRegistries(clients, settings, now);
 
   const inTurn = limitedTo(1);
   /** As long as a registry's place is known, so is what was learnt of its images. */
@@ -70,7 +70,7 @@ export function partsOf({ settings, clients, now }: Worker) {
   function registryAt(place: RegistryPlace): AzureRegistry {
     const before = known.get(place.id);
     if (before?.place === place) return before;
-    const registry = registryOf(place, clients.registry(place.loginServer), scanner, settings.policy, now);
+    const registry = createRegistry(place, clients.registry(place.loginServer), scanner, settings.policy, now);
     known.set(place.id, registry);
     return registry;
   }
@@ -82,7 +82,7 @@ export function partsOf({ settings, clients, now }: Worker) {
       records: table.records,
       brake: table.row('brake'),
       inTurn,
-      notify: notifierOf(clients.mail, settings, log),
+      notify: createNotifier(clients.mail, settings, log),
       log: (decision: Decision) =>
         log({ kind: 'decision', ...decisionLine('azure', decision, Date.parse(now()) - Date.parse(startedAt)) }),
       now,
@@ -97,38 +97,38 @@ export function partsOf({ settings, clients, now }: Worker) {
     registryOfStack,
     registryAt,
     portsFrom,
-    queue: queueOf(clients.queues, settings.queueUrl, settings.poisonQueueUrl),
+    queue: createQueue(clients.queues, settings.queueUrl, settings.poisonQueueUrl),
     pause: table.row<PauseState>('pause'),
   };
 }
 
-export type Parts = ReturnType<typeof partsOf>;
+export type Parts = ReturnType<typeof createParts>;
 
 /** Makes what the function does. */
 export function createWork(worker: Worker): Work {
   const { settings } = worker;
-  const parts = partsOf(worker);
-  const { reconcileGate, reconcileRepository } = reconcilersOf(worker, parts);
+  const parts = createParts(worker);
+  const { reconcileGate, reconcileRepository } = createReconcilers(worker, parts);
 
   return {
     async message(payload, log) {
       const parsed = parseMessage(payload);
       if (!parsed.ok) {
         log({ kind: 'refused', problem: parsed.problems.map(describeProblem).join('; ') });
-        await parts.queue.bury(payload);
+        await parts.queue.deadLetter(payload);
         return;
       }
-      const { request } = parsed.value;
-      if (request.kind === 'ignored' || request.kind === 'unattributed') {
-        log(request);
+      const { message } = parsed.value;
+      if (message.kind === 'ignored' || message.kind === 'unattributed') {
+        log(message);
         return;
       }
       try {
-        const back = await inTime(() => handle(request, log));
-        if (back !== undefined) await comeBack(payload, parsed.value, { kind: 'returned', why: back.why }, log, back);
+        const back = await inTime(() => handle(message, log));
+        if (back !== undefined) await retryLater(payload, parsed.value, { kind: 'returned', why: back.why }, log, back);
       } catch (error) {
         const line = { kind: 'failed', error: describeError(error) };
-        await comeBack(payload, parsed.value, line, log, { isVital: true });
+        await retryLater(payload, parsed.value, line, log, { isVital: true });
       }
     },
 
@@ -136,11 +136,11 @@ export function createWork(worker: Worker): Work {
       try {
         await inTime(async () => {
           // Told first: nothing that goes wrong later keeps people from hearing of what was done.
-          const gates = await tellTheRest(worker.clients.mail, settings, parts.table, worker.now()).catch(
-            (error: unknown) => log({ kind: 'failed', error: `nobody could be told: ${describeError(error)}` }),
+          const gates = await deliverPending(worker.clients.mail, settings, parts.table, worker.now()).catch(
+            (error: unknown) => log({ kind: 'failed', error: `notices could not be sent: ${describeError(error)}` }),
           );
-          if (gates !== undefined && gates > 0) log({ kind: 'told', gates });
-          await tick(sweepPortsOf(worker, parts, await rulesNow(settings, parts.pause, worker.now()), log));
+          if (gates !== undefined && gates > 0) log({ kind: 'notified', gates });
+          await tick(createSweepPorts(worker, parts, await currentRules(settings, parts.pause, worker.now()), log));
         });
       } catch (error) {
         log({ kind: 'failed', error: describeError(error) });
@@ -154,12 +154,12 @@ export function createWork(worker: Worker): Work {
    *
    * @throws Error the first of the errors that kept one of its gates from being observed; the others have been
    */
-  async function handle(request: GateRequest, log: Log): Promise<Return | undefined> {
-    const { homes, failures } = await homesOf(request, log);
+  async function handle(message: GateMessage, log: Log): Promise<Return | undefined> {
+    const { homes, failures } = await homesOf(message, log);
     const errors = [...failures];
     const returns: Return[] = [];
     for (const home of homes) {
-      const back = await handleIn(home, request, log).catch((error: unknown) => void errors.push(error));
+      const back = await handleIn(home, message, log).catch((error: unknown) => void errors.push(error));
       if (back !== undefined) returns.push(back);
     }
     if (errors.length > 0) throw errors[0];
@@ -168,21 +168,21 @@ export function createWork(worker: Worker): Work {
     return returns.find(({ isVital }) => isVital) ?? returns[0];
   }
 
-  /** The registries and repositories that a request is about. The log says it if there are none of the stack's. */
-  async function homesOf(request: GateRequest, log: Log): Promise<Homes> {
-    const { registry: named, repository } = request;
+  /** The registries and repositories that a message is about. The log says it if there are none of the stack's. */
+  async function homesOf(message: GateMessage, log: Log): Promise<Homes> {
+    const { registry: named, repository } = message;
     const registry = named === undefined ? undefined : await parts.registryOfStack(named);
     if (named !== undefined && registry === undefined) {
       log({ kind: 'ignored', why: `the registry ${named.name} is not one of the stack's` });
       return NO_HOMES;
     }
-    if (registry !== undefined && !(isDashed(request) && registry.place.problem === undefined))
+    if (registry !== undefined && !(isDashed(message) && registry.place.problem === undefined))
       return { homes: [{ registry, repository }], failures: [] };
     const registries = registry === undefined ? (await parts.registries.usable()).map(parts.registryAt) : [registry];
-    return request.kind === 'image' ? homesAmong(registries, request, log) : NO_HOMES;
+    return message.kind === 'image' ? homesAmong(registries, message, log) : NO_HOMES;
   }
 
-  async function homesAmong(registries: readonly AzureRegistry[], image: ImageRequest, log: Log): Promise<Homes> {
+  async function homesAmong(registries: readonly AzureRegistry[], image: ImageMessage, log: Log): Promise<Homes> {
     const found = await findHomes(image, registries);
     if (found.homes.length === 0 && found.failures.length === 0) {
       const { repository, digest, assessment } = image;
@@ -192,23 +192,29 @@ export function createWork(worker: Worker): Work {
     return found;
   }
 
-  async function handleIn({ registry, repository }: Home, request: GateRequest, log: Log): Promise<Return | undefined> {
-    const { digest } = request;
+  async function handleIn({ registry, repository }: Home, message: GateMessage, log: Log): Promise<Return | undefined> {
+    const { digest } = message;
     const { id, problem } = registry.place;
     if (problem !== undefined) {
       log({ kind: 'refused', repository, problem });
-      await parts.queue.bury({ pullgate: 'reconcile', registry: id, repository, digest, trigger: triggerOf(request) });
+      await parts.queue.deadLetter({
+        pullgate: 'reconcile',
+        registry: id,
+        repository,
+        digest,
+        trigger: triggerOf(message),
+      });
       return undefined;
     }
-    const job = { registry, rules: await rulesNow(settings, parts.pause, worker.now()), log };
+    const job = { registry, rules: await currentRules(settings, parts.pause, worker.now()), log };
     if (digest === undefined) {
-      await reconcileRepository({ ...job, repository, trigger: triggerOf(request) });
+      await reconcileRepository({ ...job, repository, trigger: triggerOf(message) });
       return undefined;
     }
     const whole: Gate = { registry: id, repository };
-    const hint = hintOf(request, digest, settings.granularity === 'image' ? { ...whole, digest } : whole);
-    const { unconfirmed, outdated } = await reconcileGate({ ...job, hint });
-    const [reported] = hint.activeFindings;
+    const request = requestFor(message, digest, settings.granularity === 'image' ? { ...whole, digest } : whole);
+    const { unconfirmed, outdated } = await reconcileGate({ ...job, request });
+    const [reported] = request.activeFindings;
     if (reported === undefined) return undefined;
     const what = `the assessment ${reported.id} of ${gateKey({ ...whole, digest })}`;
     if (unconfirmed.includes(reported.id)) return { why: `Log Analytics has no row of ${what} yet`, isVital: true };
@@ -219,18 +225,18 @@ export function createWork(worker: Worker): Work {
   }
 
   /** A copy comes back later; the one that was handed over is done. */
-  async function comeBack(
+  async function retryLater(
     payload: unknown,
-    { tries }: Message,
+    { tries }: Received,
     line: LogLine,
     log: Log,
     { isVital }: Pick<Return, 'isVital'>,
   ): Promise<void> {
     const minutes = (isVital ? RETURN_MINUTES : FEW_RETURN_MINUTES)[tries];
     if (minutes === undefined) {
-      log({ ...line, tries, buried: isVital });
+      log({ ...line, tries, deadLettered: isVital });
       // Whoever moves it back gives it all its tries again.
-      if (isVital) await parts.queue.bury({ ...(payload as object), tries: 0 });
+      if (isVital) await parts.queue.deadLetter({ ...(payload as object), tries: 0 });
       return;
     }
     log({ ...line, tries, minutes });
@@ -247,30 +253,30 @@ interface Return {
 
 const NO_HOMES: Homes = { homes: [], failures: [] };
 
-function isDashed(request: GateRequest): boolean {
-  return request.kind === 'image' && request.isDashed === true;
+function isDashed(message: GateMessage): boolean {
+  return message.kind === 'image' && message.isDashed === true;
 }
 
-function triggerOf(request: GateRequest): Hint['triggers'][number] {
-  return request.kind === 'image' ? 'finding' : request.trigger;
+function triggerOf(message: GateMessage): ReconcileRequest['triggers'][number] {
+  return message.kind === 'image' ? 'finding' : message.trigger;
 }
 
-function hintOf(request: GateRequest, digest: string, gate: Gate): Hint {
-  const assessment = request.kind === 'image' ? request.assessment : undefined;
+function requestFor(message: GateMessage, digest: string, gate: Gate): ReconcileRequest {
+  const assessment = message.kind === 'image' ? message.assessment : undefined;
   return {
     gate,
-    scope: request.kind === 'image' ? [digest] : 'all',
-    triggers: [triggerOf(request)],
-    activeFindings: assessment === undefined ? [] : [{ id: assessment, digest, since: sinceOf(request) }],
+    scope: message.kind === 'image' ? [digest] : 'all',
+    triggers: [triggerOf(message)],
+    activeFindings: assessment === undefined ? [] : [{ id: assessment, digest, since: sinceOf(message) }],
   };
 }
 
 /** An event is received a little after what it tells of was written down. */
 const EVENT_LAG_MILLISECONDS = 2 * 60_000;
 
-function sinceOf(request: GateRequest): Instant | undefined {
-  if (request.kind !== 'image' || request.at === undefined) return undefined;
-  return new Date(Date.parse(request.at) - EVENT_LAG_MILLISECONDS).toISOString();
+function sinceOf(message: GateMessage): Instant | undefined {
+  if (message.kind !== 'image' || message.at === undefined) return undefined;
+  return new Date(Date.parse(message.at) - EVENT_LAG_MILLISECONDS).toISOString();
 }
 
 /** Gives up on a step in time; what is still under way then is like a slow worker: the record's version keeps it from doing harm. */

@@ -3,7 +3,7 @@ import type { EmailClient } from '@azure/communication-email';
 import type { Gate, GateRecord, Notice } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { LogLine } from '../../shared/report/log-line.ts';
-import { type Message, tell } from '../../shared/report/notice-text.ts';
+import { type Message, renderNotice } from '../../shared/report/notice-text.ts';
 import type { Table } from './records.ts';
 import type { Settings } from './settings.ts';
 
@@ -11,13 +11,13 @@ type Log = (line: LogLine) => void;
 type MailSettings = Pick<Settings, 'mail' | 'notifyEmails'>;
 
 /** Sends notices to the stack's `notifyEmails`; where there are none, the log says what they would have said. */
-export function notifierOf(
+export function createNotifier(
   client: EmailClient | undefined,
   settings: MailSettings,
   log: Log,
 ): (gate: Gate, notice: Notice) => Promise<void> {
   return async (gate, notice) => {
-    const message = tell(gate, notice);
+    const message = renderNotice(gate, notice);
     if (client === undefined) log({ kind: 'notice', change: notice.kind, ...gate, ...message });
     else await send(client, settings, message);
   };
@@ -42,26 +42,26 @@ const PATIENCE_MILLISECONDS = 2 * 60_000;
  *
  * @returns of how many gates
  */
-export async function tellTheRest(
+export async function deliverPending(
   client: EmailClient | undefined,
   settings: MailSettings,
-  { records, untold }: Pick<Table, 'records' | 'untold'>,
+  { records, pending }: Pick<Table, 'records' | 'pending'>,
   now: Instant,
 ): Promise<number> {
   if (client === undefined) return 0;
   const late: { readonly record: GateRecord; readonly version: number | string }[] = [];
-  for (const gate of await untold(GATES_A_MAIL)) {
+  for (const gate of await pending(GATES_A_MAIL)) {
     const { value, version } = await records.load(gate);
-    if (value?.untold.some(({ at }) => Date.parse(now) - Date.parse(at) >= PATIENCE_MILLISECONDS) === true) {
+    if (value?.pending.some(({ at }) => Date.parse(now) - Date.parse(at) >= PATIENCE_MILLISECONDS) === true) {
       late.push({ record: value, version });
     }
   }
-  const messages = late.flatMap(({ record }) => record.untold.map((notice) => tell(record.gate, notice)));
+  const messages = late.flatMap(({ record }) => record.pending.map((notice) => renderNotice(record.gate, notice)));
   const [first, ...others] = messages;
   if (first === undefined) return 0;
   await send(client, settings, others.length === 0 ? first : together(messages));
   // Where a worker has changed a record meanwhile, it is told of twice.
-  for (const { record, version } of late) await records.save({ ...record, untold: [] }, version);
+  for (const { record, version } of late) await records.save({ ...record, pending: [] }, version);
   return late.length;
 }
 

@@ -14,7 +14,7 @@ import {
 } from './named-image.ts';
 
 /** What a message asks for. */
-export type Request =
+export type Message =
   /** Look at an image of which Defender has reported something. */
   | ({
       readonly kind: 'image';
@@ -39,8 +39,8 @@ export type Request =
   | { readonly kind: 'ignored'; readonly why: string };
 
 /** A message that was understood. */
-export interface Message {
-  readonly request: Request;
+export interface Received {
+  readonly message: Message;
   /** How often it has come back. */
   readonly tries: number;
 }
@@ -125,17 +125,17 @@ const tries = v.object({
  *
  * @param message the message as the Functions host hands it over: JSON text is decoded already
  */
-export function parseMessage(message: unknown): Parsed<Message> {
+export function parseMessage(message: unknown): Parsed<Received> {
   if (typeof message !== 'object' || message === null || Array.isArray(message)) {
     return { ok: false, problems: [{ key: 'message', given: message, allowed: 'a JSON object' }] };
   }
   const counted = check(tries, message, '');
   if (!counted.ok) return counted;
   const request = 'pullgate' in message ? parseReconcile(message) : parseIdentifiers(message);
-  return request.ok ? { ok: true, value: { request: request.value, tries: counted.value.tries } } : request;
+  return request.ok ? { ok: true, value: { message: request.value, tries: counted.value.tries } } : request;
 }
 
-function parseReconcile(message: object): Parsed<Request> {
+function parseReconcile(message: object): Parsed<Message> {
   const asked = check(reconcileMessage, message, '');
   if (!asked.ok) return asked;
   const { registry, repository, digest, trigger } = asked.value;
@@ -143,7 +143,7 @@ function parseReconcile(message: object): Parsed<Request> {
 }
 
 /** The rules are coarse: machines come too, whose ids and details need not look like ours. */
-function parseIdentifiers(message: object): Parsed<Request> {
+function parseIdentifiers(message: object): Parsed<Message> {
   const given: Readonly<Record<string, unknown>> = { ...message };
   const [assessment, details] = [textOf(given['assessment']), given['resourceDetails']];
   const resource = textOf(pick(details, 'id'));
@@ -174,7 +174,7 @@ function parseIdentifiers(message: object): Parsed<Request> {
   };
 }
 
-function unattributed(assessment: string, why: string): Parsed<Request> {
+function unattributed(assessment: string, why: string): Parsed<Message> {
   return { ok: true, value: { kind: 'unattributed', assessment: assessment.slice(0, MAX_ID_CHARACTERS), why } };
 }
 
@@ -195,6 +195,6 @@ export function nameOf(id: string): string {
   return id.slice(id.lastIndexOf('/') + 1).toLowerCase();
 }
 
-function ignored(why: string): Parsed<Request> {
+function ignored(why: string): Parsed<Message> {
   return { ok: true, value: { kind: 'ignored', why: why.slice(0, MAX_WHY_CHARACTERS) } };
 }

@@ -60,7 +60,7 @@ export function queueService(
 const SENDS_AT_ONCE = 16;
 
 /** The two queues of a stack. */
-export function queueOf(service: QueueService, queueUrl: string, poisonQueueUrl: string) {
+export function createQueue(service: QueueService, queueUrl: string, poisonQueueUrl: string) {
   /** Source: https://learn.microsoft.com/rest/api/storageservices/put-message */
   async function put(url: string, message: unknown, delaySeconds: number): Promise<void> {
     const text = Buffer.from(JSON.stringify(message)).toString('base64');
@@ -82,17 +82,17 @@ export function queueOf(service: QueueService, queueUrl: string, poisonQueueUrl:
   }
 
   /** Puts a message that can never succeed where the alarm is. */
-  function bury(message: unknown): Promise<void> {
+  function deadLetter(message: unknown): Promise<void> {
     return put(poisonQueueUrl, message, 0);
   }
 
   /** How many messages are buried, about. Source: https://learn.microsoft.com/rest/api/storageservices/get-queue-metadata */
-  async function buried(): Promise<number> {
+  async function deadLetterCount(): Promise<number> {
     const { headers } = await service.send('GET', `${poisonQueueUrl}?comp=metadata`);
     return Number(headers.get('x-ms-approximate-messages-count'));
   }
 
-  return { sendRequests, sendLater, bury, buried };
+  return { sendRequests, sendLater, deadLetter, deadLetterCount };
 }
 
-export type Queue = ReturnType<typeof queueOf>;
+export type Queue = ReturnType<typeof createQueue>;

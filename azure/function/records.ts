@@ -3,7 +3,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { isRestError } from '@azure/core-rest-pipeline';
 import { odata, type TableClient, type TableEntityResult } from '@azure/data-tables';
 import { MAX_FINDINGS_OF_IMAGE } from '../../shared/gate/image-evaluation.ts';
-import { handDue } from '../../shared/gate/override.ts';
+import { overrideDue } from '../../shared/gate/override.ts';
 import { type Gate, packToFit, unpackRecord } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
@@ -29,10 +29,10 @@ interface Listed {
   readonly rank?: string | undefined;
   /** When somebody has to see to its order by hand. */
   readonly due?: string | undefined;
-  readonly untold?: boolean | undefined;
+  readonly pending?: boolean | undefined;
 }
 
-export type ListedGate = Gate & { readonly state: string; readonly isByHand: boolean };
+export type ListedGate = Gate & { readonly state: string; readonly hasOverride: boolean };
 
 const GATE = 'gate|';
 /** The first key after all that begin with `GATE`. */
@@ -46,7 +46,7 @@ const PART_BYTES = 65_536;
 const MAX_BODY_BYTES = 15 * PART_BYTES;
 
 /** The stack's table. */
-export function tableOf(client: TableClient) {
+export function createTable(client: TableClient) {
   async function load(key: Key): Promise<Versioned<string | undefined>> {
     try {
       const row = await client.getEntity<Stored>(key.partitionKey, key.rowKey);
@@ -72,14 +72,14 @@ export function tableOf(client: TableClient) {
       return { value: value === undefined ? undefined : unpackRecord(value), version };
     },
     save(record, version) {
-      const { gate, state, untold, byHand } = record;
-      const [rank, due] = [waitingRank(record), handDue(byHand)];
+      const { gate, state, pending, override } = record;
+      const [rank, due] = [waitingRank(record), overrideDue(override)];
       const shown = {
         ...gate,
         state: state.kind,
         ...(rank === undefined ? {} : { rank }),
         ...(due === undefined ? {} : { due }),
-        ...(untold.length === 0 ? {} : { untold: true }),
+        ...(pending.length === 0 ? {} : { pending: true }),
       };
       return save(
         keyOf(gate),
@@ -118,7 +118,7 @@ export function tableOf(client: TableClient) {
   async function* gates(of?: Gate): AsyncGenerator<ListedGate> {
     const filter = of === undefined ? ALL_GATES : odata`PartitionKey eq ${keyOf(of).partitionKey}`;
     for await (const listed of list(filter))
-      yield { ...gateOf(listed), state: listed.state ?? '', isByHand: typeof listed.due === 'string' };
+      yield { ...gateOf(listed), state: listed.state ?? '', hasOverride: typeof listed.due === 'string' };
   }
 
   /** The gates that wait for the brake, the most urgent first. */
@@ -138,18 +138,18 @@ export function tableOf(client: TableClient) {
   }
 
   /** Some of the gates of whose state changes nobody has been told yet. */
-  async function untold(limit: number): Promise<readonly Gate[]> {
+  async function pending(limit: number): Promise<readonly Gate[]> {
     const found: Gate[] = [];
-    for await (const listed of list(`${ALL_GATES} and ${odata`untold eq ${true}`}`)) {
+    for await (const listed of list(`${ALL_GATES} and ${odata`pending eq ${true}`}`)) {
       if (found.push(gateOf(listed)) === limit) break;
     }
     return found;
   }
 
-  return { records, row, gates, waiting, due, untold };
+  return { records, row, gates, waiting, due, pending };
 }
 
-export type Table = ReturnType<typeof tableOf>;
+export type Table = ReturnType<typeof createTable>;
 
 /** A key may not hold a slash, and no repository's name holds a bar. A registry's name is its own in all of Azure. */
 function keyOf({ registry, repository, digest }: Gate): Key {

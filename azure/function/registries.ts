@@ -27,7 +27,7 @@ const ROLES = {
   },
 } as const;
 
-export function registriesOf(
+export function createRegistries(
   { describeRegistry }: Pick<Clients, 'describeRegistry'>,
   { registries, registryRoles }: Pick<StackSettings, 'registries' | 'registryRoles'>,
   now: () => string,
@@ -77,7 +77,7 @@ export function registriesOf(
   return { find, all, usable };
 }
 
-export type Registries = ReturnType<typeof registriesOf>;
+export type Registries = ReturnType<typeof createRegistries>;
 
 function unresolved(id: string, error: unknown): RegistryPlace {
   const words = error instanceof Error ? error.message.slice(0, 200) : String(error);

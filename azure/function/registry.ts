@@ -4,9 +4,9 @@ import type { Instant } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import type { ImageObservation, Registry, Scan } from '../../shared/reconcile/ports.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
-import { attributeGateOf, type Snapshot } from './attribute-lock.ts';
+import { createAttributeLock, type Snapshot } from './attribute-lock.ts';
 import { type ImageFindings, PartialAnswer, type Scanner, WINDOWS, type Window } from './findings.ts';
-import { type Image, imagesOf } from './images.ts';
+import { createImages, type Image } from './images.ts';
 import type { RegistryPlace } from './registries.ts';
 
 const SINGLE_QUESTIONS_AT_ONCE = 2;
@@ -15,14 +15,14 @@ const SINGLE_QUESTIONS_AT_ONCE = 2;
 export type Overview = ReadonlyMap<string, ImageObservation>;
 
 /** One registry of the stack. */
-export function registryOf(
+export function createRegistry(
   place: RegistryPlace,
   client: ContainerRegistryClient,
   scanner: Scanner,
   policy: Policy,
   now: () => Instant,
 ) {
-  const images = imagesOf(client, now);
+  const images = createImages(client, now);
 
   /**
    * Observes all images of a repository that have rows, and at those that are known.
@@ -88,7 +88,7 @@ export function registryOf(
   /** The core's port. What an overview has shown is used once: a second observation is a new one. */
   function port(seen: Map<string, ImageObservation> = new Map()): Registry<Snapshot> {
     return {
-      ...attributeGateOf(client),
+      ...createAttributeLock(client),
       async observe({ repository, digest }, scope, known) {
         const wholeGate = digest === undefined ? undefined : [digest];
         const digests = scope === 'all' ? wholeGate : scope;
@@ -122,7 +122,7 @@ export function registryOf(
   return { place, overview, digestsToObserve, port, has, digestsIn };
 }
 
-export type AzureRegistry = ReturnType<typeof registryOf>;
+export type AzureRegistry = ReturnType<typeof createRegistry>;
 
 const NO_PROOF: Scan = {
   kind: 'unproven',

@@ -13,7 +13,7 @@ import type { AzureRegistry } from './registry.ts';
 const NOT_ANSWERED: Attribution['counts'] = { attributed: 0, gone: 0, unattributed: 0, unread: 1, assessments: [] };
 
 /** The ports of a sweep of the stack's registries. */
-export function sweepPortsOf(
+export function createSweepPorts(
   { settings, now }: Worker,
   { table, scanner, registries, registryAt, queue }: Parts,
   rules: Rules,
@@ -26,11 +26,10 @@ export function sweepPortsOf(
     rules,
     sweepHours,
     settingsHash,
-    async blindness() {
+    async scannerHealth() {
       const places = await registries.all();
       return (
-        places.find(({ problem }) => problem !== undefined)?.problem ??
-        scanner.blindness(now(), await knowsOfFindings())
+        places.find(({ problem }) => problem !== undefined)?.problem ?? scanner.health(now(), await knowsOfFindings())
       );
     },
     async repositoriesWithFindings() {
@@ -45,7 +44,7 @@ export function sweepPortsOf(
       const ids = new Set((await registries.usable()).map(({ id }) => id));
       return (await table.waiting()).filter(({ registry }) => ids.has(registry)).slice(0, limit);
     },
-    async handDue(at, limit) {
+    async overridesDue(at, limit) {
       const ids = new Set((await registries.usable()).map(({ id }) => id));
       const due = (await table.due(at)).filter(({ registry }) => ids.has(registry)).slice(0, limit);
       // Where the granularity has changed, an image's order is seen to by a look at everything that its repository has.
@@ -54,7 +53,7 @@ export function sweepPortsOf(
       );
     },
     sendRequests: queue.sendRequests,
-    tickFacts: async () => ({ poison: await queue.buried() }),
+    tickFacts: async () => ({ poison: await queue.deadLetterCount() }),
     log,
     now,
   };
@@ -77,7 +76,7 @@ export function sweepPortsOf(
 
   async function knowsOfFindings(): Promise<boolean> {
     // What a person closes may have no findings at all.
-    for await (const { state, isByHand } of table.gates()) if (state !== 'open' && !isByHand) return true;
+    for await (const { state, hasOverride } of table.gates()) if (state !== 'open' && !hasOverride) return true;
     return false;
   }
 

@@ -2,7 +2,7 @@
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
-import { rulesOf } from '../../shared/reconcile/rules.ts';
+import { createRules } from '../../shared/reconcile/rules.ts';
 import type { Client } from '../stack/client.ts';
 import { connect } from '../stack/clients.ts';
 import { loadRecords, observeEverything } from '../stack/overview.ts';
@@ -33,7 +33,7 @@ export async function findUnusedExceptions(
   let images = 0;
   for (const client of clients) {
     const records = await loadRecords(client);
-    const rules = rulesOf({ ...client.settings, policy }, client.settings.mode);
+    const rules = createRules({ ...client.settings, policy }, client.settings.mode);
     // A blocker whose findings the scanner has forgotten still holds its gate, and an exception opens it.
     for (const { gate, blockers } of records) {
       for (const { digest, findings } of blockers) usage.see({ repository: gate.repository, digest }, findings, now());

@@ -2,7 +2,7 @@
 
 import { type Gate, gateKey } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import { describeOrder } from '../../shared/report/override-text.ts';
+import { describeOverride } from '../../shared/report/override-text.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import type { Client } from '../stack/client.ts';
 import { type ImageName, isAt } from '../stack/image-name.ts';
@@ -53,7 +53,7 @@ export async function gatesToClear(name: ImageName, located: Located, now: Insta
 function waysToClear(name: ImageName, gates: readonly GateBefore[]): readonly string[] {
   return gates.flatMap(({ gate: { digest }, override }) => [
     `  pullgate override clear ${digest === undefined ? name.text : imageAt(name, digest)}`,
-    ...(override === undefined ? [] : [`      ${plain(describeOrder(override))}`]),
+    ...(override === undefined ? [] : [`      ${plain(describeOverride(override))}`]),
   ]);
 }
 
@@ -81,7 +81,7 @@ async function loadGates(gates: readonly Gate[], located: Located, now: Instant)
 
 /** Is there an override whose end the function has not handled yet? */
 function isUnfinished({ record }: GateBefore): boolean {
-  return record?.byHand !== undefined && record.byHand.told !== 'end';
+  return record?.override !== undefined && record.override.told !== 'end';
 }
 
 function isInForce({ override }: GateBefore): boolean {

@@ -1,6 +1,6 @@
 // Checks the options of an override: for how long, why, and who approved it.
 
-import { type HandWish, MAX_HAND_HOURS } from '../../shared/gate/override.ts';
+import { MAX_OVERRIDE_HOURS, type OverrideOrder } from '../../shared/gate/override.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { durationForms, minutesAfter, parseMinutes, shownOption } from '../terminal/duration.ts';
 import { UsageError } from '../terminal/ending.ts';
@@ -19,11 +19,18 @@ const MAX_CHARACTERS = { reason: 500, approvedBy: 200 } as const;
  *
  * @throws UsageError that names every option that is missing or wrong
  */
-export function parseOverride(kind: HandWish['kind'], options: OverrideOptions, at: Instant, by: string): HandWish {
-  const minutes = parseMinutes(options.for, MAX_HAND_HOURS);
+export function parseOverride(
+  kind: OverrideOrder['kind'],
+  options: OverrideOptions,
+  at: Instant,
+  by: string,
+): OverrideOrder {
+  const minutes = parseMinutes(options.for, MAX_OVERRIDE_HOURS);
   const [reason, approvedBy] = [options.reason?.trim() ?? '', options.approvedBy?.trim() ?? ''];
   const problems = [
-    ...(minutes === undefined ? [`--for ${shownOption(options.for)}: expected ${durationForms(MAX_HAND_HOURS)}`] : []),
+    ...(minutes === undefined
+      ? [`--for ${shownOption(options.for)}: expected ${durationForms(MAX_OVERRIDE_HOURS)}`]
+      : []),
     ...problemOf('--reason', options.reason, reason, 'a reason', MAX_CHARACTERS.reason),
     ...problemOf(
       '--approved-by',

@@ -1,10 +1,10 @@
 // Sets and clears overrides. The record says first what is wanted, then one reconciliation does it. The function's next tick finishes what a crash
 // in between leaves.
 
-import { endedEarly, type HandOrder, type HandWish, isInForce, orderFrom } from '../../shared/gate/override.ts';
+import { endedEarly, isInForce, type Override, type OverrideOrder, orderFrom } from '../../shared/gate/override.ts';
 import { activeBlockers, type Gate, type GateRecord, newRecord } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import { type Rules, rulesNow } from '../../shared/reconcile/rules.ts';
+import { currentRules, type Rules } from '../../shared/reconcile/rules.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 import { describeState, gateName } from '../../shared/report/sentences.ts';
 import type { Client, Found, FoundImage } from '../stack/client.ts';
@@ -41,20 +41,20 @@ export interface GateBefore {
   /** How many blockers the record has. */
   readonly blockers: number;
   /** The override in force, if any. */
-  readonly override: HandOrder | undefined;
+  readonly override: Override | undefined;
 }
 
 /** What became of one gate. */
 export interface OverrideResult {
   readonly gate: Gate;
   /** `gone`: it is no longer in the registry, so there is nothing to open or close. */
-  readonly word: Decision['done'] | 'failed' | 'gone';
+  readonly word: Decision['action'] | 'failed' | 'gone';
   /** Its state now, in words; undefined if unknown. */
   readonly state?: string | undefined;
   /** Why it is not in the wanted state. */
   readonly problem?: string | undefined;
   /** Why the notice could not be sent. */
-  readonly untold?: string | undefined;
+  readonly notifyError?: string | undefined;
 }
 
 /**
@@ -75,7 +75,7 @@ export async function locate(name: ImageName, clients: readonly Client[], now: (
   if (found.kind === 'elsewhere') {
     throw new UsageError(`${name.text} is in no registry of this stack: expected ${found.registries.join(' or ')}`);
   }
-  return { client, found, rules: await rulesNow(client.settings, client.pause, now()) };
+  return { client, found, rules: await currentRules(client.settings, client.pause, now()) };
 }
 
 /**
@@ -96,7 +96,7 @@ export function absent({ text }: ImageName, what: string): UsageError {
 }
 
 /** The gates that an override covers. An index is pulled with its images; closing the index alone blocks its pulls. */
-export function gatesFor(kind: HandOrder['kind'], { gates }: FoundImage): readonly Gate[] {
+export function gatesFor(kind: Override['kind'], { gates }: FoundImage): readonly Gate[] {
   return kind === 'open' ? gates : gates.slice(0, 1);
 }
 
@@ -106,7 +106,7 @@ export async function loadGate(
   now: Instant,
 ): Promise<GateBefore> {
   const { value: record } = await client.records.load(gate);
-  const override = record?.byHand;
+  const override = record?.override;
   const counts = override !== undefined && isInForce(override, now);
   return {
     gate,
@@ -122,7 +122,7 @@ export async function loadGate(
  * @throws UsageError that says what to do instead
  */
 export async function refuseInVain(
-  kind: HandOrder['kind'],
+  kind: Override['kind'],
   gates: readonly GateBefore[],
   { client, rules }: { readonly client: Pick<Client, 'read'>; readonly rules: Rules },
 ): Promise<void> {
@@ -157,15 +157,15 @@ export async function refuseInVain(
 type Apply = () => Promise<OverrideResult>;
 
 /** Records an override for one gate. */
-export function recordOverride(gate: Gate, wish: HandWish, tools: Tools): Promise<Apply> {
-  const overridden = (record: GateRecord) => ({ ...record, byHand: orderFrom(wish, record.byHand) });
+export function recordOverride(gate: Gate, wish: OverrideOrder, tools: Tools): Promise<Apply> {
+  const overridden = (record: GateRecord) => ({ ...record, override: orderFrom(wish, record.override) });
   return change(gate, overridden, tools, wish.kind === 'open' ? 'open' : 'close', wish.at);
 }
 
 /** Records that a gate's override is over. */
 export function recordClear(gate: Gate, by: string, now: Instant, tools: Tools): Promise<Apply> {
   const cleared = (record: GateRecord): GateRecord =>
-    record.byHand === undefined ? record : { ...record, byHand: endedEarly(record.byHand, by, now) };
+    record.override === undefined ? record : { ...record, override: endedEarly(record.override, by, now) };
   return change(gate, cleared, tools, 'clear', now);
 }
 
@@ -198,8 +198,14 @@ async function change(
     try {
       // Only observing the whole gate tells the record that it is gone. That takes the function's rights.
       if (verb === 'clear' && (await client.read(gate)) === undefined) return { gate, word: 'gone' };
-      const { done, to, problem, untold } = await client.reconcile(gate, rules.mode, 'override');
-      return { gate, word: done, state: describeState(to), problem: problem ?? inTheWay(verb, to), untold };
+      const { action, to, problem, notifyError } = await client.reconcile(gate, rules.mode, 'override');
+      return {
+        gate,
+        word: action,
+        state: describeState(to),
+        problem: problem ?? inTheWay(verb, to),
+        notifyError: notifyError,
+      };
     } catch (error) {
       const rest = 'it is recorded, and the function applies it within a few minutes';
       return { gate, word: 'failed', problem: `${sentenceOf(error)}; ${rest}` };

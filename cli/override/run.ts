@@ -1,8 +1,8 @@
 // What `override open`, `override close` and `override clear` do and print.
 
-import type { HandOrder, HandWish } from '../../shared/gate/override.ts';
+import type { Override, OverrideOrder } from '../../shared/gate/override.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import { describeOrder } from '../../shared/report/override-text.ts';
+import { describeOverride } from '../../shared/report/override-text.ts';
 import { describeState, gateName } from '../../shared/report/sentences.ts';
 import type { Client } from '../stack/client.ts';
 import type { ImageName } from '../stack/image-name.ts';
@@ -36,7 +36,7 @@ interface Run {
 }
 
 /** Sets an override for the gates of one image. */
-export async function setOverride(run: Run & { readonly wish: HandWish }): Promise<ExitCode> {
+export async function setOverride(run: Run & { readonly wish: OverrideOrder }): Promise<ExitCode> {
   const { wish, name, dryRun } = run;
   const located = await locateImage(name, run.clients, run.now);
   const gates = await Promise.all(gatesFor(wish.kind, located.found).map((gate) => loadGate(gate, located, wish.at)));
@@ -86,7 +86,7 @@ export async function clearOverride(run: Run & { readonly by: string }): Promise
 
 interface Answer {
   readonly command: Verb;
-  readonly override?: HandWish;
+  readonly override?: OverrideOrder;
   readonly gates: readonly GateBefore[];
   /** In the same order; empty in a dry run. */
   readonly results: readonly OverrideResult[];
@@ -104,7 +104,7 @@ function answer(run: Run, { gates, results, ...rest }: Answer, lines: () => read
     dryRun,
     ...rest,
     gates: gates.map(({ gate, record, blockers, override }, place) => {
-      const { word, state, problem, untold } = results[place] ?? {};
+      const { word, state, problem, notifyError } = results[place] ?? {};
       return {
         ...gate,
         before: {
@@ -112,14 +112,14 @@ function answer(run: Run, { gates, results, ...rest }: Answer, lines: () => read
           blockers,
           override: overrideJson(override),
         },
-        ...(word === undefined ? {} : { done: word, state, problem, untold }),
+        ...(word === undefined ? {} : { action: word, state, problem, notifyError }),
       };
     }),
   };
   print(documentOf(document));
 }
 
-function overrideJson(override: HandOrder | undefined) {
+function overrideJson(override: Override | undefined) {
   if (override === undefined) return undefined;
   const { kind, at, until, reason, approvedBy, by } = override;
   return { kind, at, until, reason, approvedBy, by };
@@ -133,14 +133,14 @@ function gateLines(gates: readonly GateBefore[], results: readonly OverrideResul
   });
   const lines = columns(rows);
   return gates.flatMap(({ override }, place) => {
-    const { problem, untold } = results[place] ?? {};
+    const { problem, notifyError } = results[place] ?? {};
     return [
       `  ${lines[place] ?? ''}`,
-      ...(override === undefined ? [] : [`      until now: ${plain(describeOrder(override))}`]),
+      ...(override === undefined ? [] : [`      until now: ${plain(describeOverride(override))}`]),
       ...(problem === undefined ? [] : [`      ${plain(problem)}`]),
-      ...(untold === undefined
+      ...(notifyError === undefined
         ? []
-        : [`      the notice could not be sent yet: ${plain(untold.replace(/^Error: /, ''))}`]),
+        : [`      the notice could not be sent yet: ${plain(notifyError.replace(/^Error: /, ''))}`]),
     ];
   });
 }
@@ -160,7 +160,9 @@ function it(gates: readonly GateBefore[]): string {
 }
 
 function codeOf(results: readonly OverrideResult[]): ExitCode {
-  return results.some(({ word, problem, untold }) => word === 'failed' || problem !== undefined || untold !== undefined)
+  return results.some(
+    ({ word, problem, notifyError }) => word === 'failed' || problem !== undefined || notifyError !== undefined,
+  )
     ? 1
     : 0;
 }

@@ -3,7 +3,7 @@
 import { activeBlockers, type Gate, type GateRecord, gateKey } from '../../shared/gate/record.ts';
 import { rankOf } from '../../shared/policy/finding.ts';
 import type { Decision } from '../../shared/report/decision.ts';
-import { describeOrder } from '../../shared/report/override-text.ts';
+import { describeOverride } from '../../shared/report/override-text.ts';
 import { describeFinding, describeState, gateName } from '../../shared/report/sentences.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import type { Client } from '../stack/client.ts';
@@ -30,7 +30,7 @@ export type Openings = Map<string, Opening>;
 export interface GateJson extends Gate {
   readonly was: string;
   /** Undefined in a dry run. */
-  readonly done?: Opening['word'] | undefined;
+  readonly action?: Opening['word'] | undefined;
   readonly problem?: string | undefined;
 }
 
@@ -62,7 +62,7 @@ export function isLocked({ record: { state } }: GateOnRecord): boolean {
 
 /** Is it locked, or open with a notice that has not been sent? */
 export function isUnfinished(gate: GateOnRecord): boolean {
-  return isLocked(gate) || gate.record.untold.length > 0;
+  return isLocked(gate) || gate.record.pending.length > 0;
 }
 
 /** Prints a line for each gate: its state, since when, and what holds it. */
@@ -84,7 +84,7 @@ export function countOf(gates: readonly GateOnRecord[]): string {
 function worstOf(record: GateRecord): string {
   const blockers = activeBlockers(record);
   const [finding] = blockers.flatMap(({ findings }) => findings).toSorted((a, b) => rankOf(b) - rankOf(a));
-  if (finding === undefined) return record.byHand === undefined ? '' : plain(describeOrder(record.byHand));
+  if (finding === undefined) return record.override === undefined ? '' : plain(describeOverride(record.override));
   return `${blockers.length === 1 ? '1 blocker' : `${blockers.length} blockers`}, worst: ${plain(describeFinding(finding))}`;
 }
 
@@ -115,12 +115,12 @@ export async function openEach(
 /** Opens one gate. Errors are part of the answer, so that the others go on. */
 export async function openOne(gate: GateOnRecord, open: (gate: GateOnRecord) => Promise<Decision>): Promise<Opening> {
   try {
-    const { done, problem, untold } = await open(gate);
-    if (done === 'refused') return { word: 'REFUSED', problem: problem ?? 'the registry gave no reason' };
-    const word = done === 'opened' ? 'opened' : 'was open';
-    return untold === undefined
+    const { action, problem, notifyError } = await open(gate);
+    if (action === 'refused') return { word: 'REFUSED', problem: problem ?? 'the registry gave no reason' };
+    const word = action === 'opened' ? 'opened' : 'was open';
+    return notifyError === undefined
       ? { word }
-      : { word, problem: `the notice could not be sent: ${untold.replace(/^Error: /, '')}` };
+      : { word, problem: `the notice could not be sent: ${notifyError.replace(/^Error: /, '')}` };
   } catch (error) {
     return { word: 'FAILED', problem: sentenceOf(error) };
   }
@@ -129,7 +129,7 @@ export async function openOne(gate: GateOnRecord, open: (gate: GateOnRecord) => 
 /** The gates as data, with what became of each. */
 export function gatesJson(gates: readonly GateOnRecord[], openings: Openings = new Map()): readonly GateJson[] {
   return gates.map(({ record: { gate, state } }) => {
-    const { word: done, problem } = openings.get(gateKey(gate)) ?? {};
-    return { ...gate, was: describeState(state), done, problem };
+    const { word: action, problem } = openings.get(gateKey(gate)) ?? {};
+    return { ...gate, was: describeState(state), action, problem };
   });
 }

@@ -1,7 +1,7 @@
 // `release --orphans`: after a `pulumi destroy` without a pause the records are gone and the statements are still there. Their Sid marks them.
 import { type ECRClient, paginateDescribeRepositories } from '@aws-sdk/client-ecr';
 import type { Clients } from '../../aws/function/clients.ts';
-import { policyGateOf, type Snapshot } from '../../aws/function/repository-lock.ts';
+import { createRepositoryLock, type Snapshot } from '../../aws/function/repository-lock.ts';
 import { denyStatement } from '../../aws/function/repository-policy.ts';
 import type { Gate } from '../../shared/gate/record.ts';
 import type { Reading, Registry } from '../../shared/reconcile/ports.ts';
@@ -50,7 +50,7 @@ export async function releaseOrphans(release: OrphanRelease): Promise<ExitCode> 
   const region = await regionOf(clients.ecr);
   // Only the Sid matters for removing a statement: its other parts are no longer known.
   const anyOfOurs = denyStatement({ statementId, partition: '', accountId: '', roleArn: '', exemptPrincipals: [] });
-  const gates = policyGateOf(clients, undefined, anyOfOurs);
+  const gates = createRepositoryLock(clients, undefined, anyOfOurs);
   const closed = await closedGates(clients.ecr, gates);
   const answers: { repository: string; problem?: string | undefined }[] = [];
   const report = () => release.report?.({ statementId, region, dryRun, repositories: answers });

@@ -3,7 +3,7 @@
 import type { Gate } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { GLOB_PATTERN, globMatcher } from '../../shared/policy/glob.ts';
-import { rulesNow } from '../../shared/reconcile/rules.ts';
+import { currentRules } from '../../shared/reconcile/rules.ts';
 import type { Mode } from '../../shared/report/decision.ts';
 import type { Client } from '../stack/client.ts';
 import { ACR, ECR, isAt } from '../stack/image-name.ts';
@@ -125,7 +125,7 @@ async function isKnown(clients: readonly Client[], { matches }: Selection): Prom
 
 async function loadModes(clients: readonly Client[], now: Instant): Promise<ReadonlyMap<Client, Mode>> {
   const modes = await Promise.all(
-    clients.map(async (client) => [client, (await rulesNow(client.settings, client.pause, now)).mode] as const),
+    clients.map(async (client) => [client, (await currentRules(client.settings, client.pause, now)).mode] as const),
   );
   return new Map(modes);
 }

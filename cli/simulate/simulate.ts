@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { MAX_FINDINGS } from '../../shared/gate/image-evaluation.ts';
 import { globFilter } from '../../shared/policy/glob.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
-import { rulesOf } from '../../shared/reconcile/rules.ts';
+import { createRules } from '../../shared/reconcile/rules.ts';
 import { type JsonOption, now } from '../command.ts';
 import type { Format } from '../reports/formats.ts';
 import { type Gathered, type Gathering, gatheringFor } from '../reports/gathering.ts';
@@ -118,7 +118,7 @@ async function policyOf(file: string, stack: Stack | undefined): Promise<Named> 
 /** What the config leaves out is not gathered at all. The brake decides when a gate closes, not whether. Whether it serves Lambda functions is known only once it is read. */
 function rulesFor({ policy }: Named) {
   const repositories = { include: ['**'], exclude: [] };
-  return rulesOf({ policy, maxClosesPerHour: Infinity, closeLambdaRepositories: true, repositories }, 'enforce');
+  return createRules({ policy, maxClosesPerHour: Infinity, closeLambdaRepositories: true, repositories }, 'enforce');
 }
 
 /** Where the findings came from. */

@@ -83,7 +83,7 @@ export async function observeClouds(options: LiveOptions): Promise<readonly stri
 }
 
 async function observeCloud(client: Client, { gathering, progress }: LiveOptions): Promise<readonly string[]> {
-  const scannerProblem = await client.blindness();
+  const scannerProblem = await client.scannerHealth();
   const problems = scannerProblem === undefined ? [] : [scannerProblem];
   const { include, exclude } = client.settings.repositories;
   const includes = globFilter(include, exclude);

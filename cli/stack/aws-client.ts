@@ -7,10 +7,10 @@ import {
 } from '@aws-sdk/client-ecr';
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { createClients } from '../../aws/function/clients.ts';
-import { type Images, imagesOf } from '../../aws/function/images.ts';
-import { type Parts, partsOf } from '../../aws/function/invocation.ts';
-import { registryOf } from '../../aws/function/registry.ts';
-import { policyGateOf } from '../../aws/function/repository-lock.ts';
+import { createImages, type Images } from '../../aws/function/images.ts';
+import { createParts, type Parts } from '../../aws/function/invocation.ts';
+import { createRegistry } from '../../aws/function/registry.ts';
+import { createRepositoryLock } from '../../aws/function/repository-lock.ts';
 import { denyStatement } from '../../aws/function/repository-policy.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { obstaclesIn } from './aws-obstacles.ts';
@@ -24,11 +24,11 @@ import type { AwsStack } from './stack.ts';
  * @param sdk the SDK's clients. Default: with the credentials of this machine
  */
 export function createAwsClient(settings: AwsStack, now: () => Instant, sdk = createClients(settings.region)): Client {
-  const parts = partsOf({ settings, clients: sdk, now, log: () => {} });
+  const parts = createParts({ settings, clients: sdk, now, log: () => {} });
   const { table, pause, portsFrom, scanner } = parts;
   const { accountId } = settings;
-  const images = imagesOf(sdk.ecr, accountId);
-  const lock = policyGateOf(sdk, accountId, denyStatement(settings));
+  const images = createImages(sdk.ecr, accountId);
+  const lock = createRepositoryLock(sdk, accountId, denyStatement(settings));
   const reader: Reader = { settings, ecr: sdk.ecr, images, lock, table, scanner };
   return {
     cloud: 'aws',
@@ -39,7 +39,7 @@ export function createAwsClient(settings: AwsStack, now: () => Instant, sdk = cr
     records: table.records,
     gates: () => table.gates(accountId),
     deadLetters: () => countMessages(sdk.sqs, settings.deadLetterQueueUrl),
-    blindness: scanner.blindness,
+    scannerHealth: scanner.health,
     repositoriesWithFindings: async () =>
       [...(await scanner.repositoriesWithFindings())].map((repository) => ({ registry: accountId, repository })),
     find: (name) => findImage(reader, name),
@@ -56,7 +56,7 @@ interface Reader extends Pick<Parts, 'table' | 'scanner'> {
   readonly settings: AwsStack;
   readonly ecr: ReturnType<typeof createClients>['ecr'];
   readonly images: Images;
-  readonly lock: ReturnType<typeof policyGateOf>;
+  readonly lock: ReturnType<typeof createRepositoryLock>;
 }
 
 async function countMessages(sqs: SQSClient, queueUrl: string): Promise<number> {
@@ -80,7 +80,7 @@ async function observe(
       return new Set(blockers.flatMap(({ digest, departed }) => (departed?.why === 'outOfScope' ? [] : [digest])));
     }
   };
-  const registry = registryOf({ images: { ...images, descendants }, scanner, gate: lock, policy });
+  const registry = createRegistry({ images: { ...images, descendants }, scanner, gate: lock, policy });
   const known = [...blockers.map(({ digest }) => digest), ...also];
   try {
     const found = await registry.observe(gate, 'all', [...new Set(known)]);

@@ -2,17 +2,17 @@
 import type { ContainerRegistryClient } from '@azure/container-registry';
 import { isRestError } from '@azure/core-rest-pipeline';
 import { DefaultAzureCredential } from '@azure/identity';
-import { attributeGateOf } from '../../azure/function/attribute-lock.ts';
+import { createAttributeLock } from '../../azure/function/attribute-lock.ts';
 import { type Clients, createClients } from '../../azure/function/clients.ts';
 import { unlessAbsent } from '../../azure/function/images.ts';
-import { type Parts, partsOf } from '../../azure/function/invocation.ts';
+import { createParts, type Parts } from '../../azure/function/invocation.ts';
 import { registryIn } from '../../azure/function/parse.ts';
 import type { AzureRegistry } from '../../azure/function/registry.ts';
-import { sweepPortsOf } from '../../azure/function/sweep.ts';
+import { createSweepPorts } from '../../azure/function/sweep.ts';
 import type { Gate } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Ports } from '../../shared/reconcile/ports.ts';
-import { rulesOf } from '../../shared/reconcile/rules.ts';
+import { createRules } from '../../shared/reconcile/rules.ts';
 import { LOCKS_ROLE, roleMissing, sentenceOf, UsageError } from '../terminal/ending.ts';
 import { type Client, type Found, type FoundImage, type Obstacle, reconcileByCommand } from './client.ts';
 import type { ImageName } from './image-name.ts';
@@ -29,9 +29,9 @@ export function createAzureClient(
   sdk = createClients(settings, new DefaultAzureCredential()),
 ): Client {
   const worker = { settings, clients: sdk, now };
-  const parts = partsOf(worker);
+  const parts = createParts(worker);
   const { table, pause, queue } = parts;
-  const sweepPorts = sweepPortsOf(worker, parts, rulesOf(settings, 'pause'), () => {});
+  const sweepPorts = createSweepPorts(worker, parts, createRules(settings, 'pause'), () => {});
   const reader: Reader = { ...parts, granularity: settings.granularity, openRegistry: sdk.registry };
   const portsFor = async ({ registry }: Gate) => portsOf(parts, await findRegistry(parts, registry), now);
   return {
@@ -42,8 +42,8 @@ export function createAzureClient(
     brake: table.row('brake'),
     records: table.records,
     gates: () => table.gates(),
-    deadLetters: () => queue.buried(),
-    blindness: () => namingRole(sweepPorts.blindness()),
+    deadLetters: () => queue.deadLetterCount(),
+    scannerHealth: () => namingRole(sweepPorts.scannerHealth()),
     repositoriesWithFindings: () => namingRole(sweepPorts.repositoriesWithFindings()),
     find: (name) => findImage(reader, name),
     async observe(gate, blockers, also = []) {
@@ -161,7 +161,7 @@ async function readLock(
   gate: Gate,
   what: string,
 ): Promise<readonly Obstacle[]> {
-  const reading = await attributeGateOf(client).read(gate);
+  const reading = await createAttributeLock(client).read(gate);
   if (reading === undefined || reading.ours === 'absent') return [];
   const { value: record } = await table.records.load(gate);
   if (record?.claimed !== true) return [{ by: 'others', for: 'everyone', what }];

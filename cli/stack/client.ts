@@ -4,7 +4,7 @@ import type { Blocker, Gate } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { ImageObservation, Ports, Reading, Records, Registry, Row } from '../../shared/reconcile/ports.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
-import { type RuleSettings, rulesOf } from '../../shared/reconcile/rules.ts';
+import { createRules, type RuleSettings } from '../../shared/reconcile/rules.ts';
 import type { PauseState, SweepState } from '../../shared/reconcile/schedule.ts';
 import type { CommandTrigger, Decision, Mode } from '../../shared/report/decision.ts';
 import type { Cloud } from './cloud.ts';
@@ -25,7 +25,7 @@ export interface Client {
   deadLetters(): Promise<number>;
 
   /** Why the scanner sees nothing, or not everything; undefined if it sees everything. */
-  blindness(): Promise<string | undefined>;
+  scannerHealth(): Promise<string | undefined>;
   /** The repositories that have images with findings. They say where to look; they are no evidence. */
   repositoriesWithFindings(): Promise<Iterable<Gate>>;
   /** Finds the image that a name refers to now. */
@@ -106,6 +106,6 @@ export async function reconcileByCommand<Snapshot>(
   portsFor: (gate: Gate) => Promise<Ports<Snapshot>>,
   ...[gate, mode, command]: Parameters<Client['reconcile']>
 ): Promise<Decision> {
-  const hint = { gate, scope: [], triggers: [command], activeFindings: [] };
-  return reconcile(hint, rulesOf(settings, mode), await portsFor(gate));
+  const request = { gate, scope: [], triggers: [command], activeFindings: [] };
+  return reconcile(request, createRules(settings, mode), await portsFor(gate));
 }

@@ -2,12 +2,12 @@
 
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { lastHour, NO_CLOSINGS, roomLeft } from '../../shared/gate/brake.ts';
-import { type HandOrder, isInForce } from '../../shared/gate/override.ts';
+import { isInForce, type Override } from '../../shared/gate/override.ts';
 import { activeBlockers, type Gate, type GateRecord, type GateState } from '../../shared/gate/record.ts';
 import { type Finding, type Instant, worstFirst } from '../../shared/policy/finding.ts';
 import type { Exception } from '../../shared/policy/policy.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
-import { type Rules, rulesOf } from '../../shared/reconcile/rules.ts';
+import { createRules, type Rules } from '../../shared/reconcile/rules.ts';
 import { isPaused, type PauseState, type SweepState } from '../../shared/reconcile/schedule.ts';
 import type { Mode } from '../../shared/report/decision.ts';
 import type { Client, FoundImage, Obstacle } from '../stack/client.ts';
@@ -28,7 +28,7 @@ export interface GateStatus {
   /** Their worst finding. */
   readonly worst: Finding | undefined;
   /** The override in force. */
-  readonly override: Pick<HandOrder, 'kind' | 'until' | 'reason' | 'approvedBy' | 'by'> | undefined;
+  readonly override: Pick<Override, 'kind' | 'until' | 'reason' | 'approvedBy' | 'by'> | undefined;
   /** How many notices have not been sent. */
   readonly pendingNotices: number;
 }
@@ -123,7 +123,7 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
   ]);
   const begun = now();
   const mode = isPaused(pause, begun) ? 'pause' : settings.mode;
-  const live = isLive ? await observeAll(client, records, rulesOf(settings, mode), now) : undefined;
+  const live = isLive ? await observeAll(client, records, createRules(settings, mode), now) : undefined;
   const at = now();
   const closings = brake.value ?? NO_CLOSINGS;
   return {
@@ -155,12 +155,12 @@ async function countDeadLetters(client: Client): Promise<Pick<CloudStatus, 'dead
 }
 
 function isWorthARow(record: GateRecord, now: Instant): boolean {
-  return record.state.kind !== 'open' || record.untold.length > 0 || overrideOf(record, now) !== undefined;
+  return record.state.kind !== 'open' || record.pending.length > 0 || overrideOf(record, now) !== undefined;
 }
 
 /** The override in force, if any. */
-function overrideOf(record: GateRecord, now: Instant): HandOrder | undefined {
-  return record.byHand !== undefined && isInForce(record.byHand, now) ? record.byHand : undefined;
+function overrideOf(record: GateRecord, now: Instant): Override | undefined {
+  return record.override !== undefined && isInForce(record.override, now) ? record.override : undefined;
 }
 
 function gateStatus(cloud: Cloud, record: GateRecord, now: Instant): GateStatus {
@@ -176,7 +176,7 @@ function gateStatus(cloud: Cloud, record: GateRecord, now: Instant): GateStatus 
     blockers: blockers.length + record.omittedBlockers,
     worst: isNonEmpty(findings) ? worstFirst(findings)[0] : undefined,
     override: overrideOf(record, now),
-    pendingNotices: record.untold.length,
+    pendingNotices: record.pending.length,
   };
 }
 
@@ -213,7 +213,7 @@ async function observeAll(
     undetermined: undetermined.toSorted(byName),
     missed: missed.toSorted(byName),
     closedByOthers: closedByOthers.toSorted((a, b) => (a.repository < b.repository ? -1 : 1)),
-    scannerProblem: await client.blindness(),
+    scannerProblem: await client.scannerHealth(),
     unsure: [...unsure],
   };
 }

@@ -1,5 +1,5 @@
 // What there is to say of each image of an answer: what violates, what is exempted and until when, and which exceptions have lapsed.
-import type { Accounted } from '../../shared/gate/blockers.ts';
+import type { EvaluatedImage } from '../../shared/gate/blockers.ts';
 import type { HoldReason } from '../../shared/gate/image-evaluation.ts';
 import type { Blocker } from '../../shared/gate/record.ts';
 import { type Finding, findingKey, type ImageId, type Instant, rankOf } from '../../shared/policy/finding.ts';
@@ -40,30 +40,30 @@ export interface ImageAnswer {
 
 /** The image in question, its children, and the gate's other blockers. */
 export function imageAnswers(
-  seen: readonly Accounted[],
+  seen: readonly EvaluatedImage[],
   { repository, digest, children }: FoundImage,
   rules: Rules,
   now: Instant,
 ): readonly ImageAnswer[] {
-  return seen.flatMap(({ image, accounting }): readonly ImageAnswer[] => {
+  return seen.flatMap(({ image, evaluation }): readonly ImageAnswer[] => {
     const isChild = children.some((child) => child.digest === image.digest);
     const part = image.digest === digest ? 'asked' : isChild ? 'child' : 'other';
-    const isHolding = accounting.kind === 'holds';
+    const isHolding = evaluation.kind === 'holds';
     if (part === 'other' && !isHolding) return [];
-    const verdict: Verdict = accounting.kind === 'forgotten' ? { kind: 'allow', exempted: [] } : accounting.verdict;
-    const blocker: Blocker | undefined = isHolding ? accounting.blocker : undefined;
+    const verdict: Verdict = evaluation.kind === 'forgotten' ? { kind: 'allow', exempted: [] } : evaluation.verdict;
+    const blocker: Blocker | undefined = isHolding ? evaluation.blocker : undefined;
     const findings = image.presence === 'present' ? image.findings : [];
     const shown = new Set(findings.map(findingKey));
     const violating = verdict.kind === 'block' ? verdict.reasons : [];
     const isOut =
-      (accounting.kind === 'departed' && accounting.how === 'outOfScope') || isOutside(image, repository, rules);
+      (evaluation.kind === 'departed' && evaluation.how === 'outOfScope') || isOutside(image, repository, rules);
     return [
       {
         digest: image.digest,
         tags: image.presence === 'present' ? image.tags : (blocker?.tags ?? []),
         part,
         verdict: image.presence === 'gone' ? 'gone' : isOut ? 'outOfScope' : verdict.kind,
-        holds: isHolding ? accounting.why : undefined,
+        holds: isHolding ? evaluation.why : undefined,
         violating: violating.toSorted((a, b) => rankOf(b.finding) - rankOf(a.finding)),
         undetermined: verdict.kind === 'allow' ? [] : verdict.undetermined,
         remembered: (blocker?.findings ?? []).filter((finding) => !shown.has(findingKey(finding))),

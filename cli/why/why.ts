@@ -1,10 +1,10 @@
 // Why an image can or cannot be pulled, by the core's own rules, and what would open its gate. Changes nothing.
-import { type Accounted, accountForAll, nextBlockers } from '../../shared/gate/blockers.ts';
-import { type HandOrder, isInForce } from '../../shared/gate/override.ts';
+import { type EvaluatedImage, evaluateImages, nextBlockers } from '../../shared/gate/blockers.ts';
+import { isInForce, type Override } from '../../shared/gate/override.ts';
 import { type Gate, type GateRecord, type GateState, newRecord } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Scan } from '../../shared/reconcile/ports.ts';
-import { type Rules, rulesNow, rulesOf } from '../../shared/reconcile/rules.ts';
+import { createRules, currentRules, type Rules } from '../../shared/reconcile/rules.ts';
 import type { Mode } from '../../shared/report/decision.ts';
 import type { Client, FoundImage, Obstacle } from '../stack/client.ts';
 import { CLOUD_NAMES, type Cloud } from '../stack/cloud.ts';
@@ -31,7 +31,7 @@ export interface GateAnswer {
   /** How many more the record had no room for. With any, only `pullgate release` opens it. */
   readonly omittedBlockers: number;
   /** The override in force. */
-  readonly override: Pick<HandOrder, 'kind' | 'until' | 'reason' | 'approvedBy' | 'by'> | undefined;
+  readonly override: Pick<Override, 'kind' | 'until' | 'reason' | 'approvedBy' | 'by'> | undefined;
 }
 
 export interface WhyAnswer {
@@ -88,7 +88,7 @@ export interface Question {
  */
 export async function explainImage({ name, stack, label, clients, now }: Question): Promise<WhyAnswer> {
   const { client, image } = await findImage(name, label, clients);
-  const rules = await rulesNow(client.settings, client.pause, now());
+  const rules = await currentRules(client.settings, client.pause, now());
   const [found, ...gates] = await Promise.all([
     client.obstacles(image),
     ...image.gates.map((gate) => observeGate(client, gate, image, rules, now)),
@@ -121,7 +121,7 @@ export async function explainImage({ name, stack, label, clients, now }: Questio
       closedSince: record.closedSince,
       blockers: nextBlockers(record, seen).active.length,
       omittedBlockers: record.omittedBlockers,
-      override: record.byHand !== undefined && isInForce(record.byHand, moment) ? record.byHand : undefined,
+      override: record.override !== undefined && isInForce(record.override, moment) ? record.override : undefined,
     })),
     images: images.toSorted((a, b) => PARTS.indexOf(a.part) - PARTS.indexOf(b.part)),
     advice: await adviceFor(gates, images, client, image, rules.mode, moment, name.registry.host),
@@ -159,10 +159,10 @@ async function findImage(name: ImageName, label: string, clients: readonly Clien
 /** A gate as it was observed. */
 interface ObservedGate {
   readonly record: GateRecord;
-  readonly seen: readonly Accounted[];
+  readonly seen: readonly EvaluatedImage[];
   readonly unsure: string | undefined;
   /** The same observation, judged by other rules. */
-  readonly again: (rules: Rules) => Promise<readonly Accounted[]>;
+  readonly again: (rules: Rules) => Promise<readonly EvaluatedImage[]>;
 }
 
 async function observeGate(
@@ -185,7 +185,7 @@ async function observeGate(
       return scanned;
     },
   };
-  const again = (by: Rules) => accountForAll(images, record, by, registry, moment, now());
+  const again = (by: Rules) => evaluateImages(images, record, by, registry, moment, now());
   return { record, seen: await again(rules), unsure, again };
 }
 
@@ -212,15 +212,15 @@ async function adviceFor(
     ...settings.policy,
     exceptions: [...settings.policy.exceptions, ...parsedExceptions(exceptions)],
   };
-  const rules = rulesOf({ ...settings, policy }, mode);
+  const rules = createRules({ ...settings, policy }, mode);
   const left = await Promise.all(
     gates.map(async ({ record, again }) => {
       const { active, omitted } = nextBlockers(record, await again(rules));
       return active.length + omitted;
     }),
   );
-  const clear = gates.flatMap(({ record: { gate, byHand } }) =>
-    byHand?.kind === 'closed' && isInForce(byHand, now) ? [`${host}/${repository}@${gate.digest ?? digest}`] : [],
+  const clear = gates.flatMap(({ record: { gate, override } }) =>
+    override?.kind === 'closed' && isInForce(override, now) ? [`${host}/${repository}@${gate.digest ?? digest}`] : [],
   );
   return {
     moves: movesFor(findings),

@@ -60,7 +60,7 @@ export function createJournal(nextId: () => number, tell: (entry: Entry) => void
     }
     const [gate, registry, message, state] = ['gate', 'registry', 'message', 'to'].map((key) => String(json[key]));
     said.set(`${cloud} ${gate?.slice(`${registry}/`.length)}`, { message: message ?? '', state: state ?? '' });
-    const tone = toneOf(String(json['done']));
+    const tone = toneOf(String(json['action']));
     add({ cloud, kind: 'decision', text: `${message}.`, more: pretty(json), ...(tone && { tone }) }, at);
   };
   return {
@@ -93,10 +93,10 @@ function plain(text: string, json: LogLine['json']): Pick<Entry, 'kind' | 'text'
   return { kind: FAILURES.includes(kind) ? 'problem' : 'line', text: line.slice(0, 300), more: pretty(json) };
 }
 
-function toneOf(done: string): Entry['tone'] | undefined {
-  if (done === 'closed' || done === 'restored') return 'closed';
-  if (done === 'opened' || done === 'cleared') return 'opened';
-  return done === 'waiting' ? 'waiting' : undefined;
+function toneOf(action: string): Entry['tone'] | undefined {
+  if (action === 'closed' || action === 'restored') return 'closed';
+  if (action === 'opened' || action === 'cleared') return 'opened';
+  return action === 'waiting' ? 'waiting' : undefined;
 }
 
 function pretty(json: object): string {

@@ -3,13 +3,19 @@ import type { Instant } from '../policy/finding.ts';
 import { isPlain } from '../policy/verdict.ts';
 import type { ImageObservation, Registry, Scan } from '../reconcile/ports.ts';
 import type { Rules } from '../reconcile/rules.ts';
-import { type Accounting, account, MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE, sameBlocker } from './image-evaluation.ts';
-import { type Account, activeBlockers, type Blocker, type GateRecord } from './record.ts';
+import {
+  evaluateImage,
+  type ImageEvaluation,
+  MAX_FINDINGS,
+  MAX_FINDINGS_OF_IMAGE,
+  sameBlocker,
+} from './image-evaluation.ts';
+import { activeBlockers, type Blocker, type Clearance, type GateRecord } from './record.ts';
 
 /** One image of the observation, and what became of it. */
-export interface Accounted {
+export interface EvaluatedImage {
   readonly image: ImageObservation;
-  readonly accounting: Exclude<Accounting, { kind: 'needsScan' }>;
+  readonly evaluation: Exclude<ImageEvaluation, { kind: 'needsScan' }>;
 }
 
 export interface NextBlockers {
@@ -20,7 +26,7 @@ export interface NextBlockers {
   /** How many more the record had no room for. */
   readonly omitted: number;
   /** How each image that held the gate before, and does not any more, was accounted for. */
-  readonly accounts: readonly { readonly digest: string; readonly how: Account }[];
+  readonly clearances: readonly { readonly digest: string; readonly how: Clearance }[];
   /** Does the record have to be written for it? */
   readonly changed: boolean;
 }
@@ -29,14 +35,14 @@ export interface NextBlockers {
 export const MAX_BLOCKERS = 1_000;
 
 /** Accounts for every image of an observation. Scans are asked for only where nothing else tells. */
-export async function accountForAll(
+export async function evaluateImages(
   observations: readonly ImageObservation[],
   record: GateRecord,
   rules: Rules,
   registry: Pick<Registry<unknown>, 'scans'>,
   observedAt: Instant,
   now: Instant,
-): Promise<readonly Accounted[]> {
+): Promise<readonly EvaluatedImage[]> {
   const blockers = new Map(record.blockers.map((blocker) => [blocker.digest, blocker]));
   const { repository, digest } = record.gate;
   const inputOf = (image: ImageObservation) => ({
@@ -49,13 +55,16 @@ export async function accountForAll(
     observedAt,
     now,
   });
-  const first = observations.map((image) => ({ image, accounting: account({ ...inputOf(image), scan: undefined }) }));
-  const unproven = first.filter(({ accounting }) => accounting.kind === 'needsScan').map(({ image }) => image.digest);
+  const first = observations.map((image) => ({
+    image,
+    evaluation: evaluateImage({ ...inputOf(image), scan: undefined }),
+  }));
+  const unproven = first.filter(({ evaluation }) => evaluation.kind === 'needsScan').map(({ image }) => image.digest);
   const scans = unproven.length === 0 ? new Map<string, Scan>() : await registry.scans(record.gate, unproven);
-  return first.map(({ image, accounting }) => {
-    if (accounting.kind !== 'needsScan') return { image, accounting };
+  return first.map(({ image, evaluation }) => {
+    if (evaluation.kind !== 'needsScan') return { image, evaluation };
     const scan = scans.get(image.digest) ?? UNKNOWN_TO_SCANNER;
-    return { image, accounting: account({ ...inputOf(image), scan }) };
+    return { image, evaluation: evaluateImage({ ...inputOf(image), scan }) };
   });
 }
 
@@ -73,21 +82,21 @@ export function isPlainlyAllowed(image: ImageObservation, repository: string, ru
 const UNKNOWN_TO_SCANNER: Scan = { kind: 'unproven', why: 'the scanner does not know the image' };
 
 /** The blockers after an observation: those that it did not look at stay as they were. */
-export function nextBlockers(record: GateRecord, accounted: readonly Accounted[]): NextBlockers {
+export function nextBlockers(record: GateRecord, evaluated: readonly EvaluatedImage[]): NextBlockers {
   const blockers = new Map(record.blockers.map((blocker) => [blocker.digest, blocker]));
-  const accounts: { digest: string; how: Account }[] = [];
+  const clearances: { digest: string; how: Clearance }[] = [];
   let changed = false;
-  for (const { image, accounting } of accounted) {
+  for (const { image, evaluation } of evaluated) {
     const before = blockers.get(image.digest);
-    if (accounting.kind === 'holds' || accounting.kind === 'departed') {
-      if (before === undefined || !sameBlocker(before, accounting.blocker)) {
-        blockers.set(image.digest, accounting.blocker);
+    if (evaluation.kind === 'holds' || evaluation.kind === 'departed') {
+      if (before === undefined || !sameBlocker(before, evaluation.blocker)) {
+        blockers.set(image.digest, evaluation.blocker);
         changed = true;
       }
     } else if (blockers.delete(image.digest)) changed = true;
     const held = before !== undefined && before.departed === undefined;
-    if (held && (accounting.kind === 'departed' || accounting.kind === 'released')) {
-      accounts.push({ digest: image.digest, how: accounting.how });
+    if (held && (evaluation.kind === 'departed' || evaluation.kind === 'released')) {
+      clearances.push({ digest: image.digest, how: evaluation.how });
     }
   }
   const kept = keepWithin([...blockers.values()]);
@@ -96,7 +105,7 @@ export function nextBlockers(record: GateRecord, accounted: readonly Accounted[]
     record.omittedBlockers,
     activeBlockers({ blockers: [...blockers.values()] }).length - active.length,
   );
-  return { blockers: kept, active, omitted, accounts, changed: changed || omitted > record.omittedBlockers };
+  return { blockers: kept, active, omitted, clearances, changed: changed || omitted > record.omittedBlockers };
 }
 
 /** Where there are too many, those that hold the gate are kept before the memory of those that went away. */

@@ -1,11 +1,11 @@
 // How each image of a gate is accounted for: the rule that a finding closes, and only proof opens.
 import { type Finding, findingKey, type Instant, later, worstFirst } from '../policy/finding.ts';
 import type { Judge, Verdict } from '../policy/verdict.ts';
-import type { ImageObservation, Scan, SettledAs } from '../reconcile/ports.ts';
+import type { ImageObservation, ReportStatus, Scan } from '../reconcile/ports.ts';
 import { type Blocker, type Departure, isLongAgo } from './record.ts';
 
 /** What became of one image at an observation. */
-export type Accounting =
+export type ImageEvaluation =
   /** It is no blocker and was none. */
   | { readonly kind: 'none'; readonly verdict: Verdict }
   /** It holds the gate. */
@@ -28,7 +28,7 @@ export type HoldReason =
   /** A scan has only just finished, and its findings may still be on their way: look again soon. */
   | { readonly kind: 'unsettled'; readonly why: string };
 
-export interface AccountingInput {
+export interface EvaluationInput {
   readonly repository: string;
   readonly image: ImageObservation;
   /** What the record knows of it. */
@@ -54,11 +54,13 @@ const MAX_TAGS = 10;
 const CLEAN: Verdict = { kind: 'allow', exempted: [] };
 
 /** Accounts for one image, from what the world shows and what the record knows. */
-export function account(input: AccountingInput & { readonly scan: Scan }): Exclude<Accounting, { kind: 'needsScan' }>;
-export function account(input: AccountingInput): Accounting;
-export function account(input: AccountingInput): Accounting {
+export function evaluateImage(
+  input: EvaluationInput & { readonly scan: Scan },
+): Exclude<ImageEvaluation, { kind: 'needsScan' }>;
+export function evaluateImage(input: EvaluationInput): ImageEvaluation;
+export function evaluateImage(input: EvaluationInput): ImageEvaluation {
   const { image, blocker, inScope } = input;
-  if (blocker === undefined) return accountForNewcomer(input);
+  if (blocker === undefined) return evaluateNewcomer(input);
   if (image.presence === 'gone') return depart(input, blocker, 'gone', CLEAN);
   const verdict = judgeImage(input, image.findings);
   if (!inScope)
@@ -70,11 +72,11 @@ export function account(input: AccountingInput): Accounting {
     );
   return verdict.kind === 'block'
     ? holdForViolating(input, image, verdict)
-    : accountForBlocker(input, image, blocker, verdict);
+    : evaluateBlocker(input, image, blocker, verdict);
 }
 
 /** An image that the record does not know holds the gate only where it violates. */
-function accountForNewcomer(input: AccountingInput): Accounting {
+function evaluateNewcomer(input: EvaluationInput): ImageEvaluation {
   const { image, inScope } = input;
   if (image.presence === 'gone' || !inScope) return { kind: 'none', verdict: CLEAN };
   const verdict = judgeImage(input, image.findings);
@@ -82,7 +84,7 @@ function accountForNewcomer(input: AccountingInput): Accounting {
 }
 
 /** A blocker that is there, counts, and whose findings of today do not violate. */
-function accountForBlocker(input: AccountingInput, image: Present, blocker: Blocker, verdict: Verdict): Accounting {
+function evaluateBlocker(input: EvaluationInput, image: Present, blocker: Blocker, verdict: Verdict): ImageEvaluation {
   const absent = absentOf(blocker, image.findings);
   const unsettled = absent.filter((finding) => settledAs(image, finding) === undefined);
   const isExempted = blocker.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';
@@ -117,7 +119,7 @@ function missingProof(scan: Scan, { violatedAt, departed }: Blocker, observedAt:
     : undefined;
 }
 
-function judgeImage({ judge, repository, image, now }: AccountingInput, findings: readonly Finding[]): Verdict {
+function judgeImage({ judge, repository, image, now }: EvaluationInput, findings: readonly Finding[]): Verdict {
   return judge({ repository, digest: image.digest }, findings, now);
 }
 
@@ -125,12 +127,12 @@ type Present = Extract<ImageObservation, { presence: 'present' }>;
 
 /** A blocker that goes on to hold the gate, or does so again: then nothing older than its absence proves anything. */
 function hold(
-  input: AccountingInput,
+  input: EvaluationInput,
   { tags }: Present,
   blocker: Blocker,
   why: HoldReason,
   verdict: Verdict,
-): Accounting {
+): ImageEvaluation {
   const violatedAt = later(blocker.violatedAt, blocker.departed?.at ?? blocker.violatedAt);
   const held = {
     ...blocker,
@@ -144,10 +146,10 @@ function hold(
 
 /** A recorded finding that went away, or is exempted, while another violates stays recorded, unless it is proved to be gone. */
 function holdForViolating(
-  { blocker, maxFindings, now }: AccountingInput,
+  { blocker, maxFindings, now }: EvaluationInput,
   image: Present,
   verdict: Extract<Verdict, { kind: 'block' }>,
-): Accounting {
+): ImageEvaluation {
   const [reason, ...reasons] = verdict.reasons;
   const violating = [reason.finding, ...reasons.map(({ finding }) => finding)] as const;
   const absent = absentOf(blocker, violating).filter((finding) => settledAs(image, finding) !== 'resolved');
@@ -170,7 +172,7 @@ function absentOf(blocker: Blocker | undefined, findings: readonly Finding[]): r
   return (blocker?.findings ?? []).filter((finding) => !seen.has(findingKey(finding)));
 }
 
-function settledAs({ settledReports }: Present, { report }: Finding): SettledAs | undefined {
+function settledAs({ settledReports }: Present, { report }: Finding): ReportStatus | undefined {
   return report === undefined ? undefined : settledReports?.get(report);
 }
 
@@ -185,7 +187,7 @@ function tagsOf(tags: readonly string[], blocker: Blocker | undefined): readonly
 }
 
 /** What exempts a finding may end at any time; an image that went away is remembered for some weeks. */
-function depart({ now }: AccountingInput, blocker: Blocker, how: Departure, verdict: Verdict): Accounting {
+function depart({ now }: EvaluationInput, blocker: Blocker, how: Departure, verdict: Verdict): ImageEvaluation {
   const before = blocker.departed;
   const isNew = how === 'exempted' || before === undefined || before.why === 'exempted';
   const departed = { at: isNew ? now : before.at, why: how };

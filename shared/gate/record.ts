@@ -1,6 +1,6 @@
 // pullgate's own row for a gate: what makes a closed gate ours, and what the next observation needs to know.
 import type { Finding, Instant } from '../policy/finding.ts';
-import type { HandOrder, HandStep } from './override.ts';
+import type { Override, OverrideStep } from './override.ts';
 
 /** What pullgate closes: a repository of a registry, or, on Azure, one image: its digest. */
 export interface Gate {
@@ -31,7 +31,7 @@ export interface Blocker {
 export type Departure = 'gone' | 'outOfScope' | 'exempted';
 
 /** Why a gate that has a blocker, or was ordered closed by hand, stands open all the same. */
-export type WaitingFor = 'audit' | 'pause' | 'release' | 'brake' | 'lambda' | 'lockedByOthers' | 'byHand';
+export type WaitingFor = 'audit' | 'pause' | 'release' | 'brake' | 'lambda' | 'lockedByOthers' | 'override';
 
 /**
  * The state of a gate. `closing` and `opening` are intents: a crash in between is finished by the next observation.
@@ -47,7 +47,7 @@ export type GateState =
 /** A state change that people are told of. */
 export interface Notice {
   /** `byHand`: an order by hand began or ended, and nothing else changed. */
-  readonly kind: 'closed' | 'opened' | 'waiting' | 'cleared' | 'restored' | 'byHand';
+  readonly kind: 'closed' | 'opened' | 'waiting' | 'cleared' | 'restored' | 'override';
   readonly waitingFor?: WaitingFor | undefined;
   /** When it happened. */
   readonly at: Instant;
@@ -61,9 +61,9 @@ export interface Notice {
   /** Of an opening: what is still pullable although it has findings, and why that is so. */
   readonly stillPullable: readonly StillPullable[];
   /** Of an opening: how each image that had held the gate was accounted for. */
-  readonly accounts: readonly { readonly digest: string; readonly how: Account }[];
+  readonly clearances: readonly { readonly digest: string; readonly how: Clearance }[];
   /** The order by hand that the gate has, if any. */
-  readonly byHand?: Pick<HandStep, 'step' | 'order' | 'isNews'> | undefined;
+  readonly override?: Pick<OverrideStep, 'step' | 'order' | 'isNews'> | undefined;
 }
 
 export interface NoticeImage {
@@ -85,7 +85,7 @@ export interface StillPullable {
  * How a blocker was accounted for, so that it holds the gate no longer: it departed; a finished, newer scan shows nothing that violates; or the
  * provider says of each of its findings that it is resolved.
  */
-export type Account = Departure | 'scanned' | 'resolved';
+export type Clearance = Departure | 'scanned' | 'resolved';
 
 export interface GateRecord {
   readonly gate: Gate;
@@ -100,9 +100,9 @@ export interface GateRecord {
   /** Blockers that did not fit into the record: while there are any, the gate opens by hand only. */
   readonly omittedBlockers: number;
   /** State changes that nobody has been told of yet. */
-  readonly untold: readonly Notice[];
+  readonly pending: readonly Notice[];
   /** What a person ordered for it, for a while. */
-  readonly byHand?: HandOrder | undefined;
+  readonly override?: Override | undefined;
 }
 
 /** How long an image that went away is remembered, in days. */
@@ -117,7 +117,7 @@ export function gateKey({ registry, repository, digest }: Gate): string {
 
 /** The record of a gate that has none yet. */
 export function newRecord(gate: Gate, now: Instant): GateRecord {
-  return { gate, state: { kind: 'open' }, since: now, blockers: [], omittedBlockers: 0, untold: [] };
+  return { gate, state: { kind: 'open' }, since: now, blockers: [], omittedBlockers: 0, pending: [] };
 }
 
 const MEMORY_MILLISECONDS = MEMORY_DAYS * 86_400_000;
@@ -129,8 +129,8 @@ export function isLongAgo(at: Instant, now: Instant): boolean {
 
 /** Does an open gate's record say nothing any more? Not at once: a worker that still holds an old version must not meet a new row of that version. */
 export function isForgettable(record: GateRecord, now: Instant): boolean {
-  const isEmpty = record.blockers.length === 0 && record.omittedBlockers === 0 && record.untold.length === 0;
-  return isEmpty && record.byHand === undefined && record.state.kind === 'open' && isLongAgo(record.since, now);
+  const isEmpty = record.blockers.length === 0 && record.omittedBlockers === 0 && record.pending.length === 0;
+  return isEmpty && record.override === undefined && record.state.kind === 'open' && isLongAgo(record.since, now);
 }
 
 /** The blockers that hold the gate now. */
@@ -174,10 +174,10 @@ export function packToFit<Body extends { readonly length: number }>(
 
 const FORMAT = 1;
 /** With an order by hand: a version that knows of none must not read it, or it would close what a person opened. */
-const FORMAT_BY_HAND = 2;
+const FORMAT_OVERRIDE = 2;
 
 interface Packed extends Omit<GateRecord, 'blockers'> {
-  readonly format: typeof FORMAT | typeof FORMAT_BY_HAND;
+  readonly format: typeof FORMAT | typeof FORMAT_OVERRIDE;
   readonly findings: readonly Finding[];
   /** Places in `findings`. */
   readonly lists: readonly (readonly number[])[];
@@ -196,7 +196,7 @@ export function packRecord(record: GateRecord): string {
     ...blocker,
     findings: lists.placeOf(blocker.findings.map(findings.placeOf)),
   }));
-  const format = record.byHand === undefined ? FORMAT : FORMAT_BY_HAND;
+  const format = record.override === undefined ? FORMAT : FORMAT_OVERRIDE;
   const packed: Packed = { ...record, format, findings: findings.items, lists: lists.items, blockers };
   return JSON.stringify(packed);
 }
@@ -221,9 +221,9 @@ function collection<T>() {
  */
 export function unpackRecord(text: string): GateRecord {
   const { format, findings, lists, blockers, ...rest }: Packed = JSON.parse(text);
-  if (format !== FORMAT && format !== FORMAT_BY_HAND) {
+  if (format !== FORMAT && format !== FORMAT_OVERRIDE) {
     throw new Error(
-      `a record in the table has the format ${format}; this version of pullgate knows ${FORMAT} and ${FORMAT_BY_HAND}: deploy the version that wrote it, or a newer one`,
+      `a record in the table has the format ${format}; this version of pullgate knows ${FORMAT} and ${FORMAT_OVERRIDE}: deploy the version that wrote it, or a newer one`,
     );
   }
   return {

@@ -3,7 +3,7 @@
 import type { NextBlockers } from '../gate/blockers.ts';
 import { type BrakeState, letThrough, NO_CLOSINGS } from '../gate/brake.ts';
 import { isExploited } from '../gate/image-evaluation.ts';
-import type { HandOrder, HandStep } from '../gate/override.ts';
+import type { Override, OverrideStep } from '../gate/override.ts';
 import {
   activeBlockers,
   type GateRecord,
@@ -14,22 +14,22 @@ import {
   type WaitingFor,
 } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
-import type { Decision, Done } from '../report/decision.ts';
+import type { Action, Decision } from '../report/decision.ts';
 import { missedNotice } from '../report/notice.ts';
 import type { Ports, Reading, Row, Version, Versioned } from './ports.ts';
 import type { Rules } from './rules.ts';
 
 /** Where a gate should be: what the registry should do, and what the record should say. */
-interface Wanted {
+interface DesiredState {
   readonly gate: 'open' | 'closed';
   readonly state: Exclude<GateState, { kind: 'closing' | 'opening' }>;
 }
 
-const OPEN: Wanted = { gate: 'open', state: { kind: 'open' } };
-const CLOSED: Wanted = { gate: 'closed', state: { kind: 'closed' } };
-const waiting = (reason: WaitingFor): Wanted => ({ gate: 'open', state: { kind: 'waiting', for: reason } });
+const OPEN: DesiredState = { gate: 'open', state: { kind: 'open' } };
+const CLOSED: DesiredState = { gate: 'closed', state: { kind: 'closed' } };
+const waiting = (reason: WaitingFor): DesiredState => ({ gate: 'open', state: { kind: 'waiting', for: reason } });
 
-export interface Settling<Snapshot> {
+export interface ApplyInput<Snapshot> {
   /** The record as it was loaded, with version 0 where there was none. */
   readonly stored: Versioned<GateRecord>;
   readonly next: NextBlockers;
@@ -37,7 +37,7 @@ export interface Settling<Snapshot> {
   readonly reading: Reading<Snapshot> | undefined;
   readonly now: Instant;
   /** What a person ordered for the gate, and where that is. */
-  readonly hand: HandStep | undefined;
+  readonly override: OverrideStep | undefined;
   /** Makes the notice of a state change. */
   readonly noticeOf: (kind: Notice['kind'], state: GateState) => Notice;
   /** Looks once more: does anything hold the gate now? */
@@ -45,28 +45,28 @@ export interface Settling<Snapshot> {
 }
 
 /** What came of it; `conflict` where somebody else changed the record or the gate first. */
-export type Settled = Pick<Decision, 'to' | 'done' | 'problem' | 'change' | 'untold'> | 'conflict';
+export type Applied = Pick<Decision, 'to' | 'action' | 'problem' | 'change' | 'notifyError'> | 'conflict';
 
-export async function settle<Snapshot>(
-  settling: Settling<Snapshot>,
+export async function apply<Snapshot>(
+  settling: ApplyInput<Snapshot>,
   rules: Rules,
   ports: Ports<Snapshot>,
-): Promise<Settled> {
-  const { stored, next, reading, now, hand } = settling;
-  const wanted = await wantedState(settling, rules, ports);
+): Promise<Applied> {
+  const { stored, next, reading, now, override } = settling;
+  const desired = await desiredState(settling, rules, ports);
   // By hand, or with the repository, everything is accounted for that the record had no room for.
   const isReleased = rules.mode === 'pause' || rules.mode === 'release';
   const omittedBlockers = isReleased || reading === undefined ? 0 : next.omitted;
-  const isRight = reading === undefined || isAsWanted(reading, wanted);
-  const before = isRight ? stored.value : withTakenBack(stored.value, wanted);
+  const isRight = reading === undefined || isAsWanted(reading, desired);
+  const before = isRight ? stored.value : withTakenBack(stored.value, desired);
   const record: GateRecord = { ...before, blockers: next.blockers, omittedBlockers };
   let { version } = stored;
   let change: Decision['change'];
 
-  const intent: GateState = { kind: wanted.gate === 'closed' ? 'closing' : 'opening' };
-  const opens = wanted.state.kind === 'open' && stored.value.state.kind !== 'open';
+  const intent: GateState = { kind: desired.gate === 'closed' ? 'closing' : 'opening' };
+  const opens = desired.state.kind === 'open' && stored.value.state.kind !== 'open';
   // An intent to open forgets no blocker: only the confirmation does.
-  const blockers = wanted.state.kind === 'open' ? stored.value.blockers : next.blockers;
+  const blockers = desired.state.kind === 'open' ? stored.value.blockers : next.blockers;
   // Where somebody's intent to open is there already, another one would only keep two workers from ever getting past each other.
   if (!isRight || (opens && stored.value.state.kind !== 'opening')) {
     // Who writes has found the closing to be ours, or makes it so.
@@ -78,63 +78,63 @@ export async function settle<Snapshot>(
   // A worker that saw the danger and found nothing to write has left no trace. From the intent on, every worker has something to write.
   if (opens && (await settling.somethingHolds())) return 'conflict';
   if (reading !== undefined && !isRight) {
-    const written = await ports.registry.write(record.gate, reading, wanted.gate);
+    const written = await ports.registry.write(record.gate, reading, desired.gate);
     if (written.kind === 'overtaken') return 'conflict';
     if (written.kind === 'refused') {
-      const isClosing = wanted.gate === 'closed';
+      const isClosing = desired.gate === 'closed';
       if (isClosing) await giveBack(ports.brake, gateKey(record.gate));
       // Nothing was closed: if something is from now on, that is somebody else's. Another worker that was faster knows better.
       const claimed = isClosing ? undefined : true;
-      const byHand: HandOrder | undefined = record.byHand && { ...record.byHand, refused: true };
-      if (isClosing || byHand !== undefined)
-        await ports.records.save({ ...record, blockers, state: intent, since: now, claimed, byHand }, version);
-      return { to: intent, done: 'refused', problem: written.problem };
+      const override: Override | undefined = record.override && { ...record.override, refused: true };
+      if (isClosing || override !== undefined)
+        await ports.records.save({ ...record, blockers, state: intent, since: now, claimed, override }, version);
+      return { to: intent, action: 'refused', problem: written.problem };
     }
     change = { before: written.before, after: written.after };
   }
 
-  const done = doneBy(before, wanted.state, next, change !== undefined);
-  const confirmed = confirm(record, wanted, done, settling);
+  const action = doneBy(before, desired.state, next, change !== undefined);
+  const confirmed = confirm(record, desired, action, settling);
   if (isForgettable(confirmed, now)) {
     const isGone = stored.version === 0 || (await ports.records.remove(record.gate, version));
-    return isGone ? { to: wanted.state, done, change } : 'conflict';
+    return isGone ? { to: desired.state, action, change } : 'conflict';
   }
-  const isStep = hand !== undefined && hand.step !== 'runs';
-  const isMoved = done !== 'nothing' || record.state.kind !== wanted.state.kind;
+  const isStep = override !== undefined && override.step !== 'runs';
+  const isMoved = action !== 'nothing' || record.state.kind !== desired.state.kind;
   if (version !== stored.version || next.changed || isMoved || isStep) {
     const saved = await ports.records.save(confirmed, version);
     if (saved === undefined) return 'conflict';
     version = saved;
   }
-  const told = await tell(confirmed, version, ports);
-  if (told === 'conflict') return told;
-  return { to: wanted.state, done, change, ...(told === 'told' ? {} : told) };
+  const delivery = await deliver(confirmed, version, ports);
+  if (delivery === 'conflict') return delivery;
+  return { to: desired.state, action, change, ...(delivery === 'delivered' ? {} : delivery) };
 }
 
 /** Somebody else's closing is as good as none of ours: it stays. */
-function isAsWanted({ ours }: Reading<unknown>, { gate }: Wanted): boolean {
+function isAsWanted({ ours }: Reading<unknown>, { gate }: DesiredState): boolean {
   return gate === 'closed' ? ours === 'current' : ours === 'absent' || ours === 'unmarked';
 }
 
-async function wantedState<Snapshot>(
-  { stored, next, reading, now, hand }: Settling<Snapshot>,
+async function desiredState<Snapshot>(
+  { stored, next, reading, now, override }: ApplyInput<Snapshot>,
   rules: Rules,
   { brake, inTurn = (work) => work() }: Ports<Snapshot>,
-): Promise<Wanted> {
+): Promise<DesiredState> {
   const { gate } = stored.value;
-  const ordered = hand === undefined || hand.step === 'ends' ? undefined : hand.order.kind;
-  const isOrderedClosed = ordered === 'closed' && rules.includes(gate.repository);
+  const ordered = override === undefined || override.step === 'ends' ? undefined : override.order.kind;
+  const isOverriddenClosed = ordered === 'closed' && rules.includes(gate.repository);
   const isBlocked = next.active.length > 0 || next.omitted > 0;
-  if (reading === undefined || !(isBlocked || isOrderedClosed)) return OPEN;
+  if (reading === undefined || !(isBlocked || isOverriddenClosed)) return OPEN;
   if (rules.mode !== 'enforce') return waiting(rules.mode);
   if (reading.ours === 'unmarked') return waiting('lockedByOthers');
-  if (ordered === 'open') return waiting('byHand');
+  if (ordered === 'open') return waiting('override');
   const isClosed = reading.ours !== 'absent' || stored.value.state.kind === 'closed';
   if (isClosed) return CLOSED;
   if (reading.servesLambda && !rules.closeLambdaRepositories) return waiting('lambda');
   // The brake is for what the policy closes of itself: not for what a person orders, nor for what a person had opened until now.
-  const wasOpenByHand = hand?.step === 'ends' && hand.order.kind === 'open';
-  if (isOrderedClosed || wasOpenByHand || isExploited(next.active)) return CLOSED;
+  const wasOverriddenOpen = override?.step === 'ends' && override.order.kind === 'open';
+  if (isOverriddenClosed || wasOverriddenOpen || isExploited(next.active)) return CLOSED;
   const ask = () => askBrake(brake, gateKey(gate), now, rules.maxClosesPerHour);
   return (await inTurn(ask)) ? CLOSED : waiting('brake');
 }
@@ -161,7 +161,7 @@ async function giveBack(row: Row<BrakeState>, gate: string): Promise<void> {
 }
 
 /** What a step from one state to another is called. An `opening` that was given up, or that met an open gate, changed nothing that people know of. */
-function doneBy(before: GateRecord, to: Wanted['state'], next: NextBlockers, wrote: boolean): Done {
+function doneBy(before: GateRecord, to: DesiredState['state'], next: NextBlockers, wrote: boolean): Action {
   const { state: from, closedSince } = before;
   const wasClosed = from.kind === 'closed' || (from.kind === 'opening' && closedSince !== undefined);
   switch (to.kind) {
@@ -171,7 +171,7 @@ function doneBy(before: GateRecord, to: Wanted['state'], next: NextBlockers, wro
     case 'waiting':
       if (wrote || wasClosed) return 'opened';
       // What a person keeps open may get worse meanwhile: that is worth a word.
-      if (to.for === 'byHand' && hasNewcomer(before, next)) return 'waiting';
+      if (to.for === 'override' && hasNewcomer(before, next)) return 'waiting';
       return from.kind === 'waiting' && from.for === to.for ? 'nothing' : 'waiting';
     case 'open':
       if (wrote || wasClosed) return 'opened';
@@ -187,22 +187,23 @@ function hasNewcomer(before: GateRecord, { active }: NextBlockers): boolean {
 
 function confirm(
   record: GateRecord,
-  { state }: Wanted,
-  done: Done,
-  { now, hand, noticeOf }: Settling<unknown>,
+  { state }: DesiredState,
+  action: Action,
+  { now, override, noticeOf }: ApplyInput<unknown>,
 ): GateRecord {
-  const stays = done === 'nothing' || done === 'restored';
-  const kind = done === 'nothing' && hand?.isNews === true ? 'byHand' : done;
-  const untold = kind === 'nothing' || kind === 'refused' ? record.untold : [...record.untold, noticeOf(kind, state)];
+  const stays = action === 'nothing' || action === 'restored';
+  const kind = action === 'nothing' && override?.isNews === true ? 'override' : action;
+  const pending =
+    kind === 'nothing' || kind === 'refused' ? record.pending : [...record.pending, noticeOf(kind, state)];
   return {
     ...record,
     state,
     // From the end of an order on, a record is young again: its row must not go away at once.
-    since: stays && record.state.kind === state.kind && hand?.step !== 'ends' ? record.since : now,
+    since: stays && record.state.kind === state.kind && override?.step !== 'ends' ? record.since : now,
     closedSince: state.kind === 'closed' ? (record.closedSince ?? now) : undefined,
     claimed: state.kind === 'closed' ? true : undefined,
-    untold,
-    byHand: hand?.next,
+    pending,
+    override: override?.next,
   };
 }
 
@@ -210,27 +211,27 @@ function confirm(
  * The record where its intent was done, not confirmed, and is taken back now: the registry has been there, and people have to hear of it. From the next
  * intent on nothing else would know, since whoever has that one may die before its confirmation, too.
  */
-function withTakenBack(record: GateRecord, wanted: Wanted): GateRecord {
+function withTakenBack(record: GateRecord, desired: DesiredState): GateRecord {
   const { state, closedSince, since } = record;
-  const untold = [...record.untold, missedNotice(record)];
-  if (state.kind === 'closing' && wanted.gate === 'open')
-    return { ...record, closedSince: closedSince ?? since, untold };
+  const pending = [...record.pending, missedNotice(record)];
+  if (state.kind === 'closing' && desired.gate === 'open')
+    return { ...record, closedSince: closedSince ?? since, pending };
   const isOpening = state.kind === 'opening' && closedSince !== undefined;
-  return isOpening && wanted.gate === 'closed' ? { ...record, closedSince: undefined, untold } : record;
+  return isOpening && desired.gate === 'closed' ? { ...record, closedSince: undefined, pending } : record;
 }
 
 /**
  * Tells what was not told yet, and only then forgets that it was not. What cannot be told stays in the record: the gate is settled all the same.
  */
-async function tell(record: GateRecord, version: Version, ports: Ports<unknown>): Promise<Told> {
-  if (record.untold.length === 0) return 'told';
+async function deliver(record: GateRecord, version: Version, ports: Ports<unknown>): Promise<Delivery> {
+  if (record.pending.length === 0) return 'delivered';
   try {
-    for (const notice of record.untold) await ports.notify(record.gate, notice);
+    for (const notice of record.pending) await ports.notify(record.gate, notice);
   } catch (error) {
-    return { untold: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+    return { notifyError: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
   }
-  return (await ports.records.save({ ...record, untold: [] }, version)) === undefined ? 'conflict' : 'told';
+  return (await ports.records.save({ ...record, pending: [] }, version)) === undefined ? 'conflict' : 'delivered';
 }
 
 /** `conflict`: another worker changed the record meanwhile. */
-type Told = 'told' | 'conflict' | { readonly untold: string };
+type Delivery = 'delivered' | 'conflict' | { readonly notifyError: string };

@@ -29,11 +29,11 @@ export type ImageObservation =
       /** The same by what the finding is (`findingKey`): how long a closing took is counted from it. Default: nobody knows. */
       readonly saidAt?: ReadonlyMap<string, Instant>;
       /** The reports (see `Finding.report`) that the provider has settled as a whole, and how. Default: none. */
-      readonly settledReports?: ReadonlyMap<string, SettledAs>;
+      readonly settledReports?: ReadonlyMap<string, ReportStatus>;
     };
 
 /** How a provider settles a report: it says that the danger is gone, or that nobody is to mind it. */
-export type SettledAs = 'resolved' | 'suppressed';
+export type ReportStatus = 'resolved' | 'suppressed';
 
 /** Which images of a gate to look at: the digests that an event named, or all. */
 export type Scope = 'all' | readonly string[];
@@ -83,7 +83,7 @@ export interface Registry<Snapshot> {
   /** Undefined where the repository does not exist (any more). */
   read(gate: Gate): Promise<Reading<Snapshot> | undefined>;
   /** Closes or opens, from what was read, and reads back what came of it. */
-  write(gate: Gate, from: Reading<Snapshot>, wanted: 'closed' | 'open'): Promise<Written>;
+  write(gate: Gate, from: Reading<Snapshot>, desired: 'closed' | 'open'): Promise<Written>;
 }
 
 /** A version of a row, in the table's own way: only equality means something. 0 stands for no row. */

@@ -28,17 +28,17 @@ export interface RuleSettings {
 }
 
 /** The rules at this moment: a pause takes precedence over the config's mode while it is in force. */
-export async function rulesNow(
+export async function currentRules(
   settings: RuleSettings & { readonly mode: Mode },
   pause: Pick<Row<PauseState>, 'load'>,
   now: Instant,
 ): Promise<Rules> {
   const { value } = await pause.load();
-  return rulesOf(settings, isPaused(value, now) ? 'pause' : settings.mode);
+  return createRules(settings, isPaused(value, now) ? 'pause' : settings.mode);
 }
 
 /** Prepares the config once for many gates. */
-export function rulesOf(settings: RuleSettings, mode: Mode): Rules {
+export function createRules(settings: RuleSettings, mode: Mode): Rules {
   const { policy, maxClosesPerHour, closeLambdaRepositories, repositories } = settings;
   return {
     policy,

@@ -17,7 +17,7 @@ export interface SweepPorts {
   /** A fingerprint of the stack's settings. */
   readonly settingsHash: string;
   /** Why the scanner sees nothing, or not everything; undefined where it sees. */
-  blindness(): Promise<string | undefined>;
+  scannerHealth(): Promise<string | undefined>;
   /** The repositories that have images with findings: where to look, and no evidence of anything. */
   repositoriesWithFindings(): Promise<Iterable<Gate>>;
   /** Every gate that has a record, with the word for its state. */
@@ -25,7 +25,7 @@ export interface SweepPorts {
   /** The gates that wait for the brake, the most urgent first. */
   waiting(limit: number): Promise<readonly Gate[]>;
   /** The gates that a person keeps open or closed, and that somebody has to look at by now: an order begins, or is over. */
-  handDue(now: Instant, limit: number): Promise<readonly Gate[]>;
+  overridesDue(now: Instant, limit: number): Promise<readonly Gate[]>;
   /** Asks for a look at each of these gates, a message each. */
   sendRequests(gates: readonly Gate[], trigger: Trigger): Promise<void>;
   /** What else a tick's line says, by name. Default: nothing. */
@@ -53,14 +53,14 @@ export async function tick(ports: SweepPorts): Promise<void> {
       return undefined;
     });
   await step(async () => {
-    const why = await ports.blindness();
-    log({ kind: 'scanner', blind: why !== undefined, why });
+    const why = await ports.scannerHealth();
+    log({ kind: 'scanner', healthy: why === undefined, why });
   });
   const swept = await step(() => ports.state.load());
   const last = swept?.value;
   const isDue = swept !== undefined && isSweepDue(last, fingerprint(ports), ports.sweepHours, now());
   const current = (isDue ? await step(() => sweep(ports)) : undefined) ?? last;
-  const due = (await step(() => ports.handDue(now(), MAX_WAITING))) ?? [];
+  const due = (await step(() => ports.overridesDue(now(), MAX_WAITING))) ?? [];
   await step(() => ports.sendRequests(due, 'tick'));
   const waiting = (await step(() => ports.waiting(MAX_WAITING))) ?? [];
   const closings = await step(() => ports.brake.load());
@@ -76,7 +76,7 @@ export async function tick(ports: SweepPorts): Promise<void> {
     waiting: waiting.length,
     letThrough: turns.length,
     ...(brake === undefined ? {} : { closedThisHour: brake.closings.length }),
-    ...(due.length === 0 ? {} : { byHand: due.length }),
+    ...(due.length === 0 ? {} : { overrides: due.length }),
     ...facts,
   });
   if (failures.length > 0) throw failures[0];

@@ -1,7 +1,7 @@
 // What was decided about a gate, as data: one log line each. Sentences are made of it elsewhere.
 import type { HoldReason } from '../gate/image-evaluation.ts';
-import type { HandStep } from '../gate/override.ts';
-import type { Account, Gate, GateState } from '../gate/record.ts';
+import type { OverrideStep } from '../gate/override.ts';
+import type { Clearance, Gate, GateState } from '../gate/record.ts';
 import type { Exception } from '../policy/policy.ts';
 import type { Verdict } from '../policy/verdict.ts';
 
@@ -20,7 +20,7 @@ export function isByCommand(triggers: readonly Trigger[]): boolean {
 }
 
 /** What was done to a gate. */
-export type Done =
+export type Action =
   /** It was as it should be. */
   | 'nothing'
   | 'closed'
@@ -38,7 +38,7 @@ export type Done =
 export type ImageDecision =
   | { readonly digest: string; readonly kind: 'none'; readonly verdict: Verdict }
   | { readonly digest: string; readonly kind: 'holds'; readonly why: HoldReason; readonly verdict: Verdict }
-  | { readonly digest: string; readonly kind: 'released'; readonly how: Account };
+  | { readonly digest: string; readonly kind: 'released'; readonly how: Clearance };
 
 /** What was decided about one gate, and what came of it. */
 export interface Decision {
@@ -51,11 +51,11 @@ export interface Decision {
   readonly allowed: number;
   readonly from: GateState;
   readonly to: GateState;
-  readonly done: Done;
+  readonly action: Action;
   /** Why the registry refused. */
   readonly problem?: string | undefined;
   /** Why nobody could be told of a state change. It stays in the record until somebody is. */
-  readonly untold?: string | undefined;
+  readonly notifyError?: string | undefined;
   /** Findings that an event named and the provider does not know yet: the event comes back later. */
   readonly unconfirmed: readonly string[];
   /** Findings that an event named and the provider shows only as they were before it. */
@@ -67,7 +67,7 @@ export interface Decision {
   /** Why there was no observation: an order to keep it open is over, and the record alone says what closes it again. */
   readonly unseen?: unknown;
   /** The order by hand that the gate has, if any, and where it is. */
-  readonly byHand?: Pick<HandStep, 'step' | 'order'> | undefined;
+  readonly override?: Pick<OverrideStep, 'step' | 'order'> | undefined;
   /**
    * Of a closing: how long ago the provider had last spoken of what violates, of the oldest of it, when the gate was closed, confirmed and told.
    * Undefined where nothing was closed, or nobody knows.

@@ -58,10 +58,15 @@ function lineOf(
   durationMilliseconds: number,
   measure: Measure,
 ): Record<string, unknown> {
-  const { gate, triggers, mode, images, allowed, from, to, done, unconfirmed, expiredExceptions } = decision;
+  const { gate, triggers, mode, images, allowed, from, to, action, unconfirmed, expiredExceptions } = decision;
   const [only] = images;
-  const { message, problem, untold, change } = clipped(
-    { message: summarize(decision), problem: decision.problem, untold: decision.untold, change: decision.change },
+  const { message, problem, notifyError, change } = clipped(
+    {
+      message: summarize(decision),
+      problem: decision.problem,
+      notifyError: decision.notifyError,
+      change: decision.change,
+    },
     measure,
   );
   return {
@@ -72,7 +77,7 @@ function lineOf(
     repository: gate.repository,
     digest: gate.digest ?? (images.length === 1 ? only?.digest : undefined),
     verdict: worstVerdict(images),
-    done,
+    action,
     from: stateWord(from),
     to: stateWord(to),
     mode,
@@ -83,7 +88,7 @@ function lineOf(
     durationMilliseconds,
     ...undeterminedLine(images),
     message,
-    ...byHandLine(decision, measure),
+    ...overrideLine(decision, measure),
     images: clipped(
       weightiestFirst(images)
         .slice(0, measure.images)
@@ -93,7 +98,7 @@ function lineOf(
     ...moreOf('moreImages', images.length - measure.images),
     allowedImages: allowed,
     problem,
-    untold,
+    notifyError,
     ...(unconfirmed.length === 0 ? {} : { unconfirmed: clipped(unconfirmed.slice(0, measure.findings), measure) }),
     ...(expiredExceptions.length === 0
       ? {}
@@ -103,11 +108,11 @@ function lineOf(
 }
 
 /** What a person ordered, and where that is: who reads the log later can count on both its ends being there. */
-function byHandLine({ byHand }: Decision, measure: Measure): Record<string, unknown> {
-  if (byHand === undefined) return {};
-  const { kind, at, until, reason, approvedBy, by, endedBy, replaces } = byHand.order;
+function overrideLine({ override }: Decision, measure: Measure): Record<string, unknown> {
+  if (override === undefined) return {};
+  const { kind, at, until, reason, approvedBy, by, endedBy, replaces } = override.order;
   return {
-    byHand: clipped({ step: byHand.step, kind, at, until, reason, approvedBy, by, endedBy, replaces }, measure),
+    override: clipped({ step: override.step, kind, at, until, reason, approvedBy, by, endedBy, replaces }, measure),
   };
 }
 

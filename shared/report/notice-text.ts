@@ -1,8 +1,8 @@
 // What people are told of a state change, as mails and messages: what, why, since when, and what they can do.
 
 import type { Gate, Notice, NoticeImage, StillPullable } from '../gate/record.ts';
-import { beginningLine, describeOrder, endOfOrder, orderLines } from './override-text.ts';
-import { ACCOUNTS, describeFinding, gateName, list, shortName, WAITING_FOR } from './sentences.ts';
+import { beginningLine, describeOverride, endOfOverride, overrideLines } from './override-text.ts';
+import { CLEARANCES, describeFinding, gateName, list, shortName, WAITING_FOR } from './sentences.ts';
 
 /** A message to people. */
 export interface Message {
@@ -21,8 +21,8 @@ const STILL_PULLABLE: Readonly<Record<StillPullable['why'], string>> = {
 };
 
 /** What ends a closing, or keeps a gate from one. */
-function waysOut({ byHand }: Notice, isOpen: boolean): readonly string[] {
-  if (isOrderedClosed(byHand)) return endOfOrder(byHand.order);
+function waysOut({ override }: Notice, isOpen: boolean): readonly string[] {
+  if (isOverriddenClosed(override)) return endOfOverride(override.order);
   const [title, end, verb] = isOpen
     ? ['How to keep it open:', 'nothing would close it any more', 'clears']
     : ['How to get it open:', 'it opens by itself', 'opens'];
@@ -37,19 +37,19 @@ function waysOut({ byHand }: Notice, isOpen: boolean): readonly string[] {
 }
 
 /** What people are told of a state change: what, why, since when, and what they can do. */
-export function tell(gate: Gate, notice: Notice): Message {
-  const { byHand } = notice;
+export function renderNotice(gate: Gate, notice: Notice): Message {
+  const { override } = notice;
   const where = `${gateName(gate)} (registry ${gate.registry})`;
-  const { subject, lines } = tellChange(gate, notice, where);
-  if (byHand?.isNews !== true) return message(subject, lines);
-  if (byHand.step === 'ends') return message(subject, [...orderLines(byHand, where, notice.at), ...lines]);
-  const { order } = byHand;
+  const { subject, lines } = renderChange(gate, notice, where);
+  if (override?.isNews !== true) return message(subject, lines);
+  if (override.step === 'ends') return message(subject, [...overrideLines(override, where, notice.at), ...lines]);
+  const { order } = override;
   const problem = order.kind === 'closed' && notice.waitingFor !== undefined ? reasonToWait(notice) : undefined;
   return message(`${problem === undefined ? '' : 'NOT '}${order.kind} by hand: ${shortName(gate)}`, [
-    ...orderLines(byHand, where, notice.at),
+    ...overrideLines(override, where, notice.at),
     beginningLine(notice, order, problem),
     ...becauseOf(notice),
-    ...endOfOrder(order),
+    ...endOfOverride(order),
   ]);
 }
 
@@ -58,7 +58,7 @@ interface Change {
   readonly lines: readonly string[];
 }
 
-function tellChange(gate: Gate, notice: Notice, where: string): Change {
+function renderChange(gate: Gate, notice: Notice, where: string): Change {
   const name = shortName(gate);
   switch (notice.kind) {
     case 'closed':
@@ -83,17 +83,17 @@ function tellChange(gate: Gate, notice: Notice, where: string): Change {
     case 'cleared':
       return changeOf(`clear: ${name}`, [
         `${where} had to be closed and waited; nothing holds it any more, since ${notice.at}.`,
-        ...accountsOf(notice),
+        ...clearancesOf(notice),
       ]);
     case 'opened':
       return changeOf(`opened: ${name}`, [
         `pullgate opened ${where} at ${notice.at}${notice.closedSince === undefined ? '' : `; it had been closed since ${notice.closedSince}`}.`,
         ...(notice.waitingFor === undefined
-          ? accountsOf(notice)
+          ? clearancesOf(notice)
           : [`It still has a reason to be closed, but ${reasonToWait(notice)}.`, ...becauseOf(notice)]),
         ...stillPullable(notice),
       ]);
-    case 'byHand':
+    case 'override':
       return changeOf(`by hand no longer: ${name}`, [`It ${staysAs(notice)}.`, ...becauseOf(notice)]);
   }
 }
@@ -112,13 +112,13 @@ function message(subject: string, lines: readonly string[]): Message {
   return { subject: `[pullgate] ${subject}`.slice(0, 100), text: `${lines.join('\n')}\n` };
 }
 
-function reasonToWait({ waitingFor, byHand }: Notice): string {
-  if (waitingFor === 'byHand' && byHand !== undefined) return describeOrder(byHand.order);
+function reasonToWait({ waitingFor, override }: Notice): string {
+  if (waitingFor === 'override' && override !== undefined) return describeOverride(override.order);
   return waitingFor === undefined ? 'for no reason that pullgate knows' : WAITING_FOR[waitingFor];
 }
 
-function becauseOf({ images, moreImages, omittedImages, byHand }: Notice): readonly string[] {
-  const ordered = isOrderedClosed(byHand) && !byHand.isNews ? [`  ${describeOrder(byHand.order)}`] : [];
+function becauseOf({ images, moreImages, omittedImages, override }: Notice): readonly string[] {
+  const ordered = isOverriddenClosed(override) && !override.isNews ? [`  ${describeOverride(override.order)}`] : [];
   const because = [
     ...ordered,
     ...images.flatMap(describeImage),
@@ -127,12 +127,12 @@ function becauseOf({ images, moreImages, omittedImages, byHand }: Notice): reado
       ? []
       : [`  and ${omittedImages} more that its record has no room for: it opens only by \`pullgate release\``]),
   ];
-  return because.length === 0 && byHand !== undefined ? [] : ['', 'Why:', ...because];
+  return because.length === 0 && override !== undefined ? [] : ['', 'Why:', ...because];
 }
 
 /** Does a person keep it closed, whatever holds it? */
-function isOrderedClosed(byHand: Notice['byHand']): byHand is NonNullable<Notice['byHand']> {
-  return byHand !== undefined && byHand.step !== 'ends' && byHand.order.kind === 'closed';
+function isOverriddenClosed(override: Notice['override']): override is NonNullable<Notice['override']> {
+  return override !== undefined && override.step !== 'ends' && override.order.kind === 'closed';
 }
 
 function describeImage({ digest, tags, findings, moreFindings }: NoticeImage): readonly string[] {
@@ -148,8 +148,8 @@ function describeTags(tags: readonly string[]): string {
   return tags.length === 0 ? '' : ` (${list(tags, MAX_TAGS)})`;
 }
 
-function accountsOf({ accounts }: Notice): readonly string[] {
-  return accounts.map(({ digest, how }) => `  ${digest}: ${ACCOUNTS[how]}.`);
+function clearancesOf({ clearances }: Notice): readonly string[] {
+  return clearances.map(({ digest, how }) => `  ${digest}: ${CLEARANCES[how]}.`);
 }
 
 function stillPullable({ stillPullable: images }: Notice): readonly string[] {

@@ -1,6 +1,6 @@
 // Makes the notice of a state change: what people are told, as data.
-import type { Accounted, NextBlockers } from '../gate/blockers.ts';
-import type { HandStep } from '../gate/override.ts';
+import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
+import type { OverrideStep } from '../gate/override.ts';
 import {
   activeBlockers,
   type Blocker,
@@ -20,9 +20,9 @@ export function noticeOf(
   state: GateState,
   record: GateRecord,
   next: NextBlockers,
-  accounted: readonly Accounted[],
+  evaluated: readonly EvaluatedImage[],
   now: Instant,
-  hand?: HandStep,
+  override?: OverrideStep,
 ): Notice {
   return {
     kind,
@@ -32,9 +32,11 @@ export function noticeOf(
     images: next.active.slice(0, NOTICE_IMAGES).map(noticeImage),
     moreImages: Math.max(0, next.active.length - NOTICE_IMAGES),
     omittedImages: next.omitted,
-    accounts: next.accounts.slice(0, NOTICE_IMAGES),
-    stillPullable: kind === 'opened' ? stillPullable(next, accounted).slice(0, NOTICE_IMAGES) : [],
-    ...(hand === undefined ? {} : { byHand: { step: hand.step, order: hand.order, isNews: hand.isNews } }),
+    clearances: next.clearances.slice(0, NOTICE_IMAGES),
+    stillPullable: kind === 'opened' ? stillPullable(next, evaluated).slice(0, NOTICE_IMAGES) : [],
+    ...(override === undefined
+      ? {}
+      : { override: { step: override.step, order: override.order, isNews: override.isNews } }),
   };
 }
 
@@ -48,7 +50,7 @@ export function missedNotice(record: GateRecord): Notice {
     images: held.slice(0, NOTICE_IMAGES).map(noticeImage),
     moreImages: Math.max(0, held.length - NOTICE_IMAGES),
     omittedImages: record.omittedBlockers,
-    accounts: [],
+    clearances: [],
     stillPullable: [],
   };
 }
@@ -63,16 +65,16 @@ function noticeImage({ digest, tags, findings }: Blocker): NoticeImage {
 }
 
 /** What can be pulled again, or still, although it has findings: worth knowing where a gate opens. */
-function stillPullable(next: NextBlockers, accounted: readonly Accounted[]): readonly StillPullable[] {
+function stillPullable(next: NextBlockers, evaluated: readonly EvaluatedImage[]): readonly StillPullable[] {
   const remembered = next.blockers.flatMap(({ digest, tags, findings, departed }): readonly StillPullable[] => {
     if (departed === undefined || departed.why === 'gone') return [];
     return [
       { digest, tags, why: departed.why, vulnerabilities: unique(findings.map((finding) => finding.vulnerability)) },
     ];
   });
-  const others = accounted.flatMap(({ image, accounting }): readonly StillPullable[] => {
-    if (image.presence === 'gone' || (accounting.kind !== 'none' && accounting.kind !== 'released')) return [];
-    const { verdict } = accounting;
+  const others = evaluated.flatMap(({ image, evaluation }): readonly StillPullable[] => {
+    if (image.presence === 'gone' || (evaluation.kind !== 'none' && evaluation.kind !== 'released')) return [];
+    const { verdict } = evaluation;
     const { digest, tags } = image;
     if (verdict.kind === 'undetermined') {
       return [

@@ -1,16 +1,16 @@
 // What people read of an order by hand: what it is, who gave it and why, and what it came to.
-import type { HandOrder } from '../gate/override.ts';
+import type { Override } from '../gate/override.ts';
 import type { Notice } from '../gate/record.ts';
 
-type ByHand = NonNullable<Notice['byHand']>;
+type NoticeOverride = NonNullable<Notice['override']>;
 
 /** An order in one sentence, without its full stop. */
-export function describeOrder({ kind, until, by, approvedBy, reason }: HandOrder): string {
+export function describeOverride({ kind, until, by, approvedBy, reason }: Override): string {
   return `${by} keeps it ${kind} by hand until ${until}, approved by ${approvedBy}: ${reason}`;
 }
 
 /** What is said first, where an order begins or is over. */
-export function orderLines({ step, order }: ByHand, where: string, endedAt: string): readonly string[] {
+export function overrideLines({ step, order }: NoticeOverride, where: string, endedAt: string): readonly string[] {
   const { kind, at, until, by, approvedBy, reason, told, endedBy, replaces } = order;
   const why = [`Reason: ${reason}`, `Approved by: ${approvedBy}`];
   if (step === 'ends') {
@@ -35,17 +35,17 @@ export function orderLines({ step, order }: ByHand, where: string, endedAt: stri
 /** What a beginning has come to. */
 export function beginningLine(
   { kind, closedSince, waitingFor }: Notice,
-  order: HandOrder,
+  order: Override,
   problem: string | undefined,
 ): string {
   if (problem !== undefined) return `It is not closed for now: ${problem}.`;
   if (kind === 'opened' && closedSince !== undefined) return `It is open now; it had been closed since ${closedSince}.`;
-  if (waitingFor === 'byHand') return 'It is open now, and stays so although something would close it.';
-  return kind === 'byHand' ? `It was ${order.kind} already.` : `It is ${order.kind} now.`;
+  if (waitingFor === 'override') return 'It is open now, and stays so although something would close it.';
+  return kind === 'override' ? `It was ${order.kind} already.` : `It is ${order.kind} now.`;
 }
 
 /** How an order ends, for those who read of it. */
-export function endOfOrder({ kind, until }: HandOrder): readonly string[] {
+export function endOfOverride({ kind, until }: Override): readonly string[] {
   const then =
     kind === 'open' ? 'pullgate closes it if anything holds it then' : 'pullgate opens it if nothing holds it then';
   return ['', `At ${until} ${then}. \`pullgate override clear\` with the name of the image ends it before.`];

@@ -1,10 +1,10 @@
 // Turns findings, states and decisions into English: what people read in logs and terminals, and what mails are made of.
 
-import type { Account, Gate, GateState, WaitingFor } from '../gate/record.ts';
+import type { Clearance, Gate, GateState, WaitingFor } from '../gate/record.ts';
 import { type Finding, knownSeverity } from '../policy/finding.ts';
 import type { ExemptedFinding, Exemption, Reason, Verdict } from '../policy/verdict.ts';
 import type { Decision, ImageDecision } from './decision.ts';
-import { describeOrder } from './override-text.ts';
+import { describeOverride } from './override-text.ts';
 
 /** So many images of a sentence, and findings of an image, are named; the rest is counted. */
 const MAX_NOTES = 3;
@@ -76,7 +76,7 @@ export const WAITING_FOR: Readonly<Record<WaitingFor, string>> = {
   audit: 'the stack is in audit mode, which closes nothing',
   pause: 'pullgate was paused by hand; `pullgate resume` ends that',
   release: 'it was released by hand for now; the next look closes it again as long as something holds it',
-  byHand: 'somebody keeps it open by hand for a while',
+  override: 'somebody keeps it open by hand for a while',
   brake: 'the brake (maxClosesPerHour) is used up for this hour; it is closed when its turn comes',
   lambda:
     'it serves Lambda functions, which would fail if it closed; set aws.closeLambdaRepositories to close such repositories too',
@@ -84,7 +84,7 @@ export const WAITING_FOR: Readonly<Record<WaitingFor, string>> = {
     'somebody else has locked it, and pullgate leaves that lock alone; once it is taken away, pullgate closes the gate itself',
 };
 
-export const ACCOUNTS: Readonly<Record<Account, string>> = {
+export const CLEARANCES: Readonly<Record<Clearance, string>> = {
   gone: 'it is gone from the registry (deleted or archived)',
   outOfScope: 'it does not count any more (no tag leads to it, or the config leaves its repository out)',
   exempted: 'its findings do not violate any more (policy, exception or suppression)',
@@ -97,19 +97,19 @@ export function summarize(decision: Decision): string {
   const name = shortName(decision.gate);
   const notes = weightiestFirst(decision.images).slice(0, MAX_NOTES).map(noteOf);
   const more = decision.images.length - notes.length;
-  if (decision.byHand !== undefined) notes.unshift(noteOfOrder(decision.byHand));
+  if (decision.override !== undefined) notes.unshift(noteOfOverride(decision.override));
   if (more > 0) notes.push(`and ${more} more images`);
   const unconfirmed = decision.unconfirmed.length;
   if (unconfirmed > 0)
     notes.push(
       `${unconfirmed} finding(s) that an event reported are not shown by the scanner yet; the event comes back`,
     );
-  if (decision.untold !== undefined) notes.push(`nobody could be told yet (${decision.untold})`);
+  if (decision.notifyError !== undefined) notes.push(`a notice could not be sent yet (${decision.notifyError})`);
   return `${name} ${outcome(decision)}${notes.length === 0 ? '' : `: ${notes.join('; ')}`}`;
 }
 
-function noteOfOrder({ step, order }: NonNullable<Decision['byHand']>): string {
-  if (step !== 'ends') return describeOrder(order);
+function noteOfOverride({ step, order }: NonNullable<Decision['override']>): string {
+  if (step !== 'ends') return describeOverride(order);
   return `${order.by} keeps it ${order.kind} by hand no longer${order.endedBy === undefined ? '' : `, since ${order.endedBy} ended it`}`;
 }
 
@@ -120,8 +120,8 @@ export function weightiestFirst(images: readonly ImageDecision[]): readonly Imag
   return images.toSorted((a, b) => WEIGHT[a.kind] - WEIGHT[b.kind]);
 }
 
-function outcome({ done, to, problem }: Decision): string {
-  switch (done) {
+function outcome({ action, to, problem }: Decision): string {
+  switch (action) {
     case 'nothing':
       return `stays ${describeState(to)}`;
     case 'closed':
@@ -147,7 +147,7 @@ export function describeState(state: GateState): string {
 
 function noteOf(image: ImageDecision): string {
   const name = shortDigest(image.digest);
-  if (image.kind === 'released') return `${name} holds it no longer, ${ACCOUNTS[image.how]}`;
+  if (image.kind === 'released') return `${name} holds it no longer, ${CLEARANCES[image.how]}`;
   if (image.kind === 'holds' && (image.why.kind === 'unproven' || image.why.kind === 'unsettled'))
     return `${name} still holds it, proof is missing: ${image.why.why}`;
   if (image.kind === 'holds' && image.why.kind === 'undetermined') {

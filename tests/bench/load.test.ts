@@ -95,8 +95,8 @@ describe('what it costs', () => {
 describe('what is lost', () => {
   const CLOSED: Ledger = {
     closed: new Set(['a']),
-    toldClosed: new Set(['a']),
-    toldWaiting: new Set(['b']),
+    notifiedClosed: new Set(['a']),
+    notifiedWaiting: new Set(['b']),
     queued: 0,
     dead: 0,
   };
@@ -105,17 +105,17 @@ describe('what is lost', () => {
     ['a gate that waits for ever', {}, 'closed', ['1 gates are open: b']],
     [
       'a gate that waits, and nobody was told',
-      { toldWaiting: new Set() },
+      { notifiedWaiting: new Set() },
       'closed or waiting',
       ['1 gates are open: b'],
     ],
     [
       'a gate that was closed, and nobody was told',
-      { toldClosed: new Set() },
+      { notifiedClosed: new Set() },
       'closed or waiting',
-      ['1 gates were closed and nobody was told: a'],
+      ['1 gates were closed and no notice was sent: a'],
     ],
-    ['a gate that the naive design left open', { toldClosed: new Set() }, 'naive', ['1 gates are open: b']],
+    ['a gate that the naive design left open', { notifiedClosed: new Set() }, 'naive', ['1 gates are open: b']],
     ['a message in the queue', { queued: 2 }, 'closed or waiting', ['2 messages are still in the queue']],
     ['a message that was given up', { dead: 1 }, 'closed or waiting', ['1 messages were given up']],
   ])('is found: %s', (_name, change, wanted, problems) => {

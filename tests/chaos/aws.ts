@@ -1,6 +1,6 @@
 // One run's world on the local AWS: a gate is a repository. What the function is, and what it talks to, is what is deployed.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { tableOf } from '../../aws/function/records.ts';
+import { createTable } from '../../aws/function/records.ts';
 import type { Call } from '../../local/aws/calls.ts';
 import { startAws } from '../../local/aws/cloud.ts';
 import type { BusEvent } from '../../local/aws/events.ts';
@@ -62,7 +62,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
   const cloud = await startAws(graph, { clock, concurrency, largestBatch });
   const { tableName, roleArn } = settingsOf(graph);
   const judge = cloud.principals.add(`arn:aws:iam::${ACCOUNT}:role/judge`, [allowing('dynamodb:*')]);
-  const { records } = tableOf(new DynamoDBClient(cloud.clientConfig(judge)), tableName);
+  const { records } = createTable(new DynamoDBClient(cloud.clientConfig(judge)), tableName);
   const digests = new Map<string, string>();
   const names = new Map<string, string>();
   const arns = new Map<string, string>();
@@ -237,7 +237,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
         at: clock.now().getTime(),
         closed: new Set(policies.flatMap(({ name, text = '' }) => (isOurs(text) ? [name] : []))),
         records: [...known].map(([gate, record]) => seenRecord(gate, record, names)),
-        told: cloud.notices.map(({ attributes }) => ({
+        notified: cloud.notices.map(({ attributes }) => ({
           gate: attributes['repository'] ?? '',
           change: attributes['change'] ?? '',
         })),

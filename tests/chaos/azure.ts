@@ -1,6 +1,6 @@
 // One run on the local Azure: a gate is an image, or a repository. What the function is, and what it talks to, is what is deployed.
 import { TableClient } from '@azure/data-tables';
-import { tableOf } from '../../azure/function/records.ts';
+import { createTable } from '../../azure/function/records.ts';
 import type { Call } from '../../local/azure/calls.ts';
 import { type LocalAzure, startAzure } from '../../local/azure/cloud.ts';
 import type { Fault } from '../../local/azure/faults.ts';
@@ -147,7 +147,7 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
         at: clock.now().getTime(),
         closed: world.closed(),
         records: await seeRecords(),
-        told: cloud.mails.flatMap(({ subject, plainText = '' }) =>
+        notified: cloud.mails.flatMap(({ subject, plainText = '' }) =>
           (subject.endsWith(' state changes') ? subjectsIn(plainText) : [subject]).flatMap(changeIn),
         ),
         waiting: cloud.queue.messages().length,
@@ -220,7 +220,7 @@ function faultsOfBus({ isLost, copies, overtakes }: Fate, delayMinutes: number) 
 /** Reads the records that were written since the last time. */
 function recordsOf(cloud: LocalAzure, { gateName, names }: ReturnType<typeof azureWorldOf>) {
   const judge = cloud.principals.add('judge', [{ role: 'Storage Table Data Contributor', scope: cloud.table.id }]);
-  const { records } = tableOf(new TableClient(cloud.table.url, cloud.table.name, judge, cloud.clientOptions));
+  const { records } = createTable(new TableClient(cloud.table.url, cloud.table.name, judge, cloud.clientOptions));
   const known = new Map<string, { readonly etag: string; readonly seen: SeenRecord }>();
   return async (): Promise<readonly SeenRecord[]> => {
     const rows = cloud.table.entities().filter(({ partitionKey }) => partitionKey.startsWith('gate|'));

@@ -21,8 +21,8 @@ export interface Observation {
   /** The gates that are closed, by whomever: `team/app-1`, or `team/app-1@image-1-2`. */
   readonly closed: ReadonlySet<string>;
   readonly records: readonly SeenRecord[];
-  /** What people were told, in order. */
-  readonly told: readonly { readonly gate: string; readonly change: string }[];
+  /** What people were notified, in order. */
+  readonly notified: readonly { readonly gate: string; readonly change: string }[];
   /** Messages that wait to be handled. */
   readonly waiting: number;
   /** The texts of messages that were given up. */
@@ -37,7 +37,7 @@ export interface SeenRecord {
   readonly gate: string;
   /** `waiting: brake`, or the state's own word. */
   readonly state: string;
-  readonly untold: number;
+  readonly pending: number;
   readonly blockers: readonly {
     readonly image: string;
     /** Ids of the vulnerabilities. */
@@ -105,11 +105,11 @@ export function withCode(graph: Graph, code: string | undefined): Graph {
 
 /** A record in the scenario's words. */
 export function seenRecord(gate: string, record: GateRecord, names: ReadonlyMap<string, string>): SeenRecord {
-  const { state, untold, blockers } = record;
+  const { state, pending, blockers } = record;
   return {
     gate,
     state: state.kind === 'waiting' ? `waiting: ${state.for}` : state.kind,
-    untold: untold.length,
+    pending: pending.length,
     blockers: blockers.map(({ digest, findings, violatedAt, departed }) => ({
       image: names.get(digest) ?? digest,
       findings: findings.map(({ vulnerability }) => vulnerability),

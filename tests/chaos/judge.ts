@@ -1,4 +1,4 @@
-// Watches a run and says what is wrong with it: a gate that was open for too long, a change that nobody was told of, and a final state that is not what it should be.
+// Watches a run and says what is wrong with it: a gate that was open for too long, a change without a notice, and a final state that is not what it should be.
 import type { Bounds, Observation, SeenRecord } from './cloud.ts';
 import { holds, isAccountedFor, type Memory } from './plain.ts';
 import type { Scenario } from './scenario.ts';
@@ -24,7 +24,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
   const memories = new Map<string, Memory>();
   const holdings = new Map<string, Hold>();
   const complaints = new Set<string>();
-  /** Changes of the registry that were seen, by gate: each has to be told. */
+  /** Changes of the registry that were seen, by gate: each has to be notified. */
   const changes = new Map<string, { closed: number; opened: number }>();
   const stripped = new Map<string, number>();
   let before: ReadonlySet<string> = new Set();
@@ -105,7 +105,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
       if ([...complaints].some((said) => said.startsWith(what))) continue;
       const minutes = Math.round((at - counted.since) / 60_000);
       complaints.add(
-        `${what} for ${minutes} minutes${counted.heardAt === undefined ? ', of which no event told' : ''}`,
+        `${what} for ${minutes} minutes${counted.heardAt === undefined ? ', of which no event notified' : ''}`,
       );
     }
   }
@@ -121,7 +121,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     before = new Set(closed);
   }
 
-  /** On Azure a gate goes away with its last image: that is no opening, and what nobody was told of yet is of no use any more. */
+  /** On Azure a gate goes away with its last image: that is no opening, and a notice that is still pending is of no use any more. */
   function forgetGate(gate: string): void {
     if ([...truth.images.values()].some((image) => image.present && gateOf(image) === gate)) return;
     before = new Set([...before].filter((one) => one !== gate));
@@ -135,7 +135,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     hear(step, now, arrivesAt) {
       if (step.kind === 'strip') {
         stripped.set(step.repository, now);
-        // Not pullgate's change: nobody is told of it.
+        // Not pullgate's change: there is no notice of it.
         before = new Set(
           [...before].filter((gate) => gate !== step.repository && !gate.startsWith(`${step.repository}@`)),
         );
@@ -155,7 +155,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     },
     conclude(observation) {
       this.see(observation);
-      const { closed, records, told, waiting } = observation;
+      const { closed, records, notified, waiting } = observation;
       const gates = new Map<string, TrueImage[]>();
       for (const image of truth.images.values()) gates.set(gateOf(image), [...(gates.get(gateOf(image)) ?? []), image]);
       for (const [gate, images] of gates) {
@@ -174,15 +174,15 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
       }
       for (const [gate, counts] of changes) {
         const toldOf = (...kinds: readonly string[]) =>
-          told.filter((notice) => notice.gate === gate && kinds.includes(notice.change)).length;
+          notified.filter((notice) => notice.gate === gate && kinds.includes(notice.change)).length;
         if (toldOf('closed', 'restored') < counts.closed)
           complaints.add(
-            `${gate} closed ${counts.closed} times, and was told of ${toldOf('closed', 'restored')} times`,
+            `${gate} closed ${counts.closed} times, and was notified of ${toldOf('closed', 'restored')} times`,
           );
         // Where a slow worker opens what another has found to be dangerous again, people hear that it is closed again: restored.
         if (toldOf('opened', 'restored') < counts.opened)
           complaints.add(
-            `${gate} opened ${counts.opened} times, and was told of ${toldOf('opened', 'restored')} times`,
+            `${gate} opened ${counts.opened} times, and was notified of ${toldOf('opened', 'restored')} times`,
           );
       }
       if (waiting > 0) complaints.add(`${waiting} messages are still waiting`);
@@ -191,7 +191,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
   };
 
   function checkRecord(gate: string, record: SeenRecord | undefined, isClosed: boolean, isHeldBack: boolean): void {
-    if ((record?.untold ?? 0) > 0) complaints.add(`${gate}: ${record?.untold} changes were never told`);
+    if ((record?.pending ?? 0) > 0) complaints.add(`${gate}: ${record?.pending} changes were never notified`);
     const state = record?.state ?? 'open';
     const expected = isClosed ? 'closed' : isHeldBack ? 'waiting' : 'open';
     if (!state.startsWith(expected)) complaints.add(`at the end the record of ${gate} says ${state}, not ${expected}`);

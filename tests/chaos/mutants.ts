@@ -133,15 +133,15 @@ export const MUTANTS = {
       {
         file: 'shared/reconcile/apply.ts',
         from: 'const saved = await ports.records.save(confirmed, version);',
-        to: 'for (const notice of confirmed.untold) await ports.notify(confirmed.gate, notice).catch(() => {});\n    const saved = await ports.records.save({ ...confirmed, untold: [] }, version);',
+        to: 'for (const notice of confirmed.pending) await ports.notify(confirmed.gate, notice).catch(() => {});\n    const saved = await ports.records.save({ ...confirmed, pending: [] }, version);',
       },
       {
         file: 'shared/reconcile/apply.ts',
-        from: 'const told = await tell(confirmed, version, ports);',
-        to: 'const told = await tell({ ...confirmed, untold: [] }, version, ports);',
+        from: 'const delivery = await deliver(confirmed, version, ports);',
+        to: 'const delivery = await deliver({ ...confirmed, pending: [] }, version, ports);',
       },
     ),
-    sign: /was told of/,
+    sign: /was notified of/,
     seeds: [68, 22, 177],
   },
 } as const satisfies Readonly<Record<string, Planted>>;

@@ -1,6 +1,6 @@
 // AWS in the neutral words of the parity tests: Amazon Inspector's findings, and repositories that close.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { tableOf } from '../../aws/function/records.ts';
+import { createTable } from '../../aws/function/records.ts';
 import { startAws } from '../../local/aws/cloud.ts';
 import type { Advisory } from '../../local/aws/inspector.ts';
 import { allowing } from '../../local/aws/principals.ts';
@@ -21,7 +21,7 @@ export async function startAwsWorld(graph: Graph): Promise<World> {
   const deployer = cloud.principals.add('arn:aws:iam::123456789012:role/deployer', [allowing('ecr:*', 'dynamodb:*')]);
   const puller = cloud.oci(deployer);
   const { tableName } = graph.outputs['aws'] as { readonly tableName: string };
-  const pause = tableOf(new DynamoDBClient(cloud.clientConfig(deployer)), tableName).row<PauseState>('pause');
+  const pause = createTable(new DynamoDBClient(cloud.clientConfig(deployer)), tableName).row<PauseState>('pause');
   const startedAt = cloud.clock.now();
   let ticks = 0;
   const made = new Set<string>();

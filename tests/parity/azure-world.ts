@@ -1,6 +1,6 @@
 // Azure in the neutral words of the parity tests: Defender's assessments, one a package, and repositories or images that close.
 import { TableClient } from '@azure/data-tables';
-import { tableOf } from '../../azure/function/records.ts';
+import { createTable } from '../../azure/function/records.ts';
 import type { Cve } from '../../local/azure/assessment.ts';
 import { startAzure } from '../../local/azure/cloud.ts';
 import type { Graph } from '../../local/graph.ts';
@@ -27,7 +27,7 @@ export async function startAzureWorld(name: Exclude<World['name'], 'AWS'>, graph
   const operator = cloud.principals.add('operator', [
     { role: 'Storage Table Data Contributor', scope: cloud.table.id },
   ]);
-  const table = tableOf(new TableClient(cloud.table.url, cloud.table.name, operator, cloud.clientOptions));
+  const table = createTable(new TableClient(cloud.table.url, cloud.table.name, operator, cloud.clientOptions));
   const pause = table.row<PauseState>('pause');
   const assessed = new Map<string, Set<string>>();
   const startedAt = cloud.clock.now();

@@ -66,7 +66,7 @@ describe('what is not compared', () => {
     kind: 'decision',
     repository: 'team/app',
     verdict: 'block',
-    done: 'closed',
+    action: 'closed',
     from: 'open',
     to: 'closed',
     message: 'team/app is closed now',

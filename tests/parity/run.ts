@@ -134,7 +134,7 @@ function placeOf(world: World, row: Row, repository: string) {
       const pulls: Record<string, string> = {};
       for (const tag of tags) pulls[tag] = await pull(tag);
       outcomes.push({
-        changes: own.filter(({ done }) => done !== 'nothing').map((line) => neutralLine(line, world)),
+        changes: own.filter(({ action }) => action !== 'nothing').map((line) => neutralLine(line, world)),
         last: [...last.values()].map((line) => standing(neutralLine(line, world))).filter(hasSomethingToSay),
         mails: mails.filter(({ subject }) => isOf(subject, repository)).map((mail) => neutralMail(mail, world)),
         pulls,

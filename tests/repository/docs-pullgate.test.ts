@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { Inspector2Client, ListFindingsCommand } from '@aws-sdk/client-inspector2';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { tableOf } from '../../aws/function/records.ts';
+import { createTable } from '../../aws/function/records.ts';
 import type { LocalAws } from '../../local/aws/cloud.ts';
 import type { Advisory } from '../../local/aws/inspector.ts';
 import { allowing, type PolicyDocument } from '../../local/aws/principals.ts';
@@ -171,7 +171,7 @@ async function shop() {
     const { tableName } = aws.graph.outputs['aws'] as { readonly tableName: string };
     const writer = aws.cloud.principals.add(roleOf('writer'), [allowing('dynamodb:GetItem', 'dynamodb:PutItem')]);
     const client = new DynamoDBClient(aws.cloud.clientConfig(writer));
-    const row = tableOf(client, tableName).row<PauseState>('pause');
+    const row = createTable(client, tableName).row<PauseState>('pause');
     const { value, version } = await row.load();
     if (value === undefined) throw new Error('the stack was paused before');
     await row.save({ ...value, at: new Date(Date.parse(value.at) - 3_600_000).toISOString() }, version);

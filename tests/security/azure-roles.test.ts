@@ -28,7 +28,7 @@ function story(): Readonly<Record<string, Step>> {
       wanted: {
         locked: ['team/app:v1 readEnabled'],
         records: { 'team/app:v1': 'closed' },
-        told: ['closed team/app:v1'],
+        notified: ['closed team/app:v1'],
         poison: [],
       },
     },
@@ -40,7 +40,7 @@ function story(): Readonly<Record<string, Step>> {
       wanted: {
         locked: [],
         records: { 'team/app:v1': 'open' },
-        told: ['closed team/app:v1', 'opened team/app:v1'],
+        notified: ['closed team/app:v1', 'opened team/app:v1'],
         poison,
       },
     },
@@ -54,7 +54,7 @@ function story(): Readonly<Record<string, Step>> {
       wanted: {
         locked: ['team/app:v2 readEnabled'],
         records: { 'team/app:v1': 'open', 'team/app:v2': 'closed' },
-        told: ['closed team/app:v1', 'opened team/app:v1', 'closed team/app:v2'],
+        notified: ['closed team/app:v1', 'opened team/app:v1', 'closed team/app:v2'],
         poison,
       },
     },
@@ -62,7 +62,7 @@ function story(): Readonly<Record<string, Step>> {
 }
 
 /** Where the story ends in a changed graph, `the end` where it does not, and everything that was said of what failed. */
-async function told(
+async function notified(
   change: (graph: Graph) => Graph,
   config: Config = {},
   options: Parameters<typeof stage>[1] = {},
@@ -100,7 +100,9 @@ const ROLES: readonly (readonly [end: string, endsAt: string, said: RegExp])[] =
 describe('role assignments', () => {
   test.each(['rbac', 'abac'] as const)('with all of them the story comes to its end (%s)', async (registryRoles) => {
     const options = registryRoles === 'abac' ? ABAC : {};
-    expect(await told((graph) => graph, { azure: { registryRoles } }, options)).toMatchObject({ endsAt: 'the end' });
+    expect(await notified((graph) => graph, { azure: { registryRoles } }, options)).toMatchObject({
+      endsAt: 'the end',
+    });
   });
 
   test('are these in both role modes, and none is of a role that may do more in a registry', async () => {
@@ -115,15 +117,15 @@ describe('role assignments', () => {
   });
 
   test.each(ROLES)('without %s the story ends at: %s', async (end, endsAt, said) => {
-    const ends = await told(withoutRole(end));
+    const ends = await notified(withoutRole(end));
     expect(ends.endsAt).toBe(endsAt);
     expect(ends.said).toMatch(said);
   });
 });
 
 describe('actions of the roles that are the own of the stack', () => {
-  test.each(MAIL_ACTIONS)('without %s nobody is told', async (action) => {
-    expect(await told(withoutAction('pullgate-mail-sender', action))).toMatchObject({ endsAt: 'an event closes' });
+  test.each(MAIL_ACTIONS)('without %s nobody is notified', async (action) => {
+    expect(await notified(withoutAction('pullgate-mail-sender', action))).toMatchObject({ endsAt: 'an event closes' });
   });
 
   /** Each action of the gatekeeper, where the story ends without it, and what is said then. */
@@ -158,7 +160,7 @@ describe('actions of the roles that are the own of the stack', () => {
 
   test.each(ACTIONS)('%s: without registries/%s the story ends at: %s', async (registryRoles, end, endsAt, said) => {
     const change = withoutAction('pullgate-gatekeeper', `Microsoft.ContainerRegistry/registries/${end}`);
-    const ends = await told(change, { azure: { registryRoles } }, registryRoles === 'abac' ? ABAC : {});
+    const ends = await notified(change, { azure: { registryRoles } }, registryRoles === 'abac' ? ABAC : {});
     expect(ends.endsAt).toBe(endsAt);
     expect(ends.said).toMatch(said);
   });

@@ -25,7 +25,7 @@ test('after a run with every kind of ending, nobody can read a secret of AWS', a
   cloud.queue.send('no JSON');
   await s.settle();
   await s.sweep();
-  const endings = cloud.logs.map(({ json }) => json?.['done'] ?? json?.['kind']);
+  const endings = cloud.logs.map(({ json }) => json?.['action'] ?? json?.['kind']);
   expect(endings).toEqual(expect.arrayContaining(['closed', 'opened', 'waiting', 'failed', 'refused', 'scanner']));
 
   const judge = cloud.clientConfig(

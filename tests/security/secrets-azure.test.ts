@@ -37,7 +37,7 @@ test('after a run with every kind of ending, nobody can read a secret of Azure',
   s.send({ pullgate: 'open' });
   await s.settle();
   await s.sweep();
-  const endings = cloud.logs.map(({ json }) => json?.['done'] ?? json?.['kind']);
+  const endings = cloud.logs.map(({ json }) => json?.['action'] ?? json?.['kind']);
   expect(endings).toEqual(expect.arrayContaining(['closed', 'opened', 'waiting', 'failed', 'refused', 'scanner']));
 
   const secrets = [...cloud.secrets, ...secretsOf(s.graph)];

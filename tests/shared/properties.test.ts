@@ -1,14 +1,14 @@
 // What holds for every policy, every finding and every order of events, and not only for the rows of a table.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { account, MAX_FINDINGS } from '../../shared/gate/image-evaluation.ts';
+import { evaluateImage, MAX_FINDINGS } from '../../shared/gate/image-evaluation.ts';
 import { type Blocker, type GateRecord, packRecord, unpackRecord } from '../../shared/gate/record.ts';
 import { inspectorFindingPattern, listFindingsFilter } from '../../shared/policy/compile.ts';
 import { type Finding, findingKey } from '../../shared/policy/finding.ts';
 import { type Exception, IMAGES, type Policy, type Threshold, UNKNOWN_SEVERITY } from '../../shared/policy/policy.ts';
 import { atLeast, SEVERITIES, type Severity, severityFrom } from '../../shared/policy/severity.ts';
 import { judgeBy } from '../../shared/policy/verdict.ts';
-import type { Scan, SettledAs } from '../../shared/reconcile/ports.ts';
+import type { ReportStatus, Scan } from '../../shared/reconcile/ports.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import { TRIGGERS } from '../../shared/report/decision.ts';
 import { newWorld } from './reconcile/world.ts';
@@ -146,11 +146,17 @@ describe('a blocker', () => {
       departed: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope', 'exempted') })),
     })
     .map(blocker);
-  const settledAs = fc.constantFrom<SettledAs[]>('resolved', 'suppressed');
+  const settledAs = fc.constantFrom<ReportStatus[]>('resolved', 'suppressed');
   const settled = fc.array(fc.tuple(fc.constantFrom<string[]>(...REPORTS), settledAs), { maxLength: 3 });
-  type Settled = readonly (readonly [string, SettledAs])[];
-  const accountFor = (policy: Policy, known: Blocker, image: readonly Finding[], lastScan: Scan, words: Settled = []) =>
-    account({
+  type Settled = readonly (readonly [string, ReportStatus])[];
+  const evaluateChanges = (
+    policy: Policy,
+    known: Blocker,
+    image: readonly Finding[],
+    lastScan: Scan,
+    words: Settled = [],
+  ) =>
+    evaluateImage({
       repository: 'team/app',
       image: present({ findings: image, settledReports: new Map(words) }),
       blocker: known,
@@ -161,7 +167,7 @@ describe('a blocker', () => {
       observedAt: NOW,
       now: NOW,
     });
-  const holds = (...args: Parameters<typeof accountFor>) => accountFor(...args).kind === 'holds';
+  const holds = (...args: Parameters<typeof evaluateChanges>) => evaluateChanges(...args).kind === 'holds';
 
   it('adding a finding never opens, also where the record speaks', () => {
     fc.assert(
@@ -229,14 +235,14 @@ describe('a blocker', () => {
     let released = 0;
     fc.assert(
       fc.property(anyPolicy, reportedOnly, findings, allSettled, (policy, known, image, words) => {
-        const accounting = accountFor(policy, known, image, { kind: 'unproven', why: 'not scanned' }, words);
-        if (accounting.kind !== 'released') return;
+        const evaluation = evaluateChanges(policy, known, image, { kind: 'unproven', why: 'not scanned' }, words);
+        if (evaluation.kind !== 'released') return;
         released += 1;
         const resolved = new Set(words.flatMap(([report, how]) => (how === 'resolved' ? [report] : [])));
         const shown = new Set(image.map(findingKey));
         const others = known.findings.filter(({ report }) => report === undefined || !resolved.has(report));
         expect([others, known.findings.filter((one) => shown.has(findingKey(one)))]).toEqual([[], []]);
-        expect([known.omittedFindings, accounting.verdict.kind]).toEqual([0, 'allow']);
+        expect([known.omittedFindings, evaluation.verdict.kind]).toEqual([0, 'allow']);
       }),
       { numRuns: 1_000 },
     );
@@ -246,18 +252,18 @@ describe('a blocker', () => {
   it('is forgotten only by a scan that proves it clean: while it is there, its absent findings stay recorded', () => {
     fc.assert(
       fc.property(anyPolicy, anyKnown, findings, scan, (policy, known, image, lastScan) => {
-        const accounting = accountFor(policy, known, image, lastScan);
-        if (accounting.kind === 'released') {
+        const evaluation = evaluateChanges(policy, known, image, lastScan);
+        if (evaluation.kind === 'released') {
           expect(lastScan.kind === 'finished' && lastScan.at > known.violatedAt && lastScan.at < NOW).toBe(true);
           return;
         }
-        if (accounting.kind !== 'holds' && accounting.kind !== 'departed') throw new Error(`is ${accounting.kind}`);
-        const keys = accounting.blocker.findings.map(findingKey);
+        if (evaluation.kind !== 'holds' && evaluation.kind !== 'departed') throw new Error(`is ${evaluation.kind}`);
+        const keys = evaluation.blocker.findings.map(findingKey);
         const shown = new Set(image.map(findingKey));
         const absent = known.findings.map(findingKey).filter((key) => !shown.has(key));
         expect(absent.filter((key) => !keys.includes(key))).toEqual([]);
-        expect(accounting.blocker.omittedFindings).toBeGreaterThanOrEqual(known.omittedFindings);
-        expect(accounting.blocker.violatedAt >= known.violatedAt).toBe(true);
+        expect(evaluation.blocker.omittedFindings).toBeGreaterThanOrEqual(known.omittedFindings);
+        expect(evaluation.blocker.violatedAt >= known.violatedAt).toBe(true);
       }),
     );
   });

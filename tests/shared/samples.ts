@@ -1,13 +1,13 @@
 // The plain things that the core's tests are about: findings, images, policies and moments, each with one word to change it by.
 
-import type { HandOrder } from '../../shared/gate/override.ts';
+import type { Override } from '../../shared/gate/override.ts';
 import type { Blocker, Gate, GateRecord } from '../../shared/gate/record.ts';
 import type { Finding } from '../../shared/policy/finding.ts';
 import type { Exception, Policy } from '../../shared/policy/policy.ts';
 import type { ReportedSeverity, Severity } from '../../shared/policy/severity.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
 import type { ImageObservation } from '../../shared/reconcile/ports.ts';
-import { type RuleSettings, type Rules, rulesOf } from '../../shared/reconcile/rules.ts';
+import { createRules, type RuleSettings, type Rules } from '../../shared/reconcile/rules.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 
 export const NOW = '2026-06-15T12:00:00.000Z';
@@ -28,7 +28,7 @@ export function decision(changes: Partial<Decision> = {}): Decision {
     allowed: 0,
     from: { kind: 'open' },
     to: { kind: 'open' },
-    done: 'nothing',
+    action: 'nothing',
     unconfirmed: [],
     outdated: [],
     isUnsettled: false,
@@ -111,7 +111,7 @@ export function rules(changes: Partial<RuleSettings> & { mode?: Rules['mode'] } 
     closeLambdaRepositories: false,
     repositories: { include: ['**'], exclude: [] },
   };
-  return rulesOf({ ...defaults, ...settings }, mode);
+  return createRules({ ...defaults, ...settings }, mode);
 }
 
 /** The first image, tagged `1.0`, as the world shows it. */
@@ -145,13 +145,13 @@ export function record(changes: Partial<GateRecord> = {}): GateRecord {
     closedSince: hoursLater(-24),
     blockers: [blocker()],
     omittedBlockers: 0,
-    untold: [],
+    pending: [],
     ...changes,
   };
 }
 
 /** An order that was given an hour ago for four hours, and that everybody has heard of. */
-export function byHand(changes: Partial<HandOrder> = {}): HandOrder {
+export function anOverride(changes: Partial<Override> = {}): Override {
   return {
     kind: 'open',
     at: hoursLater(-1),

@@ -169,7 +169,7 @@ describe('the body', () => {
       'Sweep age in hours',
       'Dead letters, and the oldest message in seconds',
       'Failures, errors, throttles',
-      'What went wrong, or is blind, last',
+      'Latest failures and scanner problems',
       'Calls a day, each repetition too, and messages',
       'Paid: invocations and GB-seconds a day',
       'Paid: units of the table a day',

@@ -1,8 +1,8 @@
 // Folding a batch by repository: what each repository is asked, and which messages wait for the answer.
 import type { SQSRecord } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
-import { foldByRepository } from '../../../aws/function/group.ts';
-import type { Named, Request } from '../../../aws/function/parse.ts';
+import { groupByRepository } from '../../../aws/function/group.ts';
+import type { Message, Named } from '../../../aws/function/parse.ts';
 import { digest } from '../../shared/samples.ts';
 import { ACCOUNT_ID } from './samples.ts';
 
@@ -25,15 +25,15 @@ function message(messageId: string): SQSRecord {
   };
 }
 
-function images(first: Named, ...others: Named[]): Request {
+function images(first: Named, ...others: Named[]): Message {
   return { kind: 'images', images: [first, ...others] };
 }
 
-/** The folds of messages named a, b, c and so on, with the messages by their names. */
-function folded(...requests: Request[]) {
-  const received = requests.map((request, place) => ({ record: message('abcdef'.charAt(place)), request }));
-  return foldByRepository(received, ACCOUNT_ID).map(({ hint, records, reports }) => ({
-    ...hint,
+/** The groups of messages named a, b, c and so on, with the messages by their names. */
+function grouped(...requests: Message[]) {
+  const received = requests.map((request, place) => ({ record: message('abcdef'.charAt(place)), message: request }));
+  return groupByRepository(received, ACCOUNT_ID).map(({ request, records, reports }) => ({
+    ...request,
     messages: records.map(({ messageId }) => messageId).join(''),
     reports: [...reports].map(([id, reporting]) => [id, reporting.map(({ messageId }) => messageId).join('')]),
   }));
@@ -51,15 +51,15 @@ const found: Named = {
 
 describe('a batch', () => {
   it('that is empty asks nothing', () => {
-    expect(folded()).toEqual([]);
+    expect(grouped()).toEqual([]);
   });
 
   it('of what names no repository asks nothing of one', () => {
-    expect(folded({ kind: 'tick' }, { kind: 'sweep' }, { kind: 'ignored', why: 'not ours' })).toEqual([]);
+    expect(grouped({ kind: 'tick' }, { kind: 'sweep' }, { kind: 'ignored', why: 'not ours' })).toEqual([]);
   });
 
   it('of the same message again and again is one look', () => {
-    expect(folded(images(found), images(found), images(found))).toEqual([
+    expect(grouped(images(found), images(found), images(found))).toEqual([
       {
         gate,
         scope: [digest(1)],
@@ -77,7 +77,7 @@ describe('a batch', () => {
 
   it('about two images of a repository is one look at both', () => {
     const other: Named = { ...found, digest: digest(2), activeFinding: { id: 'finding-2', since } };
-    expect(folded(images(push), images(found), images(other))).toEqual([
+    expect(grouped(images(push), images(found), images(other))).toEqual([
       {
         gate,
         scope: [digest(1), digest(2)],
@@ -96,15 +96,15 @@ describe('a batch', () => {
   });
 
   it('about two repositories is a look at each', () => {
-    const folds = folded(images(push), images({ ...push, repository: 'team/other' }), { kind: 'tick' });
-    expect(folds.map((fold) => [fold.gate.repository, fold.scope, fold.messages])).toEqual([
+    const groups = grouped(images(push), images({ ...push, repository: 'team/other' }), { kind: 'tick' });
+    expect(groups.map((group) => [group.gate.repository, group.scope, group.messages])).toEqual([
       ['team/app', [digest(1)], 'a'],
       ['team/other', [digest(1)], 'b'],
     ]);
   });
 
   it('with one look at all is a look at all, and still knows what was reported', () => {
-    expect(folded(images(found), { kind: 'reconcile', repository: 'team/app', trigger: 'sweep' })).toEqual([
+    expect(grouped(images(found), { kind: 'reconcile', repository: 'team/app', trigger: 'sweep' })).toEqual([
       {
         gate,
         scope: 'all',
@@ -117,21 +117,21 @@ describe('a batch', () => {
   });
 
   it('with one message about two images of one repository waits for it once', () => {
-    const folds = folded(images(found, { ...found, digest: digest(2) }));
-    expect(folds.map(({ scope, messages }) => [scope, messages])).toEqual([[[digest(1), digest(2)], 'a']]);
+    const groups = grouped(images(found, { ...found, digest: digest(2) }));
+    expect(groups.map(({ scope, messages }) => [scope, messages])).toEqual([[[digest(1), digest(2)], 'a']]);
   });
 
   it('with one message about two repositories waits for it twice', () => {
-    const folds = folded(images(found, { ...found, repository: 'team/other' }));
-    expect(folds.map((fold) => [fold.gate.repository, fold.messages, fold.reports])).toEqual([
+    const groups = grouped(images(found, { ...found, repository: 'team/other' }));
+    expect(groups.map((group) => [group.gate.repository, group.messages, group.reports])).toEqual([
       ['team/app', 'a', [['finding-1', 'a']]],
       ['team/other', 'a', [['finding-1', 'a']]],
     ]);
   });
 
   it('of a finding that is not active any more reports nothing', () => {
-    const folds = folded(images({ ...found, activeFinding: undefined }));
-    expect(folds.map(({ activeFindings, reports }) => ({ activeFindings, reports }))).toEqual([
+    const groups = grouped(images({ ...found, activeFinding: undefined }));
+    expect(groups.map(({ activeFindings, reports }) => ({ activeFindings, reports }))).toEqual([
       { activeFindings: [], reports: [] },
     ]);
   });

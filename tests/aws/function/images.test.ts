@@ -2,10 +2,10 @@
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { Inspector2Client } from '@aws-sdk/client-inspector2';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { scannerOf } from '../../../aws/function/findings.ts';
-import { imagesOf } from '../../../aws/function/images.ts';
-import { registryOf } from '../../../aws/function/registry.ts';
-import { policyGateOf } from '../../../aws/function/repository-lock.ts';
+import { createScanner } from '../../../aws/function/findings.ts';
+import { createImages } from '../../../aws/function/images.ts';
+import { createRegistry } from '../../../aws/function/registry.ts';
+import { createRepositoryLock } from '../../../aws/function/repository-lock.ts';
 import { denyStatement } from '../../../aws/function/repository-policy.ts';
 import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
 import { allowing } from '../../../local/aws/principals.ts';
@@ -41,7 +41,7 @@ const pushAll = (length: number) => Promise.all(Array.from({ length }, () => pus
 const pushIndex = (children: readonly string[], tag?: string) =>
   cloud.ecr.pushIndex(repository, { children, ...(tag === undefined ? {} : { tag }) });
 const descendants = async (...indexes: readonly string[]) =>
-  [...(await imagesOf(ecr, ACCOUNT_ID).descendants(repository, indexes))].toSorted();
+  [...(await createImages(ecr, ACCOUNT_ID).descendants(repository, indexes))].toSorted();
 const batches = () => cloud.calls.count()['ecr:BatchGetImage'] ?? 0;
 
 describe('the descendants', () => {
@@ -113,7 +113,7 @@ describe('the descendants', () => {
         { imageId: { imageDigest: digestOf('index') }, failureCode, failureReason: 'try later' },
       ];
       const send = async () => ({ images: [], failures });
-      const images = imagesOf({ send } as unknown as ECRClient, ACCOUNT_ID);
+      const images = createImages({ send } as unknown as ECRClient, ACCOUNT_ID);
       await expect(images.descendants('team/app', [ABSENT, digestOf('index')])).rejects.toThrow(
         `team/app: ECR does not give the index ${digestOf('index')} (${failureCode}: try later)`,
       );
@@ -146,10 +146,10 @@ describe('a look', () => {
       roleArn: '',
       exemptPrincipals: [],
     };
-    const registry = registryOf({
-      images: imagesOf(ecr, ACCOUNT_ID),
-      scanner: scannerOf(inspector, ACCOUNT_ID, policy.value),
-      gate: policyGateOf({ ecr, ecrOnce: ecr }, ACCOUNT_ID, denyStatement(ours)),
+    const registry = createRegistry({
+      images: createImages(ecr, ACCOUNT_ID),
+      scanner: createScanner(inspector, ACCOUNT_ID, policy.value),
+      gate: createRepositoryLock({ ecr, ecrOnce: ecr }, ACCOUNT_ID, denyStatement(ours)),
       policy: policy.value,
     });
     const observations = await registry.observe({ registry: ACCOUNT_ID, repository }, scope, known);

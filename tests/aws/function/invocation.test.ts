@@ -129,7 +129,7 @@ describe('ticks and sweeps', () => {
     const answer = await work({ Records: [...records] }, PLENTY);
     expect(answer.batchItemFailures).toEqual(records.map(({ messageId }) => ({ itemIdentifier: messageId })));
     expect(log).toEqual([
-      { kind: 'scanner', blind: false, why: undefined },
+      { kind: 'scanner', healthy: true, why: undefined },
       { kind: 'tick', waiting: 0, letThrough: 0, closedThisHour: 0 },
       { kind: 'failed', error: 'AccessDeniedException: no', messages: 2 },
     ]);

@@ -2,7 +2,7 @@
 import type { PublishCommand, PublishCommandInput, SNSClient } from '@aws-sdk/client-sns';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { notifierOf } from '../../../aws/function/notify.ts';
+import { createNotifier } from '../../../aws/function/notify.ts';
 import type { Gate, Notice } from '../../../shared/gate/record.ts';
 import { GATE, NOW } from '../../shared/samples.ts';
 
@@ -12,7 +12,7 @@ const NOTICE: Notice = {
   images: [],
   moreImages: 0,
   omittedImages: 0,
-  accounts: [],
+  clearances: [],
   stillPullable: [],
 };
 
@@ -24,7 +24,7 @@ async function published(gate: Gate, notice: Notice): Promise<readonly PublishCo
       inputs.push(input);
     },
   };
-  await notifierOf(client as SNSClient, 'arn:aws:sns:eu-west-1:123456789012:dev')(gate, notice);
+  await createNotifier(client as SNSClient, 'arn:aws:sns:eu-west-1:123456789012:dev')(gate, notice);
   return inputs;
 }
 
@@ -53,7 +53,7 @@ describe('a state change', () => {
       },
     };
     await expect(
-      notifierOf(client as SNSClient, 'arn:aws:sns:eu-west-1:123456789012:dev')(GATE, NOTICE),
+      createNotifier(client as SNSClient, 'arn:aws:sns:eu-west-1:123456789012:dev')(GATE, NOTICE),
     ).rejects.toThrow('no such topic');
   });
 

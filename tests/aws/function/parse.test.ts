@@ -1,10 +1,10 @@
 // The door: every sample of the providers, each to what it asks for.
 import { describe, expect, it } from 'vitest';
-import { parseMessage, type Request } from '../../../aws/function/parse.ts';
+import { type Message, parseMessage } from '../../../aws/function/parse.ts';
 import { REPOSITORY_NAMES } from '../../shared/samples.ts';
 import { ACCOUNT_ID, changed, SAMPLES, type Sample, sampleText } from './samples.ts';
 
-function requestFrom(message: string): Request {
+function requestFrom(message: string): Message {
   const parsed = parseMessage(message, ACCOUNT_ID);
   if (!parsed.ok) throw new Error(`expected a request, was given problems: ${JSON.stringify(parsed.problems)}`);
   return parsed.value;
@@ -18,7 +18,7 @@ const LIBSSH2_ARN = 'arn:aws:inspector2:us-east-2:123456789012:finding/be674aadd
 const OPENSSL_ARN = 'arn:aws:inspector2:eu-central-1:123456789012:finding/{{FINDING_ID}}';
 const OPENSSL_FINDING = { id: OPENSSL_ARN, since: '2024-09-04T16:55:38Z' };
 
-const AS_IT_IS: Readonly<Record<Sample, Request>> = {
+const AS_IT_IS: Readonly<Record<Sample, Message>> = {
   'inspector-finding-2021': {
     kind: 'images',
     images: [
@@ -155,7 +155,7 @@ describe('what is not ours is ignored, and said to be', () => {
 });
 
 describe('a message of our own', () => {
-  it.each<[string, Request]>([
+  it.each<[string, Message]>([
     ['{"pullgate":"tick"}', { kind: 'tick' }],
     ['{ "pullgate": "sweep" }', { kind: 'sweep' }],
     ['{"pullgate":"tick","by":"hand"}', { kind: 'tick' }],

@@ -1,11 +1,11 @@
 // Records in the table: stored and loaded back, over the version that was read only, and never too large for a row.
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Table, tableOf } from '../../../aws/function/records.ts';
+import { createTable, type Table } from '../../../aws/function/records.ts';
 import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
 import { allowing } from '../../../local/aws/principals.ts';
 import { digestOf } from '../../../local/manifest.ts';
-import type { HandOrder } from '../../../shared/gate/override.ts';
+import type { Override } from '../../../shared/gate/override.ts';
 import { type Blocker, type GateRecord, newRecord } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Version } from '../../../shared/reconcile/ports.ts';
@@ -23,7 +23,7 @@ beforeAll(async () => {
   cloud = await startAws(fixtureGraph());
   const admin = cloud.principals.add(`arn:aws:iam::${ACCOUNT_ID}:role/admin`, [allowing('*')]);
   client = new DynamoDBClient(cloud.clientConfig(admin));
-  table = tableOf(client, 'fixture');
+  table = createTable(client, 'fixture');
 });
 afterAll(() => cloud.stop());
 
@@ -171,12 +171,12 @@ describe('the gates', () => {
   });
 
   it('that somebody keeps open or closed by hand are found once they are due, the longest due first', async () => {
-    const ordered = (repository: string, until: string, changes: Partial<HandOrder> = {}): GateRecord => {
+    const ordered = (repository: string, until: string, changes: Partial<Override> = {}): GateRecord => {
       const order = { kind: 'open', at: NOW, until, reason: 'why', approvedBy: 'who', by: 'ada' } as const;
       return {
         ...recordOf(repository, 1, 1),
-        byHand: { ...order, told: 'begin', logged: true, ...changes },
-        state: { kind: 'waiting', for: 'byHand' },
+        override: { ...order, told: 'begin', logged: true, ...changes },
+        state: { kind: 'waiting', for: 'override' },
       };
     };
     await table.records.save(ordered('team/late', '2026-03-02T12:00:00.000Z'), 0);

@@ -1,7 +1,7 @@
 // Writes of a repository's policy on the wire: tried again only while the policy is as it was read, and read again before an opening.
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { policyGateOf } from '../../../aws/function/repository-lock.ts';
+import { createRepositoryLock } from '../../../aws/function/repository-lock.ts';
 import { denyStatement } from '../../../aws/function/repository-policy.ts';
 import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
 import { allowing } from '../../../local/aws/principals.ts';
@@ -22,14 +22,14 @@ const CLOSED = policy(FOREIGN, JSON.stringify(OURS));
 const OPEN = policy(FOREIGN);
 
 let cloud: LocalAws;
-let gates: ReturnType<typeof policyGateOf>;
+let gates: ReturnType<typeof createRepositoryLock>;
 let number = 0;
 let gate = { registry: ACCOUNT_ID, repository: '' };
 beforeAll(async () => {
   cloud = await startAws(fixtureGraph());
   const admin = cloud.principals.add(`arn:aws:iam::${ACCOUNT_ID}:role/admin`, [allowing('*')]);
   const config = cloud.clientConfig(admin);
-  gates = policyGateOf(
+  gates = createRepositoryLock(
     { ecr: new ECRClient(config), ecrOnce: new ECRClient({ ...config, maxAttempts: 1 }) },
     ACCOUNT_ID,
     OURS,

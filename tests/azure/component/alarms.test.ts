@@ -18,7 +18,7 @@ describe('the alerts', () => {
     [
       'poison',
       'AppTraces',
-      "| where (line.kind == 'tick' and toint(line.poison) > 0) or line.kind == 'refused' or line.buried == true",
+      "| where (line.kind == 'tick' and toint(line.poison) > 0) or line.kind == 'refused' or line.deadLettered == true",
       { windowSize: 'PT15M', evaluationFrequency: 'PT5M', severity: 1 },
     ],
     [
@@ -40,9 +40,9 @@ describe('the alerts', () => {
       { windowSize: 'PT60M', evaluationFrequency: 'PT15M', severity: 1 },
     ],
     [
-      'scanner-blind',
+      'scanner-health',
       'AppTraces',
-      "| where line.kind == 'scanner'\n| summarize arg_max(TimeGenerated, line)\n| where tobool(line.blind) == true",
+      "| where line.kind == 'scanner'\n| summarize arg_max(TimeGenerated, line)\n| where tobool(line.healthy) == false",
       { windowSize: 'PT15M', evaluationFrequency: 'PT15M', overrideQueryTimeRange: 'P2D', severity: 1 },
     ],
     [

@@ -78,7 +78,7 @@ describe('the queries', () => {
       expect([query, fieldsOf(query).filter((field) => !known.has(field))]).toEqual([query, []]);
     }
     // What the panels show is true: the event's closing took no time at all; the next one, which the brake held, took the hours that it waited.
-    const closings = s.lines('decision').filter(({ done }) => done === 'closed');
+    const closings = s.lines('decision').filter(({ action }) => action === 'closed');
     expect(closings.map(({ triggers }) => (triggers as readonly string[])[0])).toEqual(['finding', 'tick', 'tick']);
     // Of the last one Log Analytics has no row any more: it closed for what its record remembers.
     const [first, held, remembered] = closings.map(({ secondsSinceFinding }) => secondsSinceFinding);
@@ -126,7 +126,7 @@ describe('the workbook', () => {
       'Brake: gates that wait, and gates closed within the hour',
       'Sweep age in hours',
       'Messages in the poison queue',
-      'What went wrong, or is blind, last',
+      'Latest failures and scanner problems',
       'Calls a day, each repetition too, by service',
       'Paid: invocations a day, and how many minutes they ran',
       'Paid: bytes of the log a day',

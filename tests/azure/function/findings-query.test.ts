@@ -18,7 +18,7 @@ describe('the query', () => {
       await one.repositoriesWithFindings(MYACR);
       await one.unplacedImages();
       await one.digestsWithFindings(MYACR, 'team/app');
-      await one.blindness(START.toISOString(), true);
+      await one.health(START.toISOString(), true);
     }
     return [...asked, ...strict.asked];
   };

@@ -2,7 +2,7 @@
 import { RestError } from '@azure/core-rest-pipeline';
 import type { LogsQueryClient } from '@azure/monitor-query';
 import { describe, expect, it } from 'vitest';
-import { PartialAnswer, type Place, scannerOf, WINDOWS } from '../../../azure/function/findings.ts';
+import { createScanner, PartialAnswer, type Place, WINDOWS } from '../../../azure/function/findings.ts';
 import type { Row } from '../../../local/azure/tables.ts';
 import { START } from '../../../local/clock.ts';
 import { digest, policy } from '../../shared/samples.ts';
@@ -168,7 +168,7 @@ describe('an answer has', () => {
 
 describe('a scanner that cannot say', () => {
   const answering = (answer: unknown) =>
-    scannerOf({ queryWorkspace: async () => answer } as unknown as LogsQueryClient, WORKSPACE_ID, QUERY, policy());
+    createScanner({ queryWorkspace: async () => answer } as unknown as LogsQueryClient, WORKSPACE_ID, QUERY, policy());
 
   it('all throws: what is missing proves nothing', async () => {
     const scanner = answering({ status: 'PartialFailure', partialTables: [], partialError: new Error('too much') });
@@ -177,7 +177,7 @@ describe('a scanner that cannot say', () => {
     );
     await expect(scanner.repositoriesWithFindings(MYACR)).rejects.toThrow(PartialAnswer);
     await expect(scanner.digestsWithFindings(MYACR, 'team/app')).rejects.toThrow(PartialAnswer);
-    await expect(scanner.blindness(START.toISOString(), true)).rejects.toThrow(PartialAnswer);
+    await expect(scanner.health(START.toISOString(), true)).rejects.toThrow(PartialAnswer);
   });
 
   it('anything, without a table, has found nothing', async () => {
@@ -205,25 +205,25 @@ describe('a scanner that cannot say', () => {
       undefined,
     ],
     [
-      'is blind after more than a week',
+      'is unhealthy after more than a week',
       daysAgo(8.1),
       /^no recommendation has reached the workspace .* since 2026-02-22T06:36:00.000Z, /,
       /^no recommendation has reached the workspace .* since 2026-02-22T06:36:00.000Z, /,
     ],
     [
-      'is blind where nothing came',
+      'is unhealthy where nothing came',
       {},
       /^no recommendation has reached the workspace 00000000-0000-0000-0000-000000000001 within ten days, /,
       /^no recommendation has reached the workspace 00000000-0000-0000-0000-000000000001 within ten days, /,
     ],
     [
-      'is blind where only machines are told of, and there are images with findings',
+      'is unhealthy where only machines are told of, and there are images with findings',
       { SecurityRecommendation: [ofMachine] },
       undefined,
       /^no recommendation of a registry's image has reached the workspace 00000000-0000-0000-0000-000000000001 for 8 days, though there are images with findings: /,
     ],
     [
-      'is blind where images were told of long ago, and there are images with findings',
+      'is unhealthy where images were told of long ago, and there are images with findings',
       { SecurityRecommendation: [ofMachine, ...daysAgo(8.1).SecurityRecommendation] },
       undefined,
       /^no recommendation of a registry's image /,
@@ -234,16 +234,16 @@ describe('a scanner that cannot say', () => {
       [false, why],
       [true, whyWithFindings],
     ] as const) {
-      const blindness = await scanner.blindness(START.toISOString(), knowsOfFindings);
-      if (wanted === undefined) expect(blindness).toBeUndefined();
-      else expect(blindness).toMatch(wanted);
+      const scannerHealth = await scanner.health(START.toISOString(), knowsOfFindings);
+      if (wanted === undefined) expect(scannerHealth).toBeUndefined();
+      else expect(scannerHealth).toMatch(wanted);
     }
   });
 });
 
 describe('a scanner whose service refuses', () => {
   const refusing = (error: Error) =>
-    scannerOf(
+    createScanner(
       { queryWorkspace: () => Promise.reject(error) } as unknown as LogsQueryClient,
       WORKSPACE_ID,
       QUERY,
@@ -268,11 +268,11 @@ describe('a scanner whose service refuses', () => {
       },
     );
 
-  it('since no table is there yet, has nothing to list, and is blind; whether an image has findings it cannot say', async () => {
+  it('since no table is there yet, has nothing to list, and the scanner is unhealthy; whether an image has findings it cannot say', async () => {
     const words = "'union' operator: Failed to resolve table expression named 'SecurityRecommendation'";
     const scanner = refusing(semanticError(words));
     expect(await scanner.repositoriesWithFindings(MYACR)).toEqual(new Set());
-    expect(await scanner.blindness(START.toISOString(), false)).toMatch(/ within ten days, /);
+    expect(await scanner.health(START.toISOString(), false)).toMatch(/ within ten days, /);
     await expect(scanner.findingsOf(MYACR, 'team/app', 'all', WINDOWS.event)).rejects.toThrow(RestError);
   });
 

@@ -1,22 +1,22 @@
 // Folding by gate: one look at a time, and one more for whatever came meanwhile.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { foldByGate, type Job } from '../../../azure/function/group.ts';
+import { groupByGate, type Job } from '../../../azure/function/group.ts';
 import { gateKey } from '../../../shared/gate/record.ts';
-import type { Hint } from '../../../shared/reconcile/reconcile.ts';
+import type { ReconcileRequest } from '../../../shared/reconcile/reconcile.ts';
 import type { Decision } from '../../../shared/report/decision.ts';
 import { digest, rules } from '../../shared/samples.ts';
 import { REGISTRY_ID } from './samples.ts';
 
-const hint = (changes: Partial<Hint> = {}): Hint => ({
+const request = (changes: Partial<ReconcileRequest> = {}): ReconcileRequest => ({
   gate: { registry: REGISTRY_ID, repository: 'team/app', digest: digest(1) },
   scope: [digest(1)],
   triggers: ['finding'],
   activeFindings: [],
   ...changes,
 });
-const hinting = (id: string): Hint => hint({ activeFindings: [{ id, digest: digest(1) }] });
-const idsOf = ({ hint: { activeFindings } }: Job) => activeFindings.map(({ id }) => id);
+const requestAbout = (id: string): ReconcileRequest => request({ activeFindings: [{ id, digest: digest(1) }] });
+const idsOf = ({ request: { activeFindings } }: Job) => activeFindings.map(({ id }) => id);
 
 /** A look at a gate that goes on until it is told to end. */
 interface Running {
@@ -29,8 +29,8 @@ function stage() {
   const observations: Running[] = [];
   const open = new Map<string, number>();
   let mostAtOnce = 0;
-  const fold = foldByGate((job) => {
-    const key = gateKey(job.hint.gate);
+  const group = groupByGate((job) => {
+    const key = gateKey(job.request.gate);
     open.set(key, (open.get(key) ?? 0) + 1);
     mostAtOnce = Math.max(mostAtOnce, open.get(key) ?? 0);
     return new Promise<Decision>((resolve, reject) => {
@@ -43,9 +43,9 @@ function stage() {
       observations.push({ job, end });
     });
   });
-  const ask = (wanted: Hint, seen?: Job['seen']) =>
+  const ask = (wanted: ReconcileRequest, seen?: Job['seen']) =>
     // Which registry it is does not matter here.
-    fold({ hint: wanted, registry: {} as Job['registry'], rules: rules(), log: () => {}, seen });
+    group({ request: wanted, registry: {} as Job['registry'], rules: rules(), log: () => {}, seen });
   return { observations, ask, mostAtOnce: () => mostAtOnce };
 }
 
@@ -56,29 +56,29 @@ describe('a gate', () => {
   it('that nobody looks at is looked at once, with what has been seen of it', async () => {
     const { observations, ask } = stage();
     const seen = new Map();
-    const asked = ask(hinting('a'), seen);
+    const asked = ask(requestAbout('a'), seen);
     expect(observations.map(({ job }) => [idsOf(job), job.seen])).toEqual([[['a'], seen]]);
     observations[0]?.end();
     expect(await asked).toEqual({ unconfirmed: ['a'] });
     expect(observations).toHaveLength(1);
   });
 
-  it('is looked at twice for 40 hints that come while it is looked at', async () => {
+  it('is looked at twice for 40 requests that come while it is looked at', async () => {
     const { observations, ask } = stage();
-    const asked = Array.from({ length: 40 }, (_, place) => ask(hinting(`hint-${place}`)));
+    const asked = Array.from({ length: 40 }, (_, place) => ask(requestAbout(`request-${place}`)));
     observations[0]?.end();
     await settle();
     observations[1]?.end();
     const decisions = await Promise.all(asked);
     expect(observations).toHaveLength(2);
-    const others = Array.from({ length: 39 }, (_, place) => `hint-${place + 1}`);
-    expect(decisions.map(({ unconfirmed }) => unconfirmed)).toEqual([['hint-0'], ...Array(39).fill(others)]);
+    const others = Array.from({ length: 39 }, (_, place) => `request-${place + 1}`);
+    expect(decisions.map(({ unconfirmed }) => unconfirmed)).toEqual([['request-0'], ...Array(39).fill(others)]);
   });
 
-  it('is looked at again, and not before the end, for a hint that comes while it is looked at', async () => {
+  it('is looked at again, and not before the end, for a request that comes while it is looked at', async () => {
     const { observations, ask } = stage();
-    const first = ask(hinting('a'));
-    const second = ask(hinting('b'), new Map());
+    const first = ask(requestAbout('a'));
+    const second = ask(requestAbout('b'), new Map());
     await settle();
     expect(observations).toHaveLength(1);
     observations[0]?.end();
@@ -93,13 +93,13 @@ describe('a gate', () => {
     expect(await second).toEqual({ unconfirmed: ['b'] });
   });
 
-  it('is looked at for a hint that comes the moment a look has ended, and never by two at once', async () => {
+  it('is looked at for a request that comes the moment a look has ended, and never by two at once', async () => {
     for (let moments = 0; moments < 12; moments++) {
       const { observations, ask, mostAtOnce } = stage();
-      const asked = [ask(hinting('a')), ask(hinting('b'))];
+      const asked = [ask(requestAbout('a')), ask(requestAbout('b'))];
       observations[0]?.end();
       for (let moment = 0; moment < moments; moment++) await Promise.resolve();
-      asked.push(ask(hinting('c')));
+      asked.push(ask(requestAbout('c')));
       for (let place = 1; place < 3; place++) {
         await settle();
         observations[place]?.end();
@@ -112,57 +112,57 @@ describe('a gate', () => {
 
   it('does not wait for another gate', async () => {
     const { observations, ask } = stage();
-    const other = hint({ gate: { registry: REGISTRY_ID, repository: 'team/app', digest: digest(2) } });
-    const whole = hint({ gate: { registry: REGISTRY_ID, repository: 'team/app' } });
-    const asked = [ask(hint()), ask(other), ask(whole)];
+    const other = request({ gate: { registry: REGISTRY_ID, repository: 'team/app', digest: digest(2) } });
+    const whole = request({ gate: { registry: REGISTRY_ID, repository: 'team/app' } });
+    const asked = [ask(request()), ask(other), ask(whole)];
     expect(observations).toHaveLength(3);
     for (const { end } of observations) end();
     expect(await Promise.all(asked)).toHaveLength(3);
   });
 });
 
-describe('hints that wait together', () => {
-  const joined = async (...hints: readonly Hint[]) => {
+describe('requests that wait together', () => {
+  const joined = async (...requests: readonly ReconcileRequest[]) => {
     const { observations, ask } = stage();
-    const asked = [ask(hint()), ...hints.map((one) => ask(one))];
+    const asked = [ask(request()), ...requests.map((one) => ask(one))];
     observations[0]?.end();
     await settle();
     observations[1]?.end();
     await Promise.all(asked);
-    return observations[1]?.job.hint;
+    return observations[1]?.job.request;
   };
 
-  it.each<[string, readonly Hint[], Hint]>([
-    ['one is itself', [hint({ triggers: ['sweep'] })], hint({ triggers: ['sweep'] })],
+  it.each<[string, readonly ReconcileRequest[], ReconcileRequest]>([
+    ['one is itself', [request({ triggers: ['sweep'] })], request({ triggers: ['sweep'] })],
     [
       'name each image once',
-      [hint({ scope: [digest(1), digest(2)] }), hint({ scope: [digest(2), digest(3)] })],
-      hint({ scope: [digest(1), digest(2), digest(3)] }),
+      [request({ scope: [digest(1), digest(2)] }), request({ scope: [digest(2), digest(3)] })],
+      request({ scope: [digest(1), digest(2), digest(3)] }),
     ],
-    ['name all where the first does', [hint({ scope: 'all' }), hint()], hint({ scope: 'all' })],
-    ['name all where the last does', [hint(), hint({ scope: 'all' })], hint({ scope: 'all' })],
+    ['name all where the first does', [request({ scope: 'all' }), request()], request({ scope: 'all' })],
+    ['name all where the last does', [request(), request({ scope: 'all' })], request({ scope: 'all' })],
     [
       'name each trigger once',
-      [hint({ triggers: ['sweep'] }), hint({ triggers: ['finding', 'sweep'] })],
-      hint({ triggers: ['sweep', 'finding'] }),
+      [request({ triggers: ['sweep'] }), request({ triggers: ['finding', 'sweep'] })],
+      request({ triggers: ['sweep', 'finding'] }),
     ],
     [
       'keep everything that was reported',
-      [hinting('a'), hinting('b'), hinting('a')],
-      hint({
+      [requestAbout('a'), requestAbout('b'), requestAbout('a')],
+      request({
         activeFindings: ['a', 'b', 'a'].map((id) => ({ id, digest: digest(1) })),
       }),
     ],
-  ])('%s', async (_name, hints, wanted) => {
-    expect(await joined(...hints)).toEqual(wanted);
+  ])('%s', async (_name, requests, wanted) => {
+    expect(await joined(...requests)).toEqual(wanted);
   });
 });
 
 describe('a look that fails', () => {
   it('fails for those who asked for it, and not for those who wait', async () => {
     const { observations, ask } = stage();
-    const first = ask(hinting('a'));
-    const second = ask(hinting('b'));
+    const first = ask(requestAbout('a'));
+    const second = ask(requestAbout('b'));
     observations[0]?.end(new Error('the cloud is away'));
     await expect(first).rejects.toThrow('the cloud is away');
     await settle();
@@ -170,9 +170,9 @@ describe('a look that fails', () => {
     expect(await second).toEqual({ unconfirmed: ['b'] });
   });
 
-  it('fails for all who waited for it, and the next hint is looked at', async () => {
+  it('fails for all who waited for it, and the next request is looked at', async () => {
     const { observations, ask } = stage();
-    const asked = ['a', 'b', 'c'].map((id) => ask(hinting(id)));
+    const asked = ['a', 'b', 'c'].map((id) => ask(requestAbout(id)));
     observations[0]?.end();
     await settle();
     observations[1]?.end(new Error('the cloud is away'));
@@ -181,7 +181,7 @@ describe('a look that fails', () => {
       'rejected',
       'rejected',
     ]);
-    const next = ask(hinting('d'));
+    const next = ask(requestAbout('d'));
     expect(observations).toHaveLength(3);
     observations[2]?.end();
     expect(await next).toEqual({ unconfirmed: ['d'] });
@@ -189,7 +189,7 @@ describe('a look that fails', () => {
 });
 
 describe('whatever the order', () => {
-  it('each hint is in a look that began after it came, each has its answer, and no gate is looked at by two at once', async () => {
+  it('each request is in a look that began after it came, each has its answer, and no gate is looked at by two at once', async () => {
     const steps = fc.array(
       fc.oneof(
         fc.record({ kind: fc.constant('ask' as const), gate: fc.nat(2) }),
@@ -210,10 +210,10 @@ describe('whatever the order', () => {
         const asked: { readonly id: string; readonly after: number; readonly answer: Promise<unknown> }[] = [];
         for (const step of script) {
           if (step.kind === 'ask') {
-            const id = `hint-${asked.length}`;
+            const id = `request-${asked.length}`;
             const gate = { registry: REGISTRY_ID, repository: `app-${step.gate}` };
             const after = observations.length;
-            const answer = ask(hint({ gate, activeFindings: [{ id, digest: digest(1) }] })).catch(
+            const answer = ask(request({ gate, activeFindings: [{ id, digest: digest(1) }] })).catch(
               (error: unknown) => error,
             );
             asked.push({ id, after, answer });

@@ -2,7 +2,7 @@
 import type { ArtifactManifestProperties, ContainerRegistryClient } from '@azure/container-registry';
 import { RestError } from '@azure/core-rest-pipeline';
 import { describe, expect, it } from 'vitest';
-import { imagesOf } from '../../../azure/function/images.ts';
+import { createImages } from '../../../azure/function/images.ts';
 import { digest } from '../../shared/samples.ts';
 
 interface Stored {
@@ -39,7 +39,7 @@ function stage(stored: Record<string, Stored>) {
       },
     }),
   };
-  const images = imagesOf(client as unknown as ContainerRegistryClient, () => new Date(now).toISOString());
+  const images = createImages(client as unknown as ContainerRegistryClient, () => new Date(now).toISOString());
   return {
     images,
     asked,

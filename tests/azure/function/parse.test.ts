@@ -1,6 +1,6 @@
 // The door: what the Logic App makes of each sample, and our own messages, each to what it asks for.
 import { describe, expect, it } from 'vitest';
-import { nameOf, parseMessage, type Request, registryIn } from '../../../azure/function/parse.ts';
+import { type Message, nameOf, parseMessage, registryIn } from '../../../azure/function/parse.ts';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
 import { REPOSITORY_NAMES } from '../../shared/samples.ts';
 import {
@@ -20,10 +20,10 @@ import {
   SUBSCRIPTION,
 } from './samples.ts';
 
-function requestFrom(message: unknown): Request {
+function requestFrom(message: unknown): Message {
   const parsed = parseMessage(message);
   if (!parsed.ok) throw new Error(`expected a request, was given problems: ${JSON.stringify(parsed.problems)}`);
-  return parsed.value.request;
+  return parsed.value.message;
 }
 
 const INDIVIDUAL = {
@@ -33,7 +33,7 @@ const INDIVIDUAL = {
   digest: DIGEST,
   assessment: ASSESSMENT,
   at: undefined,
-} as const satisfies Request;
+} as const satisfies Message;
 const GROUPED = {
   kind: 'image',
   registry: { subscription: SUBSCRIPTION, resourceGroup: 'PytorchEnterprise', name: 'ptebic' },
@@ -41,10 +41,10 @@ const GROUPED = {
   digest: GROUPED_DIGEST,
   assessment: GROUPED_ASSESSMENT,
   at: undefined,
-} as const satisfies Request;
+} as const satisfies Message;
 
 describe('an event', () => {
-  it.each<[string, unknown, Request]>([
+  it.each<[string, unknown, Message]>([
     ['of the individual model asks for a look at its image', individualMessage(), INDIVIDUAL],
     ['of the grouped model does too', groupedMessage(), GROUPED],
     ['that names no image itself is read from its resource', individualMessage(additional({})), INDIVIDUAL],
@@ -193,7 +193,7 @@ describe('what is not ours is ignored, and said to be', () => {
 
 describe('an event of a container image that does not say which is not lost without a word', () => {
   const nowhere = `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Security/assessments/${ASSESSMENT}`;
-  it.each<[string, unknown, Omit<Extract<Request, { kind: 'unattributed' }>, 'kind'>]>([
+  it.each<[string, unknown, Omit<Extract<Message, { kind: 'unattributed' }>, 'kind'>]>([
     [
       'its type says that it is one, and nothing names it',
       { assessment: nowhere, ...resource('') },
@@ -228,7 +228,7 @@ describe('an event of a container image that does not say which is not lost with
 });
 
 describe('a message of our own', () => {
-  it.each<[string, unknown, Request]>([
+  it.each<[string, unknown, Message]>([
     [
       'for a repository',
       { pullgate: 'reconcile', registry: REGISTRY_ID, repository: 'team/app', trigger: 'sweep' },

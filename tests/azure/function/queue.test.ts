@@ -1,7 +1,7 @@
 // What the function puts on its queues, over a service that only writes down what it is asked.
 import { createHttpHeaders, createPipelineRequest } from '@azure/core-rest-pipeline';
 import { describe, expect, it } from 'vitest';
-import { type QueueService, queueOf } from '../../../azure/function/queue.ts';
+import { createQueue, type QueueService } from '../../../azure/function/queue.ts';
 import { DIGEST, REGISTRY_ID } from './samples.ts';
 
 const QUEUE = 'https://account.queue.core.windows.net/pullgate';
@@ -22,13 +22,13 @@ function stage(count = '0') {
       };
     },
   };
-  return { queue: queueOf(service, QUEUE, POISON), sent };
+  return { queue: createQueue(service, QUEUE, POISON), sent };
 }
 
 describe('the queues', () => {
   it('a message that is buried never expires: it waits for a person', async () => {
     const { queue, sent } = stage();
-    await queue.bury({ tries: 0 });
+    await queue.deadLetter({ tries: 0 });
     expect(sent).toEqual([
       { call: `POST ${POISON}/messages?visibilitytimeout=0&messagettl=-1`, message: { tries: 0 } },
     ]);
@@ -57,7 +57,7 @@ describe('the queues', () => {
 
   it('buried messages are counted by the service', async () => {
     const { queue, sent } = stage('7');
-    expect(await queue.buried()).toBe(7);
+    expect(await queue.deadLetterCount()).toBe(7);
     expect(sent).toEqual([{ call: `GET ${POISON}?comp=metadata`, message: undefined }]);
   });
 });

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogsQueryClient, LogsTable } from '@azure/monitor-query';
-import { type Place, scannerOf, WINDOWS } from '../../../azure/function/findings.ts';
+import { createScanner, type Place, WINDOWS } from '../../../azure/function/findings.ts';
 import type { Table } from '../../../local/azure/kql-operators.ts';
 import type { Row, TableName } from '../../../local/azure/tables.ts';
 import { createWorkspace, type RunningWorkspace } from '../../../local/azure/workspace.ts';
@@ -63,7 +63,7 @@ export function scannerOver(workspace: RunningWorkspace, by: Policy = policy(), 
       return { status: 'Success', tables: [sdkTable(answer)] } as never;
     },
   };
-  const scanner = scannerOf(client as LogsQueryClient, WORKSPACE_ID, query, by);
+  const scanner = createScanner(client as LogsQueryClient, WORKSPACE_ID, query, by);
   return { scanner, asked, answers };
 }
 

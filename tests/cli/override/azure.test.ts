@@ -32,8 +32,8 @@ test('override open, close and clear, and release, of one image: what each shows
   });
   expect(await s.world()).toMatchObject({
     locked: ['team/app:v2 readEnabled', LOCKED_BY_OTHERS],
-    records: { 'team/app:v1': 'waiting: byHand', 'team/app:v2': 'closed' },
-    told: ['closed team/app:v1', 'open by hand team/app:v1', 'closed by hand team/app:v2'],
+    records: { 'team/app:v1': 'waiting: override', 'team/app:v2': 'closed' },
+    notified: ['closed team/app:v1', 'open by hand team/app:v1', 'closed by hand team/app:v2'],
   });
 
   const resumed = await run('override', 'clear', `${HOST}/team/app:v1`, '--json');
@@ -49,7 +49,7 @@ test('override open, close and clear, and release, of one image: what each shows
           blockers: 1,
           override: expect.objectContaining({ kind: 'open', reason: 'the shop is down' }),
         },
-        done: 'closed',
+        action: 'closed',
         state: 'closed',
       },
     ],
@@ -67,7 +67,7 @@ test('override open, close and clear, and release, of one image: what each shows
           repository,
           digest,
           was: 'closed',
-          done: 'opened',
+          action: 'opened',
         })),
       ),
     },
@@ -94,7 +94,7 @@ test('override open, close and clear, and release, of one image: what each shows
   expect([gone.code, gone.stderr]).toEqual([0, '']);
   expect(gone.stdout).toContain(`\n${named} is no longer in the registry.\n`);
   expect(gone.stdout).toContain(`  is gone  team/app@${bad.digest}  was waiting; 1 blocker\n`);
-  expect((await s.record(bad))?.byHand).toMatchObject({ endedBy: expect.any(String) });
+  expect((await s.record(bad))?.override).toMatchObject({ endedBy: expect.any(String) });
   expect(await run('override', 'clear', named)).toEqual({
     code: 2,
     stdout: '',
@@ -105,5 +105,5 @@ test('override open, close and clear, and release, of one image: what each shows
     s.cloud.clock.advance(MINUTE);
     await s.tick();
   }
-  expect((await s.record(bad))?.byHand).toBeUndefined();
+  expect((await s.record(bad))?.override).toBeUndefined();
 });

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { clearOverride, setOverride } from '../../../cli/override/run.ts';
 import type { Client, Found } from '../../../cli/stack/client.ts';
 import { type ImageName, parseImageName } from '../../../cli/stack/image-name.ts';
-import type { HandOrder } from '../../../shared/gate/override.ts';
+import type { Override } from '../../../shared/gate/override.ts';
 import { type Gate, type GateRecord, gateKey, newRecord } from '../../../shared/gate/record.ts';
-import { decision, digest, hoursLater, NOW, byHand as order, rules } from '../../shared/samples.ts';
+import { decision, digest, hoursLater, NOW, anOverride as order, rules } from '../../shared/samples.ts';
 
 const REGISTRY = '/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/acmeImages';
 const HOST = 'acmeimages.azurecr.io';
@@ -18,7 +18,7 @@ interface World {
   readonly cloud?: Client['cloud'];
   /** The images that are there, with their tags; an index has its images after it. */
   readonly images?: readonly (readonly [tags: readonly string[], ...digests: number[]])[];
-  readonly orders?: readonly (readonly [Gate, HandOrder])[];
+  readonly orders?: readonly (readonly [Gate, Override])[];
   /** The gates that fail. */
   readonly fails?: (gate: Gate) => Error | undefined;
 }
@@ -28,7 +28,7 @@ function worldOf({ cloud = 'azure', images = [], orders = [], fails = () => unde
   const happened: string[] = [];
   const said: string[] = [];
   const records = new Map<string, GateRecord>(
-    orders.map(([gate, byHand]) => [gateKey(gate), { ...newRecord(gate, NOW), byHand }]),
+    orders.map(([gate, override]) => [gateKey(gate), { ...newRecord(gate, NOW), override }]),
   );
   const nameOf = (gate: Gate) =>
     gate.digest === undefined ? gate.repository : `${Number(`0x${gate.digest.slice(-4)}`)}`;
@@ -63,7 +63,7 @@ function worldOf({ cloud = 'azure', images = [], orders = [], fails = () => unde
       happened.push(`applied to ${nameOf(gate)}`);
       const error = fails(gate);
       if (error !== undefined) throw error;
-      return decision({ gate, done: 'opened' });
+      return decision({ gate, action: 'opened' });
     },
   } as unknown as Client;
   const run = (image: string) => ({
@@ -127,8 +127,8 @@ describe('an override for an index', () => {
 
 describe('clearing an override', () => {
   const ended = ({ records }: ReturnType<typeof worldOf>) =>
-    [...records.values()].flatMap(({ gate, byHand }) =>
-      byHand?.endedBy === 'eve' ? [gate.digest ?? gate.repository] : [],
+    [...records.values()].flatMap(({ gate, override }) =>
+      override?.endedBy === 'eve' ? [gate.digest ?? gate.repository] : [],
     );
 
   it('is that of the image whose tag has moved on, with the images of its index', async () => {

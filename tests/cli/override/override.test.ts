@@ -9,7 +9,7 @@ import { parseImageName } from '../../../cli/stack/image-name.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
 import { UsageError } from '../../../cli/terminal/ending.ts';
 import type { PolicyDocument } from '../../../local/aws/principals.ts';
-import type { HandWish } from '../../../shared/gate/override.ts';
+import type { OverrideOrder } from '../../../shared/gate/override.ts';
 import { CRITICAL, type Stage, stage } from '../../e2e/aws/stage.ts';
 import { actionsOf, asOperator, leastToOpen, OPERATOR, outputsOf, pullgate, without } from '../command.ts';
 
@@ -21,7 +21,7 @@ const ORDER = ['--for', '4h', '--reason', 'the shop is down', '--approved-by', '
 const WHY = { reason: 'the shop is down', approvedBy: 'Grace', by: 'ada' };
 const now = () => new Date().toISOString();
 
-function wish(kind: HandWish['kind']): HandWish {
+function wish(kind: OverrideOrder['kind']): OverrideOrder {
   return { kind, at: now(), until: new Date(Date.now() + 3_600_000).toISOString(), ...WHY };
 }
 
@@ -57,7 +57,7 @@ async function commandsOf(s: Stage, policy: PolicyDocument) {
   const report = (one: ReleaseAnswer | PauseAnswer) => void answered.push(one);
   const shared = { ...common, label: stack.label, isWhole: true, terminal, by: 'ada' };
   return {
-    order: async (kind: HandWish['kind'], image: string, changes: Partial<typeof common> = {}) => ({
+    order: async (kind: OverrideOrder['kind'], image: string, changes: Partial<typeof common> = {}) => ({
       code: await setOverride({ ...common, ...changes, name: parseImageName(image), wish: wish(kind) }),
       answer: printed.at(-1) ?? '',
     }),
@@ -92,7 +92,7 @@ test('by the real commands: override open and clear, and release of one gate', {
   expect(opened.stdout).toMatch(
     /^Override set: open until \d{4}-\d\d-\d\d \d\d:\d\d UTC, approved by Grace[.] Reason: the shop is down\n\n {2}opened {2}team\/app {2}was closed; 1 blocker\n\nOn AWS the gate is the whole repository team\/app, with all of its images[.]\nWhen the override ends, pullgate closes it again if a blocker still holds it[.]\nTo end it earlier: pullgate override clear 123456789012[.]dkr[.]ecr[.]eu-west-1[.]amazonaws[.]com\/team\/app:v1\n$/,
   );
-  expect(s.told()).toEqual(['closed', 'opened']);
+  expect(s.notified()).toEqual(['closed', 'opened']);
   expect(s.cloud.notices.at(-1)?.subject).toBe('[pullgate] open by hand: team/app');
   // The policy that the command is given is no wider than what it does; an encrypted topic asks for the key by itself.
   const asked = actionsOf(least).filter((action) => !/^kms:|SetRepositoryPolicy/.test(action));
@@ -109,7 +109,7 @@ test('by the real commands: override open and clear, and release of one gate', {
     /^1 repository of the stack dev will be opened, whatever the findings:\n\n {2}team\/app {2}closed since .+\n\nThe stack is not paused: the next event, or the sweep within 6 hours, closes again what still violates the policy[.]\n.+\n\n {2}\[1\/1\] {2}opened {4}team\/app\n$/,
   );
   await s.sweep();
-  expect([s.isClosed(), s.told()]).toEqual([true, ['closed', 'opened', 'closed', 'opened', 'closed']]);
+  expect([s.isClosed(), s.notified()]).toEqual([true, ['closed', 'opened', 'closed', 'opened', 'closed']]);
 
   const wrong = await run(least, 'override', 'open', IMAGE, '--for', '2d');
   expect([wrong.code, wrong.stdout, wrong.stderr.split('\n').length]).toEqual([2, '', 5]);
@@ -155,7 +155,7 @@ test('the answers of override, release, pause and resume as data, and what a dry
           blockers: 1,
           override: { kind: 'open', at: expect.any(String), until: expect.any(String), ...WHY },
         },
-        done: 'closed',
+        action: 'closed',
         state: 'closed',
       },
     ],
@@ -163,9 +163,9 @@ test('the answers of override, release, pause and resume as data, and what a dry
   expect((await clear(IMAGE, { dryRun: true, json: false })).answer).toMatch(
     /^This would clear the override; the policy decides again:\n[\s\S]+dry run/,
   );
-  expect(JSON.parse((await clear(IMAGE)).answer).gates).toMatchObject([{ done: 'nothing', state: 'closed' }]);
+  expect(JSON.parse((await clear(IMAGE)).answer).gates).toMatchObject([{ action: 'nothing', state: 'closed' }]);
   expect((await clear(IMAGE, { json: false })).answer).toBe(`${IMAGE} has no override: there is nothing to do.\n`);
-  expect(s.told()).toEqual(['closed', 'opened', 'closed', 'byHand']);
+  expect(s.notified()).toEqual(['closed', 'opened', 'closed', 'override']);
 
   const { order: orderInVain } = await commandsOf(s, without(least, 'ecr:SetRepositoryPolicy'));
   const failed = await orderInVain('closed', CLEAN, { json: false });
@@ -175,13 +175,13 @@ test('the answers of override, release, pause and resume as data, and what a dry
   );
   const { order: orderUntold } = await commandsOf(s, without(least, 'kms:GenerateDataKey'));
   const untold = await orderUntold('open', CLEAN, { json: false });
-  expect([untold.code, s.told('team/clean')]).toEqual([1, []]);
+  expect([untold.code, s.notified('team/clean')]).toEqual([1, []]);
   expect(untold.answer).toMatch(
     /\n {2}is open {2}team\/clean {2}was closing\n(.*\n)? {6}the notice could not be sent yet: .+\n/,
   );
   await commandsOf(s, least);
   expect((await order('closed', CLEAN)).code).toBe(0);
-  expect([s.isClosed('team/clean'), s.told('team/clean')]).toEqual([true, ['byHand', 'closed']]);
+  expect([s.isClosed('team/clean'), s.notified('team/clean')]).toEqual([true, ['override', 'closed']]);
   await expect(order('closed', `${HOST}/team/nothing:v1`)).rejects.toThrow(
     new UsageError(`${HOST}/team/nothing:v1: the registry has no such repository`),
   );
@@ -210,11 +210,11 @@ test('the answers of override, release, pause and resume as data, and what a dry
     answer: { dryRun: true, paused: false, gates: both },
   });
   expect([s.isClosed(), s.isClosed('team/clean')]).toEqual([true, true]);
-  expect((await release('team/clean')).answer?.gates).toEqual([{ ...both[1], done: 'opened' }]);
-  expect([s.isClosed(), s.isClosed('team/clean'), s.told('team/clean')]).toEqual([
+  expect((await release('team/clean')).answer?.gates).toEqual([{ ...both[1], action: 'opened' }]);
+  expect([s.isClosed(), s.isClosed('team/clean'), s.notified('team/clean')]).toEqual([
     true,
     false,
-    ['byHand', 'closed', 'opened'],
+    ['override', 'closed', 'opened'],
   ]);
   expect((await release('team/clean')).said).toBe(
     'The stack dev keeps no gate closed that matches team/clean: there is nothing to do.',
@@ -224,7 +224,7 @@ test('the answers of override, release, pause and resume as data, and what a dry
   );
   expect(await pause()).toMatchObject({
     code: 0,
-    answer: { dryRun: false, paused: true, gates: [{ ...both[0], done: 'opened' }] },
+    answer: { dryRun: false, paused: true, gates: [{ ...both[0], action: 'opened' }] },
   });
   await s.sweep();
   expect([s.isClosed(), s.isClosed('team/clean')]).toEqual([false, false]);

@@ -16,9 +16,9 @@ async function oneClosed(registryRoles: 'rbac' | 'abac' = 'rbac') {
 }
 
 async function tellsAndOpens(s: Stage): Promise<void> {
-  const { told, ...world } = await s.world();
+  const { notified, ...world } = await s.world();
   expect(world).toMatchObject(OPENED);
-  expect(told).toEqual(['closed team/app:v1', 'opened team/app:v1']);
+  expect(notified).toEqual(['closed team/app:v1', 'opened team/app:v1']);
 }
 
 describe('roles', () => {
@@ -80,7 +80,7 @@ describe('roles', () => {
       /\n1 image is open, but the notice could not be sent: see above, fix the cause and run this command again[.]\n$/,
     );
     expect(stdout.match(/\[1\/1\]/g)).toHaveLength(1);
-    expect(await s.world()).toMatchObject({ ...OPENED, told: ['closed team/app:v1'] });
+    expect(await s.world()).toMatchObject({ ...OPENED, notified: ['closed team/app:v1'] });
     const again = await run('pause --yes');
     expect([again.code, again.stdout.includes('open, notice pending since')]).toEqual([0, true]);
     await tellsAndOpens(s);

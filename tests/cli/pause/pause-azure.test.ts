@@ -55,10 +55,10 @@ Nothing was changed: there was no answer. In a script, use --yes.
     expect(stdout).toContain('\nPaused the stack dev: nothing closes until `pullgate resume`.\n');
     expect(stdout.match(/\[\d\/2\] {2}opened {4}team\/a/g)).toHaveLength(2);
     expect(stdout).toMatch(SAFE);
-    const { locked, records, told } = await s.world();
+    const { locked, records, notified } = await s.world();
     expect(locked).toEqual([FOREIGN_LOCK]);
     expect(records).toEqual({ ...PAUSED, ...WAITING });
-    expect(told.slice(before.told.length).toSorted()).toEqual(['opened team/alone:v1', 'opened team/app:v1']);
+    expect(notified.slice(before.notified.length).toSorted()).toEqual(['opened team/alone:v1', 'opened team/app:v1']);
     expect(await s.pull('v1')).toBe('pulled');
     expect(await s.pull('v1', 'team/alone')).toBe('pulled');
   });

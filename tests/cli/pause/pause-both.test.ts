@@ -36,7 +36,7 @@ describe('a stack on both clouds', () => {
     expect(stdout).toMatch(/\] {2}opened {4}123456789012\/team\/app\n/);
     expect(stdout).toMatch(/\] {2}opened {4}acmeimages\/team\/app\n/);
     expect(await closed()).toEqual({ aws: false, azure: [] });
-    expect([aws.told(), (await azure.world()).told]).toEqual([
+    expect([aws.notified(), (await azure.world()).notified]).toEqual([
       ['closed', 'opened'],
       ['closed team/app', 'opened team/app'],
     ]);

@@ -2,7 +2,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { tableOf } from '../../../aws/function/records.ts';
+import { createTable } from '../../../aws/function/records.ts';
 import { pauseStack } from '../../../cli/pause/pause.ts';
 import { connect } from '../../../cli/stack/clients.ts';
 import { type AwsStack, findStack } from '../../../cli/stack/stack.ts';
@@ -45,7 +45,7 @@ async function twoClosedOneWaiting() {
 }
 
 const closed = (s: Stage) => [FOREIGN, ALONE, BRAKED].filter((repository) => s.isClosed(repository));
-const told = (s: Stage) => [FOREIGN, ALONE, BRAKED].map((repository) => s.told(repository));
+const notified = (s: Stage) => [FOREIGN, ALONE, BRAKED].map((repository) => s.notified(repository));
 
 async function awsOf(outputs: string): Promise<AwsStack> {
   const { aws } = await findStack({ outputs });
@@ -58,7 +58,7 @@ async function stateOf({ cloud }: Stage, outputs: string, repository: string) {
   const client = new DynamoDBClient(
     cloud.clientConfig(cloud.principals.add('arn:aws:iam::123456789012:role/reader', [allowing('dynamodb:*')])),
   );
-  const { value } = await tableOf(client, tableName).records.load({ registry: accountId, repository });
+  const { value } = await createTable(client, tableName).records.load({ registry: accountId, repository });
   client.destroy();
   return value?.state;
 }
@@ -92,7 +92,7 @@ describe('pause', () => {
       expect.stringContaining('[2/2]'),
     ]);
     expect([s.policy(FOREIGN), s.policy(ALONE), s.policy(BRAKED)]).toEqual([FOREIGN_POLICY, undefined, undefined]);
-    expect(told(s)).toEqual([['closed', 'opened'], ['closed', 'opened'], ['waiting']]);
+    expect(notified(s)).toEqual([['closed', 'opened'], ['closed', 'opened'], ['waiting']]);
     const paused = { kind: 'waiting', for: 'pause' };
     expect(await stateOf(s, outputs, FOREIGN)).toEqual(paused);
     expect(await stateOf(s, outputs, ALONE)).toEqual(paused);
@@ -123,7 +123,7 @@ describe('pause', () => {
     ]);
     closeSync(full);
     expect(writesOf(s)).toEqual([]);
-    expect(told(s)).toEqual([['closed', 'opened'], ['closed', 'opened'], ['waiting']]);
+    expect(notified(s)).toEqual([['closed', 'opened'], ['closed', 'opened'], ['waiting']]);
   });
 
   test('events and sweeps close nothing until `resume`; after it and a tick the gates close again', async () => {
@@ -225,7 +225,7 @@ describe('what goes wrong', () => {
     expect(closed(s)).toEqual([FOREIGN]);
   });
 
-  test('the key of the topic is denied: what is open already is told with the next run', async () => {
+  test('the key of the topic is denied: what is open already is notified with the next run', async () => {
     const { s, run, least } = await twoClosedOneWaiting();
     const { code, stdout } = await run('pause --yes', without(least, 'kms:GenerateDataKey'));
     expect(code).toBe(1);
@@ -233,11 +233,11 @@ describe('what goes wrong', () => {
     expect(stdout).toMatch(
       /\n2 repositories are open, but the notice could not be sent: see above, fix the cause and run this command again[.]\n$/,
     );
-    expect(told(s)).toEqual([['closed'], ['closed'], ['waiting']]);
+    expect(notified(s)).toEqual([['closed'], ['closed'], ['waiting']]);
     const again = await run('pause --yes');
     expect(again.code).toBe(0);
     expect(again.stdout).toContain('team/alone    open, notice pending since');
-    expect(told(s)).toEqual([['closed', 'opened'], ['closed', 'opened'], ['waiting']]);
+    expect(notified(s)).toEqual([['closed', 'opened'], ['closed', 'opened'], ['waiting']]);
   });
 });
 

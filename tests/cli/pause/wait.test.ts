@@ -59,7 +59,7 @@ function stackOf({ cloud = 'aws', closed = [], opens = () => undefined, closes =
       if (answer instanceof Error) throw answer;
       if (answer !== undefined) return decision(answer);
       records.set(gateKey(gate), record({ gate, state: { kind: 'waiting', for: 'pause' }, blockers: [] }));
-      return decision({ done: 'opened', to: { kind: 'waiting', for: 'pause' } });
+      return decision({ action: 'opened', to: { kind: 'waiting', for: 'pause' } });
     },
   } as unknown as Client;
   const interrupted = new AbortController();
@@ -136,11 +136,11 @@ describe('pause --wait', () => {
     const { code, text, answer } = await stackOf({ closed: [GATE], closes: { 3: OTHER } }).wait();
     expect([code, text.endsWith(SAFE)]).toEqual([0, true]);
     expect(text).toContain('\nWaiting: 1 gate is still locked.\n  opened    team/other\n');
-    expect(answer?.gates.map(({ repository, done }) => [repository, done])).toEqual([['team/app', 'opened']]);
+    expect(answer?.gates.map(({ repository, action }) => [repository, action])).toEqual([['team/app', 'opened']]);
   });
 
   it('tries again what could not be opened, and prints only what changes', async () => {
-    const refused = { done: 'refused', problem: 'a principal is gone' } as const;
+    const refused = { action: 'refused', problem: 'a principal is gone' } as const;
     const opens = (minutes: number, { repository }: Gate) =>
       repository === 'team/app' && minutes < 8 ? (minutes < 4 ? refused : new Error('throttled')) : undefined;
     const world = stackOf({ closed: [GATE, OTHER], opens });

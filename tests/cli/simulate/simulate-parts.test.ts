@@ -8,7 +8,7 @@ import { subjectsFrom, widest } from '../../../cli/simulate/subjects.ts';
 import { linesOf } from '../../../cli/simulate/text.ts';
 import { progressOn } from '../../../cli/terminal/progress.ts';
 import { listFindingsFilter } from '../../../shared/policy/compile.ts';
-import { rulesOf } from '../../../shared/reconcile/rules.ts';
+import { createRules } from '../../../shared/reconcile/rules.ts';
 import { fileOf } from '../command.ts';
 import { NOW, policy, readText } from '../reports/reading.ts';
 
@@ -121,7 +121,7 @@ async function simulated(by = policy(), against?: typeof by) {
   ].join('');
   const gathered = await readText(text, { policies: [by, ...(against === undefined ? [] : [against])] });
   const rules = (one: typeof by) =>
-    rulesOf(
+    createRules(
       {
         policy: one,
         maxClosesPerHour: 1,
@@ -310,7 +310,7 @@ describe('the lines', () => {
       JSON.stringify({ matches, source: { target: { userInput: `app-${place}` } } }),
     ).join('\n');
     const gathered = await readText(text);
-    const rules = rulesOf(
+    const rules = createRules(
       {
         policy: policy(),
         maxClosesPerHour: 1,

@@ -5,7 +5,7 @@ import { pageOf } from '../../../cli/simulate/page.ts';
 import { exemptedIn, type GateOutcome, type Subject, simulate } from '../../../cli/simulate/simulation.ts';
 import { linesOf } from '../../../cli/simulate/text.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
-import { rulesOf } from '../../../shared/reconcile/rules.ts';
+import { createRules } from '../../../shared/reconcile/rules.ts';
 import { NOW, policy } from '../reports/reading.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -44,7 +44,7 @@ function image(
 
 function rules(fields: Fields) {
   const repositories = { include: ['**'], exclude: [] };
-  return rulesOf(
+  return createRules(
     { policy: policy(fields), maxClosesPerHour: 25, closeLambdaRepositories: true, repositories },
     'enforce',
   );

@@ -7,8 +7,8 @@ import type { GateRecord, Notice } from '../../../shared/gate/record.ts';
 import type { Exception } from '../../../shared/policy/policy.ts';
 import type { PauseState, SweepState } from '../../../shared/reconcile/schedule.ts';
 import {
+  anOverride,
   blocker,
-  byHand,
   daysLater,
   exception,
   finding,
@@ -35,7 +35,7 @@ const NOTICE: Notice = {
   moreImages: 0,
   omittedImages: 0,
   stillPullable: [],
-  accounts: [],
+  clearances: [],
 };
 
 /** A client for tables with these rows, without a registry to observe. */
@@ -69,7 +69,7 @@ function clientOf(
       for (const { gate, state } of records) yield { ...gate, state: state.kind };
     },
     deadLetters: async () => deadLetters,
-    blindness: unasked,
+    scannerHealth: unasked,
     repositoriesWithFindings: unasked,
     find: unasked,
     observe: unasked,
@@ -110,12 +110,12 @@ describe('what needs a person', () => {
     ],
     [
       'a notice that could not be sent',
-      { sweep: SWEPT, records: [record({ since: hoursLater(-2), untold: [NOTICE] })] },
+      { sweep: SWEPT, records: [record({ since: hoursLater(-2), pending: [NOTICE] })] },
       ["AWS: the notice for team/app could not be sent: see the function's log"],
     ],
     [
       'nothing, of a notice that is on its way',
-      { sweep: SWEPT, records: [record({ since: hoursLater(-0.1), untold: [NOTICE] })] },
+      { sweep: SWEPT, records: [record({ since: hoursLater(-0.1), pending: [NOTICE] })] },
       [],
     ],
     [
@@ -192,13 +192,13 @@ describe('what is told', () => {
           record({ state: { kind: 'closed' }, closedSince: hoursLater(-5), blockers: [blocker({ findings: [evil] })] }),
           record({
             gate,
-            state: { kind: 'waiting', for: 'byHand' },
-            byHand: byHand({ kind: 'open', until: hoursLater(2) }),
+            state: { kind: 'waiting', for: 'override' },
+            override: anOverride({ kind: 'open', until: hoursLater(2) }),
           }),
           record({
             gate: { ...GATE, repository: 'team/over' },
             state: { kind: 'open' },
-            byHand: byHand({ until: hoursLater(-1) }),
+            override: anOverride({ until: hoursLater(-1) }),
           }),
           record({ gate: { ...GATE, repository: 'team/plain' }, state: { kind: 'open' } }),
         ],

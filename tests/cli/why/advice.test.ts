@@ -4,11 +4,11 @@ import type { Client } from '../../../cli/stack/client.ts';
 import { parseImageName } from '../../../cli/stack/image-name.ts';
 import { whyLines } from '../../../cli/why/text.ts';
 import { explainImage } from '../../../cli/why/why.ts';
-import type { HandOrder } from '../../../shared/gate/override.ts';
+import type { Override } from '../../../shared/gate/override.ts';
 import { type Gate, newRecord } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Policy } from '../../../shared/policy/policy.ts';
-import { byHand, digest, finding, GATE, hoursLater, NOW, policy } from '../../shared/samples.ts';
+import { anOverride, digest, finding, GATE, hoursLater, NOW, policy } from '../../shared/samples.ts';
 
 const HOST = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
 const NAME = parseImageName(`${HOST}/team/app:1`);
@@ -16,7 +16,7 @@ const NAME = parseImageName(`${HOST}/team/app:1`);
 interface World {
   readonly images?: Policy['images'];
   readonly findings?: readonly Finding[];
-  readonly order?: HandOrder;
+  readonly order?: Override;
   readonly gate?: Gate;
 }
 
@@ -33,7 +33,10 @@ async function next({ images = 'tagged', findings = [], order, gate = GATE }: Wo
     },
     pause: { load: async () => ({ value: undefined, version: 0 }) },
     records: {
-      load: async () => ({ value: { ...newRecord(gate, NOW), state: { kind: 'closed' }, byHand: order }, version: 1 }),
+      load: async () => ({
+        value: { ...newRecord(gate, NOW), state: { kind: 'closed' }, override: order },
+        version: 1,
+      }),
     },
     find: async () => ({
       kind: 'found',
@@ -92,7 +95,7 @@ describe('where findings hold a repository', () => {
 });
 
 describe('while an override keeps it closed', () => {
-  const order = byHand({ kind: 'closed' });
+  const order = anOverride({ kind: 'closed' });
   const ENDS = [
     '  An override keeps it closed until 2026-06-15 15:00 UTC, approved by Grace: no fix or exception opens it earlier. To end the override now:',
     `       pullgate override clear ${HOST}/team/app@${digest(1)}`,
@@ -111,7 +114,7 @@ describe('while an override keeps it closed', () => {
   });
 
   it('an override that is over, or keeps it open, is no step', async () => {
-    for (const one of [byHand({ kind: 'closed', until: hoursLater(-0.5) }), byHand({ kind: 'open' })]) {
+    for (const one of [anOverride({ kind: 'closed', until: hoursLater(-0.5) }), anOverride({ kind: 'open' })]) {
       expect(await next({ order: one })).toMatchObject({ advice: { clear: [] }, lines: [] });
     }
   });

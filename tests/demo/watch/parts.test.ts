@@ -83,9 +83,16 @@ describe('the log', () => {
     } as unknown as Acts);
     return { journal, entries };
   }
-  const decision = (done: string, to: string, digest?: string) => {
+  const decision = (action: string, to: string, digest?: string) => {
     const gate = digest === undefined ? 'team/app' : `team/app@${digest}`;
-    return JSON.stringify({ kind: 'decision', registry: '1234', gate: `1234/${gate}`, message: `${gate} …`, done, to });
+    return JSON.stringify({
+      kind: 'decision',
+      registry: '1234',
+      gate: `1234/${gate}`,
+      message: `${gate} …`,
+      action,
+      to,
+    });
   };
 
   test.each([

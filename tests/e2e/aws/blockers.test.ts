@@ -4,7 +4,7 @@ import { CRITICAL, DAY, REPOSITORY, stage } from './stage.ts';
 
 describe('blockers', () => {
   test('the blocker is deleted, another blocker remains; then none: stays closed; opens', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, told } = await stage();
+    const { cloud, pushVulnerable, settle, isClosed, notified } = await stage();
     const { digest: first } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     const { digest: second } = await pushVulnerable(REPOSITORY, 'v2', CRITICAL);
     await settle();
@@ -14,11 +14,11 @@ describe('blockers', () => {
     await cloud.ecr.deleteImage(REPOSITORY, second);
     await settle();
     expect(isClosed()).toBe(false);
-    expect(told()).toEqual(['closed', 'opened']);
+    expect(notified()).toEqual(['closed', 'opened']);
   });
 
   test('the deleted blocker is pushed again (same digest) within 30 days: closes again, without a new scan', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, told } = await stage();
+    const { cloud, pushVulnerable, settle, isClosed, notified } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await settle();
     await cloud.ecr.deleteImage(REPOSITORY, digest);
@@ -30,7 +30,7 @@ describe('blockers', () => {
     expect(await cloud.ecr.pushImage(REPOSITORY, { tag: 'v1', content: `${REPOSITORY}:v1` })).toBe(digest);
     await settle();
     expect(isClosed()).toBe(true);
-    expect(told()).toEqual(['closed', 'opened', 'closed']);
+    expect(notified()).toEqual(['closed', 'opened', 'closed']);
   });
 
   test('the deleted blocker is pushed again after 30 days: it is a new image, and waits for its scan', async () => {
@@ -77,14 +77,14 @@ describe('blockers', () => {
   });
 
   test('tag moved to a clean image, the blocker untagged, images: tagged: opens, and says what is still pullable', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, told } = await stage();
+    const { cloud, pushVulnerable, settle, isClosed, notified } = await stage();
     const { digest: vulnerable } = await pushVulnerable(REPOSITORY, 'latest', CRITICAL);
     await settle();
     const fixed = await cloud.ecr.pushImage(REPOSITORY, { tag: 'latest', content: 'fixed' });
     cloud.inspector.scanned(REPOSITORY, fixed);
     await settle();
     expect(isClosed()).toBe(false);
-    expect(told()).toEqual(['closed', 'opened']);
+    expect(notified()).toEqual(['closed', 'opened']);
     expect(cloud.notices.at(-1)?.message).toContain(
       `Still pullable, although it has findings:\n  ${vulnerable} (latest) with CVE-2026-1001: it does not count, since no tag leads to it or the config leaves its repository out.`,
     );
@@ -138,7 +138,7 @@ describe('blockers', () => {
   });
 
   test('the tag goes from a bad image to a good one, and back: closed, open, closed', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, told } = await stage();
+    const { cloud, pushVulnerable, settle, isClosed, notified } = await stage();
     const { digest: bad } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await settle();
     const good = await cloud.ecr.pushImage(REPOSITORY, { tag: 'v1', content: 'good' });
@@ -149,7 +149,7 @@ describe('blockers', () => {
     expect(isClosed()).toBe(true);
     await cloud.ecr.tag(REPOSITORY, 'v1', good);
     await settle();
-    expect(told()).toEqual(['closed', 'opened', 'closed', 'opened']);
+    expect(notified()).toEqual(['closed', 'opened', 'closed', 'opened']);
   });
 
   test('the deleted blocker is pushed again, and its coverage from before is still there: closes again', async () => {
@@ -202,14 +202,14 @@ describe('blockers', () => {
   });
 
   test('the repository is deleted while it is closed: nothing fails, and the gate counts as open', async () => {
-    const { cloud, pushVulnerable, settle, sweep, told, lastDecision } = await stage();
+    const { cloud, pushVulnerable, settle, sweep, notified, lastDecision } = await stage();
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await settle();
     await cloud.ecr.deleteRepository(REPOSITORY);
     await settle();
     await sweep();
-    expect(told()).toEqual(['closed', 'opened']);
-    expect(lastDecision()).toMatchObject({ done: 'nothing', to: 'open' });
+    expect(notified()).toEqual(['closed', 'opened']);
+    expect(lastDecision()).toMatchObject({ action: 'nothing', to: 'open' });
     expect(cloud.deadLetters.messages()).toEqual([]);
   });
 });

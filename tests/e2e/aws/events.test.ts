@@ -6,7 +6,7 @@ import { CRITICAL, REPOSITORY, stage } from './stage.ts';
 
 describe('events', () => {
   test('the same event twice, out of order, 1,000 times: one write of the policy, one notification', async () => {
-    const { cloud, pushVulnerable, settle, told, calls } = await stage();
+    const { cloud, pushVulnerable, settle, notified, calls } = await stage();
     const { arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     const event = cloud.inspector.eventOf(arn);
     cloud.faults.addToBus({ kind: 'reorder' });
@@ -16,12 +16,12 @@ describe('events', () => {
     }
     await settle();
     expect(calls('ecr:SetRepositoryPolicy')).toBe(1);
-    expect(told()).toEqual(['closed']);
+    expect(notified()).toEqual(['closed']);
     expect(cloud.deadLetters.messages()).toEqual([]);
   });
 
   test('a replay of everything that happened, after the gate has opened: opens nothing, closes nothing', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, told } = await stage();
+    const { cloud, pushVulnerable, settle, isClosed, notified } = await stage();
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     const events = [cloud.inspector.eventOf(arn)];
     await settle();
@@ -31,7 +31,7 @@ describe('events', () => {
     for (const event of events.toReversed()) await cloud.bus.put(event);
     await settle();
     expect(isClosed()).toBe(false);
-    expect(told()).toEqual(['closed', 'opened']);
+    expect(notified()).toEqual(['closed', 'opened']);
     expect(digest).toMatch(/^sha256:/);
   });
 
@@ -71,13 +71,13 @@ describe('events', () => {
 
   describe.each(['team--shop/check__out', 'team---shop/check___out'])('the repository %s', (repository) => {
     test('closes on an event of Inspector, and a pull is refused', async () => {
-      const { cloud, pushVulnerable, settle, isClosed, pull, told } = await stage();
+      const { cloud, pushVulnerable, settle, isClosed, pull, notified } = await stage();
       await pushVulnerable(repository, 'v1', CRITICAL);
       expect(await pull('v1', repository)).toBe('pulled');
       await settle();
       expect(isClosed(repository)).toBe(true);
       expect(await pull('v1', repository)).toBe('refused');
-      expect(told(repository)).toEqual(['closed']);
+      expect(notified(repository)).toEqual(['closed']);
       expect(cloud.deadLetters.messages()).toEqual([]);
     });
 
@@ -90,7 +90,7 @@ describe('events', () => {
       expect(isClosed(repository)).toBe(false);
       await cloud.ecr.tag(repository, 'v2', digest);
       await settle();
-      expect(lastDecision(repository)).toMatchObject({ done: 'closed', triggers: ['push'] });
+      expect(lastDecision(repository)).toMatchObject({ action: 'closed', triggers: ['push'] });
       expect(await pull('v2', repository)).toBe('refused');
       expect(cloud.deadLetters.messages()).toEqual([]);
     });
@@ -102,7 +102,7 @@ describe('events', () => {
       await settle();
       expect(isClosed(repository)).toBe(false);
       await sweep();
-      expect(lastDecision(repository)).toMatchObject({ done: 'closed', triggers: ['sweep'] });
+      expect(lastDecision(repository)).toMatchObject({ action: 'closed', triggers: ['sweep'] });
       expect(await pull('v1', repository)).toBe('refused');
       expect(cloud.deadLetters.messages()).toEqual([]);
     });

@@ -23,7 +23,7 @@ describe('crashes', () => {
     ],
   ];
 
-  test.each(crashes)('crash %s: finished by the next look; told at least once', async (_when, fault, told) => {
+  test.each(crashes)('crash %s: finished by the next look; notified at least once', async (_when, fault, notified) => {
     const s = await stage();
     await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     s.cloud.faults.add(fault);
@@ -31,12 +31,12 @@ describe('crashes', () => {
     expect(crashed?.outcome.kind).toBe('crashed');
     await s.settle();
     expect(s.isClosed()).toBe(true);
-    expect(s.told()).toEqual(told);
+    expect(s.notified()).toEqual(notified);
     expect(s.calls('ecr:SetRepositoryPolicy')).toBeLessThanOrEqual(2);
     expect(s.cloud.deadLetters.messages()).toEqual([]);
   });
 
-  test('crash while opening, after the policy write: finished by the next look; told at least once', async () => {
+  test('crash while opening, after the policy write: finished by the next look; notified at least once', async () => {
     const s = await stage();
     const { digest } = await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await s.settle();
@@ -44,7 +44,7 @@ describe('crashes', () => {
     await s.cloud.ecr.deleteImage(REPOSITORY, digest);
     await s.settle();
     expect(s.isClosed()).toBe(false);
-    expect(s.told()).toEqual(['closed', 'opened']);
+    expect(s.notified()).toEqual(['closed', 'opened']);
   });
 });
 
@@ -66,7 +66,7 @@ describe('services that misbehave', () => {
       }
       await s.settle();
       expect(s.isClosed()).toBe(true);
-      expect(new Set(s.told())).toEqual(new Set(['closed']));
+      expect(new Set(s.notified())).toEqual(new Set(['closed']));
       expect(s.cloud.deadLetters.messages()).toEqual([]);
     },
   );
@@ -77,7 +77,7 @@ describe('services that misbehave', () => {
     s.cloud.faults.add({ kind: 'drop', service: 'dynamodb', operation: 'PutItem', times: 2 });
     await s.settle();
     expect(s.isClosed()).toBe(true);
-    expect(new Set(s.told())).toEqual(new Set(['closed']));
+    expect(new Set(s.notified())).toEqual(new Set(['closed']));
   });
 
   test('a partial answer from SQS: the rest of the sweep’s messages is sent again', async () => {
@@ -102,7 +102,7 @@ describe('services that misbehave', () => {
     expect(s.isClosed()).toBe(true);
   });
 
-  test('Inspector is switched off, or is denied access: the log says that the scanner is blind', async () => {
+  test('Inspector is switched off, or is denied access: the log says that the scanner is unhealthy', async () => {
     const s = await stage();
     s.cloud.inspector.setAccountStatus('DISABLED');
     s.cloud.queue.send('{"pullgate":"tick"}');
@@ -112,14 +112,14 @@ describe('services that misbehave', () => {
     s.cloud.inspector.cover({ repository: REPOSITORY, digest, statusCode: 'INACTIVE', reason: 'ACCESS_DENIED' });
     s.cloud.queue.send('{"pullgate":"tick"}');
     await s.settle();
-    expect(s.lines('scanner').map(({ blind, why }) => [blind, why])).toEqual([
-      [false, undefined],
+    expect(s.lines('scanner').map(({ healthy, why }) => [healthy, why])).toEqual([
+      [true, undefined],
       [
-        true,
+        false,
         "Amazon Inspector's scanning of ECR is DISABLED in the account 123456789012: enable it (aws.enableInspector)",
       ],
       [
-        true,
+        false,
         `Amazon Inspector is denied access to arn:aws:ecr:eu-west-1:123456789012:repository/team/app/${digest}: a policy on the repository keeps it out`,
       ],
     ]);

@@ -2,8 +2,8 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { createAwsClient } from '../../../cli/stack/aws-client.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
-import type { HandWish } from '../../../shared/gate/override.ts';
-import { rulesOf } from '../../../shared/reconcile/rules.ts';
+import type { OverrideOrder } from '../../../shared/gate/override.ts';
+import { createRules } from '../../../shared/reconcile/rules.ts';
 import { asOperator, leastToOpen, outputsOf } from '../../cli/command.ts';
 import { end, give } from '../override.ts';
 import { CRITICAL, HOUR, REPOSITORY, type Stage, stage } from './stage.ts';
@@ -20,8 +20,8 @@ async function stageWithOperator() {
   const { aws } = await findStack({ outputs: outputsOf(s.graph) });
   if (aws === undefined) throw new Error('the stack is on AWS');
   const now = () => s.cloud.clock.now().toISOString();
-  const tools = { client: createAwsClient(aws, now), rules: rulesOf(aws, 'enforce') };
-  const wish = (kind: HandWish['kind'], hours: number): HandWish => {
+  const tools = { client: createAwsClient(aws, now), rules: createRules(aws, 'enforce') };
+  const wish = (kind: OverrideOrder['kind'], hours: number): OverrideOrder => {
     const until = new Date(s.cloud.clock.now().getTime() + hours * HOUR).toISOString();
     return { kind, at: now(), until, reason: 'the shop is down', approvedBy: 'Grace', by: 'ada' };
   };
@@ -32,11 +32,11 @@ async function stageWithOperator() {
 /** What the function's log says of orders, in order. */
 const steps = (s: Stage) =>
   s.decisions().flatMap((line) => {
-    const { byHand } = line as unknown as { byHand?: Record<string, unknown> };
-    return byHand === undefined ? [] : [`${byHand['step']} ${byHand['kind']}: ${line.done}`];
+    const { override } = line as unknown as { override?: Record<string, unknown> };
+    return override === undefined ? [] : [`${override['step']} ${override['kind']}: ${line.action}`];
   });
 
-test('opened by hand: an event and a sweep leave it open, the tick after the end closes it, and both ends are told and logged', async () => {
+test('opened by hand: an event and a sweep leave it open, the tick after the end closes it, and both ends are notified and logged', async () => {
   const { s, tools, wish, record } = await stageWithOperator();
   await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
   await s.settle();
@@ -49,21 +49,21 @@ test('opened by hand: an event and a sweep leave it open, the tick after the end
   await s.sweep();
   expect([s.isClosed(), steps(s)[0]]).toEqual([false, 'begins open: waiting']);
   expect(s.lastDecision()).toMatchObject({
-    done: 'nothing',
-    to: 'waiting: byHand',
-    byHand: { step: 'runs', kind: 'open', reason: 'the shop is down', approvedBy: 'Grace', by: 'ada' },
+    action: 'nothing',
+    to: 'waiting: override',
+    override: { step: 'runs', kind: 'open', reason: 'the shop is down', approvedBy: 'Grace', by: 'ada' },
   });
   expect((await record())?.blockers).toHaveLength(2);
 
   await s.cloud.advance(HOUR - 10 * MINUTE);
-  expect([s.isClosed(), s.told()]).toEqual([false, ['closed', 'opened', 'waiting']]);
+  expect([s.isClosed(), s.notified()]).toEqual([false, ['closed', 'opened', 'waiting']]);
   await s.cloud.advance(16 * MINUTE);
   expect([s.isClosed(), await s.pull('v1'), steps(s).at(-1)]).toEqual([true, 'refused', 'ends open: closed']);
-  expect(s.told()).toEqual(['closed', 'opened', 'waiting', 'closed']);
+  expect(s.notified()).toEqual(['closed', 'opened', 'waiting', 'closed']);
   const [, opened, , closed] = s.cloud.notices;
   expect(opened?.message).toContain('Reason: the shop is down\nApproved by: Grace\n');
   expect(closed?.message).toContain('ada had team/app (registry 123456789012) kept open by hand since ');
-  expect((await record())?.byHand).toBeUndefined();
+  expect((await record())?.override).toBeUndefined();
 });
 
 test('closed by hand: nothing opens it before the end; a second order, an early end, a command that dies and an order that is too long', async () => {
@@ -75,17 +75,17 @@ test('closed by hand: nothing opens it before the end; a second order, an early 
   await s.sweep();
   expect([s.isClosed(), steps(s)]).toEqual([true, ['begins closed: nothing']]);
   await s.cloud.advance(HOUR + 6 * MINUTE);
-  expect([s.isClosed(), await s.pull('v1'), s.told()]).toEqual([false, 'pulled', ['closed', 'opened']]);
+  expect([s.isClosed(), await s.pull('v1'), s.notified()]).toEqual([false, 'pulled', ['closed', 'opened']]);
   expect(steps(s).at(-1)).toBe('ends closed: opened');
 
   await give(GATE, wish('closed', 2), tools);
   expect(await give(GATE, wish('open', 2), tools)).toMatchObject({ word: 'opened' });
-  expect((await record())?.byHand?.replaces).toMatchObject({ kind: 'closed', by: 'ada' });
+  expect((await record())?.override?.replaces).toMatchObject({ kind: 'closed', by: 'ada' });
   await give(GATE, wish('closed', 24), tools);
   expect(await end(GATE, 'eve', now(), tools)).toMatchObject({ word: 'opened', state: 'open' });
-  const before = s.told();
+  const before = s.notified();
   await s.cloud.advance(6 * MINUTE);
-  expect([s.isClosed(), steps(s).at(-1), s.told(), (await record())?.byHand]).toEqual([
+  expect([s.isClosed(), steps(s).at(-1), s.notified(), (await record())?.override]).toEqual([
     false,
     'ends closed: nothing',
     before,
@@ -98,11 +98,15 @@ test('closed by hand: nothing opens it before the end; a second order, an early 
     word: 'failed',
     problem: 'killed; it is recorded, and the function applies it within a few minutes',
   });
-  expect([s.isClosed(), s.told()]).toEqual([false, before]);
+  expect([s.isClosed(), s.notified()]).toEqual([false, before]);
   await s.cloud.advance(6 * MINUTE);
-  expect([s.isClosed(), steps(s).at(-1), s.told()]).toEqual([true, 'begins closed: closed', [...before, 'closed']]);
+  expect([s.isClosed(), steps(s).at(-1), s.notified()]).toEqual([true, 'begins closed: closed', [...before, 'closed']]);
 
   await give(GATE, wish('closed', 240), dying);
   await s.cloud.advance(6 * MINUTE);
-  expect([s.isClosed(), steps(s).at(-1), (await record())?.byHand]).toEqual([false, 'ends closed: opened', undefined]);
+  expect([s.isClosed(), steps(s).at(-1), (await record())?.override]).toEqual([
+    false,
+    'ends closed: opened',
+    undefined,
+  ]);
 });

@@ -39,7 +39,7 @@ describe('repository policies', () => {
   });
 
   test('our statement removed by hand: the sweep puts it back, and says so', async () => {
-    const { cloud, pushVulnerable, settle, sweep, policy, isClosed, told } = await stage();
+    const { cloud, pushVulnerable, settle, sweep, policy, isClosed, notified } = await stage();
     cloud.ecr.createRepository(REPOSITORY, { policyText: FOREIGN_POLICY });
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await settle();
@@ -48,7 +48,7 @@ describe('repository policies', () => {
     await sweep();
     expect(isClosed()).toBe(true);
     expect(policy()).toBe(closed);
-    expect(told()).toEqual(['closed', 'restored']);
+    expect(notified()).toEqual(['closed', 'restored']);
   });
 
   test('exemptPrincipals changes: the statement of every closed repository is written anew', async () => {
@@ -113,7 +113,7 @@ describe('repository policies', () => {
   });
 
   test('a repository that grants lambda.amazonaws.com: announced, not closed; closed with closeLambdaRepositories', async () => {
-    const { cloud, pushVulnerable, settle, sweep, redeploy, isClosed, told } = await stage();
+    const { cloud, pushVulnerable, settle, sweep, redeploy, isClosed, notified } = await stage();
     const grant =
       '{"Sid":"LambdaECRImageRetrievalPolicy","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]}';
     cloud.ecr.createRepository(REPOSITORY, { policyText: `{"Version":"2012-10-17","Statement":[${grant}]}` });
@@ -121,17 +121,17 @@ describe('repository policies', () => {
     await settle();
     await sweep();
     expect(isClosed()).toBe(false);
-    expect(told()).toEqual(['waiting']);
+    expect(notified()).toEqual(['waiting']);
     expect(cloud.notices[0]?.message).toContain(
       'is still open: it serves Lambda functions, which would fail if it closed',
     );
     await redeploy({ aws: { closeLambdaRepositories: true } });
     expect(isClosed()).toBe(true);
-    expect(told()).toEqual(['waiting', 'closed']);
+    expect(notified()).toEqual(['waiting', 'closed']);
   });
 
   test('audit: nothing is closed; what pullgate had closed is opened', async () => {
-    const { pushVulnerable, settle, redeploy, isClosed, told, lastDecision } = await stage();
+    const { pushVulnerable, settle, redeploy, isClosed, notified, lastDecision } = await stage();
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await settle();
     expect(isClosed()).toBe(true);
@@ -140,8 +140,8 @@ describe('repository policies', () => {
     await pushVulnerable('team/new', 'v1', CRITICAL);
     await settle();
     expect(isClosed('team/new')).toBe(false);
-    expect(told()).toEqual(['closed', 'opened']);
-    expect(told('team/new')).toEqual(['waiting']);
+    expect(notified()).toEqual(['closed', 'opened']);
+    expect(notified('team/new')).toEqual(['waiting']);
     expect(lastDecision('team/new')).toMatchObject({ verdict: 'block', mode: 'audit', to: 'waiting: audit' });
     await redeploy({ mode: 'enforce' });
     expect([isClosed(), isClosed('team/new')]).toEqual([true, true]);

@@ -5,20 +5,20 @@ import { CRITICAL, DAY, HOUR, REPOSITORY, stage } from './stage.ts';
 
 describe('closing and proof', () => {
   test('a critical finding closes the repository: the pull is refused, a second look changes nothing', async () => {
-    const { cloud, pushVulnerable, settle, pull, isClosed, told, lastDecision } = await stage();
+    const { cloud, pushVulnerable, settle, pull, isClosed, notified, lastDecision } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     expect(await pull('v1')).toBe('pulled');
     await settle();
     expect(isClosed()).toBe(true);
     expect(await pull('v1')).toBe('refused');
     expect(await pull(digest)).toBe('refused');
-    expect(told()).toEqual(['closed']);
-    expect(lastDecision()).toMatchObject({ verdict: 'block', done: 'closed', from: 'open', to: 'closed', digest });
+    expect(notified()).toEqual(['closed']);
+    expect(lastDecision()).toMatchObject({ verdict: 'block', action: 'closed', from: 'open', to: 'closed', digest });
     expect(cloud.deadLetters.messages()).toEqual([]);
   });
 
   test('CLOSED event for the only finding; coverage INACTIVE, expired: stays closed; the log says that proof is missing', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, told, lastDecision } = await stage();
+    const { cloud, pushVulnerable, settle, isClosed, notified, lastDecision } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await settle();
     cloud.clock.advance(14 * DAY);
@@ -31,14 +31,14 @@ describe('closing and proof', () => {
     await cloud.inspector.closeAllOf(REPOSITORY, digest);
     await settle();
     expect(isClosed()).toBe(true);
-    expect(told()).toEqual(['closed']);
+    expect(notified()).toEqual(['closed']);
     expect(lastDecision().message).toBe(
       `team/app stays closed: ${digest.slice(0, 19)} still holds it, proof is missing: its coverage is INACTIVE, SCAN_ELIGIBILITY_EXPIRED`,
     );
   });
 
   test('CLOSED event; coverage ACTIVE and SUCCESSFUL, scanned after the closing, nothing violates: opens', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, pull, told, lastDecision } = await stage();
+    const { cloud, pushVulnerable, settle, isClosed, pull, notified, lastDecision } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await settle();
     cloud.clock.advance(2 * HOUR);
@@ -47,8 +47,11 @@ describe('closing and proof', () => {
     await settle();
     expect(isClosed()).toBe(false);
     expect(await pull('v1')).toBe('pulled');
-    expect(told()).toEqual(['closed', 'opened']);
-    expect(lastDecision()).toMatchObject({ done: 'opened', images: [{ digest, outcome: 'released', how: 'scanned' }] });
+    expect(notified()).toEqual(['closed', 'opened']);
+    expect(lastDecision()).toMatchObject({
+      action: 'opened',
+      images: [{ digest, outcome: 'released', how: 'scanned' }],
+    });
   });
 
   test('CLOSED event; the last scan is older than the closing: stays closed', async () => {
@@ -65,7 +68,7 @@ describe('closing and proof', () => {
   });
 
   test('an exception is added for a finding that Inspector has meanwhile deleted: opens, on the recorded finding', async () => {
-    const { cloud, pushVulnerable, settle, redeploy, isClosed, told, lastDecision } = await stage();
+    const { cloud, pushVulnerable, settle, redeploy, isClosed, notified, lastDecision } = await stage();
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await settle();
     cloud.clock.advance(40 * DAY);
@@ -82,12 +85,12 @@ describe('closing and proof', () => {
       policy: { exceptions: [{ id: CRITICAL.vulnerability, expires: '2027-01-01', reason: 'not reachable' }] },
     });
     expect(isClosed()).toBe(false);
-    expect(told()).toEqual(['closed', 'opened']);
+    expect(notified()).toEqual(['closed', 'opened']);
     expect(lastDecision()).toMatchObject({ images: [{ digest, outcome: 'released', how: 'exempted' }] });
   });
 
   test('the exception ends, and Inspector has deleted the finding: closes again, on the recorded finding', async () => {
-    const { cloud, pushVulnerable, settle, sweep, redeploy, isClosed, told } = await stage();
+    const { cloud, pushVulnerable, settle, sweep, redeploy, isClosed, notified } = await stage();
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await settle();
     cloud.inspector.forget(arn);
@@ -104,7 +107,7 @@ describe('closing and proof', () => {
     cloud.clock.advance(9 * DAY);
     await sweep();
     expect(isClosed()).toBe(true);
-    expect(told()).toEqual(['closed', 'opened', 'closed']);
+    expect(notified()).toEqual(['closed', 'opened', 'closed']);
   });
 
   test('a scan that has only just finished: its findings may still be on their way, so it is looked at again before it opens', async () => {
@@ -122,7 +125,7 @@ describe('closing and proof', () => {
   });
 
   test('SUPPRESSED, then ACTIVE: exempted, then violates', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, told, lastDecision } = await stage();
+    const { cloud, pushVulnerable, settle, isClosed, notified, lastDecision } = await stage();
     const { arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await settle();
     await cloud.inspector.setStatus(arn, 'SUPPRESSED');
@@ -132,7 +135,7 @@ describe('closing and proof', () => {
     await cloud.inspector.setStatus(arn, 'ACTIVE');
     await settle();
     expect(isClosed()).toBe(true);
-    expect(told()).toEqual(['closed', 'opened', 'closed']);
+    expect(notified()).toEqual(['closed', 'opened', 'closed']);
   });
 
   test('UNTRIAGED, highest base score 9.8: critical by derivation', async () => {
@@ -144,20 +147,20 @@ describe('closing and proof', () => {
   });
 
   test('UNTRIAGED, no score: undetermined, closes nothing, releases no blocker', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, lastDecision, told } = await stage();
+    const { cloud, pushVulnerable, settle, isClosed, lastDecision, notified } = await stage();
     const untriaged = { ...CRITICAL, vulnerability: 'CVE-2026-1002', severity: 'UNTRIAGED', cvss: [] };
     await pushVulnerable('team/other', 'v1', untriaged);
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await settle();
     expect(isClosed('team/other')).toBe(false);
-    expect(lastDecision('team/other')).toMatchObject({ verdict: 'undetermined', done: 'nothing' });
+    expect(lastDecision('team/other')).toMatchObject({ verdict: 'undetermined', action: 'nothing' });
     cloud.clock.advance(2 * HOUR);
     await cloud.inspector.report({ repository: REPOSITORY, digest }, untriaged);
     cloud.inspector.scanned(REPOSITORY, digest);
     await cloud.inspector.setStatus(arn, 'CLOSED');
     await settle();
     expect(isClosed()).toBe(true);
-    expect(told()).toEqual(['closed']);
+    expect(notified()).toEqual(['closed']);
   });
 
   test('a severity word never seen: passes every filter; undetermined, logged', async () => {

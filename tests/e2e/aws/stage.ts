@@ -32,7 +32,7 @@ export interface DecisionLine {
   readonly repository: string;
   readonly digest?: string;
   readonly verdict: string;
-  readonly done: string;
+  readonly action: string;
   readonly from: string;
   readonly to: string;
   readonly message: string;
@@ -69,8 +69,8 @@ export interface Stage {
   lines(kind: string): readonly Readonly<Record<string, unknown>>[];
   decisions(repository?: string): readonly DecisionLine[];
   lastDecision(repository?: string): DecisionLine;
-  /** The kinds of state change that people were told of, in order, as the topic's attribute says. */
-  told(repository?: string): readonly string[];
+  /** The kinds of state change that people were notified of, in order, as the topic's attribute says. */
+  notified(repository?: string): readonly string[];
   /** How often a call was made, 0 where it never was. */
   calls(name: string): number;
 }
@@ -142,7 +142,7 @@ export async function stage(config: Config = {}): Promise<Stage> {
       if (last === undefined) throw new Error(`nothing was decided about ${repository ?? REPOSITORY}`);
       return last;
     },
-    told: (repository = REPOSITORY) =>
+    notified: (repository = REPOSITORY) =>
       cloud.notices.flatMap(({ attributes }) =>
         attributes['repository'] === repository ? [attributes['change'] ?? ''] : [],
       ),

@@ -1,13 +1,13 @@
 // Two workers on one repository at the same time, on the real wire. Every interleaving is tried in tests/shared/reconcile/reconcile-workers.test.ts, over the core's ports.
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
-import { partsOf } from '../../../aws/function/invocation.ts';
+import { createParts } from '../../../aws/function/invocation.ts';
 import type { Settings } from '../../../aws/function/settings.ts';
 import type { Call } from '../../../local/aws/calls.ts';
 import type { LocalAws } from '../../../local/aws/cloud.ts';
 import { allowing } from '../../../local/aws/principals.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
-import { rulesOf } from '../../../shared/reconcile/rules.ts';
+import { createRules } from '../../../shared/reconcile/rules.ts';
 import { everyInterleaving, type Step, type Turn } from '../../interleavings.ts';
 import { clientsOf, settingsOf } from '../../worker.ts';
 import { CRITICAL, REPOSITORY, stage } from './stage.ts';
@@ -25,8 +25,8 @@ function workerOn(cloud: LocalAws, settings: Settings, name: string, digest: str
   const credentials = cloud.principals.add(`arn:aws:iam::123456789012:role/${name}`, [allowing('*')]);
   const clients = clientsOf(cloud, credentials);
   const now = () => cloud.clock.now().toISOString();
-  const { portsFrom } = partsOf({ settings, clients, now, log: () => {} });
-  const rules = rulesOf(settings, 'enforce');
+  const { portsFrom } = createParts({ settings, clients, now, log: () => {} });
+  const rules = createRules(settings, 'enforce');
   const gate = { registry: settings.accountId, repository: REPOSITORY };
   return async (turn: Turn) => {
     const release = cloud.calls.before(async ({ accessKeyId, operation }: Call) => {

@@ -7,7 +7,7 @@ import { CRITICAL, stage, UNTOUCHED, type World } from './stage.ts';
 const CLOSED: World = {
   locked: ['team/app:v1 readEnabled'],
   records: { 'team/app:v1': 'closed' },
-  told: ['closed team/app:v1'],
+  notified: ['closed team/app:v1'],
   poison: [],
 };
 
@@ -28,7 +28,7 @@ describe('findings', () => {
         cloud: 'azure',
         ...image,
         verdict: 'block',
-        done: 'closed',
+        action: 'closed',
         from: 'open',
         to: 'closed',
         mode: 'enforce',
@@ -39,7 +39,7 @@ describe('findings', () => {
     expect(await record(image)).toMatchObject({
       state: { kind: 'closed' },
       claimed: true,
-      untold: [],
+      pending: [],
       blockers: [{ digest: image.digest, tags: ['v1'], findings: [{ vulnerability: 'CVE-2026-1001' }] }],
     });
     expect(cloud.mails).toMatchObject([{ to: ['security@example.com'] }]);
@@ -61,7 +61,7 @@ describe('findings', () => {
     await settle();
     expect(await world()).toEqual(CLOSED);
     expect(calls('acr:UpdateManifest')).toBe(1);
-    expect(decisions().filter(({ done }) => done !== 'nothing')).toHaveLength(1);
+    expect(decisions().filter(({ action }) => action !== 'nothing')).toHaveLength(1);
     // Twelve messages at a time, and those of one image that come together are two observations at most.
     expect(decisions().length).toBeLessThanOrEqual(8);
     expect((await record(image))?.blockers[0]?.findings).toHaveLength(40);
@@ -86,7 +86,7 @@ describe('findings', () => {
     await settle();
     expect(await world()).toEqual(CLOSED);
     expect(await pull('v1')).toBe('refused');
-    expect(lastDecision(image)).toMatchObject({ verdict: 'block', done: 'closed' });
+    expect(lastDecision(image)).toMatchObject({ verdict: 'block', action: 'closed' });
   });
 
   const below: Cve = { ...CRITICAL, severity: 'Medium', score: 5 };
@@ -119,6 +119,6 @@ describe('findings', () => {
     await settle();
     expect(await world()).toEqual(UNTOUCHED);
     expect(await pull('v1')).toBe('pulled');
-    expect(decisions()).toMatchObject([{ verdict, done: 'nothing', to: 'open' }]);
+    expect(decisions()).toMatchObject([{ verdict, action: 'nothing', to: 'open' }]);
   });
 });

@@ -1,4 +1,4 @@
-// The function's process dies at any call, and services misbehave at any call: what was begun is finished, and told at least once.
+// The function's process dies at any call, and services misbehave at any call: what was begun is finished, and notified at least once.
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../../local/azure/calls.ts';
 import type { Fault } from '../../../local/azure/faults.ts';
@@ -18,13 +18,13 @@ async function crashesAfter({ cloud, settle }: Stage, nth: number): Promise<bool
 }
 
 async function ofImage({ world, pull, record }: Stage, image: Image, tag: string) {
-  const { locked, records, told, poison } = await world();
+  const { locked, records, notified, poison } = await world();
   return {
     isLocked: locked.includes(`team/app:${tag} readEnabled`),
     state: records[`team/app:${tag}`],
-    untold: (await record(image))?.untold.length,
+    pending: (await record(image))?.pending.length,
     pull: await pull(tag),
-    told: told.filter((one) => one.endsWith(`:${tag}`)),
+    notified: notified.filter((one) => one.endsWith(`:${tag}`)),
     poison,
   };
 }
@@ -40,7 +40,7 @@ const withPatience = (milliseconds: number) => (graph: Graph) => {
 };
 
 describe('crash between record, lock and confirmation', () => {
-  test('after each call of a closing, and of its opening: finished by the next look; told at least once', {
+  test('after each call of a closing, and of its opening: finished by the next look; notified at least once', {
     timeout: 180_000,
   }, async () => {
     const s = await stage(MANY);
@@ -51,17 +51,17 @@ describe('crash between record, lock and confirmation', () => {
       const ids = await s.report(image);
       const closingCrashed = await crashesAfter(s, nth);
       const closed = await ofImage(s, image, tag);
-      expect(closed).toMatchObject({ isLocked: true, state: 'closed', untold: 0, pull: 'refused', poison: [] });
-      expect(new Set(closed.told)).toEqual(new Set([`closed team/app:${tag}`]));
-      expect(closed.told.length).toBeLessThanOrEqual(2);
+      expect(closed).toMatchObject({ isLocked: true, state: 'closed', pending: 0, pull: 'refused', poison: [] });
+      expect(new Set(closed.notified)).toEqual(new Set([`closed team/app:${tag}`]));
+      expect(closed.notified.length).toBeLessThanOrEqual(2);
 
       s.cloud.clock.advance(MINUTE);
       await s.cloud.defender.setStatus(ids, 'Healthy');
       const openingCrashed = await crashesAfter(s, nth);
       const opened = await ofImage(s, image, tag);
-      expect(opened).toMatchObject({ isLocked: false, state: 'open', untold: 0, pull: 'pulled', poison: [] });
-      expect(new Set(opened.told)).toEqual(new Set([`closed team/app:${tag}`, `opened team/app:${tag}`]));
-      expect(opened.told.length - closed.told.length).toBeLessThanOrEqual(2);
+      expect(opened).toMatchObject({ isLocked: false, state: 'open', pending: 0, pull: 'pulled', poison: [] });
+      expect(new Set(opened.notified)).toEqual(new Set([`closed team/app:${tag}`, `opened team/app:${tag}`]));
+      expect(opened.notified.length - closed.notified.length).toBeLessThanOrEqual(2);
 
       if (closingCrashed) calls.closing++;
       if (openingCrashed) calls.opening++;
@@ -90,7 +90,7 @@ describe('crash between record, lock and confirmation', () => {
       expect(await ofImage(s, image, tag)).toMatchObject({
         isLocked: true,
         state: 'closed',
-        untold: 0,
+        pending: 0,
         pull: 'refused',
       });
     }
@@ -100,12 +100,12 @@ describe('crash between record, lock and confirmation', () => {
 
 describe('services that misbehave', () => {
   const kinds: readonly Fault['kind'][] = ['throttle', 'serverError', 'reset', 'drop'];
-  /** A mail is not tried again at once: the next tick tells what could not be told. */
+  /** A mail is not tried again at once: the next tick tells what could not be notified. */
   const failedWithoutMail = (s: Stage) =>
-    s.lines('failed').filter(({ error }) => !String(error).startsWith('nobody could be told yet: '));
+    s.lines('failed').filter(({ error }) => !String(error).startsWith('a notice could not be sent: '));
 
   test.each(kinds)(
-    'each call of a closing and of an opening meets %s: retried within the invocation, and a mail with the next tick; told at least once',
+    'each call of a closing and of an opening meets %s: retried within the invocation, and a mail with the next tick; notified at least once',
     async (kind) => {
       const s = await stage(MANY);
       const images = Array.from({ length: 14 }, (_, number) => s.push(`v${number}`));
@@ -124,7 +124,7 @@ describe('services that misbehave', () => {
       const closed = await s.world();
       expect(closed.locked).toHaveLength(images.length);
       expect(new Set(Object.values(closed.records))).toEqual(new Set(['closed']));
-      expect(new Set(closed.told).size).toBe(images.length);
+      expect(new Set(closed.notified).size).toBe(images.length);
       s.cloud.faults.clear();
       disturb();
       await s.setStatus(ids, 'Healthy');
@@ -132,7 +132,7 @@ describe('services that misbehave', () => {
       const opened = await s.world();
       expect(opened.locked).toEqual([]);
       expect(new Set(Object.values(opened.records))).toEqual(new Set(['open']));
-      expect(new Set(opened.told).size).toBe(2 * images.length);
+      expect(new Set(opened.notified).size).toBe(2 * images.length);
       expect(opened.poison).toEqual([]);
       expect(failedWithoutMail(s)).toEqual([]);
     },
@@ -141,7 +141,7 @@ describe('services that misbehave', () => {
   const services = ['acr', 'arm', 'table', 'mail', 'queue', 'logs'] as const;
 
   test.each(services)(
-    '%s answers 429 for longer than an invocation tries: closed and told all the same',
+    '%s answers 429 for longer than an invocation tries: closed and notified all the same',
     async (service) => {
       const s = await stage();
       const image = s.push('v1');
@@ -151,13 +151,13 @@ describe('services that misbehave', () => {
       s.cloud.faults.add({ kind: 'throttle', service, where, times: service === 'mail' ? 2 : 10 });
       await s.settle();
       await s.cloud.advance(15 * MINUTE);
-      expect(await ofImage(s, image, 'v1')).toMatchObject({ isLocked: true, state: 'closed', untold: 0, poison: [] });
-      expect(new Set((await s.world()).told)).toEqual(new Set(['closed team/app:v1']));
+      expect(await ofImage(s, image, 'v1')).toMatchObject({ isLocked: true, state: 'closed', pending: 0, poison: [] });
+      expect(new Set((await s.world()).notified)).toEqual(new Set(['closed team/app:v1']));
     },
   );
 
   test.each(services)(
-    '%s does not answer at all: given up in time; the message comes back; closed and told all the same',
+    '%s does not answer at all: given up in time; the message comes back; closed and notified all the same',
     async (service) => {
       const s = await stage({}, { change: withPatience(1_000) });
       if (service === 'queue') s.cloud.workspace.ingestionDelayMilliseconds = MINUTE / 2;
@@ -167,7 +167,7 @@ describe('services that misbehave', () => {
       s.cloud.faults.add({ kind: 'timeout', service, where });
       await s.settle();
       await s.cloud.advance(10 * MINUTE);
-      expect(await ofImage(s, image, 'v1')).toMatchObject({ isLocked: true, state: 'closed', untold: 0, poison: [] });
+      expect(await ofImage(s, image, 'v1')).toMatchObject({ isLocked: true, state: 'closed', pending: 0, poison: [] });
     },
   );
 

@@ -7,7 +7,7 @@ import { CRITICAL, HOUR, type Image, MINUTE, REGISTRY, type Stage, stage, UNTOUC
 const CLOSED: World = {
   locked: ['team/app:v1 readEnabled'],
   records: { 'team/app:v1': 'closed' },
-  told: ['closed team/app:v1'],
+  notified: ['closed team/app:v1'],
   poison: [],
 };
 const MINUTES_OF_RETURNS = [1, 2, 4, 8, 16, 32, 57];
@@ -69,7 +69,7 @@ describe('an event and its row', () => {
     expect(await s.world()).toEqual(CLOSED);
     expect(await s.pull('v1')).toBe('refused');
     expect(s.lines('returned').map(({ minutes }) => minutes)).toEqual([1, 2, 4]);
-    expect(s.decisions().map(({ done }) => done)).toEqual(['nothing', 'nothing', 'nothing', 'closed']);
+    expect(s.decisions().map(({ action }) => action)).toEqual(['nothing', 'nothing', 'nothing', 'closed']);
   });
 
   test('row that comes after two hours, when the message is buried: the sweep closes', async () => {
@@ -110,7 +110,7 @@ describe('an event and its row', () => {
     const opened = await s.world();
     for (const event of [s.cloud.defender.eventOf(id), before]) await s.cloud.defender.sendEvent(event);
     await s.settle();
-    expect(opened.told).toEqual(['closed team/app:v1', 'opened team/app:v1']);
+    expect(opened.notified).toEqual(['closed team/app:v1', 'opened team/app:v1']);
     expect(await s.world()).toEqual(opened);
   });
 });
@@ -119,7 +119,7 @@ describe.each(['team--shop/check__out', 'team---shop/check___out'])('the reposit
   const closed: World = {
     locked: [`${repository}:v1 readEnabled`],
     records: { [`${repository}:v1`]: 'closed' },
-    told: [`closed ${repository}:v1`],
+    notified: [`closed ${repository}:v1`],
     poison: [],
   };
 
@@ -130,7 +130,7 @@ describe.each(['team--shop/check__out', 'team---shop/check___out'])('the reposit
     expect(await s.pull('v1', repository)).toBe('pulled');
     await s.settle();
     expect(await s.world()).toEqual(closed);
-    expect(s.lastDecision(image)).toMatchObject({ done: 'closed', triggers: ['finding'] });
+    expect(s.lastDecision(image)).toMatchObject({ action: 'closed', triggers: ['finding'] });
     expect(await s.pull('v1', repository)).toBe('refused');
   });
 
@@ -143,7 +143,7 @@ describe.each(['team--shop/check__out', 'team---shop/check___out'])('the reposit
     expect(await s.world()).toEqual(UNTOUCHED);
     await s.sweep();
     expect(await s.world()).toEqual(closed);
-    expect(s.lastDecision(image)).toMatchObject({ done: 'closed', triggers: ['sweep'] });
+    expect(s.lastDecision(image)).toMatchObject({ action: 'closed', triggers: ['sweep'] });
     expect(await s.pull('v1', repository)).toBe('refused');
   });
 });
@@ -245,7 +245,7 @@ describe('messages that are not ours', () => {
     ['not JSON', Buffer.from('hello').toString('base64'), 'message is "hello": expected a JSON object'],
     ['a list', Buffer.from('[1]').toString('base64'), 'message is [1]: expected a JSON object'],
     ['a field is missing', Buffer.from('{"pullgate":"reconcile","trigger":"sweep"}').toString('base64'), undefined],
-  ])('bad input: %s: one log line; the poison queue; the other messages are done', async (_name, text, problem) => {
+  ])('bad input: %s: one log line; the poison queue; the other messages are action', async (_name, text, problem) => {
     const s = await stage();
     s.cloud.queue.send(text);
     await s.report(s.push('v1'));

@@ -15,7 +15,7 @@ describe('`granularity: repository`', () => {
     const closed: World = {
       locked: ['team/app readEnabled'],
       records: { 'team/app': 'closed' },
-      told: ['closed team/app'],
+      notified: ['closed team/app'],
       poison: [],
     };
     expect(await s.world()).toEqual(closed);
@@ -32,7 +32,7 @@ describe('`granularity: repository`', () => {
     expect(await s.world()).toEqual({
       locked: [],
       records: { 'team/app': 'open (gone)' },
-      told: ['closed team/app', 'opened team/app'],
+      notified: ['closed team/app', 'opened team/app'],
       poison: [],
     });
     expect(await s.pull('good')).toBe('pulled');
@@ -53,13 +53,13 @@ describe('`granularity: repository`', () => {
     expect(byRepository).toMatchObject({
       locked: ['team/app readEnabled'],
       records: { 'team/app': 'closed', 'team/app:v1': 'open (outOfScope)' },
-      told: ['closed team/app:v1', 'closed team/app', 'opened team/app:v1'],
+      notified: ['closed team/app:v1', 'closed team/app', 'opened team/app:v1'],
     });
     await s.redeploy({});
     expect(await s.world()).toMatchObject({
       locked: ['team/app:v1 readEnabled'],
       records: { 'team/app': 'open (outOfScope)', 'team/app:v1': 'closed' },
-      told: [...byRepository.told, 'closed team/app:v1', 'opened team/app'],
+      notified: [...byRepository.notified, 'closed team/app:v1', 'opened team/app'],
       poison: [],
     });
     release();
@@ -112,7 +112,7 @@ describe('`granularity: repository`', () => {
       expect(Object.values(records).toSorted()).toEqual(['closed', 'open (outOfScope)']);
       await s.sweep();
       expect(await s.pull('v1')).toBe('refused');
-      expect((await s.world()).told).toHaveLength(3);
+      expect((await s.world()).notified).toHaveLength(3);
     },
   );
 

@@ -5,13 +5,13 @@ import { DAY, HOUR, MINUTE, REGISTRY, REPOSITORY, stage, UNTOUCHED, type World }
 const CLOSED: World = {
   locked: ['team/app:v1 readEnabled'],
   records: { 'team/app:v1': 'closed' },
-  told: ['closed team/app:v1'],
+  notified: ['closed team/app:v1'],
   poison: [],
 };
 const GONE: World = {
   locked: [],
   records: { 'team/app:v1': 'open (gone)' },
-  told: ['closed team/app:v1', 'opened team/app:v1'],
+  notified: ['closed team/app:v1', 'opened team/app:v1'],
   poison: [],
 };
 
@@ -34,7 +34,7 @@ describe('images that go and come back', () => {
     expect(s.registry.push(REPOSITORY, { tag: 'v1', content: 'built once' })).toBe(digest);
     expect(await s.pull('v1')).toBe('pulled');
     await s.sweep();
-    expect(await s.world()).toEqual({ ...CLOSED, told: [...GONE.told, 'closed team/app:v1'] });
+    expect(await s.world()).toEqual({ ...CLOSED, notified: [...GONE.notified, 'closed team/app:v1'] });
     expect(await s.pull('v1')).toBe('refused');
   });
 
@@ -71,8 +71,8 @@ describe('images that go and come back', () => {
     s.registry.push(REPOSITORY, { tag: 'v1', content: 'built once' });
     expect(await s.pull('v1')).toBe('pulled');
     await s.sweep();
-    expect(await s.world()).toEqual({ ...CLOSED, told: [...CLOSED.told, 'closed again team/app:v1'] });
-    expect(s.lastDecision(image)).toMatchObject({ done: 'restored', from: 'closed', to: 'closed' });
+    expect(await s.world()).toEqual({ ...CLOSED, notified: [...CLOSED.notified, 'closed again team/app:v1'] });
+    expect(s.lastDecision(image)).toMatchObject({ action: 'restored', from: 'closed', to: 'closed' });
     expect(await s.pull('v1')).toBe('refused');
   });
 
@@ -124,7 +124,7 @@ describe('indexes', () => {
     expect(await s.world()).toEqual({
       locked: ['team/app:amd64 readEnabled'],
       records: { 'team/app:amd64': 'closed' },
-      told: ['closed team/app:amd64'],
+      notified: ['closed team/app:amd64'],
       poison: [],
     });
     // A client takes the index, and then the child of its platform.

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { createClients } from '../../../azure/function/clients.ts';
 import { createAzureClient } from '../../../cli/stack/azure-client.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
-import type { HandWish } from '../../../shared/gate/override.ts';
-import { rulesOf } from '../../../shared/reconcile/rules.ts';
+import type { OverrideOrder } from '../../../shared/gate/override.ts';
+import { createRules } from '../../../shared/reconcile/rules.ts';
 import { outputsOf } from '../../cli/command.ts';
 import { leastToOpenOnAzure } from '../../cli/command-azure.ts';
 import { give } from '../override.ts';
@@ -19,9 +19,9 @@ async function stageWithOperator() {
   const operator = s.cloud.principals.add('operator', Object.values(leastToOpenOnAzure(s.graph)));
   const tools = {
     client: createAzureClient(azure, now, createClients(azure, operator, s.cloud.clientOptions)),
-    rules: rulesOf(azure, 'enforce'),
+    rules: createRules(azure, 'enforce'),
   };
-  const wish = (kind: HandWish['kind'], hours: number): HandWish => {
+  const wish = (kind: OverrideOrder['kind'], hours: number): OverrideOrder => {
     const until = new Date(s.cloud.clock.now().getTime() + hours * HOUR).toISOString();
     return { kind, at: now(), until, reason: 'the shop is down', approvedBy: 'Grace', by: 'ada' };
   };
@@ -33,11 +33,11 @@ const gateOf = ({ registry, repository, digest }: Image) => ({ registry, reposit
 /** What the function's log says of orders, in order. */
 const steps = (s: Stage) =>
   s.decisions().flatMap((line) => {
-    const { byHand } = line as unknown as { byHand?: Record<string, unknown> };
-    return byHand === undefined ? [] : [`${byHand['step']} ${byHand['kind']}: ${line.done}`];
+    const { override } = line as unknown as { override?: Record<string, unknown> };
+    return override === undefined ? [] : [`${override['step']} ${override['kind']}: ${line.action}`];
   });
 
-test('opened by hand: an event and a sweep leave it open, the tick after the end closes it, and both ends are told and logged', async () => {
+test('opened by hand: an event and a sweep leave it open, the tick after the end closes it, and both ends are notified and logged', async () => {
   const { s, tools, wish } = await stageWithOperator();
   const image = await s.close('v1');
   const gate = gateOf(image);
@@ -49,8 +49,8 @@ test('opened by hand: an event and a sweep leave it open, the tick after the end
   expect([steps(s)[0], (await s.record(gate))?.blockers[0]?.findings.length]).toEqual(['begins open: nothing', 2]);
   expect(await s.world()).toMatchObject({
     locked: [],
-    records: { 'team/app:v1': 'waiting: byHand' },
-    told: ['closed team/app:v1', 'open by hand team/app:v1'],
+    records: { 'team/app:v1': 'waiting: override' },
+    notified: ['closed team/app:v1', 'open by hand team/app:v1'],
   });
   s.cloud.clock.advance(50 * MINUTE);
   await s.tick();
@@ -60,11 +60,11 @@ test('opened by hand: an event and a sweep leave it open, the tick after the end
   expect([steps(s).at(-1), await s.pull('v1')]).toEqual(['ends open: closed', 'refused']);
   expect(await s.world()).toMatchObject({
     records: { 'team/app:v1': 'closed' },
-    told: ['closed team/app:v1', 'open by hand team/app:v1', 'closed team/app:v1'],
+    notified: ['closed team/app:v1', 'open by hand team/app:v1', 'closed team/app:v1'],
     poison: [],
   });
   expect(s.cloud.mails.at(-1)?.plainText).toContain('kept open by hand since ');
-  expect((await s.record(gate))?.byHand).toBeUndefined();
+  expect((await s.record(gate))?.override).toBeUndefined();
 });
 
 test('closed by hand: nothing opens it before the end, which is seen to in another granularity too; there a whole repository is opened by hand', async () => {
@@ -75,11 +75,11 @@ test('closed by hand: nothing opens it before the end, which is seen to in anoth
   await s.sweep();
   expect([steps(s)[0], await s.pull('v1')]).toEqual(['begins closed: nothing', 'refused']);
   await s.redeploy({ azure: { granularity: 'repository' } });
-  expect([await s.pull('v1'), (await s.record(gate))?.byHand?.kind]).toEqual(['pulled', 'closed']);
+  expect([await s.pull('v1'), (await s.record(gate))?.override?.kind]).toEqual(['pulled', 'closed']);
   s.cloud.clock.advance(2 * HOUR);
   await s.tick();
-  expect([steps(s).at(-1), (await s.record(gate))?.byHand]).toEqual(['ends closed: nothing', undefined]);
-  expect((await s.world()).told).toEqual([
+  expect([steps(s).at(-1), (await s.record(gate))?.override]).toEqual(['ends closed: nothing', undefined]);
+  expect((await s.world()).notified).toEqual([
     'closed by hand team/app:v1',
     'opened team/app:v1',
     'by hand no longer team/app:v1',

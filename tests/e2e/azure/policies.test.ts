@@ -1,26 +1,26 @@
 // What a person decides: exceptions, audit, a pause, a lock by hand. Each takes effect with the next tick.
 import { TableClient } from '@azure/data-tables';
 import { describe, expect, test } from 'vitest';
-import { tableOf } from '../../../azure/function/records.ts';
+import { createTable } from '../../../azure/function/records.ts';
 import type { PauseState } from '../../../shared/reconcile/schedule.ts';
 import { type Config, CRITICAL, DAY, graphFor, MINUTE, REPOSITORY, type Stage, stage, type World } from './stage.ts';
 
 const CLOSED: World = {
   locked: ['team/app:v1 readEnabled'],
   records: { 'team/app:v1': 'closed' },
-  told: ['closed team/app:v1'],
+  notified: ['closed team/app:v1'],
   poison: [],
 };
 const EXEMPTED: World = {
   locked: [],
   records: { 'team/app:v1': 'open (exempted)' },
-  told: ['closed team/app:v1', 'opened team/app:v1'],
+  notified: ['closed team/app:v1', 'opened team/app:v1'],
   poison: [],
 };
 const AUDITED: World = {
   locked: [],
   records: { 'team/app:v1': 'waiting: audit' },
-  told: ['NOT closed team/app:v1'],
+  notified: ['NOT closed team/app:v1'],
   poison: [],
 };
 const excepting = (expires: string): Config => ({
@@ -38,7 +38,7 @@ describe('the policy', () => {
     expect(s.cloud.mails.at(-1)?.plainText).toContain('its findings do not violate any more');
     s.cloud.clock.advance(2 * DAY);
     await s.tick();
-    expect(await s.world()).toEqual({ ...CLOSED, told: [...EXEMPTED.told, 'closed team/app:v1'] });
+    expect(await s.world()).toEqual({ ...CLOSED, notified: [...EXEMPTED.notified, 'closed team/app:v1'] });
   });
 
   test('a higher threshold opens, a lower one closes: with the next tick', async () => {
@@ -58,12 +58,15 @@ describe('modes', () => {
     const s = await stage({ mode: 'audit' });
     const image = await s.close('v1');
     expect(await s.world()).toEqual(AUDITED);
-    expect(s.lastDecision(image)).toMatchObject({ verdict: 'block', done: 'waiting', mode: 'audit' });
+    expect(s.lastDecision(image)).toMatchObject({ verdict: 'block', action: 'waiting', mode: 'audit' });
     expect(s.calls('acr:UpdateManifest')).toBe(0);
     await s.redeploy({});
-    expect(await s.world()).toEqual({ ...CLOSED, told: [...AUDITED.told, ...CLOSED.told] });
+    expect(await s.world()).toEqual({ ...CLOSED, notified: [...AUDITED.notified, ...CLOSED.notified] });
     await s.redeploy({ mode: 'audit' });
-    expect(await s.world()).toEqual({ ...AUDITED, told: [...AUDITED.told, ...CLOSED.told, 'opened team/app:v1'] });
+    expect(await s.world()).toEqual({
+      ...AUDITED,
+      notified: [...AUDITED.notified, ...CLOSED.notified, 'opened team/app:v1'],
+    });
   });
 
   test('a pause by hand opens with the next tick and closes nothing; it ends: closes again', async () => {
@@ -75,7 +78,7 @@ describe('modes', () => {
     await s.close('v2');
     const paused = await s.world();
     expect(paused.locked).toEqual([]);
-    expect(paused.told.slice(2)).toEqual(['NOT closed team/app:v2']);
+    expect(paused.notified.slice(2)).toEqual(['NOT closed team/app:v2']);
     await setPause(s, false);
     await s.tick();
     expect((await s.world()).locked).toEqual(['team/app:v1 readEnabled', 'team/app:v2 readEnabled']);
@@ -88,7 +91,7 @@ async function setPause({ cloud }: Stage, paused: boolean): Promise<void> {
     { role: 'Storage Table Data Contributor', scope: cloud.table.id },
   ]);
   const client = new TableClient(cloud.table.url, cloud.table.name, operator, cloud.clientOptions);
-  const pause = tableOf(client).row<PauseState>('pause');
+  const pause = createTable(client).row<PauseState>('pause');
   const { version } = await pause.load();
   await pause.save({ paused, at: cloud.clock.now().toISOString(), by: 'somebody' }, version);
 }
@@ -103,7 +106,7 @@ describe('locks of somebody else', () => {
     const locked: World = {
       locked: ['team/app:v1 readEnabled'],
       records: { 'team/app:v1': 'waiting: lockedByOthers' },
-      told: ['NOT closed team/app:v1'],
+      notified: ['NOT closed team/app:v1'],
       poison: [],
     };
     expect(await s.world()).toEqual(locked);
@@ -115,7 +118,7 @@ describe('locks of somebody else', () => {
     expect(await s.world()).toEqual({
       ...locked,
       records: { 'team/app:v1': 'open' },
-      told: [...locked.told, 'clear team/app:v1'],
+      notified: [...locked.notified, 'clear team/app:v1'],
     });
     await s.sweep();
     expect((await s.world()).locked).toEqual(locked.locked);
@@ -130,7 +133,7 @@ describe('locks of somebody else', () => {
     await s.settle();
     s.registry.setAttributes(REPOSITORY, { readEnabled: true }, image);
     await s.sweep();
-    expect(await s.world()).toEqual({ ...CLOSED, told: ['NOT closed team/app:v1', 'closed team/app:v1'] });
+    expect(await s.world()).toEqual({ ...CLOSED, notified: ['NOT closed team/app:v1', 'closed team/app:v1'] });
   });
 
   test('other attributes, and other images’ locks, are left as they are', async () => {
@@ -156,7 +159,7 @@ describe('locks of somebody else', () => {
     const image = await s.close('v1');
     s.registry.setAttributes(REPOSITORY, { readEnabled: true }, image);
     await s.sweep();
-    expect(await s.world()).toEqual({ ...CLOSED, told: [...CLOSED.told, 'closed again team/app:v1'] });
-    expect(s.lastDecision(image)).toMatchObject({ done: 'restored' });
+    expect(await s.world()).toEqual({ ...CLOSED, notified: [...CLOSED.notified, 'closed again team/app:v1'] });
+    expect(s.lastDecision(image)).toMatchObject({ action: 'restored' });
   });
 });

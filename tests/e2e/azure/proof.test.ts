@@ -6,13 +6,13 @@ import { CRITICAL, DAY, HOUR, MINUTE, type Stage, stage, type World } from './st
 const CLOSED: World = {
   locked: ['team/app:v1 readEnabled'],
   records: { 'team/app:v1': 'closed' },
-  told: ['closed team/app:v1'],
+  notified: ['closed team/app:v1'],
   poison: [],
 };
 const OPENED: World = {
   locked: [],
   records: { 'team/app:v1': 'open' },
-  told: ['closed team/app:v1', 'opened team/app:v1'],
+  notified: ['closed team/app:v1', 'opened team/app:v1'],
   poison: [],
 };
 const EXEMPTED: World = { ...OPENED, records: { 'team/app:v1': 'open (exempted)' } };
@@ -28,12 +28,12 @@ describe('absence opens nothing', () => {
     await s.settle();
     expect(s.decisions(image)).toHaveLength(2);
     // The row is two days old, and nine days count.
-    expect(s.lastDecision(image)).toMatchObject({ verdict: 'block', done: 'nothing', to: 'closed' });
+    expect(s.lastDecision(image)).toMatchObject({ verdict: 'block', action: 'nothing', to: 'closed' });
     s.cloud.clock.advance(9 * DAY);
     await s.tick();
     expect(await s.world()).toEqual(CLOSED);
     expect(await s.pull('v1')).toBe('refused');
-    expect(s.lastDecision(image)).toMatchObject({ verdict: 'allow', done: 'nothing', to: 'closed' });
+    expect(s.lastDecision(image)).toMatchObject({ verdict: 'allow', action: 'nothing', to: 'closed' });
     expect(s.lastDecision(image).message).toContain(NO_PROOF);
   });
 
@@ -43,7 +43,7 @@ describe('absence opens nothing', () => {
     s.cloud.workspace.forgetRows();
     await s.sweep();
     expect(await s.world()).toEqual(CLOSED);
-    expect(s.lastDecision(image)).toMatchObject({ verdict: 'allow', done: 'nothing', from: 'closed', to: 'closed' });
+    expect(s.lastDecision(image)).toMatchObject({ verdict: 'allow', action: 'nothing', from: 'closed', to: 'closed' });
     expect(s.lastDecision(image).message).toContain(NO_PROOF);
     expect(ids).toHaveLength(1);
   });
@@ -61,7 +61,7 @@ describe('absence opens nothing', () => {
     expect(s.lastDecision(image).message).toContain(NO_PROOF);
   });
 
-  test('nothing at all comes any more, for weeks: stays closed, and the scanner is said to be blind', async () => {
+  test('nothing at all comes any more, for weeks: stays closed, and the scanner is reported unhealthy', async () => {
     const s = await stage();
     await s.close('v1');
     await s.tick();
@@ -71,7 +71,7 @@ describe('absence opens nothing', () => {
     await s.tick();
     expect(await s.world()).toEqual(CLOSED);
     const [seeing, silent, gone] = s.lines('scanner');
-    expect(seeing).toEqual({ kind: 'scanner', blind: false });
+    expect(seeing).toEqual({ kind: 'scanner', healthy: true });
     expect(silent?.['why']).toContain('since 2026-03-02T09:00:00.000Z, though there is a snapshot every week');
     expect(gone?.['why']).toContain('within ten days');
   });
@@ -100,7 +100,7 @@ describe('every closing assessment is settled', () => {
       expect(await s.world()).toEqual(wanted);
       expect(await s.pull('v1')).toBe('pulled');
       expect(s.lastDecision(image)).toMatchObject({
-        done: 'opened',
+        action: 'opened',
         images: [{ digest: image.digest, outcome: 'released', how }],
       });
       await s.sweep();
@@ -140,7 +140,7 @@ describe('every closing assessment is settled', () => {
     const { ids } = await s.close('v1');
     await s.setStatus(ids, 'Healthy');
     await s.setStatus(ids, 'Unhealthy');
-    expect(await s.world()).toEqual({ ...CLOSED, told: [...OPENED.told, 'closed team/app:v1'] });
+    expect(await s.world()).toEqual({ ...CLOSED, notified: [...OPENED.notified, 'closed team/app:v1'] });
   });
 
   test('an exemption that ends: closes again', async () => {
@@ -149,7 +149,7 @@ describe('every closing assessment is settled', () => {
     await s.setStatus(ids, 'NotApplicable');
     expect(await s.world()).toEqual(EXEMPTED);
     await s.setStatus(ids, 'Unhealthy');
-    expect(await s.world()).toEqual({ ...CLOSED, told: [...OPENED.told, 'closed team/app:v1'] });
+    expect(await s.world()).toEqual({ ...CLOSED, notified: [...OPENED.notified, 'closed team/app:v1'] });
   });
 
   test('a weekly snapshot keeps a finding alive, and its blocker closed', async () => {
@@ -161,7 +161,7 @@ describe('every closing assessment is settled', () => {
       await s.tick();
     }
     expect(await s.world()).toEqual(CLOSED);
-    expect(s.lastDecision()).toMatchObject({ verdict: 'block', done: 'nothing' });
+    expect(s.lastDecision()).toMatchObject({ verdict: 'block', action: 'nothing' });
   });
 });
 

@@ -7,7 +7,7 @@ import { graphFor, MINUTE, REGISTRY, registryId, stage, UNTOUCHED, type World, w
 const CLOSED: World = {
   locked: ['team/app:v1 readEnabled'],
   records: { 'team/app:v1': 'closed' },
-  told: ['closed team/app:v1'],
+  notified: ['closed team/app:v1'],
   poison: [],
 };
 const ABAC = { registries: { [REGISTRY]: { roleMode: 'AbacRepositoryPermissions' } } } as const;
@@ -70,7 +70,7 @@ describe('registries', () => {
     const problem = `the registry ${REGISTRY} has the role mode AbacRepositoryPermissions, and there the function's identity needs the role pullgate gatekeeper (registries/read, and as data actions repositories/metadata/read and write), which this stack does not have: set pullgate:azure.registryRoles to abac, and run pulumi up (a stack for each role mode)`;
     expect(s.lines('refused')).toEqual([{ kind: 'refused', repository: 'team/app', problem }]);
     await s.tick();
-    expect(s.lines('scanner')).toEqual([{ kind: 'scanner', blind: true, why: problem }]);
+    expect(s.lines('scanner')).toEqual([{ kind: 'scanner', healthy: false, why: problem }]);
   });
 
   test('a registry with the roles of the whole registry, and `registryRoles: abac`: an error that names the role to assign', async () => {
@@ -114,7 +114,7 @@ describe('a role is missing', () => {
     await expect(stage({}, { change: without(roleNamed('log')) })).rejects.toThrow('its log goes nowhere');
   });
 
-  test('the right to write attributes: refused, with what to do; buried; nobody is told; with it, the next sweep closes', async () => {
+  test('the right to write attributes: refused, with what to do; buried; nobody is notified; with it, the next sweep closes', async () => {
     const write = 'Microsoft.ContainerRegistry/registries/metadata/write';
     const s = await stage({}, { change: withoutAction('pullgate-gatekeeper', write) });
     const image = s.push('v1');
@@ -162,20 +162,20 @@ describe('a role is missing', () => {
     },
   );
 
-  test('mail: closed all the same; told once the role is there', async () => {
+  test('mail: closed all the same; notified once the role is there', async () => {
     const s = await stage({}, { change: without(roleNamed('mail')) });
     const image = s.push('v1');
     await s.report(image);
     await s.cloud.runUntilIdle();
-    expect(await s.world()).toMatchObject({ ...CLOSED, told: [] });
+    expect(await s.world()).toMatchObject({ ...CLOSED, notified: [] });
     expect(await s.pull('v1')).toBe('refused');
-    expect((await s.record(image))?.untold).toHaveLength(1);
+    expect((await s.record(image))?.pending).toHaveLength(1);
     expect(s.lines('failed')[0]?.['error']).toContain(
       "action 'Microsoft.Communication/CommunicationServices/Read' over scope",
     );
     await s.cloud.deploy(await graphFor());
     await s.cloud.advance(5 * MINUTE);
     expect(await s.world()).toEqual(CLOSED);
-    expect((await s.record(image))?.untold).toEqual([]);
+    expect((await s.record(image))?.pending).toEqual([]);
   });
 });

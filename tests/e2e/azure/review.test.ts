@@ -18,7 +18,7 @@ import {
 const CLOSED: World = {
   locked: ['team/app:v1 readEnabled'],
   records: { 'team/app:v1': 'closed' },
-  told: ['closed team/app:v1'],
+  notified: ['closed team/app:v1'],
   poison: [],
 };
 const LOW = { id: 'CVE-2026-9', severity: 'Low', score: 2 };
@@ -91,7 +91,7 @@ describe('one registry of two', () => {
     [404, 'ResourceNotFound'],
     [403, 'AuthorizationFailed'],
   ])(
-    'Resource Manager answers %i for it: the other is swept, its gates get their turns, people are told, and the scanner is said to be blind',
+    'Resource Manager answers %i for it: the other is swept, its gates get their turns, people are notified, and the scanner is reported unhealthy',
     async (status, code) => {
       const s = await stage(BOTH, { registries: { [OTHER]: {} } });
       await s.close('v1');
@@ -117,7 +117,7 @@ describe('one registry of two', () => {
       await s.sweep();
       const world = await s.world();
       expect(world.locked).toEqual(['v1', 'v2', 'v3', 'v4'].map((tag) => `team/app:${tag} readEnabled`));
-      expect(world.told.toSorted()).toEqual([
+      expect(world.notified.toSorted()).toEqual([
         'NOT closed team/app:v3',
         'closed team/app:v1',
         'closed team/app:v2',
@@ -125,8 +125,8 @@ describe('one registry of two', () => {
         'closed team/app:v4',
       ]);
       expect(s.lines('tick')).toMatchObject([{ sweepAgeHours: 0, waiting: 1, letThrough: 1 }]);
-      const [{ blind, why } = {}] = s.lines('scanner');
-      expect(blind).toBe(true);
+      const [{ healthy, why } = {}] = s.lines('scanner');
+      expect(healthy).toBe(false);
       expect(why).toContain(`Resource Manager does not answer for the registry ${OTHER} (`);
       expect(s.lines('failed')).toMatchObject([{ repository: 'team/app' }]);
     },
@@ -152,20 +152,20 @@ describe('a scanner that sees nothing', () => {
   const MACHINE =
     '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm';
 
-  test('recommendations of machines arrive, and those of images do not: blind where a gate is held closed, and only there', async () => {
+  test('recommendations of machines arrive, and those of images do not: unhealthy where a gate is held closed, and only there', async () => {
     for (const isClosed of [false, true]) {
       const s = await stage();
       if (isClosed) await s.close('v1');
       s.cloud.clock.advance(9 * DAY);
       await s.report({ registry: MACHINE, repository: 'vm', digest: `sha256:${'a'.repeat(64)}` });
       await s.tick();
-      const [{ blind, why = '' } = {}] = s.lines('scanner');
-      expect(blind).toBe(isClosed);
+      const [{ healthy, why = '' } = {}] = s.lines('scanner');
+      expect(healthy).toBe(!isClosed);
       expect(why).toMatch(isClosed ? /^no recommendation of a registry's image has reached the workspace/ : /^$/);
     }
   });
 
-  test('there are no tables yet: the tick says that it is blind, and sweeps nothing', async () => {
+  test('there are no tables yet: the tick says that the scanner is unhealthy, and sweeps nothing', async () => {
     const s = await stage();
     const message = "'union' operator: Failed to resolve table expression named 'SecurityRecommendation'";
     s.cloud.faults.add({
@@ -177,7 +177,7 @@ describe('a scanner that sees nothing', () => {
       times: FOR_EVER,
     });
     await s.tick();
-    expect(s.lines('scanner')).toMatchObject([{ blind: true, why: expect.stringContaining('within ten days') }]);
+    expect(s.lines('scanner')).toMatchObject([{ healthy: false, why: expect.stringContaining('within ten days') }]);
     expect(s.lines('sweep')).toEqual([{ kind: 'sweep', gates: 0, closed: 0 }]);
     expect(s.lines('tick')).toMatchObject([{ sweepAgeHours: 0, waiting: 0, poison: 0 }]);
     expect(s.lines('failed')).toEqual([]);
@@ -263,7 +263,7 @@ describe('a repository whose findings are too much for one answer', () => {
     expect(await s.world()).toEqual({
       locked: ['team/app readEnabled'],
       records: { 'team/app': 'closed' },
-      told: ['closed team/app'],
+      notified: ['closed team/app'],
       poison: [],
     });
     expect((await s.record({ registry: REGISTRY, repository: 'team/app' }))?.blockers).toHaveLength(3);
@@ -281,15 +281,15 @@ describe('the mail service takes no more mails for now (429)', () => {
     for (const image of images) await s.report(image);
     await s.cloud.runUntilIdle();
     const locked = ['v1', 'v2', 'v3'].map((tag) => `team/app:${tag} readEnabled`);
-    expect(await s.world()).toMatchObject({ locked, told: [] });
-    expect(s.decisions().map(({ done }) => done)).toEqual(['closed', 'closed', 'closed']);
+    expect(await s.world()).toMatchObject({ locked, notified: [] });
+    expect(s.decisions().map(({ action }) => action)).toEqual(['closed', 'closed', 'closed']);
     expect(s.cloud.clock.now().getTime()).toBe(start);
     // One try each.
     expect(s.calls('mail:Send')).toBe(3);
     await s.cloud.advance(5 * MINUTE);
     expect(s.cloud.mails.map(({ subject }) => subject)).toEqual(['[pullgate] 3 state changes']);
-    expect((await s.world()).told.toSorted()).toEqual(['v1', 'v2', 'v3'].map((tag) => `closed team/app:${tag}`));
-    expect(s.lines('told')).toEqual([{ kind: 'told', gates: 3 }]);
+    expect((await s.world()).notified.toSorted()).toEqual(['v1', 'v2', 'v3'].map((tag) => `closed team/app:${tag}`));
+    expect(s.lines('notified')).toEqual([{ kind: 'notified', gates: 3 }]);
     await s.cloud.advance(HOUR);
     expect(s.cloud.mails).toHaveLength(1);
   });

@@ -15,10 +15,10 @@ async function hit(s: Stage, count: number, cve: (number: number) => Cve): Promi
 
 const closedOf = (s: Stage, images: readonly Image[]) =>
   images.filter(({ repository, digest }) => !s.registry.attributes(repository, { digest }).readEnabled);
-const namesOf = (told: readonly string[], what: string) => told.filter((one) => one.startsWith(`${what} `));
+const namesOf = (notified: readonly string[], what: string) => notified.filter((one) => one.startsWith(`${what} `));
 
 describe('the brake', () => {
-  test('300 images hit at once, brake 25: 25 closed this hour, the others told; known exploits at once; the worst first in the next hours', {
+  test('300 images hit at once, brake 25: 25 closed this hour, the others notified; known exploits at once; the worst first in the next hours', {
     timeout: 180_000,
   }, async () => {
     const s = await stage();
@@ -32,10 +32,10 @@ describe('the brake', () => {
     const first = closedOf(s, images);
     expect(first).toHaveLength(27);
     expect(first.slice(-2)).toEqual(images.slice(-2));
-    const { told, poison, records } = await s.world();
-    expect(new Set(namesOf(told, 'closed')).size).toBe(27);
-    expect(new Set(namesOf(told, 'NOT closed')).size).toBe(273);
-    expect(told).toHaveLength(300);
+    const { notified, poison, records } = await s.world();
+    expect(new Set(namesOf(notified, 'closed')).size).toBe(27);
+    expect(new Set(namesOf(notified, 'NOT closed')).size).toBe(273);
+    expect(notified).toHaveLength(300);
     expect(poison).toEqual([]);
     expect(Object.values(records).filter((state) => state === 'waiting: brake')).toHaveLength(273);
     expect(s.cloud.mails.find(({ subject }) => subject.includes('NOT'))?.plainText).toContain(
@@ -56,15 +56,17 @@ describe('the brake', () => {
     expect(s.lines('failed')).toEqual([]);
   });
 
-  test('300 images hit at once, `audit`: nothing is closed, and each is told once', { timeout: 120_000 }, async () => {
+  test('300 images hit at once, `audit`: nothing is closed, and each is notified once', {
+    timeout: 120_000,
+  }, async () => {
     const s = await stage({ mode: 'audit' });
     s.cloud.faults.addToBus({ kind: 'lose' });
     const images = await hit(s, 300, () => CRITICAL);
     await s.tick();
     expect(closedOf(s, images)).toEqual([]);
     expect(s.calls('acr:UpdateManifest')).toBe(0);
-    const { told } = await s.world();
-    expect([told.length, new Set(told).size]).toEqual([300, 300]);
+    const { notified } = await s.world();
+    expect([notified.length, new Set(notified).size]).toEqual([300, 300]);
   });
 
   test('the first sweep meets years of old images: the brake holds from the first sweep on', async () => {
@@ -84,7 +86,7 @@ describe('the brake', () => {
     expect(await s.world()).toEqual({
       locked: ['team/app:v1 readEnabled'],
       records: { 'team/app:v1': 'closed', 'team/app:v2': 'open' },
-      told: ['closed team/app:v1', 'NOT closed team/app:v2', 'clear team/app:v2'],
+      notified: ['closed team/app:v1', 'NOT closed team/app:v2', 'clear team/app:v2'],
       poison: [],
     });
   });

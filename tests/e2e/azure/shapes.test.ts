@@ -11,7 +11,7 @@ import { HOUR, type Image, REGISTRY, registryId, type Stage, stage, UNTOUCHED, t
 const CLOSED: World = {
   locked: ['team/app:v1 readEnabled'],
   records: { 'team/app:v1': 'closed' },
-  told: ['closed team/app:v1'],
+  notified: ['closed team/app:v1'],
   poison: [],
 };
 const OTHERS = registryId('acmeimages2');

@@ -1,7 +1,7 @@
 // A stack on the local Azure, from its config to a pull: the real program, the deployed bundle, the SDK's own wire.
 import { TableClient } from '@azure/data-tables';
 import { afterEach, expect } from 'vitest';
-import { tableOf } from '../../../azure/function/records.ts';
+import { createTable } from '../../../azure/function/records.ts';
 import type { Registry, RegistryOptions } from '../../../local/azure/acr.ts';
 import type { Cve, Status } from '../../../local/azure/assessment.ts';
 import { type LocalAzure, startAzure } from '../../../local/azure/cloud.ts';
@@ -33,7 +33,7 @@ export interface DecisionLine {
   readonly repository: string;
   readonly digest?: string;
   readonly verdict: string;
-  readonly done: string;
+  readonly action: string;
   readonly from: string;
   readonly to: string;
   readonly mode: string;
@@ -55,13 +55,13 @@ export interface World {
   /** The state of each record; `waiting: brake`, or with what its only image departed for: `open (gone)`. */
   readonly records: Readonly<Record<string, string>>;
   /** What the mails tell, in order: `closed team/app:v1`. */
-  readonly told: readonly string[];
+  readonly notified: readonly string[];
   /** The messages of the poison queue. */
   readonly poison: readonly unknown[];
 }
 
 /** A world in which pullgate has done nothing. */
-export const UNTOUCHED: World = { locked: [], records: {}, told: [], poison: [] };
+export const UNTOUCHED: World = { locked: [], records: {}, notified: [], poison: [] };
 
 export interface Stage {
   readonly cloud: LocalAzure;
@@ -143,7 +143,7 @@ export async function stage(config: Config = {}, { registries = {}, change }: St
   ]);
   const oci = cloud.oci(puller);
   const judge = cloud.principals.add('judge', [{ role: 'Storage Table Data Contributor', scope: cloud.table.id }]);
-  const { records } = tableOf(new TableClient(cloud.table.url, cloud.table.name, judge, cloud.clientOptions));
+  const { records } = createTable(new TableClient(cloud.table.url, cloud.table.name, judge, cloud.clientOptions));
   const names = new Map<string, string>();
   const nameOf = ({ repository, digest }: Pick<Image, 'repository'> & { readonly digest?: string | undefined }) => {
     if (digest === undefined) return repository;
@@ -216,7 +216,7 @@ export async function stage(config: Config = {}, { registries = {}, change }: St
       return {
         locked: [...isOfStack].flatMap((id) => lockedIn(cloud.acr.registry(id), nameOf)).toSorted(),
         records: Object.fromEntries(states),
-        told: cloud.mails.flatMap(({ subject, plainText = '' }) =>
+        notified: cloud.mails.flatMap(({ subject, plainText = '' }) =>
           (subject.endsWith(' state changes') ? subjectsIn(plainText) : [subject]).map((one) => toldOf(one, nameOf)),
         ),
         poison: cloud.poisonQueue

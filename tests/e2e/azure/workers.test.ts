@@ -2,20 +2,20 @@
 import { TableClient } from '@azure/data-tables';
 import { describe, expect, test } from 'vitest';
 import { createClients } from '../../../azure/function/clients.ts';
-import { partsOf } from '../../../azure/function/invocation.ts';
+import { createParts } from '../../../azure/function/invocation.ts';
 import { parseStackSettings, type Settings } from '../../../azure/function/settings.ts';
 import type { Call } from '../../../local/azure/calls.ts';
 import { readResources } from '../../../local/azure/resources.ts';
 import type { Gate } from '../../../shared/gate/record.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
-import { rulesOf } from '../../../shared/reconcile/rules.ts';
+import { createRules } from '../../../shared/reconcile/rules.ts';
 import { everyInterleaving, type Step, type Turn } from '../../interleavings.ts';
 import { REGISTRY, REPOSITORY, type Stage, stage } from './stage.ts';
 
 const WHOLE: Gate = { registry: REGISTRY, repository: REPOSITORY };
 const SUBSCRIPTION = '/subscriptions/00000000-1111-2222-3333-444444444444';
 
-/** What the deployed function would be told. */
+/** What the deployed function would be notified. */
 function settingsOf({ graph }: Stage): Settings {
   const { app } = readResources(graph);
   const setting = (name: string) => app.appSettings[name] ?? '';
@@ -50,7 +50,7 @@ function workerOn(s: Stage, name: string, digest: string) {
   const settings = settingsOf(s);
   const clients = createClients(settings, credential, cloud.clientOptions);
   const now = () => cloud.clock.now().toISOString();
-  const parts = partsOf({ settings, clients, now });
+  const parts = createParts({ settings, clients, now });
   return async (turn: Turn) => {
     const release = cloud.calls.before(async (call: Call) => {
       const step = stepOf(call);
@@ -66,7 +66,7 @@ function workerOn(s: Stage, name: string, digest: string) {
       const hint = { gate: WHOLE, scope: [digest], triggers: ['finding'] as const, activeFindings: [] };
       await reconcile(
         hint,
-        rulesOf(settings, 'enforce'),
+        createRules(settings, 'enforce'),
         parts.portsFrom(now(), registry, () => {}),
       );
     } finally {
@@ -122,7 +122,7 @@ describe('two instances on one gate', () => {
     expect(interleavings).toBeGreaterThan(10);
   });
 
-  test('both closing, in every interleaving of their calls: one lock; told at least once', {
+  test('both closing, in every interleaving of their calls: one lock; notified at least once', {
     timeout: 300_000,
   }, async () => {
     const s = await stage(BY_REPOSITORY);
@@ -133,7 +133,7 @@ describe('two instances on one gate', () => {
     const workers = [workerOn(s, 'one', one.digest), workerOn(s, 'other', other.digest)] as const;
 
     const ends = new Set<string>();
-    const told = new Set<number>();
+    const notified = new Set<number>();
     const interleavings = await everyInterleaving(async () => {
       s.registry.setAttributes(REPOSITORY, { readEnabled: true });
       await rows.remove();
@@ -144,16 +144,16 @@ describe('two instances on one gate', () => {
           const record = await s.record(WHOLE);
           const { readEnabled } = s.registry.attributes(REPOSITORY);
           ends.add(
-            `${record?.state.kind}, ${readEnabled ? 'open' : 'locked'}, ${record?.blockers.length} blockers, ${record?.untold.length} untold`,
+            `${record?.state.kind}, ${readEnabled ? 'open' : 'locked'}, ${record?.blockers.length} blockers, ${record?.pending.length} untold`,
           );
-          told.add(s.cloud.mails.length - before);
+          notified.add(s.cloud.mails.length - before);
         },
       };
     });
     expect([...ends]).toEqual(['closed, locked, 2 blockers, 0 untold']);
-    // Whoever meets a change that is not marked as told yet tells it too.
-    expect(Math.min(...told)).toBe(1);
-    expect(Math.max(...told)).toBeLessThanOrEqual(3);
+    // Whoever meets a change that is not marked as notified yet tells it too.
+    expect(Math.min(...notified)).toBe(1);
+    expect(Math.max(...notified)).toBeLessThanOrEqual(3);
     expect(interleavings).toBeGreaterThan(10);
   });
 });
@@ -166,7 +166,7 @@ describe('messages that come together', () => {
     await s.settle();
     expect(s.cloud.mails).toHaveLength(1);
     expect(s.calls('acr:UpdateManifest')).toBe(1);
-    expect(s.decisions(image).map(({ done }) => done)).toEqual(['closed', 'nothing']);
+    expect(s.decisions(image).map(({ action }) => action)).toEqual(['closed', 'nothing']);
   });
 
   test('an event and a sweep about one image at once: one lock, one mail', async () => {

@@ -4,7 +4,7 @@ import type { LogsQueryClient } from '@azure/monitor-query';
 import fc from 'fast-check';
 import { findingsFrom } from '../../../aws/function/findings.ts';
 import { type Assessment, assessmentFrom, latestOf, type Row } from '../../../azure/function/assessments.ts';
-import { scannerOf } from '../../../azure/function/findings.ts';
+import { createScanner } from '../../../azure/function/findings.ts';
 import { textOf } from '../../../azure/function/loose-json.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import { SEVERITIES } from '../../../shared/policy/severity.ts';
@@ -75,7 +75,7 @@ function scannerThatSays(rows: readonly Row[]) {
     rows: rows.map((one) => columns.map((name) => one[name])),
   };
   const client = { queryWorkspace: async () => ({ status: 'Success', tables: [table] }) };
-  return scannerOf(client as unknown as LogsQueryClient, 'workspace', '', policy());
+  return createScanner(client as unknown as LogsQueryClient, 'workspace', '', policy());
 }
 
 const HERE = { registry: REGISTRY_ID, repository: 'team/app', digest: DIGEST };

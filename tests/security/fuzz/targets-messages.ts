@@ -64,20 +64,20 @@ export const MESSAGE_TARGETS: readonly Target[] = [
   target('azure-message', azureBody, (body) => {
     const parsed = parseAzure(body);
     if (!parsed.ok) return mustBeRefusal(parsed.problems);
-    const { request, tries } = parsed.value;
+    const { message, tries } = parsed.value;
     must(Number.isInteger(tries) && tries >= 0 && tries <= 100, 'tries are few', tries);
-    if (request.kind === 'ignored') return must(request.why.length <= 200, 'why is short', request.why);
-    if (request.kind === 'unattributed') return must(request.assessment.length <= 1_000, 'an id is short', request);
-    if (request.registry !== undefined) {
-      const { subscription, resourceGroup, name } = request.registry;
+    if (message.kind === 'ignored') return must(message.why.length <= 200, 'why is short', message.why);
+    if (message.kind === 'unattributed') return must(message.assessment.length <= 1_000, 'an id is short', message);
+    if (message.registry !== undefined) {
+      const { subscription, resourceGroup, name } = message.registry;
       must(/^[0-9a-f-]{36}$/i.test(subscription), 'a subscription is a GUID', subscription);
       must(/^[-\p{L}\p{N}_.()]{1,90}$/u.test(resourceGroup), 'a resource group has a name', resourceGroup);
       must(/^[a-z0-9-]{5,63}$/i.test(name), 'a registry has a name', name);
     }
-    must(isRepositoryName(request.repository), 'the repository has a name', request);
-    must(request.digest === undefined || isDigest(request.digest), 'the digest is one', request);
-    if (request.kind === 'image' && request.assessment !== undefined)
-      must(/^[0-9a-z][0-9a-z-]{0,99}$/.test(request.assessment), 'an assessment has a name', request);
+    must(isRepositoryName(message.repository), 'the repository has a name', message);
+    must(message.digest === undefined || isDigest(message.digest), 'the digest is one', message);
+    if (message.kind === 'image' && message.assessment !== undefined)
+      must(/^[0-9a-z][0-9a-z-]{0,99}$/.test(message.assessment), 'an assessment has a name', message);
   }),
 
   target('named-images', fc.tuple(nearlyName, nearlyDigest), ([repository, digest]) => {
@@ -86,7 +86,7 @@ export const MESSAGE_TARGETS: readonly Target[] = [
     must(aws === (isRepositoryName(repository) && isDigest(digest)), 'ECR: what is named well is read', detail);
     const named = { ...additional({ RepositoryName: repository, Digest: digest }), ...resource(REGISTRY_ID) };
     const azure = parseAzure(individualMessage(named));
-    const isImage = azure.ok && azure.value.request.kind === 'image';
+    const isImage = azure.ok && azure.value.message.kind === 'image';
     must(isImage === (isRepositoryName(repository) && isDigest(digest)), 'ACR: what is named well is read', detail);
   }),
 ];

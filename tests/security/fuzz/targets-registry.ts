@@ -2,7 +2,7 @@
 import type { ECRClient } from '@aws-sdk/client-ecr';
 import fc from 'fast-check';
 import * as v from 'valibot';
-import { imagesOf } from '../../../aws/function/images.ts';
+import { createImages } from '../../../aws/function/images.ts';
 import {
   denyStatement,
   MAX_POLICY_CHARACTERS,
@@ -129,7 +129,7 @@ export const REGISTRY_TARGETS: readonly Target[] = [
         return { images: [{ imageManifest }], failures: [] };
       },
     };
-    const images = imagesOf(client as unknown as ECRClient, '123456789012');
+    const images = createImages(client as unknown as ECRClient, '123456789012');
     const found = await images.descendants('team/app', ['sha256:first']).catch((error: unknown) => error);
     // Each index is asked for once, whatever leads to whatever.
     must(calls <= named.size, 'the work is bounded by what is there', { calls, named: named.size });

@@ -1,8 +1,8 @@
 // The next list of blockers after an observation: who holds the gate, who is remembered, when scans are asked for, and what does not fit.
 import { describe, expect, it } from 'vitest';
 import {
-  type Accounted,
-  accountForAll,
+  type EvaluatedImage,
+  evaluateImages,
   isPlainlyAllowed,
   MAX_BLOCKERS,
   nextBlockers,
@@ -31,8 +31,8 @@ async function observe(
       return new Map(scans);
     },
   };
-  const accounted = await accountForAll(observations, stored, byRules, registry, NOW, NOW);
-  return { accounted, asked, kinds: accounted.map(({ accounting }) => accounting.kind) };
+  const evaluated = await evaluateImages(observations, stored, byRules, registry, NOW, NOW);
+  return { evaluated, asked, kinds: evaluated.map(({ evaluation }) => evaluation.kind) };
 }
 
 describe('accounting for all images of a look', () => {
@@ -63,9 +63,9 @@ describe('accounting for all images of a look', () => {
     const blockers = [1, 2, 3].map((number) => blocker({ digest: digest(number) }));
     const observations = [present(VIOLATING), present({ digest: digest(2) }), present({ digest: digest(3) })];
     const scans: [string, Scan][] = [[digest(2), { kind: 'finished', at: hoursLater(-0.5) }]];
-    const { accounted, asked } = await observe(observations, record({ blockers }), rules(), scans);
+    const { evaluated, asked } = await observe(observations, record({ blockers }), rules(), scans);
     expect(asked).toEqual([digest(2), digest(3)]);
-    expect(accounted.map(({ accounting }) => accounting)).toMatchObject([
+    expect(evaluated.map(({ evaluation }) => evaluation)).toMatchObject([
       { kind: 'holds', why: { kind: 'violates' } },
       { kind: 'released', how: 'scanned' },
       { kind: 'holds', why: { kind: 'unproven', why: 'the scanner does not know the image' } },
@@ -76,21 +76,21 @@ describe('accounting for all images of a look', () => {
 describe('the next blockers', () => {
   it('add an image that violates', async () => {
     const stored = record({ blockers: [] });
-    const { accounted } = await observe([present(VIOLATING)], stored);
+    const { evaluated } = await observe([present(VIOLATING)], stored);
     const added = blocker({ since: NOW, violatedAt: NOW });
-    expect(nextBlockers(stored, accounted)).toEqual({
+    expect(nextBlockers(stored, evaluated)).toEqual({
       blockers: [added],
       active: [added],
       omitted: 0,
-      accounts: [],
+      clearances: [],
       changed: true,
     });
   });
 
   it('are what they were where nothing is new', async () => {
     const stored = record({ blockers: [blocker({ violatedAt: hoursLater(-1 / 120) })] });
-    const { accounted } = await observe([present(VIOLATING)], stored);
-    const { blockers, changed } = nextBlockers(stored, accounted);
+    const { evaluated } = await observe([present(VIOLATING)], stored);
+    const { blockers, changed } = nextBlockers(stored, evaluated);
     expect({ blockers, changed }).toEqual({ blockers: stored.blockers, changed: false });
   });
 
@@ -100,81 +100,93 @@ describe('the next blockers', () => {
       blockers: stored.blockers,
       active: stored.blockers,
       omitted: 0,
-      accounts: [],
+      clearances: [],
       changed: false,
     });
   });
 
   it('remember one that is gone, which holds nothing', async () => {
     const stored = record();
-    const { accounted } = await observe([gone(1)], stored);
-    expect(nextBlockers(stored, accounted)).toEqual({
+    const { evaluated } = await observe([gone(1)], stored);
+    expect(nextBlockers(stored, evaluated)).toEqual({
       blockers: [blocker({ departed: { at: NOW, why: 'gone' } })],
       active: [],
       omitted: 0,
-      accounts: [{ digest: digest(1), how: 'gone' }],
+      clearances: [{ digest: digest(1), how: 'gone' }],
       changed: true,
     });
   });
 
   it('do not account twice for one that was gone before', async () => {
     const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-5), why: 'gone' } })] });
-    const { accounted } = await observe([gone(1)], stored);
-    expect(nextBlockers(stored, accounted)).toMatchObject({ accounts: [], changed: false });
+    const { evaluated } = await observe([gone(1)], stored);
+    expect(nextBlockers(stored, evaluated)).toMatchObject({ clearances: [], changed: false });
   });
 
   it('remember one that is exempted, which holds nothing', async () => {
     const stored = record();
-    const { accounted } = await observe([present()], stored, EXCEPTED);
-    const accounts = [{ digest: digest(1), how: 'exempted' }];
+    const { evaluated } = await observe([present()], stored, EXCEPTED);
+    const clearances = [{ digest: digest(1), how: 'exempted' }];
     const blockers = [blocker({ departed: { at: NOW, why: 'exempted' } })];
-    expect(nextBlockers(stored, accounted)).toEqual({ blockers, active: [], omitted: 0, accounts, changed: true });
+    expect(nextBlockers(stored, evaluated)).toEqual({ blockers, active: [], omitted: 0, clearances, changed: true });
   });
 
   it('do not account for one that was gone, is back, and is exempted', async () => {
     const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-5), why: 'gone' } })] });
-    const { accounted } = await observe([present()], stored, EXCEPTED);
+    const { evaluated } = await observe([present()], stored, EXCEPTED);
     const blockers = [blocker({ departed: { at: NOW, why: 'exempted' } })];
-    expect(nextBlockers(stored, accounted)).toEqual({ blockers, active: [], omitted: 0, accounts: [], changed: true });
+    expect(nextBlockers(stored, evaluated)).toEqual({
+      blockers,
+      active: [],
+      omitted: 0,
+      clearances: [],
+      changed: true,
+    });
   });
 
   it('drop one that is released', async () => {
     const stored = record();
-    const { accounted } = await observe([present()], stored, rules(), CLEAN_SCAN);
-    const accounts = [{ digest: digest(1), how: 'scanned' }];
-    expect(nextBlockers(stored, accounted)).toEqual({ blockers: [], active: [], omitted: 0, accounts, changed: true });
+    const { evaluated } = await observe([present()], stored, rules(), CLEAN_SCAN);
+    const clearances = [{ digest: digest(1), how: 'scanned' }];
+    expect(nextBlockers(stored, evaluated)).toEqual({
+      blockers: [],
+      active: [],
+      omitted: 0,
+      clearances,
+      changed: true,
+    });
   });
 
   it('drop, without a word, one that had departed and is released', async () => {
     const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-5), why: 'gone' } })] });
-    const { accounted } = await observe([present()], stored, rules(), CLEAN_SCAN);
-    expect(nextBlockers(stored, accounted)).toEqual({
+    const { evaluated } = await observe([present()], stored, rules(), CLEAN_SCAN);
+    expect(nextBlockers(stored, evaluated)).toEqual({
       blockers: [],
       active: [],
       omitted: 0,
-      accounts: [],
+      clearances: [],
       changed: true,
     });
   });
 
   it('drop one that is forgotten', async () => {
     const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-24 * 30), why: 'gone' } })] });
-    const { accounted } = await observe([gone(1)], stored);
-    expect(nextBlockers(stored, accounted)).toEqual({
+    const { evaluated } = await observe([gone(1)], stored);
+    expect(nextBlockers(stored, evaluated)).toEqual({
       blockers: [],
       active: [],
       omitted: 0,
-      accounts: [],
+      clearances: [],
       changed: true,
     });
   });
 
   it('are not touched by images that never violated', async () => {
     const stored = record();
-    const { accounted } = await observe([gone(1), present({ digest: digest(2) }), gone(3)], stored);
-    expect(nextBlockers(stored, accounted)).toMatchObject({
+    const { evaluated } = await observe([gone(1), present({ digest: digest(2) }), gone(3)], stored);
+    expect(nextBlockers(stored, evaluated)).toMatchObject({
       active: [],
-      accounts: [{ digest: digest(1), how: 'gone' }],
+      clearances: [{ digest: digest(1), how: 'gone' }],
     });
   });
 });
@@ -182,10 +194,10 @@ describe('the next blockers', () => {
 describe('more blockers than a record holds', () => {
   const many = (count: number, changes: Partial<Blocker> = {}, from = 1): readonly Blocker[] =>
     Array.from({ length: count }, (_, number) => blocker({ digest: digest(from + number), ...changes }));
-  const seen = (blockers: readonly Blocker[]): readonly Accounted[] =>
+  const seen = (blockers: readonly Blocker[]): readonly EvaluatedImage[] =>
     blockers.map((one) => ({
       image: present({ digest: one.digest }),
-      accounting: {
+      evaluation: {
         kind: 'holds',
         blocker: one,
         why: { kind: 'undetermined' },
@@ -213,7 +225,7 @@ describe('more blockers than a record holds', () => {
 
   it('stay counted: the gate opens by hand only', () => {
     const next = nextBlockers(record({ blockers: [], omittedBlockers: 3 }), []);
-    expect(next).toEqual({ blockers: [], active: [], omitted: 3, accounts: [], changed: false });
+    expect(next).toEqual({ blockers: [], active: [], omitted: 3, clearances: [], changed: false });
   });
 
   it('are written down as soon as there is one', () => {

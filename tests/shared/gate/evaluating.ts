@@ -1,32 +1,37 @@
 // How the tests account for one image, and the images and blockers that they do it with.
-import { type Accounting, type AccountingInput, account, MAX_FINDINGS } from '../../../shared/gate/image-evaluation.ts';
+import {
+  type EvaluationInput,
+  evaluateImage,
+  type ImageEvaluation,
+  MAX_FINDINGS,
+} from '../../../shared/gate/image-evaluation.ts';
 import type { Departure } from '../../../shared/gate/record.ts';
 import type { Policy } from '../../../shared/policy/policy.ts';
 import { judgeBy } from '../../../shared/policy/verdict.ts';
 import { blocker, daysLater, digest, exception, finding, hoursLater, NOW, policy, present } from '../samples.ts';
 
-export type Changes = Partial<AccountingInput> & { policy?: Partial<Policy> };
+export type Changes = Partial<EvaluationInput> & { policy?: Partial<Policy> };
 
 /** Accounts for the first image, a blocker without findings of today but for what is given. */
-export function accountFor({ policy: policyChanges = {}, ...changes }: Changes): Accounting {
+export function evaluateChanges({ policy: policyChanges = {}, ...changes }: Changes): ImageEvaluation {
   const judge = judgeBy(policy(policyChanges));
   const input = { repository: 'team/app', image: present(), blocker: blocker(), inScope: true, scan: undefined };
   const { maxFindings = MAX_FINDINGS } = changes;
-  return account({ ...input, maxFindings, judge, observedAt: NOW, now: NOW, ...changes });
+  return evaluateImage({ ...input, maxFindings, judge, observedAt: NOW, now: NOW, ...changes });
 }
 
 /** The accounting in one line. */
-export function inShort(accounting: Accounting): string {
-  switch (accounting.kind) {
+export function inShort(evaluation: ImageEvaluation): string {
+  switch (evaluation.kind) {
     case 'holds':
-      return `holds: ${accounting.why.kind}${'why' in accounting.why ? `: ${accounting.why.why}` : ''}`;
+      return `holds: ${evaluation.why.kind}${'why' in evaluation.why ? `: ${evaluation.why.why}` : ''}`;
     case 'departed':
     case 'released':
-      return `${accounting.kind}: ${accounting.how}`;
+      return `${evaluation.kind}: ${evaluation.how}`;
     case 'none':
-      return `none: ${accounting.verdict.kind}`;
+      return `none: ${evaluation.verdict.kind}`;
     default:
-      return accounting.kind;
+      return evaluation.kind;
   }
 }
 

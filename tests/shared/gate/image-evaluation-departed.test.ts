@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Blocker } from '../../../shared/gate/record.ts';
 import { blocker, daysLater, exception, finding, hoursLater, NOW, present } from '../samples.ts';
-import { accountFor, type Changes, departed, excepted, GONE, inShort, scanned, UNTRIAGED } from './evaluating.ts';
+import { type Changes, departed, evaluateChanges, excepted, GONE, inShort, scanned, UNTRIAGED } from './evaluating.ts';
 
 describe('an image that went away', () => {
   it.each<[string, Changes, string]>([
@@ -55,7 +55,7 @@ describe('an image that went away', () => {
       'holds: violates',
     ],
   ])('%s', (_name, changes, expected) => {
-    expect(inShort(accountFor(changes))).toBe(expected);
+    expect(inShort(evaluateChanges(changes))).toBe(expected);
   });
 
   it.each<[string, Changes, Blocker['departed']]>([
@@ -88,8 +88,8 @@ describe('an image that went away', () => {
       { at: NOW, why: 'gone' },
     ],
   ])('is remembered %s', (_name, changes, expected) => {
-    const accounting = accountFor(changes);
-    expect(accounting.kind === 'departed' && accounting.blocker).toEqual({
+    const evaluation = evaluateChanges(changes);
+    expect(evaluation.kind === 'departed' && evaluation.blocker).toEqual({
       ...(changes.blocker ?? blocker()),
       departed: expected,
     });
@@ -100,8 +100,8 @@ describe('an image that went away', () => {
     ['no scan proves it clean', { scan: scanned(-121) }],
     ['it is undetermined', { image: present({ findings: [UNTRIAGED] }) }],
   ])('holds the gate since now where it came back and %s', (_name, changes) => {
-    const accounting = accountFor({ blocker: departed(5), ...changes });
-    expect(accounting.kind === 'holds' && [accounting.blocker.since, accounting.blocker.departed]).toEqual([
+    const evaluation = evaluateChanges({ blocker: departed(5), ...changes });
+    expect(evaluation.kind === 'holds' && [evaluation.blocker.since, evaluation.blocker.departed]).toEqual([
       NOW,
       undefined,
     ]);
@@ -117,8 +117,8 @@ describe('an image that went away', () => {
       hoursLater(-1),
     ],
   ])('that came back wants a scan newer than %s', (_name, changes, violatedAt) => {
-    const accounting = accountFor({ blocker: departed(5), ...changes });
-    expect(accounting.kind === 'holds' && accounting.blocker.violatedAt).toBe(violatedAt);
+    const evaluation = evaluateChanges({ blocker: departed(5), ...changes });
+    expect(evaluation.kind === 'holds' && evaluation.blocker.violatedAt).toBe(violatedAt);
   });
 });
 
@@ -180,7 +180,7 @@ describe('a blocker that is exempted', () => {
       'departed: outOfScope',
     ],
   ])('%s', (_name, changes, expected) => {
-    expect(inShort(accountFor(changes))).toBe(expected);
+    expect(inShort(evaluateChanges(changes))).toBe(expected);
   });
 });
 
@@ -193,7 +193,7 @@ describe('an image that does not count', () => {
     ],
     ['shows nothing that violates: when it was last seen to stays', present(), daysLater(-6)],
   ])('%s', (_name, image, violatedAt) => {
-    const away = accountFor({ inScope: false, blocker: departed(5, 'outOfScope'), ...(image && { image }) });
+    const away = evaluateChanges({ inScope: false, blocker: departed(5, 'outOfScope'), ...(image && { image }) });
     expect(away.kind === 'departed' && away.blocker.violatedAt).toBe(violatedAt);
   });
 });

@@ -1,11 +1,11 @@
 // Reports that the provider settles as a whole: what releases a blocker, what only exempts it, and what still wants proof.
 import { describe, expect, it } from 'vitest';
 import { MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE } from '../../../shared/gate/image-evaluation.ts';
-import type { SettledAs } from '../../../shared/reconcile/ports.ts';
+import type { ReportStatus } from '../../../shared/reconcile/ports.ts';
 import { reconcileOnce, told } from '../reconcile/reconciling.ts';
 import { newWorld } from '../reconcile/world.ts';
 import { blocker, digest, finding, GATE, present } from '../samples.ts';
-import { accountFor, type Changes, departed, excepted, inShort, OTHER, UNTRIAGED } from './evaluating.ts';
+import { type Changes, departed, evaluateChanges, excepted, inShort, OTHER, UNTRIAGED } from './evaluating.ts';
 
 const FIRST = finding({ report: 'first' });
 const SECOND = { ...OTHER, report: 'second' };
@@ -13,10 +13,10 @@ const BOTH = blocker({ findings: [FIRST, SECOND] });
 const UNPROVEN = { kind: 'unproven', why: 'no word of it' } as const;
 
 /** How the provider has settled reports. */
-const settled = (reports: Readonly<Record<string, SettledAs>>) => new Map(Object.entries(reports));
+const settled = (reports: Readonly<Record<string, ReportStatus>>) => new Map(Object.entries(reports));
 
 /** An image with these findings of today, whose reports are settled so. */
-const image = (reports: Readonly<Record<string, SettledAs>>, ...findings: readonly (typeof FIRST)[]) =>
+const image = (reports: Readonly<Record<string, ReportStatus>>, ...findings: readonly (typeof FIRST)[]) =>
   present({ findings, settledReports: settled(reports) });
 
 describe('a blocker whose findings came in reports', () => {
@@ -127,26 +127,29 @@ describe('a blocker whose findings came in reports', () => {
       'none: allow',
     ],
   ])('%s', (_name, changes, expected) => {
-    expect(inShort(accountFor({ blocker: BOTH, scan: UNPROVEN, ...changes }))).toBe(expected);
+    expect(inShort(evaluateChanges({ blocker: BOTH, scan: UNPROVEN, ...changes }))).toBe(expected);
   });
 
-  it.each<[string, SettledAs | undefined, readonly string[]]>([
+  it.each<[string, ReportStatus | undefined, readonly string[]]>([
     ['is dropped where its report is resolved', 'resolved', [SECOND.vulnerability]],
     ['is kept where its report is suppressed: that may end', 'suppressed', [FIRST.vulnerability, SECOND.vulnerability]],
     ['is kept where there is no word of its report', undefined, [FIRST.vulnerability, SECOND.vulnerability]],
   ])('a recorded finding, while another violates, %s', (_name, how, recorded) => {
-    const accounting = accountFor({ blocker: BOTH, image: image(how === undefined ? {} : { first: how }, SECOND) });
-    const kept = accounting.kind === 'holds' ? accounting.blocker.findings.map((one) => one.vulnerability) : [];
+    const evaluation = evaluateChanges({
+      blocker: BOTH,
+      image: image(how === undefined ? {} : { first: how }, SECOND),
+    });
+    const kept = evaluation.kind === 'holds' ? evaluation.blocker.findings.map((one) => one.vulnerability) : [];
     expect(kept.toSorted()).toEqual(recorded.toSorted());
   });
 
   it('which are reported anew under another name hold by that one', () => {
     const renamed = { ...FIRST, report: 'renamed' };
-    const accounting = accountFor({
+    const evaluation = evaluateChanges({
       blocker: blocker({ findings: [FIRST] }),
       image: image({ first: 'resolved' }, renamed),
     });
-    expect(accounting.kind === 'holds' && accounting.blocker.findings).toEqual([renamed]);
+    expect(evaluation.kind === 'holds' && evaluation.blocker.findings).toEqual([renamed]);
   });
 });
 
@@ -163,7 +166,7 @@ describe('a gate whose blocker is resolved', () => {
       ['closed', 'opened'],
       [],
     ]);
-    expect(world.notices.at(-1)?.accounts).toEqual([{ digest: digest(1), how: 'resolved' }]);
+    expect(world.notices.at(-1)?.clearances).toEqual([{ digest: digest(1), how: 'resolved' }]);
     expect(world.calls).not.toContain('scans');
   });
 });

@@ -4,9 +4,9 @@ import { isExploited, MAX_FINDINGS, sameBlocker } from '../../../shared/gate/ima
 import type { Blocker, Departure } from '../../../shared/gate/record.ts';
 import { blocker, digest, exception, finding, hoursLater, NOW, present } from '../samples.ts';
 import {
-  accountFor,
   type Changes,
   departed,
+  evaluateChanges,
   excepted,
   GONE,
   inShort,
@@ -32,7 +32,7 @@ describe('an image that was no blocker', () => {
       'none: allow',
     ],
   ])('%s', (_name, changes, expected) => {
-    expect(inShort(accountFor({ blocker: undefined, ...changes }))).toBe(expected);
+    expect(inShort(evaluateChanges({ blocker: undefined, ...changes }))).toBe(expected);
   });
 });
 
@@ -138,12 +138,12 @@ describe('a blocker', () => {
       'departed: outOfScope',
     ],
   ])('%s', (_name, changes, expected) => {
-    expect(inShort(accountFor(changes))).toBe(expected);
+    expect(inShort(evaluateChanges(changes))).toBe(expected);
   });
 
   it('keeps since when it holds and what was recorded, and takes the findings and tags of today', () => {
     const image = present({ findings: [OTHER, finding({ severity: 'LOW' })], tags: ['1.0', 'latest'] });
-    expect(accountFor({ image })).toMatchObject({
+    expect(evaluateChanges({ image })).toMatchObject({
       blocker: {
         digest: digest(1),
         tags: ['1.0', 'latest'],
@@ -187,17 +187,17 @@ describe('a blocker', () => {
       [],
     ],
   ])('%s', (_name, changes, tags) => {
-    const accounting = accountFor(changes);
-    expect(accounting.kind === 'holds' && accounting.blocker.tags).toEqual(tags);
+    const evaluation = evaluateChanges(changes);
+    expect(evaluation.kind === 'holds' && evaluation.blocker.tags).toEqual(tags);
   });
 
   it('keeps as many findings as a record has room for, and counts the others', () => {
     const findings = Array.from({ length: MAX_FINDINGS + 2 }, (_, number) =>
       finding({ vulnerability: `CVE-2026-${number}` }),
     );
-    const accounting = accountFor({ image: present({ findings }), blocker: undefined });
-    expect(accounting.kind === 'holds' && accounting.blocker.findings).toEqual(findings.slice(0, 200));
-    expect(accounting.kind === 'holds' && accounting.blocker.omittedFindings).toBe(2);
+    const evaluation = evaluateChanges({ image: present({ findings }), blocker: undefined });
+    expect(evaluation.kind === 'holds' && evaluation.blocker.findings).toEqual(findings.slice(0, 200));
+    expect(evaluation.kind === 'holds' && evaluation.blocker.omittedFindings).toBe(2);
   });
 
   it('keeps known exploits first, then the worst, whether they are still reported or not', () => {
@@ -210,12 +210,12 @@ describe('a blocker', () => {
       of('exploit', 'HIGH', true),
       of('worst', 'CRITICAL'),
     ];
-    const accounting = accountFor({
+    const evaluation = evaluateChanges({
       blocker: known,
       image: present({ findings }),
       policy: { unknownSeverity: 'block' },
     });
-    expect(accounting.kind === 'holds' && accounting.blocker.findings.map((one) => one.vulnerability)).toEqual([
+    expect(evaluation.kind === 'holds' && evaluation.blocker.findings.map((one) => one.vulnerability)).toEqual([
       'exploit',
       'absent exploit',
       'worst',
@@ -227,8 +227,8 @@ describe('a blocker', () => {
 
   it('never counts fewer omitted findings while it holds', () => {
     const known = blocker({ omittedFindings: 7 });
-    const violating = accountFor({ blocker: known, image: present({ findings: [OTHER] }) });
-    const unproven = accountFor({ blocker: known, scan: scanned(-9) });
+    const violating = evaluateChanges({ blocker: known, image: present({ findings: [OTHER] }) });
+    const unproven = evaluateChanges({ blocker: known, scan: scanned(-9) });
     expect([violating, unproven].map((one) => one.kind === 'holds' && one.blocker.omittedFindings)).toEqual([7, 7]);
   });
 });
@@ -237,19 +237,19 @@ describe('a recorded finding that went away while another still violates', () =>
   const both = blocker({ findings: [finding(), OTHER] });
 
   it('stays recorded, so that it still wants proof when the other is excepted', () => {
-    const first = accountFor({ blocker: both, image: present({ findings: [finding()] }) });
+    const first = evaluateChanges({ blocker: both, image: present({ findings: [finding()] }) });
     expect(first.kind === 'holds' && first.blocker.findings.map((one) => one.vulnerability)).toEqual([
       finding().vulnerability,
       OTHER.vulnerability,
     ]);
     const held = first.kind === 'holds' ? first.blocker : both;
-    expect(inShort(accountFor({ blocker: held, policy: excepted }))).toBe('needsScan');
+    expect(inShort(evaluateChanges({ blocker: held, policy: excepted }))).toBe('needsScan');
   });
 
   it('stays recorded where the policy exempts it for now: that may end', () => {
     const exempts = { exceptions: [exception({ id: OTHER.vulnerability })] };
-    const accounting = accountFor({ blocker: both, policy: exempts, image: present({ findings: [finding()] }) });
-    expect(accounting.kind === 'holds' && accounting.blocker.findings).toEqual([finding(), OTHER]);
+    const evaluation = evaluateChanges({ blocker: both, policy: exempts, image: present({ findings: [finding()] }) });
+    expect(evaluation.kind === 'holds' && evaluation.blocker.findings).toEqual([finding(), OTHER]);
   });
 });
 

@@ -1,7 +1,7 @@
 // Orders by hand, as data: what replaces what, when they count, what an observation makes of them, and when the tick has to see to them.
 import { describe, expect, it } from 'vitest';
-import { endedEarly, type HandOrder, handDue, isInForce, orderFrom, stepOf } from '../../../shared/gate/override.ts';
-import { byHand, hoursLater, NOW } from '../samples.ts';
+import { endedEarly, isInForce, type Override, orderFrom, overrideDue, stepOf } from '../../../shared/gate/override.ts';
+import { anOverride, hoursLater, NOW } from '../samples.ts';
 
 const WISH = {
   kind: 'open',
@@ -11,14 +11,14 @@ const WISH = {
   approvedBy: 'Grace',
   by: 'ada',
 } as const;
-const NEW: HandOrder = { ...WISH, told: 'nothing', logged: false };
+const NEW: Override = { ...WISH, told: 'nothing', logged: false };
 const BY_FUNCTION = { byFunction: true, givesUp: false };
 const BY_COMMAND = { byFunction: false, givesUp: false };
 
 describe('a new order', () => {
-  const closedBefore = byHand({ kind: 'closed', by: 'bob', until: hoursLater(2) });
+  const closedBefore = anOverride({ kind: 'closed', by: 'bob', until: hoursLater(2) });
   const REPLACED = { kind: 'closed', by: 'bob', until: hoursLater(2) } as const;
-  it.each<[string, HandOrder | undefined, HandOrder]>([
+  it.each<[string, Override | undefined, Override]>([
     ['stands alone where there was none', undefined, NEW],
     ['stands alone where the one before is over', { ...closedBefore, until: NOW }, NEW],
     ['stands alone where people have heard of the end of the one before', { ...closedBefore, told: 'end' }, NEW],
@@ -34,7 +34,7 @@ describe('a new order', () => {
 });
 
 describe('an order counts', () => {
-  it.each<[string, Partial<HandOrder>, boolean]>([
+  it.each<[string, Partial<Override>, boolean]>([
     ['until its end', { until: hoursLater(0.001) }, true],
     ['not at its end', { until: NOW }, false],
     ['not where people have heard of its end', { until: hoursLater(1), told: 'end' }, false],
@@ -42,7 +42,7 @@ describe('an order counts', () => {
     ['not for longer than a day, whoever wrote that', { until: hoursLater(24.2) }, false],
     ['not until a moment that is none', { until: 'whenever' }, false],
   ])('%s', (_name, changes, counts) => {
-    expect(isInForce(byHand(changes), NOW)).toBe(counts);
+    expect(isInForce(anOverride(changes), NOW)).toBe(counts);
   });
 });
 
@@ -51,7 +51,7 @@ describe('a look at an order', () => {
     expect(stepOf(undefined, NOW, BY_FUNCTION)).toBeUndefined();
   });
 
-  it.each<[string, Partial<HandOrder>, { byFunction: boolean; givesUp: boolean }, unknown]>([
+  it.each<[string, Partial<Override>, { byFunction: boolean; givesUp: boolean }, unknown]>([
     ['by the command that gave it begins it, and tells', NEW, BY_COMMAND, ['begins', true, 'begin', false]],
     ['by the function, first of all, begins it, tells and logs', NEW, BY_FUNCTION, ['begins', true, 'begin', true]],
     [
@@ -98,12 +98,12 @@ describe('a look at an order', () => {
       ['runs', false, 'begin', true],
     ],
   ])('%s', (_name, changes, observation, expected) => {
-    const found = stepOf(byHand(changes), NOW, observation);
+    const found = stepOf(anOverride(changes), NOW, observation);
     expect([found?.step, found?.isNews, found?.next?.told, found?.next?.logged]).toEqual(expected);
   });
 
   it('forgets that the registry had refused', () => {
-    const refused = byHand({ refused: true });
+    const refused = anOverride({ refused: true });
     expect(stepOf(refused, NOW, BY_FUNCTION)?.next?.refused).toBeUndefined();
     expect(stepOf({ ...refused, until: NOW }, NOW, BY_COMMAND)?.next?.refused).toBeUndefined();
   });
@@ -111,7 +111,7 @@ describe('a look at an order', () => {
 
 describe('an order by a clock that is ahead', () => {
   const ahead = (hours: number, lasts: number) =>
-    byHand({ logged: false, at: hoursLater(hours), until: hoursLater(hours + lasts) });
+    anOverride({ logged: false, at: hoursLater(hours), until: hoursLater(hours + lasts) });
 
   it.each([
     ['lasts as long as was approved, from the first look of the function on', ahead(5, 4), hoursLater(4)],
@@ -124,36 +124,36 @@ describe('an order by a clock that is ahead', () => {
   });
 
   it('is not moved once the function has seen it, nor longer than a day', () => {
-    const order = byHand({ logged: true, at: hoursLater(1), until: hoursLater(2) });
+    const order = anOverride({ logged: true, at: hoursLater(1), until: hoursLater(2) });
     expect(stepOf(order, NOW, BY_FUNCTION)?.next).toMatchObject({ at: hoursLater(1), until: hoursLater(2) });
     expect(stepOf(ahead(5, 25), NOW, BY_FUNCTION)?.step).toBe('ends');
   });
 });
 
 it('an order that was ended early is over, whoever’s clock is right', () => {
-  const order = byHand({ logged: false, at: hoursLater(5), until: hoursLater(5.5), endedBy: 'eve' });
+  const order = anOverride({ logged: false, at: hoursLater(5), until: hoursLater(5.5), endedBy: 'eve' });
   expect(stepOf(order, NOW, BY_FUNCTION)).toMatchObject({ step: 'ends', order });
 });
 
 it('an order that is ended early ends now, by whoever ended it', () => {
-  const ended = endedEarly(byHand({ refused: true }), 'eve', NOW);
-  expect(ended).toEqual({ ...byHand(), until: NOW, endedBy: 'eve', refused: undefined });
+  const ended = endedEarly(anOverride({ refused: true }), 'eve', NOW);
+  expect(ended).toEqual({ ...anOverride(), until: NOW, endedBy: 'eve', refused: undefined });
 });
 
 describe('the tick sees to an order', () => {
   const AT_ONCE = '1970-01-01T00:00:00.000Z';
-  it.each<[string, HandOrder | undefined, string | undefined]>([
+  it.each<[string, Override | undefined, string | undefined]>([
     ['never where there is none', undefined, undefined],
     ['at once where nobody has been told', NEW, AT_ONCE],
     [
       'at once where the function has not seen it, whose clock may be behind',
-      byHand({ logged: false, at: hoursLater(5) }),
+      anOverride({ logged: false, at: hoursLater(5) }),
       AT_ONCE,
     ],
-    ['at its end where all of that is done', byHand(), hoursLater(3)],
-    ['at once where a command has ended it', byHand({ told: 'end' }), AT_ONCE],
-    ['never where the registry refused: the sweep does', byHand({ refused: true }), undefined],
+    ['at its end where all of that is done', anOverride(), hoursLater(3)],
+    ['at once where a command has ended it', anOverride({ told: 'end' }), AT_ONCE],
+    ['never where the registry refused: the sweep does', anOverride({ refused: true }), undefined],
   ])('%s', (_name, order, due) => {
-    expect(handDue(order)).toBe(due);
+    expect(overrideDue(order)).toBe(due);
   });
 });

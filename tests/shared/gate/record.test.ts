@@ -12,7 +12,7 @@ import {
   unpackRecord,
   withFewerFindings,
 } from '../../../shared/gate/record.ts';
-import { blocker, byHand, daysLater, digest, finding, GATE, hoursLater, NOW, record } from '../samples.ts';
+import { anOverride, blocker, daysLater, digest, finding, GATE, hoursLater, NOW, record } from '../samples.ts';
 
 const notice = {
   kind: 'closed',
@@ -21,7 +21,7 @@ const notice = {
   moreImages: 0,
   omittedImages: 0,
   stillPullable: [],
-  accounts: [],
+  clearances: [],
 } as const;
 
 describe('the key of a gate', () => {
@@ -41,7 +41,7 @@ describe('a new record', () => {
       since: NOW,
       blockers: [],
       omittedBlockers: 0,
-      untold: [],
+      pending: [],
     });
   });
 });
@@ -66,8 +66,8 @@ describe('memory', () => {
       false,
     ],
     ['keeps one with blockers that it had no room for', { ...empty, omittedBlockers: 1 }, false],
-    ['keeps one with something to tell', { ...empty, untold: [notice] }, false],
-    ['keeps one that a person keeps open', { ...empty, byHand: byHand() }, false],
+    ['keeps one with something to tell', { ...empty, pending: [notice] }, false],
+    ['keeps one that a person keeps open', { ...empty, override: anOverride() }, false],
   ])('%s', (_name, stored, forgettable) => {
     expect(isForgettable(stored, NOW)).toBe(forgettable);
   });
@@ -147,7 +147,7 @@ describe('a packed record', () => {
       blocker({ digest: digest(2), findings: [other], departed: { at: NOW, why: 'outOfScope' }, omittedFindings: 4 }),
     ],
     omittedBlockers: 2,
-    untold: [notice],
+    pending: [notice],
   });
 
   it('is unpacked as it was', () => {
@@ -173,7 +173,7 @@ describe('a packed record', () => {
   });
 
   it('has a format of its own with an order by hand: a version that knows of none must not close what a person opened', () => {
-    const ordered = record({ byHand: byHand({ endedBy: 'eve' }) });
+    const ordered = record({ override: anOverride({ endedBy: 'eve' }) });
     expect(unpackRecord(packRecord(ordered))).toEqual(ordered);
     expect([ordered, full].map((one) => JSON.parse(packRecord(one)).format)).toEqual([2, 1]);
   });

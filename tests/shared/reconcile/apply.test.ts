@@ -1,7 +1,7 @@
 // Settling a gate while things break: crashes at every call, and other workers at every call.
 import { describe, expect, it } from 'vitest';
 import { newRecord } from '../../../shared/gate/record.ts';
-import { settle } from '../../../shared/reconcile/apply.ts';
+import { apply } from '../../../shared/reconcile/apply.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
 import type { Decision } from '../../../shared/report/decision.ts';
 import { daysLater, digest, finding, GATE, hoursLater, NOW, record, rules } from '../samples.ts';
@@ -59,12 +59,12 @@ describe('a crash', async () => {
       };
       world.around = crashAt;
       // A notice that fails is not the end of an observation; a crash there is as good as one.
-      expect(await reconcileOnce(world, digest(1)).then(({ untold }) => untold, String)).toBe('Error: crash');
+      expect(await reconcileOnce(world, digest(1)).then(({ notifyError }) => notifyError, String)).toBe('Error: crash');
       world.around = () => {};
       await reconcileOnce(world, digest(1));
       const settled = turn === 'close' ? ['current', 'closed', []] : ['absent', 'open', []];
       const stored = world.record(GATE);
-      expect([world.repository().ours, stored?.state.kind, stored?.untold]).toEqual(settled);
+      expect([world.repository().ours, stored?.state.kind, stored?.pending]).toEqual(settled);
       expect(world.notices.map((notice) => notice.kind)).toContain(turn === 'close' ? 'closed' : 'opened');
     },
   );
@@ -95,7 +95,7 @@ describe('a second crash', () => {
     expect(world.notices.map(({ kind }) => kind)).toEqual(wanted);
     const [stored, ours] = [world.record(GATE), world.repository().ours];
     const ends = turn === 'open' ? ['closed', 'current', NOW] : ['open', 'absent', undefined];
-    expect([stored?.state.kind, ours, stored?.closedSince, stored?.untold]).toEqual([...ends, []]);
+    expect([stored?.state.kind, ours, stored?.closedSince, stored?.pending]).toEqual([...ends, []]);
   });
 
   it('before the second one has written: what was taken back is told, and nothing else', async () => {
@@ -119,12 +119,12 @@ describe('a notice that cannot be sent', () => {
     world.around = (call) => {
       if (call === 'notify') throw 'the mail service is away';
     };
-    const { done, untold } = await reconcileOnce(world, digest(1));
-    expect([done, untold, world.decisions.length]).toEqual(['closed', 'the mail service is away', 1]);
-    expect(world.record(GATE)?.untold.map(({ kind }) => kind)).toEqual(['closed']);
+    const { action, notifyError } = await reconcileOnce(world, digest(1));
+    expect([action, notifyError, world.decisions.length]).toEqual(['closed', 'the mail service is away', 1]);
+    expect(world.record(GATE)?.pending.map(({ kind }) => kind)).toEqual(['closed']);
     world.around = () => {};
     const next = await reconcileOnce(world, digest(1));
-    expect([next.done, next.untold, world.record(GATE)?.untold]).toEqual(['nothing', undefined, []]);
+    expect([next.action, next.notifyError, world.record(GATE)?.pending]).toEqual(['nothing', undefined, []]);
     expect(world.notices.map(({ kind }) => kind)).toEqual(['closed']);
   });
 });
@@ -183,26 +183,26 @@ describe('a gate without a row', () => {
   it('whose new record already says nothing: no row is written or taken away', async () => {
     const world = newWorld();
     const old = newRecord(GATE, hoursLater(-24 * 31));
-    const next = { blockers: [], active: [], omitted: 0, accounts: [], changed: false };
+    const next = { blockers: [], active: [], omitted: 0, clearances: [], changed: false };
     const noticeOf = () => {
       throw new Error('no notice was expected');
     };
     const somethingHolds = () => {
       throw new Error('no second look was expected');
     };
-    const settled = await settle(
+    const settled = await apply(
       {
         stored: { value: old, version: 0 },
         next,
         reading: undefined,
         now: NOW,
-        hand: undefined,
+        override: undefined,
         noticeOf,
         somethingHolds,
       },
       rules(),
       world.ports,
     );
-    expect([settled, world.calls]).toEqual([{ to: { kind: 'open' }, done: 'nothing', change: undefined }, []]);
+    expect([settled, world.calls]).toEqual([{ to: { kind: 'open' }, action: 'nothing', change: undefined }, []]);
   });
 });

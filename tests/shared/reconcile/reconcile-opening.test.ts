@@ -27,8 +27,13 @@ describe('opening', () => {
     const first = await reconcileOnce(world, { triggers: ['delete'] });
     world.repository().images.delete(digest(2));
     const second = await reconcileOnce(world, { scope: [digest(2)], triggers: ['delete'] });
-    expect([first.to.kind, second.to.kind, second.done, told(world)]).toEqual(['closed', 'open', 'opened', ['opened']]);
-    expect(world.notices[0]).toMatchObject({ closedSince: NOW, accounts: [{ digest: digest(2), how: 'gone' }] });
+    expect([first.to.kind, second.to.kind, second.action, told(world)]).toEqual([
+      'closed',
+      'open',
+      'opened',
+      ['opened'],
+    ]);
+    expect(world.notices[0]).toMatchObject({ closedSince: NOW, clearances: [{ digest: digest(2), how: 'gone' }] });
   });
 
   it('the deleted blocker is pushed again (same digest) within 30 days: closes again, without a new scan', async () => {
@@ -37,8 +42,8 @@ describe('opening', () => {
     await reconcileOnce(world, { triggers: ['delete'] });
     world.now = daysLater(20);
     world.repository().images.set(digest(1), { tags: ['1.0'] });
-    const { to, done } = await reconcileOnce(world, { triggers: ['push'] });
-    expect([to.kind, done]).toEqual(['closed', 'closed']);
+    const { to, action } = await reconcileOnce(world, { triggers: ['push'] });
+    expect([to.kind, action]).toEqual(['closed', 'closed']);
   });
 
   it('CLOSED event for the only finding; coverage INACTIVE, expired: stays closed; the log says that proof is missing', async () => {
@@ -148,8 +153,8 @@ describe('opening', () => {
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
     await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
     world.now = daysLater(1);
-    const { to, done } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
-    expect([to.kind, done, world.record(GATE)?.blockers]).toEqual(['open', 'nothing', []]);
+    const { to, action } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
+    expect([to.kind, action, world.record(GATE)?.blockers]).toEqual(['open', 'nothing', []]);
   });
 
   it('what was exempted stays in the log as long as it is there', async () => {
@@ -230,8 +235,8 @@ describe('opening', () => {
     const world = newWorld();
     world.save(record({ omittedBlockers: 2 }));
     world.repository().ours = 'current';
-    const { to, done } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] });
-    expect([to.kind, done, world.record(GATE)?.omittedBlockers]).toEqual(['closed', 'nothing', 2]);
+    const { to, action } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] });
+    expect([to.kind, action, world.record(GATE)?.omittedBlockers]).toEqual(['closed', 'nothing', 2]);
   });
 
   it.each<[string, Rules, boolean]>([
@@ -243,7 +248,7 @@ describe('opening', () => {
     if (exists) world.repository().ours = 'current';
     const first = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, byRules);
     const second = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] });
-    expect([first.done, world.record(GATE)?.omittedBlockers, second.to.kind]).toEqual(['opened', 0, 'open']);
+    expect([first.action, world.record(GATE)?.omittedBlockers, second.to.kind]).toEqual(['opened', 0, 'open']);
   });
 
   it('a record that says nothing any more is taken away after 30 days, and not before', async () => {
@@ -261,8 +266,8 @@ describe('opening', () => {
   it('an image that never violated: nothing is read, written or told', async () => {
     const world = newWorld();
     world.repository().images.set(digest(1), { findings: [finding({ severity: 'LOW' })] });
-    const { done, allowed } = await reconcileOnce(world);
-    expect([done, allowed, world.calls, world.record(GATE)]).toEqual(['nothing', 1, ['load', 'observe'], undefined]);
+    const { action, allowed } = await reconcileOnce(world);
+    expect([action, allowed, world.calls, world.record(GATE)]).toEqual(['nothing', 1, ['load', 'observe'], undefined]);
   });
 });
 

@@ -1,26 +1,26 @@
 // Gates that a person keeps open or closed: what the loop makes of it in every mode, with findings or without, and at both ends.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { HandOrder } from '../../../shared/gate/override.ts';
+import type { Override } from '../../../shared/gate/override.ts';
 import { type GateRecord, newRecord } from '../../../shared/gate/record.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import type { Trigger } from '../../../shared/report/decision.ts';
-import { blocker, byHand, digest, finding, GATE, hoursLater, NOW, record, rules } from '../samples.ts';
+import { anOverride, blocker, digest, finding, GATE, hoursLater, NOW, record, rules } from '../samples.ts';
 import { reconcileOnce } from './reconciling.ts';
 import { newWorld, type World, type WorldRepository } from './world.ts';
 
 const VIOLATING = { findings: [finding()] };
-const OPEN = byHand();
-const CLOSED = byHand({ kind: 'closed' });
-const NEW: Partial<HandOrder> = { told: 'nothing', logged: false };
-const OVER: Partial<HandOrder> = { until: NOW };
+const OPEN = anOverride();
+const CLOSED = anOverride({ kind: 'closed' });
+const NEW: Partial<Override> = { told: 'nothing', logged: false };
+const OVER: Partial<Override> = { until: NOW };
 const EXCLUDED = rules({ repositories: { include: ['other/*'], exclude: [] } });
 const NO_ROOM = rules({ maxClosesPerHour: 0 });
 
 /** How a gate is: what its record says, and what the registry shows. */
 const OPEN_GATE = newRecord(GATE, hoursLater(-2));
 const CLOSED_GATE = record({ claimed: true });
-const WAITING_BY_HAND = record({ state: { kind: 'waiting', for: 'byHand' }, closedSince: undefined });
+const WAITING_BY_HAND = record({ state: { kind: 'waiting', for: 'override' }, closedSince: undefined });
 
 function blind(call: string): void {
   if (call === 'observe') throw new Error('no answer');
@@ -28,7 +28,7 @@ function blind(call: string): void {
 
 interface Given {
   readonly record: GateRecord;
-  readonly order: HandOrder;
+  readonly order: Override;
   readonly rules?: Rules;
   readonly registry?: Partial<WorldRepository>;
   readonly images?: readonly number[];
@@ -39,44 +39,44 @@ function worldWith({ record: stored, order, registry, images = [] }: Given): Wor
   const ours = stored.state.kind === 'closed' ? 'current' : 'absent';
   Object.assign(world.repository(), { ours, ...registry });
   for (const number of images) world.repository().images.set(digest(number), VIOLATING);
-  world.save({ ...stored, byHand: order });
+  world.save({ ...stored, override: order });
   return world;
 }
 
 /** What comes of an observation: the registry, the state, what was done, and what people are told. */
 async function outcome(world: World, byRules: Rules = rules(), trigger: Trigger = 'tick') {
-  const { done, to, byHand: step } = await reconcileOnce(world, { triggers: [trigger], scope: 'all' }, byRules);
-  const told = world.notices.map(({ kind, byHand: news }) => (news?.isNews ? `${kind}: ${news.step}` : kind));
+  const { action, to, override: step } = await reconcileOnce(world, { triggers: [trigger], scope: 'all' }, byRules);
+  const told = world.notices.map(({ kind, override: news }) => (news?.isNews ? `${kind}: ${news.step}` : kind));
   const state = to.kind === 'waiting' ? `waiting: ${to.for}` : to.kind;
-  return [world.repository().ours, state, done, step?.step, told.join()];
+  return [world.repository().ours, state, action, step?.step, told.join()];
 }
 
 describe('a gate that is kept open by hand', () => {
   it.each<[string, Given, readonly unknown[]]>([
     [
       'is opened, although findings hold it',
-      { record: CLOSED_GATE, order: byHand(NEW), images: [1] },
-      ['absent', 'waiting: byHand', 'opened', 'begins', 'opened: begins'],
+      { record: CLOSED_GATE, order: anOverride(NEW), images: [1] },
+      ['absent', 'waiting: override', 'opened', 'begins', 'opened: begins'],
     ],
     [
       'was open: people hear of it all the same',
-      { record: OPEN_GATE, order: byHand(NEW) },
-      ['absent', 'open', 'nothing', 'begins', 'byHand: begins'],
+      { record: OPEN_GATE, order: anOverride(NEW) },
+      ['absent', 'open', 'nothing', 'begins', 'override: begins'],
     ],
     [
       'is not closed by a new finding, which people hear of',
       { record: OPEN_GATE, order: OPEN, images: [1] },
-      ['absent', 'waiting: byHand', 'waiting', 'runs', 'waiting'],
+      ['absent', 'waiting: override', 'waiting', 'runs', 'waiting'],
     ],
     [
       'is not closed by another image, which people hear of too',
       { record: WAITING_BY_HAND, order: OPEN, images: [1, 2] },
-      ['absent', 'waiting: byHand', 'waiting', 'runs', 'waiting'],
+      ['absent', 'waiting: override', 'waiting', 'runs', 'waiting'],
     ],
     [
       'stays so without a word while nothing changes',
       { record: WAITING_BY_HAND, order: OPEN, images: [1] },
-      ['absent', 'waiting: byHand', 'nothing', 'runs', ''],
+      ['absent', 'waiting: override', 'nothing', 'runs', ''],
     ],
     [
       'has nothing to wait for once nothing holds it',
@@ -85,7 +85,7 @@ describe('a gate that is kept open by hand', () => {
     ],
     [
       'is audited in audit mode',
-      { record: CLOSED_GATE, order: byHand(NEW), images: [1], rules: rules({ mode: 'audit' }) },
+      { record: CLOSED_GATE, order: anOverride(NEW), images: [1], rules: rules({ mode: 'audit' }) },
       ['absent', 'waiting: audit', 'opened', 'begins', 'opened: begins'],
     ],
     [
@@ -95,57 +95,57 @@ describe('a gate that is kept open by hand', () => {
     ],
     [
       'leaves the lock of somebody else alone',
-      { record: OPEN_GATE, order: byHand(NEW), images: [1], registry: { ours: 'unmarked' } },
+      { record: OPEN_GATE, order: anOverride(NEW), images: [1], registry: { ours: 'unmarked' } },
       ['unmarked', 'waiting: lockedByOthers', 'waiting', 'begins', 'waiting: begins'],
     ],
     [
       'is opened where the registry bears no marks and the record says that it was us',
-      { record: CLOSED_GATE, order: byHand(NEW), images: [1], registry: { ours: 'current', bearsNoMarks: true } },
-      ['absent', 'waiting: byHand', 'opened', 'begins', 'opened: begins'],
+      { record: CLOSED_GATE, order: anOverride(NEW), images: [1], registry: { ours: 'current', bearsNoMarks: true } },
+      ['absent', 'waiting: override', 'opened', 'begins', 'opened: begins'],
     ],
     [
       'may serve Lambda functions',
       { record: WAITING_BY_HAND, order: OPEN, images: [1], registry: { servesLambda: true } },
-      ['absent', 'waiting: byHand', 'nothing', 'runs', ''],
+      ['absent', 'waiting: override', 'nothing', 'runs', ''],
     ],
     [
       'that was ordered for longer than a day is closed',
-      { record: WAITING_BY_HAND, order: byHand({ until: hoursLater(48) }), images: [1] },
+      { record: WAITING_BY_HAND, order: anOverride({ until: hoursLater(48) }), images: [1] },
       ['current', 'closed', 'closed', 'ends', 'closed: ends'],
     ],
     [
       'closes at the end, if something holds it',
-      { record: WAITING_BY_HAND, order: byHand(OVER), images: [1] },
+      { record: WAITING_BY_HAND, order: anOverride(OVER), images: [1] },
       ['current', 'closed', 'closed', 'ends', 'closed: ends'],
     ],
     [
       'closes at the end, whatever the brake says',
-      { record: WAITING_BY_HAND, order: byHand(OVER), images: [1], rules: NO_ROOM },
+      { record: WAITING_BY_HAND, order: anOverride(OVER), images: [1], rules: NO_ROOM },
       ['current', 'closed', 'closed', 'ends', 'closed: ends'],
     ],
     [
       'stays open at the end, if nothing holds it',
-      { record: OPEN_GATE, order: byHand(OVER) },
-      ['absent', 'open', 'nothing', 'ends', 'byHand: ends'],
+      { record: OPEN_GATE, order: anOverride(OVER) },
+      ['absent', 'open', 'nothing', 'ends', 'override: ends'],
     ],
     [
       'stays open at the end in audit mode',
-      { record: WAITING_BY_HAND, order: byHand(OVER), images: [1], rules: rules({ mode: 'audit' }) },
+      { record: WAITING_BY_HAND, order: anOverride(OVER), images: [1], rules: rules({ mode: 'audit' }) },
       ['absent', 'waiting: audit', 'waiting', 'ends', 'waiting: ends'],
     ],
     [
       'stays open at the end where it serves Lambda functions',
-      { record: WAITING_BY_HAND, order: byHand(OVER), images: [1], registry: { servesLambda: true } },
+      { record: WAITING_BY_HAND, order: anOverride(OVER), images: [1], registry: { servesLambda: true } },
       ['absent', 'waiting: lambda', 'waiting', 'ends', 'waiting: ends'],
     ],
     [
       'closes without a word more where a command has told of the end',
-      { record: CLOSED_GATE, order: byHand({ ...OVER, told: 'end' }), images: [1] },
+      { record: CLOSED_GATE, order: anOverride({ ...OVER, told: 'end' }), images: [1] },
       ['current', 'closed', 'nothing', 'ends', ''],
     ],
     [
       'closes at once where it was to be closed by hand instead',
-      { record: WAITING_BY_HAND, order: byHand({ ...NEW, kind: 'closed' }), images: [1], rules: NO_ROOM },
+      { record: WAITING_BY_HAND, order: anOverride({ ...NEW, kind: 'closed' }), images: [1], rules: NO_ROOM },
       ['current', 'closed', 'closed', 'begins', 'closed: begins'],
     ],
   ])('%s', async (_name, given, expected) => {
@@ -157,13 +157,13 @@ describe('a gate that is kept closed by hand', () => {
   it.each<[string, Given, readonly unknown[]]>([
     [
       'is closed, although nothing holds it, and the brake is not asked',
-      { record: OPEN_GATE, order: byHand({ ...NEW, kind: 'closed' }), rules: NO_ROOM },
+      { record: OPEN_GATE, order: anOverride({ ...NEW, kind: 'closed' }), rules: NO_ROOM },
       ['current', 'closed', 'closed', 'begins', 'closed: begins'],
     ],
     [
       'was closed: people hear of it all the same',
-      { record: CLOSED_GATE, order: byHand({ ...NEW, kind: 'closed' }), images: [1] },
-      ['current', 'closed', 'nothing', 'begins', 'byHand: begins'],
+      { record: CLOSED_GATE, order: anOverride({ ...NEW, kind: 'closed' }), images: [1] },
+      ['current', 'closed', 'nothing', 'begins', 'override: begins'],
     ],
     [
       'is not opened when its last blocker goes away',
@@ -177,7 +177,7 @@ describe('a gate that is kept closed by hand', () => {
     ],
     [
       'is not closed in audit mode',
-      { record: OPEN_GATE, order: byHand({ ...NEW, kind: 'closed' }), rules: rules({ mode: 'audit' }) },
+      { record: OPEN_GATE, order: anOverride({ ...NEW, kind: 'closed' }), rules: rules({ mode: 'audit' }) },
       ['absent', 'waiting: audit', 'waiting', 'begins', 'waiting: begins'],
     ],
     [
@@ -192,27 +192,27 @@ describe('a gate that is kept closed by hand', () => {
     ],
     [
       'is not closed where it serves Lambda functions',
-      { record: OPEN_GATE, order: byHand({ ...NEW, kind: 'closed' }), registry: { servesLambda: true } },
+      { record: OPEN_GATE, order: anOverride({ ...NEW, kind: 'closed' }), registry: { servesLambda: true } },
       ['absent', 'waiting: lambda', 'waiting', 'begins', 'waiting: begins'],
     ],
     [
       'is somebody else’s where somebody else has locked it',
-      { record: OPEN_GATE, order: byHand({ ...NEW, kind: 'closed' }), registry: { ours: 'unmarked' } },
+      { record: OPEN_GATE, order: anOverride({ ...NEW, kind: 'closed' }), registry: { ours: 'unmarked' } },
       ['unmarked', 'waiting: lockedByOthers', 'waiting', 'begins', 'waiting: begins'],
     ],
     [
       'opens at the end, if nothing holds it',
-      { record: record({ blockers: [] }), order: byHand({ ...OVER, kind: 'closed' }) },
+      { record: record({ blockers: [] }), order: anOverride({ ...OVER, kind: 'closed' }) },
       ['absent', 'open', 'opened', 'ends', 'opened: ends'],
     ],
     [
       'stays closed at the end, if something holds it',
-      { record: CLOSED_GATE, order: byHand({ ...OVER, kind: 'closed' }), images: [1] },
-      ['current', 'closed', 'nothing', 'ends', 'byHand: ends'],
+      { record: CLOSED_GATE, order: anOverride({ ...OVER, kind: 'closed' }), images: [1] },
+      ['current', 'closed', 'nothing', 'ends', 'override: ends'],
     ],
     [
       'opens at once where it was to be opened by hand instead',
-      { record: record({ blockers: [] }), order: byHand(NEW) },
+      { record: record({ blockers: [] }), order: anOverride(NEW) },
       ['absent', 'open', 'opened', 'begins', 'opened: begins'],
     ],
   ])('%s', async (_name, given, expected) => {
@@ -226,7 +226,7 @@ describe('a gate that is kept closed by hand', () => {
     const world = worldWith({ record: record({ blockers: [] }), order: CLOSED });
     expect(await outcome(world, rules({ mode }), mode)).toEqual(['absent', 'open', 'opened', 'ends', 'opened: ends']);
     expect(await outcome(world)).toEqual(['absent', 'open', 'nothing', 'ends', 'opened: ends']);
-    expect(world.record(GATE)?.byHand).toBeUndefined();
+    expect(world.record(GATE)?.override).toBeUndefined();
   });
 });
 
@@ -254,21 +254,21 @@ describe('a release of one gate', () => {
 
 describe('an order', () => {
   it('is written to the log by the function, however it was begun, and the tick then rests until its end', async () => {
-    const world = worldWith({ record: CLOSED_GATE, order: byHand(NEW), images: [1] });
+    const world = worldWith({ record: CLOSED_GATE, order: anOverride(NEW), images: [1] });
     expect(await outcome(world, rules(), 'override')).toEqual([
       'absent',
-      'waiting: byHand',
+      'waiting: override',
       'opened',
       'begins',
       'opened: begins',
     ]);
-    expect(world.record(GATE)?.byHand).toMatchObject({ told: 'begin', logged: false });
+    expect(world.record(GATE)?.override).toMatchObject({ told: 'begin', logged: false });
     expect((await outcome(world))[3]).toBe('begins');
-    expect(world.record(GATE)?.byHand).toMatchObject({ told: 'begin', logged: true });
+    expect(world.record(GATE)?.override).toMatchObject({ told: 'begin', logged: true });
     expect((await outcome(world))[3]).toBe('runs');
     world.now = hoursLater(3);
     expect((await outcome(world)).slice(0, 4)).toEqual(['current', 'closed', 'closed', 'ends']);
-    expect(world.record(GATE)?.byHand).toBeUndefined();
+    expect(world.record(GATE)?.override).toBeUndefined();
     expect(world.notices.map(({ kind }) => kind)).toEqual(['opened', 'closed']);
   });
 
@@ -276,16 +276,20 @@ describe('an order', () => {
     'that the registry refuses (%s) stays recorded, and the tick does not try again',
     async (kind) => {
       const given = kind === 'open' ? CLOSED_GATE : OPEN_GATE;
-      const world = worldWith({ record: given, order: byHand({ ...NEW, kind }), images: kind === 'open' ? [1] : [] });
+      const world = worldWith({
+        record: given,
+        order: anOverride({ ...NEW, kind }),
+        images: kind === 'open' ? [1] : [],
+      });
       world.repository().refuses = 'no';
       expect((await outcome(world)).slice(1, 3)).toEqual([kind === 'open' ? 'opening' : 'closing', 'refused']);
       expect(world.record(GATE)).toMatchObject({
         blockers: given.blockers.map((one) => ({ digest: one.digest })),
-        byHand: { refused: true, told: 'nothing' },
+        override: { refused: true, told: 'nothing' },
       });
       world.repository().refuses = undefined;
       expect((await outcome(world)).at(-1)).toBe(kind === 'open' ? 'opened: begins' : 'closed: begins');
-      expect(world.record(GATE)?.byHand?.refused).toBeUndefined();
+      expect(world.record(GATE)?.override?.refused).toBeUndefined();
     },
   );
 
@@ -293,7 +297,7 @@ describe('an order', () => {
     'is begun once, whenever a worker dies before or after "%s"',
     async (call) => {
       for (const when of ['before', 'after'] as const) {
-        const world = worldWith({ record: CLOSED_GATE, order: byHand(NEW), images: [1] });
+        const world = worldWith({ record: CLOSED_GATE, order: anOverride(NEW), images: [1] });
         let isAlive = true;
         world.around = (name, moment) => {
           if (name !== call || moment !== when || !isAlive) return;
@@ -302,39 +306,43 @@ describe('an order', () => {
         };
         await reconcileOnce(world, { triggers: ['override'], scope: [] }).catch(() => {});
         await reconcileOnce(world, { triggers: ['tick'], scope: 'all' });
-        expect(world.record(GATE)).toMatchObject({ state: { for: 'byHand' }, untold: [], byHand: { told: 'begin' } });
+        expect(world.record(GATE)).toMatchObject({
+          state: { for: 'override' },
+          pending: [],
+          override: { told: 'begin' },
+        });
         expect(world.repository().ours).toBe('absent');
-        const begun = world.notices.filter(({ byHand: news }) => news?.isNews && news.step === 'begins');
+        const begun = world.notices.filter(({ override: news }) => news?.isNews && news.step === 'begins');
         expect(begun.length).toBe(call === 'notify' && when === 'after' ? 2 : 1);
       }
     },
   );
 
   it('that is over closes on what the record says where the scanner does not answer, and the message comes back', async () => {
-    const world = worldWith({ record: WAITING_BY_HAND, order: byHand(OVER), images: [1] });
+    const world = worldWith({ record: WAITING_BY_HAND, order: anOverride(OVER), images: [1] });
     world.around = blind;
     await expect(reconcileOnce(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
     expect([world.repository().ours, world.record(GATE)?.state.kind]).toEqual(['current', 'closed']);
-    expect(world.record(GATE)?.byHand).toBeUndefined();
-    expect(world.notices.map(({ kind, byHand: news }) => [kind, news?.step])).toEqual([['closed', 'ends']]);
-    expect(world.decisions).toMatchObject([{ done: 'closed', images: [], byHand: { step: 'ends' } }]);
+    expect(world.record(GATE)?.override).toBeUndefined();
+    expect(world.notices.map(({ kind, override: news }) => [kind, news?.step])).toEqual([['closed', 'ends']]);
+    expect(world.decisions).toMatchObject([{ action: 'closed', images: [], override: { step: 'ends' } }]);
     await expect(reconcileOnce(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
     expect(world.repository().ours).toBe('current');
   });
 
   it('that is over closes on what the record had no room for, too', async () => {
     const { blockers: _blockers, ...rest } = WAITING_BY_HAND;
-    const world = worldWith({ record: { ...rest, blockers: [], omittedBlockers: 2 }, order: byHand(OVER) });
+    const world = worldWith({ record: { ...rest, blockers: [], omittedBlockers: 2 }, order: anOverride(OVER) });
     world.around = blind;
     await expect(reconcileOnce(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
     expect(world.repository().ours).toBe('current');
   });
 
-  it.each<[string, GateRecord, HandOrder, Trigger]>([
+  it.each<[string, GateRecord, Override, Trigger]>([
     ['that is not over', WAITING_BY_HAND, OPEN, 'tick'],
-    ['to keep it closed, that is over', CLOSED_GATE, byHand({ ...OVER, kind: 'closed' }), 'tick'],
-    ['that is over, of a gate that nothing held', OPEN_GATE, byHand(OVER), 'tick'],
-    ['that a command looks at', WAITING_BY_HAND, byHand(OVER), 'override'],
+    ['to keep it closed, that is over', CLOSED_GATE, anOverride({ ...OVER, kind: 'closed' }), 'tick'],
+    ['that is over, of a gate that nothing held', OPEN_GATE, anOverride(OVER), 'tick'],
+    ['that a command looks at', WAITING_BY_HAND, anOverride(OVER), 'override'],
   ])('%s does nothing where the scanner does not answer', async (_name, stored, order, trigger) => {
     const world = worldWith({ record: stored, order, images: [1] });
     const before = structuredClone([world.repository().ours, world.record(GATE)]);
@@ -345,25 +353,29 @@ describe('an order', () => {
   });
 
   it('and a release, of a repository that is not there any more, look at nothing', async () => {
-    const world = worldWith({ record: CLOSED_GATE, order: byHand({ ...NEW, kind: 'closed' }) });
+    const world = worldWith({ record: CLOSED_GATE, order: anOverride({ ...NEW, kind: 'closed' }) });
     world.repositories.clear();
     const decision = await reconcileOnce(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
-    expect([decision.to, decision.done, world.record(GATE)?.state.kind]).toEqual([{ kind: 'open' }, 'opened', 'open']);
+    expect([decision.to, decision.action, world.record(GATE)?.state.kind]).toEqual([
+      { kind: 'open' },
+      'opened',
+      'open',
+    ]);
   });
 
   it('is seen to for a repository that is not there any more, too', async () => {
-    const world = worldWith({ record: WAITING_BY_HAND, order: byHand(OVER) });
+    const world = worldWith({ record: WAITING_BY_HAND, order: anOverride(OVER) });
     world.repositories.clear();
-    const { to, byHand: step } = await reconcileOnce(world, { triggers: ['tick'], scope: 'all' });
-    expect([to, step?.step, world.record(GATE)?.byHand]).toEqual([{ kind: 'open' }, 'ends', undefined]);
+    const { to, override: step } = await reconcileOnce(world, { triggers: ['tick'], scope: 'all' });
+    expect([to, step?.step, world.record(GATE)?.override]).toEqual([{ kind: 'open' }, 'ends', undefined]);
   });
 
   it('keeps a record from being forgotten, and its end makes the record young again', async () => {
     const old = { ...newRecord(GATE, hoursLater(-24 * 31)), blockers: [] };
     const world = worldWith({ record: old, order: OPEN });
     await outcome(world);
-    expect(world.record(GATE)?.byHand).toEqual(OPEN);
-    world.save({ ...old, byHand: byHand({ ...OVER, told: 'end' }) });
+    expect(world.record(GATE)?.override).toEqual(OPEN);
+    world.save({ ...old, override: anOverride({ ...OVER, told: 'end' }) });
     await outcome(world);
     expect(world.record(GATE)).toMatchObject({ since: NOW, state: { kind: 'open' } });
   });
@@ -372,7 +384,7 @@ describe('an order', () => {
     const world = worldWith({ record: { ...WAITING_BY_HAND, blockers: [blocker()] }, order: OPEN });
     world.repository().images.set(digest(1), {});
     await outcome(world);
-    expect(world.record(GATE)).toMatchObject({ blockers: [{ digest: digest(1) }], state: { for: 'byHand' } });
+    expect(world.record(GATE)).toMatchObject({ blockers: [{ digest: digest(1) }], state: { for: 'override' } });
   });
 });
 
@@ -395,7 +407,7 @@ describe('whatever happens to a gate', () => {
         fc.asyncProperty(steps, fc.boolean(), async (events, isClosedBefore) => {
           const world = worldWith({
             record: isClosedBefore ? CLOSED_GATE : OPEN_GATE,
-            order: byHand({ ...NEW, kind }),
+            order: anOverride({ ...NEW, kind }),
           });
           if (isClosedBefore) world.repository().images.set(digest(1), VIOLATING);
           await reconcileOnce(world, { triggers: ['tick'], scope: 'all' });
@@ -419,8 +431,8 @@ describe('whatever happens to a gate', () => {
           const { to } = await reconcileOnce(world, { triggers: ['tick'], scope: 'all' });
           const isHeld = world.record(GATE)?.blockers.some(({ departed }) => departed === undefined) ?? false;
           const expected = isHeld ? ['closed', 'current', undefined] : ['open', 'absent', undefined];
-          expect([to.kind, world.repository().ours, world.record(GATE)?.byHand]).toEqual(expected);
-          const news = world.notices.flatMap(({ byHand: one }) => (one?.isNews ? [one.step] : []));
+          expect([to.kind, world.repository().ours, world.record(GATE)?.override]).toEqual(expected);
+          const news = world.notices.flatMap(({ override: one }) => (one?.isNews ? [one.step] : []));
           expect([...new Set(news)]).toEqual(['begins', 'ends']);
         }),
         { numRuns: 60 },

@@ -53,13 +53,13 @@ describe('the seconds since the finding', () => {
     ],
     ['are not known where the provider does not say when', [present({ findings: [CRITICAL] })], undefined],
   ])('%s', async (_name, observations, expected) => {
-    expect(await decided(...observations)).toMatchObject({ done: 'closed', secondsSinceFinding: expected });
+    expect(await decided(...observations)).toMatchObject({ action: 'closed', secondsSinceFinding: expected });
   });
 
   it('are of a closing only', async () => {
     const world = await violating();
     world.ports.registry.observe = async () => [present({ findings: [CRITICAL], saidAt: said([KEY, hoursLater(-1)]) })];
     const decision = await reconcileOnce(world, {}, rules({ mode: 'audit' }));
-    expect([decision.done, decision.secondsSinceFinding]).toEqual(['waiting', undefined]);
+    expect([decision.action, decision.secondsSinceFinding]).toEqual(['waiting', undefined]);
   });
 });

@@ -36,7 +36,7 @@ function stateIn(world: World): State {
   const { ours, images } = world.repository();
   // Who is told how often is not what this is about, and there is no end to it.
   return {
-    record: stored === undefined ? undefined : { ...stored, untold: [] },
+    record: stored === undefined ? undefined : { ...stored, pending: [] },
     ours,
     violates: images.size > 0,
   };
@@ -76,7 +76,9 @@ async function successorsOf(state: State): Promise<readonly (readonly [string, S
           if (at === when && crashing.calls.length === place + 1) throw new Error('crash');
         };
         // A notice that fails is not the end of an observation; a crash there is as good as one.
-        expect(await reconcileOnce(crashing, {}, byRules).then(({ untold }) => untold, String)).toBe('Error: crash');
+        expect(await reconcileOnce(crashing, {}, byRules).then(({ notifyError }) => notifyError, String)).toBe(
+          'Error: crash',
+        );
         found.push([`${name}, and crash ${when} ${call}`, stateIn(crashing)]);
       }
     }
@@ -122,7 +124,7 @@ describe('a closing of somebody else', () => {
     const world = unmarked('unmarked');
     const first = await reconcileOnce(world);
     const second = await reconcileOnce(world);
-    expect([first.to, first.done, second.done]).toEqual([
+    expect([first.to, first.action, second.action]).toEqual([
       { kind: 'waiting', for: 'lockedByOthers' },
       'waiting',
       'nothing',
@@ -138,7 +140,7 @@ describe('a closing of somebody else', () => {
     const world = unmarked('unmarked');
     await reconcileOnce(world);
     world.repository().ours = 'absent';
-    expect([(await reconcileOnce(world)).done, world.repository().ours, world.record(GATE)?.claimed]).toEqual([
+    expect([(await reconcileOnce(world)).action, world.repository().ours, world.record(GATE)?.claimed]).toEqual([
       'closed',
       'current',
       true,
@@ -149,7 +151,7 @@ describe('a closing of somebody else', () => {
     const world = unmarked('unmarked');
     await reconcileOnce(world);
     repair(world);
-    expect([(await reconcileOnce(world)).done, world.repository().ours, told(world)]).toEqual([
+    expect([(await reconcileOnce(world)).action, world.repository().ours, told(world)]).toEqual([
       'cleared',
       'unmarked',
       ['waiting', 'cleared'],
@@ -186,7 +188,7 @@ describe('a closing of somebody else', () => {
     const world = unmarked();
     await reconcileOnce(world);
     repair(world);
-    expect([(await reconcileOnce(world)).done, world.repository().ours]).toEqual(['opened', 'absent']);
+    expect([(await reconcileOnce(world)).action, world.repository().ours]).toEqual(['opened', 'absent']);
   });
 });
 
@@ -196,7 +198,7 @@ describe('a closing of ours', () => {
     await reconcileOnce(world);
     world.repository().ours = 'absent';
     world.now = hoursLater(1);
-    expect([(await reconcileOnce(world)).done, world.repository().ours, told(world)]).toEqual([
+    expect([(await reconcileOnce(world)).action, world.repository().ours, told(world)]).toEqual([
       'restored',
       'current',
       ['closed', 'restored'],

@@ -35,8 +35,8 @@ describe('audit', () => {
   it.each(['audit', 'pause'] as const)('%s opens what pullgate had closed', async (mode) => {
     const world = violating();
     await reconcileOnce(world);
-    const { to, done } = await reconcileOnce(world, rules({ mode }));
-    expect([to, done, ours(world), told(world)]).toEqual([
+    const { to, action } = await reconcileOnce(world, rules({ mode }));
+    expect([to, action, ours(world), told(world)]).toEqual([
       { kind: 'waiting', for: mode },
       'opened',
       'absent',
@@ -47,13 +47,13 @@ describe('audit', () => {
   it('ends: what it had left open is closed', async () => {
     const world = violating();
     await reconcileOnce(world, rules({ mode: 'audit' }));
-    expect([(await reconcileOnce(world)).done, told(world)]).toEqual(['closed', ['waiting for audit', 'closed']]);
+    expect([(await reconcileOnce(world)).action, told(world)]).toEqual(['closed', ['waiting for audit', 'closed']]);
   });
 
   it('becomes a pause: told, since it is another reason', async () => {
     const world = violating();
     await reconcileOnce(world, rules({ mode: 'audit' }));
-    expect([(await reconcileOnce(world, rules({ mode: 'pause' }))).done, told(world)]).toEqual([
+    expect([(await reconcileOnce(world, rules({ mode: 'pause' }))).action, told(world)]).toEqual([
       'waiting',
       ['waiting for audit', 'waiting for pause'],
     ]);
@@ -63,8 +63,8 @@ describe('audit', () => {
     const world = violating();
     await reconcileOnce(world, rules({ mode: 'audit' }));
     world.repository().images.delete(digest(1));
-    const { to, done } = await reconcileOnce(world, rules({ mode: 'audit' }));
-    expect([to, done, told(world)]).toEqual([{ kind: 'open' }, 'cleared', ['waiting for audit', 'cleared']]);
+    const { to, action } = await reconcileOnce(world, rules({ mode: 'audit' }));
+    expect([to, action, told(world)]).toEqual([{ kind: 'open' }, 'cleared', ['waiting for audit', 'cleared']]);
   });
 });
 
@@ -95,7 +95,7 @@ describe('a repository that serves Lambda functions', () => {
     await reconcileOnce(world);
     world.repository().servesLambda = true;
     happens(world);
-    expect([(await reconcileOnce(world)).done, ours(world)]).toEqual([done, statement]);
+    expect([(await reconcileOnce(world)).action, ours(world)]).toEqual([done, statement]);
   });
 });
 
@@ -129,7 +129,7 @@ describe('the brake', () => {
     await expect(reconcileOnce(world)).rejects.toThrow('crash');
     world.around = () => {};
     expect([
-      (await reconcileOnce(world, rules({ maxClosesPerHour: 1 }))).done,
+      (await reconcileOnce(world, rules({ maxClosesPerHour: 1 }))).action,
       world.brake.value?.closings.length,
     ]).toEqual(['closed', 1]);
   });
@@ -141,7 +141,7 @@ describe('the brake', () => {
       if (call === 'save brake' && when === 'before' && others++ < 2)
         world.brake.version = Number(world.brake.version) + 1;
     };
-    expect([(await reconcileOnce(world)).done, world.calls.filter((call) => call === 'load brake').length]).toEqual([
+    expect([(await reconcileOnce(world)).action, world.calls.filter((call) => call === 'load brake').length]).toEqual([
       'closed',
       3,
     ]);
@@ -164,7 +164,7 @@ describe('the brake', () => {
     await reconcileOnce(violating('team/first', world), two, 'team/first');
     world.repository().refuses = 'too long';
     const refused = await reconcileOnce(world, two);
-    expect([refused.done, world.brake.value?.closings]).toEqual([
+    expect([refused.action, world.brake.value?.closings]).toEqual([
       'refused',
       [{ gate: '123456789012/team/first', at: NOW }],
     ]);
@@ -179,7 +179,7 @@ describe('the brake', () => {
     world.repository().ours = 'current';
     world.repository().images.clear();
     const opening = await reconcileOnce(world);
-    expect([closing, opening].map(({ done, to }) => [done, to.kind])).toEqual([
+    expect([closing, opening].map(({ action, to }) => [action, to.kind])).toEqual([
       ['refused', 'closing'],
       ['refused', 'opening'],
     ]);
@@ -190,14 +190,14 @@ describe('the brake', () => {
     const world = violating();
     await reconcileOnce(world);
     world.repository().ours = 'absent';
-    expect((await reconcileOnce(world, NO_ROOM)).done).toBe('restored');
+    expect((await reconcileOnce(world, NO_ROOM)).action).toBe('restored');
   });
 
   it('does not hold a closing that was written, and whose confirmation was lost', async () => {
     const world = violating();
     world.save(record({ state: { kind: 'closing' }, blockers: [] }));
     world.repository().ours = 'current';
-    expect((await reconcileOnce(world, NO_ROOM)).done).toBe('closed');
+    expect((await reconcileOnce(world, NO_ROOM)).action).toBe('closed');
   });
 });
 
@@ -244,7 +244,7 @@ describe('a state that a crash has left behind', () => {
     world.repository().ours = statement;
     if (isThere) violating('team/app', world);
     const decision = await reconcileOnce(world);
-    expect([decision.done, told(world), world.record(GATE)?.state.kind]).toEqual([
+    expect([decision.action, told(world), world.record(GATE)?.state.kind]).toEqual([
       done,
       notices,
       isThere ? 'closed' : 'open',
@@ -258,6 +258,6 @@ describe('a state that a crash has left behind', () => {
     const world = violating();
     world.save(record({ state: { kind: name.startsWith('closing') ? 'closing' : 'opening' }, blockers: [] }));
     const decision = await reconcileOnce(world, rules({ mode: 'audit' }));
-    expect([decision.done, decision.to]).toEqual([done, { kind: 'waiting', for: waitingFor }]);
+    expect([decision.action, decision.to]).toEqual([done, { kind: 'waiting', for: waitingFor }]);
   });
 });

@@ -76,7 +76,7 @@ function open(bearsNoMarks: boolean, image?: WorldImage): World {
 function expectClosed(world: World, digests: readonly string[]): void {
   const stored = world.record(GATE);
   const holding = stored?.blockers.filter((one) => one.departed === undefined).map((one) => one.digest);
-  expect([world.repository().ours, stored?.state.kind, holding?.toSorted(), stored?.untold]).toEqual([
+  expect([world.repository().ours, stored?.state.kind, holding?.toSorted(), stored?.pending]).toEqual([
     'current',
     'closed',
     digests,
@@ -147,7 +147,7 @@ describe.each([
         workers: [lookingAt(world, 1), wokenBy(remove, lookingAt(world, 1))],
         check() {
           const { ours } = world.repository();
-          expect([ours, world.record(GATE)?.state.kind, world.record(GATE)?.untold]).toEqual(['absent', 'open', []]);
+          expect([ours, world.record(GATE)?.state.kind, world.record(GATE)?.pending]).toEqual(['absent', 'open', []]);
         },
       };
     });
@@ -177,11 +177,11 @@ describe.each([
       if (call !== 'observe' || when !== 'after' || world.calls.filter((one) => one === 'observe').length > 1) return;
       world.repository().images.set(digest(1), VIOLATING);
       const calls = world.calls.length;
-      const { done } = await reconcileOnce();
-      other = { done, calls: world.calls.slice(calls) };
+      const { action } = await reconcileOnce();
+      other = { action, calls: world.calls.slice(calls) };
     };
     await reconcileOnce();
-    expect(other).toEqual({ done: 'nothing', calls: ['load', 'observe', 'read'] });
+    expect(other).toEqual({ action: 'nothing', calls: ['load', 'observe', 'read'] });
     expect(world.calls.filter((call) => call.startsWith('write'))).toEqual([]);
     expectClosed(world, [digest(1)]);
   });

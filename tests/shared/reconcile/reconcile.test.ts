@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { packRecord } from '../../../shared/gate/record.ts';
 import type { ImageObservation } from '../../../shared/reconcile/ports.ts';
-import { type Hint, reconcile } from '../../../shared/reconcile/reconcile.ts';
+import { type ReconcileRequest, reconcile } from '../../../shared/reconcile/reconcile.ts';
 import { digest, exception, finding, GATE, hoursLater, NOW, policy, present, rules } from '../samples.ts';
 import { reconcileOnce, told, VIOLATING, violating, writes } from './reconciling.ts';
 import type { World } from './world.ts';
@@ -26,10 +26,10 @@ describe('closing', () => {
     expect(decision).toMatchObject({
       from: { kind: 'open' },
       to: { kind: 'closed' },
-      done: 'closed',
+      action: 'closed',
       change: { before: 'absent', after: 'current' },
     });
-    expect(world.record(GATE)).toMatchObject({ state: { kind: 'closed' }, since: NOW, closedSince: NOW, untold: [] });
+    expect(world.record(GATE)).toMatchObject({ state: { kind: 'closed' }, since: NOW, closedSince: NOW, pending: [] });
     expect(told(world)).toEqual(['closed']);
   });
 
@@ -69,32 +69,32 @@ describe('closing', () => {
   it('a second image that violates is added without a write or a notice', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(2), VIOLATING);
-    const { done } = await reconcileOnce(world, { scope: [digest(2)] });
-    expect([done, writes(world), told(world)]).toEqual(['nothing', [], []]);
+    const { action } = await reconcileOnce(world, { scope: [digest(2)] });
+    expect([action, writes(world), told(world)]).toEqual(['nothing', [], []]);
     expect(world.record(GATE)?.blockers.map((one) => one.digest)).toEqual([digest(1), digest(2)]);
   });
 
   it('our statement removed by hand: the sweep puts it back', async () => {
     const world = await violating(true);
     world.repository().ours = 'absent';
-    const { done } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] });
-    expect([done, writes(world), told(world)]).toEqual(['restored', ['write closed'], ['restored']]);
+    const { action } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] });
+    expect([action, writes(world), told(world)]).toEqual(['restored', ['write closed'], ['restored']]);
   });
 
   it('our statement written by an older config: written anew, and the gate stays closed since when it was', async () => {
     const world = await violating(true);
     world.repository().ours = 'outdated';
     world.now = hoursLater(5);
-    const { done } = await reconcileOnce(world);
-    expect([done, writes(world)]).toEqual(['restored', ['write closed']]);
+    const { action } = await reconcileOnce(world);
+    expect([action, writes(world)]).toEqual(['restored', ['write closed']]);
     expect(world.record(GATE)).toMatchObject({ since: NOW, closedSince: NOW });
   });
 
   it('no repository: nothing to close', async () => {
     const world = await violating(true);
     world.repositories.clear();
-    const { to, done } = await reconcileOnce(world, { scope: 'all' });
-    expect([to.kind, done, told(world)]).toEqual(['open', 'opened', ['opened']]);
+    const { to, action } = await reconcileOnce(world, { scope: 'all' });
+    expect([to.kind, action, told(world)]).toEqual(['open', 'opened', ['opened']]);
   });
 
   it('a registry that refuses: told in the decision, not tried again by itself, and the intent stays', async () => {
@@ -103,7 +103,7 @@ describe('closing', () => {
     const decision = await reconcileOnce(world);
     expect(decision).toMatchObject({
       to: { kind: 'closing' },
-      done: 'refused',
+      action: 'refused',
       problem: 'statement "Build" names a deleted role',
     });
     expect([writes(world), told(world), world.record(GATE)?.state.kind]).toEqual([['write closed'], [], 'closing']);
@@ -123,14 +123,14 @@ describe('closing', () => {
     world.repository().refuses = 'too long';
     await reconcileOnce(world);
     world.repository().refuses = undefined;
-    expect([(await reconcileOnce(world)).done, told(world)]).toEqual(['closed', ['closed']]);
+    expect([(await reconcileOnce(world)).action, told(world)]).toEqual(['closed', ['closed']]);
   });
 });
 
 describe('an event that is faster than the provider', () => {
   const activeFindings = [{ id: 'CVE-2024-6119', digest: digest(1) }];
 
-  it.each<[string, (world: World) => void, Partial<Hint>, readonly string[], number]>([
+  it.each<[string, (world: World) => void, Partial<ReconcileRequest>, readonly string[], number]>([
     ['a finding that is shown is confirmed, without asking', () => {}, { activeFindings }, [], 0],
     [
       'a finding that is not shown and not known comes back later',
@@ -212,7 +212,7 @@ describe('an event about an image that is gone', () => {
       rules(),
       { ...world.ports, registry },
     );
-    expect([decision.unconfirmed, decision.to, decision.done]).toEqual([unconfirmed, { kind: 'open' }, 'nothing']);
+    expect([decision.unconfirmed, decision.to, decision.action]).toEqual([unconfirmed, { kind: 'open' }, 'nothing']);
   });
 });
 
@@ -267,7 +267,7 @@ describe('an event that is newer than what the provider shows', () => {
       rules(),
       { ...world.ports, registry: { ...world.ports.registry, observe: async () => [image] } },
     );
-    expect([decision.outdated, decision.done]).toEqual([[ID], 'closed']);
+    expect([decision.outdated, decision.action]).toEqual([[ID], 'closed']);
   });
 });
 

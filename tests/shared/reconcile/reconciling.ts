@@ -1,6 +1,6 @@
 // How the tests look at a small world through the reconcile loop, and what they ask of it.
 
-import { type Hint, reconcile } from '../../../shared/reconcile/reconcile.ts';
+import { type ReconcileRequest, reconcile } from '../../../shared/reconcile/reconcile.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import type { Decision } from '../../../shared/report/decision.ts';
 import { digest, exception, finding, GATE, policy, rules } from '../samples.ts';
@@ -10,8 +10,12 @@ export const VIOLATING = { findings: [finding()] };
 export const EXCEPTED = rules({ policy: policy({ exceptions: [exception()] }) });
 
 /** One look at the first image, as after a finding of it. */
-export function reconcileOnce(world: World, changes: Partial<Hint> = {}, byRules: Rules = rules()): Promise<Decision> {
-  const hint: Hint = { gate: GATE, scope: [digest(1)], triggers: ['finding'], activeFindings: [] };
+export function reconcileOnce(
+  world: World,
+  changes: Partial<ReconcileRequest> = {},
+  byRules: Rules = rules(),
+): Promise<Decision> {
+  const hint: ReconcileRequest = { gate: GATE, scope: [digest(1)], triggers: ['finding'], activeFindings: [] };
   return reconcile({ ...hint, ...changes }, byRules, world.ports);
 }
 

@@ -1,12 +1,12 @@
 // The config's rules as the reconcile loop reads them.
 import { describe, expect, it } from 'vitest';
-import { rulesNow, rulesOf } from '../../../shared/reconcile/rules.ts';
+import { createRules, currentRules } from '../../../shared/reconcile/rules.ts';
 import { digest, finding, hoursLater, NOW, policy } from '../samples.ts';
 
 describe('the rules of a stack', () => {
   const repositories = { include: ['team/**'], exclude: ['team/legacy'] };
   const settings = { policy: policy(), maxClosesPerHour: 25, closeLambdaRepositories: true, repositories };
-  const rules = rulesOf(settings, 'audit');
+  const rules = createRules(settings, 'audit');
 
   it('are the config’s own', () => {
     expect(rules).toMatchObject({
@@ -35,7 +35,7 @@ describe('the rules of a stack', () => {
     ['the pause was ended before its end', { paused: false, until: hoursLater(1) }, 'audit'],
   ])('have the mode of now: %s', async (_case, pause, mode) => {
     const value = pause === undefined ? undefined : { at: hoursLater(-1), by: 'ada', ...pause };
-    const now = await rulesNow({ ...settings, mode: 'audit' }, { load: async () => ({ value, version: 0 }) }, NOW);
+    const now = await currentRules({ ...settings, mode: 'audit' }, { load: async () => ({ value, version: 0 }) }, NOW);
     expect(now.mode).toBe(mode);
   });
 });

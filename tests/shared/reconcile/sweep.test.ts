@@ -41,13 +41,13 @@ function stage({ last, brake, recorded = [], ...given }: Given = {}) {
     rules: rules(),
     sweepHours: 6,
     settingsHash: 'a',
-    blindness: async () => undefined,
+    scannerHealth: async () => undefined,
     repositoriesWithFindings: async () => [],
     async *gatesWithRecord() {
       for (const one of recorded) yield { state: 'open', ...one };
     },
     waiting: async () => [],
-    handDue: async () => [],
+    overridesDue: async () => [],
     async sendRequests(gates, trigger) {
       for (const { repository, digest: image } of gates)
         asked.push(`${trigger} ${repository}${image === undefined ? '' : `@${image}`}`);
@@ -123,10 +123,10 @@ describe('a tick', () => {
   });
 
   it.each([
-    ['sees', undefined, { kind: 'scanner', blind: false, why: undefined }],
-    ['does not see', 'Inspector is off', { kind: 'scanner', blind: true, why: 'Inspector is off' }],
+    ['sees', undefined, { kind: 'scanner', healthy: true, why: undefined }],
+    ['does not see', 'Inspector is off', { kind: 'scanner', healthy: false, why: 'Inspector is off' }],
   ])('says that the scanner %s', async (_name, why, line) => {
-    const { ports, lines } = stage({ last: SWEPT, blindness: async () => why });
+    const { ports, lines } = stage({ last: SWEPT, scannerHealth: async () => why });
     await tick(ports);
     expect(lines[0]).toEqual(line);
   });
@@ -154,14 +154,14 @@ describe('a tick', () => {
     const { ports, lines, asked } = stage({
       last: SWEPT,
       rules: rules({ maxClosesPerHour: 0 }),
-      handDue: async (now, limit) => {
+      overridesDue: async (now, limit) => {
         asks.push([now, limit]);
         return [gate('first'), { ...gate('second'), digest: digest(2) }];
       },
     });
     await tick(ports);
     expect([asks, asked]).toEqual([[[NOW, 1_000]], ['tick first', `tick second@${digest(2)}`]]);
-    expect(lines.at(-1)).toMatchObject({ kind: 'tick', waiting: 0, byHand: 2 });
+    expect(lines.at(-1)).toMatchObject({ kind: 'tick', waiting: 0, override: 2 });
   });
 
   it('asks for a thousand that wait, and counts what it got', async () => {
@@ -193,13 +193,13 @@ describe('a tick', () => {
   describe('of which one step fails', () => {
     const failing = (words: string) => () => Promise.reject(new Error(words));
     const waiting = async () => [gate('worst')];
-    const handDue = async () => [gate('by-hand')];
+    const overridesDue = async () => [gate('by-hand')];
     const broken = { load: failing('no answer'), save: failing('no answer') };
     const swept = { ...SWEPT, sweptAt: hoursLater(-7) };
     it.each<[string, Given, readonly string[], readonly string[]]>([
       [
         'asking whether the scanner sees: the rest is done',
-        { last: swept, waiting, blindness: failing('no answer') },
+        { last: swept, waiting, scannerHealth: failing('no answer') },
         ['sweep', 'tick'],
         ['tick worst'],
       ],
@@ -217,25 +217,25 @@ describe('a tick', () => {
       ],
       [
         'finding orders by hand: those that wait are let through',
-        { last: SWEPT, waiting, handDue: failing('no answer') },
+        { last: SWEPT, waiting, overridesDue: failing('no answer') },
         ['scanner', 'tick'],
         ['tick worst'],
       ],
       [
         'finding those that wait for the brake: orders by hand are seen to',
-        { last: SWEPT, handDue, waiting: failing('no answer') },
+        { last: SWEPT, overridesDue, waiting: failing('no answer') },
         ['scanner', 'tick'],
         ['tick by-hand'],
       ],
       [
         'reading when the last sweep was: orders by hand and those that wait have their turns, and nothing is swept',
-        { state: broken, handDue, waiting },
+        { state: broken, overridesDue, waiting },
         ['scanner', 'tick'],
         ['tick by-hand', 'tick worst'],
       ],
       [
         'reading what was closed this hour: orders by hand are seen to, and nobody is let through',
-        { last: SWEPT, brake: broken, handDue, waiting },
+        { last: SWEPT, brake: broken, overridesDue, waiting },
         ['scanner', 'tick'],
         ['tick by-hand'],
       ],
@@ -265,7 +265,7 @@ describe('a tick', () => {
     });
 
     it('and then another one: it throws the first error', async () => {
-      const { ports } = stage({ blindness: failing('first'), waiting: failing('second') });
+      const { ports } = stage({ scannerHealth: failing('first'), waiting: failing('second') });
       await expect(tick(ports)).rejects.toThrow('first');
     });
   });

@@ -9,7 +9,7 @@ import {
   unpackRecord,
 } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
-import type { Ports, Reading, Row, Scan, Scope, SettledAs, Version } from '../../../shared/reconcile/ports.ts';
+import type { Ports, Reading, ReportStatus, Row, Scan, Scope, Version } from '../../../shared/reconcile/ports.ts';
 import type { Decision } from '../../../shared/report/decision.ts';
 import { NOW } from '../samples.ts';
 
@@ -18,7 +18,7 @@ export interface WorldImage {
   readonly tags?: readonly string[];
   readonly findings?: readonly Finding[];
   readonly scan?: Scan;
-  readonly settledReports?: ReadonlyMap<string, SettledAs>;
+  readonly settledReports?: ReadonlyMap<string, ReportStatus>;
 }
 
 /** One repository of the registry. */

@@ -58,14 +58,14 @@ describe('a line of Application Insights', () => {
       ),
     );
   const anyDecision = fc.tuple(anyImages, fc.nat(20), anyText, anyText, anyText).map(
-    ([images, expired, problem, untold, change]): Partial<Decision> => ({
+    ([images, expired, problem, notifyError, change]): Partial<Decision> => ({
       gate: { registry: `/${'r'.repeat(250)}`, repository: 'a'.repeat(255), digest: digest(1) },
       images,
-      done: 'refused',
+      action: 'refused',
       problem,
-      untold,
+      notifyError,
       unconfirmed: Array(expired).fill(problem),
-      expiredExceptions: Array(expired).fill(exception({ reason: untold, approvedBy: problem, package: change })),
+      expiredExceptions: Array(expired).fill(exception({ reason: notifyError, approvedBy: problem, package: change })),
       change: { before: change, after: change },
     }),
   );
@@ -79,7 +79,7 @@ describe('a line of Application Insights', () => {
           kind: 'decision',
           cloud: 'azure',
           repository: 'a'.repeat(255),
-          done: 'refused',
+          action: 'refused',
         });
         const { length } = decision.images ?? [];
         expect(told(written).length + Number(written['moreImages'] ?? 0)).toBe(length);

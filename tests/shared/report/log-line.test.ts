@@ -39,7 +39,7 @@ describe('the line of a decision', () => {
       registry: '123456789012',
       repository: 'team/app',
       verdict: 'allow',
-      done: 'nothing',
+      action: 'nothing',
       from: 'open',
       to: 'open',
       mode: 'enforce',
@@ -60,7 +60,7 @@ describe('the line of a decision', () => {
 
   it('to close has the image, the reasons, and the policy before and after', () => {
     const change = { before: '{}', after: '{"Statement":[]}' };
-    expect(line({ images: [VIOLATES], done: 'closed', to: { kind: 'closed' }, change })).toEqual({
+    expect(line({ images: [VIOLATES], action: 'closed', to: { kind: 'closed' }, change })).toEqual({
       kind: 'decision',
       cloud: 'aws',
       gate: '123456789012/team/app',
@@ -68,7 +68,7 @@ describe('the line of a decision', () => {
       repository: 'team/app',
       digest: DIGEST,
       verdict: 'block',
-      done: 'closed',
+      action: 'closed',
       from: 'open',
       to: 'closed',
       mode: 'enforce',
@@ -95,13 +95,13 @@ describe('the line of a decision', () => {
     const { from, to, done, problem } = line({
       from: { kind: 'waiting', for: 'brake' },
       to: { kind: 'closing' },
-      done: 'refused',
+      action: 'refused',
       problem: 'the policy is too long',
     });
     expect({ from, to, done, problem }).toEqual({
       from: 'waiting: brake',
       to: 'closing',
-      done: 'refused',
+      action: 'refused',
       problem: 'the policy is too long',
     });
   });
@@ -146,7 +146,7 @@ describe('what queries count', () => {
   });
 
   it('is how long a closing took', () => {
-    expect(line({ images: [VIOLATES], done: 'closed', secondsSinceFinding: 7.5 })['secondsSinceFinding']).toBe(7.5);
+    expect(line({ images: [VIOLATES], action: 'closed', secondsSinceFinding: 7.5 })['secondsSinceFinding']).toBe(7.5);
   });
 
   it('is every undetermined image, also where the list is cut, and each word that nobody knows, once', () => {
@@ -172,11 +172,11 @@ describe('what queries count', () => {
   });
 
   it('stands before what may be long', () => {
-    const keys = Object.keys(line({ images: [VIOLATES], done: 'closed', secondsSinceFinding: 1 }));
+    const keys = Object.keys(line({ images: [VIOLATES], action: 'closed', secondsSinceFinding: 1 }));
     const long = keys.indexOf('message');
     for (const key of [
       'gate',
-      'done',
+      'action',
       'to',
       'triggers',
       'secondsSinceFinding',

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Notice, NoticeImage } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Exemption } from '../../../shared/policy/verdict.ts';
-import { tell } from '../../../shared/report/notice-text.ts';
+import { renderNotice } from '../../../shared/report/notice-text.ts';
 import { describeExemption, describeFinding, gateName } from '../../../shared/report/sentences.ts';
 import { daysLater, digest, exception, finding, GATE, NOW } from '../samples.ts';
 
@@ -17,7 +17,7 @@ function notice(changes: Partial<Notice>): Notice {
     images: [IMAGE],
     moreImages: 0,
     omittedImages: 0,
-    accounts: [],
+    clearances: [],
     stillPullable: [],
     ...changes,
   };
@@ -25,7 +25,7 @@ function notice(changes: Partial<Notice>): Notice {
 
 /** The text, line by line, without the empty line at its end. */
 function told(changes: Partial<Notice>): readonly string[] {
-  return tell(GATE, notice(changes)).text.replace(/\n$/, '').split('\n');
+  return renderNotice(GATE, notice(changes)).text.replace(/\n$/, '').split('\n');
 }
 
 const DIGEST = 'sha256:0000000000000000000000000000000000000000000000000000000000000001';
@@ -96,18 +96,18 @@ describe('a notice', () => {
   });
 
   it('of an image that is a gate of its own names it in full', () => {
-    const { text } = tell({ ...GATE, digest: digest(1) }, notice({}));
+    const { text } = renderNotice({ ...GATE, digest: digest(1) }, notice({}));
     expect(text.split('\n')[0]).toBe(
       `pullgate closed team/app@${DIGEST} (registry 123456789012) at 2026-06-15T12:00:00.000Z: nobody can pull it, but for whom the config exempts.`,
     );
   });
 
   it('of a gate that waited and need not any more says how each image was accounted for', () => {
-    const accounts = [
+    const clearances = [
       { digest: digest(1), how: 'gone' },
       { digest: digest(2), how: 'exempted' },
     ] as const;
-    expect(told({ kind: 'cleared', images: [], accounts })).toEqual([
+    expect(told({ kind: 'cleared', images: [], clearances })).toEqual([
       'team/app (registry 123456789012) had to be closed and waited; nothing holds it any more, since 2026-06-15T12:00:00.000Z.',
       `  ${DIGEST}: it is gone from the registry (deleted or archived).`,
       `  ${DIGEST.replace(/1$/, '2')}: its findings do not violate any more (policy, exception or suppression).`,
@@ -115,7 +115,7 @@ describe('a notice', () => {
   });
 
   it('of an opening says since when it had been closed, and what is still pullable', () => {
-    const accounts = [
+    const clearances = [
       { digest: digest(1), how: 'scanned' },
       { digest: digest(1), how: 'outOfScope' },
       { digest: digest(1), how: 'resolved' },
@@ -125,7 +125,7 @@ describe('a notice', () => {
       { digest: digest(1), tags: ['1.0'], why: 'exempted', vulnerabilities: ['CVE-2024-3'] },
       { digest: digest(1), tags: ['1.0', '1'], why: 'undetermined', vulnerabilities: ['CVE-2024-4'] },
     ] as const;
-    expect(told({ kind: 'opened', images: [], closedSince: daysLater(-1), accounts, stillPullable })).toEqual([
+    expect(told({ kind: 'opened', images: [], closedSince: daysLater(-1), clearances, stillPullable })).toEqual([
       'pullgate opened team/app (registry 123456789012) at 2026-06-15T12:00:00.000Z; it had been closed since 2026-06-14T12:00:00.000Z.',
       `  ${DIGEST}: a newer scan shows nothing that violates.`,
       `  ${DIGEST}: it does not count any more (no tag leads to it, or the config leaves its repository out).`,
@@ -179,12 +179,12 @@ describe('the subject', () => {
     ['cleared', '[pullgate] clear: team/app'],
     ['opened', '[pullgate] opened: team/app'],
   ])('of %s', (kind, subject) => {
-    expect(tell(GATE, notice({ kind })).subject).toBe(subject);
+    expect(renderNotice(GATE, notice({ kind })).subject).toBe(subject);
   });
 
   it('names an image where the gate is one', () => {
     expect(gateName({ ...GATE, digest: digest(1) })).toBe(`team/app@${DIGEST}`);
-    expect(tell({ ...GATE, digest: digest(1) }, notice({})).subject).toBe(
+    expect(renderNotice({ ...GATE, digest: digest(1) }, notice({})).subject).toBe(
       '[pullgate] closed: team/app@sha256:000000000000',
     );
   });
@@ -198,7 +198,7 @@ describe('the subject', () => {
     fc.assert(
       fc.property(names, kinds, fc.boolean(), (repository, kind, isImage) => {
         const gate = { ...GATE, repository, digest: isImage ? digest(1) : undefined };
-        expect(tell(gate, notice({ kind })).subject).toMatch(/^\[pullgate\] [ -~]{1,89}$/);
+        expect(renderNotice(gate, notice({ kind })).subject).toMatch(/^\[pullgate\] [ -~]{1,89}$/);
       }),
     );
   });

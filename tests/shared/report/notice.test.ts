@@ -1,12 +1,12 @@
 // Notices: what people are told of a state change, worst first, and never more than they can read.
 import { describe, expect, it } from 'vitest';
-import type { Accounted, NextBlockers } from '../../../shared/gate/blockers.ts';
+import type { EvaluatedImage, NextBlockers } from '../../../shared/gate/blockers.ts';
 import type { GateState, Notice } from '../../../shared/gate/record.ts';
 import type { Verdict } from '../../../shared/policy/verdict.ts';
 import { noticeOf } from '../../../shared/report/notice.ts';
 import { blocker, digest, exception, finding, hoursLater, NOW, present, record } from '../samples.ts';
 
-const NOTHING: NextBlockers = { blockers: [], active: [], omitted: 0, accounts: [], changed: true };
+const NOTHING: NextBlockers = { blockers: [], active: [], omitted: 0, clearances: [], changed: true };
 const CLOSED: GateState = { kind: 'closed' };
 const OPEN: GateState = { kind: 'open' };
 
@@ -14,9 +14,9 @@ function notice(
   kind: Notice['kind'],
   state: GateState,
   next: Partial<NextBlockers>,
-  accounted: readonly Accounted[] = [],
+  evaluated: readonly EvaluatedImage[] = [],
 ): Notice {
-  return noticeOf(kind, state, record(), { ...NOTHING, ...next }, accounted, NOW);
+  return noticeOf(kind, state, record(), { ...NOTHING, ...next }, evaluated, NOW);
 }
 
 describe('the notice of a closing', () => {
@@ -29,7 +29,7 @@ describe('the notice of a closing', () => {
       images: [{ digest: digest(1), tags: ['1.0'], findings: [finding()], moreFindings: 0 }],
       moreImages: 0,
       omittedImages: 0,
-      accounts: [],
+      clearances: [],
       stillPullable: [],
     });
   });
@@ -83,20 +83,20 @@ describe('the notice of an opening', () => {
   const tagged = (number: number) => present({ digest: digest(number), tags: [`${number}.0`] });
 
   it('says how each blocker was accounted for, and shows five', () => {
-    const accounts = Array.from({ length: 6 }, (_, number) => ({ digest: digest(number), how: 'gone' as const }));
-    expect(notice('opened', OPEN, { accounts }).accounts).toEqual(accounts.slice(0, 5));
+    const clearances = Array.from({ length: 6 }, (_, number) => ({ digest: digest(number), how: 'gone' as const }));
+    expect(notice('opened', OPEN, { clearances }).clearances).toEqual(clearances.slice(0, 5));
   });
 
   it('names what is still pullable although it has findings, and not what is gone', () => {
     const exempted = blocker({ digest: digest(9), departed: { at: NOW, why: 'exempted' } });
-    const accounted: readonly Accounted[] = [
-      { image: tagged(1), accounting: { kind: 'none', verdict: allow } },
-      { image: tagged(2), accounting: { kind: 'none', verdict: excepted } },
-      { image: tagged(3), accounting: { kind: 'released', how: 'scanned', verdict: excepted } },
-      { image: tagged(4), accounting: { kind: 'none', verdict: undetermined } },
-      { image: tagged(5), accounting: { kind: 'forgotten' } },
-      { image: tagged(9), accounting: { kind: 'departed', how: 'exempted', blocker: exempted, verdict: excepted } },
-      { image: { digest: digest(6), presence: 'gone' }, accounting: { kind: 'none', verdict: allow } },
+    const evaluated: readonly EvaluatedImage[] = [
+      { image: tagged(1), evaluation: { kind: 'none', verdict: allow } },
+      { image: tagged(2), evaluation: { kind: 'none', verdict: excepted } },
+      { image: tagged(3), evaluation: { kind: 'released', how: 'scanned', verdict: excepted } },
+      { image: tagged(4), evaluation: { kind: 'none', verdict: undetermined } },
+      { image: tagged(5), evaluation: { kind: 'forgotten' } },
+      { image: tagged(9), evaluation: { kind: 'departed', how: 'exempted', blocker: exempted, verdict: excepted } },
+      { image: { digest: digest(6), presence: 'gone' }, evaluation: { kind: 'none', verdict: allow } },
     ];
     const blockers = [
       blocker({ digest: digest(7), departed: { at: NOW, why: 'outOfScope' } }),
@@ -104,7 +104,7 @@ describe('the notice of an opening', () => {
       exempted,
     ];
     const vulnerabilities = ['CVE-2024-6119'];
-    expect(notice('opened', OPEN, { blockers }, accounted).stillPullable).toEqual([
+    expect(notice('opened', OPEN, { blockers }, evaluated).stillPullable).toEqual([
       { digest: digest(7), tags: ['1.0'], why: 'outOfScope', vulnerabilities },
       { digest: digest(9), tags: ['1.0'], why: 'exempted', vulnerabilities },
       { digest: digest(2), tags: ['2.0'], why: 'exempted', vulnerabilities },
@@ -118,10 +118,10 @@ describe('the notice of an opening', () => {
       finding: finding({ vulnerability: `CVE-2026-${number}` }),
       exemption: { kind: 'suppressed' as const },
     }));
-    const accounted = Array.from({ length: 6 }, (_, number): Accounted => {
-      return { image: tagged(number), accounting: { kind: 'none', verdict: { kind: 'allow', exempted } } };
+    const evaluated = Array.from({ length: 6 }, (_, number): EvaluatedImage => {
+      return { image: tagged(number), evaluation: { kind: 'none', verdict: { kind: 'allow', exempted } } };
     });
-    const { stillPullable } = notice('opened', OPEN, {}, accounted);
+    const { stillPullable } = notice('opened', OPEN, {}, evaluated);
     expect(stillPullable.map((one) => one.digest)).toEqual([0, 1, 2, 3, 4].map(digest));
     expect(stillPullable[0]?.vulnerabilities).toEqual([
       'CVE-2026-0',
@@ -133,7 +133,9 @@ describe('the notice of an opening', () => {
   });
 
   it('alone names them', () => {
-    const accounted: readonly Accounted[] = [{ image: tagged(2), accounting: { kind: 'none', verdict: excepted } }];
-    expect(notice('closed', CLOSED, { active: [blocker()] }, accounted).stillPullable).toEqual([]);
+    const evaluated: readonly EvaluatedImage[] = [
+      { image: tagged(2), evaluation: { kind: 'none', verdict: excepted } },
+    ];
+    expect(notice('closed', CLOSED, { active: [blocker()] }, evaluated).stillPullable).toEqual([]);
   });
 });

@@ -1,31 +1,31 @@
 // What people read of orders by hand: mails at both ends, and the lines of the log.
 import { describe, expect, it } from 'vitest';
-import type { HandOrder, HandStep } from '../../../shared/gate/override.ts';
+import type { Override, OverrideStep } from '../../../shared/gate/override.ts';
 import type { Notice } from '../../../shared/gate/record.ts';
 import type { Decision } from '../../../shared/report/decision.ts';
 import { decisionLine } from '../../../shared/report/log-line.ts';
-import { tell } from '../../../shared/report/notice-text.ts';
+import { renderNotice } from '../../../shared/report/notice-text.ts';
 import { summarize } from '../../../shared/report/sentences.ts';
-import { byHand, decision, digest, finding, GATE, hoursLater, NOW } from '../samples.ts';
+import { anOverride, decision, digest, finding, GATE, hoursLater, NOW } from '../samples.ts';
 
-const OPEN = byHand();
-const CLOSED = byHand({ kind: 'closed' });
+const OPEN = anOverride();
+const CLOSED = anOverride({ kind: 'closed' });
 const IMAGES = [{ digest: digest(1), tags: ['1.0'], findings: [finding()], moreFindings: 0 }];
 const WHERE = 'team/app (registry 123456789012)';
 const WHY = ['Reason: the shop is down', 'Approved by: Grace'];
 const FINDING = '    CVE-2024-6119 (critical) in openssl 3.0.1: fixed in 3.0.15.';
 const HELD_BY = ['', 'Why:', `  ${digest(1)} (1.0)`, FINDING];
 
-function news(step: HandStep['step'], order: HandOrder, changes: Partial<Notice>, isNews = true): Notice {
+function news(step: OverrideStep['step'], order: Override, changes: Partial<Notice>, isNews = true): Notice {
   return {
-    kind: 'byHand',
+    kind: 'override',
     at: NOW,
     images: [],
     moreImages: 0,
     omittedImages: 0,
     stillPullable: [],
-    accounts: [],
-    byHand: { step, order, isNews },
+    clearances: [],
+    override: { step, order, isNews },
     ...changes,
   };
 }
@@ -41,7 +41,7 @@ describe('the beginning of an order', () => {
   it.each<[string, Notice, string, readonly (string | undefined)[]]>([
     [
       'that opens a closed gate',
-      news('begins', OPEN, { kind: 'opened', waitingFor: 'byHand', closedSince: hoursLater(-24), images: IMAGES }),
+      news('begins', OPEN, { kind: 'opened', waitingFor: 'override', closedSince: hoursLater(-24), images: IMAGES }),
       'open by hand',
       [
         keeps('open'),
@@ -54,7 +54,7 @@ describe('the beginning of an order', () => {
     ],
     [
       'that opens a gate that somebody had ordered closed',
-      news('begins', byHand({ replaces: { kind: 'closed', by: 'bob', until: NOW } }), { kind: 'opened' }),
+      news('begins', anOverride({ replaces: { kind: 'closed', by: 'bob', until: NOW } }), { kind: 'opened' }),
       'open by hand',
       [
         keeps('open'),
@@ -73,7 +73,7 @@ describe('the beginning of an order', () => {
     ],
     [
       'that keeps open what was to be closed',
-      news('begins', OPEN, { kind: 'waiting', waitingFor: 'byHand', images: IMAGES }),
+      news('begins', OPEN, { kind: 'waiting', waitingFor: 'override', images: IMAGES }),
       'open by hand',
       [
         keeps('open'),
@@ -109,7 +109,10 @@ describe('the beginning of an order', () => {
       ],
     ],
   ])('%s', (_name, notice, subject, lines) => {
-    expect(tell(GATE, notice)).toEqual({ subject: `[pullgate] ${subject}: team/app`, text: `${lines.join('\n')}\n` });
+    expect(renderNotice(GATE, notice)).toEqual({
+      subject: `[pullgate] ${subject}: team/app`,
+      text: `${lines.join('\n')}\n`,
+    });
   });
 });
 
@@ -132,13 +135,13 @@ describe('the end of an order', () => {
     ],
     [
       'of one that kept open, with nothing to close',
-      news('ends', byHand({ endedBy: 'eve' }), {}),
+      news('ends', anOverride({ endedBy: 'eve' }), {}),
       'by hand no longer',
       [...ended('open', ', before its time, by eve'), 'It stays open, since nothing holds it.'],
     ],
     [
       'of one of which nobody had heard',
-      news('ends', byHand({ told: 'nothing' }), {}),
+      news('ends', anOverride({ told: 'nothing' }), {}),
       'by hand no longer',
       [
         ...ended('open').slice(0, 3),
@@ -178,7 +181,7 @@ describe('the end of an order', () => {
       ],
     ],
   ])('%s', (_name, notice, subject, lines) => {
-    const told = tell(GATE, notice);
+    const told = renderNotice(GATE, notice);
     expect(told.subject).toBe(`[pullgate] ${subject}: team/app`);
     expect(told.text.slice(0, lines.join('\n').length + 1)).toBe(`${lines.join('\n')}\n`);
   });
@@ -186,9 +189,9 @@ describe('the end of an order', () => {
 
 describe('a notice while an order runs', () => {
   it('says of a new finding who keeps the gate open, until when and why', () => {
-    const { subject, text } = tell(
+    const { subject, text } = renderNotice(
       GATE,
-      news('runs', OPEN, { kind: 'waiting', waitingFor: 'byHand', images: IMAGES }, false),
+      news('runs', OPEN, { kind: 'waiting', waitingFor: 'override', images: IMAGES }, false),
     );
     expect(subject).toBe('[pullgate] NOT closed: team/app');
     expect(text.split('\n')[0]).toBe(
@@ -197,7 +200,7 @@ describe('a notice while an order runs', () => {
   });
 
   it('says of a closing that was put back who keeps it closed, and how that ends', () => {
-    const { text } = tell(GATE, news('runs', CLOSED, { kind: 'restored' }, false));
+    const { text } = renderNotice(GATE, news('runs', CLOSED, { kind: 'restored' }, false));
     expect(text.split('\n').slice(2)).toEqual([
       '',
       'Why:',
@@ -210,24 +213,28 @@ describe('a notice while an order runs', () => {
 });
 
 describe('the log', () => {
-  const of = (step: HandStep['step'], order: HandOrder, changes: Partial<Decision> = {}) =>
-    decision({ byHand: { step, order }, ...changes });
+  const of = (step: OverrideStep['step'], order: Override, changes: Partial<Decision> = {}) =>
+    decision({ override: { step, order }, ...changes });
 
   it.each<[string, Decision, string]>([
     [
       'of an order that runs',
-      of('runs', OPEN, { to: { kind: 'waiting', for: 'byHand' } }),
+      of('runs', OPEN, { to: { kind: 'waiting', for: 'override' } }),
       'team/app stays open, waiting: somebody keeps it open by hand for a while: ada keeps it open by hand until 2026-06-15T15:00:00.000Z, approved by Grace: the shop is down',
     ],
-    ['of its end', of('ends', OPEN, { done: 'closed' }), 'team/app is closed now: ada keeps it open by hand no longer'],
+    [
+      'of its end',
+      of('ends', OPEN, { action: 'closed' }),
+      'team/app is closed now: ada keeps it open by hand no longer',
+    ],
     [
       'of its end before its time',
-      of('ends', byHand({ endedBy: 'eve' })),
+      of('ends', anOverride({ endedBy: 'eve' })),
       'team/app stays open: ada keeps it open by hand no longer, since eve ended it',
     ],
     [
       'of a release',
-      decision({ done: 'opened', to: { kind: 'waiting', for: 'release' } }),
+      decision({ action: 'opened', to: { kind: 'waiting', for: 'release' } }),
       'team/app is open now, though it was released by hand for now; the next look closes it again as long as something holds it',
     ],
   ])('%s says so in a sentence', (_name, made, sentence) => {
@@ -235,11 +242,14 @@ describe('the log', () => {
   });
 
   it('has the order as data, with its reason and its approver', () => {
-    const { told, logged, ...order } = byHand({ endedBy: 'eve', replaces: { kind: 'closed', by: 'bob', until: NOW } });
+    const { told, logged, ...order } = anOverride({
+      endedBy: 'eve',
+      replaces: { kind: 'closed', by: 'bob', until: NOW },
+    });
     expect([told, logged]).toEqual(['begin', true]);
     expect(decisionLine('aws', of('ends', { ...order, told, logged }), 5)).toMatchObject({
-      byHand: { step: 'ends', ...order },
+      override: { step: 'ends', ...order },
     });
-    expect(decisionLine('aws', decision(), 5)).not.toHaveProperty('byHand');
+    expect(decisionLine('aws', decision(), 5)).not.toHaveProperty('override');
   });
 });

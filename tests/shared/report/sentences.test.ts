@@ -78,45 +78,45 @@ describe('a decision in one sentence', () => {
     ['nothing to do, closed', { to: { kind: 'closed' } }, 'team/app stays closed'],
     [
       'closed',
-      { done: 'closed', to: { kind: 'closed' }, images: [violates] },
+      { action: 'closed', to: { kind: 'closed' }, images: [violates] },
       'team/app is closed now: sha256:000000000000 violates by CVE-2024-6119 in openssl (critical, severityThreshold)',
     ],
-    ['opened', { done: 'opened' }, 'team/app is open now'],
+    ['opened', { action: 'opened' }, 'team/app is open now'],
     [
       'opened, though there is a reason to close',
-      { done: 'opened', to: { kind: 'waiting', for: 'audit' } },
+      { action: 'opened', to: { kind: 'waiting', for: 'audit' } },
       'team/app is open now, though the stack is in audit mode, which closes nothing',
     ],
     [
       'waiting',
-      { done: 'waiting', to: waitingForBrake },
+      { action: 'waiting', to: waitingForBrake },
       'team/app is open, waiting: the brake (maxClosesPerHour) is used up for this hour; it is closed when its turn comes',
     ],
     [
       'waiting, since somebody else has locked it',
-      { done: 'waiting', to: { kind: 'waiting', for: 'lockedByOthers' } },
+      { action: 'waiting', to: { kind: 'waiting', for: 'lockedByOthers' } },
       'team/app is locked, waiting: somebody else has locked it, and pullgate leaves that lock alone; once it is taken away, pullgate closes the gate itself',
     ],
     [
       'an image that is a gate of its own',
-      { gate: { ...GATE, digest: digest(1) }, done: 'closed', to: { kind: 'closed' } },
+      { gate: { ...GATE, digest: digest(1) }, action: 'closed', to: { kind: 'closed' } },
       'team/app@sha256:000000000000 is closed now',
     ],
     [
       'an image whose findings are all resolved',
-      { done: 'opened', images: [{ digest: digest(1), kind: 'released', how: 'resolved' }] },
+      { action: 'opened', images: [{ digest: digest(1), kind: 'released', how: 'resolved' }] },
       'team/app is open now: sha256:000000000000 holds it no longer, the provider says that each of its findings is resolved',
     ],
-    ['cleared', { done: 'cleared' }, 'team/app has nothing to wait for any more'],
-    ['restored', { done: 'restored', to: { kind: 'closed' } }, 'team/app is closed again'],
+    ['cleared', { action: 'cleared' }, 'team/app has nothing to wait for any more'],
+    ['restored', { action: 'restored', to: { kind: 'closed' } }, 'team/app is closed again'],
     [
       'refused',
-      { done: 'refused', to: { kind: 'closing' }, problem: 'the policy is too long' },
+      { action: 'refused', to: { kind: 'closing' }, problem: 'the policy is too long' },
       'team/app could not be changed: the policy is too long',
     ],
     [
       'refused without a word',
-      { done: 'refused', to: { kind: 'closing' } },
+      { action: 'refused', to: { kind: 'closing' } },
       'team/app could not be changed: the registry gave no reason',
     ],
     [
@@ -142,7 +142,7 @@ describe('a decision in one sentence', () => {
     ],
     [
       'an image that holds it no longer',
-      { done: 'opened', images: [{ digest: digest(1), kind: 'released', how: 'gone' }] },
+      { action: 'opened', images: [{ digest: digest(1), kind: 'released', how: 'gone' }] },
       'team/app is open now: sha256:000000000000 holds it no longer, it is gone from the registry (deleted or archived)',
     ],
     [
@@ -157,13 +157,13 @@ describe('a decision in one sentence', () => {
     ],
     [
       'people who could not be told',
-      { done: 'closed', to: { kind: 'closed' }, images: [], untold: 'RestError: too many mails' },
-      'team/app is closed now: nobody could be told yet (RestError: too many mails)',
+      { action: 'closed', to: { kind: 'closed' }, images: [], notifyError: 'RestError: too many mails' },
+      'team/app is closed now: a notice could not be sent yet (RestError: too many mails)',
     ],
     [
       'more images than a sentence holds: those that hold it first',
       {
-        done: 'closed',
+        action: 'closed',
         to: { kind: 'closed' },
         images: [
           { digest: digest(2), kind: 'none', verdict: EXEMPTED },
