@@ -36,7 +36,7 @@ describe('an event and its row', () => {
     });
     expect(await s.pull('v1')).toBe('pulled');
     expect(s.cloud.clock.now().getTime() - start).toBe(2 * HOUR);
-    expect(s.lines('returned').map(({ minutes, buried }) => minutes ?? buried)).toEqual([...MINUTES_OF_RETURNS, true]);
+    expect(s.lines('returned').map(({ minutes, deadLettered }) => minutes ?? deadLettered)).toEqual([...MINUTES_OF_RETURNS, true]);
     expect(s.lines('returned').at(-1)?.['why']).toBe(
       `Log Analytics has no row of the assessment ${id.split('/').at(-1)} of ${REGISTRY}/team/app@${digest} yet`,
     );
@@ -72,7 +72,7 @@ describe('an event and its row', () => {
     expect(s.decisions().map(({ action }) => action)).toEqual(['nothing', 'nothing', 'nothing', 'closed']);
   });
 
-  test('row that comes after two hours, when the message is buried: the sweep closes', async () => {
+  test('row that comes after two hours, when the message is dead-lettered: the sweep closes', async () => {
     const s = await stage();
     s.cloud.workspace.ingestionDelayMilliseconds = 3 * HOUR;
     await s.report(s.push('v1'));

@@ -52,7 +52,7 @@ describe('a row that is older than the event', () => {
     await s.cloud.defender.setStatus(ids, 'Healthy');
     await s.settle();
     expect(await s.world()).toEqual(CLOSED);
-    expect(s.lines('returned').map(({ minutes, buried }) => minutes ?? buried)).toEqual([1, 2, 4, 8, 16, false]);
+    expect(s.lines('returned').map(({ minutes, deadLettered }) => minutes ?? deadLettered)).toEqual([1, 2, 4, 8, 16, false]);
     expect(s.cloud.clock.now().getTime() - start).toBe(31 * MINUTE);
     expect(s.cloud.queue.messages()).toEqual([]);
   });
@@ -185,7 +185,7 @@ describe('a scanner that sees nothing', () => {
   });
 });
 
-describe('a message that is buried', () => {
+describe('a message that is deadLettered', () => {
   test('waits for a person for months, and has all its tries again when it is moved back', async () => {
     const s = await stage();
     const image = s.push('v1');
@@ -194,8 +194,8 @@ describe('a message that is buried', () => {
     await s.settle();
     release();
     s.cloud.clock.advance(90 * DAY);
-    const [buried, ...others] = (await s.world()).poison;
-    expect([buried, others]).toMatchObject([
+    const [deadLettered, ...others] = (await s.world()).poison;
+    expect([deadLettered, others]).toMatchObject([
       { resourceAdditionalData: expect.stringContaining(image.digest), tries: 0 },
       [],
     ]);
@@ -204,10 +204,10 @@ describe('a message that is buried', () => {
     const before = s.lines('returned').length;
     s.cloud.workspace.forgetRows();
     s.cloud.poisonQueue.purge();
-    s.send(buried);
+    s.send(deadLettered);
     await s.settle();
     expect(s.lines('returned').slice(before)).toHaveLength(8);
-    expect((await s.world()).poison).toEqual([buried]);
+    expect((await s.world()).poison).toEqual([deadLettered]);
   });
 });
 
