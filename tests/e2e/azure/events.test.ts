@@ -36,7 +36,10 @@ describe('an event and its row', () => {
     });
     expect(await s.pull('v1')).toBe('pulled');
     expect(s.cloud.clock.now().getTime() - start).toBe(2 * HOUR);
-    expect(s.lines('returned').map(({ minutes, deadLettered }) => minutes ?? deadLettered)).toEqual([...MINUTES_OF_RETURNS, true]);
+    expect(s.lines('returned').map(({ minutes, deadLettered }) => minutes ?? deadLettered)).toEqual([
+      ...MINUTES_OF_RETURNS,
+      true,
+    ]);
     expect(s.lines('returned').at(-1)?.['why']).toBe(
       `Log Analytics has no row of the assessment ${id.split('/').at(-1)} of ${REGISTRY}/team/app@${digest} yet`,
     );

@@ -52,7 +52,14 @@ describe('a row that is older than the event', () => {
     await s.cloud.defender.setStatus(ids, 'Healthy');
     await s.settle();
     expect(await s.world()).toEqual(CLOSED);
-    expect(s.lines('returned').map(({ minutes, deadLettered }) => minutes ?? deadLettered)).toEqual([1, 2, 4, 8, 16, false]);
+    expect(s.lines('returned').map(({ minutes, deadLettered }) => minutes ?? deadLettered)).toEqual([
+      1,
+      2,
+      4,
+      8,
+      16,
+      false,
+    ]);
     expect(s.cloud.clock.now().getTime() - start).toBe(31 * MINUTE);
     expect(s.cloud.queue.messages()).toEqual([]);
   });
@@ -185,7 +192,7 @@ describe('a scanner that sees nothing', () => {
   });
 });
 
-describe('a message that is deadLettered', () => {
+describe('a message in the poison queue', () => {
   test('waits for a person for months, and has all its tries again when it is moved back', async () => {
     const s = await stage();
     const image = s.push('v1');
