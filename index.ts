@@ -4,7 +4,7 @@ import type { EcrPullGateOutputs } from './aws/component/pull-gate.ts';
 import type { AcrPullGateOutputs } from './azure/component/pull-gate.ts';
 import type { PullGateArgs } from './config/args.ts';
 import { parseConfig, type Settings } from './config/config.ts';
-import { expiredExceptions } from './shared/policy/policy.ts';
+import { expiredExceptions } from './shared/policy/exceptions.ts';
 import { describeProblem } from './shared/runtime/problem.ts';
 
 /** The stack's outputs, for people and for the command line tool. */

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { createTable } from '../aws/function/records.ts';
-import { type Blocker, type GateRecord, packRecord } from '../shared/gate/record.ts';
+import type { Blocker, GateRecord } from '../shared/gate/record.ts';
+import { packRecord } from '../shared/gate/record-codec.ts';
 import type { Finding } from '../shared/policy/finding.ts';
 import { count, type Part } from './part.ts';
 

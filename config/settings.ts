@@ -1,6 +1,7 @@
 // The settings that a component works with: their types, defaults and limits, for the stack's config and for a component's arguments alike.
 import * as v from 'valibot';
-import { globSchema, type Policy, parsePolicy } from '../shared/policy/policy.ts';
+import { globSchema } from '../shared/policy/glob.ts';
+import { type Policy, parsePolicy } from '../shared/policy/policy.ts';
 import { closedObject, type Parsed, type Problem, problemsFrom, required } from '../shared/runtime/problem.ts';
 import { Granularity, Mode, type PolicyArgs, RegistryRoles, type RepositoriesArgs } from './args.ts';
 

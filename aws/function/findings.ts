@@ -11,36 +11,56 @@ import {
   paginateListFindings,
   type VulnerablePackage,
 } from '@aws-sdk/client-inspector2';
-import { listFindingsFilter } from '../../shared/policy/compile.ts';
-import { earlier, type Finding, findingKey, type Instant } from '../../shared/policy/finding.ts';
+import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
+import type { Finding } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
-import type { Scan } from '../../shared/reconcile/ports.ts';
-
-/** The findings of one image. */
-export interface ImageFindings {
-  readonly findings: Finding[];
-  /** The ARNs of the active ones. */
-  readonly activeIds: Set<string>;
-  /** When Inspector last spoke of each of them, by `findingKey`. */
-  readonly saidAt: Map<string, Instant>;
-}
+import type { Report, Scan } from '../../shared/reconcile/observation.ts';
 
 const ECR_IMAGE = 'AWS_ECR_CONTAINER_IMAGE' as const;
 /** A filter of ListFindings takes so many values at most. Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_FilterCriteria.html */
 const VALUES_A_FILTER = 10;
 const is = (value: string) => ({ comparison: 'EQUALS' as const, value });
 
+/** One condition of Inspector's ListFindings; several on one field are alternatives, but for NOT_EQUALS. */
+export interface StringFilter {
+  readonly comparison: 'EQUALS' | 'NOT_EQUALS';
+  readonly value: string;
+}
+
+/**
+ * The part of ListFindings' filter that the policy decides: only findings of ECR images that are not closed and can matter.
+ * If Inspector reads several NOT_EQUALS as alternatives, it answers with more than is needed, and never with less.
+ * Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_FilterCriteria.html
+ */
+export function listFindingsFilter(policy: Policy): Readonly<
+  Record<'resourceType' | 'findingStatus', StringFilter[]>
+> & {
+  readonly severity?: StringFilter[];
+} {
+  const severity = severitiesThatCannotMatter(policy).map(
+    (word): StringFilter => ({ comparison: 'NOT_EQUALS', value: word.toUpperCase() }),
+  );
+  return {
+    resourceType: [{ comparison: 'EQUALS', value: ECR_IMAGE }],
+    findingStatus: [
+      { comparison: 'EQUALS', value: 'ACTIVE' },
+      { comparison: 'EQUALS', value: 'SUPPRESSED' },
+    ],
+    ...(severity.length === 0 ? {} : { severity }),
+  };
+}
+
 /** The scanner of one account. With a delegated administrator the same calls also answer for other accounts, so each call names ours. */
 export function createScanner(client: Inspector2Client, accountId: string, policy: Policy) {
   const severityFilter = listFindingsFilter(policy);
 
-  /** The findings of a repository that can matter and are not closed, by digest: of some images, or of all. */
-  async function findingsOf(
+  /** The reports about a repository's images that can matter and are not closed, by digest: of some images, or of all. */
+  async function reportsOf(
     repository: string,
     digests: readonly string[] | 'all',
-  ): Promise<ReadonlyMap<string, ImageFindings>> {
-    const byDigest = new Map<string, ImageFindings>();
+  ): Promise<ReadonlyMap<string, readonly Report[]>> {
+    const byDigest = new Map<string, Report[]>();
     for (const chunk of digests === 'all' ? [undefined] : chunksOf(digests)) {
       const filterCriteria = {
         ...severityFilter,
@@ -50,7 +70,7 @@ export function createScanner(client: Inspector2Client, accountId: string, polic
         ...(chunk === undefined ? {} : { ecrImageHash: chunk.map(is) }),
       };
       for await (const page of paginateListFindings({ client, pageSize: 100 }, { filterCriteria })) {
-        for (const finding of page.findings ?? []) addFinding(byDigest, finding);
+        for (const finding of page.findings ?? []) addReport(byDigest, finding);
       }
     }
     return byDigest;
@@ -129,7 +149,7 @@ export function createScanner(client: Inspector2Client, accountId: string, polic
       : `Amazon Inspector is denied access to ${denied}: a policy on the repository keeps it out`;
   }
 
-  return { findingsOf, unknownFindings, scansOf, repositoriesWithFindings, health };
+  return { reportsOf, unknownFindings, scansOf, repositoriesWithFindings, health };
 }
 
 export type Scanner = ReturnType<typeof createScanner>;
@@ -140,19 +160,25 @@ function chunksOf(values: readonly string[]): readonly (readonly string[])[] {
   );
 }
 
-function addFinding(byDigest: Map<string, ImageFindings>, finding: InspectorFinding): void {
+function addReport(byDigest: Map<string, Report[]>, finding: InspectorFinding): void {
+  const report = reportFrom(finding);
   for (const resource of finding.resources ?? []) {
     const digest = resource.details?.awsEcrContainerImage?.imageHash;
     if (digest === undefined) continue;
-    const image: ImageFindings = byDigest.get(digest) ?? { findings: [], activeIds: new Set(), saidAt: new Map() };
-    const findings = findingsFrom(finding);
-    image.findings.push(...findings);
-    const at = (finding.updatedAt ?? finding.lastObservedAt ?? finding.firstObservedAt)?.toISOString();
-    if (at !== undefined)
-      for (const key of findings.map(findingKey)) image.saidAt.set(key, earlier(image.saidAt.get(key), at));
-    if (finding.findingArn !== undefined && finding.status === 'ACTIVE') image.activeIds.add(finding.findingArn);
-    byDigest.set(digest, image);
+    const reports = byDigest.get(digest);
+    if (reports === undefined) byDigest.set(digest, [report]);
+    else reports.push(report);
   }
+}
+
+function reportFrom(finding: InspectorFinding): Report {
+  const { findingArn: id, status, updatedAt, lastObservedAt, firstObservedAt } = finding;
+  return {
+    id,
+    status: status === 'SUPPRESSED' ? 'suppressed' : 'active',
+    reportedAt: (updatedAt ?? lastObservedAt ?? firstObservedAt)?.toISOString(),
+    findings: findingsFrom(finding),
+  };
 }
 
 /**

@@ -1,109 +1,54 @@
-// One invocation: a batch of messages in, gates where they should be, and the messages that have to come back out.
-import { setTimeout as sleep } from 'node:timers/promises';
+// One invocation: a batch of messages in, gates where they should be, and the messages that are to be retried out.
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import type { Instant } from '../../shared/policy/finding.ts';
-import type { Ports } from '../../shared/reconcile/ports.ts';
-import { type ReconcileRequest, reconcile } from '../../shared/reconcile/reconcile.ts';
+import { reconcile } from '../../shared/reconcile/reconcile.ts';
+import type { Result, Retried } from '../../shared/reconcile/result.ts';
 import { currentRules, type Rules } from '../../shared/reconcile/rules.ts';
-import type { PauseState } from '../../shared/reconcile/schedule.ts';
 import { sweep, tick } from '../../shared/reconcile/sweep.ts';
-import type { Decision } from '../../shared/report/decision.ts';
-import { decisionLine, type LogLine } from '../../shared/report/log-line.ts';
-import { limitedTo, mapConcurrently } from '../../shared/runtime/concurrency.ts';
+import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
+import { withinTime } from '../../shared/runtime/deadline.ts';
+import { describeError } from '../../shared/runtime/errors.ts';
 import { describeProblem } from '../../shared/runtime/problem.ts';
-import type { Clients } from './clients.ts';
-import { createScanner } from './findings.ts';
-import { groupByRepository, type Received } from './group.ts';
-import { createImages } from './images.ts';
-import { createNotifier } from './notify.ts';
+import { type Adapters, createAdapters, type Worker } from './adapters.ts';
+import { type Group, groupByRepository, type Received } from './group.ts';
 import { parseMessage } from './parse.ts';
-import { createQueue } from './queue.ts';
-import { createTable } from './records.ts';
-import { createRegistry } from './registry.ts';
-import { createRepositoryLock, type Snapshot } from './repository-lock.ts';
-import { denyStatement } from './repository-policy.ts';
-import type { Settings } from './settings.ts';
 import { createSweepPorts } from './sweep.ts';
-
-export interface Worker {
-  readonly settings: Settings;
-  readonly clients: Clients;
-  readonly now: () => Instant;
-  readonly log: (line: LogLine) => void;
-}
 
 /** How much is left of an invocation, as Lambda's context tells it. */
 export interface Deadline {
   getRemainingTimeInMillis(): number;
 }
 
-const GATES_AT_ONCE = 8;
-const RETURNS_AT_ONCE = 8;
-/** What the rest of an invocation needs: saying which messages come back. */
-const RESERVE_MILLISECONDS = 10_000;
-
-/** The ports of one account's registry, and the rest that an invocation needs. */
-export function createParts({ settings, clients, now, log }: Worker) {
-  const table = createTable(clients.dynamodb, settings.tableName);
-  const scanner = createScanner(clients.inspector, settings.accountId, settings.policy);
-  const registry = createRegistry({
-    images: createImages(clients.ecr, settings.accountId),
-    scanner,
-    gate: createRepositoryLock(clients, settings.accountId, denyStatement(settings)),
-    policy: settings.policy,
-  });
-  const notify = createNotifier(clients.sns, settings.topicArn);
-  const inTurn = limitedTo(1);
-  /** The ports for one gate; the log says how long that one took. */
-  const portsFrom = (startedAt: Instant): Ports<Snapshot> => ({
-    registry,
-    records: table.records,
-    brake: table.row('brake'),
-    inTurn,
-    notify,
-    log: (decision: Decision) =>
-      log({ kind: 'decision', ...decisionLine('aws', decision, Date.parse(now()) - Date.parse(startedAt)) }),
-    now,
-  });
-  return {
-    table,
-    scanner,
-    portsFrom,
-    queue: createQueue(clients.sqs, settings.queueUrl, settings.deadLetterQueueUrl),
-    pause: table.row<PauseState>('pause'),
-  };
+/** What the steps of one invocation have in common. */
+interface Invocation extends Worker {
+  readonly adapters: Adapters;
+  readonly deadline: Deadline;
+  /** The messages that are to be retried. */
+  readonly retried: Set<SQSRecord>;
 }
 
-export type Parts = ReturnType<typeof createParts>;
+const GATES_AT_ONCE = 8;
+const RETRIES_AT_ONCE = 8;
+/** What the rest of an invocation needs: saying which messages are to be retried. */
+const RESERVE_MILLISECONDS = 10_000;
 
 /** Makes the function that handles a batch. */
 export function createWork(worker: Worker): (event: SQSEvent, deadline: Deadline) => Promise<SQSBatchResponse> {
-  const parts = createParts(worker);
+  const adapters = createAdapters(worker);
   return async ({ Records: records }, deadline) => {
-    const returning = new Set<SQSRecord>();
-    const requests = await parseAll(records, worker, parts, returning);
-    if (requests.length > 0) {
-      await retryAll(
-        requests.map(({ record }) => record),
-        worker,
-        returning,
-        async () => {
-          const rules = await currentRules(worker.settings, parts.pause, worker.now());
-          await handleAll(requests, rules, worker, parts, returning, deadline);
-        },
-      );
-    }
-    await mapConcurrently([...returning], RETURNS_AT_ONCE, (record) => retryLater(record, worker, parts));
-    return { batchItemFailures: [...returning].map(({ messageId }) => ({ itemIdentifier: messageId })) };
+    const invocation: Invocation = { ...worker, adapters, deadline, retried: new Set() };
+    const received = await parseAll(records, invocation);
+    const understood = received.map(({ record }) => record);
+    if (received.length > 0) await retryOnError(understood, invocation, () => handleAll(received, invocation));
+    const returning = [...invocation.retried];
+    await mapConcurrently(returning, RETRIES_AT_ONCE, (record) => retryLater(record, invocation));
+    return { batchItemFailures: returning.map(({ messageId }) => ({ itemIdentifier: messageId })) };
   };
 }
 
-/** Reads every message. One that is wrong is put aside with a line that says why; the rest of the batch goes on. */
+/** Reads every message. One that is wrong is moved to the dead-letter queue with a line that says why; the rest of the batch goes on. */
 async function parseAll(
   records: readonly SQSRecord[],
-  { settings, log }: Worker,
-  { queue }: Parts,
-  returning: Set<SQSRecord>,
+  { settings, log, adapters, retried }: Invocation,
 ): Promise<readonly Received[]> {
   const received: Received[] = [];
   for (const record of records) {
@@ -113,93 +58,88 @@ async function parseAll(
     else {
       const problem = parsed.problems.map(describeProblem).join('; ');
       log({ kind: 'refused', messageId: record.messageId, problem });
-      await queue.deadLetter(record.body).catch(() => returning.add(record));
+      await adapters.queue.deadLetter(record.body).catch(() => retried.add(record));
     }
   }
   return received;
 }
 
-async function handleAll(
-  requests: readonly Received[],
-  rules: Rules,
-  worker: Worker,
-  parts: Parts,
-  returning: Set<SQSRecord>,
-  deadline: Deadline,
-): Promise<void> {
-  const ports = createSweepPorts(worker, parts, rules);
+async function handleAll(received: readonly Received[], invocation: Invocation): Promise<void> {
+  const { settings, adapters, now } = invocation;
+  const rules = await currentRules(settings, adapters.pause, now());
+  const ports = createSweepPorts(invocation, adapters, rules);
   const steps = { sweep: () => sweep(ports), tick: () => tick(ports) };
   for (const kind of ['sweep', 'tick'] as const) {
-    const records = requests.flatMap(({ record, message }) => (message.kind === kind ? [record] : []));
+    const records = received.flatMap(({ record, message }) => (message.kind === kind ? [record] : []));
     if (records.length > 0)
-      await retryAll(records, worker, returning, () => inTime<unknown>(deadline, `a ${kind}`, steps[kind]));
+      await retryOnError(records, invocation, () => inTime<unknown>(`a ${kind}`, invocation, steps[kind]));
   }
-  const groups = groupByRepository(requests, worker.settings.accountId);
-  await mapConcurrently(groups, GATES_AT_ONCE, ({ request, records, reports }) =>
-    retryAll(records, worker, returning, async () => {
-      const decision = await inTime(deadline, request.gate.repository, () =>
-        reconcile(request, rules, parts.portsFrom(worker.now())),
-      );
-      if (decision.notifyError !== undefined) throw new Error(`a notice could not be sent: ${decision.notifyError}`);
-      if (decision.action === 'refused') await deadLetter(decision, request, worker, parts);
-      if (decision.isUnsettled) for (const record of records) returning.add(record);
-      for (const id of decision.unconfirmed) for (const record of reports.get(id) ?? []) returning.add(record);
-    }),
+  await mapConcurrently(groupByRepository(received, settings.accountId), GATES_AT_ONCE, (group) =>
+    retryOnError(group.records, invocation, () => handleGroup(group, rules, invocation)),
   );
 }
 
-/**
- * Gives up on a step before the invocation ends, so that only its own messages come back. What is still under way then is like a slow worker:
- * the record's version keeps it from doing harm.
- */
-async function inTime<T>(deadline: Deadline, what: string, work: () => Promise<T>): Promise<T> {
-  const milliseconds = deadline.getRemainingTimeInMillis() - RESERVE_MILLISECONDS;
-  const tooLate = new Error(`no time left in this invocation for ${what}`);
-  if (milliseconds <= 0) throw tooLate;
-  const timer = new AbortController();
-  const end = sleep(milliseconds, undefined, { signal: timer.signal }).then(() => Promise.reject(tooLate));
-  try {
-    return await Promise.race([work(), end]);
-  } finally {
-    timer.abort();
-    end.catch(() => {});
+async function handleGroup(group: Group, rules: Rules, invocation: Invocation): Promise<void> {
+  const { adapters, now } = invocation;
+  const { request } = group;
+  const result = await inTime(request.gate.repository, invocation, () =>
+    reconcile(request, rules, adapters.portsFrom(now())),
+  );
+  await finish(result, group, invocation);
+}
+
+/** Does with the messages of a group what the result says. */
+async function finish(result: Result, group: Group, { adapters, log, retried }: Invocation): Promise<void> {
+  const { gate, triggers } = group.request;
+  const { notifyError } = result.decision;
+  if (notifyError !== undefined) {
+    const error = `a notice could not be sent: ${notifyError}`;
+    log({ kind: 'failed', repository: gate.repository, error, messages: group.records.length });
+  }
+  switch (result.kind) {
+    case 'done':
+      return;
+    case 'retry':
+      // SQS itself moves what was retried too often to the dead-letter queue.
+      for (const record of recordsToRetry(result.findings, group)) retried.add(record);
+      return;
+    case 'deadLetter': {
+      log({ kind: 'refused', repository: gate.repository, problem: result.why });
+      // One message for the gate, whatever number of events led there.
+      const message = { pullgate: 'reconcile', repository: gate.repository, trigger: triggers[0] };
+      await adapters.queue.deadLetter(JSON.stringify(message));
+    }
   }
 }
 
-/** The registry will not take it as things are: one message for the gate goes to where the alarm is, whatever number of events led there. */
-async function deadLetter(
-  { problem }: Decision,
-  { gate, triggers }: ReconcileRequest,
-  { log }: Worker,
-  { queue }: Parts,
-): Promise<void> {
-  log({ kind: 'refused', repository: gate.repository, problem });
-  await queue.deadLetter(JSON.stringify({ pullgate: 'reconcile', repository: gate.repository, trigger: triggers[0] }));
+function recordsToRetry(findings: 'all' | readonly Retried[], { records, reports }: Group): readonly SQSRecord[] {
+  return findings === 'all' ? records : findings.flatMap(({ id }) => reports.get(id) ?? []);
 }
 
-/** Runs a step; where it fails, its messages come back, and the log says why. */
-async function retryAll(
+/** Gives up on a step before the invocation ends, so that only its own messages are retried. */
+function inTime<T>(what: string, { deadline }: Invocation, work: () => Promise<T>): Promise<T> {
+  const milliseconds = deadline.getRemainingTimeInMillis() - RESERVE_MILLISECONDS;
+  return withinTime(milliseconds, `no time left in this invocation for ${what}`, work);
+}
+
+/** Runs a step; if it fails, its messages are retried, and the log says why. */
+async function retryOnError(
   records: readonly SQSRecord[],
-  { log }: Worker,
-  returning: Set<SQSRecord>,
+  { log, retried }: Invocation,
   step: () => Promise<unknown>,
 ): Promise<void> {
   try {
     await step();
   } catch (error) {
     log({ kind: 'failed', error: describeError(error), messages: records.length });
-    for (const record of records) returning.add(record);
+    for (const record of records) retried.add(record);
   }
 }
 
-/** Where the message cannot be told when to come back, it comes back after the queue's visibility timeout. */
-async function retryLater(record: SQSRecord, { log }: Worker, { queue }: Parts): Promise<void> {
+/** If SQS does not take the delay, the message is retried after the queue's visibility timeout. */
+async function retryLater(record: SQSRecord, { log, adapters }: Invocation): Promise<void> {
   const receiveCount = Number(record.attributes.ApproximateReceiveCount);
-  await queue
+  await adapters.queue
     .retryLater(record.receiptHandle, receiveCount)
     .catch((error: unknown) => log({ kind: 'delayed', messageId: record.messageId, error: describeError(error) }));
-}
-
-function describeError(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }

@@ -1,6 +1,7 @@
 // Tells people of a state change, by the stack's topic.
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
-import type { Gate, Notice } from '../../shared/gate/record.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
+import type { Notice } from '../../shared/gate/record.ts';
 import { renderNotice } from '../../shared/report/notice-text.ts';
 
 /** Publishes notices; the attributes let a subscriber filter. */

@@ -1,5 +1,6 @@
 // The door: one queue message in, the gate that it names out. After this, types are trusted.
 import * as v from 'valibot';
+import { digest as imageDigest } from '../../shared/policy/digest.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { repositoryName } from '../../shared/policy/repository-name.ts';
 import { EVENTS, type Trigger } from '../../shared/report/decision.ts';
@@ -11,7 +12,7 @@ export interface Named {
   readonly digest: string;
   readonly trigger: Trigger;
   /** The finding that the event reports as active, and when it did. */
-  readonly activeFinding?: { readonly id: string; readonly since: Instant | undefined } | undefined;
+  readonly activeFinding?: { readonly id: string; readonly at: Instant | undefined } | undefined;
 }
 
 /** What a message asks for. */
@@ -27,8 +28,7 @@ export type Message =
 const MAX_WHY_CHARACTERS = 200;
 
 const repository = required(repositoryName);
-const DIGEST = 'a digest: sha256: and 64 hexadecimal digits';
-const digest = required(v.pipe(v.string(DIGEST), v.regex(/^sha256:[0-9a-f]{64}$/, DIGEST)));
+const digest = required(imageDigest);
 const text = (meaning: string) => required(v.string(meaning));
 
 const ours = v.variant(
@@ -149,7 +149,7 @@ function parseOurs(json: object): Parsed<Message> {
   return { ok: true, value: { kind, ...rest } as Message };
 }
 
-function parseFinding({ detail, time: since }: v.InferOutput<typeof envelope>, accountId: string): Parsed<Message> {
+function parseFinding({ detail, time: at }: v.InferOutput<typeof envelope>, accountId: string): Parsed<Message> {
   const finding = check(findingDetail, detail, 'detail');
   if (!finding.ok) return finding;
   const { findingArn, status, resources } = finding.value;
@@ -168,7 +168,7 @@ function parseFinding({ detail, time: since }: v.InferOutput<typeof envelope>, a
       repository: name,
       digest: imageHash,
       trigger: 'finding',
-      activeFinding: status === 'ACTIVE' ? { id: findingArn, since } : undefined,
+      activeFinding: status === 'ACTIVE' ? { id: findingArn, at } : undefined,
     });
   }
   const [first, ...others] = images;

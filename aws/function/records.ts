@@ -10,9 +10,10 @@ import {
   paginateScan,
   QueryCommand,
 } from '@aws-sdk/client-dynamodb';
+import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import { MAX_FINDINGS } from '../../shared/gate/image-evaluation.ts';
 import { overrideDue } from '../../shared/gate/override.ts';
-import { type Gate, gateKey, packToFit, unpackRecord } from '../../shared/gate/record.ts';
+import { packToFit, unpackRecord } from '../../shared/gate/record-codec.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
 import { waitingRank } from '../../shared/reconcile/schedule.ts';

@@ -1,35 +1,36 @@
-// ECR and Inspector as the core's registry: looks, scans, and the repository policy that is the gate.
+// ECR and Inspector as the core's registry: observations, scans, and the repository lock.
 import type { Policy } from '../../shared/policy/policy.ts';
-import type { ImageObservation, Registry, Scope } from '../../shared/reconcile/ports.ts';
-import type { ImageFindings, Scanner } from './findings.ts';
+import type { ImageObservation, Report, Scope } from '../../shared/reconcile/observation.ts';
+import type { Registry } from '../../shared/reconcile/ports.ts';
+import type { Scanner } from './findings.ts';
 import { type Image, type Images, MAX_NAMED } from './images.ts';
 import type { createRepositoryLock, Snapshot } from './repository-lock.ts';
 
 interface Parts {
   readonly images: Images;
   readonly scanner: Scanner;
-  readonly gate: ReturnType<typeof createRepositoryLock>;
+  readonly lock: ReturnType<typeof createRepositoryLock>;
   readonly policy: Policy;
 }
 
-export function createRegistry({ images, scanner, gate, policy }: Parts): Registry<Snapshot> {
+export function createRegistry({ images, scanner, lock, policy }: Parts): Registry<Snapshot> {
   return {
-    ...gate,
+    ...lock,
     scans: ({ repository }, digests) => scanner.scansOf(repository, digests),
     unknownFindings: scanner.unknownFindings,
 
     async observe({ repository }, scope, known) {
       const { digests, found } = await whatToObserve(repository, scope);
-      const findings =
-        found.size === 0 ? new Map<string, ImageFindings>() : await scanner.findingsOf(repository, digests);
-      const asked = digests === 'all' ? [...(scope === 'all' ? [] : scope), ...known, ...findings.keys()] : digests;
+      const reports =
+        found.size === 0 ? new Map<string, readonly Report[]>() : await scanner.reportsOf(repository, digests);
+      const asked = digests === 'all' ? [...(scope === 'all' ? [] : scope), ...known, ...reports.keys()] : digests;
       const answered = [...new Set(asked)];
       const isUntagged = (digest: string) => found.get(digest)?.tags.length === 0;
       const children =
         policy.images === 'tagged' && answered.some(isUntagged)
           ? await childrenOfTagged(repository, digests === 'all' ? found : await images.describeAll(repository))
           : new Set<string>();
-      return answered.map((digest) => observationFrom(digest, found.get(digest), children, findings.get(digest)));
+      return answered.map((digest) => observationFrom(digest, found.get(digest), children, reports.get(digest)));
     },
   };
 
@@ -62,23 +63,13 @@ export function createRegistry({ images, scanner, gate, policy }: Parts): Regist
   }
 }
 
-const NONE: ImageFindings = { findings: [], activeIds: new Set(), saidAt: new Map() };
-
 function observationFrom(
   digest: string,
   image: Image | undefined,
   children: ReadonlySet<string>,
-  { findings, activeIds, saidAt }: ImageFindings = NONE,
+  reports: readonly Report[] = [],
 ): ImageObservation {
   if (image === undefined) return { digest, presence: 'gone' };
   const { tags } = image;
-  return {
-    digest,
-    presence: 'present',
-    tags,
-    tagged: tags.length > 0 || children.has(digest),
-    findings,
-    findingIds: activeIds,
-    saidAt,
-  };
+  return { digest, presence: 'present', tags, tagged: tags.length > 0 || children.has(digest), reports };
 }

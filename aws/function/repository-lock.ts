@@ -1,4 +1,4 @@
-// The gate itself: our statement in a repository's policy. Read, merged, written, read back.
+// The repository lock: our statement in a repository's policy. Read, merged, written, read back.
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DeleteRepositoryPolicyCommand,
@@ -9,7 +9,8 @@ import {
   RepositoryPolicyNotFoundException,
   SetRepositoryPolicyCommand,
 } from '@aws-sdk/client-ecr';
-import type { Gate } from '../../shared/gate/record.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
+import type { InUse } from '../../shared/gate/record.ts';
 import type { Reading, Registry, Written } from '../../shared/reconcile/ports.ts';
 import type { Clients } from './clients.ts';
 import {
@@ -34,7 +35,7 @@ const WRITE_TRIES = 4;
 const FIRST_PAUSE_MILLISECONDS = 200;
 
 /**
- * Reads and writes the gates of one account. `registryId` is the account; undefined stands for the caller's.
+ * Reads and writes the locks of one account. `registryId` is the account; undefined stands for the caller's.
  * Writes go through `ecrOnce`, a client that tries once: a blind second try could write an old text over somebody else's new one.
  */
 export function createRepositoryLock(
@@ -136,10 +137,14 @@ function refused(problem: string): Written {
   return { kind: 'refused', problem };
 }
 
+/** Functions fail when their image cannot be pulled. */
+const LAMBDA: InUse = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
+
 function readingOf(text: string | undefined, ours: DenyStatement): Reading<Snapshot> {
   const policy = parseRepositoryPolicy(text);
   if (policy === undefined) {
-    return { ours: 'absent', servesLambda: false, snapshot: { kind: 'unreadable', text: text ?? '' } };
+    return { ours: 'absent', snapshot: { kind: 'unreadable', text: text ?? '' } };
   }
-  return { ours: stateOfOurs(policy, ours), servesLambda: servesLambda(policy), snapshot: { kind: 'policy', policy } };
+  const inUse = servesLambda(policy) ? LAMBDA : undefined;
+  return { ours: stateOfOurs(policy, ours), inUse, snapshot: { kind: 'policy', policy } };
 }

@@ -89,5 +89,6 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
  * @throws Error that lists every problem
  */
 export function parseStackSettings(text: string): StackSettings {
-  return { ...parseSettingsFile(text, OWN_SETTINGS), hash: createHash('sha256').update(text).digest('hex') };
+  const { closeLambdaRepositories: closesInUse, ...settings } = parseSettingsFile(text, OWN_SETTINGS);
+  return { ...settings, closesInUse, hash: createHash('sha256').update(text).digest('hex') };
 }

@@ -1,12 +1,12 @@
 // What a tick and a sweep need of AWS.
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { SweepPorts } from '../../shared/reconcile/sweep.ts';
-import type { Parts, Worker } from './invocation.ts';
+import type { Adapters, Worker } from './adapters.ts';
 
 /** The ports of a sweep of one account's registry. */
 export function createSweepPorts(
   { settings, log, now }: Worker,
-  { table, scanner, queue }: Parts,
+  { table, scanner, queue }: Adapters,
   rules: Rules,
 ): SweepPorts {
   const { accountId: registry, hash: settingsHash, sweepHours } = settings;

@@ -1,7 +1,7 @@
 // One row of findings.kql as an assessment of one image: keys without regard to case, and details that come in more than one form.
 import type { Finding } from '../../shared/policy/finding.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
-import type { ReportStatus } from '../../shared/reconcile/ports.ts';
+import type { Report, ReportStatus } from '../../shared/reconcile/observation.ts';
 import { isObject, jsonFrom, numberOf, parsed, pick, textOf, textsOf, whole } from './loose-json.ts';
 import { checkImage, type NamedImage, readImage } from './named-image.ts';
 import { nameOf, type RegistryId, registryIn } from './parse.ts';
@@ -24,12 +24,10 @@ export interface Assessment {
   readonly isSnapshot: boolean;
   /** `off`: not applicable, and not because somebody exempted it: that neither closes nor opens anything. */
   readonly state: 'active' | 'suppressed' | 'resolved' | 'off';
-  /** None where Defender says that it is healthy. */
-  readonly findings: readonly Finding[];
   /** It names its registry and its repository. Another one is about whichever has the image. */
   readonly isPlaced: boolean;
-  /** Its reports that are settled as a whole. */
-  readonly settled: ReadonlyMap<string, ReportStatus>;
+  /** It and, under a name of its own, its summary. */
+  readonly reports: readonly Report[];
 }
 
 /** An assessment without its CVEs is a report of its own, which one with them supersedes. */
@@ -50,20 +48,21 @@ export function assessmentFrom(given: Row): Assessment | undefined {
   const isSnapshot = row['IsSnapshot'] === true;
   const isPlaced = image.isDashed !== true && (registry !== undefined || registryName !== '' || registryHost !== '');
   const shared = { name, image, registry, registryName, registryHost, isPlaced, at: at.getTime(), isSnapshot };
+  const reportedAt = at.toISOString();
   const state = stateOf(row);
   switch (state) {
     case 'resolved':
-      return { ...shared, state, findings: [], settled: settledAs(state, name, name + SUMMARY) };
-    case 'off':
-      return { ...shared, state, findings: [], settled: new Map() };
+    case 'off': {
+      // One that is off says nothing of its findings: neither that they are there, nor that they are gone.
+      const status = state === 'off' ? 'active' : state;
+      return { ...shared, state, reports: reportsOf(name, { status, reportedAt, findings: [] }, status) };
+    }
     case 'suppressed':
     case 'active': {
       const cves = cvesOf(row);
       const findings = findingsFrom(row, name, cves).map((finding): Finding => ({ ...finding, state }));
-      const superseded = cves.length > 0 ? [name + SUMMARY] : [];
-      const settled =
-        state === 'suppressed' ? settledAs(state, name, name + SUMMARY) : settledAs('resolved', ...superseded);
-      return { ...shared, state, findings, settled };
+      const ofSummary = state === 'active' && cves.length > 0 ? 'resolved' : state;
+      return { ...shared, state, reports: reportsOf(name, { status: state, reportedAt, findings }, ofSummary) };
     }
   }
 }
@@ -114,8 +113,12 @@ function isOvertaken({ isSnapshot, state, at }: Assessment, before: Assessment):
   return opens && at - before.at < SNAPSHOT_LAG_MILLISECONDS;
 }
 
-function settledAs(how: ReportStatus, ...reports: readonly string[]): ReadonlyMap<string, ReportStatus> {
-  return new Map(reports.map((report) => [report, how]));
+/** The report of an assessment, and what it says of its summary: that of a day when it named no CVE. */
+function reportsOf(name: string, report: Omit<Report, 'id'>, ofSummary: ReportStatus): readonly Report[] {
+  return [
+    { id: name, ...report },
+    { id: name + SUMMARY, status: ofSummary, reportedAt: report.reportedAt, findings: [] },
+  ];
 }
 
 function imageOfRow(row: Row): NamedImage | undefined {

@@ -1,15 +1,15 @@
-// The gate itself: whether a manifest, or a whole repository, may be read. Read, written, read back.
+// The attribute lock: whether a manifest, or a whole repository, may be read. Read, written, read back.
 import type { ContainerRegistryClient } from '@azure/container-registry';
 import { isRestError } from '@azure/core-rest-pipeline';
-import type { Gate } from '../../shared/gate/record.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
 import type { Reading, Registry, Written } from '../../shared/reconcile/ports.ts';
 import { gateName } from '../../shared/report/sentences.ts';
 import { unlessAbsent } from './images.ts';
 
-/** What was read: whether it may be read. An attribute carries no mark, so only the record knows whose a closing is. */
+/** What was read: whether it may be read. An attribute carries no mark, so only the record knows whose a lock is. */
 export type Snapshot = boolean;
 
-/** Reads and writes the gates behind one login server. */
+/** Reads and writes the locks behind one login server. */
 export function createAttributeLock(client: ContainerRegistryClient): Pick<Registry<Snapshot>, 'read' | 'write'> {
   return {
     async read(gate) {
@@ -66,7 +66,7 @@ function refusalOf(gate: Gate, status: number, message: string): string {
 }
 
 function readingOf(isReadable: boolean): Reading<Snapshot> {
-  return { ours: isReadable ? 'absent' : 'unmarked', servesLambda: false, snapshot: isReadable };
+  return { ours: isReadable ? 'absent' : 'unmarked', snapshot: isReadable };
 }
 
 function attributeOf(isReadable: boolean): string {

@@ -1,6 +1,6 @@
 // Finds the registries and repositories of the stack that have an image which Defender does not place.
 
-import { type Gate, gateKey } from '../../shared/gate/record.ts';
+import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { isOf, type UnplacedImage } from './findings.ts';
 import { type NamedImage, repositoriesFor } from './named-image.ts';

@@ -2,26 +2,13 @@
 import { isRestError } from '@azure/core-rest-pipeline';
 import type { LogsQueryClient, LogsTable } from '@azure/monitor-query';
 import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
-import { earlier, type Finding, findingKey, type Instant } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
-import type { ReportStatus } from '../../shared/reconcile/ports.ts';
+import type { Report } from '../../shared/reconcile/observation.ts';
 import { limitedTo } from '../../shared/runtime/concurrency.ts';
 import { type Assessment, assessmentFrom, imageInColumns, latestOf, type Row } from './assessments.ts';
 import { textOf } from './loose-json.ts';
 import { dashed, mayBeIn, type NamedImage } from './named-image.ts';
 import { keyOf, registryIn } from './parse.ts';
-
-/** What Defender says of one image. */
-export interface ImageFindings {
-  readonly findings: Finding[];
-  /** The names of all assessments of it, in every state. */
-  readonly ids: Set<string>;
-  /** When each of them was last reported. */
-  readonly reportedAt: Map<string, Instant>;
-  /** The same of each finding, by `findingKey`. */
-  readonly saidAt: Map<string, Instant>;
-  readonly settledReports: Map<string, ReportStatus>;
-}
 
 /** An image whose rows do not say for certain in which registry or repository it is. */
 export interface UnplacedImage {
@@ -70,22 +57,21 @@ export function createScanner(client: LogsQueryClient, workspaceId: string, find
   const oneOfFew = limitedTo(QUERIES_AT_ONCE);
 
   /**
-   * What Defender says of the images of a repository, by digest.
+   * What Defender reports about the images of a repository, in every state, by digest.
    *
    * @param digest of one image only, or of all
    * @param whole the digests of which every detail is wanted: what closed a gate may since have got a severity that would not
    * @throws Error where the answer is not complete: what is missing in it proves nothing
    */
-  async function findingsOf(
+  async function reportsOf(
     place: Place,
     repository: string,
     digest: string | 'all',
     window: Window,
     whole: readonly string[] = digest === 'all' ? [] : [digest],
-  ): Promise<ReadonlyMap<string, ImageFindings>> {
+  ): Promise<ReadonlyMap<string, readonly Report[]>> {
     const bound = { Registry: place.name, Repository: repository, Digest: digest === 'all' ? '' : digest };
     const rows = await run(`${letsOf(bound, window, whole)}${findingsQuery}`);
-    const byDigest = new Map<string, ImageFindings>();
     // Before the latest is looked for: another registry's name may hold this one's, and its image have the same digest.
     const wanted = rows.flatMap((row) => {
       const assessment = assessmentFrom(row);
@@ -93,23 +79,8 @@ export function createScanner(client: LogsQueryClient, workspaceId: string, find
       // Two rows of one assessment may name its image in two forms.
       return { ...assessment, image: { repository, digest: assessment.image.digest } };
     });
-    for (const { image, findings, name, settled, at } of latestOf(wanted)) {
-      const known: ImageFindings = byDigest.get(image.digest) ?? {
-        findings: [],
-        ids: new Set(),
-        reportedAt: new Map(),
-        saidAt: new Map(),
-        settledReports: new Map(),
-      };
-      known.findings.push(...findings);
-      known.ids.add(name);
-      const reportedAt = new Date(at).toISOString();
-      known.reportedAt.set(name, reportedAt);
-      for (const key of findings.map(findingKey)) known.saidAt.set(key, earlier(known.saidAt.get(key), reportedAt));
-      for (const [report, how] of settled) known.settledReports.set(report, how);
-      byDigest.set(image.digest, known);
-    }
-    return byDigest;
+    const byDigest = Map.groupBy(latestOf(wanted), ({ image }) => image.digest);
+    return new Map([...byDigest].map(([one, assessments]) => [one, assessments.flatMap(({ reports }) => reports)]));
 
     function isWanted(assessment: Assessment): boolean {
       const { image } = assessment;
@@ -203,7 +174,7 @@ export function createScanner(client: LogsQueryClient, workspaceId: string, find
     return `${texts.join('')}let Window = ${window};\nlet Ignored = dynamic(${ignored});\nlet Whole = dynamic(${JSON.stringify(whole)});\n`;
   }
 
-  return { findingsOf, repositoriesWithFindings, unplacedImages, digestsWithFindings, health };
+  return { reportsOf, repositoriesWithFindings, unplacedImages, digestsWithFindings, health };
 }
 
 export type Scanner = ReturnType<typeof createScanner>;

@@ -1,35 +1,36 @@
-// Observes gates: at one, or at everything that a repository has.
+// Reconciles gates: one, or everything that a repository has.
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
-import type { Gate } from '../../shared/gate/record.ts';
-import { type ReconcileRequest, reconcile } from '../../shared/reconcile/reconcile.ts';
-import type { Decision, Trigger } from '../../shared/report/decision.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
+import { reconcile } from '../../shared/reconcile/reconcile.ts';
+import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
+import type { Result } from '../../shared/reconcile/result.ts';
+import type { Trigger } from '../../shared/report/decision.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
+import type { Adapters, Worker } from './adapters.ts';
 import { PartialAnswer } from './findings.ts';
 import { groupByGate, type Job } from './group.ts';
 import { handOver, rulesForLeft } from './handover.ts';
-import type { Parts, Worker } from './invocation.ts';
 
-/** A look at a repository, with what it needs. */
+/** A repository to reconcile, with what that needs. */
 export type RepositoryJob = Omit<Job, 'request' | 'seen'> & { readonly repository: string; readonly trigger: Trigger };
 
 const GATES_AT_ONCE = 8;
 
-export function createReconcilers({ settings, now }: Worker, { table, queue, portsFrom }: Parts) {
-  /** Observes one gate. What the registry will not take goes to where the alarm is. */
-  const reconcileGate = groupByGate(async ({ request, registry, rules, log, seen }): Promise<Decision> => {
-    const decision = await reconcile(request, rules, portsFrom(now(), registry, log, seen));
-    // The next tick tells it, with whatever else is untold by then.
-    if (decision.notifyError !== undefined) {
-      log({ kind: 'failed', ...request.gate, error: `a notice could not be sent: ${decision.notifyError}` });
-    }
-    if (decision.action === 'refused') {
-      log({ kind: 'refused', ...request.gate, problem: decision.problem });
+export function createReconcilers({ settings, now }: Worker, { table, queue, portsFrom }: Adapters) {
+  /** Reconciles one gate. What the registry refuses is moved to the poison queue, which raises an alarm. */
+  const reconcileGate = groupByGate(async ({ request, registry, rules, log, seen }): Promise<Result> => {
+    const result = await reconcile(request, rules, portsFrom(now(), registry, log, seen));
+    const { notifyError } = result.decision;
+    if (notifyError !== undefined)
+      log({ kind: 'failed', ...request.gate, error: `a notice could not be sent: ${notifyError}` });
+    if (result.kind === 'deadLetter') {
+      log({ kind: 'refused', ...request.gate, problem: result.why });
       await queue.deadLetter({ pullgate: 'reconcile', ...request.gate, trigger: request.triggers[0] });
     }
-    return decision;
+    return result;
   });
 
-  /** Observes everything that a repository has: its images or itself, as the config's granularity says, and what another granularity has left. */
+  /** Reconciles everything that a repository has: its images or itself, as the config's granularity says, and what another granularity has left behind. */
   async function reconcileRepository({ repository, ...job }: RepositoryJob): Promise<void> {
     const whole: Gate = { registry: job.registry.place.id, repository };
     const recorded = await recordedGates(whole);
@@ -42,14 +43,14 @@ export function createReconcilers({ settings, now }: Worker, { table, queue, por
     const known = [...recorded.map(({ gate }) => gate), ...heirs].flatMap(({ digest }) => digest ?? []);
     if (isByImage) await reconcileImages(whole, [...new Set(known)], job);
     else await reconcileGate({ ...job, request: requestFor(whole, job) });
-    // What is no gate any more opens, once what took its place is closed.
+    // What is no longer a gate opens once what took its place is closed.
     await mapConcurrently(left, GATES_AT_ONCE, async (gate) => {
       const rules = await rulesForLeft(gate, successorOf, table.records, job.rules);
       await reconcileGate({ ...job, rules, request: requestFor(gate, job) });
     });
   }
 
-  /** Observes the images that are known and at those with something to say. Where one answer cannot hold them all, each gets a message of its own. */
+  /** Reconciles the images that are known and those with something to say. If one answer cannot hold them all, each gets a message of its own. */
   async function reconcileImages(whole: Gate, known: readonly string[], job: Omit<RepositoryJob, 'repository'>) {
     const { repository } = whole;
     const overview = await job.registry.overview(repository, known).catch(asTooMuch);
@@ -87,7 +88,7 @@ function requestFor(gate: Gate, { trigger }: Pick<RepositoryJob, 'trigger'>): Re
   return { gate, scope: 'all', triggers: [trigger], activeFindings: [] };
 }
 
-/** Undefined where the answer would be too large: each image is then observed alone. */
+/** Undefined if the answer would be too large: each image is then observed alone. */
 function asTooMuch(error: unknown): undefined {
   if (error instanceof PartialAnswer) return undefined;
   throw error;

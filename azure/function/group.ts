@@ -1,14 +1,14 @@
-// Folds messages by gate: those that arrive while a gate is observed are one more look at it, however many they are.
+// Groups requests by gate: those that arrive while a gate is reconciled are one more reconciliation of it, however many they are.
 
-import { gateKey } from '../../shared/gate/record.ts';
-import type { ImageObservation } from '../../shared/reconcile/ports.ts';
-import type { ReconcileRequest } from '../../shared/reconcile/reconcile.ts';
+import { gateKey } from '../../shared/gate/gate.ts';
+import type { ImageObservation } from '../../shared/reconcile/observation.ts';
+import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
+import type { Result } from '../../shared/reconcile/result.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
-import type { Decision } from '../../shared/report/decision.ts';
 import type { LogLine } from '../../shared/report/log-line.ts';
 import type { AzureRegistry } from './registry.ts';
 
-/** A look at a gate, with what it needs. */
+/** A gate to reconcile, with what that needs. */
 export interface Job {
   readonly request: ReconcileRequest;
   readonly registry: AzureRegistry;
@@ -18,27 +18,27 @@ export interface Job {
   readonly seen?: Map<string, ImageObservation> | undefined;
 }
 
-/** An observation that has not begun, and its outcome. */
+/** A reconciliation that has not begun, and its outcome. */
 interface Next {
   job: Job;
-  readonly decision: Promise<Decision>;
+  readonly result: Promise<Result>;
 }
 
-/** Observes one gate once at a time. A job that comes meanwhile joins the next observation, which begins after it, so that nothing is missed. */
-export function groupByGate(reconcileGate: (job: Job) => Promise<Decision>): (job: Job) => Promise<Decision> {
+/** Reconciles a gate once at a time. A job that comes meanwhile joins the next reconciliation, which begins after it, so that nothing is missed. */
+export function groupByGate(reconcileGate: (job: Job) => Promise<Result>): (job: Job) => Promise<Result> {
   const running = new Map<string, Promise<unknown>>();
   const waiting = new Map<string, Next>();
 
-  function start(key: string, job: Job): Promise<Decision> {
-    const decision = reconcileGate(job);
-    const ended: Promise<unknown> = decision
+  function start(key: string, job: Job): Promise<Result> {
+    const result = reconcileGate(job);
+    const ended: Promise<unknown> = result
       .catch(() => {})
       .then(() => {
-        // An observation that waits begins a moment later, and until then nobody else may.
+        // A reconciliation that waits begins a moment later, and until then no other may.
         if (running.get(key) === ended && !waiting.has(key)) running.delete(key);
       });
     running.set(key, ended);
-    return decision;
+    return result;
   }
 
   return (job) => {
@@ -48,16 +48,16 @@ export function groupByGate(reconcileGate: (job: Job) => Promise<Decision>): (jo
     const joined = waiting.get(key);
     if (joined !== undefined) {
       joined.job = { ...job, request: together(joined.job.request, job.request), seen: undefined };
-      return joined.decision;
+      return joined.result;
     }
-    const decision = before.then(() => {
+    const result = before.then(() => {
       waiting.delete(key);
       return start(key, next.job);
     });
     // What was seen before the wait is old by then.
-    const next: Next = { job: { ...job, seen: undefined }, decision };
+    const next: Next = { job: { ...job, seen: undefined }, result };
     waiting.set(key, next);
-    return decision;
+    return result;
   };
 }
 

@@ -1,13 +1,7 @@
 // Where the config's granularity has changed: gates of the other kind hand over what they hold, and open only once it is held elsewhere.
 
-import {
-  activeBlockers,
-  type Blocker,
-  type Gate,
-  type GateRecord,
-  gateKey,
-  newRecord,
-} from '../../shared/gate/record.ts';
+import { type Gate, gateKey } from '../../shared/gate/gate.ts';
+import { activeBlockers, type Blocker, type GateRecord, newRecord } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Records } from '../../shared/reconcile/ports.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';

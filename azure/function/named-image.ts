@@ -1,11 +1,8 @@
 // Reads which image Defender names: ids in both published forms, and details whose keys and encoding vary.
 import * as v from 'valibot';
+import { digest as imageDigest } from '../../shared/policy/digest.ts';
 import { repositoryName } from '../../shared/policy/repository-name.ts';
 import { pick, textOf } from './loose-json.ts';
-
-const DIGEST = 'a digest: sha256: and 64 hexadecimal digits';
-/** A digest that a registry can have. */
-export const digestText = v.pipe(v.string(DIGEST), v.regex(/^sha256:[0-9a-f]{64}$/, DIGEST));
 
 /** An image, as Defender names it. */
 export interface NamedImage {
@@ -55,7 +52,7 @@ function isText(value: unknown): value is string {
 
 /** The image, checked. Undefined if a part is missing or unsafe. */
 export function checkImage({ repository, digest, isDashed }: GivenImage): NamedImage | undefined {
-  if (!v.is(repositoryName, repository) || !v.is(digestText, digest)) return undefined;
+  if (!v.is(repositoryName, repository) || !v.is(imageDigest, digest)) return undefined;
   // Without a dash there is one reading.
   return isDashed === true && repository.includes('-') ? { repository, digest, isDashed } : { repository, digest };
 }

@@ -1,6 +1,7 @@
 // Tells people of state changes, by mail: each at once, and together where that failed.
 import type { EmailClient } from '@azure/communication-email';
-import type { Gate, GateRecord, Notice } from '../../shared/gate/record.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
+import type { GateRecord, Notice } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { LogLine } from '../../shared/report/log-line.ts';
 import { type Message, renderNotice } from '../../shared/report/notice-text.ts';

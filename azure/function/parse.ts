@@ -1,17 +1,11 @@
 // The door: one queue message in, the gate that it names out. After this, types are trusted.
 import * as v from 'valibot';
+import { digest as imageDigest } from '../../shared/policy/digest.ts';
 import { repositoryName } from '../../shared/policy/repository-name.ts';
 import { EVENTS, type Trigger } from '../../shared/report/decision.ts';
 import { check, describeProblem, type Parsed, required } from '../../shared/runtime/problem.ts';
 import { pick, textOf } from './loose-json.ts';
-import {
-  checkImage,
-  digestText,
-  isOfContainerImage,
-  MAX_ID_CHARACTERS,
-  type NamedImage,
-  readImage,
-} from './named-image.ts';
+import { checkImage, isOfContainerImage, MAX_ID_CHARACTERS, type NamedImage, readImage } from './named-image.ts';
 
 /** What a message asks for. */
 export type Message =
@@ -80,7 +74,7 @@ const reconcileMessage = v.object({
   pullgate: required(v.literal('reconcile', 'reconcile')),
   registry: registryId,
   repository: required(repositoryName),
-  digest: v.optional(digestText),
+  digest: v.optional(imageDigest),
   trigger: required(v.picklist(EVENTS, `one of ${EVENTS.join(', ')}`)),
 });
 
@@ -96,7 +90,7 @@ const identifiers = v.object({
     ),
   ),
   repository: v.optional(repositoryName),
-  digest: v.optional(digestText),
+  digest: v.optional(imageDigest),
   resourceDetails: v.nullish(v.string(DETAILS)),
   resourceAdditionalData: v.nullish(v.string(DETAILS)),
   assessmentEventDataEnrichment: v.nullish(v.string(DETAILS)),

@@ -12,7 +12,7 @@ import {
   RestError,
 } from '@azure/core-rest-pipeline';
 import type { TokenCredential } from '@azure/identity';
-import type { Gate } from '../../shared/gate/record.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
 import type { Trigger } from '../../shared/report/decision.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 

@@ -2,9 +2,10 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { isRestError } from '@azure/core-rest-pipeline';
 import { odata, type TableClient, type TableEntityResult } from '@azure/data-tables';
+import type { Gate } from '../../shared/gate/gate.ts';
 import { MAX_FINDINGS_OF_IMAGE } from '../../shared/gate/image-evaluation.ts';
 import { overrideDue } from '../../shared/gate/override.ts';
-import { type Gate, packToFit, unpackRecord } from '../../shared/gate/record.ts';
+import { packToFit, unpackRecord } from '../../shared/gate/record-codec.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
 import { waitingRank } from '../../shared/reconcile/schedule.ts';

@@ -1,11 +1,12 @@
-// ACR and Defender as the core's registry: looks, and the attribute that is the gate.
+// ACR and Defender as the core's registry: observations, and the attribute lock.
 import type { ContainerRegistryClient } from '@azure/container-registry';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
-import type { ImageObservation, Registry, Scan } from '../../shared/reconcile/ports.ts';
+import type { ImageObservation, Report, Scan } from '../../shared/reconcile/observation.ts';
+import type { Registry } from '../../shared/reconcile/ports.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { createAttributeLock, type Snapshot } from './attribute-lock.ts';
-import { type ImageFindings, PartialAnswer, type Scanner, WINDOWS, type Window } from './findings.ts';
+import { PartialAnswer, type Scanner, WINDOWS, type Window } from './findings.ts';
 import { createImages, type Image } from './images.ts';
 import type { RegistryPlace } from './registries.ts';
 
@@ -25,23 +26,23 @@ export function createRegistry(
   const images = createImages(client, now);
 
   /**
-   * Observes all images of a repository that have rows, and at those that are known.
+   * Observes all images of a repository that have rows, and those that are known.
    *
    * @throws PartialAnswer where that is too much for one answer
    */
   async function overview(repository: string, known: readonly string[]): Promise<Overview> {
-    const findings = await scanner.findingsOf(place, repository, 'all', WINDOWS.everything, known);
-    return observeAll(repository, known, await images.describeAll(repository), findings);
+    const reports = await scanner.reportsOf(place, repository, 'all', WINDOWS.everything, known);
+    return observeAll(repository, known, await images.describeAll(repository), reports);
   }
 
   /** The same, each image asked for alone. */
   async function overviewOneByOne(repository: string, known: readonly string[]): Promise<Overview> {
     const digests = await digestsToObserve(repository, known);
     const answers = await mapConcurrently(digests, SINGLE_QUESTIONS_AT_ONCE, (digest) =>
-      scanner.findingsOf(place, repository, digest, WINDOWS.everything),
+      scanner.reportsOf(place, repository, digest, WINDOWS.everything),
     );
-    const findings = new Map(answers.flatMap((answer) => [...answer]));
-    return observeAll(repository, known, await images.describeAll(repository), findings);
+    const reports = new Map(answers.flatMap((answer) => [...answer]));
+    return observeAll(repository, known, await images.describeAll(repository), reports);
   }
 
   async function overviewAnyhow(repository: string, known: readonly string[]): Promise<Overview> {
@@ -58,14 +59,14 @@ export function createRegistry(
 
   /** Observes one image. */
   async function observeOne(repository: string, digest: string, window: Window): Promise<ImageObservation> {
-    const findings = await scanner.findingsOf(place, repository, digest, window);
+    const reports = await scanner.reportsOf(place, repository, digest, window);
     const image = await images.describe(repository, digest);
     // Only where its tags do not tell.
     const found =
       image === undefined || isTagged(image) || policy.images === 'all' || images.isKnownChild(repository, digest)
         ? new Map(image === undefined ? [] : [[digest, image]])
         : await images.describeAll(repository);
-    const observations = await observeAll(repository, [digest], found, findings);
+    const observations = await observeAll(repository, [digest], found, reports);
     return observations.get(digest) ?? { digest, presence: 'gone' };
   }
 
@@ -73,15 +74,15 @@ export function createRegistry(
     repository: string,
     known: readonly string[],
     found: ReadonlyMap<string, Image>,
-    findings: ReadonlyMap<string, ImageFindings>,
+    reports: ReadonlyMap<string, readonly Report[]>,
   ): Promise<Overview> {
-    const digests = [...new Set([...findings.keys(), ...known])];
+    const digests = [...new Set([...reports.keys(), ...known])];
     const untagged = digests.filter((digest) => found.get(digest)?.tags.length === 0);
     const isKnown = untagged.every((digest) => images.isKnownChild(repository, digest));
     const children =
       policy.images === 'tagged' && !isKnown ? await images.childrenOfTagged(repository, found) : new Set(untagged);
     return new Map(
-      digests.map((digest) => [digest, observationFrom(digest, found.get(digest), children, findings.get(digest))]),
+      digests.map((digest) => [digest, observationFrom(digest, found.get(digest), children, reports.get(digest))]),
     );
   }
 
@@ -126,14 +127,7 @@ export type AzureRegistry = ReturnType<typeof createRegistry>;
 
 const NO_PROOF: Scan = {
   kind: 'unproven',
-  why: 'Defender for Cloud does not say of each finding that closed it that it is healthy or exempted; that there is no word of one any more proves nothing',
-};
-const NONE: ImageFindings = {
-  findings: [],
-  ids: new Set(),
-  reportedAt: new Map(),
-  saidAt: new Map(),
-  settledReports: new Map(),
+  why: 'Defender for Cloud does not say of each finding that closed it that it is healthy or exempted; that it no longer reports one proves nothing',
 };
 
 function isTagged({ tags }: Image): boolean {
@@ -144,10 +138,9 @@ function observationFrom(
   digest: string,
   image: Image | undefined,
   children: ReadonlySet<string>,
-  { findings, ids: findingIds, reportedAt, saidAt, settledReports }: ImageFindings = NONE,
+  reports: readonly Report[] = [],
 ): ImageObservation {
-  if (image === undefined) return { digest, presence: 'gone', findingIds, reportedAt };
+  if (image === undefined) return { digest, presence: 'gone', reports };
   const { tags } = image;
-  const tagged = isTagged(image) || children.has(digest);
-  return { digest, presence: 'present', tags, tagged, findings, findingIds, reportedAt, saidAt, settledReports };
+  return { digest, presence: 'present', tags, tagged: isTagged(image) || children.has(digest), reports };
 }

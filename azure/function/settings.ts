@@ -110,7 +110,7 @@ export function parseStackSettings(text: string): StackSettings {
     ...parseSettingsFile(text, OWN_SETTINGS),
     // What ECR needs and ACR has no word for.
     repositories: { include: ['**'], exclude: [] },
-    closeLambdaRepositories: false,
+    closesInUse: false,
     hash: createHash('sha256').update(text).digest('hex'),
   };
 }

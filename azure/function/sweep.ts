@@ -1,11 +1,11 @@
 // What a tick and a sweep need of Azure.
-import type { Gate } from '../../shared/gate/record.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { SweepPorts } from '../../shared/reconcile/sweep.ts';
+import type { Adapters, Worker } from './adapters.ts';
 import { type Attribution, attribute } from './attribution.ts';
-import { describeError } from './errors.ts';
+import { describeCallError } from './errors.ts';
 import { PartialAnswer } from './findings.ts';
-import type { Parts, Worker } from './invocation.ts';
 import type { RegistryPlace } from './registries.ts';
 import type { AzureRegistry } from './registry.ts';
 
@@ -15,7 +15,7 @@ const NOT_ANSWERED: Attribution['counts'] = { attributed: 0, gone: 0, unattribut
 /** The ports of a sweep of the stack's registries. */
 export function createSweepPorts(
   { settings, now }: Worker,
-  { table, scanner, registries, registryAt, queue }: Parts,
+  { table, scanner, registries, registryAt, queue }: Adapters,
   rules: Rules,
   log: SweepPorts['log'],
 ): SweepPorts {
@@ -40,14 +40,14 @@ export function createSweepPorts(
     },
     gatesWithRecord: () => table.gates(),
     async waiting(limit) {
-      // A gate that nobody can look at must not take the turn of another.
+      // A gate that cannot be reconciled must not take the turn of another.
       const ids = new Set((await registries.usable()).map(({ id }) => id));
       return (await table.waiting()).filter(({ registry }) => ids.has(registry)).slice(0, limit);
     },
     async overridesDue(at, limit) {
       const ids = new Set((await registries.usable()).map(({ id }) => id));
       const due = (await table.due(at)).filter(({ registry }) => ids.has(registry)).slice(0, limit);
-      // Where the granularity has changed, an image's order is seen to by a look at everything that its repository has.
+      // If the granularity has changed, an image's override is found by reconciling its whole repository.
       return due.map(({ registry, repository, digest }) =>
         granularity === 'image' && digest !== undefined ? { registry, repository, digest } : { registry, repository },
       );
@@ -62,13 +62,13 @@ export function createSweepPorts(
   async function attributed(usable: readonly AzureRegistry[]): Promise<readonly Gate[]> {
     try {
       const { gates, counts, failures } = await attribute(await scanner.unplacedImages(), usable);
-      for (const error of new Set(failures.map(describeError))) log({ kind: 'failed', error });
+      for (const error of new Set(failures.map(describeCallError))) log({ kind: 'failed', error });
       log({ kind: 'attribution', ...counts });
       return gates;
     } catch (error) {
       // Other errors are transient: the next tick sweeps again.
       if (!(error instanceof PartialAnswer)) throw error;
-      log({ kind: 'failed', error: describeError(error) });
+      log({ kind: 'failed', error: describeCallError(error) });
       log({ kind: 'attribution', ...NOT_ANSWERED });
       return [];
     }

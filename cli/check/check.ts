@@ -1,7 +1,9 @@
 // Warnings about a valid policy: exceptions that have expired, expire soon, are redundant, or match nothing.
+
+import type { Exception } from '../../shared/policy/exceptions.ts';
 import type { Finding, ImageId, Instant } from '../../shared/policy/finding.ts';
 import { globMatcher } from '../../shared/policy/glob.ts';
-import type { Exception, Policy } from '../../shared/policy/policy.ts';
+import type { Policy } from '../../shared/policy/policy.ts';
 import { judgeBy } from '../../shared/policy/verdict.ts';
 import { endOf, exceptionName, minute } from '../terminal/words.ts';
 import { isLeftOpen } from '../why/advice.ts';

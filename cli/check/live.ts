@@ -1,7 +1,9 @@
 // Which exceptions match nothing in a live stack: neither what its scanners show nor what its records remember.
+
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
+import { findingsIn } from '../../shared/reconcile/observation.ts';
 import { createRules } from '../../shared/reconcile/rules.ts';
 import type { Client } from '../stack/client.ts';
 import { connect } from '../stack/clients.ts';
@@ -43,7 +45,7 @@ export async function findUnusedExceptions(
       for (const image of observed) {
         if (image.presence === 'gone' || isPlainlyAllowed(image, repository, rules, now())) continue;
         images++;
-        usage.see({ repository, digest: image.digest }, image.findings, now());
+        usage.see({ repository, digest: image.digest }, findingsIn(image), now());
       }
     });
   }

@@ -1,6 +1,6 @@
 // Which overrides `override clear IMAGE` ends: those of the image; and if it has none, those of the image that had this name before, or is gone.
 
-import { type Gate, gateKey } from '../../shared/gate/record.ts';
+import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { describeOverride } from '../../shared/report/override-text.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
@@ -81,7 +81,7 @@ async function loadGates(gates: readonly Gate[], located: Located, now: Instant)
 
 /** Is there an override whose end the function has not handled yet? */
 function isUnfinished({ record }: GateBefore): boolean {
-  return record?.override !== undefined && record.override.told !== 'end';
+  return record?.override !== undefined && record.override.delivery.notified !== 'end';
 }
 
 function isInForce({ override }: GateBefore): boolean {

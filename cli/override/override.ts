@@ -1,8 +1,9 @@
 // Sets and clears overrides. The record says first what is wanted, then one reconciliation does it. The function's next tick finishes what a crash
 // in between leaves.
 
-import { endedEarly, isInForce, type Override, type OverrideOrder, orderFrom } from '../../shared/gate/override.ts';
-import { activeBlockers, type Gate, type GateRecord, newRecord } from '../../shared/gate/record.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
+import { endEarly, isInForce, type Override, type OverrideOrder, recordOverride } from '../../shared/gate/override.ts';
+import { activeBlockers, type GateRecord, newRecord } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { currentRules, type Rules } from '../../shared/reconcile/rules.ts';
 import type { Decision } from '../../shared/report/decision.ts';
@@ -112,7 +113,7 @@ export async function loadGate(
     gate,
     record,
     blockers: record === undefined ? 0 : activeBlockers(record).length,
-    override: counts ? override : undefined,
+    override: counts ? override.order : undefined,
   };
 }
 
@@ -142,9 +143,9 @@ export async function refuseInVain(
         `the stack is in the mode ${rules.mode}, in which nothing closes, not even by an override: ${remedy}`,
       );
     }
-    if (reading?.servesLambda === true && !rules.closeLambdaRepositories) {
+    if (reading?.inUse !== undefined && !rules.closesInUse) {
       throw new UsageError(
-        `${name} serves Lambda functions, which would fail if it closed: set aws.closeLambdaRepositories and run \`pulumi up\``,
+        `${name} is in use by ${reading.inUse.by}, which would fail if it closed: set ${reading.inUse.setting} and run \`pulumi up\``,
       );
     }
     if (!rules.includes(gate.repository)) {
@@ -157,15 +158,15 @@ export async function refuseInVain(
 type Apply = () => Promise<OverrideResult>;
 
 /** Records an override for one gate. */
-export function recordOverride(gate: Gate, wish: OverrideOrder, tools: Tools): Promise<Apply> {
-  const overridden = (record: GateRecord) => ({ ...record, override: orderFrom(wish, record.override) });
-  return change(gate, overridden, tools, wish.kind === 'open' ? 'open' : 'close', wish.at);
+export function recordOrder(gate: Gate, order: OverrideOrder, tools: Tools): Promise<Apply> {
+  const overridden = (record: GateRecord) => ({ ...record, override: recordOverride(order, record.override) });
+  return change(gate, overridden, tools, order.kind === 'open' ? 'open' : 'close', order.at);
 }
 
 /** Records that a gate's override is over. */
 export function recordClear(gate: Gate, by: string, now: Instant, tools: Tools): Promise<Apply> {
   const cleared = (record: GateRecord): GateRecord =>
-    record.override === undefined ? record : { ...record, override: endedEarly(record.override, by, now) };
+    record.override === undefined ? record : { ...record, override: endEarly(record.override, by, now) };
   return change(gate, cleared, tools, 'clear', now);
 }
 
@@ -204,7 +205,7 @@ async function change(
         word: action,
         state: describeState(to),
         problem: problem ?? inTheWay(verb, to),
-        notifyError: notifyError,
+        notifyError,
       };
     } catch (error) {
       const rest = 'it is recorded, and the function applies it within a few minutes';
@@ -215,6 +216,6 @@ async function change(
 
 /** Something may have come in between since the override was checked. */
 function inTheWay(verb: Verb, to: Decision['to']): string | undefined {
-  if (verb === 'open') return to.kind === 'waiting' && to.for === 'lockedByOthers' ? describeState(to) : undefined;
+  if (verb === 'open') return to.kind === 'waiting' && to.for === 'foreignLock' ? describeState(to) : undefined;
   return verb === 'close' && to.kind === 'waiting' ? describeState(to) : undefined;
 }

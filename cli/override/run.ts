@@ -18,7 +18,7 @@ import {
   locateImage,
   type OverrideResult,
   recordClear,
-  recordOverride,
+  recordOrder,
   recordThenApply,
   refuseInVain,
   type Verb,
@@ -41,7 +41,7 @@ export async function setOverride(run: Run & { readonly wish: OverrideOrder }): 
   const located = await locateImage(name, run.clients, run.now);
   const gates = await Promise.all(gatesFor(wish.kind, located.found).map((gate) => loadGate(gate, located, wish.at)));
   await refuseInVain(wish.kind, gates, located);
-  const results = dryRun ? [] : await recordThenApply(gates, (gate) => recordOverride(gate, wish, located));
+  const results = dryRun ? [] : await recordThenApply(gates, (gate) => recordOrder(gate, wish, located));
   const verb = wish.kind === 'open' ? 'open' : 'close';
   answer(run, { command: verb, override: wish, gates, results }, () => [
     `${dryRun ? 'This would set an override' : 'Override set'}: ${wish.kind} until ${minute(wish.until)}, approved by ${plain(wish.approvedBy)}. Reason: ${plain(wish.reason)}`,

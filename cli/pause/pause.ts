@@ -1,6 +1,6 @@
 // `pause`: pauses the stack, so that nothing closes, and opens everything that it had closed.
 
-import { type Gate, gateKey } from '../../shared/gate/record.ts';
+import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { isPaused, type PauseState } from '../../shared/reconcile/schedule.ts';
 import {

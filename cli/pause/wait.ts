@@ -1,6 +1,6 @@
 // `pause --wait`: waits until nothing of the stack is locked, and nothing can become locked before the pause ends.
 
-import { type Gate, gateKey } from '../../shared/gate/record.ts';
+import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { isPaused, type PauseState } from '../../shared/reconcile/schedule.ts';
 import { type GateOnRecord, isLocked, loadGates, type Openings, openOne } from '../release/opening.ts';

@@ -1,6 +1,7 @@
 // What `pause` and `release` share: they find the gates that a stack keeps closed, show them, and open them.
 
-import { activeBlockers, type Gate, type GateRecord, gateKey } from '../../shared/gate/record.ts';
+import { type Gate, gateKey } from '../../shared/gate/gate.ts';
+import { activeBlockers, type GateRecord } from '../../shared/gate/record.ts';
 import { rankOf } from '../../shared/policy/finding.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 import { describeOverride } from '../../shared/report/override-text.ts';
@@ -84,7 +85,7 @@ export function countOf(gates: readonly GateOnRecord[]): string {
 function worstOf(record: GateRecord): string {
   const blockers = activeBlockers(record);
   const [finding] = blockers.flatMap(({ findings }) => findings).toSorted((a, b) => rankOf(b) - rankOf(a));
-  if (finding === undefined) return record.override === undefined ? '' : plain(describeOverride(record.override));
+  if (finding === undefined) return record.override === undefined ? '' : plain(describeOverride(record.override.order));
   return `${blockers.length === 1 ? '1 blocker' : `${blockers.length} blockers`}, worst: ${plain(describeFinding(finding))}`;
 }
 

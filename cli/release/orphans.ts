@@ -3,7 +3,7 @@ import { type ECRClient, paginateDescribeRepositories } from '@aws-sdk/client-ec
 import type { Clients } from '../../aws/function/clients.ts';
 import { createRepositoryLock, type Snapshot } from '../../aws/function/repository-lock.ts';
 import { denyStatement } from '../../aws/function/repository-policy.ts';
-import type { Gate } from '../../shared/gate/record.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
 import type { Reading, Registry } from '../../shared/reconcile/ports.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { type ExitCode, sentenceOf, UsageError } from '../terminal/ending.ts';

@@ -1,6 +1,7 @@
 // Releases gates: opens each of them once. The stack is not paused, so the next observation may close them again.
 
-import type { Gate } from '../../shared/gate/record.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
+import { DIGEST_PATTERN } from '../../shared/policy/digest.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { GLOB_PATTERN, globMatcher } from '../../shared/policy/glob.ts';
 import { currentRules } from '../../shared/reconcile/rules.ts';
@@ -53,7 +54,6 @@ export interface Selection {
 
 const FORMS =
   "give a repository (team/app), a glob over repositories ('team/**') or an image (team/app@sha256:...), each with or without its registry";
-const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
 /**
  * Reads the name of a gate, or a glob.
@@ -66,7 +66,7 @@ export function parseSelection(text: string): Selection {
   // A repository's name may look like a host, too: a pull-through cache keeps images below registry.k8s.io/.
   const isHost = others.length > 0 && (ECR.test(host) || ACR.test(host));
   const [glob = '', digest, ...rest] = (isHost ? others.join('/') : text).split('@');
-  if (!GLOB_PATTERN.test(glob) || rest.length > 0 || (digest !== undefined && !DIGEST.test(digest))) {
+  if (!GLOB_PATTERN.test(glob) || rest.length > 0 || (digest !== undefined && !DIGEST_PATTERN.test(digest))) {
     throw new UsageError(`${JSON.stringify(text)} is not the name of a gate: ${FORMS}`);
   }
   const matches = globMatcher(glob);

@@ -1,8 +1,10 @@
 // Reads what Azure knows of Defender for Cloud's findings: Resource Graph's assessments and sub-assessments, or the rows of Log Analytics.
+
 import { type Assessment, assessmentFrom, latestOf, type Row } from '../../azure/function/assessments.ts';
 import { pick, textOf } from '../../azure/function/loose-json.ts';
 import { isOfContainerImage, mayBeIn, type NamedImage } from '../../azure/function/named-image.ts';
 import type { RegistryId } from '../../azure/function/parse.ts';
+import { findingsIn } from '../../shared/reconcile/observation.ts';
 import { UsageError } from '../terminal/ending.ts';
 import { type Beginning, type DocumentReader, mustBeList } from './documents.ts';
 import type { Gathering } from './gathering.ts';
@@ -20,7 +22,6 @@ interface Kept extends Assessment {
   readonly packed: readonly Packed[];
 }
 
-const NONE: Assessment['settled'] = new Map();
 /** Why an image has no gate that could be named. The function counts such images, and raises an alert. */
 const NAMELESS = 'of a container image that it does not name';
 const LISTS = ['data', 'value', 'Data'] as const;
@@ -63,7 +64,8 @@ export function defenderRows(gathering: Gathering): DefenderRows {
   };
 
   function slim(assessment: Assessment): Kept {
-    return { ...assessment, findings: [], settled: NONE, packed: assessment.findings.map(gathering.keep) };
+    const findings = findingsIn(assessment);
+    return { ...assessment, reports: [], packed: findings.map(gathering.keep) };
   }
 }
 

@@ -1,6 +1,6 @@
 // Which gates of a simulation stay open on AWS because they serve Lambda functions. They are read as the function reads them before it closes one.
 
-import { gateKey } from '../../shared/gate/record.ts';
+import { gateKey } from '../../shared/gate/gate.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { AWS_ACCOUNT } from '../reports/gathering.ts';
 import type { Client } from '../stack/client.ts';
@@ -30,7 +30,7 @@ export async function keepLambdaOpen(simulation: Simulation, read: Client['read'
     try {
       const reading = await read(gate);
       // A gate that is closed already stays closed.
-      if (reading?.servesLambda === true && reading.ours === 'absent') waiting.add(gateKey(gate));
+      if (reading?.inUse !== undefined && reading.ours === 'absent') waiting.add(gateKey(gate));
     } catch (error) {
       if (!(error instanceof Error) || error.name !== 'AccessDeniedException') throw error;
       unread.push(gate.repository);
@@ -44,7 +44,7 @@ export async function keepLambdaOpen(simulation: Simulation, read: Client['read'
 }
 
 function keptOpen(gate: GateOutcome): GateOutcome {
-  const isOpen = { outcome: 'open', waitingFor: 'lambda' } as const;
+  const isOpen = { outcome: 'open', waitingFor: 'inUse' } as const;
   return { ...gate, ...isOpen, change: gate.change === undefined ? undefined : 'staysOpen' };
 }
 

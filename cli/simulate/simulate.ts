@@ -118,7 +118,7 @@ async function policyOf(file: string, stack: Stack | undefined): Promise<Named> 
 /** What the config leaves out is not gathered at all. The brake decides when a gate closes, not whether. Whether it serves Lambda functions is known only once it is read. */
 function rulesFor({ policy }: Named) {
   const repositories = { include: ['**'], exclude: [] };
-  return createRules({ policy, maxClosesPerHour: Infinity, closeLambdaRepositories: true, repositories }, 'enforce');
+  return createRules({ policy, maxClosesPerHour: Infinity, closesInUse: true, repositories }, 'enforce');
 }
 
 /** Where the findings came from. */
@@ -168,7 +168,7 @@ async function observeStack(
 
 /** Keeps repositories open that serve Lambda functions. Their policies say so; a report does not. */
 async function withLambda(simulation: Simulation, stack: Stack | undefined) {
-  if (stack?.aws === undefined || stack.aws.closeLambdaRepositories) return { simulation, notes: [] };
+  if (stack?.aws === undefined || stack.aws.closesInUse) return { simulation, notes: [] };
   const [client] = await connect({ aws: stack.aws, azure: undefined }, now);
   return client === undefined ? { simulation, notes: [] } : keepLambdaOpen(simulation, client.read);
 }

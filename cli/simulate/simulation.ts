@@ -1,9 +1,9 @@
 // What a policy would do to images, and what would change compared with another policy: pure, by the judgement of the core.
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
-import { type Gate, gateKey } from '../../shared/gate/record.ts';
+import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import { type Finding, findingKey, type Instant, rankOf } from '../../shared/policy/finding.ts';
 import type { ExemptedFinding, Exemption, Reason, Verdict } from '../../shared/policy/verdict.ts';
-import type { ImageObservation } from '../../shared/reconcile/ports.ts';
+import { findingsIn, type ImageObservation } from '../../shared/reconcile/observation.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import { NO_FINDINGS, SEVERITY_WORDS, type SeverityCounts, severityWord } from '../reports/counts.ts';
 
@@ -49,7 +49,7 @@ export interface GateOutcome {
   readonly images: number;
   readonly outcome: Outcome;
   /** The policy would close it, but the function does not, because Lambda functions run from it. */
-  readonly waitingFor?: 'lambda';
+  readonly waitingFor?: 'inUse';
   /** Undefined if there is nothing to compare with. */
   readonly change?: Change | undefined;
   /** What violates. */
@@ -170,7 +170,7 @@ function sumOf(all: readonly SeverityCounts[]): SeverityCounts {
 function judge({ gate }: Subject, image: PresentImage, rules: Rules, now: Instant): Verdict {
   const { repository } = gate;
   if (isPlainlyAllowed(image, repository, rules, now)) return NOTHING;
-  return rules.judge({ repository, digest: image.digest }, image.findings, now);
+  return rules.judge({ repository, digest: image.digest }, findingsIn(image), now);
 }
 
 function isNothing(verdict: Verdict): boolean {

@@ -1,9 +1,11 @@
 // The images of a simulation: from reports, or from the clouds, through the functions' own adapters.
+
 import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { globFilter } from '../../shared/policy/glob.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { SEVERITIES } from '../../shared/policy/severity.ts';
+import { findingsIn } from '../../shared/reconcile/observation.ts';
 import { gateName } from '../../shared/report/sentences.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { AWS_ACCOUNT, type GatheredImage, type Gathering } from '../reports/gathering.ts';
@@ -43,7 +45,7 @@ export function* subjectsFrom(
           known.set(packed, finding);
           return finding;
         });
-        return { digest, presence: 'present', tags, tagged, findings: shown, findingIds: new Set() };
+        return { digest, presence: 'present', tags, tagged, reports: [{ status: 'active', findings: shown }] };
       },
       mayNotCount,
     };
@@ -97,7 +99,7 @@ async function observeCloud(client: Client, { gathering, progress }: LiveOptions
       if (image.presence === 'gone') continue;
       const { digest, tags, tagged } = image;
       const gathered = gathering.image({ ...gate, digest, tags, tagged });
-      for (const finding of image.findings) gathering.add(gathered, finding);
+      for (const finding of findingsIn(image)) gathering.add(gathered, finding);
     }
     done += 1;
     progress.show(

@@ -6,9 +6,9 @@ import {
   RepositoryNotFoundException,
 } from '@aws-sdk/client-ecr';
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { type Adapters, createAdapters } from '../../aws/function/adapters.ts';
 import { createClients } from '../../aws/function/clients.ts';
 import { createImages, type Images } from '../../aws/function/images.ts';
-import { createParts, type Parts } from '../../aws/function/invocation.ts';
 import { createRegistry } from '../../aws/function/registry.ts';
 import { createRepositoryLock } from '../../aws/function/repository-lock.ts';
 import { denyStatement } from '../../aws/function/repository-policy.ts';
@@ -24,8 +24,8 @@ import type { AwsStack } from './stack.ts';
  * @param sdk the SDK's clients. Default: with the credentials of this machine
  */
 export function createAwsClient(settings: AwsStack, now: () => Instant, sdk = createClients(settings.region)): Client {
-  const parts = createParts({ settings, clients: sdk, now, log: () => {} });
-  const { table, pause, portsFrom, scanner } = parts;
+  const adapters = createAdapters({ settings, clients: sdk, now, log: () => {} });
+  const { table, pause, portsFrom, scanner } = adapters;
   const { accountId } = settings;
   const images = createImages(sdk.ecr, accountId);
   const lock = createRepositoryLock(sdk, accountId, denyStatement(settings));
@@ -52,7 +52,7 @@ export function createAwsClient(settings: AwsStack, now: () => Instant, sdk = cr
 }
 
 /** What reading the registry takes. */
-interface Reader extends Pick<Parts, 'table' | 'scanner'> {
+interface Reader extends Pick<Adapters, 'table' | 'scanner'> {
   readonly settings: AwsStack;
   readonly ecr: ReturnType<typeof createClients>['ecr'];
   readonly images: Images;
@@ -80,7 +80,7 @@ async function observe(
       return new Set(blockers.flatMap(({ digest, departed }) => (departed?.why === 'outOfScope' ? [] : [digest])));
     }
   };
-  const registry = createRegistry({ images: { ...images, descendants }, scanner, gate: lock, policy });
+  const registry = createRegistry({ images: { ...images, descendants }, scanner, lock, policy });
   const known = [...blockers.map(({ digest }) => digest), ...also];
   try {
     const found = await registry.observe(gate, 'all', [...new Set(known)]);

@@ -2,14 +2,14 @@
 import type { ContainerRegistryClient } from '@azure/container-registry';
 import { isRestError } from '@azure/core-rest-pipeline';
 import { DefaultAzureCredential } from '@azure/identity';
+import { type Adapters, createAdapters } from '../../azure/function/adapters.ts';
 import { createAttributeLock } from '../../azure/function/attribute-lock.ts';
 import { type Clients, createClients } from '../../azure/function/clients.ts';
 import { unlessAbsent } from '../../azure/function/images.ts';
-import { createParts, type Parts } from '../../azure/function/invocation.ts';
 import { registryIn } from '../../azure/function/parse.ts';
 import type { AzureRegistry } from '../../azure/function/registry.ts';
 import { createSweepPorts } from '../../azure/function/sweep.ts';
-import type { Gate } from '../../shared/gate/record.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Ports } from '../../shared/reconcile/ports.ts';
 import { createRules } from '../../shared/reconcile/rules.ts';
@@ -29,11 +29,11 @@ export function createAzureClient(
   sdk = createClients(settings, new DefaultAzureCredential()),
 ): Client {
   const worker = { settings, clients: sdk, now };
-  const parts = createParts(worker);
-  const { table, pause, queue } = parts;
-  const sweepPorts = createSweepPorts(worker, parts, createRules(settings, 'pause'), () => {});
-  const reader: Reader = { ...parts, granularity: settings.granularity, openRegistry: sdk.registry };
-  const portsFor = async ({ registry }: Gate) => portsOf(parts, await findRegistry(parts, registry), now);
+  const adapters = createAdapters(worker);
+  const { table, pause, queue } = adapters;
+  const sweepPorts = createSweepPorts(worker, adapters, createRules(settings, 'pause'), () => {});
+  const reader: Reader = { ...adapters, granularity: settings.granularity, openRegistry: sdk.registry };
+  const portsFor = async ({ registry }: Gate) => portsOf(adapters, await findRegistry(adapters, registry), now);
   return {
     cloud: 'azure',
     settings,
@@ -47,12 +47,12 @@ export function createAzureClient(
     repositoriesWithFindings: () => namingRole(sweepPorts.repositoriesWithFindings()),
     find: (name) => findImage(reader, name),
     async observe(gate, blockers, also = []) {
-      const port = (await findRegistry(parts, gate.registry)).port();
+      const port = (await findRegistry(adapters, gate.registry)).port();
       const known = [...blockers.map(({ digest }) => digest), ...also];
       return { images: await namingRole(port.observe(gate, 'all', [...new Set(known)])) };
     },
     async scans(gate, digests) {
-      return (await findRegistry(parts, gate.registry)).port().scans(gate, digests);
+      return (await findRegistry(adapters, gate.registry)).port().scans(gate, digests);
     },
     obstacles: (image) => findObstacles(reader, image),
     read: async (gate) => (await portsFor(gate)).registry.read(gate),
@@ -68,7 +68,7 @@ export function createAzureClient(
  *
  * @throws UsageError if the stack no longer has it
  */
-async function findRegistry({ registryOfStack }: Parts, id: string): Promise<AzureRegistry> {
+async function findRegistry({ registryOfStack }: Adapters, id: string): Promise<AzureRegistry> {
   const named = registryIn(id);
   const registry = named === undefined ? undefined : await registryOfStack(named);
   if (registry !== undefined) return registry;
@@ -78,7 +78,7 @@ async function findRegistry({ registryOfStack }: Parts, id: string): Promise<Azu
 }
 
 /** The function's ports, with errors of the mail service in the words of a command. */
-function portsOf({ portsFrom }: Parts, registry: AzureRegistry, now: () => Instant) {
+function portsOf({ portsFrom }: Adapters, registry: AzureRegistry, now: () => Instant) {
   const ports = portsFrom(now(), registry, () => {});
   const notify: Ports<unknown>['notify'] = (to, notice) =>
     ports.notify(to, notice).catch((cause: unknown) => {
@@ -88,7 +88,7 @@ function portsOf({ portsFrom }: Parts, registry: AzureRegistry, now: () => Insta
 }
 
 /** What finding images and locks takes. */
-interface Reader extends Pick<Parts, 'registries' | 'table'> {
+interface Reader extends Pick<Adapters, 'registries' | 'table'> {
   readonly granularity: AzureStack['granularity'];
   readonly openRegistry: Clients['registry'];
 }

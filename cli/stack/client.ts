@@ -1,8 +1,10 @@
 // The interface of the client for one cloud of a stack. It reads and writes gates with the credentials of the operator.
 import type { BrakeState } from '../../shared/gate/brake.ts';
-import type { Blocker, Gate } from '../../shared/gate/record.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
+import type { Blocker } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import type { ImageObservation, Ports, Reading, Records, Registry, Row } from '../../shared/reconcile/ports.ts';
+import type { ImageObservation } from '../../shared/reconcile/observation.ts';
+import type { Ports, Reading, Records, Registry, Row } from '../../shared/reconcile/ports.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import { createRules, type RuleSettings } from '../../shared/reconcile/rules.ts';
 import type { PauseState, SweepState } from '../../shared/reconcile/schedule.ts';
@@ -107,5 +109,6 @@ export async function reconcileByCommand<Snapshot>(
   ...[gate, mode, command]: Parameters<Client['reconcile']>
 ): Promise<Decision> {
   const request = { gate, scope: [], triggers: [command], activeFindings: [] };
-  return reconcile(request, createRules(settings, mode), await portsFor(gate));
+  const { decision } = await reconcile(request, createRules(settings, mode), await portsFor(gate));
+  return decision;
 }

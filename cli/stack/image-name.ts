@@ -1,5 +1,6 @@
 // Parses the name of an image, as people copy it from a deployment, and says what is wrong with a name that is invalid.
 import * as v from 'valibot';
+import { DIGEST_PATTERN } from '../../shared/policy/digest.ts';
 import { REPOSITORY_NAME, repositoryName } from '../../shared/policy/repository-name.ts';
 import { UsageError } from '../terminal/ending.ts';
 
@@ -29,7 +30,6 @@ export const ECR =
 export const ACR = /^[a-z0-9-]{5,63}[.]azurecr[.]io$/;
 /** Source: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests */
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
-const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
 /**
  * Parses the name of an image.
@@ -61,7 +61,7 @@ export function parseImageName(given: string): ImageName {
   if (!v.is(repositoryName, repository)) return fail(`${JSON.stringify(repository)} is not ${REPOSITORY_NAME}`);
   if (tag !== undefined && !TAG.test(tag))
     return fail(`${JSON.stringify(tag)} is not a tag: letters, digits, ., _ and -, up to 128 of them`);
-  if (digest !== undefined && !DIGEST.test(digest))
+  if (digest !== undefined && !DIGEST_PATTERN.test(digest))
     return fail(`${JSON.stringify(digest)} is not a digest: sha256: and 64 hexadecimal digits in lower case`);
   const isDefaultTag = tag === undefined && digest === undefined;
   return {

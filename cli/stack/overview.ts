@@ -1,6 +1,7 @@
 // Reads everything that a stack has: its records, and every repository as a sweep observes it. Changes nothing.
 
-import { type Gate, type GateRecord, gateKey } from '../../shared/gate/record.ts';
+import { type Gate, gateKey } from '../../shared/gate/gate.ts';
+import type { GateRecord } from '../../shared/gate/record.ts';
 import { globFilter } from '../../shared/policy/glob.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { progressOn } from '../terminal/progress.ts';

@@ -2,11 +2,13 @@
 
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { lastHour, NO_CLOSINGS, roomLeft } from '../../shared/gate/brake.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
 import { isInForce, type Override } from '../../shared/gate/override.ts';
-import { activeBlockers, type Gate, type GateRecord, type GateState } from '../../shared/gate/record.ts';
+import { activeBlockers, type GateRecord, type GateState } from '../../shared/gate/record.ts';
+import type { Exception } from '../../shared/policy/exceptions.ts';
 import { type Finding, type Instant, worstFirst } from '../../shared/policy/finding.ts';
-import type { Exception } from '../../shared/policy/policy.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
+import { findingsIn } from '../../shared/reconcile/observation.ts';
 import { createRules, type Rules } from '../../shared/reconcile/rules.ts';
 import { isPaused, type PauseState, type SweepState } from '../../shared/reconcile/schedule.ts';
 import type { Mode } from '../../shared/report/decision.ts';
@@ -160,7 +162,7 @@ function isWorthARow(record: GateRecord, now: Instant): boolean {
 
 /** The override in force, if any. */
 function overrideOf(record: GateRecord, now: Instant): Override | undefined {
-  return record.override !== undefined && isInForce(record.override, now) ? record.override : undefined;
+  return record.override !== undefined && isInForce(record.override, now) ? record.override.order : undefined;
 }
 
 function gateStatus(cloud: Cloud, record: GateRecord, now: Instant): GateStatus {
@@ -197,7 +199,7 @@ async function observeAll(
     if (why !== undefined) unsure.add(`${gate.repository}: ${why}`);
     for (const image of images) {
       if (image.presence === 'gone' || isPlainlyAllowed(image, gate.repository, rules, now())) continue;
-      const verdict = rules.judge({ repository: gate.repository, digest: image.digest }, image.findings, now());
+      const verdict = rules.judge({ repository: gate.repository, digest: image.digest }, findingsIn(image), now());
       const { registry, repository } = gate;
       const status = { registry, repository, digest: image.digest, tags: image.tags };
       if (verdict.kind === 'undetermined')

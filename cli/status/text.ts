@@ -1,6 +1,6 @@
 // The state of a stack in lines: first what needs a person, then the gates and the rest.
 import { styleText } from 'node:util';
-import type { Gate } from '../../shared/gate/record.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { describeState, gateName } from '../../shared/report/sentences.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
@@ -92,7 +92,7 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
 }
 
 function isOthers({ state }: GateStatus): boolean {
-  return state.kind === 'waiting' && state.for === 'lockedByOthers';
+  return state.kind === 'waiting' && state.for === 'foreignLock';
 }
 
 /** Names gates, with their registry if there are several. An AWS account is one registry. */

@@ -1,6 +1,6 @@
 // What a command needs of the terminal that it runs in, as parameters: tests give their own.
 import { createInterface } from 'node:readline/promises';
-import type { Gate } from '../../shared/gate/record.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
 import { type Access, type ExitCode, endingOf } from './ending.ts';
 import { plainLines } from './words.ts';
 

@@ -1,6 +1,7 @@
 // Moments, durations and foreign text, as the commands print them.
+
+import type { Exception } from '../../shared/policy/exceptions.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import type { Exception } from '../../shared/policy/policy.ts';
 import { escapeUnseen } from '../../shared/runtime/problem.ts';
 
 const HOUR_MILLISECONDS = 3_600_000;

@@ -1,6 +1,8 @@
 // What to do about findings that hold a gate: the versions to move to, and the exceptions to add.
+
+import type { Exception } from '../../shared/policy/exceptions.ts';
 import { type Finding, findingKey, type Instant } from '../../shared/policy/finding.ts';
-import { type Exception, parsePolicy } from '../../shared/policy/policy.ts';
+import { parsePolicy } from '../../shared/policy/policy.ts';
 import { describeProblem } from '../../shared/runtime/problem.ts';
 
 /** What to do about one package. */

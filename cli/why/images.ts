@@ -2,10 +2,10 @@
 import type { EvaluatedImage } from '../../shared/gate/blockers.ts';
 import type { HoldReason } from '../../shared/gate/image-evaluation.ts';
 import type { Blocker } from '../../shared/gate/record.ts';
+import type { Exception } from '../../shared/policy/exceptions.ts';
 import { type Finding, findingKey, type ImageId, type Instant, rankOf } from '../../shared/policy/finding.ts';
-import type { Exception } from '../../shared/policy/policy.ts';
 import { type Exemption, judgeBy, type Reason, type Verdict } from '../../shared/policy/verdict.ts';
-import type { ImageObservation } from '../../shared/reconcile/ports.ts';
+import { findingsIn, type ImageObservation } from '../../shared/reconcile/observation.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { FoundImage } from '../stack/client.ts';
 
@@ -52,7 +52,7 @@ export function imageAnswers(
     if (part === 'other' && !isHolding) return [];
     const verdict: Verdict = evaluation.kind === 'forgotten' ? { kind: 'allow', exempted: [] } : evaluation.verdict;
     const blocker: Blocker | undefined = isHolding ? evaluation.blocker : undefined;
-    const findings = image.presence === 'present' ? image.findings : [];
+    const findings = image.presence === 'present' ? findingsIn(image) : [];
     const shown = new Set(findings.map(findingKey));
     const violating = verdict.kind === 'block' ? verdict.reasons : [];
     const isOut =

@@ -1,9 +1,10 @@
 // Why an image can or cannot be pulled, by the core's own rules, and what would open its gate. Changes nothing.
 import { type EvaluatedImage, evaluateImages, nextBlockers } from '../../shared/gate/blockers.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
 import { isInForce, type Override } from '../../shared/gate/override.ts';
-import { type Gate, type GateRecord, type GateState, newRecord } from '../../shared/gate/record.ts';
+import { type GateRecord, type GateState, newRecord } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import type { Scan } from '../../shared/reconcile/ports.ts';
+import type { Scan } from '../../shared/reconcile/observation.ts';
 import { createRules, currentRules, type Rules } from '../../shared/reconcile/rules.ts';
 import type { Mode } from '../../shared/report/decision.ts';
 import type { Client, FoundImage, Obstacle } from '../stack/client.ts';
@@ -121,7 +122,7 @@ export async function explainImage({ name, stack, label, clients, now }: Questio
       closedSince: record.closedSince,
       blockers: nextBlockers(record, seen).active.length,
       omittedBlockers: record.omittedBlockers,
-      override: record.override !== undefined && isInForce(record.override, moment) ? record.override : undefined,
+      override: record.override !== undefined && isInForce(record.override, moment) ? record.override.order : undefined,
     })),
     images: images.toSorted((a, b) => PARTS.indexOf(a.part) - PARTS.indexOf(b.part)),
     advice: await adviceFor(gates, images, client, image, rules.mode, moment, name.registry.host),
@@ -220,7 +221,9 @@ async function adviceFor(
     }),
   );
   const clear = gates.flatMap(({ record: { gate, override } }) =>
-    override?.kind === 'closed' && isInForce(override, now) ? [`${host}/${repository}@${gate.digest ?? digest}`] : [],
+    override?.order.kind === 'closed' && isInForce(override, now)
+      ? [`${host}/${repository}@${gate.digest ?? digest}`]
+      : [],
   );
   return {
     moves: movesFor(findings),

@@ -1,5 +1,6 @@
 // What a person can do from the page of `npm start -- --watch`: the requests that it sends, checked at the door.
 import * as v from 'valibot';
+import { digest } from '../../shared/policy/digest.ts';
 import { REPOSITORY_NAME, repositoryName } from '../../shared/policy/repository-name.ts';
 import { SEVERITIES } from '../../shared/policy/severity.ts';
 
@@ -27,11 +28,8 @@ const whole = (least: number, most: number) => {
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const ADVISORY = /^[A-Za-z][A-Za-z0-9]*(?:[-:_.][A-Za-z0-9]+)+$/;
 
-const DIGEST = 'a digest: sha256: and 64 hexadecimal digits';
-
 const repository = v.pipe(v.string(REPOSITORY_NAME), v.trim(), repositoryName);
 const tag = v.pipe(text('a tag, such as 1.0'), v.regex(TAG, 'a tag of letters, digits and . _ -, such as 1.0'));
-const digest = v.pipe(v.string(DIGEST), v.regex(/^sha256:[0-9a-f]{64}$/, DIGEST));
 const severity = v.picklist(SEVERITIES, `one of ${SEVERITIES.join(', ')}`);
 const image = { repository, digest };
 

@@ -1,7 +1,8 @@
-// From a look at some images to the next list of blockers: who holds the gate, who is remembered, and how the others were accounted for.
+// From an observation of some images to the next blockers: which hold the gate, which are remembered, and how the others were cleared.
 import type { Instant } from '../policy/finding.ts';
 import { isPlain } from '../policy/verdict.ts';
-import type { ImageObservation, Registry, Scan } from '../reconcile/ports.ts';
+import { findingsIn, type ImageObservation, type Scan } from '../reconcile/observation.ts';
+import type { Registry } from '../reconcile/ports.ts';
 import type { Rules } from '../reconcile/rules.ts';
 import {
   evaluateImage,
@@ -12,7 +13,7 @@ import {
 } from './image-evaluation.ts';
 import { activeBlockers, type Blocker, type Clearance, type GateRecord } from './record.ts';
 
-/** One image of the observation, and what became of it. */
+/** One observed image, and what it means for its gate. */
 export interface EvaluatedImage {
   readonly image: ImageObservation;
   readonly evaluation: Exclude<ImageEvaluation, { kind: 'needsScan' }>;
@@ -25,7 +26,7 @@ export interface NextBlockers {
   readonly active: readonly Blocker[];
   /** How many more the record had no room for. */
   readonly omitted: number;
-  /** How each image that held the gate before, and does not any more, was accounted for. */
+  /** How each image that held the gate before, and no longer does, was cleared. */
   readonly clearances: readonly { readonly digest: string; readonly how: Clearance }[];
   /** Does the record have to be written for it? */
   readonly changed: boolean;
@@ -34,7 +35,7 @@ export interface NextBlockers {
 /** The most blockers that a record holds. With one finding each they fit into a row; most have many, and share them. */
 export const MAX_BLOCKERS = 1_000;
 
-/** Accounts for every image of an observation. Scans are asked for only where nothing else tells. */
+/** Evaluates every image of an observation. Scans are asked for only where nothing else tells. */
 export async function evaluateImages(
   observations: readonly ImageObservation[],
   record: GateRecord,
@@ -76,7 +77,7 @@ function isInScope(image: ImageObservation, repository: string, { includes, poli
 /** Is there nothing to say and nothing to do about an image of which no record knows? */
 export function isPlainlyAllowed(image: ImageObservation, repository: string, rules: Rules, now: Instant): boolean {
   if (image.presence === 'gone' || !isInScope(image, repository, rules)) return true;
-  return isPlain(rules.judge({ repository, digest: image.digest }, image.findings, now));
+  return isPlain(rules.judge({ repository, digest: image.digest }, findingsIn(image), now));
 }
 
 const UNKNOWN_TO_SCANNER: Scan = { kind: 'unproven', why: 'the scanner does not know the image' };

@@ -1,10 +1,10 @@
-// How each image of a gate is accounted for: the rule that a finding closes, and only proof opens.
+// What each image means for its gate: a finding closes, and only proof opens.
 import { type Finding, findingKey, type Instant, later, worstFirst } from '../policy/finding.ts';
 import type { Judge, Verdict } from '../policy/verdict.ts';
-import type { ImageObservation, ReportStatus, Scan } from '../reconcile/ports.ts';
+import { findingsIn, type ImageObservation, type ReportStatus, type Scan } from '../reconcile/observation.ts';
 import { type Blocker, type Departure, isLongAgo } from './record.ts';
 
-/** What became of one image at an observation. */
+/** What one image means for its gate. */
 export type ImageEvaluation =
   /** It is no blocker and was none. */
   | { readonly kind: 'none'; readonly verdict: Verdict }
@@ -14,7 +14,7 @@ export type ImageEvaluation =
   | { readonly kind: 'departed'; readonly blocker: Blocker; readonly how: Departure; readonly verdict: Verdict }
   /** It held the gate, and a scan has proved it harmless, or the provider says that all of its findings are resolved. */
   | { readonly kind: 'released'; readonly how: 'scanned' | 'resolved'; readonly verdict: Verdict }
-  /** Only a scan can tell: ask for it, and account again. */
+  /** Only a scan can tell: ask for it, and evaluate again. */
   | { readonly kind: 'needsScan' }
   /** It went away long enough ago. */
   | { readonly kind: 'forgotten' };
@@ -25,7 +25,7 @@ export type HoldReason =
   | { readonly kind: 'undetermined' }
   /** Its findings went away, and nothing proves that the danger did. */
   | { readonly kind: 'unproven'; readonly why: string }
-  /** A scan has only just finished, and its findings may still be on their way: look again soon. */
+  /** A scan has only just finished, and its findings may still be on their way: observe again soon. */
   | { readonly kind: 'unsettled'; readonly why: string };
 
 export interface EvaluationInput {
@@ -53,7 +53,7 @@ export const MAX_FINDINGS_OF_IMAGE = 2_000;
 const MAX_TAGS = 10;
 const CLEAN: Verdict = { kind: 'allow', exempted: [] };
 
-/** Accounts for one image, from what the world shows and what the record knows. */
+/** Evaluates one image, from what was observed and what the record knows. */
 export function evaluateImage(
   input: EvaluationInput & { readonly scan: Scan },
 ): Exclude<ImageEvaluation, { kind: 'needsScan' }>;
@@ -62,7 +62,7 @@ export function evaluateImage(input: EvaluationInput): ImageEvaluation {
   const { image, blocker, inScope } = input;
   if (blocker === undefined) return evaluateNewcomer(input);
   if (image.presence === 'gone') return depart(input, blocker, 'gone', CLEAN);
-  const verdict = judgeImage(input, image.findings);
+  const verdict = judgeImage(input, findingsIn(image));
   if (!inScope)
     return depart(
       input,
@@ -79,22 +79,22 @@ export function evaluateImage(input: EvaluationInput): ImageEvaluation {
 function evaluateNewcomer(input: EvaluationInput): ImageEvaluation {
   const { image, inScope } = input;
   if (image.presence === 'gone' || !inScope) return { kind: 'none', verdict: CLEAN };
-  const verdict = judgeImage(input, image.findings);
+  const verdict = judgeImage(input, findingsIn(image));
   return verdict.kind === 'block' ? holdForViolating(input, image, verdict) : { kind: 'none', verdict };
 }
 
 /** A blocker that is there, counts, and whose findings of today do not violate. */
 function evaluateBlocker(input: EvaluationInput, image: Present, blocker: Blocker, verdict: Verdict): ImageEvaluation {
-  const absent = absentOf(blocker, image.findings);
-  const unsettled = absent.filter((finding) => settledAs(image, finding) === undefined);
-  const isExempted = blocker.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';
+  const absent = absentOf(blocker, findingsIn(image));
+  const unexplained = absent.filter((finding) => statusOfReport(image, finding) === 'active');
+  const isExempted = blocker.omittedFindings === 0 && judgeImage(input, unexplained).kind === 'allow';
   // What is not known releases no blocker; but one that holds nothing at present does not begin to because of it.
   if (verdict.kind === 'undetermined' && (blocker.departed === undefined || !isExempted)) {
     return hold(input, image, blocker, { kind: 'undetermined' }, verdict);
   }
   if (isExempted) {
     // What is still shown is not resolved, whatever is said of the report that it once came in.
-    const resolved = absent.filter((finding) => settledAs(image, finding) === 'resolved');
+    const resolved = absent.filter((finding) => statusOfReport(image, finding) === 'resolved');
     const isResolved = verdict.kind === 'allow' && resolved.length === blocker.findings.length;
     return isResolved ? { kind: 'released', how: 'resolved', verdict } : depart(input, blocker, 'exempted', verdict);
   }
@@ -115,7 +115,7 @@ function missingProof(scan: Scan, { violatedAt, departed }: Blocker, observedAt:
     return { kind: 'unproven', why };
   }
   return Date.parse(observedAt) - Date.parse(scan.at) < SCAN_SETTLES_MILLISECONDS
-    ? { kind: 'unsettled', why: `its scan finished only just (${scan.at}); it is looked at again in some minutes` }
+    ? { kind: 'unsettled', why: `its scan finished only just (${scan.at}); it is observed again in some minutes` }
     : undefined;
 }
 
@@ -152,7 +152,7 @@ function holdForViolating(
 ): ImageEvaluation {
   const [reason, ...reasons] = verdict.reasons;
   const violating = [reason.finding, ...reasons.map(({ finding }) => finding)] as const;
-  const absent = absentOf(blocker, violating).filter((finding) => settledAs(image, finding) !== 'resolved');
+  const absent = absentOf(blocker, violating).filter((finding) => statusOfReport(image, finding) !== 'resolved');
   const [first, ...others] = worstFirst([...violating, ...absent]);
   const kept = others.slice(0, maxFindings - 1);
   const held: Blocker = {
@@ -172,8 +172,10 @@ function absentOf(blocker: Blocker | undefined, findings: readonly Finding[]): r
   return (blocker?.findings ?? []).filter((finding) => !seen.has(findingKey(finding)));
 }
 
-function settledAs({ settledReports }: Present, { report }: Finding): ReportStatus | undefined {
-  return report === undefined ? undefined : settledReports?.get(report);
+/** What the provider says of the report that a recorded finding came in. `active` if it says nothing. */
+function statusOfReport({ reports }: Present, { report }: Finding): ReportStatus {
+  if (report === undefined) return 'active';
+  return reports.find(({ id }) => id === report)?.status ?? 'active';
 }
 
 /** An image that came back holds the gate since it did. */

@@ -1,112 +1,125 @@
-// What a person orders for one gate by hand: that it is kept open, or closed, for a while, whatever the policy says, and never for longer than a day.
+// Overrides: a person's order that one gate is kept open, or closed, for at most a day, whatever the policy says.
 import type { Instant } from '../policy/finding.ts';
 
+/** A person's order for one gate, with an end. */
 export interface Override {
   /** What the gate is kept. */
   readonly kind: 'open' | 'closed';
   /** When it was given. */
   readonly at: Instant;
-  /** The first moment at which it does not count any more; at most `MAX_HAND_HOURS` away. */
+  /** The first moment at which it is no longer in force; at most `MAX_OVERRIDE_HOURS` after `at`. */
   readonly until: Instant;
   readonly reason: string;
   readonly approvedBy: string;
   /** Who gave it. */
   readonly by: string;
-  /** Which of its two ends people have been told of so far. */
-  readonly told: 'nothing' | 'begin' | 'end';
-  /** The function has seen it, and its log says so: whoever gave it has a log of their own at best. */
-  readonly logged: boolean;
-  /** The registry would not do what it asks for, or what its end asks for: sweeps try again, ticks do not. */
-  readonly refused?: true | undefined;
   /** Who ended it before its time. */
   readonly endedBy?: string | undefined;
-  /** The order in whose place it came, while that one still counted. */
+  /** The override that it replaced while that one was in force. */
   readonly replaces?: Pick<Override, 'kind' | 'until' | 'by'> | undefined;
 }
 
-/** What a person says of an order; the rest follows. */
+/** What a person orders; the rest follows. */
 export type OverrideOrder = Pick<Override, 'kind' | 'at' | 'until' | 'reason' | 'approvedBy' | 'by'>;
 
-/** The longest that a gate is kept by hand. */
+/** An override in a record, with what has become of it. */
+export interface RecordedOverride {
+  readonly order: Override;
+  readonly delivery: OverrideDelivery;
+}
+
+/** How far an override has got on its way to people, to the log and to the registry. */
+export interface OverrideDelivery {
+  /** Which of its two ends a notice has been made of. */
+  readonly notified: 'nothing' | 'begin' | 'end';
+  /** The function has seen it, and its log says so: a command has no log of its own. */
+  readonly logged: boolean;
+  /** The registry refused what it, or its end, asks for: sweeps try again, ticks do not. */
+  readonly refused?: true | undefined;
+}
+
+/** The longest that an override is in force. */
 export const MAX_OVERRIDE_HOURS = 24;
 const MAX_OVERRIDE_MILLISECONDS = MAX_OVERRIDE_HOURS * 3_600_000;
-/** The clock of whoever gives an order may be so much ahead of the function's. */
+/** The clock of the person who gives an order may be so much ahead of the function's. */
 const CLOCKS_DIFFER_MILLISECONDS = 10 * 60_000;
 
-/** Where an order is at an observation. */
+/** Where an override is at a reconciliation. */
 export interface OverrideStep {
-  /** `begins`: people have not been told yet, or the function has not seen it yet. `ends`: it does not count any more. */
+  /** `begins`: there was no notice yet, or the function sees it for the first time. `ends`: it is no longer in force. */
   readonly step: 'begins' | 'runs' | 'ends';
   readonly order: Override;
-  /** People are to be told of it now. */
+  /** Which of its two ends a notice was made of before. */
+  readonly notified: OverrideDelivery['notified'];
+  /** A notice of this step is due. */
   readonly isNews: boolean;
-  /** What the record keeps of it, once the observation is done. */
-  readonly next: Override | undefined;
+  /** What the record keeps of it afterwards. */
+  readonly next: RecordedOverride | undefined;
 }
 
-/** The order that is recorded for a wish. One that still counts gives way to it. */
-export function orderFrom(wish: OverrideOrder, before: Override | undefined): Override {
-  const order: Override = { ...wish, told: 'nothing', logged: false };
-  if (before === undefined || !isInForce(before, wish.at)) return order;
-  // Of one that nobody has heard of, nobody needs to hear that it is over.
-  if (before.told === 'nothing') return { ...order, replaces: before.replaces };
-  const { kind, until, by } = before;
-  return { ...order, replaces: { kind, until, by } };
+/** The override that is recorded for an order. It replaces one that is in force. */
+export function recordOverride(given: OverrideOrder, before: RecordedOverride | undefined): RecordedOverride {
+  const delivery: OverrideDelivery = { notified: 'nothing', logged: false };
+  if (before === undefined || !isInForce(before, given.at)) return { order: given, delivery };
+  // The end of an override needs no notice if its beginning had none.
+  if (before.delivery.notified === 'nothing') return { order: { ...given, replaces: before.order.replaces }, delivery };
+  const { kind, until, by } = before.order;
+  return { order: { ...given, replaces: { kind, until, by } }, delivery };
 }
 
-/** The order as it is once somebody ends it before its time. */
-export function endedEarly(order: Override, by: string, now: Instant): Override {
-  return { ...order, until: now, endedBy: by, refused: undefined };
+/** The override after a person ended it before its time. */
+export function endEarly({ order, delivery }: RecordedOverride, by: string, now: Instant): RecordedOverride {
+  return { order: { ...order, until: now, endedBy: by }, delivery: { ...delivery, refused: undefined } };
 }
 
-/** Does it count now? One that would count for longer than a day was not written by the command. */
-export function isInForce({ told, until, endedBy }: Override, now: Instant): boolean {
-  const left = Date.parse(until) - Date.parse(now);
-  // Whoever ended it early meant now, by whatever clock.
-  return (
-    told !== 'end' &&
-    endedBy === undefined &&
-    left > 0 &&
-    left <= MAX_OVERRIDE_MILLISECONDS + CLOCKS_DIFFER_MILLISECONDS
-  );
+/** Is it in force now? One that would last for longer than a day was not written by the command. */
+export function isInForce({ order, delivery }: RecordedOverride, now: Instant): boolean {
+  // A person who ended it early meant now, by any clock.
+  if (delivery.notified === 'end' || order.endedBy !== undefined) return false;
+  const left = Date.parse(order.until) - Date.parse(now);
+  return left > 0 && left <= MAX_OVERRIDE_MILLISECONDS + CLOCKS_DIFFER_MILLISECONDS;
 }
 
 /**
- * What an observation makes of an order.
+ * What a reconciliation makes of an override.
  *
- * @param look `byFunction`: the function looks, and not a command; `givesUp`: the gate is being released, so that nothing keeps it closed
+ * @param reconciler `byFunction`: the function reconciles, and not a command; `givesUp`: the gate is being released, so that nothing keeps it closed
  */
-export function stepOf(
-  given: Override | undefined,
+export function stepOverride(
+  given: RecordedOverride | undefined,
   now: Instant,
   reconciler: { readonly byFunction: boolean; readonly givesUp: boolean },
 ): OverrideStep | undefined {
   if (given === undefined) return undefined;
-  const order = byOurClock(given, now);
-  if (!isInForce(order, now) || (reconciler.givesUp && order.kind === 'closed')) {
-    const next: Override | undefined = reconciler.byFunction
-      ? undefined
-      : { ...order, told: 'end', refused: undefined };
-    return { step: 'ends', order, isNews: order.told !== 'end', next };
+  const override = byOurClock(given, now);
+  const { order, delivery } = override;
+  const { notified } = delivery;
+  if (!isInForce(override, now) || (reconciler.givesUp && order.kind === 'closed')) {
+    const ended: RecordedOverride = { order, delivery: { notified: 'end', logged: delivery.logged } };
+    const next = reconciler.byFunction ? undefined : ended;
+    return { step: 'ends', order, notified, isNews: notified !== 'end', next };
   }
-  const logged = order.logged || reconciler.byFunction;
-  const isNews = order.told === 'nothing';
-  const step = isNews || logged !== order.logged ? 'begins' : 'runs';
-  return { step, order, isNews, next: { ...order, told: 'begin', logged, refused: undefined } };
+  const logged = delivery.logged || reconciler.byFunction;
+  const isNews = notified === 'nothing';
+  const step = isNews || logged !== delivery.logged ? 'begins' : 'runs';
+  return { step, order, notified, isNews, next: { order, delivery: { notified: 'begin', logged } } };
 }
 
-/** An order of whose clock is ahead lasts as long as was approved, from the function's first observation on: not until that clock's end. */
-function byOurClock(order: Override, now: Instant): Override {
+/** If the person's clock is ahead, the override lasts as long as was approved, from the function's first observation on. */
+function byOurClock(override: RecordedOverride, now: Instant): RecordedOverride {
+  const { order, delivery } = override;
   const ahead = Date.parse(order.at) - Date.parse(now);
-  if (order.logged || order.endedBy !== undefined || ahead <= 0) return order;
-  return { ...order, at: now, until: new Date(Date.parse(order.until) - ahead).toISOString() };
+  if (delivery.logged || order.endedBy !== undefined || ahead <= 0) return override;
+  const until = new Date(Date.parse(order.until) - ahead).toISOString();
+  return { order: { ...order, at: now, until }, delivery };
 }
 
-/** Before any time: who has never looked looks now, whoever's clock is right. */
+/** Before any time, whichever clock is right. */
 const AT_ONCE: Instant = new Date(0).toISOString();
 
-/** When the tick has to look at its gate: at once, until the function has seen to it, and then at its end. Undefined: the sweep is soon enough. */
-export function overrideDue(order: Override | undefined): Instant | undefined {
-  if (order === undefined || order.refused === true) return undefined;
-  return order.logged && order.told === 'begin' ? order.until : AT_ONCE;
+/** When the tick has to reconcile its gate: at once until the function has seen it, then at its end. Undefined: the sweep is soon enough. */
+export function overrideDue(override: RecordedOverride | undefined): Instant | undefined {
+  if (override === undefined || override.delivery.refused === true) return undefined;
+  const { logged, notified } = override.delivery;
+  return logged && notified === 'begin' ? override.order.until : AT_ONCE;
 }

@@ -1,4 +1,5 @@
 // Globs over repository names, in the config's `include`, `exclude` and exceptions.
+import * as v from 'valibot';
 
 /** What a glob may hold: the characters of repository names, `*`, `**` and `?`. */
 export const GLOB_PATTERN = /^[a-z0-9._/*?-]{1,256}$/;
@@ -25,3 +26,8 @@ export function globFilter(include: readonly string[], exclude: readonly string[
   const excluded = exclude.map(globMatcher);
   return (name) => included.some((matches) => matches(name)) && !excluded.some((matches) => matches(name));
 }
+
+const GLOB = 'a glob over repository names, such as "team/*" or "team/**"';
+
+/** A glob in the config. */
+export const globSchema = v.pipe(v.string(GLOB), v.regex(GLOB_PATTERN, GLOB));

@@ -1,7 +1,9 @@
 // The policy's answer for one image. What exempted a finding stays visible, with the rule that exempted it and until when.
+
+import type { Exception } from './exceptions.ts';
 import { type Finding, type ImageId, type Instant, type KnownSeverity, knownSeverity } from './finding.ts';
 import { globMatcher } from './glob.ts';
-import type { Exception, Policy, Threshold } from './policy.ts';
+import type { Policy, Threshold } from './policy.ts';
 import { atLeast, type Severity } from './severity.ts';
 
 /** Why a finding violates. */

@@ -1,167 +1,167 @@
-// From the next blockers to a settled gate: intent, registry, confirmation, notification, in this order, so that the next observation can finish each of them.
+// Brings a gate to its desired state: record the intent, observe again, write, confirm, notify. A crash between two steps is finished by the next
+// reconciliation.
 
-import type { NextBlockers } from '../gate/blockers.ts';
-import { type BrakeState, letThrough, NO_CLOSINGS } from '../gate/brake.ts';
-import { isExploited } from '../gate/image-evaluation.ts';
-import type { Override, OverrideStep } from '../gate/override.ts';
-import {
-  activeBlockers,
-  type GateRecord,
-  type GateState,
-  gateKey,
-  isForgettable,
-  type Notice,
-  type WaitingFor,
-} from '../gate/record.ts';
+import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
+import { gateKey } from '../gate/gate.ts';
+import type { OverrideStep } from '../gate/override.ts';
+import { activeBlockers, type GateRecord, isForgettable } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
-import type { Action, Decision } from '../report/decision.ts';
-import { missedNotice } from '../report/notice.ts';
-import type { Ports, Reading, Row, Version, Versioned } from './ports.ts';
+import { type Action, type Decision, isByCommand } from '../report/decision.ts';
+import { createNotice, missedNotice } from '../report/notice.ts';
+import { describeError } from '../runtime/errors.ts';
+import { giveBack } from './admission.ts';
+import { type DesiredState, findDesiredState } from './desired-state.ts';
+import { observeAndEvaluate, scopeOf } from './observe.ts';
+import type { Ports, Reading, Version, Versioned } from './ports.ts';
+import type { ReconcileRequest } from './request.ts';
 import type { Rules } from './rules.ts';
 
-/** Where a gate should be: what the registry should do, and what the record should say. */
-interface DesiredState {
-  readonly gate: 'open' | 'closed';
-  readonly state: Exclude<GateState, { kind: 'closing' | 'opening' }>;
-}
-
-const OPEN: DesiredState = { gate: 'open', state: { kind: 'open' } };
-const CLOSED: DesiredState = { gate: 'closed', state: { kind: 'closed' } };
-const waiting = (reason: WaitingFor): DesiredState => ({ gate: 'open', state: { kind: 'waiting', for: reason } });
-
 export interface ApplyInput<Snapshot> {
-  /** The record as it was loaded, with version 0 where there was none. */
+  readonly request: ReconcileRequest;
+  /** The record as it was loaded, with version 0 if there was none. */
   readonly stored: Versioned<GateRecord>;
+  readonly evaluated: readonly EvaluatedImage[];
   readonly next: NextBlockers;
-  /** Undefined where there is no repository, or nothing to do with it. */
+  /** Undefined if there is no repository, or nothing to do with it. */
   readonly reading: Reading<Snapshot> | undefined;
-  readonly now: Instant;
-  /** What a person ordered for the gate, and where that is. */
+  /** The override of the gate, and where it is. */
   readonly override: OverrideStep | undefined;
-  /** Makes the notice of a state change. */
-  readonly noticeOf: (kind: Notice['kind'], state: GateState) => Notice;
-  /** Looks once more: does anything hold the gate now? */
-  readonly somethingHolds: () => Promise<boolean>;
+  readonly now: Instant;
 }
 
-/** What came of it; `conflict` where somebody else changed the record or the gate first. */
-export type Applied = Pick<Decision, 'to' | 'action' | 'problem' | 'change' | 'notifyError'> | 'conflict';
+export type Applied = { readonly kind: 'applied' } & Pick<
+  Decision,
+  'to' | 'action' | 'problem' | 'change' | 'notifyError'
+>;
 
+/** Another worker changed the record or the lock first: start again from the record. */
+export interface Conflict {
+  readonly kind: 'conflict';
+  /** Did this worker close the gate, or open it, before it came too late? Undefined: neither. */
+  readonly hasClosed?: boolean | undefined;
+}
+
+/** What the steps have in common. */
+interface Plan<Snapshot> extends ApplyInput<Snapshot> {
+  readonly desired: DesiredState;
+  /** The lock is as it should be. */
+  readonly isRight: boolean;
+  /** The record before this reconciliation, with the notice of an intent that is taken back. */
+  readonly before: GateRecord;
+  /** The same with the blockers of this reconciliation. */
+  readonly record: GateRecord;
+  /** The record while the intent is under way. */
+  readonly intent: GateRecord;
+}
+
+/** @throws Error if a retry may help */
 export async function apply<Snapshot>(
-  settling: ApplyInput<Snapshot>,
+  input: ApplyInput<Snapshot>,
   rules: Rules,
   ports: Ports<Snapshot>,
-): Promise<Applied> {
-  const { stored, next, reading, now, override } = settling;
-  const desired = await desiredState(settling, rules, ports);
-  // By hand, or with the repository, everything is accounted for that the record had no room for.
-  const isReleased = rules.mode === 'pause' || rules.mode === 'release';
-  const omittedBlockers = isReleased || reading === undefined ? 0 : next.omitted;
-  const isRight = reading === undefined || isAsWanted(reading, desired);
-  const before = isRight ? stored.value : withTakenBack(stored.value, desired);
-  const record: GateRecord = { ...before, blockers: next.blockers, omittedBlockers };
-  let { version } = stored;
-  let change: Decision['change'];
+): Promise<Applied | Conflict> {
+  const desired = await findDesiredState({ record: input.stored.value, ...input }, rules, ports);
+  const plan = makePlan(input, desired, rules);
+  const intended = await recordIntent(plan, ports);
+  if (intended === undefined) return { kind: 'conflict' };
+  if (isOpening(plan) && (await isStillHeld(plan, rules, ports))) return { kind: 'conflict' };
+  const written = await writeLock(plan, ports);
+  if (written.kind === 'overtaken') return { kind: 'conflict', hasClosed: false };
+  if (written.kind === 'refused') return recordRefusal(plan, intended, written.problem, ports);
+  const change = written.kind === 'written' ? { before: written.before, after: written.after } : undefined;
+  const tooLate: Conflict = { kind: 'conflict', hasClosed: change && desired.gate === 'closed' };
 
-  const intent: GateState = { kind: desired.gate === 'closed' ? 'closing' : 'opening' };
-  const opens = desired.state.kind === 'open' && stored.value.state.kind !== 'open';
-  // An intent to open forgets no blocker: only the confirmation does.
-  const blockers = desired.state.kind === 'open' ? stored.value.blockers : next.blockers;
-  // Where somebody's intent to open is there already, another one would only keep two workers from ever getting past each other.
-  if (!isRight || (opens && stored.value.state.kind !== 'opening')) {
-    // Who writes has found the closing to be ours, or makes it so.
-    const claimed = !isRight || record.claimed;
-    const saved = await ports.records.save({ ...record, blockers, state: intent, since: now, claimed }, version);
-    if (saved === undefined) return 'conflict';
-    version = saved;
+  const action = actionOf(plan, change !== undefined);
+  const confirmed = confirm(plan, action);
+  const applied: Applied = { kind: 'applied', to: desired.state, action, change };
+  if (isForgettable(confirmed, input.now)) {
+    return input.stored.version === 0 || (await ports.records.remove(confirmed.gate, intended)) ? applied : tooLate;
   }
-  // A worker that saw the danger and found nothing to write has left no trace. From the intent on, every worker has something to write.
-  if (opens && (await settling.somethingHolds())) return 'conflict';
-  if (reading !== undefined && !isRight) {
-    const written = await ports.registry.write(record.gate, reading, desired.gate);
-    if (written.kind === 'overtaken') return 'conflict';
-    if (written.kind === 'refused') {
-      const isClosing = desired.gate === 'closed';
-      if (isClosing) await giveBack(ports.brake, gateKey(record.gate));
-      // Nothing was closed: if something is from now on, that is somebody else's. Another worker that was faster knows better.
-      const claimed = isClosing ? undefined : true;
-      const override: Override | undefined = record.override && { ...record.override, refused: true };
-      if (isClosing || override !== undefined)
-        await ports.records.save({ ...record, blockers, state: intent, since: now, claimed, override }, version);
-      return { to: intent, action: 'refused', problem: written.problem };
-    }
-    change = { before: written.before, after: written.after };
-  }
-
-  const action = doneBy(before, desired.state, next, change !== undefined);
-  const confirmed = confirm(record, desired, action, settling);
-  if (isForgettable(confirmed, now)) {
-    const isGone = stored.version === 0 || (await ports.records.remove(record.gate, version));
-    return isGone ? { to: desired.state, action, change } : 'conflict';
-  }
-  const isStep = override !== undefined && override.step !== 'runs';
-  const isMoved = action !== 'nothing' || record.state.kind !== desired.state.kind;
-  if (version !== stored.version || next.changed || isMoved || isStep) {
-    const saved = await ports.records.save(confirmed, version);
-    if (saved === undefined) return 'conflict';
-    version = saved;
-  }
-  const delivery = await deliver(confirmed, version, ports);
-  if (delivery === 'conflict') return delivery;
-  return { to: desired.state, action, change, ...(delivery === 'delivered' ? {} : delivery) };
+  const saved = needsSaving(plan, action, intended) ? await ports.records.save(confirmed, intended) : intended;
+  if (saved === undefined) return tooLate;
+  const notified = await notify(confirmed, saved, ports);
+  return notified === 'conflict' ? tooLate : { ...applied, ...notified };
 }
 
-/** Somebody else's closing is as good as none of ours: it stays. */
-function isAsWanted({ ours }: Reading<unknown>, { gate }: DesiredState): boolean {
+function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: DesiredState, { mode }: Rules): Plan<Snapshot> {
+  const { stored, next, reading, now } = input;
+  // A person who releases the gate, or a repository that is gone, clears the blockers that the record had no room for, too.
+  const isReleased = mode === 'pause' || mode === 'release';
+  const omittedBlockers = isReleased || reading === undefined ? 0 : next.omitted;
+  const isRight = reading === undefined || isAsDesired(reading, desired);
+  const before = isRight ? stored.value : withTakenBack(stored.value, desired);
+  const record: GateRecord = { ...before, blockers: next.blockers, omittedBlockers };
+  const intent: GateRecord = {
+    ...record,
+    // An intent to open forgets no blocker: only the confirmation does.
+    blockers: desired.state.kind === 'open' ? stored.value.blockers : next.blockers,
+    state: { kind: desired.gate === 'closed' ? 'closing' : 'opening' },
+    since: now,
+    // The worker that writes has found the lock to be ours, or makes it so.
+    claimed: !isRight || record.claimed,
+  };
+  return { ...input, desired, isRight, before, record, intent };
+}
+
+/** A lock that is not ours counts as none: it stays. */
+function isAsDesired({ ours }: Reading<unknown>, { gate }: DesiredState): boolean {
   return gate === 'closed' ? ours === 'current' : ours === 'absent' || ours === 'unmarked';
 }
 
-async function desiredState<Snapshot>(
-  { stored, next, reading, now, override }: ApplyInput<Snapshot>,
+function isOpening({ desired, stored }: Plan<unknown>): boolean {
+  return desired.state.kind === 'open' && stored.value.state.kind !== 'open';
+}
+
+/** Records what is about to be done, if anything is. Returns the record's version, or undefined if another worker was faster. */
+async function recordIntent(plan: Plan<unknown>, { records }: Pick<Ports<unknown>, 'records'>) {
+  const { stored, isRight, intent } = plan;
+  // With a second intent to open, two workers would never get past each other.
+  const isNeeded = !isRight || (isOpening(plan) && stored.value.state.kind !== 'opening');
+  return isNeeded ? records.save(intent, stored.version) : stored.version;
+}
+
+/** A concurrent worker that agreed with the record wrote nothing, so observe again after saving the intent: from then on it has to write. */
+async function isStillHeld<Snapshot>(
+  { request, stored, reading }: Plan<Snapshot>,
   rules: Rules,
-  { brake, inTurn = (work) => work() }: Ports<Snapshot>,
-): Promise<DesiredState> {
-  const { gate } = stored.value;
-  const ordered = override === undefined || override.step === 'ends' ? undefined : override.order.kind;
-  const isOverriddenClosed = ordered === 'closed' && rules.includes(gate.repository);
-  const isBlocked = next.active.length > 0 || next.omitted > 0;
-  if (reading === undefined || !(isBlocked || isOverriddenClosed)) return OPEN;
-  if (rules.mode !== 'enforce') return waiting(rules.mode);
-  if (reading.ours === 'unmarked') return waiting('lockedByOthers');
-  if (ordered === 'open') return waiting('override');
-  const isClosed = reading.ours !== 'absent' || stored.value.state.kind === 'closed';
-  if (isClosed) return CLOSED;
-  if (reading.servesLambda && !rules.closeLambdaRepositories) return waiting('lambda');
-  // The brake is for what the policy closes of itself: not for what a person orders, nor for what a person had opened until now.
-  const wasOverriddenOpen = override?.step === 'ends' && override.order.kind === 'open';
-  if (isOverriddenClosed || wasOverriddenOpen || isExploited(next.active)) return CLOSED;
-  const ask = () => askBrake(brake, gateKey(gate), now, rules.maxClosesPerHour);
-  return (await inTurn(ask)) ? CLOSED : waiting('brake');
+  ports: Ports<Snapshot>,
+): Promise<boolean> {
+  // A command observes no images, and nothing holds a gate that is gone.
+  if (!isByCommand(request.triggers) && reading === undefined) return false;
+  const record = stored.value;
+  const again = await observeAndEvaluate(scopeOf(request, record, true), record, rules, ports);
+  return again.next.active.length > 0;
 }
 
-/** Each time one worker is through. Where forty processes race, which is as many as there are on either cloud, few need as many tries. */
-const BRAKE_TRIES = 100;
-
-/** Other workers ask at the same time: the row goes to whoever is first, and the others ask again. */
-async function askBrake(row: Row<BrakeState>, gate: string, now: Instant, maxClosesPerHour: number): Promise<boolean> {
-  for (let tries = 0; tries < BRAKE_TRIES; tries++) {
-    const { value = NO_CLOSINGS, version } = await row.load();
-    const through = letThrough(value, gate, now, maxClosesPerHour);
-    if (through === undefined) return false;
-    if (through === value || (await row.save(through, version)) !== undefined) return true;
-  }
-  throw new Error(`${gate}: other workers asked the brake first, ${BRAKE_TRIES} times; the message comes back`);
+async function writeLock<Snapshot>(
+  { record, reading, isRight, desired }: Plan<Snapshot>,
+  { registry }: Pick<Ports<Snapshot>, 'registry'>,
+) {
+  if (reading === undefined || isRight) return { kind: 'right' } as const;
+  return registry.write(record.gate, reading, desired.gate);
 }
 
-/** A closing that the registry refused does not use up the hour of others. Where another worker is faster, it does: the next hour comes. */
-async function giveBack(row: Row<BrakeState>, gate: string): Promise<void> {
-  const { value = NO_CLOSINGS, version } = await row.load();
-  const closings = value.closings.filter((closing) => closing.gate !== gate);
-  if (closings.length < value.closings.length) await row.save({ closings }, version);
+/** The intent stays in the record, for the sweep to try again. */
+async function recordRefusal(
+  { desired, intent, record }: Plan<unknown>,
+  version: Version,
+  problem: string,
+  { records, brake }: Pick<Ports<unknown>, 'records' | 'brake'>,
+): Promise<Applied> {
+  const isClosing = desired.gate === 'closed';
+  if (isClosing) await giveBack(brake, gateKey(record.gate));
+  const override = record.override && {
+    ...record.override,
+    delivery: { ...record.override.delivery, refused: true as const },
+  };
+  // Nothing was closed: a lock that appears from now on is somebody else's. If another worker is faster, it knows better.
+  const claimed = isClosing ? undefined : true;
+  if (isClosing || override !== undefined) await records.save({ ...intent, claimed, override }, version);
+  return { kind: 'applied', to: intent.state, action: 'refused', problem };
 }
 
-/** What a step from one state to another is called. An `opening` that was given up, or that met an open gate, changed nothing that people know of. */
-function doneBy(before: GateRecord, to: DesiredState['state'], next: NextBlockers, wrote: boolean): Action {
+/** What a step from one state to another is called. An intent to open that was given up, or that met an open gate, changed nothing that is known. */
+function actionOf({ before, next, desired: { state: to } }: Plan<unknown>, wrote: boolean): Action {
   const { state: from, closedSince } = before;
   const wasClosed = from.kind === 'closed' || (from.kind === 'opening' && closedSince !== undefined);
   switch (to.kind) {
@@ -170,7 +170,7 @@ function doneBy(before: GateRecord, to: DesiredState['state'], next: NextBlocker
       return wrote ? 'restored' : 'nothing';
     case 'waiting':
       if (wrote || wasClosed) return 'opened';
-      // What a person keeps open may get worse meanwhile: that is worth a word.
+      // What an override keeps open may get worse meanwhile: that is worth a notice.
       if (to.for === 'override' && hasNewcomer(before, next)) return 'waiting';
       return from.kind === 'waiting' && from.for === to.for ? 'nothing' : 'waiting';
     case 'open':
@@ -185,31 +185,38 @@ function hasNewcomer(before: GateRecord, { active }: NextBlockers): boolean {
   return active.some(({ digest }) => !known.has(digest));
 }
 
-function confirm(
-  record: GateRecord,
-  { state }: DesiredState,
-  action: Action,
-  { now, override, noticeOf }: ApplyInput<unknown>,
-): GateRecord {
+/** The record once the lock is as desired, with the notice of what was done. */
+function confirm(plan: Plan<unknown>, action: Action): GateRecord {
+  const { record, stored, next, evaluated, desired, override, now } = plan;
+  const { state } = desired;
   const stays = action === 'nothing' || action === 'restored';
   const kind = action === 'nothing' && override?.isNews === true ? 'override' : action;
-  const pending =
-    kind === 'nothing' || kind === 'refused' ? record.pending : [...record.pending, noticeOf(kind, state)];
+  const notice = { record: stored.value, next, evaluated, override, now };
   return {
     ...record,
     state,
-    // From the end of an order on, a record is young again: its row must not go away at once.
+    // A record whose override has ended counts as young: its row must not be removed at once.
     since: stays && record.state.kind === state.kind && override?.step !== 'ends' ? record.since : now,
     closedSince: state.kind === 'closed' ? (record.closedSince ?? now) : undefined,
     claimed: state.kind === 'closed' ? true : undefined,
-    pending,
+    pending:
+      kind === 'nothing' || kind === 'refused'
+        ? record.pending
+        : [...record.pending, createNotice(kind, state, notice)],
     override: override?.next,
   };
 }
 
+function needsSaving(plan: Plan<unknown>, action: Action, version: Version): boolean {
+  const { stored, next, record, desired, override } = plan;
+  const isMoved = action !== 'nothing' || record.state.kind !== desired.state.kind;
+  const isStep = override !== undefined && override.step !== 'runs';
+  return version !== stored.version || next.changed || isMoved || isStep;
+}
+
 /**
- * The record where its intent was done, not confirmed, and is taken back now: the registry has been there, and people have to hear of it. From the next
- * intent on nothing else would know, since whoever has that one may die before its confirmation, too.
+ * The record of an intent that was carried out, never confirmed, and is taken back now. Its notice is recorded with the next intent, so that a crash
+ * does not lose it.
  */
 function withTakenBack(record: GateRecord, desired: DesiredState): GateRecord {
   const { state, closedSince, since } = record;
@@ -220,18 +227,17 @@ function withTakenBack(record: GateRecord, desired: DesiredState): GateRecord {
   return isOpening && desired.gate === 'closed' ? { ...record, closedSince: undefined, pending } : record;
 }
 
-/**
- * Tells what was not told yet, and only then forgets that it was not. What cannot be told stays in the record: the gate is settled all the same.
- */
-async function deliver(record: GateRecord, version: Version, ports: Ports<unknown>): Promise<Delivery> {
-  if (record.pending.length === 0) return 'delivered';
+/** Delivers the pending notices, and only then forgets them. What cannot be delivered stays in the record. */
+async function notify(
+  record: GateRecord,
+  version: Version,
+  ports: Pick<Ports<unknown>, 'notify' | 'records'>,
+): Promise<'conflict' | { readonly notifyError?: string }> {
+  if (record.pending.length === 0) return {};
   try {
     for (const notice of record.pending) await ports.notify(record.gate, notice);
   } catch (error) {
-    return { notifyError: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+    return { notifyError: describeError(error) };
   }
-  return (await ports.records.save({ ...record, pending: [] }, version)) === undefined ? 'conflict' : 'delivered';
+  return (await ports.records.save({ ...record, pending: [] }, version)) === undefined ? 'conflict' : {};
 }
-
-/** `conflict`: another worker changed the record meanwhile. */
-type Delivery = 'delivered' | 'conflict' | { readonly notifyError: string };

@@ -1,59 +1,20 @@
 // What the reconcile loop asks of a cloud. Each cloud folder implements it; the core owns the words.
 import type { BrakeState } from '../gate/brake.ts';
-import type { Gate, GateRecord, Notice } from '../gate/record.ts';
-import type { Finding, Instant } from '../policy/finding.ts';
+import type { Gate } from '../gate/gate.ts';
+import type { GateRecord, InUse, Notice } from '../gate/record.ts';
+import type { Instant } from '../policy/finding.ts';
 import type { Decision } from '../report/decision.ts';
-
-/** One image as the world shows it. */
-export type ImageObservation =
-  /** It is not in the registry. */
-  | {
-      readonly digest: string;
-      readonly presence: 'gone';
-      /** As below, where an event about an image must be known to the provider even though the image is gone. */
-      readonly findingIds?: ReadonlySet<string>;
-      readonly reportedAt?: ReadonlyMap<string, Instant>;
-    }
-  | {
-      readonly digest: string;
-      readonly presence: 'present';
-      readonly tags: readonly string[];
-      /** Tagged, or a runnable child of a tagged index. */
-      readonly tagged: boolean;
-      /** Everything that the scanner reports of it now and that could matter to the policy; nothing that it has closed. */
-      readonly findings: readonly Finding[];
-      /** The provider's ids of those of them that are as an event has said, where it has named them as active. */
-      readonly findingIds: ReadonlySet<string>;
-      /** When the provider last said something of each of them, where it says so. */
-      readonly reportedAt?: ReadonlyMap<string, Instant>;
-      /** The same by what the finding is (`findingKey`): how long a closing took is counted from it. Default: nobody knows. */
-      readonly saidAt?: ReadonlyMap<string, Instant>;
-      /** The reports (see `Finding.report`) that the provider has settled as a whole, and how. Default: none. */
-      readonly settledReports?: ReadonlyMap<string, ReportStatus>;
-    };
-
-/** How a provider settles a report: it says that the danger is gone, or that nobody is to mind it. */
-export type ReportStatus = 'resolved' | 'suppressed';
-
-/** Which images of a gate to look at: the digests that an event named, or all. */
-export type Scope = 'all' | readonly string[];
-
-/** What the provider knows of the last scan of an image. */
-export type Scan =
-  /** It is scanned continuously, and the last scan finished at this moment. */
-  | { readonly kind: 'finished'; readonly at: Instant }
-  /** No scan proves anything: never scanned, not scanned any more, half-finished, not allowed to. */
-  | { readonly kind: 'unproven'; readonly why: string };
+import type { ImageObservation, Scan, Scope } from './observation.ts';
 
 /** What a gate looks like in the registry. `snapshot` is the adapter's own, handed back to `write`. */
 export interface Reading<Snapshot> {
   /**
-   * Our closing: as we would write it now; there, but written otherwise (by an older config); or not there.
-   * `unmarked`: it is closed, and only the record knows whether we did it.
+   * Our lock: as we would write it now; there, but written otherwise (by an older config); or not there.
+   * `unmarked`: there is a lock, and only the record knows whether it is ours.
    */
   readonly ours: 'current' | 'outdated' | 'absent' | 'unmarked';
-  /** It serves Lambda functions, which fail when their image cannot be pulled. */
-  readonly servesLambda: boolean;
+  /** What runs and would fail if the gate closed. Undefined if nothing is known to. */
+  readonly inUse?: InUse | undefined;
   readonly snapshot: Snapshot;
 }
 
@@ -64,12 +25,12 @@ export type Written =
       readonly before: string;
       readonly after: string;
     }
-  /** Read back, it was not as written: somebody else wrote at the same time. The look starts again from the record. */
+  /** Read back, it was not as written: somebody else wrote at the same time. The reconciliation starts again from the record. */
   | { readonly kind: 'overtaken' }
   /** It can never succeed as things are: a person must act. The problem says on what. */
   | { readonly kind: 'refused'; readonly problem: string };
 
-/** The registry and its scanner. Calls throw what a retry may mend. */
+/** The registry and its scanner. Calls throw what a retry may fix. */
 export interface Registry<Snapshot> {
   /**
    * Observes images: whether they are there, whether they count as tagged, what the scanner says.
@@ -119,8 +80,10 @@ export interface Ports<Snapshot> {
    * more they are. Default: they race.
    */
   readonly inTurn?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined;
-  /** Tells people; throws where they could not be told, and is asked again with the next observation. */
+  /** Sends a notice. If it throws, the notice stays pending in the record. */
   notify(gate: Gate, notice: Notice): Promise<void>;
+  /** What delivers a notice that could not be sent: a retry of the message, or the tick, together with others. */
+  readonly pendingNotices: 'retried' | 'sentByTick';
   log(decision: Decision): void;
   now(): Instant;
 }

@@ -14,7 +14,8 @@ export interface Rules {
   readonly mode: Mode;
   /** The brake. */
   readonly maxClosesPerHour: number;
-  readonly closeLambdaRepositories: boolean;
+  /** Are gates closed that are in use by what would fail then? */
+  readonly closesInUse: boolean;
   /** Does the config include this repository? */
   readonly includes: (repository: string) => boolean;
 }
@@ -23,7 +24,7 @@ export interface Rules {
 export interface RuleSettings {
   readonly policy: Policy;
   readonly maxClosesPerHour: number;
-  readonly closeLambdaRepositories: boolean;
+  readonly closesInUse: boolean;
   readonly repositories: { readonly include: readonly string[]; readonly exclude: readonly string[] };
 }
 
@@ -39,13 +40,13 @@ export async function currentRules(
 
 /** Prepares the config once for many gates. */
 export function createRules(settings: RuleSettings, mode: Mode): Rules {
-  const { policy, maxClosesPerHour, closeLambdaRepositories, repositories } = settings;
+  const { policy, maxClosesPerHour, closesInUse, repositories } = settings;
   return {
     policy,
     judge: judgeBy(policy),
     mode,
     maxClosesPerHour,
-    closeLambdaRepositories,
+    closesInUse,
     includes: globFilter(repositories.include, repositories.exclude),
   };
 }

@@ -1,6 +1,7 @@
 // When everything is observed, and which gates that waited for the brake come first.
 
-import { activeBlockers, type GateRecord, gateKey } from '../gate/record.ts';
+import { gateKey } from '../gate/gate.ts';
+import { activeBlockers, type GateRecord } from '../gate/record.ts';
 import { type Instant, rankOf } from '../policy/finding.ts';
 import { SEVERITIES } from '../policy/severity.ts';
 

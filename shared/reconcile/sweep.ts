@@ -1,6 +1,6 @@
 // The look at everything: one invocation lists, and one message for each repository does the rest. Also the tick that decides whether it is time.
 import { type BrakeState, lastHour, NO_CLOSINGS, roomLeft } from '../gate/brake.ts';
-import { type Gate, gateKey } from '../gate/record.ts';
+import { type Gate, gateKey } from '../gate/gate.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Trigger } from '../report/decision.ts';
 import type { LogLine } from '../report/log-line.ts';

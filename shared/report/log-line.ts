@@ -1,6 +1,6 @@
 // A decision as one line of JSON: everything that a query or a metric needs, and nothing twice.
 
-import { gateKey } from '../gate/record.ts';
+import { gateKey } from '../gate/gate.ts';
 import type { Finding } from '../policy/finding.ts';
 import type { Exemption, Reason, Verdict } from '../policy/verdict.ts';
 import { type Decision, type ImageDecision, TRIGGERS } from './decision.ts';
@@ -29,31 +29,31 @@ const SHORTER: readonly Measure[] = [
   { images: 1, findings: 1, characters: 100 },
 ];
 
-/**
- * CloudWatch takes 256 KB a line; Application Insights 32,768 characters.
- * Source: https://learn.microsoft.com/azure/azure-monitor/app/data-model-complete#trace
- */
-const MAX_CHARACTERS = { aws: 200_000, azure: 30_000 } as const;
+/** Whose log it is, and how long a line may be there, in characters. */
+export interface Log {
+  readonly cloud: string;
+  readonly maxCharacters: number;
+}
 
 /**
- * The line's content. Lists are cut, with the number of what was left out, so that a line stays below the cloud's limit; where that is not enough,
- * fewer images are told of, and then fewer findings, in fewer words.
+ * The line's content. Lists are cut, with the number of what was left out, so that a line stays below the log's limit; if that is not enough,
+ * fewer images are named, and then fewer findings, in fewer words.
  */
 export function decisionLine(
-  cloud: 'aws' | 'azure',
+  { cloud, maxCharacters }: Log,
   decision: Decision,
   durationMilliseconds: number,
 ): Record<string, unknown> {
   let line = lineOf(cloud, decision, durationMilliseconds, FULL);
   for (const shorter of SHORTER) {
-    if (JSON.stringify(line).length <= MAX_CHARACTERS[cloud]) break;
+    if (JSON.stringify(line).length <= maxCharacters) break;
     line = lineOf(cloud, decision, durationMilliseconds, shorter);
   }
   return line;
 }
 
 function lineOf(
-  cloud: 'aws' | 'azure',
+  cloud: string,
   decision: Decision,
   durationMilliseconds: number,
   measure: Measure,

@@ -1,8 +1,9 @@
-// What people are told of a state change, as mails and messages: what, why, since when, and what they can do.
+// Renders a notice as the text of a mail or a message: what happened, why, since when, and what to do.
 
-import type { Gate, Notice, NoticeImage, StillPullable } from '../gate/record.ts';
+import type { Gate } from '../gate/gate.ts';
+import type { Notice, NoticeImage, StillPullable } from '../gate/record.ts';
 import { beginningLine, describeOverride, endOfOverride, overrideLines } from './override-text.ts';
-import { CLEARANCES, describeFinding, gateName, list, shortName, WAITING_FOR } from './sentences.ts';
+import { CLEARANCES, describeFinding, describeWaiting, gateName, list, shortName } from './sentences.ts';
 
 /** A message to people. */
 export interface Message {
@@ -36,7 +37,6 @@ function waysOut({ override }: Notice, isOpen: boolean): readonly string[] {
   ];
 }
 
-/** What people are told of a state change: what, why, since when, and what they can do. */
 export function renderNotice(gate: Gate, notice: Notice): Message {
   const { override } = notice;
   const where = `${gateName(gate)} (registry ${gate.registry})`;
@@ -44,8 +44,8 @@ export function renderNotice(gate: Gate, notice: Notice): Message {
   if (override?.isNews !== true) return message(subject, lines);
   if (override.step === 'ends') return message(subject, [...overrideLines(override, where, notice.at), ...lines]);
   const { order } = override;
-  const problem = order.kind === 'closed' && notice.waitingFor !== undefined ? reasonToWait(notice) : undefined;
-  return message(`${problem === undefined ? '' : 'NOT '}${order.kind} by hand: ${shortName(gate)}`, [
+  const problem = order.kind === 'closed' && notice.waiting !== undefined ? reasonToWait(notice) : undefined;
+  return message(`${problem === undefined ? '' : 'NOT '}${order.kind} by override: ${shortName(gate)}`, [
     ...overrideLines(override, where, notice.at),
     beginningLine(notice, order, problem),
     ...becauseOf(notice),
@@ -76,7 +76,7 @@ function renderChange(gate: Gate, notice: Notice, where: string): Change {
       ]);
     case 'waiting':
       return changeOf(`NOT closed: ${name}`, [
-        `${where} would be closed, and is ${notice.waitingFor === 'lockedByOthers' ? 'not closed by pullgate' : 'still open'}: ${reasonToWait(notice)}.`,
+        `${where} would be closed, and is ${notice.waiting?.for === 'foreignLock' ? 'not closed by pullgate' : 'still open'}: ${reasonToWait(notice)}.`,
         ...becauseOf(notice),
         ...waysOut(notice, true),
       ]);
@@ -88,18 +88,18 @@ function renderChange(gate: Gate, notice: Notice, where: string): Change {
     case 'opened':
       return changeOf(`opened: ${name}`, [
         `pullgate opened ${where} at ${notice.at}${notice.closedSince === undefined ? '' : `; it had been closed since ${notice.closedSince}`}.`,
-        ...(notice.waitingFor === undefined
+        ...(notice.waiting === undefined
           ? clearancesOf(notice)
           : [`It still has a reason to be closed, but ${reasonToWait(notice)}.`, ...becauseOf(notice)]),
         ...stillPullable(notice),
       ]);
     case 'override':
-      return changeOf(`by hand no longer: ${name}`, [`It ${staysAs(notice)}.`, ...becauseOf(notice)]);
+      return changeOf(`override ended: ${name}`, [`It ${staysAs(notice)}.`, ...becauseOf(notice)]);
   }
 }
 
 function staysAs(notice: Notice): string {
-  if (notice.waitingFor !== undefined) return `is still open: ${reasonToWait(notice)}`;
+  if (notice.waiting !== undefined) return `is still open: ${reasonToWait(notice)}`;
   const isBlocked = notice.images.length > 0 || notice.omittedImages > 0;
   return isBlocked ? 'stays closed, since something holds it' : 'stays open, since nothing holds it';
 }
@@ -112,9 +112,9 @@ function message(subject: string, lines: readonly string[]): Message {
   return { subject: `[pullgate] ${subject}`.slice(0, 100), text: `${lines.join('\n')}\n` };
 }
 
-function reasonToWait({ waitingFor, override }: Notice): string {
-  if (waitingFor === 'override' && override !== undefined) return describeOverride(override.order);
-  return waitingFor === undefined ? 'for no reason that pullgate knows' : WAITING_FOR[waitingFor];
+function reasonToWait({ waiting, override }: Notice): string {
+  if (waiting?.for === 'override' && override !== undefined) return describeOverride(override.order);
+  return waiting === undefined ? 'for no reason that pullgate knows' : describeWaiting(waiting);
 }
 
 function becauseOf({ images, moreImages, omittedImages, override }: Notice): readonly string[] {

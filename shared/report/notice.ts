@@ -1,4 +1,4 @@
-// Makes the notice of a state change: what people are told, as data.
+// Creates the notice of a state change, as data.
 import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
 import type { OverrideStep } from '../gate/override.ts';
 import {
@@ -11,22 +11,28 @@ import {
   type Notice,
   type NoticeImage,
   type StillPullable,
+  type Waiting,
 } from '../gate/record.ts';
 import { type Instant, worstFirst } from '../policy/finding.ts';
 
-/** The notice of one step, small enough to be kept in the record until it was told. */
-export function noticeOf(
+export interface NoticeInput {
+  /** The record as it was before. */
+  readonly record: GateRecord;
+  readonly next: NextBlockers;
+  readonly evaluated: readonly EvaluatedImage[];
+  readonly override: OverrideStep | undefined;
+  readonly now: Instant;
+}
+
+/** The notice of one action, small enough to be kept in the record until it is delivered. */
+export function createNotice(
   kind: Notice['kind'],
   state: GateState,
-  record: GateRecord,
-  next: NextBlockers,
-  evaluated: readonly EvaluatedImage[],
-  now: Instant,
-  override?: OverrideStep,
+  { record, next, evaluated, override, now }: NoticeInput,
 ): Notice {
   return {
     kind,
-    waitingFor: state.kind === 'waiting' ? state.for : undefined,
+    waiting: state.kind === 'waiting' ? waitingOf(state) : undefined,
     at: now,
     closedSince: record.closedSince,
     images: next.active.slice(0, NOTICE_IMAGES).map(noticeImage),
@@ -34,13 +40,19 @@ export function noticeOf(
     omittedImages: next.omitted,
     clearances: next.clearances.slice(0, NOTICE_IMAGES),
     stillPullable: kind === 'opened' ? stillPullable(next, evaluated).slice(0, NOTICE_IMAGES) : [],
-    ...(override === undefined
-      ? {}
-      : { override: { step: override.step, order: override.order, isNews: override.isNews } }),
+    ...(override === undefined ? {} : { override: withoutNext(override) }),
   };
 }
 
-/** The step that an intent came to, and that nobody was told of: whoever did it died before it was confirmed, and by now it has been taken back. */
+function waitingOf({ kind: _kind, ...waiting }: Extract<GateState, { kind: 'waiting' }>): Waiting {
+  return waiting;
+}
+
+function withoutNext({ next: _next, ...step }: OverrideStep): NonNullable<Notice['override']> {
+  return step;
+}
+
+/** The notice of an intent that was carried out and never confirmed, since its worker crashed, and that is taken back by now. */
 export function missedNotice(record: GateRecord): Notice {
   const held = activeBlockers(record);
   return {

@@ -1,6 +1,7 @@
 // Turns findings, states and decisions into English: what people read in logs and terminals, and what mails are made of.
 
-import type { Clearance, Gate, GateState, WaitingFor } from '../gate/record.ts';
+import type { Gate } from '../gate/gate.ts';
+import type { Clearance, GateState, Waiting, WaitingFor } from '../gate/record.ts';
 import { type Finding, knownSeverity } from '../policy/finding.ts';
 import type { ExemptedFinding, Exemption, Reason, Verdict } from '../policy/verdict.ts';
 import type { Decision, ImageDecision } from './decision.ts';
@@ -72,17 +73,21 @@ export function describeExemption(exemption: Exemption): string {
   }
 }
 
-export const WAITING_FOR: Readonly<Record<WaitingFor, string>> = {
+const WAITING_FOR: Readonly<Record<Exclude<WaitingFor, 'inUse'>, string>> = {
   audit: 'the stack is in audit mode, which closes nothing',
-  pause: 'pullgate was paused by hand; `pullgate resume` ends that',
-  release: 'it was released by hand for now; the next look closes it again as long as something holds it',
-  override: 'somebody keeps it open by hand for a while',
+  pause: 'pullgate is paused; `pullgate resume` ends the pause',
+  release: 'it was released for now; the next reconciliation closes it again if something still holds it',
+  override: 'an override keeps it open for a while',
   brake: 'the brake (maxClosesPerHour) is used up for this hour; it is closed when its turn comes',
-  lambda:
-    'it serves Lambda functions, which would fail if it closed; set aws.closeLambdaRepositories to close such repositories too',
-  lockedByOthers:
-    'somebody else has locked it, and pullgate leaves that lock alone; once it is taken away, pullgate closes the gate itself',
+  foreignLock:
+    'somebody else has locked it, and pullgate leaves that lock alone; once it is removed, pullgate closes the gate itself',
 };
+
+/** Why a gate waits. */
+export function describeWaiting(waiting: Waiting): string {
+  if (waiting.for !== 'inUse') return WAITING_FOR[waiting.for];
+  return `it is in use by ${waiting.by}, which would fail if it closed; set ${waiting.setting} to close such gates too`;
+}
 
 export const CLEARANCES: Readonly<Record<Clearance, string>> = {
   gone: 'it is gone from the registry (deleted or archived)',
@@ -102,7 +107,7 @@ export function summarize(decision: Decision): string {
   const unconfirmed = decision.unconfirmed.length;
   if (unconfirmed > 0)
     notes.push(
-      `${unconfirmed} finding(s) that an event reported are not shown by the scanner yet; the event comes back`,
+      `${unconfirmed} finding(s) that an event reported are not shown by the scanner yet; the event is retried`,
     );
   if (decision.notifyError !== undefined) notes.push(`a notice could not be sent yet (${decision.notifyError})`);
   return `${name} ${outcome(decision)}${notes.length === 0 ? '' : `: ${notes.join('; ')}`}`;
@@ -110,7 +115,7 @@ export function summarize(decision: Decision): string {
 
 function noteOfOverride({ step, order }: NonNullable<Decision['override']>): string {
   if (step !== 'ends') return describeOverride(order);
-  return `${order.by} keeps it ${order.kind} by hand no longer${order.endedBy === undefined ? '' : `, since ${order.endedBy} ended it`}`;
+  return `the override by ${order.by} that kept it ${order.kind} has ended${order.endedBy === undefined ? '' : `, since ${order.endedBy} ended it`}`;
 }
 
 const WEIGHT: Readonly<Record<ImageDecision['kind'], number>> = { holds: 0, released: 1, none: 2 };
@@ -127,7 +132,7 @@ function outcome({ action, to, problem }: Decision): string {
     case 'closed':
       return 'is closed now';
     case 'opened':
-      return to.kind === 'waiting' ? `is open now, though ${WAITING_FOR[to.for]}` : 'is open now';
+      return to.kind === 'waiting' ? `is open now, though ${describeWaiting(to)}` : 'is open now';
     case 'waiting':
       return `is ${describeState(to)}`;
     case 'cleared':
@@ -142,7 +147,7 @@ function outcome({ action, to, problem }: Decision): string {
 /** A gate's state in words. */
 export function describeState(state: GateState): string {
   if (state.kind !== 'waiting') return state.kind;
-  return `${state.for === 'lockedByOthers' ? 'locked' : 'open'}, waiting: ${WAITING_FOR[state.for]}`;
+  return `${state.for === 'foreignLock' ? 'locked' : 'open'}, waiting: ${describeWaiting(state)}`;
 }
 
 function noteOf(image: ImageDecision): string {

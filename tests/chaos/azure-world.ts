@@ -58,7 +58,7 @@ export function azureWorldOf(cloud: LocalAzure, { truth, granularity }: Scenario
     return { repository: image.repository, digest };
   };
   const idOf = (image: string, { id }: Pick<Vulnerability, 'id'>) => ids.get(`${image} ${id}`) ?? '';
-  const isOfOthers = (digest: string) => truth.images.get(names.get(digest) ?? '')?.lockedByOthers === true;
+  const isOfOthers = (digest: string) => truth.images.get(names.get(digest) ?? '')?.foreignLock === true;
   const targetsIn = (repository: string): readonly (string | undefined)[] => {
     const found = registry.repositories.get(repository);
     return found === undefined ? [] : [undefined, ...found.manifests.keys()];

@@ -6,7 +6,7 @@ import { type LocalAzure, startAzure } from '../../local/azure/cloud.ts';
 import type { Fault } from '../../local/azure/faults.ts';
 import { virtualClock } from '../../local/clock.ts';
 import { type Graph, graphOf } from '../../local/graph.ts';
-import type { Gate } from '../../shared/gate/record.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
 import { azureWorldOf, REGISTRY } from './azure-world.ts';
 import {
   type Bounds,

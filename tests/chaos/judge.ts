@@ -80,7 +80,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     const state = records.find((record) => record.gate === gate)?.state;
     return (
       state === 'waiting: brake' ||
-      state === 'waiting: lockedByOthers' ||
+      state === 'waiting: foreignLock' ||
       dead.some((text) => text.includes(repository))
     );
   }
@@ -129,7 +129,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
   }
 
   const isForeign = (gate: string) =>
-    [...truth.images.values()].some((image) => image.lockedByOthers && gateOf(image) === gate);
+    [...truth.images.values()].some((image) => image.foreignLock && gateOf(image) === gate);
 
   return {
     hear(step, now, arrivesAt) {
@@ -159,7 +159,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
       const gates = new Map<string, TrueImage[]>();
       for (const image of truth.images.values()) gates.set(gateOf(image), [...(gates.get(gateOf(image)) ?? []), image]);
       for (const [gate, images] of gates) {
-        if (images.some(({ lockedByOthers }) => lockedByOthers)) continue;
+        if (images.some(({ foreignLock }) => foreignLock)) continue;
         const holding = images.filter(isHeld);
         const serves = images.some(({ repository }) => truth.repositories.get(repository)?.servesLambda === true);
         const wanted = holding.length > 0 && scenario.mode === 'enforce' && !serves;

@@ -111,7 +111,7 @@ function firstTruth(draw: Draw, { namesRegistries, repositories: many }: Size): 
         tags: new Set(),
         findings: new Map(),
         cleanAt: undefined,
-        lockedByOthers: namesRegistries && draw('locked', image) < 0.1,
+        foreignLock: namesRegistries && draw('locked', image) < 0.1,
       });
     }
   }

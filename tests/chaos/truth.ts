@@ -29,7 +29,7 @@ export interface TrueImage {
   /** When a scan last finished that found nothing at all, in milliseconds since the epoch. */
   cleanAt: number | undefined;
   /** Of somebody else's, from before everything: never pullgate's to change. Only where images can be locked. */
-  readonly lockedByOthers: boolean;
+  readonly foreignLock: boolean;
 }
 
 export interface TrueRepository {

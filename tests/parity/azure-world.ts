@@ -94,7 +94,7 @@ export async function startAzureWorld(name: Exclude<World['name'], 'AWS'>, graph
     troubles: () => [
       ...cloud.gaps.map((gap) => `the local cloud lacks: ${gap}`),
       ...cloud.poisonQueue.messages().map(({ text }) => `poison: ${Buffer.from(text, 'base64').toString('utf8')}`),
-      ...['failed', 'refused', 'returned', 'notice'].flatMap((kind) =>
+      ...['failed', 'refused', 'retried', 'notice'].flatMap((kind) =>
         linesOf(cloud.logs, kind).map((line) => JSON.stringify(line)),
       ),
     ],

@@ -2,13 +2,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { evaluateImage, MAX_FINDINGS } from '../../shared/gate/image-evaluation.ts';
-import { type Blocker, type GateRecord, packRecord, unpackRecord } from '../../shared/gate/record.ts';
+import type { Blocker, GateRecord } from '../../shared/gate/record.ts';
+import { packRecord, unpackRecord } from '../../shared/gate/record-codec.ts';
 import { inspectorFindingPattern, listFindingsFilter } from '../../shared/policy/compile.ts';
+import type { Exception } from '../../shared/policy/exceptions.ts';
 import { type Finding, findingKey } from '../../shared/policy/finding.ts';
-import { type Exception, IMAGES, type Policy, type Threshold, UNKNOWN_SEVERITY } from '../../shared/policy/policy.ts';
+import { IMAGES, type Policy, type Threshold, UNKNOWN_SEVERITY } from '../../shared/policy/policy.ts';
 import { atLeast, SEVERITIES, type Severity, severityFrom } from '../../shared/policy/severity.ts';
 import { judgeBy } from '../../shared/policy/verdict.ts';
-import type { ReportStatus, Scan } from '../../shared/reconcile/ports.ts';
+import type { ReportStatus, Scan } from '../../shared/reconcile/observation.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import { TRIGGERS } from '../../shared/report/decision.ts';
 import { newWorld } from './reconcile/world.ts';

@@ -1,12 +1,14 @@
 // The plain things that the core's tests are about: findings, images, policies and moments, each with one word to change it by.
 
-import type { Override } from '../../shared/gate/override.ts';
-import type { Blocker, Gate, GateRecord } from '../../shared/gate/record.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
+import type { Override, OverrideDelivery, RecordedOverride } from '../../shared/gate/override.ts';
+import type { Blocker, GateRecord } from '../../shared/gate/record.ts';
+import type { Exception } from '../../shared/policy/exceptions.ts';
 import type { Finding } from '../../shared/policy/finding.ts';
-import type { Exception, Policy } from '../../shared/policy/policy.ts';
+import type { Policy } from '../../shared/policy/policy.ts';
 import type { ReportedSeverity, Severity } from '../../shared/policy/severity.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
-import type { ImageObservation } from '../../shared/reconcile/ports.ts';
+import type { ImageObservation, Report } from '../../shared/reconcile/observation.ts';
 import { createRules, type RuleSettings, type Rules } from '../../shared/reconcile/rules.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 
@@ -18,7 +20,7 @@ export function hoursLater(hours: number): string {
   return new Date(Date.parse(NOW) + hours * 3_600_000).toISOString();
 }
 
-/** A look at the gate that found nothing and did nothing. */
+/** A reconciliation of the gate that found nothing and did nothing. */
 export function decision(changes: Partial<Decision> = {}): Decision {
   return {
     gate: GATE,
@@ -30,8 +32,6 @@ export function decision(changes: Partial<Decision> = {}): Decision {
     to: { kind: 'open' },
     action: 'nothing',
     unconfirmed: [],
-    outdated: [],
-    isUnsettled: false,
     expiredExceptions: [],
     ...changes,
   };
@@ -108,19 +108,31 @@ export function rules(changes: Partial<RuleSettings> & { mode?: Rules['mode'] } 
   const defaults: RuleSettings = {
     policy: policy(),
     maxClosesPerHour: 25,
-    closeLambdaRepositories: false,
+    closesInUse: false,
     repositories: { include: ['**'], exclude: [] },
   };
   return createRules({ ...defaults, ...settings }, mode);
 }
 
-/** The first image, tagged `1.0`, as the world shows it. */
-export function present(
-  changes: Partial<Extract<ImageObservation, { presence: 'present' }>> = {},
-): Extract<ImageObservation, { presence: 'present' }> {
-  const findings = changes.findings ?? [];
-  const findingIds = new Set(findings.map((one) => one.vulnerability));
-  return { digest: digest(1), presence: 'present', tags: ['1.0'], tagged: true, findings, findingIds, ...changes };
+type Present = Extract<ImageObservation, { presence: 'present' }>;
+
+/** The first image, tagged `1.0`, as it is observed: each finding in a report of its own, and other reports. */
+export function present({
+  findings = [],
+  reports = [],
+  ...changes
+}: Partial<Present> & { readonly findings?: readonly Finding[] } = {}): Present {
+  const own = findings.map(
+    (one): Report => ({ id: one.report ?? one.vulnerability, status: one.state, findings: [one] }),
+  );
+  return {
+    digest: digest(1),
+    presence: 'present',
+    tags: ['1.0'],
+    tagged: true,
+    reports: [...reports, ...own],
+    ...changes,
+  };
 }
 
 /** The first image as a blocker that was seen to violate an hour ago, by one critical finding. */
@@ -150,17 +162,21 @@ export function record(changes: Partial<GateRecord> = {}): GateRecord {
   };
 }
 
-/** An order that was given an hour ago for four hours, and that everybody has heard of. */
-export function anOverride(changes: Partial<Override> = {}): Override {
-  return {
+/** An override that was ordered an hour ago for four hours, with the notice of its beginning delivered. */
+export function anOverride({
+  notified = 'begin',
+  logged = true,
+  refused,
+  ...changes
+}: Partial<Override & OverrideDelivery> = {}): RecordedOverride {
+  const order: Override = {
     kind: 'open',
     at: hoursLater(-1),
     until: hoursLater(3),
     reason: 'the shop is down',
     approvedBy: 'Grace',
     by: 'ada',
-    told: 'begin',
-    logged: true,
     ...changes,
   };
+  return { order, delivery: { notified, logged, ...(refused === undefined ? {} : { refused }) } };
 }

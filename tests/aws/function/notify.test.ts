@@ -3,7 +3,8 @@ import type { PublishCommand, PublishCommandInput, SNSClient } from '@aws-sdk/cl
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createNotifier } from '../../../aws/function/notify.ts';
-import type { Gate, Notice } from '../../../shared/gate/record.ts';
+import type { Gate } from '../../../shared/gate/gate.ts';
+import type { Notice } from '../../../shared/gate/record.ts';
 import { GATE, NOW } from '../../shared/samples.ts';
 
 const NOTICE: Notice = {

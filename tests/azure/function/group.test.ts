@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { groupByGate, type Job } from '../../../azure/function/group.ts';
-import { gateKey } from '../../../shared/gate/record.ts';
+import { gateKey } from '../../../shared/gate/gate.ts';
 import type { ReconcileRequest } from '../../../shared/reconcile/reconcile.ts';
 import type { Decision } from '../../../shared/report/decision.ts';
 import { digest, rules } from '../../shared/samples.ts';

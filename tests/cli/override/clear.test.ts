@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { clearOverride, setOverride } from '../../../cli/override/run.ts';
 import type { Client, Found } from '../../../cli/stack/client.ts';
 import { type ImageName, parseImageName } from '../../../cli/stack/image-name.ts';
+import { type Gate, gateKey } from '../../../shared/gate/gate.ts';
 import type { Override } from '../../../shared/gate/override.ts';
-import { type Gate, type GateRecord, gateKey, newRecord } from '../../../shared/gate/record.ts';
+import { type GateRecord, newRecord } from '../../../shared/gate/record.ts';
 import { decision, digest, hoursLater, NOW, anOverride as order, rules } from '../../shared/samples.ts';
 
 const REGISTRY = '/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/acmeImages';

@@ -111,7 +111,7 @@ describe('an override that would have no effect is refused', () => {
       'closed',
       OPEN,
       reading({ servesLambda: true }),
-      rules({ closeLambdaRepositories: true }),
+      rules({ closesInUse: true }),
       undefined,
     ],
     [

@@ -24,7 +24,7 @@ async function twoClosedTwoWaiting() {
 
 const FOREIGN_LOCK = 'team/app:v2 writeEnabled readEnabled';
 const CLOSED = { 'team/alone:v1': 'closed', 'team/app:v1': 'closed' };
-const WAITING = { 'team/app:v2': 'waiting: lockedByOthers', 'team/braked:v1': 'waiting: brake' };
+const WAITING = { 'team/app:v2': 'waiting: foreignLock', 'team/braked:v1': 'waiting: brake' };
 const PAUSED = { 'team/alone:v1': 'waiting: pause', 'team/app:v1': 'waiting: pause' };
 
 describe('pause', () => {

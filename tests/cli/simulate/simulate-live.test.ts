@@ -59,7 +59,7 @@ describe('the live clouds', () => {
     expect(shown(stdout)).toEqual([
       ['team/medium', 'closes', ['CVE-2026-1002'], []],
       ['team/closed', 'opens', [], [UNTIL]],
-      ['team/lambda', 'staysOpen', ['CVE-2026-1002'], [], 'lambda'],
+      ['team/lambda', 'staysOpen', ['CVE-2026-1002'], [], 'inUse'],
     ]);
     const calls = Object.keys(s.cloud.calls.count(OPERATOR));
     expect(calls.filter((call) => !actionsOf(least).includes(call))).toEqual([]);

@@ -125,7 +125,7 @@ async function simulated(by = policy(), against?: typeof by) {
       {
         policy: one,
         maxClosesPerHour: 1,
-        closeLambdaRepositories: true,
+        closesInUse: true,
         repositories: { include: ['**'], exclude: [] },
       },
       'enforce',
@@ -314,7 +314,7 @@ describe('the lines', () => {
       {
         policy: policy(),
         maxClosesPerHour: 1,
-        closeLambdaRepositories: true,
+        closesInUse: true,
         repositories: { include: ['**'], exclude: [] },
       },
       'enforce',

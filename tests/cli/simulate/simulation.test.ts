@@ -45,7 +45,7 @@ function image(
 function rules(fields: Fields) {
   const repositories = { include: ['**'], exclude: [] };
   return createRules(
-    { policy: policy(fields), maxClosesPerHour: 25, closeLambdaRepositories: true, repositories },
+    { policy: policy(fields), maxClosesPerHour: 25, closesInUse: true, repositories },
     'enforce',
   );
 }
@@ -245,7 +245,7 @@ describe('repositories that serve Lambda functions', () => {
       ['d/denied', 'closes', undefined],
       ['e/gone', 'closes', undefined],
       ['f/mild', 'undetermined', undefined],
-      ['b/lambda', 'open', 'lambda'],
+      ['b/lambda', 'open', 'inUse'],
     ]);
     expect(notes).toEqual([
       'whether Lambda functions run from d/denied could not be read (ecr:GetRepositoryPolicy): such a repository stays open unless aws.closeLambdaRepositories',
@@ -273,7 +273,7 @@ describe('repositories that serve Lambda functions', () => {
       const before = run(subjects, { severityThreshold: by }, { severityThreshold: against });
       const { simulation } = await keepLambdaOpen(before, readGate);
       const found = simulation.gates.find(({ name }) => name === 'b/lambda');
-      expect(found).toMatchObject({ outcome: 'open', change: 'staysOpen', waitingFor: 'lambda' });
+      expect(found).toMatchObject({ outcome: 'open', change: 'staysOpen', waitingFor: 'inUse' });
     }
   });
 

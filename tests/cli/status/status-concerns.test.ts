@@ -4,7 +4,7 @@ import type { Client } from '../../../cli/stack/client.ts';
 import { readStatus } from '../../../cli/status/status.ts';
 import { statusLines } from '../../../cli/status/text.ts';
 import type { GateRecord, Notice } from '../../../shared/gate/record.ts';
-import type { Exception } from '../../../shared/policy/policy.ts';
+import type { Exception } from '../../../shared/policy/exceptions.ts';
 import type { PauseState, SweepState } from '../../../shared/reconcile/schedule.ts';
 import {
   anOverride,

@@ -203,7 +203,7 @@ describe('status, on Azure and on both clouds', () => {
     const { code, stdout, stderr } = await pullgate(['status', '--json', '--outputs', outputsOf(s.graph)], both);
     expect([code, stderr]).toEqual([1, '']);
     const closed = { kind: 'closed' };
-    const locked = { kind: 'waiting', for: 'lockedByOthers' };
+    const locked = { kind: 'waiting', for: 'foreignLock' };
     expect(JSON.parse(stdout)).toMatchObject({
       stack: 'dev',
       clouds: [

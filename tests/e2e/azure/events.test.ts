@@ -36,11 +36,11 @@ describe('an event and its row', () => {
     });
     expect(await s.pull('v1')).toBe('pulled');
     expect(s.cloud.clock.now().getTime() - start).toBe(2 * HOUR);
-    expect(s.lines('returned').map(({ minutes, deadLettered }) => minutes ?? deadLettered)).toEqual([
+    expect(s.lines('retried').map(({ minutes, deadLettered }) => minutes ?? deadLettered)).toEqual([
       ...MINUTES_OF_RETURNS,
       true,
     ]);
-    expect(s.lines('returned').at(-1)?.['why']).toBe(
+    expect(s.lines('retried').at(-1)?.['why']).toBe(
       `Log Analytics has no row of the assessment ${id.split('/').at(-1)} of ${REGISTRY}/team/app@${digest} yet`,
     );
     expect(s.calls('acr:UpdateManifest')).toBe(0);
@@ -71,7 +71,7 @@ describe('an event and its row', () => {
     await s.settle();
     expect(await s.world()).toEqual(CLOSED);
     expect(await s.pull('v1')).toBe('refused');
-    expect(s.lines('returned').map(({ minutes }) => minutes)).toEqual([1, 2, 4]);
+    expect(s.lines('retried').map(({ minutes }) => minutes)).toEqual([1, 2, 4]);
     expect(s.decisions().map(({ action }) => action)).toEqual(['nothing', 'nothing', 'nothing', 'closed']);
   });
 
@@ -264,6 +264,6 @@ describe('messages that are not ours', () => {
     await s.report(s.push('v1'), { severity: 'Low', cves: [{ ...CRITICAL, severity: 'Low', score: 2 }] });
     await s.settle();
     expect(await s.world()).toEqual(UNTOUCHED);
-    expect(s.lines('returned')).toEqual([]);
+    expect(s.lines('retried')).toEqual([]);
   });
 });

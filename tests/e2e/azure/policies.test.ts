@@ -105,7 +105,7 @@ describe('locks of somebody else', () => {
     await s.settle();
     const locked: World = {
       locked: ['team/app:v1 readEnabled'],
-      records: { 'team/app:v1': 'waiting: lockedByOthers' },
+      records: { 'team/app:v1': 'waiting: foreignLock' },
       notified: ['NOT closed team/app:v1'],
       poison: [],
     };

@@ -32,13 +32,13 @@ describe('a row that is older than the event', () => {
     await s.report(image, { cves: [LOW] });
     await s.settle();
     s.cloud.clock.advance(10 * MINUTE);
-    const before = s.lines('returned').length;
+    const before = s.lines('retried').length;
     await s.report(image, { cves: [LOW, CRITICAL] });
     await s.cloud.runUntilIdle();
     expect({ ...(await s.world()), records: {} }).toEqual(UNTOUCHED);
     await s.settle();
     expect(await s.world()).toEqual(CLOSED);
-    const returned = s.lines('returned').slice(before);
+    const returned = s.lines('retried').slice(before);
     expect(returned.map(({ minutes }) => minutes)).toEqual([1, 2]);
     expect(returned[0]?.['why']).toMatch(/ that is as new as the event yet$/);
   });
@@ -52,7 +52,7 @@ describe('a row that is older than the event', () => {
     await s.cloud.defender.setStatus(ids, 'Healthy');
     await s.settle();
     expect(await s.world()).toEqual(CLOSED);
-    expect(s.lines('returned').map(({ minutes, deadLettered }) => minutes ?? deadLettered)).toEqual([
+    expect(s.lines('retried').map(({ minutes, deadLettered }) => minutes ?? deadLettered)).toEqual([
       1,
       2,
       4,
@@ -208,12 +208,12 @@ describe('a message in the poison queue', () => {
     ]);
     await s.cloud.defender.setStatus(ids, 'Healthy');
     await s.settle();
-    const before = s.lines('returned').length;
+    const before = s.lines('retried').length;
     s.cloud.workspace.forgetRows();
     s.cloud.poisonQueue.purge();
     s.send(deadLettered);
     await s.settle();
-    expect(s.lines('returned').slice(before)).toHaveLength(8);
+    expect(s.lines('retried').slice(before)).toHaveLength(8);
     expect((await s.world()).poison).toEqual([deadLettered]);
   });
 });

@@ -7,7 +7,8 @@ import type { Cve, Status } from '../../../local/azure/assessment.ts';
 import { type LocalAzure, startAzure } from '../../../local/azure/cloud.ts';
 import type { AssessOptions } from '../../../local/azure/defender.ts';
 import { type Graph, graphOf } from '../../../local/graph.ts';
-import type { Gate, GateRecord } from '../../../shared/gate/record.ts';
+import type { Gate } from '../../../shared/gate/gate.ts';
+import type { GateRecord } from '../../../shared/gate/record.ts';
 
 export const DAY = 86_400_000;
 export const HOUR = 3_600_000;

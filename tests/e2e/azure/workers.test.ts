@@ -6,7 +6,7 @@ import { createParts } from '../../../azure/function/invocation.ts';
 import { parseStackSettings, type Settings } from '../../../azure/function/settings.ts';
 import type { Call } from '../../../local/azure/calls.ts';
 import { readResources } from '../../../local/azure/resources.ts';
-import type { Gate } from '../../../shared/gate/record.ts';
+import type { Gate } from '../../../shared/gate/gate.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
 import { createRules } from '../../../shared/reconcile/rules.ts';
 import { everyInterleaving, type Step, type Turn } from '../../interleavings.ts';

@@ -8,7 +8,7 @@ import {
   nextBlockers,
 } from '../../../shared/gate/blockers.ts';
 import type { Blocker, GateRecord } from '../../../shared/gate/record.ts';
-import type { ImageObservation, Scan } from '../../../shared/reconcile/ports.ts';
+import type { ImageObservation, Scan } from '../../../shared/reconcile/observation.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import { blocker, digest, exception, finding, hoursLater, NOW, policy, present, record, rules } from '../samples.ts';
 

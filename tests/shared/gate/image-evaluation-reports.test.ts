@@ -1,7 +1,7 @@
 // Reports that the provider settles as a whole: what releases a blocker, what only exempts it, and what still wants proof.
 import { describe, expect, it } from 'vitest';
 import { MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE } from '../../../shared/gate/image-evaluation.ts';
-import type { ReportStatus } from '../../../shared/reconcile/ports.ts';
+import type { ReportStatus } from '../../../shared/reconcile/observation.ts';
 import { reconcileOnce, told } from '../reconcile/reconciling.ts';
 import { newWorld } from '../reconcile/world.ts';
 import { blocker, digest, finding, GATE, present } from '../samples.ts';

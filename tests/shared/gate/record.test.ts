@@ -1,17 +1,8 @@
 // Records: their keys, what they remember and for how long, and that packing them loses nothing.
 import { describe, expect, it } from 'vitest';
-import {
-  activeBlockers,
-  type Gate,
-  type GateRecord,
-  gateKey,
-  isForgettable,
-  isLongAgo,
-  newRecord,
-  packRecord,
-  unpackRecord,
-  withFewerFindings,
-} from '../../../shared/gate/record.ts';
+import { type Gate, gateKey } from '../../../shared/gate/gate.ts';
+import { activeBlockers, type GateRecord, isForgettable, isLongAgo, newRecord } from '../../../shared/gate/record.ts';
+import { packRecord, unpackRecord, withFewerFindings } from '../../../shared/gate/record-codec.ts';
 import { anOverride, blocker, daysLater, digest, finding, GATE, hoursLater, NOW, record } from '../samples.ts';
 
 const notice = {

@@ -1,6 +1,7 @@
 // The stack's policy from its config: every field, its default, and what each value comes to.
 import { describe, expect, it } from 'vitest';
-import { expiredExceptions, type Policy, parsePolicy } from '../../../shared/policy/policy.ts';
+import { expiredExceptions } from '../../../shared/policy/exceptions.ts';
+import { type Policy, parsePolicy } from '../../../shared/policy/policy.ts';
 import { exception, hoursLater, NOW, policy } from '../samples.ts';
 
 function parsed(severityThreshold: unknown, refinements: unknown): Policy {

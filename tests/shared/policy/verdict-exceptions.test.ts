@@ -1,7 +1,8 @@
 // Exceptions: what they match, for how long, and which of several counts.
 import { describe, expect, it } from 'vitest';
+import type { Exception } from '../../../shared/policy/exceptions.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
-import { type Exception, parsePolicy } from '../../../shared/policy/policy.ts';
+import { parsePolicy } from '../../../shared/policy/policy.ts';
 import { judgeBy } from '../../../shared/policy/verdict.ts';
 import { daysLater, digest, exception, finding, hoursLater, NOW, policy } from '../samples.ts';
 

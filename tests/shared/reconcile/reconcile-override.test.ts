@@ -96,7 +96,7 @@ describe('a gate that is kept open by hand', () => {
     [
       'leaves the lock of somebody else alone',
       { record: OPEN_GATE, order: anOverride(NEW), images: [1], registry: { ours: 'unmarked' } },
-      ['unmarked', 'waiting: lockedByOthers', 'waiting', 'begins', 'waiting: begins'],
+      ['unmarked', 'waiting: foreignLock', 'waiting', 'begins', 'waiting: begins'],
     ],
     [
       'is opened where the registry bears no marks and the record says that it was us',
@@ -198,7 +198,7 @@ describe('a gate that is kept closed by hand', () => {
     [
       'is somebody else’s where somebody else has locked it',
       { record: OPEN_GATE, order: anOverride({ ...NEW, kind: 'closed' }), registry: { ours: 'unmarked' } },
-      ['unmarked', 'waiting: lockedByOthers', 'waiting', 'begins', 'waiting: begins'],
+      ['unmarked', 'waiting: foreignLock', 'waiting', 'begins', 'waiting: begins'],
     ],
     [
       'opens at the end, if nothing holds it',

@@ -1,7 +1,7 @@
 // How long a closing took, counted from the provider's word of what violates: the number that the dashboards show.
 import { describe, expect, it } from 'vitest';
 import { findingKey, type Instant } from '../../../shared/policy/finding.ts';
-import type { ImageObservation } from '../../../shared/reconcile/ports.ts';
+import type { ImageObservation } from '../../../shared/reconcile/observation.ts';
 import { digest, finding, hoursLater, NOW, present, rules } from '../samples.ts';
 import { reconcileOnce, violating } from './reconciling.ts';
 

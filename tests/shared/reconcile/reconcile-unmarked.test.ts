@@ -125,13 +125,13 @@ describe('a closing of somebody else', () => {
     const first = await reconcileOnce(world);
     const second = await reconcileOnce(world);
     expect([first.to, first.action, second.action]).toEqual([
-      { kind: 'waiting', for: 'lockedByOthers' },
+      { kind: 'waiting', for: 'foreignLock' },
       'waiting',
       'nothing',
     ]);
     expect([writes(world), world.notices.map(({ kind, waitingFor }) => [kind, waitingFor])]).toEqual([
       [],
-      [['waiting', 'lockedByOthers']],
+      [['waiting', 'foreignLock']],
     ]);
     expect(world.brake.value).toBe(undefined);
   });
@@ -168,7 +168,7 @@ describe('a closing of somebody else', () => {
     const violating = await reconcileOnce(world);
     repair(world);
     await reconcileOnce(world);
-    expect([violating.to, world.repository().ours]).toEqual([{ kind: 'waiting', for: 'lockedByOthers' }, 'unmarked']);
+    expect([violating.to, world.repository().ours]).toEqual([{ kind: 'waiting', for: 'foreignLock' }, 'unmarked']);
   });
 
   it('that comes after the registry has refused pullgate is not taken for its own', async () => {
@@ -181,7 +181,7 @@ describe('a closing of somebody else', () => {
     const { to } = await reconcileOnce(world);
     repair(world);
     await reconcileOnce(world);
-    expect([to, world.repository().ours]).toEqual([{ kind: 'waiting', for: 'lockedByOthers' }, 'unmarked']);
+    expect([to, world.repository().ours]).toEqual([{ kind: 'waiting', for: 'foreignLock' }, 'unmarked']);
   });
 
   it('that comes while pullgate has the gate closed is one with its own: nothing could tell them apart', async () => {

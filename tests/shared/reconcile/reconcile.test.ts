@@ -1,7 +1,7 @@
 // The reconcile loop over a small world: what is closed and told, whatever woke it.
 import { describe, expect, it } from 'vitest';
-import { packRecord } from '../../../shared/gate/record.ts';
-import type { ImageObservation } from '../../../shared/reconcile/ports.ts';
+import { packRecord } from '../../../shared/gate/record-codec.ts';
+import type { ImageObservation } from '../../../shared/reconcile/observation.ts';
 import { type ReconcileRequest, reconcile } from '../../../shared/reconcile/reconcile.ts';
 import { digest, exception, finding, GATE, hoursLater, NOW, policy, present, rules } from '../samples.ts';
 import { reconcileOnce, told, VIOLATING, violating, writes } from './reconciling.ts';

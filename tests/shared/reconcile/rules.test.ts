@@ -5,7 +5,7 @@ import { digest, finding, hoursLater, NOW, policy } from '../samples.ts';
 
 describe('the rules of a stack', () => {
   const repositories = { include: ['team/**'], exclude: ['team/legacy'] };
-  const settings = { policy: policy(), maxClosesPerHour: 25, closeLambdaRepositories: true, repositories };
+  const settings = { policy: policy(), maxClosesPerHour: 25, closesInUse: true, repositories };
   const rules = createRules(settings, 'audit');
 
   it('are the config’s own', () => {
@@ -13,7 +13,7 @@ describe('the rules of a stack', () => {
       policy: policy(),
       mode: 'audit',
       maxClosesPerHour: 25,
-      closeLambdaRepositories: true,
+      closesInUse: true,
     });
   });
 

@@ -1,6 +1,7 @@
 // When a sweep is due, and the order of the gates that wait for the brake.
 import { describe, expect, it } from 'vitest';
-import { type GateRecord, gateKey } from '../../../shared/gate/record.ts';
+import { gateKey } from '../../../shared/gate/gate.ts';
+import type { GateRecord } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import { isSweepDue, waitingRank } from '../../../shared/reconcile/schedule.ts';
 import { blocker, finding, hoursLater, NOW, record } from '../samples.ts';

@@ -1,7 +1,7 @@
 // The tick and the sweep over plain ports: when everything is observed, what is asked for, and what the lines say.
 import { describe, expect, it } from 'vitest';
 import type { BrakeState } from '../../../shared/gate/brake.ts';
-import type { Gate } from '../../../shared/gate/record.ts';
+import type { Gate } from '../../../shared/gate/gate.ts';
 import type { Row, Version } from '../../../shared/reconcile/ports.ts';
 import type { SweepState } from '../../../shared/reconcile/schedule.ts';
 import { type SweepPorts, sweep, tick } from '../../../shared/reconcile/sweep.ts';

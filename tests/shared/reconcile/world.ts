@@ -1,24 +1,21 @@
 // A registry, its scanner and the table in plain memory: the core's own ports, for the core's own tests. No cloud is faked here.
 import type { BrakeState } from '../../../shared/gate/brake.ts';
-import {
-  type Gate,
-  type GateRecord,
-  gateKey,
-  type Notice,
-  packRecord,
-  unpackRecord,
-} from '../../../shared/gate/record.ts';
+import { type Gate, gateKey } from '../../../shared/gate/gate.ts';
+import type { GateRecord, Notice } from '../../../shared/gate/record.ts';
+import { packRecord, unpackRecord } from '../../../shared/gate/record-codec.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
-import type { Ports, Reading, ReportStatus, Row, Scan, Scope, Version } from '../../../shared/reconcile/ports.ts';
+import type { Report, Scan, Scope } from '../../../shared/reconcile/observation.ts';
+import type { Ports, Reading, Row, Version } from '../../../shared/reconcile/ports.ts';
 import type { Decision } from '../../../shared/report/decision.ts';
-import { NOW } from '../samples.ts';
+import { NOW, present } from '../samples.ts';
 
 /** An image of the repository. */
 export interface WorldImage {
   readonly tags?: readonly string[];
   readonly findings?: readonly Finding[];
   readonly scan?: Scan;
-  readonly settledReports?: ReadonlyMap<string, ReportStatus>;
+  /** Reports besides those of its findings. */
+  readonly reports?: readonly Report[];
 }
 
 /** One repository of the registry. */
@@ -28,7 +25,7 @@ export interface WorldRepository {
   ours: Reading<string>['ours'];
   /** Nothing in the registry tells whose a closing is. */
   bearsNoMarks?: boolean;
-  servesLambda: boolean;
+  inUse?: InUse;
   /** Why the registry refuses every change. */
   refuses?: string | undefined;
   /** So many times somebody else writes right after us. */
@@ -67,7 +64,7 @@ export function newWorld(): World {
     registry: {
       observe: (gate, scope, known) => {
         world.scopes.push(scope);
-        return call('observe', () => lookAt(world.repositories.get(gate.repository), scope, known));
+        return call('observe', () => observeIn(world.repositories.get(gate.repository), scope, known));
       },
       scans: (gate, digests) => call('scans', () => scansOf(world.repository(gate.repository), digests)),
       unknownFindings: (ids) =>
@@ -76,9 +73,9 @@ export function newWorld(): World {
         call('read', () => {
           const repository = world.repositories.get(gate.repository);
           if (repository === undefined) return undefined;
-          const { servesLambda } = repository;
+          const { inUse } = repository;
           const ours = repository.bearsNoMarks && repository.ours !== 'absent' ? 'unmarked' : repository.ours;
-          return { ours, servesLambda, snapshot: ours };
+          return { ours, inUse, snapshot: ours };
         }),
       write: (gate, from, wanted) =>
         call(`write ${wanted}`, () => {
@@ -113,6 +110,7 @@ export function newWorld(): World {
       call('notify', () => {
         world.notices.push(notice);
       }),
+    pendingNotices: 'sentByTick',
     log: (decision) => void world.decisions.push(decision),
     now: () => world.now,
   };
@@ -151,7 +149,7 @@ export function newWorld(): World {
     repository(name = 'team/app') {
       const known = world.repositories.get(name);
       if (known !== undefined) return known;
-      const created: WorldRepository = { images: new Map(), ours: 'absent', servesLambda: false };
+      const created: WorldRepository = { images: new Map(), ours: 'absent' };
       world.repositories.set(name, created);
       return created;
     },
@@ -167,24 +165,15 @@ export function newWorld(): World {
   return world;
 }
 
-function lookAt(repository: WorldRepository | undefined, scope: 'all' | readonly string[], known: readonly string[]) {
+function observeIn(repository: WorldRepository | undefined, scope: 'all' | readonly string[], known: readonly string[]) {
   const images = repository?.images ?? new Map<string, WorldImage>();
   const withFindings = [...images].filter(([, image]) => (image.findings ?? []).length > 0).map(([digest]) => digest);
   const digests = scope === 'all' ? [...new Set([...withFindings, ...known])] : scope;
   return digests.map((digest) => {
     const image = images.get(digest);
     if (image === undefined) return { digest, presence: 'gone' as const };
-    const { tags = ['1.0'], findings = [], settledReports = new Map() } = image;
-    const findingIds = new Set(findings.map((finding) => finding.vulnerability));
-    return {
-      digest,
-      presence: 'present' as const,
-      tags,
-      tagged: tags.length > 0,
-      findings,
-      findingIds,
-      settledReports,
-    };
+    const { tags = ['1.0'], findings = [], reports = [] } = image;
+    return present({ digest, tags, tagged: tags.length > 0, findings, reports });
   });
 }
 

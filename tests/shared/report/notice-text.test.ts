@@ -88,7 +88,7 @@ describe('a notice', () => {
   });
 
   it('of a gate that somebody else has closed says that it is not pullgate who did, and what happens once that ends', () => {
-    expect(told({ kind: 'waiting', waitingFor: 'lockedByOthers' })).toEqual([
+    expect(told({ kind: 'waiting', waiting: { for: 'foreignLock' } })).toEqual([
       'team/app (registry 123456789012) would be closed, and is not closed by pullgate: somebody else has locked it, and pullgate leaves that lock alone; once it is taken away, pullgate closes the gate itself.',
       ...WHY,
       ...HOW_TO_KEEP_OPEN,
@@ -139,7 +139,7 @@ describe('a notice', () => {
   });
 
   it('of an opening by hand or by the mode says that the reason to close is still there', () => {
-    expect(told({ kind: 'opened', waitingFor: 'pause' })).toEqual([
+    expect(told({ kind: 'opened', waiting: { for: 'pause' } })).toEqual([
       'pullgate opened team/app (registry 123456789012) at 2026-06-15T12:00:00.000Z.',
       'It still has a reason to be closed, but pullgate was paused by hand; `pullgate resume` ends that.',
       ...WHY,

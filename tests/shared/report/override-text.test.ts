@@ -41,7 +41,7 @@ describe('the beginning of an order', () => {
   it.each<[string, Notice, string, readonly (string | undefined)[]]>([
     [
       'that opens a closed gate',
-      news('begins', OPEN, { kind: 'opened', waitingFor: 'override', closedSince: hoursLater(-24), images: IMAGES }),
+      news('begins', OPEN, { kind: 'opened', waiting: { for: 'override' }, closedSince: hoursLater(-24), images: IMAGES }),
       'open by hand',
       [
         keeps('open'),
@@ -73,7 +73,7 @@ describe('the beginning of an order', () => {
     ],
     [
       'that keeps open what was to be closed',
-      news('begins', OPEN, { kind: 'waiting', waitingFor: 'override', images: IMAGES }),
+      news('begins', OPEN, { kind: 'waiting', waiting: { for: 'override' }, images: IMAGES }),
       'open by hand',
       [
         keeps('open'),
@@ -98,7 +98,7 @@ describe('the beginning of an order', () => {
     ],
     [
       'that comes to nothing',
-      news('begins', CLOSED, { kind: 'waiting', waitingFor: 'audit' }),
+      news('begins', CLOSED, { kind: 'waiting', waiting: { for: 'audit' } }),
       'NOT closed by hand',
       [
         keeps('closed'),
@@ -152,7 +152,7 @@ describe('the end of an order', () => {
     ],
     [
       'of one that kept open, in audit mode all the while',
-      news('ends', OPEN, { waitingFor: 'audit', images: IMAGES }),
+      news('ends', OPEN, { waiting: { for: 'audit' }, images: IMAGES }),
       'by hand no longer',
       [...ended('open'), 'It is still open: the stack is in audit mode, which closes nothing.', ...HELD_BY],
     ],
@@ -191,7 +191,7 @@ describe('a notice while an order runs', () => {
   it('says of a new finding who keeps the gate open, until when and why', () => {
     const { subject, text } = renderNotice(
       GATE,
-      news('runs', OPEN, { kind: 'waiting', waitingFor: 'override', images: IMAGES }, false),
+      news('runs', OPEN, { kind: 'waiting', waiting: { for: 'override' }, images: IMAGES }, false),
     );
     expect(subject).toBe('[pullgate] NOT closed: team/app');
     expect(text.split('\n')[0]).toBe(

@@ -62,7 +62,7 @@ describe('a state', () => {
     [{ kind: 'opening' }, 'opening'],
     [{ kind: 'waiting', for: 'audit' }, 'open, waiting: the stack is in audit mode, which closes nothing'],
     [
-      { kind: 'waiting', for: 'lockedByOthers' },
+      { kind: 'waiting', for: 'foreignLock' },
       'locked, waiting: somebody else has locked it, and pullgate leaves that lock alone; once it is taken away, pullgate closes the gate itself',
     ],
   ])('%j', (state, words) => {
@@ -94,7 +94,7 @@ describe('a decision in one sentence', () => {
     ],
     [
       'waiting, since somebody else has locked it',
-      { action: 'waiting', to: { kind: 'waiting', for: 'lockedByOthers' } },
+      { action: 'waiting', to: { kind: 'waiting', for: 'foreignLock' } },
       'team/app is locked, waiting: somebody else has locked it, and pullgate leaves that lock alone; once it is taken away, pullgate closes the gate itself',
     ],
     [

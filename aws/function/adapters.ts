@@ -1,0 +1,63 @@
+// What an invocation works with: the core's ports, made of the clients and the settings.
+
+import type { Instant } from '../../shared/policy/finding.ts';
+import type { Ports } from '../../shared/reconcile/ports.ts';
+import type { PauseState } from '../../shared/reconcile/schedule.ts';
+import type { Decision } from '../../shared/report/decision.ts';
+import { decisionLine, type LogLine } from '../../shared/report/log-line.ts';
+import { limitedTo } from '../../shared/runtime/concurrency.ts';
+import type { Clients } from './clients.ts';
+import { createScanner } from './findings.ts';
+import { createImages } from './images.ts';
+import { createNotifier } from './notify.ts';
+import { createQueue } from './queue.ts';
+import { createTable } from './records.ts';
+import { createRegistry } from './registry.ts';
+import { createRepositoryLock, type Snapshot } from './repository-lock.ts';
+import { denyStatement } from './repository-policy.ts';
+import type { Settings } from './settings.ts';
+
+export interface Worker {
+  readonly settings: Settings;
+  readonly clients: Clients;
+  readonly now: () => Instant;
+  readonly log: (line: LogLine) => void;
+}
+
+/** CloudWatch takes 256 KB a line. Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html */
+const LOG = { cloud: 'aws', maxCharacters: 200_000 } as const;
+
+/** The ports of one account's registry, and the rest that an invocation needs. */
+export function createAdapters({ settings, clients, now, log }: Worker) {
+  const table = createTable(clients.dynamodb, settings.tableName);
+  const scanner = createScanner(clients.inspector, settings.accountId, settings.policy);
+  const registry = createRegistry({
+    images: createImages(clients.ecr, settings.accountId),
+    scanner,
+    lock: createRepositoryLock(clients, settings.accountId, denyStatement(settings)),
+    policy: settings.policy,
+  });
+  const notify = createNotifier(clients.sns, settings.topicArn);
+  const inTurn = limitedTo(1);
+  /** The ports for one gate; the log says how long that one took. */
+  const portsFrom = (startedAt: Instant): Ports<Snapshot> => ({
+    registry,
+    records: table.records,
+    brake: table.row('brake'),
+    inTurn,
+    notify,
+    pendingNotices: 'retried',
+    log: (decision: Decision) =>
+      log({ kind: 'decision', ...decisionLine(LOG, decision, Date.parse(now()) - Date.parse(startedAt)) }),
+    now,
+  });
+  return {
+    table,
+    scanner,
+    portsFrom,
+    queue: createQueue(clients.sqs, settings.queueUrl, settings.deadLetterQueueUrl),
+    pause: table.row<PauseState>('pause'),
+  };
+}
+
+export type Adapters = ReturnType<typeof createAdapters>;

@@ -1,0 +1,36 @@
+// Asks the brake, whose row all workers of a stack share, whether a gate may close.
+
+import { type BrakeState, letThrough, NO_CLOSINGS } from '../gate/brake.ts';
+import type { Instant } from '../policy/finding.ts';
+import type { Row } from './ports.ts';
+
+/** Each time one worker is through. With forty processes, the most on either cloud, few need as many tries. */
+const MAX_TRIES = 100;
+
+/**
+ * Asks the brake whether a gate may close now, and counts it if so. Other workers ask at the same time: the row goes to the first, and the others
+ * ask again.
+ *
+ * @throws Error if other workers were faster every time
+ */
+export async function askBrake(
+  row: Row<BrakeState>,
+  gate: string,
+  now: Instant,
+  maxClosesPerHour: number,
+): Promise<boolean> {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const { value = NO_CLOSINGS, version } = await row.load();
+    const through = letThrough(value, gate, now, maxClosesPerHour);
+    if (through === undefined) return false;
+    if (through === value || (await row.save(through, version)) !== undefined) return true;
+  }
+  throw new Error(`${gate}: other workers asked the brake first, ${MAX_TRIES} times; the message is retried`);
+}
+
+/** A closing that the registry refused does not use up the hour of others. If another worker is faster, it does: the next hour comes. */
+export async function giveBack(row: Row<BrakeState>, gate: string): Promise<void> {
+  const { value = NO_CLOSINGS, version } = await row.load();
+  const closings = value.closings.filter((closing) => closing.gate !== gate);
+  if (closings.length < value.closings.length) await row.save({ closings }, version);
+}

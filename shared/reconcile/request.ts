@@ -1,0 +1,61 @@
+// What asks for a reconciliation, and what events said that the scanner has yet to confirm.
+import type { Gate } from '../gate/gate.ts';
+import type { Instant } from '../policy/finding.ts';
+import type { Trigger } from '../report/decision.ts';
+import type { ImageObservation, Scope } from './observation.ts';
+import type { Ports } from './ports.ts';
+
+/** A gate to reconcile, and what triggered it. It says where to look, never what is true. */
+export interface ReconcileRequest {
+  readonly gate: Gate;
+  readonly scope: Scope;
+  readonly triggers: readonly Trigger[];
+  /** Reports that events named: the provider must know them, or the events were faster than it. */
+  readonly activeFindings: readonly ReportedFinding[];
+}
+
+/** A report as an event named it. */
+export interface ReportedFinding {
+  readonly id: string;
+  readonly digest: string;
+  /** What the event said of it. Undefined: the event did not say. */
+  readonly status?: 'active' | undefined;
+  /** When the event came. Undefined: it did not say. */
+  readonly at?: Instant | undefined;
+  /** A report from before this moment is not yet what the event was about. Default: any report is. */
+  readonly notBefore?: Instant | undefined;
+}
+
+/** A provider's answer may be so old: if it contradicts an event of so little ago, it may be from before it. */
+const ANSWER_LAG_MILLISECONDS = 2 * 60_000;
+
+/** The ids of reports that events named, and that an observation does not show as they said: the provider knows them in no state, or its answer may be from before the event. */
+export async function findUnconfirmed(
+  { activeFindings }: ReconcileRequest,
+  observations: readonly ImageObservation[],
+  { registry, now }: Pick<Ports<unknown>, 'registry' | 'now'>,
+): Promise<readonly string[]> {
+  const shown = new Map(observations.map(({ digest, reports }) => [digest, reports]));
+  const doubtful = activeFindings.filter(
+    ({ id, digest, status }) =>
+      shown.get(digest)?.some((report) => report.id === id && (status === undefined || report.status === status)) ===
+      false,
+  );
+  const young = Date.parse(now()) - ANSWER_LAG_MILLISECONDS;
+  const isYoung = ({ at }: ReportedFinding) => at !== undefined && Date.parse(at) > young;
+  const others = doubtful.filter((one) => !isYoung(one)).map(({ id }) => id);
+  const unknown = others.length === 0 ? [] : await registry.unknownFindings(others);
+  return [...new Set([...doubtful.filter(isYoung).map(({ id }) => id), ...unknown])];
+}
+
+/** The ids of reports that the provider shows only as they were before the event: what it was about is still on its way. */
+export function findOutdated(
+  { activeFindings }: ReconcileRequest,
+  observations: readonly ImageObservation[],
+): readonly string[] {
+  const shown = new Map(observations.map(({ digest, reports }) => [digest, reports]));
+  return activeFindings.flatMap(({ id, digest, notBefore }) => {
+    const at = shown.get(digest)?.find((report) => report.id === id)?.reportedAt;
+    return notBefore !== undefined && at !== undefined && at < notBefore ? [id] : [];
+  });
+}

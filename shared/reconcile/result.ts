@@ -1,0 +1,24 @@
+// What becomes of the messages that asked for a reconciliation. Both clouds do the same with it.
+import type { Decision } from '../report/decision.ts';
+
+/** The decision, and what becomes of the messages. An error that `reconcile` throws means the same as a `retry` of all. */
+export type Result = { readonly decision: Decision } & (
+  | { readonly kind: 'done' }
+  | {
+      /** How long after depends on how often a message was retried, which only the queue knows. */
+      readonly kind: 'retry';
+      readonly why: string;
+      /** Only the messages that named these are retried; `all`: every message of the request. */
+      readonly findings: 'all' | readonly Retried[];
+    }
+  /** As things are it can never succeed: a person has to act. */
+  | { readonly kind: 'deadLetter'; readonly why: string }
+);
+
+/** A finding that an event named, and whose message is to be retried. */
+export interface Retried {
+  readonly id: string;
+  readonly why: string;
+  /** What becomes of the message if its retries are used up: a person has to see it, or the next sweep does its work. */
+  readonly finally: 'deadLetter' | 'done';
+}
