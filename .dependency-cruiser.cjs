@@ -12,8 +12,15 @@ module.exports = {
       name: 'shared-imports-nothing-but-valibot',
       comment: 'The core is pure: no cloud SDK, no clock, no environment, no I/O.',
       severity: 'error',
-      from: { path: '^shared/' },
+      from: { path: '^shared/', pathNot: '^shared/runtime/' },
       to: { pathNot: ['^shared/', '^node_modules/valibot/'] },
+    },
+    {
+      name: 'runtime-imports-only-valibot-and-timers',
+      comment: 'What both functions share and is no policy has the same limits, but for the deadline of an invocation.',
+      severity: 'error',
+      from: { path: '^shared/runtime/' },
+      to: { pathNot: ['^shared/', '^node_modules/valibot/', '^timers/promises$'] },
     },
     {
       name: 'function-imports-its-own-folder-and-shared',
@@ -95,10 +102,10 @@ module.exports = {
     },
     {
       name: 'no-cycle',
-      comment: 'Modules that need each other are one module. Types alone are erased, and may name each other.',
+      comment: 'Modules that need each other, even only for a type, are one module.',
       severity: 'error',
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      to: { circular: true },
     },
     {
       name: 'no-unresolvable',

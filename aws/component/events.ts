@@ -1,32 +1,9 @@
 // What wakes the function: the rules on the default event bus, the schedule, and the queues that they lead to.
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
-import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
+import { type EventPattern, findingPattern } from './finding-pattern.ts';
 import { queuePolicy } from './policies.ts';
-
-/** The part of EventBridge's pattern language that pullgate uses. */
-export type EventPattern = { readonly [key: string]: EventPattern | readonly PatternValue[] };
-type PatternValue = string | { readonly 'anything-but': readonly string[] } | { readonly exists: boolean };
-
-/** The resource type of our findings. Inspector reports EC2 instances, functions and Azure's images on the same bus. */
-const ECR_IMAGE = 'AWS_ECR_CONTAINER_IMAGE';
-
-/**
- * The pattern for Inspector's findings that can matter: of ECR images, in every state.
- * Source: https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
- */
-export function inspectorFindingPattern(policy: Policy): EventPattern {
-  const ignored = severitiesThatCannotMatter(policy).map((severity) => severity.toUpperCase());
-  return {
-    source: ['aws.inspector2'],
-    'detail-type': ['Inspector2 Finding'],
-    detail: {
-      resources: { type: [ECR_IMAGE] },
-      ...(ignored.length === 0 ? {} : { severity: [{ 'anything-but': ignored }, { exists: false }] }),
-    },
-  };
-}
 
 /** One rule, whose events go to the queue. */
 export interface RuleSpec {
@@ -49,7 +26,7 @@ export function ruleSpecs(policy: Policy): readonly RuleSpec[] {
     {
       name: 'findings',
       description: 'Inspector findings of ECR images that the policy may count, in every state',
-      when: { pattern: inspectorFindingPattern(policy) },
+      when: { pattern: findingPattern(policy) },
     },
     {
       name: 'images',

@@ -80,7 +80,7 @@ function collection<T>() {
 /**
  * Reads a record back. Only pullgate writes them, so the shape is trusted; the format's number is not.
  *
- * @throws Error where the text is not a record of a format that this version knows, or was changed by hand
+ * @throws Error where the text is not a record of a format that this version knows, or was edited
  */
 export function unpackRecord(text: string): GateRecord {
   const { format, findings, lists, blockers, ...rest }: Packed = JSON.parse(text);
@@ -95,7 +95,7 @@ export function unpackRecord(text: string): GateRecord {
       const places = lists[blocker.findings] ?? [];
       const [first, ...others] = places.flatMap((place) => findings[place] ?? []);
       if (first === undefined || others.length < places.length - 1) {
-        throw new Error(`the record's blocker ${blocker.digest} lacks findings: the row was changed by hand`);
+        throw new Error(`the record's blocker ${blocker.digest} lacks findings: the row was edited`);
       }
       return { ...blocker, findings: [first, ...others] as const };
     }),

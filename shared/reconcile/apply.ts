@@ -127,7 +127,7 @@ async function isStillHeld<Snapshot>(
   ports: Ports<Snapshot>,
 ): Promise<boolean> {
   // A command observes no images, and nothing holds a gate that is gone.
-  if (!isByCommand(request.triggers) && reading === undefined) return false;
+  if (isByCommand(request.triggers) && reading === undefined) return false;
   const record = stored.value;
   const again = await observeAndEvaluate(scopeOf(request, record, true), record, rules, ports);
   return again.next.active.length > 0;

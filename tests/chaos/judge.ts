@@ -79,9 +79,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     if (scenario.mode === 'audit' || truth.repositories.get(repository)?.servesLambda === true) return true;
     const state = records.find((record) => record.gate === gate)?.state;
     return (
-      state === 'waiting: brake' ||
-      state === 'waiting: foreignLock' ||
-      dead.some((text) => text.includes(repository))
+      state === 'waiting: brake' || state === 'waiting: foreignLock' || dead.some((text) => text.includes(repository))
     );
   }
 

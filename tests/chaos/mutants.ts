@@ -40,7 +40,7 @@ export const MUTANTS = {
   'opening on a finding that is closed or absent': {
     changes: onBoth({
       file: 'shared/gate/image-evaluation.ts',
-      from: "const isExempted = blocker.omittedFindings === 0 && judgeImage(input, unsettled).kind === 'allow';",
+      from: "const isExempted = blocker.omittedFindings === 0 && judgeImage(input, unexplained).kind === 'allow';",
       to: 'const isExempted = true;',
     }),
     sign: /is open though|at the end .* is open/,
@@ -91,7 +91,7 @@ export const MUTANTS = {
       aws: [
         {
           file: 'aws/function/invocation.ts',
-          from: 'return { batchItemFailures: [...returning].map(({ messageId }) => ({ itemIdentifier: messageId })) };',
+          from: 'return { batchItemFailures: returning.map(({ messageId }) => ({ itemIdentifier: messageId })) };',
           to: 'return { batchItemFailures: [] };',
         },
       ],
@@ -99,7 +99,7 @@ export const MUTANTS = {
       azure: [
         {
           file: 'azure/function/invocation.ts',
-          from: 'await parts.queue.sendLater({ ...(payload as object), tries: tries + 1 }, minutes * 60);',
+          from: 'await adapters.queue.sendLater({ ...(payload as object), tries: tries + 1 }, minutes * 60);',
           to: '',
         },
       ],
@@ -132,13 +132,13 @@ export const MUTANTS = {
     changes: onBoth(
       {
         file: 'shared/reconcile/apply.ts',
-        from: 'const saved = await ports.records.save(confirmed, version);',
-        to: 'for (const notice of confirmed.pending) await ports.notify(confirmed.gate, notice).catch(() => {});\n    const saved = await ports.records.save({ ...confirmed, pending: [] }, version);',
+        from: 'const saved = needsSaving(plan, action, intended) ? await ports.records.save(confirmed, intended) : intended;',
+        to: 'for (const notice of confirmed.pending) await ports.notify(confirmed.gate, notice).catch(() => {});\n    const saved = await ports.records.save({ ...confirmed, pending: [] }, intended);',
       },
       {
         file: 'shared/reconcile/apply.ts',
-        from: 'const delivery = await deliver(confirmed, version, ports);',
-        to: 'const delivery = await deliver({ ...confirmed, pending: [] }, version, ports);',
+        from: 'const notified = await notify(confirmed, saved, ports);',
+        to: 'const notified = await notify({ ...confirmed, pending: [] }, saved, ports);',
       },
     ),
     sign: /was notified of/,

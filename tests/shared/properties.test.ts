@@ -1,16 +1,17 @@
 // What holds for every policy, every finding and every order of events, and not only for the rows of a table.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { findingPattern } from '../../aws/component/finding-pattern.ts';
+import { listFindingsFilter } from '../../aws/function/findings.ts';
 import { evaluateImage, MAX_FINDINGS } from '../../shared/gate/image-evaluation.ts';
 import type { Blocker, GateRecord } from '../../shared/gate/record.ts';
 import { packRecord, unpackRecord } from '../../shared/gate/record-codec.ts';
-import { inspectorFindingPattern, listFindingsFilter } from '../../shared/policy/compile.ts';
 import type { Exception } from '../../shared/policy/exceptions.ts';
 import { type Finding, findingKey } from '../../shared/policy/finding.ts';
 import { IMAGES, type Policy, type Threshold, UNKNOWN_SEVERITY } from '../../shared/policy/policy.ts';
 import { atLeast, SEVERITIES, type Severity, severityFrom } from '../../shared/policy/severity.ts';
 import { judgeBy } from '../../shared/policy/verdict.ts';
-import type { ReportStatus, Scan } from '../../shared/reconcile/observation.ts';
+import type { Report, ReportStatus, Scan } from '../../shared/reconcile/observation.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import { TRIGGERS } from '../../shared/report/decision.ts';
 import { newWorld } from './reconcile/world.ts';
@@ -148,19 +149,22 @@ describe('a blocker', () => {
       departed: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope', 'exempted') })),
     })
     .map(blocker);
-  const settledAs = fc.constantFrom<ReportStatus[]>('resolved', 'suppressed');
-  const settled = fc.array(fc.tuple(fc.constantFrom<string[]>(...REPORTS), settledAs), { maxLength: 3 });
-  type Settled = readonly (readonly [string, ReportStatus])[];
+  const anyStatus = fc.constantFrom<ReportStatus[]>('resolved', 'suppressed');
+  const statuses = fc.array(fc.tuple(fc.constantFrom<string[]>(...REPORTS), anyStatus), { maxLength: 3 });
+  type Statuses = readonly (readonly [string, ReportStatus])[];
   const evaluateChanges = (
     policy: Policy,
     known: Blocker,
     image: readonly Finding[],
     lastScan: Scan,
-    words: Settled = [],
+    words: Statuses = [],
   ) =>
     evaluateImage({
       repository: 'team/app',
-      image: present({ findings: image, settledReports: new Map(words) }),
+      image: present({
+        findings: image,
+        reports: words.map(([id, status]): Report => ({ id, status, findings: [] })),
+      }),
       blocker: known,
       inScope: true,
       scan: lastScan,
@@ -199,8 +203,8 @@ describe('a blocker', () => {
         anyKnown,
         findings,
         scan,
-        settled,
-        settled,
+        statuses,
+        statuses,
         (policy, known, image, lastScan, words, more) => {
           fc.pre(!holds(policy, known, image, lastScan, words));
           expect(holds(policy, known, image, lastScan, [...more, ...words])).toBe(false);
@@ -216,7 +220,7 @@ describe('a blocker', () => {
         anyKnown,
         findings,
         scan,
-        settled,
+        statuses,
         fc.nat(),
         (policy, known, image, lastScan, words, place) => {
           fc.pre(words.length > 0 && holds(policy, known, image, lastScan, words));
@@ -233,10 +237,10 @@ describe('a blocker', () => {
       const named = (one: Finding): Finding => ({ ...one, report: one.report ?? 'first' });
       return { ...known, findings: [named(first), ...others.map(named)] };
     });
-    const allSettled = fc.tuple(...REPORTS.map((report) => fc.tuple(fc.constant<string>(report), settledAs)));
+    const allStatuses = fc.tuple(...REPORTS.map((report) => fc.tuple(fc.constant<string>(report), anyStatus)));
     let released = 0;
     fc.assert(
-      fc.property(anyPolicy, reportedOnly, findings, allSettled, (policy, known, image, words) => {
+      fc.property(anyPolicy, reportedOnly, findings, allStatuses, (policy, known, image, words) => {
         const evaluation = evaluateChanges(policy, known, image, { kind: 'unproven', why: 'not scanned' }, words);
         if (evaluation.kind !== 'released') return;
         released += 1;
@@ -274,7 +278,7 @@ describe('a blocker', () => {
 describe('a filter compiled outward', () => {
   /** EventBridge's `anything-but` and `exists`, on a text that is there. */
   const passesPattern = (policy: Policy, label: string) => {
-    const { detail } = inspectorFindingPattern(policy) as {
+    const { detail } = findingPattern(policy) as {
       detail: { severity?: readonly { 'anything-but'?: readonly string[] }[] };
     };
     return (

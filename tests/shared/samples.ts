@@ -122,9 +122,7 @@ export function present({
   reports = [],
   ...changes
 }: Partial<Present> & { readonly findings?: readonly Finding[] } = {}): Present {
-  const own = findings.map(
-    (one): Report => ({ id: one.report ?? one.vulnerability, status: one.state, findings: [one] }),
-  );
+  const own = findings.map((one): Report => ({ id: one.vulnerability, status: one.state, findings: [one] }));
   return {
     digest: digest(1),
     presence: 'present',

@@ -1,8 +1,9 @@
-// Inspector's findings in the core's words: what each field comes to, and what is never guessed.
+// Inspector's findings in the core's words: what each field comes to, what is never guessed, and what the filter that the policy decides leaves out.
 import type { CvssScore, Finding as InspectorFinding, VulnerablePackage } from '@aws-sdk/client-inspector2';
 import { describe, expect, it } from 'vitest';
-import { findingsFrom } from '../../../aws/function/findings.ts';
+import { findingsFrom, listFindingsFilter } from '../../../aws/function/findings.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
+import { policy } from '../../shared/samples.ts';
 import { apiFinding, sampleText } from './samples.ts';
 
 type Details = NonNullable<InspectorFinding['packageVulnerabilityDetails']>;
@@ -239,5 +240,26 @@ describe('a finding without a package is one of the image itself', () => {
       const { vulnerability, package: found } = only(detailed({ vulnerablePackages }));
       expect([vulnerability, found]).toEqual(['CVE-2021-33910', { name: 'the image', version: '' }]);
     }
+  });
+});
+
+describe('the ListFindings filter', () => {
+  it('takes findings of ECR images that are not closed, but for the severities that cannot matter', () => {
+    expect(listFindingsFilter(policy())).toEqual({
+      resourceType: [{ comparison: 'EQUALS', value: 'AWS_ECR_CONTAINER_IMAGE' }],
+      findingStatus: [
+        { comparison: 'EQUALS', value: 'ACTIVE' },
+        { comparison: 'EQUALS', value: 'SUPPRESSED' },
+      ],
+      severity: [
+        { comparison: 'NOT_EQUALS', value: 'INFORMATIONAL' },
+        { comparison: 'NOT_EQUALS', value: 'LOW' },
+        { comparison: 'NOT_EQUALS', value: 'MEDIUM' },
+      ],
+    });
+  });
+
+  it('has no severity where everything counts', () => {
+    expect(listFindingsFilter(policy({ severityThreshold: 'informational' }))).not.toHaveProperty('severity');
   });
 });

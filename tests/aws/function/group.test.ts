@@ -41,12 +41,12 @@ function grouped(...requests: Message[]) {
 
 const gate = { registry: ACCOUNT_ID, repository: 'team/app' };
 const push: Named = { repository: 'team/app', digest: digest(1), trigger: 'push' };
-const since = '2026-03-02T09:00:00Z';
+const at = '2026-03-02T09:00:00Z';
 const found: Named = {
   repository: 'team/app',
   digest: digest(1),
   trigger: 'finding',
-  activeFinding: { id: 'finding-1', since },
+  activeFinding: { id: 'finding-1', at },
 };
 
 describe('a batch', () => {
@@ -65,9 +65,9 @@ describe('a batch', () => {
         scope: [digest(1)],
         triggers: ['finding'],
         activeFindings: [
-          { id: 'finding-1', digest: digest(1), since },
-          { id: 'finding-1', digest: digest(1), since },
-          { id: 'finding-1', digest: digest(1), since },
+          { id: 'finding-1', digest: digest(1), status: 'active', at },
+          { id: 'finding-1', digest: digest(1), status: 'active', at },
+          { id: 'finding-1', digest: digest(1), status: 'active', at },
         ],
         messages: 'abc',
         reports: [['finding-1', 'abc']],
@@ -76,15 +76,15 @@ describe('a batch', () => {
   });
 
   it('about two images of a repository is one look at both', () => {
-    const other: Named = { ...found, digest: digest(2), activeFinding: { id: 'finding-2', since } };
+    const other: Named = { ...found, digest: digest(2), activeFinding: { id: 'finding-2', at } };
     expect(grouped(images(push), images(found), images(other))).toEqual([
       {
         gate,
         scope: [digest(1), digest(2)],
         triggers: ['push', 'finding'],
         activeFindings: [
-          { id: 'finding-1', digest: digest(1), since },
-          { id: 'finding-2', digest: digest(2), since },
+          { id: 'finding-1', digest: digest(1), status: 'active', at },
+          { id: 'finding-2', digest: digest(2), status: 'active', at },
         ],
         messages: 'abc',
         reports: [
@@ -109,7 +109,7 @@ describe('a batch', () => {
         gate,
         scope: 'all',
         triggers: ['finding', 'sweep'],
-        activeFindings: [{ id: 'finding-1', digest: digest(1), since }],
+        activeFindings: [{ id: 'finding-1', digest: digest(1), status: 'active', at }],
         messages: 'ab',
         reports: [['finding-1', 'a']],
       },

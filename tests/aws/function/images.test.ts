@@ -149,7 +149,7 @@ describe('a look', () => {
     const registry = createRegistry({
       images: createImages(ecr, ACCOUNT_ID),
       scanner: createScanner(inspector, ACCOUNT_ID, policy.value),
-      gate: createRepositoryLock({ ecr, ecrOnce: ecr }, ACCOUNT_ID, denyStatement(ours)),
+      lock: createRepositoryLock({ ecr, ecrOnce: ecr }, ACCOUNT_ID, denyStatement(ours)),
       policy: policy.value,
     });
     const observations = await registry.observe({ registry: ACCOUNT_ID, repository }, scope, known);

@@ -16,7 +16,7 @@ const ACTION_DIGEST = 'sha256:7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e03
 const OPENSSL_DIGEST = 'sha256:84f507df33c6864d49c296fb734192696e4cb6f78166ac51ac8b9b118181085d';
 const LIBSSH2_ARN = 'arn:aws:inspector2:us-east-2:123456789012:finding/be674aaddd0f75ac632055EXAMPLE';
 const OPENSSL_ARN = 'arn:aws:inspector2:eu-central-1:123456789012:finding/{{FINDING_ID}}';
-const OPENSSL_FINDING = { id: OPENSSL_ARN, since: '2024-09-04T16:55:38Z' };
+const OPENSSL_FINDING = { id: OPENSSL_ARN, at: '2024-09-04T16:55:38Z' };
 
 const AS_IT_IS: Readonly<Record<Sample, Message>> = {
   'inspector-finding-2021': {
@@ -26,7 +26,7 @@ const AS_IT_IS: Readonly<Record<Sample, Message>> = {
         repository: 'amazon/amazon-ecs-sample',
         digest: LIBSSH2_DIGEST,
         trigger: 'finding',
-        activeFinding: { id: LIBSSH2_ARN, since: '2021-12-03T18:02:30Z' },
+        activeFinding: { id: LIBSSH2_ARN, at: '2021-12-03T18:02:30Z' },
       },
     ],
   },
@@ -71,7 +71,7 @@ describe('a sample of the documentation', () => {
 
   it.each([undefined, '', 'yesterday', 7])('whose time is %j is read without it', (time) => {
     expect(requestFrom(changed('inspector-finding-2026', ['time'], time))).toMatchObject({
-      images: [{ activeFinding: { id: OPENSSL_ARN, since: undefined } }],
+      images: [{ activeFinding: { id: OPENSSL_ARN, at: undefined } }],
     });
   });
 

@@ -5,7 +5,7 @@ import { createTable, type Table } from '../../../aws/function/records.ts';
 import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
 import { allowing } from '../../../local/aws/principals.ts';
 import { digestOf } from '../../../local/manifest.ts';
-import type { Override } from '../../../shared/gate/override.ts';
+import type { OverrideDelivery } from '../../../shared/gate/override.ts';
 import { type Blocker, type GateRecord, newRecord } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Version } from '../../../shared/reconcile/ports.ts';
@@ -170,12 +170,12 @@ describe('the gates', () => {
     expect(await table.waiting(ACCOUNT_ID, 10)).not.toContainEqual(gate);
   });
 
-  it('that somebody keeps open or closed by hand are found once they are due, the longest due first', async () => {
-    const ordered = (repository: string, until: string, changes: Partial<Override> = {}): GateRecord => {
+  it('that somebody keeps open or closed by an override are found once they are due, the longest due first', async () => {
+    const ordered = (repository: string, until: string, changes: Partial<OverrideDelivery> = {}): GateRecord => {
       const order = { kind: 'open', at: NOW, until, reason: 'why', approvedBy: 'who', by: 'ada' } as const;
       return {
         ...recordOf(repository, 1, 1),
-        override: { ...order, told: 'begin', logged: true, ...changes },
+        override: { order, delivery: { notified: 'begin', logged: true, ...changes } },
         state: { kind: 'waiting', for: 'override' },
       };
     };

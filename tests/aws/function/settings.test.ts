@@ -33,7 +33,7 @@ const SETTINGS = {
   maxClosesPerHour: 25,
   repositories: { include: ['**'], exclude: ['sandbox/**'] },
   exemptPrincipals: ['arn:aws:iam::123456789012:role/ci'],
-  closeLambdaRepositories: false,
+  closesInUse: false,
 };
 
 describe('settings.json', () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type Assessment, assessmentFrom, type Row } from '../../../azure/function/assessments.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import { judgeBy } from '../../../shared/policy/verdict.ts';
+import { findingsIn } from '../../../shared/reconcile/observation.ts';
 import { NOW, policy } from '../../shared/samples.ts';
 import { CVE, DETAILS, DIGEST, individualRow } from './samples.ts';
 
@@ -14,7 +15,9 @@ function read(row: Row): Assessment {
 
 /** The one finding of an assessment whose one CVE, or whose details, are others. */
 function only(cve: Readonly<Record<string, unknown>>, details: Readonly<Record<string, unknown>> = {}): Finding {
-  const { findings } = read(individualRow({ Details: { ...DETAILS, CvesDetails: [{ ...CVE, ...cve }], ...details } }));
+  const findings = findingsIn(
+    read(individualRow({ Details: { ...DETAILS, CvesDetails: [{ ...CVE, ...cve }], ...details } })),
+  );
   const [first, ...others] = findings;
   if (first === undefined || others.length > 0) throw new Error(`expected one finding, was given ${findings.length}`);
   return first;
@@ -34,7 +37,7 @@ describe('the severity', () => {
     [undefined, { kind: 'unknown', label: 'none given' }],
   ])('of a CVE, and of an assessment without one: %j', (Severity, severity) => {
     expect(only({ Severity }).severity).toEqual(severity);
-    expect(read(individualRow({ Severity, Details: null })).findings[0]?.severity).toEqual(severity);
+    expect(findingsIn(read(individualRow({ Severity, Details: null })))[0]?.severity).toEqual(severity);
   });
 
   it.each<[string, unknown, string]>([
@@ -43,16 +46,17 @@ describe('the severity', () => {
   ])('%s, whatever the recommendation says', (_name, Cvss, verdict) => {
     for (const Severity of ['Low', 'Critical']) {
       const row = individualRow({ Severity, Details: { ...DETAILS, CvesDetails: [{ ...CVE, Severity: '', Cvss }] } });
-      const { image, findings } = read(row);
-      expect(judgeBy(policy({ severityThreshold: 'critical' }))(image, findings, NOW).kind).toBe(verdict);
+      const assessment = read(row);
+      const judge = judgeBy(policy({ severityThreshold: 'critical' }));
+      expect(judge(assessment.image, findingsIn(assessment), NOW).kind).toBe(verdict);
     }
   });
 });
 
 /** The verdict in a word, with the severity that counted. */
 function verdictOf(row: Row): string {
-  const { image, findings } = read(row);
-  const verdict = judgeBy(policy())(image, findings, NOW);
+  const assessment = read(row);
+  const verdict = judgeBy(policy())(assessment.image, findingsIn(assessment), NOW);
   if (verdict.kind !== 'block') return verdict.kind;
   return verdict.reasons
     .map(({ severity, inherited }) => `block as ${severity}${inherited === true ? ', inherited' : ''}`)

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Assessment, assessmentFrom, type Row } from '../../../azure/function/assessments.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
+import { findingsIn } from '../../../shared/reconcile/observation.ts';
 import {
   ASSESSMENT,
   AT,
@@ -24,6 +25,11 @@ function read(row: Row): Assessment {
   return assessment;
 }
 
+/** What it says of each report that does not count any more. */
+function settledIn({ reports }: Assessment): ReadonlyMap<string | undefined, string> {
+  return new Map(reports.filter(({ status }) => status !== 'active').map(({ id, status }) => [id, status]));
+}
+
 /** Every key as the other casing writes it. */
 function recased(value: unknown, rename: (key: string) => string): unknown {
   if (Array.isArray(value)) return value.map((one) => recased(one, rename));
@@ -33,6 +39,8 @@ function recased(value: unknown, rename: (key: string) => string): unknown {
 const camel = (key: string) => key.charAt(0).toLowerCase() + key.slice(1);
 const pascal = (key: string) => key.charAt(0).toUpperCase() + key.slice(1);
 
+/** When the rows were made. */
+const REPORTED_AT = new Date(AT).toISOString();
 const OPENSSL: Finding = {
   vulnerability: 'CVE-2026-0001',
   aliases: [],
@@ -85,8 +93,10 @@ describe('an individual assessment', () => {
       at: AT,
       isSnapshot: false,
       state: 'active',
-      findings: [OPENSSL],
-      settled: new Map([[`${ASSESSMENT}#summary`, 'resolved']]),
+      reports: [
+        { id: ASSESSMENT, status: 'active', reportedAt: REPORTED_AT, findings: [OPENSSL] },
+        { id: `${ASSESSMENT}#summary`, status: 'resolved', reportedAt: REPORTED_AT, findings: [] },
+      ],
     });
   });
 
@@ -150,20 +160,20 @@ describe('an individual assessment', () => {
       ],
     ],
   ])('%s', (_name, Details, findings) => {
-    expect(read(individualRow({ Details })).findings).toEqual(findings);
+    expect(findingsIn(read(individualRow({ Details })))).toEqual(findings);
   });
 
   it('without details and a title is about the image', () => {
-    expect(read(individualRow({ Details: null, Title: '' })).findings[0]?.package.name).toBe('the image');
+    expect(findingsIn(read(individualRow({ Details: null, Title: '' })))[0]?.package.name).toBe('the image');
   });
 
   it('without CVEs settles nothing: they may come', () => {
-    expect(read(individualRow({ Details: null })).settled).toEqual(new Map());
+    expect(settledIn(read(individualRow({ Details: null })))).toEqual(new Map());
   });
 
   it('with a CVE as Azure Resource Graph gives it', () => {
     const Details = { ...DETAILS, CvesDetails: [GRAPH_CVE] };
-    expect(read(individualRow({ Details })).findings).toEqual([
+    expect(findingsIn(read(individualRow({ Details })))).toEqual([
       {
         ...OPENSSL,
         vulnerability: 'CVE-2024-6179',
@@ -189,15 +199,17 @@ describe('a grouped sub-assessment', () => {
       at: AT,
       isSnapshot: false,
       state: 'active',
-      findings: [NCURSES],
-      settled: new Map([[`${GROUPED_ASSESSMENT}#summary`, 'resolved']]),
+      reports: [
+        { id: GROUPED_ASSESSMENT, status: 'active', reportedAt: REPORTED_AT, findings: [NCURSES] },
+        { id: `${GROUPED_ASSESSMENT}#summary`, status: 'resolved', reportedAt: REPORTED_AT, findings: [] },
+      ],
     });
   });
 
   it('that is NotApplicable (Exempt), as the documentation has it, is a finding that is suppressed', () => {
-    const { findings, settled } = read(groupedRow());
-    expect(findings).toEqual([{ ...NCURSES, state: 'suppressed' }]);
-    expect(settled).toEqual(
+    const assessment = read(groupedRow());
+    expect(findingsIn(assessment)).toEqual([{ ...NCURSES, state: 'suppressed' }]);
+    expect(settledIn(assessment)).toEqual(
       new Map([
         [GROUPED_ASSESSMENT, 'suppressed'],
         [`${GROUPED_ASSESSMENT}#summary`, 'suppressed'],
@@ -207,13 +219,13 @@ describe('a grouped sub-assessment', () => {
 
   it('in PascalCase is the same', () => {
     const Details = recased(GROUPED_DETAILS, pascal);
-    expect(read(groupedRow({ State: 'Unhealthy', Details })).findings).toEqual([NCURSES]);
+    expect(findingsIn(read(groupedRow({ State: 'Unhealthy', Details })))).toEqual([NCURSES]);
   });
 
   it('with a score in words of the older model only has that one', () => {
     const { vulnerabilityDetails, ...rest } = GROUPED_DETAILS;
     const Details = { ...rest, vulnerabilityDetails: { ...Object(vulnerabilityDetails), cvss: null } };
-    expect(read(groupedRow({ State: 'Unhealthy', Details })).findings[0]?.score).toBe(7.8);
+    expect(findingsIn(read(groupedRow({ State: 'Unhealthy', Details })))[0]?.score).toBe(7.8);
   });
 });
 
@@ -234,8 +246,8 @@ describe('the state', () => {
     ['', ['active'], summary],
   ])('%j: %j', (State, states, settled) => {
     const assessment = read(individualRow({ State }));
-    expect(assessment.findings.map(({ state }) => state)).toEqual(states);
-    expect(assessment.settled).toEqual(settled);
+    expect(findingsIn(assessment).map(({ state }) => state)).toEqual(states);
+    expect(settledIn(assessment)).toEqual(settled);
   });
 });
 
@@ -267,9 +279,9 @@ describe('NotApplicable', () => {
   ])('%s', (_name, changes, [states, state]) => {
     for (const State of ['NotApplicable', 'notApplicable']) {
       const assessment = read(individualRow({ State, ...changes }));
-      expect(assessment.findings.map((one) => one.state)).toEqual(states);
+      expect(findingsIn(assessment).map((one) => one.state)).toEqual(states);
       expect(assessment.state).toBe(state);
-      expect([...assessment.settled.values()]).toEqual(state === 'off' ? [] : ['suppressed', 'suppressed']);
+      expect([...settledIn(assessment).values()]).toEqual(state === 'off' ? [] : ['suppressed', 'suppressed']);
     }
   });
 });

@@ -6,6 +6,7 @@ import { type UnplacedImage, WINDOWS } from '../../../azure/function/findings.ts
 import type { NamedImage } from '../../../azure/function/named-image.ts';
 import type { AzureRegistry } from '../../../azure/function/registry.ts';
 import type { Json, Row } from '../../../local/azure/tables.ts';
+import { findingsIn } from '../../../shared/reconcile/observation.ts';
 import {
   ASSESSMENT,
   DETAILS,
@@ -123,7 +124,7 @@ describe('a row that does not place its image', () => {
       [MYACR, 'team/app-2', []],
       [MYACR, 'app', []],
     ] as const) {
-      expect([...(await scanner.findingsOf(place, repository, 'all', WINDOWS.event)).keys()]).toEqual(digests);
+      expect([...(await scanner.reportsOf(place, repository, 'all', WINDOWS.event)).keys()]).toEqual(digests);
       expect([...(await scanner.digestsWithFindings(place, repository))]).toEqual(digests);
     }
   });
@@ -155,9 +156,10 @@ describe('a row that does not place its image', () => {
     const properties = { ...(later['Properties'] as object), ...(status === undefined ? {} : { status }) } as Json;
     const rows = { SecurityRecommendation: [earlier, { ...later, Properties: properties }] };
     const { scanner } = scannerOver(workspaceOf(rows));
-    const found = (await scanner.findingsOf(MYACR, 'team/app', 'all', WINDOWS.everything)).get(DIGEST);
-    expect(found?.findings.map(({ vulnerability }) => vulnerability)).toEqual(vulnerabilities);
-    expect(found?.findings.map(({ state }) => state)).toEqual(['active']);
+    const reports = (await scanner.reportsOf(MYACR, 'team/app', 'all', WINDOWS.everything)).get(DIGEST);
+    const found = findingsIn(reports === undefined ? {} : { reports });
+    expect(found.map(({ vulnerability }) => vulnerability)).toEqual(vulnerabilities);
+    expect(found.map(({ state }) => state)).toEqual(['active']);
   });
 });
 

@@ -7,6 +7,7 @@ import { START } from '../../../local/clock.ts';
 import { type Threshold, UNKNOWN_SEVERITY } from '../../../shared/policy/policy.ts';
 import { SEVERITIES, type Severity } from '../../../shared/policy/severity.ts';
 import { judgeBy } from '../../../shared/policy/verdict.ts';
+import { findingsIn } from '../../../shared/reconcile/observation.ts';
 import { digest, NOW, policy } from '../../shared/samples.ts';
 import { ASSESSMENT_ID, CVE, DETAILS, DIGEST, GROUPED_DIGEST, imageProperties, individualTableRow } from './samples.ts';
 import { found, MYACR, QUERY, scannerOver, workspaceOf } from './scanner.ts';
@@ -51,7 +52,7 @@ describe('what cannot matter is left out', () => {
     ['there are no CVEs', detailed({ ...DETAILS, CvesDetails: [] }), 'kept'],
   ])('where %s: %s', async (_name, row, wanted) => {
     const { scanner, answers } = scannerOver(workspaceOf({ SecurityRecommendation: [row] }));
-    await scanner.findingsOf(MYACR, 'team/app', 'all', WINDOWS.event);
+    await scanner.reportsOf(MYACR, 'team/app', 'all', WINDOWS.event);
     const [given] = answers[0]?.rows ?? [];
     expect(given?.['Details']).toEqual(wanted === 'kept' ? row['RecommendationAdditionalData'] : null);
   });
@@ -63,7 +64,7 @@ describe('what cannot matter is left out', () => {
     ['of one that is not', 'all', [GROUPED_DIGEST], 'left out'],
   ])('%s', async (_name, image, whole, wanted) => {
     const { scanner, answers } = scannerOver(workspaceOf({ SecurityRecommendation: [detailed(withCves(mild))] }));
-    await scanner.findingsOf(MYACR, 'team/app', image, WINDOWS.event, whole);
+    await scanner.reportsOf(MYACR, 'team/app', image, WINDOWS.event, whole);
     expect(answers[0]?.rows.map((row) => row['Details'] !== null)).toEqual([wanted === 'kept']);
   });
 
@@ -149,10 +150,11 @@ describe('what cannot matter is left out', () => {
         const judge = judgeBy(by);
         const verdicts = async (query: string) => {
           const { scanner, answers } = scannerOver(workspace, by, query);
-          const answer = await scanner.findingsOf(MYACR, 'team/app', 'all', WINDOWS.event);
+          const answer = await scanner.reportsOf(MYACR, 'team/app', 'all', WINDOWS.event);
           if (query === QUERY) leftOut += answers[0]?.rows.filter((one) => one['Details'] === null).length ?? 0;
-          return [...answer].map(([image, { findings, ids }]) => {
-            const verdict = judge({ repository: 'team/app', digest: image }, findings, NOW);
+          return [...answer].map(([image, reports]) => {
+            const ids = reports.map(({ id }) => id);
+            const verdict = judge({ repository: 'team/app', digest: image }, findingsIn({ reports }), NOW);
             const reasons = verdict.kind === 'block' ? verdict.reasons : [];
             const undetermined = verdict.kind === 'allow' ? [] : verdict.undetermined;
             return { image, ids, kind: verdict.kind, reasons, undetermined };

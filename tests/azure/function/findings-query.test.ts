@@ -12,9 +12,9 @@ describe('the query', () => {
     const { scanner, asked } = scannerOver(workspaceOf({}), policy({ severityThreshold: 'critical' }));
     const strict = scannerOver(workspaceOf({}), policy({ severityThreshold: 'informational' }));
     for (const { scanner: one } of [{ scanner }, strict]) {
-      await one.findingsOf(MYACR, 'team/app', 'all', WINDOWS.everything);
-      await one.findingsOf(MYACR, 'team/app', 'all', WINDOWS.everything, [DIGEST, GROUPED_DIGEST]);
-      await one.findingsOf(MYACR, 'team/app', DIGEST, WINDOWS.event);
+      await one.reportsOf(MYACR, 'team/app', 'all', WINDOWS.everything);
+      await one.reportsOf(MYACR, 'team/app', 'all', WINDOWS.everything, [DIGEST, GROUPED_DIGEST]);
+      await one.reportsOf(MYACR, 'team/app', DIGEST, WINDOWS.event);
       await one.repositoriesWithFindings(MYACR);
       await one.unplacedImages();
       await one.digestsWithFindings(MYACR, 'team/app');
@@ -32,8 +32,8 @@ describe('the query', () => {
 
   it('binds what it was given, in small letters, before it', async () => {
     const { scanner, asked } = scannerOver(workspaceOf({}));
-    await scanner.findingsOf({ ...MYACR, name: 'MyACR' }, 'team/app', DIGEST, WINDOWS.event);
-    await scanner.findingsOf(MYACR, 'team/app', 'all', WINDOWS.everything, [GROUPED_DIGEST]);
+    await scanner.reportsOf({ ...MYACR, name: 'MyACR' }, 'team/app', DIGEST, WINDOWS.event);
+    await scanner.reportsOf(MYACR, 'team/app', 'all', WINDOWS.everything, [GROUPED_DIGEST]);
     expect(asked.map((query) => query.slice(0, -QUERY.length).trim().split('\n'))).toEqual([
       [
         'let Registry = "myacr";',
@@ -66,7 +66,7 @@ describe('the query', () => {
   ])('with %s is refused', async (_name, right, wrong) => {
     expect(QUERY).toContain(right);
     const { scanner, asked } = scannerOver(workspaceOf({}), policy(), QUERY.replace(right, wrong));
-    await expect(scanner.findingsOf(MYACR, 'team/app', 'all', WINDOWS.event)).rejects.toThrow(/the query is wrong/);
+    await expect(scanner.reportsOf(MYACR, 'team/app', 'all', WINDOWS.event)).rejects.toThrow(/the query is wrong/);
     expect(checkQuery(asked[0] ?? '')).not.toEqual([]);
   });
 });

@@ -148,10 +148,10 @@ describe('an answer has', () => {
   it('the names of all assessments, and what each settles', async () => {
     const healthy = individualTableRow({ RecommendationState: 'Healthy', RecommendationId: `${ASSESSMENT_ID}2` });
     const { scanner } = scannerOver(workspaceOf({ SecurityRecommendation: [individual, healthy] }));
-    const answer = await scanner.findingsOf(MYACR, 'team/app', DIGEST, WINDOWS.event);
-    expect(answer.get(DIGEST)?.ids).toEqual(new Set([ASSESSMENT, `${ASSESSMENT}2`]));
-    expect(answer.get(DIGEST)?.settledReports).toEqual(
+    const answer = await scanner.reportsOf(MYACR, 'team/app', DIGEST, WINDOWS.event);
+    expect(new Map(answer.get(DIGEST)?.map(({ id, status }) => [id, status]))).toEqual(
       new Map([
+        [ASSESSMENT, 'active'],
         [`${ASSESSMENT}#summary`, 'resolved'],
         [`${ASSESSMENT}2`, 'resolved'],
         [`${ASSESSMENT}2#summary`, 'resolved'],
@@ -172,7 +172,7 @@ describe('a scanner that cannot say', () => {
 
   it('all throws: what is missing proves nothing', async () => {
     const scanner = answering({ status: 'PartialFailure', partialTables: [], partialError: new Error('too much') });
-    await expect(scanner.findingsOf(MYACR, 'team/app', 'all', WINDOWS.event)).rejects.toThrow(
+    await expect(scanner.reportsOf(MYACR, 'team/app', 'all', WINDOWS.event)).rejects.toThrow(
       new PartialAnswer('Log Analytics gave a part of its answer only: too much'),
     );
     await expect(scanner.repositoriesWithFindings(MYACR)).rejects.toThrow(PartialAnswer);
@@ -182,7 +182,7 @@ describe('a scanner that cannot say', () => {
 
   it('anything, without a table, has found nothing', async () => {
     const scanner = answering({ status: 'Success', tables: [] });
-    expect(await scanner.findingsOf(MYACR, 'team/app', 'all', WINDOWS.event)).toEqual(new Map());
+    expect(await scanner.reportsOf(MYACR, 'team/app', 'all', WINDOWS.event)).toEqual(new Map());
   });
 
   const daysAgo = (days: number) => ({
@@ -273,7 +273,7 @@ describe('a scanner whose service refuses', () => {
     const scanner = refusing(semanticError(words));
     expect(await scanner.repositoriesWithFindings(MYACR)).toEqual(new Set());
     expect(await scanner.health(START.toISOString(), false)).toMatch(/ within ten days, /);
-    await expect(scanner.findingsOf(MYACR, 'team/app', 'all', WINDOWS.event)).rejects.toThrow(RestError);
+    await expect(scanner.reportsOf(MYACR, 'team/app', 'all', WINDOWS.event)).rejects.toThrow(RestError);
   });
 
   it('a query that is wrong throws', async () => {
@@ -290,7 +290,7 @@ describe('a scanner whose service refuses', () => {
   ])('%i: asked %s', async (statusCode, how) => {
     const scanner = refusing(new RestError('no', { statusCode }));
     const error: unknown = await scanner
-      .findingsOf(MYACR, 'team/app', 'all', WINDOWS.event)
+      .reportsOf(MYACR, 'team/app', 'all', WINDOWS.event)
       .catch((one: unknown) => one);
     expect(error instanceof PartialAnswer).toBe(how === 'narrower');
   });

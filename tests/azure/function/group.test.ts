@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { groupByGate, type Job } from '../../../azure/function/group.ts';
 import { gateKey } from '../../../shared/gate/gate.ts';
-import type { ReconcileRequest } from '../../../shared/reconcile/reconcile.ts';
-import type { Decision } from '../../../shared/report/decision.ts';
+import type { ReconcileRequest } from '../../../shared/reconcile/request.ts';
+import type { Result } from '../../../shared/reconcile/result.ts';
 import { digest, rules } from '../../shared/samples.ts';
 import { REGISTRY_ID } from './samples.ts';
 
@@ -17,6 +17,9 @@ const request = (changes: Partial<ReconcileRequest> = {}): ReconcileRequest => (
 });
 const requestAbout = (id: string): ReconcileRequest => request({ activeFindings: [{ id, digest: digest(1) }] });
 const idsOf = ({ request: { activeFindings } }: Job) => activeFindings.map(({ id }) => id);
+
+/** What matters here of a result is only which look came to it. */
+const resultFor = (...unconfirmed: readonly string[]) => ({ decision: { unconfirmed } }) as unknown as Result;
 
 /** A look at a gate that goes on until it is told to end. */
 interface Running {
@@ -33,11 +36,10 @@ function stage() {
     const key = gateKey(job.request.gate);
     open.set(key, (open.get(key) ?? 0) + 1);
     mostAtOnce = Math.max(mostAtOnce, open.get(key) ?? 0);
-    return new Promise<Decision>((resolve, reject) => {
+    return new Promise<Result>((resolve, reject) => {
       const end = (error?: Error) => {
         open.set(key, (open.get(key) ?? 0) - 1);
-        // What matters here of a decision is only which look made it.
-        if (error === undefined) resolve({ unconfirmed: idsOf(job) } as unknown as Decision);
+        if (error === undefined) resolve(resultFor(...idsOf(job)));
         else reject(error);
       };
       observations.push({ job, end });
@@ -59,7 +61,7 @@ describe('a gate', () => {
     const asked = ask(requestAbout('a'), seen);
     expect(observations.map(({ job }) => [idsOf(job), job.seen])).toEqual([[['a'], seen]]);
     observations[0]?.end();
-    expect(await asked).toEqual({ unconfirmed: ['a'] });
+    expect(await asked).toEqual(resultFor('a'));
     expect(observations).toHaveLength(1);
   });
 
@@ -69,10 +71,10 @@ describe('a gate', () => {
     observations[0]?.end();
     await settle();
     observations[1]?.end();
-    const decisions = await Promise.all(asked);
+    const results = await Promise.all(asked);
     expect(observations).toHaveLength(2);
     const others = Array.from({ length: 39 }, (_, place) => `request-${place + 1}`);
-    expect(decisions.map(({ unconfirmed }) => unconfirmed)).toEqual([['request-0'], ...Array(39).fill(others)]);
+    expect(results).toEqual([resultFor('request-0'), ...Array(39).fill(resultFor(...others))]);
   });
 
   it('is looked at again, and not before the end, for a request that comes while it is looked at', async () => {
@@ -82,7 +84,7 @@ describe('a gate', () => {
     await settle();
     expect(observations).toHaveLength(1);
     observations[0]?.end();
-    expect(await first).toEqual({ unconfirmed: ['a'] });
+    expect(await first).toEqual(resultFor('a'));
     await settle();
     // What had been seen before the wait is not used.
     expect(observations.map(({ job }) => [idsOf(job), job.seen])).toEqual([
@@ -90,7 +92,7 @@ describe('a gate', () => {
       [['b'], undefined],
     ]);
     observations[1]?.end();
-    expect(await second).toEqual({ unconfirmed: ['b'] });
+    expect(await second).toEqual(resultFor('b'));
   });
 
   it('is looked at for a request that comes the moment a look has ended, and never by two at once', async () => {
@@ -167,7 +169,7 @@ describe('a look that fails', () => {
     await expect(first).rejects.toThrow('the cloud is away');
     await settle();
     observations[1]?.end();
-    expect(await second).toEqual({ unconfirmed: ['b'] });
+    expect(await second).toEqual(resultFor('b'));
   });
 
   it('fails for all who waited for it, and the next request is looked at', async () => {
@@ -184,7 +186,7 @@ describe('a look that fails', () => {
     const next = ask(requestAbout('d'));
     expect(observations).toHaveLength(3);
     observations[2]?.end();
-    expect(await next).toEqual({ unconfirmed: ['d'] });
+    expect(await next).toEqual(resultFor('d'));
   });
 });
 

@@ -8,6 +8,7 @@ import type { Row, TableName } from '../../../local/azure/tables.ts';
 import { createWorkspace, type RunningWorkspace } from '../../../local/azure/workspace.ts';
 import { virtualClock } from '../../../local/clock.ts';
 import type { Policy } from '../../../shared/policy/policy.ts';
+import { findingsIn } from '../../../shared/reconcile/observation.ts';
 import { policy } from '../../shared/samples.ts';
 import { REGISTRY_ID, SUBSCRIPTION } from './samples.ts';
 
@@ -76,6 +77,8 @@ export async function found(
   window: keyof typeof WINDOWS = 'event',
 ) {
   const { scanner } = scannerOver(workspaceOf(rows));
-  const answer = await scanner.findingsOf(place, repository, image, WINDOWS[window]);
-  return new Map([...answer].map(([one, { findings }]) => [one, findings.map(({ vulnerability }) => vulnerability)]));
+  const answer = await scanner.reportsOf(place, repository, image, WINDOWS[window]);
+  return new Map(
+    [...answer].map(([one, reports]) => [one, findingsIn({ reports }).map(({ vulnerability }) => vulnerability)]),
+  );
 }

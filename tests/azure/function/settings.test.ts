@@ -38,7 +38,7 @@ const SETTINGS = {
   registryRoles: 'rbac',
   notifyEmails: ['team@example.org'],
   repositories: { include: ['**'], exclude: [] },
-  closeLambdaRepositories: false,
+  closesInUse: false,
 };
 const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
 

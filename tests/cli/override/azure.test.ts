@@ -33,7 +33,7 @@ test('override open, close and clear, and release, of one image: what each shows
   expect(await s.world()).toMatchObject({
     locked: ['team/app:v2 readEnabled', LOCKED_BY_OTHERS],
     records: { 'team/app:v1': 'waiting: override', 'team/app:v2': 'closed' },
-    notified: ['closed team/app:v1', 'open by hand team/app:v1', 'closed by hand team/app:v2'],
+    notified: ['closed team/app:v1', 'open by override team/app:v1', 'closed by override team/app:v2'],
   });
 
   const resumed = await run('override', 'clear', `${HOST}/team/app:v1`, '--json');
@@ -45,7 +45,7 @@ test('override open, close and clear, and release, of one image: what each shows
         repository: REPOSITORY,
         digest: bad.digest,
         before: {
-          state: 'open, waiting: somebody keeps it open by hand for a while',
+          state: 'open, waiting: an override keeps it open for a while',
           blockers: 1,
           override: expect.objectContaining({ kind: 'open', reason: 'the shop is down' }),
         },
@@ -94,7 +94,7 @@ test('override open, close and clear, and release, of one image: what each shows
   expect([gone.code, gone.stderr]).toEqual([0, '']);
   expect(gone.stdout).toContain(`\n${named} is no longer in the registry.\n`);
   expect(gone.stdout).toContain(`  is gone  team/app@${bad.digest}  was waiting; 1 blocker\n`);
-  expect((await s.record(bad))?.override).toMatchObject({ endedBy: expect.any(String) });
+  expect((await s.record(bad))?.override).toMatchObject({ order: { endedBy: expect.any(String) } });
   expect(await run('override', 'clear', named)).toEqual({
     code: 2,
     stdout: '',

@@ -4,7 +4,7 @@ import { clearOverride, setOverride } from '../../../cli/override/run.ts';
 import type { Client, Found } from '../../../cli/stack/client.ts';
 import { type ImageName, parseImageName } from '../../../cli/stack/image-name.ts';
 import { type Gate, gateKey } from '../../../shared/gate/gate.ts';
-import type { Override } from '../../../shared/gate/override.ts';
+import type { RecordedOverride } from '../../../shared/gate/override.ts';
 import { type GateRecord, newRecord } from '../../../shared/gate/record.ts';
 import { decision, digest, hoursLater, NOW, anOverride as order, rules } from '../../shared/samples.ts';
 
@@ -19,7 +19,7 @@ interface World {
   readonly cloud?: Client['cloud'];
   /** The images that are there, with their tags; an index has its images after it. */
   readonly images?: readonly (readonly [tags: readonly string[], ...digests: number[]])[];
-  readonly orders?: readonly (readonly [Gate, Override])[];
+  readonly orders?: readonly (readonly [Gate, RecordedOverride])[];
   /** The gates that fail. */
   readonly fails?: (gate: Gate) => Error | undefined;
 }
@@ -59,7 +59,7 @@ function worldOf({ cloud = 'azure', images = [], orders = [], fails = () => unde
         return 1;
       },
     },
-    read: async () => ({ ours: 'absent', servesLambda: false, snapshot: '' }),
+    read: async () => ({ ours: 'absent', snapshot: '' }),
     async reconcile(gate: Gate) {
       happened.push(`applied to ${nameOf(gate)}`);
       const error = fails(gate);
@@ -129,7 +129,7 @@ describe('an override for an index', () => {
 describe('clearing an override', () => {
   const ended = ({ records }: ReturnType<typeof worldOf>) =>
     [...records.values()].flatMap(({ gate, override }) =>
-      override?.endedBy === 'eve' ? [gate.digest ?? gate.repository] : [],
+      override?.order.endedBy === 'eve' ? [gate.digest ?? gate.repository] : [],
     );
 
   it('is that of the image whose tag has moved on, with the images of its index', async () => {

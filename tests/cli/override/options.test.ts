@@ -66,8 +66,9 @@ describe('an override', () => {
 
 describe('an override that would have no effect is refused', () => {
   const reading = (changes: Partial<Reading<unknown>> = {}): Reading<unknown> => {
-    return { ours: 'absent', servesLambda: false, snapshot: '', ...changes };
+    return { ours: 'absent', snapshot: '', ...changes };
   };
+  const IN_USE = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
   const OPEN: GateBefore = { gate: GATE, record: newRecord(GATE, NOW), blockers: 0, override: undefined };
   const CLAIMED: GateBefore = { ...OPEN, record: record({ claimed: true }) };
   const EXCLUDED = rules({ repositories: { include: ['other/*'], exclude: [] } });
@@ -76,7 +77,7 @@ describe('an override that would have no effect is refused', () => {
 
   it.each<[string, 'open' | 'closed', GateBefore, Reading<unknown> | undefined, Rules, string | undefined]>([
     ['not one to open', 'open', OPEN, reading(), rules({ mode: 'pause' }), undefined],
-    ['not one to open what serves Lambda', 'open', OPEN, reading({ servesLambda: true }), rules(), undefined],
+    ['not one to open what serves Lambda', 'open', OPEN, reading({ inUse: IN_USE }), rules(), undefined],
     ['not one to open what the config leaves out', 'open', OPEN, reading(), EXCLUDED, undefined],
     ['to open what someone else has locked', 'open', OPEN, reading({ ours: 'unmarked' }), rules(), LOCKED],
     ['not one to open what we have locked', 'open', CLAIMED, reading({ ours: 'unmarked' }), rules(), undefined],
@@ -102,15 +103,15 @@ describe('an override that would have no effect is refused', () => {
       'to close what serves Lambda functions',
       'closed',
       OPEN,
-      reading({ servesLambda: true }),
+      reading({ inUse: IN_USE }),
       rules(),
-      'team/app serves Lambda functions, which would fail if it closed: set aws.closeLambdaRepositories and run `pulumi up`',
+      'team/app is in use by Lambda functions, which would fail if it closed: set aws.closeLambdaRepositories and run `pulumi up`',
     ],
     [
       'not one to close what serves Lambda functions where the config lets it',
       'closed',
       OPEN,
-      reading({ servesLambda: true }),
+      reading({ inUse: IN_USE }),
       rules({ closesInUse: true }),
       undefined,
     ],

@@ -93,7 +93,7 @@ test('by the real commands: override open and clear, and release of one gate', {
     /^Override set: open until \d{4}-\d\d-\d\d \d\d:\d\d UTC, approved by Grace[.] Reason: the shop is down\n\n {2}opened {2}team\/app {2}was closed; 1 blocker\n\nOn AWS the gate is the whole repository team\/app, with all of its images[.]\nWhen the override ends, pullgate closes it again if a blocker still holds it[.]\nTo end it earlier: pullgate override clear 123456789012[.]dkr[.]ecr[.]eu-west-1[.]amazonaws[.]com\/team\/app:v1\n$/,
   );
   expect(s.notified()).toEqual(['closed', 'opened']);
-  expect(s.cloud.notices.at(-1)?.subject).toBe('[pullgate] open by hand: team/app');
+  expect(s.cloud.notices.at(-1)?.subject).toBe('[pullgate] open by override: team/app');
   // The policy that the command is given is no wider than what it does; an encrypted topic asks for the key by itself.
   const asked = actionsOf(least).filter((action) => !/^kms:|SetRepositoryPolicy/.test(action));
   expect(Object.keys(s.cloud.calls.count(OPERATOR))).toEqual(asked.toSorted());
@@ -101,7 +101,7 @@ test('by the real commands: override open and clear, and release of one gate', {
   const cleared = await run(least, 'override', 'clear', IMAGE);
   expect([cleared.code, s.isClosed()]).toEqual([0, true]);
   expect(cleared.stdout).toMatch(
-    /^Override cleared; the policy decides again:\n\n {2}closed {2}team\/app {2}was waiting; 1 blocker\n {6}until now: .+ keeps it open by hand until .+, approved by Grace: the shop is down\n$/,
+    /^Override cleared; the policy decides again:\n\n {2}closed {2}team\/app {2}was waiting; 1 blocker\n {6}until now: an override by .+ keeps it open until .+, approved by Grace: the shop is down\n$/,
   );
   const released = await run(leastToOpen(s.graph), 'release', 'team/*', '--yes');
   expect([released.code, released.stderr, s.isClosed()]).toEqual([0, '', false]);
@@ -151,7 +151,7 @@ test('the answers of override, release, pause and resume as data, and what a dry
       {
         ...gate('team/app'),
         before: {
-          state: 'open, waiting: somebody keeps it open by hand for a while',
+          state: 'open, waiting: an override keeps it open for a while',
           blockers: 1,
           override: { kind: 'open', at: expect.any(String), until: expect.any(String), ...WHY },
         },
@@ -199,7 +199,7 @@ test('the answers of override, release, pause and resume as data, and what a dry
   expect(await release('team/**', { dryRun: true })).toMatchObject({
     code: 0,
     said: expect.stringMatching(
-      /team\/clean {2}closed since .+ {2}ada keeps it closed by hand until .+\n[\s\S]+dry run[.]$/,
+      /team\/clean {2}closed since .+ {2}an override by ada keeps it closed until .+\n[\s\S]+dry run[.]$/,
     ),
     answer: { stack: 'dev', dryRun: true, paused: false, gates: both },
   });

@@ -1,13 +1,13 @@
 // The parts of `pullgate simulate` that need no process: policies in all their forms, the page, the lines, and the progress.
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { listFindingsFilter } from '../../../aws/function/findings.ts';
 import { pageOf } from '../../../cli/simulate/page.ts';
 import { readPolicy } from '../../../cli/simulate/policy.ts';
 import { simulate } from '../../../cli/simulate/simulation.ts';
 import { subjectsFrom, widest } from '../../../cli/simulate/subjects.ts';
 import { linesOf } from '../../../cli/simulate/text.ts';
 import { progressOn } from '../../../cli/terminal/progress.ts';
-import { listFindingsFilter } from '../../../shared/policy/compile.ts';
 import { createRules } from '../../../shared/reconcile/rules.ts';
 import { fileOf } from '../command.ts';
 import { NOW, policy, readText } from '../reports/reading.ts';

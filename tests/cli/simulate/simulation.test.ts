@@ -38,16 +38,14 @@ function image(
 ): Subject {
   images += 1;
   const digest = `sha256:${String(images).padStart(64, '0')}`;
-  const image = { digest, presence: 'present' as const, tags, tagged, findings, findingIds: new Set<string>() };
+  const reports = [{ status: 'active' as const, findings }];
+  const image = { digest, presence: 'present' as const, tags, tagged, reports };
   return { gate: { registry: '123456789012', repository }, name: repository, tags, observe: () => image, mayNotCount };
 }
 
 function rules(fields: Fields) {
   const repositories = { include: ['**'], exclude: [] };
-  return createRules(
-    { policy: policy(fields), maxClosesPerHour: 25, closesInUse: true, repositories },
-    'enforce',
-  );
+  return createRules({ policy: policy(fields), maxClosesPerHour: 25, closesInUse: true, repositories }, 'enforce');
 }
 
 function run(subjects: readonly Subject[], by: Fields, against?: Fields, most = 10) {
@@ -221,7 +219,12 @@ test('what is exempted appears once for all gates: what ends first comes first, 
 
 describe('repositories that serve Lambda functions', () => {
   const GATES = ['a/plain', 'b/lambda', 'c/closed', 'd/denied', 'e/gone', 'f/mild'] as const;
-  const read = (servesLambda: boolean, ours: 'absent' | 'current') => ({ servesLambda, ours, snapshot: undefined });
+  const IN_USE = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' } as const;
+  const read = (servesLambda: boolean, ours: 'absent' | 'current') => ({
+    inUse: servesLambda ? IN_USE : undefined,
+    ours,
+    snapshot: undefined,
+  });
   const READINGS = new Map<string, ReturnType<typeof read>>([
     ['a/plain', read(false, 'absent')],
     ['b/lambda', read(true, 'absent')],

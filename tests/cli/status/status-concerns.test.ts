@@ -55,7 +55,7 @@ function clientOf(
       sweepHours: 6,
       policy: policy({ exceptions }),
       maxClosesPerHour: 25,
-      closeLambdaRepositories: false,
+      closesInUse: false,
       repositories: { include: ['**'], exclude: [] },
     },
     pause: rowOf(pause),

@@ -5,11 +5,11 @@ import { parseImageName } from '../../../cli/stack/image-name.ts';
 import { whyLines } from '../../../cli/why/text.ts';
 import { explainImage } from '../../../cli/why/why.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
-import type { Override } from '../../../shared/gate/override.ts';
+import type { RecordedOverride } from '../../../shared/gate/override.ts';
 import { newRecord } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Policy } from '../../../shared/policy/policy.ts';
-import { anOverride, digest, finding, GATE, hoursLater, NOW, policy } from '../../shared/samples.ts';
+import { anOverride, digest, finding, GATE, hoursLater, NOW, policy, present } from '../../shared/samples.ts';
 
 const HOST = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
 const NAME = parseImageName(`${HOST}/team/app:1`);
@@ -17,7 +17,7 @@ const NAME = parseImageName(`${HOST}/team/app:1`);
 interface World {
   readonly images?: Policy['images'];
   readonly findings?: readonly Finding[];
-  readonly order?: Override;
+  readonly order?: RecordedOverride;
   readonly gate?: Gate;
 }
 
@@ -29,7 +29,7 @@ async function next({ images = 'tagged', findings = [], order, gate = GATE }: Wo
       policy: policy({ images }),
       mode: 'enforce',
       maxClosesPerHour: 25,
-      closeLambdaRepositories: false,
+      closesInUse: false,
       repositories: { include: ['**'], exclude: [] },
     },
     pause: { load: async () => ({ value: undefined, version: 0 }) },
@@ -50,7 +50,7 @@ async function next({ images = 'tagged', findings = [], order, gate = GATE }: Wo
     }),
     obstacles: async () => [{ by: 'pullgate', for: 'everyone', what: 'a statement', since: NOW }],
     observe: async () => ({
-      images: [{ digest: digest(1), presence: 'present', tags: ['1'], tagged: true, findings, findingIds: new Set() }],
+      images: [present({ tags: ['1'], findings })],
     }),
     scans: async () => new Map(),
   } as unknown as Client;

@@ -1,4 +1,4 @@
-// Orders by hand on AWS, with the deployed function: it keeps to them until their end, closes or opens after it, tells at both ends, and logs.
+// Overrides on AWS, with the deployed function: it keeps to them until their end, closes or opens after it, notifies at both ends, and logs.
 import { afterEach, expect, test, vi } from 'vitest';
 import { createAwsClient } from '../../../cli/stack/aws-client.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
@@ -29,14 +29,14 @@ async function stageWithOperator() {
   return { s, tools, wish, now, record };
 }
 
-/** What the function's log says of orders, in order. */
+/** What the function's log says of overrides, in order. */
 const steps = (s: Stage) =>
   s.decisions().flatMap((line) => {
     const { override } = line as unknown as { override?: Record<string, unknown> };
     return override === undefined ? [] : [`${override['step']} ${override['kind']}: ${line.action}`];
   });
 
-test('opened by hand: an event and a sweep leave it open, the tick after the end closes it, and both ends are notified and logged', async () => {
+test('opened by an override: an event and a sweep leave it open, the tick after the end closes it, and both ends are notified and logged', async () => {
   const { s, tools, wish, record } = await stageWithOperator();
   await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
   await s.settle();
@@ -62,11 +62,11 @@ test('opened by hand: an event and a sweep leave it open, the tick after the end
   expect(s.notified()).toEqual(['closed', 'opened', 'waiting', 'closed']);
   const [, opened, , closed] = s.cloud.notices;
   expect(opened?.message).toContain('Reason: the shop is down\nApproved by: Grace\n');
-  expect(closed?.message).toContain('ada had team/app (registry 123456789012) kept open by hand since ');
+  expect(closed?.message).toContain('An override by ada had kept team/app (registry 123456789012) open since ');
   expect((await record())?.override).toBeUndefined();
 });
 
-test('closed by hand: nothing opens it before the end; a second order, an early end, a command that dies and an order that is too long', async () => {
+test('closed by an override: nothing opens it before the end; a second override, an early end, a command that dies and an override that is too long', async () => {
   const { s, tools, wish, now, record } = await stageWithOperator();
   await s.pushVulnerable(REPOSITORY, 'v1');
   await s.settle();
@@ -80,7 +80,7 @@ test('closed by hand: nothing opens it before the end; a second order, an early 
 
   await give(GATE, wish('closed', 2), tools);
   expect(await give(GATE, wish('open', 2), tools)).toMatchObject({ word: 'opened' });
-  expect((await record())?.override?.replaces).toMatchObject({ kind: 'closed', by: 'ada' });
+  expect((await record())?.override?.order.replaces).toMatchObject({ kind: 'closed', by: 'ada' });
   await give(GATE, wish('closed', 24), tools);
   expect(await end(GATE, 'eve', now(), tools)).toMatchObject({ word: 'opened', state: 'open' });
   const before = s.notified();

@@ -1,7 +1,7 @@
 // Two workers on one repository at the same time, on the real wire. Every interleaving is tried in tests/shared/reconcile/reconcile-workers.test.ts, over the core's ports.
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
-import { createParts } from '../../../aws/function/invocation.ts';
+import { createAdapters } from '../../../aws/function/adapters.ts';
 import type { Settings } from '../../../aws/function/settings.ts';
 import type { Call } from '../../../local/aws/calls.ts';
 import type { LocalAws } from '../../../local/aws/cloud.ts';
@@ -25,7 +25,7 @@ function workerOn(cloud: LocalAws, settings: Settings, name: string, digest: str
   const credentials = cloud.principals.add(`arn:aws:iam::123456789012:role/${name}`, [allowing('*')]);
   const clients = clientsOf(cloud, credentials);
   const now = () => cloud.clock.now().toISOString();
-  const { portsFrom } = createParts({ settings, clients, now, log: () => {} });
+  const { portsFrom } = createAdapters({ settings, clients, now, log: () => {} });
   const rules = createRules(settings, 'enforce');
   const gate = { registry: settings.accountId, repository: REPOSITORY };
   return async (turn: Turn) => {

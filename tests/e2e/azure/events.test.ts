@@ -41,7 +41,7 @@ describe('an event and its row', () => {
       true,
     ]);
     expect(s.lines('retried').at(-1)?.['why']).toBe(
-      `Log Analytics has no row of the assessment ${id.split('/').at(-1)} of ${REGISTRY}/team/app@${digest} yet`,
+      `${REGISTRY}/team/app@${digest}: the scanner does not show ${id.split('/').at(-1)} yet`,
     );
     expect(s.calls('acr:UpdateManifest')).toBe(0);
     await s.tick();

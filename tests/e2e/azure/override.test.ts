@@ -1,4 +1,4 @@
-// Orders by hand on Azure, with the deployed function: it keeps to them until their end, closes or opens after it, tells at both ends, and logs.
+// Overrides on Azure, with the deployed function: it keeps to them until their end, closes or opens after it, notifies at both ends, and logs.
 import { expect, test } from 'vitest';
 import { createClients } from '../../../azure/function/clients.ts';
 import { createAzureClient } from '../../../cli/stack/azure-client.ts';
@@ -30,14 +30,14 @@ async function stageWithOperator() {
 
 const gateOf = ({ registry, repository, digest }: Image) => ({ registry, repository, digest });
 
-/** What the function's log says of orders, in order. */
+/** What the function's log says of overrides, in order. */
 const steps = (s: Stage) =>
   s.decisions().flatMap((line) => {
     const { override } = line as unknown as { override?: Record<string, unknown> };
     return override === undefined ? [] : [`${override['step']} ${override['kind']}: ${line.action}`];
   });
 
-test('opened by hand: an event and a sweep leave it open, the tick after the end closes it, and both ends are notified and logged', async () => {
+test('opened by an override: an event and a sweep leave it open, the tick after the end closes it, and both ends are notified and logged', async () => {
   const { s, tools, wish } = await stageWithOperator();
   const image = await s.close('v1');
   const gate = gateOf(image);
@@ -50,7 +50,7 @@ test('opened by hand: an event and a sweep leave it open, the tick after the end
   expect(await s.world()).toMatchObject({
     locked: [],
     records: { 'team/app:v1': 'waiting: override' },
-    notified: ['closed team/app:v1', 'open by hand team/app:v1'],
+    notified: ['closed team/app:v1', 'open by override team/app:v1'],
   });
   s.cloud.clock.advance(50 * MINUTE);
   await s.tick();
@@ -60,14 +60,14 @@ test('opened by hand: an event and a sweep leave it open, the tick after the end
   expect([steps(s).at(-1), await s.pull('v1')]).toEqual(['ends open: closed', 'refused']);
   expect(await s.world()).toMatchObject({
     records: { 'team/app:v1': 'closed' },
-    notified: ['closed team/app:v1', 'open by hand team/app:v1', 'closed team/app:v1'],
+    notified: ['closed team/app:v1', 'open by override team/app:v1', 'closed team/app:v1'],
     poison: [],
   });
-  expect(s.cloud.mails.at(-1)?.plainText).toContain('kept open by hand since ');
+  expect(s.cloud.mails.at(-1)?.plainText).toMatch(/^An override by ada had kept .+ open since /m);
   expect((await s.record(gate))?.override).toBeUndefined();
 });
 
-test('closed by hand: nothing opens it before the end, which is seen to in another granularity too; there a whole repository is opened by hand', async () => {
+test('closed by an override: nothing opens it before the end, which is handled in another granularity too; there an override opens a whole repository', async () => {
   const { s, tools, wish } = await stageWithOperator();
   const image = s.push('v1');
   const gate = gateOf(image);
@@ -75,14 +75,14 @@ test('closed by hand: nothing opens it before the end, which is seen to in anoth
   await s.sweep();
   expect([steps(s)[0], await s.pull('v1')]).toEqual(['begins closed: nothing', 'refused']);
   await s.redeploy({ azure: { granularity: 'repository' } });
-  expect([await s.pull('v1'), (await s.record(gate))?.override?.kind]).toEqual(['pulled', 'closed']);
+  expect([await s.pull('v1'), (await s.record(gate))?.override?.order.kind]).toEqual(['pulled', 'closed']);
   s.cloud.clock.advance(2 * HOUR);
   await s.tick();
   expect([steps(s).at(-1), (await s.record(gate))?.override]).toEqual(['ends closed: nothing', undefined]);
   expect((await s.world()).notified).toEqual([
-    'closed by hand team/app:v1',
+    'closed by override team/app:v1',
     'opened team/app:v1',
-    'by hand no longer team/app:v1',
+    'override ended team/app:v1',
   ]);
 
   await s.close('v2');

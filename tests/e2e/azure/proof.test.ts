@@ -17,7 +17,7 @@ const OPENED: World = {
 };
 const EXEMPTED: World = { ...OPENED, records: { 'team/app:v1': 'open (exempted)' } };
 const NO_PROOF =
-  'proof is missing: Defender for Cloud does not say of each finding that closed it that it is healthy or exempted; that there is no word of one any more proves nothing';
+  'proof is missing: Defender for Cloud does not say of each finding that closed it that it is healthy or exempted; that it no longer reports one proves nothing';
 
 describe('absence opens nothing', () => {
   test('action Delete for the only finding: stays closed; the log says that proof is missing', async () => {

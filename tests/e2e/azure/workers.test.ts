@@ -1,8 +1,8 @@
 // Two workers on one gate at the same time: messages that come together in one instance, and two instances in every interleaving of their calls.
 import { TableClient } from '@azure/data-tables';
 import { describe, expect, test } from 'vitest';
+import { createAdapters } from '../../../azure/function/adapters.ts';
 import { createClients } from '../../../azure/function/clients.ts';
-import { createParts } from '../../../azure/function/invocation.ts';
 import { parseStackSettings, type Settings } from '../../../azure/function/settings.ts';
 import type { Call } from '../../../local/azure/calls.ts';
 import { readResources } from '../../../local/azure/resources.ts';
@@ -50,14 +50,14 @@ function workerOn(s: Stage, name: string, digest: string) {
   const settings = settingsOf(s);
   const clients = createClients(settings, credential, cloud.clientOptions);
   const now = () => cloud.clock.now().toISOString();
-  const parts = createParts({ settings, clients, now });
+  const adapters = createAdapters({ settings, clients, now });
   return async (turn: Turn) => {
     const release = cloud.calls.before(async (call: Call) => {
       const step = stepOf(call);
       if (call.principal.id === credential.principal.id && step !== undefined) await turn(step);
     });
     try {
-      const registry = await parts.registryOfStack({
+      const registry = await adapters.registryOfStack({
         subscription: '00000000-1111-2222-3333-444444444444',
         resourceGroup: 'images',
         name: 'acmeimages',
@@ -67,7 +67,7 @@ function workerOn(s: Stage, name: string, digest: string) {
       await reconcile(
         hint,
         createRules(settings, 'enforce'),
-        parts.portsFrom(now(), registry, () => {}),
+        adapters.portsFrom(now(), registry, () => {}),
       );
     } finally {
       release();

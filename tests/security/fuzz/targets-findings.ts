@@ -8,6 +8,7 @@ import { createScanner } from '../../../azure/function/findings.ts';
 import { textOf } from '../../../azure/function/loose-json.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import { SEVERITIES } from '../../../shared/policy/severity.ts';
+import { findingsIn } from '../../../shared/reconcile/observation.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
 import { apiFinding } from '../../aws/function/samples.ts';
 import { DIGEST, groupedRow, individualRow, REGISTRY_ID } from '../../azure/function/samples.ts';
@@ -50,14 +51,16 @@ function mustBeSound(findings: readonly Finding[], given: unknown): void {
   must(verdict.kind !== 'block' || !isHarmless(given), 'what says nothing bad blocks nothing', given);
 }
 
-function mustBeAssessment({ image, name, state, findings, settled }: Assessment, given: Row): void {
+function mustBeAssessment({ image, name, state, reports }: Assessment, given: Row): void {
+  const findings = findingsIn({ reports });
+  const settled = reports.filter(({ status }) => status !== 'active');
   must(isRepositoryName(image.repository) && isDigest(image.digest), 'it is of an image', image);
   must(name !== '' && !name.includes('/'), 'it has a name', name);
   const said = textOf(given['State']).toLowerCase();
   must(state !== 'resolved' || said === 'healthy', 'only Healthy settles', given);
   const isExempt = /exempt/i.test(JSON.stringify([given['Cause'], given['Properties']]));
   must(state !== 'suppressed' || (said === 'notapplicable' && isExempt), 'only Exempt exempts', given);
-  must(state !== 'off' || (findings.length === 0 && settled.size === 0), 'what is off says nothing', given);
+  must(state !== 'off' || (findings.length === 0 && settled.length === 0), 'what is off says nothing', given);
   mustBeSound(
     findings.filter((one) => one.state === 'active'),
     given,
@@ -83,12 +86,12 @@ const HELD = finding({ report: 'the-assessment-that-closed' });
 
 /** What a gate comes to where Log Analytics answers so. */
 async function comesTo(rows: readonly Row[], isClosed: boolean): Promise<World> {
-  const found = (await scannerThatSays(rows).findingsOf(PLACE, HERE.repository, HERE.digest, '1d')).get(HERE.digest);
+  const scanner = scannerThatSays(rows);
+  const reports = (await scanner.reportsOf(PLACE, HERE.repository, HERE.digest, '1d')).get(HERE.digest) ?? [];
   const world = newWorld();
   const repository = world.repository();
   repository.images.set(HERE.digest, {
-    findings: found?.findings ?? [],
-    settledReports: found?.settledReports ?? new Map(),
+    reports,
     scan: { kind: 'unproven', why: 'nobody has said so' },
   });
   if (isClosed) {

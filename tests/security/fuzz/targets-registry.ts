@@ -11,8 +11,9 @@ import {
   withOurs,
   withoutOurs,
 } from '../../../aws/function/repository-policy.ts';
-import { checkImage, digestText, readImage } from '../../../azure/function/named-image.ts';
+import { checkImage, readImage } from '../../../azure/function/named-image.ts';
 import { nameOf, registryIn } from '../../../azure/function/parse.ts';
+import { digest } from '../../../shared/policy/digest.ts';
 import { repositoryName } from '../../../shared/policy/repository-name.ts';
 import { DIGEST, REGISTRY_ID } from '../../azure/function/samples.ts';
 import { anyText, deepText, hostile, nearlyDigest, nearlyName, spoiled, stretched } from './garbage.ts';
@@ -89,7 +90,7 @@ const manifest = fc.oneof(
 export const REGISTRY_TARGETS: readonly Target[] = [
   target('names', name, (text) => {
     must(v.is(repositoryName, text) === isRepositoryName(text), 'a name is one by both rules', text);
-    must(v.is(digestText, text) === isDigest(text), 'a digest is one by both rules', text);
+    must(v.is(digest, text) === isDigest(text), 'a digest is one by both rules', text);
     must(!nameOf(text).includes('/'), 'the name of an assessment is the last part', text);
     const registry = registryIn(text);
     must(registry === undefined || /^[a-z0-9-]{5,63}$/i.test(registry.name), 'a registry has a name', registry);

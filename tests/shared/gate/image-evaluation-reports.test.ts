@@ -1,8 +1,8 @@
-// Reports that the provider settles as a whole: what releases a blocker, what only exempts it, and what still wants proof.
+// Reports that the provider suppresses or resolves as a whole: what releases a blocker, what only exempts it, and what still wants proof.
 import { describe, expect, it } from 'vitest';
 import { MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE } from '../../../shared/gate/image-evaluation.ts';
-import type { ReportStatus } from '../../../shared/reconcile/observation.ts';
-import { reconcileOnce, told } from '../reconcile/reconciling.ts';
+import type { Report, ReportStatus } from '../../../shared/reconcile/observation.ts';
+import { notified, reconcileOnce } from '../reconcile/reconciling.ts';
 import { newWorld } from '../reconcile/world.ts';
 import { blocker, digest, finding, GATE, present } from '../samples.ts';
 import { type Changes, departed, evaluateChanges, excepted, inShort, OTHER, UNTRIAGED } from './evaluating.ts';
@@ -12,12 +12,13 @@ const SECOND = { ...OTHER, report: 'second' };
 const BOTH = blocker({ findings: [FIRST, SECOND] });
 const UNPROVEN = { kind: 'unproven', why: 'no word of it' } as const;
 
-/** How the provider has settled reports. */
-const settled = (reports: Readonly<Record<string, ReportStatus>>) => new Map(Object.entries(reports));
+/** What the provider says of reports as a whole. */
+const reportsFrom = (statuses: Readonly<Record<string, ReportStatus>>) =>
+  Object.entries(statuses).map(([id, status]): Report => ({ id, status, findings: [] }));
 
-/** An image with these findings of today, whose reports are settled so. */
+/** An image with these findings of today, and these statuses of its reports. */
 const image = (reports: Readonly<Record<string, ReportStatus>>, ...findings: readonly (typeof FIRST)[]) =>
-  present({ findings, settledReports: settled(reports) });
+  present({ findings, reports: reportsFrom(reports) });
 
 describe('a blocker whose findings came in reports', () => {
   it.each<[string, Changes, string]>([
@@ -158,9 +159,9 @@ describe('a gate whose blocker is resolved', () => {
     const world = newWorld();
     world.repository().images.set(digest(1), { findings: [FIRST] });
     await reconcileOnce(world);
-    world.repository().images.set(digest(1), { settledReports: settled({ first: 'resolved' }) });
+    world.repository().images.set(digest(1), { reports: reportsFrom({ first: 'resolved' }) });
     const { to, images } = await reconcileOnce(world);
-    expect([to.kind, images, told(world), world.record(GATE)?.blockers]).toEqual([
+    expect([to.kind, images, notified(world), world.record(GATE)?.blockers]).toEqual([
       'open',
       [{ digest: digest(1), kind: 'released', how: 'resolved' }],
       ['closed', 'opened'],

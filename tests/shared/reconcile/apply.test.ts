@@ -9,8 +9,9 @@ import { newWorld, type World } from './world.ts';
 
 const VIOLATING = { findings: [finding()] };
 
-function reconcileOnce(world: World, ...digests: readonly string[]): Promise<Decision> {
-  return reconcile({ gate: GATE, scope: digests, triggers: ['finding'], activeFindings: [] }, rules(), world.ports);
+async function reconcileOnce(world: World, ...digests: readonly string[]): Promise<Decision> {
+  const request = { gate: GATE, scope: digests, triggers: ['finding'], activeFindings: [] } as const;
+  return (await reconcile(request, rules(), world.ports)).decision;
 }
 
 /** A gate that is about to be closed, or, closed before, to be opened. */
@@ -98,7 +99,7 @@ describe('a second crash', () => {
     expect([stored?.state.kind, ours, stored?.closedSince, stored?.pending]).toEqual([...ends, []]);
   });
 
-  it('before the second one has written: what was taken back is told, and nothing else', async () => {
+  it('before the second one has written: what was taken back is notified, and nothing else', async () => {
     const world = await aboutTo('open');
     dieAfter(world, /^write/);
     await expect(reconcileOnce(world, digest(1))).rejects.toThrow('crash');
@@ -167,13 +168,13 @@ describe('another worker', () => {
     expect(world.calls.filter((call) => call === 'observe').length).toBe(3);
   });
 
-  it('that is always faster: an error, so that the message comes back', async () => {
+  it('that is always faster: an error, so that the message is retried', async () => {
     const world = await aboutTo('close');
     world.around = (call, when) => {
       if (call === 'save' && when === 'before') world.save(world.record(GATE) ?? newRecord(GATE, NOW));
     };
     await expect(reconcileOnce(world, digest(1))).rejects.toThrow(
-      '123456789012/team/app: somebody else changed its record or its policy first, 12 times; the message comes back',
+      '123456789012/team/app: other workers changed its record or its lock first, 12 times; the message is retried',
     );
     expect(world.decisions).toEqual([]);
   });
@@ -184,25 +185,14 @@ describe('a gate without a row', () => {
     const world = newWorld();
     const old = newRecord(GATE, hoursLater(-24 * 31));
     const next = { blockers: [], active: [], omitted: 0, clearances: [], changed: false };
-    const noticeOf = () => {
-      throw new Error('no notice was expected');
-    };
-    const somethingHolds = () => {
-      throw new Error('no second look was expected');
-    };
-    const settled = await apply(
-      {
-        stored: { value: old, version: 0 },
-        next,
-        reading: undefined,
-        now: NOW,
-        override: undefined,
-        noticeOf,
-        somethingHolds,
-      },
+    const request = { gate: GATE, scope: [], triggers: ['sweep'], activeFindings: [] } as const;
+    const stored = { value: old, version: 0 };
+    const applied = await apply(
+      { request, stored, evaluated: [], next, reading: undefined, now: NOW, override: undefined },
       rules(),
       world.ports,
     );
-    expect([settled, world.calls]).toEqual([{ to: { kind: 'open' }, action: 'nothing', change: undefined }, []]);
+    const expected = { kind: 'applied', to: { kind: 'open' }, action: 'nothing', change: undefined };
+    expect([applied, world.calls]).toEqual([expected, []]);
   });
 });

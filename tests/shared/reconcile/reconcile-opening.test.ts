@@ -15,7 +15,7 @@ import {
   record,
   rules,
 } from '../samples.ts';
-import { EXCEPTED, reconcileOnce, told, VIOLATING, violating, writes } from './reconciling.ts';
+import { EXCEPTED, notified, reconcileOnce, resultOnce, VIOLATING, violating, writes } from './reconciling.ts';
 import { newWorld } from './world.ts';
 
 describe('opening', () => {
@@ -27,7 +27,7 @@ describe('opening', () => {
     const first = await reconcileOnce(world, { triggers: ['delete'] });
     world.repository().images.delete(digest(2));
     const second = await reconcileOnce(world, { scope: [digest(2)], triggers: ['delete'] });
-    expect([first.to.kind, second.to.kind, second.action, told(world)]).toEqual([
+    expect([first.to.kind, second.to.kind, second.action, notified(world)]).toEqual([
       'closed',
       'open',
       'opened',
@@ -60,27 +60,27 @@ describe('opening', () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
     world.now = hoursLater(2);
-    const { to, images, isUnsettled } = await reconcileOnce(world);
-    expect([to.kind, images, isUnsettled]).toEqual([
+    const { kind, decision } = await resultOnce(world);
+    expect([kind, decision.to.kind, decision.images]).toEqual([
+      'done',
       'open',
       [{ digest: digest(1), kind: 'released', how: 'scanned' }],
-      false,
     ]);
   });
 
-  it('CLOSED event; scanned only just: stays closed and says that the message comes back; opens five minutes later', async () => {
+  it('CLOSED event; scanned only just: stays closed and the message is retried; opens five minutes later', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
     world.now = hoursLater(1.01);
-    const first = await reconcileOnce(world);
+    const first = await resultOnce(world);
     world.now = hoursLater(1 + 5 / 60);
-    const second = await reconcileOnce(world);
-    expect([first.to.kind, first.isUnsettled, first.images]).toMatchObject([
-      'closed',
-      true,
-      [{ kind: 'holds', why: { kind: 'unsettled' } }],
-    ]);
-    expect([second.to.kind, second.isUnsettled]).toEqual(['open', false]);
+    const second = await resultOnce(world);
+    expect(first).toMatchObject({
+      kind: 'retry',
+      findings: 'all',
+      decision: { to: { kind: 'closed' }, images: [{ kind: 'holds', why: { kind: 'unsettled' } }] },
+    });
+    expect(second).toMatchObject({ kind: 'done', decision: { to: { kind: 'open' } } });
   });
 
   it('scanned only just before the look, and the look takes ten minutes: stays closed', async () => {
@@ -90,8 +90,8 @@ describe('opening', () => {
     world.around = (call, when) => {
       if (call === 'observe' && when === 'after') world.now = hoursLater(1.2);
     };
-    const { to, isUnsettled } = await reconcileOnce(world);
-    expect([to.kind, isUnsettled]).toEqual(['closed', true]);
+    const { kind, decision } = await resultOnce(world);
+    expect([kind, decision.to.kind]).toEqual(['retry', 'closed']);
   });
 
   it('looks once more between the intent and the write; the intent forgets no blocker', async () => {

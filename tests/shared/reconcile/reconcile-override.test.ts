@@ -1,7 +1,7 @@
 // Gates that a person keeps open or closed: what the loop makes of it in every mode, with findings or without, and at both ends.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Override } from '../../../shared/gate/override.ts';
+import type { Override, OverrideDelivery, RecordedOverride } from '../../../shared/gate/override.ts';
 import { type GateRecord, newRecord } from '../../../shared/gate/record.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import type { Trigger } from '../../../shared/report/decision.ts';
@@ -12,15 +12,16 @@ import { newWorld, type World, type WorldRepository } from './world.ts';
 const VIOLATING = { findings: [finding()] };
 const OPEN = anOverride();
 const CLOSED = anOverride({ kind: 'closed' });
-const NEW: Partial<Override> = { told: 'nothing', logged: false };
+const NEW: Partial<OverrideDelivery> = { notified: 'nothing', logged: false };
 const OVER: Partial<Override> = { until: NOW };
 const EXCLUDED = rules({ repositories: { include: ['other/*'], exclude: [] } });
+const LAMBDA = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
 const NO_ROOM = rules({ maxClosesPerHour: 0 });
 
 /** How a gate is: what its record says, and what the registry shows. */
 const OPEN_GATE = newRecord(GATE, hoursLater(-2));
 const CLOSED_GATE = record({ claimed: true });
-const WAITING_BY_HAND = record({ state: { kind: 'waiting', for: 'override' }, closedSince: undefined });
+const WAITING = record({ state: { kind: 'waiting', for: 'override' }, closedSince: undefined });
 
 function blind(call: string): void {
   if (call === 'observe') throw new Error('no answer');
@@ -28,7 +29,7 @@ function blind(call: string): void {
 
 interface Given {
   readonly record: GateRecord;
-  readonly order: Override;
+  readonly order: RecordedOverride;
   readonly rules?: Rules;
   readonly registry?: Partial<WorldRepository>;
   readonly images?: readonly number[];
@@ -51,7 +52,7 @@ async function outcome(world: World, byRules: Rules = rules(), trigger: Trigger 
   return [world.repository().ours, state, action, step?.step, told.join()];
 }
 
-describe('a gate that is kept open by hand', () => {
+describe('a gate that an override keeps open', () => {
   it.each<[string, Given, readonly unknown[]]>([
     [
       'is opened, although findings hold it',
@@ -70,17 +71,17 @@ describe('a gate that is kept open by hand', () => {
     ],
     [
       'is not closed by another image, which people hear of too',
-      { record: WAITING_BY_HAND, order: OPEN, images: [1, 2] },
+      { record: WAITING, order: OPEN, images: [1, 2] },
       ['absent', 'waiting: override', 'waiting', 'runs', 'waiting'],
     ],
     [
       'stays so without a word while nothing changes',
-      { record: WAITING_BY_HAND, order: OPEN, images: [1] },
+      { record: WAITING, order: OPEN, images: [1] },
       ['absent', 'waiting: override', 'nothing', 'runs', ''],
     ],
     [
       'has nothing to wait for once nothing holds it',
-      { record: WAITING_BY_HAND, order: OPEN },
+      { record: WAITING, order: OPEN },
       ['absent', 'open', 'cleared', 'runs', 'cleared'],
     ],
     [
@@ -90,7 +91,7 @@ describe('a gate that is kept open by hand', () => {
     ],
     [
       'is paused with everything',
-      { record: WAITING_BY_HAND, order: OPEN, images: [1], rules: rules({ mode: 'pause' }) },
+      { record: WAITING, order: OPEN, images: [1], rules: rules({ mode: 'pause' }) },
       ['absent', 'waiting: pause', 'waiting', 'runs', 'waiting'],
     ],
     [
@@ -105,22 +106,22 @@ describe('a gate that is kept open by hand', () => {
     ],
     [
       'may serve Lambda functions',
-      { record: WAITING_BY_HAND, order: OPEN, images: [1], registry: { servesLambda: true } },
+      { record: WAITING, order: OPEN, images: [1], registry: { inUse: LAMBDA } },
       ['absent', 'waiting: override', 'nothing', 'runs', ''],
     ],
     [
       'that was ordered for longer than a day is closed',
-      { record: WAITING_BY_HAND, order: anOverride({ until: hoursLater(48) }), images: [1] },
+      { record: WAITING, order: anOverride({ until: hoursLater(48) }), images: [1] },
       ['current', 'closed', 'closed', 'ends', 'closed: ends'],
     ],
     [
       'closes at the end, if something holds it',
-      { record: WAITING_BY_HAND, order: anOverride(OVER), images: [1] },
+      { record: WAITING, order: anOverride(OVER), images: [1] },
       ['current', 'closed', 'closed', 'ends', 'closed: ends'],
     ],
     [
       'closes at the end, whatever the brake says',
-      { record: WAITING_BY_HAND, order: anOverride(OVER), images: [1], rules: NO_ROOM },
+      { record: WAITING, order: anOverride(OVER), images: [1], rules: NO_ROOM },
       ['current', 'closed', 'closed', 'ends', 'closed: ends'],
     ],
     [
@@ -130,22 +131,22 @@ describe('a gate that is kept open by hand', () => {
     ],
     [
       'stays open at the end in audit mode',
-      { record: WAITING_BY_HAND, order: anOverride(OVER), images: [1], rules: rules({ mode: 'audit' }) },
+      { record: WAITING, order: anOverride(OVER), images: [1], rules: rules({ mode: 'audit' }) },
       ['absent', 'waiting: audit', 'waiting', 'ends', 'waiting: ends'],
     ],
     [
       'stays open at the end where it serves Lambda functions',
-      { record: WAITING_BY_HAND, order: anOverride(OVER), images: [1], registry: { servesLambda: true } },
-      ['absent', 'waiting: lambda', 'waiting', 'ends', 'waiting: ends'],
+      { record: WAITING, order: anOverride(OVER), images: [1], registry: { inUse: LAMBDA } },
+      ['absent', 'waiting: inUse', 'waiting', 'ends', 'waiting: ends'],
     ],
     [
       'closes without a word more where a command has told of the end',
-      { record: CLOSED_GATE, order: anOverride({ ...OVER, told: 'end' }), images: [1] },
+      { record: CLOSED_GATE, order: anOverride({ ...OVER, notified: 'end' }), images: [1] },
       ['current', 'closed', 'nothing', 'ends', ''],
     ],
     [
       'closes at once where it was to be closed by hand instead',
-      { record: WAITING_BY_HAND, order: anOverride({ ...NEW, kind: 'closed' }), images: [1], rules: NO_ROOM },
+      { record: WAITING, order: anOverride({ ...NEW, kind: 'closed' }), images: [1], rules: NO_ROOM },
       ['current', 'closed', 'closed', 'begins', 'closed: begins'],
     ],
   ])('%s', async (_name, given, expected) => {
@@ -153,7 +154,7 @@ describe('a gate that is kept open by hand', () => {
   });
 });
 
-describe('a gate that is kept closed by hand', () => {
+describe('a gate that an override keeps closed', () => {
   it.each<[string, Given, readonly unknown[]]>([
     [
       'is closed, although nothing holds it, and the brake is not asked',
@@ -192,8 +193,8 @@ describe('a gate that is kept closed by hand', () => {
     ],
     [
       'is not closed where it serves Lambda functions',
-      { record: OPEN_GATE, order: anOverride({ ...NEW, kind: 'closed' }), registry: { servesLambda: true } },
-      ['absent', 'waiting: lambda', 'waiting', 'begins', 'waiting: begins'],
+      { record: OPEN_GATE, order: anOverride({ ...NEW, kind: 'closed' }), registry: { inUse: LAMBDA } },
+      ['absent', 'waiting: inUse', 'waiting', 'begins', 'waiting: begins'],
     ],
     [
       'is somebody else’s where somebody else has locked it',
@@ -262,9 +263,9 @@ describe('an order', () => {
       'begins',
       'opened: begins',
     ]);
-    expect(world.record(GATE)?.override).toMatchObject({ told: 'begin', logged: false });
+    expect(world.record(GATE)?.override).toMatchObject({ delivery: { notified: 'begin', logged: false } });
     expect((await outcome(world))[3]).toBe('begins');
-    expect(world.record(GATE)?.override).toMatchObject({ told: 'begin', logged: true });
+    expect(world.record(GATE)?.override).toMatchObject({ delivery: { notified: 'begin', logged: true } });
     expect((await outcome(world))[3]).toBe('runs');
     world.now = hoursLater(3);
     expect((await outcome(world)).slice(0, 4)).toEqual(['current', 'closed', 'closed', 'ends']);
@@ -285,11 +286,11 @@ describe('an order', () => {
       expect((await outcome(world)).slice(1, 3)).toEqual([kind === 'open' ? 'opening' : 'closing', 'refused']);
       expect(world.record(GATE)).toMatchObject({
         blockers: given.blockers.map((one) => ({ digest: one.digest })),
-        override: { refused: true, told: 'nothing' },
+        override: { delivery: { refused: true, notified: 'nothing' } },
       });
       world.repository().refuses = undefined;
       expect((await outcome(world)).at(-1)).toBe(kind === 'open' ? 'opened: begins' : 'closed: begins');
-      expect(world.record(GATE)?.override?.refused).toBeUndefined();
+      expect(world.record(GATE)?.override?.delivery.refused).toBeUndefined();
     },
   );
 
@@ -309,7 +310,7 @@ describe('an order', () => {
         expect(world.record(GATE)).toMatchObject({
           state: { for: 'override' },
           pending: [],
-          override: { told: 'begin' },
+          override: { delivery: { notified: 'begin' } },
         });
         expect(world.repository().ours).toBe('absent');
         const begun = world.notices.filter(({ override: news }) => news?.isNews && news.step === 'begins');
@@ -319,7 +320,7 @@ describe('an order', () => {
   );
 
   it('that is over closes on what the record says where the scanner does not answer, and the message comes back', async () => {
-    const world = worldWith({ record: WAITING_BY_HAND, order: anOverride(OVER), images: [1] });
+    const world = worldWith({ record: WAITING, order: anOverride(OVER), images: [1] });
     world.around = blind;
     await expect(reconcileOnce(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
     expect([world.repository().ours, world.record(GATE)?.state.kind]).toEqual(['current', 'closed']);
@@ -331,18 +332,18 @@ describe('an order', () => {
   });
 
   it('that is over closes on what the record had no room for, too', async () => {
-    const { blockers: _blockers, ...rest } = WAITING_BY_HAND;
+    const { blockers: _blockers, ...rest } = WAITING;
     const world = worldWith({ record: { ...rest, blockers: [], omittedBlockers: 2 }, order: anOverride(OVER) });
     world.around = blind;
     await expect(reconcileOnce(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');
     expect(world.repository().ours).toBe('current');
   });
 
-  it.each<[string, GateRecord, Override, Trigger]>([
-    ['that is not over', WAITING_BY_HAND, OPEN, 'tick'],
+  it.each<[string, GateRecord, RecordedOverride, Trigger]>([
+    ['that is not over', WAITING, OPEN, 'tick'],
     ['to keep it closed, that is over', CLOSED_GATE, anOverride({ ...OVER, kind: 'closed' }), 'tick'],
     ['that is over, of a gate that nothing held', OPEN_GATE, anOverride(OVER), 'tick'],
-    ['that a command looks at', WAITING_BY_HAND, anOverride(OVER), 'override'],
+    ['that a command looks at', WAITING, anOverride(OVER), 'override'],
   ])('%s does nothing where the scanner does not answer', async (_name, stored, order, trigger) => {
     const world = worldWith({ record: stored, order, images: [1] });
     const before = structuredClone([world.repository().ours, world.record(GATE)]);
@@ -364,7 +365,7 @@ describe('an order', () => {
   });
 
   it('is seen to for a repository that is not there any more, too', async () => {
-    const world = worldWith({ record: WAITING_BY_HAND, order: anOverride(OVER) });
+    const world = worldWith({ record: WAITING, order: anOverride(OVER) });
     world.repositories.clear();
     const { to, override: step } = await reconcileOnce(world, { triggers: ['tick'], scope: 'all' });
     expect([to, step?.step, world.record(GATE)?.override]).toEqual([{ kind: 'open' }, 'ends', undefined]);
@@ -375,13 +376,13 @@ describe('an order', () => {
     const world = worldWith({ record: old, order: OPEN });
     await outcome(world);
     expect(world.record(GATE)?.override).toEqual(OPEN);
-    world.save({ ...old, override: anOverride({ ...OVER, told: 'end' }) });
+    world.save({ ...old, override: anOverride({ ...OVER, notified: 'end' }) });
     await outcome(world);
     expect(world.record(GATE)).toMatchObject({ since: NOW, state: { kind: 'open' } });
   });
 
   it('that keeps open is met by a scan that would prove nothing: the blocker stays recorded', async () => {
-    const world = worldWith({ record: { ...WAITING_BY_HAND, blockers: [blocker()] }, order: OPEN });
+    const world = worldWith({ record: { ...WAITING, blockers: [blocker()] }, order: OPEN });
     world.repository().images.set(digest(1), {});
     await outcome(world);
     expect(world.record(GATE)).toMatchObject({ blockers: [{ digest: digest(1) }], state: { for: 'override' } });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { GateRecord } from '../../../shared/gate/record.ts';
 import { digest, GATE, hoursLater, rules } from '../samples.ts';
-import { reconcileOnce, told, VIOLATING, writes } from './reconciling.ts';
+import { notified, reconcileOnce, VIOLATING, writes } from './reconciling.ts';
 import { newWorld, type World, type WorldRepository } from './world.ts';
 
 const PAUSE = rules({ mode: 'pause' });
@@ -129,7 +129,7 @@ describe('a closing of somebody else', () => {
       'waiting',
       'nothing',
     ]);
-    expect([writes(world), world.notices.map(({ kind, waitingFor }) => [kind, waitingFor])]).toEqual([
+    expect([writes(world), world.notices.map(({ kind, waiting }) => [kind, waiting?.for])]).toEqual([
       [],
       [['waiting', 'foreignLock']],
     ]);
@@ -151,7 +151,7 @@ describe('a closing of somebody else', () => {
     const world = unmarked('unmarked');
     await reconcileOnce(world);
     repair(world);
-    expect([(await reconcileOnce(world)).action, world.repository().ours, told(world)]).toEqual([
+    expect([(await reconcileOnce(world)).action, world.repository().ours, notified(world)]).toEqual([
       'cleared',
       'unmarked',
       ['waiting', 'cleared'],
@@ -198,7 +198,7 @@ describe('a closing of ours', () => {
     await reconcileOnce(world);
     world.repository().ours = 'absent';
     world.now = hoursLater(1);
-    expect([(await reconcileOnce(world)).action, world.repository().ours, told(world)]).toEqual([
+    expect([(await reconcileOnce(world)).action, world.repository().ours, notified(world)]).toEqual([
       'restored',
       'current',
       ['closed', 'restored'],

@@ -10,9 +10,14 @@ import { newWorld, type World } from './world.ts';
 const VIOLATING = { findings: [finding()] };
 const NO_ROOM = rules({ maxClosesPerHour: 0 });
 
-function reconcileOnce(world: World, byRules: Rules = rules(), repository = 'team/app'): Promise<Decision> {
-  const gate = { ...GATE, repository };
-  return reconcile({ gate, scope: [digest(1)], triggers: ['finding'], activeFindings: [] }, byRules, world.ports);
+async function reconcileOnce(world: World, byRules: Rules = rules(), repository = 'team/app'): Promise<Decision> {
+  const request = {
+    gate: { ...GATE, repository },
+    scope: [digest(1)],
+    triggers: ['finding'],
+    activeFindings: [],
+  } as const;
+  return (await reconcile(request, byRules, world.ports)).decision;
 }
 
 function violating(repository = 'team/app', world = newWorld()): World {
@@ -20,8 +25,8 @@ function violating(repository = 'team/app', world = newWorld()): World {
   return world;
 }
 
-const told = (world: World) =>
-  world.notices.map((notice) => (notice.kind === 'waiting' ? `waiting for ${notice.waitingFor}` : notice.kind));
+const notified = (world: World) =>
+  world.notices.map((notice) => (notice.kind === 'waiting' ? `waiting for ${notice.waiting?.for}` : notice.kind));
 const ours = (world: World) => world.repository().ours;
 
 describe('audit', () => {
@@ -29,14 +34,18 @@ describe('audit', () => {
     const world = violating();
     const { to } = await reconcileOnce(world, rules({ mode }));
     await reconcileOnce(world, rules({ mode }));
-    expect([to, ours(world), told(world)]).toEqual([{ kind: 'waiting', for: mode }, 'absent', [`waiting for ${mode}`]]);
+    expect([to, ours(world), notified(world)]).toEqual([
+      { kind: 'waiting', for: mode },
+      'absent',
+      [`waiting for ${mode}`],
+    ]);
   });
 
   it.each(['audit', 'pause'] as const)('%s opens what pullgate had closed', async (mode) => {
     const world = violating();
     await reconcileOnce(world);
     const { to, action } = await reconcileOnce(world, rules({ mode }));
-    expect([to, action, ours(world), told(world)]).toEqual([
+    expect([to, action, ours(world), notified(world)]).toEqual([
       { kind: 'waiting', for: mode },
       'opened',
       'absent',
@@ -47,13 +56,13 @@ describe('audit', () => {
   it('ends: what it had left open is closed', async () => {
     const world = violating();
     await reconcileOnce(world, rules({ mode: 'audit' }));
-    expect([(await reconcileOnce(world)).action, told(world)]).toEqual(['closed', ['waiting for audit', 'closed']]);
+    expect([(await reconcileOnce(world)).action, notified(world)]).toEqual(['closed', ['waiting for audit', 'closed']]);
   });
 
-  it('becomes a pause: told, since it is another reason', async () => {
+  it('becomes a pause: notified, since it is another reason', async () => {
     const world = violating();
     await reconcileOnce(world, rules({ mode: 'audit' }));
-    expect([(await reconcileOnce(world, rules({ mode: 'pause' }))).action, told(world)]).toEqual([
+    expect([(await reconcileOnce(world, rules({ mode: 'pause' }))).action, notified(world)]).toEqual([
       'waiting',
       ['waiting for audit', 'waiting for pause'],
     ]);
@@ -64,19 +73,19 @@ describe('audit', () => {
     await reconcileOnce(world, rules({ mode: 'audit' }));
     world.repository().images.delete(digest(1));
     const { to, action } = await reconcileOnce(world, rules({ mode: 'audit' }));
-    expect([to, action, told(world)]).toEqual([{ kind: 'open' }, 'cleared', ['waiting for audit', 'cleared']]);
+    expect([to, action, notified(world)]).toEqual([{ kind: 'open' }, 'cleared', ['waiting for audit', 'cleared']]);
   });
 });
 
 describe('a repository that serves Lambda functions', () => {
   it.each<[string, boolean, readonly string[]]>([
-    ['is announced, not closed', false, ['waiting for lambda']],
-    ['is closed with closeLambdaRepositories', true, ['closed']],
-  ])('%s', async (_name, closeLambdaRepositories, notices) => {
+    ['is announced, not closed', false, ['waiting for inUse']],
+    ['is closed with closesInUse', true, ['closed']],
+  ])('%s', async (_name, closesInUse, notices) => {
     const world = violating();
-    world.repository().servesLambda = true;
-    await reconcileOnce(world, rules({ closeLambdaRepositories }));
-    expect(told(world)).toEqual(notices);
+    world.repository().inUse = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
+    await reconcileOnce(world, rules({ closesInUse }));
+    expect(notified(world)).toEqual(notices);
   });
 
   it.each<[string, (world: World) => void, string, string]>([
@@ -93,7 +102,7 @@ describe('a repository that serves Lambda functions', () => {
   ])('%s: a grant does not open what is closed', async (_name, happens, done, statement) => {
     const world = violating();
     await reconcileOnce(world);
-    world.repository().servesLambda = true;
+    world.repository().inUse = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
     happens(world);
     expect([(await reconcileOnce(world)).action, ours(world)]).toEqual([done, statement]);
   });
@@ -108,7 +117,7 @@ describe('the brake', () => {
     for (const name of names) await reconcileOnce(world, rules(), name);
     const closed = names.filter((name) => world.repository(name).ours === 'current');
     expect(closed).toEqual([...names.slice(0, 25), 'team/app-399']);
-    expect(world.notices.filter((notice) => notice.waitingFor === 'brake').length).toBe(374);
+    expect(world.notices.filter((notice) => notice.waiting?.for === 'brake').length).toBe(374);
   });
 
   it('lets a gate through that waited, when the hour has passed', async () => {
@@ -147,13 +156,13 @@ describe('the brake', () => {
     ]);
   });
 
-  it('gives up where other workers are always faster, so that the message comes back', async () => {
+  it('gives up where other workers are always faster, so that the message is retried', async () => {
     const world = violating();
     world.around = (call, when) => {
       if (call === 'save brake' && when === 'before') world.brake.version = Number(world.brake.version) + 1;
     };
     await expect(reconcileOnce(world)).rejects.toThrow(
-      '123456789012/team/app: other workers asked the brake first, 100 times; the message comes back',
+      '123456789012/team/app: other workers asked the brake first, 100 times; the message is retried',
     );
     expect([world.calls.filter((call) => call === 'load brake').length, ours(world)]).toEqual([100, 'absent']);
   });
@@ -244,7 +253,7 @@ describe('a state that a crash has left behind', () => {
     world.repository().ours = statement;
     if (isThere) violating('team/app', world);
     const decision = await reconcileOnce(world);
-    expect([decision.action, told(world), world.record(GATE)?.state.kind]).toEqual([
+    expect([decision.action, notified(world), world.record(GATE)?.state.kind]).toEqual([
       done,
       notices,
       isThere ? 'closed' : 'open',

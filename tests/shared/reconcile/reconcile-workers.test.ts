@@ -177,8 +177,8 @@ describe.each([
       if (call !== 'observe' || when !== 'after' || world.calls.filter((one) => one === 'observe').length > 1) return;
       world.repository().images.set(digest(1), VIOLATING);
       const calls = world.calls.length;
-      const { action } = await reconcileOnce();
-      other = { action, calls: world.calls.slice(calls) };
+      const { decision } = await reconcileOnce();
+      other = { action: decision.action, calls: world.calls.slice(calls) };
     };
     await reconcileOnce();
     expect(other).toEqual({ action: 'nothing', calls: ['load', 'observe', 'read'] });

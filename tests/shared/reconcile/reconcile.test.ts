@@ -1,10 +1,11 @@
-// The reconcile loop over a small world: what is closed and told, whatever woke it.
+// The reconcile loop over a small world: what is closed and notified, whatever woke it.
 import { describe, expect, it } from 'vitest';
 import { packRecord } from '../../../shared/gate/record-codec.ts';
-import type { ImageObservation } from '../../../shared/reconcile/observation.ts';
-import { type ReconcileRequest, reconcile } from '../../../shared/reconcile/reconcile.ts';
+import type { ImageObservation, Report } from '../../../shared/reconcile/observation.ts';
+import { reconcile } from '../../../shared/reconcile/reconcile.ts';
+import type { ReconcileRequest } from '../../../shared/reconcile/request.ts';
 import { digest, exception, finding, GATE, hoursLater, NOW, policy, present, rules } from '../samples.ts';
-import { reconcileOnce, told, VIOLATING, violating, writes } from './reconciling.ts';
+import { notified, reconcileOnce, resultOnce, VIOLATING, violating, writes } from './reconciling.ts';
 import type { World } from './world.ts';
 
 describe('closing', () => {
@@ -30,7 +31,7 @@ describe('closing', () => {
       change: { before: 'absent', after: 'current' },
     });
     expect(world.record(GATE)).toMatchObject({ state: { kind: 'closed' }, since: NOW, closedSince: NOW, pending: [] });
-    expect(told(world)).toEqual(['closed']);
+    expect(notified(world)).toEqual(['closed']);
   });
 
   it('logs what was decided, once', async () => {
@@ -50,7 +51,6 @@ describe('closing', () => {
       mode: 'enforce',
       allowed: 1,
       unconfirmed: [],
-      outdated: [],
       expiredExceptions: [old],
     });
     expect(decision.images.map((image) => `${image.digest} ${image.kind}`)).toEqual([
@@ -62,7 +62,7 @@ describe('closing', () => {
   it('the same event 1,000 times: one write of the policy, one notification', async () => {
     const world = await violating();
     for (let times = 0; times < 1_000; times++) await reconcileOnce(world);
-    expect([writes(world), told(world)]).toEqual([['write closed'], ['closed']]);
+    expect([writes(world), notified(world)]).toEqual([['write closed'], ['closed']]);
     expect(world.calls.filter((call) => call === 'save').length).toBe(3);
   });
 
@@ -70,7 +70,7 @@ describe('closing', () => {
     const world = await violating(true);
     world.repository().images.set(digest(2), VIOLATING);
     const { action } = await reconcileOnce(world, { scope: [digest(2)] });
-    expect([action, writes(world), told(world)]).toEqual(['nothing', [], []]);
+    expect([action, writes(world), notified(world)]).toEqual(['nothing', [], []]);
     expect(world.record(GATE)?.blockers.map((one) => one.digest)).toEqual([digest(1), digest(2)]);
   });
 
@@ -78,7 +78,7 @@ describe('closing', () => {
     const world = await violating(true);
     world.repository().ours = 'absent';
     const { action } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] });
-    expect([action, writes(world), told(world)]).toEqual(['restored', ['write closed'], ['restored']]);
+    expect([action, writes(world), notified(world)]).toEqual(['restored', ['write closed'], ['restored']]);
   });
 
   it('our statement written by an older config: written anew, and the gate stays closed since when it was', async () => {
@@ -94,7 +94,7 @@ describe('closing', () => {
     const world = await violating(true);
     world.repositories.clear();
     const { to, action } = await reconcileOnce(world, { scope: 'all' });
-    expect([to.kind, action, told(world)]).toEqual(['open', 'opened', ['opened']]);
+    expect([to.kind, action, notified(world)]).toEqual(['open', 'opened', ['opened']]);
   });
 
   it('a registry that refuses: told in the decision, not tried again by itself, and the intent stays', async () => {
@@ -106,7 +106,7 @@ describe('closing', () => {
       action: 'refused',
       problem: 'statement "Build" names a deleted role',
     });
-    expect([writes(world), told(world), world.record(GATE)?.state.kind]).toEqual([['write closed'], [], 'closing']);
+    expect([writes(world), notified(world), world.record(GATE)?.state.kind]).toEqual([['write closed'], [], 'closing']);
   });
 
   it('a registry that refuses to put our closing back: the record does not claim what is not there', async () => {
@@ -123,7 +123,7 @@ describe('closing', () => {
     world.repository().refuses = 'too long';
     await reconcileOnce(world);
     world.repository().refuses = undefined;
-    expect([(await reconcileOnce(world)).action, told(world)]).toEqual(['closed', ['closed']]);
+    expect([(await reconcileOnce(world)).action, notified(world)]).toEqual(['closed', ['closed']]);
   });
 });
 
@@ -133,7 +133,7 @@ describe('an event that is faster than the provider', () => {
   it.each<[string, (world: World) => void, Partial<ReconcileRequest>, readonly string[], number]>([
     ['a finding that is shown is confirmed, without asking', () => {}, { activeFindings }, [], 0],
     [
-      'a finding that is not shown and not known comes back later',
+      'a finding that is not shown and not known is retried',
       (world) => world.unknownFindings.add('new'),
       { activeFindings: [{ id: 'new', digest: digest(1) }] },
       ['new'],
@@ -149,14 +149,14 @@ describe('an event that is faster than the provider', () => {
     [
       'a finding that is known in another state is confirmed where the event is two minutes old',
       () => {},
-      { activeFindings: [{ id: 'closed', digest: digest(1), since: hoursLater(-2 / 60) }] },
+      { activeFindings: [{ id: 'closed', digest: digest(1), at: hoursLater(-2 / 60) }] },
       [],
       1,
     ],
     [
-      'a finding that is not shown so soon after the event comes back later, without asking',
+      'a finding that is not shown so soon after the event is retried, without asking',
       () => {},
-      { activeFindings: [{ id: 'reactivated', digest: digest(1), since: hoursLater(-1 / 60) }] },
+      { activeFindings: [{ id: 'reactivated', digest: digest(1), at: hoursLater(-1 / 60) }] },
       ['reactivated'],
       0,
     ],
@@ -165,8 +165,8 @@ describe('an event that is faster than the provider', () => {
       (world) => world.unknownFindings.add('reactivated'),
       {
         activeFindings: [
-          { id: 'reactivated', digest: digest(1), since: hoursLater(-1.5) },
-          { id: 'reactivated', digest: digest(1), since: NOW },
+          { id: 'reactivated', digest: digest(1), at: hoursLater(-1.5) },
+          { id: 'reactivated', digest: digest(1), at: NOW },
         ],
       },
       ['reactivated'],
@@ -198,16 +198,16 @@ describe('an event that is faster than the provider', () => {
 describe('an event about an image that is gone', () => {
   const activeFindings = [{ id: 'new', digest: digest(2) }];
 
-  it.each<[string, ReadonlySet<string> | undefined, readonly string[]]>([
+  it.each<[string, readonly Report[] | undefined, readonly string[]]>([
     ['is not waited for where the provider is not asked about images that are gone', undefined, []],
-    ['comes back where the provider does not know its finding', new Set(), ['new']],
-    ['is confirmed where the provider knows it', new Set(['new']), []],
-  ])('%s', async (_name, findingIds, unconfirmed) => {
+    ['is retried if the provider does not know its finding', [], ['new']],
+    ['is confirmed if the provider knows it', [{ id: 'new', status: 'resolved', findings: [] }], []],
+  ])('%s', async (_name, reports, unconfirmed) => {
     const world = await violating();
     world.unknownFindings.add('new');
-    const gone = { digest: digest(2), presence: 'gone', ...(findingIds === undefined ? {} : { findingIds }) } as const;
+    const gone = { digest: digest(2), presence: 'gone', ...(reports === undefined ? {} : { reports }) } as const;
     const registry = { ...world.ports.registry, observe: async () => [gone] };
-    const decision = await reconcile(
+    const { decision } = await reconcile(
       { gate: GATE, scope: [digest(2)], triggers: ['finding'], activeFindings },
       rules(),
       { ...world.ports, registry },
@@ -218,56 +218,58 @@ describe('an event about an image that is gone', () => {
 
 describe('an event that is newer than what the provider shows', () => {
   const ID = 'CVE-2024-6119';
-  const shown = (reportedAt?: string) => ({
-    ...(reportedAt === undefined ? {} : { reportedAt: new Map([[ID, reportedAt]]) }),
-  });
-  it.each<[string, string | undefined, string | undefined, readonly string[]]>([
-    ['is not what was shown', hoursLater(-1), NOW, [ID]],
-    ['is confirmed by what is as new', NOW, NOW, []],
-    ['is confirmed by what is newer', hoursLater(1), NOW, []],
-    ['is not waited for where it says nothing of its time', hoursLater(-1), undefined, []],
-    ['is not waited for where the provider says nothing of its times', undefined, NOW, []],
-  ])('%s', async (_name, reportedAt, since, outdated) => {
+  const shown = (reportedAt?: string): readonly Report[] => [
+    { id: ID, status: 'active', reportedAt, findings: [finding()] },
+  ];
+  const RETRIED = { id: ID, why: `the scanner shows ${ID} only as it was before the event`, finally: 'done' };
+  it.each<[string, string | undefined, string | undefined, boolean]>([
+    ['is not what was shown', hoursLater(-1), NOW, true],
+    ['is confirmed by what is as new', NOW, NOW, false],
+    ['is confirmed by what is newer', hoursLater(1), NOW, false],
+    ['is not waited for where it says nothing of its time', hoursLater(-1), undefined, false],
+    ['is not waited for where the provider says nothing of its times', undefined, NOW, false],
+  ])('%s', async (_name, reportedAt, notBefore, isOutdated) => {
     const observations: readonly ImageObservation[] = [
-      present({ findings: [finding()], ...shown(reportedAt) }),
-      { digest: digest(2), presence: 'gone', findingIds: new Set([ID]), ...shown(reportedAt) },
+      present({ reports: shown(reportedAt) }),
+      { digest: digest(2), presence: 'gone', reports: shown(reportedAt) },
     ];
     for (const image of observations) {
       const world = await violating();
-      const decision = await reconcile(
+      const result = await reconcile(
         {
           gate: GATE,
           scope: [image.digest],
           triggers: ['finding'],
-          activeFindings: [{ id: ID, digest: image.digest, since }],
+          activeFindings: [{ id: ID, digest: image.digest, notBefore }],
         },
         rules(),
         { ...world.ports, registry: { ...world.ports.registry, observe: async () => [image] } },
       );
-      expect([decision.outdated, decision.unconfirmed]).toEqual([outdated, []]);
+      expect(result).toMatchObject(isOutdated ? { kind: 'retry', findings: [RETRIED] } : { kind: 'done' });
+      expect(result.decision.unconfirmed).toEqual([]);
     }
   });
 
   it('says nothing of an image that was not looked at', async () => {
     const world = await violating();
-    const { outdated } = await reconcileOnce(world, { activeFindings: [{ id: ID, digest: digest(9), since: NOW }] });
-    expect(outdated).toEqual([]);
+    const activeFindings = [{ id: ID, digest: digest(9), notBefore: NOW }];
+    expect(await resultOnce(world, { activeFindings })).toMatchObject({ kind: 'done' });
   });
 
   it('closes for what is shown all the same', async () => {
     const world = await violating();
-    const image = present({ findings: [finding()], ...shown(hoursLater(-1)) });
-    const decision = await reconcile(
+    const image = present({ reports: shown(hoursLater(-1)) });
+    const result = await reconcile(
       {
         gate: GATE,
         scope: [image.digest],
         triggers: ['finding'],
-        activeFindings: [{ id: ID, digest: image.digest, since: NOW }],
+        activeFindings: [{ id: ID, digest: image.digest, notBefore: NOW }],
       },
       rules(),
       { ...world.ports, registry: { ...world.ports.registry, observe: async () => [image] } },
     );
-    expect([decision.outdated, decision.action]).toEqual([[ID], 'closed']);
+    expect(result).toMatchObject({ kind: 'retry', findings: [RETRIED], decision: { action: 'closed' } });
   });
 });
 

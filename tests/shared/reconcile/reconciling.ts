@@ -1,6 +1,8 @@
-// How the tests look at a small world through the reconcile loop, and what they ask of it.
+// How the tests reconcile a gate of a small world, and what they ask of it.
 
-import { type ReconcileRequest, reconcile } from '../../../shared/reconcile/reconcile.ts';
+import { reconcile } from '../../../shared/reconcile/reconcile.ts';
+import type { ReconcileRequest } from '../../../shared/reconcile/request.ts';
+import type { Result } from '../../../shared/reconcile/result.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import type { Decision } from '../../../shared/report/decision.ts';
 import { digest, exception, finding, GATE, policy, rules } from '../samples.ts';
@@ -9,14 +11,19 @@ import { newWorld, type World } from './world.ts';
 export const VIOLATING = { findings: [finding()] };
 export const EXCEPTED = rules({ policy: policy({ exceptions: [exception()] }) });
 
-/** One look at the first image, as after a finding of it. */
-export function reconcileOnce(
+/** One reconciliation of the first image, as after a finding of it. */
+export async function reconcileOnce(...given: Parameters<typeof resultOnce>): Promise<Decision> {
+  return (await resultOnce(...given)).decision;
+}
+
+/** The same, with what becomes of its messages. */
+export function resultOnce(
   world: World,
   changes: Partial<ReconcileRequest> = {},
   byRules: Rules = rules(),
-): Promise<Decision> {
-  const hint: ReconcileRequest = { gate: GATE, scope: [digest(1)], triggers: ['finding'], activeFindings: [] };
-  return reconcile({ ...hint, ...changes }, byRules, world.ports);
+): Promise<Result> {
+  const request: ReconcileRequest = { gate: GATE, scope: [digest(1)], triggers: ['finding'], activeFindings: [] };
+  return reconcile({ ...request, ...changes }, byRules, world.ports);
 }
 
 /** A world whose first image violates; closed already where asked for. */
@@ -32,4 +39,4 @@ export async function violating(closed = false): Promise<World> {
 }
 
 export const writes = (world: World) => world.calls.filter((call) => call.startsWith('write'));
-export const told = (world: World) => world.notices.map((notice) => notice.kind);
+export const notified = (world: World) => world.notices.map((notice) => notice.kind);

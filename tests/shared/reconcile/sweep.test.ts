@@ -161,7 +161,7 @@ describe('a tick', () => {
     });
     await tick(ports);
     expect([asks, asked]).toEqual([[[NOW, 1_000]], ['tick first', `tick second@${digest(2)}`]]);
-    expect(lines.at(-1)).toMatchObject({ kind: 'tick', waiting: 0, override: 2 });
+    expect(lines.at(-1)).toMatchObject({ kind: 'tick', waiting: 0, overrides: 2 });
   });
 
   it('asks for a thousand that wait, and counts what it got', async () => {

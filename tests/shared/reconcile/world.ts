@@ -1,7 +1,7 @@
 // A registry, its scanner and the table in plain memory: the core's own ports, for the core's own tests. No cloud is faked here.
 import type { BrakeState } from '../../../shared/gate/brake.ts';
 import { type Gate, gateKey } from '../../../shared/gate/gate.ts';
-import type { GateRecord, Notice } from '../../../shared/gate/record.ts';
+import type { GateRecord, InUse, Notice } from '../../../shared/gate/record.ts';
 import { packRecord, unpackRecord } from '../../../shared/gate/record-codec.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Report, Scan, Scope } from '../../../shared/reconcile/observation.ts';
@@ -165,7 +165,11 @@ export function newWorld(): World {
   return world;
 }
 
-function observeIn(repository: WorldRepository | undefined, scope: 'all' | readonly string[], known: readonly string[]) {
+function observeIn(
+  repository: WorldRepository | undefined,
+  scope: 'all' | readonly string[],
+  known: readonly string[],
+) {
   const images = repository?.images ?? new Map<string, WorldImage>();
   const withFindings = [...images].filter(([, image]) => (image.findings ?? []).length > 0).map(([digest]) => digest);
   const digests = scope === 'all' ? [...new Set([...withFindings, ...known])] : scope;

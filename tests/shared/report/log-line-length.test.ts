@@ -9,7 +9,7 @@ import { decision, digest, exception, finding } from '../samples.ts';
 /** The line as it is written and read back. */
 function line(changes: Partial<Decision>): Record<string, unknown> {
   const observed = decision({ triggers: ['finding', 'sweep'], ...changes });
-  return JSON.parse(JSON.stringify(decisionLine('azure', observed, 12)));
+  return JSON.parse(JSON.stringify(decisionLine({ cloud: 'azure', maxCharacters: 30_000 }, observed, 12)));
 }
 
 const reason = { finding: finding({ exploited: true }), rule: 'severityThreshold', severity: 'critical' } as const;

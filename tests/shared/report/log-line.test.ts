@@ -9,7 +9,7 @@ import { decision, digest, exception, finding, GATE, NOW } from '../samples.ts';
 /** The line as it is written and read back. */
 function line(changes: Partial<Decision>): Record<string, unknown> {
   const observed = decision({ triggers: ['finding', 'sweep'], ...changes });
-  return JSON.parse(JSON.stringify(decisionLine('aws', observed, 12)));
+  return JSON.parse(JSON.stringify(decisionLine({ cloud: 'aws', maxCharacters: 200_000 }, observed, 12)));
 }
 
 const reason = { finding: finding({ exploited: true }), rule: 'severityThreshold', severity: 'critical' } as const;
@@ -92,13 +92,13 @@ describe('the line of a decision', () => {
   });
 
   it('that waits or is refused says for what, and why', () => {
-    const { from, to, done, problem } = line({
+    const { from, to, action, problem } = line({
       from: { kind: 'waiting', for: 'brake' },
       to: { kind: 'closing' },
       action: 'refused',
       problem: 'the policy is too long',
     });
-    expect({ from, to, done, problem }).toEqual({
+    expect({ from, to, action, problem }).toEqual({
       from: 'waiting: brake',
       to: 'closing',
       action: 'refused',

@@ -70,17 +70,17 @@ describe('a notice', () => {
     ]);
   });
 
-  it.each<[Notice['waitingFor'], string]>([
-    ['audit', 'the stack is in audit mode, which closes nothing'],
-    ['pause', 'pullgate was paused by hand; `pullgate resume` ends that'],
-    ['brake', 'the brake (maxClosesPerHour) is used up for this hour; it is closed when its turn comes'],
+  it.each<[Notice['waiting'], string]>([
+    [{ for: 'audit' }, 'the stack is in audit mode, which closes nothing'],
+    [{ for: 'pause' }, 'pullgate is paused; `pullgate resume` ends the pause'],
+    [{ for: 'brake' }, 'the brake (maxClosesPerHour) is used up for this hour; it is closed when its turn comes'],
     [
-      'lambda',
-      'it serves Lambda functions, which would fail if it closed; set aws.closeLambdaRepositories to close such repositories too',
+      { for: 'inUse', by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' },
+      'it is in use by Lambda functions, which would fail if it closed; set aws.closeLambdaRepositories to close such gates too',
     ],
     [undefined, 'for no reason that pullgate knows'],
-  ])('of a gate that waits says for what: %s', (waitingFor, reason) => {
-    expect(told({ kind: 'waiting', waitingFor })).toEqual([
+  ])('of a gate that waits says for what: %j', (waiting, reason) => {
+    expect(told({ kind: 'waiting', waiting })).toEqual([
       `team/app (registry 123456789012) would be closed, and is still open: ${reason}.`,
       ...WHY,
       ...HOW_TO_KEEP_OPEN,
@@ -89,7 +89,7 @@ describe('a notice', () => {
 
   it('of a gate that somebody else has closed says that it is not pullgate who did, and what happens once that ends', () => {
     expect(told({ kind: 'waiting', waiting: { for: 'foreignLock' } })).toEqual([
-      'team/app (registry 123456789012) would be closed, and is not closed by pullgate: somebody else has locked it, and pullgate leaves that lock alone; once it is taken away, pullgate closes the gate itself.',
+      'team/app (registry 123456789012) would be closed, and is not closed by pullgate: somebody else has locked it, and pullgate leaves that lock alone; once it is removed, pullgate closes the gate itself.',
       ...WHY,
       ...HOW_TO_KEEP_OPEN,
     ]);
@@ -141,7 +141,7 @@ describe('a notice', () => {
   it('of an opening by hand or by the mode says that the reason to close is still there', () => {
     expect(told({ kind: 'opened', waiting: { for: 'pause' } })).toEqual([
       'pullgate opened team/app (registry 123456789012) at 2026-06-15T12:00:00.000Z.',
-      'It still has a reason to be closed, but pullgate was paused by hand; `pullgate resume` ends that.',
+      'It still has a reason to be closed, but pullgate is paused; `pullgate resume` ends the pause.',
       ...WHY,
     ]);
   });

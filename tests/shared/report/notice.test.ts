@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { EvaluatedImage, NextBlockers } from '../../../shared/gate/blockers.ts';
 import type { GateState, Notice } from '../../../shared/gate/record.ts';
 import type { Verdict } from '../../../shared/policy/verdict.ts';
-import { noticeOf } from '../../../shared/report/notice.ts';
+import { createNotice } from '../../../shared/report/notice.ts';
 import { blocker, digest, exception, finding, hoursLater, NOW, present, record } from '../samples.ts';
 
 const NOTHING: NextBlockers = { blockers: [], active: [], omitted: 0, clearances: [], changed: true };
@@ -16,14 +16,20 @@ function notice(
   next: Partial<NextBlockers>,
   evaluated: readonly EvaluatedImage[] = [],
 ): Notice {
-  return noticeOf(kind, state, record(), { ...NOTHING, ...next }, evaluated, NOW);
+  return createNotice(kind, state, {
+    record: record(),
+    next: { ...NOTHING, ...next },
+    evaluated,
+    override: undefined,
+    now: NOW,
+  });
 }
 
 describe('the notice of a closing', () => {
   it('says what holds the gate, and since when', () => {
     expect(notice('closed', CLOSED, { active: [blocker()] })).toEqual({
       kind: 'closed',
-      waitingFor: undefined,
+      waiting: undefined,
       at: NOW,
       closedSince: hoursLater(-24),
       images: [{ digest: digest(1), tags: ['1.0'], findings: [finding()], moreFindings: 0 }],
@@ -65,7 +71,9 @@ describe('the notice of a closing', () => {
   });
 
   it('says what a gate waits for', () => {
-    expect(notice('waiting', { kind: 'waiting', for: 'lambda' }, { active: [blocker()] }).waitingFor).toBe('lambda');
+    expect(notice('waiting', { kind: 'waiting', for: 'brake' }, { active: [blocker()] }).waiting).toEqual({
+      for: 'brake',
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 // What people read of orders by hand: mails at both ends, and the lines of the log.
 import { describe, expect, it } from 'vitest';
-import type { Override, OverrideStep } from '../../../shared/gate/override.ts';
+import type { OverrideStep, RecordedOverride } from '../../../shared/gate/override.ts';
 import type { Notice } from '../../../shared/gate/record.ts';
 import type { Decision } from '../../../shared/report/decision.ts';
 import { decisionLine } from '../../../shared/report/log-line.ts';
@@ -16,7 +16,14 @@ const WHY = ['Reason: the shop is down', 'Approved by: Grace'];
 const FINDING = '    CVE-2024-6119 (critical) in openssl 3.0.1: fixed in 3.0.15.';
 const HELD_BY = ['', 'Why:', `  ${digest(1)} (1.0)`, FINDING];
 
-function news(step: OverrideStep['step'], order: Override, changes: Partial<Notice>, isNews = true): Notice {
+const LOG = { cloud: 'aws', maxCharacters: 200_000 };
+
+function news(
+  step: OverrideStep['step'],
+  { order, delivery: { notified } }: RecordedOverride,
+  changes: Partial<Notice>,
+  isNews = true,
+): Notice {
   return {
     kind: 'override',
     at: NOW,
@@ -25,7 +32,7 @@ function news(step: OverrideStep['step'], order: Override, changes: Partial<Noti
     omittedImages: 0,
     stillPullable: [],
     clearances: [],
-    override: { step, order, isNews },
+    override: { step, order, notified, isNews },
     ...changes,
   };
 }
@@ -33,16 +40,21 @@ function news(step: OverrideStep['step'], order: Override, changes: Partial<Noti
 describe('the beginning of an order', () => {
   const endOpen = [
     '',
-    'At 2026-06-15T15:00:00.000Z pullgate closes it if anything holds it then. `pullgate override clear` with the name of the image ends it before.',
+    'At 2026-06-15T15:00:00.000Z pullgate closes it if anything holds it then. `pullgate override clear` with the name of the image ends it earlier.',
   ];
   const endClosed = [endOpen[0], endOpen[1]?.replace('closes it if anything', 'opens it if nothing')];
   const keeps = (kind: string) =>
-    `ada keeps ${WHERE} ${kind} by hand: from 2026-06-15T11:00:00.000Z until 2026-06-15T15:00:00.000Z, whatever the policy says.`;
+    `An override by ada keeps ${WHERE} ${kind}: from 2026-06-15T11:00:00.000Z until 2026-06-15T15:00:00.000Z, whatever the policy says.`;
   it.each<[string, Notice, string, readonly (string | undefined)[]]>([
     [
       'that opens a closed gate',
-      news('begins', OPEN, { kind: 'opened', waiting: { for: 'override' }, closedSince: hoursLater(-24), images: IMAGES }),
-      'open by hand',
+      news('begins', OPEN, {
+        kind: 'opened',
+        waiting: { for: 'override' },
+        closedSince: hoursLater(-24),
+        images: IMAGES,
+      }),
+      'open by override',
       [
         keeps('open'),
         ...WHY,
@@ -55,11 +67,11 @@ describe('the beginning of an order', () => {
     [
       'that opens a gate that somebody had ordered closed',
       news('begins', anOverride({ replaces: { kind: 'closed', by: 'bob', until: NOW } }), { kind: 'opened' }),
-      'open by hand',
+      'open by override',
       [
         keeps('open'),
         ...WHY,
-        `It takes the place of an order by bob, to keep it closed until ${NOW}.`,
+        `It replaces an override by bob that kept it closed until ${NOW}.`,
         '',
         'It is open now.',
         ...endOpen,
@@ -68,13 +80,13 @@ describe('the beginning of an order', () => {
     [
       'that keeps open what was open',
       news('begins', OPEN, {}),
-      'open by hand',
+      'open by override',
       [keeps('open'), ...WHY, '', 'It was open already.', ...endOpen],
     ],
     [
       'that keeps open what was to be closed',
       news('begins', OPEN, { kind: 'waiting', waiting: { for: 'override' }, images: IMAGES }),
-      'open by hand',
+      'open by override',
       [
         keeps('open'),
         ...WHY,
@@ -87,19 +99,19 @@ describe('the beginning of an order', () => {
     [
       'that closes a gate',
       news('begins', CLOSED, { kind: 'closed' }),
-      'closed by hand',
+      'closed by override',
       [keeps('closed'), ...WHY, '', 'It is closed now.', ...endClosed],
     ],
     [
       'that keeps closed what was closed',
       news('begins', CLOSED, { images: IMAGES }),
-      'closed by hand',
+      'closed by override',
       [keeps('closed'), ...WHY, '', 'It was closed already.', ...HELD_BY, ...endClosed],
     ],
     [
       'that comes to nothing',
       news('begins', CLOSED, { kind: 'waiting', waiting: { for: 'audit' } }),
-      'NOT closed by hand',
+      'NOT closed by override',
       [
         keeps('closed'),
         ...WHY,
@@ -118,7 +130,7 @@ describe('the beginning of an order', () => {
 
 describe('the end of an order', () => {
   const ended = (kind: string, how = '') => [
-    `ada had ${WHERE} kept ${kind} by hand since 2026-06-15T11:00:00.000Z. That ended at ${NOW}${how}.`,
+    `An override by ada had kept ${WHERE} ${kind} since 2026-06-15T11:00:00.000Z. It ended at ${NOW}${how}.`,
     ...WHY,
     '',
   ];
@@ -136,16 +148,16 @@ describe('the end of an order', () => {
     [
       'of one that kept open, with nothing to close',
       news('ends', anOverride({ endedBy: 'eve' }), {}),
-      'by hand no longer',
+      'override ended',
       [...ended('open', ', before its time, by eve'), 'It stays open, since nothing holds it.'],
     ],
     [
       'of one of which nobody had heard',
-      news('ends', anOverride({ told: 'nothing' }), {}),
-      'by hand no longer',
+      news('ends', anOverride({ notified: 'nothing' }), {}),
+      'override ended',
       [
         ...ended('open').slice(0, 3),
-        'It was over before pullgate had heard of it.',
+        'It was over before pullgate saw it.',
         '',
         'It stays open, since nothing holds it.',
       ],
@@ -153,7 +165,7 @@ describe('the end of an order', () => {
     [
       'of one that kept open, in audit mode all the while',
       news('ends', OPEN, { waiting: { for: 'audit' }, images: IMAGES }),
-      'by hand no longer',
+      'override ended',
       [...ended('open'), 'It is still open: the stack is in audit mode, which closes nothing.', ...HELD_BY],
     ],
     [
@@ -165,13 +177,13 @@ describe('the end of an order', () => {
     [
       'of one that kept closed what something else holds',
       news('ends', CLOSED, { images: IMAGES }),
-      'by hand no longer',
+      'override ended',
       [...ended('closed'), 'It stays closed, since something holds it.', ...HELD_BY],
     ],
     [
       'of one that kept closed what a record has no room for',
       news('ends', CLOSED, { omittedImages: 2 }),
-      'by hand no longer',
+      'override ended',
       [
         ...ended('closed'),
         'It stays closed, since something holds it.',
@@ -195,7 +207,7 @@ describe('a notice while an order runs', () => {
     );
     expect(subject).toBe('[pullgate] NOT closed: team/app');
     expect(text.split('\n')[0]).toBe(
-      `${WHERE} would be closed, and is still open: ada keeps it open by hand until 2026-06-15T15:00:00.000Z, approved by Grace: the shop is down.`,
+      `${WHERE} would be closed, and is still open: an override by ada keeps it open until 2026-06-15T15:00:00.000Z, approved by Grace: the shop is down.`,
     );
   });
 
@@ -204,52 +216,46 @@ describe('a notice while an order runs', () => {
     expect(text.split('\n').slice(2)).toEqual([
       '',
       'Why:',
-      '  ada keeps it closed by hand until 2026-06-15T15:00:00.000Z, approved by Grace: the shop is down',
+      '  an override by ada keeps it closed until 2026-06-15T15:00:00.000Z, approved by Grace: the shop is down',
       '',
-      'At 2026-06-15T15:00:00.000Z pullgate opens it if nothing holds it then. `pullgate override clear` with the name of the image ends it before.',
+      'At 2026-06-15T15:00:00.000Z pullgate opens it if nothing holds it then. `pullgate override clear` with the name of the image ends it earlier.',
       '',
     ]);
   });
 });
 
 describe('the log', () => {
-  const of = (step: OverrideStep['step'], order: Override, changes: Partial<Decision> = {}) =>
+  const of = (step: OverrideStep['step'], { order }: RecordedOverride, changes: Partial<Decision> = {}) =>
     decision({ override: { step, order }, ...changes });
 
   it.each<[string, Decision, string]>([
     [
       'of an order that runs',
       of('runs', OPEN, { to: { kind: 'waiting', for: 'override' } }),
-      'team/app stays open, waiting: somebody keeps it open by hand for a while: ada keeps it open by hand until 2026-06-15T15:00:00.000Z, approved by Grace: the shop is down',
+      'team/app stays open, waiting: an override keeps it open for a while: an override by ada keeps it open until 2026-06-15T15:00:00.000Z, approved by Grace: the shop is down',
     ],
     [
       'of its end',
       of('ends', OPEN, { action: 'closed' }),
-      'team/app is closed now: ada keeps it open by hand no longer',
+      'team/app is closed now: the override by ada that kept it open has ended',
     ],
     [
       'of its end before its time',
       of('ends', anOverride({ endedBy: 'eve' })),
-      'team/app stays open: ada keeps it open by hand no longer, since eve ended it',
+      'team/app stays open: the override by ada that kept it open has ended, since eve ended it',
     ],
     [
       'of a release',
       decision({ action: 'opened', to: { kind: 'waiting', for: 'release' } }),
-      'team/app is open now, though it was released by hand for now; the next look closes it again as long as something holds it',
+      'team/app is open now, though it was released for now; the next reconciliation closes it again if something still holds it',
     ],
   ])('%s says so in a sentence', (_name, made, sentence) => {
     expect(summarize(made)).toBe(sentence);
   });
 
   it('has the order as data, with its reason and its approver', () => {
-    const { told, logged, ...order } = anOverride({
-      endedBy: 'eve',
-      replaces: { kind: 'closed', by: 'bob', until: NOW },
-    });
-    expect([told, logged]).toEqual(['begin', true]);
-    expect(decisionLine('aws', of('ends', { ...order, told, logged }), 5)).toMatchObject({
-      override: { step: 'ends', ...order },
-    });
-    expect(decisionLine('aws', decision(), 5)).not.toHaveProperty('override');
+    const ended = anOverride({ endedBy: 'eve', replaces: { kind: 'closed', by: 'bob', until: NOW } });
+    expect(decisionLine(LOG, of('ends', ended), 5)).toMatchObject({ override: { step: 'ends', ...ended.order } });
+    expect(decisionLine(LOG, decision(), 5)).not.toHaveProperty('override');
   });
 });

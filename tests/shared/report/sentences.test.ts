@@ -63,7 +63,7 @@ describe('a state', () => {
     [{ kind: 'waiting', for: 'audit' }, 'open, waiting: the stack is in audit mode, which closes nothing'],
     [
       { kind: 'waiting', for: 'foreignLock' },
-      'locked, waiting: somebody else has locked it, and pullgate leaves that lock alone; once it is taken away, pullgate closes the gate itself',
+      'locked, waiting: somebody else has locked it, and pullgate leaves that lock alone; once it is removed, pullgate closes the gate itself',
     ],
   ])('%j', (state, words) => {
     expect(describeState(state)).toBe(words);
@@ -95,7 +95,7 @@ describe('a decision in one sentence', () => {
     [
       'waiting, since somebody else has locked it',
       { action: 'waiting', to: { kind: 'waiting', for: 'foreignLock' } },
-      'team/app is locked, waiting: somebody else has locked it, and pullgate leaves that lock alone; once it is taken away, pullgate closes the gate itself',
+      'team/app is locked, waiting: somebody else has locked it, and pullgate leaves that lock alone; once it is removed, pullgate closes the gate itself',
     ],
     [
       'an image that is a gate of its own',
@@ -153,7 +153,7 @@ describe('a decision in one sentence', () => {
     [
       'a finding that is not there yet',
       { unconfirmed: ['arn:1', 'arn:2'] },
-      'team/app stays open: 2 finding(s) that an event reported are not shown by the scanner yet; the event comes back',
+      'team/app stays open: 2 finding(s) that an event reported are not shown by the scanner yet; the event is retried',
     ],
     [
       'people who could not be told',

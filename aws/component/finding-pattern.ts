@@ -1,0 +1,26 @@
+// The policy as an EventBridge pattern: which of Inspector's findings wake the function.
+import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
+import type { Policy } from '../../shared/policy/policy.ts';
+
+/** The part of EventBridge's pattern language that pullgate uses. */
+export type EventPattern = { readonly [key: string]: EventPattern | readonly PatternValue[] };
+type PatternValue = string | { readonly 'anything-but': readonly string[] } | { readonly exists: boolean };
+
+/** The resource type of our findings. Inspector reports EC2 instances, functions and Azure's images on the same bus. */
+const ECR_IMAGE = 'AWS_ECR_CONTAINER_IMAGE';
+
+/**
+ * The pattern for Inspector's findings that can matter: of ECR images, in every state.
+ * Source: https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
+ */
+export function findingPattern(policy: Policy): EventPattern {
+  const ignored = severitiesThatCannotMatter(policy).map((severity) => severity.toUpperCase());
+  return {
+    source: ['aws.inspector2'],
+    'detail-type': ['Inspector2 Finding'],
+    detail: {
+      resources: { type: [ECR_IMAGE] },
+      ...(ignored.length === 0 ? {} : { severity: [{ 'anything-but': ignored }, { exists: false }] }),
+    },
+  };
+}
