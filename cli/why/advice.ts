@@ -1,4 +1,4 @@
-// What to do about findings that keep a gate closed: the versions to move to, and the exceptions to add.
+// What to do about findings that hold a gate: the versions to move to, and the exceptions to add.
 import { type Finding, findingKey, type Instant } from '../../shared/policy/finding.ts';
 import { type Exception, parsePolicy } from '../../shared/policy/policy.ts';
 import { describeProblem } from '../../shared/runtime/problem.ts';
