@@ -70,8 +70,8 @@ function nextSteps(settings: Settings, { aws, azure }: Made): pulumi.Output<read
       pulumi
         .all([azure?.subscriptionId, azure?.mailSender, azure?.poisonQueueUrl])
         .apply(([subscription, sender, poison]) => [
-          ...(aws === undefined ? [] : heardOnAws(settings.notifyEmails, topic)),
-          ...(azure === undefined ? [] : heardOnAzure(settings.notifyEmails, sender)),
+          ...(aws === undefined ? [] : notifiedOnAws(settings.notifyEmails, topic)),
+          ...(azure === undefined ? [] : notifiedOnAzure(settings.notifyEmails, sender)),
           ...(settings.mode === 'audit'
             ? [
                 'This stack only watches. Once its notices are what you expect: pulumi config set mode enforce, and pulumi up.',
@@ -91,18 +91,18 @@ function nextSteps(settings: Settings, { aws, azure }: Made): pulumi.Output<read
     );
 }
 
-function heardOnAws(notifyEmails: readonly string[], topic: string | undefined): readonly string[] {
+function notifiedOnAws(notifyEmails: readonly string[], topic: string | undefined): readonly string[] {
   return notifyEmails.length > 0
     ? [`Each of ${notifyEmails.join(', ')} now has two mails from AWS: open both links, or nothing arrives.`]
-    : [`Nobody is told by mail: set pullgate:notifyEmails, or subscribe to ${topic}.`];
+    : [`No one is notified by mail: set pullgate:notifyEmails, or subscribe to ${topic}.`];
 }
 
-function heardOnAzure(notifyEmails: readonly string[], sender: string | undefined): readonly string[] {
+function notifiedOnAzure(notifyEmails: readonly string[], sender: string | undefined): readonly string[] {
   return notifyEmails.length > 0
     ? [
         `Azure's mails to ${notifyEmails.join(', ')} come from ${sender}: let them through, and see that the first one arrives.`,
       ]
-    : ['Nobody is told by mail of what Azure does: set pullgate:notifyEmails. Its alerts stand in Azure Monitor.'];
+    : ['No one is notified by mail of changes on Azure: set pullgate:notifyEmails. Its alerts are in Azure Monitor.'];
 }
 
 /** What has to be there for findings to be seen. */
@@ -122,7 +122,7 @@ function seenOnAzure(
   ];
 }
 
-/** What stays closed when nobody releases it. */
+/** What stays closed unless it is released. */
 function closed({ clouds, azure: { granularity } }: Settings): string {
   const words = clouds.map((cloud) => (cloud === 'azure' && granularity === 'image' ? 'images' : 'repositories'));
   return [...new Set(words)].sort().reverse().join(' and ');

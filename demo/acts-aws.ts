@@ -62,7 +62,7 @@ export async function startAwsActs(graph: Graph): Promise<AwsActs> {
     async forget({ repository, digest }) {
       inspector.cover({ repository, digest, statusCode: 'INACTIVE', reason: 'SCAN_ELIGIBILITY_EXPIRED' });
       await inspector.closeAllOf(repository, digest);
-      return 'Inspector stops scanning an image that nobody pulls, and closes its findings.';
+      return 'Inspector stops scanning an image that is not pulled, and closes its findings.';
     },
     async remove({ repository, digest }: ImageRef) {
       await ecr.deleteImage(repository, digest);

@@ -17,8 +17,8 @@ export interface AzureActs extends Acts {
 /** What Defender was ever made to find in one package of an image, and the ids of the assessment of it that is there now. */
 interface Assessed {
   readonly found: readonly Found[];
-  /** What is found anew joins what is there, not what was settled or taken back. */
-  readonly isSettled: boolean;
+  /** What is found anew joins what is there, not what was resolved or taken back. */
+  readonly isResolved: boolean;
   readonly ids: readonly string[];
 }
 
@@ -53,14 +53,14 @@ export async function startAzureActs(graph: Graph): Promise<AzureActs> {
     // An exploit is in the details alone, which Defender leaves out since July 2026.
     const details = found.some(({ exploited }) => exploited === true) ? 'rich' : 'bare';
     const ids = await cloud.defender.assess({ ...of, package: software, cves: found.map(cveOf), details, status });
-    packagesOf(image).set(first.package.name, { found, ids, isSettled: status === 'Healthy' });
+    packagesOf(image).set(first.package.name, { found, ids, isResolved: status === 'Healthy' });
   };
   /** Takes back what is assessed of an image; its rows go with it. */
   const takeBack = async (image: ImageRef) => {
     const packages = packagesOf(image);
     for (const [name, { found, ids }] of packages) {
       await cloud.defender.remove(ids);
-      packages.set(name, { found, ids: [], isSettled: true });
+      packages.set(name, { found, ids: [], isResolved: true });
     }
     const isOfImage = (row: object) => {
       const text = JSON.stringify(row);
@@ -86,8 +86,8 @@ export async function startAzureActs(graph: Graph): Promise<AzureActs> {
       const packages = packagesOf(image);
       const byPackage = Map.groupBy(found, (one) => one.package.name);
       for (const [name, fresh] of byPackage) {
-        const { found: known, isSettled } = packages.get(name) ?? { found: [], isSettled: true };
-        const others = isSettled ? [] : known.filter(({ id }) => !fresh.some((one) => one.id === id));
+        const { found: known, isResolved } = packages.get(name) ?? { found: [], isResolved: true };
+        const others = isResolved ? [] : known.filter(({ id }) => !fresh.some((one) => one.id === id));
         await assess(image, [...others, ...fresh], 'Unhealthy');
       }
     },
@@ -97,7 +97,7 @@ export async function startAzureActs(graph: Graph): Promise<AzureActs> {
     },
     async forget(image) {
       await takeBack(image);
-      return 'Defender takes back its assessment of an image that nobody pulls, and in time its rows are gone too.';
+      return 'Defender takes back its assessment of an image that is not pulled, and in time its rows are gone too.';
     },
     async remove(image) {
       registry.delete(image.repository, image.digest);

@@ -36,12 +36,12 @@ export interface Mail {
 
 /** An image as the registry shows it. */
 export interface ShownImage extends ImageRef {
-  /** None where another image took them over, or somebody took them away. */
+  /** None where another image took them over, or they were removed. */
   readonly tags: readonly string[];
   readonly pushedAt: Date;
   /** Does pullgate's closing keep everybody from pulling it, as the registry shows it? */
   readonly isClosed: boolean;
-  /** What pullgate calls the gate that the image stands behind: its repository, or the repository and the digest. */
+  /** What pullgate calls the gate of the image: its repository, or the repository and the digest. */
   readonly gate: string;
   /** What the registry holds of the gate, as JSON: the repository's policy, or the manifest's attributes. */
   readonly setting: string;
@@ -66,13 +66,13 @@ export interface Acts {
   scanClean(image: ImageRef): Promise<void>;
   /** The scanner has no word of the image any more, and proves nothing by it; answers how that happens. */
   forget(image: ImageRef): Promise<string>;
-  /** Somebody deletes an image with its tags. */
+  /** An image is deleted with its tags. */
   remove(image: ImageRef): Promise<void>;
   /** Waits until the function has nothing more to do. What comes back later does so at once: the clock moves to it. */
   settle(): Promise<void>;
   /** Moves the clock; the timers and messages that fall due on the way are worked on, each at its time. */
   letPass(milliseconds: number): Promise<void>;
-  /** Deploys another graph of the stack, and lets the timer fire that looks at everything. */
+  /** Deploys another graph of the stack, and lets the timer fire that reconciles everything. */
   redeploy(graph: Graph): Promise<void>;
   /** Every image, in the order of the first push. */
   images(): readonly ShownImage[];

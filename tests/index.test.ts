@@ -126,7 +126,7 @@ describe('the program on Azure', () => {
         },
       },
       next: [
-        'Nobody is told by mail of what Azure does: set pullgate:notifyEmails. Its alerts stand in Azure Monitor.',
+        'No one is notified by mail of changes on Azure: set pullgate:notifyEmails. Its alerts are in Azure Monitor.',
         `Defender for Containers has to be on in the subscription ${SUBSCRIPTION}: see to it, or set pullgate:azure.enableDefender.`,
         expect.stringMatching(/^Messages that could not be handled raise an alarm and wait in https:.*-poison\.$/),
         'Before pulumi destroy: npm run pullgate -- pause --wait, or closed images stay closed.',
@@ -210,7 +210,7 @@ describe('the program', () => {
         },
       },
       next: [
-        expect.stringMatching(/^Nobody is told by mail: set pullgate:notifyEmails, or subscribe to arn:aws:sns:/),
+        expect.stringMatching(/^No one is notified by mail: set pullgate:notifyEmails, or subscribe to arn:aws:sns:/),
         'Inspector has to scan ECR in eu-west-1 continuously: see to it, or set pullgate:aws.enableInspector, which replaces the registry’s own scanning rules.',
         expect.stringMatching(/^Messages that could not be handled raise an alarm and wait in https:/),
         'Before pulumi destroy: npm run pullgate -- pause --wait, or closed repositories stay closed.',

@@ -86,7 +86,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       missing: 'notBreaching',
       description:
         'Messages could not be handled and are in the dead-letter queue. Read them there and the log lines of kind "refused" or "failed"; ' +
-        'repair the cause, then move the messages back to the queue, or delete them: the sweep looks at everything anyway.',
+        'repair the cause, then move the messages back to the queue, or delete them: the sweep reconciles everything anyway.',
     },
     {
       name: 'errors',
@@ -98,7 +98,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       periods: 1,
       missing: 'notBreaching',
       description:
-        'The function ended with an error or ran out of time; its messages come back. Read the last lines of its log. ' +
+        'The function ended with an error or ran out of time; its messages are retried. Read the last lines of its log. ' +
         'No gate has changed without a record.',
     },
     {
@@ -111,7 +111,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       periods: 3,
       missing: 'notBreaching',
       description:
-        'In three periods of five minutes in a row some gate could not be looked at; it is retried. Read the log lines of kind "failed": throttling passes by itself; ' +
+        'In three periods of five minutes in a row a gate could not be reconciled; it is retried. Read the log lines of kind "failed": throttling passes by itself; ' +
         'a refused call means that a permission or a repository policy is in the way.',
     },
     {
@@ -138,7 +138,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       periods: 1,
       missing: 'ignore',
       description:
-        'Inspector cannot see: it is switched off, or refused access to images. Vulnerable images are not found, and no gate opens. ' +
+        'Inspector cannot see the registry: it is switched off, or refused access to images. Vulnerable images are not found, and no gate opens. ' +
         'Read the log lines of kind "scanner", then enable Inspector for ECR, or restore its access.',
     },
     {
@@ -173,7 +173,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
   }));
 }
 
-/** Where it is written what an alarm means, how to look, how to mend and how to undo: in the clone that the stack was deployed from. */
+/** The page that says what an alarm means, how to fix the cause and how to undo the fix, in the clone that the stack was deployed from. */
 export function alarmPage(name: string): string {
   return `docs/operations.md#aws-${name}`;
 }
@@ -187,7 +187,7 @@ export interface Watched {
   readonly topic: aws.sns.Topic;
 }
 
-/** The metrics in the log, and every alarm, which also tells when it is over: the alarms. */
+/** The metrics in the log, and every alarm, which also sends a notice when it ends: the alarms. */
 export function createAlarms(
   name: string,
   stack: string,

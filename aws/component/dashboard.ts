@@ -29,7 +29,7 @@ interface LogPanel {
 
 /**
  * What the log is asked. Every sweep writes a line for each gate that has a record, so the last line of each gate within the dashboard's week is
- * how the gate stands now.
+ * its current state.
  */
 export const LOG_PANELS = {
   states: {
@@ -51,7 +51,7 @@ export const LOG_PANELS = {
     ],
   },
   seconds: {
-    title: 'Seconds from finding to close, by what woke pullgate',
+    title: 'Seconds from finding to close, by trigger',
     query: [
       'filter secondsSinceFinding >= 0',
       'stats count(*) as closes, pct(secondsSinceFinding, 50) as p50, pct(secondsSinceFinding, 95) as p95 by triggers.0',
@@ -59,7 +59,7 @@ export const LOG_PANELS = {
     ],
   },
   undetermined: {
-    title: 'Undetermined images now, and the words that nobody knows',
+    title: 'Undetermined images now, and the unknown words',
     query: [
       'filter kind = "decision"',
       'stats latest(undeterminedImages) as images, latest(undeterminedWhy) as why by gate',
@@ -145,7 +145,7 @@ function rowsOf(shown: Shown): readonly { readonly height: number; readonly pane
           HOUR,
           [
             [own, 'ClosedGates', { stat: 'Maximum', label: 'closed, as the last sweep found it' }],
-            [own, 'BrakeWaiting', { stat: 'Maximum', label: 'held by the brake' }],
+            [own, 'BrakeWaiting', { stat: 'Maximum', label: 'waiting for the brake' }],
             [...letters, { stat: 'Maximum', label: 'dead letters' }],
             [own, 'SweepAgeHours', { stat: 'Maximum', label: 'hours since the sweep' }],
           ],

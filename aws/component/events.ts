@@ -1,4 +1,4 @@
-// What wakes the function: the rules on the default event bus, the schedule, and the queues that they lead to.
+// What triggers the function: the rules on the default event bus, the schedule, and the queues that they lead to.
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import type { Policy } from '../../shared/policy/policy.ts';
@@ -54,7 +54,7 @@ export function ruleSpecs(policy: Policy): readonly RuleSpec[] {
     },
     {
       name: 'tick',
-      description: 'Wakes the function, which knows whether a sweep is due and which gates wait for the brake',
+      description: 'Triggers the function, which knows whether a sweep is due and which gates wait for the brake',
       when: { schedule: 'rate(5 minutes)', message: JSON.stringify({ pullgate: 'tick' }) },
     },
   ];
@@ -71,7 +71,7 @@ export interface Queues {
   readonly deadLetterQueue: aws.sqs.Queue;
 }
 
-/** The queue that the function reads, and the one for messages that nobody could handle. */
+/** The queue that the function reads, and the one for messages that could not be handled. */
 export function createQueues(name: string, visibilityTimeoutSeconds: number, parent: pulumi.Resource): Queues {
   const deadLetterQueue = new aws.sqs.Queue(
     `${name}-dead-letters`,

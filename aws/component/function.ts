@@ -19,10 +19,10 @@ export function bundleHandler(settings: object): Bundle {
   return bundleFunction({ entry: HANDLER, settings, alias: ALIAS, external: EXTERNAL, dataFiles: SDK_SCHEMAS });
 }
 
-/** Long enough for a look at a repository with tens of thousands of findings, a hundred a call. */
+/** Long enough to observe a repository with tens of thousands of findings, a hundred a call. */
 const TIMEOUT_SECONDS = 300;
 const MEMORY_MEGABYTES = 1024;
-/** So many looks end within the timeout also where each takes seconds; what does not comes back, and counts as received. */
+/** So many reconciliations end within the timeout even if each takes seconds; the others are retried, and count as received. */
 const BATCH_SIZE = 400;
 const MAXIMUM_CONCURRENCY = 5;
 

@@ -163,7 +163,7 @@ function createTable(name: string, parent: pulumi.Resource): aws.dynamodb.Table 
 
 /**
  * Inspector for ECR, and continuous scanning of every repository. Both belong to the whole account and region, not to this stack: they stay when
- * the stack goes or the option is taken back, because nobody expects pullgate to switch a scanner off.
+ * the stack goes or the option is taken back, because pullgate must not switch a scanner off.
  */
 function enableInspector(name: string, accountId: pulumi.Output<string>, parent: pulumi.Resource): void {
   const enabler = new aws.inspector2.Enabler(

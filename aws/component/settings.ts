@@ -1,4 +1,4 @@
-// What the deployed function is told: the settings in its archive, and the mark of its statements.
+// The configuration of the deployed function: the settings in its archive, and the mark of its statements.
 import { createHash } from 'node:crypto';
 import * as pulumi from '@pulumi/pulumi';
 import type { Mode, PolicyArgs, RepositoriesArgs, Severity } from '../../config/args.ts';

@@ -50,7 +50,7 @@ export function createTopics(name: string, args: TopicsArgs, parent: pulumi.Reso
   return { changes, alarms: create('alarms'), key };
 }
 
-/** Lets these alarms publish to their topic, and nobody else. They name the topic, so its policy comes after them. */
+/** Lets these alarms publish to their topic, and no one else. They name the topic, so its policy comes after them. */
 export function letAlarmsPublish(
   name: string,
   topic: aws.sns.Topic,

@@ -11,10 +11,10 @@ export interface AlarmSpec {
   readonly source: 'log' | 'invocations';
   /** The query's end; `line` is the log line, read as JSON. */
   readonly query: string;
-  /** How far it looks back, and how often. The log lags by minutes, so each window overlaps the next. */
+  /** The period that it reads, and how often. The log lags by minutes, so each window overlaps the next. */
   readonly windowMinutes: number;
   readonly frequencyMinutes: number;
-  /** Looks back further than the window: for what is said seldom. */
+  /** Reads more than the window, for lines that are rare. */
   readonly lookbackDays?: number;
   /** 1 is an error, 2 a warning. Source: https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-overview */
   readonly severity: 1 | 2;
@@ -36,7 +36,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       severity: 1,
       description:
         'Messages could not be handled and are in the poison queue. Read them there and the log lines of kind "refused" or "failed"; ' +
-        'repair the cause, then move the messages back to the queue, or delete them: the sweep looks at everything anyway.',
+        'repair the cause, then move the messages back to the queue, or delete them: the sweep reconciles everything anyway.',
     },
     {
       name: 'errors',
@@ -45,7 +45,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       ...QUICK,
       severity: 2,
       description:
-        'The function ended with an error or ran out of time; its messages come back. Read the last lines of its log. ' +
+        'The function ended with an error or ran out of time; its messages are retried. Read the last lines of its log. ' +
         'No gate has changed without a record.',
     },
     {
@@ -57,7 +57,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       frequencyMinutes: 5,
       severity: 2,
       description:
-        'In three periods of five minutes within half an hour some gate could not be looked at; it is retried. Read the log lines of kind "failed": throttling passes by itself; ' +
+        'In three periods of five minutes within half an hour a gate could not be reconciled; it is retried. Read the log lines of kind "failed": throttling passes by itself; ' +
         'a refused call means that a role is missing or a lock is in the way.',
     },
     {
@@ -75,7 +75,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
     {
       name: 'scanner-health',
       source: 'log',
-      // Only a scanner that was seen to work ends it.
+      // Only a healthy scanner ends it.
       query:
         "where line.kind == 'scanner'\n| summarize arg_max(TimeGenerated, line)\n| where tobool(line.healthy) == false",
       windowMinutes: 15,
@@ -83,7 +83,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       lookbackDays: 2,
       severity: 1,
       description:
-        'Defender cannot be seen to scan: its plan is off, its findings are not exported, or access to them is refused. Vulnerable images are not found, and no gate opens. ' +
+        'There is no evidence that Defender scans: its plan is off, its findings are not exported, or access to them is refused. Vulnerable images are not found, and no gate opens. ' +
         'Read the log lines of kind "scanner", then enable Defender for Containers, or restore the export or the access.',
     },
     {
@@ -118,7 +118,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
   }));
 }
 
-/** Where it is written what an alert means, how to look, how to mend and how to undo: in the clone that the stack was deployed from. */
+/** The page that says what an alert means, how to fix the cause and how to undo the fix, in the clone that the stack was deployed from. */
 export function alarmPage(name: string): string {
   return `docs/operations.md#azure-${name}`;
 }
@@ -144,7 +144,7 @@ export interface Watched {
   readonly notifyEmails: readonly string[];
 }
 
-/** Every alert, which also tells when it is over; and with addresses, who hears of it. */
+/** Every alert, which also sends a notice when it ends, and its recipients if there are addresses. */
 export function createAlarms(
   name: string,
   place: Place,

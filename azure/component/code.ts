@@ -8,7 +8,7 @@ const FUNCTION = join(import.meta.dirname, '..', 'function');
 /** Azure's packages in CommonJS ask for Node's own modules by `require`, which a module does not have. */
 const BANNER = "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);";
 /**
- * The first is the host's own. The second opens a browser, and is loaded where somebody logs in. The third colours a terminal's lines where it
+ * The first is the host's own. The second opens a browser, and is loaded at an interactive login. The third colours a terminal's lines where it
  * is installed: here only tests install it, and what they do shall not change what is deployed.
  */
 const EXTERNAL = ['@azure/functions-core', 'open', 'supports-color'];
@@ -16,7 +16,7 @@ const EXTERNAL = ['@azure/functions-core', 'open', 'supports-color'];
 const ALIAS = { jsonwebtoken: join(FUNCTION, 'client-assertion.ts') };
 
 /**
- * How the host reads the queue and writes the log. No line is sampled away, since decisions and alerts stand there.
+ * How the host reads the queue and writes the log. No line is sampled away, since decisions and alerts depend on it.
  * Source: https://learn.microsoft.com/azure/azure-functions/functions-host-json
  */
 const HOST = {

@@ -11,7 +11,7 @@ import type { Mail } from './mail.ts';
 import type { Place, Workspace } from './place.ts';
 import type { Stores } from './storage.ts';
 
-/** The memory of one instance; 512, 2048 or 4096 can be had. A look at a big repository's findings fits well. */
+/** The memory of one instance; 512, 2048 or 4096 can be had. An observation of a big repository fits well. */
 const INSTANCE_MEGABYTES = 2048;
 /** The fewest that the platform takes as the most; the brake and the records hold whatever the number. */
 const MAXIMUM_INSTANCES = 40;
@@ -56,7 +56,7 @@ export interface FunctionArgs {
   readonly workspace: Workspace;
   readonly identity: managedidentity.UserAssignedIdentity;
   readonly log: applicationinsights.Component;
-  /** Undefined where nobody gets mail. */
+  /** Undefined if there are no recipients. */
   readonly mail: Mail | undefined;
   readonly code: Bundle;
   /** The time of the deployment, ISO 8601: the address of the code's package expires some hours later. */

@@ -2,7 +2,7 @@
 
 /**
  * What is forwarded of an event besides its id, as text: Defender writes keys in both casings, and values as objects or
- * as JSON text. An expression that looked into a text would fail the whole run; the function reads both.
+ * as JSON text. An expression that read a property of a text would fail the whole run; the function reads both.
  * `string()` makes JSON text of an object, and empty text of null.
  * Source: https://learn.microsoft.com/azure/logic-apps/expression-functions-reference#string
  */
@@ -24,7 +24,7 @@ function valueAt(...path: readonly string[]): string {
 /** The version of the storage services' interface that the message is written for. */
 const STORAGE_VERSION = '2023-11-03';
 
-/** What stands in the run's history instead of the event, which names images and their weaknesses. */
+/** What the run's history shows instead of the event, which names images and their weaknesses. */
 const SECURE = { secureData: { properties: ['inputs', 'outputs'] } } as const;
 
 /**

@@ -57,7 +57,7 @@ export interface AcrPullGateOutputs {
   workspaceId: pulumi.Output<string>;
   /** The client id of the function's identity. */
   clientId: pulumi.Output<string>;
-  /** Where mails are sent. Absent if nobody gets mail, as is the sender. */
+  /** Where mails are sent. Absent if there are no recipients, as is the sender. */
   mailEndpoint?: pulumi.Output<string>;
   mailSender?: pulumi.Output<string>;
   /** The workbook in the Azure portal. */
@@ -141,7 +141,7 @@ export class AcrPullGate extends pulumi.ComponentResource {
 
 /**
  * Defender for Containers with its scans of registries. It belongs to the whole subscription, not to this stack: it stays when the stack goes or
- * the option is taken back, because nobody expects pullgate to switch a scanner off.
+ * the option is taken back, because pullgate must not switch a scanner off.
  * Source: https://learn.microsoft.com/azure/templates/microsoft.security/pricings
  */
 function enableDefender(name: string, subscriptionId: pulumi.Output<string>, parent: pulumi.Resource): void {

@@ -1,4 +1,4 @@
-// What the deployed function is told: the settings in its archive.
+// The configuration of the deployed function: the settings in its archive.
 import * as pulumi from '@pulumi/pulumi';
 import type { Granularity, Mode, PolicyArgs, RegistryRoles, Severity } from '../../config/args.ts';
 import type { checkAcrArgs } from '../../config/settings.ts';
@@ -17,7 +17,7 @@ export interface AcrFunctionSettings {
   registries: string[];
   granularity: Granularity;
   registryRoles: RegistryRoles;
-  /** The function itself sends the mails: no topic stands in between. */
+  /** The function itself sends the mails: there is no topic in between. */
   notifyEmails: string[];
 }
 

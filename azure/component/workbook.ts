@@ -17,7 +17,7 @@ export interface Panel extends LogQuery {
   readonly isNow?: true;
 }
 
-/** The last line of each gate: every sweep writes one for each gate that has a record, so that is how the gate stands now. */
+/** The last line of each gate: every sweep writes one for each gate that has a record, so that is its current state. */
 const GATES = "where line.kind == 'decision'\n| summarize arg_max(TimeGenerated, line) by gate = tostring(line.gate)";
 const TICKS = "where line.kind == 'tick'\n| project TimeGenerated";
 
@@ -25,11 +25,11 @@ const TICKS = "where line.kind == 'tick'\n| project TimeGenerated";
 export const PANELS: readonly Panel[] = [
   {
     name: 'now',
-    title: 'Now: hours since the sweep, gates held by the brake, messages in the poison queue',
+    title: 'Now: hours since the sweep, gates that wait for the brake, messages in the poison queue',
     source: 'log',
     query:
       "where line.kind == 'tick'\n| top 1 by TimeGenerated desc\n" +
-      "| project facts = bag_pack('hours since the sweep', todouble(line.sweepAgeHours), 'held by the brake', todouble(line.waiting), 'poison queue', todouble(line.poison))\n" +
+      "| project facts = bag_pack('hours since the sweep', todouble(line.sweepAgeHours), 'waiting for the brake', todouble(line.waiting), 'poison queue', todouble(line.poison))\n" +
       '| mv-expand fact = bag_keys(facts)\n' +
       '| project fact = tostring(fact), value = todouble(facts[tostring(fact)])',
     view: 'tiles',
@@ -77,7 +77,7 @@ export const PANELS: readonly Panel[] = [
   },
   {
     name: 'seconds-by-trigger',
-    title: 'Seconds from finding to close, by what woke pullgate',
+    title: 'Seconds from finding to close, by trigger',
     source: 'log',
     query:
       'where isnotnull(line.secondsSinceFinding)\n' +
@@ -88,7 +88,7 @@ export const PANELS: readonly Panel[] = [
   },
   {
     name: 'undetermined',
-    title: 'Undetermined images now, and the words that nobody knows',
+    title: 'Undetermined images now, and the unknown words',
     source: 'log',
     query: `${GATES}\n| where toint(line.undeterminedImages) > 0\n| project gate, images = toint(line.undeterminedImages), why = tostring(line.undeterminedWhy), seen = TimeGenerated`,
     view: 'table',

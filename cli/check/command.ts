@@ -137,11 +137,11 @@ function linesOf({ source, ok, exceptions, problems, warnings, images, unsure }:
   const paint = (style: Parameters<typeof styleText>[0], text: string) =>
     styleText(style, text, { stream: process.stdout });
   const at = ({ line, column }: Partial<Position>) => (line === undefined ? '' : `${source}:${line}:${column}`);
-  const looked =
+  const compared =
     images === undefined
       ? ''
       : `, compared with ${images === 1 ? '1 image' : `${images} images`} that the policy does not plainly allow`;
-  const summary = `${plain(source)}: ${exceptions === 1 ? '1 exception' : `${exceptions} exceptions`}${looked}.`;
+  const summary = `${plain(source)}: ${exceptions === 1 ? '1 exception' : `${exceptions} exceptions`}${compared}.`;
   const rows = warnings.map((warning) => [at(warning), warning.kind, warning.key, warning.text].map(plain));
   return [
     ok ? summary : paint('red', `${plain(source)} is not a policy:`),

@@ -36,7 +36,7 @@ export async function findUnusedExceptions(
   for (const client of clients) {
     const records = await loadRecords(client);
     const rules = createRules({ ...client.settings, policy }, client.settings.mode);
-    // A blocker whose findings the scanner has forgotten still holds its gate, and an exception opens it.
+    // A blocker whose findings the scanner has forgotten still keeps its gate closed, and an exception opens it.
     for (const { gate, blockers } of records) {
       for (const { digest, findings } of blockers) usage.see({ repository: gate.repository, digest }, findings, now());
     }

@@ -33,7 +33,7 @@ export function addOverride(program: Command): void {
     'break glass: keep the gate of an image open for a limited time',
     `
 The function does not close the gate while the override is in force. When it ends, the gate closes
-again if a blocker still holds it. If the image is an index, its images are opened with it.
+again if it still has a blocker. If the image is an index, its images are opened with it.
 ${GATE}
 ${CODES}
 Example:
@@ -46,7 +46,7 @@ Example:
     'close the gate of an image for a limited time, without any finding',
     `
 The function does not open the gate while the override is in force. When it ends, the gate opens
-unless a blocker holds it. It needs the mode enforce: nothing closes in the mode audit or during a
+unless it has a blocker. It needs the mode enforce: nothing closes in the mode audit or during a
 pause. A repository that serves Lambda functions closes only if aws.closeLambdaRepositories is set.
 ${GATE}
 ${CODES}

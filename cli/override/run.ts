@@ -52,8 +52,8 @@ export async function setOverride(run: Run & { readonly wish: OverrideOrder }): 
       ? [`On AWS the gate is the whole repository ${name.repository}, with all of its images.`]
       : []),
     wish.kind === 'open'
-      ? `When the override ends, pullgate closes ${it(gates)} again if a blocker still holds ${it(gates)}.`
-      : 'When the override ends, pullgate opens it unless a blocker holds it.',
+      ? `When the override ends, pullgate closes ${it(gates)} again if ${gates.length === 1 ? 'it still has a blocker' : 'they still have blockers'}.`
+      : 'When the override ends, pullgate opens it unless it has a blocker.',
     // The tag may have moved to another image by then.
     `To end it earlier: pullgate override clear ${gates[0]?.gate.digest === undefined ? name.text : imageAt(name, gates[0].gate.digest)}`,
     ...(dryRun ? [DRY_RUN] : []),

@@ -21,7 +21,7 @@ import type { ExitCode } from '../terminal/ending.ts';
 import { agreed, DRY_RUN, type Terminal } from '../terminal/terminal.ts';
 import { capitalized, minute, plain } from '../terminal/words.ts';
 import { isAsWanted, openWhilePaused, setPause } from './state.ts';
-import { settledAt, type Waited, type Waiting, waitUntilOpen } from './wait.ts';
+import { oldInvocationsEndAt, type Waited, type Waiting, waitUntilOpen } from './wait.ts';
 
 export interface Pause {
   readonly stack: string;
@@ -161,7 +161,7 @@ function doneLine(pause: Pause, pauses: readonly (PauseState | undefined)[]): st
 /** Is it safe to run `pulumi destroy` now? Said only of a whole stack whose pause does not end. */
 function destroyNote({ clients, now, isWhole, until }: Pause, pauses: readonly (PauseState | undefined)[]): string {
   if (!isWhole || until !== undefined) return '';
-  return now() >= settledAt(clients, pauses)
+  return now() >= oldInvocationsEndAt(clients, pauses)
     ? ' It is safe to run `pulumi destroy` now.'
     : '\nAn invocation that began before the pause may still close a gate: before `pulumi destroy`, run `pullgate pause --wait`.';
 }

@@ -44,7 +44,7 @@ const FIRST_SLEEP_MILLISECONDS = 5_000;
 const LONGEST_SLEEP_MILLISECONDS = 30_000;
 
 /** From when on no invocation is left that began before the pause. */
-export function settledAt(clients: readonly Client[], pauses: readonly (PauseState | undefined)[]): Instant {
+export function oldInvocationsEndAt(clients: readonly Client[], pauses: readonly (PauseState | undefined)[]): Instant {
   const moments = clients.flatMap(({ cloud }, place) => {
     const pause = pauses[place];
     return pause === undefined ? [] : [minutesAfter(pause.at, LONGEST_INVOCATION_MINUTES[cloud])];
@@ -58,7 +58,7 @@ export async function waitUntilOpen({ maxMinutes, sleep, onInterrupt }: Waiting,
   const signal = onInterrupt();
   const deadline = minutesAfter(now(), maxMinutes);
   const pauses = await Promise.all(clients.map(async ({ pause }) => (await pause.load()).value));
-  const settled = settledAt(clients, pauses);
+  const endsAt = oldInvocationsEndAt(clients, pauses);
   let said = '';
   const say = (line: string) => {
     if (line !== said) terminal.print(line);
@@ -72,10 +72,10 @@ export async function waitUntilOpen({ maxMinutes, sleep, onInterrupt }: Waiting,
     else if (locked.length > 0) {
       say(`\nWaiting: ${locked.length === 1 ? '1 gate is' : `${locked.length} gates are`} still locked.`);
       await openAgain(locked, awaited);
-    } else if (now() >= settled) return 'open';
+    } else if (now() >= endsAt) return 'open';
     else
       say(
-        `\nNothing is locked. Waiting until ${minute(settled)}, when no invocation from before the pause can still run.`,
+        `\nNothing is locked. Waiting until ${minute(endsAt)}, when no invocation from before the pause can still run.`,
       );
     if (signal.aborted) return 'interrupted';
     if (now() >= deadline) return 'timedOut';

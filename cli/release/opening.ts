@@ -66,7 +66,7 @@ export function isUnfinished(gate: GateOnRecord): boolean {
   return isLocked(gate) || gate.record.pending.length > 0;
 }
 
-/** Prints a line for each gate: its state, since when, and what holds it. */
+/** Prints a line for each gate: its state, since when, and its blockers. */
 export function printGates(gates: readonly GateOnRecord[], terminal: Terminal, nameOf: (gate: Gate) => string): void {
   const rows = gates.map(({ record }) => [
     nameOf(record.gate),

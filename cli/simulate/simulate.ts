@@ -146,7 +146,7 @@ async function readAll(
   return { ...read, source: files.map((file) => (file === STDIN ? 'stdin' : file)).join(', ') };
 }
 
-/** Fails if the scanners see nothing, which would look like a policy that closes nothing. */
+/** Fails if the scanners cannot see the registries, since the result would resemble a policy that closes nothing. */
 async function observeStack(
   stack: Stack | undefined,
   policies: Policies,

@@ -126,7 +126,7 @@ async function findImage(reader: Reader, { registry, repository, tag, digest }: 
       children: await findChildren(reader, repository, imageDigest),
       gates: [{ registry: accountId, repository }],
       problem:
-        imageStatus === 'ARCHIVED' ? 'it is archived: nobody can pull it from ECR until it is restored' : undefined,
+        imageStatus === 'ARCHIVED' ? 'it is archived: it cannot be pulled from ECR until it is reactivated' : undefined,
     };
   } catch (error) {
     if (error instanceof RepositoryNotFoundException) return { kind: 'absent', what: 'repository' };

@@ -26,9 +26,9 @@ export interface Client {
   /** About how many messages are in the dead-letter queue (AWS) or the poison queue (Azure). */
   deadLetters(): Promise<number>;
 
-  /** Why the scanner sees nothing, or not everything; undefined if it sees everything. */
+  /** Why the scanner cannot see the registry, or not all of it; undefined if it is healthy. */
   scannerHealth(): Promise<string | undefined>;
-  /** The repositories that have images with findings. They say where to look; they are no evidence. */
+  /** The repositories that have images with findings. They say what to observe; they are no evidence. */
   repositoriesWithFindings(): Promise<Iterable<Gate>>;
   /** Finds the image that a name refers to now. */
   find(name: ImageName): Promise<Found>;
@@ -75,7 +75,7 @@ export interface FoundImage {
   readonly children: readonly { readonly digest: string; readonly platform: string }[];
   /** The gates that can block its pulls: the repository, or the image and each of its children. */
   readonly gates: readonly Gate[];
-  /** Why nobody can pull it, whatever pullgate does; undefined if nothing else prevents it. */
+  /** Why it cannot be pulled, whatever pullgate does; undefined if nothing else prevents it. */
   readonly problem?: string | undefined;
 }
 

@@ -15,7 +15,7 @@ AWS repositories that someone else has closed.
 
 Exit codes: 0 all is well; 1 something needs a person (messages in the dead-letter queue, no sweep
 within twice sweepHours, a gate that is stuck while closing or opening, a notice that could not be
-sent, an exception that has expired, with --live a scanner that sees nothing); 2 no answer.
+sent, an exception that has expired, with --live an unhealthy scanner); 2 no answer.
 
 Example:
   pullgate status --live

@@ -25,7 +25,7 @@ export interface GateStatus {
   readonly state: GateState;
   readonly since: Instant;
   readonly closedSince: Instant | undefined;
-  /** How many images hold it. */
+  /** How many blockers it has. */
   readonly blockers: number;
   /** Their worst finding. */
   readonly worst: Finding | undefined;
@@ -43,7 +43,7 @@ export interface LiveStatus {
   readonly missed: readonly ImageStatus[];
   /** Repositories that someone else has closed. On Azure the records have them. */
   readonly closedByOthers: readonly { readonly repository: string; readonly obstacles: readonly Obstacle[] }[];
-  /** Why the scanner sees nothing, or not everything; undefined if it sees everything. */
+  /** Why the scanner cannot see the registry, or not all of it; undefined if it is healthy. */
   readonly scannerProblem: string | undefined;
   readonly unsure: readonly string[];
 }

@@ -23,7 +23,7 @@ export interface ImageAnswer {
   /** `asked`: the image that was named; `child`: one of its index; `other`: another blocker of the same gate. */
   readonly part: 'asked' | 'child' | 'other';
   readonly verdict: Verdict['kind'] | 'outOfScope' | 'gone';
-  /** Why it holds the gate now; undefined if it does not. */
+  /** Why it is a blocker now; undefined if it is not. */
   readonly holds: HoldReason | undefined;
   /** The findings that violate now, worst first. */
   readonly violating: readonly Reason[];

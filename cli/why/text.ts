@@ -30,7 +30,7 @@ export function whyLines(answer: WhyAnswer, now: Instant): readonly string[] {
     ...images.filter(({ part }) => part !== 'other').flatMap((one) => imageLines(one, now)),
     ...others.slice(0, MAX_OTHERS).flatMap((one) => imageLines(one, now)),
     ...(others.length > MAX_OTHERS
-      ? ['', `${others.length - MAX_OTHERS} more images hold its gate (--json shows them all).`]
+      ? ['', `${others.length - MAX_OTHERS} more images are blockers of its gate (--json shows them all).`]
       : []),
     ...(unsure === undefined ? [] : ['', `Not certain: ${plain(unsure)}.`]),
     ...adviceLines(answer),
@@ -89,7 +89,7 @@ function gateLines(
   else if (blockers > 0 && !isClosedByUs)
     lines.push(`  The findings below violate the policy: the next event or sweep closes ${name}.`);
   else if (blockers === 0 && omittedBlockers === 0 && state.kind === 'closed')
-    lines.push(`  Nothing holds ${name} any more: the next event or sweep opens it.`);
+    lines.push(`  No blocker of ${name} is left: the next event or sweep opens it.`);
   if (omittedBlockers > 0)
     lines.push(
       `  ${name} had ${omittedBlockers} more blockers than its record has room for: only \`pullgate release\` opens it.`,
@@ -100,7 +100,7 @@ function gateLines(
 const PART = {
   asked: 'This image',
   child: 'An image of this index',
-  other: 'Another image that holds the same repository',
+  other: 'Another blocker of the same repository',
 };
 
 function imageLines(image: ImageAnswer, now: Instant): readonly string[] {
@@ -153,9 +153,8 @@ function wordOf({ severity }: Finding): string {
 }
 
 function stateWords({ verdict, holds, violating }: ImageAnswer): string {
-  if (holds?.kind === 'unproven' || holds?.kind === 'unsettled')
-    return `holds the gate, proof is missing: ${holds.why}.`;
-  if (holds?.kind === 'undetermined') return 'held the gate, and an unknown severity is no proof that it is safe.';
+  if (holds?.kind === 'unproven' || holds?.kind === 'unsettled') return `is a blocker, proof is missing: ${holds.why}.`;
+  if (holds?.kind === 'undetermined') return 'was a blocker, and an unknown severity is no proof that it is safe.';
   switch (verdict) {
     case 'block':
       return `violates the policy by ${violating.length === 1 ? '1 finding' : `${violating.length} findings`}.`;

@@ -27,7 +27,7 @@ export interface GateAnswer {
   readonly state: GateState;
   readonly since: Instant;
   readonly closedSince: Instant | undefined;
-  /** How many images hold it now. */
+  /** How many blockers it has now. */
   readonly blockers: number;
   /** How many more the record had no room for. With any, only `pullgate release` opens it. */
   readonly omittedBlockers: number;
@@ -47,7 +47,7 @@ export interface WhyAnswer {
   readonly isDefaultTag: boolean;
   readonly mode: Mode;
   readonly pullable: boolean;
-  /** Who closed it; undefined if nobody did. */
+  /** Who closed it; undefined if no one did. */
   readonly closedBy: Obstacle['by'] | undefined;
   readonly since: Instant | undefined;
   readonly obstacles: readonly Obstacle[];
@@ -59,13 +59,13 @@ export interface WhyAnswer {
   readonly advice: Advice;
 }
 
-/** What to do next if findings hold a gate, or would. */
+/** What to do next if findings keep a gate closed, or would. */
 export interface Advice {
   readonly moves: readonly Move[];
   readonly exceptions: readonly ConfigException[];
-  /** With these exceptions, does nothing hold a gate any more, no override either? */
+  /** With these exceptions, does no blocker and no override keep a gate closed? */
   readonly exceptionsOpen: boolean;
-  /** Do untagged images hold the gate, too, so that a fix under the same tag is not enough? */
+  /** Are untagged images blockers, too, so that a fix under the same tag is not enough? */
   readonly untaggedHold: boolean;
   /** The names by which `override clear` ends the overrides that keep gates closed. */
   readonly clear: readonly string[];
@@ -190,7 +190,7 @@ async function observeGate(
   return { record, seen: await again(rules), unsure, again };
 }
 
-/** Advice about what holds the gates, or would hold them if they did not wait. */
+/** Advice about what keeps the gates closed, or would if they did not wait. */
 async function adviceFor(
   gates: readonly ObservedGate[],
   images: readonly ImageAnswer[],

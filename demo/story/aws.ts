@@ -46,7 +46,7 @@ export async function startStoryAws(graph: Graph): Promise<StoryCloud> {
       check('pullgate’s statement in the repository’s policy', policy().includes('"Sid":"Pullgate'), true);
       check('the team’s statement byte for byte as it was', policy().includes(TEAM_STATEMENT), true);
       const words =
-        'The repository’s policy now. pullgate added its statement (+): nobody pulls but the roles that it names, which scan, fetch fixes and push them (“…/” stands for “arn:aws:iam::123456789012:role/” and the path). The partner’s own is untouched:';
+        'The repository’s policy now. pullgate added its statement (+), which blocks all pulls except those of the roles that it names; they scan, fetch fixes and push them (“…/” stands for “arn:aws:iam::123456789012:role/” and the path). The partner’s own is untouched:';
       return [{ kind: 'text', text: words }, ...statementLines(policy())];
     },
     async whatStaysPossible(closedTag, fixedTag) {
@@ -64,7 +64,7 @@ export async function startStoryAws(graph: Graph): Promise<StoryCloud> {
     async prove(tag, fixedTag) {
       await acts.remove(imageOf(tag));
       await cloud.runUntilIdle();
-      return { how: `Somebody deletes ${tag}.`, pullable: fixedTag };
+      return { how: `${tag} is deleted.`, pullable: fixedTag };
     },
     showOpen() {
       check('the policy', policy(), TEAM_POLICY);

@@ -30,7 +30,7 @@ export async function startStoryAzure(graph: Graph): Promise<StoryCloud> {
       const minutes = Math.round((cloud.clock.now().getTime() - before) / MINUTE_MILLISECONDS);
       return [
         'It names the CVE by its id alone, so the severity is that of its recommendation.',
-        `Defender’s event is only a hint, and nothing closes on its word: the row in Log Analytics counts. It lags, so the message comes back until the row is there: here at the ${ordinal(times)} look, ${minutes} minutes later by the cloud’s clock.`,
+        `Defender’s event is only a request to observe the image; only the row in Log Analytics can close the gate. The row lags, so the message is retried until it is there: here at the ${ordinal(times)} observation, ${minutes} minutes later by the cloud’s clock.`,
       ];
     },
     showClosed(tag) {
@@ -38,7 +38,7 @@ export async function startStoryAzure(graph: Graph): Promise<StoryCloud> {
       check('the repository’s readEnabled', registry.attributes(REPOSITORY).readEnabled, true);
       const { readEnabled: changed, ...others } = registry.attributes(REPOSITORY, imageOf(tag));
       const words =
-        'The manifest’s attributes now. pullgate changed one (+): nobody pulls the image, by whatever tag or digest:';
+        'The manifest’s attributes now. pullgate changed one (+), which blocks all pulls of the image, by any tag or digest:';
       return [
         { kind: 'text', text: words },
         { kind: 'kept', value: others },

@@ -25,7 +25,7 @@ export interface StoryCloud {
   push(tag: string, content: string): Promise<Pulled>;
   /** Pulls an image as production. */
   pull(tag: string): Promise<Pulled>;
-  /** Finds the vulnerability in an image, and says what is special about how that is heard of. */
+  /** Finds the vulnerability in an image, and says what is special about how pullgate learns of it. */
   scanFinds(tag: string): Promise<readonly string[]>;
   /** Shows that the gate of an image is closed, and by what, and checks that nothing else has changed. */
   showClosed(tag: string): readonly Line[];
@@ -37,7 +37,7 @@ export interface StoryCloud {
   prove(tag: string, fixedTag: string): Promise<{ readonly how: string; readonly pullable: string }>;
   /** Shows that a gate that was opened is as it was before. */
   showOpen(tag: string): string;
-  /** Deploys another graph of the stack, and lets the timer fire that looks at everything. */
+  /** Deploys another graph of the stack, and lets the timer fire that reconciles everything. */
   redeploy(graph: Graph): Promise<void>;
   /** Of the last decision in the function's log: its message. */
   lastDecision(): string | undefined;
@@ -58,12 +58,12 @@ export const VULNERABILITY = {
   link: 'https://example.com/CVE-2026-1001',
 } as const satisfies Found;
 
-/** Ends the story where something is not as told. */
+/** Ends the story if something is not as expected. */
 export function check(what: string, given: unknown, wanted: unknown): void {
   if (given !== wanted) throw new Error(`${what}: expected ${JSON.stringify(wanted)}, got ${JSON.stringify(given)}`);
 }
 
-/** A registry that refuses says so with any status but 2xx: which one, nobody has documented for each of them. */
+/** A registry that refuses says so with any status but 2xx: which one is not documented for each of them. */
 export function isRefused({ status }: Pulled): boolean {
   return status < 200 || status >= 300;
 }

@@ -1,4 +1,4 @@
-// The story of one vulnerable image, told once for every cloud: each step does something there, checks that it went as told, and says what happened and why.
+// The story of one vulnerable image, played once for every cloud: each step does something there, checks the outcome, and says what happened and why.
 import type { Cloud } from '../../config/config.ts';
 import { type Graph, startProgram } from '../../local/graph.ts';
 import { check, isRefused, type Line, REPOSITORY, type StoryCloud, VULNERABILITY } from './cloud.ts';
@@ -9,7 +9,7 @@ export interface Block {
   readonly lines: readonly Line[];
 }
 
-/** What one step tells. */
+/** What one step shows. */
 export interface Step {
   readonly number: number;
   readonly headline: string;
@@ -67,7 +67,7 @@ export async function tellStory(teller: Teller, options: StoryOptions = {}): Pro
   const aborted = new Promise<never>((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
-  // Between two steps nobody waits for it.
+  // Between two steps no one waits for it.
   aborted.catch(() => {});
   const steps: Steps = async (headline, act) => {
     const blocks: Block[] = [];
@@ -162,7 +162,7 @@ async function closing(steps: Steps): Promise<void> {
       check('production’s pull', (await cloud.pull('1.0')).status, 200);
       say(['Push: 201, created. Pull: 200, allowed.', ...own].join(' '));
     });
-    say('Nobody knows yet that the image is vulnerable.');
+    say('The vulnerability of the image is not known yet.');
   });
   await steps('The scanner reports a finding, and the gate closes', async ({ say, show, onEach }) => {
     const mails = await onEach(async (cloud, { say, show }) => {
@@ -229,7 +229,7 @@ async function waysOut(steps: Steps, graphWith: (exceptions: readonly unknown[])
       say(`Push of 1.2: 201. The scan finds the same, and the gate closes. Pull: ${pulled.status}.`);
     });
     say(
-      `Security reviews it, and adds an exception to the stack’s config: ${EXCEPTION.id}, until ${EXCEPTION.expires}, because ${EXCEPTION.reason}. Then \`pulumi up\`; the next tick, within five minutes, looks at everything:`,
+      `Security reviews it, and adds an exception to the stack’s config: ${EXCEPTION.id}, until ${EXCEPTION.expires}, because ${EXCEPTION.reason}. Then \`pulumi up\`; the next tick, within five minutes, reconciles everything:`,
     );
     const graph = await graphWith([EXCEPTION]);
     await onEach(async (cloud, { say }) => {

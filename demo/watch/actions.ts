@@ -66,7 +66,7 @@ const ACTION = v.variant(
 export type Action = v.InferOutput<typeof ACTION>;
 export type ActionOf<Name extends Action['do']> = Extract<Action, { readonly do: Name }>;
 
-/** What a request asks for, or why nobody can tell. */
+/** What a request asks for, or why that is unknown. */
 export function parseAction(body: string): { readonly action: Action } | { readonly problem: string } {
   let given: unknown;
   try {

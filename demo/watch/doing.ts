@@ -139,7 +139,7 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
     async deploy({ config }) {
       say('`pulumi up` runs the program with the new config.');
       await redeploy(config);
-      say('The stack is deployed, and a tick has looked at everything.');
+      say('The stack is deployed, and a tick has reconciled everything.');
     },
   };
 }

@@ -88,7 +88,7 @@ export async function serveWorld(starting: Promise<World>, port: number): Promis
     if ('problem' in parsed) return end(response, 400, { problem: parsed.problem });
     const world = await starting;
     const outcome = await world.act(parsed.action);
-    // Who has heard of that id has heard of all that came of it.
+    // A page that has received that id has received all that came of it.
     const id = world.lastId();
     return end(response, outcome.ok ? 200 : 422, outcome.ok ? { id } : { id, problem: outcome.problem });
   }

@@ -24,7 +24,7 @@ export async function watch({ clouds, port = 0, signal, onReady }: WatchOptions)
     signal.addEventListener('abort', () => resolve(undefined), { once: true });
   });
   const wanted = Promise.withResolvers<World>();
-  // A port that is in use is told at once, and not after everything has been started.
+  // A port that is in use is reported at once, and not after everything has been started.
   const server = await serveWorld(wanted.promise, port);
   const starting = startWorld(clouds);
   let world: World | undefined;

@@ -10,7 +10,7 @@ import { cloudState, createKnownImages, imagesOn, type State } from './state.ts'
 /** How a person's action went. */
 export type Outcome = { readonly ok: true } | { readonly ok: false; readonly problem: string };
 
-/** What there is to tell; the ids count up. */
+/** What there is to report; the ids count up. */
 export type Change =
   | { readonly kind: 'state'; readonly id: number; readonly state: State }
   | { readonly kind: 'entry'; readonly id: number; readonly entry: Entry };
@@ -28,7 +28,7 @@ export interface World {
   stop(): Promise<void>;
 }
 
-const LOOK_MILLISECONDS = 150;
+const PUBLISH_MILLISECONDS = 150;
 const IDLE_MILLISECONDS = 1_000;
 
 /** Few closings an hour, so that a burst shows what the brake does. */
@@ -56,7 +56,7 @@ const LABELS: Readonly<Record<Action['do'], string>> = {
   push: 'CI pushes',
   report: 'The scanner reports',
   pull: 'Production pulls',
-  scanClean: 'The scanner looks again',
+  scanClean: 'The scanner scans again',
   forget: 'The finding disappears',
   remove: 'The image is deleted',
   burst: 'Many findings at once',
@@ -97,8 +97,8 @@ export async function startWorld(names: readonly Cloud[]): Promise<World> {
   const read = (): void => {
     for (const cloud of clouds) journal.read(cloud);
   };
-  /** Tells what is new. */
-  const look = (): void => {
+  /** Publishes what is new. */
+  const publish = (): void => {
     read();
     const now = state();
     const text = JSON.stringify(now);
@@ -142,7 +142,7 @@ export async function startWorld(names: readonly Cloud[]): Promise<World> {
     const done = queue.then(async (): Promise<Outcome> => {
       if (isStopping) return { ok: false, problem: 'it is being stopped' };
       busy = label;
-      look();
+      publish();
       const outcome = await work().then(
         () => ({ ok: true }) as const,
         (error: unknown) => ({ ok: false, problem: wordsOf(error) }) as const,
@@ -151,21 +151,21 @@ export async function startWorld(names: readonly Cloud[]): Promise<World> {
       busy = undefined;
       if (isStopping) return outcome;
       if (!outcome.ok) journal.add({ kind: 'problem', text: outcome.problem }, latest());
-      look();
+      publish();
       return outcome;
     });
     queue = done;
     return done;
   };
 
-  const looking = setInterval(() => busy !== undefined && look(), LOOK_MILLISECONDS);
+  const publishing = setInterval(() => busy !== undefined && publish(), PUBLISH_MILLISECONDS);
   // The clocks run: what falls due meanwhile is done when it is due.
   const idling = setInterval(() => {
     if (waiting === 0) void inTurn(() => onEach(clouds, (cloud) => cloud.letPass(0)));
   }, IDLE_MILLISECONDS);
   const stop = async (): Promise<void> => {
     isStopping = true;
-    clearInterval(looking);
+    clearInterval(publishing);
     clearInterval(idling);
     listeners.clear();
     program.stop();

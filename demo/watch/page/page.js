@@ -1,4 +1,4 @@
-// The page of `npm start -- --watch`: shows what the server tells of, and asks it for what a person wants done.
+// The page of `npm start -- --watch`: shows what the server sends, and asks it for what a person wants done.
 import { createPolicyForm, fillSeverities } from './policy.js';
 import { entryOf, h, imageOf, timeOf } from './view.js';
 
@@ -8,7 +8,7 @@ const DAY_MILLISECONDS = 86_400_000;
 
 const byId = (id) => document.getElementById(id);
 const token = document.querySelector('meta[name="pullgate-token"]').content;
-/** The last state that the server told of. */
+/** The last state that the server sent. */
 let now = { clouds: [], images: [] };
 /** What is shown of each image, by its key: it stays as it is for as long as nothing changes. */
 const shown = new Map();

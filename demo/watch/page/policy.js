@@ -95,7 +95,7 @@ export function createPolicyForm(form, deploy) {
     send();
   });
   return {
-    /** What is deployed now; a draft that somebody works on stays. */
+    /** What is deployed now; a draft that a person edits stays. */
     take(config) {
       const isUntouched = draft === undefined || !isChanged();
       if (JSON.stringify(deployed) === JSON.stringify(config)) return;

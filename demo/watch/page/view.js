@@ -11,7 +11,7 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
-/** How the gate stands for whoever pulls. */
+/** The state of the gate for a pull. */
 function standing({ isClosed, state = '' }) {
   if (isClosed) return { kind: 'closed', word: 'closed' };
   const [, why] = /^waiting: (.*)$/.exec(state) ?? [];

@@ -116,13 +116,13 @@ describe('the workbook', () => {
 
   it('has every panel that is promised, and each asks the workspace about this component', () => {
     expect(panels.map(({ content }) => content['title'])).toEqual([
-      'Now: hours since the sweep, gates held by the brake, messages in the poison queue',
+      'Now: hours since the sweep, gates that wait for the brake, messages in the poison queue',
       'Gates now, by state',
       'Gates now that are closed, wait, or are on the way',
       'Closes and opens a day',
       'Seconds from finding to close: median and 95th percentile',
-      'Seconds from finding to close, by what woke pullgate',
-      'Undetermined images now, and the words that nobody knows',
+      'Seconds from finding to close, by trigger',
+      'Undetermined images now, and the unknown words',
       'Brake: gates that wait, and gates closed within the hour',
       'Sweep age in hours',
       'Messages in the poison queue',

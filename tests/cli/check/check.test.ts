@@ -129,7 +129,7 @@ describe('the forms of a file', () => {
       'a key beside the policy that is misspelt',
       '{"policy":{},\n"severityTreshold":"critical"}',
       2,
-      'severityTreshold is "critical": expected no such key here (a typing error, or a key of the policy that belongs into it?)',
+      'severityTreshold is "critical": expected no such key here (misspelt, or a policy key in the wrong place?)',
     ],
     ['a key beside the policy that belongs into it', '{"policy":{},\n"exceptions":[]}', 2, 'exceptions is []'],
     [

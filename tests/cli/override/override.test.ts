@@ -25,7 +25,7 @@ function wish(kind: OverrideOrder['kind']): OverrideOrder {
   return { kind, at: now(), until: new Date(Date.now() + 3_600_000).toISOString(), ...WHY };
 }
 
-/** What the commands of `override` need: what a release needs except the list of all records, and to look a tag up. */
+/** What the commands of `override` need: what a release needs except the list of all records, and to resolve a tag. */
 function leastToOverride(s: Stage): PolicyDocument {
   const release = without(leastToOpen(s.graph), 'dynamodb:Scan');
   const find = {
@@ -90,7 +90,7 @@ test('by the real commands: override open and clear, and release of one gate', {
   const opened = await run(least, 'override', 'open', IMAGE, ...ORDER);
   expect([opened.code, opened.stderr, s.isClosed(), await s.pull('v1')]).toEqual([0, '', false, 'pulled']);
   expect(opened.stdout).toMatch(
-    /^Override set: open until \d{4}-\d\d-\d\d \d\d:\d\d UTC, approved by Grace[.] Reason: the shop is down\n\n {2}opened {2}team\/app {2}was closed; 1 blocker\n\nOn AWS the gate is the whole repository team\/app, with all of its images[.]\nWhen the override ends, pullgate closes it again if a blocker still holds it[.]\nTo end it earlier: pullgate override clear 123456789012[.]dkr[.]ecr[.]eu-west-1[.]amazonaws[.]com\/team\/app:v1\n$/,
+    /^Override set: open until \d{4}-\d\d-\d\d \d\d:\d\d UTC, approved by Grace[.] Reason: the shop is down\n\n {2}opened {2}team\/app {2}was closed; 1 blocker\n\nOn AWS the gate is the whole repository team\/app, with all of its images[.]\nWhen the override ends, pullgate closes it again if it still has a blocker[.]\nTo end it earlier: pullgate override clear 123456789012[.]dkr[.]ecr[.]eu-west-1[.]amazonaws[.]com\/team\/app:v1\n$/,
   );
   expect(s.notified()).toEqual(['closed', 'opened']);
   expect(s.cloud.notices.at(-1)?.subject).toBe('[pullgate] open by override: team/app');
@@ -139,7 +139,7 @@ test('the answers of override, release, pause and resume as data, and what a dry
     gates: [{ ...gate('team/app'), before: { state: 'closed', blockers: 1 } }],
   });
   expect((await order('closed', CLEAN, { dryRun: true, json: false })).answer).toMatch(
-    /^This would set an override: closed until .+\n\n {2}- {2}team\/clean {2}was open\n\nOn AWS .+\nWhen the override ends, pullgate opens it unless a blocker holds it[.]\n.+\n\nNothing was changed: this was a dry run[.]\n$/,
+    /^This would set an override: closed until .+\n\n {2}- {2}team\/clean {2}was open\n\nOn AWS .+\nWhen the override ends, pullgate opens it unless it has a blocker[.]\n.+\n\nNothing was changed: this was a dry run[.]\n$/,
   );
 
   await order('open', IMAGE);
@@ -173,10 +173,10 @@ test('the answers of override, release, pause and resume as data, and what a dry
   expect(failed.answer).toMatch(
     /\n {2}FAILED {2}team\/clean {2}was open\n {6}AccessDeniedException: .* ecr:SetRepositoryPolicy on resource: .*; it is recorded, and the function applies it within a few minutes\n/,
   );
-  const { order: orderUntold } = await commandsOf(s, without(least, 'kms:GenerateDataKey'));
-  const untold = await orderUntold('open', CLEAN, { json: false });
-  expect([untold.code, s.notified('team/clean')]).toEqual([1, []]);
-  expect(untold.answer).toMatch(
+  const { order: orderUnnotified } = await commandsOf(s, without(least, 'kms:GenerateDataKey'));
+  const unnotified = await orderUnnotified('open', CLEAN, { json: false });
+  expect([unnotified.code, s.notified('team/clean')]).toEqual([1, []]);
+  expect(unnotified.answer).toMatch(
     /\n {2}is open {2}team\/clean {2}was closing\n(.*\n)? {6}the notice could not be sent yet: .+\n/,
   );
   await commandsOf(s, least);

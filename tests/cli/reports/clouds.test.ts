@@ -217,7 +217,7 @@ describe('Defender for Cloud', () => {
       [],
       { 'of a container image that it does not name': 1 },
     ],
-  ])('an image that is named %s is told from what is no image', async (_name, fields, images, leftOut) => {
+  ])('an image that is named %s is distinguished from what is no image', async (_name, fields, images, leftOut) => {
     const read = await readText(page(armObject(assessment({ details: 'bare', ...fields }))));
     expect(read.images).toMatchObject(images);
     expect(read.leftOut).toEqual(leftOut);

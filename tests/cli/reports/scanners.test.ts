@@ -264,7 +264,7 @@ describe('an image of ECR', () => {
     source: { type: 'image', target: { userInput, tags: [userInput], repoDigests: [] } },
   });
 
-  test('has the gate that the stack has: its repository in its account, whichever scanner has looked at it', async () => {
+  test('has the gate that the stack has: its repository in its account, whichever scanner reported it', async () => {
     const awsEcrContainerImage = {
       registry: '123456789012',
       repositoryName: 'team/app',
@@ -286,7 +286,7 @@ describe('an image of ECR', () => {
     );
   });
 
-  test('has none where the stack leaves its repository out; a registry of somebody else is not asked', async () => {
+  test('has none where the stack leaves its repository out; a registry of someone else is not asked', async () => {
     const reports = [trivy(1, `${HOST}/sandbox/x:1`), grype(`${HOST}/sandbox/x:2`), trivy(2, 'ghcr.io/sandbox/x:1')];
     const { images, findings, leftOut } = await read(
       reports.map((report) => fileOf(JSON.stringify(report))),

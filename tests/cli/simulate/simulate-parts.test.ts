@@ -67,7 +67,7 @@ describe('a policy file', () => {
     [
       '{"severityTreshold": "critical", "policy": {"unfixable": "never"},\n"exceptions": [{"bad": 1}]}',
       [
-        'line 1: severityTreshold is "critical": expected no such key here (a typing error, ',
+        'line 1: severityTreshold is "critical": expected no such key here (misspelt, ',
         'line 2: exceptions is [{"bad":1}]: expected no such key here',
       ],
     ],
@@ -284,7 +284,7 @@ describe('the lines', () => {
     const { simulation, reported } = await simulated(by);
     return [...linesOf({ simulation, reported, policy: 'the policy', against: undefined, all, maxClosesPerHour: 1 })];
   };
-  test('hand no control character to the terminal, and name the brake where it would hold', async () => {
+  test('hand no control character to the terminal, and name the brake where it would delay', async () => {
     const text = (await lines(false)).join('\n');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
@@ -320,14 +320,14 @@ describe('the lines', () => {
       'enforce',
     );
     const simulation = simulate({ subjects: subjectsFrom(gathered.images, () => 'image'), rules, now: NOW, most: 4 });
-    const told = {
+    const input = {
       simulation,
       reported: gathered.reported,
       policy: 'it',
       against: undefined,
       maxClosesPerHour: undefined,
     };
-    const [some, every] = [false, true].map((all) => [...linesOf({ ...told, all })]);
+    const [some, every] = [false, true].map((all) => [...linesOf({ ...input, all })]);
     const count = (of: readonly string[] | undefined, pattern: RegExp) =>
       of?.filter((line) => pattern.test(line)).length;
     expect([count(some, /^ {2}closes/), count(some, /CVE-/), some?.at(-1)]).toEqual([

@@ -61,7 +61,7 @@ describe('one policy', () => {
     ['one below it says nothing', [LOW], { severityThreshold: 'high' }, 'nothing'],
     ['an unknown severity closes nothing, and is shown', [UNKNOWN, LOW], { severityThreshold: 'high' }, 'undetermined'],
     ['unless the policy blocks it', [UNKNOWN], { severityThreshold: 'high', unknownSeverity: 'block' }, 'closes'],
-    ['what is in grace is open, and told', [FRESH], { severityThreshold: 'high', graceDays: { high: 7 } }, 'open'],
+    ['an image in grace is open, and reported', [FRESH], { severityThreshold: 'high', graceDays: { high: 7 } }, 'open'],
     ['no finding says nothing', [], { severityThreshold: 'low' }, 'nothing'],
   ];
   test.each(rows)('%s', (_name, findings, by, outcome) => {
@@ -161,7 +161,7 @@ describe('against another policy', () => {
     expect(gates.map((gate) => gate.change)).toEqual(change === 'nothing' ? [] : [change]);
   });
 
-  test('what was undetermined in another image releases no image that holds the gate, and holds none that did not', () => {
+  test('an undetermined finding of another image clears no blocker, and makes none', () => {
     const unknownIsBlocked = { ...mild, unknownSeverity: 'block' };
     const subjects = [image('team/app', [UNKNOWN]), image('team/app', [LOW])];
     expect(run(subjects, mild, unknownIsBlocked).gates[0]?.change).toBe('staysClosed');
@@ -280,7 +280,7 @@ describe('repositories that serve Lambda functions', () => {
     }
   });
 
-  test('what else goes wrong is told as it is', async () => {
+  test('any other error is passed on unchanged', async () => {
     const before = run(subjects, { severityThreshold: 'high' });
     const broken = async () => {
       throw new Error('no network');

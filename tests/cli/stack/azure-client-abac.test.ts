@@ -21,9 +21,9 @@ test('why and status --live work with the roles of the README, and name the role
   const answer = await ask(why, 'operator', roles);
   expect([answer.code, answer.stderr]).toEqual([1, '']);
   expect(JSON.parse(answer.stdout)).toMatchObject({ digest, pullable: false, closedBy: 'pullgate' });
-  const looked = await ask(live, 'operator', roles);
-  expect(looked.stderr).toBe('');
-  expect(JSON.parse(looked.stdout).clouds).toMatchObject([
+  const observed = await ask(live, 'operator', roles);
+  expect(observed.stderr).toBe('');
+  expect(JSON.parse(observed.stdout).clouds).toMatchObject([
     {
       cloud: 'azure',
       gates: [{ gate: { digest }, state: { kind: 'closed' } }],

@@ -1,4 +1,4 @@
-// What of a stack's state needs a person, and what is only told: each case alone, from rows as the tables have them.
+// What of a stack's state needs a person, and what is only reported: each case alone, from rows as the tables have them.
 import { describe, expect, it } from 'vitest';
 import type { Client } from '../../../cli/stack/client.ts';
 import { readStatus } from '../../../cli/status/status.ts';
@@ -148,7 +148,7 @@ describe('what needs a person', () => {
   });
 });
 
-describe('what is told', () => {
+describe('what is only reported', () => {
   it('of exceptions that end within 1, 3 and 14 days, the first to end first', async () => {
     const exceptions = [20, 10, 0.5, 2].map((days) =>
       exception({ expiresAt: daysLater(days), reason: `${days} days` }),

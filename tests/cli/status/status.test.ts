@@ -84,8 +84,8 @@ describe('status, on AWS', () => {
     });
     await s.pushVulnerable('team/sealed', 'v1', CRITICAL);
     const unseen = await s.pushVulnerable('team/foreign', 'v1', CRITICAL);
-    const looked = await statusHere(graph, asOperator(s.cloud, leastForLive(graph)), now, true);
-    expect(looked.clouds[0]?.live).toEqual({
+    const observed = await statusHere(graph, asOperator(s.cloud, leastForLive(graph)), now, true);
+    expect(observed.clouds[0]?.live).toEqual({
       undetermined: [
         {
           registry: '123456789012',
@@ -117,7 +117,7 @@ describe('status, on AWS', () => {
       scannerProblem: undefined,
       unsure: ["team/sealed: the repository's policy denies you even reading it"],
     });
-    const lines = statusLines(looked).join('\n');
+    const lines = statusLines(observed).join('\n');
     expect(lines).toMatch(
       /^The stack dev at 2026-03-02 09:\d\d UTC[.]\n\nNeeds a person:\n {2}- AWS: 1 message in the dead-letter queue, which pullgate could not process\n\nAWS: mode enforce \(what violates the policy closes\)\n {2}Last sweep {4}2026-03-02 09:00 UTC, /,
     );
@@ -152,7 +152,7 @@ describe('status, on AWS', () => {
 });
 
 describe('status, on Azure and on both clouds', () => {
-  test('tells what pullgate closed from what others locked, counts the poison queue, and observes with --live', async () => {
+  test('distinguishes what pullgate closed from what others locked, counts the poison queue, and observes with --live', async () => {
     const s = await azureStage({ clouds: ['aws', 'azure'] });
     const now = () => s.cloud.clock.now().toISOString();
     const ours = await s.close('v1');
@@ -227,13 +227,13 @@ describe('status, on Azure and on both clouds', () => {
     const odd = s.push('v3');
     await s.report(odd, { severity: 'Weird', cves: [{ id: 'CVE-2026-5005' }] });
     const grants = [records, queue, ...Object.values(rest)];
-    const looked = await readStatus({
+    const observed = await readStatus({
       stack: 'dev',
       clients: [await azureClientHere(s, now, grants)],
       now,
       isLive: true,
     });
-    expect(looked.clouds[0]?.live).toMatchObject({
+    expect(observed.clouds[0]?.live).toMatchObject({
       undetermined: [{ digest: odd.digest, vulnerabilities: ['CVE-2026-5005'] }],
       missed: [],
       scannerProblem: undefined,

@@ -66,7 +66,7 @@ async function next({ images = 'tagged', findings = [], order, gate = GATE }: Wo
   return { advice: answer.advice, lines: begin === -1 ? [] : lines.slice(begin + 1) };
 }
 
-describe('where findings hold a repository', () => {
+describe('if findings keep a repository closed', () => {
   it('a fix under the same tag is enough while only tagged images count', async () => {
     const { advice, lines } = await next({ findings: [finding()] });
     expect(advice).toMatchObject({ untaggedHold: false, clear: [], exceptionsOpen: true });
@@ -107,7 +107,7 @@ describe('while an override keeps it closed', () => {
     expect([lines, advice.clear]).toEqual([ENDS, [`${HOST}/team/app@${digest(1)}`]]);
   });
 
-  it('it is said first where findings hold it, too, and no exception alone opens it', async () => {
+  it('it comes first if there are blockers, too, and no exception alone opens the gate', async () => {
     const { advice, lines } = await next({ order, findings: [finding()] });
     expect(lines.slice(0, 2)).toEqual(ENDS);
     expect(advice.exceptionsOpen).toBe(false);

@@ -13,7 +13,7 @@ const HOST = 'acmeimages.azurecr.io';
 const SECOND = registryId('acmesecrets');
 
 describe('why, on Azure', () => {
-  test('tells whose the locks are, of an image, of those of an index and of a tag; and only reads', async () => {
+  test('says whose lock is on an image, on the images of an index and on a tag; and only reads', async () => {
     const s = await stage({ azure: { registries: [REGISTRY, SECOND] } }, { registries: { [SECOND]: {} } });
     const ours = await s.close('v1');
     const foreign = s.push('v2');
@@ -104,8 +104,8 @@ describe('why, on Azure', () => {
     );
     expect(await s.world()).toEqual(before);
 
-    const blind = asAzureOperator(s.cloud, [records, registry, images], 'blind operator');
-    expect(await pullgate(['why', `${HOST}/${REPOSITORY}:v1`, '--outputs', outputs], blind)).toEqual({
+    const reader = asAzureOperator(s.cloud, [records, registry, images], 'operator without findings');
+    expect(await pullgate(['why', `${HOST}/${REPOSITORY}:v1`, '--outputs', outputs], reader)).toEqual({
       code: 2,
       stdout: '',
       stderr:
@@ -117,7 +117,7 @@ describe('why, on Azure', () => {
     await s.cloud.defender.setStatus(ours.ids, 'NotApplicable');
     const exempted = await why(`${REPOSITORY}:v1`);
     expect(whyLines(exempted, now()).join('\n')).toContain(
-      `  Nothing holds the image ${ours.digest} any more: the next event or sweep opens it.\n\nThis image has nothing that violates the policy.\n  CVE-2026-1001 in openssl is suppressed at the provider.`,
+      `  No blocker of the image ${ours.digest} is left: the next event or sweep opens it.\n\nThis image has nothing that violates the policy.\n  CVE-2026-1001 in openssl is suppressed at the provider.`,
     );
   });
 });

@@ -1,4 +1,4 @@
-// The parts of `pullgate why` that need no cloud: names of images, the order of versions, exceptions to paste, and what a terminal must not be told.
+// The parts of `pullgate why` that need no cloud: names of images, the order of versions, exceptions to paste, and what must not reach a terminal.
 import { describe, expect, it } from 'vitest';
 import { parseRepositoryPolicy } from '../../../aws/function/repository-policy.ts';
 import { obstaclesIn } from '../../../cli/stack/aws-obstacles.ts';
@@ -148,7 +148,7 @@ describe('words', () => {
     expect(JSON.parse(documentOf(answer))).toEqual(answer);
   });
 
-  it('tell how near an end is', () => {
+  it('show how near an end is', () => {
     const ends = [-1, 0, 0.5, 1, 2, 3, 14, 15].map((days) => nearEnd(daysLater(days), NOW));
     expect(ends).toEqual(['expired', 'expired', 1, 1, 3, 3, 14, undefined]);
     expect([-1, 0.01, 0.05, 0.5, 1, 9].map((days) => endOf(daysLater(days), NOW))).toEqual([

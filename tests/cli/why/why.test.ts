@@ -57,7 +57,7 @@ async function asker(s: Stage, outputs: string, environment: Record<string, stri
 }
 
 describe('why, on AWS', () => {
-  test('tells of a closed repository who closed it, which findings of which images do, and what opens it; and only reads', async () => {
+  test('says of a closed repository who closed it, for which findings of which images, and what opens it; and only reads', async () => {
     const s = await stage(CONFIG);
     const bad = await s.pushVulnerable('team/app', '1.4', CRITICAL, EXCEPTED, ENDED);
     const other = await s.pushVulnerable('team/app', '1.3', ZLIB);
@@ -85,7 +85,7 @@ describe('why, on AWS', () => {
       '  The exception for CVE-2026-4004 expired at 2026-02-01 00:00 UTC and no longer exempts CVE-2026-4004.\n',
     );
     expect(stdout).toContain(
-      `\nAnother image that holds the same repository, ${other.digest} (1.3) violates the policy by 1 finding.\n`,
+      `\nAnother blocker of the same repository, ${other.digest} (1.3) violates the policy by 1 finding.\n`,
     );
     expect(stdout).toContain('       openssl       3.0.13  ->  3.0.15 or newer\n');
     expect(stdout).toContain(
@@ -143,7 +143,7 @@ describe('why, on AWS', () => {
       advice: { exceptionsOpen: true },
     });
 
-    // A good image of the same repository, by its digest, and by a tag that nobody named.
+    // A good image of the same repository, by its digest, and by a tag that was not asked for.
     const good = await why(`team/app@${clean.digest}`);
     expect(good.images.map(({ part, verdict }) => [part, verdict])).toEqual([
       ['asked', 'allow'],
@@ -154,7 +154,7 @@ describe('why, on AWS', () => {
       'team/app: there is no such image in 123456789012.dkr.ecr.eu-west-1.amazonaws.com (without a tag, the name means the tag latest)',
     );
     await expect(why('team/none:1')).rejects.toThrow('there is no such repository');
-    // What the scanner shows no more holds it all the same, until something proves that it is gone.
+    // A finding that the scanner no longer shows keeps its image a blocker until there is proof that it is gone.
     await s.cloud.inspector.closeAllOf('team/app', other.digest);
     const gone = await why('team/app:1.3');
     expect(gone.images[0]).toMatchObject({
@@ -166,7 +166,7 @@ describe('why, on AWS', () => {
     });
     expect(gone.advice).toMatchObject({ exceptions: added, exceptionsOpen: true });
     expect(whyLines(gone, new Date().toISOString()).join('\n')).toMatch(
-      /This image holds the gate, proof is missing: .*[.]\n {2}Findings that the scanner no longer shows, without proof that they are gone:\n {4}SEVERITY .*\n {4}high {6}CVE-2026-2002 {2}zlib<script> {2}1[.]3[.]0 {6}no fix yet/,
+      /This image is a blocker, proof is missing: .*[.]\n {2}Findings that the scanner no longer shows, without proof that they are gone:\n {4}SEVERITY .*\n {4}high {6}CVE-2026-2002 {2}zlib<script> {2}1[.]3[.]0 {6}no fix yet/,
     );
 
     // The images of an index, which a closed repository does not let the operator read: the record knows.

@@ -8,18 +8,18 @@ import type { ImageState, State } from '../../../demo/watch/state.ts';
 export interface Page {
   readonly url: string;
   readonly token: string;
-  /** The last state that was told. */
+  /** The last state that was sent. */
   state(): State;
-  /** All lines of the log that were told, oldest first. */
+  /** All lines of the log that were sent, oldest first. */
   entries(): readonly Entry[];
-  /** Asks for something to be done; answers with the status and the problem when all that came of it has been heard of. */
+  /** Asks for something to be done; answers with the status and the problem when all that came of it has been received. */
   act(action: Action): Promise<{ readonly status: number; readonly problem?: string }>;
   /** The newest image of a repository. */
   image(repository: string): ImageState;
   close(): void;
 }
 
-/** Loads the page as a browser would, and listens; whoever has seen events says up to which. */
+/** Loads the page as a browser would, and listens; a page that has seen events says up to which. */
 export async function openPage(url: string, lastEventId?: string): Promise<Page> {
   const html = await (await fetch(url)).text();
   const [, token = ''] = /name="pullgate-token" content="([^"]+)"/.exec(html) ?? [];
@@ -41,7 +41,7 @@ export async function openPage(url: string, lastEventId?: string): Promise<Page>
   listen(body, hear).catch((error: unknown) => leaving.signal.aborted || first.reject(error));
   await first.promise;
   const stateNow = (): State => {
-    if (state === undefined) throw new Error('no state was told');
+    if (state === undefined) throw new Error('no state was sent');
     return state;
   };
   return {

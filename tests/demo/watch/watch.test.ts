@@ -1,4 +1,4 @@
-// `npm start -- --watch`, as a person runs it: one page on loopback that shows both registries live, for nobody but itself, and nothing left after Ctrl-C.
+// `npm start -- --watch`, as a person runs it: one page on loopback that shows both registries live, only for itself, and nothing left after Ctrl-C.
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { needsChromium, openTab, PHONE, widthsOf } from '../../browser.ts';
 import { expectNoneLeft, interrupt, type Started, startProgramOf } from '../../process-group.ts';
@@ -172,7 +172,7 @@ describe('what a person does, on both clouds at once', () => {
     expect(said('burst-2/app-1').some(({ text }) => text.includes('it is gone from the registry'))).toBe(true);
   });
 
-  test('a page that lost the connection is told what came since, and no more', async () => {
+  test('a page that lost the connection receives what came since, and no more', async () => {
     const [missed, ...newer] = page
       .entries()
       .map(({ id }) => id)

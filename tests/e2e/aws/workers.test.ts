@@ -34,8 +34,8 @@ function workerOn(cloud: LocalAws, settings: Settings, name: string, digest: str
       if (accessKeyId === credentials.accessKeyId && step !== undefined) await turn(step);
     });
     try {
-      const hint = { gate, scope: [digest], triggers: ['finding'] as const, activeFindings: [] };
-      await reconcile(hint, rules, portsFrom(now()));
+      const request = { gate, scope: [digest], triggers: ['finding'] as const, activeFindings: [] };
+      await reconcile(request, rules, portsFrom(now()));
     } finally {
       release();
     }
