@@ -1,14 +1,7 @@
 // Defender for Cloud's world: what it has assessed, and the events of what happens to assessments.
 import type { Clock } from '../clock.ts';
-import {
-  type Assessment,
-  armObject,
-  assessmentId,
-  type Cve,
-  type Package,
-  rowOfAssessment,
-  type Status,
-} from './assessment.ts';
+import { type Assessment, assessmentId, type Cve, type Package, type Status } from './assessment.ts';
+import { armObject, rowOfAssessment } from './assessment-wire.ts';
 import type { SecurityEvents } from './security-events.ts';
 
 /** What Defender is made to report of an image. */

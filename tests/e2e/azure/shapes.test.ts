@@ -2,7 +2,7 @@
 // is lost without a word.
 import { describe, expect, test } from 'vitest';
 import { nameOf } from '../../../azure/function/parse.ts';
-import { rowOfAssessment } from '../../../local/azure/assessment.ts';
+import { rowOfAssessment } from '../../../local/azure/assessment-wire.ts';
 import type { AssessOptions } from '../../../local/azure/defender.ts';
 import type { Json } from '../../../local/azure/tables.ts';
 import type { RunningWorkspace } from '../../../local/azure/workspace.ts';
