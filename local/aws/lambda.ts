@@ -10,7 +10,7 @@ import { type LogLine, logLine, type Outcome } from '../log-line.ts';
 import type { FromChild, ToChild } from './lambda-child.ts';
 import type { Place } from './place.ts';
 import type { Credentials } from './principals.ts';
-import type { FunctionResource } from './resources.ts';
+import type { FunctionResource } from './resources-function.ts';
 
 export interface Invocation {
   readonly requestId: string;

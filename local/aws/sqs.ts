@@ -12,7 +12,7 @@ import type { Clock } from '../clock.ts';
 import { failure } from './failure.ts';
 import { type Operations, operation } from './operation.ts';
 import { nameOf } from './place.ts';
-import type { QueueResource } from './resources.ts';
+import type { QueueResource } from './resources-queues.ts';
 
 export interface Message {
   readonly id: string;
