@@ -120,7 +120,7 @@ async function run(config: Readonly<Record<string, string>>, stack: string): Pro
     return await deploy();
   });
   const outputs: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(returned)) outputs[name] = await settled(value);
+  for (const [name, value] of Object.entries(returned)) outputs[name] = await resolveOutput(value);
   await pulumi.runtime.disconnect();
   await new Promise(setImmediate);
   const [failure] = strayFailures;
@@ -166,8 +166,8 @@ async function withWarnings(program: () => Promise<object>): Promise<{ returned:
   }
 }
 
-/** What an output comes to. */
-async function settled(value: unknown): Promise<unknown> {
+/** The value of an output, with a secret marked. */
+async function resolveOutput(value: unknown): Promise<unknown> {
   const output = pulumi.output(value) as pulumi.Output<unknown> & { promise(): Promise<unknown> };
   const [known, secret] = await Promise.all([output.promise(), pulumi.isSecret(output)]);
   return secret ? { secret: known } : known;

@@ -45,7 +45,7 @@ export function createWorkspace(clock: Clock): RunningWorkspace {
   let waiting: { readonly table: TableName; readonly row: Row; readonly at: number }[] = [];
   let partialFailures = 0;
 
-  function settle(): void {
+  function ingestDue(): void {
     const now = clock.now().getTime();
     const due = waiting.filter(({ at }) => at <= now);
     if (due.length === 0) return;
@@ -75,15 +75,15 @@ export function createWorkspace(clock: Clock): RunningWorkspace {
       return true;
     },
     rows(table) {
-      settle();
+      ingestDue();
       return [...stored[table]];
     },
     get pending() {
-      settle();
+      ingestDue();
       return waiting.length;
     },
     forgetRows(where = () => true) {
-      settle();
+      ingestDue();
       for (const table of TABLE_NAMES) stored[table] = stored[table].filter((row) => !where(row, table));
       waiting = waiting.filter(({ row, table }) => !where(row, table));
     },
@@ -91,13 +91,13 @@ export function createWorkspace(clock: Clock): RunningWorkspace {
       waiting.push({ table, row: rowOf(table, row), at: clock.now().getTime() + this.ingestionDelayMilliseconds });
     },
     nextVisibleAt() {
-      settle();
+      ingestDue();
       return waiting.length === 0
         ? undefined
         : waiting.reduce((least, { at }) => Math.min(least, at), Number.POSITIVE_INFINITY);
     },
     run(text, range) {
-      settle();
+      ingestDue();
       return runQuery(text, sourceOf(range), clock.now());
     },
     query(text) {

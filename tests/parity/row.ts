@@ -63,21 +63,21 @@ export function siteOf(world: World, repository: string): Site {
     world,
     async push(tag, { untagged = false, content = `${repository}:${tag}` } = {}) {
       const digest = await world.push(repository, untagged ? { content } : { tag, content });
-      await world.settle();
+      await world.runUntilIdle();
       return digest;
     },
     async pushIndex(tag, ...children) {
       const digest = await world.pushIndex(repository, { ...(tag === undefined ? {} : { tag }), children });
-      await world.settle();
+      await world.runUntilIdle();
       return digest;
     },
     async report(digest, ...vulnerabilities) {
       await world.report(repository, digest, vulnerabilities);
-      await world.settle();
+      await world.runUntilIdle();
     },
     async happen(what) {
       await what(world, repository);
-      await world.settle();
+      await world.runUntilIdle();
     },
   };
 }

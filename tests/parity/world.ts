@@ -29,7 +29,7 @@ export interface Mail {
   readonly text: string;
 }
 
-/** A cloud with a stack: the deployed bundle, and what happens around it. Whatever is done here is handed over by `settle` or `tick` only. */
+/** A cloud with a stack: the deployed bundle, and what happens around it. Whatever is done here is handed over by `runUntilIdle` or `tick` only. */
 export interface World {
   readonly name: 'AWS' | 'Azure, repositories' | 'Azure, images';
   /** The registry's id, as log lines and mails name it. */
@@ -55,7 +55,7 @@ export interface World {
   /** `pulumi up` with the graph of another config. */
   deploy(graph: Graph): Promise<void>;
   /** Hands over what is on its way, without waiting for what comes back later. */
-  settle(): Promise<void>;
+  runUntilIdle(): Promise<void>;
   /** Two hours after the last one: everything is observed, and what waits gets its turn. */
   tick(): Promise<void>;
   /** What is not there is refused too: ECR says so before it looks whether there is such an image. */

@@ -5,10 +5,10 @@ import { CRITICAL, DAY, HOUR, REPOSITORY, stage } from './stage.ts';
 
 describe('closing and proof', () => {
   test('a critical finding closes the repository: the pull is refused, a second look changes nothing', async () => {
-    const { cloud, pushVulnerable, settle, pull, isClosed, notified, lastDecision } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, pull, isClosed, notified, lastDecision } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     expect(await pull('v1')).toBe('pulled');
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(true);
     expect(await pull('v1')).toBe('refused');
     expect(await pull(digest)).toBe('refused');
@@ -18,9 +18,9 @@ describe('closing and proof', () => {
   });
 
   test('CLOSED event for the only finding; coverage INACTIVE, expired: stays closed; the log says that proof is missing', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, notified, lastDecision } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, isClosed, notified, lastDecision } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     cloud.clock.advance(14 * DAY);
     cloud.inspector.cover({
       repository: REPOSITORY,
@@ -29,7 +29,7 @@ describe('closing and proof', () => {
       reason: 'SCAN_ELIGIBILITY_EXPIRED',
     });
     await cloud.inspector.closeAllOf(REPOSITORY, digest);
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(true);
     expect(notified()).toEqual(['closed']);
     expect(lastDecision().message).toBe(
@@ -38,13 +38,13 @@ describe('closing and proof', () => {
   });
 
   test('CLOSED event; coverage ACTIVE and SUCCESSFUL, scanned after the closing, nothing violates: opens', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, pull, notified, lastDecision } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, isClosed, pull, notified, lastDecision } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     cloud.clock.advance(2 * HOUR);
     cloud.inspector.scanned(REPOSITORY, digest);
     await cloud.inspector.closeAllOf(REPOSITORY, digest);
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(false);
     expect(await pull('v1')).toBe('pulled');
     expect(notified()).toEqual(['closed', 'opened']);
@@ -55,12 +55,12 @@ describe('closing and proof', () => {
   });
 
   test('CLOSED event; the last scan is older than the closing: stays closed', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, lastDecision } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, isClosed, lastDecision } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     cloud.clock.advance(HOUR);
-    await settle();
+    await runUntilIdle();
     await cloud.inspector.closeAllOf(REPOSITORY, digest);
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(true);
     expect(lastDecision().message).toContain(
       'proof is missing: the last finished scan (2026-03-02T09:00:00.000Z) is not newer',
@@ -68,9 +68,9 @@ describe('closing and proof', () => {
   });
 
   test('an exception is added for a finding that Inspector has meanwhile deleted: opens, on the recorded finding', async () => {
-    const { cloud, pushVulnerable, settle, redeploy, isClosed, notified, lastDecision } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, redeploy, isClosed, notified, lastDecision } = await stage();
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     cloud.clock.advance(40 * DAY);
     cloud.inspector.forget(arn);
     cloud.inspector.cover({
@@ -90,9 +90,9 @@ describe('closing and proof', () => {
   });
 
   test('the exception ends, and Inspector has deleted the finding: closes again, on the recorded finding', async () => {
-    const { cloud, pushVulnerable, settle, sweep, redeploy, isClosed, notified } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, sweep, redeploy, isClosed, notified } = await stage();
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     cloud.inspector.forget(arn);
     cloud.inspector.cover({
       repository: REPOSITORY,
@@ -111,62 +111,62 @@ describe('closing and proof', () => {
   });
 
   test('a scan that has only just finished: its findings may still be on their way, so it is looked at again before it opens', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, lines } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, isClosed, lines } = await stage();
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     cloud.clock.advance(2 * HOUR);
     cloud.inspector.scanned(REPOSITORY, digest);
     await cloud.inspector.setStatus(arn, 'CLOSED');
     await cloud.runUntilIdle();
     expect(isClosed()).toBe(true);
     expect(lines('decision').at(-1)?.['message']).toContain('its scan finished only just');
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(false);
   });
 
   test('SUPPRESSED, then ACTIVE: exempted, then violates', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, notified, lastDecision } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, isClosed, notified, lastDecision } = await stage();
     const { arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     await cloud.inspector.setStatus(arn, 'SUPPRESSED');
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(false);
     expect(lastDecision().images[0]).toMatchObject({ outcome: 'released', how: 'exempted' });
     await cloud.inspector.setStatus(arn, 'ACTIVE');
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(true);
     expect(notified()).toEqual(['closed', 'opened', 'closed']);
   });
 
   test('UNTRIAGED, highest base score 9.8: critical by derivation', async () => {
-    const { pushVulnerable, settle, isClosed, lastDecision } = await stage();
+    const { pushVulnerable, runUntilIdle, isClosed, lastDecision } = await stage();
     await pushVulnerable(REPOSITORY, 'v1', { ...CRITICAL, severity: 'UNTRIAGED' });
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(true);
     expect(lastDecision().images[0]).toMatchObject({ reasons: [{ severity: 'critical' }] });
   });
 
   test('UNTRIAGED, no score: undetermined, closes nothing, releases no blocker', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, lastDecision, notified } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, isClosed, lastDecision, notified } = await stage();
     const untriaged = { ...CRITICAL, vulnerability: 'CVE-2026-1002', severity: 'UNTRIAGED', cvss: [] };
     await pushVulnerable('team/other', 'v1', untriaged);
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     expect(isClosed('team/other')).toBe(false);
     expect(lastDecision('team/other')).toMatchObject({ verdict: 'undetermined', action: 'nothing' });
     cloud.clock.advance(2 * HOUR);
     await cloud.inspector.report({ repository: REPOSITORY, digest }, untriaged);
     cloud.inspector.scanned(REPOSITORY, digest);
     await cloud.inspector.setStatus(arn, 'CLOSED');
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(true);
     expect(notified()).toEqual(['closed']);
   });
 
   test('a severity word never seen: passes every filter; undetermined, logged', async () => {
-    const { pushVulnerable, settle, isClosed, lastDecision } = await stage();
+    const { pushVulnerable, runUntilIdle, isClosed, lastDecision } = await stage();
     await pushVulnerable(REPOSITORY, 'v1', { ...CRITICAL, severity: 'CATASTROPHIC', cvss: [] });
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(false);
     expect(lastDecision()).toMatchObject({
       verdict: 'undetermined',
@@ -175,9 +175,9 @@ describe('closing and proof', () => {
   });
 
   test('a severity below the threshold wakes no function', async () => {
-    const { cloud, pushVulnerable, settle, decisions } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, decisions } = await stage();
     await pushVulnerable(REPOSITORY, 'v1');
-    await settle();
+    await runUntilIdle();
     const before = decisions().length;
     await cloud.inspector.report(
       { repository: REPOSITORY, digest: `sha256:${'0'.repeat(64)}` },
@@ -188,7 +188,7 @@ describe('closing and proof', () => {
   });
 
   test('an event that is faster than its finding comes back, and closes then', async () => {
-    const { cloud, pushVulnerable, settle, isClosed } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, isClosed } = await stage();
     const { arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     const { detail } = cloud.inspector.eventOf(arn);
     cloud.inspector.forget(arn);
@@ -196,7 +196,7 @@ describe('closing and proof', () => {
     expect(isClosed()).toBe(false);
     expect(cloud.queue.messages()).toHaveLength(1);
     cloud.inspector.importDetail(detail as FindingDetail);
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(true);
     expect(cloud.deadLetters.messages()).toEqual([]);
   });
@@ -206,10 +206,10 @@ describe('closing and proof', () => {
     ['CLOSED', 'it is active again', true],
     ['SUPPRESSED', 'the event was from before', false],
   ] as const)('an event says active, Inspector still says %s: comes back; then %s', async (before, _then, isActive) => {
-    const { cloud, pushVulnerable, settle, sweep, isClosed } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, sweep, isClosed } = await stage();
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     const event = cloud.inspector.eventOf(arn);
-    await settle();
+    await runUntilIdle();
     cloud.clock.advance(10 * 60_000);
     cloud.inspector.scanned(REPOSITORY, digest);
     await cloud.inspector.setStatus(arn, before);
@@ -222,7 +222,7 @@ describe('closing and proof', () => {
     expect([isClosed(), cloud.queue.messages().length]).toEqual([false, 1]);
     cloud.faults.addToBus({ kind: 'lose' });
     if (isActive) await cloud.inspector.setStatus(arn, 'ACTIVE');
-    await settle();
+    await runUntilIdle();
     expect([isClosed(), cloud.queue.messages(), cloud.deadLetters.messages()]).toEqual([isActive, [], []]);
   });
 });

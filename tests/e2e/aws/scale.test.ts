@@ -42,7 +42,7 @@ describe('the brake', () => {
   test('gates that wait take their turn by severity', async () => {
     const s = await stage({ maxClosesPerHour: 1 });
     const names = await hit(s, 3, (number) => ({ ...CRITICAL, severity: number === 2 ? 'CRITICAL' : 'HIGH' }));
-    await s.settle();
+    await s.runUntilIdle();
     const [first] = closedOf(s, names);
     await s.cloud.advance(HOUR + FIVE_MINUTES);
     const [second] = closedOf(s, names).filter((name) => name !== first);
@@ -82,7 +82,7 @@ describe('the sweep', () => {
   test('a new policy takes effect with the next tick, not with the next sweep', async () => {
     const s = await stage({ severityThreshold: 'critical' });
     const names = await hit(s, 2, () => ({ ...CRITICAL, severity: 'HIGH' }));
-    await s.settle();
+    await s.runUntilIdle();
     expect(closedOf(s, names)).toEqual([]);
     await s.redeploy({ severityThreshold: 'high' });
     expect(closedOf(s, names)).toEqual(names);
@@ -91,7 +91,7 @@ describe('the sweep', () => {
   test('a tick when no sweep is due lists nothing', async () => {
     const s = await stage();
     s.cloud.queue.send('{"pullgate":"tick"}');
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.calls('inspector2:ListFindingAggregations')).toBe(0);
     expect(s.lines('tick').at(-1)).toMatchObject({ waiting: 0, letThrough: 0 });
   });

@@ -8,12 +8,12 @@ import { type Image, MINUTE, REPOSITORY, type Stage, stage } from './stage.ts';
 const MANY = { maxClosesPerHour: 1_000 };
 
 /** Hands everything over, with a crash after the work of the nth call that the function makes. False where it makes fewer. */
-async function crashesAfter({ cloud, settle }: Stage, nth: number): Promise<boolean> {
+async function crashesAfter({ cloud, runUntilIdle }: Stage, nth: number): Promise<boolean> {
   const where = ({ principal }: Call) => principal.id === cloud.identity.id;
   const clear = cloud.faults.add({ kind: 'crash', when: 'after', where, nth });
   const invocations = await cloud.runUntilIdle();
   clear();
-  await settle();
+  await runUntilIdle();
   return invocations.some(({ outcome }) => outcome.kind === 'crashed');
 }
 
@@ -119,7 +119,7 @@ describe('services that misbehave', () => {
       disturb();
       const ids: string[] = [];
       for (const image of images) ids.push(...(await s.report(image)));
-      await s.settle();
+      await s.runUntilIdle();
       await s.cloud.advance(5 * MINUTE);
       const closed = await s.world();
       expect(closed.locked).toHaveLength(images.length);
@@ -149,7 +149,7 @@ describe('services that misbehave', () => {
       const where = ({ principal }: Call) => principal.id === s.cloud.identity.id;
       // A mail is tried once at a time: by the observation, and by each tick after it.
       s.cloud.faults.add({ kind: 'throttle', service, where, times: service === 'mail' ? 2 : 10 });
-      await s.settle();
+      await s.runUntilIdle();
       await s.cloud.advance(15 * MINUTE);
       expect(await ofImage(s, image, 'v1')).toMatchObject({ isLocked: true, state: 'closed', pending: 0, poison: [] });
       expect(new Set((await s.world()).notified)).toEqual(new Set(['closed team/app:v1']));
@@ -165,7 +165,7 @@ describe('services that misbehave', () => {
       await s.report(image);
       const where = ({ principal }: Call) => principal.id === s.cloud.identity.id;
       s.cloud.faults.add({ kind: 'timeout', service, where });
-      await s.settle();
+      await s.runUntilIdle();
       await s.cloud.advance(10 * MINUTE);
       expect(await ofImage(s, image, 'v1')).toMatchObject({ isLocked: true, state: 'closed', pending: 0, poison: [] });
     },
@@ -184,7 +184,7 @@ describe('services that misbehave', () => {
       service: 'queue',
       times: 3,
     });
-    await s.settle();
+    await s.runUntilIdle();
     expect(await ofImage(s, image, 'v1')).toMatchObject({ isLocked: true, state: 'closed', poison: [] });
     expect(REPOSITORY).toBe(image.repository);
   });

@@ -21,7 +21,7 @@ describe('images that go and come back', () => {
     const digest = s.registry.push(REPOSITORY, { tag: 'v1', content: 'built once' });
     const image = s.name({ registry: REGISTRY, repository: REPOSITORY, digest }, 'team/app:v1');
     const ids = await s.report(image);
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(CLOSED);
     s.push('v2');
     s.registry.delete(REPOSITORY, digest);
@@ -66,7 +66,7 @@ describe('images that go and come back', () => {
     const digest = s.registry.push(REPOSITORY, { tag: 'v1', content: 'built once' });
     const image = s.name({ registry: REGISTRY, repository: REPOSITORY, digest }, 'team/app:v1');
     await s.report(image);
-    await s.settle();
+    await s.runUntilIdle();
     s.registry.delete(REPOSITORY, digest);
     s.registry.push(REPOSITORY, { tag: 'v1', content: 'built once' });
     expect(await s.pull('v1')).toBe('pulled');
@@ -95,7 +95,7 @@ describe('images that go and come back', () => {
     const image = s.push('v1');
     s.registry.untag(REPOSITORY, 'v1');
     await s.report(image);
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(UNTOUCHED);
     await s.redeploy({ policy: { images: 'all' } });
     expect(await s.world()).toEqual(CLOSED);
@@ -106,7 +106,7 @@ describe('images that go and come back', () => {
     const image = s.push('v1');
     await s.report(image);
     s.registry.delete(REPOSITORY, image.digest);
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(UNTOUCHED);
   });
 });
@@ -120,7 +120,7 @@ describe('indexes', () => {
     const image = s.name({ registry: REGISTRY, repository: REPOSITORY, digest: child }, 'team/app:amd64');
     expect(await s.pull(child)).toBe('pulled');
     await s.report(image);
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual({
       locked: ['team/app:amd64 readEnabled'],
       records: { 'team/app:amd64': 'closed' },

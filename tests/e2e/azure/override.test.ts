@@ -44,7 +44,7 @@ test('opened by hand: an event and a sweep leave it open, the tick after the end
   expect(await give(gate, wish('open', 7), tools)).toMatchObject({ word: 'opened', problem: undefined });
   expect([(await s.world()).locked, await s.pull('v1')]).toEqual([[], 'pulled']);
   await s.report(image, { package: { name: 'zlib', version: '1.2', fixedVersion: '1.3' } });
-  await s.settle();
+  await s.runUntilIdle();
   await s.sweep();
   expect([steps(s)[0], (await s.record(gate))?.blockers[0]?.findings.length]).toEqual(['begins open: nothing', 2]);
   expect(await s.world()).toMatchObject({

@@ -45,7 +45,7 @@ describe('the policy', () => {
     const s = await stage();
     const image = s.push('v1');
     await s.report(image, { cves: [{ ...CRITICAL, severity: 'High', score: 8 }] });
-    await s.settle();
+    await s.runUntilIdle();
     await s.redeploy({ severityThreshold: 'critical' });
     expect(await s.world()).toEqual(EXEMPTED);
     await s.redeploy({});
@@ -102,7 +102,7 @@ describe('locks of somebody else', () => {
     const image = s.push('v1');
     s.registry.setAttributes(REPOSITORY, { readEnabled: false }, image);
     const ids = await s.report(image);
-    await s.settle();
+    await s.runUntilIdle();
     const locked: World = {
       locked: ['team/app:v1 readEnabled'],
       records: { 'team/app:v1': 'waiting: lockedByOthers' },
@@ -130,7 +130,7 @@ describe('locks of somebody else', () => {
     const image = s.push('v1');
     s.registry.setAttributes(REPOSITORY, { readEnabled: false }, image);
     await s.report(image);
-    await s.settle();
+    await s.runUntilIdle();
     s.registry.setAttributes(REPOSITORY, { readEnabled: true }, image);
     await s.sweep();
     expect(await s.world()).toEqual({ ...CLOSED, notified: ['NOT closed team/app:v1', 'closed team/app:v1'] });
@@ -144,7 +144,7 @@ describe('locks of somebody else', () => {
     s.registry.setAttributes(REPOSITORY, { readEnabled: false }, other);
     s.registry.setAttributes(REPOSITORY, { deleteEnabled: false });
     const ids = await s.report(image);
-    await s.settle();
+    await s.runUntilIdle();
     await s.setStatus(ids, 'Healthy');
     await s.sweep();
     expect((await s.world()).locked).toEqual([

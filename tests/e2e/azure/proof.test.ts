@@ -25,7 +25,7 @@ describe('absence opens nothing', () => {
     const { ids, ...image } = await s.close('v1');
     s.cloud.clock.advance(2 * DAY);
     await s.cloud.defender.remove(ids);
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.decisions(image)).toHaveLength(2);
     // The row is two days old, and nine days count.
     expect(s.lastDecision(image)).toMatchObject({ verdict: 'block', action: 'nothing', to: 'closed' });
@@ -53,10 +53,10 @@ describe('absence opens nothing', () => {
     const image = s.push('v1');
     const low = { id: 'CVE-2026-9', severity: 'Low', score: 2 };
     await s.report(image, { cves: [CRITICAL, low] });
-    await s.settle();
+    await s.runUntilIdle();
     s.cloud.clock.advance(MINUTE);
     await s.report(image, { cves: [low] });
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(CLOSED);
     expect(s.lastDecision(image).message).toContain(NO_PROOF);
   });
@@ -92,7 +92,7 @@ describe('every closing assessment is settled', () => {
         ...(await s.report(image, { package: 'openssl', shape })),
         ...(await s.report(image, { package: 'zlib', shape, cves: [{ ...CRITICAL, id: 'CVE-2026-1002' }] })),
       ];
-      await s.settle();
+      await s.runUntilIdle();
       expect(await s.world()).toEqual(CLOSED);
       await s.setStatus(ids.slice(0, 1), status);
       expect(await s.world()).toEqual(CLOSED);
@@ -113,7 +113,7 @@ describe('every closing assessment is settled', () => {
     const image = s.push('v1');
     const healthy = await s.report(image, { package: 'openssl' });
     await s.report(image, { package: 'zlib', cves: [{ ...CRITICAL, id: 'CVE-2026-1002' }] });
-    await s.settle();
+    await s.runUntilIdle();
     s.cloud.workspace.forgetRows();
     await s.setStatus(healthy, 'Healthy');
     await s.sweep();
@@ -130,7 +130,7 @@ describe('every closing assessment is settled', () => {
     await s.cloud.defender.setStatus(ids, 'Healthy');
     s.cloud.clock.advance(MINUTE);
     await s.cloud.defender.setStatus(ids, 'Unhealthy');
-    await s.settle();
+    await s.runUntilIdle();
     await s.sweep();
     expect(await s.world()).toEqual(CLOSED);
   });
@@ -183,7 +183,7 @@ describe('Log Analytics answers with a part, late, or not at all', () => {
     expect(await s.world()).toEqual(CLOSED);
     expect(s.lines('failed')).toMatchObject([{ tries: 0, minutes: 1 }]);
     expect(s.lines('failed')[0]?.['error']).toContain('PartialAnswer: Log Analytics gave a part of its answer only');
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(OPENED);
   });
 
@@ -230,7 +230,7 @@ describe('Log Analytics answers with a part, late, or not at all', () => {
     expect(await s.world()).toEqual(CLOSED);
     expect(s.lines('failed').length).toBeGreaterThan(0);
     s.cloud.workspace.maxAnswerBytes = 64_000_000;
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(CLOSED);
     expect(s.cloud.queue.messages()).toEqual([]);
   });

@@ -28,7 +28,7 @@ describe('the brake', () => {
       if (isExploited(number)) return { ...HIGH, isInExploitKit: true };
       return isCritical(number) ? CRITICAL : HIGH;
     });
-    await s.settle();
+    await s.runUntilIdle();
     const first = closedOf(s, images);
     expect(first).toHaveLength(27);
     expect(first.slice(-2)).toEqual(images.slice(-2));

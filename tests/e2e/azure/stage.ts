@@ -68,7 +68,7 @@ export interface Stage {
   readonly graph: Graph;
   readonly registry: Registry;
   /** Every event is handed over, and the messages that have to come back too. */
-  settle(): Promise<void>;
+  runUntilIdle(): Promise<void>;
   /** The next tick, which sweeps where that is due, and the observations that it asks for. */
   tick(): Promise<void>;
   /** Everything is observed: six hours later. */
@@ -151,7 +151,7 @@ export async function stage(config: Config = {}, { registries = {}, change }: St
     return known?.[1] ?? `${repository}@${digest}`;
   };
 
-  const settle = async () => void (await cloud.runUntilIdle({ advance: true }));
+  const runUntilIdle = async () => void (await cloud.runUntilIdle({ advance: true }));
   const lines = (kind: string) => cloud.logs.flatMap(({ json }) => (json?.['kind'] === kind ? [json] : []));
   const decisions = (image?: Image) =>
     (lines('decision') as unknown as readonly DecisionLine[]).filter(
@@ -159,7 +159,7 @@ export async function stage(config: Config = {}, { registries = {}, change }: St
     );
   const tick = async () => {
     await cloud.fireTimer('tick');
-    await settle();
+    await runUntilIdle();
   };
   const report: Stage['report'] = (image, options = {}) =>
     cloud.defender.assess({ ...image, package: OPENSSL, cves: [CRITICAL], ...options });
@@ -175,7 +175,7 @@ export async function stage(config: Config = {}, { registries = {}, change }: St
     cloud,
     graph,
     registry,
-    settle,
+    runUntilIdle,
     tick,
     async sweep() {
       cloud.clock.advance(6 * HOUR);
@@ -190,12 +190,12 @@ export async function stage(config: Config = {}, { registries = {}, change }: St
     async setStatus(ids, status) {
       cloud.clock.advance(MINUTE);
       await cloud.defender.setStatus(ids, status);
-      await settle();
+      await runUntilIdle();
     },
     async close(tag, repository) {
       const image = push(tag, repository);
       const ids = await report(image);
-      await settle();
+      await runUntilIdle();
       return { ...image, ids };
     },
     send: (message) => void cloud.queue.send(Buffer.from(JSON.stringify(message)).toString('base64')),

@@ -163,7 +163,7 @@ describe('messages that come together', () => {
     const s = await stage();
     const image = s.push('v1');
     for (let number = 0; number < 12; number++) await s.report(image, { package: `package-${number}` });
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.cloud.mails).toHaveLength(1);
     expect(s.calls('acr:UpdateManifest')).toBe(1);
     expect(s.decisions(image).map(({ action }) => action)).toEqual(['closed', 'nothing']);
@@ -175,7 +175,7 @@ describe('messages that come together', () => {
     await s.report(image);
     s.send({ pullgate: 'reconcile', registry: REGISTRY, repository: REPOSITORY, trigger: 'sweep' });
     s.send({ pullgate: 'reconcile', ...image, trigger: 'tick' });
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.cloud.mails).toHaveLength(1);
     expect(s.calls('acr:UpdateManifest')).toBe(1);
   });
