@@ -130,23 +130,6 @@ describe('repository policies', () => {
     expect(notified()).toEqual(['waiting', 'closed']);
   });
 
-  test('audit: nothing is closed; what pullgate had closed is opened', async () => {
-    const { pushVulnerable, runUntilIdle, redeploy, isClosed, notified, lastDecision } = await stage();
-    await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await runUntilIdle();
-    expect(isClosed()).toBe(true);
-    await redeploy({ mode: 'audit' });
-    expect(isClosed()).toBe(false);
-    await pushVulnerable('team/new', 'v1', CRITICAL);
-    await runUntilIdle();
-    expect(isClosed('team/new')).toBe(false);
-    expect(notified()).toEqual(['closed', 'opened']);
-    expect(notified('team/new')).toEqual(['waiting']);
-    expect(lastDecision('team/new')).toMatchObject({ verdict: 'block', mode: 'audit', to: 'waiting: audit' });
-    await redeploy({ mode: 'enforce' });
-    expect([isClosed(), isClosed('team/new')]).toEqual([true, true]);
-  });
-
   test('two stacks on one account: each its own statement; releasing one leaves the other’s', async () => {
     const first = await stage({ severityThreshold: 'critical' });
     const { cloud } = first;

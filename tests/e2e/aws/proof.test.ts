@@ -17,26 +17,6 @@ describe('closing and proof', () => {
     expect(cloud.deadLetters.messages()).toEqual([]);
   });
 
-  test('CLOSED event for the only finding; coverage INACTIVE, expired: stays closed; the log says that proof is missing', async () => {
-    const { cloud, pushVulnerable, runUntilIdle, isClosed, notified, lastDecision } = await stage();
-    const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await runUntilIdle();
-    cloud.clock.advance(14 * DAY);
-    cloud.inspector.cover({
-      repository: REPOSITORY,
-      digest,
-      statusCode: 'INACTIVE',
-      reason: 'SCAN_ELIGIBILITY_EXPIRED',
-    });
-    await cloud.inspector.closeAllOf(REPOSITORY, digest);
-    await runUntilIdle();
-    expect(isClosed()).toBe(true);
-    expect(notified()).toEqual(['closed']);
-    expect(lastDecision().message).toBe(
-      `team/app stays closed: ${digest.slice(0, 19)} still holds it, proof is missing: its coverage is INACTIVE, SCAN_ELIGIBILITY_EXPIRED`,
-    );
-  });
-
   test('CLOSED event; coverage ACTIVE and SUCCESSFUL, scanned after the closing, nothing violates: opens', async () => {
     const { cloud, pushVulnerable, runUntilIdle, isClosed, pull, notified, lastDecision } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
@@ -65,28 +45,6 @@ describe('closing and proof', () => {
     expect(lastDecision().message).toContain(
       'proof is missing: the last finished scan (2026-03-02T09:00:00.000Z) is not newer',
     );
-  });
-
-  test('an exception is added for a finding that Inspector has meanwhile deleted: opens, on the recorded finding', async () => {
-    const { cloud, pushVulnerable, runUntilIdle, redeploy, isClosed, notified, lastDecision } = await stage();
-    const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await runUntilIdle();
-    cloud.clock.advance(40 * DAY);
-    cloud.inspector.forget(arn);
-    cloud.inspector.cover({
-      repository: REPOSITORY,
-      digest,
-      statusCode: 'INACTIVE',
-      reason: 'SCAN_ELIGIBILITY_EXPIRED',
-    });
-    await redeploy({});
-    expect(isClosed()).toBe(true);
-    await redeploy({
-      policy: { exceptions: [{ id: CRITICAL.vulnerability, expires: '2027-01-01', reason: 'not reachable' }] },
-    });
-    expect(isClosed()).toBe(false);
-    expect(notified()).toEqual(['closed', 'opened']);
-    expect(lastDecision()).toMatchObject({ images: [{ digest, outcome: 'released', how: 'exempted' }] });
   });
 
   test('the exception ends, and Inspector has deleted the finding: closes again, on the recorded finding', async () => {
@@ -122,45 +80,6 @@ describe('closing and proof', () => {
     expect(lines('decision').at(-1)?.['message']).toContain('its scan finished only just');
     await runUntilIdle();
     expect(isClosed()).toBe(false);
-  });
-
-  test('SUPPRESSED, then ACTIVE: exempted, then violates', async () => {
-    const { cloud, pushVulnerable, runUntilIdle, isClosed, notified, lastDecision } = await stage();
-    const { arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await runUntilIdle();
-    await cloud.inspector.setStatus(arn, 'SUPPRESSED');
-    await runUntilIdle();
-    expect(isClosed()).toBe(false);
-    expect(lastDecision().images[0]).toMatchObject({ outcome: 'released', how: 'exempted' });
-    await cloud.inspector.setStatus(arn, 'ACTIVE');
-    await runUntilIdle();
-    expect(isClosed()).toBe(true);
-    expect(notified()).toEqual(['closed', 'opened', 'closed']);
-  });
-
-  test('UNTRIAGED, highest base score 9.8: critical by derivation', async () => {
-    const { pushVulnerable, runUntilIdle, isClosed, lastDecision } = await stage();
-    await pushVulnerable(REPOSITORY, 'v1', { ...CRITICAL, severity: 'UNTRIAGED' });
-    await runUntilIdle();
-    expect(isClosed()).toBe(true);
-    expect(lastDecision().images[0]).toMatchObject({ reasons: [{ severity: 'critical' }] });
-  });
-
-  test('UNTRIAGED, no score: undetermined, closes nothing, releases no blocker', async () => {
-    const { cloud, pushVulnerable, runUntilIdle, isClosed, lastDecision, notified } = await stage();
-    const untriaged = { ...CRITICAL, vulnerability: 'CVE-2026-1002', severity: 'UNTRIAGED', cvss: [] };
-    await pushVulnerable('team/other', 'v1', untriaged);
-    const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await runUntilIdle();
-    expect(isClosed('team/other')).toBe(false);
-    expect(lastDecision('team/other')).toMatchObject({ verdict: 'undetermined', action: 'nothing' });
-    cloud.clock.advance(2 * HOUR);
-    await cloud.inspector.report({ repository: REPOSITORY, digest }, untriaged);
-    cloud.inspector.scanned(REPOSITORY, digest);
-    await cloud.inspector.setStatus(arn, 'CLOSED');
-    await runUntilIdle();
-    expect(isClosed()).toBe(true);
-    expect(notified()).toEqual(['closed']);
   });
 
   test('a severity word never seen: passes every filter; undetermined, logged', async () => {

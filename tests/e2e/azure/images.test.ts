@@ -1,4 +1,4 @@
-// Images that go, come back, move between tags, or are children of an index.
+// Images that go and come back, or are children of an index.
 import { describe, expect, test } from 'vitest';
 import { DAY, HOUR, MINUTE, REGISTRY, REPOSITORY, stage, UNTOUCHED, type World } from './stage.ts';
 
@@ -74,31 +74,6 @@ describe('images that go and come back', () => {
     expect(await s.world()).toEqual({ ...CLOSED, notified: [...CLOSED.notified, 'closed again team/app:v1'] });
     expect(s.lastDecision(image)).toMatchObject({ action: 'restored', from: 'closed', to: 'closed' });
     expect(await s.pull('v1')).toBe('refused');
-  });
-
-  test('the tag moves to a fixed image: the old digest counts no more, and opens; the new one is pulled', async () => {
-    const s = await stage();
-    const image = await s.close('v1');
-    const fixed = s.registry.push(REPOSITORY, { tag: 'v1' });
-    expect(await s.pull('v1')).toBe('pulled');
-    await s.sweep();
-    expect(await s.world()).toEqual({ ...GONE, records: { 'team/app:v1': 'open (outOfScope)' } });
-    expect(s.cloud.mails.at(-1)?.plainText).toContain('Still pullable, although it has findings:');
-    s.registry.tag(REPOSITORY, 'rollback', image.digest);
-    await s.sweep();
-    expect((await s.world()).locked).toEqual(CLOSED.locked);
-    expect(fixed).not.toBe(image.digest);
-  });
-
-  test('an untagged image: not closed; with `images: all`: closed', async () => {
-    const s = await stage();
-    const image = s.push('v1');
-    s.registry.untag(REPOSITORY, 'v1');
-    await s.report(image);
-    await s.runUntilIdle();
-    expect(await s.world()).toEqual(UNTOUCHED);
-    await s.redeploy({ policy: { images: 'all' } });
-    expect(await s.world()).toEqual(CLOSED);
   });
 
   test('an image that is gone before its event is looked at: nothing is closed, nothing is buried', async () => {
