@@ -38,7 +38,7 @@ export interface LocalAws extends Stack {
   readonly calls: Calls;
   readonly faults: Faults;
   readonly principals: Principals;
-  /** What nobody but its receiver may see, as far as it was given out: secret access keys and session tokens. */
+  /** The secrets given out so far, which only their receiver may see: secret access keys and session tokens. */
   readonly secrets: readonly Secret[];
   /** What was published to any topic, in order. */
   readonly notices: NoticeSent[];
@@ -53,14 +53,14 @@ export interface LocalAws extends Stack {
   runUntilIdle(options?: { readonly advance?: boolean }): Promise<readonly Invocation[]>;
   /** Moves the clock, firing the schedules and handing over the messages that fall due on the way, each at its time. */
   advance(milliseconds: number): Promise<readonly Invocation[]>;
-  /** What an SDK client, the AWS CLI or a child process needs to call this cloud as somebody: `new ECRClient(cloud.clientConfig(credentials))`. */
+  /** What an SDK client, the AWS CLI or a child process needs to call this cloud with these credentials: `new ECRClient(cloud.clientConfig(credentials))`. */
   clientConfig(credentials: Credentials): {
     readonly endpoint: string;
     readonly region: string;
     readonly credentials: Credentials;
   };
   environment(credentials: Credentials): Record<string, string>;
-  /** A container client that logs in as somebody. */
+  /** A container client that logs in with these credentials. */
   oci(credentials: Credentials): OciClient;
   stop(): Promise<void>;
 }
@@ -149,7 +149,7 @@ function serve(services: Services, clock: Clock, stacks: Stacks): Promise<Server
     registry,
     async crash(accessKeyId) {
       for (const { lambda } of stacks.all()) if (await lambda.killHolder(accessKeyId)) return;
-      throw new Error('only a function can crash: the call came from somebody else');
+      throw new Error('only a function can crash: the call came from another principal');
     },
   });
 }

@@ -44,7 +44,7 @@ export interface Assessment {
   /** Its own: of the recommendation, or of the sub-assessment. */
   readonly severity: string;
   readonly status: Status;
-  /** Why it is NotApplicable; empty where nobody says. Default: Exempt. */
+  /** Why it is NotApplicable; empty if Defender does not say. Default: Exempt. */
   readonly cause?: string;
   readonly shape: 'individual' | 'grouped';
   /** How Defender writes the keys that are its own. */

@@ -46,7 +46,7 @@ export interface LocalAzure extends Stack {
     addToBus(fault: EventFault): () => void;
   };
   readonly principals: Principals;
-  /** What nobody but its receiver may see, as far as it was given out: tokens, headers, signatures. */
+  /** The secrets given out so far, which only their receiver may see: tokens, headers, signatures. */
   readonly secrets: readonly Secret[];
   /** What was sent by mail, in order. */
   readonly mails: MailSent[];
@@ -69,9 +69,9 @@ export interface LocalAzure extends Stack {
   nextWorkAt(): number | undefined;
   /** Fires a timer of the stack `main` now, whether it is due or not. */
   fireTimer(functionName: string): Promise<Invocation>;
-  /** The environment in which a child process reaches this cloud as somebody, by its managed identity. */
+  /** The environment in which a child process reaches this cloud as this principal, by its managed identity. */
   environment(principal: Principal): Record<string, string>;
-  /** A container client that logs in as somebody. */
+  /** A container client that logs in with this credential. */
   oci(credential: TokenCredential): AcrOciClient;
   stop(): Promise<void>;
 }
@@ -111,7 +111,7 @@ export async function startAzure(graph: Graph, options: AzureOptions = {}): Prom
     advance: (milliseconds: number) => advanceClock(delivery, milliseconds),
     nextWorkAt: delivery.nextWorkAt,
     fireTimer: (functionName: string) => stacks.find('main').host.fireTimer(functionName),
-    ...accessTo(wire, principals),
+    ...accessTo(wire),
     async stop() {
       await stacks.stop();
       services.agent.destroy();
@@ -158,7 +158,7 @@ function createServices(clock: Clock, wire: Wire, { principals, roles }: Control
 
 async function crash(stacks: Stacks, principal: Principal): Promise<void> {
   const caller = stacks.all().find(({ identity }) => identity.id === principal.id);
-  if (caller === undefined) throw new Error('only a function can crash: the call came from somebody else');
+  if (caller === undefined) throw new Error('only a function can crash: the call came from another principal');
   await caller.host.kill(principal.process);
 }
 
@@ -177,18 +177,14 @@ function faultsOf(faults: Control['faults'], events: RunningSecurityEvents): Loc
   };
 }
 
-function accessTo(
-  wire: Wire,
-  principals: Principals,
-): Pick<LocalAzure, 'gaps' | 'clientOptions' | 'environment' | 'oci'> {
+function accessTo(wire: Wire): Pick<LocalAzure, 'gaps' | 'clientOptions' | 'environment' | 'oci'> {
   return {
     gaps: wire.gaps,
     clientOptions: clientOptions(wire),
     environment(principal) {
-      const identity = { ...principal, clientId: principal.id };
-      principals.addIdentity(identity);
-      const own = wire.identity.environment([identity]);
-      return { ...wire.environment(), ...own, AZURE_CLIENT_ID: identity.clientId };
+      const clientId = principal.id;
+      const own = wire.identity.environment([{ ...principal, clientId }]);
+      return { ...wire.environment(), ...own, AZURE_CLIENT_ID: clientId };
     },
     oci: (credential) => createAcrOciClient(wire, credential),
   };

@@ -110,8 +110,7 @@ export function createStacks(parts: Parts): Stacks {
 }
 
 function deployServices(parts: Parts, name: string, resources: Resources): void {
-  const { clock, principals, roles, queues, tables, mails, workspaces, events, acr } = parts;
-  for (const identity of resources.identities) principals.addIdentity(identity);
+  const { clock, roles, queues, tables, mails, workspaces, events, acr } = parts;
   roles.deploy(name, resources.roleDefinitions, resources.roleAssignments);
   for (const queue of resources.queues) queues.deploy(queue);
   for (const table of resources.tables) tables.deploy(table);

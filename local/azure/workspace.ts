@@ -20,15 +20,13 @@ export interface Workspace {
   readonly pending: number;
   /** Drops rows, as retention does, or as if they had never come: all of them, or those that a test picks. */
   forgetRows(where?: (row: Row, table: TableName) => boolean): void;
-  /** Runs a query as nobody in particular. */
+  /** Runs a query without authorisation. */
   query(text: string): Table;
 }
 
 export interface RunningWorkspace extends Workspace {
   /** Takes a row; queries see it after the delay. */
   ingest(table: TableName, row: Row): void;
-  /** When the next row becomes visible, in milliseconds since the epoch. */
-  nextVisibleAt(): number | undefined;
   /** Runs a query on the rows of a time range, in milliseconds since the epoch. */
   run(text: string, range: TimeRange | undefined): Table;
   /** Whether this query is one that a test wants to fail in part. */
@@ -89,12 +87,6 @@ export function createWorkspace(clock: Clock): RunningWorkspace {
     },
     ingest(table, row) {
       waiting.push({ table, row: rowOf(table, row), at: clock.now().getTime() + this.ingestionDelayMilliseconds });
-    },
-    nextVisibleAt() {
-      ingestDue();
-      return waiting.length === 0
-        ? undefined
-        : waiting.reduce((least, { at }) => Math.min(least, at), Number.POSITIVE_INFINITY);
     },
     run(text, range) {
       ingestDue();
