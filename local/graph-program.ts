@@ -35,7 +35,7 @@ process.on('disconnect', () => process.exit());
 const [, , socketPath] = process.argv;
 if (socketPath !== undefined) {
   const server = createServer((socket) => {
-    // Whoever has gone wants no answer any more.
+    // A client that has gone needs no answer.
     socket.on('error', () => socket.destroy());
     createInterface({ input: socket }).on('line', (line) =>
       ask(JSON.parse(line), (given) => socket.writable && socket.write(`${JSON.stringify(given)}\n`)),
@@ -94,7 +94,7 @@ async function run(config: Readonly<Record<string, string>>, stack: string): Pro
     false,
     ORGANIZATION,
   );
-  // The mocks are told neither URN nor parent: both are read where the registration passes.
+  // The mocks get neither URN nor parent: both are read from the registration.
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, done) => {

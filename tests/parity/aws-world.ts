@@ -60,7 +60,7 @@ export async function startAwsWorld(graph: Graph): Promise<World> {
       cloud.inspector.cover({ repository, digest, ...why });
       await cloud.inspector.closeAllOf(repository, digest);
     },
-    async openByHand(repository) {
+    async removeLock(repository) {
       cloud.ecr.repository(repository).policyText = undefined;
     },
     async setPause(paused) {

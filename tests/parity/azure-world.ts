@@ -63,7 +63,7 @@ export async function startAzureWorld(name: Exclude<World['name'], 'AWS'>, graph
       };
       cloud.workspace.forgetRows(isOf);
     },
-    async openByHand(repository) {
+    async removeLock(repository) {
       registry.setAttributes(repository, { readEnabled: true });
       for (const digest of registry.repositories.get(repository)?.manifests.keys() ?? [])
         registry.setAttributes(repository, { readEnabled: true }, { digest });

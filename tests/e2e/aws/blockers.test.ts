@@ -49,7 +49,7 @@ describe('blockers', () => {
     expect(isClosed()).toBe(false);
   });
 
-  test('ECR does not give the index: nothing opens, and the message comes back', async () => {
+  test('ECR does not give the index: nothing opens, and the message is retried', async () => {
     const { cloud, runUntilIdle, isClosed } = await stage();
     cloud.ecr.createRepository(REPOSITORY);
     const image = await cloud.ecr.pushImage(REPOSITORY, { content: 'child' });

@@ -35,7 +35,7 @@ describe('events', () => {
     expect(digest).toMatch(/^sha256:/);
   });
 
-  test('100 findings of one image in one batch: one look', async () => {
+  test('100 findings of one image in one batch: one observation', async () => {
     const { pushVulnerable, runUntilIdle, decisions, calls } = await stage();
     const advisories = Array.from(
       { length: 100 },

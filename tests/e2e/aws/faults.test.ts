@@ -23,20 +23,23 @@ describe('crashes', () => {
     ],
   ];
 
-  test.each(crashes)('crash %s: finished by the next look; notified at least once', async (_when, fault, notified) => {
-    const s = await stage();
-    await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    s.cloud.faults.add(fault);
-    const [crashed] = await s.cloud.runUntilIdle();
-    expect(crashed?.outcome.kind).toBe('crashed');
-    await s.runUntilIdle();
-    expect(s.isClosed()).toBe(true);
-    expect(s.notified()).toEqual(notified);
-    expect(s.calls('ecr:SetRepositoryPolicy')).toBeLessThanOrEqual(2);
-    expect(s.cloud.deadLetters.messages()).toEqual([]);
-  });
+  test.each(crashes)(
+    'crash %s: finished by the next observation; notified at least once',
+    async (_when, fault, notified) => {
+      const s = await stage();
+      await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+      s.cloud.faults.add(fault);
+      const [crashed] = await s.cloud.runUntilIdle();
+      expect(crashed?.outcome.kind).toBe('crashed');
+      await s.runUntilIdle();
+      expect(s.isClosed()).toBe(true);
+      expect(s.notified()).toEqual(notified);
+      expect(s.calls('ecr:SetRepositoryPolicy')).toBeLessThanOrEqual(2);
+      expect(s.cloud.deadLetters.messages()).toEqual([]);
+    },
+  );
 
-  test('crash while opening, after the policy write: finished by the next look; notified at least once', async () => {
+  test('crash while opening, after the policy write: finished by the next observation; notified at least once', async () => {
     const s = await stage();
     const { digest } = await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await s.runUntilIdle();
@@ -71,7 +74,7 @@ describe('services that misbehave', () => {
     },
   );
 
-  test('the answer to a save is lost after the work: the look starts again and ends right', async () => {
+  test('the answer to a save is lost after the work: the reconciliation starts again and ends right', async () => {
     const s = await stage();
     await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     s.cloud.faults.add({ kind: 'drop', service: 'dynamodb', operation: 'PutItem', times: 2 });

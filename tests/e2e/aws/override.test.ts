@@ -1,4 +1,4 @@
-// Orders by hand on AWS, with the deployed function: it keeps to them until their end, closes or opens after it, tells at both ends, and logs.
+// Overrides on AWS, with the deployed function: it keeps to them until their end, closes or opens after it, notifies at both ends, and logs.
 import { afterEach, expect, test, vi } from 'vitest';
 import { createAwsClient } from '../../../cli/stack/aws-client.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
@@ -29,14 +29,14 @@ async function stageWithOperator() {
   return { s, tools, wish, now, record };
 }
 
-/** What the function's log says of orders, in order. */
+/** What the function's log says of overrides, in order. */
 const steps = (s: Stage) =>
   s.decisions().flatMap((line) => {
     const { override } = line as unknown as { override?: Record<string, unknown> };
     return override === undefined ? [] : [`${override['step']} ${override['kind']}: ${line.action}`];
   });
 
-test('opened by hand: an event and a sweep leave it open, the tick after the end closes it, and both ends are notified and logged', async () => {
+test('override open: an event and a sweep leave it open, the tick after the end closes it, and both ends are notified and logged', async () => {
   const { s, tools, wish, record } = await stageWithOperator();
   await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
   await s.runUntilIdle();
@@ -66,7 +66,7 @@ test('opened by hand: an event and a sweep leave it open, the tick after the end
   expect((await record())?.override).toBeUndefined();
 });
 
-test('closed by hand: nothing opens it before the end; a second order, an early end, a command that dies and an order that is too long', async () => {
+test('override closed: nothing opens it before the end; a second override, an early end, a command that dies and an override that is too long', async () => {
   const { s, tools, wish, now, record } = await stageWithOperator();
   await s.pushVulnerable(REPOSITORY, 'v1');
   await s.runUntilIdle();

@@ -38,7 +38,7 @@ describe('repository policies', () => {
     expect([calls('ecr:GetRepositoryPolicy'), calls('ecr:SetRepositoryPolicy')]).toEqual([2, 1]);
   });
 
-  test('our statement removed by hand: the sweep puts it back, and says so', async () => {
+  test('our statement is removed from outside: the sweep puts it back, and says so', async () => {
     const { cloud, pushVulnerable, runUntilIdle, sweep, policy, isClosed, notified } = await stage();
     cloud.ecr.createRepository(REPOSITORY, { policyText: FOREIGN_POLICY });
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);

@@ -4,7 +4,7 @@ import type { FindingDetail } from '../../../local/aws/inspector-event.ts';
 import { CRITICAL, DAY, HOUR, REPOSITORY, stage } from './stage.ts';
 
 describe('closing and proof', () => {
-  test('a critical finding closes the repository: the pull is refused, a second look changes nothing', async () => {
+  test('a critical finding closes the repository: the pull is refused, a second observation changes nothing', async () => {
     const { cloud, pushVulnerable, runUntilIdle, pull, isClosed, notified, lastDecision } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     expect(await pull('v1')).toBe('pulled');
@@ -68,7 +68,7 @@ describe('closing and proof', () => {
     expect(notified()).toEqual(['closed', 'opened', 'closed']);
   });
 
-  test('a scan that has only just finished: its findings may still be on their way, so it is looked at again before it opens', async () => {
+  test('a scan that has only just finished: its findings may still be on their way, so it is observed again before it opens', async () => {
     const { cloud, pushVulnerable, runUntilIdle, isClosed, lines } = await stage();
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await runUntilIdle();
@@ -106,7 +106,7 @@ describe('closing and proof', () => {
     expect(decisions().length).toBe(before);
   });
 
-  test('an event that is faster than its finding comes back, and closes then', async () => {
+  test('an event that is faster than its finding is retried, and closes then', async () => {
     const { cloud, pushVulnerable, runUntilIdle, isClosed } = await stage();
     const { arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     const { detail } = cloud.inspector.eventOf(arn);
@@ -124,7 +124,7 @@ describe('closing and proof', () => {
     ['SUPPRESSED', 'it is active again', true],
     ['CLOSED', 'it is active again', true],
     ['SUPPRESSED', 'the event was from before', false],
-  ] as const)('an event says active, Inspector still says %s: comes back; then %s', async (before, _then, isActive) => {
+  ] as const)('an event says active, Inspector still says %s: retried; then %s', async (before, _then, isActive) => {
     const { cloud, pushVulnerable, runUntilIdle, sweep, isClosed } = await stage();
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     const event = cloud.inspector.eventOf(arn);

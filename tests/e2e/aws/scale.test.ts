@@ -60,7 +60,7 @@ describe('the brake', () => {
 });
 
 describe('the sweep', () => {
-  test('10,000 repositories, 3 pages fail with throttling: a look at each is asked for, once', {
+  test('10,000 repositories, 3 pages fail with throttling: an observation of each is requested, once', {
     timeout: 300_000,
   }, async () => {
     const s = await stage();
@@ -71,7 +71,7 @@ describe('the sweep', () => {
     s.cloud.faults.add({ kind: 'throttle', service: 'inspector2', operation: 'ListFindingAggregations', nth: 100 });
     const attributes = { ApproximateReceiveCount: '1' };
     const message = { messageId: 'sweep', receiptHandle: 'sweep', body: '{"pullgate":"sweep"}', attributes };
-    // The sweep alone: what its looks take is the bench's (aws-load), and what they do is everybody else's.
+    // The sweep alone: the bench (aws-load) measures its observations, and other tests show what they do.
     const { outcome } = await s.cloud.lambda.invoke({ Records: [message] });
     expect(outcome).toEqual({ kind: 'answered', answer: { batchItemFailures: [] } });
     expect(s.lines('sweep').at(-1)).toMatchObject({ gates: 10_000 });

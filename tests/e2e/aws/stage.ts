@@ -9,7 +9,7 @@ export const REPOSITORY = 'team/app';
 export const DAY = 86_400_000;
 export const HOUR = 3_600_000;
 
-/** A statement of the team's own, with the spacing of somebody who writes by hand. */
+/** A statement of the team's own, with hand-written spacing. */
 export const FOREIGN_STATEMENT =
   '{ "Sid" :"TeamMayPull",  "Effect":"Allow", "Principal": {"AWS":"arn:aws:iam::210987654321:root"},"Action":["ecr:BatchGetImage",   "ecr:GetDownloadUrlForLayer"] }';
 export const FOREIGN_POLICY = `{"Version":"2012-10-17",\n   "Statement":[ ${FOREIGN_STATEMENT} ]}`;
@@ -51,7 +51,7 @@ export interface Stage {
   readonly cloud: LocalAws;
   /** The resources and outputs that were deployed. */
   readonly graph: Graph;
-  /** Every event is handed over, and the messages that have to come back too. */
+  /** Every event is handed over, and so are the messages that are retried. */
   runUntilIdle(): Promise<void>;
   /** Everything is observed. */
   sweep(): Promise<void>;

@@ -29,7 +29,7 @@ async function ofImage({ world, pull, record }: Stage, image: Image, tag: string
   };
 }
 
-/** The same code with less patience: nobody waits for a minute and a half here. */
+/** The same code with less patience: no test waits for a minute and a half. */
 const withPatience = (milliseconds: number) => (graph: Graph) => {
   const entries = Object.entries(graph.archives).map(([urn, files]) => {
     const code = files['index.mjs'] ?? '';
@@ -40,7 +40,7 @@ const withPatience = (milliseconds: number) => (graph: Graph) => {
 };
 
 describe('crash between record, lock and confirmation', () => {
-  test('after each call of a closing, and of its opening: finished by the next look; notified at least once', {
+  test('after each call of a closing, and of its opening: finished by the next observation; notified at least once', {
     timeout: 180_000,
   }, async () => {
     const s = await stage(MANY);
@@ -100,7 +100,7 @@ describe('crash between record, lock and confirmation', () => {
 
 describe('services that misbehave', () => {
   const kinds: readonly Fault['kind'][] = ['throttle', 'serverError', 'reset', 'drop'];
-  /** A mail is not tried again at once: the next tick tells what could not be notified. */
+  /** A mail is not tried again at once: the next tick sends the notices that failed. */
   const failedWithoutMail = (s: Stage) =>
     s.lines('failed').filter(({ error }) => !String(error).startsWith('a notice could not be sent: '));
 
@@ -157,7 +157,7 @@ describe('services that misbehave', () => {
   );
 
   test.each(services)(
-    '%s does not answer at all: given up in time; the message comes back; closed and notified all the same',
+    '%s does not answer at all: given up in time; the message is retried; closed and notified all the same',
     async (service) => {
       const s = await stage({}, { change: withPatience(1_000) });
       if (service === 'queue') s.cloud.workspace.ingestionDelayMilliseconds = MINUTE / 2;
@@ -171,7 +171,7 @@ describe('services that misbehave', () => {
     },
   );
 
-  test('the queue does not take the copy: the host lets the message come back, and it is not lost', async () => {
+  test('the queue does not take the copy: the host retries the message, and it is not lost', async () => {
     const s = await stage();
     s.cloud.workspace.ingestionDelayMilliseconds = 3 * MINUTE;
     const image = s.push('v1');

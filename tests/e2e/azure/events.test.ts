@@ -1,4 +1,4 @@
-// Events that come early, twice, wrong or forged: a hint says where to look, and never what is true.
+// Events that come early, twice, wrong or forged: a hint says what to observe, and never what is true.
 import { describe, expect, test } from 'vitest';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
 import { forwarded } from '../../forwarded.ts';
@@ -248,7 +248,7 @@ describe('messages that are not ours', () => {
     ['not JSON', Buffer.from('hello').toString('base64'), 'message is "hello": expected a JSON object'],
     ['a list', Buffer.from('[1]').toString('base64'), 'message is [1]: expected a JSON object'],
     ['a field is missing', Buffer.from('{"pullgate":"reconcile","trigger":"sweep"}').toString('base64'), undefined],
-  ])('bad input: %s: one log line; the poison queue; the other messages are action', async (_name, text, problem) => {
+  ])('bad input: %s: one log line; the poison queue; the other messages are done', async (_name, text, problem) => {
     const s = await stage();
     s.cloud.queue.send(text);
     await s.report(s.push('v1'));

@@ -1,4 +1,4 @@
-// Images that go and come back, or are children of an index.
+// Images that are deleted and pushed again, or are children of an index.
 import { describe, expect, test } from 'vitest';
 import { DAY, HOUR, MINUTE, REGISTRY, REPOSITORY, stage, UNTOUCHED, type World } from './stage.ts';
 
@@ -15,7 +15,7 @@ const GONE: World = {
   poison: [],
 };
 
-describe('images that go and come back', () => {
+describe('images that are deleted and pushed again', () => {
   test('image deleted: record kept, nothing locked; the same digest pushed again within 30 days: locked again by the sweep', async () => {
     const s = await stage();
     const digest = s.registry.push(REPOSITORY, { tag: 'v1', content: 'built once' });
@@ -76,7 +76,7 @@ describe('images that go and come back', () => {
     expect(await s.pull('v1')).toBe('refused');
   });
 
-  test('an image that is gone before its event is looked at: nothing is closed, nothing is buried', async () => {
+  test('an image that is gone before its event is handled: nothing is closed, nothing is moved to the poison queue', async () => {
     const s = await stage();
     const image = s.push('v1');
     await s.report(image);
@@ -134,7 +134,7 @@ describe('indexes', () => {
     expect(s.lines('reconcile').at(-1)).toMatchObject({ repository: REPOSITORY, images: 1, allowed: 0 });
   });
 
-  test('the sweep says how many images it has looked at and found nothing of', async () => {
+  test('the sweep says how many images it has observed and found nothing of', async () => {
     const s = await stage();
     const good = s.push('v0');
     await s.report(good, { cves: [], package: 'zlib', status: 'Healthy' });

@@ -1,4 +1,4 @@
-// Orders by hand on Azure, with the deployed function: it keeps to them until their end, closes or opens after it, tells at both ends, and logs.
+// Overrides on Azure, with the deployed function: it keeps to them until their end, closes or opens after it, notifies at both ends, and logs.
 import { expect, test } from 'vitest';
 import { createClients } from '../../../azure/function/clients.ts';
 import { createAzureClient } from '../../../cli/stack/azure-client.ts';
@@ -30,14 +30,14 @@ async function stageWithOperator() {
 
 const gateOf = ({ registry, repository, digest }: Image) => ({ registry, repository, digest });
 
-/** What the function's log says of orders, in order. */
+/** What the function's log says of overrides, in order. */
 const steps = (s: Stage) =>
   s.decisions().flatMap((line) => {
     const { override } = line as unknown as { override?: Record<string, unknown> };
     return override === undefined ? [] : [`${override['step']} ${override['kind']}: ${line.action}`];
   });
 
-test('opened by hand: an event and a sweep leave it open, the tick after the end closes it, and both ends are notified and logged', async () => {
+test('override open: an event and a sweep leave it open, the tick after the end closes it, and both ends are notified and logged', async () => {
   const { s, tools, wish } = await stageWithOperator();
   const image = await s.close('v1');
   const gate = gateOf(image);
@@ -67,7 +67,7 @@ test('opened by hand: an event and a sweep leave it open, the tick after the end
   expect((await s.record(gate))?.override).toBeUndefined();
 });
 
-test('closed by hand: nothing opens it before the end, which is seen to in another granularity too; there a whole repository is opened by hand', async () => {
+test('override closed: nothing opens it before the end, in another granularity too; there an override opens a whole repository', async () => {
   const { s, tools, wish } = await stageWithOperator();
   const image = s.push('v1');
   const gate = gateOf(image);

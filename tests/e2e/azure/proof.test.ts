@@ -167,7 +167,7 @@ describe('Log Analytics answers with a part, late, or not at all', () => {
     expect(await s.world()).toEqual(OPENED);
   });
 
-  test('PartialFailure on a repository’s answer: asked image by image, and each is looked at', async () => {
+  test('PartialFailure on a repository’s answer: queried image by image, and each is observed', async () => {
     const s = await stage();
     const images = ['v1', 'v2', 'v3'].map((tag) => s.push(tag));
     s.cloud.faults.addToBus({ kind: 'lose' });
@@ -231,7 +231,7 @@ describe('Log Analytics answers with a part, late, or not at all', () => {
     expect(s.lines('failed')).toEqual([]);
   });
 
-  test('KQL answers 429 for longer than an invocation tries: comes back later, and closes', async () => {
+  test('KQL answers 429 for longer than an invocation tries: retried later, and closes', async () => {
     const s = await stage();
     s.cloud.faults.add({ kind: 'throttle', service: 'logs', times: 4 });
     await s.close('v1');

@@ -114,7 +114,7 @@ describe('a role is missing', () => {
     await expect(stage({}, { change: without(roleNamed('log')) })).rejects.toThrow('its log goes nowhere');
   });
 
-  test('the right to write attributes: refused, with what to do; buried; nobody is notified; with it, the next sweep closes', async () => {
+  test('the right to write attributes: refused, with what to do; moved to the poison queue; no notice; with it, the next sweep closes', async () => {
     const write = 'Microsoft.ContainerRegistry/registries/metadata/write';
     const s = await stage({}, { change: withoutAction('pullgate-gatekeeper', write) });
     const image = s.push('v1');
@@ -143,7 +143,7 @@ describe('a role is missing', () => {
   ];
 
   test.each(failing)(
-    '%s: nothing is closed; the error names where the role is missing; the message comes back, and is buried after two hours; with the role, the next sweep closes',
+    '%s: nothing is closed; the error names where the role is missing; the message is retried, and is moved to the poison queue after two hours; with the role, the next sweep closes',
     async (end, words) => {
       const s = await stage({}, { change: without(roleNamed(end)) });
       await s.report(s.push('v1'));

@@ -25,7 +25,7 @@ const LOW = { id: 'CVE-2026-9', severity: 'Low', score: 2 };
 const FOR_EVER = 1_000_000;
 
 describe('a row that is older than the event', () => {
-  test('does not confirm it: the message comes back, and what is new closes once its own row is there', async () => {
+  test('does not confirm it: the message is retried, and what is new closes once its own row is there', async () => {
     const s = await stage();
     s.cloud.workspace.ingestionDelayMilliseconds = 3 * MINUTE;
     const image = s.push('v1');
@@ -43,7 +43,7 @@ describe('a row that is older than the event', () => {
     expect(returned[0]?.['why']).toMatch(/ that is as new as the event yet$/);
   });
 
-  test('and no newer one within half an hour: the message ends, and nobody has to look at it', async () => {
+  test('and no newer one within half an hour: the message is done, and needs no person', async () => {
     const s = await stage();
     const { ids } = await s.close('v1');
     s.cloud.clock.advance(10 * MINUTE);
@@ -280,7 +280,7 @@ describe('a repository whose findings are too much for one answer', () => {
 });
 
 describe('the mail service takes no more mails for now (429)', () => {
-  test('nothing waits for it, each decision is logged; with the next tick one mail tells all, once', async () => {
+  test('nothing waits for it, each decision is logged; with the next tick one mail lists all, once', async () => {
     const s = await stage();
     s.cloud.faults.add({ kind: 'throttle', service: 'mail', times: 3 });
     const start = s.cloud.clock.now().getTime();

@@ -93,7 +93,7 @@ describe('the brake', () => {
 });
 
 describe('the sweep', () => {
-  test('a tick when no sweep is due asks for no look', async () => {
+  test('a tick when no sweep is due requests no observation', async () => {
     const s = await stage();
     await s.close('v1');
     await s.tick();

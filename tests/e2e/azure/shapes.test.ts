@@ -129,11 +129,11 @@ describe('an event of an image in several places', () => {
     expect((await s.world()).poison).toEqual([]);
   });
 
-  test('one of which cannot be looked at: the other is closed, and the event comes back', async () => {
+  test('one of which cannot be observed: the other is closed, and the event is retried', async () => {
     const s = await stage({ azure: { registries: [REGISTRY, OTHERS] } }, { registries: { [OTHERS]: {} } });
     const registries = [s.registry, s.cloud.acr.registry(OTHERS)];
     const [digest = ''] = registries.map((one) => one.push('team/app', { tag: 'v1', content: 'the same' }));
-    // The first two ask where the image is; the third is the look at the first place.
+    // The first two ask where the image is; the third observes the first place.
     s.cloud.faults.add({
       kind: 'error',
       service: 'acr',
@@ -300,7 +300,7 @@ describe('a sweep counts what it cannot attribute', () => {
   });
 });
 
-test('an unrelated registry in a resource group with letters beyond ASCII: ignored, not buried', async () => {
+test('an unrelated registry in a resource group with letters beyond ASCII: ignored, not moved to the poison queue', async () => {
   const s = await stage();
   const umlaut = OTHERS.replace('/images/', '/größe-日本/');
   const digest = s.cloud.acr.addRegistry(umlaut).push('team/app', { tag: 'v1' });

@@ -54,7 +54,7 @@ export interface World {
   readonly locked: readonly string[];
   /** The state of each record; `waiting: brake`, or with what its only image departed for: `open (gone)`. */
   readonly records: Readonly<Record<string, string>>;
-  /** What the mails tell, in order: `closed team/app:v1`. */
+  /** What the mails say, in order: `closed team/app:v1`. */
   readonly notified: readonly string[];
   /** The messages of the poison queue. */
   readonly poison: readonly unknown[];
@@ -67,7 +67,7 @@ export interface Stage {
   readonly cloud: LocalAzure;
   readonly graph: Graph;
   readonly registry: Registry;
-  /** Every event is handed over, and the messages that have to come back too. */
+  /** Every event is handed over, and so are the messages that are retried. */
   runUntilIdle(): Promise<void>;
   /** The next tick, which sweeps where that is due, and the observations that it asks for. */
   tick(): Promise<void>;
@@ -284,7 +284,7 @@ function toldOf(subject: string, nameOf: NameOf): string {
   return `${what} ${nameOf({ repository, digest })}`;
 }
 
-/** The graph without these resources, as if somebody had taken them out of the program. */
+/** The graph without these resources, as if the program did not create them. */
 export function without(isGone: (resource: Graph['resources'][number]) => boolean): (graph: Graph) => Graph {
   return (graph) => {
     const resources = graph.resources.filter((resource) => !isGone(resource));

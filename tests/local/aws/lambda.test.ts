@@ -86,7 +86,7 @@ describe('the function', () => {
   it.each([
     ['before', []],
     ['after', ['sent']],
-  ] as const)('dies %s the work of a call when told to, and starts anew', async (when, sent) => {
+  ] as const)('dies %s the work of a call on a crash fault, and starts anew', async (when, sent) => {
     const cloud = await start({ statements: [{ Effect: 'Allow', Action: 'sqs:SendMessage', Resource: QUEUE }] });
     cloud.faults.add({ kind: 'crash', when, service: 'sqs' });
     const crashed = await cloud.lambda.invoke({

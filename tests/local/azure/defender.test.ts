@@ -216,7 +216,7 @@ describe('an event', () => {
     expect(cloud.events.undelivered).toEqual([]);
   });
 
-  it("can keep its row from the workspace, and the workspace's automation from rows that nobody has", async () => {
+  it("can keep its row from the workspace, and the workspace's automation from rows of no event", async () => {
     const cloud = await start();
     cloud.faults.addToBus({ kind: 'lose', to: 'Workspace', times: 1 });
     await cloud.defender.assess(image);

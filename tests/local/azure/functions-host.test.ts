@@ -149,7 +149,7 @@ describe('the worker', () => {
     expect(callers).toEqual(new Set([expect.any(String), expect.any(String)]));
   });
 
-  it.each(['before', 'after'] as const)('dies %s the work of a call when told to', async (when) => {
+  it.each(['before', 'after'] as const)('dies %s the work of a call on a crash fault', async (when) => {
     // The first query loads its parser, which takes seconds on a busy machine.
     const cloud = await start({ host: { functionTimeout: '00:01:00' } });
     cloud.faults.add({ kind: 'crash', when, service: 'logs' });
@@ -181,7 +181,7 @@ describe('the worker', () => {
 });
 
 describe('a timer', () => {
-  it('fires when it is due, each time at its time, and by hand', async () => {
+  it('fires when it is due, each time at its time, and on request', async () => {
     const cloud = await start();
     const invocations = await cloud.advance(16 * minute);
     expect(invocations).toHaveLength(3);
@@ -253,7 +253,7 @@ describe('a deployment is refused', () => {
       /credential=managedidentity/,
     ],
     [
-      'where the identity is told by a wrong id',
+      'the identity is given by a wrong id',
       { settings: { AzureWebJobsStorage__clientId: 'x' } },
       /AzureWebJobsStorage__clientId of .* is x/,
     ],
