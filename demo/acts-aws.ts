@@ -69,7 +69,7 @@ export async function startAwsActs(graph: Graph): Promise<AwsActs> {
       inspector.uncover(repository, digest);
       await inspector.closeAllOf(repository, digest);
     },
-    settle: async () => void (await cloud.runUntilIdle({ advance: true })),
+    runUntilIdle: async () => void (await cloud.runUntilIdle({ advance: true })),
     letPass: async (milliseconds) => void (await cloud.advance(milliseconds)),
     async redeploy(next) {
       await cloud.deploy(next);

@@ -103,7 +103,7 @@ export async function startAzureActs(graph: Graph): Promise<AzureActs> {
       registry.delete(image.repository, image.digest);
       await takeBack(image);
     },
-    settle: async () => void (await cloud.runUntilIdle({ advance: true })),
+    runUntilIdle: async () => void (await cloud.runUntilIdle({ advance: true })),
     letPass: async (milliseconds) => void (await cloud.advance(milliseconds)),
     async redeploy(next) {
       await cloud.deploy(next);

@@ -47,7 +47,7 @@ export interface ShownImage extends ImageRef {
   readonly setting: string;
 }
 
-/** A cloud with one stack deployed. What changes the world does not wait for what comes of it: `settle` does. */
+/** A cloud with one stack deployed. What changes the world does not wait for what comes of it: `runUntilIdle` does. */
 export interface Acts {
   /** As people know it. */
   readonly name: string;
@@ -69,7 +69,7 @@ export interface Acts {
   /** An image is deleted with its tags. */
   remove(image: ImageRef): Promise<void>;
   /** Waits until the function has nothing more to do. What comes back later does so at once: the clock moves to it. */
-  settle(): Promise<void>;
+  runUntilIdle(): Promise<void>;
   /** Moves the clock; the timers and messages that fall due on the way are worked on, each at its time. */
   letPass(milliseconds: number): Promise<void>;
   /** Deploys another graph of the stack, and lets the timer fire that reconciles everything. */

@@ -14,7 +14,7 @@ export interface Unpacked {
 }
 
 /**
- * Unpacks an archive, unless that has been done. Nobody writes into the folder but Node, what it has compiled.
+ * Unpacks an archive, unless that has been done. Only Node writes into the folder: what it has compiled.
  *
  * @param files file name to text
  */

@@ -26,7 +26,7 @@ export function recall<T>(kind: string, from: unknown): T | undefined {
 export function keep(kind: string, from: unknown, value: object): void {
   const file = fileOf(kind, from);
   mkdirSync(dirname(file), { recursive: true });
-  // Whoever reads it meanwhile finds all of it, or nothing.
+  // A concurrent reader finds all of it, or nothing.
   const making = `${file}.${process.pid}`;
   writeFileSync(making, JSON.stringify(value));
   renameSync(making, file);

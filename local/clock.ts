@@ -10,7 +10,7 @@ export interface Clock {
   advance(milliseconds: number): void;
 }
 
-/** When a virtual clock starts, unless told otherwise. */
+/** When a virtual clock starts, by default. */
 export const START = new Date('2026-03-02T09:00:00.000Z');
 
 export interface VirtualClockOptions {

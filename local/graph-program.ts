@@ -35,7 +35,7 @@ process.on('disconnect', () => process.exit());
 const [, , socketPath] = process.argv;
 if (socketPath !== undefined) {
   const server = createServer((socket) => {
-    // Whoever has gone wants no answer any more.
+    // A client that has gone needs no answer.
     socket.on('error', () => socket.destroy());
     createInterface({ input: socket }).on('line', (line) =>
       ask(JSON.parse(line), (given) => socket.writable && socket.write(`${JSON.stringify(given)}\n`)),
@@ -94,7 +94,7 @@ async function run(config: Readonly<Record<string, string>>, stack: string): Pro
     false,
     ORGANIZATION,
   );
-  // The mocks are told neither URN nor parent: both are read where the registration passes.
+  // The mocks get neither URN nor parent: both are read from the registration.
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, done) => {
@@ -120,7 +120,7 @@ async function run(config: Readonly<Record<string, string>>, stack: string): Pro
     return await deploy();
   });
   const outputs: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(returned)) outputs[name] = await settled(value);
+  for (const [name, value] of Object.entries(returned)) outputs[name] = await resolveOutput(value);
   await pulumi.runtime.disconnect();
   await new Promise(setImmediate);
   const [failure] = strayFailures;
@@ -166,8 +166,8 @@ async function withWarnings(program: () => Promise<object>): Promise<{ returned:
   }
 }
 
-/** What an output comes to. */
-async function settled(value: unknown): Promise<unknown> {
+/** The value of an output, with a secret marked. */
+async function resolveOutput(value: unknown): Promise<unknown> {
   const output = pulumi.output(value) as pulumi.Output<unknown> & { promise(): Promise<unknown> };
   const [known, secret] = await Promise.all([output.promise(), pulumi.isSecret(output)]);
   return secret ? { secret: known } : known;

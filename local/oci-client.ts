@@ -1,4 +1,4 @@
-// A small container client: pulls and pushes as docker does, once somebody has logged it in.
+// A small container client: pulls and pushes as docker does, once it is logged in.
 // Source: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 import { type Built, imageOf } from './manifest.ts';
 

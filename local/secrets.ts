@@ -1,4 +1,4 @@
-// What a local cloud gives out and nobody but its receiver may see: kept, so that a test can look for it where it must not be.
+// The secrets that a local cloud gives out, which only their receiver may see: kept, so that a test can search for them elsewhere.
 
 /** One secret, as it was given out. */
 export interface Secret {

@@ -54,12 +54,12 @@ export async function startStoryAzure(graph: Graph): Promise<StoryCloud> {
     },
     async forgetFinding(tag) {
       const how = await acts.forget(imageOf(tag));
-      await acts.settle();
+      await acts.runUntilIdle();
       return how;
     },
     async prove(tag) {
       await acts.scanClean(imageOf(tag));
-      await acts.settle();
+      await acts.runUntilIdle();
       return { how: `The advisory is corrected: Defender assesses ${tag} anew, as Healthy.`, pullable: tag };
     },
     showOpen(tag) {

@@ -57,7 +57,7 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
       return onEach(clouds, async (cloud) => {
         const status = await pushOne(cloud, repository, tag, content);
         say(`CI pushes ${repository}:${tag}: ${status}.`, cloud);
-        await cloud.settle();
+        await cloud.runUntilIdle();
       });
     },
     report({ repository, digest, ...given }) {
@@ -71,7 +71,7 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
         await cloud.report(image, [found]);
         Object.assign(known.of(image), { scan: 'found', findings: [...findings, found] });
         say(`${cloud.scanner} finds ${found.id} (${found.severity}) in ${found.package.name} of ${name}.`, cloud);
-        await cloud.settle();
+        await cloud.runUntilIdle();
       });
     },
     pull({ repository, digest }) {
@@ -93,7 +93,7 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
         await cloud.scanClean(image);
         Object.assign(known.of(image), { scan: 'clean', findings: [] });
         say(`${cloud.scanner} looks at ${name} anew, and finds nothing any more.`, cloud);
-        await cloud.settle();
+        await cloud.runUntilIdle();
       });
     },
     forget({ repository, digest }) {
@@ -102,7 +102,7 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
         const how = await cloud.forget(image);
         Object.assign(known.of(image), { scan: 'forgotten', findings: [] });
         say(`${how} That proves nothing.`, cloud);
-        await cloud.settle();
+        await cloud.runUntilIdle();
       });
     },
     async remove({ repository, digest }) {
@@ -111,7 +111,7 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
       await whereItIs(image, async (cloud) => {
         await cloud.remove(image);
         say(`Somebody deletes ${name}.`, cloud);
-        await cloud.settle();
+        await cloud.runUntilIdle();
       });
       known.forget(image);
     },
@@ -128,7 +128,7 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
           await cloud.report(image, [found]);
           Object.assign(known.of(image), { scan: 'found', findings: [found] });
         }
-        await cloud.settle();
+        await cloud.runUntilIdle();
       });
     },
     letPass: ({ minutes }) =>

@@ -5,7 +5,7 @@ import type { FaultBox } from './faults.ts';
 import type { Iam } from './iam.ts';
 import { assertPattern, matches } from './pattern.ts';
 import type { Place } from './place.ts';
-import type { RuleResource } from './resources.ts';
+import type { RuleResource } from './resources-rules.ts';
 import type { Queues, SendOptions } from './sqs.ts';
 
 /** An event as it stands on the bus: the envelope and its detail. */

@@ -148,7 +148,7 @@ export function imageArn(place: Place, repository: string, digest: string): stri
 }
 
 /** Such as `Wed Sep 04 16:55:38.411 UTC 2024`. */
-export function dateInWords(date: Date): string {
+function dateInWords(date: Date): string {
   const [weekday, day, month, year] = date.toUTCString().replace(',', '').split(' ');
   return `${weekday} ${month} ${day} ${date.toISOString().slice(11, 23)} UTC ${year}`;
 }

@@ -37,7 +37,7 @@ for (const [method, level] of Object.entries(LEVELS)) {
   Object.assign(globalThis.console, { [method]: (...words: unknown[]) => writeLog(level, words) });
 }
 
-function tell(message: FromChild): void {
+function sendMessage(message: FromChild): void {
   process.send?.(message);
 }
 
@@ -51,11 +51,11 @@ async function invoke({ event, context, timeoutMilliseconds }: Extract<ToChild, 
     if (handler === undefined) throw new Error('the handler was not loaded');
     const answer = await handler(event, { ...context, getRemainingTimeInMillis });
     end();
-    tell({ kind: 'answered', answer: JSON.parse(JSON.stringify(answer ?? null)), peakMemoryMegabytes: peak() });
+    sendMessage({ kind: 'answered', answer: JSON.parse(JSON.stringify(answer ?? null)), peakMemoryMegabytes: peak() });
   } catch (error) {
     writeLog('ERROR', ['Invoke Error', error]);
     end();
-    tell({ kind: 'failed', error: format(error), peakMemoryMegabytes: peak() });
+    sendMessage({ kind: 'failed', error: format(error), peakMemoryMegabytes: peak() });
   }
 }
 
@@ -71,9 +71,9 @@ process.on('message', async (message: ToChild) => {
     const module: Readonly<Record<string, Handler | undefined>> = await import(message.url);
     handler = module[message.exportName];
     if (handler === undefined) throw new Error(`the bundle exports no ${message.exportName}`);
-    tell({ kind: 'loaded' });
+    sendMessage({ kind: 'loaded' });
   } catch (error) {
-    tell({ kind: 'failed', error: format(error), peakMemoryMegabytes: peak() });
+    sendMessage({ kind: 'failed', error: format(error), peakMemoryMegabytes: peak() });
   }
 });
 process.on('disconnect', () => process.exit());

@@ -10,7 +10,7 @@ import { type LogLine, logLine, type Outcome } from '../log-line.ts';
 import type { FromChild, ToChild } from './lambda-child.ts';
 import type { Place } from './place.ts';
 import type { Credentials } from './principals.ts';
-import type { FunctionResource } from './resources.ts';
+import type { FunctionResource } from './resources-function.ts';
 
 export interface Invocation {
   readonly requestId: string;
@@ -134,7 +134,7 @@ export function createLambda({ resource, place, clock, endpoint, logs, assumeRol
 
   async function load(environment: Environment): Promise<Outcome | undefined> {
     const loaded = environment.receive();
-    tell(environment, {
+    sendMessage(environment, {
       kind: 'load',
       url: pathToFileURL(join(root, file ?? '')).href,
       exportName,
@@ -165,7 +165,7 @@ export function createLambda({ resource, place, clock, endpoint, logs, assumeRol
     });
     const received = environment.receive();
     const logged = environment.logged(requestId);
-    tell(environment, { kind: 'invoke', event, clock: cloudTime(), timeoutMilliseconds, context });
+    sendMessage(environment, { kind: 'invoke', event, clock: cloudTime(), timeoutMilliseconds, context });
     const answer = await Promise.race([received, timeout]);
     clearTimeout(timer);
     if (answer === 'timedOut') {
@@ -215,7 +215,7 @@ export function createLambda({ resource, place, clock, endpoint, logs, assumeRol
   };
 }
 
-function tell({ child }: Environment, message: ToChild): void {
+function sendMessage({ child }: Environment, message: ToChild): void {
   // A process that has just died is noticed by its end.
   if (child.connected) child.send(message, () => undefined);
 }

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Invocation, LambdaHost } from './lambda.ts';
 import type { Place } from './place.ts';
-import type { MappingResource } from './resources.ts';
+import type { MappingResource } from './resources-function.ts';
 import type { Message, Queue } from './sqs.ts';
 
 /** An invocation's event is at most 6 MB. Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */

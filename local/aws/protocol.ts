@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Failure, failure } from './failure.ts';
 
-export const SERVICES = ['ecr', 'inspector2', 'sns', 'sqs', 'dynamodb'] as const;
+const SERVICES = ['ecr', 'inspector2', 'sns', 'sqs', 'dynamodb'] as const;
 export type Service = (typeof SERVICES)[number];
 
 export interface WireRequest {

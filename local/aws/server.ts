@@ -8,7 +8,8 @@ import { createStaleAnswers } from '../stale.ts';
 import type { Call, CallLog } from './calls.ts';
 import { type Failure, failure, isFailure } from './failure.ts';
 import type { FaultBox } from './faults.ts';
-import type { Iam, Need } from './iam.ts';
+import type { Iam } from './iam.ts';
+import type { ServiceApi } from './operation.ts';
 import type { Principals } from './principals.ts';
 import {
   type Asked,
@@ -22,11 +23,6 @@ import {
   writeFailure,
 } from './protocol.ts';
 import type { RegistryStep } from './registry.ts';
-
-export interface ServiceApi {
-  needs(operation: string, input: Readonly<Record<string, unknown>>): readonly Need[];
-  run(operation: string, input: Readonly<Record<string, unknown>>, call: Call): object | Promise<object>;
-}
 
 interface Parts {
   readonly clock: Clock;

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { failure } from './failure.ts';
 import { type Operations, operation } from './operation.ts';
-import type { TopicResource } from './resources.ts';
+import type { TopicResource } from './resources-topics.ts';
 
 /** What subscribers of a topic would receive. */
 export interface NoticeSent {

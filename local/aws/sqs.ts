@@ -11,8 +11,7 @@ import type {
 import type { Clock } from '../clock.ts';
 import { failure } from './failure.ts';
 import { type Operations, operation } from './operation.ts';
-import { nameOf } from './place.ts';
-import type { QueueResource } from './resources.ts';
+import type { QueueResource } from './resources-queues.ts';
 
 export interface Message {
   readonly id: string;
@@ -33,7 +32,6 @@ export interface SendOptions {
 }
 
 export interface Queue {
-  readonly name: string;
   readonly arn: string;
   readonly url: string;
   /** Every message that is in it, visible or not. */
@@ -53,7 +51,6 @@ export interface Queues {
   deploy(resource: QueueResource): Queue;
   byArn(arn: string): Queue;
   policyOf(arn: string): string | undefined;
-  all(): readonly Queue[];
   readonly operations: Operations;
 }
 
@@ -119,7 +116,6 @@ export function createQueues(clock: Clock): Queues {
     },
     byArn,
     policyOf,
-    all: () => [...queues.values()].map(({ queue }) => queue),
     operations: {
       SendMessage: operation(needs('sqs:SendMessage'), (input: SendMessageRequest) =>
         send(byUrl(input.QueueUrl), input),
@@ -200,7 +196,6 @@ function createQueue(clock: Clock, settings: Settings, byArn: (arn: string) => Q
     messages = first ? new Map([[message.id, message], ...messages]) : messages.set(message.id, message);
   };
   return {
-    name: nameOf(settings.resource.arn),
     arn: settings.resource.arn,
     url: settings.resource.url,
     messages: () => [...messages.values()],

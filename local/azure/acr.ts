@@ -77,7 +77,7 @@ export interface Registry {
   delete(repository: string, digest: string): void;
   deleteRepository(repository: string): void;
   attributes(repository: string, target?: Target): Attributes;
-  /** Changes attributes, as somebody does with `az acr repository update`; those left out stay. */
+  /** Changes attributes, as `az acr repository update` does; those left out stay. */
   setAttributes(repository: string, attributes: Partial<Attributes>, target?: Target): Attributes;
 }
 

@@ -1,6 +1,6 @@
-// The shapes of Defender for Cloud's assessments of registry images: individual (one an image and package) and grouped (one an image and CVE).
+// Defender for Cloud's assessments of registry images as the local cloud keeps them: individual (one an image and package) or grouped (one an image and CVE).
 import { guidOf } from './principals.ts';
-import type { Json, Row } from './tables.ts';
+import type { Json } from './tables.ts';
 
 /** What is known of a vulnerability. Many assessments may share one object of it. */
 export interface Cve {
@@ -44,7 +44,7 @@ export interface Assessment {
   /** Its own: of the recommendation, or of the sub-assessment. */
   readonly severity: string;
   readonly status: Status;
-  /** Why it is NotApplicable; empty where nobody says. Default: Exempt. */
+  /** Why it is NotApplicable; empty if Defender does not say. Default: Exempt. */
   readonly cause?: string;
   readonly shape: 'individual' | 'grouped';
   /** How Defender writes the keys that are its own. */
@@ -80,240 +80,26 @@ export function assessmentId(
 }
 
 /** Does it say its registry? */
-function isNamed({ shape, naming }: Pick<Assessment, 'shape' | 'naming'>): boolean {
+export function isNamed({ shape, naming }: Pick<Assessment, 'shape' | 'naming'>): boolean {
   return shape === 'grouped' || (naming !== 'nameless' && naming !== 'nothing');
 }
 
-function subscriptionOf({ registry }: Pick<Assessment, 'registry'>): string {
+export function subscriptionOf({ registry }: Pick<Assessment, 'registry'>): string {
   return registry.split('/').slice(0, 3).join('/');
 }
 
-/**
- * The id of what an individual one is about. How it continues behind the registry is not documented: each form has been
- * read somewhere, or may be.
- */
-function resourceId({ registry, repository, digest, naming }: Assessment): string {
-  const dashed = `repositories-${repository.replaceAll('/', '-')}-images-${digest}`;
-  switch (naming) {
-    case 'path':
-      return `${registry}/repositories/${repository}/images/${digest}`;
-    case 'dashed':
-      return `${registry}/${dashed}`;
-    case 'joined':
-      return `${registry}-${dashed}`;
-    case 'nameless':
-      return dashed;
-    case 'nothing':
-      return '';
-  }
-}
-
-/** The resource as ARM gives it, as in tests/events/azure. */
-export function armObject(assessment: Assessment): { readonly id: string; readonly [key: string]: Json } {
-  const { id, shape } = assessment;
-  const isGrouped = shape === 'grouped';
-  return {
-    type: isGrouped ? 'Microsoft.Security/assessments/subAssessments' : 'Microsoft.Security/assessments',
-    id,
-    name: lastOf(id),
-    properties: isGrouped ? groupedProperties(assessment) : individualProperties(assessment),
-  };
-}
-
-/**
- * The row of an event in the workspace. Which part of the assessment goes to which column is documented by the columns' names and types only.
- *
- * @param time of the event, in milliseconds since the epoch
- */
-export function rowOfAssessment(assessment: Assessment, time: number, isSnapshot: boolean): Row {
-  const { id, registry, shape } = assessment;
-  const isWithRegistry = isNamed(assessment);
-  const properties = armObject(assessment)['properties'] as Readonly<Record<string, Json>>;
-  const { additionalData = null, ...rest } = properties;
-  const state = { RecommendationState: assessment.status, RecommendationSeverity: assessment.severity };
-  const shared = {
-    ...state,
-    AssessedResourceId: isWithRegistry ? registry : subscriptionOf(assessment),
-    IsSnapshot: isSnapshot,
-    TimeGenerated: time,
-  };
-  const title = String(properties['displayName']);
-  if (shape === 'grouped') {
-    return {
-      ...shared,
-      NestedRecommendationId: id,
-      ParentRecommendationId: GROUPED_KEY,
-      RecommendationName: title,
-      Id: lastOf(id),
-      VulnerabilityId: String(properties['id']),
-      Cause: causeOf(assessment),
-      RecommendationSubscriptionId: registry.split('/')[2] ?? '',
-      ResourceGroup: registry.split('/')[4] ?? '',
-      ResourceDetails: properties['resourceDetails'] ?? null,
-      AdditionalData: additionalData,
-    };
-  }
-  return {
-    ...shared,
-    // The bare key, as Microsoft's own playbooks join on it (Azure/Microsoft-Defender-for-Cloud).
-    RecommendationId: lastOf(id),
-    RecommendationName: lastOf(id),
-    RecommendationDisplayName: title,
-    Environment: 'Azure',
-    DiscoveredTimeUTC: assessment.firstSeenAt.getTime(),
-    FirstEvaluationDate: assessment.firstSeenAt.getTime(),
-    StatusChangeDate: time,
-    Properties: rest,
-    RecommendationAdditionalData: additionalData,
-  };
-}
-
-function individualProperties(assessment: Assessment): Json {
-  const { registry, repository, digest, cves, cvesAs, details: detail, additionalAs, casing, severity } = assessment;
-  const { name, version, fixedVersion } = assessment.package;
-  const title = `Update ${name}`;
-  const details = cves.map((cve) => (detail === 'rich' ? cveDetails(cve, casing) : bareCve(cve, casing)));
-  const additional = { RepositoryDetails: { RepositoryName: repository }, Digest: digest };
-  const own: Record<string, Json> = {
-    resourceDetails: {
-      Source: 'Azure',
-      ResourceType: /\/Microsoft\.ContainerRegistry\//i.test(registry) ? '.containerimage' : 'virtualmachine',
-      Id: resourceId(assessment),
-    },
-    ...(additionalAs === 'missing' ? {} : { resourceAdditionalData: additional }),
-    additionalData: {
-      SoftwareName: name,
-      PackageType: 'OS',
-      Language: '',
-      FixStatus: fixStatusOf(assessment.package),
-      DetectedSoftwareVersions: version === undefined ? [] : [version],
-      FixedVersion: fixedVersion ?? '',
-    },
-  };
-  const cased = casing === 'camel' ? (camel(own) as typeof own) : own;
-  const carried: Record<string, Json> =
-    cvesAs === 'missing'
-      ? {}
-      : { [casing === 'camel' ? 'cvesDetails' : 'CvesDetails']: cvesAs === 'text' ? JSON.stringify(details) : details };
-  const asText =
-    additionalAs === 'text' ? { resourceAdditionalData: JSON.stringify(cased['resourceAdditionalData']) } : {};
-  return {
-    displayName: title,
-    status: statusOf(assessment),
-    ...cased,
-    ...asText,
-    additionalData: { ...(cased['additionalData'] as object), ...carried },
-    metadata: {
-      recommendationCategory: 'SoftwareUpdate',
-      severity,
-      assessmentType: 'BuiltIn',
-      displayName: title,
-    },
-  };
-}
-
-function bareCve({ id }: Cve, casing: Assessment['casing']): Json {
-  return casing === 'camel' ? { cveId: id } : { CveId: id };
-}
-
-const detailsOf = { pascal: new WeakMap<Cve, Json>(), camel: new WeakMap<Cve, Json>() };
-
-/** The same object for the same CVE: a hundred thousand images do not hold a hundred thousand copies. */
-function cveDetails(cve: Cve, casing: Assessment['casing']): Json {
-  const known = detailsOf[casing].get(cve);
-  if (known !== undefined) return known;
-  const { id, severity, score, publishedAt, fixStatus, fixedVersion, isInExploitKit = false } = cve;
-  const details: Json = {
-    CveId: id,
-    ...(severity === undefined ? {} : { Severity: severity }),
-    Cvss: score === undefined ? [] : [{ Key: '3', Value: { Base: score, CvssVectorString: VECTOR } }],
-    CvssSource: 'Nvd',
-    ...(publishedAt === undefined ? {} : { PublishedDate: publishedAt.toISOString() }),
-    ...(fixStatus === undefined ? {} : { FixStatus: fixStatus }),
-    ...(fixedVersion === undefined ? {} : { FixedVersion: fixedVersion }),
-    ExploitabilityDetails: { IsInExploitKit: isInExploitKit, IsPubliclyDisclosed: false, IsVerified: false },
-    AdditionalIdentifiers: cve.additionalIdentifiers ?? [],
-    References: cve.link === undefined ? [] : [{ Title: id, Url: cve.link }],
-  };
-  const made = casing === 'camel' ? camel(details) : details;
-  detailsOf[casing].set(cve, made);
-  return made;
-}
-
-const VECTOR = 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H';
-
-function groupedProperties(assessment: Assessment): Json {
-  const { repository, digest, tags, severity, loginServer, cves, firstSeenAt } = assessment;
-  const { name, version = '', fixedVersion = '' } = assessment.package;
-  const [cve] = cves;
-  if (cve === undefined) throw new Error('a grouped sub-assessment is of one CVE; there is none');
-  return {
-    id: cve.id,
-    displayName: cve.id,
-    status: { ...(statusOf(assessment) as object), severity },
-    remediation: `Create new image with updated package ${name} with version ${fixedVersion} or higher.`,
-    timeGenerated: firstSeenAt.toISOString(),
-    resourceDetails: { source: 'Azure', id: `/repositories/${repository}/images/${digest}` },
-    additionalData: {
-      assessedResourceType: 'AzureContainerRegistryVulnerability',
-      artifactDetails: {
-        repositoryName: repository,
-        registryHost: loginServer,
-        digest,
-        tags,
-        artifactType: 'ContainerImage',
-        mediaType: 'application/vnd.docker.distribution.manifest.v2+json',
-      },
-      softwareDetails: {
-        packageName: name,
-        category: 'OS',
-        version,
-        language: '',
-        fixedVersion: cve.fixedVersion ?? fixedVersion,
-        fixStatus: cve.fixStatus ?? fixStatusOf(assessment.package),
-      },
-      vulnerabilityDetails: {
-        cveId: cve.id,
-        references: cve.link === undefined ? [] : [{ title: cve.id, link: cve.link }],
-        cvss: { '2.0': null, '3.0': cve.score === undefined ? null : { base: cve.score, cvssVectorString: VECTOR } },
-        workarounds: [],
-        ...(cve.publishedAt === undefined ? {} : { publishedDate: cve.publishedAt.toISOString().slice(0, 19) }),
-        ...(cve.severity === undefined ? {} : { severity: cve.severity }),
-        exploitabilityAssessment: {
-          exploitStepsVerified: false,
-          exploitStepsPublished: false,
-          isInExploitKit: cve.isInExploitKit ?? false,
-          types: [],
-          exploitUris: [],
-        },
-      },
-      ...(cve.score === undefined ? {} : { cvssV30Score: cve.score }),
-    },
-  };
-}
-
-function statusOf(assessment: Assessment): Json {
+export function statusOf(assessment: Assessment): Json {
   const cause = causeOf(assessment);
   return cause === '' ? { code: assessment.status } : { code: assessment.status, cause };
 }
 
-function causeOf({ status, cause = 'Exempt' }: Assessment): string {
+export function causeOf({ status, cause = 'Exempt' }: Assessment): string {
   return status === 'NotApplicable' ? cause : '';
 }
 
-function fixStatusOf({ fixStatus, fixedVersion }: Package): string {
+export function fixStatusOf({ fixStatus, fixedVersion }: Package): string {
   return fixStatus ?? (fixedVersion === undefined ? 'NoFix' : 'FixAvailable');
 }
 
-/** All keys with a small first letter. */
-function camel(value: Json): Json {
-  if (Array.isArray(value)) return value.map(camel);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [key.charAt(0).toLowerCase() + key.slice(1), camel(inner)]),
-  );
-}
-
-function lastOf(id: string): string {
-  return id.split('/').at(-1) ?? id;
-}
+/** The vector of every CVSS score. */
+export const VECTOR = 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H';

@@ -1,51 +1,37 @@
 // Azure on one machine: the deployed artefacts of a resource graph, and the services that they call, on their production host names behind a loopback proxy.
-import type { Agent } from 'node:https';
 import type { TokenCredential } from '@azure/core-auth';
-import { type Clock, earliest, virtualClock } from '../clock.ts';
+import { type Clock, virtualClock } from '../clock.ts';
+import { advanceClock, runUntilIdle } from '../due-work.ts';
 import type { Graph } from '../graph.ts';
-import type { LogLine } from '../log-line.ts';
+import { addLiveProperties } from '../live-properties.ts';
 import type { Secret } from '../secrets.ts';
-import { type Acr, createAcr, type RegistryOptions } from './acr.ts';
+import { type Acr, type AcrWorld, createAcr, type RegistryOptions } from './acr.ts';
 import { createAcrService } from './acr-api.ts';
 import { ARM_HOST, createArm } from './arm.ts';
 import { type Calls, createCalls } from './calls.ts';
 import { agentOf, type ClientOptions, clientOptions } from './client.ts';
 import { createDefender, type Defender } from './defender.ts';
-import { checkDeployment } from './deployment-check.ts';
+import { createDelivery } from './delivery.ts';
 import { createFaults, type Faults } from './faults.ts';
-import { createFunctionsHost, type FunctionsHost, type RunningHost } from './functions-host.ts';
 import type { AzurePlace } from './graph-mocks.ts';
 import { createLogAnalytics, LOGS_HOST, type NamedWorkspace } from './log-analytics.ts';
-import { createLogicApp, type LogicApp, type RunningLogicApp } from './logic-app.ts';
+import type { RunningLogicApp } from './logic-app.ts';
 import { createMails, type MailSent } from './mail.ts';
 import { type AcrOciClient, createAcrOciClient } from './oci-client.ts';
 import { createPrincipals, type Principal, type Principals } from './principals.ts';
-import { createQueues, type Queue } from './queue.ts';
-import { type Resources, readResources } from './resources.ts';
+import { createQueues } from './queue.ts';
+import { readResources } from './resources.ts';
 import { createRoles } from './roles.ts';
-import { createSecurityEvents, type EventFault, type SecurityEvents } from './security-events.ts';
-import { startWire } from './server.ts';
-import { createTables, type Table } from './table.ts';
+import {
+  createSecurityEvents,
+  type EventFault,
+  type RunningSecurityEvents,
+  type SecurityEvents,
+} from './security-events.ts';
+import { startWire, type Wire } from './server.ts';
+import { createStacks, type Stack, type Stacks } from './stacks.ts';
+import { createTables } from './table.ts';
 import type { Invocation } from './worker.ts';
-import { createWorkspace, type Workspace } from './workspace.ts';
-
-/** What one Pulumi stack has deployed. */
-export interface Stack {
-  /** The queue that feeds the function. */
-  readonly queue: Queue;
-  readonly poisonQueue: Queue;
-  /** The records. */
-  readonly table: Table;
-  readonly workspace: Workspace;
-  /** The GUID by which queries name the workspace. */
-  readonly customerId: string;
-  readonly logicApp: LogicApp;
-  readonly host: FunctionsHost;
-  /** The function's log, line by line, in order. */
-  readonly logs: LogLine[];
-  /** Who the function is. */
-  readonly identity: Principal;
-}
 
 export interface LocalAzure extends Stack {
   readonly place: AzurePlace;
@@ -60,7 +46,7 @@ export interface LocalAzure extends Stack {
     addToBus(fault: EventFault): () => void;
   };
   readonly principals: Principals;
-  /** What nobody but its receiver may see, as far as it was given out: tokens, headers, signatures. */
+  /** The secrets given out so far, which only their receiver may see: tokens, headers, signatures. */
   readonly secrets: readonly Secret[];
   /** What was sent by mail, in order. */
   readonly mails: MailSent[];
@@ -83,9 +69,9 @@ export interface LocalAzure extends Stack {
   nextWorkAt(): number | undefined;
   /** Fires a timer of the stack `main` now, whether it is due or not. */
   fireTimer(functionName: string): Promise<Invocation>;
-  /** The environment in which a child process reaches this cloud as somebody, by its managed identity. */
+  /** The environment in which a child process reaches this cloud as this principal, by its managed identity. */
   environment(principal: Principal): Record<string, string>;
-  /** A container client that logs in as somebody. */
+  /** A container client that logs in with this credential. */
   oci(credential: TokenCredential): AcrOciClient;
   stop(): Promise<void>;
 }
@@ -99,45 +85,64 @@ export interface AzureOptions {
   readonly registries?: Readonly<Record<string, RegistryOptions>>;
 }
 
-interface Deployed extends Stack {
-  readonly resources: Resources;
-  readonly host: RunningHost;
-}
-
-/** More invocations in one run than this never end. */
-const MAX_INVOCATIONS = 200_000;
-
 /** Starts a cloud with one stack deployed. Registries that the stack names are there, empty. */
 export async function startAzure(graph: Graph, options: AzureOptions = {}): Promise<LocalAzure> {
   const { clock = virtualClock(), registries = {}, instances = 1 } = options;
   const { place } = readResources(graph);
-  const calls = createCalls();
-  const faults = createFaults();
+  const control = createControl(clock);
+  const { principals, calls } = control;
+  const wire = await startWire({ ...control, clock, crash: ({ principal }) => crash(stacks, principal) });
+  const services = createServices(clock, wire, control, place);
+  const { acr, events, mails } = services;
+  const stacks = createStacks({
+    ...{ ...services, ...control, clock, wire, registries, instances },
+    subscription: place.subscription,
+  });
+  const delivery = createDelivery({ clock, events, stacks: stacks.all });
+  const cloud = {
+    ...{ place, clock, acr, events, calls, principals },
+    defender: createDefender({ clock, events, loginServerOf: (id) => loginServerOf(acr, id) }),
+    faults: faultsOf(control.faults, events),
+    secrets: principals.secrets,
+    mails: mails.sent,
+    stack: stacks.find,
+    deploy: (next: Graph, { stack = 'main' }: { readonly stack?: string } = {}) => stacks.deploy(stack, next),
+    runUntilIdle: (until?: { readonly advance?: boolean }) => runUntilIdle(delivery, until),
+    advance: (milliseconds: number) => advanceClock(delivery, milliseconds),
+    nextWorkAt: delivery.nextWorkAt,
+    fireTimer: (functionName: string) => stacks.find('main').host.fireTimer(functionName),
+    ...accessTo(wire),
+    async stop() {
+      await stacks.stop();
+      services.agent.destroy();
+      await wire.stop();
+    },
+  };
+  await stacks.deploy('main', graph).catch(async (error: unknown) => {
+    await cloud.stop();
+    throw error;
+  });
+  return addLiveProperties(cloud, mainStack(stacks));
+}
+
+type Control = ReturnType<typeof createControl>;
+
+/** Who may do what, what was asked for, and what goes wrong. */
+function createControl(clock: Clock) {
   const roles = createRoles();
-  const principals = createPrincipals(clock, roles);
-  const stacks = new Map<string, Deployed>();
+  return { roles, principals: createPrincipals(clock, roles), calls: createCalls(), faults: createFaults() };
+}
+
+function createServices(clock: Clock, wire: Wire, { principals, roles }: Control, { location }: AzurePlace) {
+  const agent = agentOf(wire);
   const logicApps = new Map<string, RunningLogicApp>();
   const workspaces = new Map<string, NamedWorkspace>();
-  const wire = await startWire({
-    clock,
-    principals,
-    roles,
-    calls,
-    faults,
-    async crash({ principal }) {
-      const caller = [...stacks.values()].find(({ identity }) => identity.id === principal.id);
-      if (caller === undefined) throw new Error('only a function can crash: the call came from somebody else');
-      await caller.host.kill(principal.process);
-    },
-  });
-  const agent: Agent = agentOf(wire);
   const acr = createAcr(clock, ({ loginServer }) => wire.serve(loginServer, acrService));
   const acrService = createAcrService(clock, acr, principals, roles);
-  const serve = wire.serve.bind(wire);
-  const queues = createQueues(clock, principals, serve);
-  const tables = createTables(clock, principals, serve);
-  const mails = createMails(clock, principals, serve);
-  wire.serve(ARM_HOST, createArm(acr, principals, place.location));
+  const queues = createQueues(clock, principals, wire.serve);
+  const tables = createTables(clock, principals, wire.serve);
+  const mails = createMails(clock, principals, wire.serve);
+  wire.serve(ARM_HOST, createArm(acr, principals, location));
   wire.serve(LOGS_HOST, createLogAnalytics({ clock, principals, workspaces: () => [...workspaces.values()] }));
   const events = createSecurityEvents({
     clock,
@@ -148,181 +153,72 @@ export async function startAzure(graph: Graph, options: AzureOptions = {}): Prom
       return workspace !== undefined;
     },
   });
-  const loginServerOf = (id: string) => acr.byId(id)?.loginServer ?? `${id.split('/').at(-1)}.azurecr.io`.toLowerCase();
-  const defender = createDefender({ clock, events, loginServerOf });
+  return { agent, logicApps, workspaces, acr, queues, tables, mails, events };
+}
 
-  const stack = (name: string): Deployed => {
-    const found = stacks.get(name);
-    if (found === undefined)
-      throw new Error(`no stack ${name} was deployed; there is ${[...stacks.keys()].join(', ')}`);
-    return found;
-  };
+async function crash(stacks: Stacks, principal: Principal): Promise<void> {
+  const caller = stacks.all().find(({ identity }) => identity.id === principal.id);
+  if (caller === undefined) throw new Error('only a function can crash: the call came from another principal');
+  await caller.host.kill(principal.process);
+}
 
-  async function deploy(next: Graph, { stack: name = 'main' }: { readonly stack?: string } = {}): Promise<void> {
-    const resources = readResources(next);
-    if (resources.place.subscription !== place.subscription)
-      throw new Error('all stacks of a local cloud have one subscription');
-    const { app } = resources;
-    for (const identity of resources.identities) principals.addIdentity(identity);
-    roles.deploy(name, resources.roleDefinitions, resources.roleAssignments);
-    for (const queue of resources.queues) queues.deploy(queue);
-    for (const table of resources.tables) tables.deploy(table);
-    for (const mail of resources.mails) mails.deploy(mail);
-    for (const { id, customerId } of resources.workspaces) {
-      const world = workspaces.get(id.toLowerCase())?.world ?? createWorkspace(clock);
-      workspaces.set(id.toLowerCase(), { id, customerId, world });
-    }
-    for (const logicApp of resources.logicApps) {
-      const running = logicApps.get(logicApp.id) ?? createLogicApp({ clock, principals, agent });
-      running.deploy(logicApp);
-      logicApps.set(logicApp.id, running);
-    }
-    events.deploy(name, resources.automations);
-    for (const id of resources.registries) if (acr.byId(id) === undefined) acr.addRegistry(id, registries[id]);
-    checkDeployment(resources, roles, queues);
-    const before = stacks.get(name);
-    await before?.host.stop();
-    const logs = before?.logs ?? [];
-    const surroundings = (process: string) => ({
-      ...wire.environment(),
-      ...wire.identity.environment(app.identities, process),
-    });
-    const host = createFunctionsHost({ app, clock, queues, logs, surroundings, instances });
-    stacks.set(name, { resources, host, logs, identity: app.hostIdentity, ...storesOf(resources) });
-  }
+function loginServerOf(acr: AcrWorld, id: string): string {
+  return acr.byId(id)?.loginServer ?? `${id.split('/').at(-1)}.azurecr.io`.toLowerCase();
+}
 
-  function storesOf({ app, logicApps: own, workspaces: seen }: Resources) {
-    const { appSettings, name } = app;
-    const account = appSettings['AzureWebJobsStorage__accountName'] ?? '';
-    const queueName = appSettings['PULLGATE_QUEUE'] ?? '';
-    const [logicApp, workspace] = [logicApps.get(own[0]?.id ?? ''), workspaces.get(seen[0]?.id.toLowerCase() ?? '')];
-    if (logicApp === undefined || workspace === undefined)
-      throw new Error(`the stack of ${name} needs a Logic App and a workspace`);
-    return {
-      queue: queues.find(account, queueName),
-      poisonQueue: queues.find(account, `${queueName}-poison`),
-      table: tables.find(account, appSettings['PULLGATE_TABLE'] ?? ''),
-      workspace: workspace.world,
-      customerId: workspace.customerId,
-      logicApp,
-    };
-  }
-
-  /** Hands over what is visible now. */
-  async function drain(invocations: Invocation[]): Promise<void> {
-    await events.deliverDue();
-    for (let worked = true; worked; ) {
-      worked = false;
-      for (const { host } of stacks.values()) {
-        const done = await host.pollOnce();
-        if (done.length > 0) worked = true;
-        invocations.push(...done);
-        if (invocations.length > MAX_INVOCATIONS)
-          throw new Error(`${MAX_INVOCATIONS} invocations, and the queues are not empty yet`);
-      }
-    }
-  }
-
-  const nextWorkAt = (): number | undefined =>
-    earliest([events.nextDeliveryAt(), ...[...stacks.values()].map(({ host }) => host.nextVisibleAt())]);
-
-  async function nextAt(): Promise<number | undefined> {
-    const timers = await Promise.all([...stacks.values()].map(({ host }) => host.nextTimerAt()));
-    return earliest([nextWorkAt(), ...timers]);
-  }
-
-  function moveTo(time: number): void {
-    clock.advance(Math.max(0, time - clock.now().getTime()));
-  }
-
-  const stop = async (): Promise<void> => {
-    await Promise.all([...stacks.values()].map(({ host }) => host.stop()));
-    agent.destroy();
-    await wire.stop();
-  };
-  await deploy(graph).catch(async (error: unknown) => {
-    await stop();
-    throw error;
-  });
+function faultsOf(faults: Control['faults'], events: RunningSecurityEvents): LocalAzure['faults'] {
   return {
-    place,
-    clock,
-    acr,
-    defender,
-    events,
-    calls,
-    faults: {
-      add: faults.add,
-      addToBus: events.disturb,
-      clear() {
-        faults.clear();
-        events.clear();
-      },
+    add: faults.add,
+    addToBus: events.disturb,
+    clear() {
+      faults.clear();
+      events.clear();
     },
-    principals,
-    secrets: principals.secrets,
-    mails: mails.sent,
+  };
+}
+
+function accessTo(wire: Wire): Pick<LocalAzure, 'gaps' | 'clientOptions' | 'environment' | 'oci'> {
+  return {
     gaps: wire.gaps,
     clientOptions: clientOptions(wire),
-    stack,
-    deploy,
-    get queue() {
-      return stack('main').queue;
-    },
-    get poisonQueue() {
-      return stack('main').poisonQueue;
-    },
-    get table() {
-      return stack('main').table;
-    },
-    get workspace() {
-      return stack('main').workspace;
-    },
-    get customerId() {
-      return stack('main').customerId;
-    },
-    get logicApp() {
-      return stack('main').logicApp;
-    },
-    get host() {
-      return stack('main').host;
-    },
-    get logs() {
-      return stack('main').logs;
-    },
-    get identity() {
-      return stack('main').identity;
-    },
-    async runUntilIdle({ advance = false } = {}) {
-      const invocations: Invocation[] = [];
-      await drain(invocations);
-      for (let next = nextWorkAt(); advance && next !== undefined; next = nextWorkAt()) {
-        moveTo(next);
-        await drain(invocations);
-      }
-      return invocations;
-    },
-    async advance(milliseconds) {
-      const invocations: Invocation[] = [];
-      const end = clock.now().getTime() + milliseconds;
-      await drain(invocations);
-      for (let next = await nextAt(); next !== undefined && next <= end; next = await nextAt()) {
-        moveTo(next);
-        for (const { host } of stacks.values()) invocations.push(...(await host.fireDueTimers()));
-        await drain(invocations);
-      }
-      moveTo(end);
-      return invocations;
-    },
-    nextWorkAt,
-    fireTimer: (functionName) => stack('main').host.fireTimer(functionName),
     environment(principal) {
-      const identity = { ...principal, clientId: principal.id };
-      principals.addIdentity(identity);
-      const own = wire.identity.environment([identity]);
-      return { ...wire.environment(), ...own, AZURE_CLIENT_ID: identity.clientId };
+      const clientId = principal.id;
+      const own = wire.identity.environment([{ ...principal, clientId }]);
+      return { ...wire.environment(), ...own, AZURE_CLIENT_ID: clientId };
     },
     oci: (credential) => createAcrOciClient(wire, credential),
-    stop,
+  };
+}
+
+function mainStack({ find }: Stacks): Stack {
+  const main = () => find('main');
+  return {
+    get queue() {
+      return main().queue;
+    },
+    get poisonQueue() {
+      return main().poisonQueue;
+    },
+    get table() {
+      return main().table;
+    },
+    get workspace() {
+      return main().workspace;
+    },
+    get customerId() {
+      return main().customerId;
+    },
+    get logicApp() {
+      return main().logicApp;
+    },
+    get host() {
+      return main().host;
+    },
+    get logs() {
+      return main().logs;
+    },
+    get identity() {
+      return main().identity;
+    },
   };
 }

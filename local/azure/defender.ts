@@ -1,14 +1,7 @@
 // Defender for Cloud's world: what it has assessed, and the events of what happens to assessments.
 import type { Clock } from '../clock.ts';
-import {
-  type Assessment,
-  armObject,
-  assessmentId,
-  type Cve,
-  type Package,
-  rowOfAssessment,
-  type Status,
-} from './assessment.ts';
+import { type Assessment, assessmentId, type Cve, type Package, type Status } from './assessment.ts';
+import { armObject, rowOfAssessment } from './assessment-wire.ts';
 import type { SecurityEvents } from './security-events.ts';
 
 /** What Defender is made to report of an image. */
@@ -78,7 +71,7 @@ export function createDefender({ clock, events, loginServerOf }: Parts): Defende
     return time;
   }
 
-  async function tell(assessment: Assessment, action: 'Insert' | 'Delete', isSnapshot: boolean): Promise<void> {
+  async function publish(assessment: Assessment, action: 'Insert' | 'Delete', isSnapshot: boolean): Promise<void> {
     const isGrouped = assessment.shape === 'grouped';
     const source = isGrouped ? 'SubAssessments' : 'Assessments';
     const table = isGrouped ? 'SecurityNestedRecommendation' : 'SecurityRecommendation';
@@ -103,7 +96,7 @@ export function createDefender({ clock, events, loginServerOf }: Parts): Defende
         const assessment = { ...made, firstSeenAt: assessments.get(made.id)?.firstSeenAt ?? made.firstSeenAt };
         assessments.set(made.id, assessment);
         ids.push(made.id);
-        if (options.event ?? true) await tell(assessment, 'Insert', false);
+        if (options.event ?? true) await publish(assessment, 'Insert', false);
       }
       return ids;
     },
@@ -111,20 +104,20 @@ export function createDefender({ clock, events, loginServerOf }: Parts): Defende
       for (const assessment of each(ids)) {
         const changed = { ...assessment, status, ...(cause === undefined ? {} : { cause }) };
         assessments.set(assessment.id, changed);
-        await tell(changed, 'Insert', false);
+        await publish(changed, 'Insert', false);
       }
     },
     async remove(ids) {
       for (const assessment of each(ids)) {
         assessments.delete(assessment.id);
-        await tell(assessment, 'Delete', false);
+        await publish(assessment, 'Delete', false);
       }
     },
     forget(ids) {
       for (const { id } of each(ids)) assessments.delete(id);
     },
     async snapshot() {
-      for (const assessment of assessments.values()) await tell(assessment, 'Insert', true);
+      for (const assessment of assessments.values()) await publish(assessment, 'Insert', true);
     },
     async sendEvent(body) {
       const source = /\/subassessments\//i.test(body.id) ? 'SubAssessments' : 'Assessments';

@@ -1,7 +1,8 @@
 // What an app's identity needs before the Functions host can run it at all: in Azure its absence shows as silence.
 // Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-reference#grant-permission-to-the-identity
 import type { Queues } from './queue.ts';
-import type { IdentityResource, Resources } from './resources.ts';
+import type { Resources } from './resources.ts';
+import type { IdentityResource } from './resources-app.ts';
 import type { Need, Roles } from './roles.ts';
 
 const CONTAINERS = 'Microsoft.Storage/storageAccounts/blobServices/containers';

@@ -80,11 +80,11 @@ const core = {
   registerHook() {
     throw new Error('the local Functions host knows no hooks');
   },
-  log: (level: string, _category: string, text: string) => tell({ kind: 'log', level, text }),
+  log: (level: string, _category: string, text: string) => sendMessage({ kind: 'log', level, text }),
 };
 Object.assign(globalThis, { [Symbol.for('local-functions-core')]: core });
 
-function tell(message: FromChild): void {
+function sendMessage(message: FromChild): void {
   process.send?.(message);
 }
 
@@ -98,9 +98,9 @@ async function load(url: string): Promise<void> {
       const trigger = Object.values(bindings).find(({ type }) => String(type).endsWith('Trigger'));
       return { name, trigger: trigger ?? {} };
     });
-    tell({ kind: 'loaded', functions: registered });
+    sendMessage({ kind: 'loaded', functions: registered });
   } catch (error) {
-    tell({ kind: 'broken', error: format(error) });
+    sendMessage({ kind: 'broken', error: format(error) });
   }
 }
 
@@ -126,15 +126,15 @@ async function invoke(message: Extract<ToChild, { kind: 'invoke' }>): Promise<vo
         retryContext: null,
       },
       state: undefined,
-      log: (level: string, _category: string, text: string) => tell({ kind: 'log', level, text }),
+      log: (level: string, _category: string, text: string) => sendMessage({ kind: 'log', level, text }),
     });
     const { context, inputs } = await invocation.getArguments();
     const answer = await invocation.invokeFunction(context, inputs, callback);
     await invocation.getResponse(context, answer);
     const plain = answer === undefined ? null : JSON.parse(JSON.stringify(answer));
-    tell({ kind: 'answered', invocationId, answer: plain, peakMemoryMegabytes: peak() });
+    sendMessage({ kind: 'answered', invocationId, answer: plain, peakMemoryMegabytes: peak() });
   } catch (error) {
-    tell({ kind: 'failed', invocationId, error: format(error), peakMemoryMegabytes: peak() });
+    sendMessage({ kind: 'failed', invocationId, error: format(error), peakMemoryMegabytes: peak() });
   }
 }
 

@@ -57,9 +57,9 @@ interface HostSettings {
   readonly timeoutMilliseconds: number;
 }
 
-/** While a message is worked on, nobody else sees it. */
+/** While a message is worked on, no other instance sees it. */
 const LEASE_SECONDS = 600;
-/** How often an instance looks while others are at work. */
+/** How often an instance polls while others are at work. */
 const POLL_MILLISECONDS = 5;
 
 export function createFunctionsHost({ app, clock, queues, logs, surroundings, instances }: Parts): RunningHost {

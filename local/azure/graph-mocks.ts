@@ -10,7 +10,7 @@ export interface AzurePlace {
 
 /** What every Azure stack of the local cloud stands in, in the public cloud. */
 export const SUBSCRIPTION = '00000000-1111-2222-3333-444444444444';
-export const TENANT = '99999999-8888-7777-6666-555555555555';
+const TENANT = '99999999-8888-7777-6666-555555555555';
 
 /** The provider's config decides, by default westeurope. */
 export function placeOf(config: Readonly<Record<string, string>>): AzurePlace {

@@ -18,8 +18,6 @@ export interface IdentityEndpoint {
    * @param name of the process: what calls with its tokens say of their principal
    */
   environment(identities: readonly ManagedIdentity[], name?: string): IdentityEnvironment;
-  /** How many tokens were given out. */
-  readonly issued: number;
 }
 
 const PATH = '/msi/token';
@@ -27,7 +25,6 @@ const API_VERSION = '2019-08-01';
 
 export function createIdentityEndpoint(clock: Clock, principals: Principals) {
   const apps = new Map<string, readonly ManagedIdentity[]>();
-  let issued = 0;
 
   function read(request: IncomingMessage): { status: number; body: object } {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://identity');
@@ -46,7 +43,6 @@ export function createIdentityEndpoint(clock: Clock, principals: Principals) {
     if (identity === undefined)
       return refuse(400, `No User Assigned or Delegated Managed Identity found for ${clientId}`);
     const { token, expiresAt } = principals.issue(identity, resource);
-    issued += 1;
     const expires = Math.floor((expiresAt ?? clock.now()).getTime() / 1000);
     const body = {
       access_token: token,
@@ -70,9 +66,6 @@ export function createIdentityEndpoint(clock: Clock, principals: Principals) {
           apps.set(secret, name === undefined ? identities : identities.map((one) => ({ ...one, process: name })));
           principals.secrets.push({ what: 'the header of a managed-identity endpoint', value: secret });
           return { IDENTITY_ENDPOINT: `${origin}${PATH}`, IDENTITY_HEADER: secret };
-        },
-        get issued() {
-          return issued;
         },
       };
     },

@@ -62,7 +62,7 @@ const FUNCTIONS: Readonly<Record<string, ScalarFunction>> = {
   replace_string(args) {
     const [whole, lookup, instead] = [0, 1, 2].map((place) => text('replace_string', args, place));
     if (lookup === undefined || lookup === '')
-      throw new Error('the local workspace does not know what replace_string does with nothing to look for');
+      throw new Error('the local workspace does not know what replace_string does with nothing to search for');
     return whole?.replaceAll(lookup, () => instead ?? '') ?? null;
   },
   not: (args) => {

@@ -20,7 +20,7 @@ export interface LogicAppResource {
   readonly callbackUrl: string;
 }
 
-/** One run, as its history would tell of it. */
+/** One run, as in its history. */
 export interface Run {
   readonly startedAt: Date;
   readonly succeeded: boolean;

@@ -1,4 +1,4 @@
-// Communication Services' mail: takes a message, tells how its sending goes, and keeps what was sent.
+// Communication Services' mail: takes a message, reports its sending, and keeps what was sent.
 // Source: https://learn.microsoft.com/rest/api/communication/email/email/send
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';

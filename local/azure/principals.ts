@@ -33,9 +33,6 @@ export interface IssuedToken {
 export interface Principals {
   /** Adds a principal of a test or a story with its roles: the credential is what an SDK's client takes. The same name is the same principal, and adds roles to it. */
   add(name: string, grants: readonly Grant[]): TokenCredential & { readonly principal: Principal };
-  /** Adds a managed identity of the graph; it gets its roles by assignments. */
-  addIdentity(identity: ManagedIdentity): void;
-  byClientId(clientId: string): ManagedIdentity | undefined;
   /** A token for an audience such as `https://storage.azure.com`. */
   issue(principal: Principal, audience: string): IssuedToken;
   /**
@@ -59,7 +56,6 @@ export interface ManagedIdentity extends Principal {
 const LIFE_MILLISECONDS = 24 * 60 * 60 * 1000;
 
 export function createPrincipals(clock: Clock, roles: Pick<Roles, 'grant'>): Principals {
-  const identities = new Map<string, ManagedIdentity>();
   const tokens = new Map<string, { principal: Principal; audience: string; expiresAt: Date | undefined }>();
   const secrets: Secret[] = [];
 
@@ -91,8 +87,6 @@ export function createPrincipals(clock: Clock, roles: Pick<Roles, 'grant'>): Pri
         },
       };
     },
-    addIdentity: (identity) => void identities.set(identity.clientId, identity),
-    byClientId: (clientId) => identities.get(clientId),
     issue: (principal, audience) => keep(principal, audience, new Date(clock.now().getTime() + LIFE_MILLISECONDS)),
     authenticate(request, audiences) {
       const [, token] = /^Bearer (.+)$/.exec(header(request, 'authorization') ?? '') ?? [];
@@ -128,7 +122,7 @@ function normal(audience: string): string {
     .toLowerCase();
 }
 
-/** Three parts as a JWT has, for clients that look into it. Nobody can make one: the id in it is random. */
+/** Three parts as a JWT has, for clients that parse it. It cannot be forged: the id in it is random. */
 function tokenText({ id }: Principal, audience: string, expiresAt: Date | undefined): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const expires = expiresAt === undefined ? {} : { exp: Math.floor(expiresAt.getTime() / 1000) };

@@ -43,7 +43,6 @@ export interface Queues {
   deploy(resource: StorageResource): Queue;
   /** @throws Error where no deployed graph has it */
   find(account: string, name: string): Queue;
-  all(): readonly Queue[];
   readonly service: Service;
 }
 
@@ -95,7 +94,6 @@ export function createQueues(
       if (found === undefined) throw new Error(`no deployed graph has the queue ${name} in the account ${account}`);
       return found;
     },
-    all: () => [...queues.values()],
     service,
   };
 }

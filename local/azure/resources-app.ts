@@ -1,7 +1,27 @@
 // The function app of a resource graph: what would keep it from running in Azure is refused here.
 import type { Graph } from '../graph.ts';
-import type { FunctionAppResource, IdentityResource } from './resources.ts';
+import type { AppResource } from './functions-host.ts';
+import type { ManagedIdentity } from './principals.ts';
 import { all, type Fields, fieldsOf, list, named, text } from './resources-fields.ts';
+
+export interface IdentityResource extends ManagedIdentity {
+  /** ARM id. */
+  readonly resourceId: string;
+}
+
+export interface FunctionAppResource extends AppResource {
+  readonly id: string;
+  /** What it may be: the identities that are assigned to it. */
+  readonly identities: readonly IdentityResource[];
+  /** The host's own storage. */
+  readonly storageId: string;
+  /** Who the host is to its storage. */
+  readonly hostIdentity: IdentityResource;
+  /** The container that the platform keeps the code in, and who reads it. */
+  readonly deployment: { readonly containerId: string; readonly identity: IdentityResource };
+  /** Where the log goes, and who writes it; undefined where none is. */
+  readonly log: { readonly componentId: string; readonly identity: IdentityResource } | undefined;
+}
 
 /** Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-app-settings#flex-consumption-plan-deprecations */
 const NOT_ON_FLEX =
@@ -10,7 +30,7 @@ const RUNTIMES = ['20', '22', '24'];
 const SIZES = [512, 2048, 4096];
 
 /** @throws Error where the app, its storage, its identity or its code is not what Azure needs */
-export function readApp(graph: Graph, identities: readonly IdentityResource[]): FunctionAppResource {
+export function readApp(graph: Graph): FunctionAppResource {
   const site = named(graph, 'azure-native:web:WebApp');
   const name = text(site, 'name');
   const plan = all(graph, 'azure-native:web:AppServicePlan').find(({ id }) => id === site['serverFarmId']);
@@ -18,7 +38,7 @@ export function readApp(graph: Graph, identities: readonly IdentityResource[]): 
     throw new Error(
       `the app ${name} needs a plan of Flex Consumption; the graph's is ${JSON.stringify(plan?.['sku'])}`,
     );
-  const own = assigned(site, identities);
+  const own = assigned(site, readIdentities(graph));
   const appSettings = settingsOf(site, name);
   const { runtime, scaleAndConcurrency, deployment } = fieldsOf(site['functionAppConfig']);
   const { name: language, version } = fieldsOf(runtime);
@@ -51,6 +71,15 @@ export function readApp(graph: Graph, identities: readonly IdentityResource[]): 
     deployment: deploymentOf(graph, fieldsOf(fieldsOf(deployment)['storage']), own, name),
     log: logOf(graph, appSettings, own, name),
   };
+}
+
+function readIdentities(graph: Graph): readonly IdentityResource[] {
+  return all(graph, 'azure-native:managedidentity:UserAssignedIdentity').map((identity) => ({
+    resourceId: text(identity, 'id'),
+    id: text(identity, 'principalId'),
+    clientId: text(identity, 'clientId'),
+    name: text(identity, 'name'),
+  }));
 }
 
 function assigned(site: Fields, identities: readonly IdentityResource[]): readonly IdentityResource[] {

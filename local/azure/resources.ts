@@ -1,44 +1,22 @@
 // What a resource graph says of Azure, resource type by resource type, as far as the local cloud runs it.
 import type { Graph } from '../graph.ts';
 import type { Automation, AutomationAction, AutomationSource } from './automation.ts';
-import type { AppResource } from './functions-host.ts';
 import { type AzurePlace, answerCall } from './graph-mocks.ts';
 import type { LogicAppResource } from './logic-app.ts';
 import type { MailResource } from './mail.ts';
-import type { ManagedIdentity } from './principals.ts';
-import { readApp } from './resources-app.ts';
+import { type FunctionAppResource, readApp } from './resources-app.ts';
 import { all, type Fields, fieldsOf, lastOf, list, named, text } from './resources-fields.ts';
 import type { Permission, RoleAssignment, RoleDefinition } from './roles.ts';
 import type { StorageResource } from './storage.ts';
-
-export interface IdentityResource extends ManagedIdentity {
-  /** ARM id. */
-  readonly resourceId: string;
-}
 
 export interface WorkspaceResource {
   readonly id: string;
   readonly customerId: string;
 }
 
-export interface FunctionAppResource extends AppResource {
-  readonly id: string;
-  /** What it may be: the identities that are assigned to it. */
-  readonly identities: readonly IdentityResource[];
-  /** The host's own storage. */
-  readonly storageId: string;
-  /** Who the host is to its storage. */
-  readonly hostIdentity: IdentityResource;
-  /** The container that the platform keeps the code in, and who reads it. */
-  readonly deployment: { readonly containerId: string; readonly identity: IdentityResource };
-  /** Where the log goes, and who writes it; undefined where none is. */
-  readonly log: { readonly componentId: string; readonly identity: IdentityResource } | undefined;
-}
-
 export interface Resources {
   readonly place: AzurePlace;
   readonly app: FunctionAppResource;
-  readonly identities: readonly IdentityResource[];
   readonly roleDefinitions: readonly RoleDefinition[];
   readonly roleAssignments: readonly RoleAssignment[];
   readonly queues: readonly StorageResource[];
@@ -57,15 +35,7 @@ export interface Resources {
  * @throws Error where the graph has what the local cloud cannot run, or lacks what it needs: it never guesses
  */
 export function readResources(graph: Graph): Resources {
-  const identities = all(graph, 'azure-native:managedidentity:UserAssignedIdentity').map(
-    (identity): IdentityResource => ({
-      resourceId: text(identity, 'id'),
-      id: text(identity, 'principalId'),
-      clientId: text(identity, 'clientId'),
-      name: text(identity, 'name'),
-    }),
-  );
-  const app = readApp(graph, identities);
+  const app = readApp(graph);
   const [, , subscription = ''] = app.id.split('/');
   const { location, tenantId } = {
     ...named(graph, 'azure-native:web:WebApp'),
@@ -76,7 +46,6 @@ export function readResources(graph: Graph): Resources {
   return {
     place,
     app,
-    identities,
     roleDefinitions: all(graph, 'azure-native:authorization:RoleDefinition').map((definition) => ({
       id: lastOf(text(definition, 'id')),
       name: text(definition, 'roleName'),
@@ -185,7 +154,7 @@ function mailsOf(graph: Graph): readonly MailResource[] {
   });
 }
 
-/** What the function is told in its settings. */
+/** The registries in the function's settings. */
 function registriesOf({ files }: FunctionAppResource): readonly string[] {
   const { registries } = fieldsOf(JSON.parse(files['settings.json'] ?? '{}'));
   return Array.isArray(registries) ? registries.map(String) : [];

@@ -43,9 +43,9 @@ export interface Service {
    */
   read(request: WireRequest): Step | Promise<Step>;
   /**
-   * Who asks.
+   * The caller.
    *
-   * @throws Failure with status 401 where nobody does
+   * @throws Failure with status 401 if the caller is not known
    */
   authenticate(request: WireRequest, step: Step): Principal | Promise<Principal>;
   /** Answers a caller that lacks a right; by default status 403 with the code `AuthorizationFailed`. */

@@ -14,7 +14,6 @@ export interface Table extends StorageResource {
   readonly url: string;
   /** In the order of their keys. */
   entities(): readonly Entity[];
-  get(partitionKey: string, rowKey: string): Entity | undefined;
   /** Takes all rows away. */
   clear(): void;
 }
@@ -168,7 +167,6 @@ export function createTables(
         rows,
         partitions: new Map(),
         entities: () => sorted(rows, rows.keys()),
-        get: (partitionKey, rowKey) => rows.get(rowOf(partitionKey, rowKey)),
         clear: () => rows.clear(),
       };
       tables.set(key, made);

@@ -98,7 +98,7 @@ export function createWorker({ clock, files, environment, memoryMegabytes, timeo
       if (running === made) running = undefined;
       for (const answer of waiting.values()) answer('ended');
     });
-    tell(made, { kind: 'load', url: pathToFileURL(main).href, clock: cloudTime() });
+    sendMessage(made, { kind: 'load', url: pathToFileURL(main).href, clock: cloudTime() });
     running = made;
     return made;
   }
@@ -120,7 +120,7 @@ export function createWorker({ clock, files, environment, memoryMegabytes, timeo
       timer = setTimeout(resolve, timeoutMilliseconds, 'timedOut');
     });
     const answer = new Promise<FromChild | 'ended'>((resolve) => worker.waiting.set(message.invocationId, resolve));
-    tell(worker, message);
+    sendMessage(worker, message);
     const first = await Promise.race([answer, timeout, worker.ended.then(() => 'ended' as const)]);
     clearTimeout(timer);
     worker.waiting.delete(message.invocationId);
@@ -174,7 +174,7 @@ export function createWorker({ clock, files, environment, memoryMegabytes, timeo
   };
 }
 
-function tell({ child }: Running, message: ToChild): void {
+function sendMessage({ child }: Running, message: ToChild): void {
   // A process that has just died is noticed by its end.
   if (child.connected) child.send(message, () => undefined);
 }

@@ -20,15 +20,13 @@ export interface Workspace {
   readonly pending: number;
   /** Drops rows, as retention does, or as if they had never come: all of them, or those that a test picks. */
   forgetRows(where?: (row: Row, table: TableName) => boolean): void;
-  /** Runs a query as nobody in particular. */
+  /** Runs a query without authorisation. */
   query(text: string): Table;
 }
 
 export interface RunningWorkspace extends Workspace {
   /** Takes a row; queries see it after the delay. */
   ingest(table: TableName, row: Row): void;
-  /** When the next row becomes visible, in milliseconds since the epoch. */
-  nextVisibleAt(): number | undefined;
   /** Runs a query on the rows of a time range, in milliseconds since the epoch. */
   run(text: string, range: TimeRange | undefined): Table;
   /** Whether this query is one that a test wants to fail in part. */
@@ -45,7 +43,7 @@ export function createWorkspace(clock: Clock): RunningWorkspace {
   let waiting: { readonly table: TableName; readonly row: Row; readonly at: number }[] = [];
   let partialFailures = 0;
 
-  function settle(): void {
+  function ingestDue(): void {
     const now = clock.now().getTime();
     const due = waiting.filter(({ at }) => at <= now);
     if (due.length === 0) return;
@@ -75,29 +73,23 @@ export function createWorkspace(clock: Clock): RunningWorkspace {
       return true;
     },
     rows(table) {
-      settle();
+      ingestDue();
       return [...stored[table]];
     },
     get pending() {
-      settle();
+      ingestDue();
       return waiting.length;
     },
     forgetRows(where = () => true) {
-      settle();
+      ingestDue();
       for (const table of TABLE_NAMES) stored[table] = stored[table].filter((row) => !where(row, table));
       waiting = waiting.filter(({ row, table }) => !where(row, table));
     },
     ingest(table, row) {
       waiting.push({ table, row: rowOf(table, row), at: clock.now().getTime() + this.ingestionDelayMilliseconds });
     },
-    nextVisibleAt() {
-      settle();
-      return waiting.length === 0
-        ? undefined
-        : waiting.reduce((least, { at }) => Math.min(least, at), Number.POSITIVE_INFINITY);
-    },
     run(text, range) {
-      settle();
+      ingestDue();
       return runQuery(text, sourceOf(range), clock.now());
     },
     query(text) {

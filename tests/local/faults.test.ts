@@ -28,8 +28,8 @@ const config = (credentials = admin) => ({ ...cloud.clientConfig(credentials), m
 const only = (...actions: readonly string[]) =>
   cloud.principals.add('arn:aws:iam::123456789012:role/only', [allowing(...actions)]);
 
-describe('whoever asks', () => {
-  it('is refused with an access key that nobody has', async () => {
+describe('a caller', () => {
+  it('is refused with an access key that was never issued', async () => {
     const stranger = { accessKeyId: 'AKIASTRANGER', secretAccessKey: 'x', sessionToken: 'x' };
     await expect(
       new ECRClient(config(stranger)).send(new GetRepositoryPolicyCommand({ repositoryName: 'x' })),
@@ -40,18 +40,18 @@ describe('whoever asks', () => {
   });
 
   it('is refused what its policies do not allow, in each service', async () => {
-    const nobody = config(only('s3:GetObject'));
+    const unauthorised = config(only('s3:GetObject'));
     const refused = { name: 'AccessDeniedException' };
     await expect(
-      new ECRClient(nobody).send(new GetRepositoryPolicyCommand({ repositoryName: 'x' })),
+      new ECRClient(unauthorised).send(new GetRepositoryPolicyCommand({ repositoryName: 'x' })),
     ).rejects.toMatchObject(refused);
-    await expect(new Inspector2Client(nobody).send(new ListFindingsCommand({}))).rejects.toMatchObject(refused);
+    await expect(new Inspector2Client(unauthorised).send(new ListFindingsCommand({}))).rejects.toMatchObject(refused);
     await expect(
-      new SQSClient(nobody).send(new SendMessageCommand({ QueueUrl: QUEUE_URL, MessageBody: 'x' })),
+      new SQSClient(unauthorised).send(new SendMessageCommand({ QueueUrl: QUEUE_URL, MessageBody: 'x' })),
     ).rejects.toMatchObject(refused);
-    await expect(new DynamoDBClient(nobody).send(new ScanCommand({ TableName: 'fixture' }))).rejects.toMatchObject(
-      refused,
-    );
+    await expect(
+      new DynamoDBClient(unauthorised).send(new ScanCommand({ TableName: 'fixture' })),
+    ).rejects.toMatchObject(refused);
   });
 });
 

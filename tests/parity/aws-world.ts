@@ -60,7 +60,7 @@ export async function startAwsWorld(graph: Graph): Promise<World> {
       cloud.inspector.cover({ repository, digest, ...why });
       await cloud.inspector.closeAllOf(repository, digest);
     },
-    async openByHand(repository) {
+    async removeLock(repository) {
       cloud.ecr.repository(repository).policyText = undefined;
     },
     async setPause(paused) {
@@ -68,7 +68,7 @@ export async function startAwsWorld(graph: Graph): Promise<World> {
       await pause.save({ paused, at: cloud.clock.now().toISOString(), by: 'somebody' }, version);
     },
     deploy: (next) => cloud.deploy(next),
-    settle: async () => void (await cloud.runUntilIdle()),
+    runUntilIdle: async () => void (await cloud.runUntilIdle()),
     async tick() {
       ticks += 1;
       const at = startedAt.getTime() + ticks * TICK_HOURS * HOUR_MILLISECONDS;

@@ -63,7 +63,7 @@ export async function startAzureWorld(name: Exclude<World['name'], 'AWS'>, graph
       };
       cloud.workspace.forgetRows(isOf);
     },
-    async openByHand(repository) {
+    async removeLock(repository) {
       registry.setAttributes(repository, { readEnabled: true });
       for (const digest of registry.repositories.get(repository)?.manifests.keys() ?? [])
         registry.setAttributes(repository, { readEnabled: true }, { digest });
@@ -73,7 +73,7 @@ export async function startAzureWorld(name: Exclude<World['name'], 'AWS'>, graph
       await pause.save({ paused, at: cloud.clock.now().toISOString(), by: 'somebody' }, version);
     },
     deploy: (next) => cloud.deploy(next),
-    settle: async () => void (await cloud.runUntilIdle()),
+    runUntilIdle: async () => void (await cloud.runUntilIdle()),
     async tick() {
       ticks += 1;
       const at = startedAt.getTime() + ticks * TICK_HOURS * HOUR_MILLISECONDS;

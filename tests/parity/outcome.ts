@@ -28,15 +28,17 @@ const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 
 type Surroundings = Pick<World, 'registry' | 'startedAt' | 'now'>;
 
-/** What finds the same wherever it comes from: AWS hears of pushes and deletes, on Azure the sweep finds what they did; and a turn may be taken by either. */
-const RECONCILES = ['push', 'delete', 'sweep', 'tick'];
-const RECONCILE = 'a look';
+/** Triggers that only ask for an observation: AWS has events of pushes and deletes, on Azure the sweep finds what they did. */
+const OBSERVING_TRIGGERS = ['push', 'delete', 'sweep', 'tick'];
+const OBSERVATION = 'an observation';
 
 /** The line without what is the cloud's own. */
 export function neutralLine(line: Line, world: Surroundings): Line {
   const kept = Object.entries(line).filter(([key]) => !OWN_KEYS.includes(key));
   const { triggers, ...rest } = Object.fromEntries(kept);
-  const woken = (triggers as readonly string[]).map((trigger) => (RECONCILES.includes(trigger) ? RECONCILE : trigger));
+  const woken = (triggers as readonly string[]).map((trigger) =>
+    OBSERVING_TRIGGERS.includes(trigger) ? OBSERVATION : trigger,
+  );
   return neutral({ ...rest, triggers: [...new Set(woken)] }, world) as Line;
 }
 
@@ -75,13 +77,14 @@ function neutralText(text: string, { registry, startedAt, now }: Surroundings): 
   return known;
 }
 
-/** In a few words: the worst verdict and the state of the gates, and what people were told. */
+/** In a few words: the worst verdict and the state of the gates, and the notices. */
 export function inShort({ last, mails }: Outcome): string {
   const states = last.map(({ verdict, to }) => `${verdict}, ${to}`);
-  const told = mails.map(({ subject }) => /^\[pullgate\] (.+): \S+$/.exec(subject)?.[1]);
-  return [states.length === 0 ? 'nothing to say' : states.join(' + '), ...told.map((what) => `told "${what}"`)].join(
-    ', ',
-  );
+  const notified = mails.map(({ subject }) => /^\[pullgate\] (.+): \S+$/.exec(subject)?.[1]);
+  return [
+    states.length === 0 ? 'nothing to say' : states.join(' + '),
+    ...notified.map((what) => `notified "${what}"`),
+  ].join(', ');
 }
 
 /** The outcome where each image is a gate, as if the repository were: without the digest in the gate's name. */

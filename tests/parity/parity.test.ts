@@ -73,7 +73,7 @@ describe('what is not compared', () => {
     images: [{ digest: 'sha256:1', outcome: 'holds', reasons: [{ vulnerability: 'CVE-2026-1001' }] }],
   };
 
-  test('of a log line: cloud, registry, durations, change, count of plainly allowed images, and which look it was', () => {
+  test('of a log line: cloud, registry, durations, change, count of plainly allowed images, and which observation it was', () => {
     const ofAws = {
       ...line,
       cloud: 'aws',
@@ -85,8 +85,8 @@ describe('what is not compared', () => {
       change: { before: '', after: '{"Version":"2012-10-17"}' },
     };
     const ofAzure = { ...line, cloud: 'azure', registry: azure.registry, triggers: ['sweep'], allowedImages: 3 };
-    expect(neutralLine(ofAws, aws)).toEqual({ ...line, triggers: ['a look'] });
-    expect(neutralLine(ofAzure, azure)).toEqual({ ...line, triggers: ['a look'] });
+    expect(neutralLine(ofAws, aws)).toEqual({ ...line, triggers: ['an observation'] });
+    expect(neutralLine(ofAzure, azure)).toEqual({ ...line, triggers: ['an observation'] });
     expect(neutralLine({ ...ofAws, triggers: ['finding'] }, aws)).toEqual({ ...line, triggers: ['finding'] });
   });
 

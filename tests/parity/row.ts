@@ -18,11 +18,11 @@ export type Act = (site: Site) => Promise<void>;
 
 export interface Row {
   readonly name: string;
-  /** Default: one that tells the row. */
+  /** Default: one of its own. */
   readonly repository?: string;
   /** One for each stage. */
   readonly acts: readonly Act[];
-  /** One for each stage: the verdict and state of the gate after the tick, and what people were told meanwhile, as `inShort` says it. */
+  /** One for each stage: the verdict and state of the gate after the tick, and the notices meanwhile, as `inShort` says it. */
   readonly wanted: readonly string[];
   /** Of a row with several images: what can be pulled after each stage where each image is a gate of its own, by tag. Default: as everywhere else. */
   readonly images?: readonly Readonly<Record<string, 'pulled' | 'refused'>>[];
@@ -63,21 +63,21 @@ export function siteOf(world: World, repository: string): Site {
     world,
     async push(tag, { untagged = false, content = `${repository}:${tag}` } = {}) {
       const digest = await world.push(repository, untagged ? { content } : { tag, content });
-      await world.settle();
+      await world.runUntilIdle();
       return digest;
     },
     async pushIndex(tag, ...children) {
       const digest = await world.pushIndex(repository, { ...(tag === undefined ? {} : { tag }), children });
-      await world.settle();
+      await world.runUntilIdle();
       return digest;
     },
     async report(digest, ...vulnerabilities) {
       await world.report(repository, digest, vulnerabilities);
-      await world.settle();
+      await world.runUntilIdle();
     },
     async happen(what) {
       await what(world, repository);
-      await world.settle();
+      await world.runUntilIdle();
     },
   };
 }

@@ -5,7 +5,7 @@ import { type Act, found, type Group, NOTHING, type Row } from './row.ts';
 import { HIGH, UNKNOWN } from './vulnerabilities.ts';
 import { HOUR_MILLISECONDS, type Vulnerability } from './world.ts';
 
-const CLOSED = 'block, closed, told "closed"';
+const CLOSED = 'block, closed, notified "closed"';
 const EXEMPTED = 'allow, open';
 const LATER = '2026-12-31';
 
@@ -134,7 +134,7 @@ export const EXCEPTIONS: readonly Group[] = [
         name: 'an exception is added: opens; it is taken away, and the threshold is higher; then it is not',
         repository: 'team/added',
         acts: [found(HIGH), NOTHING, NOTHING, NOTHING],
-        wanted: [CLOSED, 'nothing to say, told "opened"', 'nothing to say', CLOSED],
+        wanted: [CLOSED, 'nothing to say, notified "opened"', 'nothing to say', CLOSED],
       },
       {
         name: 'an exception is added for a finding that has gone: opens, on the recorded finding',
@@ -147,7 +147,7 @@ export const EXCEPTIONS: readonly Group[] = [
           },
           NOTHING,
         ],
-        wanted: ['allow, closed, told "closed"', 'nothing to say, told "opened"'],
+        wanted: ['allow, closed, notified "closed"', 'nothing to say, notified "opened"'],
       },
       {
         name: 'an exception is added beside a finding of no severity: releases nothing',
@@ -158,7 +158,7 @@ export const EXCEPTIONS: readonly Group[] = [
       {
         name: 'the threshold is raised: opens; lowered again: closes',
         acts: [found(HIGH), NOTHING, NOTHING, NOTHING],
-        wanted: [CLOSED, 'block, closed', 'nothing to say, told "opened"', CLOSED],
+        wanted: [CLOSED, 'block, closed', 'nothing to say, notified "opened"', CLOSED],
       },
     ],
   },

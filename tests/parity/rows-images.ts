@@ -3,10 +3,10 @@ import type { Act, Row, Site } from './row.ts';
 import { CRITICAL, HIGH, MEDIUM, UNKNOWN } from './vulnerabilities.ts';
 import type { Vulnerability } from './world.ts';
 
-const CLOSED = 'block, closed, told "closed"';
+const CLOSED = 'block, closed, notified "closed"';
 const STAYS = 'block, closed';
 const OPEN = 'nothing to say';
-const OPENED = 'nothing to say, told "opened"';
+const OPENED = 'nothing to say, notified "opened"';
 
 /** A row that keeps what it has pushed, by name, for the stages that follow: on each cloud for itself. */
 function withImages(make: (digests: Map<string, string>) => readonly Act[], row: Omit<Row, 'acts'>): Row {
@@ -59,13 +59,13 @@ const reported =
 
 const TAGGED: readonly Row[] = [
   withImages((all) => [pushed(all, 'v1', CRITICAL), deleted(all, 'v1'), pushed(all, 'v1')], {
-    name: 'the image is deleted: opens; the same digest comes back without a scan: closes again',
+    name: 'the image is deleted: opens; the same digest is pushed again without a scan: closes again',
     wanted: [CLOSED, OPENED, CLOSED],
   }),
   withImages(
     (all) => [inTurn(pushed(all, 'v1', CRITICAL), pushed(all, 'v2', HIGH)), deleted(all, 'v1'), deleted(all, 'v2')],
     {
-      name: 'two images hold it: one is deleted, then the other',
+      name: 'two images keep it closed: one is deleted, then the other',
       wanted: [CLOSED, STAYS, OPENED],
       images: [
         { v1: 'refused', v2: 'refused' },
@@ -182,7 +182,7 @@ const FINDINGS: readonly Row[] = [
     (all) => [pushed(all, 'v1', HIGH), reported(all, 'v1', { ...HIGH, suppressed: true }), reported(all, 'v1', HIGH)],
     {
       name: 'closed, then suppressed at the provider, then not: opens, and closes again',
-      wanted: [CLOSED, 'allow, open, told "opened"', CLOSED],
+      wanted: [CLOSED, 'allow, open, notified "opened"', CLOSED],
     },
   ),
   withImages((all) => [pushed(all, 'v1', { ...HIGH, suppressed: true }), reported(all, 'v1', HIGH)], {
@@ -190,8 +190,11 @@ const FINDINGS: readonly Row[] = [
     wanted: ['allow, open', CLOSED],
   }),
   withImages(
-    (all) => [pushed(all, 'v1', CRITICAL), (site) => site.happen((world, repository) => world.openByHand(repository))],
-    { name: 'somebody opens it by hand: closed again', wanted: [CLOSED, 'block, closed, told "closed again"'] },
+    (all) => [pushed(all, 'v1', CRITICAL), (site) => site.happen((world, repository) => world.removeLock(repository))],
+    {
+      name: 'its lock is removed from outside: closed again',
+      wanted: [CLOSED, 'block, closed, notified "closed again"'],
+    },
   ),
   withImages((all) => [pushed(all, 'v1', MEDIUM), reported(all, 'v1', { ...MEDIUM, severity: 'critical' })], {
     name: 'the severity is raised: closes',

@@ -1,23 +1,23 @@
-// Rows about what keeps a gate from closing: audit, a pause by hand, and the brake.
+// Rows about what keeps a gate from closing: audit, a pause, and the brake.
 import { found, type Group, NOTHING } from './row.ts';
 import { CRITICAL } from './vulnerabilities.ts';
 
-const CLOSED = 'block, closed, told "closed"';
+const CLOSED = 'block, closed, notified "closed"';
 
 export const MODES: readonly Group[] = [
   {
-    name: 'mode: enforce, then audit, then enforce, with a pause by hand',
+    name: 'mode: enforce, then audit, then enforce, with a pause',
     configs: [{}, { mode: 'audit' }, {}],
     rows: [
       {
         name: 'closed before: opens in audit mode, and closes after it',
         acts: [found(CRITICAL), NOTHING, NOTHING],
-        wanted: [CLOSED, 'block, waiting: audit, told "opened"', CLOSED],
+        wanted: [CLOSED, 'block, waiting: audit, notified "opened"', CLOSED],
       },
       {
         name: 'found in audit mode: closes after it',
         acts: [NOTHING, found(CRITICAL), NOTHING],
-        wanted: ['nothing to say', 'block, waiting: audit, told "NOT closed"', CLOSED],
+        wanted: ['nothing to say', 'block, waiting: audit, notified "NOT closed"', CLOSED],
       },
       {
         name: 'closed before: opens in the pause, and closes after it',
@@ -28,7 +28,7 @@ export const MODES: readonly Group[] = [
           (site) => site.happen((world) => world.setPause(true)),
           (site) => site.happen((world) => world.setPause(false)),
         ],
-        wanted: ['nothing to say', 'nothing to say', CLOSED, 'block, waiting: pause, told "opened"', CLOSED],
+        wanted: ['nothing to say', 'nothing to say', CLOSED, 'block, waiting: pause, notified "opened"', CLOSED],
       },
     ],
   },
@@ -40,7 +40,7 @@ export const MODES: readonly Group[] = [
       {
         name: 'the second waits, and has its turn in the next hour',
         acts: [found(CRITICAL)],
-        wanted: ['block, closed, told "NOT closed", told "closed"'],
+        wanted: ['block, closed, notified "NOT closed", notified "closed"'],
       },
       { name: 'a known exploit is not braked', acts: [found({ ...CRITICAL, exploited: true })], wanted: [CLOSED] },
       {
@@ -52,7 +52,7 @@ export const MODES: readonly Group[] = [
             await site.happen((world, repository) => world.deleteImage(repository, digest));
           },
         ],
-        wanted: ['nothing to say, told "NOT closed", told "clear"'],
+        wanted: ['nothing to say, notified "NOT closed", notified "clear"'],
       },
     ],
   },

@@ -3,7 +3,7 @@ import { found, type Group, NOTHING, verdict } from './row.ts';
 import { IMAGE_ROWS, UNTAGGED_ROWS } from './rows-images.ts';
 import { CRITICAL, daysAgo, HIGH, LOW, MEDIUM, UNKNOWN } from './vulnerabilities.ts';
 
-const CLOSED = 'block, closed, told "closed"';
+const CLOSED = 'block, closed, notified "closed"';
 const EXEMPTED = 'allow, open';
 /** Plainly allowed. */
 const OPEN = 'nothing to say';

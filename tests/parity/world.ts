@@ -6,12 +6,12 @@ import type { Severity } from '../../shared/policy/severity.ts';
 export interface Vulnerability {
   /** CVE-... Several with the same one are one advisory of several packages. */
   readonly id: string;
-  /** Of the scale, `unknown` where the scanner says that it does not know, or a word that nobody has seen yet. */
+  /** Of the scale, `unknown` where the scanner says that it does not know, or a word that is new. */
   readonly severity: Severity | 'unknown' | (string & {});
   /** The base score of CVSS 3.1. */
   readonly score?: number;
   readonly package: { readonly name: string; readonly version: string };
-  /** The version with the fix, that there is none, or that nobody says. */
+  /** The version with the fix, that there is none, or that it is not known. */
   readonly fix: { readonly version: string } | 'none' | 'unknown';
   readonly exploited?: boolean;
   readonly disclosedAt?: Date;
@@ -29,7 +29,7 @@ export interface Mail {
   readonly text: string;
 }
 
-/** A cloud with a stack: the deployed bundle, and what happens around it. Whatever is done here is handed over by `settle` or `tick` only. */
+/** A cloud with a stack: the deployed bundle, and what happens around it. Whatever is done here is handed over by `runUntilIdle` or `tick` only. */
 export interface World {
   readonly name: 'AWS' | 'Azure, repositories' | 'Azure, images';
   /** The registry's id, as log lines and mails name it. */
@@ -48,17 +48,17 @@ export interface World {
   report(repository: string, digest: string, vulnerabilities: readonly Vulnerability[]): Promise<void>;
   /** The scanner has no word of the image any more, and nothing proves that the danger is gone. */
   forget(repository: string, digest: string): Promise<void>;
-  /** Somebody undoes pullgate's closing, whatever it is there. */
-  openByHand(repository: string): Promise<void>;
+  /** The lock is removed from outside, whatever it is there. */
+  removeLock(repository: string): Promise<void>;
   /** `pullgate pause` begins it, `pullgate resume` ends it. */
   setPause(paused: boolean): Promise<void>;
   /** `pulumi up` with the graph of another config. */
   deploy(graph: Graph): Promise<void>;
-  /** Hands over what is on its way, without waiting for what comes back later. */
-  settle(): Promise<void>;
+  /** Hands over what is on its way, without waiting for what is retried later. */
+  runUntilIdle(): Promise<void>;
   /** Two hours after the last one: everything is observed, and what waits gets its turn. */
   tick(): Promise<void>;
-  /** What is not there is refused too: ECR says so before it looks whether there is such an image. */
+  /** What is not there is refused too: ECR refuses before it checks whether there is such an image. */
   pull(repository: string, reference: string): Promise<'pulled' | 'refused'>;
   /** The function's decisions so far, in order. */
   decisions(): readonly Line[];

@@ -138,7 +138,7 @@ async function shop() {
   await azure.tick();
   await aws.pushVulnerable('shop/checkout', '1.0', CRITICAL);
   await aws.pushVulnerable('shop/basket', '1.0', HIGH);
-  await aws.settle();
+  await aws.runUntilIdle();
   await azure.close('1.0', 'shop/checkout');
 
   const folder = mkdtempSync(join(FOLDER, 'shop-'));

@@ -54,27 +54,27 @@ export async function playStory(s: Stage, policyText: string): Promise<Story> {
   const { cloud } = s;
   cloud.ecr.createRepository(REPOSITORY, { policyText });
   const { digest } = await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-  await s.settle();
+  await s.runUntilIdle();
   const closed = s.policy() ?? '';
   // The brake holds this one back, and the next tick asks who waits.
   await s.pushVulnerable(OTHER, 'v1', CRITICAL);
-  await s.settle();
+  await s.runUntilIdle();
   await cloud.advance(HOUR + FIVE_MINUTES);
   // The look at an untagged child asks which index leads to it.
   const child = await cloud.ecr.pushImage(REPOSITORY, { content: 'child' });
   await cloud.ecr.pushIndex(REPOSITORY, { tag: 'index', children: [child] });
-  await s.settle();
+  await s.runUntilIdle();
   // A message that nobody understands, and one that has to come back.
   cloud.queue.send('{"pullgate":"unknown"}');
   const denied = { code: 'AccessDeniedException', message: 'not now', status: 400 };
   cloud.faults.add({ kind: 'error', ...denied, service: 'ecr', operation: 'DescribeImages' });
   cloud.queue.send(JSON.stringify({ pullgate: 'reconcile', repository: 'team/none', trigger: 'sweep' }));
-  await s.settle();
+  await s.runUntilIdle();
   // The repository has no other policy: ours is deleted.
   const { digest: other } = await s.pushVulnerable(OTHER, 'v1');
   await cloud.ecr.deleteImage(OTHER, other);
   await cloud.ecr.deleteImage(REPOSITORY, digest);
-  await s.settle();
+  await s.runUntilIdle();
   const open = s.policy() ?? '';
   // After 30 days nothing is remembered of an image that went away.
   cloud.clock.advance(31 * DAY);

@@ -59,7 +59,7 @@ async function plant({ s, closed, good }: Scene, rows: readonly Row[]): Promise<
     workspace.ingest('SecurityRecommendation', { TimeGenerated: s.cloud.clock.now().getTime(), ...row });
   for (const { registry, repository, digest } of [closed, good])
     s.send({ pullgate: 'reconcile', registry, repository, digest, trigger: 'sweep' });
-  await s.settle();
+  await s.runUntilIdle();
 }
 
 /** Everything that pullgate has done, but for what was buried. */
@@ -246,14 +246,14 @@ test('who has the address of the Logic App can only make it look, and at nothing
     await post(eventOf(REGISTRY, name, good.digest));
   for (const digest of [KQL, 'sha256:', good.digest.toUpperCase(), ['sha256:'], 'f'.repeat(200_000)])
     await post(eventOf(REGISTRY, 'team/app', digest));
-  await s.settle();
+  await s.runUntilIdle();
   expect(await done(at)).toEqual(before);
   expect(asked(at)).toEqual([]);
 
   // What is well-formed makes it look, as often as a message comes back, and see that nothing is so.
   for (const image of [good, closed]) await post(eventOf(REGISTRY, image.repository, image.digest));
   await post({ ...eventOf(REGISTRY, 'team/app', closed.digest), assessmentEventDataEnrichment: { action: 'Delete' } });
-  await s.settle();
+  await s.runUntilIdle();
   await s.sweep();
   expect(await done(at)).toEqual(before);
   expect(s.calls('logs:Query')).toBeGreaterThan(0);
@@ -291,7 +291,7 @@ test('who may write to the queue can only make the function look', async () => {
   ];
   for (const message of refused) s.send(message);
   for (const registry of [FOREIGN, TWIN]) s.send({ ...request, registry });
-  await s.settle();
+  await s.runUntilIdle();
   expect(await done(at)).toEqual(before);
   expect(new Set((await s.world()).poison)).toEqual(new Set(refused));
   expect(asked(at)).toEqual([]);
@@ -304,6 +304,6 @@ test('who may write to the queue can only make the function look', async () => {
     s.send({ pullgate: 'reconcile', registry: REGISTRY, repository: 'team/app', trigger });
     s.send({ pullgate: 'reconcile', registry: REGISTRY, repository: 'team/none', trigger });
   }
-  await s.settle();
+  await s.runUntilIdle();
   expect(await done(at)).toEqual(before);
 });

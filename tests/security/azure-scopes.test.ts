@@ -3,9 +3,10 @@
 import { expect, test } from 'vitest';
 import { type Clients, createClients } from '../../azure/function/clients.ts';
 import { registryIn } from '../../azure/function/parse.ts';
-import type { LocalAzure, Stack } from '../../local/azure/cloud.ts';
+import type { LocalAzure } from '../../local/azure/cloud.ts';
 import type { Principal } from '../../local/azure/principals.ts';
 import { fieldsOf, named, text } from '../../local/azure/resources-fields.ts';
+import type { Stack } from '../../local/azure/stacks.ts';
 import { type Graph, graphOf } from '../../local/graph.ts';
 import type { Pulled } from '../../local/oci-client.ts';
 import { graphFor, REGISTRY, registryId, stage } from '../e2e/azure/stage.ts';

@@ -10,9 +10,9 @@ test('after a run with every kind of ending, nobody can read a secret of AWS', a
   const { cloud } = s;
   // Closed, and opened; one that waits for the brake; one that AWS refuses; messages that cannot be read.
   const { digest } = await s.pushVulnerable('team/app', 'v1', CRITICAL);
-  await s.settle();
+  await s.runUntilIdle();
   await cloud.ecr.deleteImage('team/app', digest);
-  await s.settle();
+  await s.runUntilIdle();
   for (const [service, operation] of [
     ['ecr', 'GetRepositoryPolicy'],
     ['inspector2', 'ListFindings'],
@@ -23,7 +23,7 @@ test('after a run with every kind of ending, nobody can read a secret of AWS', a
   for (const name of ['team/two', 'team/three', 'team/four', 'team/five']) await s.pushVulnerable(name, 'v1', CRITICAL);
   cloud.queue.send('{"pullgate":"open"}');
   cloud.queue.send('no JSON');
-  await s.settle();
+  await s.runUntilIdle();
   await s.sweep();
   const endings = cloud.logs.map(({ json }) => json?.['action'] ?? json?.['kind']);
   expect(endings).toEqual(expect.arrayContaining(['closed', 'opened', 'waiting', 'failed', 'refused', 'scanner']));

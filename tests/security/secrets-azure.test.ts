@@ -35,7 +35,7 @@ test('after a run with every kind of ending, nobody can read a secret of Azure',
     cloud.faults.add({ kind: 'error', status, code: 'Refused', message: 'no', service, operation });
   for (const tag of ['two', 'three', 'four', 'five']) await s.report(s.push(tag));
   s.send({ pullgate: 'open' });
-  await s.settle();
+  await s.runUntilIdle();
   await s.sweep();
   const endings = cloud.logs.map(({ json }) => json?.['action'] ?? json?.['kind']);
   expect(endings).toEqual(expect.arrayContaining(['closed', 'opened', 'waiting', 'failed', 'refused', 'scanner']));

@@ -54,15 +54,15 @@ const metricsOf = (widgets: readonly Widget[]): readonly (readonly string[])[] =
 async function story(s: Stage): Promise<void> {
   const { arn } = await s.pushVulnerable('team/closed', 'v1', CRITICAL);
   s.cloud.clock.advance(7_000);
-  await s.settle();
+  await s.runUntilIdle();
   await s.pushVulnerable('team/braked', 'v1', CRITICAL);
   const { cvss: _score, ...rest } = CRITICAL;
   await s.pushVulnerable('team/odd', 'v1', { ...rest, severity: 'UNTRIAGED' });
   s.cloud.queue.send('hello');
-  await s.settle();
+  await s.runUntilIdle();
   await s.cloud.inspector.setStatus(arn, 'SUPPRESSED');
   s.cloud.faults.add({ kind: 'error', status: 400, code: 'AccessDeniedException', message: 'no', service: 'sns' });
-  await s.settle();
+  await s.runUntilIdle();
   s.cloud.inspector.setAccountStatus('DISABLED');
   // Long enough for the brake to let the next one through.
   await s.cloud.advance(1.25 * HOUR);

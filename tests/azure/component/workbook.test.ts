@@ -61,11 +61,11 @@ describe('the queries', () => {
     });
     await s.report(s.push('v5'), { naming: 'nothing', additionalAs: 'missing' });
     s.send('hello');
-    await s.settle();
+    await s.runUntilIdle();
     s.cloud.faults.add({ kind: 'error', status: 403, code: 'DENIED', message: 'no', service: 'acr', times: 1_000 });
     s.cloud.clock.advance(MINUTE);
     await s.report(s.push('v4'));
-    await s.settle();
+    await s.runUntilIdle();
     s.cloud.faults.clear();
     await s.sweep();
     s.cloud.clock.advance(11 * 24 * 60 * MINUTE);

@@ -217,7 +217,7 @@ describe('check --live', () => {
       severity: 'LOW',
       cvss: [],
     });
-    await s.settle();
+    await s.runUntilIdle();
     await s.cloud.inspector.closeAllOf('team/app', forgotten.digest);
     await s.pushVulnerable('team/other', 'v1', { ...CRITICAL, vulnerability: 'CVE-2026-1003' });
     const graph = await graphOf(programConfig({}));

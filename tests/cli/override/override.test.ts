@@ -81,7 +81,7 @@ async function commandsOf(s: Stage, policy: PolicyDocument) {
 test('by the real commands: override open and clear, and release of one gate', { timeout: 60_000 }, async () => {
   const s = await stage();
   await s.pushVulnerable('team/app', 'v1', CRITICAL);
-  await s.settle();
+  await s.runUntilIdle();
   const outputs = outputsOf(s.graph);
   const least = leastToOverride(s);
   const run = (policy: PolicyDocument, ...args: readonly string[]) =>
@@ -121,7 +121,7 @@ test('the answers of override, release, pause and resume as data, and what a dry
   const s = await stage();
   await s.pushVulnerable('team/app', 'v1', CRITICAL);
   await s.pushVulnerable('team/clean', 'v1');
-  await s.settle();
+  await s.runUntilIdle();
   const least = leastToOverride(s);
   const { order, clear } = await commandsOf(s, least);
   const writes = () => Object.keys(s.cloud.calls.count(OPERATOR)).filter((call) => /Put|Set|Delete|Publish/.test(call));

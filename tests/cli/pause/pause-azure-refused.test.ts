@@ -114,7 +114,7 @@ describe('several registries', () => {
     const here = await s.close('v1');
     const digest = s.cloud.acr.registry(OTHER).push(REPOSITORY, { content: 'of the other', tag: 'v1' });
     await s.report({ registry: OTHER, repository: REPOSITORY, digest });
-    await s.settle();
+    await s.runUntilIdle();
     const areReadable = () =>
       [here, { registry: OTHER, digest }].map(
         (image) => s.cloud.acr.registry(image.registry).attributes(REPOSITORY, { digest: image.digest }).readEnabled,

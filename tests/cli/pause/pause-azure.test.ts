@@ -17,7 +17,7 @@ async function twoClosedTwoWaiting() {
   const foreign = s.push('v2');
   s.registry.setAttributes(REPOSITORY, { readEnabled: false, writeEnabled: false }, { digest: foreign.digest });
   await s.report(foreign);
-  await s.settle();
+  await s.runUntilIdle();
   await s.close('v1', 'team/braked');
   return { s, alone, first, foreign, ...runOn(s) };
 }

@@ -12,7 +12,7 @@ async function closedOnBoth() {
   const graph = await graphFor(CONFIG);
   const [aws, azure] = [await awsStage(), await azureStage(CONFIG)];
   await aws.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-  await aws.settle();
+  await aws.runUntilIdle();
   await azure.close('v1');
   const outputs = outputsOf(graph);
   const onAws = asOperator(aws.cloud, leastToOpen(graph));
@@ -48,7 +48,7 @@ describe('a stack on both clouds', () => {
 
     expect((await run('resume', both)).code).toBe(0);
     aws.cloud.queue.send('{"pullgate":"tick"}');
-    await aws.settle();
+    await aws.runUntilIdle();
     await azure.tick();
     expect(await closed()).toEqual({ aws: true, azure: ['team/app readEnabled'] });
   });

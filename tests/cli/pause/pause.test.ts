@@ -31,7 +31,7 @@ async function twoClosedOneWaiting() {
   s.cloud.ecr.createRepository(FOREIGN, { policyText: FOREIGN_POLICY });
   for (const repository of [FOREIGN, ALONE, BRAKED]) {
     await s.pushVulnerable(repository, 'v1', CRITICAL);
-    await s.settle();
+    await s.runUntilIdle();
   }
   const graph = await graphOf(programConfig(CONFIG));
   const outputs = outputsOf(graph);
@@ -69,7 +69,7 @@ function writesOf({ cloud }: Stage): readonly string[] {
 
 async function tick(s: Stage): Promise<void> {
   s.cloud.queue.send('{"pullgate":"tick"}');
-  await s.settle();
+  await s.runUntilIdle();
 }
 
 describe('pause', () => {
@@ -131,7 +131,7 @@ describe('pause', () => {
     await run('pause --yes');
     await s.pushVulnerable(ALONE, 'v2', { ...CRITICAL, vulnerability: 'CVE-2026-1002' });
     await s.pushVulnerable('team/new', 'v1', CRITICAL);
-    await s.settle();
+    await s.runUntilIdle();
     await s.sweep();
     await s.cloud.advance(12 * HOUR);
     expect(closed(s)).toEqual([]);
@@ -177,7 +177,7 @@ describe('pause', () => {
     const { code, stdout } = await pullgate(['pause', '--yes', '--outputs', outputsOf(graph)], environment);
     expect([code, stdout.split('\n')[0]]).toEqual([0, 'The stack dev keeps no repository closed.']);
     await s.pushVulnerable(ALONE, 'v1', CRITICAL);
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.isClosed(ALONE)).toBe(false);
   });
 });

@@ -14,7 +14,7 @@ async function destroyedTooEarly() {
   await s.deployAnother('prod', {});
   s.cloud.ecr.createRepository(REPOSITORY, { policyText: FOREIGN_POLICY });
   for (const repository of [REPOSITORY, ALONE]) await s.pushVulnerable(repository, 'v1', CRITICAL);
-  await s.settle();
+  await s.runUntilIdle();
   s.cloud.ecr.createRepository('team/open', { policyText: FOREIGN_POLICY });
   s.cloud.ecr.createRepository('team/plain');
   const [dev, prod] = await Promise.all(['dev', 'prod'].map((stack) => outputsOfStack(stack)));

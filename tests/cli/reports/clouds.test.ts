@@ -1,6 +1,7 @@
 // Reads what Amazon Inspector and Defender for Cloud say in each form in which their tools give it, with the functions' own parsers behind it.
 import { describe, expect, test } from 'vitest';
-import { type Assessment, armObject, assessmentId, rowOfAssessment } from '../../../local/azure/assessment.ts';
+import { type Assessment, assessmentId } from '../../../local/azure/assessment.ts';
+import { armObject, rowOfAssessment } from '../../../local/azure/assessment-wire.ts';
 import { fileOf } from '../command.ts';
 import { jsonOf, NOW, policy, read, readText, sample } from './reading.ts';
 

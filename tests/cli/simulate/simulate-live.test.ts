@@ -46,7 +46,7 @@ describe('the live clouds', () => {
     expect(digest).toMatch(/^sha256:/);
     s.cloud.ecr.createRepository('team/lambda', { policyText: SERVES_LAMBDA });
     await s.pushVulnerable('team/lambda', 'v1', MEDIUM);
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.isClosed('team/closed')).toBe(true);
     s.cloud.calls.reset();
     const least = leastForLive(s.graph);
@@ -71,7 +71,7 @@ describe('the live clouds', () => {
     const closed = await s.close('v1');
     const medium = s.push('v2');
     await s.report(medium, { cves: [{ id: 'CVE-2026-1002', severity: 'Medium', score: 5 }] });
-    await s.settle();
+    await s.runUntilIdle();
     const before = await s.world();
     const { records, registry, images, findings } = leastToObserveOnAzure(s.graph);
     const environment = asAzureOperator(s.cloud, [records, registry, images, findings]);

@@ -37,9 +37,9 @@ describe('status, on AWS', () => {
     const least = leastForStatus(graph);
     const environment = asOperator(s.cloud, least);
     await s.pushVulnerable('team/alone', 'v1', CRITICAL);
-    await s.settle();
+    await s.runUntilIdle();
     await s.pushVulnerable('team/braked', 'v1', CRITICAL);
-    await s.settle();
+    await s.runUntilIdle();
     s.cloud.calls.reset();
 
     const well = await statusHere(graph, environment, now, false);
@@ -159,7 +159,7 @@ describe('status, on Azure and on both clouds', () => {
     const foreign = s.push('v2');
     s.registry.setAttributes(REPOSITORY, { readEnabled: false }, { digest: foreign.digest });
     await s.report(foreign);
-    await s.settle();
+    await s.runUntilIdle();
     await s.tick();
     const { records, queue, ...rest } = leastToObserveOnAzure(s.graph);
     const before = await s.world();
@@ -198,7 +198,7 @@ describe('status, on Azure and on both clouds', () => {
     s.cloud.poisonQueue.send(Buffer.from('{}').toString('base64'));
     const other = await stage();
     await other.pushVulnerable('team/alone', 'v1', CRITICAL);
-    await other.settle();
+    await other.runUntilIdle();
     const both = { ...asOperator(other.cloud, leastForStatus(s.graph)), ...asAzureOperator(s.cloud, [records, queue]) };
     const { code, stdout, stderr } = await pullgate(['status', '--json', '--outputs', outputsOf(s.graph)], both);
     expect([code, stderr]).toEqual([1, '']);

@@ -62,7 +62,7 @@ describe('why, on AWS', () => {
     const bad = await s.pushVulnerable('team/app', '1.4', CRITICAL, EXCEPTED, ENDED);
     const other = await s.pushVulnerable('team/app', '1.3', ZLIB);
     const clean = await s.pushVulnerable('team/app', '1.5');
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.isClosed('team/app')).toBe(true);
     const graph = await graphOf(programConfig(CONFIG));
     const least = leastForWhy(graph);
@@ -174,7 +174,7 @@ describe('why, on AWS', () => {
     s.cloud.inspector.scanned('team/app', child);
     await s.cloud.inspector.report({ repository: 'team/app', digest: child }, ZLIB);
     await s.cloud.ecr.pushIndex('team/app', { tag: 'all', children: [child] });
-    await s.settle();
+    await s.runUntilIdle();
     const all = await why('team/app:all');
     expect(all.images.map(({ digest, part, verdict }) => [digest === child, part, verdict])).toContainEqual([
       true,
@@ -202,7 +202,7 @@ describe('why, on AWS', () => {
         '{"Version":"2012-10-17","Statement":[{"Sid":"Frozen","Effect":"Deny","Principal":"*","Action":"ecr:Batch*"},{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::210987654321:root"},"NotAction":"ecr:PutImage"}]}',
     });
     await s.pushVulnerable('team/foreign', '1');
-    await s.settle();
+    await s.runUntilIdle();
     const graph = await graphOf(programConfig({ mode: 'audit' }));
     const why = await asker(s, outputsOf(graph), asOperator(s.cloud, leastForWhy(graph)));
     const now = new Date().toISOString();

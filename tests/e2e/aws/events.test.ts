@@ -6,49 +6,49 @@ import { CRITICAL, REPOSITORY, stage } from './stage.ts';
 
 describe('events', () => {
   test('the same event twice, out of order, 1,000 times: one write of the policy, one notification', async () => {
-    const { cloud, pushVulnerable, settle, notified, calls } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, notified, calls } = await stage();
     const { arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     const event = cloud.inspector.eventOf(arn);
     cloud.faults.addToBus({ kind: 'reorder' });
     for (let copy = 0; copy < 1_000; copy++) {
       await cloud.bus.put({ ...event, id: `copy-${copy}` });
-      if (copy % 250 === 0) await settle();
+      if (copy % 250 === 0) await runUntilIdle();
     }
-    await settle();
+    await runUntilIdle();
     expect(calls('ecr:SetRepositoryPolicy')).toBe(1);
     expect(notified()).toEqual(['closed']);
     expect(cloud.deadLetters.messages()).toEqual([]);
   });
 
   test('a replay of everything that happened, after the gate has opened: opens nothing, closes nothing', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, notified } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, isClosed, notified } = await stage();
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     const events = [cloud.inspector.eventOf(arn)];
-    await settle();
+    await runUntilIdle();
     await cloud.inspector.setStatus(arn, 'SUPPRESSED');
     events.push(cloud.inspector.eventOf(arn));
-    await settle();
+    await runUntilIdle();
     for (const event of events.toReversed()) await cloud.bus.put(event);
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(false);
     expect(notified()).toEqual(['closed', 'opened']);
     expect(digest).toMatch(/^sha256:/);
   });
 
-  test('100 findings of one image in one batch: one look', async () => {
-    const { pushVulnerable, settle, decisions, calls } = await stage();
+  test('100 findings of one image in one batch: one observation', async () => {
+    const { pushVulnerable, runUntilIdle, decisions, calls } = await stage();
     const advisories = Array.from(
       { length: 100 },
       (_, number): Advisory => ({ ...CRITICAL, vulnerability: `CVE-2026-${2000 + number}` }),
     );
     await pushVulnerable(REPOSITORY, 'v1', ...advisories);
-    await settle();
+    await runUntilIdle();
     expect(decisions()).toHaveLength(1);
     expect([calls('ecr:DescribeImages'), calls('inspector2:ListFindings')]).toEqual([1, 1]);
   });
 
   test('findings of EC2 instances, of ACR images and of another account’s registry: ignored', async () => {
-    const { cloud, settle, decisions, lines } = await stage();
+    const { cloud, runUntilIdle, decisions, lines } = await stage();
     const { default: ec2 } = await import('../../events/aws/inspector-finding-ec2-closed.json', {
       with: { type: 'json' },
     });
@@ -59,7 +59,7 @@ describe('events', () => {
     expect(await cloud.bus.put(ec2)).toBe(0);
     expect(await cloud.bus.put(acr)).toBe(0);
     for (const body of [ec2, acr, { ...ecr, account: '210987654321' }]) cloud.queue.send(JSON.stringify(body));
-    await settle();
+    await runUntilIdle();
     expect(lines('ignored').map(({ why }) => why)).toEqual([
       'a finding of AWS_EC2_INSTANCE',
       'a finding of Microsoft.ContainerRegistry/registry/containerImage',
@@ -71,10 +71,10 @@ describe('events', () => {
 
   describe.each(['team--shop/check__out', 'team---shop/check___out'])('the repository %s', (repository) => {
     test('closes on an event of Inspector, and a pull is refused', async () => {
-      const { cloud, pushVulnerable, settle, isClosed, pull, notified } = await stage();
+      const { cloud, pushVulnerable, runUntilIdle, isClosed, pull, notified } = await stage();
       await pushVulnerable(repository, 'v1', CRITICAL);
       expect(await pull('v1', repository)).toBe('pulled');
-      await settle();
+      await runUntilIdle();
       expect(isClosed(repository)).toBe(true);
       expect(await pull('v1', repository)).toBe('refused');
       expect(notified(repository)).toEqual(['closed']);
@@ -82,24 +82,24 @@ describe('events', () => {
     });
 
     test('closes on a push, although the event of the finding is lost', async () => {
-      const { cloud, pushVulnerable, settle, isClosed, pull, lastDecision } = await stage();
+      const { cloud, pushVulnerable, runUntilIdle, isClosed, pull, lastDecision } = await stage();
       cloud.faults.addToBus({ kind: 'lose' });
       const { digest } = await pushVulnerable(repository, 'v1', CRITICAL);
-      await settle();
+      await runUntilIdle();
       cloud.faults.clear();
       expect(isClosed(repository)).toBe(false);
       await cloud.ecr.tag(repository, 'v2', digest);
-      await settle();
+      await runUntilIdle();
       expect(lastDecision(repository)).toMatchObject({ action: 'closed', triggers: ['push'] });
       expect(await pull('v2', repository)).toBe('refused');
       expect(cloud.deadLetters.messages()).toEqual([]);
     });
 
     test('closes on the sweep’s own message, although every event is lost', async () => {
-      const { cloud, pushVulnerable, settle, sweep, isClosed, pull, lastDecision } = await stage();
+      const { cloud, pushVulnerable, runUntilIdle, sweep, isClosed, pull, lastDecision } = await stage();
       cloud.faults.addToBus({ kind: 'lose' });
       await pushVulnerable(repository, 'v1', CRITICAL);
-      await settle();
+      await runUntilIdle();
       expect(isClosed(repository)).toBe(false);
       await sweep();
       expect(lastDecision(repository)).toMatchObject({ action: 'closed', triggers: ['sweep'] });
@@ -140,11 +140,11 @@ describe('events', () => {
   test.each(bad)(
     'bad input: %s: one log line that names the field and what was expected; the dead-letter queue; the rest of the batch is done',
     async (_name, body, problem) => {
-      const { cloud, pushVulnerable, settle, isClosed, lines } = await stage();
+      const { cloud, pushVulnerable, runUntilIdle, isClosed, lines } = await stage();
       cloud.queue.send(body);
       await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
       cloud.queue.send('{"pullgate":"tick"}');
-      await settle();
+      await runUntilIdle();
       expect(isClosed()).toBe(true);
       expect(cloud.deadLetters.messages().map((message) => message.body)).toEqual([body]);
       expect(lines('refused').map((line) => line['problem'])).toEqual([problem]);

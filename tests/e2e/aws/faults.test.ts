@@ -23,26 +23,29 @@ describe('crashes', () => {
     ],
   ];
 
-  test.each(crashes)('crash %s: finished by the next look; notified at least once', async (_when, fault, notified) => {
-    const s = await stage();
-    await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    s.cloud.faults.add(fault);
-    const [crashed] = await s.cloud.runUntilIdle();
-    expect(crashed?.outcome.kind).toBe('crashed');
-    await s.settle();
-    expect(s.isClosed()).toBe(true);
-    expect(s.notified()).toEqual(notified);
-    expect(s.calls('ecr:SetRepositoryPolicy')).toBeLessThanOrEqual(2);
-    expect(s.cloud.deadLetters.messages()).toEqual([]);
-  });
+  test.each(crashes)(
+    'crash %s: finished by the next observation; notified at least once',
+    async (_when, fault, notified) => {
+      const s = await stage();
+      await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+      s.cloud.faults.add(fault);
+      const [crashed] = await s.cloud.runUntilIdle();
+      expect(crashed?.outcome.kind).toBe('crashed');
+      await s.runUntilIdle();
+      expect(s.isClosed()).toBe(true);
+      expect(s.notified()).toEqual(notified);
+      expect(s.calls('ecr:SetRepositoryPolicy')).toBeLessThanOrEqual(2);
+      expect(s.cloud.deadLetters.messages()).toEqual([]);
+    },
+  );
 
-  test('crash while opening, after the policy write: finished by the next look; notified at least once', async () => {
+  test('crash while opening, after the policy write: finished by the next observation; notified at least once', async () => {
     const s = await stage();
     const { digest } = await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await s.settle();
+    await s.runUntilIdle();
     s.cloud.faults.add({ kind: 'crash', when: 'after', service: 'ecr', operation: 'DeleteRepositoryPolicy' });
     await s.cloud.ecr.deleteImage(REPOSITORY, digest);
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.isClosed()).toBe(false);
     expect(s.notified()).toEqual(['closed', 'opened']);
   });
@@ -64,18 +67,18 @@ describe('services that misbehave', () => {
       ] as const) {
         s.cloud.faults.add({ kind, service, operation });
       }
-      await s.settle();
+      await s.runUntilIdle();
       expect(s.isClosed()).toBe(true);
       expect(new Set(s.notified())).toEqual(new Set(['closed']));
       expect(s.cloud.deadLetters.messages()).toEqual([]);
     },
   );
 
-  test('the answer to a save is lost after the work: the look starts again and ends right', async () => {
+  test('the answer to a save is lost after the work: the reconciliation starts again and ends right', async () => {
     const s = await stage();
     await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     s.cloud.faults.add({ kind: 'drop', service: 'dynamodb', operation: 'PutItem', times: 2 });
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.isClosed()).toBe(true);
     expect(new Set(s.notified())).toEqual(new Set(['closed']));
   });
@@ -95,7 +98,7 @@ describe('services that misbehave', () => {
     const s = await stage();
     s.cloud.faults.addToBus({ kind: 'lose' });
     await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.isClosed()).toBe(false);
     s.cloud.faults.clear();
     await s.cloud.advance(6 * 3_600_000 + 300_000);
@@ -106,12 +109,12 @@ describe('services that misbehave', () => {
     const s = await stage();
     s.cloud.inspector.setAccountStatus('DISABLED');
     s.cloud.queue.send('{"pullgate":"tick"}');
-    await s.settle();
+    await s.runUntilIdle();
     s.cloud.inspector.setAccountStatus('ENABLED');
     const { digest } = await s.pushVulnerable(REPOSITORY, 'v1');
     s.cloud.inspector.cover({ repository: REPOSITORY, digest, statusCode: 'INACTIVE', reason: 'ACCESS_DENIED' });
     s.cloud.queue.send('{"pullgate":"tick"}');
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.lines('scanner').map(({ healthy, why }) => [healthy, why])).toEqual([
       [true, undefined],
       [

@@ -36,16 +36,16 @@ const steps = (s: Stage) =>
     return override === undefined ? [] : [`${override['step']} ${override['kind']}: ${line.action}`];
   });
 
-test('opened by an override: an event and a sweep leave it open, the tick after the end closes it, and both ends are notified and logged', async () => {
+test('override open: an event and a sweep leave it open, the tick after the end closes it, and both ends are notified and logged', async () => {
   const { s, tools, wish, record } = await stageWithOperator();
   await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-  await s.settle();
+  await s.runUntilIdle();
   expect(s.isClosed()).toBe(true);
 
   expect(await give(GATE, wish('open', 1), tools)).toMatchObject({ word: 'opened', problem: undefined });
   expect([s.isClosed(), await s.pull('v1'), steps(s)]).toEqual([false, 'pulled', []]);
   await s.pushVulnerable(REPOSITORY, 'v2', { ...CRITICAL, vulnerability: 'CVE-2026-1002' });
-  await s.settle();
+  await s.runUntilIdle();
   await s.sweep();
   expect([s.isClosed(), steps(s)[0]]).toEqual([false, 'begins open: waiting']);
   expect(s.lastDecision()).toMatchObject({
@@ -66,10 +66,10 @@ test('opened by an override: an event and a sweep leave it open, the tick after 
   expect((await record())?.override).toBeUndefined();
 });
 
-test('closed by an override: nothing opens it before the end; a second override, an early end, a command that dies and an override that is too long', async () => {
+test('override closed: nothing opens it before the end; a second override, an early end, a command that dies and an override that is too long', async () => {
   const { s, tools, wish, now, record } = await stageWithOperator();
   await s.pushVulnerable(REPOSITORY, 'v1');
-  await s.settle();
+  await s.runUntilIdle();
   expect(await give(GATE, wish('closed', 1), tools)).toMatchObject({ word: 'closed', problem: undefined });
   expect([s.isClosed(), await s.pull('v1')]).toEqual([true, 'refused']);
   await s.sweep();

@@ -8,41 +8,41 @@ const DENIES_ROLE =
 
 describe('repository policies', () => {
   test('foreign deny and allow statements, odd spacing, unknown keys: kept as they are; opening removes ours only', async () => {
-    const { cloud, pushVulnerable, settle, policy, isClosed } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, policy, isClosed } = await stage();
     const before = `{ "Version" : "2012-10-17" ,\t"Statement":\n[\n ${FOREIGN_STATEMENT} ,\n\n${DENIES_ROLE}\n] }`;
     cloud.ecr.createRepository(REPOSITORY, { policyText: before });
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(true);
     const [head, tail] = before.split(`${DENIES_ROLE}\n`);
     expect(policy()?.startsWith(`${head}${DENIES_ROLE},{"Sid":"Pullgate`)).toBe(true);
     expect(policy()?.endsWith(`}\n${tail}`)).toBe(true);
     await cloud.ecr.deleteImage(REPOSITORY, digest);
-    await settle();
+    await runUntilIdle();
     expect(policy()).toBe(before);
   });
 
   test('no policy before: none after', async () => {
-    const { cloud, pushVulnerable, settle, policy } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, policy } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     await cloud.ecr.deleteImage(REPOSITORY, digest);
-    await settle();
+    await runUntilIdle();
     expect(policy()).toBeUndefined();
   });
 
   test('closing costs one write of the policy and two reads', async () => {
-    const { pushVulnerable, settle, calls } = await stage();
+    const { pushVulnerable, runUntilIdle, calls } = await stage();
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL, { ...CRITICAL, vulnerability: 'CVE-2026-1002' });
-    await settle();
+    await runUntilIdle();
     expect([calls('ecr:GetRepositoryPolicy'), calls('ecr:SetRepositoryPolicy')]).toEqual([2, 1]);
   });
 
-  test('our statement removed by hand: the sweep puts it back, and says so', async () => {
-    const { cloud, pushVulnerable, settle, sweep, policy, isClosed, notified } = await stage();
+  test('our statement is removed from outside: the sweep puts it back, and says so', async () => {
+    const { cloud, pushVulnerable, runUntilIdle, sweep, policy, isClosed, notified } = await stage();
     cloud.ecr.createRepository(REPOSITORY, { policyText: FOREIGN_POLICY });
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     const closed = policy();
     cloud.ecr.repository(REPOSITORY).policyText = FOREIGN_POLICY;
     await sweep();
@@ -52,22 +52,22 @@ describe('repository policies', () => {
   });
 
   test('exemptPrincipals changes: the statement of every closed repository is written anew', async () => {
-    const { pushVulnerable, settle, redeploy, policy } = await stage();
+    const { pushVulnerable, runUntilIdle, redeploy, policy } = await stage();
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     await redeploy({ aws: { exemptPrincipals: ['arn:aws:iam::123456789012:role/ci'] } });
     expect(policy()).toContain('"arn:aws:iam::123456789012:role/ci"]}}}');
   });
 
   test('a foreign statement names a deleted role and ECR refuses the text: not stripped; an error that names the statement; dead-letter queue', async () => {
-    const { cloud, pushVulnerable, settle, policy, lines } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, policy, lines } = await stage();
     const intern = 'arn:aws:iam::123456789012:role/intern';
     cloud.principals.add(intern, []);
     const text = `{"Version":"2012-10-17","Statement":[${FOREIGN_STATEMENT},${DENIES_ROLE}]}`;
     cloud.ecr.createRepository(REPOSITORY, { policyText: text });
     cloud.principals.remove(intern);
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     expect(policy()).toBe(text);
     expect(cloud.deadLetters.messages().map(({ body }) => JSON.parse(body))).toEqual([
       { pullgate: 'reconcile', repository: REPOSITORY, trigger: 'push' },
@@ -78,7 +78,7 @@ describe('repository policies', () => {
   });
 
   test('policy text would pass 10,240 characters: the same, naming the repository', async () => {
-    const { cloud, pushVulnerable, settle, policy, lines } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, policy, lines } = await stage();
     const long = JSON.stringify({
       Version: '2012-10-17',
       Statement: [
@@ -93,7 +93,7 @@ describe('repository policies', () => {
     expect(long.length).toBeLessThan(10_240);
     cloud.ecr.createRepository(REPOSITORY, { policyText: long });
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     expect(policy()).toBe(long);
     expect(cloud.deadLetters.messages()).toHaveLength(1);
     expect(lines('refused')[0]?.['problem']).toMatch(
@@ -102,23 +102,23 @@ describe('repository policies', () => {
   });
 
   test('a policy that is not JSON: refused, naming the repository; nothing is overwritten', async () => {
-    const { cloud, pushVulnerable, settle, policy, lines } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, policy, lines } = await stage();
     cloud.ecr.createRepository(REPOSITORY);
     cloud.ecr.repository(REPOSITORY).policyText = 'not JSON';
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     expect(policy()).toBe('not JSON');
     expect(cloud.deadLetters.messages()).toHaveLength(1);
     expect(lines('refused')[0]?.['problem']).toContain('the policy of team/app is not a JSON document');
   });
 
   test('a repository that grants lambda.amazonaws.com: announced, not closed; closed with closeLambdaRepositories', async () => {
-    const { cloud, pushVulnerable, settle, sweep, redeploy, isClosed, notified } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, sweep, redeploy, isClosed, notified } = await stage();
     const grant =
       '{"Sid":"LambdaECRImageRetrievalPolicy","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]}';
     cloud.ecr.createRepository(REPOSITORY, { policyText: `{"Version":"2012-10-17","Statement":[${grant}]}` });
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     await sweep();
     expect(isClosed()).toBe(false);
     expect(notified()).toEqual(['waiting']);
@@ -130,29 +130,12 @@ describe('repository policies', () => {
     expect(notified()).toEqual(['waiting', 'closed']);
   });
 
-  test('audit: nothing is closed; what pullgate had closed is opened', async () => {
-    const { pushVulnerable, settle, redeploy, isClosed, notified, lastDecision } = await stage();
-    await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
-    expect(isClosed()).toBe(true);
-    await redeploy({ mode: 'audit' });
-    expect(isClosed()).toBe(false);
-    await pushVulnerable('team/new', 'v1', CRITICAL);
-    await settle();
-    expect(isClosed('team/new')).toBe(false);
-    expect(notified()).toEqual(['closed', 'opened']);
-    expect(notified('team/new')).toEqual(['waiting']);
-    expect(lastDecision('team/new')).toMatchObject({ verdict: 'block', mode: 'audit', to: 'waiting: audit' });
-    await redeploy({ mode: 'enforce' });
-    expect([isClosed(), isClosed('team/new')]).toEqual([true, true]);
-  });
-
   test('two stacks on one account: each its own statement; releasing one leaves the other’s', async () => {
     const first = await stage({ severityThreshold: 'critical' });
     const { cloud } = first;
     await first.deployAnother('prod', { severityThreshold: 'high' });
     const { digest } = await first.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await first.settle();
+    await first.runUntilIdle();
     const sids = () =>
       [...(first.policy() ?? '').matchAll(/"Sid":"(Pullgate\w+)"/g)].map(([, sid]) => sid?.slice(0, -8)).toSorted();
     expect(sids()).toEqual(['Pullgatedev', 'Pullgateprod']);
@@ -161,15 +144,15 @@ describe('repository policies', () => {
     expect(await first.pull('v1')).toBe('refused');
     cloud.clock.advance(HOUR);
     await cloud.ecr.deleteImage(REPOSITORY, digest);
-    await first.settle();
+    await first.runUntilIdle();
     expect(first.policy()).toBeUndefined();
   });
 
   test('Inspector and the exempt roles still pull from a closed repository; a push still works; anybody else is refused', async () => {
     const ci = 'arn:aws:iam::123456789012:role/ci';
-    const { cloud, pushVulnerable, settle, pull } = await stage({ aws: { exemptPrincipals: [ci] } });
+    const { cloud, pushVulnerable, runUntilIdle, pull } = await stage({ aws: { exemptPrincipals: [ci] } });
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     expect(await pull('v1')).toBe('refused');
     const everything = [allowing('ecr:*')];
     const pullAs = async (arn: string) =>

@@ -4,11 +4,11 @@ import type { FindingDetail } from '../../../local/aws/inspector-event.ts';
 import { CRITICAL, DAY, HOUR, REPOSITORY, stage } from './stage.ts';
 
 describe('closing and proof', () => {
-  test('a critical finding closes the repository: the pull is refused, a second look changes nothing', async () => {
-    const { cloud, pushVulnerable, settle, pull, isClosed, notified, lastDecision } = await stage();
+  test('a critical finding closes the repository: the pull is refused, a second observation changes nothing', async () => {
+    const { cloud, pushVulnerable, runUntilIdle, pull, isClosed, notified, lastDecision } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     expect(await pull('v1')).toBe('pulled');
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(true);
     expect(await pull('v1')).toBe('refused');
     expect(await pull(digest)).toBe('refused');
@@ -17,34 +17,14 @@ describe('closing and proof', () => {
     expect(cloud.deadLetters.messages()).toEqual([]);
   });
 
-  test('CLOSED event for the only finding; coverage INACTIVE, expired: stays closed; the log says that proof is missing', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, notified, lastDecision } = await stage();
-    const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
-    cloud.clock.advance(14 * DAY);
-    cloud.inspector.cover({
-      repository: REPOSITORY,
-      digest,
-      statusCode: 'INACTIVE',
-      reason: 'SCAN_ELIGIBILITY_EXPIRED',
-    });
-    await cloud.inspector.closeAllOf(REPOSITORY, digest);
-    await settle();
-    expect(isClosed()).toBe(true);
-    expect(notified()).toEqual(['closed']);
-    expect(lastDecision().message).toBe(
-      `team/app stays closed: ${digest.slice(0, 19)} still holds it, proof is missing: its coverage is INACTIVE, SCAN_ELIGIBILITY_EXPIRED`,
-    );
-  });
-
   test('CLOSED event; coverage ACTIVE and SUCCESSFUL, scanned after the closing, nothing violates: opens', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, pull, notified, lastDecision } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, isClosed, pull, notified, lastDecision } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     cloud.clock.advance(2 * HOUR);
     cloud.inspector.scanned(REPOSITORY, digest);
     await cloud.inspector.closeAllOf(REPOSITORY, digest);
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(false);
     expect(await pull('v1')).toBe('pulled');
     expect(notified()).toEqual(['closed', 'opened']);
@@ -55,44 +35,22 @@ describe('closing and proof', () => {
   });
 
   test('CLOSED event; the last scan is older than the closing: stays closed', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, lastDecision } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, isClosed, lastDecision } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     cloud.clock.advance(HOUR);
-    await settle();
+    await runUntilIdle();
     await cloud.inspector.closeAllOf(REPOSITORY, digest);
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(true);
     expect(lastDecision().message).toContain(
       'proof is missing: the last finished scan (2026-03-02T09:00:00.000Z) is not newer',
     );
   });
 
-  test('an exception is added for a finding that Inspector has meanwhile deleted: opens, on the recorded finding', async () => {
-    const { cloud, pushVulnerable, settle, redeploy, isClosed, notified, lastDecision } = await stage();
-    const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
-    cloud.clock.advance(40 * DAY);
-    cloud.inspector.forget(arn);
-    cloud.inspector.cover({
-      repository: REPOSITORY,
-      digest,
-      statusCode: 'INACTIVE',
-      reason: 'SCAN_ELIGIBILITY_EXPIRED',
-    });
-    await redeploy({});
-    expect(isClosed()).toBe(true);
-    await redeploy({
-      policy: { exceptions: [{ id: CRITICAL.vulnerability, expires: '2027-01-01', reason: 'not reachable' }] },
-    });
-    expect(isClosed()).toBe(false);
-    expect(notified()).toEqual(['closed', 'opened']);
-    expect(lastDecision()).toMatchObject({ images: [{ digest, outcome: 'released', how: 'exempted' }] });
-  });
-
   test('the exception ends, and Inspector has deleted the finding: closes again, on the recorded finding', async () => {
-    const { cloud, pushVulnerable, settle, sweep, redeploy, isClosed, notified } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, sweep, redeploy, isClosed, notified } = await stage();
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     cloud.inspector.forget(arn);
     cloud.inspector.cover({
       repository: REPOSITORY,
@@ -110,63 +68,24 @@ describe('closing and proof', () => {
     expect(notified()).toEqual(['closed', 'opened', 'closed']);
   });
 
-  test('a scan that has only just finished: its findings may still be on their way, so it is looked at again before it opens', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, lines } = await stage();
+  test('a scan that has only just finished: its findings may still be on their way, so it is observed again before it opens', async () => {
+    const { cloud, pushVulnerable, runUntilIdle, isClosed, lines } = await stage();
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     cloud.clock.advance(2 * HOUR);
     cloud.inspector.scanned(REPOSITORY, digest);
     await cloud.inspector.setStatus(arn, 'CLOSED');
     await cloud.runUntilIdle();
     expect(isClosed()).toBe(true);
     expect(lines('decision').at(-1)?.['message']).toContain('its scan finished only just');
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(false);
-  });
-
-  test('SUPPRESSED, then ACTIVE: exempted, then violates', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, notified, lastDecision } = await stage();
-    const { arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
-    await cloud.inspector.setStatus(arn, 'SUPPRESSED');
-    await settle();
-    expect(isClosed()).toBe(false);
-    expect(lastDecision().images[0]).toMatchObject({ outcome: 'released', how: 'exempted' });
-    await cloud.inspector.setStatus(arn, 'ACTIVE');
-    await settle();
-    expect(isClosed()).toBe(true);
-    expect(notified()).toEqual(['closed', 'opened', 'closed']);
-  });
-
-  test('UNTRIAGED, highest base score 9.8: critical by derivation', async () => {
-    const { pushVulnerable, settle, isClosed, lastDecision } = await stage();
-    await pushVulnerable(REPOSITORY, 'v1', { ...CRITICAL, severity: 'UNTRIAGED' });
-    await settle();
-    expect(isClosed()).toBe(true);
-    expect(lastDecision().images[0]).toMatchObject({ reasons: [{ severity: 'critical' }] });
-  });
-
-  test('UNTRIAGED, no score: undetermined, closes nothing, releases no blocker', async () => {
-    const { cloud, pushVulnerable, settle, isClosed, lastDecision, notified } = await stage();
-    const untriaged = { ...CRITICAL, vulnerability: 'CVE-2026-1002', severity: 'UNTRIAGED', cvss: [] };
-    await pushVulnerable('team/other', 'v1', untriaged);
-    const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
-    expect(isClosed('team/other')).toBe(false);
-    expect(lastDecision('team/other')).toMatchObject({ verdict: 'undetermined', action: 'nothing' });
-    cloud.clock.advance(2 * HOUR);
-    await cloud.inspector.report({ repository: REPOSITORY, digest }, untriaged);
-    cloud.inspector.scanned(REPOSITORY, digest);
-    await cloud.inspector.setStatus(arn, 'CLOSED');
-    await settle();
-    expect(isClosed()).toBe(true);
-    expect(notified()).toEqual(['closed']);
   });
 
   test('a severity word never seen: passes every filter; undetermined, logged', async () => {
-    const { pushVulnerable, settle, isClosed, lastDecision } = await stage();
+    const { pushVulnerable, runUntilIdle, isClosed, lastDecision } = await stage();
     await pushVulnerable(REPOSITORY, 'v1', { ...CRITICAL, severity: 'CATASTROPHIC', cvss: [] });
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(false);
     expect(lastDecision()).toMatchObject({
       verdict: 'undetermined',
@@ -175,9 +94,9 @@ describe('closing and proof', () => {
   });
 
   test('a severity below the threshold wakes no function', async () => {
-    const { cloud, pushVulnerable, settle, decisions } = await stage();
+    const { cloud, pushVulnerable, runUntilIdle, decisions } = await stage();
     await pushVulnerable(REPOSITORY, 'v1');
-    await settle();
+    await runUntilIdle();
     const before = decisions().length;
     await cloud.inspector.report(
       { repository: REPOSITORY, digest: `sha256:${'0'.repeat(64)}` },
@@ -187,8 +106,8 @@ describe('closing and proof', () => {
     expect(decisions().length).toBe(before);
   });
 
-  test('an event that is faster than its finding comes back, and closes then', async () => {
-    const { cloud, pushVulnerable, settle, isClosed } = await stage();
+  test('an event that is faster than its finding is retried, and closes then', async () => {
+    const { cloud, pushVulnerable, runUntilIdle, isClosed } = await stage();
     const { arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     const { detail } = cloud.inspector.eventOf(arn);
     cloud.inspector.forget(arn);
@@ -196,7 +115,7 @@ describe('closing and proof', () => {
     expect(isClosed()).toBe(false);
     expect(cloud.queue.messages()).toHaveLength(1);
     cloud.inspector.importDetail(detail as FindingDetail);
-    await settle();
+    await runUntilIdle();
     expect(isClosed()).toBe(true);
     expect(cloud.deadLetters.messages()).toEqual([]);
   });
@@ -205,11 +124,11 @@ describe('closing and proof', () => {
     ['SUPPRESSED', 'it is active again', true],
     ['CLOSED', 'it is active again', true],
     ['SUPPRESSED', 'the event was from before', false],
-  ] as const)('an event says active, Inspector still says %s: comes back; then %s', async (before, _then, isActive) => {
-    const { cloud, pushVulnerable, settle, sweep, isClosed } = await stage();
+  ] as const)('an event says active, Inspector still says %s: retried; then %s', async (before, _then, isActive) => {
+    const { cloud, pushVulnerable, runUntilIdle, sweep, isClosed } = await stage();
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     const event = cloud.inspector.eventOf(arn);
-    await settle();
+    await runUntilIdle();
     cloud.clock.advance(10 * 60_000);
     cloud.inspector.scanned(REPOSITORY, digest);
     await cloud.inspector.setStatus(arn, before);
@@ -222,7 +141,7 @@ describe('closing and proof', () => {
     expect([isClosed(), cloud.queue.messages().length]).toEqual([false, 1]);
     cloud.faults.addToBus({ kind: 'lose' });
     if (isActive) await cloud.inspector.setStatus(arn, 'ACTIVE');
-    await settle();
+    await runUntilIdle();
     expect([isClosed(), cloud.queue.messages(), cloud.deadLetters.messages()]).toEqual([isActive, [], []]);
   });
 });

@@ -42,7 +42,7 @@ describe('the brake', () => {
   test('gates that wait take their turn by severity', async () => {
     const s = await stage({ maxClosesPerHour: 1 });
     const names = await hit(s, 3, (number) => ({ ...CRITICAL, severity: number === 2 ? 'CRITICAL' : 'HIGH' }));
-    await s.settle();
+    await s.runUntilIdle();
     const [first] = closedOf(s, names);
     await s.cloud.advance(HOUR + FIVE_MINUTES);
     const [second] = closedOf(s, names).filter((name) => name !== first);
@@ -60,7 +60,7 @@ describe('the brake', () => {
 });
 
 describe('the sweep', () => {
-  test('10,000 repositories, 3 pages fail with throttling: a look at each is asked for, once', {
+  test('10,000 repositories, 3 pages fail with throttling: an observation of each is requested, once', {
     timeout: 300_000,
   }, async () => {
     const s = await stage();
@@ -71,7 +71,7 @@ describe('the sweep', () => {
     s.cloud.faults.add({ kind: 'throttle', service: 'inspector2', operation: 'ListFindingAggregations', nth: 100 });
     const attributes = { ApproximateReceiveCount: '1' };
     const message = { messageId: 'sweep', receiptHandle: 'sweep', body: '{"pullgate":"sweep"}', attributes };
-    // The sweep alone: what its looks take is the bench's (aws-load), and what they do is everybody else's.
+    // The sweep alone: the bench (aws-load) measures its observations, and other tests show what they do.
     const { outcome } = await s.cloud.lambda.invoke({ Records: [message] });
     expect(outcome).toEqual({ kind: 'answered', answer: { batchItemFailures: [] } });
     expect(s.lines('sweep').at(-1)).toMatchObject({ gates: 10_000 });
@@ -82,7 +82,7 @@ describe('the sweep', () => {
   test('a new policy takes effect with the next tick, not with the next sweep', async () => {
     const s = await stage({ severityThreshold: 'critical' });
     const names = await hit(s, 2, () => ({ ...CRITICAL, severity: 'HIGH' }));
-    await s.settle();
+    await s.runUntilIdle();
     expect(closedOf(s, names)).toEqual([]);
     await s.redeploy({ severityThreshold: 'high' });
     expect(closedOf(s, names)).toEqual(names);
@@ -91,7 +91,7 @@ describe('the sweep', () => {
   test('a tick when no sweep is due lists nothing', async () => {
     const s = await stage();
     s.cloud.queue.send('{"pullgate":"tick"}');
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.calls('inspector2:ListFindingAggregations')).toBe(0);
     expect(s.lines('tick').at(-1)).toMatchObject({ waiting: 0, letThrough: 0 });
   });

@@ -9,7 +9,7 @@ export const REPOSITORY = 'team/app';
 export const DAY = 86_400_000;
 export const HOUR = 3_600_000;
 
-/** A statement of the team's own, with the spacing of somebody who writes by hand. */
+/** A statement of the team's own, with hand-written spacing. */
 export const FOREIGN_STATEMENT =
   '{ "Sid" :"TeamMayPull",  "Effect":"Allow", "Principal": {"AWS":"arn:aws:iam::210987654321:root"},"Action":["ecr:BatchGetImage",   "ecr:GetDownloadUrlForLayer"] }';
 export const FOREIGN_POLICY = `{"Version":"2012-10-17",\n   "Statement":[ ${FOREIGN_STATEMENT} ]}`;
@@ -51,8 +51,8 @@ export interface Stage {
   readonly cloud: LocalAws;
   /** The resources and outputs that were deployed. */
   readonly graph: Graph;
-  /** Every event is handed over, and the messages that have to come back too. */
-  settle(): Promise<void>;
+  /** Every event is handed over, and so are the messages that are retried. */
+  runUntilIdle(): Promise<void>;
   /** Everything is observed. */
   sweep(): Promise<void>;
   /** `pulumi up` with another config. */
@@ -91,11 +91,11 @@ export async function stage(config: Config = {}): Promise<Stage> {
   running.push(cloud);
   const deployer = cloud.principals.add('arn:aws:iam::123456789012:role/deployer', [allowing('ecr:*')]);
   const puller = cloud.oci(deployer);
-  const settle = async () => {
+  const runUntilIdle = async () => {
     await cloud.runUntilIdle({ advance: true });
   };
   cloud.queue.send('{"pullgate":"tick"}');
-  await settle();
+  await runUntilIdle();
   cloud.calls.reset();
   const policy = (repository = REPOSITORY) => cloud.ecr.repository(repository).policyText;
   const lines = (kind: string) => cloud.logs.flatMap(({ json }) => (json?.['kind'] === kind ? [json] : []));
@@ -104,20 +104,20 @@ export async function stage(config: Config = {}): Promise<Stage> {
   return {
     cloud,
     graph,
-    settle,
+    runUntilIdle,
     async sweep() {
       cloud.queue.send('{"pullgate":"sweep"}');
-      await settle();
+      await runUntilIdle();
     },
     async redeploy(next) {
       await cloud.deploy(await graphOf(programConfig(next)));
       cloud.queue.send('{"pullgate":"tick"}');
-      await settle();
+      await runUntilIdle();
     },
     async deployAnother(name, other) {
       await cloud.deploy(await graphOf(programConfig(other), { stack: name }), { stack: name });
       cloud.stack(name).queue.send('{"pullgate":"tick"}');
-      await settle();
+      await runUntilIdle();
     },
     async pushVulnerable(repository, tag, ...advisories) {
       if (!hasRepository(cloud, repository)) cloud.ecr.createRepository(repository);

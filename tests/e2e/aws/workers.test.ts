@@ -46,7 +46,7 @@ describe('two workers on one repository', () => {
   test('one closing, one opening, in 40 interleavings of their calls: ends closed', {
     timeout: 120_000,
   }, async () => {
-    const { cloud, graph, pushVulnerable, settle, isClosed } = await stage();
+    const { cloud, graph, pushVulnerable, runUntilIdle, isClosed } = await stage();
     const settings = settingsOf(graph);
     const table = new DynamoDBClient(
       cloud.clientConfig(cloud.principals.add('arn:aws:iam::123456789012:role/judge', [allowing('dynamodb:*')])),
@@ -55,7 +55,7 @@ describe('two workers on one repository', () => {
     const row = async () => (await table.send(new GetItemCommand({ TableName: settings.tableName, Key: key }))).Item;
 
     const deleted = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    await settle();
+    await runUntilIdle();
     const closedRow = await row();
     const closedPolicy = cloud.ecr.repository(REPOSITORY).policyText;
     // One worker comes to see that the blocker is gone, the other comes for a new one.

@@ -13,12 +13,12 @@ const CLOSED: World = {
 
 describe('findings', () => {
   test('an individual assessment, Critical, fixable: manifest closed, record written, one mail', async () => {
-    const { cloud, push, report, settle, pull, world, record, decisions, calls } = await stage();
+    const { cloud, push, report, runUntilIdle, pull, world, record, decisions, calls } = await stage();
     const good = push('v0');
     const image = push('v1');
     expect(await pull('v1')).toBe('pulled');
     await report(image);
-    await settle();
+    await runUntilIdle();
     expect(await world()).toEqual(CLOSED);
     expect(await pull('v1')).toBe('refused');
     expect(await pull(image.digest)).toBe('refused');
@@ -51,14 +51,14 @@ describe('findings', () => {
   });
 
   test('40 assessments (packages) of one image in any order: closed once, one mail', async () => {
-    const { cloud, push, report, settle, world, record, decisions, calls } = await stage();
+    const { cloud, push, report, runUntilIdle, world, record, decisions, calls } = await stage();
     const image = push('v1');
     cloud.faults.addToBus({ kind: 'reorder' });
     for (let number = 0; number < 40; number++) {
       const cves = [{ ...CRITICAL, id: `CVE-2026-${2000 + number}` }];
       await report(image, { package: `package-${number}`, cves });
     }
-    await settle();
+    await runUntilIdle();
     expect(await world()).toEqual(CLOSED);
     expect(calls('acr:UpdateManifest')).toBe(1);
     expect(decisions().filter(({ action }) => action !== 'nothing')).toHaveLength(1);
@@ -80,10 +80,10 @@ describe('findings', () => {
   ];
 
   test.each(closing)('%s', async (_name, options) => {
-    const { push, report, settle, pull, world, lastDecision } = await stage();
+    const { push, report, runUntilIdle, pull, world, lastDecision } = await stage();
     const image = push('v1');
     await report(image, options);
-    await settle();
+    await runUntilIdle();
     expect(await world()).toEqual(CLOSED);
     expect(await pull('v1')).toBe('refused');
     expect(lastDecision(image)).toMatchObject({ verdict: 'block', action: 'closed' });
@@ -113,10 +113,10 @@ describe('findings', () => {
   ];
 
   test.each(open)('%s', async (_name, options, verdict) => {
-    const { push, report, settle, pull, world, decisions } = await stage();
+    const { push, report, runUntilIdle, pull, world, decisions } = await stage();
     const image = push('v1');
     await report(image, options);
-    await settle();
+    await runUntilIdle();
     expect(await world()).toEqual(UNTOUCHED);
     expect(await pull('v1')).toBe('pulled');
     expect(decisions()).toMatchObject([{ verdict, action: 'nothing', to: 'open' }]);

@@ -8,12 +8,12 @@ import { type Image, MINUTE, REPOSITORY, type Stage, stage } from './stage.ts';
 const MANY = { maxClosesPerHour: 1_000 };
 
 /** Hands everything over, with a crash after the work of the nth call that the function makes. False where it makes fewer. */
-async function crashesAfter({ cloud, settle }: Stage, nth: number): Promise<boolean> {
+async function crashesAfter({ cloud, runUntilIdle }: Stage, nth: number): Promise<boolean> {
   const where = ({ principal }: Call) => principal.id === cloud.identity.id;
   const clear = cloud.faults.add({ kind: 'crash', when: 'after', where, nth });
   const invocations = await cloud.runUntilIdle();
   clear();
-  await settle();
+  await runUntilIdle();
   return invocations.some(({ outcome }) => outcome.kind === 'crashed');
 }
 
@@ -29,7 +29,7 @@ async function ofImage({ world, pull, record }: Stage, image: Image, tag: string
   };
 }
 
-/** The same code with less patience: nobody waits for a minute and a half here. */
+/** The same code with less patience: no test waits for a minute and a half. */
 const withPatience = (milliseconds: number) => (graph: Graph) => {
   const entries = Object.entries(graph.archives).map(([urn, files]) => {
     const code = files['index.mjs'] ?? '';
@@ -40,7 +40,7 @@ const withPatience = (milliseconds: number) => (graph: Graph) => {
 };
 
 describe('crash between record, lock and confirmation', () => {
-  test('after each call of a closing, and of its opening: finished by the next look; notified at least once', {
+  test('after each call of a closing, and of its opening: finished by the next observation; notified at least once', {
     timeout: 180_000,
   }, async () => {
     const s = await stage(MANY);
@@ -100,7 +100,7 @@ describe('crash between record, lock and confirmation', () => {
 
 describe('services that misbehave', () => {
   const kinds: readonly Fault['kind'][] = ['throttle', 'serverError', 'reset', 'drop'];
-  /** A mail is not tried again at once: the next tick tells what could not be notified. */
+  /** A mail is not tried again at once: the next tick sends the notices that failed. */
   const failedWithoutMail = (s: Stage) =>
     s.lines('failed').filter(({ error }) => !String(error).startsWith('a notice could not be sent: '));
 
@@ -119,7 +119,7 @@ describe('services that misbehave', () => {
       disturb();
       const ids: string[] = [];
       for (const image of images) ids.push(...(await s.report(image)));
-      await s.settle();
+      await s.runUntilIdle();
       await s.cloud.advance(5 * MINUTE);
       const closed = await s.world();
       expect(closed.locked).toHaveLength(images.length);
@@ -149,7 +149,7 @@ describe('services that misbehave', () => {
       const where = ({ principal }: Call) => principal.id === s.cloud.identity.id;
       // A mail is tried once at a time: by the observation, and by each tick after it.
       s.cloud.faults.add({ kind: 'throttle', service, where, times: service === 'mail' ? 2 : 10 });
-      await s.settle();
+      await s.runUntilIdle();
       await s.cloud.advance(15 * MINUTE);
       expect(await ofImage(s, image, 'v1')).toMatchObject({ isLocked: true, state: 'closed', pending: 0, poison: [] });
       expect(new Set((await s.world()).notified)).toEqual(new Set(['closed team/app:v1']));
@@ -157,7 +157,7 @@ describe('services that misbehave', () => {
   );
 
   test.each(services)(
-    '%s does not answer at all: given up in time; the message comes back; closed and notified all the same',
+    '%s does not answer at all: given up in time; the message is retried; closed and notified all the same',
     async (service) => {
       const s = await stage({}, { change: withPatience(1_000) });
       if (service === 'queue') s.cloud.workspace.ingestionDelayMilliseconds = MINUTE / 2;
@@ -165,13 +165,13 @@ describe('services that misbehave', () => {
       await s.report(image);
       const where = ({ principal }: Call) => principal.id === s.cloud.identity.id;
       s.cloud.faults.add({ kind: 'timeout', service, where });
-      await s.settle();
+      await s.runUntilIdle();
       await s.cloud.advance(10 * MINUTE);
       expect(await ofImage(s, image, 'v1')).toMatchObject({ isLocked: true, state: 'closed', pending: 0, poison: [] });
     },
   );
 
-  test('the queue does not take the copy: the host lets the message come back, and it is not lost', async () => {
+  test('the queue does not take the copy: the host retries the message, and it is not lost', async () => {
     const s = await stage();
     s.cloud.workspace.ingestionDelayMilliseconds = 3 * MINUTE;
     const image = s.push('v1');
@@ -184,7 +184,7 @@ describe('services that misbehave', () => {
       service: 'queue',
       times: 3,
     });
-    await s.settle();
+    await s.runUntilIdle();
     expect(await ofImage(s, image, 'v1')).toMatchObject({ isLocked: true, state: 'closed', poison: [] });
     expect(REPOSITORY).toBe(image.repository);
   });

@@ -1,4 +1,4 @@
-// Events that come early, twice, wrong or forged: a hint says where to look, and never what is true.
+// Events that come early, twice, wrong or forged: a hint says what to observe, and never what is true.
 import { describe, expect, test } from 'vitest';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
 import { forwarded } from '../../forwarded.ts';
@@ -28,7 +28,7 @@ describe('an event and its row', () => {
     const event = await forge(s, image);
     const { id } = event;
     const start = s.cloud.clock.now().getTime();
-    await s.settle();
+    await s.runUntilIdle();
     const { digest } = image;
     expect(await s.world()).toEqual({
       ...UNTOUCHED,
@@ -53,9 +53,9 @@ describe('an event and its row', () => {
     const vulnerable = s.push('v1');
     const good = s.push('v2');
     const [id = ''] = await s.report(vulnerable);
-    await s.settle();
+    await s.runUntilIdle();
     s.send({ assessment: id, ...naming({ repository: good.repository, digest: good.digest }) });
-    await s.settle();
+    await s.runUntilIdle();
     expect({ ...(await s.world()), poison: [] }).toEqual(CLOSED);
     expect((await s.world()).poison).toHaveLength(1);
     expect(await s.pull('v2')).toBe('pulled');
@@ -68,7 +68,7 @@ describe('an event and its row', () => {
     await s.report(image);
     await s.cloud.runUntilIdle();
     expect(await s.world()).toEqual(UNTOUCHED);
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(CLOSED);
     expect(await s.pull('v1')).toBe('refused');
     expect(s.lines('retried').map(({ minutes }) => minutes)).toEqual([1, 2, 4]);
@@ -79,7 +79,7 @@ describe('an event and its row', () => {
     const s = await stage();
     s.cloud.workspace.ingestionDelayMilliseconds = 3 * HOUR;
     await s.report(s.push('v1'));
-    await s.settle();
+    await s.runUntilIdle();
     expect((await s.world()).locked).toEqual([]);
     await s.sweep();
     expect({ ...(await s.world()), poison: [] }).toEqual(CLOSED);
@@ -89,7 +89,7 @@ describe('an event and its row', () => {
     const s = await stage();
     s.cloud.faults.addToBus({ kind: 'lose' });
     await s.report(s.push('v1'));
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(UNTOUCHED);
     await s.cloud.advance(6 * HOUR + 5 * MINUTE);
     expect(await s.world()).toEqual(CLOSED);
@@ -99,7 +99,7 @@ describe('an event and its row', () => {
     const s = await stage();
     s.cloud.faults.addToBus({ kind: 'duplicate', copies: 50 });
     await s.report(s.push('v1'));
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(CLOSED);
     expect(s.calls('acr:UpdateManifest')).toBe(1);
   });
@@ -112,7 +112,7 @@ describe('an event and its row', () => {
     await s.setStatus(ids, 'Healthy');
     const opened = await s.world();
     for (const event of [s.cloud.defender.eventOf(id), before]) await s.cloud.defender.sendEvent(event);
-    await s.settle();
+    await s.runUntilIdle();
     expect(opened.notified).toEqual(['closed team/app:v1', 'opened team/app:v1']);
     expect(await s.world()).toEqual(opened);
   });
@@ -131,7 +131,7 @@ describe.each(['team--shop/check__out', 'team---shop/check___out'])('the reposit
     const image = s.push('v1', repository);
     await s.report(image);
     expect(await s.pull('v1', repository)).toBe('pulled');
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(closed);
     expect(s.lastDecision(image)).toMatchObject({ action: 'closed', triggers: ['finding'] });
     expect(await s.pull('v1', repository)).toBe('refused');
@@ -142,7 +142,7 @@ describe.each(['team--shop/check__out', 'team---shop/check___out'])('the reposit
     s.cloud.faults.addToBus({ kind: 'lose' });
     const image = s.push('v1', repository);
     await s.report(image);
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(UNTOUCHED);
     await s.sweep();
     expect(await s.world()).toEqual(closed);
@@ -207,7 +207,7 @@ describe('event text with KQL or path metacharacters: refused at the door', () =
       ...part,
     };
     s.send(event);
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual({ ...UNTOUCHED, poison: [event] });
     expect(s.lines('refused').map((line) => line['problem'])).toEqual([problem]);
     expect([s.calls('logs:Query'), s.calls('arm:GetRegistry'), s.calls('acr:GetManifest')]).toEqual([0, 0, 0]);
@@ -218,7 +218,7 @@ describe('event text with KQL or path metacharacters: refused at the door', () =
     const [id = ''] = await s.report(s.push('v1'), { event: false });
     const text = JSON.stringify(s.cloud.defender.eventOf(id)).replaceAll('team/app', 'team/app` | union *');
     await s.cloud.defender.sendEvent(JSON.parse(text));
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.cloud.logicApp.runs.map(({ succeeded }) => succeeded)).toEqual([true]);
     expect((await s.world()).poison).toMatchObject([
       { resourceAdditionalData: expect.stringContaining('"RepositoryName":"team/app` | union *"') },
@@ -235,7 +235,7 @@ describe('messages that are not ours', () => {
     for (const assessment of [machine, ASSESSMENT]) {
       s.send({ assessment, resourceDetails: '', resourceAdditionalData: '' });
     }
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(UNTOUCHED);
     expect(s.lines('ignored').map(({ why }) => why)).toEqual([
       `an assessment of something else than a registry: ${machine}`.slice(0, 200),
@@ -248,11 +248,11 @@ describe('messages that are not ours', () => {
     ['not JSON', Buffer.from('hello').toString('base64'), 'message is "hello": expected a JSON object'],
     ['a list', Buffer.from('[1]').toString('base64'), 'message is [1]: expected a JSON object'],
     ['a field is missing', Buffer.from('{"pullgate":"reconcile","trigger":"sweep"}').toString('base64'), undefined],
-  ])('bad input: %s: one log line; the poison queue; the other messages are action', async (_name, text, problem) => {
+  ])('bad input: %s: one log line; the poison queue; the other messages are done', async (_name, text, problem) => {
     const s = await stage();
     s.cloud.queue.send(text);
     await s.report(s.push('v1'));
-    await s.settle();
+    await s.runUntilIdle();
     expect({ ...(await s.world()), poison: [] }).toEqual(CLOSED);
     expect(s.cloud.poisonQueue.messages()).toHaveLength(1);
     expect(s.lines('refused')).toHaveLength(1);
@@ -262,7 +262,7 @@ describe('messages that are not ours', () => {
   test('severities that cannot matter are left out of the answer, and the row still confirms the event', async () => {
     const s = await stage();
     await s.report(s.push('v1'), { severity: 'Low', cves: [{ ...CRITICAL, severity: 'Low', score: 2 }] });
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(UNTOUCHED);
     expect(s.lines('retried')).toEqual([]);
   });

@@ -37,14 +37,14 @@ const steps = (s: Stage) =>
     return override === undefined ? [] : [`${override['step']} ${override['kind']}: ${line.action}`];
   });
 
-test('opened by an override: an event and a sweep leave it open, the tick after the end closes it, and both ends are notified and logged', async () => {
+test('override open: an event and a sweep leave it open, the tick after the end closes it, and both ends are notified and logged', async () => {
   const { s, tools, wish } = await stageWithOperator();
   const image = await s.close('v1');
   const gate = gateOf(image);
   expect(await give(gate, wish('open', 7), tools)).toMatchObject({ word: 'opened', problem: undefined });
   expect([(await s.world()).locked, await s.pull('v1')]).toEqual([[], 'pulled']);
   await s.report(image, { package: { name: 'zlib', version: '1.2', fixedVersion: '1.3' } });
-  await s.settle();
+  await s.runUntilIdle();
   await s.sweep();
   expect([steps(s)[0], (await s.record(gate))?.blockers[0]?.findings.length]).toEqual(['begins open: nothing', 2]);
   expect(await s.world()).toMatchObject({
@@ -67,7 +67,7 @@ test('opened by an override: an event and a sweep leave it open, the tick after 
   expect((await s.record(gate))?.override).toBeUndefined();
 });
 
-test('closed by an override: nothing opens it before the end, which is handled in another granularity too; there an override opens a whole repository', async () => {
+test('override closed: nothing opens it before the end, which is handled in another granularity too; there an override opens a whole repository', async () => {
   const { s, tools, wish } = await stageWithOperator();
   const image = s.push('v1');
   const gate = gateOf(image);

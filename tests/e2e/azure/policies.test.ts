@@ -1,4 +1,4 @@
-// What a person decides: exceptions, audit, a pause, a lock by hand. Each takes effect with the next tick.
+// What a person decides: exceptions, a pause, a lock of their own. Each takes effect with the next tick.
 import { TableClient } from '@azure/data-tables';
 import { describe, expect, test } from 'vitest';
 import { createTable } from '../../../azure/function/records.ts';
@@ -15,12 +15,6 @@ const EXEMPTED: World = {
   locked: [],
   records: { 'team/app:v1': 'open (exempted)' },
   notified: ['closed team/app:v1', 'opened team/app:v1'],
-  poison: [],
-};
-const AUDITED: World = {
-  locked: [],
-  records: { 'team/app:v1': 'waiting: audit' },
-  notified: ['NOT closed team/app:v1'],
   poison: [],
 };
 const excepting = (expires: string): Config => ({
@@ -40,36 +34,10 @@ describe('the policy', () => {
     await s.tick();
     expect(await s.world()).toEqual({ ...CLOSED, notified: [...EXEMPTED.notified, 'closed team/app:v1'] });
   });
-
-  test('a higher threshold opens, a lower one closes: with the next tick', async () => {
-    const s = await stage();
-    const image = s.push('v1');
-    await s.report(image, { cves: [{ ...CRITICAL, severity: 'High', score: 8 }] });
-    await s.settle();
-    await s.redeploy({ severityThreshold: 'critical' });
-    expect(await s.world()).toEqual(EXEMPTED);
-    await s.redeploy({});
-    expect((await s.world()).locked).toEqual(CLOSED.locked);
-  });
 });
 
-describe('modes', () => {
-  test('`audit`: decides, tells and closes nothing; then `enforce`: closes with the next tick; then `audit` again: opens', async () => {
-    const s = await stage({ mode: 'audit' });
-    const image = await s.close('v1');
-    expect(await s.world()).toEqual(AUDITED);
-    expect(s.lastDecision(image)).toMatchObject({ verdict: 'block', action: 'waiting', mode: 'audit' });
-    expect(s.calls('acr:UpdateManifest')).toBe(0);
-    await s.redeploy({});
-    expect(await s.world()).toEqual({ ...CLOSED, notified: [...AUDITED.notified, ...CLOSED.notified] });
-    await s.redeploy({ mode: 'audit' });
-    expect(await s.world()).toEqual({
-      ...AUDITED,
-      notified: [...AUDITED.notified, ...CLOSED.notified, 'opened team/app:v1'],
-    });
-  });
-
-  test('a pause by hand opens with the next tick and closes nothing; it ends: closes again', async () => {
+describe('a pause', () => {
+  test('opens with the next tick and closes nothing; it ends: closes again', async () => {
     const s = await stage();
     await s.close('v1');
     await setPause(s, true);
@@ -102,7 +70,7 @@ describe('locks of somebody else', () => {
     const image = s.push('v1');
     s.registry.setAttributes(REPOSITORY, { readEnabled: false }, image);
     const ids = await s.report(image);
-    await s.settle();
+    await s.runUntilIdle();
     const locked: World = {
       locked: ['team/app:v1 readEnabled'],
       records: { 'team/app:v1': 'waiting: foreignLock' },
@@ -130,7 +98,7 @@ describe('locks of somebody else', () => {
     const image = s.push('v1');
     s.registry.setAttributes(REPOSITORY, { readEnabled: false }, image);
     await s.report(image);
-    await s.settle();
+    await s.runUntilIdle();
     s.registry.setAttributes(REPOSITORY, { readEnabled: true }, image);
     await s.sweep();
     expect(await s.world()).toEqual({ ...CLOSED, notified: ['NOT closed team/app:v1', 'closed team/app:v1'] });
@@ -144,7 +112,7 @@ describe('locks of somebody else', () => {
     s.registry.setAttributes(REPOSITORY, { readEnabled: false }, other);
     s.registry.setAttributes(REPOSITORY, { deleteEnabled: false });
     const ids = await s.report(image);
-    await s.settle();
+    await s.runUntilIdle();
     await s.setStatus(ids, 'Healthy');
     await s.sweep();
     expect((await s.world()).locked).toEqual([
@@ -152,14 +120,5 @@ describe('locks of somebody else', () => {
       'team/app:v1 deleteEnabled writeEnabled',
       'team/app:v2 readEnabled',
     ]);
-  });
-
-  test('somebody opens our gate by hand: the sweep closes it again, and says so', async () => {
-    const s = await stage();
-    const image = await s.close('v1');
-    s.registry.setAttributes(REPOSITORY, { readEnabled: true }, image);
-    await s.sweep();
-    expect(await s.world()).toEqual({ ...CLOSED, notified: [...CLOSED.notified, 'closed again team/app:v1'] });
-    expect(s.lastDecision(image)).toMatchObject({ action: 'restored' });
   });
 });

@@ -25,7 +25,7 @@ describe('absence opens nothing', () => {
     const { ids, ...image } = await s.close('v1');
     s.cloud.clock.advance(2 * DAY);
     await s.cloud.defender.remove(ids);
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.decisions(image)).toHaveLength(2);
     // The row is two days old, and nine days count.
     expect(s.lastDecision(image)).toMatchObject({ verdict: 'block', action: 'nothing', to: 'closed' });
@@ -37,26 +37,15 @@ describe('absence opens nothing', () => {
     expect(s.lastDecision(image).message).toContain(NO_PROOF);
   });
 
-  test('no row at all, for the only finding: stays closed; the log says that proof is missing', async () => {
-    const s = await stage();
-    const { ids, ...image } = await s.close('v1');
-    s.cloud.workspace.forgetRows();
-    await s.sweep();
-    expect(await s.world()).toEqual(CLOSED);
-    expect(s.lastDecision(image)).toMatchObject({ verdict: 'allow', action: 'nothing', from: 'closed', to: 'closed' });
-    expect(s.lastDecision(image).message).toContain(NO_PROOF);
-    expect(ids).toHaveLength(1);
-  });
-
   test('one CVE less in an assessment that is still Unhealthy: stays closed', async () => {
     const s = await stage();
     const image = s.push('v1');
     const low = { id: 'CVE-2026-9', severity: 'Low', score: 2 };
     await s.report(image, { cves: [CRITICAL, low] });
-    await s.settle();
+    await s.runUntilIdle();
     s.cloud.clock.advance(MINUTE);
     await s.report(image, { cves: [low] });
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(CLOSED);
     expect(s.lastDecision(image).message).toContain(NO_PROOF);
   });
@@ -77,7 +66,7 @@ describe('absence opens nothing', () => {
   });
 });
 
-describe('every closing assessment is settled', () => {
+describe('every blocking assessment is healthy or exempt', () => {
   test.each([
     ['Healthy', 'individual', 'resolved', OPENED],
     ['Healthy', 'grouped', 'resolved', OPENED],
@@ -92,7 +81,7 @@ describe('every closing assessment is settled', () => {
         ...(await s.report(image, { package: 'openssl', shape })),
         ...(await s.report(image, { package: 'zlib', shape, cves: [{ ...CRITICAL, id: 'CVE-2026-1002' }] })),
       ];
-      await s.settle();
+      await s.runUntilIdle();
       expect(await s.world()).toEqual(CLOSED);
       await s.setStatus(ids.slice(0, 1), status);
       expect(await s.world()).toEqual(CLOSED);
@@ -113,7 +102,7 @@ describe('every closing assessment is settled', () => {
     const image = s.push('v1');
     const healthy = await s.report(image, { package: 'openssl' });
     await s.report(image, { package: 'zlib', cves: [{ ...CRITICAL, id: 'CVE-2026-1002' }] });
-    await s.settle();
+    await s.runUntilIdle();
     s.cloud.workspace.forgetRows();
     await s.setStatus(healthy, 'Healthy');
     await s.sweep();
@@ -130,7 +119,7 @@ describe('every closing assessment is settled', () => {
     await s.cloud.defender.setStatus(ids, 'Healthy');
     s.cloud.clock.advance(MINUTE);
     await s.cloud.defender.setStatus(ids, 'Unhealthy');
-    await s.settle();
+    await s.runUntilIdle();
     await s.sweep();
     expect(await s.world()).toEqual(CLOSED);
   });
@@ -139,15 +128,6 @@ describe('every closing assessment is settled', () => {
     const s = await stage();
     const { ids } = await s.close('v1');
     await s.setStatus(ids, 'Healthy');
-    await s.setStatus(ids, 'Unhealthy');
-    expect(await s.world()).toEqual({ ...CLOSED, notified: [...OPENED.notified, 'closed team/app:v1'] });
-  });
-
-  test('an exemption that ends: closes again', async () => {
-    const s = await stage();
-    const { ids } = await s.close('v1');
-    await s.setStatus(ids, 'NotApplicable');
-    expect(await s.world()).toEqual(EXEMPTED);
     await s.setStatus(ids, 'Unhealthy');
     expect(await s.world()).toEqual({ ...CLOSED, notified: [...OPENED.notified, 'closed team/app:v1'] });
   });
@@ -183,11 +163,11 @@ describe('Log Analytics answers with a part, late, or not at all', () => {
     expect(await s.world()).toEqual(CLOSED);
     expect(s.lines('failed')).toMatchObject([{ tries: 0, minutes: 1 }]);
     expect(s.lines('failed')[0]?.['error']).toContain('PartialAnswer: Log Analytics gave a part of its answer only');
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(OPENED);
   });
 
-  test('PartialFailure on a repository’s answer: asked image by image, and each is looked at', async () => {
+  test('PartialFailure on a repository’s answer: queried image by image, and each is observed', async () => {
     const s = await stage();
     const images = ['v1', 'v2', 'v3'].map((tag) => s.push(tag));
     s.cloud.faults.addToBus({ kind: 'lose' });
@@ -230,7 +210,7 @@ describe('Log Analytics answers with a part, late, or not at all', () => {
     expect(await s.world()).toEqual(CLOSED);
     expect(s.lines('failed').length).toBeGreaterThan(0);
     s.cloud.workspace.maxAnswerBytes = 64_000_000;
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(CLOSED);
     expect(s.cloud.queue.messages()).toEqual([]);
   });
@@ -251,7 +231,7 @@ describe('Log Analytics answers with a part, late, or not at all', () => {
     expect(s.lines('failed')).toEqual([]);
   });
 
-  test('KQL answers 429 for longer than an invocation tries: comes back later, and closes', async () => {
+  test('KQL answers 429 for longer than an invocation tries: retried later, and closes', async () => {
     const s = await stage();
     s.cloud.faults.add({ kind: 'throttle', service: 'logs', times: 4 });
     await s.close('v1');

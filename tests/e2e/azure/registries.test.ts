@@ -19,7 +19,7 @@ describe('registries', () => {
     const digest = s.cloud.acr.addRegistry(other).push('team/app', { tag: 'v1' });
     await s.report({ registry: other, repository: 'team/app', digest });
     s.send({ pullgate: 'reconcile', registry: other, repository: 'team/app', trigger: 'sweep' });
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(UNTOUCHED);
     expect(s.cloud.acr.registry(other).attributes('team/app', { digest }).readEnabled).toBe(true);
     const why = "the registry otherimages is not one of the stack's";
@@ -38,7 +38,7 @@ describe('registries', () => {
     );
     expect(here).toBe(there);
     await s.report({ registry: others, repository: 'team/app', digest: there ?? '' });
-    await s.settle();
+    await s.runUntilIdle();
     await s.sweep();
     expect(s.registry.attributes('team/app', { digest: here ?? '' }).readEnabled).toBe(true);
     expect(s.cloud.acr.registry(others).attributes('team/app', { digest: there ?? '' }).readEnabled).toBe(false);
@@ -50,7 +50,7 @@ describe('registries', () => {
     async (shape) => {
       const s = await stage({}, { registries: { [REGISTRY]: { loginServer: 'acmeimages-h4k9bs.azurecr.io' } } });
       await s.report(s.push('v1'), { shape });
-      await s.settle();
+      await s.runUntilIdle();
       expect(await s.world()).toEqual(CLOSED);
       expect(await s.pull('v1')).toBe('refused');
       await s.sweep();
@@ -62,7 +62,7 @@ describe('registries', () => {
     const s = await stage({}, ABAC);
     const image = s.push('v1');
     await s.report(image);
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual({
       ...UNTOUCHED,
       poison: [{ pullgate: 'reconcile', ...image, trigger: 'finding' }],
@@ -76,7 +76,7 @@ describe('registries', () => {
   test('a registry with the roles of the whole registry, and `registryRoles: abac`: an error that names the role to assign', async () => {
     const s = await stage({ azure: { registryRoles: 'abac' } });
     await s.report(s.push('v1'));
-    await s.settle();
+    await s.runUntilIdle();
     expect((await s.world()).locked).toEqual([]);
     const [refused] = s.lines('refused');
     expect(refused?.['problem']).toContain(`the registry ${REGISTRY} has the role mode LegacyRegistryPermissions`);
@@ -114,12 +114,12 @@ describe('a role is missing', () => {
     await expect(stage({}, { change: without(roleNamed('log')) })).rejects.toThrow('its log goes nowhere');
   });
 
-  test('the right to write attributes: refused, with what to do; buried; nobody is notified; with it, the next sweep closes', async () => {
+  test('the right to write attributes: refused, with what to do; moved to the poison queue; no notice; with it, the next sweep closes', async () => {
     const write = 'Microsoft.ContainerRegistry/registries/metadata/write';
     const s = await stage({}, { change: withoutAction('pullgate-gatekeeper', write) });
     const image = s.push('v1');
     await s.report(image);
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual({
       ...UNTOUCHED,
       records: { 'team/app:v1': 'closing' },
@@ -143,11 +143,11 @@ describe('a role is missing', () => {
   ];
 
   test.each(failing)(
-    '%s: nothing is closed; the error names where the role is missing; the message comes back, and is buried after two hours; with the role, the next sweep closes',
+    '%s: nothing is closed; the error names where the role is missing; the message is retried, and is moved to the poison queue after two hours; with the role, the next sweep closes',
     async (end, words) => {
       const s = await stage({}, { change: without(roleNamed(end)) });
       await s.report(s.push('v1'));
-      await s.settle();
+      await s.runUntilIdle();
       const { poison, ...rest } = await s.world();
       expect({ ...rest, poison: [] }).toEqual(UNTOUCHED);
       expect(poison).toMatchObject([{ resourceAdditionalData: expect.stringContaining('team/app'), tries: 0 }]);

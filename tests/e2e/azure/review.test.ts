@@ -30,13 +30,13 @@ describe('a row that is older than the event', () => {
     s.cloud.workspace.ingestionDelayMilliseconds = 3 * MINUTE;
     const image = s.push('v1');
     await s.report(image, { cves: [LOW] });
-    await s.settle();
+    await s.runUntilIdle();
     s.cloud.clock.advance(10 * MINUTE);
     const before = s.lines('retried').length;
     await s.report(image, { cves: [LOW, CRITICAL] });
     await s.cloud.runUntilIdle();
     expect({ ...(await s.world()), records: {} }).toEqual(UNTOUCHED);
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(CLOSED);
     const returned = s.lines('retried').slice(before);
     expect(returned.map(({ minutes }) => minutes)).toEqual([1, 2]);
@@ -50,7 +50,7 @@ describe('a row that is older than the event', () => {
     s.cloud.faults.addToBus({ kind: 'lose', to: 'Workspace' });
     const start = s.cloud.clock.now().getTime();
     await s.cloud.defender.setStatus(ids, 'Healthy');
-    await s.settle();
+    await s.runUntilIdle();
     expect(await s.world()).toEqual(CLOSED);
     expect(s.lines('retried').map(({ minutes, deadLettered }) => minutes ?? deadLettered)).toEqual([
       1,
@@ -75,12 +75,12 @@ describe('a recommendation that was switched off (NotApplicable, and not Exempt)
     const s = await stage();
     const closed = s.push('v1');
     const ids = await s.report(closed, { shape });
-    await s.settle();
+    await s.runUntilIdle();
     const open = s.push('v2');
     const others = await s.report(open, { shape, event: false });
     s.cloud.clock.advance(MINUTE);
     await s.cloud.defender.setStatus([...ids, ...others], 'NotApplicable', cause);
-    await s.settle();
+    await s.runUntilIdle();
     await s.sweep();
     expect(await s.world()).toEqual(CLOSED);
     expect(s.lastDecision(closed).message).toContain('proof is missing');
@@ -144,7 +144,7 @@ describe('one registry of two', () => {
     await s.close('v1');
     const there = s.cloud.acr.registry(OTHER);
     await s.report({ registry: OTHER, repository: 'team/other', digest: there.push('team/other', { tag: 'v1' }) });
-    await s.settle();
+    await s.runUntilIdle();
     await s.close('v2');
     await s.redeploy({ maxClosesPerHour: 1 });
     expect(s.lines('tick')).toMatchObject([{ waiting: 1, letThrough: 0 }]);
@@ -198,7 +198,7 @@ describe('a message in the poison queue', () => {
     const image = s.push('v1');
     const release = s.cloud.faults.addToBus({ kind: 'lose', to: 'Workspace' });
     const ids = await s.report(image);
-    await s.settle();
+    await s.runUntilIdle();
     release();
     s.cloud.clock.advance(90 * DAY);
     const [deadLettered, ...others] = (await s.world()).poison;
@@ -207,12 +207,12 @@ describe('a message in the poison queue', () => {
       [],
     ]);
     await s.cloud.defender.setStatus(ids, 'Healthy');
-    await s.settle();
+    await s.runUntilIdle();
     const before = s.lines('retried').length;
     s.cloud.workspace.forgetRows();
     s.cloud.poisonQueue.purge();
     s.send(deadLettered);
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.lines('retried').slice(before)).toHaveLength(8);
     expect((await s.world()).poison).toEqual([deadLettered]);
   });

@@ -28,7 +28,7 @@ describe('the brake', () => {
       if (isExploited(number)) return { ...HIGH, isInExploitKit: true };
       return isCritical(number) ? CRITICAL : HIGH;
     });
-    await s.settle();
+    await s.runUntilIdle();
     const first = closedOf(s, images);
     expect(first).toHaveLength(27);
     expect(first.slice(-2)).toEqual(images.slice(-2));
@@ -93,7 +93,7 @@ describe('the brake', () => {
 });
 
 describe('the sweep', () => {
-  test('a tick when no sweep is due asks for no look', async () => {
+  test('a tick when no sweep is due requests no observation', async () => {
     const s = await stage();
     await s.close('v1');
     await s.tick();

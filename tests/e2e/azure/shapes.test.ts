@@ -2,7 +2,7 @@
 // is lost without a word.
 import { describe, expect, test } from 'vitest';
 import { nameOf } from '../../../azure/function/parse.ts';
-import { rowOfAssessment } from '../../../local/azure/assessment.ts';
+import { rowOfAssessment } from '../../../local/azure/assessment-wire.ts';
 import type { AssessOptions } from '../../../local/azure/defender.ts';
 import type { Json } from '../../../local/azure/tables.ts';
 import type { RunningWorkspace } from '../../../local/azure/workspace.ts';
@@ -22,7 +22,7 @@ type Shape = Partial<AssessOptions>;
 async function reported(s: Stage, image: Image, shape: Shape, by: 'event' | 'sweep'): Promise<readonly string[]> {
   if (by === 'sweep') s.cloud.faults.addToBus({ kind: 'lose', to: 'LogicApp' });
   const ids = await s.report(image, shape);
-  await s.settle();
+  await s.runUntilIdle();
   if (by === 'sweep') await s.tick();
   return ids;
 }
@@ -99,7 +99,7 @@ describe('an event', () => {
     const s = await stage();
     s.cloud.faults.add({ kind: 'error', service: 'acr', status: 403, code: 'DENIED', message: 'no', times: 1 });
     await s.report(s.push('v1'), { naming: 'nameless' });
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.lines('failed')).toHaveLength(1);
     expect(await s.world()).toEqual(CLOSED);
   });
@@ -112,7 +112,7 @@ describe('an event', () => {
     const [id = ''] = await s.report(s.push('v1'), { naming: 'nameless', casing, event: false });
     const event: { readonly id: string; readonly properties?: object } = s.cloud.defender.eventOf(id);
     await s.cloud.defender.sendEvent({ ...event, properties: { ...event.properties, metadata: undefined } });
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.cloud.logicApp.runs).toMatchObject([{ succeeded: true }]);
   });
 });
@@ -123,7 +123,7 @@ describe('an event of an image in several places', () => {
     const digests = ['team/app', 'team-app'].map((name) => s.registry.push(name, { tag: 'v1', content: 'the same' }));
     const [digest = ''] = digests;
     await s.report({ registry: REGISTRY, repository: 'team/app', digest }, { additionalAs: 'missing' });
-    await s.settle();
+    await s.runUntilIdle();
     expect(digests).toEqual([digest, digest]);
     expect((await s.world()).locked).toHaveLength(2);
     expect((await s.world()).poison).toEqual([]);
@@ -147,7 +147,7 @@ describe('an event of an image in several places', () => {
     await s.cloud.runUntilIdle();
     expect(registries.map((one) => one.attributes('team/app', { digest }).readEnabled)).toEqual([true, false]);
     expect(s.lines('failed')).toHaveLength(1);
-    await s.settle();
+    await s.runUntilIdle();
     expect(registries.map((one) => one.attributes('team/app', { digest }).readEnabled)).toEqual([false, false]);
   });
 });
@@ -203,7 +203,7 @@ describe('a severity that is inherited', () => {
     const image = await s.close('v1');
     s.cloud.clock.advance(HOUR);
     await s.report(image, { severity: 'Unknown' });
-    await s.settle();
+    await s.runUntilIdle();
     await s.sweep();
     expect(await s.world()).toEqual(CLOSED);
   });
@@ -213,7 +213,7 @@ describe('a severity that is inherited', () => {
     const image = await s.close('v1');
     s.cloud.clock.advance(HOUR);
     await s.report(image, { severity: 'Low' });
-    await s.settle();
+    await s.runUntilIdle();
     expect((await s.world()).locked).toEqual([]);
   });
 });
@@ -223,7 +223,7 @@ describe('a sweep counts what it cannot attribute', () => {
     const s = await stage();
     const [deleted, kept] = [s.push('v1'), s.push('v2')];
     for (const image of [deleted, kept]) await s.report(image, { naming: 'nameless' });
-    await s.settle();
+    await s.runUntilIdle();
     s.registry.delete('team/app', deleted.digest);
     await s.sweep();
     expect(s.lines('attribution').at(-1)).toEqual({
@@ -240,7 +240,7 @@ describe('a sweep counts what it cannot attribute', () => {
     const s = await stage();
     const image = s.push('v1');
     await s.report({ ...image, digest: `sha256:${'e'.repeat(64)}` }, { naming: 'nameless' });
-    await s.settle();
+    await s.runUntilIdle();
     await s.sweep();
     expect(s.lines('attribution').at(-1)).toMatchObject({ attributed: 0, gone: 0, unattributed: 1 });
   });
@@ -261,7 +261,7 @@ describe('a sweep counts what it cannot attribute', () => {
       message: 'blocked by the firewall',
       times: 2,
     });
-    await s.settle();
+    await s.runUntilIdle();
     await s.tick();
     expect((await s.world()).locked).toEqual(['team/app:v1 readEnabled']);
     expect(s.lines('attribution')).toMatchObject([{ attributed: 0, unattributed: 0, unread: 1 }]);
@@ -283,7 +283,7 @@ describe('a sweep counts what it cannot attribute', () => {
       times: 1_000,
       where: ({ input }) => String(input['query']).includes('take_any'),
     });
-    await s.settle();
+    await s.runUntilIdle();
     await s.tick();
     expect(await s.world()).toEqual(CLOSED);
     expect(s.lines('attribution')).toMatchObject([{ unattributed: 0, unread: 1 }]);
@@ -293,7 +293,7 @@ describe('a sweep counts what it cannot attribute', () => {
     const s = await stage();
     await s.close('v1');
     await s.report(s.push('v2'), { naming: 'nameless', status: 'Healthy' });
-    await s.settle();
+    await s.runUntilIdle();
     await s.sweep();
     const counts = { attributed: 0, gone: 0, unattributed: 0, unread: 0, assessments: [] };
     expect(s.lines('attribution').at(-1)).toEqual({ kind: 'attribution', ...counts });
@@ -305,7 +305,7 @@ test('an unrelated registry in a resource group with letters beyond ASCII: ignor
   const umlaut = OTHERS.replace('/images/', '/größe-日本/');
   const digest = s.cloud.acr.addRegistry(umlaut).push('team/app', { tag: 'v1' });
   await s.report({ registry: umlaut, repository: 'team/app', digest });
-  await s.settle();
+  await s.runUntilIdle();
   await s.sweep();
   expect(await s.world()).toEqual(UNTOUCHED);
   expect(s.lines('ignored')).toEqual([{ kind: 'ignored', why: "the registry acmeimages2 is not one of the stack's" }]);

@@ -55,7 +55,7 @@ export interface World {
   readonly locked: readonly string[];
   /** The state of each record; `waiting: brake`, or with what its only image departed for: `open (gone)`. */
   readonly records: Readonly<Record<string, string>>;
-  /** What the mails tell, in order: `closed team/app:v1`. */
+  /** What the mails say, in order: `closed team/app:v1`. */
   readonly notified: readonly string[];
   /** The messages of the poison queue. */
   readonly poison: readonly unknown[];
@@ -68,8 +68,8 @@ export interface Stage {
   readonly cloud: LocalAzure;
   readonly graph: Graph;
   readonly registry: Registry;
-  /** Every event is handed over, and the messages that have to come back too. */
-  settle(): Promise<void>;
+  /** Every event is handed over, and so are the messages that are retried. */
+  runUntilIdle(): Promise<void>;
   /** The next tick, which sweeps where that is due, and the observations that it asks for. */
   tick(): Promise<void>;
   /** Everything is observed: six hours later. */
@@ -152,7 +152,7 @@ export async function stage(config: Config = {}, { registries = {}, change }: St
     return known?.[1] ?? `${repository}@${digest}`;
   };
 
-  const settle = async () => void (await cloud.runUntilIdle({ advance: true }));
+  const runUntilIdle = async () => void (await cloud.runUntilIdle({ advance: true }));
   const lines = (kind: string) => cloud.logs.flatMap(({ json }) => (json?.['kind'] === kind ? [json] : []));
   const decisions = (image?: Image) =>
     (lines('decision') as unknown as readonly DecisionLine[]).filter(
@@ -160,7 +160,7 @@ export async function stage(config: Config = {}, { registries = {}, change }: St
     );
   const tick = async () => {
     await cloud.fireTimer('tick');
-    await settle();
+    await runUntilIdle();
   };
   const report: Stage['report'] = (image, options = {}) =>
     cloud.defender.assess({ ...image, package: OPENSSL, cves: [CRITICAL], ...options });
@@ -176,7 +176,7 @@ export async function stage(config: Config = {}, { registries = {}, change }: St
     cloud,
     graph,
     registry,
-    settle,
+    runUntilIdle,
     tick,
     async sweep() {
       cloud.clock.advance(6 * HOUR);
@@ -191,12 +191,12 @@ export async function stage(config: Config = {}, { registries = {}, change }: St
     async setStatus(ids, status) {
       cloud.clock.advance(MINUTE);
       await cloud.defender.setStatus(ids, status);
-      await settle();
+      await runUntilIdle();
     },
     async close(tag, repository) {
       const image = push(tag, repository);
       const ids = await report(image);
-      await settle();
+      await runUntilIdle();
       return { ...image, ids };
     },
     send: (message) => void cloud.queue.send(Buffer.from(JSON.stringify(message)).toString('base64')),
@@ -285,7 +285,7 @@ function toldOf(subject: string, nameOf: NameOf): string {
   return `${what} ${nameOf({ repository, digest })}`;
 }
 
-/** The graph without these resources, as if somebody had taken them out of the program. */
+/** The graph without these resources, as if the program did not create them. */
 export function without(isGone: (resource: Graph['resources'][number]) => boolean): (graph: Graph) => Graph {
   return (graph) => {
     const resources = graph.resources.filter((resource) => !isGone(resource));

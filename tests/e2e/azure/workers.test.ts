@@ -38,7 +38,7 @@ function stepOf({ service, operation, input }: Call): Step | undefined {
   return service === 'acr' && operation === 'UpdateRepository' ? { thing: 'lock', writes: true } : undefined;
 }
 
-/** Another instance, as somebody of its own, whose calls wait for its turn. */
+/** Another instance, with a principal of its own, whose calls wait for its turn. */
 function workerOn(s: Stage, name: string, digest: string) {
   const { cloud } = s;
   const credential = cloud.principals.add(name, [
@@ -144,14 +144,14 @@ describe('two instances on one gate', () => {
           const record = await s.record(WHOLE);
           const { readEnabled } = s.registry.attributes(REPOSITORY);
           ends.add(
-            `${record?.state.kind}, ${readEnabled ? 'open' : 'locked'}, ${record?.blockers.length} blockers, ${record?.pending.length} untold`,
+            `${record?.state.kind}, ${readEnabled ? 'open' : 'locked'}, ${record?.blockers.length} blockers, ${record?.pending.length} pending`,
           );
           notified.add(s.cloud.mails.length - before);
         },
       };
     });
-    expect([...ends]).toEqual(['closed, locked, 2 blockers, 0 untold']);
-    // Whoever meets a change that is not marked as notified yet tells it too.
+    expect([...ends]).toEqual(['closed, locked, 2 blockers, 0 pending']);
+    // A worker that meets a change that is not marked as notified yet notifies too.
     expect(Math.min(...notified)).toBe(1);
     expect(Math.max(...notified)).toBeLessThanOrEqual(3);
     expect(interleavings).toBeGreaterThan(10);
@@ -163,7 +163,7 @@ describe('messages that come together', () => {
     const s = await stage();
     const image = s.push('v1');
     for (let number = 0; number < 12; number++) await s.report(image, { package: `package-${number}` });
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.cloud.mails).toHaveLength(1);
     expect(s.calls('acr:UpdateManifest')).toBe(1);
     expect(s.decisions(image).map(({ action }) => action)).toEqual(['closed', 'nothing']);
@@ -175,7 +175,7 @@ describe('messages that come together', () => {
     await s.report(image);
     s.send({ pullgate: 'reconcile', registry: REGISTRY, repository: REPOSITORY, trigger: 'sweep' });
     s.send({ pullgate: 'reconcile', ...image, trigger: 'tick' });
-    await s.settle();
+    await s.runUntilIdle();
     expect(s.cloud.mails).toHaveLength(1);
     expect(s.calls('acr:UpdateManifest')).toBe(1);
   });

@@ -54,7 +54,7 @@ describe('the event bus', () => {
     ]);
   });
 
-  it('loses, repeats, delays and reorders what it is told to', async () => {
+  it('loses, repeats, delays and reorders as a test says', async () => {
     const cloud = await start();
     const put = (n: number) => cloud.bus.put({ source: 'aws.ecr', 'detail-type': 'test', detail: { n } });
     const numbers = () => seen(cloud).map((event) => (event as { detail: { n: number } }).detail.n);

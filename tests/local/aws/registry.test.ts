@@ -22,19 +22,19 @@ describe('the registry endpoint', () => {
     const as = (name: string) =>
       cloud.oci(cloud.principals.add(`arn:aws:sts::123456789012:assumed-role/${name}/session`, [allowing('ecr:*')]));
     const repository = cloud.ecr.createRepository('team/app');
-    const [somebody, exempt] = [as('somebody'), as('exempt')];
-    const pushed = await somebody.push('team/app', 'v1', 'hello');
+    const [deployer, exempt] = [as('deployer'), as('exempt')];
+    const pushed = await deployer.push('team/app', 'v1', 'hello');
     expect(pushed).toEqual({ status: 201, digest: expect.stringMatching(/^sha256:/), message: undefined });
-    expect(await somebody.pull('team/app', 'v1')).toEqual({ status: 200, digest: pushed.digest, message: undefined });
+    expect(await deployer.pull('team/app', 'v1')).toEqual({ status: 200, digest: pushed.digest, message: undefined });
     repository.policyText = closed;
-    expect(await somebody.pull('team/app', 'v1')).toEqual({
+    expect(await deployer.pull('team/app', 'v1')).toEqual({
       status: 403,
       digest: undefined,
       message:
-        'User: arn:aws:sts::123456789012:assumed-role/somebody/session is not authorized to perform: ecr:BatchGetImage on resource: arn:aws:ecr:eu-west-1:123456789012:repository/team/app with an explicit deny in a resource-based policy',
+        'User: arn:aws:sts::123456789012:assumed-role/deployer/session is not authorized to perform: ecr:BatchGetImage on resource: arn:aws:ecr:eu-west-1:123456789012:repository/team/app with an explicit deny in a resource-based policy',
     });
     expect((await exempt.pull('team/app', 'v1')).status).toBe(200);
-    expect((await somebody.push('team/app', 'v2', 'fixed')).status).toBe(201);
+    expect((await deployer.push('team/app', 'v2', 'fixed')).status).toBe(201);
     cloud.ecr.archive('team/app', pushed.digest ?? '');
     expect((await exempt.pull('team/app', 'v1')).status).toBe(404);
   });
@@ -59,7 +59,7 @@ describe('the registry endpoint', () => {
     },
   );
 
-  it('refuses whoever has not logged in', async () => {
+  it('refuses a client that has not logged in', async () => {
     const cloud = await start();
     const answer = await fetch(`${cloud.endpoint}/v2/team/app/manifests/v1`);
     expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([

@@ -17,7 +17,7 @@ afterAll(() => stage.wire.stop());
 beforeEach(() => stage.calls.reset());
 
 function clientOf(role: string, scope = REGISTRY_ID, loginServer = 'contoso.azurecr.io'): ContainerRegistryClient {
-  return new ContainerRegistryClient(`https://${loginServer}`, stage.somebody({ role, scope }), stage.options);
+  return new ContainerRegistryClient(`https://${loginServer}`, stage.addPrincipal({ role, scope }), stage.options);
 }
 
 describe('metadata', () => {
@@ -68,7 +68,7 @@ describe('metadata', () => {
   it('in a list says by its media type what is an index, and nothing of its children', async () => {
     const children = [stage.registry.push('meta/list', { content: 'child' })];
     const index = stage.registry.pushIndex('meta/list', { tag: 'multi', children });
-    const reader = stage.somebody({ role: 'AcrPull', scope: REGISTRY_ID });
+    const reader = stage.addPrincipal({ role: 'AcrPull', scope: REGISTRY_ID });
     const raw: { body?: string | null } = {};
     const pager = new ContainerRegistryClient('https://contoso.azurecr.io', reader, stage.options)
       .getRepository('meta/list')
@@ -149,7 +149,7 @@ describe('tokens', () => {
     expect(stage.calls.count()).toMatchObject({ 'acr:Token': 3, 'acr:UpdateManifest': 1 });
   });
 
-  it('of nobody are refused at the exchange', async () => {
+  it('without a principal are refused at the exchange', async () => {
     const stranger = { getToken: () => Promise.resolve({ token: 'x', expiresOnTimestamp: Date.now() + 600_000 }) };
     const strange = new ContainerRegistryClient('https://contoso.azurecr.io', stranger, stage.options);
     stage.registry.push('tokens/app');
@@ -195,7 +195,7 @@ describe('tokens', () => {
       const given = ends.split(' ').map((end) => `Microsoft.ContainerRegistry/registries/${end}`);
       const permissions = [{ actions: [], dataActions: [], [kind]: given }];
       const id = '50000000-0000-4000-8000-000000000005';
-      const person = stage.somebody();
+      const person = stage.addPrincipal();
       const assignment = { principalId: person.principal.id, roleDefinitionId: id, scope: REGISTRY_ID };
       stage.roles.deploy('locker', [{ id, name: 'locker', permissions }], [assignment]);
       const digest = stage.registry.push('roles/custom', { content: 'x' });
@@ -240,8 +240,8 @@ describe('tokens', () => {
 
 describe('a container client', () => {
   const closed: Partial<Attributes> = { readEnabled: false };
-  const puller = () => stage.oci(stage.somebody({ role: 'AcrPull', scope: REGISTRY_ID }));
-  const pusher = () => stage.oci(stage.somebody({ role: 'AcrPush', scope: REGISTRY_ID }));
+  const puller = () => stage.oci(stage.addPrincipal({ role: 'AcrPull', scope: REGISTRY_ID }));
+  const pusher = () => stage.oci(stage.addPrincipal({ role: 'AcrPush', scope: REGISTRY_ID }));
 
   it('pulls by tag and by digest what it pushed', async () => {
     const pushed = await pusher().push(stage.registry, 'oci/app', 'v1', 'hello');

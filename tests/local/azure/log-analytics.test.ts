@@ -71,7 +71,7 @@ describe('a query', () => {
     expect(result.status === 'Success' ? result.tables[0]?.rows.length : result.status).toBe(rows);
   });
 
-  it('with an error beside half of the rows is a partial failure, when told to', async () => {
+  it('with an error beside half of the rows is a partial failure, on request', async () => {
     const cloud = await cloudWithRows(4);
     cloud.workspace.failPartially();
     const result = await clientOf(cloud)();

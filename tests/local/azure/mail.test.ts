@@ -12,7 +12,7 @@ afterAll(() => stage.wire.stop());
 describe('mail', () => {
   const role = 'Communication and Email Service Owner';
   const clientOf = (scope = MAIL_ID) =>
-    new EmailClient(`https://${MAIL_HOST}`, stage.somebody({ role, scope }), stage.options);
+    new EmailClient(`https://${MAIL_HOST}`, stage.addPrincipal({ role, scope }), stage.options);
   const mail = (changes: object = {}) => ({
     senderAddress: SENDER,
     content: { subject: 'pullgate closed team/app', plainText: 'why' },
@@ -40,7 +40,7 @@ describe('mail', () => {
 
   it.each([
     ['a sender of another domain', mail({ senderAddress: 'me@example.com' }), MAIL_ID, 404],
-    ['nobody to send it to', mail({ recipients: { to: [] } }), MAIL_ID, 400],
+    ['no recipient', mail({ recipients: { to: [] } }), MAIL_ID, 400],
     ['an address that is none', mail({ recipients: { to: [{ address: 'ops' }] } }), MAIL_ID, 400],
     ['no text', mail({ content: { subject: 'x' } }), MAIL_ID, 400],
     ['a role elsewhere', mail(), QUEUE_ID, 403],

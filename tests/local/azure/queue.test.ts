@@ -30,7 +30,7 @@ describe('a queue', () => {
     }: { role?: string; body?: string; headers?: Record<string, string> } = {},
   ) {
     const pipeline = createPipelineFromOptions(stage.options);
-    const credential = stage.somebody({ role, scope: QUEUE_ID });
+    const credential = stage.addPrincipal({ role, scope: QUEUE_ID });
     pipeline.addPolicy(bearerTokenAuthenticationPolicy({ credential, scopes: 'https://storage.azure.com/.default' }));
     const request = createPipelineRequest({
       url: `${stage.queue.url}${path}`,
@@ -76,7 +76,7 @@ describe('a queue', () => {
     expect(stage.queue.messages()[0]?.text).toBe('<a href="x">&amp;');
   });
 
-  it('hides a message for as long as it is told, and forgets it after its life', async () => {
+  it('hides a message for as long as requested, and forgets it after its life', async () => {
     await put('bGF0ZXI=', '?visibilitytimeout=120&messagettl=600');
     expect(stage.queue.receive(1, 60)).toEqual([]);
     stage.clock.advance(120_000);
@@ -86,7 +86,7 @@ describe('a queue', () => {
     expect(stage.queue.nextVisibleAt()).toBeUndefined();
   });
 
-  it('tells how many messages it has, and shows them without taking them', async () => {
+  it('counts the messages it has, and shows them without taking them', async () => {
     await put('b25l');
     await put('dHdv', '?visibilitytimeout=60');
     const role = 'Storage Queue Data Contributor';
@@ -124,7 +124,7 @@ describe('a queue', () => {
     expect(stage.queue.messages()).toEqual([]);
   });
 
-  it('says when to come back, where it throttles', async () => {
+  it('says when to retry, if it throttles', async () => {
     stage.faults.add({ kind: 'throttle', service: 'queue', operation: 'Put' });
     expect(await put('eA==')).toMatchObject({ status: 429, code: 'TooManyRequests' });
     expect(await put('eA==')).toMatchObject({ status: 201 });

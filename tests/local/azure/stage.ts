@@ -62,8 +62,8 @@ export async function startStage() {
     /** Tries once: what it throws is what the cloud answered. */
     options: { ...clientOptions(wire), retryOptions: { maxRetries: 0 } },
     retrying: clientOptions(wire),
-    /** Somebody new with these roles at these scopes. */
-    somebody: (...grants: readonly Grant[]) => principals.add(`somebody-${++people}`, grants),
+    /** A new principal with these roles at these scopes. */
+    addPrincipal: (...grants: readonly Grant[]) => principals.add(`principal-${++people}`, grants),
     oci: (credential: Parameters<typeof createAcrOciClient>[1]) => createAcrOciClient(wire, credential),
   };
 }

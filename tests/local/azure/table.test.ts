@@ -18,7 +18,7 @@ describe('a table', () => {
   beforeEach(() => stage.table.clear());
 
   const tableOf = (role: string) =>
-    new TableClient(stage.table.url, 'records', stage.somebody({ role, scope: TABLE_ID }), stage.options);
+    new TableClient(stage.table.url, 'records', stage.addPrincipal({ role, scope: TABLE_ID }), stage.options);
   const entity = (rowKey: string, properties: Record<string, unknown> = {}): TableEntity => ({
     partitionKey: 'gate',
     rowKey,
@@ -32,7 +32,7 @@ describe('a table', () => {
     return keys;
   }
 
-  it('gives back each type as it was put', async () => {
+  it('returns each type as it was put', async () => {
     const when = new Date('2026-03-01T12:00:00.000Z');
     const properties = {
       text: "it's",
@@ -122,7 +122,7 @@ describe('a table', () => {
         new TableClient(
           stage.table.url,
           'records',
-          stage.somebody({ role: 'Owner', scope: REGISTRY_ID }),
+          stage.addPrincipal({ role: 'Owner', scope: REGISTRY_ID }),
           stage.options,
         ).getEntity('gate', 'there'),
       403,

@@ -19,7 +19,6 @@ let stage: Stage;
 
 beforeAll(async () => {
   stage = await startStage();
-  stage.principals.addIdentity(IDENTITY);
 });
 afterAll(() => stage.wire.stop());
 beforeEach(() => {
@@ -44,7 +43,7 @@ describe('the proxy', () => {
     );
   });
 
-  it('says so to whoever asks for a connection elsewhere', async () => {
+  it('says so if a client asks for a connection elsewhere', async () => {
     const { hostname, port } = new URL(stage.wire.proxy);
     const socket = connect(Number(port), hostname);
     socket.end('CONNECT login.microsoftonline.com:443 HTTP/1.1\r\nHost: login.microsoftonline.com:443\r\n\r\n');
@@ -130,24 +129,24 @@ describe('a managed identity', () => {
   });
 });
 
-describe('whoever asks', () => {
+describe('a caller', () => {
   const get = (credential: ConstructorParameters<typeof ContainerRegistryManagementClient>[0]) =>
     new ContainerRegistryManagementClient(credential, SUBSCRIPTION, stage.options).registries.get('rg', 'contoso');
 
-  it('is refused with a token that nobody has', async () => {
+  it('is refused with a token that was never issued', async () => {
     const stranger = { getToken: () => Promise.resolve({ token: 'made-up', expiresOnTimestamp: Date.now() + 60_000 }) };
     await expect(get(stranger)).rejects.toMatchObject({ statusCode: 401, code: 'InvalidAuthenticationToken' });
   });
 
   it('is refused with a token for another audience', async () => {
-    const reader = stage.somebody({ role: 'Reader', scope: REGISTRY_ID });
+    const reader = stage.addPrincipal({ role: 'Reader', scope: REGISTRY_ID });
     const elsewhere = { getToken: () => reader.getToken('https://storage.azure.com/.default') };
     await expect(get(elsewhere)).rejects.toMatchObject({ statusCode: 401 });
     await expect(get(reader)).resolves.toMatchObject({ name: 'contoso' });
   });
 
   it('is refused where the role is at a scope that only begins alike', async () => {
-    const reader = stage.somebody({ role: 'Reader', scope: REGISTRY_ID.slice(0, -1) });
+    const reader = stage.addPrincipal({ role: 'Reader', scope: REGISTRY_ID.slice(0, -1) });
     await expect(get(reader)).rejects.toMatchObject({ statusCode: 403 });
   });
 
@@ -158,7 +157,7 @@ describe('whoever asks', () => {
       name: 'looker',
       permissions: [{ actions: ['Microsoft.ContainerRegistry/*/read'], dataActions: [] }],
     };
-    const person = stage.somebody();
+    const person = stage.addPrincipal();
     const roleDefinitionId = `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/${id}`;
     stage.roles.deploy(
       'custom',
@@ -175,7 +174,7 @@ describe('whoever asks', () => {
 
 describe('misbehaviour', () => {
   const get = (options: object = stage.options) => {
-    const reader = stage.somebody({ role: 'Reader', scope: REGISTRY_ID });
+    const reader = stage.addPrincipal({ role: 'Reader', scope: REGISTRY_ID });
     return new ContainerRegistryManagementClient(reader, SUBSCRIPTION, options).registries.get('rg', 'contoso');
   };
 
@@ -202,7 +201,7 @@ describe('misbehaviour', () => {
     stage.faults.add({ kind: 'drop' });
     await expect(get()).rejects.toThrow();
     stage.faults.add({ kind: 'timeout' });
-    const reader = stage.somebody({ role: 'Reader', scope: REGISTRY_ID });
+    const reader = stage.addPrincipal({ role: 'Reader', scope: REGISTRY_ID });
     const client = new ContainerRegistryManagementClient(reader, SUBSCRIPTION, stage.options);
     await expect(
       client.registries.get('rg', 'contoso', { abortSignal: AbortSignal.timeout(100) }),
@@ -216,7 +215,7 @@ describe('misbehaviour', () => {
     const remove = stage.calls.after(({ operation }) => void done.push(operation));
     onTestFinished(remove);
     for (const when of ['before', 'after'] as const) {
-      stage.faults.add({ kind: 'crash', when, where: ({ principal }) => principal.name.startsWith('somebody') });
+      stage.faults.add({ kind: 'crash', when, where: ({ principal }) => principal.name.startsWith('principal') });
       await expect(get()).rejects.toThrow();
     }
     expect(stage.crashed.map(({ operation }) => operation)).toEqual(['GetRegistry', 'GetRegistry']);
@@ -236,7 +235,7 @@ describe('misbehaviour', () => {
   });
 
   it('a gap of the local cloud is named as one, and no client tries again', async () => {
-    const reader = stage.somebody({ role: 'Reader', scope: REGISTRY_ID });
+    const reader = stage.addPrincipal({ role: 'Reader', scope: REGISTRY_ID });
     const client = new ContainerRegistryManagementClient(reader, SUBSCRIPTION, stage.retrying);
     await expect(client.replications.get('rg', 'contoso', 'x')).rejects.toMatchObject({
       statusCode: 400,

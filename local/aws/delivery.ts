@@ -1,0 +1,64 @@
+// The event source mappings of all stacks: what is visible in a queue goes to the stack's function, several batches at once.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Clock, earliest } from '../clock.ts';
+import type { DueWork } from '../due-work.ts';
+import type { RunningBus } from './events.ts';
+import type { Invocation } from './lambda.ts';
+import { pollOnce } from './mapping.ts';
+import type { Place } from './place.ts';
+import type { DeployedStack } from './stacks.ts';
+
+interface Parts {
+  readonly place: Place;
+  readonly clock: Clock;
+  readonly bus: RunningBus;
+  readonly stacks: () => readonly DeployedStack[];
+  /** How many batches a function works on at once. */
+  readonly concurrency: number;
+  /** The most messages of a batch, where it is to be fewer than the mapping allows. */
+  readonly largestBatch: number;
+}
+
+/** How often a poller that found nothing asks again, while another has something. */
+const POLL_MILLISECONDS = 3;
+/** More invocations in one run than this never end. */
+const MAX_INVOCATIONS = 50_000;
+
+export function createDelivery(parts: Parts): DueWork<Invocation> {
+  const { place, clock, bus, stacks, concurrency, largestBatch } = parts;
+  const enabledStacks = () => stacks().filter(({ resources }) => resources.mapping.enabled);
+  const nextWorkAt = () => earliest(enabledStacks().map(({ queue }) => queue.nextVisibleAt()));
+  const isAnyVisible = () => (nextWorkAt() ?? Number.POSITIVE_INFINITY) <= clock.now().getTime();
+
+  /** Polls with several pollers until none of them has work, which another one's batch may still bring. */
+  async function drainStack({ resources, queue, lambda }: DeployedStack, invocations: Invocation[]): Promise<void> {
+    const mapping = { ...resources.mapping, batchSize: Math.min(resources.mapping.batchSize, largestBatch) };
+    let busy = 0;
+    const poll = async (): Promise<void> => {
+      for (;;) {
+        busy += 1;
+        const invocation = await pollOnce(mapping, place, queue, lambda);
+        busy -= 1;
+        if (invocation !== undefined) {
+          if (invocations.push(invocation) > MAX_INVOCATIONS)
+            throw new Error(`${MAX_INVOCATIONS} invocations, and the queues are not empty yet`);
+        } else if (busy === 0) return;
+        else await sleep(POLL_MILLISECONDS);
+      }
+    };
+    await Promise.all(Array.from({ length: concurrency }, poll));
+  }
+
+  return {
+    clock,
+    async drain(invocations) {
+      do {
+        for (const stack of enabledStacks()) await drainStack(stack, invocations);
+        // What one stack's function did last may have woken another's.
+      } while (isAnyVisible());
+    },
+    nextWorkAt,
+    fireDueTimers: () => bus.fireDueSchedules(),
+    nextTimerAt: async () => bus.nextScheduleAt(),
+  };
+}

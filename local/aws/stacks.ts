@@ -1,0 +1,101 @@
+// The stacks of the local AWS: what each has deployed over the services that all of them share.
+import type { Clock } from '../clock.ts';
+import type { Graph } from '../graph.ts';
+import type { LogLine } from '../log-line.ts';
+import { checkDeployment } from './deployment-check.ts';
+import type { DynamoDb } from './dynamodb.ts';
+import type { RunningBus } from './events.ts';
+import type { Iam } from './iam.ts';
+import { createLambda, type LambdaHost, type RunningLambda } from './lambda.ts';
+import type { Place } from './place.ts';
+import type { Principals } from './principals.ts';
+import { type Resources, readResources } from './resources.ts';
+import type { RoleResource } from './resources-roles.ts';
+import type { Topics } from './sns.ts';
+import type { Queue, Queues } from './sqs.ts';
+
+/** What one Pulumi stack has deployed. */
+export interface Stack {
+  /** The queue that feeds the function. */
+  readonly queue: Queue;
+  readonly deadLetters: Queue;
+  readonly lambda: LambdaHost;
+  /** The function's log, line by line, in order. */
+  readonly logs: LogLine[];
+}
+
+export interface DeployedStack extends Stack {
+  readonly resources: Resources;
+  readonly lambda: RunningLambda;
+}
+
+export interface Stacks {
+  /** Deploys a graph over what the stack has: new code, settings, rules and rights; the data stays. */
+  deploy(name: string, graph: Graph): Promise<void>;
+  /** @throws Error where no stack of this name was deployed */
+  find(name: string): DeployedStack;
+  all(): readonly DeployedStack[];
+  stop(): Promise<void>;
+}
+
+interface Parts {
+  readonly place: Place;
+  readonly clock: Clock;
+  readonly endpoint: () => string;
+  readonly principals: Principals;
+  readonly iam: Iam;
+  readonly queues: Queues;
+  readonly topics: Topics;
+  readonly dynamodb: DynamoDb;
+  readonly bus: RunningBus;
+}
+
+export function createStacks(parts: Parts): Stacks {
+  const { place, clock, principals, iam, queues, topics, dynamodb, bus } = parts;
+  const roles = new Map<string, RoleResource>();
+  const stacks = new Map<string, DeployedStack>();
+
+  async function deployServices(name: string, resources: Resources): Promise<void> {
+    for (const role of resources.roles) roles.set(role.arn, role);
+    for (const queue of resources.queues) queues.deploy(queue);
+    for (const topic of resources.topics) topics.deploy(topic);
+    for (const table of resources.tables) await dynamodb.deploy(table);
+    bus.deploy(name, resources.rules);
+  }
+
+  function startFunction({ lambda: resource }: Resources, logs: LogLine[]): RunningLambda {
+    const assumeRole = () => principals.add(resource.roleArn, () => roles.get(resource.roleArn)?.policies ?? []);
+    return createLambda({ resource, place, clock, endpoint: parts.endpoint(), logs, assumeRole });
+  }
+
+  function queuesOf({ mapping, queues: own }: Resources): Pick<Stack, 'queue' | 'deadLetters'> {
+    const queue = queues.byArn(mapping.queueArn);
+    const deadLetterArn = own.find(({ arn }) => arn === queue.arn)?.redrive?.deadLetterArn;
+    if (deadLetterArn === undefined)
+      throw new Error(`${queue.arn} has no redrive policy: what fails would be retried for ever`);
+    return { queue, deadLetters: queues.byArn(deadLetterArn) };
+  }
+
+  return {
+    async deploy(name, graph) {
+      const resources = readResources(graph);
+      if (JSON.stringify(resources.place) !== JSON.stringify(place))
+        throw new Error('all stacks of a local cloud have one account and region');
+      await deployServices(name, resources);
+      await checkDeployment(resources, { roles, iam, queues });
+      const before = stacks.get(name);
+      await before?.lambda.stop();
+      const logs = before?.logs ?? [];
+      stacks.set(name, { resources, lambda: startFunction(resources, logs), logs, ...queuesOf(resources) });
+    },
+    find(name) {
+      const found = stacks.get(name);
+      if (found !== undefined) return found;
+      throw new Error(`no stack ${name} was deployed; there is ${[...stacks.keys()].join(', ')}`);
+    },
+    all: () => [...stacks.values()],
+    async stop() {
+      await Promise.all([...stacks.values()].map(({ lambda }) => lambda.stop()));
+    },
+  };
+}

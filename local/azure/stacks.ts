@@ -1,0 +1,151 @@
+// The stacks of the local Azure: what each has deployed over the services that all of them share.
+import type { Agent } from 'node:https';
+import type { Clock } from '../clock.ts';
+import type { Graph } from '../graph.ts';
+import type { LogLine } from '../log-line.ts';
+import type { AcrWorld, RegistryOptions } from './acr.ts';
+import { checkDeployment } from './deployment-check.ts';
+import { createFunctionsHost, type FunctionsHost, type RunningHost } from './functions-host.ts';
+import type { NamedWorkspace } from './log-analytics.ts';
+import { createLogicApp, type LogicApp, type RunningLogicApp } from './logic-app.ts';
+import type { Mails } from './mail.ts';
+import type { Principal, Principals } from './principals.ts';
+import type { Queue, Queues } from './queue.ts';
+import { type Resources, readResources } from './resources.ts';
+import type { Roles } from './roles.ts';
+import type { RunningSecurityEvents } from './security-events.ts';
+import type { Wire } from './server.ts';
+import type { Table, Tables } from './table.ts';
+import { createWorkspace, type Workspace } from './workspace.ts';
+
+/** What one Pulumi stack has deployed. */
+export interface Stack {
+  /** The queue that feeds the function. */
+  readonly queue: Queue;
+  readonly poisonQueue: Queue;
+  /** The records. */
+  readonly table: Table;
+  readonly workspace: Workspace;
+  /** The GUID by which queries name the workspace. */
+  readonly customerId: string;
+  readonly logicApp: LogicApp;
+  readonly host: FunctionsHost;
+  /** The function's log, line by line, in order. */
+  readonly logs: LogLine[];
+  /** Who the function is. */
+  readonly identity: Principal;
+}
+
+export interface DeployedStack extends Stack {
+  readonly host: RunningHost;
+}
+
+export interface Stacks {
+  /** Deploys a graph over what the stack has: new code, settings, rules and roles; the data stays. */
+  deploy(name: string, graph: Graph): Promise<void>;
+  /** @throws Error where no stack of this name was deployed */
+  find(name: string): DeployedStack;
+  all(): readonly DeployedStack[];
+  stop(): Promise<void>;
+}
+
+interface Parts {
+  readonly subscription: string;
+  readonly clock: Clock;
+  readonly agent: Agent;
+  readonly wire: Wire;
+  readonly principals: Principals;
+  readonly roles: Roles;
+  readonly acr: AcrWorld;
+  readonly queues: Queues;
+  readonly tables: Tables;
+  readonly mails: Mails;
+  readonly events: RunningSecurityEvents;
+  /** By ARM id. */
+  readonly logicApps: Map<string, RunningLogicApp>;
+  /** By ARM id in small letters. */
+  readonly workspaces: Map<string, NamedWorkspace>;
+  /** Of registries that are not the default ones, by ARM id. */
+  readonly registries: Readonly<Record<string, RegistryOptions>>;
+  /** How many instances a function app has. */
+  readonly instances: number;
+}
+
+export function createStacks(parts: Parts): Stacks {
+  const { clock, queues } = parts;
+  const stacks = new Map<string, DeployedStack>();
+
+  function startHost({ app }: Resources, logs: LogLine[]): RunningHost {
+    const { wire, instances } = parts;
+    const surroundings = (process: string) => ({
+      ...wire.environment(),
+      ...wire.identity.environment(app.identities, process),
+    });
+    return createFunctionsHost({ app, clock, queues, logs, surroundings, instances });
+  }
+
+  return {
+    async deploy(name, graph) {
+      const resources = readResources(graph);
+      if (resources.place.subscription !== parts.subscription)
+        throw new Error('all stacks of a local cloud have one subscription');
+      deployServices(parts, name, resources);
+      checkDeployment(resources, parts.roles, queues);
+      const before = stacks.get(name);
+      await before?.host.stop();
+      const logs = before?.logs ?? [];
+      const host = startHost(resources, logs);
+      stacks.set(name, { host, logs, identity: resources.app.hostIdentity, ...storesOf(parts, resources) });
+    },
+    find(name) {
+      const found = stacks.get(name);
+      if (found !== undefined) return found;
+      throw new Error(`no stack ${name} was deployed; there is ${[...stacks.keys()].join(', ')}`);
+    },
+    all: () => [...stacks.values()],
+    async stop() {
+      await Promise.all([...stacks.values()].map(({ host }) => host.stop()));
+    },
+  };
+}
+
+function deployServices(parts: Parts, name: string, resources: Resources): void {
+  const { clock, roles, queues, tables, mails, workspaces, events, acr } = parts;
+  roles.deploy(name, resources.roleDefinitions, resources.roleAssignments);
+  for (const queue of resources.queues) queues.deploy(queue);
+  for (const table of resources.tables) tables.deploy(table);
+  for (const mail of resources.mails) mails.deploy(mail);
+  for (const { id, customerId } of resources.workspaces) {
+    const world = workspaces.get(id.toLowerCase())?.world ?? createWorkspace(clock);
+    workspaces.set(id.toLowerCase(), { id, customerId, world });
+  }
+  deployLogicApps(parts, resources);
+  events.deploy(name, resources.automations);
+  for (const id of resources.registries) if (acr.byId(id) === undefined) acr.addRegistry(id, parts.registries[id]);
+}
+
+function deployLogicApps({ clock, principals, agent, logicApps }: Parts, resources: Resources): void {
+  for (const logicApp of resources.logicApps) {
+    const running = logicApps.get(logicApp.id) ?? createLogicApp({ clock, principals, agent });
+    running.deploy(logicApp);
+    logicApps.set(logicApp.id, running);
+  }
+}
+
+function storesOf({ queues, tables, logicApps, workspaces }: Parts, resources: Resources) {
+  const { appSettings, name } = resources.app;
+  const account = appSettings['AzureWebJobsStorage__accountName'] ?? '';
+  const queueName = appSettings['PULLGATE_QUEUE'] ?? '';
+  const logicApp = logicApps.get(resources.logicApps[0]?.id ?? '');
+  const workspace = workspaces.get(resources.workspaces[0]?.id.toLowerCase() ?? '');
+  if (logicApp === undefined || workspace === undefined)
+    throw new Error(`the stack of ${name} needs a Logic App and a workspace`);
+  return {
+    queue: queues.find(account, queueName),
+    poisonQueue: queues.find(account, `${queueName}-poison`),
+    table: tables.find(account, appSettings['PULLGATE_TABLE'] ?? ''),
+    workspace: workspace.world,
+    customerId: workspace.customerId,
+    logicApp,
+  };
+}

@@ -1,0 +1,51 @@
+// A resource graph of AWS that the local cloud cannot run is refused, with the reason.
+import { describe, expect, it } from 'vitest';
+import { readResources } from '../../../local/aws/resources.ts';
+import { fixtureGraph, QUEUE } from './fixture-graph.ts';
+
+describe('a graph is refused', () => {
+  it.each<[string, string, Readonly<Record<string, unknown>>, RegExp]>([
+    [
+      'with a managed policy',
+      'aws:iam/rolePolicyAttachment:RolePolicyAttachment',
+      { role: 'fixture', policyArn: 'arn:aws:iam::aws:policy/X' },
+      /does not know what arn:aws:iam::aws:policy\/X allows/,
+    ],
+    [
+      'with a cron schedule',
+      'aws:cloudwatch/eventRule:EventRule',
+      { name: 'x', arn: 'arn:x', scheduleExpression: 'cron(0 1 * * ? *)' },
+      /given cron/,
+    ],
+    [
+      'with a target that transforms its input',
+      'aws:cloudwatch/eventTarget:EventTarget',
+      { rule: 'fixture', arn: QUEUE, inputTransformer: {} },
+      /no event target with inputTransformer/,
+    ],
+    [
+      'with a topic whose key is not there',
+      'aws:sns/topic:Topic',
+      { name: 'x', arn: 'arn:x', kmsMasterKeyId: 'alias/absent' },
+      /alias\/absent, and the graph has no such key/,
+    ],
+    [
+      'with a second function',
+      'aws:lambda/function:Function',
+      { name: 'x' },
+      /runs one aws:lambda\/function:Function of a stack; the graph has 2/,
+    ],
+  ])('%s', (_what, type, fields, message) => {
+    const graph = fixtureGraph();
+    const added = {
+      type,
+      name: 'added',
+      urn: 'urn:added',
+      parent: undefined,
+      inputs: fields,
+      outputs: fields,
+      id: 'added',
+    };
+    expect(() => readResources({ ...graph, resources: [...graph.resources, added] })).toThrow(message);
+  });
+});
