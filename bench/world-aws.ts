@@ -1,6 +1,6 @@
 // The bench's stack on the local AWS: a gate is a repository.
 import { startAws } from '../local/aws/cloud.ts';
-import type { Advisory } from '../local/aws/inspector.ts';
+import type { Advisory } from '../local/aws/inspector-finding.ts';
 import { readResources } from '../local/aws/resources.ts';
 import { graphOf } from '../local/graph.ts';
 import { meterOf } from './meter-aws.ts';

@@ -1,7 +1,7 @@
 // People and Amazon Inspector on the local AWS: who pushes, who pulls, and how a finding comes and goes.
 
 import { type LocalAws, startAws } from '../local/aws/cloud.ts';
-import type { Advisory } from '../local/aws/inspector.ts';
+import type { Advisory } from '../local/aws/inspector-finding.ts';
 import { allowing } from '../local/aws/principals.ts';
 import { wallClock } from '../local/clock.ts';
 import type { Graph } from '../local/graph.ts';

@@ -2,18 +2,7 @@
 import * as aws from './aws/graph-mocks.ts';
 import type { Place as AwsPlace } from './aws/place.ts';
 import * as azure from './azure/graph-mocks.ts';
-
-/** A resource that the program asks for. */
-export interface Wanted {
-  readonly type: string;
-  readonly name: string;
-  readonly inputs: Readonly<Record<string, unknown>>;
-}
-
-export interface Answer {
-  readonly id: string;
-  readonly state: Record<string, unknown>;
-}
+import type { Answer, Wanted } from './registration.ts';
 
 /** Where a stack stands in each cloud. */
 export interface Places {

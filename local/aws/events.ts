@@ -1,25 +1,13 @@
 // EventBridge's default bus: the rules of the deployed graphs, their queues as targets, and schedules on the cloud's clock.
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
+import type { BusEvent } from './bus-event.ts';
 import type { FaultBox } from './faults.ts';
 import type { Iam } from './iam.ts';
 import { assertPattern, matches } from './pattern.ts';
 import type { Place } from './place.ts';
 import type { RuleResource } from './resources-rules.ts';
 import type { Queues, SendOptions } from './sqs.ts';
-
-/** An event as it stands on the bus: the envelope and its detail. */
-export interface BusEvent {
-  readonly version?: string;
-  readonly id?: string;
-  readonly source: string;
-  readonly 'detail-type': string;
-  readonly account?: string;
-  readonly time?: string;
-  readonly region?: string;
-  readonly resources?: readonly string[];
-  readonly detail: object;
-}
 
 /** An event that matched a rule and could not be handed to its target. */
 export interface Undelivered {

@@ -1,7 +1,7 @@
 // Misbehaviour on demand, of AWS's services and of its event bus.
 import { createFaultBox, type FaultBoxOf, type FaultOf, type FaultsOf } from '../faults.ts';
+import type { BusEvent } from './bus-event.ts';
 import type { Call } from './calls.ts';
-import type { BusEvent } from './events.ts';
 
 export type Fault = FaultOf<Call>;
 

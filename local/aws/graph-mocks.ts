@@ -1,6 +1,6 @@
 // What AWS would have answered to a resource or a question of the Pulumi program: names, ARNs and URLs that look real.
 import { createHash } from 'node:crypto';
-import type { Answer, Wanted } from '../graph-mocks.ts';
+import type { Answer, Wanted } from '../registration.ts';
 import type { Place } from './place.ts';
 
 /** Where a stack stands: in the region of its config, by default eu-west-1. */

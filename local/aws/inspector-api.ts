@@ -10,8 +10,9 @@ import type {
   ListFindingsRequest,
 } from '@aws-sdk/client-inspector2';
 import { failure } from './failure.ts';
-import type { Coverage, InspectorWorld, StoredFinding } from './inspector.ts';
+import type { Coverage, InspectorWorld } from './inspector.ts';
 import { findingAs, imageArn } from './inspector-event.ts';
+import type { StoredFinding } from './inspector-finding.ts';
 import { type Operations, operation } from './operation.ts';
 import type { Place } from './place.ts';
 

@@ -1,7 +1,7 @@
 // Inspector's findings as it writes them: in an event (dates as words), and in an answer of ListFindings (dates as seconds).
 // Source: https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html (the sample of 2026)
-import type { BusEvent } from './events.ts';
-import type { Advisory, StoredFinding } from './inspector.ts';
+import type { BusEvent } from './bus-event.ts';
+import type { Advisory, StoredFinding } from './inspector-finding.ts';
 import { arnOf, type Place } from './place.ts';
 
 /** The `detail` of a finding's event, as far as it is read back. */

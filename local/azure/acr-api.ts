@@ -1,5 +1,6 @@
 // ACR's data plane of one registry: metadata and attributes, as @azure/container-registry asks for them, and its tokens.
 // Source: https://learn.microsoft.com/rest/api/containerregistry/; answers as recorded by the Azure SDK's tests.
+import type { Route } from 'playwright-core';
 import type { Clock } from '../clock.ts';
 import type { AcrWorld, Attributes, RegistryWorld, Repository, StoredManifest, StoredTag } from './acr.ts';
 import { type AcrTokens, createAcrTokens, type RegistryAction, type Scope } from './acr-tokens.ts';
@@ -7,18 +8,13 @@ import { failure } from './failure.ts';
 import type { Principals } from './principals.ts';
 import { createOciRoutes } from './registry.ts';
 import type { Roles } from './roles.ts';
-import { json, jsonBody, type Service, type Step, type WireAnswer, type WireRequest } from './service.ts';
+import type { Service, Step } from './service.ts';
+import { json, jsonBody, type WireAnswer, type WireRequest } from './wire.ts';
 
 const API_VERSION = '2021-07-01';
 const PAGE = 100;
 const MAX_PAGE = 1000;
 const ATTRIBUTES = ['deleteEnabled', 'writeEnabled', 'listEnabled', 'readEnabled'] as const;
-
-/** A request that was understood, and what its token must be for. */
-export interface Route {
-  readonly scope: Scope;
-  readonly step: Omit<Step, 'needs'>;
-}
 
 export function createAcrService(clock: Clock, world: AcrWorld, principals: Principals, roles: Roles): Service {
   const tokens: AcrTokens = createAcrTokens(clock, principals, roles);

@@ -6,7 +6,8 @@ import type { RegistryWorld, RoleMode } from './acr.ts';
 import { type Failure, failure } from './failure.ts';
 import type { Principal, Principals } from './principals.ts';
 import type { Need, Roles } from './roles.ts';
-import { header, json, type Step, type WireAnswer, type WireRequest } from './service.ts';
+import type { Step } from './service.ts';
+import { header, json, type WireAnswer, type WireRequest } from './wire.ts';
 
 /** What a token lets do with a repository. `*` of the registry's catalog lists all repositories. */
 export type RegistryAction = 'metadata_read' | 'metadata_write' | 'pull' | 'push' | 'delete' | '*';

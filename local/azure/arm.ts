@@ -3,7 +3,8 @@
 import type { AcrWorld } from './acr.ts';
 import { failure } from './failure.ts';
 import type { Principals } from './principals.ts';
-import { json, type Service } from './service.ts';
+import type { Service } from './service.ts';
+import { json } from './wire.ts';
 
 export const ARM_HOST = 'management.azure.com';
 const AUDIENCES = ['https://management.azure.com', 'https://management.core.windows.net'];

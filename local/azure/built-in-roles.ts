@@ -1,6 +1,6 @@
 // The built-in roles that pullgate, the story and the tests use, with their actions as documented.
 // Sources: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/containers, .../storage, .../monitor, .../general
-import type { RoleDefinition } from './roles.ts';
+import type { RoleDefinition } from './role-definition.ts';
 
 const REPOSITORIES = 'Microsoft.ContainerRegistry/registries/repositories';
 const QUEUES = 'Microsoft.Storage/storageAccounts/queueServices/queues';

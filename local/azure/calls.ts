@@ -1,7 +1,7 @@
 // The log of what was asked of the local Azure, and the places where a test may step in between.
 import { type CallLogOf, type CallsOf, createCallLog } from '../calls.ts';
 import type { Principal } from './principals.ts';
-import type { ServiceName } from './service.ts';
+import type { ServiceName } from './wire.ts';
 
 /** One request, of an SDK client or of a container client (`oci`). */
 export interface Call {

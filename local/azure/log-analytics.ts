@@ -5,7 +5,8 @@ import { type Failure, failure } from './failure.ts';
 import type { Table } from './kql-operators.ts';
 import { checkQuery } from './kql-syntax.ts';
 import type { Principals } from './principals.ts';
-import { header, json, jsonBody, type Service, type Step, type WireAnswer, type WireRequest } from './service.ts';
+import type { Service, Step } from './service.ts';
+import { header, json, jsonBody, type WireAnswer, type WireRequest } from './wire.ts';
 import type { RunningWorkspace, TimeRange } from './workspace.ts';
 
 export const LOGS_HOST = 'api.loganalytics.io';

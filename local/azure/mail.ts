@@ -4,7 +4,8 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { failure } from './failure.ts';
 import type { Principals } from './principals.ts';
-import { header, json, jsonBody, type Service, type Step, type WireAnswer, type WireRequest } from './service.ts';
+import type { Service, Step } from './service.ts';
+import { header, json, jsonBody, type WireAnswer, type WireRequest } from './wire.ts';
 
 /** azure-native:communication:CommunicationService, with the domains that are linked to it. */
 export interface MailResource {

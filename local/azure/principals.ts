@@ -1,11 +1,13 @@
 // Who may call the local Azure: managed identities, people and services, and the tokens that Microsoft Entra gives them.
+
 import { createHash, randomUUID } from 'node:crypto';
 import type { TokenCredential } from '@azure/core-auth';
 import type { Clock } from '../clock.ts';
 import type { Secret } from '../secrets.ts';
 import { failure } from './failure.ts';
+import type { Grant } from './grant.ts';
 import type { Roles } from './roles.ts';
-import { header, type WireRequest } from './service.ts';
+import { header, type WireRequest } from './wire.ts';
 
 export interface Principal {
   /** The object's id in the directory: the `principalId` of a role assignment. */
@@ -14,14 +16,6 @@ export interface Principal {
   readonly name: string;
   /** Which process of a function calls; only of tokens that one has asked for. */
   readonly process?: string;
-}
-
-/** A role at a scope: `{ role: 'AcrPull', scope: '/subscriptions/...' }`. */
-export interface Grant {
-  /** A built-in role's name or GUID, or the id of a role definition. */
-  readonly role: string;
-  /** The ARM id of what it holds for, with all that is below. */
-  readonly scope: string;
 }
 
 export interface IssuedToken {

@@ -4,8 +4,9 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { failure } from './failure.ts';
 import type { Principals } from './principals.ts';
-import type { Service, Step, WireAnswer, WireRequest } from './service.ts';
+import type { Service, Step } from './service.ts';
 import { authenticateStorage, denied, httpTime, type StorageResource } from './storage.ts';
+import type { WireAnswer, WireRequest } from './wire.ts';
 
 export interface Message {
   readonly id: string;

@@ -3,9 +3,9 @@
 import { readManifest } from '../manifest.ts';
 import { blobAnswer, createUploads, type OciAnswer, ociError } from '../oci-uploads.ts';
 import type { Attributes, RegistryWorld, Repository } from './acr.ts';
-import type { Route } from './acr-api.ts';
+import type { Route } from './acr-route.ts';
 import type { RegistryAction } from './acr-tokens.ts';
-import type { WireRequest } from './service.ts';
+import type { WireRequest } from './wire.ts';
 
 type Work = () => OciAnswer;
 

@@ -6,7 +6,8 @@ import type { LogicAppResource } from './logic-app.ts';
 import type { MailResource } from './mail.ts';
 import { type FunctionAppResource, readApp } from './resources-app.ts';
 import { all, type Fields, fieldsOf, lastOf, list, named, text } from './resources-fields.ts';
-import type { Permission, RoleAssignment, RoleDefinition } from './roles.ts';
+import type { Permission, RoleDefinition } from './role-definition.ts';
+import type { RoleAssignment } from './roles.ts';
 import type { StorageResource } from './storage.ts';
 
 export interface WorkspaceResource {

@@ -1,7 +1,8 @@
 // Azure's role-based access control: role definitions, their assignments at scopes, and what they allow.
 // Source: https://learn.microsoft.com/azure/role-based-access-control/overview#how-azure-rbac-determines-if-a-user-has-access-to-a-resource
 import { BUILT_IN_ROLES } from './built-in-roles.ts';
-import type { Grant } from './principals.ts';
+import type { Grant } from './grant.ts';
+import type { RoleDefinition } from './role-definition.ts';
 
 /** One action on one resource. `data` tells an action of the data plane (`dataActions`) from one of the control plane (`actions`). */
 export interface Need {
@@ -11,22 +12,6 @@ export interface Need {
   readonly data: boolean;
   /** The resource's ARM id. */
   readonly scope: string;
-}
-
-/** Patterns may hold `*`. */
-export interface Permission {
-  readonly actions: readonly string[];
-  readonly notActions?: readonly string[];
-  readonly dataActions: readonly string[];
-  readonly notDataActions?: readonly string[];
-}
-
-/** A role: built in, or a custom one of the graph (azure-native:authorization:RoleDefinition). */
-export interface RoleDefinition {
-  /** The GUID, by which an assignment names it. */
-  readonly id: string;
-  readonly name: string;
-  readonly permissions: readonly Permission[];
 }
 
 /** azure-native:authorization:RoleAssignment. */

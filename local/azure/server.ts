@@ -12,8 +12,9 @@ import { createIdentityEndpoint } from './identity.ts';
 import type { Principals } from './principals.ts';
 import { startProxy } from './proxy.ts';
 import type { Roles } from './roles.ts';
-import type { Service, Step, WireAnswer, WireRequest } from './service.ts';
+import type { Service, Step } from './service.ts';
 import { certificates, writeCa } from './tls.ts';
+import type { WireAnswer, WireRequest } from './wire.ts';
 
 export interface Wire {
   /** PEM of the certificate that signs every host's own: what NODE_EXTRA_CA_CERTS has to name. */

@@ -2,7 +2,8 @@
 // Source: https://learn.microsoft.com/rest/api/storageservices/authorize-with-azure-active-directory
 import { type Failure, failure } from './failure.ts';
 import type { Principal, Principals } from './principals.ts';
-import { header, type Service, type WireRequest } from './service.ts';
+import type { Service } from './service.ts';
+import { header, type WireRequest } from './wire.ts';
 
 /** A queue or a table of a storage account, as the graph has it. */
 export interface StorageResource {

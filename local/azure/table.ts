@@ -5,9 +5,10 @@ import { failure } from './failure.ts';
 import { readFilter } from './odata-filter.ts';
 import type { Principals } from './principals.ts';
 import type { Need } from './roles.ts';
-import { header, json, jsonBody, type Service, type Step, type WireAnswer, type WireRequest } from './service.ts';
+import type { Service, Step } from './service.ts';
 import { authenticateStorage, denied, type StorageResource } from './storage.ts';
 import { bodyOf, checkKey, type Entity, readProperties } from './table-entity.ts';
+import { header, json, jsonBody, type WireAnswer, type WireRequest } from './wire.ts';
 
 export interface Table extends StorageResource {
   /** `https://ACCOUNT.table.core.windows.net` */

@@ -1,11 +1,11 @@
 // One run's world on the local AWS: a gate is a repository. What the function is, and what it talks to, is what is deployed.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { createTable } from '../../aws/function/records.ts';
+import type { BusEvent } from '../../local/aws/bus-event.ts';
 import type { Call } from '../../local/aws/calls.ts';
 import { startAws } from '../../local/aws/cloud.ts';
-import type { BusEvent } from '../../local/aws/events.ts';
 import type { Fault } from '../../local/aws/faults.ts';
-import type { Advisory } from '../../local/aws/inspector.ts';
+import type { Advisory } from '../../local/aws/inspector-finding.ts';
 import { allowing } from '../../local/aws/principals.ts';
 import { virtualClock } from '../../local/clock.ts';
 import { type Graph, graphOf } from '../../local/graph.ts';

@@ -1,6 +1,6 @@
 // Runs the real `pullgate` command against the local Azure, as an operator who has the least roles which the command needs.
 import type { LocalAzure } from '../../local/azure/cloud.ts';
-import type { Grant } from '../../local/azure/principals.ts';
+import type { Grant } from '../../local/azure/grant.ts';
 import type { Graph } from '../../local/graph.ts';
 import { REGISTRY, type Stage } from '../e2e/azure/stage.ts';
 import { FOLDER, outputsOf, pullgate, type Ran } from './command.ts';

@@ -4,7 +4,7 @@ import { createAzureClient } from '../../cli/stack/azure-client.ts';
 import type { Client } from '../../cli/stack/client.ts';
 import { findStack } from '../../cli/stack/stack.ts';
 import type { PolicyDocument } from '../../local/aws/principals.ts';
-import type { Grant } from '../../local/azure/principals.ts';
+import type { Grant } from '../../local/azure/grant.ts';
 import type { Graph } from '../../local/graph.ts';
 import { REGISTRY, type Stage } from '../e2e/azure/stage.ts';
 import { outputsOf } from './command.ts';

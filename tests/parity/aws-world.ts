@@ -2,7 +2,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { createTable } from '../../aws/function/records.ts';
 import { startAws } from '../../local/aws/cloud.ts';
-import type { Advisory } from '../../local/aws/inspector.ts';
+import type { Advisory } from '../../local/aws/inspector-finding.ts';
 import { allowing } from '../../local/aws/principals.ts';
 import type { Graph } from '../../local/graph.ts';
 import type { PauseState } from '../../shared/reconcile/schedule.ts';

@@ -7,7 +7,7 @@ import { Inspector2Client, ListFindingsCommand } from '@aws-sdk/client-inspector
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createTable } from '../../aws/function/records.ts';
 import type { LocalAws } from '../../local/aws/cloud.ts';
-import type { Advisory } from '../../local/aws/inspector.ts';
+import type { Advisory } from '../../local/aws/inspector-finding.ts';
 import { allowing, type PolicyDocument } from '../../local/aws/principals.ts';
 import type { Graph } from '../../local/graph.ts';
 import type { PauseState } from '../../shared/reconcile/schedule.ts';

@@ -1,6 +1,6 @@
 // Observing a registry whose role mode is AbacRepositoryPermissions: with the roles that the README names for it, and with those of the other mode.
 import { expect, test } from 'vitest';
-import type { Grant } from '../../../local/azure/principals.ts';
+import type { Grant } from '../../../local/azure/grant.ts';
 import { REGISTRY, REPOSITORY, stage } from '../../e2e/azure/stage.ts';
 import { outputsOf, pullgate } from '../command.ts';
 import { asAzureOperator } from '../command-azure.ts';

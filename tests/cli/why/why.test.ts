@@ -6,7 +6,7 @@ import { parseImageName } from '../../../cli/stack/image-name.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
 import { whyLines } from '../../../cli/why/text.ts';
 import { explainImage, type WhyAnswer } from '../../../cli/why/why.ts';
-import type { Advisory } from '../../../local/aws/inspector.ts';
+import type { Advisory } from '../../../local/aws/inspector-finding.ts';
 import { graphOf } from '../../../local/graph.ts';
 import { parsePolicy } from '../../../shared/policy/policy.ts';
 import { judgeBy } from '../../../shared/policy/verdict.ts';

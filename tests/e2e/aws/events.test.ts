@@ -1,6 +1,6 @@
 // Repeated, reordered and wrong messages. The rows of the case table about events, and the bad input.
 import { describe, expect, test } from 'vitest';
-import type { Advisory } from '../../../local/aws/inspector.ts';
+import type { Advisory } from '../../../local/aws/inspector-finding.ts';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
 import { CRITICAL, REPOSITORY, stage } from './stage.ts';
 

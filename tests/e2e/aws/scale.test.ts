@@ -1,6 +1,6 @@
 // Many repositories at once: the brake, and a sweep over ten thousand. The rows of the case table about scale.
 import { describe, expect, test } from 'vitest';
-import type { Advisory } from '../../../local/aws/inspector.ts';
+import type { Advisory } from '../../../local/aws/inspector-finding.ts';
 import { CRITICAL, HOUR, type Stage, stage } from './stage.ts';
 
 async function hit(

@@ -1,7 +1,7 @@
 // A stack on the local cloud, from its config to a pull: the real program, the deployed bundle, the SDK's own wire.
 import { afterEach } from 'vitest';
 import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
-import type { Advisory } from '../../../local/aws/inspector.ts';
+import type { Advisory } from '../../../local/aws/inspector-finding.ts';
 import { allowing } from '../../../local/aws/principals.ts';
 import { type Graph, graphOf } from '../../../local/graph.ts';
 

@@ -1,0 +1,14 @@
+// An event on the bus.
+
+/** An event as it stands on the bus: the envelope and its detail. */
+export interface BusEvent {
+  readonly version?: string;
+  readonly id?: string;
+  readonly source: string;
+  readonly 'detail-type': string;
+  readonly account?: string;
+  readonly time?: string;
+  readonly region?: string;
+  readonly resources?: readonly string[];
+  readonly detail: object;
+}

@@ -1,0 +1,13 @@
+// A resource that the program registers, and the mocked answer.
+
+/** A resource that the program asks for. */
+export interface Wanted {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+}
+
+export interface Answer {
+  readonly id: string;
+  readonly state: Record<string, unknown>;
+}
