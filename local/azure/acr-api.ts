@@ -1,8 +1,9 @@
 // ACR's data plane of one registry: metadata and attributes, as @azure/container-registry asks for them, and its tokens.
 // Source: https://learn.microsoft.com/rest/api/containerregistry/; answers as recorded by the Azure SDK's tests.
-import type { Route } from 'playwright-core';
+
 import type { Clock } from '../clock.ts';
 import type { AcrWorld, Attributes, RegistryWorld, Repository, StoredManifest, StoredTag } from './acr.ts';
+import type { Route } from './acr-route.ts';
 import { type AcrTokens, createAcrTokens, type RegistryAction, type Scope } from './acr-tokens.ts';
 import { failure } from './failure.ts';
 import type { Principals } from './principals.ts';
