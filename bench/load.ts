@@ -7,7 +7,7 @@ export interface LoadSize {
   /** The burst: repositories, of which every finding comes as an event, image by image. Small and large. */
   readonly burst: readonly [small: number, large: number];
   readonly findingsEach: number;
-  /** How many of an image's findings one report tells of in the sweep. */
+  /** How many of an image's findings one report names in the sweep. */
   readonly findingsAReport: number;
   /** A newly disclosed vulnerability: the repositories that it hits. Small and large. */
   readonly disclosed: readonly [small: number, large: number];

@@ -73,7 +73,7 @@ async function measureSweeps({ deploy, brake, observationCall }: Sweep, size: Wo
       const counts = world.count();
       const observations = counts[observationCall] ?? 0;
       if (observations < size.repositories)
-        throw new Error(`the sweep looked at ${observations} of ${size.repositories} repositories`);
+        throw new Error(`the sweep observed ${observations} of ${size.repositories} repositories`);
       return counts;
     };
     const first = await sweepOnce();

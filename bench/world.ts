@@ -7,7 +7,7 @@ export interface WorldSize {
   /** How many of a repository's images violate the policy; the findings of the others are below its threshold. Default: all. */
   readonly violatingEach?: number;
   readonly findingsEach: number;
-  /** How many of them one report tells of, where the scanner reports by package (Azure). Default: 1. */
+  /** How many of them one report names, where the scanner reports by package (Azure). Default: 1. */
   readonly findingsAReport?: number;
   /** The number of the first repository, so that what is filled later gets repositories of its own. Default: 0. */
   readonly first?: number;

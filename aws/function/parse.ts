@@ -19,7 +19,7 @@ export interface Named {
 export type Message =
   | { readonly kind: 'tick' }
   | { readonly kind: 'sweep' }
-  /** Look at a whole repository. */
+  /** Reconcile a whole repository. */
   | { readonly kind: 'reconcile'; readonly repository: string; readonly trigger: Trigger }
   | { readonly kind: 'images'; readonly images: readonly [Named, ...Named[]] }
   /** Not ours, and nothing wrong with it. */

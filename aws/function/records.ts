@@ -24,7 +24,7 @@ const GATE = 'gate#';
 const CONTROL = 'control#';
 /** The sparse index of the gates that the tick has to see to, and its key of those that wait for the brake. */
 const WAITING = 'waiting';
-/** Its key of those that somebody keeps open or closed by hand: a gate waits for one of both at most. */
+/** Its key of those that have an override. A gate is under one of both at most. */
 const OVERRIDE = 'override';
 /** DynamoDB's limit is 400 KB an item, names included. Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
 const MAX_BODY_BYTES = 390_000;
@@ -115,7 +115,7 @@ export function createTable(client: DynamoDBClient, tableName: string) {
   /** The gates that wait for the brake, the most urgent first. */
   const waiting = (registry: string, limit: number) => ranked(registry, WAITING, limit);
 
-  /** The gates whose order by hand somebody has to see to by now. */
+  /** The gates whose override begins or ends by now. */
   const due = (registry: string, now: Instant, limit: number) => ranked(registry, OVERRIDE, limit, now);
 
   return { records, row, gates, waiting, due };

@@ -78,7 +78,7 @@ function stateOf(row: Row): Assessment['state'] {
 
 /** A snapshot takes hours to make: what was streamed in the same day may be newer than what it says. */
 const SNAPSHOT_LAG_MILLISECONDS = 86_400_000;
-/** Of rows of one moment the one that settles least. */
+/** Of rows of one moment the one that clears least. */
 const WEIGHT: Readonly<Record<Assessment['state'], number>> = { resolved: 0, suppressed: 1, off: 2, active: 3 };
 
 /** Of several rows of one assessment, the newest that counts. */

@@ -1,4 +1,4 @@
-// Tells people of state changes, by mail: each at once, and together where that failed.
+// Notifies people of state changes, by mail: each at once, and together if that failed.
 import type { EmailClient } from '@azure/communication-email';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { GateRecord, Notice } from '../../shared/gate/record.ts';
@@ -11,7 +11,7 @@ import type { Settings } from './settings.ts';
 type Log = (line: LogLine) => void;
 type MailSettings = Pick<Settings, 'mail' | 'notifyEmails'>;
 
-/** Sends notices to the stack's `notifyEmails`; where there are none, the log says what they would have said. */
+/** Sends notices to the stack's `notifyEmails`; if there are none, the log says what they would have said. */
 export function createNotifier(
   client: EmailClient | undefined,
   settings: MailSettings,
@@ -25,7 +25,7 @@ export function createNotifier(
 }
 
 async function send(client: EmailClient, { mail, notifyEmails }: MailSettings, message: Message): Promise<void> {
-  // Accepted is told: whether each mailbox takes it is for the service to see to.
+  // A mail counts as sent once the service accepts it; whether each mailbox takes it is the service's concern.
   await client.beginSend({
     senderAddress: mail?.sender ?? '',
     recipients: { to: notifyEmails.map((address) => ({ address })) },
@@ -33,13 +33,13 @@ async function send(client: EmailClient, { mail, notifyEmails }: MailSettings, m
   });
 }
 
-/** So many gates are told of in one mail. */
+/** One mail names at most so many gates. */
 const GATES_A_MAIL = 100;
-/** Whoever changed a gate tells of it first. */
+/** The worker that changed a gate has so long to send its notice. */
 const PATIENCE_MILLISECONDS = 2 * 60_000;
 
 /**
- * Tells what could not be told at once, in one mail: the service takes few mails an hour, and one new vulnerability may close many gates.
+ * Sends the pending notices in one mail: the service takes few mails an hour, and one new vulnerability may close many gates.
  *
  * @returns of how many gates
  */
@@ -61,7 +61,7 @@ export async function deliverPending(
   const [first, ...others] = messages;
   if (first === undefined) return 0;
   await send(client, settings, others.length === 0 ? first : together(messages));
-  // Where a worker has changed a record meanwhile, it is told of twice.
+  // If a worker has changed a record meanwhile, its notices are sent twice.
   for (const { record, version } of late) await records.save({ ...record, pending: [] }, version);
   return late.length;
 }

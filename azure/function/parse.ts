@@ -9,7 +9,7 @@ import { checkImage, isOfContainerImage, MAX_ID_CHARACTERS, type NamedImage, rea
 
 /** What a message asks for. */
 export type Message =
-  /** Look at an image of which Defender has reported something. */
+  /** Reconcile an image of which Defender has reported something. */
   | ({
       readonly kind: 'image';
       /** Undefined if the event names none: then the image's digest tells which of the stack's registries have it. */
@@ -19,7 +19,7 @@ export type Message =
       /** When the event came, ISO 8601. */
       readonly at: string | undefined;
     } & NamedImage)
-  /** Look at a whole repository, or at one image. */
+  /** Reconcile a whole repository, or one image. */
   | {
       readonly kind: 'reconcile';
       readonly registry: RegistryId;
@@ -35,7 +35,7 @@ export type Message =
 /** A message that was understood. */
 export interface Received {
   readonly message: Message;
-  /** How often it has come back. */
+  /** How often it was retried. */
   readonly tries: number;
 }
 
@@ -47,7 +47,7 @@ export interface RegistryId {
 }
 
 const MAX_WHY_CHARACTERS = 200;
-/** More often than this no message comes back. */
+/** No message is retried more often than this. */
 const MAX_TRIES = 100;
 
 const REGISTRY =
@@ -136,7 +136,7 @@ function parseReconcile(message: object): Parsed<Message> {
   return { ok: true, value: { kind: 'reconcile', registry, repository, digest, trigger } };
 }
 
-/** The rules are coarse: machines come too, whose ids and details need not look like ours. */
+/** The rules are coarse: events of machines arrive too, whose ids and details need not have our form. */
 function parseIdentifiers(message: object): Parsed<Message> {
   const given: Readonly<Record<string, unknown>> = { ...message };
   const [assessment, details] = [textOf(given['assessment']), given['resourceDetails']];

@@ -69,7 +69,7 @@ export function createQueue(service: QueueService, queueUrl: string, poisonQueue
     await service.send('POST', `${url}/messages?visibilitytimeout=${delaySeconds}&messagettl=-1`, body);
   }
 
-  /** Asks for a look at each of these gates, a message each. */
+  /** Sends a reconcile request for each of these gates, a message each. */
   async function sendRequests(gates: readonly Gate[], trigger: Trigger): Promise<void> {
     await mapConcurrently(gates, SENDS_AT_ONCE, (gate) =>
       put(queueUrl, { pullgate: 'reconcile', ...gate, trigger }, 0),
@@ -86,7 +86,7 @@ export function createQueue(service: QueueService, queueUrl: string, poisonQueue
     return put(poisonQueueUrl, message, 0);
   }
 
-  /** How many messages are buried, about. Source: https://learn.microsoft.com/rest/api/storageservices/get-queue-metadata */
+  /** About how many messages are in the poison queue. Source: https://learn.microsoft.com/rest/api/storageservices/get-queue-metadata */
   async function deadLetterCount(): Promise<number> {
     const { headers } = await service.send('GET', `${poisonQueueUrl}?comp=metadata`);
     return Number(headers.get('x-ms-approximate-messages-count'));

@@ -28,7 +28,7 @@ interface Listed {
   readonly digest?: string | undefined;
   readonly state?: string | undefined;
   readonly rank?: string | undefined;
-  /** When somebody has to see to its order by hand. */
+  /** When its override begins or ends. */
   readonly due?: string | undefined;
   readonly pending?: boolean | undefined;
 }
@@ -131,14 +131,14 @@ export function createTable(client: TableClient) {
     return found.toSorted((a, b) => (a.rank < b.rank ? -1 : 1)).map(({ gate }) => gate);
   }
 
-  /** The gates whose order by hand somebody has to see to by now. */
+  /** The gates whose override begins or ends by now. */
   async function due(now: Instant): Promise<readonly Gate[]> {
     const found: Gate[] = [];
     for await (const listed of list(`${ALL_GATES} and ${odata`due le ${now}`}`)) found.push(gateOf(listed));
     return found;
   }
 
-  /** Some of the gates of whose state changes nobody has been told yet. */
+  /** Some of the gates that have pending notices. */
   async function pending(limit: number): Promise<readonly Gate[]> {
     const found: Gate[] = [];
     for await (const listed of list(`${ALL_GATES} and ${odata`pending eq ${true}`}`)) {

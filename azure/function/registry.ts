@@ -52,7 +52,7 @@ export function createRegistry(
     });
   }
 
-  /** Which images there are to look at, where it is better to look at each alone. */
+  /** Which images there are to observe, if each is observed alone. */
   async function digestsToObserve(repository: string, known: readonly string[]): Promise<readonly string[]> {
     return [...new Set([...(await scanner.digestsWithFindings(place, repository)), ...known])];
   }
@@ -94,7 +94,7 @@ export function createRegistry(
         const wholeGate = digest === undefined ? undefined : [digest];
         const digests = scope === 'all' ? wholeGate : scope;
         if (digests === undefined) return [...(await overviewAnyhow(repository, known)).values()];
-        // What holds a gate is accounted for by everything that is known of it; an event's row is a fresh one.
+        // A blocker is cleared only by everything that is known of it; an event's row is a fresh one.
         const isKnown = scope === 'all' || known.length > 0;
         return mapConcurrently(digests, SINGLE_QUESTIONS_AT_ONCE, async (one) => {
           const before = seen.get(one);

@@ -153,7 +153,8 @@ function wordOf({ severity }: Finding): string {
 }
 
 function stateWords({ verdict, holds, violating }: ImageAnswer): string {
-  if (holds?.kind === 'unproven' || holds?.kind === 'unsettled') return `is a blocker, proof is missing: ${holds.why}.`;
+  if (holds?.kind === 'unproven' || holds?.kind === 'recentScan')
+    return `is a blocker, proof is missing: ${holds.why}.`;
   if (holds?.kind === 'undetermined') return 'was a blocker, and an unknown severity is no proof that it is safe.';
   switch (verdict) {
     case 'block':

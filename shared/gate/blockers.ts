@@ -82,7 +82,7 @@ export function isPlainlyAllowed(image: ImageObservation, repository: string, ru
 
 const UNKNOWN_TO_SCANNER: Scan = { kind: 'unproven', why: 'the scanner does not know the image' };
 
-/** The blockers after an observation: those that it did not look at stay as they were. */
+/** The blockers after an observation: those that were not observed stay as they were. */
 export function nextBlockers(record: GateRecord, evaluated: readonly EvaluatedImage[]): NextBlockers {
   const blockers = new Map(record.blockers.map((blocker) => [blocker.digest, blocker]));
   const clearances: { digest: string; how: Clearance }[] = [];

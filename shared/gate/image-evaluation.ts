@@ -26,7 +26,7 @@ export type HoldReason =
   /** Its findings went away, and nothing proves that the danger did. */
   | { readonly kind: 'unproven'; readonly why: string }
   /** A scan has only just finished, and its findings may still be on their way: observe again soon. */
-  | { readonly kind: 'unsettled'; readonly why: string };
+  | { readonly kind: 'recentScan'; readonly why: string };
 
 export interface EvaluationInput {
   readonly repository: string;
@@ -115,7 +115,7 @@ function missingProof(scan: Scan, { violatedAt, departed }: Blocker, observedAt:
     return { kind: 'unproven', why };
   }
   return Date.parse(observedAt) - Date.parse(scan.at) < SCAN_SETTLES_MILLISECONDS
-    ? { kind: 'unsettled', why: `its scan finished only just (${scan.at}); it is observed again in some minutes` }
+    ? { kind: 'recentScan', why: `its scan finished only just (${scan.at}); it is observed again in some minutes` }
     : undefined;
 }
 

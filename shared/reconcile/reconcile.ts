@@ -121,10 +121,10 @@ function resultOf(
   if (action === 'refused') return { kind: 'deadLetter', why: problem, decision };
   if (notifyError !== undefined && pendingNotices === 'retried')
     return { kind: 'retry', why: `a notice could not be sent: ${notifyError}`, findings: 'all', decision };
-  const [unsettled] = evaluated.flatMap(({ evaluation }) =>
-    evaluation.kind === 'holds' && evaluation.why.kind === 'unsettled' ? [evaluation.why.why] : [],
+  const [recentScan] = evaluated.flatMap(({ evaluation }) =>
+    evaluation.kind === 'holds' && evaluation.why.kind === 'recentScan' ? [evaluation.why.why] : [],
   );
-  if (unsettled !== undefined) return { kind: 'retry', why: unsettled, findings: 'all', decision };
+  if (recentScan !== undefined) return { kind: 'retry', why: recentScan, findings: 'all', decision };
   const findings = [
     ...unconfirmed.map((id): Retried => ({ id, why: `the scanner does not show ${id} yet`, finally: 'deadLetter' })),
     ...outdated.map(

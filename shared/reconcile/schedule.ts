@@ -1,4 +1,4 @@
-// When everything is observed, and which gates that waited for the brake come first.
+// When a sweep is due, and which gates that wait for the brake come first.
 
 import { gateKey } from '../gate/gate.ts';
 import { activeBlockers, type GateRecord } from '../gate/record.ts';
@@ -31,7 +31,7 @@ export function isPaused(pause: PauseState | undefined, now: Instant): boolean {
 
 const HOUR_MILLISECONDS = 3_600_000;
 
-/** Is it time to look at everything? At once where there was no sweep or the settings are new, else after `sweepHours`. */
+/** Is a sweep due? At once where there was no sweep or the settings are new, else after `sweepHours`. */
 export function isSweepDue(
   last: SweepState | undefined,
   settingsHash: string,

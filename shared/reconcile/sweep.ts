@@ -1,4 +1,4 @@
-// The look at everything: one invocation lists, and one message for each repository does the rest. Also the tick that decides whether it is time.
+// The sweep of everything: one invocation lists, and one message for each repository does the rest. Also the tick, which decides whether a sweep is due.
 import { type BrakeState, lastHour, NO_CLOSINGS, roomLeft } from '../gate/brake.ts';
 import { type Gate, gateKey } from '../gate/gate.ts';
 import type { Instant } from '../policy/finding.ts';
@@ -18,15 +18,15 @@ export interface SweepPorts {
   readonly settingsHash: string;
   /** Why the scanner sees nothing, or not everything; undefined where it sees. */
   scannerHealth(): Promise<string | undefined>;
-  /** The repositories that have images with findings: where to look, and no evidence of anything. */
+  /** The repositories that have images with findings: what to observe, and no evidence of anything. */
   repositoriesWithFindings(): Promise<Iterable<Gate>>;
   /** Every gate that has a record, with the word for its state. */
   gatesWithRecord(): AsyncIterable<Gate & { readonly state: string }>;
   /** The gates that wait for the brake, the most urgent first. */
   waiting(limit: number): Promise<readonly Gate[]>;
-  /** The gates that a person keeps open or closed, and that somebody has to look at by now: an order begins, or is over. */
+  /** The gates whose override begins or ends by now. */
   overridesDue(now: Instant, limit: number): Promise<readonly Gate[]>;
-  /** Asks for a look at each of these gates, a message each. */
+  /** Sends a reconcile request for each of these gates, a message each. */
   sendRequests(gates: readonly Gate[], trigger: Trigger): Promise<void>;
   /** What else a tick's line says, by name. Default: nothing. */
   tickFacts?(): Promise<Readonly<Record<string, number>>>;
@@ -39,7 +39,7 @@ const HOUR_MILLISECONDS = 3_600_000;
 const MAX_WAITING = 1_000;
 
 /**
- * Says whether the scanner sees, sweeps if that is due, lets gates that wait for the brake through, sees to orders by hand that begin or are over, and
+ * Says whether the scanner sees, sweeps if that is due, lets gates that wait for the brake through, requests the gates whose override begins or ends, and
  * says how old the last sweep is.
  *
  * @throws Error the first of its steps' errors; none of them keeps the others from being done
@@ -82,12 +82,12 @@ export async function tick(ports: SweepPorts): Promise<void> {
   if (failures.length > 0) throw failures[0];
 }
 
-/** Asks for a look at every repository that has findings, and at every one that has a record, whether or not the config still includes it. */
+/** Requests a reconciliation of every repository that has findings, and of every one that has a record, whether or not the config still includes it. */
 export async function sweep(ports: SweepPorts): Promise<SweepState> {
   const { rules, log, now } = ports;
   const { version } = await ports.state.load();
   const repositories = new Map<string, Gate>();
-  // A look at a repository is one at its images too.
+  // To reconcile a repository is to reconcile its images, too.
   const add = ({ registry, repository }: Gate) =>
     repositories.set(gateKey({ registry, repository }), { registry, repository });
   for (const gate of await ports.repositoriesWithFindings()) if (rules.includes(gate.repository)) add(gate);

@@ -8,7 +8,7 @@ import { blocksOf } from './doc-blocks.ts';
 
 const FILE = 'docs/operations.md';
 const text = readFileSync(FILE, 'utf8');
-const PARTS = ['What it means.', 'How to look.', 'How to mend.', 'How to undo.'];
+const PARTS = ['What it means.', 'How to look.', 'How to fix.', 'How to undo.'];
 const ALARMS = [...aws.alarmSpecs('dev', 6), ...azure.alarmSpecs('dev', 6)];
 const REGISTRY =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/r/providers/Microsoft.ContainerRegistry/registries/contoso';
@@ -46,7 +46,7 @@ describe('an alarm', () => {
   it('has a page that shows how to look by a query or a command', () => {
     for (const { description } of ALARMS) {
       const page = pageOf(description.split('#').at(-1) ?? '');
-      const [, observation = ''] = /\*\*How to look\.\*\*(.*)\*\*How to mend/s.exec(page) ?? [];
+      const [, observation = ''] = /\*\*How to look\.\*\*(.*)\*\*How to fix/s.exec(page) ?? [];
       expect(observation).toMatch(/^```(logs|kusto|sh)$/m);
     }
   });

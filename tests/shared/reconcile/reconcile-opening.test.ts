@@ -78,7 +78,7 @@ describe('opening', () => {
     expect(first).toMatchObject({
       kind: 'retry',
       findings: 'all',
-      decision: { to: { kind: 'closed' }, images: [{ kind: 'holds', why: { kind: 'unsettled' } }] },
+      decision: { to: { kind: 'closed' }, images: [{ kind: 'holds', why: { kind: 'recentScan' } }] },
     });
     expect(second).toMatchObject({ kind: 'done', decision: { to: { kind: 'open' } } });
   });

@@ -201,8 +201,8 @@ describe('an image of the line', () => {
     ],
     [
       'that holds until its scan has settled says so',
-      { digest: digest(1), kind: 'holds', why: { kind: 'unsettled', why: 'only just scanned' }, verdict: ALLOW },
-      { digest: DIGEST, outcome: 'holds', why: { kind: 'unsettled', why: 'only just scanned' }, verdict: 'allow' },
+      { digest: digest(1), kind: 'holds', why: { kind: 'recentScan', why: 'only just scanned' }, verdict: ALLOW },
+      { digest: DIGEST, outcome: 'holds', why: { kind: 'recentScan', why: 'only just scanned' }, verdict: 'allow' },
     ],
     [
       'that is undetermined has the word that nobody knows',

@@ -131,7 +131,7 @@ describe('a decision in one sentence', () => {
       'an image that holds until its scan has settled',
       {
         to: { kind: 'closed' },
-        images: [{ ...violates, why: { kind: 'unsettled', why: 'its scan finished only just' }, verdict: ALLOW }],
+        images: [{ ...violates, why: { kind: 'recentScan', why: 'its scan finished only just' }, verdict: ALLOW }],
       },
       'team/app stays closed: sha256:000000000000 still holds it, proof is missing: its scan finished only just',
     ],
