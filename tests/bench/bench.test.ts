@@ -83,7 +83,7 @@ describe('the calls', () => {
 });
 
 describe('the calls of Azure', () => {
-  it('are two looks for six events of one image at once, which close it once, and a replay writes nothing', async () => {
+  it('are two reconciliations for six events of one image at once, which close it once, and a replay writes nothing', async () => {
     const [first, again] = await tinyTables('azure-calls');
     const rows = (table: Table | undefined) => table?.rows.map(([name, one, six]) => [name, one, six]);
     expect(first?.head.slice(1)).toEqual(['1 event', '6 events at once', '2 events one by one']);

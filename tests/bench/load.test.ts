@@ -104,13 +104,13 @@ describe('what is lost', () => {
     ['a gate that waits, where it may', {}, 'closed or waiting', []],
     ['a gate that waits for ever', {}, 'closed', ['1 gates are open: b']],
     [
-      'a gate that waits, and nobody was told',
+      'a gate that waits, and no notice was sent',
       { notifiedWaiting: new Set() },
       'closed or waiting',
       ['1 gates are open: b'],
     ],
     [
-      'a gate that was closed, and nobody was told',
+      'a gate that was closed, and no notice was sent',
       { notifiedClosed: new Set() },
       'closed or waiting',
       ['1 gates were closed and no notice was sent: a'],

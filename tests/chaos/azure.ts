@@ -28,7 +28,7 @@ const SWEEP_HOURS = 6;
 /** The timer fires every five minutes. Here it is paid for now and then only, and each time again where it failed. */
 const TICK_MINUTES = 120;
 const TICK_AGAIN_MINUTES = 5;
-/** A message comes back for so long: 1 + 2 + 4 + 8 + 16 + 32 + 57 (azure/function/invocation.ts). */
+/** A message is retried for so long: 1 + 2 + 4 + 8 + 16 + 32 + 57 (azure/function/invocation.ts). */
 const RETURNS_MINUTES = 120;
 /** `visibilityTimeout` of host.json: a message whose process has died is seen again after so long. */
 const HIDDEN_MINUTES = 1;

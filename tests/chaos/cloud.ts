@@ -61,7 +61,7 @@ export interface ChaosCloud {
   /** Moves the clock, with all that falls due on the way, each at its time; ticks too. */
   advance(milliseconds: number): Promise<void>;
   observe(): Promise<Observation>;
-  /** How many sweeps have asked for all their looks. */
+  /** How many sweeps have asked for all their reconciliations. */
   sweeps(): number;
   /** How many calls the function has made. */
   calls(): number;

@@ -83,7 +83,7 @@ export const MUTANTS = {
         },
       ],
     },
-    sign: /is open though|at the end .* (is open|is closed|says)|was told of/,
+    sign: /is open though|at the end .* (is open|is closed|says)|was notified of/,
     seeds: [11, 46, 155, 140, 143, 51, 7, 13],
   },
   'the batch’s failures not reported': {
@@ -95,7 +95,7 @@ export const MUTANTS = {
           to: 'return { batchItemFailures: [] };',
         },
       ],
-      // The same there: what failed does not come back.
+      // The same there: what failed is not retried.
       azure: [
         {
           file: 'azure/function/invocation.ts',

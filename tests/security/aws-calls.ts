@@ -60,11 +60,11 @@ export async function playStory(s: Stage, policyText: string): Promise<Story> {
   await s.pushVulnerable(OTHER, 'v1', CRITICAL);
   await s.runUntilIdle();
   await cloud.advance(HOUR + FIVE_MINUTES);
-  // The look at an untagged child asks which index leads to it.
+  // Observing an untagged child asks which index leads to it.
   const child = await cloud.ecr.pushImage(REPOSITORY, { content: 'child' });
   await cloud.ecr.pushIndex(REPOSITORY, { tag: 'index', children: [child] });
   await s.runUntilIdle();
-  // A message that nobody understands, and one that has to come back.
+  // A message that nobody understands, and one that has to be retried.
   cloud.queue.send('{"pullgate":"unknown"}');
   const denied = { code: 'AccessDeniedException', message: 'not now', status: 400 };
   cloud.faults.add({ kind: 'error', ...denied, service: 'ecr', operation: 'DescribeImages' });

@@ -62,7 +62,7 @@ async function plant({ s, closed, good }: Scene, rows: readonly Row[]): Promise<
   await s.runUntilIdle();
 }
 
-/** Everything that pullgate has done, but for what was buried. */
+/** Everything that pullgate has done, but for what went to the poison queue. */
 async function done({ s }: Scene): Promise<World> {
   return { ...(await s.world()), poison: [] };
 }
@@ -181,7 +181,7 @@ function healthy(s: Stage, { ids: [id] }: Scene['closed']): Row {
   return { ...rest, RecommendationState: 'Healthy' };
 }
 
-/** Many looks, one after the other. */
+/** Many reconciliations, one after the other. */
 const SLOW_MACHINE_MILLISECONDS = 120_000;
 
 test(
@@ -250,7 +250,7 @@ test('who has the address of the Logic App can only make it look, and at nothing
   expect(await done(at)).toEqual(before);
   expect(asked(at)).toEqual([]);
 
-  // What is well-formed makes it look, as often as a message comes back, and see that nothing is so.
+  // What is well-formed makes it look, as often as a message is retried, and see that nothing is so.
   for (const image of [good, closed]) await post(eventOf(REGISTRY, image.repository, image.digest));
   await post({ ...eventOf(REGISTRY, 'team/app', closed.digest), assessmentEventDataEnrichment: { action: 'Delete' } });
   await s.runUntilIdle();

@@ -32,7 +32,7 @@ function story(): Readonly<Record<string, Step>> {
         poison: [],
       },
     },
-    'proof opens, and what can never succeed is buried': {
+    'proof opens, and what can never succeed goes to the poison queue': {
       async act(s) {
         s.send({ pullgate: 'nothing' });
         await s.setStatus(ids, 'Healthy');

@@ -21,7 +21,7 @@ test('after a run with every kind of ending, nobody can read a secret of Azure',
   const { cloud } = s;
   const { ids } = await s.close('v1');
   await s.setStatus(ids, 'Healthy');
-  // A day later every token is asked for anew. A message meets one of these at each of its looks.
+  // A day later every token is asked for anew. A message meets one of these at each of its reconciliations.
   cloud.clock.advance(DAY);
   for (const [service, operation, status] of [
     ['arm', 'GetRegistry', 403],

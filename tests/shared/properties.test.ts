@@ -196,7 +196,7 @@ describe('a blocker', () => {
     );
   });
 
-  it('a word that a report is settled never closes', () => {
+  it('a report that is resolved or suppressed never closes', () => {
     fc.assert(
       fc.property(
         anyPolicy,

@@ -58,7 +58,7 @@ describe('a batch', () => {
     expect(grouped({ kind: 'tick' }, { kind: 'sweep' }, { kind: 'ignored', why: 'not ours' })).toEqual([]);
   });
 
-  it('of the same message again and again is one look', () => {
+  it('of the same message again and again is one observation', () => {
     expect(grouped(images(found), images(found), images(found))).toEqual([
       {
         gate,
@@ -75,7 +75,7 @@ describe('a batch', () => {
     ]);
   });
 
-  it('about two images of a repository is one look at both', () => {
+  it('about two images of a repository is one reconciliation of both', () => {
     const other: Named = { ...found, digest: digest(2), activeFinding: { id: 'finding-2', at } };
     expect(grouped(images(push), images(found), images(other))).toEqual([
       {
@@ -95,7 +95,7 @@ describe('a batch', () => {
     ]);
   });
 
-  it('about two repositories is a look at each', () => {
+  it('about two repositories is a reconciliation of each', () => {
     const groups = grouped(images(push), images({ ...push, repository: 'team/other' }), { kind: 'tick' });
     expect(groups.map((group) => [group.gate.repository, group.scope, group.messages])).toEqual([
       ['team/app', [digest(1)], 'a'],
@@ -103,7 +103,7 @@ describe('a batch', () => {
     ]);
   });
 
-  it('with one look at all is a look at all, and still knows what was reported', () => {
+  it('with one request for all is a request for all, and still knows what was reported', () => {
     expect(grouped(images(found), { kind: 'reconcile', repository: 'team/app', trigger: 'sweep' })).toEqual([
       {
         gate,

@@ -135,7 +135,7 @@ describe('the descendants', () => {
   });
 });
 
-describe('a look', () => {
+describe('an observation', () => {
   const observe = async (scope: 'all' | readonly string[], known: readonly string[] = [], images = 'tagged') => {
     const policy = parsePolicy('high', { images });
     if (!policy.ok) throw new Error('the policy of this test is wrong');

@@ -1,4 +1,4 @@
-// One invocation of the function in this process, on the local cloud: what is folded, what comes first, and what happens when time runs out.
+// One invocation of the function in this process, on the local cloud: what is grouped, what comes first, and what happens when time runs out.
 import type { SQSRecord } from 'aws-lambda';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createWork } from '../../../aws/function/invocation.ts';
@@ -76,7 +76,7 @@ const deadlineIn = (milliseconds: number) => {
 };
 
 describe('when time runs out', () => {
-  it('a gate that would outlast the invocation is given up: only its messages come back, and the others are done', async () => {
+  it('a gate that would outlast the invocation is given up: only its messages are retried, and the others are done', async () => {
     await vulnerable('team/first', 'team/held', 'team/last');
     let letGo = () => {};
     const held = new Promise<void>((resolve) => {
@@ -102,7 +102,7 @@ describe('when time runs out', () => {
     expect(isClosed('team/held')).toBe(true);
   });
 
-  it('no gate is begun when there is none left, and every message comes back', async () => {
+  it('no gate is begun when there is none left, and every message is retried', async () => {
     await vulnerable('team/first', 'team/last');
     const records = receive(request('team/first'), request('team/last'));
     cloud.calls.reset();
@@ -122,7 +122,7 @@ describe('ticks and sweeps', () => {
     expect(cloud.calls.count()['inspector2:ListFindingAggregations']).toBe(1);
   });
 
-  it('a tick does each of its steps though another fails, and its messages come back', async () => {
+  it('a tick does each of its steps though another fails, and its messages are retried', async () => {
     const denied = { kind: 'error', code: 'AccessDeniedException', message: 'no', status: 400 } as const;
     cloud.faults.add({ ...denied, service: 'dynamodb', operation: 'Scan' });
     const records = receive(tick, tick);
@@ -135,7 +135,7 @@ describe('ticks and sweeps', () => {
     ]);
   });
 
-  it('that fail keep no gate of their batch from being looked at', async () => {
+  it('that fail keep no gate of their batch from being reconciled', async () => {
     await vulnerable('team/app');
     cloud.faults.add({
       kind: 'error',
@@ -150,7 +150,7 @@ describe('ticks and sweeps', () => {
     expect(isClosed('team/app')).toBe(true);
   });
 
-  it('a sweep asks for a look at each repository that has findings, once', async () => {
+  it('a sweep asks for a reconciliation of each repository that has findings, once', async () => {
     await vulnerable('team/one', 'team/two');
     cloud.ecr.createRepository('team/clean');
     await work({ Records: [...receive(sweep)] }, PLENTY);

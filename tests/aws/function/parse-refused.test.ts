@@ -94,7 +94,7 @@ describe('a field that is missing is named', () => {
     expect(problemsWith(changed(sample, path, undefined))).toEqual([sentence]);
   });
 
-  it('in a look of our own', () => {
+  it('in an observation of our own', () => {
     expect(problemsWith('{"pullgate":"reconcile"}')).toEqual([
       `repository is missing: ${REPOSITORY}`,
       'trigger is missing: expected one of finding, scan, push, delete, sweep, tick',
@@ -140,7 +140,7 @@ describe('a value that is not what it should be is shown', () => {
       [0, 1, 2, 3, 4].map((place) => `detail.resources[${place}] is 7: expected a resource with its type`),
     ],
     [
-      'a look for a reason that is none',
+      'an observation for a reason that is none',
       '{"pullgate":"reconcile","repository":"team/app","trigger":"whim"}',
       ['trigger is "whim": expected one of finding, scan, push, delete, sweep, tick'],
     ],

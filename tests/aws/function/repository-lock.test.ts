@@ -115,7 +115,7 @@ describe('a write that ECR does not take at once', () => {
 });
 
 describe('an opening', () => {
-  it('reads the policy again: a statement that somebody has added since the look stays', async () => {
+  it('reads the policy again: a statement that somebody has added since the observation stays', async () => {
     const reading = await readFrom(policy(JSON.stringify(OURS)));
     const since = policy(JSON.stringify(OURS), OTHER);
     cloud.ecr.repository(gate.repository).policyText = since;
@@ -130,7 +130,7 @@ describe('an opening', () => {
     expect(isNow()).toBeUndefined();
   });
 
-  it('leaves a policy that somebody has deleted since the look deleted', async () => {
+  it('leaves a policy that somebody has deleted since the observation deleted', async () => {
     const reading = await readFrom(CLOSED);
     cloud.ecr.repository(gate.repository).policyText = undefined;
     expect(await gates.write(gate, reading, 'open')).toEqual({ kind: 'written', before: '', after: '' });

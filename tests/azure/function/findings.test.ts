@@ -217,13 +217,13 @@ describe('a scanner that cannot say', () => {
       /^no recommendation has reached the workspace 00000000-0000-0000-0000-000000000001 within ten days, /,
     ],
     [
-      'is unhealthy where only machines are told of, and there are images with findings',
+      'is unhealthy where only machines are reported, and there are images with findings',
       { SecurityRecommendation: [ofMachine] },
       undefined,
       /^no recommendation of a registry's image has reached the workspace 00000000-0000-0000-0000-000000000001 for 8 days, though there are images with findings: /,
     ],
     [
-      'is unhealthy where images were told of long ago, and there are images with findings',
+      'is unhealthy where images were last reported long ago, and there are images with findings',
       { SecurityRecommendation: [ofMachine, ...daysAgo(8.1).SecurityRecommendation] },
       undefined,
       /^no recommendation of a registry's image /,

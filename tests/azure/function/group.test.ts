@@ -1,4 +1,4 @@
-// Folding by gate: one look at a time, and one more for whatever came meanwhile.
+// Grouping by gate: one reconciliation at a time, and one more for whatever came meanwhile.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { groupByGate, type Job } from '../../../azure/function/group.ts';
@@ -27,7 +27,7 @@ interface Running {
   end(error?: Error): void;
 }
 
-/** Folds whatever is asked for, and shows the observations in the order in which they began. */
+/** Groups whatever is asked for, and shows the observations in the order in which they began. */
 function stage() {
   const observations: Running[] = [];
   const open = new Map<string, number>();
@@ -52,10 +52,10 @@ function stage() {
 }
 
 /** Lets everything happen that does not wait for an observation to end. */
-const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe('a gate', () => {
-  it('that nobody looks at is looked at once, with what has been seen of it', async () => {
+  it('that is not being reconciled is reconciled once, with what has been seen of it', async () => {
     const { observations, ask } = stage();
     const seen = new Map();
     const asked = ask(requestAbout('a'), seen);
@@ -65,11 +65,11 @@ describe('a gate', () => {
     expect(observations).toHaveLength(1);
   });
 
-  it('is looked at twice for 40 requests that come while it is looked at', async () => {
+  it('is reconciled twice for 40 requests that come while it is reconciled', async () => {
     const { observations, ask } = stage();
     const asked = Array.from({ length: 40 }, (_, place) => ask(requestAbout(`request-${place}`)));
     observations[0]?.end();
-    await settle();
+    await turn();
     observations[1]?.end();
     const results = await Promise.all(asked);
     expect(observations).toHaveLength(2);
@@ -77,15 +77,15 @@ describe('a gate', () => {
     expect(results).toEqual([resultFor('request-0'), ...Array(39).fill(resultFor(...others))]);
   });
 
-  it('is looked at again, and not before the end, for a request that comes while it is looked at', async () => {
+  it('is reconciled again, and not before the end, for a request that comes while it is reconciled', async () => {
     const { observations, ask } = stage();
     const first = ask(requestAbout('a'));
     const second = ask(requestAbout('b'), new Map());
-    await settle();
+    await turn();
     expect(observations).toHaveLength(1);
     observations[0]?.end();
     expect(await first).toEqual(resultFor('a'));
-    await settle();
+    await turn();
     // What had been seen before the wait is not used.
     expect(observations.map(({ job }) => [idsOf(job), job.seen])).toEqual([
       [['a'], undefined],
@@ -95,7 +95,7 @@ describe('a gate', () => {
     expect(await second).toEqual(resultFor('b'));
   });
 
-  it('is looked at for a request that comes the moment a look has ended, and never by two at once', async () => {
+  it('is reconciled for a request that comes the moment an observation has ended, and never by two at once', async () => {
     for (let moments = 0; moments < 12; moments++) {
       const { observations, ask, mostAtOnce } = stage();
       const asked = [ask(requestAbout('a')), ask(requestAbout('b'))];
@@ -103,7 +103,7 @@ describe('a gate', () => {
       for (let moment = 0; moment < moments; moment++) await Promise.resolve();
       asked.push(ask(requestAbout('c')));
       for (let place = 1; place < 3; place++) {
-        await settle();
+        await turn();
         observations[place]?.end();
       }
       await Promise.all(asked);
@@ -128,7 +128,7 @@ describe('requests that wait together', () => {
     const { observations, ask } = stage();
     const asked = [ask(request()), ...requests.map((one) => ask(one))];
     observations[0]?.end();
-    await settle();
+    await turn();
     observations[1]?.end();
     await Promise.all(asked);
     return observations[1]?.job.request;
@@ -160,23 +160,23 @@ describe('requests that wait together', () => {
   });
 });
 
-describe('a look that fails', () => {
+describe('an observation that fails', () => {
   it('fails for those who asked for it, and not for those who wait', async () => {
     const { observations, ask } = stage();
     const first = ask(requestAbout('a'));
     const second = ask(requestAbout('b'));
     observations[0]?.end(new Error('the cloud is away'));
     await expect(first).rejects.toThrow('the cloud is away');
-    await settle();
+    await turn();
     observations[1]?.end();
     expect(await second).toEqual(resultFor('b'));
   });
 
-  it('fails for all who waited for it, and the next request is looked at', async () => {
+  it('fails for all who waited for it, and the next request is reconciled', async () => {
     const { observations, ask } = stage();
     const asked = ['a', 'b', 'c'].map((id) => ask(requestAbout(id)));
     observations[0]?.end();
-    await settle();
+    await turn();
     observations[1]?.end(new Error('the cloud is away'));
     expect((await Promise.allSettled(asked)).map(({ status }) => status)).toEqual([
       'fulfilled',
@@ -191,7 +191,7 @@ describe('a look that fails', () => {
 });
 
 describe('whatever the order', () => {
-  it('each request is in a look that began after it came, each has its answer, and no gate is looked at by two at once', async () => {
+  it('each request is in an observation that began after it came, each has its answer, and no gate is reconciled by two at once', async () => {
     const steps = fc.array(
       fc.oneof(
         fc.record({ kind: fc.constant('ask' as const), gate: fc.nat(2) }),
@@ -226,10 +226,10 @@ describe('whatever the order', () => {
           } else for (let moment = 0; moment < step.count; moment++) await Promise.resolve();
         }
         // An observation that waited begins a moment after the one before it has ended.
-        await settle();
+        await turn();
         for (let open = running(); open.length > 0; open = running()) {
           for (const observation of open) end(observation);
-          await settle();
+          await turn();
         }
         expect(await Promise.all(asked.map(({ answer }) => answer))).toHaveLength(asked.length);
         for (const { id, after } of asked) {

@@ -65,7 +65,7 @@ describe('a field that is missing is named', () => {
     expect(problemsWith({})).toEqual([`assessment is missing: ${ASSESSMENT}`]);
   });
 
-  it('in a look of our own', () => {
+  it('in an observation of our own', () => {
     expect(problemsWith({ pullgate: 'reconcile' })).toEqual([
       `registry is missing: ${REGISTRY}`,
       `repository is missing: ${REPOSITORY}`,

@@ -45,7 +45,7 @@ const GROUPED = {
 
 describe('an event', () => {
   it.each<[string, unknown, Message]>([
-    ['of the individual model asks for a look at its image', individualMessage(), INDIVIDUAL],
+    ['of the individual model asks for a reconciliation of its image', individualMessage(), INDIVIDUAL],
     ['of the grouped model does too', groupedMessage(), GROUPED],
     ['that names no image itself is read from its resource', individualMessage(additional({})), INDIVIDUAL],
     ['without a resource is read from its image', individualMessage({ resourceDetails: '' }), INDIVIDUAL],
@@ -142,7 +142,7 @@ describe('an event', () => {
     [individualMessage({ tries: 0 }), 0],
     [individualMessage({ tries: 6 }), 6],
     [{ pullgate: 'reconcile', registry: REGISTRY_ID, repository: 'app', trigger: 'tick', tries: 100 }, 100],
-  ])('%j has come back %i times', (message, tries) => {
+  ])('%j was retried %i times', (message, tries) => {
     expect(parseMessage(message)).toMatchObject({ ok: true, value: { tries } });
   });
 });

@@ -26,7 +26,7 @@ function stage(count = '0') {
 }
 
 describe('the queues', () => {
-  it('a message that is buried never expires: it waits for a person', async () => {
+  it('a message in the poison queue never expires: it waits for a person', async () => {
     const { queue, sent } = stage();
     await queue.deadLetter({ tries: 0 });
     expect(sent).toEqual([
@@ -42,7 +42,7 @@ describe('the queues', () => {
     ]);
   });
 
-  it('a look is asked for at each gate', async () => {
+  it('an observation is asked for at each gate', async () => {
     const { queue, sent } = stage();
     const whole = { registry: REGISTRY_ID, repository: 'team/app' };
     await queue.sendRequests([whole, { ...whole, digest: DIGEST }], 'sweep');
@@ -55,7 +55,7 @@ describe('the queues', () => {
     );
   });
 
-  it('buried messages are counted by the service', async () => {
+  it('messages in the poison queue are counted by the service', async () => {
     const { queue, sent } = stage('7');
     expect(await queue.deadLetterCount()).toBe(7);
     expect(sent).toEqual([{ call: `GET ${POISON}?comp=metadata`, message: undefined }]);

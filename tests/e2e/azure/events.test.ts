@@ -1,4 +1,4 @@
-// Events that come early, twice, wrong or forged: a hint says what to observe, and never what is true.
+// Events that come early, twice, wrong or forged: an event says what to observe, and never what is true.
 import { describe, expect, test } from 'vitest';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
 import { forwarded } from '../../forwarded.ts';

@@ -25,7 +25,7 @@ const LOW = { id: 'CVE-2026-9', severity: 'Low', score: 2 };
 const FOR_EVER = 1_000_000;
 
 describe('a row that is older than the event', () => {
-  test('does not confirm it: the message comes back, and what is new closes once its own row is there', async () => {
+  test('does not confirm it: the message is retried, and what is new closes once its own row is there', async () => {
     const s = await stage();
     s.cloud.workspace.ingestionDelayMilliseconds = 3 * MINUTE;
     const image = s.push('v1');

@@ -63,9 +63,9 @@ function workerOn(s: Stage, name: string, digest: string) {
         name: 'acmeimages',
       });
       if (registry === undefined) throw new Error('the stack has the registry');
-      const hint = { gate: WHOLE, scope: [digest], triggers: ['finding'] as const, activeFindings: [] };
+      const request = { gate: WHOLE, scope: [digest], triggers: ['finding'] as const, activeFindings: [] };
       await reconcile(
-        hint,
+        request,
         createRules(settings, 'enforce'),
         adapters.portsFrom(now(), registry, () => {}),
       );

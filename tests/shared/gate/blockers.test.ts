@@ -35,7 +35,7 @@ async function observe(
   return { evaluated, asked, kinds: evaluated.map(({ evaluation }) => evaluation.kind) };
 }
 
-describe('accounting for all images of a look', () => {
+describe('evaluating all images of an observation', () => {
   it.each<[string, Parameters<typeof rules>[0], Partial<Parameters<typeof present>[0]>, string]>([
     ['a tagged image counts', {}, { tagged: true }, 'holds'],
     ['an untagged image does not', {}, { tagged: false }, 'none'],
@@ -94,7 +94,7 @@ describe('the next blockers', () => {
     expect({ blockers, changed }).toEqual({ blockers: stored.blockers, changed: false });
   });
 
-  it('keep those that the look did not show', () => {
+  it('keep those that the observation did not show', () => {
     const stored = record();
     expect(nextBlockers(stored, [])).toEqual({
       blockers: stored.blockers,
@@ -223,7 +223,7 @@ describe('more blockers than a record holds', () => {
     expect(next.blockers.at(-1)?.digest).toBe(digest(5_001));
   });
 
-  it('stay counted: the gate opens by hand only', () => {
+  it('stay counted: the gate is opened by a person only', () => {
     const next = nextBlockers(record({ blockers: [], omittedBlockers: 3 }), []);
     expect(next).toEqual({ blockers: [], active: [], omitted: 3, clearances: [], changed: false });
   });
@@ -239,7 +239,7 @@ describe('an image of which no record knows', () => {
   const outside = rules({ repositories: { include: ['**'], exclude: ['team/*'] } });
   const suppressed = finding({ state: 'suppressed' });
   it.each<[string, ImageObservation, Rules, boolean]>([
-    ['that is gone is not worth a look', gone(1), rules(), true],
+    ['that is gone is not worth an observation', gone(1), rules(), true],
     ['without findings is not', present(), rules(), true],
     ['with findings below the threshold is not', present({ findings: [finding({ severity: 'LOW' })] }), rules(), true],
     ['that does not count is not, whatever it has', present({ ...VIOLATING, tagged: false }), rules(), true],

@@ -1,4 +1,4 @@
-// How an image is accounted for that holds nothing for now: it went away, or something exempts it, and either may end.
+// How an image is evaluated that holds nothing for now: it went away, or something exempts it, and either may end.
 import { describe, expect, it } from 'vitest';
 import type { Blocker } from '../../../shared/gate/record.ts';
 import { blocker, daysLater, exception, finding, hoursLater, NOW, present } from '../samples.ts';
@@ -21,7 +21,7 @@ describe('an image that went away', () => {
       'holds: unproven: the last finished scan (2026-06-10T11:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-10T12:00:00.000Z)',
     ],
     [
-      'is pushed again, and was scanned between the last look that saw it violate and its going away: holds again',
+      'is pushed again, and was scanned between the last observation that saw it violate and its going away: holds again',
       {
         blocker: blocker({ violatedAt: hoursLater(-5), departed: { at: hoursLater(-2), why: 'gone' } }),
         scan: scanned(-3),
@@ -30,7 +30,7 @@ describe('an image that went away', () => {
     ],
     ['is pushed again and scanned clean: released', { blocker: departed(5), scan: scanned(-1) }, 'released: scanned'],
     [
-      'is pushed again and only just scanned: holds again until the scan has settled',
+      'is pushed again and only just scanned: holds again until the scan is five minutes old',
       { blocker: departed(5), scan: scanned(0) },
       'holds: recentScan: its scan finished only just (2026-06-15T12:00:00.000Z); it is observed again in some minutes',
     ],
@@ -73,12 +73,12 @@ describe('an image that went away', () => {
     ['from the moment that it went out of scope', { inScope: false }, { at: NOW, why: 'outOfScope' }],
     ['from the moment that it was exempted', { policy: excepted }, { at: NOW, why: 'exempted' }],
     [
-      'as exempted from the last look that exempted it: a scan from before that proves nothing',
+      'as exempted from the last observation that exempted it: a scan from before that proves nothing',
       { policy: excepted, blocker: departed(3, 'exempted') },
       { at: NOW, why: 'exempted' },
     ],
     [
-      'as exempted from the look that exempted it, also where it was gone before',
+      'as exempted from the observation that exempted it, also where it was gone before',
       { policy: excepted, blocker: departed(3) },
       { at: NOW, why: 'exempted' },
     ],

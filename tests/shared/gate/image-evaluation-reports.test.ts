@@ -84,7 +84,7 @@ describe('a blocker whose findings came in reports', () => {
       'released: resolved',
     ],
     [
-      'a finding without a report is settled by none: holds',
+      'a finding without a report is cleared by none: holds',
       { blocker: blocker({ findings: [FIRST, OTHER] }), image: image({ first: 'resolved' }) },
       'holds: unproven: no word of it',
     ],

@@ -1,4 +1,4 @@
-// How one image is accounted for: a finding closes, and only proof opens.
+// How one image is evaluated: a finding closes, and only proof opens.
 import { describe, expect, it } from 'vitest';
 import { isExploited, MAX_FINDINGS, sameBlocker } from '../../../shared/gate/image-evaluation.ts';
 import type { Blocker, Departure } from '../../../shared/gate/record.ts';
@@ -67,17 +67,17 @@ describe('a blocker', () => {
       'holds: unproven: the last finished scan (2026-06-15T11:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-15T11:00:00.000Z)',
     ],
     [
-      'scanned five minutes before the look began: released',
+      'scanned five minutes before the observation began: released',
       { scan: { kind: 'finished', at: '2026-06-15T11:55:00.000Z' } },
       'released: scanned',
     ],
     [
-      'scanned less than five minutes before the look began: stays until its findings must have come',
+      'scanned less than five minutes before the observation began: stays until its findings must have come',
       { scan: { kind: 'finished', at: '2026-06-15T11:55:00.001Z' } },
       'holds: recentScan: its scan finished only just (2026-06-15T11:55:00.001Z); it is observed again in some minutes',
     ],
     [
-      'scanned while the look took its time: stays, since the look may have begun before',
+      'scanned while the observation took its time: stays, since the observation may have begun before',
       { scan: scanned(-0.5), observedAt: hoursLater(-0.55) },
       'holds: recentScan: its scan finished only just (2026-06-15T11:30:00.000Z); it is observed again in some minutes',
     ],

@@ -34,10 +34,10 @@ describe('a new order', () => {
   it.each<[string, RecordedOverride | undefined, RecordedOverride]>([
     ['stands alone where there was none', undefined, NEW],
     ['stands alone where the one before is over', existing({ until: NOW }), NEW],
-    ['stands alone where people have heard of the end of the one before', existing({ notified: 'end' }), NEW],
-    ['takes the place of one that counts, and says so', existing(), replacing(REPLACED)],
+    ['stands alone where there was a notice of the end of the one before', existing({ notified: 'end' }), NEW],
+    ['replaces one that counts, and says so', existing(), replacing(REPLACED)],
     [
-      'that takes the place of one of which nobody has heard says what that one had replaced',
+      'that replaces one of which nobody has heard says what that one had replaced',
       existing({ notified: 'nothing', replaces: { kind: 'open', by: 'eve', until: hoursLater(1) } }),
       replacing({ kind: 'open', by: 'eve', until: hoursLater(1) }),
     ],
@@ -50,7 +50,7 @@ describe('an order counts', () => {
   it.each<[string, Changes, boolean]>([
     ['until its end', { until: hoursLater(0.001) }, true],
     ['not at its end', { until: NOW }, false],
-    ['not where people have heard of its end', { until: hoursLater(1), notified: 'end' }, false],
+    ['not where there was a notice of its end', { until: hoursLater(1), notified: 'end' }, false],
     ['for a day, by a clock that is ten minutes ahead', { until: hoursLater(24 + 1 / 6) }, true],
     ['not for longer than a day, whoever wrote that', { until: hoursLater(24.2) }, false],
     ['not until a moment that is none', { until: 'whenever' }, false],
@@ -59,14 +59,14 @@ describe('an order counts', () => {
   });
 });
 
-describe('a look at an order', () => {
+describe('a reconciliation of an order', () => {
   it('where there is none: nothing', () => {
     expect(stepOverride(undefined, NOW, BY_FUNCTION)).toBeUndefined();
   });
 
   it.each<[string, Changes, { byFunction: boolean; givesUp: boolean }, unknown]>([
     [
-      'by the command that gave it begins it, and tells',
+      'by the command that gave it begins it, and makes a notice',
       { notified: 'nothing', logged: false },
       BY_COMMAND,
       ['begins', true, 'begin', false],
@@ -91,7 +91,7 @@ describe('a look at an order', () => {
     ],
     ['in between changes nothing', {}, BY_FUNCTION, ['runs', false, 'begin', true]],
     [
-      'of the function at its end ends it, and tells',
+      'of the function at its end ends it, and makes a notice',
       { until: NOW },
       BY_FUNCTION,
       ['ends', true, undefined, undefined],
@@ -103,7 +103,7 @@ describe('a look at an order', () => {
       ['ends', true, 'end', true],
     ],
     [
-      'of the function after that command ends it, and tells nobody again',
+      'of the function after that command ends it, and makes no notice again',
       { until: NOW, notified: 'end' },
       BY_FUNCTION,
       ['ends', false, undefined, undefined],
@@ -139,7 +139,7 @@ describe('an order by a clock that is ahead', () => {
     anOverride({ logged: false, at: hoursLater(hours), until: hoursLater(hours + lasts) });
 
   it.each([
-    ['lasts as long as was approved, from the first look of the function on', ahead(5, 4), hoursLater(4)],
+    ['lasts as long as was approved, from the first observation of the function on', ahead(5, 4), hoursLater(4)],
     ['lasts a day where a day was approved', ahead(0.25, 24), hoursLater(24)],
   ])('%s', (_name, order, until) => {
     const found = stepOverride(order, NOW, BY_FUNCTION);

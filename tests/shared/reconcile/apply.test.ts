@@ -27,7 +27,7 @@ async function aboutTo(turn: 'close' | 'open'): Promise<World> {
   return world;
 }
 
-/** The calls that one undisturbed look makes. */
+/** The calls that one undisturbed observation makes. */
 async function callsOf(turn: 'close' | 'open'): Promise<readonly string[]> {
   const world = await aboutTo(turn);
   await reconcileOnce(world, digest(1));
@@ -52,7 +52,7 @@ describe('a crash', async () => {
   });
 
   it.each(rows)(
-    'while about to %s, %s call %i (%s): finished by the next look; told at least once',
+    'while about to %s, %s call %i (%s): finished by the next reconciliation; notified at least once',
     async (turn, when, place) => {
       const world = await aboutTo(turn);
       const crashAt = (_call: string, at: 'before' | 'after') => {
@@ -63,9 +63,9 @@ describe('a crash', async () => {
       expect(await reconcileOnce(world, digest(1)).then(({ notifyError }) => notifyError, String)).toBe('Error: crash');
       world.around = () => {};
       await reconcileOnce(world, digest(1));
-      const settled = turn === 'close' ? ['current', 'closed', []] : ['absent', 'open', []];
+      const expected = turn === 'close' ? ['current', 'closed', []] : ['absent', 'open', []];
       const stored = world.record(GATE);
-      expect([world.repository().ours, stored?.state.kind, stored?.pending]).toEqual(settled);
+      expect([world.repository().ours, stored?.state.kind, stored?.pending]).toEqual(expected);
       expect(world.notices.map((notice) => notice.kind)).toContain(turn === 'close' ? 'closed' : 'opened');
     },
   );
@@ -115,7 +115,7 @@ describe('a second crash', () => {
 });
 
 describe('a notice that cannot be sent', () => {
-  it('does not undo what was done: the decision says so, and the next look tells', async () => {
+  it('does not undo what was done: the decision says so, and the next reconciliation notifies', async () => {
     const world = await aboutTo('close');
     world.around = (call) => {
       if (call === 'notify') throw 'the mail service is away';
@@ -135,7 +135,7 @@ describe('another worker', () => {
     ['before the intent', 1],
     ['before the confirmation', 2],
     ['before the notice is forgotten', 3],
-  ])('that saves first, %s: the loop looks again, and the gate ends closed', async (_name, nth) => {
+  ])('that saves first, %s: the loop starts again, and the gate ends closed', async (_name, nth) => {
     const world = await aboutTo('close');
     let saves = 0;
     world.around = (call, when) => {
@@ -147,7 +147,7 @@ describe('another worker', () => {
     expect(world.calls.filter((call) => call === 'observe').length).toBe(2);
   });
 
-  it('that saves first before a record is taken away: the loop looks again', async () => {
+  it('that saves first before a record is taken away: the loop starts again', async () => {
     const world = newWorld();
     world.repository();
     world.save(record({ state: { kind: 'open' }, since: daysLater(-31), blockers: [] }));
@@ -160,7 +160,7 @@ describe('another worker', () => {
     expect([removals, world.record(GATE)]).toEqual([2, undefined]);
   });
 
-  it('that writes the gate right after us: the loop looks again, and the gate ends closed', async () => {
+  it('that writes the gate right after us: the loop starts again, and the gate ends closed', async () => {
     const world = await aboutTo('close');
     world.repository().overtaken = 2;
     const { to } = await reconcileOnce(world, digest(1));

@@ -83,7 +83,7 @@ describe('opening', () => {
     expect(second).toMatchObject({ kind: 'done', decision: { to: { kind: 'open' } } });
   });
 
-  it('scanned only just before the look, and the look takes ten minutes: stays closed', async () => {
+  it('scanned only just before the observation, and the observation takes ten minutes: stays closed', async () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
     world.now = hoursLater(1.01);
@@ -94,7 +94,7 @@ describe('opening', () => {
     expect([kind, decision.to.kind]).toEqual(['retry', 'closed']);
   });
 
-  it('looks once more between the intent and the write; the intent forgets no blocker', async () => {
+  it('observes again between the intent and the write; the intent forgets no blocker', async () => {
     const world = await violating(true);
     world.repository().images.delete(digest(1));
     let intent: GateRecord | undefined;
@@ -204,7 +204,7 @@ describe('opening', () => {
     },
   );
 
-  it('a push beside as many blockers as are looked at with it, some of them only remembered: sees them all', async () => {
+  it('a push beside as many blockers as are reconciled with it, some of them only remembered: sees them all', async () => {
     const world = newWorld();
     const departed = { at: hoursLater(-1), why: 'gone' } as const;
     const blockers = Array.from({ length: 100 }, (_, number) =>
@@ -216,7 +216,7 @@ describe('opening', () => {
     expect([to.kind, images.length]).toEqual(['open', 50]);
   });
 
-  it('a push beside more blockers than are looked at with it: the sweep sees them', async () => {
+  it('a push beside more blockers than are reconciled with it: the sweep sees them', async () => {
     const world = newWorld();
     const blockers = Array.from({ length: 101 }, (_, number) => blocker({ digest: digest(number) }));
     world.save(record({ blockers }));
@@ -231,7 +231,7 @@ describe('opening', () => {
     ]);
   });
 
-  it('blockers that the record had no room for: the gate opens by hand only', async () => {
+  it('blockers that the record had no room for: the gate is opened by a person only', async () => {
     const world = newWorld();
     world.save(record({ omittedBlockers: 2 }));
     world.repository().ours = 'current';
@@ -240,7 +240,7 @@ describe('opening', () => {
   });
 
   it.each<[string, Rules, boolean]>([
-    ['by hand: then they are accounted for', rules({ mode: 'pause' }), true],
+    ['by a person: then they are cleared', rules({ mode: 'pause' }), true],
     ['with its repository: then there are none', rules(), false],
   ])('blockers that the record had no room for: the gate opens %s', async (_name, byRules, exists) => {
     const world = newWorld();
@@ -271,10 +271,10 @@ describe('opening', () => {
   });
 });
 
-describe('the look before an opening', () => {
+describe('the observation before an opening', () => {
   const untagged = { ...VIOLATING, tags: [] };
 
-  /** A stale look has written down that the first blocker does not count, and it counts again. */
+  /** A stale observation has written down that the first blocker does not count, and it counts again. */
   async function withStaleDeparture(others: number) {
     const world = await violating(true);
     for (let number = 2; number < others + 2; number++) {

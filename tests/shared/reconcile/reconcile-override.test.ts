@@ -145,7 +145,7 @@ describe('a gate that an override keeps open', () => {
       ['current', 'closed', 'nothing', 'ends', ''],
     ],
     [
-      'closes at once where it was to be closed by hand instead',
+      'closes at once where it was to be closed by an override instead',
       { record: WAITING, order: anOverride({ ...NEW, kind: 'closed' }), images: [1], rules: NO_ROOM },
       ['current', 'closed', 'closed', 'begins', 'closed: begins'],
     ],
@@ -212,7 +212,7 @@ describe('a gate that an override keeps closed', () => {
       ['current', 'closed', 'nothing', 'ends', 'override: ends'],
     ],
     [
-      'opens at once where it was to be opened by hand instead',
+      'opens at once where it was to be opened by an override instead',
       { record: record({ blockers: [] }), order: anOverride(NEW) },
       ['absent', 'open', 'opened', 'begins', 'opened: begins'],
     ],
@@ -232,7 +232,7 @@ describe('a gate that an override keeps closed', () => {
 });
 
 describe('a release of one gate', () => {
-  it('opens it without a look inside, and the next look closes it again', async () => {
+  it('opens it without an observation inside, and the next observation closes it again', async () => {
     const world = worldWith({ record: CLOSED_GATE, order: OPEN, images: [1] });
     world.save(CLOSED_GATE);
     const { to } = await reconcileOnce(world, { triggers: ['release'], scope: [] }, rules({ mode: 'release' }));
@@ -319,7 +319,7 @@ describe('an order', () => {
     },
   );
 
-  it('that is over closes on what the record says where the scanner does not answer, and the message comes back', async () => {
+  it('that is over closes on what the record says where the scanner does not answer, and the message is retried', async () => {
     const world = worldWith({ record: WAITING, order: anOverride(OVER), images: [1] });
     world.around = blind;
     await expect(reconcileOnce(world, { triggers: ['tick'], scope: 'all' })).rejects.toThrow('no answer');

@@ -107,8 +107,8 @@ describe('whatever happens between two calls, in whatever order', async () => {
   });
 
   it.each([
-    ['the next look closes what violates and opens what does not', rules()],
-    ['the next look in a pause opens', PAUSE],
+    ['the next observation closes what violates and opens what does not', rules()],
+    ['the next observation in a pause opens', PAUSE],
   ])('%s, but never what others have closed', async (_name, byRules) => {
     for (const { state, way } of states) {
       const world = restored(state);
@@ -222,7 +222,7 @@ describe('a closing of ours', () => {
     ]);
   });
 
-  it('that came after another worker had found the gate clear, and a crash before it is opened: the next look opens it', async () => {
+  it('that came after another worker had found the gate clear, and a crash before it is opened: the next observation opens it', async () => {
     const world = unmarked();
     let others = 0;
     world.around = async (call, when) => {

@@ -154,7 +154,7 @@ describe.each([
     expect(count).toBeGreaterThan(10);
   });
 
-  it('one closing, one woken by the deletion, in every interleaving of their calls and of the deletion: the next look finds it open, or opens it', async () => {
+  it('one closing, one woken by the deletion, in every interleaving of their calls and of the deletion: the next observation finds it open, or opens it', async () => {
     const count = await everyInterleaving(() => {
       const world = open(bearsNoMarks, VIOLATING);
       const remove = () => world.repository().images.delete(digest(1));

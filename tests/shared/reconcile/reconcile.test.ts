@@ -74,7 +74,7 @@ describe('closing', () => {
     expect(world.record(GATE)?.blockers.map((one) => one.digest)).toEqual([digest(1), digest(2)]);
   });
 
-  it('our statement removed by hand: the sweep puts it back', async () => {
+  it('our statement removed by a person: the sweep puts it back', async () => {
     const world = await violating(true);
     world.repository().ours = 'absent';
     const { action } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] });
@@ -118,7 +118,7 @@ describe('closing', () => {
     expect([...claims, world.record(GATE)?.claimed]).toEqual([true, undefined]);
   });
 
-  it('refused, then mended by a person: the next look closes', async () => {
+  it('refused, then fixed by a person: the next observation closes', async () => {
     const world = await violating();
     world.repository().refuses = 'too long';
     await reconcileOnce(world);

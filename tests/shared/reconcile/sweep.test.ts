@@ -149,7 +149,7 @@ describe('a tick', () => {
     expect(lines.at(-1)).toEqual({ kind: 'tick', sweepAgeHours: 1, waiting: 3, letThrough: 2, closedThisHour: 1 });
   });
 
-  it('asks for a look at each gate whose order by hand begins or is over, whatever the brake says, and counts them', async () => {
+  it('asks for a reconciliation of each gate whose override begins or is over, whatever the brake says, and counts them', async () => {
     const asks: unknown[] = [];
     const { ports, lines, asked } = stage({
       last: SWEPT,
@@ -216,25 +216,25 @@ describe('a tick', () => {
         [],
       ],
       [
-        'finding orders by hand: those that wait are let through',
+        'finding overrides: those that wait are let through',
         { last: SWEPT, waiting, overridesDue: failing('no answer') },
         ['scanner', 'tick'],
         ['tick worst'],
       ],
       [
-        'finding those that wait for the brake: orders by hand are seen to',
+        'finding those that wait for the brake: overrides are seen to',
         { last: SWEPT, overridesDue, waiting: failing('no answer') },
         ['scanner', 'tick'],
         ['tick by-hand'],
       ],
       [
-        'reading when the last sweep was: orders by hand and those that wait have their turns, and nothing is swept',
+        'reading when the last sweep was: overrides and those that wait have their turns, and nothing is swept',
         { state: broken, overridesDue, waiting },
         ['scanner', 'tick'],
         ['tick by-hand', 'tick worst'],
       ],
       [
-        'reading what was closed this hour: orders by hand are seen to, and nobody is let through',
+        'reading what was closed this hour: overrides are seen to, and nobody is let through',
         { last: SWEPT, brake: broken, overridesDue, waiting },
         ['scanner', 'tick'],
         ['tick by-hand'],

@@ -138,7 +138,7 @@ describe('a notice', () => {
     ]);
   });
 
-  it('of an opening by hand or by the mode says that the reason to close is still there', () => {
+  it('of an opening by a person or by the mode says that the reason to close is still there', () => {
     expect(told({ kind: 'opened', waiting: { for: 'pause' } })).toEqual([
       'pullgate opened team/app (registry 123456789012) at 2026-06-15T12:00:00.000Z.',
       'It still has a reason to be closed, but pullgate is paused; `pullgate resume` ends the pause.',
@@ -146,7 +146,7 @@ describe('a notice', () => {
     ]);
   });
 
-  it('says of images that the record had no room for that the gate opens by hand only', () => {
+  it('says of images that the record had no room for that the gate is opened by a person only', () => {
     expect(told({ omittedImages: 3 })).toContain(
       '  and 3 more that its record has no room for: it opens only by `pullgate release`',
     );

@@ -1,4 +1,4 @@
-// What people read of orders by hand: mails at both ends, and the lines of the log.
+// What people read of overrides: mails at both ends, and the lines of the log.
 import { describe, expect, it } from 'vitest';
 import type { OverrideStep, RecordedOverride } from '../../../shared/gate/override.ts';
 import type { Notice } from '../../../shared/gate/record.ts';
