@@ -182,15 +182,15 @@ function names(first: number, repositories: number): readonly string[] {
   return Array.from({ length: repositories }, (_, place) => repositoryNamed(first + place));
 }
 
-/** What is wanted of each gate. The naive design tells nobody. */
-export type Wanted = 'closed' | 'closed or waiting' | 'naive';
+/** What is expected of each gate. The naive design tells nobody. */
+export type Expected = 'closed' | 'closed or waiting' | 'naive';
 
 /** What is lost; empty where nothing is. */
-export function lost(ledger: Ledger, gates: readonly string[], wanted: Wanted): readonly string[] {
+export function lost(ledger: Ledger, gates: readonly string[], expected: Expected): readonly string[] {
   const { closed, notifiedClosed, notifiedWaiting, queued, dead } = ledger;
   const open = gates.filter((gate) => !closed.has(gate));
-  const unnotified = wanted === 'naive' ? [] : gates.filter((gate) => closed.has(gate) && !notifiedClosed.has(gate));
-  const silent = open.filter((gate) => wanted !== 'closed or waiting' || !notifiedWaiting.has(gate));
+  const unnotified = expected === 'naive' ? [] : gates.filter((gate) => closed.has(gate) && !notifiedClosed.has(gate));
+  const silent = open.filter((gate) => expected !== 'closed or waiting' || !notifiedWaiting.has(gate));
   const problems: readonly (readonly [number, string])[] = [
     [silent.length, `gates are open: ${silent.slice(0, 3).join(', ')}`],
     [unnotified.length, `gates were closed and no notice was sent: ${unnotified.slice(0, 3).join(', ')}`],
@@ -200,8 +200,8 @@ export function lost(ledger: Ledger, gates: readonly string[], wanted: Wanted): 
   return problems.flatMap(([count, what]) => (count === 0 ? [] : `${count} ${what}`));
 }
 
-function checkNothingLost(ledger: Ledger, gates: readonly string[], wanted: Wanted): void {
-  const problems = lost(ledger, gates, wanted);
+function checkNothingLost(ledger: Ledger, gates: readonly string[], expected: Expected): void {
+  const problems = lost(ledger, gates, expected);
   if (problems.length > 0) throw new Error(`of ${gates.length} gates something is lost: ${problems.join('; ')}`);
 }
 

@@ -2,7 +2,7 @@
 import * as aws from './aws/graph-mocks.ts';
 import type { Place as AwsPlace } from './aws/place.ts';
 import * as azure from './azure/graph-mocks.ts';
-import type { Answer, Wanted } from './registration.ts';
+import type { Answer, Registration } from './registration.ts';
 
 /** Where a stack stands in each cloud. */
 export interface Places {
@@ -20,10 +20,10 @@ export function placeOf(config: Readonly<Record<string, string>>): Places {
  *
  * @throws Error on a type that is not known: nothing is made up
  */
-export function answerRegistration(places: Places, stack: string, wanted: Wanted): Answer {
-  return wanted.type.startsWith('azure-native:')
-    ? azure.answerRegistration(places.azure, stack, wanted)
-    : aws.answerRegistration(places.aws, stack, wanted);
+export function answerRegistration(places: Places, stack: string, registration: Registration): Answer {
+  return registration.type.startsWith('azure-native:')
+    ? azure.answerRegistration(places.azure, stack, registration)
+    : aws.answerRegistration(places.aws, stack, registration);
 }
 
 /**

@@ -1,7 +1,7 @@
 // A resource that the program registers, and the mocked answer.
 
 /** A resource that the program asks for. */
-export interface Wanted {
+export interface Registration {
   readonly type: string;
   readonly name: string;
   readonly inputs: Readonly<Record<string, unknown>>;

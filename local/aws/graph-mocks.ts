@@ -1,6 +1,6 @@
 // What AWS would have answered to a resource or a question of the Pulumi program: names, ARNs and URLs that look real.
 import { createHash } from 'node:crypto';
-import type { Answer, Wanted } from '../registration.ts';
+import type { Answer, Registration } from '../registration.ts';
 import type { Place } from './place.ts';
 
 /** Where a stack stands: in the region of its config, by default eu-west-1. */
@@ -13,20 +13,26 @@ export function placeOf(config: Readonly<Record<string, string>>): Place {
  *
  * @throws Error on a type that is not known here: nothing is made up
  */
-export function answerRegistration(place: Place, stack: string, wanted: Wanted): Answer {
-  const answer = TYPES[wanted.type];
+export function answerRegistration(place: Place, stack: string, registration: Registration): Answer {
+  const answer = TYPES[registration.type];
   if (answer === undefined) {
     throw new Error(
-      `the local cloud does not know ${wanted.type} (${wanted.name}): say in local/aws/graph-mocks.ts what AWS answers`,
+      `the local cloud does not know ${registration.type} (${registration.name}): say in local/aws/graph-mocks.ts what AWS answers`,
     );
   }
   // Pulumi's own way: the name in the program, and a suffix that differs from stack to stack.
-  const suffix = createHash('sha256').update(`${stack} ${wanted.type} ${wanted.name}`).digest('hex');
-  const { name = `${wanted.name}-${suffix.slice(0, 7)}` } = wanted.inputs;
+  const suffix = createHash('sha256').update(`${stack} ${registration.type} ${registration.name}`).digest('hex');
+  const { name = `${registration.name}-${suffix.slice(0, 7)}` } = registration.inputs;
   const arn = (service: string, rest: string) =>
     `arn:${place.partition}:${service}:${place.region}:${place.account}:${rest}`;
-  const { id, ...state } = answer({ name: String(name), place, arn, inputs: wanted.inputs, uuid: uuidOf(suffix) });
-  return { id, state: { ...wanted.inputs, ...state } };
+  const { id, ...state } = answer({
+    name: String(name),
+    place,
+    arn,
+    inputs: registration.inputs,
+    uuid: uuidOf(suffix),
+  });
+  return { id, state: { ...registration.inputs, ...state } };
 }
 
 /**

@@ -21,7 +21,7 @@ export function placeOf(config: Readonly<Record<string, string>>): AzurePlace {
   };
 }
 
-interface Wanted {
+interface Registration {
   readonly type: string;
   readonly name: string;
   readonly inputs: Readonly<Record<string, unknown>>;
@@ -35,22 +35,22 @@ interface Wanted {
 export function answerRegistration(
   place: AzurePlace,
   stack: string,
-  wanted: Wanted,
+  registration: Registration,
 ): { readonly id: string; readonly state: Record<string, unknown> } {
-  const answer = TYPES[wanted.type];
+  const answer = TYPES[registration.type];
   if (answer === undefined) {
     throw new Error(
-      `the local cloud does not know ${wanted.type} (${wanted.name}): say in local/azure/graph-mocks.ts what Azure answers`,
+      `the local cloud does not know ${registration.type} (${registration.name}): say in local/azure/graph-mocks.ts what Azure answers`,
     );
   }
-  const hex = hashOf(`${stack} ${wanted.type} ${wanted.name}`);
+  const hex = hashOf(`${stack} ${registration.type} ${registration.name}`);
   // Pulumi's own way: the name in the program, and eight digits that differ from stack to stack.
-  const auto = `${wanted.name}${hex.slice(0, 8)}`;
-  const text = (key: string) => String(wanted.inputs[key] ?? auto);
+  const auto = `${registration.name}${hex.slice(0, 8)}`;
+  const text = (key: string) => String(registration.inputs[key] ?? auto);
   const below = (path: string) =>
-    `/subscriptions/${place.subscription}/resourceGroups/${wanted.inputs['resourceGroupName']}/providers/${path}`;
-  const { id, ...state } = answer({ place, inputs: wanted.inputs, text, below, hex });
-  return { id, state: { ...wanted.inputs, ...state } };
+    `/subscriptions/${place.subscription}/resourceGroups/${registration.inputs['resourceGroupName']}/providers/${path}`;
+  const { id, ...state } = answer({ place, inputs: registration.inputs, text, below, hex });
+  return { id, state: { ...registration.inputs, ...state } };
 }
 
 interface Made {

@@ -1,13 +1,13 @@
 // Brings one gate to where registry, scanner, record and policy say it should be, whatever triggered it and however often.
 import { type EvaluatedImage, type NextBlockers, nextBlockers } from '../gate/blockers.ts';
 import { gateKey } from '../gate/gate.ts';
-import { isInForce, stepOverride } from '../gate/override.ts';
+import { isInForce, type OverrideStep, stepOverride } from '../gate/override.ts';
 import { activeBlockers, type GateRecord, newRecord } from '../gate/record.ts';
 import { expiredExceptions } from '../policy/exceptions.ts';
 import { earlier, findingKey, type Instant } from '../policy/finding.ts';
 import { isPlain } from '../policy/verdict.ts';
 import { type Decision, type ImageDecision, isByCommand } from '../report/decision.ts';
-import { apply, type Conflict } from './apply.ts';
+import { type Applied, apply, type Conflict } from './apply.ts';
 import { type Evaluated, observeAndEvaluate, scopeOf } from './observe.ts';
 import type { Ports, Reading } from './ports.ts';
 import { findOutdated, findUnconfirmed, type ReconcileRequest } from './request.ts';
@@ -90,9 +90,29 @@ async function attempt<Snapshot>(
     ports,
   );
   if (applied.kind === 'conflict') return applied;
+  const decision = decisionOf(request, record, rules, seen, { unconfirmed, override, applied, doneAt: ports.now() });
+  const result = resultOf(decision, evaluated, findOutdated(request, seen.observations), ports);
+  return { kind: 'applied', result, unobserved: 'unobserved' in seen ? seen.unobserved : undefined };
+}
+
+/** What came of the steps of an attempt. */
+interface Outcome {
+  readonly unconfirmed: readonly string[];
+  readonly override: OverrideStep | undefined;
+  readonly applied: Applied;
+  readonly doneAt: Instant;
+}
+
+function decisionOf(
+  { gate, triggers }: ReconcileRequest,
+  record: GateRecord,
+  rules: Rules,
+  { evaluated, next, now }: Evaluated,
+  { unconfirmed, override, applied, doneAt }: Outcome,
+): Decision {
   const { kind: _kind, ...outcome } = applied;
   const images = evaluated.flatMap((one) => worthAWord(one, next));
-  const decision: Decision = {
+  return {
     gate,
     triggers,
     mode: rules.mode,
@@ -102,12 +122,9 @@ async function attempt<Snapshot>(
     unconfirmed,
     expiredExceptions: expiredExceptions(rules.policy, now),
     override: override === undefined ? undefined : { step: override.step, order: override.order },
-    secondsSinceFinding:
-      outcome.action === 'closed' ? secondsSince(oldestViolation(evaluated), ports.now()) : undefined,
+    secondsSinceFinding: outcome.action === 'closed' ? secondsSince(oldestViolation(evaluated), doneAt) : undefined,
     ...outcome,
   };
-  const result = resultOf(decision, evaluated, findOutdated(request, seen.observations), ports);
-  return { kind: 'applied', result, unobserved: 'unobserved' in seen ? seen.unobserved : undefined };
 }
 
 /** What becomes of the messages of a request: the first of these that applies. */

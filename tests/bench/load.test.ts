@@ -1,6 +1,6 @@
 // A load on both clouds at a small size, through the bench's own code: nothing lost, and flat for each repository. No test asserts a time.
 import { afterAll, describe, expect, it } from 'vitest';
-import { LOAD_SIZES, type Load, load, lost, type Wanted } from '../../bench/load.ts';
+import { type Expected, LOAD_SIZES, type Load, load, lost } from '../../bench/load.ts';
 import { LOADS } from '../../bench/load-parts.ts';
 import { callsForEach, tablesOf } from '../../bench/load-tables.ts';
 import { AWS_PRICES, dollarsOf } from '../../bench/prices.ts';
@@ -100,7 +100,7 @@ describe('what is lost', () => {
     queued: 0,
     dead: 0,
   };
-  it.each<[name: string, change: Partial<Ledger>, wanted: Wanted, problems: readonly string[]]>([
+  it.each<[name: string, change: Partial<Ledger>, wanted: Expected, problems: readonly string[]]>([
     ['a gate that waits, where it may', {}, 'closed or waiting', []],
     ['a gate that waits for ever', {}, 'closed', ['1 gates are open: b']],
     [

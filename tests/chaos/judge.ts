@@ -1,6 +1,6 @@
 // Watches a run and says what is wrong with it: a gate that was open for too long, a change without a notice, and a final state that is not what it should be.
 import type { Bounds, Observation, SeenRecord } from './cloud.ts';
-import { holds, isAccountedFor, type Memory } from './plain.ts';
+import { holds, isCleared, type Memory } from './plain.ts';
 import type { Scenario } from './scenario.ts';
 import type { Step, TrueImage, Truth } from './truth.ts';
 
@@ -40,15 +40,14 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
       const blocker = recorded.get(image.name);
       const memory = memories.get(image.name);
       if (blocker !== undefined) {
-        const kept = [...(memory?.findings ?? [])].filter((id) => !isSettled(image, id));
+        const kept = [...(memory?.findings ?? [])].filter((id) => !isDroppable(image, id));
         const { name } = image;
         memories.set(name, {
           image: name,
           findings: new Set([...kept, ...blocker.findings]),
           dangerousAt: blocker.dangerousAt,
         });
-      } else if (memory !== undefined && isAccountedFor(image, memory, truth.policy, cloud))
-        memories.delete(image.name);
+      } else if (memory !== undefined && isCleared(image, memory, truth.policy, cloud)) memories.delete(image.name);
     }
   }
 
@@ -56,7 +55,7 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
   const isHeardOf = ({ kind }: Step) => cloud === 'aws' || (kind !== 'push' && kind !== 'remove');
 
   /** A finding that its record may drop while others hold. */
-  function isSettled(image: TrueImage, id: string): boolean {
+  function isDroppable(image: TrueImage, id: string): boolean {
     const finding = image.findings.get(id);
     return finding !== undefined && (finding.status === 'clean' || finding.status === 'suppressed');
   }

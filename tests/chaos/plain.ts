@@ -35,11 +35,11 @@ export function holds(image: TrueImage, memory: Memory | undefined, truth: Truth
   if (truth.policy.images === 'tagged' && image.tags.size === 0) return false;
   for (const { vulnerability, status } of image.findings.values())
     if (status === 'active' && violates(vulnerability, truth.policy)) return true;
-  return memory !== undefined && !isAccountedFor(image, memory, truth.policy, cloud);
+  return memory !== undefined && !isCleared(image, memory, truth.policy, cloud);
 }
 
 /** Is there a reason for each finding that once held the gate not to hold it any more? */
-export function isAccountedFor(image: TrueImage, memory: Memory, policy: PlainPolicy, cloud: 'aws' | 'azure'): boolean {
+export function isCleared(image: TrueImage, memory: Memory, policy: PlainPolicy, cloud: 'aws' | 'azure'): boolean {
   if (cloud === 'aws' && image.cleanAt !== undefined && image.cleanAt > memory.dangerousAt) return true;
   for (const id of memory.findings) {
     const finding = image.findings.get(id);

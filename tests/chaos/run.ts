@@ -52,7 +52,7 @@ export interface RunOptions {
 const LET_THROUGH_MILLISECONDS = 12 * 60 * MINUTE;
 
 /** How often the world is observed while time passes. */
-const LOOK_MILLISECONDS = 15 * MINUTE;
+const STEP_MILLISECONDS = 15 * MINUTE;
 
 export async function run(name: CloudName, seed: number, { code }: RunOptions = {}): Promise<RunResult> {
   const { size, bounds, start } = KINDS[name];
@@ -81,17 +81,17 @@ async function play(
   const see = async () => judge.see(await cloud.observe());
   const passTo = async (time: number) => {
     while (cloud.now() < time) {
-      await cloud.advance(Math.min(LOOK_MILLISECONDS, time - cloud.now()));
+      await cloud.advance(Math.min(STEP_MILLISECONDS, time - cloud.now()));
       await see();
     }
   };
   const passUntil = async (isEnough: () => Promise<boolean>, atMost: number) => {
     const end = cloud.now() + atMost;
-    while (cloud.now() < end && !(await isEnough())) await passTo(Math.min(end, cloud.now() + LOOK_MILLISECONDS));
+    while (cloud.now() < end && !(await isEnough())) await passTo(Math.min(end, cloud.now() + STEP_MILLISECONDS));
   };
   const isQuiet = async () => (await cloud.observe()).waiting === 0;
   /** Nothing waits for its turn with the brake any more, either. */
-  const isSettled = async () => {
+  const isAllThrough = async () => {
     const { waiting, records } = await cloud.observe();
     return waiting === 0 && records.every(({ state }) => state !== 'waiting: brake');
   };
@@ -116,6 +116,6 @@ async function play(
   await passUntil(isQuiet, bounds.event + bounds.setback);
   const sweeps = cloud.sweeps();
   await passUntil(async () => cloud.sweeps() > sweeps, bounds.sweep + bounds.tick);
-  await passUntil(isSettled, bounds.event + LET_THROUGH_MILLISECONDS);
+  await passUntil(isAllThrough, bounds.event + LET_THROUGH_MILLISECONDS);
   return judge.conclude(await cloud.observe());
 }

@@ -113,6 +113,30 @@ describe('when time runs out', () => {
   });
 });
 
+it('a notice that cannot be sent is logged as a failure, and the messages of its gate alone are retried', async () => {
+  await vulnerable('team/app');
+  cloud.faults.add({
+    kind: 'error',
+    code: 'AuthorizationError',
+    message: 'no',
+    status: 403,
+    service: 'sns',
+    operation: 'Publish',
+  });
+  const records = receive(request('team/app'), request('team/clean'));
+  const answer = await work({ Records: [...records] }, PLENTY);
+  expect(answer.batchItemFailures).toEqual([{ itemIdentifier: records[0]?.messageId }]);
+  expect(isClosed('team/app')).toBe(true);
+  expect(log.filter(({ kind }) => kind === 'failed')).toEqual([
+    {
+      kind: 'failed',
+      repository: 'team/app',
+      error: expect.stringMatching(/^a notice could not be sent: AuthorizationErrorException: no$/),
+      messages: 1,
+    },
+  ]);
+});
+
 describe('ticks and sweeps', () => {
   it('of a batch are one each, and come before the gates', async () => {
     await vulnerable('team/app');
