@@ -1,8 +1,8 @@
 // A gate: what pullgate closes and opens.
 
-/** What pullgate closes: a repository of a registry, or, on Azure, one image: its digest. */
+/** What can be closed: a repository of a registry, or one image of it. */
 export interface Gate {
-  /** AWS: the account's id. Azure: the registry's Resource Manager id. */
+  /** The provider's id of the registry. */
   readonly registry: string;
   readonly repository: string;
   readonly digest?: string | undefined;

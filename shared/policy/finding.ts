@@ -40,7 +40,7 @@ export interface Finding {
   /** `suppressed`: hidden or exempted at the provider. */
   readonly state: 'active' | 'suppressed';
   /**
-   * The report that it came in, if the provider resolves whole reports and not single findings (Azure: the assessment of one package).
+   * The report that it came in, if the provider resolves whole reports and not single findings.
    * Other findings of the same report carry the same name.
    */
   readonly report?: string | undefined;

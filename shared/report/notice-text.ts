@@ -7,7 +7,7 @@ import { CLEARANCES, describeFinding, describeWaiting, gateName, list, shortName
 
 /** A message to people. */
 export interface Message {
-  /** At most 100 characters of ASCII, as Amazon SNS allows. */
+  /** At most 100 characters of ASCII, which every route allows. */
   readonly subject: string;
   readonly text: string;
 }
@@ -143,7 +143,7 @@ function describeImage({ digest, tags, findings, moreFindings }: NoticeImage): r
   ];
 }
 
-/** An image may have a thousand tags, and Amazon SNS takes 256 KB. */
+/** An image may have a thousand tags, and a message 256 KB. */
 function describeTags(tags: readonly string[]): string {
   return tags.length === 0 ? '' : ` (${list(tags, MAX_TAGS)})`;
 }

@@ -143,30 +143,6 @@ describe('the brake', () => {
     ]).toEqual(['closed', 1]);
   });
 
-  it('is asked again where another worker has changed it meanwhile', async () => {
-    const world = violating();
-    let others = 0;
-    world.around = (call, when) => {
-      if (call === 'save brake' && when === 'before' && others++ < 2)
-        world.brake.version = Number(world.brake.version) + 1;
-    };
-    expect([(await reconcileOnce(world)).action, world.calls.filter((call) => call === 'load brake').length]).toEqual([
-      'closed',
-      3,
-    ]);
-  });
-
-  it('gives up where other workers are always faster, so that the message is retried', async () => {
-    const world = violating();
-    world.around = (call, when) => {
-      if (call === 'save brake' && when === 'before') world.brake.version = Number(world.brake.version) + 1;
-    };
-    await expect(reconcileOnce(world)).rejects.toThrow(
-      '123456789012/team/app: other workers asked the brake first, 100 times; the message is retried',
-    );
-    expect([world.calls.filter((call) => call === 'load brake').length, ours(world)]).toEqual([100, 'absent']);
-  });
-
   it('gets back what the registry refused, so that it counts only what is closed', async () => {
     const world = violating();
     const two = rules({ maxClosesPerHour: 2 });

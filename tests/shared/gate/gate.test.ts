@@ -1,0 +1,13 @@
+// The key of a gate.
+import { describe, expect, it } from 'vitest';
+import { type Gate, gateKey } from '../../../shared/gate/gate.ts';
+import { GATE } from '../samples.ts';
+
+describe('the key of a gate', () => {
+  it.each<[string, Gate, string]>([
+    ['of a repository names registry and repository', GATE, '123456789012/team/app'],
+    ['of an image names its digest too', { ...GATE, digest: 'sha256:ab' }, '123456789012/team/app@sha256:ab'],
+  ])('%s', (_name, gate, key) => {
+    expect(gateKey(gate)).toBe(key);
+  });
+});

@@ -1,0 +1,86 @@
+// Asking the brake while other workers do the same, and giving back what was not used.
+import { describe, expect, it } from 'vitest';
+import type { BrakeState } from '../../../shared/gate/brake.ts';
+import { askBrake, giveBack } from '../../../shared/reconcile/admission.ts';
+import type { Row } from '../../../shared/reconcile/ports.ts';
+import { hoursLater, NOW } from '../samples.ts';
+
+/** The brake's row. `rivals` closings of other workers come right before our saves. */
+function brakeRow(rivals: readonly string[] = [], value?: BrakeState) {
+  const left = [...rivals];
+  const stored = { value, version: 0, loads: 0 };
+  const row: Row<BrakeState> = {
+    async load() {
+      stored.loads++;
+      return { value: stored.value, version: stored.version };
+    },
+    async save(next, version) {
+      const rival = left.shift();
+      if (rival !== undefined) {
+        stored.value = { closings: [...(stored.value?.closings ?? []), { gate: rival, at: NOW }] };
+        stored.version++;
+      }
+      if (version !== stored.version) return undefined;
+      stored.value = next;
+      return ++stored.version;
+    },
+  };
+  return { row, stored, gates: () => stored.value?.closings.map(({ gate }) => gate) ?? [] };
+}
+
+describe('asking the brake', () => {
+  it('counts the gate, if there is room', async () => {
+    const { row, gates } = brakeRow();
+    expect([await askBrake(row, 'a', NOW, 1), gates()]).toEqual([true, ['a']]);
+  });
+
+  it('writes nothing for a gate that was admitted within the hour', async () => {
+    const { row, stored } = brakeRow([], { closings: [{ gate: 'a', at: hoursLater(-0.5) }] });
+    expect([await askBrake(row, 'a', NOW, 1), stored.version]).toEqual([true, 0]);
+  });
+
+  it('asks again if another worker was faster, and counts both', async () => {
+    const { row, gates } = brakeRow(['b']);
+    expect([await askBrake(row, 'a', NOW, 2), gates()]).toEqual([true, ['b', 'a']]);
+  });
+
+  it('waits if another worker took the last place meanwhile', async () => {
+    const { row, gates } = brakeRow(['b']);
+    expect([await askBrake(row, 'a', NOW, 1), gates()]).toEqual([false, ['b']]);
+  });
+
+  it('gives up after a hundred tries, so that the message is retried', async () => {
+    const { row, stored } = brakeRow(Array.from({ length: 100 }, () => 'b'));
+    await expect(askBrake(row, 'a', NOW, 1_000)).rejects.toThrow(
+      'a: other workers asked the brake first, 100 times; the message is retried',
+    );
+    expect(stored.loads).toBe(100);
+  });
+});
+
+describe('giving back', () => {
+  const TWO: BrakeState = {
+    closings: [
+      { gate: 'a', at: NOW },
+      { gate: 'b', at: NOW },
+    ],
+  };
+
+  it('leaves the closings of other gates', async () => {
+    const { row, gates } = brakeRow([], TWO);
+    await giveBack(row, 'a');
+    expect(gates()).toEqual(['b']);
+  });
+
+  it('writes nothing for a gate that asked for nothing', async () => {
+    const { row, stored } = brakeRow([], TWO);
+    await giveBack(row, 'c');
+    expect(stored.version).toBe(0);
+  });
+
+  it('is lost if another worker is faster: the next hour comes', async () => {
+    const { row, gates } = brakeRow(['c'], TWO);
+    await giveBack(row, 'a');
+    expect(gates()).toEqual(['a', 'b', 'c']);
+  });
+});

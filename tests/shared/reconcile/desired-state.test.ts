@@ -1,0 +1,120 @@
+// Where a gate should be: the rows of the design's table in their order, each with what comes before it.
+import { describe, expect, it } from 'vitest';
+import { nextBlockers } from '../../../shared/gate/blockers.ts';
+import type { BrakeState } from '../../../shared/gate/brake.ts';
+import { newRecord } from '../../../shared/gate/record.ts';
+import { type DesiredStateInput, findDesiredState } from '../../../shared/reconcile/desired-state.ts';
+import type { Reading, Row } from '../../../shared/reconcile/ports.ts';
+import type { Rules } from '../../../shared/reconcile/rules.ts';
+import { anOverride, blocker, finding, GATE, NOW, record, rules } from '../samples.ts';
+
+const OPEN_GATE = newRecord(GATE, NOW);
+const LAMBDA = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
+const step = (kind: 'open' | 'closed', name: 'runs' | 'ends' = 'runs') => {
+  const { order } = anOverride({ kind });
+  return { step: name, order, notified: 'begin', isNews: false, next: undefined } as const;
+};
+const reading = (changes: Partial<Reading<unknown>> = {}): Reading<unknown> => ({
+  ours: 'absent',
+  snapshot: undefined,
+  ...changes,
+});
+/** One blocker, no lock, no override, at a registry that answers. */
+const held = (changes: Partial<DesiredStateInput> = {}): DesiredStateInput => ({
+  record: OPEN_GATE,
+  next: nextBlockers({ ...OPEN_GATE, blockers: [blocker()] }, []),
+  reading: reading(),
+  override: undefined,
+  now: NOW,
+  ...changes,
+});
+const CLEAR = nextBlockers(OPEN_GATE, []);
+const NO_ROOM = rules({ maxClosesPerHour: 0 });
+const EXPLOITED = nextBlockers({ ...OPEN_GATE, blockers: [blocker({ findings: [finding({ exploited: true })] })] }, []);
+
+/** The desired state in one word, and whether the brake was asked. */
+async function desired(input: DesiredStateInput, byRules: Rules) {
+  let asked = 0;
+  const brake: Row<BrakeState> = {
+    async load() {
+      asked++;
+      return { value: undefined, version: 0 };
+    },
+    save: async () => 1,
+  };
+  const { state } = await findDesiredState(input, byRules, { brake });
+  return [state.kind === 'waiting' ? `waiting: ${state.for}` : state.kind, asked];
+}
+
+describe('a gate should be', () => {
+  it.each<[string, DesiredStateInput, Rules, string, number]>([
+    ['open if it is gone', held({ reading: undefined, override: step('closed') }), rules(), 'open', 0],
+    ['open if nothing holds it', held({ next: CLEAR }), rules(), 'open', 0],
+    ['open in a pause, if nothing holds it', held({ next: CLEAR }), rules({ mode: 'pause' }), 'open', 0],
+    [
+      'waiting in a pause, whatever an override says',
+      held({ override: step('closed') }),
+      rules({ mode: 'pause' }),
+      'waiting: pause',
+      0,
+    ],
+    [
+      'waiting in audit',
+      held({ reading: reading({ ours: 'current' }) }),
+      rules({ mode: 'audit' }),
+      'waiting: audit',
+      0,
+    ],
+    [
+      'waiting for a foreign lock',
+      held({ reading: reading({ ours: 'unmarked' }), override: step('open') }),
+      rules(),
+      'waiting: foreignLock',
+      0,
+    ],
+    [
+      'waiting for an override that keeps it open',
+      held({ reading: reading({ ours: 'current' }), override: step('open') }),
+      rules(),
+      'waiting: override',
+      0,
+    ],
+    ['closed with our lock in place', held({ reading: reading({ ours: 'current' }) }), NO_ROOM, 'closed', 0],
+    ['closed with our lock in an older form', held({ reading: reading({ ours: 'outdated' }) }), NO_ROOM, 'closed', 0],
+    ['closed if our lock was removed', held({ record: record({ blockers: [] }) }), NO_ROOM, 'closed', 0],
+    ['waiting if it is in use', held({ reading: reading({ inUse: LAMBDA }) }), rules(), 'waiting: inUse', 0],
+    [
+      'closed although it is in use, if the config says so',
+      held({ reading: reading({ inUse: LAMBDA }) }),
+      rules({ closesInUse: true }),
+      'closed',
+      1,
+    ],
+    [
+      'closed by an override, without asking the brake',
+      held({ next: CLEAR, override: step('closed') }),
+      NO_ROOM,
+      'closed',
+      0,
+    ],
+    [
+      'open if the config leaves out what an override would close',
+      held({ next: CLEAR, override: step('closed') }),
+      rules({ repositories: { include: ['other/*'], exclude: [] } }),
+      'open',
+      0,
+    ],
+    [
+      'closed once an override that kept it open has ended',
+      held({ override: step('open', 'ends') }),
+      NO_ROOM,
+      'closed',
+      0,
+    ],
+    ['closed for a known exploit, without asking the brake', held({ next: EXPLOITED }), NO_ROOM, 'closed', 0],
+    ['waiting for the brake if there is no room', held(), NO_ROOM, 'waiting: brake', 1],
+    ['closed if there is room', held(), rules(), 'closed', 1],
+  ])('%s', async (_name, input, byRules, state, asked) => {
+    expect(await desired(input, byRules)).toEqual([state, asked]);
+  });
+});

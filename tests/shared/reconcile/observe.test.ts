@@ -1,0 +1,60 @@
+// What is observed: with a push, with a delete, and once more before an opening.
+import { describe, expect, it } from 'vitest';
+import { digest, GATE, record, rules } from '../samples.ts';
+import { reconcileOnce, VIOLATING, violating } from './reconciling.ts';
+
+describe('the observation before an opening', () => {
+  const untagged = { ...VIOLATING, tags: [] };
+
+  /** A stale observation has written down that the first blocker does not count, and it counts again. */
+  async function withStaleDeparture(others: number) {
+    const world = await violating(true);
+    for (let number = 2; number < others + 2; number++) {
+      world.repository().images.set(digest(number), VIOLATING);
+      await reconcileOnce(world, { scope: [digest(number)] });
+    }
+    world.repository().images.set(digest(1), untagged);
+    await reconcileOnce(world);
+    world.repository().images.set(digest(1), VIOLATING);
+    for (let number = 2; number < others + 2; number++) world.repository().images.delete(digest(number));
+    return world;
+  }
+
+  it('is at every blocker, the remembered ones too: one that counts again keeps the gate closed', async () => {
+    const world = await withStaleDeparture(1);
+    const { to } = await reconcileOnce(world, { scope: [digest(2)] });
+    expect([to.kind, world.repository().ours]).toEqual(['closed', 'current']);
+  });
+
+  it('is at everything where there are more than a hundred blockers', async () => {
+    const world = await withStaleDeparture(101);
+    await reconcileOnce(world, { scope: Array.from({ length: 101 }, (_, number) => digest(number + 2)) });
+    expect([world.record(GATE)?.state.kind, world.repository().ours]).toEqual(['closed', 'current']);
+  });
+
+  it('also comes before a gate that waits is cleared', async () => {
+    const world = await violating();
+    const braked = rules({ maxClosesPerHour: 0 });
+    await reconcileOnce(world, {}, braked);
+    let observations = 0;
+    world.repository().images.set(digest(1), untagged);
+    world.around = (call, when) => {
+      if (call === 'observe' && when === 'after' && ++observations === 1)
+        world.repository().images.set(digest(1), VIOLATING);
+    };
+    const { to } = await reconcileOnce(world, {}, braked);
+    expect(to).toEqual({ kind: 'waiting', for: 'brake' });
+  });
+
+  it('is none in a release, also after another worker was faster: who releases need not be allowed to look', async () => {
+    const world = await violating(true);
+    let saves = 0;
+    world.around = (call, when) => {
+      if (call === 'save' && when === 'before' && ++saves === 1) world.save(world.record(GATE) ?? record({}));
+    };
+    const paused = { ...rules(), mode: 'pause' } as const;
+    await reconcileOnce(world, { scope: [], triggers: ['release'] }, paused);
+    expect(world.repository().ours).toBe('absent');
+    expect(world.scopes).toEqual([[], []]);
+  });
+});

@@ -1,0 +1,154 @@
+// What events named and the scanner has yet to confirm: which messages are retried, and for how long.
+import { describe, expect, it } from 'vitest';
+import type { ImageObservation, Report } from '../../../shared/reconcile/observation.ts';
+import { reconcile } from '../../../shared/reconcile/reconcile.ts';
+import type { ReconcileRequest } from '../../../shared/reconcile/request.ts';
+import { digest, finding, GATE, hoursLater, NOW, present, rules } from '../samples.ts';
+import { reconcileOnce, resultOnce, violating } from './reconciling.ts';
+import type { World } from './world.ts';
+
+describe('an event that is faster than the provider', () => {
+  const activeFindings = [{ id: 'CVE-2024-6119', digest: digest(1) }];
+
+  it.each<[string, (world: World) => void, Partial<ReconcileRequest>, readonly string[], number]>([
+    ['a finding that is shown is confirmed, without asking', () => {}, { activeFindings }, [], 0],
+    [
+      'a finding that is not shown and not known is retried',
+      (world) => world.unknownFindings.add('new'),
+      { activeFindings: [{ id: 'new', digest: digest(1) }] },
+      ['new'],
+      1,
+    ],
+    [
+      'a finding that is known in another state is confirmed where nobody knows how old the event is',
+      () => {},
+      { activeFindings: [{ id: 'closed', digest: digest(1) }] },
+      [],
+      1,
+    ],
+    [
+      'a finding that is known in another state is confirmed where the event is two minutes old',
+      () => {},
+      { activeFindings: [{ id: 'closed', digest: digest(1), at: hoursLater(-2 / 60) }] },
+      [],
+      1,
+    ],
+    [
+      'a finding that is not shown so soon after the event is retried, without asking',
+      () => {},
+      { activeFindings: [{ id: 'reactivated', digest: digest(1), at: hoursLater(-1 / 60) }] },
+      ['reactivated'],
+      0,
+    ],
+    [
+      'a finding of two events comes back once, for the younger',
+      (world) => world.unknownFindings.add('reactivated'),
+      {
+        activeFindings: [
+          { id: 'reactivated', digest: digest(1), at: hoursLater(-1.5) },
+          { id: 'reactivated', digest: digest(1), at: NOW },
+        ],
+      },
+      ['reactivated'],
+      1,
+    ],
+    [
+      'a finding of an image that is gone is not waited for',
+      (world) => world.unknownFindings.add('new'),
+      { activeFindings: [{ id: 'new', digest: digest(2) }], scope: [digest(2)] },
+      [],
+      0,
+    ],
+    [
+      'a finding of an image that was not looked at is not waited for',
+      (world) => world.unknownFindings.add('new'),
+      { activeFindings: [{ id: 'new', digest: digest(3) }] },
+      [],
+      0,
+    ],
+  ])('%s', async (_name, prepare, hint, unconfirmed, asked) => {
+    const world = await violating();
+    prepare(world);
+    const decision = await reconcileOnce(world, hint);
+    expect(decision.unconfirmed).toEqual(unconfirmed);
+    expect(world.calls.filter((call) => call === 'unknownFindings').length).toBe(asked);
+  });
+});
+
+describe('an event about an image that is gone', () => {
+  const activeFindings = [{ id: 'new', digest: digest(2) }];
+
+  it.each<[string, readonly Report[] | undefined, readonly string[]]>([
+    ['is not waited for where the provider is not asked about images that are gone', undefined, []],
+    ['is retried if the provider does not know its finding', [], ['new']],
+    ['is confirmed if the provider knows it', [{ id: 'new', status: 'resolved', findings: [] }], []],
+  ])('%s', async (_name, reports, unconfirmed) => {
+    const world = await violating();
+    world.unknownFindings.add('new');
+    const gone = { digest: digest(2), presence: 'gone', ...(reports === undefined ? {} : { reports }) } as const;
+    const registry = { ...world.ports.registry, observe: async () => [gone] };
+    const { decision } = await reconcile(
+      { gate: GATE, scope: [digest(2)], triggers: ['finding'], activeFindings },
+      rules(),
+      { ...world.ports, registry },
+    );
+    expect([decision.unconfirmed, decision.to, decision.action]).toEqual([unconfirmed, { kind: 'open' }, 'nothing']);
+  });
+});
+
+describe('an event that is newer than what the provider shows', () => {
+  const ID = 'CVE-2024-6119';
+  const shown = (reportedAt?: string): readonly Report[] => [
+    { id: ID, status: 'active', reportedAt, findings: [finding()] },
+  ];
+  const RETRIED = { id: ID, why: `the scanner shows ${ID} only as it was before the event`, finally: 'done' };
+  it.each<[string, string | undefined, string | undefined, boolean]>([
+    ['is not what was shown', hoursLater(-1), NOW, true],
+    ['is confirmed by what is as new', NOW, NOW, false],
+    ['is confirmed by what is newer', hoursLater(1), NOW, false],
+    ['is not waited for where it says nothing of its time', hoursLater(-1), undefined, false],
+    ['is not waited for where the provider says nothing of its times', undefined, NOW, false],
+  ])('%s', async (_name, reportedAt, notBefore, isOutdated) => {
+    const observations: readonly ImageObservation[] = [
+      present({ reports: shown(reportedAt) }),
+      { digest: digest(2), presence: 'gone', reports: shown(reportedAt) },
+    ];
+    for (const image of observations) {
+      const world = await violating();
+      const result = await reconcile(
+        {
+          gate: GATE,
+          scope: [image.digest],
+          triggers: ['finding'],
+          activeFindings: [{ id: ID, digest: image.digest, notBefore }],
+        },
+        rules(),
+        { ...world.ports, registry: { ...world.ports.registry, observe: async () => [image] } },
+      );
+      expect(result).toMatchObject(isOutdated ? { kind: 'retry', findings: [RETRIED] } : { kind: 'done' });
+      expect(result.decision.unconfirmed).toEqual([]);
+    }
+  });
+
+  it('says nothing of an image that was not looked at', async () => {
+    const world = await violating();
+    const activeFindings = [{ id: ID, digest: digest(9), notBefore: NOW }];
+    expect(await resultOnce(world, { activeFindings })).toMatchObject({ kind: 'done' });
+  });
+
+  it('closes for what is shown all the same', async () => {
+    const world = await violating();
+    const image = present({ reports: shown(hoursLater(-1)) });
+    const result = await reconcile(
+      {
+        gate: GATE,
+        scope: [image.digest],
+        triggers: ['finding'],
+        activeFindings: [{ id: ID, digest: image.digest, notBefore: NOW }],
+      },
+      rules(),
+      { ...world.ports, registry: { ...world.ports.registry, observe: async () => [image] } },
+    );
+    expect(result).toMatchObject({ kind: 'retry', findings: [RETRIED], decision: { action: 'closed' } });
+  });
+});
