@@ -1,4 +1,4 @@
-// An event on the bus.
+// An event on the bus: what EventBridge delivers to rules and queues.
 
 /** An event as it stands on the bus: the envelope and its detail. */
 export interface BusEvent {

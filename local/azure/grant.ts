@@ -1,4 +1,4 @@
-// What a token grants.
+// What a token grants: a role at a scope.
 
 /** A role at a scope: `{ role: 'AcrPull', scope: '/subscriptions/...' }`. */
 export interface Grant {

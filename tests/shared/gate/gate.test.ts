@@ -1,4 +1,4 @@
-// The key of a gate.
+// The key of a gate: unique within a table, and readable.
 import { describe, expect, it } from 'vitest';
 import { type Gate, gateKey } from '../../../shared/gate/gate.ts';
 import { GATE } from '../samples.ts';
