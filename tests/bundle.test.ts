@@ -9,7 +9,8 @@ import { bundleHandler as bundleAzureHandler } from '../azure/component/code.ts'
 import { bundleFunction, stableJson } from '../bundle.ts';
 
 const project = join(import.meta.dirname, '..');
-const BUDGET_BYTES = 400_000;
+/** The SDK is nine tenths of it; the project has some 50 KB. */
+const BUDGET_BYTES = 410_000;
 const AZURE_BUDGET_BYTES = 850_000;
 
 let folder = '';

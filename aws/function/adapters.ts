@@ -46,7 +46,7 @@ export function createAdapters({ settings, clients, now, log }: Worker) {
     brake: table.row('brake'),
     inTurn,
     notify,
-    pendingNotices: 'retried',
+    unsentNotices: 'retryMessage',
     log: (decision: Decision) =>
       log({ kind: 'decision', ...decisionLine(LOG, decision, Date.parse(now()) - Date.parse(startedAt)) }),
     now,

@@ -77,7 +77,7 @@ export function createScanner(client: Inspector2Client, accountId: string, polic
   }
 
   /** Which of these findings Inspector knows in no state. */
-  async function unknownFindings(ids: readonly string[]): Promise<ReadonlySet<string>> {
+  async function unknownReports(ids: readonly string[]): Promise<ReadonlySet<string>> {
     const unknown = new Set(ids);
     for (const chunk of chunksOf([...unknown])) {
       const filterCriteria = { awsAccountId: [is(accountId)], findingArn: chunk.map(is) };
@@ -149,7 +149,7 @@ export function createScanner(client: Inspector2Client, accountId: string, polic
       : `Amazon Inspector is denied access to ${denied}: a policy on the repository keeps it out`;
   }
 
-  return { reportsOf, unknownFindings, scansOf, repositoriesWithFindings, health };
+  return { reportsOf, unknownFindings: unknownReports, scansOf, repositoriesWithFindings, health };
 }
 
 export type Scanner = ReturnType<typeof createScanner>;

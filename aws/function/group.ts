@@ -5,16 +5,16 @@ import type { Message, Named } from './parse.ts';
 
 /** A message that was understood. */
 export interface Received {
-  readonly record: SQSRecord;
+  readonly delivery: SQSRecord;
   readonly message: Message;
 }
 
 /** What a batch asks of one repository. */
 export interface Group {
   readonly request: ReconcileRequest;
-  readonly records: readonly SQSRecord[];
+  readonly deliveries: readonly SQSRecord[];
   /** The messages that reported a finding, by the finding's id. */
-  readonly reports: ReadonlyMap<string, readonly SQSRecord[]>;
+  readonly deliveriesByFinding: ReadonlyMap<string, readonly SQSRecord[]>;
 }
 
 /** Messages about one repository are one reconciliation: of the images that they name, or of all if one of them asks for that. */
@@ -27,12 +27,12 @@ export function groupByRepository(received: readonly Received[], registry: strin
         gate: { registry, repository },
         scope: named.length < parts.length ? 'all' : [...new Set(named.map(({ digest }) => digest))],
         triggers: [...new Set(parts.map(({ trigger }) => trigger))],
-        activeFindings: named.flatMap(({ activeFinding, digest }) =>
-          activeFinding === undefined ? [] : [{ ...activeFinding, status: 'active', digest }],
+        namedReports: named.flatMap(({ namedReport, digest }) =>
+          namedReport === undefined ? [] : [{ ...namedReport, status: 'active', digest }],
         ),
       },
-      records: [...new Set(parts.map(({ record }) => record))],
-      reports: reportsOf(parts),
+      deliveries: [...new Set(parts.map(({ delivery }) => delivery))],
+      deliveriesByFinding: deliveriesByFinding(parts),
     };
   });
 }
@@ -41,24 +41,21 @@ export function groupByRepository(received: readonly Received[], registry: strin
 interface Part {
   readonly repository: string;
   readonly trigger: Named['trigger'];
-  readonly record: SQSRecord;
+  readonly delivery: SQSRecord;
   /** Undefined: the whole repository. */
   readonly named: Named | undefined;
 }
 
-function partsOf({ record, message }: Received): readonly Part[] {
-  if (message.kind === 'reconcile') return [{ ...message, record, named: undefined }];
+function partsOf({ delivery, message }: Received): readonly Part[] {
+  if (message.kind === 'reconcile') return [{ ...message, delivery, named: undefined }];
   if (message.kind !== 'images') return [];
-  return message.images.map((named) => ({ repository: named.repository, trigger: named.trigger, record, named }));
+  return message.images.map((named) => ({ repository: named.repository, trigger: named.trigger, delivery, named }));
 }
 
-function reportsOf(parts: readonly Part[]): Group['reports'] {
-  const reports = new Map<string, SQSRecord[]>();
-  for (const { named, record } of parts) {
-    if (named?.activeFinding === undefined) continue;
-    const records = reports.get(named.activeFinding.id);
-    if (records === undefined) reports.set(named.activeFinding.id, [record]);
-    else records.push(record);
-  }
-  return reports;
+function deliveriesByFinding(parts: readonly Part[]): Group['deliveriesByFinding'] {
+  const reporting = parts.flatMap(({ named, delivery }) =>
+    named?.namedReport === undefined ? [] : [{ id: named.namedReport.id, delivery }],
+  );
+  const byId = Map.groupBy(reporting, ({ id }) => id);
+  return new Map([...byId].map(([id, found]) => [id, found.map(({ delivery }) => delivery)]));
 }

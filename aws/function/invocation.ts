@@ -1,7 +1,7 @@
 // One invocation: a batch of messages in, gates where they should be, and the messages that are to be retried out.
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
-import type { Result, Retried } from '../../shared/reconcile/result.ts';
+import type { Result, UnconfirmedReport } from '../../shared/reconcile/result.ts';
 import { currentRules, type Rules } from '../../shared/reconcile/rules.ts';
 import { sweep, tick } from '../../shared/reconcile/sweep.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
@@ -22,7 +22,7 @@ export interface Deadline {
 interface Invocation extends Worker {
   readonly adapters: Adapters;
   readonly deadline: Deadline;
-  /** The messages that are to be retried. */
+  /** The messages that are to be retried. SQS itself moves one that was retried too often to the dead-letter queue. */
   readonly retried: Set<SQSRecord>;
 }
 
@@ -34,31 +34,31 @@ const RESERVE_MILLISECONDS = 10_000;
 /** Makes the function that handles a batch. */
 export function createWork(worker: Worker): (event: SQSEvent, deadline: Deadline) => Promise<SQSBatchResponse> {
   const adapters = createAdapters(worker);
-  return async ({ Records: records }, deadline) => {
+  return async ({ Records: deliveries }, deadline) => {
     const invocation: Invocation = { ...worker, adapters, deadline, retried: new Set() };
-    const received = await parseAll(records, invocation);
-    const understood = received.map(({ record }) => record);
+    const received = await parseAll(deliveries, invocation);
+    const understood = received.map(({ delivery }) => delivery);
     if (received.length > 0) await retryOnError(understood, invocation, () => handleAll(received, invocation));
-    const returning = [...invocation.retried];
-    await mapConcurrently(returning, RETRIES_AT_ONCE, (record) => retryLater(record, invocation));
-    return { batchItemFailures: returning.map(({ messageId }) => ({ itemIdentifier: messageId })) };
+    const retried = [...invocation.retried];
+    await mapConcurrently(retried, RETRIES_AT_ONCE, (delivery) => retryLater(delivery, invocation));
+    return { batchItemFailures: retried.map(({ messageId }) => ({ itemIdentifier: messageId })) };
   };
 }
 
 /** Reads every message. One that is wrong is moved to the dead-letter queue with a line that says why; the rest of the batch goes on. */
 async function parseAll(
-  records: readonly SQSRecord[],
+  deliveries: readonly SQSRecord[],
   { settings, log, adapters, retried }: Invocation,
 ): Promise<readonly Received[]> {
   const received: Received[] = [];
-  for (const record of records) {
-    const parsed = parseMessage(record.body, settings.accountId);
-    if (parsed.ok && parsed.value.kind === 'ignored') log({ ...parsed.value, messageId: record.messageId });
-    else if (parsed.ok) received.push({ record, message: parsed.value });
+  for (const delivery of deliveries) {
+    const parsed = parseMessage(delivery.body, settings.accountId);
+    if (parsed.ok && parsed.value.kind === 'ignored') log({ ...parsed.value, messageId: delivery.messageId });
+    else if (parsed.ok) received.push({ delivery, message: parsed.value });
     else {
       const problem = parsed.problems.map(describeProblem).join('; ');
-      log({ kind: 'refused', messageId: record.messageId, problem });
-      await adapters.queue.deadLetter(record.body).catch(() => retried.add(record));
+      log({ kind: 'refused', messageId: delivery.messageId, problem });
+      await adapters.queue.deadLetter(delivery.body).catch(() => retried.add(delivery));
     }
   }
   return received;
@@ -70,12 +70,12 @@ async function handleAll(received: readonly Received[], invocation: Invocation):
   const ports = createSweepPorts(invocation, adapters, rules);
   const steps = { sweep: () => sweep(ports), tick: () => tick(ports) };
   for (const kind of ['sweep', 'tick'] as const) {
-    const records = received.flatMap(({ record, message }) => (message.kind === kind ? [record] : []));
-    if (records.length > 0)
-      await retryOnError(records, invocation, () => inTime<unknown>(`a ${kind}`, invocation, steps[kind]));
+    const deliveries = received.flatMap(({ delivery, message }) => (message.kind === kind ? [delivery] : []));
+    if (deliveries.length > 0)
+      await retryOnError(deliveries, invocation, () => inTime<unknown>(`a ${kind}`, invocation, steps[kind]));
   }
   await mapConcurrently(groupByRepository(received, settings.accountId), GATES_AT_ONCE, (group) =>
-    retryOnError(group.records, invocation, () => handleGroup(group, rules, invocation)),
+    retryOnError(group.deliveries, invocation, () => handleGroup(group, rules, invocation)),
   );
 }
 
@@ -94,15 +94,17 @@ async function finish(result: Result, group: Group, { adapters, log, retried }: 
   const { notifyError } = result.decision;
   if (notifyError !== undefined) {
     const error = `a notice could not be sent: ${notifyError}`;
-    log({ kind: 'failed', repository: gate.repository, error, messages: group.records.length });
+    log({ kind: 'failed', repository: gate.repository, error, messages: group.deliveries.length });
   }
   switch (result.kind) {
     case 'done':
       return;
-    case 'retry':
-      // SQS itself moves what was retried too often to the dead-letter queue.
-      for (const record of recordsToRetry(result.findings, group)) retried.add(record);
+    case 'retry': {
+      const deliveries = deliveriesToRetry(result.reports, group);
+      log({ kind: 'retried', repository: gate.repository, why: result.why, messages: deliveries.length });
+      for (const delivery of deliveries) retried.add(delivery);
       return;
+    }
     case 'deadLetter': {
       log({ kind: 'refused', repository: gate.repository, problem: result.why });
       // One message for the gate, whatever number of events led there.
@@ -112,8 +114,11 @@ async function finish(result: Result, group: Group, { adapters, log, retried }: 
   }
 }
 
-function recordsToRetry(findings: 'all' | readonly Retried[], { records, reports }: Group): readonly SQSRecord[] {
-  return findings === 'all' ? records : findings.flatMap(({ id }) => reports.get(id) ?? []);
+function deliveriesToRetry(
+  findings: 'all' | readonly UnconfirmedReport[],
+  { deliveries, deliveriesByFinding }: Group,
+): readonly SQSRecord[] {
+  return findings === 'all' ? deliveries : findings.flatMap(({ id }) => deliveriesByFinding.get(id) ?? []);
 }
 
 /** Gives up on a step before the invocation ends, so that only its own messages are retried. */
@@ -124,22 +129,22 @@ function inTime<T>(what: string, { deadline }: Invocation, work: () => Promise<T
 
 /** Runs a step; if it fails, its messages are retried, and the log says why. */
 async function retryOnError(
-  records: readonly SQSRecord[],
+  deliveries: readonly SQSRecord[],
   { log, retried }: Invocation,
   step: () => Promise<unknown>,
 ): Promise<void> {
   try {
     await step();
   } catch (error) {
-    log({ kind: 'failed', error: describeError(error), messages: records.length });
-    for (const record of records) retried.add(record);
+    log({ kind: 'failed', error: describeError(error), messages: deliveries.length });
+    for (const delivery of deliveries) retried.add(delivery);
   }
 }
 
 /** If SQS does not take the delay, the message is retried after the queue's visibility timeout. */
-async function retryLater(record: SQSRecord, { log, adapters }: Invocation): Promise<void> {
-  const receiveCount = Number(record.attributes.ApproximateReceiveCount);
+async function retryLater(delivery: SQSRecord, { log, adapters }: Invocation): Promise<void> {
+  const receiveCount = Number(delivery.attributes.ApproximateReceiveCount);
   await adapters.queue
-    .retryLater(record.receiptHandle, receiveCount)
-    .catch((error: unknown) => log({ kind: 'delayed', messageId: record.messageId, error: describeError(error) }));
+    .retryLater(delivery.receiptHandle, receiveCount)
+    .catch((error: unknown) => log({ kind: 'delayed', messageId: delivery.messageId, error: describeError(error) }));
 }

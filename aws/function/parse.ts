@@ -12,7 +12,7 @@ export interface Named {
   readonly digest: string;
   readonly trigger: Trigger;
   /** The finding that the event reports as active, and when it did. */
-  readonly activeFinding?: { readonly id: string; readonly at: Instant | undefined } | undefined;
+  readonly namedReport?: { readonly id: string; readonly at: Instant | undefined } | undefined;
 }
 
 /** What a message asks for. */
@@ -168,7 +168,7 @@ function parseFinding({ detail, time: at }: v.InferOutput<typeof envelope>, acco
       repository: name,
       digest: imageHash,
       trigger: 'finding',
-      activeFinding: status === 'ACTIVE' ? { id: findingArn, at } : undefined,
+      namedReport: status === 'ACTIVE' ? { id: findingArn, at } : undefined,
     });
   }
   const [first, ...others] = images;

@@ -59,7 +59,7 @@ export function createRepositoryLock(
       const written = await writeOnce(gate, reading.snapshot, wanted);
       if (written.kind !== 'written') return written;
       const after = await policyText(gate.repository);
-      const isClosed = readingOf(after, ours).ours !== 'absent';
+      const isClosed = readingOf(after, ours).lock !== 'absent';
       return isClosed === (wanted === 'closed') ? { ...written, after: after ?? '' } : { kind: 'overtaken' };
     },
   };
@@ -143,8 +143,8 @@ const LAMBDA: InUse = { by: 'Lambda functions', setting: 'aws.closeLambdaReposit
 function readingOf(text: string | undefined, ours: DenyStatement): Reading<Snapshot> {
   const policy = parseRepositoryPolicy(text);
   if (policy === undefined) {
-    return { ours: 'absent', snapshot: { kind: 'unreadable', text: text ?? '' } };
+    return { lock: 'absent', snapshot: { kind: 'unreadable', text: text ?? '' } };
   }
   const inUse = servesLambda(policy) ? LAMBDA : undefined;
-  return { ours: stateOfOurs(policy, ours), inUse, snapshot: { kind: 'policy', policy } };
+  return { lock: stateOfOurs(policy, ours), inUse, snapshot: { kind: 'policy', policy } };
 }

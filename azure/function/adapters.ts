@@ -65,7 +65,7 @@ export function createAdapters({ settings, clients, now }: Worker) {
       inTurn,
       notify: createNotifier(clients.mail, settings, log),
       // The service takes few mails an hour: the tick puts what could not be sent into one.
-      pendingNotices: 'sentByTick',
+      unsentNotices: 'leaveToTick',
       log: (decision: Decision) =>
         log({ kind: 'decision', ...decisionLine(LOG, decision, Date.parse(now()) - Date.parse(startedAt)) }),
       now,

@@ -66,7 +66,7 @@ function refusalOf(gate: Gate, status: number, message: string): string {
 }
 
 function readingOf(isReadable: boolean): Reading<Snapshot> {
-  return { ours: isReadable ? 'absent' : 'unmarked', snapshot: isReadable };
+  return { lock: isReadable ? 'absent' : 'unmarked', snapshot: isReadable };
 }
 
 function attributeOf(isReadable: boolean): string {

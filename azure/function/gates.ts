@@ -7,8 +7,8 @@ import type { Result } from '../../shared/reconcile/result.ts';
 import type { Trigger } from '../../shared/report/decision.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import type { Adapters, Worker } from './adapters.ts';
+import { coalesceByGate, type Job } from './coalesce.ts';
 import { PartialAnswer } from './findings.ts';
-import { groupByGate, type Job } from './group.ts';
 import { handOver, rulesForLeft } from './handover.ts';
 
 /** A repository to reconcile, with what that needs. */
@@ -18,7 +18,7 @@ const GATES_AT_ONCE = 8;
 
 export function createReconcilers({ settings, now }: Worker, { table, queue, portsFrom }: Adapters) {
   /** Reconciles one gate. What the registry refuses is moved to the poison queue, which raises an alarm. */
-  const reconcileGate = groupByGate(async ({ request, registry, rules, log, seen }): Promise<Result> => {
+  const reconcileGate = coalesceByGate(async ({ request, registry, rules, log, seen }): Promise<Result> => {
     const result = await reconcile(request, rules, portsFrom(now(), registry, log, seen));
     const { notifyError } = result.decision;
     if (notifyError !== undefined)
@@ -85,7 +85,7 @@ export function createReconcilers({ settings, now }: Worker, { table, queue, por
 }
 
 function requestFor(gate: Gate, { trigger }: Pick<RepositoryJob, 'trigger'>): ReconcileRequest {
-  return { gate, scope: 'all', triggers: [trigger], activeFindings: [] };
+  return { gate, scope: 'all', triggers: [trigger], namedReports: [] };
 }
 
 /** Undefined if the answer would be too large: each image is then observed alone. */

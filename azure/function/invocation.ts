@@ -2,7 +2,7 @@
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
-import type { Retried } from '../../shared/reconcile/result.ts';
+import type { UnconfirmedReport } from '../../shared/reconcile/result.ts';
 import { currentRules } from '../../shared/reconcile/rules.ts';
 import { tick } from '../../shared/reconcile/sweep.ts';
 import type { LogLine } from '../../shared/report/log-line.ts';
@@ -19,7 +19,9 @@ import { createSweepPorts } from './sweep.ts';
 
 type ImageMessage = Extract<Message, { kind: 'image' }>;
 /** Why a message is retried, and what becomes of it if its retries are used up. */
-type Retry = Pick<Retried, 'why' | 'finally'>;
+type Retry = Pick<UnconfirmedReport, 'why' | 'whenUsedUp'>;
+/** What came of a message in one of its homes. */
+type Handled = 'done' | 'deadLetter' | Retry;
 type GateMessage = ImageMessage | Extract<Message, { kind: 'reconcile' }>;
 
 /** What the deployed function does. Each call gets the log of its own invocation. */
@@ -65,7 +67,7 @@ export function createWork(worker: Worker): Work {
           await retryLater(payload, parsed.value, { kind: 'retried', why: retry.why }, log, retry);
       } catch (error) {
         const line = { kind: 'failed', error: describeCallError(error) };
-        await retryLater(payload, parsed.value, line, log, { finally: 'deadLetter' });
+        await retryLater(payload, parsed.value, line, log, { whenUsedUp: 'deadLetter' });
       }
     },
 
@@ -97,15 +99,16 @@ export function createWork(worker: Worker): Work {
   async function handle(message: GateMessage, log: Log): Promise<Retry | undefined> {
     const { homes, failures } = await homesOf(message, log);
     const errors = [...failures];
-    const retries: Retry[] = [];
+    const handled: Handled[] = [];
     for (const home of homes) {
-      const retry = await handleIn(home, message, log).catch((error: unknown) => void errors.push(error));
-      if (retry !== undefined) retries.push(retry);
+      const one = await handleIn(home, message, log).catch((error: unknown) => void errors.push(error));
+      if (one !== undefined) handled.push(one);
     }
     if (errors.length > 0) throw errors[0];
     // What Log Analytics confirms of one of them is confirmed.
-    if (retries.length < homes.length) return undefined;
-    return retries.find((retry) => retry.finally === 'deadLetter') ?? retries[0];
+    if (handled.includes('done')) return undefined;
+    const retries = handled.flatMap((one) => (typeof one === 'object' ? [one] : []));
+    return retries.find((retry) => retry.whenUsedUp === 'deadLetter') ?? retries[0];
   }
 
   /** The registries and repositories that a message is about. The log says it if there are none of the stack's. */
@@ -133,29 +136,30 @@ export function createWork(worker: Worker): Work {
     return found;
   }
 
-  async function handleIn({ registry, repository }: Home, message: GateMessage, log: Log): Promise<Retry | undefined> {
+  async function handleIn({ registry, repository }: Home, message: GateMessage, log: Log): Promise<Handled> {
     const { digest } = message;
     const { id, problem } = registry.place;
     const trigger = triggerOf(message);
     if (problem !== undefined) {
       log({ kind: 'refused', repository, problem });
       await adapters.queue.deadLetter({ pullgate: 'reconcile', registry: id, repository, digest, trigger });
-      return undefined;
+      return 'deadLetter';
     }
     const job = { registry, rules: await currentRules(settings, adapters.pause, worker.now()), log };
     if (digest === undefined) {
       await reconcileRepository({ ...job, repository, trigger });
-      return undefined;
+      return 'done';
     }
     const whole: Gate = { registry: id, repository };
     const request = requestFor(message, digest, settings.granularity === 'image' ? { ...whole, digest } : whole);
     const result = await reconcileGate({ ...job, request });
-    if (result.kind !== 'retry') return undefined;
-    if (result.findings === 'all') return { why: result.why, finally: 'deadLetter' };
+    if (result.kind !== 'retry') return result.kind;
+    if (result.reports === 'all') return { why: result.why, whenUsedUp: 'deadLetter' };
     // A reconciliation may serve several messages: this one is retried only for what it named itself.
-    const [named] = request.activeFindings;
-    const retried = result.findings.find(({ id }) => id === named?.id);
-    return retried && { ...retried, why: `${gateKey({ ...whole, digest })}: ${retried.why}` };
+    const [named] = request.namedReports;
+    const retried = result.reports.find(({ id }) => id === named?.id);
+    if (retried === undefined) return 'done';
+    return { ...retried, why: `${gateKey({ ...whole, digest })}: ${retried.why}` };
   }
 
   /** A copy is sent for later; the message that was handed over is done. */
@@ -164,9 +168,9 @@ export function createWork(worker: Worker): Work {
     { tries }: Received,
     line: LogLine,
     log: Log,
-    retry: Pick<Retry, 'finally'>,
+    retry: Pick<Retry, 'whenUsedUp'>,
   ): Promise<void> {
-    const isVital = retry.finally === 'deadLetter';
+    const isVital = retry.whenUsedUp === 'deadLetter';
     const minutes = (isVital ? RETRY_MINUTES : FEW_RETRY_MINUTES)[tries];
     if (minutes === undefined) {
       log({ ...line, tries, deadLettered: isVital });
@@ -199,7 +203,7 @@ function requestFor(message: GateMessage, digest: string, gate: Gate): Reconcile
     gate,
     scope: message.kind === 'image' ? [digest] : 'all',
     triggers: [triggerOf(message)],
-    activeFindings: assessment === undefined ? [] : [{ id: assessment, digest, notBefore: rowTimeOf(message) }],
+    namedReports: assessment === undefined ? [] : [{ id: assessment, digest, notBefore: rowTimeOf(message) }],
   };
 }
 

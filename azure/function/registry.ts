@@ -106,7 +106,7 @@ export function createRegistry(
       // Defender says of each assessment what has become of it; no scan says more.
       scans: async (_gate, digests) => new Map(digests.map((digest) => [digest, NO_PROOF])),
       // An observation has asked for them in every state already.
-      unknownFindings: async (ids) => new Set(ids),
+      unknownReports: async (ids) => new Set(ids),
     };
   }
 

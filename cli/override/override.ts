@@ -130,7 +130,7 @@ export async function refuseInVain(
   for (const { gate, record } of gates) {
     const name = gateName(gate);
     const reading = await client.read(gate);
-    if (reading?.ours === 'unmarked' && record?.claimed !== true) {
+    if (reading?.lock === 'unmarked' && record?.claimed !== true) {
       throw new UsageError(
         `${name} has a lock that pullgate did not set, and pullgate leaves it alone: remove the lock yourself`,
       );

@@ -116,6 +116,6 @@ async function closedGates(ecr: ECRClient, { read }: PolicyGate): Promise<readon
   }
   const readings = await mapConcurrently(all, READS_AT_ONCE, async (gate) => ({ gate, reading: await read(gate) }));
   return readings
-    .flatMap(({ gate, reading }) => (reading === undefined || reading.ours === 'absent' ? [] : [{ gate, reading }]))
+    .flatMap(({ gate, reading }) => (reading === undefined || reading.lock === 'absent' ? [] : [{ gate, reading }]))
     .toSorted((a, b) => (a.gate.repository < b.gate.repository ? -1 : 1));
 }

@@ -30,7 +30,7 @@ export async function keepLambdaOpen(simulation: Simulation, read: Client['read'
     try {
       const reading = await read(gate);
       // A gate that is closed already stays closed.
-      if (reading?.inUse !== undefined && reading.ours === 'absent') waiting.add(gateKey(gate));
+      if (reading?.inUse !== undefined && reading.lock === 'absent') waiting.add(gateKey(gate));
     } catch (error) {
       if (!(error instanceof Error) || error.name !== 'AccessDeniedException') throw error;
       unread.push(gate.repository);

@@ -101,7 +101,7 @@ async function findObstacles(
   });
   if (reading === 'sealed') return [{ by: 'others', for: 'some', what: SEALED }];
   if (reading === undefined) return [];
-  const isClosed = reading.ours !== 'absent';
+  const isClosed = reading.lock !== 'absent';
   const record = isClosed ? (await table.records.load({ registry, repository })).value : undefined;
   return obstaclesIn(reading.snapshot, statementId, record?.closedSince ?? record?.since);
 }

@@ -162,7 +162,7 @@ async function readLock(
   what: string,
 ): Promise<readonly Obstacle[]> {
   const reading = await createAttributeLock(client).read(gate);
-  if (reading === undefined || reading.ours === 'absent') return [];
+  if (reading === undefined || reading.lock === 'absent') return [];
   const { value: record } = await table.records.load(gate);
   if (record?.claimed !== true) return [{ by: 'others', for: 'everyone', what }];
   return [{ by: 'pullgate', for: 'everyone', what, since: record.closedSince ?? record.since }];

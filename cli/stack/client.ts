@@ -108,7 +108,7 @@ export async function reconcileByCommand<Snapshot>(
   portsFor: (gate: Gate) => Promise<Ports<Snapshot>>,
   ...[gate, mode, command]: Parameters<Client['reconcile']>
 ): Promise<Decision> {
-  const request = { gate, scope: [], triggers: [command], activeFindings: [] };
+  const request = { gate, scope: [], triggers: [command], namedReports: [] };
   const { decision } = await reconcile(request, createRules(settings, mode), await portsFor(gate));
   return decision;
 }

@@ -9,7 +9,7 @@ import type { Instant } from '../policy/finding.ts';
 import { type Action, type Decision, isByCommand } from '../report/decision.ts';
 import { createNotice, missedNotice } from '../report/notice.ts';
 import { describeError } from '../runtime/errors.ts';
-import { giveBack } from './admission.ts';
+import { giveBack } from './ask-brake.ts';
 import { type DesiredState, findDesiredState } from './desired-state.ts';
 import { observeAndEvaluate, scopeOf } from './observe.ts';
 import type { Ports, Reading, Version, Versioned } from './ports.ts';
@@ -45,7 +45,7 @@ export interface Conflict {
 interface Plan<Snapshot> extends ApplyInput<Snapshot> {
   readonly desired: DesiredState;
   /** The lock is as it should be. */
-  readonly isRight: boolean;
+  readonly isLockAsDesired: boolean;
   /** The record before this reconciliation, with the notice of an intent that is taken back. */
   readonly before: GateRecord;
   /** The same with the blockers of this reconciliation. */
@@ -62,22 +62,22 @@ export async function apply<Snapshot>(
 ): Promise<Applied | Conflict> {
   const desired = await findDesiredState({ record: input.stored.value, ...input }, rules, ports);
   const plan = makePlan(input, desired, rules);
-  const intended = await recordIntent(plan, ports);
-  if (intended === undefined) return { kind: 'conflict' };
+  const version = await recordIntent(plan, ports);
+  if (version === undefined) return { kind: 'conflict' };
   if (isOpening(plan) && (await isStillHeld(plan, rules, ports))) return { kind: 'conflict' };
   const written = await writeLock(plan, ports);
   if (written.kind === 'overtaken') return { kind: 'conflict', hasClosed: false };
-  if (written.kind === 'refused') return recordRefusal(plan, intended, written.problem, ports);
+  if (written.kind === 'refused') return recordRefusal(plan, version, written.problem, ports);
   const change = written.kind === 'written' ? { before: written.before, after: written.after } : undefined;
-  const tooLate: Conflict = { kind: 'conflict', hasClosed: change && desired.gate === 'closed' };
+  const tooLate: Conflict = { kind: 'conflict', hasClosed: change && desired.lock === 'closed' };
 
   const action = actionOf(plan, change !== undefined);
   const confirmed = confirm(plan, action);
   const applied: Applied = { kind: 'applied', to: desired.state, action, change };
   if (isForgettable(confirmed, input.now)) {
-    return input.stored.version === 0 || (await ports.records.remove(confirmed.gate, intended)) ? applied : tooLate;
+    return input.stored.version === 0 || (await ports.records.remove(confirmed.gate, version)) ? applied : tooLate;
   }
-  const saved = needsSaving(plan, action, intended) ? await ports.records.save(confirmed, intended) : intended;
+  const saved = needsSaving(plan, action, version) ? await ports.records.save(confirmed, version) : version;
   if (saved === undefined) return tooLate;
   const notified = await notify(confirmed, saved, ports);
   return notified === 'conflict' ? tooLate : { ...applied, ...notified };
@@ -88,24 +88,24 @@ function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: DesiredState, 
   // A person who releases the gate, or a repository that is gone, clears the blockers that the record had no room for, too.
   const isReleased = mode === 'pause' || mode === 'release';
   const omittedBlockers = isReleased || reading === undefined ? 0 : next.omitted;
-  const isRight = reading === undefined || isAsDesired(reading, desired);
-  const before = isRight ? stored.value : withTakenBack(stored.value, desired);
+  const isLockAsDesired = reading === undefined || isAsDesired(reading, desired);
+  const before = isLockAsDesired ? stored.value : withTakenBack(stored.value, desired);
   const record: GateRecord = { ...before, blockers: next.blockers, omittedBlockers };
   const intent: GateRecord = {
     ...record,
     // An intent to open forgets no blocker: only the confirmation does.
     blockers: desired.state.kind === 'open' ? stored.value.blockers : next.blockers,
-    state: { kind: desired.gate === 'closed' ? 'closing' : 'opening' },
+    state: { kind: desired.lock === 'closed' ? 'closing' : 'opening' },
     since: now,
-    // The worker that writes has found the lock to be ours, or makes it so.
-    claimed: !isRight || record.claimed,
+    // The worker that writes owns the lock afterwards.
+    claimed: !isLockAsDesired || record.claimed,
   };
-  return { ...input, desired, isRight, before, record, intent };
+  return { ...input, desired, isLockAsDesired, before, record, intent };
 }
 
 /** A lock that is not ours counts as none: it stays. */
-function isAsDesired({ ours }: Reading<unknown>, { gate }: DesiredState): boolean {
-  return gate === 'closed' ? ours === 'current' : ours === 'absent' || ours === 'unmarked';
+function isAsDesired({ lock }: Reading<unknown>, desired: DesiredState): boolean {
+  return desired.lock === 'closed' ? lock === 'current' : lock === 'absent' || lock === 'unmarked';
 }
 
 function isOpening({ desired, stored }: Plan<unknown>): boolean {
@@ -114,13 +114,16 @@ function isOpening({ desired, stored }: Plan<unknown>): boolean {
 
 /** Records what is about to be done, if anything is. Returns the record's version, or undefined if another worker was faster. */
 async function recordIntent(plan: Plan<unknown>, { records }: Pick<Ports<unknown>, 'records'>) {
-  const { stored, isRight, intent } = plan;
-  // With a second intent to open, two workers would never get past each other.
-  const isNeeded = !isRight || (isOpening(plan) && stored.value.state.kind !== 'opening');
+  const { stored, isLockAsDesired, intent } = plan;
+  // Not `opening` over `opening`: two workers would make each other start again for ever.
+  const isNeeded = !isLockAsDesired || (isOpening(plan) && stored.value.state.kind !== 'opening');
   return isNeeded ? records.save(intent, stored.version) : stored.version;
 }
 
-/** A concurrent worker that agreed with the record wrote nothing, so observe again after saving the intent: from then on it has to write. */
+/**
+ * Another worker may have found a blocker while the gate was closed, and had nothing to write. Now that the intent is saved, whoever finds one has
+ * to write: observe once more.
+ */
 async function isStillHeld<Snapshot>(
   { request, stored, reading }: Plan<Snapshot>,
   rules: Rules,
@@ -134,11 +137,11 @@ async function isStillHeld<Snapshot>(
 }
 
 async function writeLock<Snapshot>(
-  { record, reading, isRight, desired }: Plan<Snapshot>,
+  { record, reading, isLockAsDesired, desired }: Plan<Snapshot>,
   { registry }: Pick<Ports<Snapshot>, 'registry'>,
 ) {
-  if (reading === undefined || isRight) return { kind: 'right' } as const;
-  return registry.write(record.gate, reading, desired.gate);
+  if (reading === undefined || isLockAsDesired) return { kind: 'right' } as const;
+  return registry.write(record.gate, reading, desired.lock);
 }
 
 /** The intent stays in the record, for the sweep to try again. */
@@ -148,13 +151,13 @@ async function recordRefusal(
   problem: string,
   { records, brake }: Pick<Ports<unknown>, 'records' | 'brake'>,
 ): Promise<Applied> {
-  const isClosing = desired.gate === 'closed';
+  const isClosing = desired.lock === 'closed';
   if (isClosing) await giveBack(brake, gateKey(record.gate));
   const override = record.override && {
     ...record.override,
     delivery: { ...record.override.delivery, refused: true as const },
   };
-  // Nothing was closed: a lock that appears from now on is somebody else's. If another worker is faster, it knows better.
+  // Nothing was closed: a lock that appears from now on is somebody else's. If this save loses, the other worker's record is right.
   const claimed = isClosing ? undefined : true;
   if (isClosing || override !== undefined) await records.save({ ...intent, claimed, override }, version);
   return { kind: 'applied', to: intent.state, action: 'refused', problem };
@@ -221,10 +224,10 @@ function needsSaving(plan: Plan<unknown>, action: Action, version: Version): boo
 function withTakenBack(record: GateRecord, desired: DesiredState): GateRecord {
   const { state, closedSince, since } = record;
   const pending = [...record.pending, missedNotice(record)];
-  if (state.kind === 'closing' && desired.gate === 'open')
+  if (state.kind === 'closing' && desired.lock === 'open')
     return { ...record, closedSince: closedSince ?? since, pending };
   const isOpening = state.kind === 'opening' && closedSince !== undefined;
-  return isOpening && desired.gate === 'closed' ? { ...record, closedSince: undefined, pending } : record;
+  return isOpening && desired.lock === 'closed' ? { ...record, closedSince: undefined, pending } : record;
 }
 
 /** Delivers the pending notices, and only then forgets them. What cannot be delivered stays in the record. */

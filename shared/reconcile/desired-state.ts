@@ -5,13 +5,13 @@ import { isExploited } from '../gate/image-evaluation.ts';
 import type { OverrideStep } from '../gate/override.ts';
 import type { GateRecord, GateState, Waiting } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
-import { askBrake } from './admission.ts';
+import { askBrake } from './ask-brake.ts';
 import type { Ports, Reading } from './ports.ts';
 import type { Rules } from './rules.ts';
 
 /** What the registry should do, and what the record should say. */
 export interface DesiredState {
-  readonly gate: 'open' | 'closed';
+  readonly lock: 'open' | 'closed';
   readonly state: Exclude<GateState, { kind: 'closing' | 'opening' }>;
 }
 
@@ -26,30 +26,33 @@ export interface DesiredStateInput {
   readonly now: Instant;
 }
 
-const OPEN: DesiredState = { gate: 'open', state: { kind: 'open' } };
-const CLOSED: DesiredState = { gate: 'closed', state: { kind: 'closed' } };
-const waiting = (reason: Waiting): DesiredState => ({ gate: 'open', state: { kind: 'waiting', ...reason } });
+const OPEN: DesiredState = { lock: 'open', state: { kind: 'open' } };
+const CLOSED: DesiredState = { lock: 'closed', state: { kind: 'closed' } };
+const waiting = (reason: Waiting): DesiredState => ({ lock: 'open', state: { kind: 'waiting', ...reason } });
 
-/** The first row of the design's table that applies. Asks the brake last, and only for what the policy closes by itself. */
+/**
+ * The first of these that applies: gone or clear; a pause or audit; a foreign lock; an override that keeps it open; our lock, in place or removed; in
+ * use; else closed, if the brake admits it. The brake is asked last, and only for what the policy closes by itself.
+ */
 export async function findDesiredState(
   { record, next, reading, override, now }: DesiredStateInput,
   rules: Rules,
   { brake, inTurn = (work) => work() }: Pick<Ports<unknown>, 'brake' | 'inTurn'>,
 ): Promise<DesiredState> {
   const { gate } = record;
-  const inForce = override === undefined || override.step === 'ends' ? undefined : override.order.kind;
-  const isOverriddenClosed = inForce === 'closed' && rules.includes(gate.repository);
+  const keptAs = override === undefined || override.step === 'ends' ? undefined : override.order.kind;
+  const isOverriddenClosed = keptAs === 'closed' && rules.includes(gate.repository);
   const isBlocked = next.active.length > 0 || next.omitted > 0;
   if (reading === undefined || !(isBlocked || isOverriddenClosed)) return OPEN;
   if (rules.mode !== 'enforce') return waiting({ for: rules.mode });
-  if (reading.ours === 'unmarked') return waiting({ for: 'foreignLock' });
-  if (inForce === 'open') return waiting({ for: 'override' });
-  const isClosed = reading.ours !== 'absent' || record.state.kind === 'closed';
-  if (isClosed) return CLOSED;
+  if (reading.lock === 'unmarked') return waiting({ for: 'foreignLock' });
+  if (keptAs === 'open') return waiting({ for: 'override' });
+  const isOursToClose = reading.lock !== 'absent' || record.state.kind === 'closed';
+  if (isOursToClose) return CLOSED;
   if (reading.inUse !== undefined && !rules.closesInUse) return waiting({ for: 'inUse', ...reading.inUse });
   // A person's order asks no brake, nor does what only an override had kept open.
   const wasOverriddenOpen = override?.step === 'ends' && override.order.kind === 'open';
   if (isOverriddenClosed || wasOverriddenOpen || isExploited(next.active)) return CLOSED;
-  const isAdmitted = await inTurn(() => askBrake(brake, gateKey(gate), now, rules.maxClosesPerHour));
-  return isAdmitted ? CLOSED : waiting({ for: 'brake' });
+  const mayClose = await inTurn(() => askBrake(brake, gateKey(gate), now, rules.maxClosesPerHour));
+  return mayClose ? CLOSED : waiting({ for: 'brake' });
 }

@@ -12,7 +12,7 @@ export interface Reading<Snapshot> {
    * Our lock: as we would write it now; there, but written otherwise (by an older config); or not there.
    * `unmarked`: there is a lock, and only the record knows whether it is ours.
    */
-  readonly ours: 'current' | 'outdated' | 'absent' | 'unmarked';
+  readonly lock: 'current' | 'outdated' | 'absent' | 'unmarked';
   /** What runs and would fail if the gate closed. Undefined if nothing is known to. */
   readonly inUse?: InUse | undefined;
   readonly snapshot: Snapshot;
@@ -40,7 +40,7 @@ export interface Registry<Snapshot> {
   /** The last scans. Asked only where a blocker is to be released on a scan's word. */
   scans(gate: Gate, digests: readonly string[]): Promise<ReadonlyMap<string, Scan>>;
   /** Which of these findings the provider does not know at all, in no state: an event was faster than its row. */
-  unknownFindings(findingIds: readonly string[]): Promise<ReadonlySet<string>>;
+  unknownReports(findingIds: readonly string[]): Promise<ReadonlySet<string>>;
   /** Undefined where the repository does not exist (any more). */
   read(gate: Gate): Promise<Reading<Snapshot> | undefined>;
   /** Closes or opens, from what was read, and reads back what came of it. */
@@ -83,7 +83,7 @@ export interface Ports<Snapshot> {
   /** Sends a notice. If it throws, the notice stays pending in the record. */
   notify(gate: Gate, notice: Notice): Promise<void>;
   /** What delivers a notice that could not be sent: a retry of the message, or the tick, together with others. */
-  readonly pendingNotices: 'retried' | 'sentByTick';
+  readonly unsentNotices: 'retryMessage' | 'leaveToTick';
   log(decision: Decision): void;
   now(): Instant;
 }

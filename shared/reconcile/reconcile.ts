@@ -11,7 +11,7 @@ import { type Applied, apply, type Conflict } from './apply.ts';
 import { type Evaluated, observeAndEvaluate, scopeOf } from './observe.ts';
 import type { Ports, Reading } from './ports.ts';
 import { findOutdated, findUnconfirmed, type ReconcileRequest } from './request.ts';
-import type { Result, Retried } from './result.ts';
+import type { Result, UnconfirmedReport } from './result.ts';
 import type { Rules } from './rules.ts';
 
 const MAX_TRIES = 12;
@@ -28,16 +28,16 @@ export async function reconcile<Snapshot>(
   rules: Rules,
   ports: Ports<Snapshot>,
 ): Promise<Result> {
-  let before: Before = { isWide: false, hasClosed: false };
+  let before: PriorAttempts = { isWide: false, hasClosed: false };
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const attempted = await attempt(request, rules, ports, before);
     if (attempted.kind === 'conflict') {
       before = { isWide: true, hasClosed: attempted.hasClosed ?? before.hasClosed };
       continue;
     }
-    const { result, unobserved } = attempted;
+    const { result, observeError } = attempted;
     ports.log(result.decision);
-    if (unobserved !== undefined) throw unobserved;
+    if (observeError !== undefined) throw observeError;
     return result;
   }
   throw new Error(
@@ -46,7 +46,7 @@ export async function reconcile<Snapshot>(
 }
 
 /** What the attempts before have come to. */
-interface Before {
+interface PriorAttempts {
   /** Observes every blocker with the images of the request, since another worker was at work here. */
   readonly isWide: boolean;
   /** This very worker has closed the gate, and was too late to confirm it. */
@@ -57,14 +57,14 @@ interface Before {
 interface Attempted {
   readonly kind: 'applied';
   readonly result: Result;
-  readonly unobserved: unknown;
+  readonly observeError: unknown;
 }
 
 async function attempt<Snapshot>(
   request: ReconcileRequest,
   rules: Rules,
   ports: Ports<Snapshot>,
-  { isWide, hasClosed }: Before,
+  { isWide, hasClosed }: PriorAttempts,
 ): Promise<Attempted | Conflict> {
   const { gate, triggers } = request;
   const { value, version } = await ports.records.load(gate);
@@ -82,7 +82,7 @@ async function attempt<Snapshot>(
       stored: { value: record, version },
       evaluated,
       next,
-      reading: reading === undefined ? undefined : attributed(reading, hasClosed || record.claimed === true),
+      reading: reading === undefined ? undefined : withOwner(reading, hasClosed || record.claimed === true),
       override,
       now,
     },
@@ -92,7 +92,7 @@ async function attempt<Snapshot>(
   if (applied.kind === 'conflict') return applied;
   const decision = decisionOf(request, record, rules, seen, { unconfirmed, override, applied, doneAt: ports.now() });
   const result = resultOf(decision, evaluated, findOutdated(request, seen.observations), ports);
-  return { kind: 'applied', result, unobserved: 'unobserved' in seen ? seen.unobserved : undefined };
+  return { kind: 'applied', result, observeError: 'unobserved' in seen ? seen.unobserved : undefined };
 }
 
 /** What came of the steps of an attempt. */
@@ -132,24 +132,30 @@ function resultOf(
   decision: Decision,
   evaluated: readonly EvaluatedImage[],
   outdated: readonly string[],
-  { pendingNotices }: Pick<Ports<unknown>, 'pendingNotices'>,
+  { unsentNotices }: Pick<Ports<unknown>, 'unsentNotices'>,
 ): Result {
   const { action, problem = '', notifyError, unconfirmed } = decision;
   if (action === 'refused') return { kind: 'deadLetter', why: problem, decision };
-  if (notifyError !== undefined && pendingNotices === 'retried')
-    return { kind: 'retry', why: `a notice could not be sent: ${notifyError}`, findings: 'all', decision };
+  if (notifyError !== undefined && unsentNotices === 'retryMessage')
+    return { kind: 'retry', why: `a notice could not be sent: ${notifyError}`, reports: 'all', decision };
   const [recentScan] = evaluated.flatMap(({ evaluation }) =>
     evaluation.kind === 'holds' && evaluation.why.kind === 'recentScan' ? [evaluation.why.why] : [],
   );
-  if (recentScan !== undefined) return { kind: 'retry', why: recentScan, findings: 'all', decision };
-  const findings = [
-    ...unconfirmed.map((id): Retried => ({ id, why: `the scanner does not show ${id} yet`, finally: 'deadLetter' })),
+  if (recentScan !== undefined) return { kind: 'retry', why: recentScan, reports: 'all', decision };
+  const reports = [
+    ...unconfirmed.map(
+      (id): UnconfirmedReport => ({ id, why: `the scanner does not show ${id} yet`, whenUsedUp: 'deadLetter' }),
+    ),
     ...outdated.map(
-      (id): Retried => ({ id, why: `the scanner shows ${id} only as it was before the event`, finally: 'done' }),
+      (id): UnconfirmedReport => ({
+        id,
+        why: `the scanner shows ${id} only as it was before the event`,
+        whenUsedUp: 'done',
+      }),
     ),
   ];
-  const why = findings.map((finding) => finding.why).join('; ');
-  return findings.length === 0 ? { kind: 'done', decision } : { kind: 'retry', why, findings, decision };
+  const why = reports.map((finding) => finding.why).join('; ');
+  return reports.length === 0 ? { kind: 'done', decision } : { kind: 'retry', why, reports, decision };
 }
 
 /** If the scanner does not answer and an override that kept the gate open is over, what the record says has to do. */
@@ -175,11 +181,11 @@ function mustCloseUnobserved({ override, blockers, omittedBlockers }: GateRecord
 }
 
 /** If the registry cannot say whose a lock is, the record can: what pullgate has not begun is somebody else's. */
-function attributed<Snapshot>(reading: Reading<Snapshot>, isClaimed: boolean): Reading<Snapshot> {
-  return reading.ours === 'unmarked' && isClaimed ? { ...reading, ours: 'current' } : reading;
+function withOwner<Snapshot>(reading: Reading<Snapshot>, isClaimed: boolean): Reading<Snapshot> {
+  return reading.lock === 'unmarked' && isClaimed ? { ...reading, lock: 'current' } : reading;
 }
 
-/** When the provider last updated what violates now: the oldest of it, so that nothing looks faster than it was. */
+/** The earliest update of a report that violates: the measured delay is never too short. */
 function oldestViolation(evaluated: readonly EvaluatedImage[]): Instant | undefined {
   let oldest: Instant | undefined;
   for (const { image, evaluation } of evaluated) {

@@ -11,11 +11,11 @@ export interface ReconcileRequest {
   readonly scope: Scope;
   readonly triggers: readonly Trigger[];
   /** Reports that events named: the provider must know them, or the events were faster than it. */
-  readonly activeFindings: readonly ReportedFinding[];
+  readonly namedReports: readonly NamedReport[];
 }
 
 /** A report as an event named it. */
-export interface ReportedFinding {
+export interface NamedReport {
   readonly id: string;
   readonly digest: string;
   /** What the event said of it. Undefined: the event did not say. */
@@ -26,35 +26,35 @@ export interface ReportedFinding {
   readonly notBefore?: Instant | undefined;
 }
 
-/** A provider's answer may be so old: if it contradicts an event of so little ago, it may be from before it. */
+/** A provider's answers lag by as much: one that contradicts a younger event is not trusted yet. */
 const ANSWER_LAG_MILLISECONDS = 2 * 60_000;
 
 /** The ids of reports that events named, and that an observation does not show as they said: the provider knows them in no state, or its answer may be from before the event. */
 export async function findUnconfirmed(
-  { activeFindings }: ReconcileRequest,
+  { namedReports }: ReconcileRequest,
   observations: readonly ImageObservation[],
   { registry, now }: Pick<Ports<unknown>, 'registry' | 'now'>,
 ): Promise<readonly string[]> {
   const shown = new Map(observations.map(({ digest, reports }) => [digest, reports]));
-  const doubtful = activeFindings.filter(
+  const doubtful = namedReports.filter(
     ({ id, digest, status }) =>
       shown.get(digest)?.some((report) => report.id === id && (status === undefined || report.status === status)) ===
       false,
   );
   const young = Date.parse(now()) - ANSWER_LAG_MILLISECONDS;
-  const isYoung = ({ at }: ReportedFinding) => at !== undefined && Date.parse(at) > young;
+  const isYoung = ({ at }: NamedReport) => at !== undefined && Date.parse(at) > young;
   const others = doubtful.filter((one) => !isYoung(one)).map(({ id }) => id);
-  const unknown = others.length === 0 ? [] : await registry.unknownFindings(others);
+  const unknown = others.length === 0 ? [] : await registry.unknownReports(others);
   return [...new Set([...doubtful.filter(isYoung).map(({ id }) => id), ...unknown])];
 }
 
 /** The ids of reports that the provider shows only as they were before the event: what it was about is still on its way. */
 export function findOutdated(
-  { activeFindings }: ReconcileRequest,
+  { namedReports }: ReconcileRequest,
   observations: readonly ImageObservation[],
 ): readonly string[] {
   const shown = new Map(observations.map(({ digest, reports }) => [digest, reports]));
-  return activeFindings.flatMap(({ id, digest, notBefore }) => {
+  return namedReports.flatMap(({ id, digest, notBefore }) => {
     const at = shown.get(digest)?.find((report) => report.id === id)?.reportedAt;
     return notBefore !== undefined && at !== undefined && at < notBefore ? [id] : [];
   });

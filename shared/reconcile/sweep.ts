@@ -18,7 +18,7 @@ export interface SweepPorts {
   readonly settingsHash: string;
   /** Why the scanner sees nothing, or not everything; undefined where it sees. */
   scannerHealth(): Promise<string | undefined>;
-  /** The repositories that have images with findings: what to observe, and no evidence of anything. */
+  /** The repositories that have images with findings: where to look; one that is missing here proves nothing. */
   repositoriesWithFindings(): Promise<Iterable<Gate>>;
   /** Every gate that has a record, with the word for its state. */
   gatesWithRecord(): AsyncIterable<Gate & { readonly state: string }>;

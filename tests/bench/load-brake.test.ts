@@ -34,7 +34,7 @@ async function hit(portsOf: (ports: Ports<string>) => Ports<string>) {
       const ports = portsOf(world.ports);
       await mapConcurrently(names.slice(process * share, (process + 1) * share), GATES_AT_ONCE, async (repository) => {
         const gate = { registry: '123456789012', repository };
-        const request = { gate, scope: [digest(1)], triggers: ['finding'], activeFindings: [] } as const;
+        const request = { gate, scope: [digest(1)], triggers: ['finding'], namedReports: [] } as const;
         await reconcile(request, rules({ maxClosesPerHour: 1_000 }), ports).catch(({ message }: Error) =>
           gaveUp.push(message),
         );

@@ -91,7 +91,7 @@ export const MUTANTS = {
       aws: [
         {
           file: 'aws/function/invocation.ts',
-          from: 'return { batchItemFailures: returning.map(({ messageId }) => ({ itemIdentifier: messageId })) };',
+          from: 'return { batchItemFailures: retried.map(({ messageId }) => ({ itemIdentifier: messageId })) };',
           to: 'return { batchItemFailures: [] };',
         },
       ],
@@ -132,8 +132,8 @@ export const MUTANTS = {
     changes: onBoth(
       {
         file: 'shared/reconcile/apply.ts',
-        from: 'const saved = needsSaving(plan, action, intended) ? await ports.records.save(confirmed, intended) : intended;',
-        to: 'for (const notice of confirmed.pending) await ports.notify(confirmed.gate, notice).catch(() => {});\n    const saved = await ports.records.save({ ...confirmed, pending: [] }, intended);',
+        from: 'const saved = needsSaving(plan, action, version) ? await ports.records.save(confirmed, version) : version;',
+        to: 'for (const notice of confirmed.pending) await ports.notify(confirmed.gate, notice).catch(() => {});\n    const saved = await ports.records.save({ ...confirmed, pending: [] }, version);',
       },
       {
         file: 'shared/reconcile/apply.ts',

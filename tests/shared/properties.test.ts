@@ -379,7 +379,7 @@ describe('events', () => {
           { scope: 'all' as const, trigger: 'sweep' as const },
         ];
         for (const { scope, trigger } of observations) {
-          await reconcile({ gate: GATE, scope, triggers: [trigger], activeFindings: [] }, byRules, world.ports);
+          await reconcile({ gate: GATE, scope, triggers: [trigger], namedReports: [] }, byRules, world.ports);
         }
         const violating = repository.flatMap((found, number) => {
           const verdict = byRules.judge({ repository: 'team/app', digest: digest(number) }, found, NOW);

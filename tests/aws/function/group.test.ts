@@ -31,11 +31,14 @@ function images(first: Named, ...others: Named[]): Message {
 
 /** The groups of messages named a, b, c and so on, with the messages by their names. */
 function grouped(...requests: Message[]) {
-  const received = requests.map((request, place) => ({ record: message('abcdef'.charAt(place)), message: request }));
-  return groupByRepository(received, ACCOUNT_ID).map(({ request, records, reports }) => ({
+  const received = requests.map((request, place) => ({ delivery: message('abcdef'.charAt(place)), message: request }));
+  return groupByRepository(received, ACCOUNT_ID).map(({ request, deliveries, deliveriesByFinding }) => ({
     ...request,
-    messages: records.map(({ messageId }) => messageId).join(''),
-    reports: [...reports].map(([id, reporting]) => [id, reporting.map(({ messageId }) => messageId).join('')]),
+    messages: deliveries.map(({ messageId }) => messageId).join(''),
+    reports: [...deliveriesByFinding].map(([id, reporting]) => [
+      id,
+      reporting.map(({ messageId }) => messageId).join(''),
+    ]),
   }));
 }
 
@@ -46,7 +49,7 @@ const found: Named = {
   repository: 'team/app',
   digest: digest(1),
   trigger: 'finding',
-  activeFinding: { id: 'finding-1', at },
+  namedReport: { id: 'finding-1', at },
 };
 
 describe('a batch', () => {
@@ -64,7 +67,7 @@ describe('a batch', () => {
         gate,
         scope: [digest(1)],
         triggers: ['finding'],
-        activeFindings: [
+        namedReports: [
           { id: 'finding-1', digest: digest(1), status: 'active', at },
           { id: 'finding-1', digest: digest(1), status: 'active', at },
           { id: 'finding-1', digest: digest(1), status: 'active', at },
@@ -76,13 +79,13 @@ describe('a batch', () => {
   });
 
   it('about two images of a repository is one reconciliation of both', () => {
-    const other: Named = { ...found, digest: digest(2), activeFinding: { id: 'finding-2', at } };
+    const other: Named = { ...found, digest: digest(2), namedReport: { id: 'finding-2', at } };
     expect(grouped(images(push), images(found), images(other))).toEqual([
       {
         gate,
         scope: [digest(1), digest(2)],
         triggers: ['push', 'finding'],
-        activeFindings: [
+        namedReports: [
           { id: 'finding-1', digest: digest(1), status: 'active', at },
           { id: 'finding-2', digest: digest(2), status: 'active', at },
         ],
@@ -109,7 +112,7 @@ describe('a batch', () => {
         gate,
         scope: 'all',
         triggers: ['finding', 'sweep'],
-        activeFindings: [{ id: 'finding-1', digest: digest(1), status: 'active', at }],
+        namedReports: [{ id: 'finding-1', digest: digest(1), status: 'active', at }],
         messages: 'ab',
         reports: [['finding-1', 'a']],
       },
@@ -130,9 +133,9 @@ describe('a batch', () => {
   });
 
   it('of a finding that is not active any more reports nothing', () => {
-    const groups = grouped(images({ ...found, activeFinding: undefined }));
-    expect(groups.map(({ activeFindings, reports }) => ({ activeFindings, reports }))).toEqual([
-      { activeFindings: [], reports: [] },
+    const groups = grouped(images({ ...found, namedReport: undefined }));
+    expect(groups.map(({ namedReports, reports }) => ({ namedReports: namedReports, reports }))).toEqual([
+      { namedReports: [], reports: [] },
     ]);
   });
 });

@@ -26,13 +26,13 @@ const AS_IT_IS: Readonly<Record<Sample, Message>> = {
         repository: 'amazon/amazon-ecs-sample',
         digest: LIBSSH2_DIGEST,
         trigger: 'finding',
-        activeFinding: { id: LIBSSH2_ARN, at: '2021-12-03T18:02:30Z' },
+        namedReport: { id: LIBSSH2_ARN, at: '2021-12-03T18:02:30Z' },
       },
     ],
   },
   'inspector-finding-2026': {
     kind: 'images',
-    images: [{ repository: 'inspector2', digest: OPENSSL_DIGEST, trigger: 'finding', activeFinding: OPENSSL_FINDING }],
+    images: [{ repository: 'inspector2', digest: OPENSSL_DIGEST, trigger: 'finding', namedReport: OPENSSL_FINDING }],
   },
   'inspector-scan-complete': {
     kind: 'images',
@@ -65,13 +65,13 @@ describe('a sample of the documentation', () => {
   it.each(['CLOSED', 'SUPPRESSED', 'A_STATUS_NEVER_SEEN'])('that is %s reports no active finding', (status) => {
     expect(requestFrom(changed('inspector-finding-2026', ['detail', 'status'], status))).toEqual({
       kind: 'images',
-      images: [{ repository: 'inspector2', digest: OPENSSL_DIGEST, trigger: 'finding', activeFinding: undefined }],
+      images: [{ repository: 'inspector2', digest: OPENSSL_DIGEST, trigger: 'finding', namedReport: undefined }],
     });
   });
 
   it.each([undefined, '', 'yesterday', 7])('whose time is %j is read without it', (time) => {
     expect(requestFrom(changed('inspector-finding-2026', ['time'], time))).toMatchObject({
-      images: [{ activeFinding: { id: OPENSSL_ARN, at: undefined } }],
+      images: [{ namedReport: { id: OPENSSL_ARN, at: undefined } }],
     });
   });
 
@@ -84,8 +84,8 @@ describe('a sample of the documentation', () => {
     expect(requestFrom(changed('inspector-finding-2026', ['detail', 'resources'], resources))).toEqual({
       kind: 'images',
       images: [
-        { repository: 'inspector2', digest: OPENSSL_DIGEST, trigger: 'finding', activeFinding: OPENSSL_FINDING },
-        { repository: 'team/other', digest: OPENSSL_DIGEST, trigger: 'finding', activeFinding: OPENSSL_FINDING },
+        { repository: 'inspector2', digest: OPENSSL_DIGEST, trigger: 'finding', namedReport: OPENSSL_FINDING },
+        { repository: 'team/other', digest: OPENSSL_DIGEST, trigger: 'finding', namedReport: OPENSSL_FINDING },
       ],
     });
   });

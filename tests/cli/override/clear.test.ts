@@ -59,7 +59,7 @@ function worldOf({ cloud = 'azure', images = [], orders = [], fails = () => unde
         return 1;
       },
     },
-    read: async () => ({ ours: 'absent', snapshot: '' }),
+    read: async () => ({ lock: 'absent', snapshot: '' }),
     async reconcile(gate: Gate) {
       happened.push(`applied to ${nameOf(gate)}`);
       const error = fails(gate);

@@ -66,7 +66,7 @@ describe('an override', () => {
 
 describe('an override that would have no effect is refused', () => {
   const reading = (changes: Partial<Reading<unknown>> = {}): Reading<unknown> => {
-    return { ours: 'absent', snapshot: '', ...changes };
+    return { lock: 'absent', snapshot: '', ...changes };
   };
   const IN_USE = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
   const OPEN: GateBefore = { gate: GATE, record: newRecord(GATE, NOW), blockers: 0, override: undefined };
@@ -79,10 +79,10 @@ describe('an override that would have no effect is refused', () => {
     ['not one to open', 'open', OPEN, reading(), rules({ mode: 'pause' }), undefined],
     ['not one to open what serves Lambda', 'open', OPEN, reading({ inUse: IN_USE }), rules(), undefined],
     ['not one to open what the config leaves out', 'open', OPEN, reading(), EXCLUDED, undefined],
-    ['to open what someone else has locked', 'open', OPEN, reading({ ours: 'unmarked' }), rules(), LOCKED],
-    ['not one to open what we have locked', 'open', CLAIMED, reading({ ours: 'unmarked' }), rules(), undefined],
+    ['to open what someone else has locked', 'open', OPEN, reading({ lock: 'unmarked' }), rules(), LOCKED],
+    ['not one to open what we have locked', 'open', CLAIMED, reading({ lock: 'unmarked' }), rules(), undefined],
     ['not one to close', 'closed', OPEN, reading(), rules(), undefined],
-    ['to close what someone else has locked', 'closed', OPEN, reading({ ours: 'unmarked' }), rules(), LOCKED],
+    ['to close what someone else has locked', 'closed', OPEN, reading({ lock: 'unmarked' }), rules(), LOCKED],
     [
       'to close in audit mode',
       'closed',

@@ -222,7 +222,7 @@ describe('repositories that serve Lambda functions', () => {
   const IN_USE = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' } as const;
   const read = (servesLambda: boolean, ours: 'absent' | 'current') => ({
     inUse: servesLambda ? IN_USE : undefined,
-    ours,
+    lock: ours,
     snapshot: undefined,
   });
   const READINGS = new Map<string, ReturnType<typeof read>>([

@@ -34,7 +34,7 @@ function workerOn(cloud: LocalAws, settings: Settings, name: string, digest: str
       if (accessKeyId === credentials.accessKeyId && step !== undefined) await turn(step);
     });
     try {
-      const request = { gate, scope: [digest], triggers: ['finding'] as const, activeFindings: [] };
+      const request = { gate, scope: [digest], triggers: ['finding'] as const, namedReports: [] };
       await reconcile(request, rules, portsFrom(now()));
     } finally {
       release();

@@ -63,7 +63,7 @@ function workerOn(s: Stage, name: string, digest: string) {
         name: 'acmeimages',
       });
       if (registry === undefined) throw new Error('the stack has the registry');
-      const request = { gate: WHOLE, scope: [digest], triggers: ['finding'] as const, activeFindings: [] };
+      const request = { gate: WHOLE, scope: [digest], triggers: ['finding'] as const, namedReports: [] };
       await reconcile(
         request,
         createRules(settings, 'enforce'),

@@ -99,7 +99,7 @@ async function comesTo(rows: readonly Row[], isClosed: boolean): Promise<World> 
     world.save(record({ blockers: [blocker({ digest: HERE.digest, findings: [HELD] })] }));
   }
   await reconcile(
-    { gate: GATE, scope: [HERE.digest], triggers: ['finding'], activeFindings: [] },
+    { gate: GATE, scope: [HERE.digest], triggers: ['finding'], namedReports: [] },
     rules({ policy: policy() }),
     world.ports,
   );

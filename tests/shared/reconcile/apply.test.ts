@@ -10,7 +10,7 @@ import { newWorld, type World } from './world.ts';
 const VIOLATING = { findings: [finding()] };
 
 async function reconcileOnce(world: World, ...digests: readonly string[]): Promise<Decision> {
-  const request = { gate: GATE, scope: digests, triggers: ['finding'], activeFindings: [] } as const;
+  const request = { gate: GATE, scope: digests, triggers: ['finding'], namedReports: [] } as const;
   return (await reconcile(request, rules(), world.ports)).decision;
 }
 
@@ -185,7 +185,7 @@ describe('a gate without a row', () => {
     const world = newWorld();
     const old = newRecord(GATE, hoursLater(-24 * 31));
     const next = { blockers: [], active: [], omitted: 0, clearances: [], changed: false };
-    const request = { gate: GATE, scope: [], triggers: ['sweep'], activeFindings: [] } as const;
+    const request = { gate: GATE, scope: [], triggers: ['sweep'], namedReports: [] } as const;
     const stored = { value: old, version: 0 };
     const applied = await apply(
       { request, stored, evaluated: [], next, reading: undefined, now: NOW, override: undefined },

@@ -15,7 +15,7 @@ const step = (kind: 'open' | 'closed', name: 'runs' | 'ends' = 'runs') => {
   return { step: name, order, notified: 'begin', isNews: false, next: undefined } as const;
 };
 const reading = (changes: Partial<Reading<unknown>> = {}): Reading<unknown> => ({
-  ours: 'absent',
+  lock: 'absent',
   snapshot: undefined,
   ...changes,
 });
@@ -60,27 +60,27 @@ describe('a gate should be', () => {
     ],
     [
       'waiting in audit',
-      held({ reading: reading({ ours: 'current' }) }),
+      held({ reading: reading({ lock: 'current' }) }),
       rules({ mode: 'audit' }),
       'waiting: audit',
       0,
     ],
     [
       'waiting for a foreign lock',
-      held({ reading: reading({ ours: 'unmarked' }), override: step('open') }),
+      held({ reading: reading({ lock: 'unmarked' }), override: step('open') }),
       rules(),
       'waiting: foreignLock',
       0,
     ],
     [
       'waiting for an override that keeps it open',
-      held({ reading: reading({ ours: 'current' }), override: step('open') }),
+      held({ reading: reading({ lock: 'current' }), override: step('open') }),
       rules(),
       'waiting: override',
       0,
     ],
-    ['closed with our lock in place', held({ reading: reading({ ours: 'current' }) }), NO_ROOM, 'closed', 0],
-    ['closed with our lock in an older form', held({ reading: reading({ ours: 'outdated' }) }), NO_ROOM, 'closed', 0],
+    ['closed with our lock in place', held({ reading: reading({ lock: 'current' }) }), NO_ROOM, 'closed', 0],
+    ['closed with our lock in an older form', held({ reading: reading({ lock: 'outdated' }) }), NO_ROOM, 'closed', 0],
     ['closed if our lock was removed', held({ record: record({ blockers: [] }) }), NO_ROOM, 'closed', 0],
     ['waiting if it is in use', held({ reading: reading({ inUse: LAMBDA }) }), rules(), 'waiting: inUse', 0],
     [

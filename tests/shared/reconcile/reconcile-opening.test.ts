@@ -77,7 +77,7 @@ describe('opening', () => {
     const second = await resultOnce(world);
     expect(first).toMatchObject({
       kind: 'retry',
-      findings: 'all',
+      reports: 'all',
       decision: { to: { kind: 'closed' }, images: [{ kind: 'holds', why: { kind: 'recentScan' } }] },
     });
     expect(second).toMatchObject({ kind: 'done', decision: { to: { kind: 'open' } } });

@@ -15,7 +15,7 @@ async function reconcileOnce(world: World, byRules: Rules = rules(), repository 
     gate: { ...GATE, repository },
     scope: [digest(1)],
     triggers: ['finding'],
-    activeFindings: [],
+    namedReports: [],
   } as const;
   return (await reconcile(request, byRules, world.ports)).decision;
 }

@@ -13,7 +13,7 @@ const UNTAGGED = { ...VIOLATING, tags: [] };
 function lookingAt(world: World, number: number) {
   return (turn: Turn) =>
     reconcile(
-      { gate: GATE, scope: [digest(number)], triggers: ['finding'], activeFindings: [] },
+      { gate: GATE, scope: [digest(number)], triggers: ['finding'], namedReports: [] },
       rules(),
       inTurns(world.ports, turn),
     );

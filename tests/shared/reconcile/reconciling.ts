@@ -22,7 +22,7 @@ export function resultOnce(
   changes: Partial<ReconcileRequest> = {},
   byRules: Rules = rules(),
 ): Promise<Result> {
-  const request: ReconcileRequest = { gate: GATE, scope: [digest(1)], triggers: ['finding'], activeFindings: [] };
+  const request: ReconcileRequest = { gate: GATE, scope: [digest(1)], triggers: ['finding'], namedReports: [] };
   return reconcile({ ...request, ...changes }, byRules, world.ports);
 }
 

@@ -8,35 +8,35 @@ import { reconcileOnce, resultOnce, violating } from './reconciling.ts';
 import type { World } from './world.ts';
 
 describe('an event that is faster than the provider', () => {
-  const activeFindings = [{ id: 'CVE-2024-6119', digest: digest(1) }];
+  const namedReports = [{ id: 'CVE-2024-6119', digest: digest(1) }];
 
   it.each<[string, (world: World) => void, Partial<ReconcileRequest>, readonly string[], number]>([
-    ['a finding that is shown is confirmed, without asking', () => {}, { activeFindings }, [], 0],
+    ['a finding that is shown is confirmed, without asking', () => {}, { namedReports }, [], 0],
     [
       'a finding that is not shown and not known is retried',
       (world) => world.unknownFindings.add('new'),
-      { activeFindings: [{ id: 'new', digest: digest(1) }] },
+      { namedReports: [{ id: 'new', digest: digest(1) }] },
       ['new'],
       1,
     ],
     [
       'a finding that is known in another state is confirmed where nobody knows how old the event is',
       () => {},
-      { activeFindings: [{ id: 'closed', digest: digest(1) }] },
+      { namedReports: [{ id: 'closed', digest: digest(1) }] },
       [],
       1,
     ],
     [
       'a finding that is known in another state is confirmed where the event is two minutes old',
       () => {},
-      { activeFindings: [{ id: 'closed', digest: digest(1), at: hoursLater(-2 / 60) }] },
+      { namedReports: [{ id: 'closed', digest: digest(1), at: hoursLater(-2 / 60) }] },
       [],
       1,
     ],
     [
       'a finding that is not shown so soon after the event is retried, without asking',
       () => {},
-      { activeFindings: [{ id: 'reactivated', digest: digest(1), at: hoursLater(-1 / 60) }] },
+      { namedReports: [{ id: 'reactivated', digest: digest(1), at: hoursLater(-1 / 60) }] },
       ['reactivated'],
       0,
     ],
@@ -44,7 +44,7 @@ describe('an event that is faster than the provider', () => {
       'a finding of two events comes back once, for the younger',
       (world) => world.unknownFindings.add('reactivated'),
       {
-        activeFindings: [
+        namedReports: [
           { id: 'reactivated', digest: digest(1), at: hoursLater(-1.5) },
           { id: 'reactivated', digest: digest(1), at: NOW },
         ],
@@ -55,14 +55,14 @@ describe('an event that is faster than the provider', () => {
     [
       'a finding of an image that is gone is not waited for',
       (world) => world.unknownFindings.add('new'),
-      { activeFindings: [{ id: 'new', digest: digest(2) }], scope: [digest(2)] },
+      { namedReports: [{ id: 'new', digest: digest(2) }], scope: [digest(2)] },
       [],
       0,
     ],
     [
       'a finding of an image that was not looked at is not waited for',
       (world) => world.unknownFindings.add('new'),
-      { activeFindings: [{ id: 'new', digest: digest(3) }] },
+      { namedReports: [{ id: 'new', digest: digest(3) }] },
       [],
       0,
     ],
@@ -76,7 +76,7 @@ describe('an event that is faster than the provider', () => {
 });
 
 describe('an event about an image that is gone', () => {
-  const activeFindings = [{ id: 'new', digest: digest(2) }];
+  const namedReports = [{ id: 'new', digest: digest(2) }];
 
   it.each<[string, readonly Report[] | undefined, readonly string[]]>([
     ['is not waited for where the provider is not asked about images that are gone', undefined, []],
@@ -88,7 +88,7 @@ describe('an event about an image that is gone', () => {
     const gone = { digest: digest(2), presence: 'gone', ...(reports === undefined ? {} : { reports }) } as const;
     const registry = { ...world.ports.registry, observe: async () => [gone] };
     const { decision } = await reconcile(
-      { gate: GATE, scope: [digest(2)], triggers: ['finding'], activeFindings },
+      { gate: GATE, scope: [digest(2)], triggers: ['finding'], namedReports },
       rules(),
       { ...world.ports, registry },
     );
@@ -101,7 +101,7 @@ describe('an event that is newer than what the provider shows', () => {
   const shown = (reportedAt?: string): readonly Report[] => [
     { id: ID, status: 'active', reportedAt, findings: [finding()] },
   ];
-  const RETRIED = { id: ID, why: `the scanner shows ${ID} only as it was before the event`, finally: 'done' };
+  const RETRIED = { id: ID, why: `the scanner shows ${ID} only as it was before the event`, whenUsedUp: 'done' };
   it.each<[string, string | undefined, string | undefined, boolean]>([
     ['is not what was shown', hoursLater(-1), NOW, true],
     ['is confirmed by what is as new', NOW, NOW, false],
@@ -120,20 +120,20 @@ describe('an event that is newer than what the provider shows', () => {
           gate: GATE,
           scope: [image.digest],
           triggers: ['finding'],
-          activeFindings: [{ id: ID, digest: image.digest, notBefore }],
+          namedReports: [{ id: ID, digest: image.digest, notBefore }],
         },
         rules(),
         { ...world.ports, registry: { ...world.ports.registry, observe: async () => [image] } },
       );
-      expect(result).toMatchObject(isOutdated ? { kind: 'retry', findings: [RETRIED] } : { kind: 'done' });
+      expect(result).toMatchObject(isOutdated ? { kind: 'retry', reports: [RETRIED] } : { kind: 'done' });
       expect(result.decision.unconfirmed).toEqual([]);
     }
   });
 
   it('says nothing of an image that was not looked at', async () => {
     const world = await violating();
-    const activeFindings = [{ id: ID, digest: digest(9), notBefore: NOW }];
-    expect(await resultOnce(world, { activeFindings })).toMatchObject({ kind: 'done' });
+    const namedReports = [{ id: ID, digest: digest(9), notBefore: NOW }];
+    expect(await resultOnce(world, { namedReports })).toMatchObject({ kind: 'done' });
   });
 
   it('closes for what is shown all the same', async () => {
@@ -144,11 +144,11 @@ describe('an event that is newer than what the provider shows', () => {
         gate: GATE,
         scope: [image.digest],
         triggers: ['finding'],
-        activeFindings: [{ id: ID, digest: image.digest, notBefore: NOW }],
+        namedReports: [{ id: ID, digest: image.digest, notBefore: NOW }],
       },
       rules(),
       { ...world.ports, registry: { ...world.ports.registry, observe: async () => [image] } },
     );
-    expect(result).toMatchObject({ kind: 'retry', findings: [RETRIED], decision: { action: 'closed' } });
+    expect(result).toMatchObject({ kind: 'retry', reports: [RETRIED], decision: { action: 'closed' } });
   });
 });

@@ -22,7 +22,7 @@ export interface WorldImage {
 export interface WorldRepository {
   readonly images: Map<string, WorldImage>;
   /** The truth: `unmarked` is a closing of somebody else. */
-  ours: Reading<string>['ours'];
+  ours: Reading<string>['lock'];
   /** Nothing in the registry tells whose a closing is. */
   bearsNoMarks?: boolean;
   inUse?: InUse;
@@ -67,7 +67,7 @@ export function newWorld(): World {
         return call('observe', () => observeIn(world.repositories.get(gate.repository), scope, known));
       },
       scans: (gate, digests) => call('scans', () => scansOf(world.repository(gate.repository), digests)),
-      unknownFindings: (ids) =>
+      unknownReports: (ids) =>
         call('unknownFindings', () => new Set(ids.filter((id) => world.unknownFindings.has(id)))),
       read: (gate) =>
         call('read', () => {
@@ -75,7 +75,7 @@ export function newWorld(): World {
           if (repository === undefined) return undefined;
           const { inUse } = repository;
           const ours = repository.bearsNoMarks && repository.ours !== 'absent' ? 'unmarked' : repository.ours;
-          return { ours, inUse, snapshot: ours };
+          return { lock: ours, inUse, snapshot: ours };
         }),
       write: (gate, from, wanted) =>
         call(`write ${wanted}`, () => {
@@ -110,7 +110,7 @@ export function newWorld(): World {
       call('notify', () => {
         world.notices.push(notice);
       }),
-    pendingNotices: 'sentByTick',
+    unsentNotices: 'leaveToTick',
     log: (decision) => void world.decisions.push(decision),
     now: () => world.now,
   };

@@ -1,7 +1,7 @@
 // Grouping by gate: one reconciliation at a time, and one more for whatever came meanwhile.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { groupByGate, type Job } from '../../../azure/function/group.ts';
+import { coalesceByGate, type Job } from '../../../azure/function/coalesce.ts';
 import { gateKey } from '../../../shared/gate/gate.ts';
 import type { ReconcileRequest } from '../../../shared/reconcile/request.ts';
 import type { Result } from '../../../shared/reconcile/result.ts';
@@ -12,11 +12,11 @@ const request = (changes: Partial<ReconcileRequest> = {}): ReconcileRequest => (
   gate: { registry: REGISTRY_ID, repository: 'team/app', digest: digest(1) },
   scope: [digest(1)],
   triggers: ['finding'],
-  activeFindings: [],
+  namedReports: [],
   ...changes,
 });
-const requestAbout = (id: string): ReconcileRequest => request({ activeFindings: [{ id, digest: digest(1) }] });
-const idsOf = ({ request: { activeFindings } }: Job) => activeFindings.map(({ id }) => id);
+const requestAbout = (id: string): ReconcileRequest => request({ namedReports: [{ id, digest: digest(1) }] });
+const idsOf = ({ request: { namedReports } }: Job) => namedReports.map(({ id }) => id);
 
 /** What matters here of a result is only which look came to it. */
 const resultFor = (...unconfirmed: readonly string[]) => ({ decision: { unconfirmed } }) as unknown as Result;
@@ -32,7 +32,7 @@ function stage() {
   const observations: Running[] = [];
   const open = new Map<string, number>();
   let mostAtOnce = 0;
-  const group = groupByGate((job) => {
+  const group = coalesceByGate((job) => {
     const key = gateKey(job.request.gate);
     open.set(key, (open.get(key) ?? 0) + 1);
     mostAtOnce = Math.max(mostAtOnce, open.get(key) ?? 0);
@@ -152,7 +152,7 @@ describe('requests that wait together', () => {
       'keep everything that was reported',
       [requestAbout('a'), requestAbout('b'), requestAbout('a')],
       request({
-        activeFindings: ['a', 'b', 'a'].map((id) => ({ id, digest: digest(1) })),
+        namedReports: ['a', 'b', 'a'].map((id) => ({ id, digest: digest(1) })),
       }),
     ],
   ])('%s', async (_name, requests, wanted) => {
@@ -215,7 +215,7 @@ describe('whatever the order', () => {
             const id = `request-${asked.length}`;
             const gate = { registry: REGISTRY_ID, repository: `app-${step.gate}` };
             const after = observations.length;
-            const answer = ask(request({ gate, activeFindings: [{ id, digest: digest(1) }] })).catch(
+            const answer = ask(request({ gate, namedReports: [{ id, digest: digest(1) }] })).catch(
               (error: unknown) => error,
             );
             asked.push({ id, after, answer });

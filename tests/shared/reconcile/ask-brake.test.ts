@@ -1,7 +1,7 @@
 // Asking the brake while other workers do the same, and giving back what was not used.
 import { describe, expect, it } from 'vitest';
 import type { BrakeState } from '../../../shared/gate/brake.ts';
-import { askBrake, giveBack } from '../../../shared/reconcile/admission.ts';
+import { askBrake, giveBack } from '../../../shared/reconcile/ask-brake.ts';
 import type { Row } from '../../../shared/reconcile/ports.ts';
 import { hoursLater, NOW } from '../samples.ts';
 

@@ -4,7 +4,7 @@ import { type BrakeState, letThrough, NO_CLOSINGS } from '../gate/brake.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Row } from './ports.ts';
 
-/** Each time one worker is through. With forty processes, the most on either cloud, few need as many tries. */
+/** Each round lets one worker save, and either cloud runs at most forty: few rounds are needed. */
 const MAX_TRIES = 100;
 
 /**
@@ -28,7 +28,7 @@ export async function askBrake(
   throw new Error(`${gate}: other workers asked the brake first, ${MAX_TRIES} times; the message is retried`);
 }
 
-/** A closing that the registry refused does not use up the hour of others. If another worker is faster, it does: the next hour comes. */
+/** A closing that the registry refused does not use up the hour of others. If this save loses, the place stays used for the hour. */
 export async function giveBack(row: Row<BrakeState>, gate: string): Promise<void> {
   const { value = NO_CLOSINGS, version } = await row.load();
   const closings = value.closings.filter((closing) => closing.gate !== gate);

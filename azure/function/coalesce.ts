@@ -25,7 +25,7 @@ interface Next {
 }
 
 /** Reconciles a gate once at a time. A job that comes meanwhile joins the next reconciliation, which begins after it, so that nothing is missed. */
-export function groupByGate(reconcileGate: (job: Job) => Promise<Result>): (job: Job) => Promise<Result> {
+export function coalesceByGate(reconcileGate: (job: Job) => Promise<Result>): (job: Job) => Promise<Result> {
   const running = new Map<string, Promise<unknown>>();
   const waiting = new Map<string, Next>();
 
@@ -66,6 +66,6 @@ function together(a: ReconcileRequest, b: ReconcileRequest): ReconcileRequest {
     gate: a.gate,
     scope: a.scope === 'all' || b.scope === 'all' ? 'all' : [...new Set([...a.scope, ...b.scope])],
     triggers: [...new Set([...a.triggers, ...b.triggers])],
-    activeFindings: [...a.activeFindings, ...b.activeFindings],
+    namedReports: [...a.namedReports, ...b.namedReports],
   };
 }
