@@ -21,7 +21,7 @@ type ImageMessage = Extract<Message, { kind: 'image' }>;
 /** Why a message is retried, and what becomes of it if its retries are used up. */
 type Retry = Pick<UnconfirmedReport, 'why' | 'whenUsedUp'>;
 /** What came of a message in one of its homes. */
-type Handled = 'done' | 'deadLetter' | Retry;
+export type Handled = 'done' | 'deadLetter' | Retry;
 type GateMessage = ImageMessage | Extract<Message, { kind: 'reconcile' }>;
 
 /** What the deployed function does. Each call gets the log of its own invocation. */
@@ -105,10 +105,7 @@ export function createWork(worker: Worker): Work {
       if (one !== undefined) handled.push(one);
     }
     if (errors.length > 0) throw errors[0];
-    // What Log Analytics confirms of one of them is confirmed.
-    if (handled.includes('done')) return undefined;
-    const retries = handled.flatMap((one) => (typeof one === 'object' ? [one] : []));
-    return retries.find((retry) => retry.whenUsedUp === 'deadLetter') ?? retries[0];
+    return retryOf(handled);
   }
 
   /** The registries and repositories that a message is about. The log says it if there are none of the stack's. */
@@ -181,6 +178,13 @@ export function createWork(worker: Worker): Work {
     log({ ...line, tries, minutes });
     await adapters.queue.sendLater({ ...(payload as object), tries: tries + 1 }, minutes * 60);
   }
+}
+
+/** What Log Analytics confirms of an image in one of its homes is confirmed. Else it is retried if any home asks for it. */
+export function retryOf(handled: readonly Handled[]): Retry | undefined {
+  if (handled.includes('done')) return undefined;
+  const retries = handled.flatMap((one) => (typeof one === 'object' ? [one] : []));
+  return retries.find(({ whenUsedUp }) => whenUsedUp === 'deadLetter') ?? retries[0];
 }
 
 const NO_HOMES: Homes = { homes: [], failures: [] };
