@@ -1,7 +1,7 @@
 // One invocation: a batch of messages in, gates where they should be, and the messages that are to be retried out.
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
-import type { Result, UnconfirmedReport } from '../../shared/reconcile/result.ts';
+import type { AwaitedReport, Result } from '../../shared/reconcile/result.ts';
 import { currentRules, type Rules } from '../../shared/reconcile/rules.ts';
 import { sweep, tick } from '../../shared/reconcile/sweep.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
@@ -115,7 +115,7 @@ async function finish(result: Result, group: Group, { adapters, log, retried }: 
 }
 
 function deliveriesToRetry(
-  findings: 'all' | readonly UnconfirmedReport[],
+  findings: 'all' | readonly AwaitedReport[],
   { deliveries, deliveriesByFinding }: Group,
 ): readonly SQSRecord[] {
   return findings === 'all' ? deliveries : findings.flatMap(({ id }) => deliveriesByFinding.get(id) ?? []);

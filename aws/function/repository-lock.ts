@@ -15,12 +15,12 @@ import type { Reading, Registry, Written } from '../../shared/reconcile/ports.ts
 import type { Clients } from './clients.ts';
 import {
   type DenyStatement,
+  lockStateOf,
   MAX_POLICY_CHARACTERS,
   parseRepositoryPolicy,
   type RepositoryPolicy,
   servesLambda,
   statementsNamingPrincipals,
-  stateOfOurs,
   withOurs,
   withoutOurs,
 } from './repository-policy.ts';
@@ -146,5 +146,5 @@ function readingOf(text: string | undefined, ours: DenyStatement): Reading<Snaps
     return { lock: 'absent', snapshot: { kind: 'unreadable', text: text ?? '' } };
   }
   const inUse = servesLambda(policy) ? LAMBDA : undefined;
-  return { lock: stateOfOurs(policy, ours), inUse, snapshot: { kind: 'policy', policy } };
+  return { lock: lockStateOf(policy, ours), inUse, snapshot: { kind: 'policy', policy } };
 }

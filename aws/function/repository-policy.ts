@@ -89,11 +89,11 @@ function isJson(text: string): boolean {
 }
 
 /** Is our statement there, and as it would be written now? */
-export function stateOfOurs({ statements }: RepositoryPolicy, ours: DenyStatement): 'current' | 'outdated' | 'absent' {
+export function lockStateOf({ statements }: RepositoryPolicy, ours: DenyStatement): 'current' | 'otherForm' | 'absent' {
   const found = statements.filter(({ value }) => value['Sid'] === ours.Sid);
   const [first, ...others] = found;
   if (first === undefined) return 'absent';
-  return others.length === 0 && canonical(everyone(first.value)) === canonical(ours) ? 'current' : 'outdated';
+  return others.length === 0 && canonical(everyone(first.value)) === canonical(ours) ? 'current' : 'otherForm';
 }
 
 /** `{"AWS":"*"}` is another way to write `"*"`. */

@@ -2,7 +2,7 @@
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
-import type { UnconfirmedReport } from '../../shared/reconcile/result.ts';
+import type { AwaitedReport } from '../../shared/reconcile/result.ts';
 import { currentRules } from '../../shared/reconcile/rules.ts';
 import { tick } from '../../shared/reconcile/sweep.ts';
 import type { LogLine } from '../../shared/report/log-line.ts';
@@ -19,7 +19,7 @@ import { createSweepPorts } from './sweep.ts';
 
 type ImageMessage = Extract<Message, { kind: 'image' }>;
 /** Why a message is retried, and what becomes of it if its retries are used up. */
-type Retry = Pick<UnconfirmedReport, 'why' | 'whenUsedUp'>;
+type Retry = Pick<AwaitedReport, 'why' | 'whenUsedUp'>;
 /** What came of a message in one of its homes. */
 export type Handled = 'done' | 'deadLetter' | Retry;
 type GateMessage = ImageMessage | Extract<Message, { kind: 'reconcile' }>;

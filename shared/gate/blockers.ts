@@ -95,8 +95,8 @@ export function nextBlockers(record: GateRecord, evaluated: readonly EvaluatedIm
         changed = true;
       }
     } else if (blockers.delete(image.digest)) changed = true;
-    const held = before !== undefined && before.departed === undefined;
-    if (held && (evaluation.kind === 'departed' || evaluation.kind === 'released')) {
+    const active = before !== undefined && before.departed === undefined;
+    if (active && (evaluation.kind === 'departed' || evaluation.kind === 'released')) {
       clearances.push({ digest: image.digest, how: evaluation.how });
     }
   }

@@ -134,14 +134,14 @@ function hold(
   verdict: Verdict,
 ): ImageEvaluation {
   const violatedAt = later(blocker.violatedAt, blocker.departed?.at ?? blocker.violatedAt);
-  const held = {
+  const active = {
     ...blocker,
     tags: tagsOf(tags, blocker),
     since: sinceOf(blocker, input.now),
     violatedAt,
     departed: undefined,
   };
-  return { kind: 'holds', blocker: held, why, verdict };
+  return { kind: 'holds', blocker: active, why, verdict };
 }
 
 /** A recorded finding that went away, or is exempted, while another violates stays recorded, unless it is proved to be gone. */
@@ -155,7 +155,7 @@ function holdForViolating(
   const absent = absentOf(blocker, violating).filter((finding) => statusOfReport(image, finding) !== 'resolved');
   const [first, ...others] = worstFirst([...violating, ...absent]);
   const kept = others.slice(0, maxFindings - 1);
-  const held: Blocker = {
+  const active: Blocker = {
     digest: image.digest,
     tags: tagsOf(image.tags, blocker),
     since: sinceOf(blocker, now),
@@ -163,7 +163,7 @@ function holdForViolating(
     findings: [first, ...kept],
     omittedFindings: Math.max(blocker?.omittedFindings ?? 0, others.length - kept.length),
   };
-  return { kind: 'holds', blocker: held, why: { kind: 'violates' }, verdict };
+  return { kind: 'holds', blocker: active, why: { kind: 'violates' }, verdict };
 }
 
 /** The recorded findings that are not among these. */

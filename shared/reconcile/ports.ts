@@ -9,10 +9,10 @@ import type { ImageObservation, Scan, Scope } from './observation.ts';
 /** What a gate looks like in the registry. `snapshot` is the adapter's own, handed back to `write`. */
 export interface Reading<Snapshot> {
   /**
-   * Our lock: as we would write it now; there, but written otherwise (by an older config); or not there.
+   * Our lock: as we would write it now; there in another form (of an older config); or not there.
    * `unmarked`: there is a lock, and only the record knows whether it is ours.
    */
-  readonly lock: 'current' | 'outdated' | 'absent' | 'unmarked';
+  readonly lock: 'current' | 'otherForm' | 'absent' | 'unmarked';
   /** What runs and would fail if the gate closed. Undefined if nothing is known to. */
   readonly inUse?: InUse | undefined;
   readonly snapshot: Snapshot;

@@ -10,8 +10,8 @@ import { type Decision, type ImageDecision, isByCommand } from '../report/decisi
 import { type Applied, apply, type Conflict } from './apply.ts';
 import { type Evaluated, observeAndEvaluate, scopeOf } from './observe.ts';
 import type { Ports, Reading } from './ports.ts';
-import { findOutdated, findUnconfirmed, type ReconcileRequest } from './request.ts';
-import type { Result, UnconfirmedReport } from './result.ts';
+import { findAwaited, findStale, type ReconcileRequest } from './request.ts';
+import type { AwaitedReport, Result } from './result.ts';
 import type { Rules } from './rules.ts';
 
 const MAX_TRIES = 12;
@@ -75,7 +75,7 @@ async function attempt<Snapshot>(
   const reading = value === undefined && next.active.length === 0 ? undefined : await ports.registry.read(gate);
   const givesUp = triggers.includes('pause') || triggers.includes('release');
   const override = stepOverride(record.override, now, { byFunction, givesUp });
-  const unconfirmed = await findUnconfirmed(request, seen.observations, ports);
+  const awaited = await findAwaited(request, seen.observations, ports);
   const applied = await apply(
     {
       request,
@@ -90,14 +90,14 @@ async function attempt<Snapshot>(
     ports,
   );
   if (applied.kind === 'conflict') return applied;
-  const decision = decisionOf(request, record, rules, seen, { unconfirmed, override, applied, doneAt: ports.now() });
-  const result = resultOf(decision, evaluated, findOutdated(request, seen.observations), ports);
+  const decision = decisionOf(request, record, rules, seen, { awaited, override, applied, doneAt: ports.now() });
+  const result = resultOf(decision, evaluated, findStale(request, seen.observations), ports);
   return { kind: 'applied', result, observeError: 'unobserved' in seen ? seen.unobserved : undefined };
 }
 
 /** What came of the steps of an attempt. */
 interface Outcome {
-  readonly unconfirmed: readonly string[];
+  readonly awaited: readonly string[];
   readonly override: OverrideStep | undefined;
   readonly applied: Applied;
   readonly doneAt: Instant;
@@ -108,7 +108,7 @@ function decisionOf(
   record: GateRecord,
   rules: Rules,
   { evaluated, next, now }: Evaluated,
-  { unconfirmed, override, applied, doneAt }: Outcome,
+  { awaited, override, applied, doneAt }: Outcome,
 ): Decision {
   const { kind: _kind, ...outcome } = applied;
   const images = evaluated.flatMap((one) => worthAWord(one, next));
@@ -119,7 +119,7 @@ function decisionOf(
     images,
     allowed: evaluated.length - images.length,
     from: record.state,
-    unconfirmed,
+    awaited,
     expiredExceptions: expiredExceptions(rules.policy, now),
     override: override === undefined ? undefined : { step: override.step, order: override.order },
     secondsSinceFinding: outcome.action === 'closed' ? secondsSince(oldestViolation(evaluated), doneAt) : undefined,
@@ -131,10 +131,10 @@ function decisionOf(
 function resultOf(
   decision: Decision,
   evaluated: readonly EvaluatedImage[],
-  outdated: readonly string[],
+  stale: readonly string[],
   { unsentNotices }: Pick<Ports<unknown>, 'unsentNotices'>,
 ): Result {
-  const { action, problem = '', notifyError, unconfirmed } = decision;
+  const { action, problem = '', notifyError, awaited } = decision;
   if (action === 'refused') return { kind: 'deadLetter', why: problem, decision };
   if (notifyError !== undefined && unsentNotices === 'retryMessage')
     return { kind: 'retry', why: `a notice could not be sent: ${notifyError}`, reports: 'all', decision };
@@ -143,11 +143,11 @@ function resultOf(
   );
   if (recentScan !== undefined) return { kind: 'retry', why: recentScan, reports: 'all', decision };
   const reports = [
-    ...unconfirmed.map(
-      (id): UnconfirmedReport => ({ id, why: `the scanner does not show ${id} yet`, whenUsedUp: 'deadLetter' }),
+    ...awaited.map(
+      (id): AwaitedReport => ({ id, why: `the scanner does not show ${id} yet`, whenUsedUp: 'deadLetter' }),
     ),
-    ...outdated.map(
-      (id): UnconfirmedReport => ({
+    ...stale.map(
+      (id): AwaitedReport => ({
         id,
         why: `the scanner shows ${id} only as it was before the event`,
         whenUsedUp: 'done',

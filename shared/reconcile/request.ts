@@ -30,7 +30,7 @@ export interface NamedReport {
 const ANSWER_LAG_MILLISECONDS = 2 * 60_000;
 
 /** The ids of reports that events named, and that an observation does not show as they said: the provider knows them in no state, or its answer may be from before the event. */
-export async function findUnconfirmed(
+export async function findAwaited(
   { namedReports }: ReconcileRequest,
   observations: readonly ImageObservation[],
   { registry, now }: Pick<Ports<unknown>, 'registry' | 'now'>,
@@ -49,7 +49,7 @@ export async function findUnconfirmed(
 }
 
 /** The ids of reports that the provider shows only as they were before the event: what it was about is still on its way. */
-export function findOutdated(
+export function findStale(
   { namedReports }: ReconcileRequest,
   observations: readonly ImageObservation[],
 ): readonly string[] {

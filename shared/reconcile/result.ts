@@ -9,14 +9,14 @@ export type Result = { readonly decision: Decision } & (
       readonly kind: 'retry';
       readonly why: string;
       /** Only the messages that named these are retried; `all`: every message of the request. */
-      readonly reports: 'all' | readonly UnconfirmedReport[];
+      readonly reports: 'all' | readonly AwaitedReport[];
     }
   /** The registry refuses, and will as things are: a person has to act. No message is retried besides: the sweep tries again. */
   | { readonly kind: 'deadLetter'; readonly why: string }
 );
 
 /** A finding that an event named, and whose message is to be retried. */
-export interface UnconfirmedReport {
+export interface AwaitedReport {
   readonly id: string;
   readonly why: string;
   /** What becomes of the message if its retries are used up: a person has to see it, or the next sweep does its work. */

@@ -59,7 +59,7 @@ export interface Decision {
   /** Why a notice could not be sent. It stays in the record, pending. */
   readonly notifyError?: string | undefined;
   /** Findings that an event named and the provider does not know yet: the event is retried. */
-  readonly unconfirmed: readonly string[];
+  readonly awaited: readonly string[];
   /** Exceptions of the policy that have expired: inert. */
   readonly expiredExceptions: readonly Exception[];
   /** The override of the gate, if any, and where it is. */

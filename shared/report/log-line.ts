@@ -58,7 +58,7 @@ function lineOf(
   durationMilliseconds: number,
   measure: Measure,
 ): Record<string, unknown> {
-  const { gate, triggers, mode, images, allowed, from, to, action, unconfirmed, expiredExceptions } = decision;
+  const { gate, triggers, mode, images, allowed, from, to, action, awaited, expiredExceptions } = decision;
   const [only] = images;
   const { message, problem, notifyError, change } = clipped(
     {
@@ -99,7 +99,7 @@ function lineOf(
     allowedImages: allowed,
     problem,
     notifyError,
-    ...(unconfirmed.length === 0 ? {} : { unconfirmed: clipped(unconfirmed.slice(0, measure.findings), measure) }),
+    ...(awaited.length === 0 ? {} : { awaited: clipped(awaited.slice(0, measure.findings), measure) }),
     ...(expiredExceptions.length === 0
       ? {}
       : { expiredExceptions: clipped(expiredExceptions.slice(0, measure.findings), measure) }),

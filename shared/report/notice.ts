@@ -54,13 +54,13 @@ function withoutNext({ next: _next, ...step }: OverrideStep): NonNullable<Notice
 
 /** The notice of an intent that was carried out and never confirmed, since its worker crashed, and that is taken back by now. */
 export function missedNotice(record: GateRecord): Notice {
-  const held = activeBlockers(record);
+  const active = activeBlockers(record);
   return {
     kind: record.state.kind === 'closing' ? 'closed' : 'opened',
     at: record.since,
     closedSince: record.closedSince,
-    images: held.slice(0, NOTICE_IMAGES).map(noticeImage),
-    moreImages: Math.max(0, held.length - NOTICE_IMAGES),
+    images: active.slice(0, NOTICE_IMAGES).map(noticeImage),
+    moreImages: Math.max(0, active.length - NOTICE_IMAGES),
     omittedImages: record.omittedBlockers,
     clearances: [],
     stillPullable: [],

@@ -104,11 +104,9 @@ export function summarize(decision: Decision): string {
   const more = decision.images.length - notes.length;
   if (decision.override !== undefined) notes.unshift(noteOfOverride(decision.override));
   if (more > 0) notes.push(`and ${more} more images`);
-  const unconfirmed = decision.unconfirmed.length;
-  if (unconfirmed > 0)
-    notes.push(
-      `${unconfirmed} finding(s) that an event reported are not shown by the scanner yet; the event is retried`,
-    );
+  const awaited = decision.awaited.length;
+  if (awaited > 0)
+    notes.push(`${awaited} finding(s) that an event reported are not shown by the scanner yet; the event is retried`);
   if (decision.notifyError !== undefined) notes.push(`a notice could not be sent yet (${decision.notifyError})`);
   return `${name} ${outcome(decision)}${notes.length === 0 ? '' : `: ${notes.join('; ')}`}`;
 }

@@ -31,7 +31,7 @@ export function decision(changes: Partial<Decision> = {}): Decision {
     from: { kind: 'open' },
     to: { kind: 'open' },
     action: 'nothing',
-    unconfirmed: [],
+    awaited: [],
     expiredExceptions: [],
     ...changes,
   };

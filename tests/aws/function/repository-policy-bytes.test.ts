@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   denyStatement,
+  lockStateOf,
   parseRepositoryPolicy,
   type RepositoryPolicy,
-  stateOfOurs,
   withOurs,
   withoutOurs,
 } from '../../../aws/function/repository-policy.ts';
@@ -132,7 +132,7 @@ describe('a policy with foreign statements in a list', () => {
         expect(closed).toBe(
           `${head}[${joined(parts).slice(0, joined(parts).length - last.length)},${OURS_TEXT}${last}]${tail}`,
         );
-        expect(stateOfOurs(policyOf(closed), OURS)).toBe('current');
+        expect(lockStateOf(policyOf(closed), OURS)).toBe('current');
       }),
       { numRuns: 500 },
     );
@@ -142,7 +142,7 @@ describe('a policy with foreign statements in a list', () => {
     fc.assert(
       fc.property(frame, statements, ({ head, tail }, parts) => {
         const given = `${head}[${joined(parts)}]${tail}`;
-        expect(stateOfOurs(policyOf(given), OURS)).toBe('absent');
+        expect(lockStateOf(policyOf(given), OURS)).toBe('absent');
         expect(withoutOurs(policyOf(given), OURS.Sid)).toBe(given);
         expect(withoutOurs(policyOf(withOurs(policyOf(given), OURS)), OURS.Sid)).toBe(given);
       }),
@@ -160,12 +160,12 @@ describe('a policy with foreign statements in a list', () => {
   });
 
   it('loses all of ours, wherever they are, and nothing else', () => {
-    const outdated = fc.constantFrom(
+    const otherForm = fc.constantFrom(
       OURS_TEXT,
       '{ "Sid" : "Pullgatedev0a1b2c3d" }',
       '{"Effect":"Deny","S\\u0069d":"Pullgatedev0a1b2c3d"}',
     );
-    const mixed = fc.array(fc.record({ before: space, statement: fc.oneof(foreign, outdated), after: space }), {
+    const mixed = fc.array(fc.record({ before: space, statement: fc.oneof(foreign, otherForm), after: space }), {
       minLength: 1,
       maxLength: 6,
     });
@@ -197,7 +197,7 @@ describe('a policy with foreign statements in a list', () => {
         const both = withOurs(policyOf(withOurs(policyOf(given), OURS)), OTHER_STACK);
         const [first, second] = firstOut ? [OURS.Sid, OTHER_STACK.Sid] : [OTHER_STACK.Sid, OURS.Sid];
         const one = withoutOurs(policyOf(both), first);
-        expect(stateOfOurs(policyOf(one ?? ''), firstOut ? OTHER_STACK : OURS)).toBe('current');
+        expect(lockStateOf(policyOf(one ?? ''), firstOut ? OTHER_STACK : OURS)).toBe('current');
         expect(withoutOurs(policyOf(one ?? ''), second)).toBe(given);
       }),
     );

@@ -2,11 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import {
   denyStatement,
+  lockStateOf,
   parseRepositoryPolicy,
   type RepositoryPolicy,
   servesLambda,
   statementsNamingPrincipals,
-  stateOfOurs,
   withOurs,
   withoutOurs,
 } from '../../../aws/function/repository-policy.ts';
@@ -96,7 +96,7 @@ describe('closing', () => {
       `{"Statement":[${FOREIGN_DENY},${OURS_TEXT}]}`,
     ],
     [
-      'begins anew where only ours is there, and outdated',
+      'begins anew where only ours is there, and in another form',
       '{"Version":"2008-10-17","Statement":{"Sid":"Pullgatedev0a1b2c3d","Effect":"Allow"}}',
       `{"Version":"2012-10-17","Statement":[${OURS_TEXT}]}`,
     ],
@@ -186,7 +186,7 @@ describe('a text that is not a policy', () => {
 describe('our statement is', () => {
   const principals = OURS.Condition.ArnNotLike['aws:PrincipalArn'];
   const list = (...statements: unknown[]) => JSON.stringify({ Statement: statements });
-  it.each<[string, string | undefined, ReturnType<typeof stateOfOurs>]>([
+  it.each<[string, string | undefined, ReturnType<typeof lockStateOf>]>([
     ['absent where there is no policy', undefined, 'absent'],
     ['absent among foreign ones', `{"Statement":[${FOREIGN_ALLOW},${FOREIGN_DENY}]}`, 'absent'],
     ["absent beside another stack's", list(OTHER_STACK), 'absent'],
@@ -207,20 +207,20 @@ describe('our statement is', () => {
       'current',
     ],
     ['current with a list of one for a single value', list({ ...OURS, Effect: ['Deny'] }), 'current'],
-    ['outdated where it is there twice', list(OURS, OURS), 'outdated'],
-    ['outdated where it allows', list({ ...OURS, Effect: 'Allow' }), 'outdated'],
-    ['outdated with one action less', list({ ...OURS, Action: 'ecr:BatchGetImage' }), 'outdated'],
-    ['outdated without its condition', list({ ...OURS, Condition: undefined }), 'outdated'],
+    ['another form where it is there twice', list(OURS, OURS), 'otherForm'],
+    ['another form where it allows', list({ ...OURS, Effect: 'Allow' }), 'otherForm'],
+    ['another form with one action less', list({ ...OURS, Action: 'ecr:BatchGetImage' }), 'otherForm'],
+    ['another form without its condition', list({ ...OURS, Condition: undefined }), 'otherForm'],
     [
-      'outdated with a role more',
+      'another form with a role more',
       list({ ...OURS, Condition: { ArnNotLike: { 'aws:PrincipalArn': [...principals, 'arn:aws:iam::1:role/x'] } } }),
-      'outdated',
+      'otherForm',
     ],
-    ['outdated with a key more', list({ ...OURS, Resource: '*' }), 'outdated'],
-    ['outdated with null for a key', list({ ...OURS, Principal: null }), 'outdated'],
-    ['outdated with a number for a key', list({ ...OURS, Principal: 1 }), 'outdated'],
+    ['another form with a key more', list({ ...OURS, Resource: '*' }), 'otherForm'],
+    ['another form with null for a key', list({ ...OURS, Principal: null }), 'otherForm'],
+    ['another form with a number for a key', list({ ...OURS, Principal: 1 }), 'otherForm'],
   ])('%s', (_name, text, state) => {
-    expect(stateOfOurs(policyOf(text), OURS)).toBe(state);
+    expect(lockStateOf(policyOf(text), OURS)).toBe(state);
   });
 });
 

@@ -19,7 +19,7 @@ const requestAbout = (id: string): ReconcileRequest => request({ namedReports: [
 const idsOf = ({ request: { namedReports } }: Job) => namedReports.map(({ id }) => id);
 
 /** What matters here of a result is only which look came to it. */
-const resultFor = (...unconfirmed: readonly string[]) => ({ decision: { unconfirmed } }) as unknown as Result;
+const resultFor = (...awaited: readonly string[]) => ({ decision: { awaited } }) as unknown as Result;
 
 /** A look at a gate that goes on until it is told to end. */
 interface Running {

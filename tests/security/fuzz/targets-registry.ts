@@ -5,9 +5,9 @@ import * as v from 'valibot';
 import { createImages } from '../../../aws/function/images.ts';
 import {
   denyStatement,
+  lockStateOf,
   MAX_POLICY_CHARACTERS,
   parseRepositoryPolicy,
-  stateOfOurs,
   withOurs,
   withoutOurs,
 } from '../../../aws/function/repository-policy.ts';
@@ -109,13 +109,13 @@ export const REGISTRY_TARGETS: readonly Target[] = [
     const closed = withOurs(policy, OURS);
     const read = parseRepositoryPolicy(closed);
     if (read === undefined) throw new Error(`closing makes a policy of a policy: ${closed}`);
-    must(stateOfOurs(read, OURS) === 'current', 'it is closed', closed);
+    must(lockStateOf(read, OURS) === 'current', 'it is closed', closed);
     must(String(foreignIn(closed)) === String(before), 'closing changes no statement of others', [text, closed]);
     const opened = withoutOurs(read, OURS.Sid);
     if (opened === undefined) return must(before?.length === 0, 'only where none is left it goes', text);
     must(String(foreignIn(opened)) === String(before), 'opening changes no statement of others', [text, opened]);
     const again = parseRepositoryPolicy(opened);
-    must(again !== undefined && stateOfOurs(again, OURS) === 'absent', 'it is open', opened);
+    must(again !== undefined && lockStateOf(again, OURS) === 'absent', 'it is open', opened);
     // Where there is a list that is not empty, nothing else changes either, and closing again is the same once more.
     if (again !== undefined) must(withOurs(again, OURS) === closed, 'closing is the same each time', [opened, closed]);
   }),

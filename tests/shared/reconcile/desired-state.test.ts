@@ -80,7 +80,7 @@ describe('a gate should be', () => {
       0,
     ],
     ['closed with our lock in place', held({ reading: reading({ lock: 'current' }) }), NO_ROOM, 'closed', 0],
-    ['closed with our lock in an older form', held({ reading: reading({ lock: 'outdated' }) }), NO_ROOM, 'closed', 0],
+    ['closed with our lock in another form', held({ reading: reading({ lock: 'otherForm' }) }), NO_ROOM, 'closed', 0],
     ['closed if our lock was removed', held({ record: record({ blockers: [] }) }), NO_ROOM, 'closed', 0],
     ['waiting if it is in use', held({ reading: reading({ inUse: LAMBDA }) }), rules(), 'waiting: inUse', 0],
     [

@@ -46,7 +46,7 @@ describe('closing', () => {
       triggers: ['sweep'],
       mode: 'enforce',
       allowed: 1,
-      unconfirmed: [],
+      awaited: [],
       expiredExceptions: [old],
     });
     expect(decision.images.map((image) => `${image.digest} ${image.kind}`)).toEqual([
@@ -79,7 +79,7 @@ describe('closing', () => {
 
   it('our statement written by an older config: written anew, and the gate stays closed since when it was', async () => {
     const world = await violating(true);
-    world.repository().ours = 'outdated';
+    world.repository().ours = 'otherForm';
     world.now = hoursLater(5);
     const { action } = await reconcileOnce(world);
     expect([action, writes(world)]).toEqual(['restored', ['write closed']]);

@@ -66,11 +66,11 @@ describe('an event that is faster than the provider', () => {
       [],
       0,
     ],
-  ])('%s', async (_name, prepare, hint, unconfirmed, asked) => {
+  ])('%s', async (_name, prepare, hint, awaited, asked) => {
     const world = await violating();
     prepare(world);
     const decision = await reconcileOnce(world, hint);
-    expect(decision.unconfirmed).toEqual(unconfirmed);
+    expect(decision.awaited).toEqual(awaited);
     expect(world.calls.filter((call) => call === 'unknownFindings').length).toBe(asked);
   });
 });
@@ -82,7 +82,7 @@ describe('an event about an image that is gone', () => {
     ['is not waited for where the provider is not asked about images that are gone', undefined, []],
     ['is retried if the provider does not know its finding', [], ['new']],
     ['is confirmed if the provider knows it', [{ id: 'new', status: 'resolved', findings: [] }], []],
-  ])('%s', async (_name, reports, unconfirmed) => {
+  ])('%s', async (_name, reports, awaited) => {
     const world = await violating();
     world.unknownFindings.add('new');
     const gone = { digest: digest(2), presence: 'gone', ...(reports === undefined ? {} : { reports }) } as const;
@@ -92,7 +92,7 @@ describe('an event about an image that is gone', () => {
       rules(),
       { ...world.ports, registry },
     );
-    expect([decision.unconfirmed, decision.to, decision.action]).toEqual([unconfirmed, { kind: 'open' }, 'nothing']);
+    expect([decision.awaited, decision.to, decision.action]).toEqual([awaited, { kind: 'open' }, 'nothing']);
   });
 });
 
@@ -126,7 +126,7 @@ describe('an event that is newer than what the provider shows', () => {
         { ...world.ports, registry: { ...world.ports.registry, observe: async () => [image] } },
       );
       expect(result).toMatchObject(isOutdated ? { kind: 'retry', reports: [RETRIED] } : { kind: 'done' });
-      expect(result.decision.unconfirmed).toEqual([]);
+      expect(result.decision.awaited).toEqual([]);
     }
   });
 

@@ -64,7 +64,7 @@ describe('a line of Application Insights', () => {
       action: 'refused',
       problem,
       notifyError,
-      unconfirmed: Array(expired).fill(problem),
+      awaited: Array(expired).fill(problem),
       expiredExceptions: Array(expired).fill(exception({ reason: notifyError, approvedBy: problem, package: change })),
       change: { before: change, after: change },
     }),
@@ -113,7 +113,7 @@ describe('a line of Application Insights', () => {
   });
 
   it('and then tells of one finding only', () => {
-    const written = line({ ...many('\u0001'.repeat(5_000), 1), unconfirmed: Array(9).fill('\u0001'.repeat(5_000)) });
+    const written = line({ ...many('\u0001'.repeat(5_000), 1), awaited: Array(9).fill('\u0001'.repeat(5_000)) });
     expect(told(written)).toMatchObject([{ moreReasons: 9, reasons: [{ package: `${'\u0001'.repeat(99)}…` }] }]);
   });
 

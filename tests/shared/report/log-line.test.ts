@@ -285,11 +285,11 @@ describe('a long list', () => {
   });
 
   it('of findings that are not known yet, or of expired exceptions, is cut', () => {
-    const { unconfirmed, expiredExceptions } = line({
-      unconfirmed: Array.from({ length: 9 }, (_, place) => `arn:${place}`),
+    const { awaited, expiredExceptions } = line({
+      awaited: Array.from({ length: 9 }, (_, place) => `arn:${place}`),
       expiredExceptions: Array(9).fill(exception()),
     });
-    expect(unconfirmed).toEqual(['arn:0', 'arn:1', 'arn:2', 'arn:3', 'arn:4', 'arn:5', 'arn:6', 'arn:7']);
+    expect(awaited).toEqual(['arn:0', 'arn:1', 'arn:2', 'arn:3', 'arn:4', 'arn:5', 'arn:6', 'arn:7']);
     expect(expiredExceptions).toHaveLength(8);
   });
 

@@ -152,7 +152,7 @@ describe('a decision in one sentence', () => {
     ],
     [
       'a finding that is not there yet',
-      { unconfirmed: ['arn:1', 'arn:2'] },
+      { awaited: ['arn:1', 'arn:2'] },
       'team/app stays open: 2 finding(s) that an event reported are not shown by the scanner yet; the event is retried',
     ],
     [
