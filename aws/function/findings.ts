@@ -23,7 +23,7 @@ const VALUES_A_FILTER = 10;
 const is = (value: string) => ({ comparison: 'EQUALS' as const, value });
 
 /** One condition of Inspector's ListFindings; several on one field are alternatives, but for NOT_EQUALS. */
-export interface StringFilter {
+interface StringFilter {
   readonly comparison: 'EQUALS' | 'NOT_EQUALS';
   readonly value: string;
 }

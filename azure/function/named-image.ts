@@ -20,7 +20,7 @@ const MAX_READINGS = 64;
 export const MAX_ID_CHARACTERS = 1_000;
 
 /** What names an image, as it was given: unchecked. */
-export interface GivenImage {
+interface GivenImage {
   readonly repository?: string;
   readonly digest?: string;
   readonly isDashed?: true;

@@ -13,7 +13,7 @@ import type { RegistryPlace } from './registries.ts';
 const SINGLE_QUESTIONS_AT_ONCE = 2;
 
 /** Everything about a repository's images, seen at one time. */
-export type Overview = ReadonlyMap<string, ImageObservation>;
+type Overview = ReadonlyMap<string, ImageObservation>;
 
 /** One registry of the stack. */
 export function createRegistry(

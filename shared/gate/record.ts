@@ -110,7 +110,7 @@ export interface GateRecord {
 }
 
 /** How long an image that went away is remembered, in days. */
-export const MEMORY_DAYS = 30;
+const MEMORY_DAYS = 30;
 export const NOTICE_IMAGES = 5;
 export const NOTICE_FINDINGS = 5;
 

@@ -15,7 +15,7 @@ import {
 } from '../gate/record.ts';
 import { type Instant, worstFirst } from '../policy/finding.ts';
 
-export interface NoticeInput {
+interface NoticeInput {
   /** The record as it was before. */
   readonly record: GateRecord;
   readonly next: NextBlockers;

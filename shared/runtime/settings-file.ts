@@ -4,7 +4,7 @@ import { type Policy, parsePolicy } from '../policy/policy.ts';
 import { describeProblem, type Problem, problemsFrom, required } from './problem.ts';
 
 /** What both clouds' functions are told. `severityThreshold` and `policy` are checked by the policy itself. */
-export const COMMON_SETTINGS = {
+const COMMON_SETTINGS = {
   stack: required(v.string('the name of the stack')),
   severityThreshold: v.optional(v.unknown()),
   policy: v.optional(v.unknown()),

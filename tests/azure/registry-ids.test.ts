@@ -1,0 +1,25 @@
+// One registry's id is read by the component and by the function: both read every id that the config takes alike.
+import * as v from 'valibot';
+import { expect, it } from 'vitest';
+import { parseArmId } from '../../azure/component/place.ts';
+import { keyOf, registryIn } from '../../azure/function/parse.ts';
+import { azureSettings } from '../../config/settings.ts';
+
+const SUBSCRIPTION = '/subscriptions/00000000-1111-2222-3333-444444444444';
+const registry = (group: string, name: string) =>
+  `${SUBSCRIPTION}/resourceGroups/${group}/providers/Microsoft.ContainerRegistry/registries/${name}`;
+
+it.each([
+  ['as the portal shows it', registry('images', 'acmeimages')],
+  ['in lower case', registry('images', 'acmeimages').toLowerCase()],
+  ['in upper case', registry('IMAGES', 'ACMEIMAGES')],
+  ['with a group of every character', registry('rg-1.prod_(eu)', 'acme5')],
+  ['with the shortest name', registry('a', 'a1b2c')],
+  ['with the longest names', registry('g'.repeat(90), 'a'.repeat(50))],
+])('an id %s', (_name, id) => {
+  expect(v.is(azureSettings, { registries: [id] })).toBe(true);
+  const { subscriptionId: subscription, resourceGroup, name } = parseArmId(id);
+  expect(registryIn(id)).toEqual({ subscription, resourceGroup, name });
+  expect(registryIn(`${id}/repositories/team/app/images/x`)).toEqual({ subscription, resourceGroup, name });
+  expect(keyOf(registryIn(id))).toBe(keyOf(registryIn(id.toUpperCase())));
+});
