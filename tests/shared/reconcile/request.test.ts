@@ -9,9 +9,31 @@ import type { World } from './world.ts';
 
 describe('an event that is faster than the provider', () => {
   const namedReports = [{ id: 'CVE-2024-6119', digest: digest(1) }];
+  const SUPPRESSED: readonly Report[] = [{ id: 'new', status: 'suppressed', findings: [] }];
 
   it.each<[string, (world: World) => void, Partial<ReconcileRequest>, readonly string[], number]>([
     ['a finding that is shown is confirmed, without asking', () => {}, { namedReports }, [], 0],
+    [
+      'a finding that is shown in another state than the event said is asked for',
+      (world) => world.repository().images.set(digest(1), { reports: SUPPRESSED }),
+      { namedReports: [{ id: 'new', digest: digest(1), status: 'active' }] },
+      [],
+      1,
+    ],
+    [
+      'a finding that is shown is confirmed in any state if the event said none, without asking',
+      (world) => world.repository().images.set(digest(1), { reports: SUPPRESSED }),
+      { namedReports: [{ id: 'new', digest: digest(1) }] },
+      [],
+      0,
+    ],
+    [
+      'a finding that is shown in the state that the event said is confirmed, without asking',
+      () => {},
+      { namedReports: [{ id: 'CVE-2024-6119', digest: digest(1), status: 'active' }] },
+      [],
+      0,
+    ],
     [
       'a finding that is not shown and not known is retried',
       (world) => world.unknownFindings.add('new'),
