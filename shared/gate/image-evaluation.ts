@@ -86,7 +86,8 @@ function evaluateNewcomer(input: EvaluationInput): ImageEvaluation {
 /** A blocker that is there, counts, and whose findings of today do not violate. */
 function evaluateBlocker(input: EvaluationInput, image: Present, blocker: Blocker, verdict: Verdict): ImageEvaluation {
   const absent = absentOf(blocker, findingsIn(image));
-  const unexplained = absent.filter((finding) => statusOfReport(image, finding) === 'active');
+  const statusOf = statusesOf(image);
+  const unexplained = absent.filter((finding) => statusOf(finding) === 'active');
   const isExempted = blocker.omittedFindings === 0 && judgeImage(input, unexplained).kind === 'allow';
   // What is not known releases no blocker; but one that holds nothing at present does not begin to because of it.
   if (verdict.kind === 'undetermined' && (blocker.departed === undefined || !isExempted)) {
@@ -94,7 +95,7 @@ function evaluateBlocker(input: EvaluationInput, image: Present, blocker: Blocke
   }
   if (isExempted) {
     // What is still shown is not resolved, whatever is said of the report that it once came in.
-    const resolved = absent.filter((finding) => statusOfReport(image, finding) === 'resolved');
+    const resolved = absent.filter((finding) => statusOf(finding) === 'resolved');
     const isResolved = verdict.kind === 'allow' && resolved.length === blocker.findings.length;
     return isResolved ? { kind: 'released', how: 'resolved', verdict } : depart(input, blocker, 'exempted', verdict);
   }
@@ -152,7 +153,8 @@ function holdForViolating(
 ): ImageEvaluation {
   const [reason, ...reasons] = verdict.reasons;
   const violating = [reason.finding, ...reasons.map(({ finding }) => finding)] as const;
-  const absent = absentOf(blocker, violating).filter((finding) => statusOfReport(image, finding) !== 'resolved');
+  const statusOf = statusesOf(image);
+  const absent = absentOf(blocker, violating).filter((finding) => statusOf(finding) !== 'resolved');
   const [first, ...others] = worstFirst([...violating, ...absent]);
   const kept = others.slice(0, maxFindings - 1);
   const active: Blocker = {
@@ -173,9 +175,9 @@ function absentOf(blocker: Blocker | undefined, findings: readonly Finding[]): r
 }
 
 /** What the provider says of the report that a recorded finding came in. `active` if it says nothing. */
-function statusOfReport({ reports }: Present, { report }: Finding): ReportStatus {
-  if (report === undefined) return 'active';
-  return reports.find(({ id }) => id === report)?.status ?? 'active';
+function statusesOf({ reports }: Present): (finding: Finding) => ReportStatus {
+  const statuses = new Map(reports.map(({ id, status }) => [id, status]));
+  return ({ report }) => (report === undefined ? 'active' : (statuses.get(report) ?? 'active'));
 }
 
 /** An image that came back holds the gate since it did. */
