@@ -2,6 +2,7 @@
 import type { Clock } from '../clock.ts';
 import type { Graph } from '../graph.ts';
 import type { LogLine } from '../log-line.ts';
+import { createStacksOf, type StacksOf } from '../stacks.ts';
 import { checkDeployment } from './deployment-check.ts';
 import type { DynamoDb } from './dynamodb.ts';
 import type { RunningBus } from './events.ts';
@@ -29,14 +30,7 @@ export interface DeployedStack extends Stack {
   readonly lambda: RunningLambda;
 }
 
-export interface Stacks {
-  /** Deploys a graph over what the stack has: new code, settings, rules and rights; the data stays. */
-  deploy(name: string, graph: Graph): Promise<void>;
-  /** @throws Error where no stack of this name was deployed */
-  find(name: string): DeployedStack;
-  all(): readonly DeployedStack[];
-  stop(): Promise<void>;
-}
+export type Stacks = StacksOf<DeployedStack>;
 
 interface Parts {
   readonly place: Place;
@@ -53,7 +47,6 @@ interface Parts {
 export function createStacks(parts: Parts): Stacks {
   const { place, clock, principals, iam, queues, topics, dynamodb, bus } = parts;
   const roles = new Map<string, RoleResource>();
-  const stacks = new Map<string, DeployedStack>();
 
   async function deployServices(name: string, resources: Resources): Promise<void> {
     for (const role of resources.roles) roles.set(role.arn, role);
@@ -76,26 +69,16 @@ export function createStacks(parts: Parts): Stacks {
     return { queue, deadLetters: queues.byArn(deadLetterArn) };
   }
 
-  return {
-    async deploy(name, graph) {
-      const resources = readResources(graph);
-      if (JSON.stringify(resources.place) !== JSON.stringify(place))
-        throw new Error('all stacks of a local cloud have one account and region');
-      await deployServices(name, resources);
-      await checkDeployment(resources, { roles, iam, queues });
-      const before = stacks.get(name);
-      await before?.lambda.stop();
-      const logs = before?.logs ?? [];
-      stacks.set(name, { resources, lambda: startFunction(resources, logs), logs, ...queuesOf(resources) });
-    },
-    find(name) {
-      const found = stacks.get(name);
-      if (found !== undefined) return found;
-      throw new Error(`no stack ${name} was deployed; there is ${[...stacks.keys()].join(', ')}`);
-    },
-    all: () => [...stacks.values()],
-    async stop() {
-      await Promise.all([...stacks.values()].map(({ lambda }) => lambda.stop()));
-    },
-  };
+  async function deploy(name: string, graph: Graph, before: DeployedStack | undefined): Promise<DeployedStack> {
+    const resources = readResources(graph);
+    if (JSON.stringify(resources.place) !== JSON.stringify(place))
+      throw new Error('all stacks of a local cloud have one account and region');
+    await deployServices(name, resources);
+    await checkDeployment(resources, { roles, iam, queues });
+    await before?.lambda.stop();
+    const logs = before?.logs ?? [];
+    return { resources, lambda: startFunction(resources, logs), logs, ...queuesOf(resources) };
+  }
+
+  return createStacksOf(deploy, ({ lambda }) => lambda.stop());
 }

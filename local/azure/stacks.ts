@@ -3,6 +3,7 @@ import type { Agent } from 'node:https';
 import type { Clock } from '../clock.ts';
 import type { Graph } from '../graph.ts';
 import type { LogLine } from '../log-line.ts';
+import { createStacksOf, type StacksOf } from '../stacks.ts';
 import type { AcrWorld, RegistryOptions } from './acr.ts';
 import { checkDeployment } from './deployment-check.ts';
 import { createFunctionsHost, type FunctionsHost, type RunningHost } from './functions-host.ts';
@@ -40,14 +41,7 @@ export interface DeployedStack extends Stack {
   readonly host: RunningHost;
 }
 
-export interface Stacks {
-  /** Deploys a graph over what the stack has: new code, settings, rules and roles; the data stays. */
-  deploy(name: string, graph: Graph): Promise<void>;
-  /** @throws Error where no stack of this name was deployed */
-  find(name: string): DeployedStack;
-  all(): readonly DeployedStack[];
-  stop(): Promise<void>;
-}
+export type Stacks = StacksOf<DeployedStack>;
 
 interface Parts {
   readonly subscription: string;
@@ -73,7 +67,6 @@ interface Parts {
 
 export function createStacks(parts: Parts): Stacks {
   const { clock, queues } = parts;
-  const stacks = new Map<string, DeployedStack>();
 
   function startHost({ app }: Resources, logs: LogLine[]): RunningHost {
     const { wire, instances } = parts;
@@ -84,29 +77,19 @@ export function createStacks(parts: Parts): Stacks {
     return createFunctionsHost({ app, clock, queues, logs, surroundings, instances });
   }
 
-  return {
-    async deploy(name, graph) {
-      const resources = readResources(graph);
-      if (resources.place.subscription !== parts.subscription)
-        throw new Error('all stacks of a local cloud have one subscription');
-      deployServices(parts, name, resources);
-      checkDeployment(resources, parts.roles, queues);
-      const before = stacks.get(name);
-      await before?.host.stop();
-      const logs = before?.logs ?? [];
-      const host = startHost(resources, logs);
-      stacks.set(name, { host, logs, identity: resources.app.hostIdentity, ...storesOf(parts, resources) });
-    },
-    find(name) {
-      const found = stacks.get(name);
-      if (found !== undefined) return found;
-      throw new Error(`no stack ${name} was deployed; there is ${[...stacks.keys()].join(', ')}`);
-    },
-    all: () => [...stacks.values()],
-    async stop() {
-      await Promise.all([...stacks.values()].map(({ host }) => host.stop()));
-    },
-  };
+  async function deploy(name: string, graph: Graph, before: DeployedStack | undefined): Promise<DeployedStack> {
+    const resources = readResources(graph);
+    if (resources.place.subscription !== parts.subscription)
+      throw new Error('all stacks of a local cloud have one subscription');
+    deployServices(parts, name, resources);
+    checkDeployment(resources, parts.roles, queues);
+    await before?.host.stop();
+    const logs = before?.logs ?? [];
+    const host = startHost(resources, logs);
+    return { host, logs, identity: resources.app.hostIdentity, ...storesOf(parts, resources) };
+  }
+
+  return createStacksOf(deploy, ({ host }) => host.stop());
 }
 
 function deployServices(parts: Parts, name: string, resources: Resources): void {
