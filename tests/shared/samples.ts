@@ -2,7 +2,7 @@
 
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Override, OverrideDelivery, RecordedOverride } from '../../shared/gate/override.ts';
-import type { Blocker, GateRecord } from '../../shared/gate/record.ts';
+import type { Blocker, GateRecord, Notice } from '../../shared/gate/record.ts';
 import type { Exception } from '../../shared/policy/exceptions.ts';
 import type { Finding } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
@@ -156,6 +156,20 @@ export function record(changes: Partial<GateRecord> = {}): GateRecord {
     blockers: [blocker()],
     omittedBlockers: 0,
     pending: [],
+    ...changes,
+  };
+}
+
+/** The notice of a closing that names no image. */
+export function notice(changes: Partial<Notice> = {}): Notice {
+  return {
+    kind: 'closed',
+    at: NOW,
+    images: [],
+    moreImages: 0,
+    omittedImages: 0,
+    stillPullable: [],
+    clearances: [],
     ...changes,
   };
 }

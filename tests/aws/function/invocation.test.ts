@@ -66,6 +66,7 @@ const tick = { pullgate: 'tick' };
 const sweep = { pullgate: 'sweep' };
 const isClosed = (repository: string) => cloud.ecr.repository(repository).policyText !== undefined;
 const kinds = () => log.map(({ kind }) => kind);
+const DENIED = { kind: 'error', code: 'AccessDeniedException', message: 'no', status: 400 } as const;
 const PLENTY = { getRemainingTimeInMillis: () => 300_000 };
 /** What an invocation keeps for its end. */
 const RESERVE_MILLISECONDS = 10_000;
@@ -115,14 +116,7 @@ describe('when time runs out', () => {
 
 it('a notice that cannot be sent is logged as a failure, and the messages of its gate alone are retried', async () => {
   await vulnerable('team/app');
-  cloud.faults.add({
-    kind: 'error',
-    code: 'AuthorizationError',
-    message: 'no',
-    status: 403,
-    service: 'sns',
-    operation: 'Publish',
-  });
+  cloud.faults.add({ ...DENIED, code: 'AuthorizationError', status: 403, service: 'sns', operation: 'Publish' });
   const records = receive(request('team/app'), request('team/clean'));
   const answer = await work({ Records: [...records] }, PLENTY);
   expect(answer.batchItemFailures).toEqual([{ itemIdentifier: records[0]?.messageId }]);
@@ -147,8 +141,7 @@ describe('ticks and sweeps', () => {
   });
 
   it('a tick does each of its steps though another fails, and its messages are retried', async () => {
-    const denied = { kind: 'error', code: 'AccessDeniedException', message: 'no', status: 400 } as const;
-    cloud.faults.add({ ...denied, service: 'dynamodb', operation: 'Scan' });
+    cloud.faults.add({ ...DENIED, service: 'dynamodb', operation: 'Scan' });
     const records = receive(tick, tick);
     const answer = await work({ Records: [...records] }, PLENTY);
     expect(answer.batchItemFailures).toEqual(records.map(({ messageId }) => ({ itemIdentifier: messageId })));
@@ -161,13 +154,7 @@ describe('ticks and sweeps', () => {
 
   it('that fail keep no gate of their batch from being reconciled', async () => {
     await vulnerable('team/app');
-    cloud.faults.add({
-      kind: 'error',
-      code: 'AccessDeniedException',
-      message: 'no',
-      status: 400,
-      service: 'inspector2',
-    });
+    cloud.faults.add({ ...DENIED, service: 'inspector2' });
     const [failing, ...others] = receive(sweep, request('team/app'));
     const answer = await work({ Records: [failing, ...others].filter((one) => one !== undefined) }, PLENTY);
     expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: failing?.messageId }] });

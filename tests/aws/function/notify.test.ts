@@ -5,27 +5,19 @@ import { describe, expect, it } from 'vitest';
 import { createNotifier } from '../../../aws/function/notify.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
 import type { Notice } from '../../../shared/gate/record.ts';
-import { GATE, NOW } from '../../shared/samples.ts';
+import { GATE, notice } from '../../shared/samples.ts';
 
-const NOTICE: Notice = {
-  kind: 'cleared',
-  at: NOW,
-  images: [],
-  moreImages: 0,
-  omittedImages: 0,
-  clearances: [],
-  stillPullable: [],
-};
+const NOTICE = notice({ kind: 'cleared' });
 
 /** What is published of a notice. */
-async function published(gate: Gate, notice: Notice): Promise<readonly PublishCommandInput[]> {
+async function published(gate: Gate, one: Notice): Promise<readonly PublishCommandInput[]> {
   const inputs: PublishCommandInput[] = [];
   const client: Pick<SNSClient, 'send'> = {
     send: async ({ input }: PublishCommand) => {
       inputs.push(input);
     },
   };
-  await createNotifier(client as SNSClient, 'arn:aws:sns:eu-west-1:123456789012:dev')(gate, notice);
+  await createNotifier(client as SNSClient, 'arn:aws:sns:eu-west-1:123456789012:dev')(gate, one);
   return inputs;
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Client } from '../../../cli/stack/client.ts';
 import { readStatus } from '../../../cli/status/status.ts';
 import { statusLines } from '../../../cli/status/text.ts';
-import type { GateRecord, Notice } from '../../../shared/gate/record.ts';
+import type { GateRecord } from '../../../shared/gate/record.ts';
 import type { Exception } from '../../../shared/policy/exceptions.ts';
 import type { PauseState, SweepState } from '../../../shared/reconcile/schedule.ts';
 import {
@@ -15,6 +15,7 @@ import {
   GATE,
   hoursLater,
   NOW,
+  notice,
   policy,
   record,
 } from '../../shared/samples.ts';
@@ -28,15 +29,7 @@ interface World {
 }
 
 const SWEPT: SweepState = { sweptAt: hoursLater(-11), settingsHash: 'hash', gates: 40 };
-const NOTICE: Notice = {
-  kind: 'closed',
-  at: NOW,
-  images: [],
-  moreImages: 0,
-  omittedImages: 0,
-  stillPullable: [],
-  clearances: [],
-};
+const NOTICE = notice();
 
 /** A client for tables with these rows, without a registry to observe. */
 function clientOf(

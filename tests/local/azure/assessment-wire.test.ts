@@ -2,21 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { AssessOptions } from '../../../local/azure/defender.ts';
-import { REGISTRY } from './fixture-graph.ts';
+import { DIGEST as digest, IMAGE as image, REGISTRY } from './fixture-graph.ts';
 import { start } from './start.ts';
-
-const digest = `sha256:${'a'.repeat(64)}`;
-const image: AssessOptions = {
-  registry: REGISTRY,
-  repository: 'team/app',
-  digest,
-  tags: ['v1'],
-  package: { name: 'openssl', version: '1.0', fixedVersion: '1.1' },
-  cves: [
-    { id: 'CVE-2026-0001', severity: 'Critical', score: 9.8, publishedAt: new Date('2026-01-01T00:00:00Z') },
-    { id: 'CVE-2026-0002', severity: 'Low' },
-  ],
-};
 
 function sample(name: string): Record<string, unknown> {
   return JSON.parse(readFileSync(new URL(`../../events/azure/${name}`, import.meta.url), 'utf8'));

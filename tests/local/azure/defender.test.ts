@@ -1,23 +1,10 @@
 // Defender's events and rows, and what can happen to them on their way.
 import { describe, expect, it } from 'vitest';
 import type { LocalAzure } from '../../../local/azure/cloud.ts';
-import type { AssessOptions } from '../../../local/azure/defender.ts';
-import { fixtureGraph, REGISTRY } from './fixture-graph.ts';
+import { fixtureGraph, IMAGE as image, REGISTRY } from './fixture-graph.ts';
 import { start } from './start.ts';
 
 const minute = 60_000;
-const digest = `sha256:${'a'.repeat(64)}`;
-const image: AssessOptions = {
-  registry: REGISTRY,
-  repository: 'team/app',
-  digest,
-  tags: ['v1'],
-  package: { name: 'openssl', version: '1.0', fixedVersion: '1.1' },
-  cves: [
-    { id: 'CVE-2026-0001', severity: 'Critical', score: 9.8, publishedAt: new Date('2026-01-01T00:00:00Z') },
-    { id: 'CVE-2026-0002', severity: 'Low' },
-  ],
-};
 const sent = (cloud: LocalAzure) =>
   cloud.queue.messages().map(({ text }) => JSON.parse(Buffer.from(text, 'base64').toString('utf8')).id);
 const states = (cloud: LocalAzure) =>

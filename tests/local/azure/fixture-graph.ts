@@ -1,10 +1,25 @@
 // A small stack for the tests of the local Azure itself: a function of a few lines, with its queues, table, workspace, automations and Logic App.
 import { buildSync } from 'esbuild';
+import type { AssessOptions } from '../../../local/azure/defender.ts';
 import { answerCall, answerRegistration, placeOf } from '../../../local/azure/graph-mocks.ts';
 import type { Graph, GraphResource } from '../../../local/graph.ts';
 
 const PLACE = placeOf({});
 export const REGISTRY = `/subscriptions/${PLACE.subscription}/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/acmeimages`;
+
+export const DIGEST = `sha256:${'a'.repeat(64)}`;
+/** What Defender is told to assess. */
+export const IMAGE: AssessOptions = {
+  registry: REGISTRY,
+  repository: 'team/app',
+  digest: DIGEST,
+  tags: ['v1'],
+  package: { name: 'openssl', version: '1.0', fixedVersion: '1.1' },
+  cves: [
+    { id: 'CVE-2026-0001', severity: 'Critical', score: 9.8, publishedAt: new Date('2026-01-01T00:00:00Z') },
+    { id: 'CVE-2026-0002', severity: 'Low' },
+  ],
+};
 
 /** Echoes each message as a log line; a message of `{"do": ...}` is done. */
 export const ECHO = `

@@ -1,17 +1,7 @@
 // How a record is stored: what is shared once, what is left out to fit, and what is refused.
 import { describe, expect, it } from 'vitest';
 import { packRecord, unpackRecord, withFewerFindings } from '../../../shared/gate/record-codec.ts';
-import { anOverride, blocker, digest, finding, NOW, record } from '../samples.ts';
-
-const notice = {
-  kind: 'closed',
-  at: NOW,
-  images: [],
-  moreImages: 0,
-  omittedImages: 0,
-  stillPullable: [],
-  clearances: [],
-} as const;
+import { anOverride, blocker, digest, finding, NOW, notice, record } from '../samples.ts';
 
 describe('a record with fewer findings', () => {
   const of = (number: number) => finding({ vulnerability: `CVE-2026-${number}` });
@@ -79,7 +69,7 @@ describe('a packed record', () => {
       blocker({ digest: digest(2), findings: [other], departed: { at: NOW, why: 'outOfScope' }, omittedFindings: 4 }),
     ],
     omittedBlockers: 2,
-    pending: [notice],
+    pending: [notice()],
   });
 
   it('is unpacked as it was', () => {

@@ -1,17 +1,7 @@
 // Records: their keys, what they remember and for how long, and that packing them loses nothing.
 import { describe, expect, it } from 'vitest';
 import { activeBlockers, type GateRecord, isForgettable, isLongAgo, newRecord } from '../../../shared/gate/record.ts';
-import { anOverride, blocker, daysLater, digest, GATE, hoursLater, NOW, record } from '../samples.ts';
-
-const notice = {
-  kind: 'closed',
-  at: NOW,
-  images: [],
-  moreImages: 0,
-  omittedImages: 0,
-  stillPullable: [],
-  clearances: [],
-} as const;
+import { anOverride, blocker, daysLater, digest, GATE, hoursLater, NOW, notice, record } from '../samples.ts';
 
 describe('a new record', () => {
   it('is that of an open gate', () => {
@@ -46,7 +36,7 @@ describe('memory', () => {
       false,
     ],
     ['keeps one with blockers that it had no room for', { ...empty, omittedBlockers: 1 }, false],
-    ['keeps one with something to tell', { ...empty, pending: [notice] }, false],
+    ['keeps one with something to tell', { ...empty, pending: [notice()] }, false],
     ['keeps one that a person keeps open', { ...empty, override: anOverride() }, false],
   ])('%s', (_name, stored, forgettable) => {
     expect(isForgettable(stored, NOW)).toBe(forgettable);

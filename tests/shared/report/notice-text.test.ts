@@ -6,26 +6,16 @@ import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Exemption } from '../../../shared/policy/verdict.ts';
 import { renderNotice } from '../../../shared/report/notice-text.ts';
 import { describeExemption, describeFinding, gateName } from '../../../shared/report/sentences.ts';
-import { daysLater, digest, exception, finding, GATE, NOW } from '../samples.ts';
+import { daysLater, digest, exception, finding, GATE, NOW, notice } from '../samples.ts';
 
 const IMAGE: NoticeImage = { digest: digest(1), tags: ['1.0', 'latest'], findings: [finding()], moreFindings: 0 };
 
-function notice(changes: Partial<Notice>): Notice {
-  return {
-    kind: 'closed',
-    at: NOW,
-    images: [IMAGE],
-    moreImages: 0,
-    omittedImages: 0,
-    clearances: [],
-    stillPullable: [],
-    ...changes,
-  };
-}
+/** The notice of a closing because of one image. */
+const withImage = (changes: Partial<Notice>) => notice({ images: [IMAGE], ...changes });
 
 /** The text, line by line, without the empty line at its end. */
 function told(changes: Partial<Notice>): readonly string[] {
-  return renderNotice(GATE, notice(changes)).text.replace(/\n$/, '').split('\n');
+  return renderNotice(GATE, withImage(changes)).text.replace(/\n$/, '').split('\n');
 }
 
 const DIGEST = 'sha256:0000000000000000000000000000000000000000000000000000000000000001';
@@ -96,7 +86,7 @@ describe('a notice', () => {
   });
 
   it('of an image that is a gate of its own names it in full', () => {
-    const { text } = renderNotice({ ...GATE, digest: digest(1) }, notice({}));
+    const { text } = renderNotice({ ...GATE, digest: digest(1) }, withImage({}));
     expect(text.split('\n')[0]).toBe(
       `pullgate closed team/app@${DIGEST} (registry 123456789012) at 2026-06-15T12:00:00.000Z: nobody can pull it, but for whom the config exempts.`,
     );
@@ -179,12 +169,12 @@ describe('the subject', () => {
     ['cleared', '[pullgate] clear: team/app'],
     ['opened', '[pullgate] opened: team/app'],
   ])('of %s', (kind, subject) => {
-    expect(renderNotice(GATE, notice({ kind })).subject).toBe(subject);
+    expect(renderNotice(GATE, withImage({ kind })).subject).toBe(subject);
   });
 
   it('names an image where the gate is one', () => {
     expect(gateName({ ...GATE, digest: digest(1) })).toBe(`team/app@${DIGEST}`);
-    expect(renderNotice({ ...GATE, digest: digest(1) }, notice({})).subject).toBe(
+    expect(renderNotice({ ...GATE, digest: digest(1) }, withImage({})).subject).toBe(
       '[pullgate] closed: team/app@sha256:000000000000',
     );
   });
@@ -198,7 +188,7 @@ describe('the subject', () => {
     fc.assert(
       fc.property(names, kinds, fc.boolean(), (repository, kind, isImage) => {
         const gate = { ...GATE, repository, digest: isImage ? digest(1) : undefined };
-        expect(renderNotice(gate, notice({ kind })).subject).toMatch(/^\[pullgate\] [ -~]{1,89}$/);
+        expect(renderNotice(gate, withImage({ kind })).subject).toMatch(/^\[pullgate\] [ -~]{1,89}$/);
       }),
     );
   });

@@ -6,7 +6,7 @@ import type { Decision } from '../../../shared/report/decision.ts';
 import { decisionLine } from '../../../shared/report/log-line.ts';
 import { renderNotice } from '../../../shared/report/notice-text.ts';
 import { summarize } from '../../../shared/report/sentences.ts';
-import { anOverride, decision, digest, finding, GATE, hoursLater, NOW } from '../samples.ts';
+import { anOverride, decision, digest, finding, GATE, hoursLater, NOW, notice } from '../samples.ts';
 
 const OPEN = anOverride();
 const CLOSED = anOverride({ kind: 'closed' });
@@ -24,17 +24,7 @@ function news(
   changes: Partial<Notice>,
   isNews = true,
 ): Notice {
-  return {
-    kind: 'override',
-    at: NOW,
-    images: [],
-    moreImages: 0,
-    omittedImages: 0,
-    stillPullable: [],
-    clearances: [],
-    override: { step, order, notified, isNews },
-    ...changes,
-  };
+  return notice({ kind: 'override', override: { step, order, notified, isNews }, ...changes });
 }
 
 describe('the beginning of an order', () => {
