@@ -182,7 +182,7 @@ function names(first: number, repositories: number): readonly string[] {
   return Array.from({ length: repositories }, (_, place) => repositoryNamed(first + place));
 }
 
-/** What is expected of each gate. The naive design tells nobody. */
+/** What is expected of each gate. The naive design sends no notice. */
 export type Expected = 'closed' | 'closed or waiting' | 'naive';
 
 /** What is lost; empty where nothing is. */

@@ -47,8 +47,7 @@ export function createAdapters({ settings, clients, now, log }: Worker) {
     inTurn,
     notify,
     unsentNotices: 'retryMessage',
-    log: (decision: Decision) =>
-      log({ kind: 'decision', ...decisionLine(LOG, decision, Date.parse(now()) - Date.parse(startedAt)) }),
+    log: (decision: Decision) => log(decisionLine(LOG, decision, Date.parse(now()) - Date.parse(startedAt))),
     now,
   });
   return {

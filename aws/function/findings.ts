@@ -106,7 +106,7 @@ export function createScanner(client: Inspector2Client, accountId: string, polic
     return scans;
   }
 
-  /** The repositories that have images with findings: where a sweep has to observe, and no evidence of anything. */
+  /** The repositories that have images with findings: where a sweep has to look; one that is missing here proves nothing. */
   async function repositoriesWithFindings(): Promise<ReadonlySet<string>> {
     const repositories = new Set<string>();
     const request = { aggregationType: 'REPOSITORY' as const, accountIds: [is(accountId)] };

@@ -115,10 +115,10 @@ async function finish(result: Result, group: Group, { adapters, log, retried }: 
 }
 
 function deliveriesToRetry(
-  findings: 'all' | readonly AwaitedReport[],
+  reports: 'all' | readonly AwaitedReport[],
   { deliveries, deliveriesByFinding }: Group,
 ): readonly SQSRecord[] {
-  return findings === 'all' ? deliveries : findings.flatMap(({ id }) => deliveriesByFinding.get(id) ?? []);
+  return reports === 'all' ? deliveries : reports.flatMap(({ id }) => deliveriesByFinding.get(id) ?? []);
 }
 
 /** Gives up on a step before the invocation ends, so that only its own messages are retried. */

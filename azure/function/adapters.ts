@@ -66,8 +66,7 @@ export function createAdapters({ settings, clients, now }: Worker) {
       notify: createNotifier(clients.mail, settings, log),
       // The service takes few mails an hour: the tick puts what could not be sent into one.
       unsentNotices: 'leaveToTick',
-      log: (decision: Decision) =>
-        log({ kind: 'decision', ...decisionLine(LOG, decision, Date.parse(now()) - Date.parse(startedAt)) }),
+      log: (decision: Decision) => log(decisionLine(LOG, decision, Date.parse(now()) - Date.parse(startedAt))),
       now,
     };
     return ports;

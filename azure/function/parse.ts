@@ -9,7 +9,7 @@ import { checkImage, isOfContainerImage, MAX_ID_CHARACTERS, type NamedImage, rea
 
 /** What a message asks for. */
 export type Message =
-  /** Reconcile an image of which Defender has reported something. */
+  /** Reconcile an image that Defender has reported on. */
   | ({
       readonly kind: 'image';
       /** Undefined if the event names none: then the image's digest tells which of the stack's registries have it. */

@@ -73,7 +73,7 @@ export const exception = v.pipe(
   v.transform(({ expires: expiresAt, ...rest }): Exception => ({ ...rest, expiresAt })),
 );
 
-/** The exceptions that do not count any more: inert, but worth a word to whoever keeps the list. */
+/** The exceptions that have expired: inert, but reported, so that the list can be cleaned up. */
 export function expiredExceptions(
   { exceptions }: { readonly exceptions: readonly Exception[] },
   now: Instant,

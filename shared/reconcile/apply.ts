@@ -41,6 +41,9 @@ export interface Conflict {
   readonly hasClosed?: boolean | undefined;
 }
 
+/** What is done unless the registry refuses. */
+type Completed = Exclude<Action, 'refused'>;
+
 /** What the steps have in common. */
 interface Plan<Snapshot> extends ApplyInput<Snapshot> {
   readonly desired: DesiredState;
@@ -121,8 +124,8 @@ async function recordIntent(plan: Plan<unknown>, { records }: Pick<Ports<unknown
 }
 
 /**
- * Another worker may have found a blocker while the gate was closed, and had nothing to write. Now that the intent is saved, whoever finds one has
- * to write: observe once more.
+ * Another worker may have found a blocker while the gate was closed, and had nothing to write. Now that the intent is saved, a worker that
+ * finds one has to write: observe once more.
  */
 async function isStillHeld<Snapshot>(
   { request, stored, reading }: Plan<Snapshot>,
@@ -157,14 +160,14 @@ async function recordRefusal(
     ...record.override,
     delivery: { ...record.override.delivery, refused: true as const },
   };
-  // Nothing was closed: a lock that appears from now on is somebody else's. If this save loses, the other worker's record is right.
+  // Nothing was closed: a lock that appears from now on is not ours. If this save loses, the other worker's record is right.
   const claimed = isClosing ? undefined : true;
   if (isClosing || override !== undefined) await records.save({ ...intent, claimed, override }, version);
   return { kind: 'applied', to: intent.state, action: 'refused', problem };
 }
 
 /** What a step from one state to another is called. An intent to open that was given up, or that met an open gate, changed nothing that is known. */
-function actionOf({ before, next, desired: { state: to } }: Plan<unknown>, wrote: boolean): Action {
+function actionOf({ before, next, desired: { state: to } }: Plan<unknown>, wrote: boolean): Completed {
   const { state: from, closedSince } = before;
   const wasClosed = from.kind === 'closed' || (from.kind === 'opening' && closedSince !== undefined);
   switch (to.kind) {
@@ -189,7 +192,7 @@ function hasNewcomer(before: GateRecord, { active }: NextBlockers): boolean {
 }
 
 /** The record once the lock is as desired, with the notice of what was done. */
-function confirm(plan: Plan<unknown>, action: Action): GateRecord {
+function confirm(plan: Plan<unknown>, action: Completed): GateRecord {
   const { record, stored, next, evaluated, desired, override, now } = plan;
   const { state } = desired;
   const stays = action === 'nothing' || action === 'restored';
@@ -202,15 +205,12 @@ function confirm(plan: Plan<unknown>, action: Action): GateRecord {
     since: stays && record.state.kind === state.kind && override?.step !== 'ends' ? record.since : now,
     closedSince: state.kind === 'closed' ? (record.closedSince ?? now) : undefined,
     claimed: state.kind === 'closed' ? true : undefined,
-    pending:
-      kind === 'nothing' || kind === 'refused'
-        ? record.pending
-        : [...record.pending, createNotice(kind, state, notice)],
+    pending: kind === 'nothing' ? record.pending : [...record.pending, createNotice(kind, state, notice)],
     override: override?.next,
   };
 }
 
-function needsSaving(plan: Plan<unknown>, action: Action, version: Version): boolean {
+function needsSaving(plan: Plan<unknown>, action: Completed, version: Version): boolean {
   const { stored, next, record, desired, override } = plan;
   const isMoved = action !== 'nothing' || record.state.kind !== desired.state.kind;
   const isStep = override !== undefined && override.step !== 'runs';

@@ -53,10 +53,11 @@ interface PriorAttempts {
   readonly hasClosed: boolean;
 }
 
-/** What one attempt came to. `unobserved`: why the images could not be observed. */
+/** What one attempt came to. */
 interface Attempted {
   readonly kind: 'applied';
   readonly result: Result;
+  /** Why the images could not be observed, if they could not. */
   readonly observeError: unknown;
 }
 
@@ -92,7 +93,7 @@ async function attempt<Snapshot>(
   if (applied.kind === 'conflict') return applied;
   const decision = decisionOf(request, record, rules, seen, { awaited, override, applied, doneAt: ports.now() });
   const result = resultOf(decision, evaluated, findStale(request, seen.observations), ports);
-  return { kind: 'applied', result, observeError: 'unobserved' in seen ? seen.unobserved : undefined };
+  return { kind: 'applied', result, observeError: seen.observeError };
 }
 
 /** What came of the steps of an attempt. */
@@ -154,7 +155,7 @@ function resultOf(
       }),
     ),
   ];
-  const why = reports.map((finding) => finding.why).join('; ');
+  const why = reports.map((report) => report.why).join('; ');
   return reports.length === 0 ? { kind: 'done', decision } : { kind: 'retry', why, reports, decision };
 }
 
@@ -165,12 +166,12 @@ async function observeOrRemember<Snapshot>(
   rules: Rules,
   ports: Ports<Snapshot>,
   isWide: boolean,
-): Promise<Evaluated | (Evaluated & { readonly unobserved: unknown })> {
+): Promise<Evaluated & { readonly observeError?: unknown }> {
   try {
     return await observeAndEvaluate(scopeOf(request, record, isWide), record, rules, ports);
-  } catch (unobserved) {
-    if (isByCommand(request.triggers) || !mustCloseUnobserved(record, ports.now())) throw unobserved;
-    return { observations: [], evaluated: [], next: nextBlockers(record, []), now: ports.now(), unobserved };
+  } catch (observeError) {
+    if (isByCommand(request.triggers) || !mustCloseUnobserved(record, ports.now())) throw observeError;
+    return { observations: [], evaluated: [], next: nextBlockers(record, []), now: ports.now(), observeError };
   }
 }
 
@@ -180,7 +181,7 @@ function mustCloseUnobserved({ override, blockers, omittedBlockers }: GateRecord
   return omittedBlockers > 0 || activeBlockers({ blockers }).length > 0;
 }
 
-/** If the registry cannot say whose a lock is, the record can: what pullgate has not begun is somebody else's. */
+/** If the registry cannot say whose a lock is, the record can: a lock that no record claims is not ours. */
 function withOwner<Snapshot>(reading: Reading<Snapshot>, isClaimed: boolean): Reading<Snapshot> {
   return reading.lock === 'unmarked' && isClaimed ? { ...reading, lock: 'current' } : reading;
 }

@@ -35,7 +35,7 @@ export async function findAwaited(
   observations: readonly ImageObservation[],
   { registry, now }: Pick<Ports<unknown>, 'registry' | 'now'>,
 ): Promise<readonly string[]> {
-  const shown = new Map(observations.map(({ digest, reports }) => [digest, reports]));
+  const shown = reportsByDigest(observations);
   const doubtful = namedReports.filter(
     ({ id, digest, status }) =>
       shown.get(digest)?.some((report) => report.id === id && (status === undefined || report.status === status)) ===
@@ -53,9 +53,13 @@ export function findStale(
   { namedReports }: ReconcileRequest,
   observations: readonly ImageObservation[],
 ): readonly string[] {
-  const shown = new Map(observations.map(({ digest, reports }) => [digest, reports]));
+  const shown = reportsByDigest(observations);
   return namedReports.flatMap(({ id, digest, notBefore }) => {
     const at = shown.get(digest)?.find((report) => report.id === id)?.reportedAt;
     return notBefore !== undefined && at !== undefined && at < notBefore ? [id] : [];
   });
+}
+
+function reportsByDigest(observations: readonly ImageObservation[]): ReadonlyMap<string, ImageObservation['reports']> {
+  return new Map(observations.map(({ digest, reports }) => [digest, reports]));
 }

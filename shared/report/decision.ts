@@ -31,7 +31,7 @@ export type Action =
   | 'waiting'
   /** It waited, and has no blocker any more. */
   | 'cleared'
-  /** Somebody had removed our lock, or an older config had written it: it is as it should be again. */
+  /** Our lock had been removed, or written by an older config: it is as it should be again. */
   | 'restored'
   /** The registry would not take it, and never will as things are. */
   | 'refused';

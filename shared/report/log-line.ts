@@ -39,11 +39,7 @@ export interface Log {
  * The line's content. Lists are cut, with the number of what was left out, so that a line stays below the log's limit; if that is not enough,
  * fewer images are named, and then fewer findings, in fewer words.
  */
-export function decisionLine(
-  { cloud, maxCharacters }: Log,
-  decision: Decision,
-  durationMilliseconds: number,
-): Record<string, unknown> {
+export function decisionLine({ cloud, maxCharacters }: Log, decision: Decision, durationMilliseconds: number): LogLine {
   let line = lineOf(cloud, decision, durationMilliseconds, FULL);
   for (const shorter of SHORTER) {
     if (JSON.stringify(line).length <= maxCharacters) break;
@@ -52,12 +48,7 @@ export function decisionLine(
   return line;
 }
 
-function lineOf(
-  cloud: string,
-  decision: Decision,
-  durationMilliseconds: number,
-  measure: Measure,
-): Record<string, unknown> {
+function lineOf(cloud: string, decision: Decision, durationMilliseconds: number, measure: Measure): LogLine {
   const { gate, triggers, mode, images, allowed, from, to, action, awaited, expiredExceptions } = decision;
   const [only] = images;
   const { message, problem, notifyError, change } = clipped(

@@ -35,8 +35,7 @@ export function createNotice(
     waiting: state.kind === 'waiting' ? waitingOf(state) : undefined,
     at: now,
     closedSince: record.closedSince,
-    images: next.active.slice(0, NOTICE_IMAGES).map(noticeImage),
-    moreImages: Math.max(0, next.active.length - NOTICE_IMAGES),
+    ...imagesOf(next.active),
     omittedImages: next.omitted,
     clearances: next.clearances.slice(0, NOTICE_IMAGES),
     stillPullable: kind === 'opened' ? stillPullable(next, evaluated).slice(0, NOTICE_IMAGES) : [],
@@ -54,17 +53,21 @@ function withoutNext({ next: _next, ...step }: OverrideStep): NonNullable<Notice
 
 /** The notice of an intent that was carried out and never confirmed, since its worker crashed, and that is taken back by now. */
 export function missedNotice(record: GateRecord): Notice {
-  const active = activeBlockers(record);
   return {
     kind: record.state.kind === 'closing' ? 'closed' : 'opened',
     at: record.since,
     closedSince: record.closedSince,
-    images: active.slice(0, NOTICE_IMAGES).map(noticeImage),
-    moreImages: Math.max(0, active.length - NOTICE_IMAGES),
+    ...imagesOf(activeBlockers(record)),
     omittedImages: record.omittedBlockers,
     clearances: [],
     stillPullable: [],
   };
+}
+
+/** The blockers that a notice names, and how many more there are. */
+function imagesOf(active: readonly Blocker[]): Pick<Notice, 'images' | 'moreImages'> {
+  const images = active.slice(0, NOTICE_IMAGES).map(noticeImage);
+  return { images, moreImages: active.length - images.length };
 }
 
 function noticeImage({ digest, tags, findings }: Blocker): NoticeImage {

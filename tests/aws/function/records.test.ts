@@ -170,7 +170,7 @@ describe('the gates', () => {
     expect(await table.waiting(ACCOUNT_ID, 10)).not.toContainEqual(gate);
   });
 
-  it('that somebody keeps open or closed by an override are found once they are due, the longest due first', async () => {
+  it('with an override are found once they are due, the longest due first', async () => {
     const ordered = (repository: string, until: string, changes: Partial<OverrideDelivery> = {}): GateRecord => {
       const order = { kind: 'open', at: NOW, until, reason: 'why', approvedBy: 'who', by: 'ada' } as const;
       return {
