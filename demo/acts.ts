@@ -68,7 +68,9 @@ export interface Acts {
   forget(image: ImageRef): Promise<string>;
   /** An image is deleted with its tags. */
   remove(image: ImageRef): Promise<void>;
-  /** Waits until the function has nothing more to do. What is retried later is retried at once: the clock moves to it. */
+  /**
+   * Waits until the function has nothing more to do. What is retried later is retried at once: the clock moves to it.
+   */
   runUntilIdle(): Promise<void>;
   /** Moves the clock; the timers and messages that fall due on the way are worked on, each at its time. */
   letPass(milliseconds: number): Promise<void>;

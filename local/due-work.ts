@@ -13,7 +13,8 @@ export interface DueWork<Invocation> {
 
 /**
  * Hands visible messages over until there are none.
- * With `advance` it then moves the clock to where the next message becomes visible, and goes on, until all queues are empty.
+ * With `advance` it then moves the clock to where the next message becomes visible, and goes on, until all queues are
+ * empty.
  */
 export async function runUntilIdle<Invocation>(
   { clock, drain, nextWorkAt }: DueWork<Invocation>,

@@ -22,7 +22,10 @@ export function bundleHandler(settings: object): Bundle {
 /** Long enough to observe a repository with tens of thousands of findings, a hundred a call. */
 const TIMEOUT_SECONDS = 300;
 const MEMORY_MEGABYTES = 1024;
-/** So many reconciliations end within the timeout even if each takes seconds; the others are retried, and count as received. */
+/**
+ * So many reconciliations end within the timeout even if each takes seconds; the others are retried, and count as
+ * received.
+ */
 const BATCH_SIZE = 400;
 const MAXIMUM_CONCURRENCY = 5;
 

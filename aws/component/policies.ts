@@ -82,7 +82,10 @@ export function rolePolicy(scope: RoleScope): PolicyDocument {
   ]);
 }
 
-/** Only these rules put messages on the queue from outside, and only with TLS. The function's role sends by its own policy. */
+/**
+ * Only these rules put messages on the queue from outside, and only with TLS. The function's role sends by its own
+ * policy.
+ */
 export function queuePolicy(queueArn: string, ruleArns: readonly string[]): PolicyDocument {
   return document([
     {
@@ -127,7 +130,8 @@ export function alarmsTopicPolicy(topicArn: string, alarmArns: readonly string[]
 export function keyPolicy(partition: string, accountId: string): PolicyDocument {
   return document([
     {
-      // Without this the key has no administrator once its creator is gone; it lets the role's own policy, and the account's, count.
+      // Without this the key has no administrator once its creator is gone; it lets the role's own policy, and the
+      // account's, count.
       Sid: 'Account',
       Effect: 'Allow',
       Principal: { AWS: `arn:${partition}:iam::${accountId}:root` },

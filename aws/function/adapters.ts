@@ -24,7 +24,10 @@ export interface Worker {
   readonly log: (line: LogLine) => void;
 }
 
-/** CloudWatch takes 256 KB a line. Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html */
+/**
+ * CloudWatch takes 256 KB a line. Source:
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+ */
 const LOG = { cloud: 'aws', maxCharacters: 200_000 } as const;
 
 /** The ports of one account's registry, and the rest that an invocation needs. */

@@ -29,8 +29,9 @@ interface StringFilter {
 }
 
 /**
- * The part of ListFindings' filter that the policy decides: only findings of ECR images that are not closed and can matter.
- * If Inspector reads several NOT_EQUALS as alternatives, it answers with more than is needed, and never with less.
+ * The part of ListFindings' filter that the policy decides: only findings of ECR images that are not closed and can
+ * matter. If Inspector reads several NOT_EQUALS as alternatives, it answers with more than is needed, and never with
+ * less.
  * Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_FilterCriteria.html
  */
 export function listFindingsFilter(policy: Policy): Readonly<
@@ -55,7 +56,9 @@ export function listFindingsFilter(policy: Policy): Readonly<
 export function createScanner(client: Inspector2Client, accountId: string, policy: Policy) {
   const severityFilter = listFindingsFilter(policy);
 
-  /** The reports about a repository's images that can matter and are not closed, by digest: of some images, or of all. */
+  /**
+   * The reports about a repository's images that can matter and are not closed, by digest: of some images, or of all.
+   */
   async function reportsOf(
     repository: string,
     digests: readonly string[] | 'all',
@@ -106,7 +109,10 @@ export function createScanner(client: Inspector2Client, accountId: string, polic
     return scans;
   }
 
-  /** The repositories that have images with findings: where a sweep has to look; one that is missing here proves nothing. */
+  /**
+   * The repositories that have images with findings: where a sweep has to look; one that is missing here proves
+   * nothing.
+   */
   async function repositoriesWithFindings(): Promise<ReadonlySet<string>> {
     const repositories = new Set<string>();
     const request = { aggregationType: 'REPOSITORY' as const, accountIds: [is(accountId)] };

@@ -17,7 +17,10 @@ export interface Group {
   readonly deliveriesByFinding: ReadonlyMap<string, readonly SQSRecord[]>;
 }
 
-/** Messages about one repository are one reconciliation: of the images that they name, or of all if one of them asks for that. */
+/**
+ * Messages about one repository are one reconciliation: of the images that they name, or of all if one of them asks for
+ * that.
+ */
 export function groupByRepository(received: readonly Received[], registry: string): readonly Group[] {
   const byRepository = Map.groupBy(received.flatMap(partsOf), ({ repository }) => repository);
   return [...byRepository].map(([repository, parts]) => {

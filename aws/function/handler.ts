@@ -15,7 +15,10 @@ const work = createWork({
   log,
 });
 
-/** Handles a batch of the stack's queue. Throws while it loads if the settings are wrong: the messages are retried, and end in the dead-letter queue. */
+/**
+ * Handles a batch of the stack's queue. Throws while it loads if the settings are wrong: the messages are retried, and
+ * end in the dead-letter queue.
+ */
 export const handler: typeof work = async (event, deadline) => {
   try {
     return await work(event, deadline);

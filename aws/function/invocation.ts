@@ -45,7 +45,10 @@ export function createWork(worker: Worker): (event: SQSEvent, deadline: Deadline
   };
 }
 
-/** Reads every message. One that is wrong is moved to the dead-letter queue with a line that says why; the rest of the batch goes on. */
+/**
+ * Reads every message. One that is wrong is moved to the dead-letter queue with a line that says why; the rest of the
+ * batch goes on.
+ */
 async function parseAll(
   deliveries: readonly SQSRecord[],
   { settings, log, adapters, retried }: Invocation,

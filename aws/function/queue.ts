@@ -16,7 +16,10 @@ const FIRST_RETRY_SECONDS = 15;
 const LAST_RETRY_SECONDS = 900;
 
 export function createQueue(client: SQSClient, queueUrl: string, deadLetterQueueUrl: string) {
-  /** Sends a reconcile request for each of these repositories, a message each. SQS may take a part of a batch: the rest is sent again. */
+  /**
+   * Sends a reconcile request for each of these repositories, a message each. SQS may take a part of a batch: the rest
+   * is sent again.
+   */
   async function sendRequests(repositories: readonly string[], trigger: Trigger): Promise<void> {
     const batches = Array.from({ length: Math.ceil(repositories.length / MESSAGES_A_BATCH) }, (_, batch) =>
       repositories.slice(batch * MESSAGES_A_BATCH, (batch + 1) * MESSAGES_A_BATCH),
@@ -46,7 +49,10 @@ export function createQueue(client: SQSClient, queueUrl: string, deadLetterQueue
     await client.send(new SendMessageCommand({ QueueUrl: deadLetterQueueUrl, MessageBody: body }));
   }
 
-  /** Lets a message be received again after 15 seconds, then 30, 60, ... up to 15 minutes, instead of after the queue's whole visibility timeout. */
+  /**
+   * Lets a message be received again after 15 seconds, then 30, 60, ... up to 15 minutes, instead of after the queue's
+   * whole visibility timeout.
+   */
   async function retryLater(receiptHandle: string, receiveCount: number): Promise<void> {
     const VisibilityTimeout = Math.min(FIRST_RETRY_SECONDS * 2 ** (receiveCount - 1), LAST_RETRY_SECONDS);
     await client.send(

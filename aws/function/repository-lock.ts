@@ -36,7 +36,8 @@ const FIRST_PAUSE_MILLISECONDS = 200;
 
 /**
  * Reads and writes the locks of one account. `registryId` is the account; undefined stands for the caller's.
- * Writes go through `ecrOnce`, a client that tries once: a second try without reading could write an old text over another writer's new one.
+ * Writes go through `ecrOnce`, a client that tries once: a second try without reading could write an old text over
+ * another writer's new one.
  */
 export function createRepositoryLock(
   { ecr, ecrOnce }: Pick<Clients, 'ecr' | 'ecrOnce'>,

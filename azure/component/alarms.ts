@@ -118,7 +118,10 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
   }));
 }
 
-/** The page that says what an alert means, how to fix the cause and how to undo the fix, in the clone that the stack was deployed from. */
+/**
+ * The page that says what an alert means, how to fix the cause and how to undo the fix, in the clone that the stack was
+ * deployed from.
+ */
 export function alarmPage(name: string): string {
   return `docs/operations.md#azure-${name}`;
 }

@@ -1,4 +1,5 @@
-// What triggers the function: the automations that export every finding and call the Logic App, and the Logic App that leads to the queue.
+// What triggers the function: the automations that export every finding and call the Logic App, and the Logic App that
+// leads to the queue.
 import * as logic from '@pulumi/azure-native/logic/index.js';
 import * as security from '@pulumi/azure-native/security/index.js';
 import * as pulumi from '@pulumi/pulumi';
@@ -23,7 +24,8 @@ export interface Source {
 
 /**
  * Everything that Defender says, streamed and in its weekly snapshots. Without rules: what a rule leaves out is never seen again, and a filter on a
- * property that is not documented would hide findings from pullgate. Findings go with their parents, as the interface asks for.
+ * property that is not documented would hide findings from pullgate. Findings go with their parents, as the interface
+ * asks for.
  * Source: https://learn.microsoft.com/azure/defender-for-cloud/continuous-export
  */
 export const EXPORTED: readonly Source[] = [
@@ -41,8 +43,9 @@ export const GROUPED_RECOMMENDATIONS = [
 
 /**
  * What the Logic App is called for: whatever may be about a registry's image. Coarse, and each set enough by itself, so that no single property
- * decides; the function checks the details. No severities: an assessment's own is not known to bound its CVEs', and what NotEquals makes of a property
- * that is absent is not documented. Snapshots are left out: the sweep reads their rows.
+ * decides; the function checks the details. No severities: an assessment's own is not known to bound its CVEs', and
+ * what NotEquals makes of a property that is absent is not documented. Snapshots are left out: the sweep reads their
+ * rows.
  */
 export const CALLED_FOR: readonly Source[] = [
   {

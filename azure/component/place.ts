@@ -1,4 +1,5 @@
-// The component's place: its subscription, checked against the registries', its resource group, its workspace and what names are made of.
+// The component's place: its subscription, checked against the registries', its resource group, its workspace and what
+// names are made of.
 import { createHash } from 'node:crypto';
 import * as authorization from '@pulumi/azure-native/authorization/index.js';
 import * as operationalinsights from '@pulumi/azure-native/operationalinsights/index.js';
@@ -55,8 +56,8 @@ export function findSubscription(
 }
 
 /**
- * Asks the provider before anything is made, so that a wrong subscription is reported once. The component by itself can only let each of its resources
- * fail.
+ * Asks the provider before anything is made, so that a wrong subscription is reported once. The component by itself can
+ * only let each of its resources fail.
  *
  * @throws RunError that names each id of another subscription
  */

@@ -1,4 +1,5 @@
-// Groups requests by gate: those that arrive while a gate is reconciled are one more reconciliation of it, however many they are.
+// Groups requests by gate: those that arrive while a gate is reconciled are one more reconciliation of it, however many
+// they are.
 
 import { gateKey } from '../../shared/gate/gate.ts';
 import type { ImageObservation } from '../../shared/reconcile/observation.ts';
@@ -24,7 +25,10 @@ interface Next {
   readonly result: Promise<Result>;
 }
 
-/** Reconciles a gate once at a time. A job that comes meanwhile joins the next reconciliation, which begins after it, so that nothing is missed. */
+/**
+ * Reconciles a gate once at a time. A job that comes meanwhile joins the next reconciliation, which begins after it, so
+ * that nothing is missed.
+ */
 export function coalesceByGate(reconcileGate: (job: Job) => Promise<Result>): (job: Job) => Promise<Result> {
   const running = new Map<string, Promise<unknown>>();
   const waiting = new Map<string, Next>();

@@ -89,7 +89,10 @@ export function createScanner(client: LogsQueryClient, workspaceId: string, find
     }
   }
 
-  /** The repositories of a registry of which there are rows: where a sweep has to look; one that is missing here proves nothing. */
+  /**
+   * The repositories of a registry of which there are rows: where a sweep has to look; one that is missing here proves
+   * nothing.
+   */
   async function repositoriesWithFindings(place: Place): Promise<ReadonlySet<string>> {
     const bound = { Registry: place.name, Repository: '', Digest: '' };
     const query = `${letsOf(bound, WINDOWS.everything)}${findingsQuery}| where IsPlaced and isnotempty(ContainerRepo) and isnotempty(ImageDigest)\n| distinct RegistryName, RegistryHost, ContainerRepo`;

@@ -30,7 +30,10 @@ export function createReconcilers({ settings, now }: Worker, { table, queue, por
     return result;
   });
 
-  /** Reconciles everything that a repository has: its images or itself, as the config's granularity says, and what another granularity has left behind. */
+  /**
+   * Reconciles everything that a repository has: its images or itself, as the config's granularity says, and what
+   * another granularity has left behind.
+   */
   async function reconcileRepository({ repository, ...job }: RepositoryJob): Promise<void> {
     const whole: Gate = { registry: job.registry.place.id, repository };
     const recorded = await recordedGates(whole);
@@ -50,7 +53,10 @@ export function createReconcilers({ settings, now }: Worker, { table, queue, por
     });
   }
 
-  /** Reconciles the images that are known and those with something to say. If one answer cannot hold them all, each gets a message of its own. */
+  /**
+   * Reconciles the images that are known and those with something to say. If one answer cannot hold them all, each gets
+   * a message of its own.
+   */
   async function reconcileImages(whole: Gate, known: readonly string[], job: Omit<RepositoryJob, 'repository'>) {
     const { repository } = whole;
     const overview = await job.registry.overview(repository, known).catch(asTooMuch);

@@ -1,4 +1,5 @@
-// One invocation: a message in, the gate that it names where it should be, and the message sent again if it is to be retried.
+// One invocation: a message in, the gate that it names where it should be, and the message sent again if it is to be
+// retried.
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
@@ -33,8 +34,8 @@ export interface Work {
 }
 
 /**
- * After how many minutes a message is retried: two hours in all, then it is moved to the poison queue. Rows lag events by minutes, and a service may
- * be down for longer.
+ * After how many minutes a message is retried: two hours in all, then it is moved to the poison queue. Rows lag events
+ * by minutes, and a service may be down for longer.
  */
 const RETRY_MINUTES = [1, 2, 4, 8, 16, 32, 57] as const;
 /** The same if the next sweep does its work anyway: half an hour in all, and then it is done. */
@@ -180,7 +181,9 @@ export function createWork(worker: Worker): Work {
   }
 }
 
-/** What Log Analytics confirms of an image in one of its homes is confirmed. Else it is retried if any home asks for it. */
+/**
+ * What Log Analytics confirms of an image in one of its homes is confirmed. Else it is retried if any home asks for it.
+ */
 export function retryOf(handled: readonly Handled[]): Retry | undefined {
   if (handled.includes('done')) return undefined;
   const retries = handled.flatMap((one) => (typeof one === 'object' ? [one] : []));

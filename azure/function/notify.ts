@@ -39,7 +39,8 @@ const GATES_A_MAIL = 100;
 const PATIENCE_MILLISECONDS = 2 * 60_000;
 
 /**
- * Sends the pending notices in one mail: the service takes few mails an hour, and one new vulnerability may close many gates.
+ * Sends the pending notices in one mail: the service takes few mails an hour, and one new vulnerability may close many
+ * gates.
  *
  * @returns of how many gates
  */

@@ -86,7 +86,10 @@ export function createQueue(service: QueueService, queueUrl: string, poisonQueue
     return put(poisonQueueUrl, message, 0);
   }
 
-  /** About how many messages are in the poison queue. Source: https://learn.microsoft.com/rest/api/storageservices/get-queue-metadata */
+  /**
+   * About how many messages are in the poison queue. Source:
+   * https://learn.microsoft.com/rest/api/storageservices/get-queue-metadata
+   */
   async function deadLetterCount(): Promise<number> {
     const { headers } = await service.send('GET', `${poisonQueueUrl}?comp=metadata`);
     return Number(headers.get('x-ms-approximate-messages-count'));

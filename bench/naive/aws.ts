@@ -1,4 +1,5 @@
-// The naive design on AWS, for comparison: an invocation and a policy write for each finding event; no record, no grouping, no notice.
+// The naive design on AWS, for comparison: an invocation and a policy write for each finding event; no record, no
+// grouping, no notice.
 import {
   ECRClient,
   GetRepositoryPolicyCommand,

@@ -1,4 +1,5 @@
-// The naive design on Azure, for comparison: an invocation and a lock for each finding event; no record, no grouping, no notice.
+// The naive design on Azure, for comparison: an invocation and a lock for each finding event; no record, no grouping,
+// no notice.
 import { ContainerRegistryClient } from '@azure/container-registry';
 import { app } from '@azure/functions';
 import { ManagedIdentityCredential } from '@azure/identity';

@@ -8,7 +8,10 @@ export type Packed = string;
 const STATES = ['active', 'suppressed'] as const;
 const FIXES = ['available', 'none', 'unknown'] as const;
 
-/** The report that a finding came in is not kept: it says what a provider resolves or suppresses as a whole, which a simulation without records does not need. */
+/**
+ * The report that a finding came in is not kept: it says what a provider resolves or suppresses as a whole, which a
+ * simulation without records does not need.
+ */
 export function pack(finding: Finding): Packed {
   const { vulnerability, aliases, package: found, severity, score, reportSeverity } = finding;
   const { fix, exploited, disclosedAt, state, link } = finding;

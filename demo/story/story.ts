@@ -1,4 +1,5 @@
-// The story of one vulnerable image, played once for every cloud: each step does something there, checks the outcome, and says what happened and why.
+// The story of one vulnerable image, played once for every cloud: each step does something there, checks the outcome,
+// and says what happened and why.
 import type { Cloud } from '../../config/config.ts';
 import { type Graph, startProgram } from '../../local/graph.ts';
 import { check, isRefused, type Line, REPOSITORY, type StoryCloud, VULNERABILITY } from './cloud.ts';

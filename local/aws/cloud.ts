@@ -53,7 +53,10 @@ export interface LocalAws extends Stack {
   runUntilIdle(options?: { readonly advance?: boolean }): Promise<readonly Invocation[]>;
   /** Moves the clock, firing the schedules and handing over the messages that fall due on the way, each at its time. */
   advance(milliseconds: number): Promise<readonly Invocation[]>;
-  /** What an SDK client, the AWS CLI or a child process needs to call this cloud with these credentials: `new ECRClient(cloud.clientConfig(credentials))`. */
+  /**
+   * What an SDK client, the AWS CLI or a child process needs to call this cloud with these credentials: `new
+   * ECRClient(cloud.clientConfig(credentials))`.
+   */
   clientConfig(credentials: Credentials): {
     readonly endpoint: string;
     readonly region: string;

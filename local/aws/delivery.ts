@@ -1,4 +1,5 @@
-// The event source mappings of all stacks: what is visible in a queue goes to the stack's function, several batches at once.
+// The event source mappings of all stacks: what is visible in a queue goes to the stack's function, several batches at
+// once.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, earliest } from '../clock.ts';
 import type { DueWork } from '../due-work.ts';

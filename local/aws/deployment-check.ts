@@ -1,4 +1,5 @@
-// What AWS checks when the function and its event source mapping are made, and what would otherwise fail in silence: the log.
+// What AWS checks when the function and its event source mapping are made, and what would otherwise fail in silence:
+// the log.
 import type { Iam } from './iam.ts';
 import type { Resources } from './resources.ts';
 import type { RoleResource } from './resources-roles.ts';

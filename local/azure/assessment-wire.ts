@@ -17,7 +17,8 @@ export function armObject(assessment: Assessment): { readonly id: string; readon
 }
 
 /**
- * The row of an event in the workspace. Which part of the assessment goes to which column is documented by the columns' names and types only.
+ * The row of an event in the workspace. Which part of the assessment goes to which column is documented by the columns'
+ * names and types only.
  *
  * @param time of the event, in milliseconds since the epoch
  */

@@ -1,4 +1,5 @@
-// Defender for Cloud's assessments of registry images as the local cloud keeps them: individual (one an image and package) or grouped (one an image and CVE).
+// Defender for Cloud's assessments of registry images as the local cloud keeps them: individual (one an image and
+// package) or grouped (one an image and CVE).
 import { guidOf } from './principals.ts';
 import type { Json } from './tables.ts';
 

@@ -101,7 +101,10 @@ export function parseQuery(text: string): ParsedQuery {
   return { root: knownTree(shape) ?? newTree(text, shape), bound };
 }
 
-/** Trees of queries that were right, by their shape: in this process, and beyond it, since loading the parser blocks the process for seconds. */
+/**
+ * Trees of queries that were right, by their shape: in this process, and beyond it, since loading the parser blocks the
+ * process for seconds.
+ */
 const right = new Map<string, Syntax>();
 const MAX_KNOWN = 100;
 

@@ -1,4 +1,5 @@
-// From Defender to its subscribers: events through the deployed automations, which can be lost, repeated, late, or in the wrong order.
+// From Defender to its subscribers: events through the deployed automations, which can be lost, repeated, late, or in
+// the wrong order.
 import type { Clock } from '../clock.ts';
 import {
   type Automation,

@@ -45,7 +45,10 @@ export interface WireParts {
 /** What becomes of a connection that gets no answer. */
 type NoAnswer = 'hold' | 'break';
 
-/** Longer than a client waits between two calls: a connection that is closed while a call is on its way is a fault that no test asked for. */
+/**
+ * Longer than a client waits between two calls: a connection that is closed while a call is on its way is a fault that
+ * no test asked for.
+ */
 const KEPT_MILLISECONDS = 60_000;
 
 export async function startWire(parts: WireParts): Promise<Wire> {

@@ -1,4 +1,5 @@
-// From an observation of some images to the next blockers: which hold the gate, which are remembered, and how the others were cleared.
+// From an observation of some images to the next blockers: which hold the gate, which are remembered, and how the
+// others were cleared.
 import type { Instant } from '../policy/finding.ts';
 import { isPlain } from '../policy/verdict.ts';
 import { findingsIn, type ImageObservation, type Scan } from '../reconcile/observation.ts';

@@ -46,7 +46,9 @@ const CLOCKS_DIFFER_MILLISECONDS = 10 * 60_000;
 
 /** Where an override is at a reconciliation. */
 export interface OverrideStep {
-  /** `begins`: there was no notice yet, or the function sees it for the first time. `ends`: it is no longer in force. */
+  /**
+   * `begins`: there was no notice yet, or the function sees it for the first time. `ends`: it is no longer in force.
+   */
   readonly step: 'begins' | 'runs' | 'ends';
   readonly order: Override;
   /** Which of its two ends a notice was made of before. */
@@ -83,7 +85,8 @@ export function isInForce({ order, delivery }: RecordedOverride, now: Instant): 
 /**
  * What a reconciliation makes of an override.
  *
- * @param reconciler `byFunction`: the function reconciles, and not a command; `givesUp`: the gate is being released, so that nothing keeps it closed
+ * @param reconciler `byFunction`: the function reconciles, and not a command; `givesUp`: the gate is being released, so
+ *   that nothing keeps it closed
  */
 export function stepOverride(
   given: RecordedOverride | undefined,
@@ -105,7 +108,9 @@ export function stepOverride(
   return { step, order, notified, isNews, next: { order, delivery: { notified: 'begin', logged } } };
 }
 
-/** If the person's clock is ahead, the override lasts as long as was approved, from the function's first observation on. */
+/**
+ * If the person's clock is ahead, the override lasts as long as was approved, from the function's first observation on.
+ */
 function byOurClock(override: RecordedOverride, now: Instant): RecordedOverride {
   const { order, delivery } = override;
   const ahead = Date.parse(order.at) - Date.parse(now);
@@ -117,7 +122,10 @@ function byOurClock(override: RecordedOverride, now: Instant): RecordedOverride 
 /** Before any time, whichever clock is right. */
 const AT_ONCE: Instant = new Date(0).toISOString();
 
-/** When the tick has to reconcile its gate: at once until the function has seen it, then at its end. Undefined: the sweep is soon enough. */
+/**
+ * When the tick has to reconcile its gate: at once until the function has seen it, then at its end. Undefined: the
+ * sweep is soon enough.
+ */
 export function overrideDue(override: RecordedOverride | undefined): Instant | undefined {
   if (override === undefined || override.delivery.refused === true) return undefined;
   const { logged, notified } = override.delivery;

@@ -4,7 +4,10 @@ import type { Finding } from '../policy/finding.ts';
 import { gateKey } from './gate.ts';
 import type { Blocker, GateRecord } from './record.ts';
 
-/** The record with at most so many findings for each blocker, at least one. Of what is left out, now or before, at least so many are counted. */
+/**
+ * The record with at most so many findings for each blocker, at least one. Of what is left out, now or before, at least
+ * so many are counted.
+ */
 export function withFewerFindings(record: GateRecord, most: number): GateRecord {
   const blockers = record.blockers.map((blocker): Blocker => {
     const [first, ...others] = blocker.findings;
@@ -16,8 +19,8 @@ export function withFewerFindings(record: GateRecord, most: number): GateRecord 
 }
 
 /**
- * A record as a table stores it. Where images share too little to fit, each keeps fewer of its findings, the least of them left out: better a gate
- * that is closed and opens on a newer scan only than one that cannot be closed.
+ * A record as a table stores it. Where images share too little to fit, each keeps fewer of its findings, the least of
+ * them left out: better a gate that is closed and opens on a newer scan only than one that cannot be closed.
  *
  * @param compress makes of the record's text what is stored
  * @param findings the most that each image keeps
@@ -50,8 +53,8 @@ interface Packed extends Omit<GateRecord, 'blockers'> {
 }
 
 /**
- * A record as JSON text. What many images of a repository share is written once, findings and whole lists of them: images of one base share
- * nearly all of theirs.
+ * A record as JSON text. What many images of a repository share is written once, findings and whole lists of them:
+ * images of one base share nearly all of theirs.
  */
 export function packRecord(record: GateRecord): string {
   const findings = collection<Finding>();

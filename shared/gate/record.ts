@@ -87,8 +87,8 @@ export interface StillPullable {
 }
 
 /**
- * How a blocker was cleared, so that it holds the gate no longer: it departed; a finished, newer scan shows nothing that violates; or the
- * provider says of each of its findings that it is resolved.
+ * How a blocker was cleared, so that it holds the gate no longer: it departed; a finished, newer scan shows nothing
+ * that violates; or the provider says of each of its findings that it is resolved.
  */
 export type Clearance = Departure | 'scanned' | 'resolved';
 

@@ -1,5 +1,5 @@
-// Brings a gate to its desired state: record the intent, observe again, write, confirm, notify. A crash between two steps is finished by the next
-// reconciliation.
+// Brings a gate to its desired state: record the intent, observe again, write, confirm, notify. A crash between two
+// steps is finished by the next reconciliation.
 
 import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
 import { gateKey } from '../gate/gate.ts';
@@ -88,7 +88,8 @@ export async function apply<Snapshot>(
 
 function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: DesiredState, { mode }: Rules): Plan<Snapshot> {
   const { stored, next, reading, now } = input;
-  // A person who releases the gate, or a repository that is gone, clears the blockers that the record had no room for, too.
+  // A person who releases the gate, or a repository that is gone, clears the blockers that the record had no room for,
+  // too.
   const isReleased = mode === 'pause' || mode === 'release';
   const omittedBlockers = isReleased || reading === undefined ? 0 : next.omitted;
   const isLockAsDesired = reading === undefined || isAsDesired(reading, desired);
@@ -115,7 +116,10 @@ function isOpening({ desired, stored }: Plan<unknown>): boolean {
   return desired.state.kind === 'open' && stored.value.state.kind !== 'open';
 }
 
-/** Records what is about to be done, if anything is. Returns the record's version, or undefined if another worker was faster. */
+/**
+ * Records what is about to be done, if anything is. Returns the record's version, or undefined if another worker was
+ * faster.
+ */
 async function recordIntent(plan: Plan<unknown>, { records }: Pick<Ports<unknown>, 'records'>) {
   const { stored, isLockAsDesired, intent } = plan;
   // Not `opening` over `opening`: two workers would make each other start again for ever.
@@ -124,8 +128,8 @@ async function recordIntent(plan: Plan<unknown>, { records }: Pick<Ports<unknown
 }
 
 /**
- * Another worker may have found a blocker while the gate was closed, and had nothing to write. Now that the intent is saved, a worker that
- * finds one has to write: observe once more.
+ * Another worker may have found a blocker while the gate was closed, and had nothing to write. Now that the intent is
+ * saved, a worker that finds one has to write: observe once more.
  */
 async function isStillHeld<Snapshot>(
   { request, stored, reading }: Plan<Snapshot>,
@@ -160,13 +164,17 @@ async function recordRefusal(
     ...record.override,
     delivery: { ...record.override.delivery, refused: true as const },
   };
-  // Nothing was closed: a lock that appears from now on is not ours. If this save loses, the other worker's record is right.
+  // Nothing was closed: a lock that appears from now on is not ours. If this save loses, the other worker's record is
+  // right.
   const claimed = isClosing ? undefined : true;
   if (isClosing || override !== undefined) await records.save({ ...intent, claimed, override }, version);
   return { kind: 'applied', to: intent.state, action: 'refused', problem };
 }
 
-/** What a step from one state to another is called. An intent to open that was given up, or that met an open gate, changed nothing that is known. */
+/**
+ * What a step from one state to another is called. An intent to open that was given up, or that met an open gate,
+ * changed nothing that is known.
+ */
 function actionOf({ before, next, desired: { state: to } }: Plan<unknown>, wrote: boolean): Completed {
   const { state: from, closedSince } = before;
   const wasClosed = from.kind === 'closed' || (from.kind === 'opening' && closedSince !== undefined);
@@ -218,8 +226,8 @@ function needsSaving(plan: Plan<unknown>, action: Completed, version: Version): 
 }
 
 /**
- * The record of an intent that was carried out, never confirmed, and is taken back now. Its notice is recorded with the next intent, so that a crash
- * does not lose it.
+ * The record of an intent that was carried out, never confirmed, and is taken back now. Its notice is recorded with the
+ * next intent, so that a crash does not lose it.
  */
 function withTakenBack(record: GateRecord, desired: DesiredState): GateRecord {
   const { state, closedSince, since } = record;

@@ -8,8 +8,8 @@ import type { Row } from './ports.ts';
 const MAX_TRIES = 100;
 
 /**
- * Asks the brake whether a gate may close now, and counts it if so. Other workers ask at the same time: the row goes to the first, and the others
- * ask again.
+ * Asks the brake whether a gate may close now, and counts it if so. Other workers ask at the same time: the row goes to
+ * the first, and the others ask again.
  *
  * @throws Error if other workers were faster every time
  */
@@ -28,7 +28,10 @@ export async function askBrake(
   throw new Error(`${gate}: other workers asked the brake first, ${MAX_TRIES} times; the message is retried`);
 }
 
-/** A closing that the registry refused does not use up the hour of others. If this save loses, the place stays used for the hour. */
+/**
+ * A closing that the registry refused does not use up the hour of others. If this save loses, the place stays used for
+ * the hour.
+ */
 export async function giveBack(row: Row<BrakeState>, gate: string): Promise<void> {
   const { value = NO_CLOSINGS, version } = await row.load();
   const closings = value.closings.filter((closing) => closing.gate !== gate);

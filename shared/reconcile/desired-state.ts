@@ -31,8 +31,9 @@ const CLOSED: DesiredState = { lock: 'closed', state: { kind: 'closed' } };
 const waiting = (reason: Waiting): DesiredState => ({ lock: 'open', state: { kind: 'waiting', ...reason } });
 
 /**
- * The first of these that applies: gone or clear; a pause or audit; a foreign lock; an override that keeps it open; our lock, in place or removed; in
- * use; else closed, if the brake admits it. The brake is asked last, and only for what the policy closes by itself.
+ * The first of these that applies: gone or clear; a pause or audit; a foreign lock; an override that keeps it open; our
+ * lock, in place or removed; in use; else closed, if the brake admits it. The brake is asked last, and only for what
+ * the policy closes by itself.
  */
 export async function findDesiredState(
   { record, next, reading, override, now }: DesiredStateInput,

@@ -21,7 +21,9 @@ export type ImageObservation =
       readonly reports: readonly Report[];
     };
 
-/** What the scanner says in one piece: a finding with its packages, or an assessment of one package with its advisories. */
+/**
+ * What the scanner says in one piece: a finding with its packages, or an assessment of one package with its advisories.
+ */
 export interface Report {
   /** The provider's id of it: what events name. Undefined if no event does. */
   readonly id?: string | undefined;

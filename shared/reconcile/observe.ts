@@ -36,8 +36,8 @@ export async function observeAndEvaluate<Snapshot>(
 }
 
 /**
- * Which images to observe. A push may have moved a tag to or from a blocker, and a delete may have removed one: blockers are observed with it,
- * the remembered ones too.
+ * Which images to observe. A push may have moved a tag to or from a blocker, and a delete may have removed one:
+ * blockers are observed with it, the remembered ones too.
  *
  * @param isWide observes every blocker, since another worker was at work here
  */

@@ -25,7 +25,10 @@ export type Written =
       readonly before: string;
       readonly after: string;
     }
-  /** Read back, it was not as written: another writer came at the same time. The reconciliation starts again from the record. */
+  /**
+   * Read back, it was not as written: another writer came at the same time. The reconciliation starts again from the
+   * record.
+   */
   | { readonly kind: 'overtaken' }
   /** It can never succeed as things are: a person must act. The problem says on what. */
   | { readonly kind: 'refused'; readonly problem: string };

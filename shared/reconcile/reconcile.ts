@@ -1,4 +1,5 @@
-// Brings one gate to where registry, scanner, record and policy say it should be, whatever triggered it and however often.
+// Brings one gate to where registry, scanner, record and policy say it should be, whatever triggered it and however
+// often.
 import { type EvaluatedImage, type NextBlockers, nextBlockers } from '../gate/blockers.ts';
 import { gateKey } from '../gate/gate.ts';
 import { isInForce, type OverrideStep, stepOverride } from '../gate/override.ts';
@@ -20,8 +21,9 @@ const MAX_TRIES = 12;
  * Brings one gate to where it should be, and logs the decision.
  *
  * @returns what becomes of the messages that asked for it, and what was decided and done
- * @throws Error if a retry may help: a cloud that does not answer, or other workers that are always faster. If the scanner does not answer and
- *   an override that kept the gate open is over, the gate is closed first, on what its record says.
+ * @throws Error if a retry may help: a cloud that does not answer, or other workers that are always faster. If the
+ *   scanner does not answer and an override that kept the gate open is over, the gate is closed first, on what its
+ *   record says.
  */
 export async function reconcile<Snapshot>(
   request: ReconcileRequest,

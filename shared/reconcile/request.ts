@@ -29,7 +29,10 @@ export interface NamedReport {
 /** A provider's answers lag by as much: one that contradicts a younger event is not trusted yet. */
 const ANSWER_LAG_MILLISECONDS = 2 * 60_000;
 
-/** The ids of reports that events named, and that an observation does not show as they said: the provider knows them in no state, or its answer may be from before the event. */
+/**
+ * The ids of reports that events named, and that an observation does not show as they said: the provider knows them in
+ * no state, or its answer may be from before the event.
+ */
 export async function findAwaited(
   { namedReports }: ReconcileRequest,
   observations: readonly ImageObservation[],
@@ -48,7 +51,9 @@ export async function findAwaited(
   return [...new Set([...doubtful.filter(isYoung).map(({ id }) => id), ...unknown])];
 }
 
-/** The ids of reports that the provider shows only as they were before the event: what it was about is still on its way. */
+/**
+ * The ids of reports that the provider shows only as they were before the event: what it was about is still on its way.
+ */
 export function findStale(
   { namedReports }: ReconcileRequest,
   observations: readonly ImageObservation[],

@@ -1,4 +1,5 @@
-// The sweep of everything: one invocation lists, and one message for each repository does the rest. Also the tick, which decides whether a sweep is due.
+// The sweep of everything: one invocation lists, and one message for each repository does the rest. Also the tick,
+// which decides whether a sweep is due.
 import { type BrakeState, lastHour, NO_CLOSINGS, roomLeft } from '../gate/brake.ts';
 import { type Gate, gateKey } from '../gate/gate.ts';
 import type { Instant } from '../policy/finding.ts';
@@ -39,8 +40,8 @@ const HOUR_MILLISECONDS = 3_600_000;
 const MAX_WAITING = 1_000;
 
 /**
- * Says whether the scanner sees, sweeps if that is due, lets gates that wait for the brake through, requests the gates whose override begins or ends, and
- * says how old the last sweep is.
+ * Says whether the scanner sees, sweeps if that is due, lets gates that wait for the brake through, requests the gates
+ * whose override begins or ends, and says how old the last sweep is.
  *
  * @throws Error the first of its steps' errors; none of them keeps the others from being done
  */
@@ -82,7 +83,10 @@ export async function tick(ports: SweepPorts): Promise<void> {
   if (failures.length > 0) throw failures[0];
 }
 
-/** Requests a reconciliation of every repository that has findings, and of every one that has a record, whether or not the config still includes it. */
+/**
+ * Requests a reconciliation of every repository that has findings, and of every one that has a record, whether or not
+ * the config still includes it.
+ */
 export async function sweep(ports: SweepPorts): Promise<SweepState> {
   const { rules, log, now } = ports;
   const { version } = await ports.state.load();

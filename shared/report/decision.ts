@@ -65,13 +65,16 @@ export interface Decision {
   /** The override of the gate, if any, and where it is. */
   readonly override?: Pick<OverrideStep, 'step' | 'order'> | undefined;
   /**
-   * Of a closing: how long ago the provider had last updated what violates, of the oldest of it, when the gate was closed and confirmed, and its notice sent.
-   * Undefined where nothing was closed, or nobody knows.
+   * Of a closing: how long ago the provider had last updated what violates, of the oldest of it, when the gate was
+   * closed and confirmed, and its notice sent. Undefined where nothing was closed, or nobody knows.
    */
   readonly secondsSinceFinding?: number | undefined;
   /** The registry's text of the gate, where it was changed. */
   readonly change?: { readonly before: string; readonly after: string } | undefined;
 }
 
-/** `enforce` closes; `audit` decides, logs and notifies; `pause`: everything opens and nothing closes; `release`: that once, for one gate. */
+/**
+ * `enforce` closes; `audit` decides, logs and notifies; `pause`: everything opens and nothing closes; `release`: that
+ * once, for one gate.
+ */
 export type Mode = 'enforce' | 'audit' | 'pause' | 'release';

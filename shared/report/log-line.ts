@@ -36,8 +36,8 @@ export interface Log {
 }
 
 /**
- * The line's content. Lists are cut, with the number of what was left out, so that a line stays below the log's limit; if that is not enough,
- * fewer images are named, and then fewer findings, in fewer words.
+ * The line's content. Lists are cut, with the number of what was left out, so that a line stays below the log's limit;
+ * if that is not enough, fewer images are named, and then fewer findings, in fewer words.
  */
 export function decisionLine({ cloud, maxCharacters }: Log, decision: Decision, durationMilliseconds: number): LogLine {
   let line = lineOf(cloud, decision, durationMilliseconds, FULL);

@@ -51,7 +51,10 @@ function withoutNext({ next: _next, ...step }: OverrideStep): NonNullable<Notice
   return step;
 }
 
-/** The notice of an intent that was carried out and never confirmed, since its worker crashed, and that is taken back by now. */
+/**
+ * The notice of an intent that was carried out and never confirmed, since its worker crashed, and that is taken back by
+ * now.
+ */
 export function missedNotice(record: GateRecord): Notice {
   return {
     kind: record.state.kind === 'closing' ? 'closed' : 'opened',

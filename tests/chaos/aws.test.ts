@@ -1,4 +1,5 @@
-// Two hundred seeds of events and faults on AWS: however it goes, every gate ends where it should be, every change has its notice, and nothing of others is touched.
+// Two hundred seeds of events and faults on AWS: however it goes, every gate ends where it should be, every change has
+// its notice, and nothing of others is touched.
 import { expect, test } from 'vitest';
 import { describeFailure, describeTotal, runMany, seedsFrom } from './many.ts';
 

@@ -1,4 +1,5 @@
-// Watches a run and says what is wrong with it: a gate that was open for too long, a change without a notice, and a final state that is not what it should be.
+// Watches a run and says what is wrong with it: a gate that was open for too long, a change without a notice, and a
+// final state that is not what it should be.
 import type { Bounds, Observation, SeenRecord } from './cloud.ts';
 import { holds, isCleared, type Memory } from './plain.ts';
 import type { Scenario } from './scenario.ts';
@@ -118,7 +119,10 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
     before = new Set(closed);
   }
 
-  /** On Azure a gate goes away with its last image: that is no opening, and a notice that is still pending is of no use any more. */
+  /**
+   * On Azure a gate goes away with its last image: that is no opening, and a notice that is still pending is of no use
+   * any more.
+   */
   function forgetGate(gate: string): void {
     if ([...truth.images.values()].some((image) => image.present && gateOf(image) === gate)) return;
     before = new Set([...before].filter((one) => one !== gate));

@@ -1,4 +1,5 @@
-// The process that test files share to run the Pulumi program: it answers every request at its socket, or says that it cannot.
+// The process that test files share to run the Pulumi program: it answers every request at its socket, or says that it
+// cannot.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -28,7 +28,10 @@ const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 
 type Surroundings = Pick<World, 'registry' | 'startedAt' | 'now'>;
 
-/** Triggers that only ask for an observation: AWS has events of pushes and deletes, on Azure the sweep finds what they did. */
+/**
+ * Triggers that only ask for an observation: AWS has events of pushes and deletes, on Azure the sweep finds what they
+ * did.
+ */
 const OBSERVING_TRIGGERS = ['push', 'delete', 'sweep', 'tick'];
 const OBSERVATION = 'an observation';
 

@@ -22,7 +22,10 @@ export interface Row {
   readonly repository?: string;
   /** One for each stage. */
   readonly acts: readonly Act[];
-  /** One for each stage: the verdict and state of the gate after the tick, and the notices meanwhile, as `inShort` says it. */
+  /**
+   * One for each stage: the verdict and state of the gate after the tick, and the notices meanwhile, as `inShort` says
+   * it.
+   */
   readonly wanted: readonly string[];
   /** Of a row with several images: what can be pulled after each stage where each image is a gate of its own, by tag. Default: as everywhere else. */
   readonly images?: readonly Readonly<Record<string, 'pulled' | 'refused'>>[];

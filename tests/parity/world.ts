@@ -29,7 +29,10 @@ export interface Mail {
   readonly text: string;
 }
 
-/** A cloud with a stack: the deployed bundle, and what happens around it. Whatever is done here is handed over by `runUntilIdle` or `tick` only. */
+/**
+ * A cloud with a stack: the deployed bundle, and what happens around it. Whatever is done here is handed over by
+ * `runUntilIdle` or `tick` only.
+ */
 export interface World {
   readonly name: 'AWS' | 'Azure, repositories' | 'Azure, images';
   /** The registry's id, as log lines and mails name it. */

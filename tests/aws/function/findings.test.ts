@@ -1,4 +1,5 @@
-// Inspector's findings in the core's words: what each field comes to, what is never guessed, and what the filter that the policy decides leaves out.
+// Inspector's findings in the core's words: what each field comes to, what is never guessed, and what the filter that
+// the policy decides leaves out.
 import type { CvssScore, Finding as InspectorFinding, VulnerablePackage } from '@aws-sdk/client-inspector2';
 import { describe, expect, it } from 'vitest';
 import { findingsFrom, listFindingsFilter } from '../../../aws/function/findings.ts';

@@ -1,4 +1,5 @@
-// One invocation of the function in this process, on the local cloud: what is grouped, what comes first, and what happens when time runs out.
+// One invocation of the function in this process, on the local cloud: what is grouped, what comes first, and what
+// happens when time runs out.
 import type { SQSRecord } from 'aws-lambda';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createWork } from '../../../aws/function/invocation.ts';

@@ -1,4 +1,5 @@
-// What of a stack's state needs a person, and what is only reported: each case alone, from rows as the tables have them.
+// What of a stack's state needs a person, and what is only reported: each case alone, from rows as the tables have
+// them.
 import { describe, expect, it } from 'vitest';
 import type { Client } from '../../../cli/stack/client.ts';
 import { readStatus } from '../../../cli/status/status.ts';

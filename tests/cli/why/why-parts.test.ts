@@ -1,4 +1,5 @@
-// The parts of `pullgate why` that need no cloud: names of images, the order of versions, exceptions to paste, and what must not reach a terminal.
+// The parts of `pullgate why` that need no cloud: names of images, the order of versions, exceptions to paste, and what
+// must not reach a terminal.
 import { describe, expect, it } from 'vitest';
 import { parseRepositoryPolicy } from '../../../aws/function/repository-policy.ts';
 import { obstaclesIn } from '../../../cli/stack/aws-obstacles.ts';

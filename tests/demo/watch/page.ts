@@ -12,7 +12,9 @@ export interface Page {
   state(): State;
   /** All lines of the log that were sent, oldest first. */
   entries(): readonly Entry[];
-  /** Asks for something to be done; answers with the status and the problem when all that came of it has been received. */
+  /**
+   * Asks for something to be done; answers with the status and the problem when all that came of it has been received.
+   */
   act(action: Action): Promise<{ readonly status: number; readonly problem?: string }>;
   /** The newest image of a repository. */
   image(repository: string): ImageState;

@@ -1,4 +1,5 @@
-// `npm start -- --watch`, as a person runs it: one page on loopback that shows both registries live, only for itself, and nothing left after Ctrl-C.
+// `npm start -- --watch`, as a person runs it: one page on loopback that shows both registries live, only for itself,
+// and nothing left after Ctrl-C.
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { needsChromium, openTab, PHONE, widthsOf } from '../../browser.ts';
 import { expectNoneLeft, interrupt, type Started, startProgramOf } from '../../process-group.ts';

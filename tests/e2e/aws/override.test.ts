@@ -1,4 +1,5 @@
-// Overrides on AWS, with the deployed function: it keeps to them until their end, closes or opens after it, notifies at both ends, and logs.
+// Overrides on AWS, with the deployed function: it keeps to them until their end, closes or opens after it, notifies at
+// both ends, and logs.
 import { afterEach, expect, test, vi } from 'vitest';
 import { createAwsClient } from '../../../cli/stack/aws-client.ts';
 import { findStack } from '../../../cli/stack/stack.ts';

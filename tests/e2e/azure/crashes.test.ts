@@ -1,4 +1,5 @@
-// The function's process dies at any call, and services misbehave at any call: what was begun is finished, and notified at least once.
+// The function's process dies at any call, and services misbehave at any call: what was begun is finished, and notified
+// at least once.
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../../local/azure/calls.ts';
 import type { Fault } from '../../../local/azure/faults.ts';

@@ -1,4 +1,5 @@
-// Overrides on Azure, with the deployed function: it keeps to them until their end, closes or opens after it, notifies at both ends, and logs.
+// Overrides on Azure, with the deployed function: it keeps to them until their end, closes or opens after it, notifies
+// at both ends, and logs.
 import { expect, test } from 'vitest';
 import { createClients } from '../../../azure/function/clients.ts';
 import { createAzureClient } from '../../../cli/stack/azure-client.ts';

@@ -1,4 +1,5 @@
-// Reports that the provider suppresses or resolves as a whole: what releases a blocker, what only exempts it, and what still wants proof.
+// Reports that the provider suppresses or resolves as a whole: what releases a blocker, what only exempts it, and what
+// still wants proof.
 import { describe, expect, it } from 'vitest';
 import { MAX_FINDINGS, MAX_FINDINGS_OF_IMAGE } from '../../../shared/gate/image-evaluation.ts';
 import type { Report, ReportStatus } from '../../../shared/reconcile/observation.ts';

@@ -1,4 +1,5 @@
-// Overrides as data: what replaces what, when they are in force, what a reconciliation makes of them, and when the tick reconciles their gates.
+// Overrides as data: what replaces what, when they are in force, what a reconciliation makes of them, and when the tick
+// reconciles their gates.
 import { describe, expect, it } from 'vitest';
 import {
   endEarly,
