@@ -117,7 +117,7 @@ export async function openEach(
 export async function openOne(gate: GateOnRecord, open: (gate: GateOnRecord) => Promise<Decision>): Promise<Opening> {
   try {
     const { action, problem, notifyError } = await open(gate);
-    if (action === 'refused') return { word: 'REFUSED', problem: problem ?? 'the registry gave no reason' };
+    if (action === 'refused') return { word: 'REFUSED', problem };
     const word = action === 'opened' ? 'opened' : 'was open';
     return notifyError === undefined
       ? { word }

@@ -58,7 +58,7 @@ export function createAzureClient(
     read: async (gate) => (await portsFor(gate)).registry.read(gate),
     async reconcile(...asked) {
       const decision = await reconcileByCommand(settings, portsFor, ...asked);
-      return { ...decision, problem: problemHere(decision.problem) };
+      return decision.action === 'refused' ? { ...decision, problem: problemHere(decision.problem) } : decision;
     },
   };
 }
@@ -193,7 +193,7 @@ function isOfWorkspace(url: string | undefined): boolean {
 }
 
 /** The adapter's sentence is meant for the function's log. Here it is the operator, not the function, who lacks a role. */
-function problemHere(problem: string | undefined): string | undefined {
-  const [, status] = /\((401|403): /.exec(problem ?? '') ?? [];
+function problemHere(problem: string): string {
+  const [, status] = /\((401|403): /.exec(problem) ?? [];
   return status === undefined ? problem : roleMissing('the registry', Number(status), LOCKS_ROLE);
 }

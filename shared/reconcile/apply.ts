@@ -4,9 +4,9 @@
 import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
 import { gateKey } from '../gate/gate.ts';
 import type { OverrideStep } from '../gate/override.ts';
-import { activeBlockers, type GateRecord, isForgettable } from '../gate/record.ts';
+import { activeBlockers, type GateRecord, type GateState, isForgettable } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
-import { type Action, type Decision, isByCommand } from '../report/decision.ts';
+import { type Action, isByCommand, type Outcome } from '../report/decision.ts';
 import { createNotice, missedNotice } from '../report/notice.ts';
 import { describeError } from '../runtime/errors.ts';
 import { giveBack } from './ask-brake.ts';
@@ -29,10 +29,7 @@ export interface ApplyInput<Snapshot> {
   readonly now: Instant;
 }
 
-export type Applied = { readonly kind: 'applied' } & Pick<
-  Decision,
-  'to' | 'action' | 'problem' | 'change' | 'notifyError'
->;
+export type Applied = { readonly kind: 'applied'; readonly to: GateState } & Outcome;
 
 /** Another worker changed the record or the lock first: start again from the record. */
 export interface Conflict {

@@ -137,8 +137,8 @@ function resultOf(
   stale: readonly string[],
   { unsentNotices }: Pick<Ports<unknown>, 'unsentNotices'>,
 ): Result {
-  const { action, problem = '', notifyError, awaited } = decision;
-  if (action === 'refused') return { kind: 'deadLetter', why: problem, decision };
+  if (decision.action === 'refused') return { kind: 'deadLetter', why: decision.problem, decision };
+  const { notifyError, awaited } = decision;
   if (notifyError !== undefined && unsentNotices === 'retryMessage')
     return { kind: 'retry', why: `a notice could not be sent: ${notifyError}`, reports: 'all', decision };
   const [recentScan] = evaluated.flatMap(({ evaluation }) =>

@@ -43,7 +43,27 @@ export type ImageDecision =
   | { readonly digest: string; readonly kind: 'released'; readonly how: Clearance };
 
 /** What was decided about one gate, and what came of it. */
-export interface Decision {
+export type Decision = Decided & Outcome;
+
+/** What was done, and what it came to. */
+export type Outcome =
+  | {
+      readonly action: Exclude<Action, 'refused'>;
+      readonly problem?: undefined;
+      /** Why a notice could not be sent. It stays in the record, pending. */
+      readonly notifyError?: string | undefined;
+      /** The registry's text of the gate, if it was changed. */
+      readonly change?: { readonly before: string; readonly after: string } | undefined;
+    }
+  | {
+      readonly action: 'refused';
+      /** Why the registry refused. */
+      readonly problem: string;
+      readonly notifyError?: undefined;
+      readonly change?: undefined;
+    };
+
+interface Decided {
   readonly gate: Gate;
   readonly triggers: readonly Trigger[];
   readonly mode: Mode;
@@ -53,11 +73,6 @@ export interface Decision {
   readonly allowed: number;
   readonly from: GateState;
   readonly to: GateState;
-  readonly action: Action;
-  /** Why the registry refused. */
-  readonly problem?: string | undefined;
-  /** Why a notice could not be sent. It stays in the record, pending. */
-  readonly notifyError?: string | undefined;
   /** Findings that an event named and the provider does not know yet: the event is retried. */
   readonly awaited: readonly string[];
   /** Exceptions of the policy that have expired: inert. */
@@ -69,8 +84,6 @@ export interface Decision {
    * closed and confirmed, and its notice sent. Undefined where nothing was closed, or nobody knows.
    */
   readonly secondsSinceFinding?: number | undefined;
-  /** The registry's text of the gate, where it was changed. */
-  readonly change?: { readonly before: string; readonly after: string } | undefined;
 }
 
 /**

@@ -138,7 +138,7 @@ function outcome({ action, to, problem }: Decision): string {
     case 'restored':
       return 'is closed again';
     case 'refused':
-      return `could not be changed: ${problem ?? 'the registry gave no reason'}`;
+      return `could not be changed: ${problem}`;
   }
 }
 

@@ -22,6 +22,7 @@ export function hoursLater(hours: number): string {
 
 /** A reconciliation of the gate that found nothing and did nothing. */
 export function decision(changes: Partial<Decision> = {}): Decision {
+  // The cast says what the spread of a union does not: what belongs to an action is given with it.
   return {
     gate: GATE,
     triggers: ['finding'],
@@ -34,7 +35,7 @@ export function decision(changes: Partial<Decision> = {}): Decision {
     awaited: [],
     expiredExceptions: [],
     ...changes,
-  };
+  } as Decision;
 }
 
 export function daysLater(days: number): string {

@@ -57,16 +57,15 @@ describe('a line of Application Insights', () => {
         ),
       ),
     );
-  const anyDecision = fc.tuple(anyImages, fc.nat(20), anyText, anyText, anyText).map(
-    ([images, expired, problem, notifyError, change]): Partial<Decision> => ({
+  const anyDecision = fc.tuple(anyImages, fc.nat(20), anyText, anyText, anyText, fc.boolean()).map(
+    ([images, expired, problem, notifyError, change, isRefused]): Partial<Decision> => ({
       gate: { registry: `/${'r'.repeat(250)}`, repository: 'a'.repeat(255), digest: digest(1) },
       images,
-      action: 'refused',
-      problem,
-      notifyError,
+      ...(isRefused
+        ? { action: 'refused', problem }
+        : { action: 'closed', notifyError, change: { before: change, after: change } }),
       awaited: Array(expired).fill(problem),
       expiredExceptions: Array(expired).fill(exception({ reason: notifyError, approvedBy: problem, package: change })),
-      change: { before: change, after: change },
     }),
   );
 
@@ -79,7 +78,7 @@ describe('a line of Application Insights', () => {
           kind: 'decision',
           cloud: 'azure',
           repository: 'a'.repeat(255),
-          action: 'refused',
+          action: decision.action,
         });
         const { length } = decision.images ?? [];
         expect(told(written).length + Number(written['moreImages'] ?? 0)).toBe(length);
