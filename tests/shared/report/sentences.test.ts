@@ -115,11 +115,6 @@ describe('a decision in one sentence', () => {
       'team/app could not be changed: the policy is too long',
     ],
     [
-      'refused without a word',
-      { action: 'refused', to: { kind: 'closing' } },
-      'team/app could not be changed: the registry gave no reason',
-    ],
-    [
       'an image that holds without proof',
       {
         to: { kind: 'closed' },
