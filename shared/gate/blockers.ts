@@ -12,7 +12,7 @@ import {
   MAX_FINDINGS_OF_IMAGE,
   sameBlocker,
 } from './image-evaluation.ts';
-import { activeBlockers, type Blocker, type Clearance, type GateRecord } from './record.ts';
+import { activeBlockers, type Blocker, type ClearedImage, type GateRecord } from './record.ts';
 
 /** One observed image, and what it means for its gate. */
 export interface EvaluatedImage {
@@ -28,7 +28,7 @@ export interface NextBlockers {
   /** How many more the record had no room for. */
   readonly omitted: number;
   /** How each image that held the gate before, and no longer does, was cleared. */
-  readonly clearances: readonly { readonly digest: string; readonly how: Clearance }[];
+  readonly clearances: readonly ClearedImage[];
   /** Does the record have to be written for it? */
   readonly changed: boolean;
 }
@@ -86,7 +86,7 @@ const UNKNOWN_TO_SCANNER: Scan = { kind: 'unproven', why: 'the scanner does not 
 /** The blockers after an observation: those that were not observed stay as they were. */
 export function nextBlockers(record: GateRecord, evaluated: readonly EvaluatedImage[]): NextBlockers {
   const blockers = new Map(record.blockers.map((blocker) => [blocker.digest, blocker]));
-  const clearances: { digest: string; how: Clearance }[] = [];
+  const clearances: ClearedImage[] = [];
   let changed = false;
   for (const { image, evaluation } of evaluated) {
     const before = blockers.get(image.digest);

@@ -49,24 +49,39 @@ export type GateState =
   | { readonly kind: 'opening' }
   | ({ readonly kind: 'waiting' } & Waiting);
 
+/** A state that no intent is under way in. */
+export type SettledState = Exclude<GateState, { kind: 'closing' | 'opening' }>;
+
 /** A state change, as it is notified. */
-export interface Notice {
-  /** `override`: an override began or ended, and nothing else changed. */
-  readonly kind: 'closed' | 'opened' | 'waiting' | 'cleared' | 'restored' | 'override';
-  readonly waiting?: Waiting | undefined;
+export type Notice = NoticeContent & NoticedChange;
+
+/** What changed. */
+export type NoticedChange =
+  | { readonly kind: 'closed' | 'restored' }
+  | { readonly kind: 'waiting'; readonly waiting: Waiting }
+  | { readonly kind: 'cleared'; readonly clearances: readonly ClearedImage[] }
+  | {
+      readonly kind: 'opened';
+      /** Why it is open although something holds it. Undefined: nothing holds it. */
+      readonly waiting?: Waiting | undefined;
+      /** Since when it had been closed. Undefined: it was not known to be. */
+      readonly closedSince?: Instant | undefined;
+      readonly clearances: readonly ClearedImage[];
+      /** What is still pullable although it has findings, and why that is so. */
+      readonly stillPullable: readonly StillPullable[];
+    }
+  /** An override began or ended, and nothing else changed. */
+  | { readonly kind: 'override'; readonly waiting?: Waiting | undefined };
+
+/** What every notice says. */
+interface NoticeContent {
   /** When it happened. */
   readonly at: Instant;
-  /** Since when the gate had been closed; only of an opening. */
-  readonly closedSince?: Instant | undefined;
   /** What holds the gate: the first `NOTICE_IMAGES` images, each with its `NOTICE_FINDINGS` worst findings. */
   readonly images: readonly NoticeImage[];
   readonly moreImages: number;
   /** How many more hold it that the record had no room for: with them, only a person opens it. */
   readonly omittedImages: number;
-  /** Of an opening: what is still pullable although it has findings, and why that is so. */
-  readonly stillPullable: readonly StillPullable[];
-  /** Of an opening: how each image that had held the gate was cleared. */
-  readonly clearances: readonly { readonly digest: string; readonly how: Clearance }[];
   /** The override of the gate, if any. */
   readonly override?: Omit<OverrideStep, 'next'> | undefined;
 }
@@ -91,6 +106,12 @@ export interface StillPullable {
  * that violates; or the provider says of each of its findings that it is resolved.
  */
 export type Clearance = Departure | 'scanned' | 'resolved';
+
+/** An image that had held the gate, and how it was cleared. */
+export interface ClearedImage {
+  readonly digest: string;
+  readonly how: Clearance;
+}
 
 export interface GateRecord {
   readonly gate: Gate;

@@ -6,7 +6,7 @@ import { gateKey } from '../gate/gate.ts';
 import type { OverrideStep } from '../gate/override.ts';
 import { activeBlockers, type GateRecord, type GateState, isForgettable } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
-import { type Action, isByCommand, type Outcome } from '../report/decision.ts';
+import { type Completed, isByCommand, type Outcome } from '../report/decision.ts';
 import { createNotice, missedNotice } from '../report/notice.ts';
 import { describeError } from '../runtime/errors.ts';
 import { giveBack } from './ask-brake.ts';
@@ -37,9 +37,6 @@ export interface Conflict {
   /** Did this worker close the gate, or open it, before it came too late? Undefined: neither. */
   readonly hasClosed?: boolean | undefined;
 }
-
-/** What is done unless the registry refuses. */
-type Completed = Exclude<Action, 'refused'>;
 
 /** What the steps have in common. */
 interface Plan<Snapshot> extends ApplyInput<Snapshot> {

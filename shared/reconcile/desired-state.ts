@@ -3,7 +3,7 @@ import type { NextBlockers } from '../gate/blockers.ts';
 import { gateKey } from '../gate/gate.ts';
 import { isExploited } from '../gate/image-evaluation.ts';
 import type { OverrideStep } from '../gate/override.ts';
-import type { GateRecord, GateState, Waiting } from '../gate/record.ts';
+import type { GateRecord, SettledState, Waiting } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import { askBrake } from './ask-brake.ts';
 import type { Ports, Reading } from './ports.ts';
@@ -12,7 +12,7 @@ import type { Rules } from './rules.ts';
 /** What the registry should do, and what the record should say. */
 export interface DesiredState {
   readonly lock: 'open' | 'closed';
-  readonly state: Exclude<GateState, { kind: 'closing' | 'opening' }>;
+  readonly state: SettledState;
 }
 
 /** What it is decided by, besides the rules and the brake. */

@@ -3,7 +3,7 @@
 import type { Gate } from '../gate/gate.ts';
 import type { HoldReason } from '../gate/image-evaluation.ts';
 import type { OverrideStep } from '../gate/override.ts';
-import type { Clearance, GateState } from '../gate/record.ts';
+import type { ClearedImage, GateState } from '../gate/record.ts';
 import type { Exception } from '../policy/exceptions.ts';
 import type { Verdict } from '../policy/verdict.ts';
 
@@ -36,11 +36,14 @@ export type Action =
   /** The registry would not take it, and never will as things are. */
   | 'refused';
 
+/** What is done unless the registry refuses. */
+export type Completed = Exclude<Action, 'refused'>;
+
 /** What was decided about one image. */
 export type ImageDecision =
   | { readonly digest: string; readonly kind: 'none'; readonly verdict: Verdict }
   | { readonly digest: string; readonly kind: 'holds'; readonly why: HoldReason; readonly verdict: Verdict }
-  | { readonly digest: string; readonly kind: 'released'; readonly how: Clearance };
+  | ({ readonly kind: 'released' } & ClearedImage);
 
 /** What was decided about one gate, and what came of it. */
 export type Decision = Decided & Outcome;
@@ -48,7 +51,7 @@ export type Decision = Decided & Outcome;
 /** What was done, and what it came to. */
 export type Outcome =
   | {
-      readonly action: Exclude<Action, 'refused'>;
+      readonly action: Completed;
       readonly problem?: undefined;
       /** Why a notice could not be sent. It stays in the record, pending. */
       readonly notifyError?: string | undefined;

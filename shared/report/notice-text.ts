@@ -1,7 +1,7 @@
 // Renders a notice as the text of a mail or a message: what happened, why, since when, and what to do.
 
 import type { Gate } from '../gate/gate.ts';
-import type { Notice, NoticeImage, StillPullable } from '../gate/record.ts';
+import type { ClearedImage, Notice, NoticeImage, StillPullable, Waiting } from '../gate/record.ts';
 import { beginningLine, describeOverride, endOfOverride, overrideLines } from './override-text.ts';
 import { CLEARANCES, describeFinding, describeWaiting, gateName, list, shortName } from './sentences.ts';
 
@@ -44,10 +44,11 @@ export function renderNotice(gate: Gate, notice: Notice): Message {
   if (override?.isNews !== true) return message(subject, lines);
   if (override.step === 'ends') return message(subject, [...overrideLines(override, where, notice.at), ...lines]);
   const { order } = override;
-  const problem = order.kind === 'closed' && notice.waiting !== undefined ? reasonToWait(notice) : undefined;
+  const waiting = waitingOf(notice);
+  const problem = order.kind === 'closed' && waiting !== undefined ? reasonToWait(waiting, override) : undefined;
   return message(`${problem === undefined ? '' : 'NOT '}${order.kind} by override: ${shortName(gate)}`, [
     ...overrideLines(override, where, notice.at),
-    beginningLine(notice, order, problem),
+    beginningLine(notice, order, waiting, problem),
     ...becauseOf(notice),
     ...endOfOverride(order),
   ]);
@@ -76,31 +77,35 @@ function renderChange(gate: Gate, notice: Notice, where: string): Change {
       ]);
     case 'waiting':
       return changeOf(`NOT closed: ${name}`, [
-        `${where} would be closed, and is ${notice.waiting?.for === 'foreignLock' ? 'not closed by pullgate' : 'still open'}: ${reasonToWait(notice)}.`,
+        `${where} would be closed, and is ${notice.waiting.for === 'foreignLock' ? 'not closed by pullgate' : 'still open'}: ${reasonToWait(notice.waiting, notice.override)}.`,
         ...becauseOf(notice),
         ...waysOut(notice, true),
       ]);
     case 'cleared':
       return changeOf(`clear: ${name}`, [
         `${where} had to be closed and waited; nothing holds it any more, since ${notice.at}.`,
-        ...clearancesOf(notice),
+        ...describeClearances(notice.clearances),
       ]);
     case 'opened':
       return changeOf(`opened: ${name}`, [
         `pullgate opened ${where} at ${notice.at}${notice.closedSince === undefined ? '' : `; it had been closed since ${notice.closedSince}`}.`,
         ...(notice.waiting === undefined
-          ? clearancesOf(notice)
-          : [`It still has a reason to be closed, but ${reasonToWait(notice)}.`, ...becauseOf(notice)]),
-        ...stillPullable(notice),
+          ? describeClearances(notice.clearances)
+          : [
+              `It still has a reason to be closed, but ${reasonToWait(notice.waiting, notice.override)}.`,
+              ...becauseOf(notice),
+            ]),
+        ...describeStillPullable(notice.stillPullable),
       ]);
     case 'override':
       return changeOf(`override ended: ${name}`, [`It ${staysAs(notice)}.`, ...becauseOf(notice)]);
   }
 }
 
-function staysAs(notice: Notice): string {
-  if (notice.waiting !== undefined) return `is still open: ${reasonToWait(notice)}`;
-  const isBlocked = notice.images.length > 0 || notice.omittedImages > 0;
+function staysAs(notice: Extract<Notice, { kind: 'override' }>): string {
+  const { waiting, override, images, omittedImages } = notice;
+  if (waiting !== undefined) return `is still open: ${reasonToWait(waiting, override)}`;
+  const isBlocked = images.length > 0 || omittedImages > 0;
   return isBlocked ? 'stays closed, since something holds it' : 'stays open, since nothing holds it';
 }
 
@@ -112,9 +117,14 @@ function message(subject: string, lines: readonly string[]): Message {
   return { subject: `[pullgate] ${subject}`.slice(0, 100), text: `${lines.join('\n')}\n` };
 }
 
-function reasonToWait({ waiting, override }: Notice): string {
-  if (waiting?.for === 'override' && override !== undefined) return describeOverride(override.order);
-  return waiting === undefined ? 'for no reason that pullgate knows' : describeWaiting(waiting);
+/** Why a gate is not closed although something holds it. Undefined: it is closed, or nothing holds it. */
+function waitingOf(notice: Notice): Waiting | undefined {
+  return 'waiting' in notice ? notice.waiting : undefined;
+}
+
+function reasonToWait(waiting: Waiting, override: Notice['override']): string {
+  if (waiting.for === 'override' && override !== undefined) return describeOverride(override.order);
+  return describeWaiting(waiting);
 }
 
 function becauseOf({ images, moreImages, omittedImages, override }: Notice): readonly string[] {
@@ -148,11 +158,11 @@ function describeTags(tags: readonly string[]): string {
   return tags.length === 0 ? '' : ` (${list(tags, MAX_TAGS)})`;
 }
 
-function clearancesOf({ clearances }: Notice): readonly string[] {
+function describeClearances(clearances: readonly ClearedImage[]): readonly string[] {
   return clearances.map(({ digest, how }) => `  ${digest}: ${CLEARANCES[how]}.`);
 }
 
-function stillPullable({ stillPullable: images }: Notice): readonly string[] {
+function describeStillPullable(images: readonly StillPullable[]): readonly string[] {
   if (images.length === 0) return [];
   return [
     '',

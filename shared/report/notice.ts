@@ -9,7 +9,9 @@ import {
   NOTICE_FINDINGS,
   NOTICE_IMAGES,
   type Notice,
+  type NoticedChange,
   type NoticeImage,
+  type SettledState,
   type StillPullable,
   type Waiting,
 } from '../gate/record.ts';
@@ -24,23 +26,34 @@ interface NoticeInput {
   readonly now: Instant;
 }
 
-/** The notice of one action, small enough to be kept in the record until it is delivered. */
-export function createNotice(
-  kind: Notice['kind'],
-  state: GateState,
-  { record, next, evaluated, override, now }: NoticeInput,
-): Notice {
+/**
+ * The notice of one action, small enough to be kept in the record until it is delivered.
+ *
+ * @param kind what was done; `override`: nothing but that an override began or ended
+ * @param state what the action led to
+ */
+export function createNotice(kind: Notice['kind'], state: SettledState, input: NoticeInput): Notice {
+  const { next, override, now } = input;
   return {
-    kind,
-    waiting: state.kind === 'waiting' ? waitingOf(state) : undefined,
+    ...changeOf(kind, state, input),
     at: now,
-    closedSince: record.closedSince,
     ...imagesOf(next.active),
     omittedImages: next.omitted,
-    clearances: next.clearances.slice(0, NOTICE_IMAGES),
-    stillPullable: kind === 'opened' ? stillPullable(next, evaluated).slice(0, NOTICE_IMAGES) : [],
     ...(override === undefined ? {} : { override: withoutNext(override) }),
   };
+}
+
+function changeOf(kind: Notice['kind'], state: SettledState, { record, next, evaluated }: NoticeInput): NoticedChange {
+  const waiting = state.kind === 'waiting' ? waitingOf(state) : undefined;
+  const clearances = next.clearances.slice(0, NOTICE_IMAGES);
+  if (kind === 'override') return { kind, waiting };
+  if (kind === 'opened') {
+    const pullable = stillPullable(next, evaluated).slice(0, NOTICE_IMAGES);
+    return { kind, waiting, closedSince: record.closedSince, clearances, stillPullable: pullable };
+  }
+  if (waiting !== undefined) return { kind: 'waiting', waiting };
+  if (state.kind === 'open') return { kind: 'cleared', clearances };
+  return { kind: kind === 'restored' ? kind : 'closed' };
 }
 
 function waitingOf({ kind: _kind, ...waiting }: Extract<GateState, { kind: 'waiting' }>): Waiting {
@@ -56,14 +69,15 @@ function withoutNext({ next: _next, ...step }: OverrideStep): NonNullable<Notice
  * now.
  */
 export function missedNotice(record: GateRecord): Notice {
+  const change: NoticedChange =
+    record.state.kind === 'closing'
+      ? { kind: 'closed' }
+      : { kind: 'opened', closedSince: record.closedSince, clearances: [], stillPullable: [] };
   return {
-    kind: record.state.kind === 'closing' ? 'closed' : 'opened',
+    ...change,
     at: record.since,
-    closedSince: record.closedSince,
     ...imagesOf(activeBlockers(record)),
     omittedImages: record.omittedBlockers,
-    clearances: [],
-    stillPullable: [],
   };
 }
 

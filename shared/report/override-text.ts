@@ -1,6 +1,6 @@
 // Describes an override: what it is, who gave it and why, and what it came to.
 import type { Override } from '../gate/override.ts';
-import type { Notice } from '../gate/record.ts';
+import type { Notice, Waiting } from '../gate/record.ts';
 
 type NoticeOverride = NonNullable<Notice['override']>;
 
@@ -38,14 +38,16 @@ export function overrideLines(
 
 /** What an override that begins has come to. */
 export function beginningLine(
-  { kind, closedSince, waiting }: Notice,
+  notice: Notice,
   order: Override,
+  waiting: Waiting | undefined,
   problem: string | undefined,
 ): string {
   if (problem !== undefined) return `It is not closed for now: ${problem}.`;
-  if (kind === 'opened' && closedSince !== undefined) return `It is open now; it had been closed since ${closedSince}.`;
+  if (notice.kind === 'opened' && notice.closedSince !== undefined)
+    return `It is open now; it had been closed since ${notice.closedSince}.`;
   if (waiting?.for === 'override') return 'It is open now, and stays so although something would close it.';
-  return kind === 'override' ? `It was ${order.kind} already.` : `It is ${order.kind} now.`;
+  return notice.kind === 'override' ? `It was ${order.kind} already.` : `It is ${order.kind} now.`;
 }
 
 /** How an override ends. */

@@ -161,18 +161,19 @@ export function record(changes: Partial<GateRecord> = {}): GateRecord {
   };
 }
 
-/** The notice of a closing that names no image. */
+/** The notice of a closing that names no image, or of another change. */
 export function notice(changes: Partial<Notice> = {}): Notice {
-  return {
-    kind: 'closed',
-    at: NOW,
-    images: [],
-    moreImages: 0,
-    omittedImages: 0,
-    stillPullable: [],
-    clearances: [],
-    ...changes,
+  const common = { at: NOW, images: [], moreImages: 0, omittedImages: 0 };
+  const ofKind: Readonly<Record<Notice['kind'], Partial<Notice>>> = {
+    closed: {},
+    restored: {},
+    waiting: { waiting: { for: 'audit' } },
+    cleared: { clearances: [] },
+    opened: { clearances: [], stillPullable: [] },
+    override: {},
   };
+  const { kind = 'closed' } = changes;
+  return { ...common, kind, ...ofKind[kind], ...changes } as Notice;
 }
 
 /** An override that was ordered an hour ago for four hours, with the notice of its beginning delivered. */

@@ -58,7 +58,7 @@ describe('a state change', () => {
     const kind = fc.constantFrom<Notice['kind'][]>('closed', 'opened', 'waiting', 'cleared', 'restored');
     await fc.assert(
       fc.asyncProperty(name, kind, async (repository, change) => {
-        const [input] = await published({ ...GATE, repository }, { ...NOTICE, kind: change });
+        const [input] = await published({ ...GATE, repository }, notice({ kind: change }));
         expect(input?.Subject).toMatch(/^\[pullgate\] [ -~]{1,89}$/);
       }),
       { numRuns: 100 },

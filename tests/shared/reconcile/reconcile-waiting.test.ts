@@ -117,7 +117,9 @@ describe('the brake', () => {
     for (const name of names) await reconcileOnce(world, rules(), name);
     const closed = names.filter((name) => world.repository(name).ours === 'current');
     expect(closed).toEqual([...names.slice(0, 25), 'team/app-399']);
-    expect(world.notices.filter((notice) => notice.waiting?.for === 'brake').length).toBe(374);
+    expect(world.notices.filter((notice) => notice.kind === 'waiting' && notice.waiting.for === 'brake').length).toBe(
+      374,
+    );
   });
 
   it('lets a gate through that waited, when the hour has passed', async () => {

@@ -1,7 +1,7 @@
 // What people are told: every notice, its subject, its findings and what exempted them, word for word.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Notice, NoticeImage } from '../../../shared/gate/record.ts';
+import type { Notice, NoticeImage, Waiting } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Exemption } from '../../../shared/policy/verdict.ts';
 import { renderNotice } from '../../../shared/report/notice-text.ts';
@@ -60,7 +60,7 @@ describe('a notice', () => {
     ]);
   });
 
-  it.each<[Notice['waiting'], string]>([
+  it.each<[Waiting, string]>([
     [{ for: 'audit' }, 'the stack is in audit mode, which closes nothing'],
     [{ for: 'pause' }, 'pullgate is paused; `pullgate resume` ends the pause'],
     [{ for: 'brake' }, 'the brake (maxClosesPerHour) is used up for this hour; it is closed when its turn comes'],
@@ -68,7 +68,6 @@ describe('a notice', () => {
       { for: 'inUse', by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' },
       'it is in use by Lambda functions, which would fail if it closed; set aws.closeLambdaRepositories to close such gates too',
     ],
-    [undefined, 'for no reason that pullgate knows'],
   ])('of a gate that waits says for what: %j', (waiting, reason) => {
     expect(told({ kind: 'waiting', waiting })).toEqual([
       `team/app (registry 123456789012) would be closed, and is still open: ${reason}.`,

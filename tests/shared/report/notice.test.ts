@@ -1,18 +1,18 @@
 // Notices: what people are told of a state change, worst first, and never more than they can read.
 import { describe, expect, it } from 'vitest';
 import type { EvaluatedImage, NextBlockers } from '../../../shared/gate/blockers.ts';
-import type { GateState, Notice } from '../../../shared/gate/record.ts';
+import type { Notice, SettledState } from '../../../shared/gate/record.ts';
 import type { Verdict } from '../../../shared/policy/verdict.ts';
 import { createNotice } from '../../../shared/report/notice.ts';
 import { blocker, digest, exception, finding, hoursLater, NOW, present, record } from '../samples.ts';
 
 const NOTHING: NextBlockers = { blockers: [], active: [], omitted: 0, clearances: [], changed: true };
-const CLOSED: GateState = { kind: 'closed' };
-const OPEN: GateState = { kind: 'open' };
+const CLOSED: SettledState = { kind: 'closed' };
+const OPEN: SettledState = { kind: 'open' };
 
 function notice(
   kind: Notice['kind'],
-  state: GateState,
+  state: SettledState,
   next: Partial<NextBlockers>,
   evaluated: readonly EvaluatedImage[] = [],
 ): Notice {
@@ -26,17 +26,13 @@ function notice(
 }
 
 describe('the notice of a closing', () => {
-  it('says what holds the gate, and since when', () => {
+  it('says what holds the gate, and when it was closed', () => {
     expect(notice('closed', CLOSED, { active: [blocker()] })).toEqual({
       kind: 'closed',
-      waiting: undefined,
       at: NOW,
-      closedSince: hoursLater(-24),
       images: [{ digest: digest(1), tags: ['1.0'], findings: [finding()], moreFindings: 0 }],
       moreImages: 0,
       omittedImages: 0,
-      clearances: [],
-      stillPullable: [],
     });
   });
 
@@ -71,9 +67,8 @@ describe('the notice of a closing', () => {
   });
 
   it('says what a gate waits for', () => {
-    expect(notice('waiting', { kind: 'waiting', for: 'brake' }, { active: [blocker()] }).waiting).toEqual({
-      for: 'brake',
-    });
+    const waiting = notice('waiting', { kind: 'waiting', for: 'brake' }, { active: [blocker()] });
+    expect(waiting).toMatchObject({ kind: 'waiting', waiting: { for: 'brake' } });
   });
 });
 
@@ -88,11 +83,18 @@ describe('the notice of an opening', () => {
     undetermined: [finding({ severity: 'UNTRIAGED' }), finding()],
     exempted: [],
   };
+  function stillPullable(next: Partial<NextBlockers>, evaluated: readonly EvaluatedImage[]) {
+    const opened = notice('opened', OPEN, next, evaluated);
+    return opened.kind === 'opened' ? opened.stillPullable : [];
+  }
   const tagged = (number: number) => present({ digest: digest(number), tags: [`${number}.0`] });
 
-  it('says how each blocker was accounted for, and shows five', () => {
+  it('says since when the gate had been closed, and how each blocker was cleared, of five', () => {
     const clearances = Array.from({ length: 6 }, (_, number) => ({ digest: digest(number), how: 'gone' as const }));
-    expect(notice('opened', OPEN, { clearances }).clearances).toEqual(clearances.slice(0, 5));
+    expect(notice('opened', OPEN, { clearances })).toMatchObject({
+      closedSince: hoursLater(-24),
+      clearances: clearances.slice(0, 5),
+    });
   });
 
   it('names what is still pullable although it has findings, and not what is gone', () => {
@@ -112,7 +114,7 @@ describe('the notice of an opening', () => {
       exempted,
     ];
     const vulnerabilities = ['CVE-2024-6119'];
-    expect(notice('opened', OPEN, { blockers }, evaluated).stillPullable).toEqual([
+    expect(stillPullable({ blockers }, evaluated)).toEqual([
       { digest: digest(7), tags: ['1.0'], why: 'outOfScope', vulnerabilities },
       { digest: digest(9), tags: ['1.0'], why: 'exempted', vulnerabilities },
       { digest: digest(2), tags: ['2.0'], why: 'exempted', vulnerabilities },
@@ -129,21 +131,15 @@ describe('the notice of an opening', () => {
     const evaluated = Array.from({ length: 6 }, (_, number): EvaluatedImage => {
       return { image: tagged(number), evaluation: { kind: 'none', verdict: { kind: 'allow', exempted } } };
     });
-    const { stillPullable } = notice('opened', OPEN, {}, evaluated);
-    expect(stillPullable.map((one) => one.digest)).toEqual([0, 1, 2, 3, 4].map(digest));
-    expect(stillPullable[0]?.vulnerabilities).toEqual([
-      'CVE-2026-0',
-      'CVE-2026-1',
-      'CVE-2026-2',
-      'CVE-2026-3',
-      'CVE-2026-4',
-    ]);
+    const named = stillPullable({}, evaluated);
+    expect(named.map((one) => one.digest)).toEqual([0, 1, 2, 3, 4].map(digest));
+    expect(named[0]?.vulnerabilities).toEqual(['CVE-2026-0', 'CVE-2026-1', 'CVE-2026-2', 'CVE-2026-3', 'CVE-2026-4']);
   });
 
   it('alone names them', () => {
     const evaluated: readonly EvaluatedImage[] = [
       { image: tagged(2), evaluation: { kind: 'none', verdict: excepted } },
     ];
-    expect(notice('closed', CLOSED, { active: [blocker()] }, evaluated).stillPullable).toEqual([]);
+    expect(notice('closed', CLOSED, { active: [blocker()] }, evaluated)).not.toHaveProperty('stillPullable');
   });
 });
