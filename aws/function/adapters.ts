@@ -17,7 +17,7 @@ import { createRepositoryLock, type Snapshot } from './repository-lock.ts';
 import { denyStatement } from './repository-policy.ts';
 import type { Settings } from './settings.ts';
 
-export interface Worker {
+export interface Dependencies {
   readonly settings: Settings;
   readonly clients: Clients;
   readonly now: () => Instant;
@@ -31,7 +31,7 @@ export interface Worker {
 const LOG = { cloud: 'aws', maxCharacters: 200_000 } as const;
 
 /** The ports of one account's registry, and the rest that an invocation needs. */
-export function createAdapters({ settings, clients, now, log }: Worker) {
+export function createAdapters({ settings, clients, now, log }: Dependencies) {
   const table = createTable(clients.dynamodb, settings.tableName);
   const scanner = createScanner(clients.inspector, settings.accountId, settings.policy);
   const registry = createRegistry({

@@ -155,7 +155,7 @@ export function createScanner(client: Inspector2Client, accountId: string, polic
       : `Amazon Inspector is denied access to ${denied}: a policy on the repository keeps it out`;
   }
 
-  return { reportsOf, unknownFindings: unknownReports, scansOf, repositoriesWithFindings, health };
+  return { reportsOf, unknownReports, scansOf, repositoriesWithFindings, health };
 }
 
 export type Scanner = ReturnType<typeof createScanner>;
@@ -256,6 +256,6 @@ function scanFrom({ scanStatus, lastScannedAt }: CoveredResource): Scan {
   }
   return {
     kind: 'unproven',
-    why: `its coverage is ${scanStatus?.statusCode ?? 'unknown'}, ${scanStatus?.reason ?? 'with no reason given'}`,
+    detail: `its coverage is ${scanStatus?.statusCode ?? 'unknown'}, ${scanStatus?.reason ?? 'with no reason given'}`,
   };
 }

@@ -23,6 +23,6 @@ export const handler: typeof work = async (event, deadline) => {
   try {
     return await work(event, deadline);
   } finally {
-    log(usage.line({ messages: event.Records.length }));
+    log(usage.takeLine({ messages: event.Records.length }));
   }
 };

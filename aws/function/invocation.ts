@@ -8,7 +8,7 @@ import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { withinTime } from '../../shared/runtime/deadline.ts';
 import { describeError } from '../../shared/runtime/errors.ts';
 import { describeProblem } from '../../shared/runtime/problem.ts';
-import { type Adapters, createAdapters, type Worker } from './adapters.ts';
+import { type Adapters, createAdapters, type Dependencies } from './adapters.ts';
 import { type Group, groupByRepository, type Received } from './group.ts';
 import { parseMessage } from './parse.ts';
 import { createSweepPorts } from './sweep.ts';
@@ -19,7 +19,7 @@ export interface Deadline {
 }
 
 /** What the steps of one invocation have in common. */
-interface Invocation extends Worker {
+interface Invocation extends Dependencies {
   readonly adapters: Adapters;
   readonly deadline: Deadline;
   /** The messages that are to be retried. SQS itself moves one that was retried too often to the dead-letter queue. */
@@ -32,7 +32,7 @@ const RETRIES_AT_ONCE = 8;
 const RESERVE_MILLISECONDS = 10_000;
 
 /** Makes the function that handles a batch. */
-export function createWork(worker: Worker): (event: SQSEvent, deadline: Deadline) => Promise<SQSBatchResponse> {
+export function createWork(worker: Dependencies): (event: SQSEvent, deadline: Deadline) => Promise<SQSBatchResponse> {
   const adapters = createAdapters(worker);
   return async ({ Records: deliveries }, deadline) => {
     const invocation: Invocation = { ...worker, adapters, deadline, retried: new Set() };
@@ -149,5 +149,7 @@ async function retryLater(delivery: SQSRecord, { log, adapters }: Invocation): P
   const receiveCount = Number(delivery.attributes.ApproximateReceiveCount);
   await adapters.queue
     .retryLater(delivery.receiptHandle, receiveCount)
-    .catch((error: unknown) => log({ kind: 'delayed', messageId: delivery.messageId, error: describeError(error) }));
+    .catch((error: unknown) =>
+      log({ kind: 'retryDelayFailed', messageId: delivery.messageId, error: describeError(error) }),
+    );
 }

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { digest as imageDigest } from '../../shared/policy/digest.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { repositoryName } from '../../shared/policy/repository-name.ts';
-import { EVENTS, type Trigger } from '../../shared/report/decision.ts';
+import { FUNCTION_TRIGGERS, type Trigger } from '../../shared/report/decision.ts';
 import { check, type Parsed, required } from '../../shared/runtime/problem.ts';
 
 /** One image that a message names. */
@@ -39,7 +39,7 @@ const ours = v.variant(
     v.object({
       pullgate: v.literal('reconcile'),
       repository,
-      trigger: required(v.picklist(EVENTS, `one of ${EVENTS.join(', ')}`)),
+      trigger: required(v.picklist(FUNCTION_TRIGGERS, `one of ${FUNCTION_TRIGGERS.join(', ')}`)),
     }),
   ],
   'tick, sweep or reconcile',

@@ -17,7 +17,7 @@ export function createRegistry({ images, scanner, lock, policy }: Parts): Regist
   return {
     ...lock,
     scans: ({ repository }, digests) => scanner.scansOf(repository, digests),
-    unknownReports: scanner.unknownFindings,
+    unknownReports: scanner.unknownReports,
 
     async observe({ repository }, scope, known) {
       const { digests, found } = await whatToObserve(repository, scope);

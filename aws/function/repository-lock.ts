@@ -85,7 +85,8 @@ export function createRepositoryLock(
     const text = wanted === 'closed' ? withOurs(current, ours) : withoutOurs(current, ours.Sid);
     const written: Written = { kind: 'written', before: current.text ?? '', after: text ?? '' };
     const isAsRead = async () => (await policyText(repository)) === current.text;
-    if (text === undefined) return (await persist(() => deletePolicy(repository), isAsRead)) ? written : OVERTAKEN;
+    if (text === undefined)
+      return (await retryWhileUnchanged(() => deletePolicy(repository), isAsRead)) ? written : OVERTAKEN;
     if (text.length > MAX_POLICY_CHARACTERS) {
       return refused(
         `the policy of ${repository} would have ${text.length} characters with our statement, and ECR takes ${MAX_POLICY_CHARACTERS}: shorten its other statements`,
@@ -93,7 +94,7 @@ export function createRepositoryLock(
     }
     try {
       const set = new SetRepositoryPolicyCommand({ registryId, repositoryName: repository, policyText: text });
-      return (await persist(() => ecrOnce.send(set), isAsRead)) ? written : OVERTAKEN;
+      return (await retryWhileUnchanged(() => ecrOnce.send(set), isAsRead)) ? written : OVERTAKEN;
     } catch (error) {
       if (!(error instanceof InvalidParameterException)) throw error;
       const statements = statementsNamingPrincipals(current, ours.Sid);
@@ -115,7 +116,7 @@ export function createRepositoryLock(
 }
 
 /** Tries a write again only while the policy is still as it was read; false where it is not. */
-async function persist(write: () => Promise<unknown>, isAsRead: () => Promise<boolean>): Promise<boolean> {
+async function retryWhileUnchanged(write: () => Promise<unknown>, isAsRead: () => Promise<boolean>): Promise<boolean> {
   for (let tries = 1; ; tries++) {
     try {
       await write();

@@ -1,11 +1,11 @@
 // What a tick and a sweep need of AWS.
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { SweepPorts } from '../../shared/reconcile/sweep.ts';
-import type { Adapters, Worker } from './adapters.ts';
+import type { Adapters, Dependencies } from './adapters.ts';
 
 /** The ports of a sweep of one account's registry. */
 export function createSweepPorts(
-  { settings, log, now }: Worker,
+  { settings, log, now }: Dependencies,
   { table, scanner, queue }: Adapters,
   rules: Rules,
 ): SweepPorts {

@@ -18,7 +18,7 @@ import { createRegistries, type RegistryPlace } from './registries.ts';
 import { type AzureRegistry, createRegistry } from './registry.ts';
 import type { Settings } from './settings.ts';
 
-export interface Worker {
+export interface Dependencies {
   readonly settings: Settings;
   readonly clients: Clients;
   readonly now: () => Instant;
@@ -33,7 +33,7 @@ export type Log = (line: LogLine) => void;
 const LOG = { cloud: 'azure', maxCharacters: 30_000 } as const;
 
 /** The ports of the stack's registries, and the rest that an invocation needs. */
-export function createAdapters({ settings, clients, now }: Worker) {
+export function createAdapters({ settings, clients, now }: Dependencies) {
   const table = createTable(clients.table);
   const scanner = createScanner(clients.logs, settings.workspaceId, settings.findingsQuery, settings.policy);
   const registries = createRegistries(clients, settings, now);

@@ -6,7 +6,7 @@ import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
 import type { Result } from '../../shared/reconcile/result.ts';
 import type { Trigger } from '../../shared/report/decision.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
-import type { Adapters, Worker } from './adapters.ts';
+import type { Adapters, Dependencies } from './adapters.ts';
 import { coalesceByGate, type Job } from './coalesce.ts';
 import { PartialAnswer } from './findings.ts';
 import { handOver, rulesForLeft } from './handover.ts';
@@ -16,7 +16,7 @@ export type RepositoryJob = Omit<Job, 'request' | 'seen'> & { readonly repositor
 
 const GATES_AT_ONCE = 8;
 
-export function createReconcilers({ settings, now }: Worker, { table, queue, portsFrom }: Adapters) {
+export function createReconcilers({ settings, now }: Dependencies, { table, queue, portsFrom }: Adapters) {
   /** Reconciles one gate. What the registry refuses is moved to the poison queue, which raises an alarm. */
   const reconcileGate = coalesceByGate(async ({ request, registry, rules, log, seen }): Promise<Result> => {
     const result = await reconcile(request, rules, portsFrom(now(), registry, log, seen));

@@ -22,7 +22,7 @@ async function counted(context: InvocationContext, handle: (log: (line: LogLine)
   try {
     await handle(log);
   } finally {
-    log(usage.line());
+    log(usage.takeLine());
   }
 }
 

@@ -9,7 +9,7 @@ import { tick } from '../../shared/reconcile/sweep.ts';
 import type { LogLine } from '../../shared/report/log-line.ts';
 import { withinTime } from '../../shared/runtime/deadline.ts';
 import { describeProblem } from '../../shared/runtime/problem.ts';
-import { createAdapters, type Log, type Worker } from './adapters.ts';
+import { createAdapters, type Dependencies, type Log } from './adapters.ts';
 import { findHomes, type Home, type Homes } from './attribution.ts';
 import { describeCallError } from './errors.ts';
 import { createReconcilers } from './gates.ts';
@@ -44,7 +44,7 @@ const FEW_RETRY_MINUTES = RETRY_MINUTES.slice(0, 5);
 const TIMEOUT_MINUTES = 8;
 
 /** Makes what the function does. */
-export function createWork(worker: Worker): Work {
+export function createWork(worker: Dependencies): Work {
   const { settings } = worker;
   const adapters = createAdapters(worker);
   const { reconcileGate, reconcileRepository } = createReconcilers(worker, adapters);

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { digest as imageDigest } from '../../shared/policy/digest.ts';
 import { repositoryName } from '../../shared/policy/repository-name.ts';
-import { EVENTS, type Trigger } from '../../shared/report/decision.ts';
+import { FUNCTION_TRIGGERS, type Trigger } from '../../shared/report/decision.ts';
 import { check, describeProblem, type Parsed, required } from '../../shared/runtime/problem.ts';
 import { pick, textOf } from './loose-json.ts';
 import { checkImage, isOfContainerImage, MAX_ID_CHARACTERS, type NamedImage, readImage } from './named-image.ts';
@@ -75,7 +75,7 @@ const reconcileMessage = v.object({
   registry: registryId,
   repository: required(repositoryName),
   digest: v.optional(imageDigest),
-  trigger: required(v.picklist(EVENTS, `one of ${EVENTS.join(', ')}`)),
+  trigger: required(v.picklist(FUNCTION_TRIGGERS, `one of ${FUNCTION_TRIGGERS.join(', ')}`)),
 });
 
 const ASSESSMENT = 'the id of an assessment, up to 1000 characters, whose last part is its name';

@@ -127,7 +127,8 @@ export type AzureRegistry = ReturnType<typeof createRegistry>;
 
 const NO_PROOF: Scan = {
   kind: 'unproven',
-  why: 'Defender for Cloud does not say of each finding that closed it that it is healthy or exempted; that it no longer reports one proves nothing',
+  detail:
+    'Defender for Cloud does not say of each finding that closed it that it is healthy or exempted; that it no longer reports one proves nothing',
 };
 
 function isTagged({ tags }: Image): boolean {

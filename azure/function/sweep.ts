@@ -2,7 +2,7 @@
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { SweepPorts } from '../../shared/reconcile/sweep.ts';
-import type { Adapters, Worker } from './adapters.ts';
+import type { Adapters, Dependencies } from './adapters.ts';
 import { type Attribution, attribute } from './attribution.ts';
 import { describeCallError } from './errors.ts';
 import { PartialAnswer } from './findings.ts';
@@ -14,7 +14,7 @@ const NOT_ANSWERED: Attribution['counts'] = { attributed: 0, gone: 0, unattribut
 
 /** The ports of a sweep of the stack's registries. */
 export function createSweepPorts(
-  { settings, now }: Worker,
+  { settings, now }: Dependencies,
   { table, scanner, registries, registryAt, queue }: Adapters,
   rules: Rules,
   log: SweepPorts['log'],

@@ -1,6 +1,6 @@
 // Checks the options of an override: for how long, why, and who approved it.
 
-import { MAX_OVERRIDE_HOURS, type OverrideOrder } from '../../shared/gate/override.ts';
+import { MAX_OVERRIDE_HOURS, type NewOverride } from '../../shared/gate/override.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { durationForms, minutesAfter, parseMinutes, shownOption } from '../terminal/duration.ts';
 import { UsageError } from '../terminal/ending.ts';
@@ -20,11 +20,11 @@ const MAX_CHARACTERS = { reason: 500, approvedBy: 200 } as const;
  * @throws UsageError that names every option that is missing or wrong
  */
 export function parseOverride(
-  kind: OverrideOrder['kind'],
+  kind: NewOverride['kind'],
   options: OverrideOptions,
   at: Instant,
   by: string,
-): OverrideOrder {
+): NewOverride {
   const minutes = parseMinutes(options.for, MAX_OVERRIDE_HOURS);
   const [reason, approvedBy] = [options.reason?.trim() ?? '', options.approvedBy?.trim() ?? ''];
   const problems = [

@@ -2,7 +2,7 @@
 // in between leaves.
 
 import type { Gate } from '../../shared/gate/gate.ts';
-import { endEarly, isInForce, type Override, type OverrideOrder, recordOverride } from '../../shared/gate/override.ts';
+import { endEarly, isInForce, type NewOverride, type Override, recordOverride } from '../../shared/gate/override.ts';
 import { activeBlockers, type GateRecord, newRecord } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { currentRules, type Rules } from '../../shared/reconcile/rules.ts';
@@ -122,7 +122,7 @@ export async function loadGate(
  *
  * @throws UsageError that says what to do instead
  */
-export async function refuseInVain(
+export async function refuseIneffective(
   kind: Override['kind'],
   gates: readonly GateBefore[],
   { client, rules }: { readonly client: Pick<Client, 'read'>; readonly rules: Rules },
@@ -158,7 +158,7 @@ export async function refuseInVain(
 type Apply = () => Promise<OverrideResult>;
 
 /** Records an override for one gate. */
-export function recordOrder(gate: Gate, order: OverrideOrder, tools: Tools): Promise<Apply> {
+export function recordOrder(gate: Gate, order: NewOverride, tools: Tools): Promise<Apply> {
   const overridden = (record: GateRecord) => ({ ...record, override: recordOverride(order, record.override) });
   return change(gate, overridden, tools, order.kind === 'open' ? 'open' : 'close', order.at);
 }

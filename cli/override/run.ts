@@ -1,6 +1,6 @@
 // What `override open`, `override close` and `override clear` do and print.
 
-import type { Override, OverrideOrder } from '../../shared/gate/override.ts';
+import type { NewOverride, Override } from '../../shared/gate/override.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { describeOverride } from '../../shared/report/override-text.ts';
 import { describeState, gateName } from '../../shared/report/sentences.ts';
@@ -20,7 +20,7 @@ import {
   recordClear,
   recordOrder,
   recordThenApply,
-  refuseInVain,
+  refuseIneffective,
   type Verb,
 } from './override.ts';
 
@@ -36,11 +36,11 @@ interface Run {
 }
 
 /** Sets an override for the gates of one image. */
-export async function setOverride(run: Run & { readonly wish: OverrideOrder }): Promise<ExitCode> {
+export async function setOverride(run: Run & { readonly wish: NewOverride }): Promise<ExitCode> {
   const { wish, name, dryRun } = run;
   const located = await locateImage(name, run.clients, run.now);
   const gates = await Promise.all(gatesFor(wish.kind, located.found).map((gate) => loadGate(gate, located, wish.at)));
-  await refuseInVain(wish.kind, gates, located);
+  await refuseIneffective(wish.kind, gates, located);
   const results = dryRun ? [] : await recordThenApply(gates, (gate) => recordOrder(gate, wish, located));
   const verb = wish.kind === 'open' ? 'open' : 'close';
   answer(run, { command: verb, override: wish, gates, results }, () => [
@@ -86,7 +86,7 @@ export async function clearOverride(run: Run & { readonly by: string }): Promise
 
 interface Answer {
   readonly command: Verb;
-  readonly override?: OverrideOrder;
+  readonly override?: NewOverride;
   readonly gates: readonly GateBefore[];
   /** In the same order; empty in a dry run. */
   readonly results: readonly OverrideResult[];

@@ -5,7 +5,7 @@ import { DIGEST_PATTERN } from '../../shared/policy/digest.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { GLOB_PATTERN, globMatcher } from '../../shared/policy/glob.ts';
 import { currentRules } from '../../shared/reconcile/rules.ts';
-import type { Mode } from '../../shared/report/decision.ts';
+import type { EffectiveMode } from '../../shared/report/decision.ts';
 import type { Client } from '../stack/client.ts';
 import { ACR, ECR, isAt } from '../stack/image-name.ts';
 import { type ExitCode, UsageError } from '../terminal/ending.ts';
@@ -123,7 +123,7 @@ async function isKnown(clients: readonly Client[], { matches }: Selection): Prom
   return false;
 }
 
-async function loadModes(clients: readonly Client[], now: Instant): Promise<ReadonlyMap<Client, Mode>> {
+async function loadModes(clients: readonly Client[], now: Instant): Promise<ReadonlyMap<Client, EffectiveMode>> {
   const modes = await Promise.all(
     clients.map(async (client) => [client, (await currentRules(client.settings, client.pause, now)).mode] as const),
   );
@@ -131,7 +131,7 @@ async function loadModes(clients: readonly Client[], now: Instant): Promise<Read
 }
 
 /** Says before the question whether the gates will stay open. */
-function whatComesNext({ clients }: Release, modes: readonly Mode[]): string {
+function whatComesNext({ clients }: Release, modes: readonly EffectiveMode[]): string {
   if (modes.every((mode) => mode === 'pause')) return 'The stack is paused, so they stay open until the pause ends.';
   if (modes.every((mode) => mode !== 'enforce')) return 'The stack closes nothing at present, so they stay open.';
   const hours = Math.max(...clients.map(({ settings }) => settings.sweepHours));

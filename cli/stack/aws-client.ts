@@ -77,7 +77,7 @@ async function observe(
     } catch (error) {
       if (!isDenied(error)) throw error;
       isRefused = true;
-      return new Set(blockers.flatMap(({ digest, departed }) => (departed?.why === 'outOfScope' ? [] : [digest])));
+      return new Set(blockers.flatMap(({ digest, inactive }) => (inactive?.why === 'outOfScope' ? [] : [digest])));
     }
   };
   const registry = createRegistry({ images: { ...images, descendants }, scanner, lock, policy });

@@ -8,7 +8,7 @@ import type { Ports, Reading, Records, Registry, Row } from '../../shared/reconc
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import { createRules, type RuleSettings } from '../../shared/reconcile/rules.ts';
 import type { PauseState, SweepState } from '../../shared/reconcile/schedule.ts';
-import type { CommandTrigger, Decision, Mode } from '../../shared/report/decision.ts';
+import type { CommandTrigger, Decision, EffectiveMode } from '../../shared/report/decision.ts';
 import type { Cloud } from './cloud.ts';
 import type { ImageName } from './image-name.ts';
 
@@ -46,7 +46,7 @@ export interface Client {
   /** The gate as the registry shows it; undefined if it is not there. */
   read(gate: Gate): Promise<Reading<unknown> | undefined>;
   /** Brings a gate to the state that the mode and its record ask for, without observing its images. */
-  reconcile(gate: Gate, mode: Mode, command: CommandTrigger): Promise<Decision>;
+  reconcile(gate: Gate, mode: EffectiveMode, command: CommandTrigger): Promise<Decision>;
 }
 
 export interface ClientSettings extends RuleSettings {

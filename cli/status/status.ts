@@ -11,7 +11,7 @@ import { isNonEmpty } from '../../shared/policy/verdict.ts';
 import { findingsIn } from '../../shared/reconcile/observation.ts';
 import { createRules, type Rules } from '../../shared/reconcile/rules.ts';
 import { isPaused, type PauseState, type SweepState } from '../../shared/reconcile/schedule.ts';
-import type { Mode } from '../../shared/report/decision.ts';
+import type { EffectiveMode } from '../../shared/report/decision.ts';
 import type { Client, FoundImage, Obstacle } from '../stack/client.ts';
 import { CLOUD_NAMES, type Cloud } from '../stack/cloud.ts';
 import { loadRecords, observeEverything } from '../stack/overview.ts';
@@ -59,7 +59,7 @@ export interface ImageStatus {
 
 export interface CloudStatus {
   readonly cloud: Cloud;
-  readonly mode: Mode;
+  readonly mode: EffectiveMode;
   readonly pause: PauseState | undefined;
   readonly sweep: SweepState | undefined;
   readonly sweepAgeHours: number | undefined;

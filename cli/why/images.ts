@@ -56,7 +56,7 @@ export function imageAnswers(
     const shown = new Set(findings.map(findingKey));
     const violating = verdict.kind === 'block' ? verdict.reasons : [];
     const isOut =
-      (evaluation.kind === 'departed' && evaluation.how === 'outOfScope') || isOutside(image, repository, rules);
+      (evaluation.kind === 'inactive' && evaluation.how === 'outOfScope') || isOutside(image, repository, rules);
     return [
       {
         digest: image.digest,

@@ -154,7 +154,7 @@ function wordOf({ severity }: Finding): string {
 
 function stateWords({ verdict, holds, violating }: ImageAnswer): string {
   if (holds?.kind === 'unproven' || holds?.kind === 'recentScan')
-    return `is a blocker, proof is missing: ${holds.why}.`;
+    return `is a blocker, proof is missing: ${holds.detail}.`;
   if (holds?.kind === 'undetermined') return 'was a blocker, and an unknown severity is no proof that it is safe.';
   switch (verdict) {
     case 'block':

@@ -6,7 +6,7 @@ import { type GateRecord, type GateState, newRecord } from '../../shared/gate/re
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Scan } from '../../shared/reconcile/observation.ts';
 import { createRules, currentRules, type Rules } from '../../shared/reconcile/rules.ts';
-import type { Mode } from '../../shared/report/decision.ts';
+import type { EffectiveMode } from '../../shared/report/decision.ts';
 import type { Client, FoundImage, Obstacle } from '../stack/client.ts';
 import { CLOUD_NAMES, type Cloud } from '../stack/cloud.ts';
 import type { ImageName } from '../stack/image-name.ts';
@@ -45,7 +45,7 @@ export interface WhyAnswer {
   readonly tags: readonly string[];
   /** The name had no tag and no digest, which means `latest`. */
   readonly isDefaultTag: boolean;
-  readonly mode: Mode;
+  readonly mode: EffectiveMode;
   readonly pullable: boolean;
   /** Who closed it; undefined if no one did. */
   readonly closedBy: Obstacle['by'] | undefined;
@@ -196,7 +196,7 @@ async function adviceFor(
   images: readonly ImageAnswer[],
   { settings }: Client,
   { repository, digest }: FoundImage,
-  mode: Mode,
+  mode: EffectiveMode,
   now: Instant,
   host: string,
 ): Promise<Advice> {

@@ -82,7 +82,7 @@ export function createJournal(nextId: () => number, tell: (entry: Entry) => void
   };
 }
 
-const FAILURES: readonly unknown[] = ['failed', 'refused', 'delayed'];
+const FAILURES: readonly unknown[] = ['failed', 'refused', 'retryDelayFailed'];
 
 /** Any other line of a function: what it is about comes first. */
 function plain(text: string, json: LogLine['json']): Pick<Entry, 'kind' | 'text' | 'more'> {

@@ -21,7 +21,7 @@ export interface EvaluatedImage {
 }
 
 export interface NextBlockers {
-  /** All blockers of the next record, the departed ones too. */
+  /** All blockers of the next record, the inactive ones too. */
   readonly blockers: readonly Blocker[];
   /** Those that hold the gate. */
   readonly active: readonly Blocker[];
@@ -81,7 +81,7 @@ export function isPlainlyAllowed(image: ImageObservation, repository: string, ru
   return isPlain(rules.judge({ repository, digest: image.digest }, findingsIn(image), now));
 }
 
-const UNKNOWN_TO_SCANNER: Scan = { kind: 'unproven', why: 'the scanner does not know the image' };
+const UNKNOWN_TO_SCANNER: Scan = { kind: 'unproven', detail: 'the scanner does not know the image' };
 
 /** The blockers after an observation: those that were not observed stay as they were. */
 export function nextBlockers(record: GateRecord, evaluated: readonly EvaluatedImage[]): NextBlockers {
@@ -90,14 +90,14 @@ export function nextBlockers(record: GateRecord, evaluated: readonly EvaluatedIm
   let changed = false;
   for (const { image, evaluation } of evaluated) {
     const before = blockers.get(image.digest);
-    if (evaluation.kind === 'holds' || evaluation.kind === 'departed') {
+    if (evaluation.kind === 'holds' || evaluation.kind === 'inactive') {
       if (before === undefined || !sameBlocker(before, evaluation.blocker)) {
         blockers.set(image.digest, evaluation.blocker);
         changed = true;
       }
     } else if (blockers.delete(image.digest)) changed = true;
-    const active = before !== undefined && before.departed === undefined;
-    if (active && (evaluation.kind === 'departed' || evaluation.kind === 'released')) {
+    const active = before !== undefined && before.inactive === undefined;
+    if (active && (evaluation.kind === 'inactive' || evaluation.kind === 'released')) {
       clearances.push({ digest: image.digest, how: evaluation.how });
     }
   }
@@ -113,6 +113,6 @@ export function nextBlockers(record: GateRecord, evaluated: readonly EvaluatedIm
 /** Where there are too many, those that hold the gate are kept before the memory of those that went away. */
 function keepWithin(blockers: readonly Blocker[]): readonly Blocker[] {
   if (blockers.length <= MAX_BLOCKERS) return blockers;
-  const departed = blockers.filter((blocker) => blocker.departed !== undefined);
-  return [...activeBlockers({ blockers }), ...departed].slice(0, MAX_BLOCKERS);
+  const inactive = blockers.filter((blocker) => blocker.inactive !== undefined);
+  return [...activeBlockers({ blockers }), ...inactive].slice(0, MAX_BLOCKERS);
 }

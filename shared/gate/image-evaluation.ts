@@ -2,7 +2,7 @@
 import { type Finding, findingKey, type Instant, later, worstFirst } from '../policy/finding.ts';
 import type { Judge, Verdict } from '../policy/verdict.ts';
 import { findingsIn, type ImageObservation, type ReportStatus, type Scan } from '../reconcile/observation.ts';
-import { type Blocker, type Departure, isLongAgo } from './record.ts';
+import { type Blocker, type InactiveReason, isLongAgo } from './record.ts';
 
 /** What one image means for its gate. */
 export type ImageEvaluation =
@@ -11,7 +11,7 @@ export type ImageEvaluation =
   /** It holds the gate. */
   | { readonly kind: 'holds'; readonly blocker: Blocker; readonly why: HoldReason; readonly verdict: Verdict }
   /** It holds nothing for now, and is remembered: it may come back, or what exempted it may end. */
-  | { readonly kind: 'departed'; readonly blocker: Blocker; readonly how: Departure; readonly verdict: Verdict }
+  | { readonly kind: 'inactive'; readonly blocker: Blocker; readonly how: InactiveReason; readonly verdict: Verdict }
   /** It held the gate, and a scan has proved it harmless, or the provider says that all of its findings are resolved. */
   | { readonly kind: 'released'; readonly how: 'scanned' | 'resolved'; readonly verdict: Verdict }
   /** Only a scan can tell: ask for it, and evaluate again. */
@@ -24,9 +24,9 @@ export type HoldReason =
   /** Some severity is not known, and what is not known releases no blocker. */
   | { readonly kind: 'undetermined' }
   /** Its findings went away, and nothing proves that the danger did. */
-  | { readonly kind: 'unproven'; readonly why: string }
+  | { readonly kind: 'unproven'; readonly detail: string }
   /** A scan has only just finished, and its findings may still be on their way: observe again soon. */
-  | { readonly kind: 'recentScan'; readonly why: string };
+  | { readonly kind: 'recentScan'; readonly detail: string };
 
 export interface EvaluationInput {
   readonly repository: string;
@@ -61,10 +61,10 @@ export function evaluateImage(input: EvaluationInput): ImageEvaluation;
 export function evaluateImage(input: EvaluationInput): ImageEvaluation {
   const { image, blocker, inScope } = input;
   if (blocker === undefined) return evaluateNewcomer(input);
-  if (image.presence === 'gone') return depart(input, blocker, 'gone', CLEAN);
+  if (image.presence === 'gone') return becomeInactive(input, blocker, 'gone', CLEAN);
   const verdict = judgeImage(input, findingsIn(image));
   if (!inScope)
-    return depart(
+    return becomeInactive(
       input,
       verdict.kind === 'block' ? { ...blocker, violatedAt: input.now } : blocker,
       'outOfScope',
@@ -90,14 +90,16 @@ function evaluateBlocker(input: EvaluationInput, image: Present, blocker: Blocke
   const unexplained = absent.filter((finding) => statusOf(finding) === 'active');
   const isExempted = blocker.omittedFindings === 0 && judgeImage(input, unexplained).kind === 'allow';
   // What is not known releases no blocker; but one that holds nothing at present does not begin to because of it.
-  if (verdict.kind === 'undetermined' && (blocker.departed === undefined || !isExempted)) {
+  if (verdict.kind === 'undetermined' && (blocker.inactive === undefined || !isExempted)) {
     return hold(input, image, blocker, { kind: 'undetermined' }, verdict);
   }
   if (isExempted) {
     // What is still shown is not resolved, whatever is said of the report that it once came in.
     const resolved = absent.filter((finding) => statusOf(finding) === 'resolved');
     const isResolved = verdict.kind === 'allow' && resolved.length === blocker.findings.length;
-    return isResolved ? { kind: 'released', how: 'resolved', verdict } : depart(input, blocker, 'exempted', verdict);
+    return isResolved
+      ? { kind: 'released', how: 'resolved', verdict }
+      : becomeInactive(input, blocker, 'exempted', verdict);
   }
   if (input.scan === undefined) return { kind: 'needsScan' };
   const why = missingProof(input.scan, blocker, input.observedAt);
@@ -108,15 +110,15 @@ function evaluateBlocker(input: EvaluationInput, image: Present, blocker: Blocke
 const SCAN_SETTLES_MILLISECONDS = 5 * 60_000;
 
 /** What is missing for a proof: a scan that finished after the image was last seen to violate, or to be away, and well before this observation. */
-function missingProof(scan: Scan, { violatedAt, departed }: Blocker, observedAt: Instant): HoldReason | undefined {
+function missingProof(scan: Scan, { violatedAt, inactive }: Blocker, observedAt: Instant): HoldReason | undefined {
   if (scan.kind === 'unproven') return scan;
-  const since = later(violatedAt, departed?.at ?? violatedAt);
+  const since = later(violatedAt, inactive?.at ?? violatedAt);
   if (scan.at <= since) {
-    const why = `the last finished scan (${scan.at}) is not newer than when it was last seen to violate or to be away (${since})`;
-    return { kind: 'unproven', why };
+    const detail = `the last finished scan (${scan.at}) is not newer than when it was last seen to violate or to be away (${since})`;
+    return { kind: 'unproven', detail };
   }
   return Date.parse(observedAt) - Date.parse(scan.at) < SCAN_SETTLES_MILLISECONDS
-    ? { kind: 'recentScan', why: `its scan finished only just (${scan.at}); it is observed again in some minutes` }
+    ? { kind: 'recentScan', detail: `its scan finished only just (${scan.at}); it is observed again in some minutes` }
     : undefined;
 }
 
@@ -134,13 +136,13 @@ function hold(
   why: HoldReason,
   verdict: Verdict,
 ): ImageEvaluation {
-  const violatedAt = later(blocker.violatedAt, blocker.departed?.at ?? blocker.violatedAt);
+  const violatedAt = later(blocker.violatedAt, blocker.inactive?.at ?? blocker.violatedAt);
   const active = {
     ...blocker,
     tags: tagsOf(tags, blocker),
     since: sinceOf(blocker, input.now),
     violatedAt,
-    departed: undefined,
+    inactive: undefined,
   };
   return { kind: 'holds', blocker: active, why, verdict };
 }
@@ -182,7 +184,7 @@ function statusesOf({ reports }: Present): (finding: Finding) => ReportStatus {
 
 /** An image that came back holds the gate since it did. */
 function sinceOf(blocker: Blocker | undefined, now: Instant): Instant {
-  return blocker === undefined || blocker.departed !== undefined ? now : blocker.since;
+  return blocker === undefined || blocker.inactive !== undefined ? now : blocker.since;
 }
 
 /** The tags that people know it by: those of now, or the last that it had; not more than a mail can name. */
@@ -191,12 +193,17 @@ function tagsOf(tags: readonly string[], blocker: Blocker | undefined): readonly
 }
 
 /** What exempts a finding may end at any time; an image that went away is remembered for some weeks. */
-function depart({ now }: EvaluationInput, blocker: Blocker, how: Departure, verdict: Verdict): ImageEvaluation {
-  const before = blocker.departed;
+function becomeInactive(
+  { now }: EvaluationInput,
+  blocker: Blocker,
+  how: InactiveReason,
+  verdict: Verdict,
+): ImageEvaluation {
+  const before = blocker.inactive;
   const isNew = how === 'exempted' || before === undefined || before.why === 'exempted';
-  const departed = { at: isNew ? now : before.at, why: how };
-  if (how !== 'exempted' && isLongAgo(departed.at, now)) return { kind: 'forgotten' };
-  return { kind: 'departed', blocker: { ...blocker, departed }, how, verdict };
+  const inactive = { at: isNew ? now : before.at, why: how };
+  if (how !== 'exempted' && isLongAgo(inactive.at, now)) return { kind: 'forgotten' };
+  return { kind: 'inactive', blocker: { ...blocker, inactive }, how, verdict };
 }
 
 /** How coarse the moments of a blocker are, in milliseconds: a replay within the minute writes nothing. */
@@ -205,7 +212,7 @@ const GRAIN_MILLISECONDS = 60_000;
 /** Is the blocker as good as what the record already says, so that nothing needs to be written? */
 export function sameBlocker(a: Blocker, b: Blocker): boolean {
   return (
-    a.departed?.why === b.departed?.why &&
+    a.inactive?.why === b.inactive?.why &&
     Date.parse(lastDangerous(b)) - Date.parse(lastDangerous(a)) < GRAIN_MILLISECONDS &&
     a.omittedFindings === b.omittedFindings &&
     a.tags.toSorted().join() === b.tags.toSorted().join() &&
@@ -214,8 +221,8 @@ export function sameBlocker(a: Blocker, b: Blocker): boolean {
 }
 
 /** When it was last seen to violate, or to be exempted: a scan from before that proves nothing. */
-function lastDangerous({ violatedAt, departed }: Blocker): Instant {
-  return departed?.why === 'exempted' ? later(violatedAt, departed.at) : violatedAt;
+function lastDangerous({ violatedAt, inactive }: Blocker): Instant {
+  return inactive?.why === 'exempted' ? later(violatedAt, inactive.at) : violatedAt;
 }
 
 function sameFindings(a: readonly Finding[], b: readonly Finding[]): boolean {

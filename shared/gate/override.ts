@@ -20,7 +20,7 @@ export interface Override {
 }
 
 /** What a person orders; the rest follows. */
-export type OverrideOrder = Pick<Override, 'kind' | 'at' | 'until' | 'reason' | 'approvedBy' | 'by'>;
+export type NewOverride = Pick<Override, 'kind' | 'at' | 'until' | 'reason' | 'approvedBy' | 'by'>;
 
 /** An override in a record, with what has become of it. */
 export interface RecordedOverride {
@@ -60,7 +60,7 @@ export interface OverrideStep {
 }
 
 /** The override that is recorded for an order. It replaces one that is in force. */
-export function recordOverride(given: OverrideOrder, before: RecordedOverride | undefined): RecordedOverride {
+export function recordOverride(given: NewOverride, before: RecordedOverride | undefined): RecordedOverride {
   const delivery: OverrideDelivery = { notified: 'nothing', logged: false };
   if (before === undefined || !isInForce(before, given.at)) return { order: given, delivery };
   // The end of an override needs no notice if its beginning had none.

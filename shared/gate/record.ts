@@ -17,11 +17,11 @@ export interface Blocker {
   /** How many more violated than a record keeps: while there are any, only a scan, or the image's going away, releases it. */
   readonly omittedFindings: number;
   /** Set while it holds nothing: remembered, since the same digest may come back without a new scan, and what exempts it may end. */
-  readonly departed?: { readonly at: Instant; readonly why: Departure } | undefined;
+  readonly inactive?: { readonly at: Instant; readonly why: InactiveReason } | undefined;
 }
 
 /** Why a blocker holds nothing for now: the image is gone, it does not count, or its recorded findings do not violate at present. */
-export type Departure = 'gone' | 'outOfScope' | 'exempted';
+export type InactiveReason = 'gone' | 'outOfScope' | 'exempted';
 
 /** Why pullgate does not close a gate that has a blocker, or an override that closes it. */
 export type Waiting =
@@ -102,10 +102,10 @@ export interface StillPullable {
 }
 
 /**
- * How a blocker was cleared, so that it holds the gate no longer: it departed; a finished, newer scan shows nothing
+ * How a blocker was cleared, so that it holds the gate no longer: it is inactive; a finished, newer scan shows nothing
  * that violates; or the provider says of each of its findings that it is resolved.
  */
-export type Clearance = Departure | 'scanned' | 'resolved';
+export type Clearance = InactiveReason | 'scanned' | 'resolved';
 
 /** An image that had held the gate, and how it was cleared. */
 export interface ClearedImage {
@@ -155,5 +155,5 @@ export function isForgettable(record: GateRecord, now: Instant): boolean {
 
 /** The blockers that hold the gate now. */
 export function activeBlockers(record: Pick<GateRecord, 'blockers'>): readonly Blocker[] {
-  return record.blockers.filter((blocker) => blocker.departed === undefined);
+  return record.blockers.filter((blocker) => blocker.inactive === undefined);
 }

@@ -67,7 +67,7 @@ export function judgeBy(policy: Policy): Judge {
   const exceptions = exceptionsById(policy.exceptions);
 
   function opinion(image: ImageId, finding: Finding, now: Instant): Opinion {
-    const opinion = withoutMercy(policy, finding, now);
+    const opinion = verdictBeforeExemptions(policy, finding, now);
     if (opinion.kind === 'below') return opinion;
     if (finding.state !== 'active') return { kind: 'exempted', exemption: { kind: 'suppressed' } };
     const exception = liveException(exceptions, image, finding, now);
@@ -92,7 +92,7 @@ export function judgeBy(policy: Policy): Judge {
 }
 
 /** What thresholds, exploit and grace say, before anyone's decision to exempt. */
-function withoutMercy(policy: Policy, finding: Finding, now: Instant): Opinion {
+function verdictBeforeExemptions(policy: Policy, finding: Finding, now: Instant): Opinion {
   if (finding.severity.kind === 'unknown') {
     switch (policy.unknownSeverity) {
       case 'block':

@@ -50,4 +50,4 @@ export type Scan =
   /** It is scanned continuously, and the last scan finished at this moment. */
   | { readonly kind: 'finished'; readonly at: Instant }
   /** No scan proves anything: never scanned, no longer scanned, half-finished, not allowed to. */
-  | { readonly kind: 'unproven'; readonly why: string };
+  | { readonly kind: 'unproven'; readonly detail: string };

@@ -43,7 +43,7 @@ export interface Registry<Snapshot> {
   /** The last scans. Asked only where a blocker is to be released on a scan's word. */
   scans(gate: Gate, digests: readonly string[]): Promise<ReadonlyMap<string, Scan>>;
   /** Which of these findings the provider does not know at all, in no state: an event was faster than its row. */
-  unknownReports(findingIds: readonly string[]): Promise<ReadonlySet<string>>;
+  unknownReports(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** Undefined where the repository does not exist (any more). */
   read(gate: Gate): Promise<Reading<Snapshot> | undefined>;
   /** Closes or opens, from what was read, and reads back what came of it. */

@@ -114,7 +114,7 @@ function decisionOf(
   { awaited, override, applied, doneAt }: Outcome,
 ): Decision {
   const { kind: _kind, ...outcome } = applied;
-  const images = evaluated.flatMap((one) => worthAWord(one, next));
+  const images = evaluated.flatMap((one) => imageDecision(one, next));
   return {
     gate,
     triggers,
@@ -142,7 +142,7 @@ function resultOf(
   if (notifyError !== undefined && unsentNotices === 'retryMessage')
     return { kind: 'retry', why: `a notice could not be sent: ${notifyError}`, reports: 'all', decision };
   const [recentScan] = evaluated.flatMap(({ evaluation }) =>
-    evaluation.kind === 'holds' && evaluation.why.kind === 'recentScan' ? [evaluation.why.why] : [],
+    evaluation.kind === 'holds' && evaluation.why.kind === 'recentScan' ? [evaluation.why.detail] : [],
   );
   if (recentScan !== undefined) return { kind: 'retry', why: recentScan, reports: 'all', decision };
   const reports = [
@@ -208,7 +208,7 @@ function secondsSince(at: Instant | undefined, now: Instant): number | undefined
 }
 
 /** Everything but an image that is plainly allowed, and the memory of one that went away before. */
-function worthAWord(
+function imageDecision(
   { image: { digest }, evaluation }: EvaluatedImage,
   { clearances }: NextBlockers,
 ): readonly ImageDecision[] {

@@ -4,14 +4,14 @@ import type { Instant } from '../policy/finding.ts';
 import { globFilter } from '../policy/glob.ts';
 import type { Policy } from '../policy/policy.ts';
 import { type Judge, judgeBy } from '../policy/verdict.ts';
-import type { Mode } from '../report/decision.ts';
+import type { EffectiveMode } from '../report/decision.ts';
 import type { Row } from './ports.ts';
 import { isPaused, type PauseState } from './schedule.ts';
 
 export interface Rules {
   readonly policy: Policy;
   readonly judge: Judge;
-  readonly mode: Mode;
+  readonly mode: EffectiveMode;
   /** The brake. */
   readonly maxClosesPerHour: number;
   /** Are gates closed that are in use by what would fail then? */
@@ -30,7 +30,7 @@ export interface RuleSettings {
 
 /** The rules at this moment: a pause takes precedence over the config's mode while it is in force. */
 export async function currentRules(
-  settings: RuleSettings & { readonly mode: Mode },
+  settings: RuleSettings & { readonly mode: EffectiveMode },
   pause: Pick<Row<PauseState>, 'load'>,
   now: Instant,
 ): Promise<Rules> {
@@ -39,7 +39,7 @@ export async function currentRules(
 }
 
 /** Prepares the config once for many gates. */
-export function createRules(settings: RuleSettings, mode: Mode): Rules {
+export function createRules(settings: RuleSettings, mode: EffectiveMode): Rules {
   const { policy, maxClosesPerHour, closesInUse, repositories } = settings;
   return {
     policy,

@@ -8,12 +8,12 @@ import type { Exception } from '../policy/exceptions.ts';
 import type { Verdict } from '../policy/verdict.ts';
 
 /** What wakes the function for a gate. */
-export const EVENTS = ['finding', 'scan', 'push', 'delete', 'sweep', 'tick'] as const;
+export const FUNCTION_TRIGGERS = ['finding', 'scan', 'push', 'delete', 'sweep', 'tick'] as const;
 /** A command that a person runs. A command acts on the record alone and observes no images. */
 const COMMANDS = ['pause', 'release', 'override'] as const;
 export type CommandTrigger = (typeof COMMANDS)[number];
 /** What wakes pullgate for a gate. */
-export const TRIGGERS = [...EVENTS, ...COMMANDS] as const;
+export const TRIGGERS = [...FUNCTION_TRIGGERS, ...COMMANDS] as const;
 export type Trigger = (typeof TRIGGERS)[number];
 
 /** Does a command reconcile, and not the function? No message can say so. */
@@ -69,7 +69,7 @@ export type Outcome =
 interface Decided {
   readonly gate: Gate;
   readonly triggers: readonly Trigger[];
-  readonly mode: Mode;
+  readonly mode: EffectiveMode;
   /** The observed images that are worth naming: every one that is not plainly allowed, and every blocker. */
   readonly images: readonly ImageDecision[];
   /** Images that were observed and allowed, with nothing to say of them. */
@@ -93,4 +93,4 @@ interface Decided {
  * `enforce` closes; `audit` decides, logs and notifies; `pause`: everything opens and nothing closes; `release`: that
  * once, for one gate.
  */
-export type Mode = 'enforce' | 'audit' | 'pause' | 'release';
+export type EffectiveMode = 'enforce' | 'audit' | 'pause' | 'release';

@@ -98,10 +98,10 @@ function noticeImage({ digest, tags, findings }: Blocker): NoticeImage {
 
 /** What can be pulled again, or still, although it has findings: worth knowing where a gate opens. */
 function stillPullable(next: NextBlockers, evaluated: readonly EvaluatedImage[]): readonly StillPullable[] {
-  const remembered = next.blockers.flatMap(({ digest, tags, findings, departed }): readonly StillPullable[] => {
-    if (departed === undefined || departed.why === 'gone') return [];
+  const remembered = next.blockers.flatMap(({ digest, tags, findings, inactive }): readonly StillPullable[] => {
+    if (inactive === undefined || inactive.why === 'gone') return [];
     return [
-      { digest, tags, why: departed.why, vulnerabilities: unique(findings.map((finding) => finding.vulnerability)) },
+      { digest, tags, why: inactive.why, vulnerabilities: unique(findings.map((finding) => finding.vulnerability)) },
     ];
   });
   const others = evaluated.flatMap(({ image, evaluation }): readonly StillPullable[] => {

@@ -152,7 +152,7 @@ function noteOf(image: ImageDecision): string {
   const name = shortDigest(image.digest);
   if (image.kind === 'released') return `${name} holds it no longer, ${CLEARANCES[image.how]}`;
   if (image.kind === 'holds' && (image.why.kind === 'unproven' || image.why.kind === 'recentScan'))
-    return `${name} still holds it, proof is missing: ${image.why.why}`;
+    return `${name} still holds it, proof is missing: ${image.why.detail}`;
   if (image.kind === 'holds' && image.why.kind === 'undetermined') {
     return `${name} still holds it, and what is not known releases nothing: ${describeVerdict(image.verdict)}`;
   }

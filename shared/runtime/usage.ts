@@ -9,7 +9,7 @@ export interface Usage {
    * The line of an invocation: every call since the line before, by service. Where invocations overlap in one process, one may count the other's
    * calls; none is counted twice, and none is left out but those of a process that was killed.
    */
-  line(facts?: Readonly<Record<string, number>>): LogLine;
+  takeLine(facts?: Readonly<Record<string, number>>): LogLine;
 }
 
 export function createUsage(): Usage {
@@ -18,7 +18,7 @@ export function createUsage(): Usage {
     count(service) {
       calls[service] = (calls[service] ?? 0) + 1;
     },
-    line(facts = {}) {
+    takeLine(facts = {}) {
       const counted = calls;
       calls = {};
       const allCalls = Object.values(counted).reduce((sum, count) => sum + count, 0);

@@ -245,7 +245,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
         dead: cloud.deadLetters.messages().map(({ body }) => body),
         setbacks: [
           ...crashes,
-          ...cloud.logs.flatMap(({ json, at }) => (json?.['kind'] === 'delayed' ? [at.getTime()] : [])),
+          ...cloud.logs.flatMap(({ json, at }) => (json?.['kind'] === 'retryDelayFailed' ? [at.getTime()] : [])),
         ],
         damage: policies.flatMap(({ name, text }) => damageTo(name, text)),
       };

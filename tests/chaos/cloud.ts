@@ -110,10 +110,10 @@ export function seenRecord(gate: string, record: GateRecord, names: ReadonlyMap<
     gate,
     state: state.kind === 'waiting' ? `waiting: ${state.for}` : state.kind,
     pending: pending.length,
-    blockers: blockers.map(({ digest, findings, violatedAt, departed }) => ({
+    blockers: blockers.map(({ digest, findings, violatedAt, inactive }) => ({
       image: names.get(digest) ?? digest,
       findings: findings.map(({ vulnerability }) => vulnerability),
-      dangerousAt: Math.max(Date.parse(violatedAt), Date.parse(departed?.at ?? violatedAt)),
+      dangerousAt: Math.max(Date.parse(violatedAt), Date.parse(inactive?.at ?? violatedAt)),
     })),
   };
 }

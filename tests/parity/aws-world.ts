@@ -88,7 +88,7 @@ export async function startAwsWorld(graph: Graph): Promise<World> {
     now: () => cloud.clock.now(),
     troubles: () => [
       ...cloud.deadLetters.messages().map(({ body }) => `a dead letter: ${body}`),
-      ...['failed', 'refused', 'delayed'].flatMap((kind) =>
+      ...['failed', 'refused', 'retryDelayFailed'].flatMap((kind) =>
         linesOf(cloud.logs, kind).map((line) => JSON.stringify(line)),
       ),
     ],

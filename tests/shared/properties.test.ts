@@ -139,14 +139,14 @@ describe('a verdict', () => {
 describe('a blocker', () => {
   const scan: fc.Arbitrary<Scan> = fc.oneof(
     fc.integer({ min: -120, max: 60 }).map((minutes): Scan => ({ kind: 'finished', at: hoursLater(minutes / 60) })),
-    fc.constant<Scan>({ kind: 'unproven', why: 'not scanned' }),
+    fc.constant<Scan>({ kind: 'unproven', detail: 'not scanned' }),
   );
   /** One that holds the gate, or one that went away or was exempted before. */
   const anyKnown: fc.Arbitrary<Blocker> = fc
     .record({
       findings: fc.tuple(anyFinding, findings).map(([first, others]) => [first, ...others] as const),
       omittedFindings: fc.constantFrom(0, 0, 2),
-      departed: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope', 'exempted') })),
+      inactive: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope', 'exempted') })),
     })
     .map(blocker);
   const anyStatus = fc.constantFrom<ReportStatus[]>('resolved', 'suppressed');
@@ -241,7 +241,7 @@ describe('a blocker', () => {
     let released = 0;
     fc.assert(
       fc.property(anyPolicy, reportedOnly, findings, allStatuses, (policy, known, image, words) => {
-        const evaluation = evaluateChanges(policy, known, image, { kind: 'unproven', why: 'not scanned' }, words);
+        const evaluation = evaluateChanges(policy, known, image, { kind: 'unproven', detail: 'not scanned' }, words);
         if (evaluation.kind !== 'released') return;
         released += 1;
         const resolved = new Set(words.flatMap(([report, how]) => (how === 'resolved' ? [report] : [])));
@@ -263,7 +263,7 @@ describe('a blocker', () => {
           expect(lastScan.kind === 'finished' && lastScan.at > known.violatedAt && lastScan.at < NOW).toBe(true);
           return;
         }
-        if (evaluation.kind !== 'holds' && evaluation.kind !== 'departed') throw new Error(`is ${evaluation.kind}`);
+        if (evaluation.kind !== 'holds' && evaluation.kind !== 'inactive') throw new Error(`is ${evaluation.kind}`);
         const keys = evaluation.blocker.findings.map(findingKey);
         const shown = new Set(image.map(findingKey));
         const absent = known.findings.map(findingKey).filter((key) => !shown.has(key));
@@ -344,7 +344,7 @@ describe('a packed record', () => {
     violatedAt: days,
     findings: fc.tuple(anyFinding, findings).map(([first, others]) => [first, ...others] as const),
     omittedFindings: fc.nat(),
-    departed: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope', 'exempted') })),
+    inactive: maybe(fc.record({ at: days, why: fc.constantFrom('gone', 'outOfScope', 'exempted') })),
   });
   const anyRecord: fc.Arbitrary<GateRecord> = fc
     .record({ blockers: fc.array(anyBlocker, { maxLength: 5 }), omittedBlockers: fc.nat(), closedSince: maybe(days) })

@@ -1,7 +1,7 @@
 // The options of an override, and the names that `release` accepts: what is valid, and the errors for what is not.
 import { describe, expect, it } from 'vitest';
 import { type OverrideOptions, parseOverride } from '../../../cli/override/options.ts';
-import { type GateBefore, refuseInVain } from '../../../cli/override/override.ts';
+import { type GateBefore, refuseIneffective } from '../../../cli/override/override.ts';
 import { parseSelection } from '../../../cli/release/release.ts';
 import { newRecord } from '../../../shared/gate/record.ts';
 import type { Reading } from '../../../shared/reconcile/ports.ts';
@@ -125,7 +125,7 @@ describe('an override that would have no effect is refused', () => {
     ],
   ])('%s', async (_name, kind, before, shown, byRules, problem) => {
     const client = { read: async () => shown };
-    const said = await refuseInVain(kind, [before], { client, rules: byRules }).then(
+    const said = await refuseIneffective(kind, [before], { client, rules: byRules }).then(
       () => undefined,
       (error: Error) => error.message,
     );

@@ -9,7 +9,7 @@ import { parseImageName } from '../../../cli/stack/image-name.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
 import { UsageError } from '../../../cli/terminal/ending.ts';
 import type { PolicyDocument } from '../../../local/aws/principals.ts';
-import type { OverrideOrder } from '../../../shared/gate/override.ts';
+import type { NewOverride } from '../../../shared/gate/override.ts';
 import { CRITICAL, type Stage, stage } from '../../e2e/aws/stage.ts';
 import { actionsOf, asOperator, leastToOpen, OPERATOR, outputsOf, pullgate, without } from '../command.ts';
 
@@ -21,7 +21,7 @@ const ORDER = ['--for', '4h', '--reason', 'the shop is down', '--approved-by', '
 const WHY = { reason: 'the shop is down', approvedBy: 'Grace', by: 'ada' };
 const now = () => new Date().toISOString();
 
-function wish(kind: OverrideOrder['kind']): OverrideOrder {
+function wish(kind: NewOverride['kind']): NewOverride {
   return { kind, at: now(), until: new Date(Date.now() + 3_600_000).toISOString(), ...WHY };
 }
 
@@ -57,7 +57,7 @@ async function commandsOf(s: Stage, policy: PolicyDocument) {
   const report = (one: ReleaseAnswer | PauseAnswer) => void answered.push(one);
   const shared = { ...common, label: stack.label, isWhole: true, terminal, by: 'ada' };
   return {
-    order: async (kind: OverrideOrder['kind'], image: string, changes: Partial<typeof common> = {}) => ({
+    order: async (kind: NewOverride['kind'], image: string, changes: Partial<typeof common> = {}) => ({
       code: await setOverride({ ...common, ...changes, name: parseImageName(image), wish: wish(kind) }),
       answer: printed.at(-1) ?? '',
     }),

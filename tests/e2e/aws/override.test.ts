@@ -3,7 +3,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { createAwsClient } from '../../../cli/stack/aws-client.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
-import type { OverrideOrder } from '../../../shared/gate/override.ts';
+import type { NewOverride } from '../../../shared/gate/override.ts';
 import { createRules } from '../../../shared/reconcile/rules.ts';
 import { asOperator, leastToOpen, outputsOf } from '../../cli/command.ts';
 import { end, give } from '../override.ts';
@@ -22,7 +22,7 @@ async function stageWithOperator() {
   if (aws === undefined) throw new Error('the stack is on AWS');
   const now = () => s.cloud.clock.now().toISOString();
   const tools = { client: createAwsClient(aws, now), rules: createRules(aws, 'enforce') };
-  const wish = (kind: OverrideOrder['kind'], hours: number): OverrideOrder => {
+  const wish = (kind: NewOverride['kind'], hours: number): NewOverride => {
     const until = new Date(s.cloud.clock.now().getTime() + hours * HOUR).toISOString();
     return { kind, at: now(), until, reason: 'the shop is down', approvedBy: 'Grace', by: 'ada' };
   };

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { createClients } from '../../../azure/function/clients.ts';
 import { createAzureClient } from '../../../cli/stack/azure-client.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
-import type { OverrideOrder } from '../../../shared/gate/override.ts';
+import type { NewOverride } from '../../../shared/gate/override.ts';
 import { createRules } from '../../../shared/reconcile/rules.ts';
 import { outputsOf } from '../../cli/command.ts';
 import { leastToOpenOnAzure } from '../../cli/command-azure.ts';
@@ -22,7 +22,7 @@ async function stageWithOperator() {
     client: createAzureClient(azure, now, createClients(azure, operator, s.cloud.clientOptions)),
     rules: createRules(azure, 'enforce'),
   };
-  const wish = (kind: OverrideOrder['kind'], hours: number): OverrideOrder => {
+  const wish = (kind: NewOverride['kind'], hours: number): NewOverride => {
     const until = new Date(s.cloud.clock.now().getTime() + hours * HOUR).toISOString();
     return { kind, at: now(), until, reason: 'the shop is down', approvedBy: 'Grace', by: 'ada' };
   };

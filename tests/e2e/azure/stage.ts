@@ -53,7 +53,7 @@ export interface Image {
 export interface World {
   /** What is locked, of everything that all registries hold, with the attributes that are not as they were made: `team/app:v1 readEnabled`. */
   readonly locked: readonly string[];
-  /** The state of each record; `waiting: brake`, or with what its only image departed for: `open (gone)`. */
+  /** The state of each record; `waiting: brake`, or with why its only image is inactive: `open (gone)`. */
   readonly records: Readonly<Record<string, string>>;
   /** What the mails say, in order: `closed team/app:v1`. */
   readonly notified: readonly string[];
@@ -250,9 +250,9 @@ export async function stage(config: Config = {}, { registries = {}, change }: St
 type NameOf = (of: Pick<Image, 'repository'> & { readonly digest?: string | undefined }) => string;
 
 function stateOf({ state, blockers }: GateRecord): string {
-  const departed = blockers.flatMap((blocker) => blocker.departed?.why ?? []);
+  const inactive = blockers.flatMap((blocker) => blocker.inactive?.why ?? []);
   const word = state.kind === 'waiting' ? `waiting: ${state.for}` : state.kind;
-  return departed.length === 0 ? word : `${word} (${departed.join(', ')})`;
+  return inactive.length === 0 ? word : `${word} (${inactive.join(', ')})`;
 }
 
 function lockedIn({ repositories }: Registry, nameOf: NameOf): readonly string[] {

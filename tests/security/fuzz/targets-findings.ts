@@ -92,7 +92,7 @@ async function comesTo(rows: readonly Row[], isClosed: boolean): Promise<World> 
   const repository = world.repository();
   repository.images.set(HERE.digest, {
     reports,
-    scan: { kind: 'unproven', why: 'nobody has said so' },
+    scan: { kind: 'unproven', detail: 'nobody has said so' },
   });
   if (isClosed) {
     repository.ours = 'current';

@@ -56,7 +56,7 @@ describe('evaluating all images of an observation', () => {
       [present(VIOLATING), gone(2)],
       record({ blockers: [blocker(), blocker({ digest: digest(2) })] }),
     );
-    expect({ asked, kinds }).toEqual({ asked: [], kinds: ['holds', 'departed'] });
+    expect({ asked, kinds }).toEqual({ asked: [], kinds: ['holds', 'inactive'] });
   });
 
   it('asks once for the scans of those that nothing else tells of', async () => {
@@ -68,7 +68,7 @@ describe('evaluating all images of an observation', () => {
     expect(evaluated.map(({ evaluation }) => evaluation)).toMatchObject([
       { kind: 'holds', why: { kind: 'violates' } },
       { kind: 'released', how: 'scanned' },
-      { kind: 'holds', why: { kind: 'unproven', why: 'the scanner does not know the image' } },
+      { kind: 'holds', why: { kind: 'unproven', detail: 'the scanner does not know the image' } },
     ]);
   });
 });
@@ -109,7 +109,7 @@ describe('the next blockers', () => {
     const stored = record();
     const { evaluated } = await observe([gone(1)], stored);
     expect(nextBlockers(stored, evaluated)).toEqual({
-      blockers: [blocker({ departed: { at: NOW, why: 'gone' } })],
+      blockers: [blocker({ inactive: { at: NOW, why: 'gone' } })],
       active: [],
       omitted: 0,
       clearances: [{ digest: digest(1), how: 'gone' }],
@@ -118,7 +118,7 @@ describe('the next blockers', () => {
   });
 
   it('do not account twice for one that was gone before', async () => {
-    const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-5), why: 'gone' } })] });
+    const stored = record({ blockers: [blocker({ inactive: { at: hoursLater(-5), why: 'gone' } })] });
     const { evaluated } = await observe([gone(1)], stored);
     expect(nextBlockers(stored, evaluated)).toMatchObject({ clearances: [], changed: false });
   });
@@ -127,14 +127,14 @@ describe('the next blockers', () => {
     const stored = record();
     const { evaluated } = await observe([present()], stored, EXCEPTED);
     const clearances = [{ digest: digest(1), how: 'exempted' }];
-    const blockers = [blocker({ departed: { at: NOW, why: 'exempted' } })];
+    const blockers = [blocker({ inactive: { at: NOW, why: 'exempted' } })];
     expect(nextBlockers(stored, evaluated)).toEqual({ blockers, active: [], omitted: 0, clearances, changed: true });
   });
 
   it('do not account for one that was gone, is back, and is exempted', async () => {
-    const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-5), why: 'gone' } })] });
+    const stored = record({ blockers: [blocker({ inactive: { at: hoursLater(-5), why: 'gone' } })] });
     const { evaluated } = await observe([present()], stored, EXCEPTED);
-    const blockers = [blocker({ departed: { at: NOW, why: 'exempted' } })];
+    const blockers = [blocker({ inactive: { at: NOW, why: 'exempted' } })];
     expect(nextBlockers(stored, evaluated)).toEqual({
       blockers,
       active: [],
@@ -157,8 +157,8 @@ describe('the next blockers', () => {
     });
   });
 
-  it('drop, without a word, one that had departed and is released', async () => {
-    const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-5), why: 'gone' } })] });
+  it('drop, without a word, one that was inactive and is released', async () => {
+    const stored = record({ blockers: [blocker({ inactive: { at: hoursLater(-5), why: 'gone' } })] });
     const { evaluated } = await observe([present()], stored, rules(), CLEAN_SCAN);
     expect(nextBlockers(stored, evaluated)).toEqual({
       blockers: [],
@@ -170,7 +170,7 @@ describe('the next blockers', () => {
   });
 
   it('drop one that is forgotten', async () => {
-    const stored = record({ blockers: [blocker({ departed: { at: hoursLater(-24 * 30), why: 'gone' } })] });
+    const stored = record({ blockers: [blocker({ inactive: { at: hoursLater(-24 * 30), why: 'gone' } })] });
     const { evaluated } = await observe([gone(1)], stored);
     expect(nextBlockers(stored, evaluated)).toEqual({
       blockers: [],
@@ -204,7 +204,7 @@ describe('more blockers than a record holds', () => {
         verdict: { kind: 'allow', exempted: [] },
       },
     }));
-  const departed = { departed: { at: NOW, why: 'gone' } } as const;
+  const inactive = { inactive: { at: NOW, why: 'gone' } } as const;
 
   it('are as many as fit, without a loss', () => {
     const next = nextBlockers(record({ blockers: [] }), seen(many(MAX_BLOCKERS)));
@@ -217,7 +217,7 @@ describe('more blockers than a record holds', () => {
   });
 
   it('keep those that hold the gate before the memory of those that went away', () => {
-    const stored = record({ blockers: many(10, departed, 5_001) });
+    const stored = record({ blockers: many(10, inactive, 5_001) });
     const next = nextBlockers(stored, seen(many(MAX_BLOCKERS - 1)));
     expect([next.blockers.length, next.active.length, next.omitted]).toEqual([1000, 999, 0]);
     expect(next.blockers.at(-1)?.digest).toBe(digest(5_001));

@@ -5,7 +5,7 @@ import {
   type ImageEvaluation,
   MAX_FINDINGS,
 } from '../../../shared/gate/image-evaluation.ts';
-import type { Departure } from '../../../shared/gate/record.ts';
+import type { InactiveReason } from '../../../shared/gate/record.ts';
 import type { Policy } from '../../../shared/policy/policy.ts';
 import { judgeBy } from '../../../shared/policy/verdict.ts';
 import { blocker, daysLater, digest, exception, finding, hoursLater, NOW, policy, present } from '../samples.ts';
@@ -20,12 +20,12 @@ export function evaluateChanges({ policy: policyChanges = {}, ...changes }: Chan
   return evaluateImage({ ...input, maxFindings, judge, observedAt: NOW, now: NOW, ...changes });
 }
 
-/** The accounting in one line. */
+/** The evaluation in one line. */
 export function inShort(evaluation: ImageEvaluation): string {
   switch (evaluation.kind) {
     case 'holds':
-      return `holds: ${evaluation.why.kind}${'why' in evaluation.why ? `: ${evaluation.why.why}` : ''}`;
-    case 'departed':
+      return `holds: ${evaluation.why.kind}${'detail' in evaluation.why ? `: ${evaluation.why.detail}` : ''}`;
+    case 'inactive':
     case 'released':
       return `${evaluation.kind}: ${evaluation.how}`;
     case 'none':
@@ -39,6 +39,6 @@ export const GONE = { digest: digest(1), presence: 'gone' } as const;
 export const UNTRIAGED = finding({ vulnerability: 'CVE-2026-1', severity: 'UNTRIAGED' });
 export const OTHER = finding({ vulnerability: 'CVE-2026-2' });
 export const scanned = (hours: number) => ({ kind: 'finished', at: hoursLater(hours) }) as const;
-export const departed = (days: number, why: Departure = 'gone') =>
-  blocker({ violatedAt: daysLater(-days - 1), departed: { at: daysLater(-days), why } });
+export const inactive = (days: number, why: InactiveReason = 'gone') =>
+  blocker({ violatedAt: daysLater(-days - 1), inactive: { at: daysLater(-days), why } });
 export const excepted = { exceptions: [exception()] };

@@ -6,12 +6,12 @@ import type { Report, ReportStatus } from '../../../shared/reconcile/observation
 import { notified, reconcileOnce } from '../reconcile/reconciling.ts';
 import { newWorld } from '../reconcile/world.ts';
 import { blocker, digest, finding, GATE, present } from '../samples.ts';
-import { type Changes, departed, evaluateChanges, excepted, inShort, OTHER, UNTRIAGED } from './evaluating.ts';
+import { type Changes, evaluateChanges, excepted, inactive, inShort, OTHER, UNTRIAGED } from './evaluating.ts';
 
 const FIRST = finding({ report: 'first' });
 const SECOND = { ...OTHER, report: 'second' };
 const BOTH = blocker({ findings: [FIRST, SECOND] });
-const UNPROVEN = { kind: 'unproven', why: 'no word of it' } as const;
+const UNPROVEN = { kind: 'unproven', detail: 'no word of it' } as const;
 
 /** What the provider says of reports as a whole. */
 const reportsFrom = (statuses: Readonly<Record<string, ReportStatus>>) =>
@@ -31,17 +31,17 @@ describe('a blocker whose findings came in reports', () => {
     [
       'one resolved, one suppressed: exempted, and remembered',
       { image: image({ first: 'resolved', second: 'suppressed' }) },
-      'departed: exempted',
+      'inactive: exempted',
     ],
     [
       'each of them suppressed: exempted',
       { image: image({ first: 'suppressed', second: 'suppressed' }) },
-      'departed: exempted',
+      'inactive: exempted',
     ],
     [
       'one suppressed and still shown, one resolved: exempted',
       { image: image({ first: 'suppressed', second: 'resolved' }, { ...FIRST, state: 'suppressed' }) },
-      'departed: exempted',
+      'inactive: exempted',
     ],
     [
       'one resolved, no word of the other: holds',
@@ -51,7 +51,7 @@ describe('a blocker whose findings came in reports', () => {
     [
       'one resolved, the other excepted: exempted',
       { image: image({ second: 'resolved' }), policy: excepted },
-      'departed: exempted',
+      'inactive: exempted',
     ],
     ['no word of any: holds', { image: image({}) }, 'holds: unproven: no word of it'],
     [
@@ -91,23 +91,23 @@ describe('a blocker whose findings came in reports', () => {
     ],
     [
       'one that was exempted before, resolved now: released',
-      { blocker: { ...departed(3, 'exempted'), findings: [FIRST] }, image: image({ first: 'resolved' }) },
+      { blocker: { ...inactive(3, 'exempted'), findings: [FIRST] }, image: image({ first: 'resolved' }) },
       'released: resolved',
     ],
     [
       'one that was exempted before, no word of it now: holds again',
-      { blocker: { ...departed(3, 'exempted'), findings: [FIRST] }, image: image({}) },
+      { blocker: { ...inactive(3, 'exempted'), findings: [FIRST] }, image: image({}) },
       'holds: unproven: no word of it',
     ],
     [
       'one that was gone, back again, all resolved: released',
-      { blocker: { ...departed(3), findings: [FIRST] }, image: image({ first: 'resolved' }) },
+      { blocker: { ...inactive(3), findings: [FIRST] }, image: image({ first: 'resolved' }) },
       'released: resolved',
     ],
     [
-      'each of them resolved, and it does not count any more: departs, for it may count again',
+      'each of them resolved, and it does not count any more: inactive, for it may count again',
       { image: image({ first: 'resolved', second: 'resolved' }), inScope: false },
-      'departed: outOfScope',
+      'inactive: outOfScope',
     ],
     [
       'resolved, but still shown under another name, and excepted: exempted, and remembered',
@@ -116,12 +116,12 @@ describe('a blocker whose findings came in reports', () => {
         image: image({ first: 'resolved' }, { ...FIRST, report: 'renamed' }),
         policy: excepted,
       },
-      'departed: exempted',
+      'inactive: exempted',
     ],
     [
       'one that was gone, all resolved, and a finding of unknown severity: not forgotten',
-      { blocker: { ...departed(3), findings: [FIRST] }, image: image({ first: 'resolved' }, UNTRIAGED) },
-      'departed: exempted',
+      { blocker: { ...inactive(3), findings: [FIRST] }, image: image({ first: 'resolved' }, UNTRIAGED) },
+      'inactive: exempted',
     ],
     [
       'an image that was no blocker: nothing',

@@ -1,14 +1,14 @@
 // How one image is evaluated: a finding closes, and only proof opens.
 import { describe, expect, it } from 'vitest';
 import { isExploited, MAX_FINDINGS, sameBlocker } from '../../../shared/gate/image-evaluation.ts';
-import type { Blocker, Departure } from '../../../shared/gate/record.ts';
+import type { Blocker, InactiveReason } from '../../../shared/gate/record.ts';
 import { blocker, digest, exception, finding, hoursLater, NOW, present } from '../samples.ts';
 import {
   type Changes,
-  departed,
   evaluateChanges,
   excepted,
   GONE,
+  inactive,
   inShort,
   OTHER,
   scanned,
@@ -48,7 +48,7 @@ describe('a blocker', () => {
     ['its findings went away: only a scan can tell', {}, 'needsScan'],
     [
       'CLOSED event for the only finding; coverage INACTIVE, expired: stays, for want of proof',
-      { scan: { kind: 'unproven', why: 'coverage INACTIVE: SCAN_ELIGIBILITY_EXPIRED' } },
+      { scan: { kind: 'unproven', detail: 'coverage INACTIVE: SCAN_ELIGIBILITY_EXPIRED' } },
       'holds: unproven: coverage INACTIVE: SCAN_ELIGIBILITY_EXPIRED',
     ],
     [
@@ -89,27 +89,27 @@ describe('a blocker', () => {
     [
       'an exception is added for a finding that Inspector still has: exempted',
       { image: present({ findings: [finding()] }), policy: excepted },
-      'departed: exempted',
+      'inactive: exempted',
     ],
     [
       'an exception is added for a finding that Inspector has meanwhile deleted: exempted, on the recorded finding',
       { policy: excepted },
-      'departed: exempted',
+      'inactive: exempted',
     ],
     [
       'the policy was relaxed: exempted, on the recorded finding',
       { blocker: blocker({ findings: [finding({ severity: 'HIGH' })] }), policy: { severityThreshold: 'critical' } },
-      'departed: exempted',
+      'inactive: exempted',
     ],
     [
       'its finding is suppressed now: exempted',
       { image: present({ findings: [finding({ state: 'suppressed' })] }) },
-      'departed: exempted',
+      'inactive: exempted',
     ],
     [
       'its finding is rated milder now: exempted',
       { image: present({ findings: [finding({ severity: 'LOW' })] }) },
-      'departed: exempted',
+      'inactive: exempted',
     ],
     [
       'one recorded finding is excepted, another merely went away: only a scan can tell',
@@ -131,11 +131,11 @@ describe('a blocker', () => {
       { image: present({ findings: [UNTRIAGED] }), scan: scanned(-0.5), policy: excepted },
       'holds: undetermined',
     ],
-    ['is deleted: departs', { image: GONE }, 'departed: gone'],
+    ['is deleted: inactive', { image: GONE }, 'inactive: gone'],
     [
-      'tag moved to a clean image, the blocker untagged, `images: tagged`: departs',
+      'tag moved to a clean image, the blocker untagged, `images: tagged`: inactive',
       { inScope: false },
-      'departed: outOfScope',
+      'inactive: outOfScope',
     ],
   ])('%s', (_name, changes, expected) => {
     expect(inShort(evaluateChanges(changes))).toBe(expected);
@@ -270,13 +270,13 @@ describe('two blockers', () => {
     ['differ by the findings that there was no room for', { omittedFindings: 1 }, false],
     ['are the same where the tags come in another order', { tags: ['latest', '1.0'] }, true],
     ['differ by their tags', { tags: ['1.0', 'stable'] }, false],
-    ['differ where one has departed', { departed: { at: NOW, why: 'gone' } }, false],
+    ['differ where one is inactive', { inactive: { at: NOW, why: 'gone' } }, false],
   ])('%s', (_name, changes, same) => {
     const one = blocker({ tags: ['1.0', 'latest'], findings: [finding(), b] });
     expect(sameBlocker(one, { ...one, ...changes })).toBe(same);
   });
 
-  it.each<[string, Departure, Blocker['departed'], boolean]>([
+  it.each<[string, InactiveReason, Blocker['inactive'], boolean]>([
     ['are the same where both are gone', 'gone', { at: NOW, why: 'gone' }, true],
     ['differ where one is gone and one out of scope', 'gone', { at: NOW, why: 'outOfScope' }, false],
     [
@@ -292,7 +292,7 @@ describe('two blockers', () => {
       false,
     ],
   ])('%s', (_name, why, other, same) => {
-    expect(sameBlocker(departed(3, why), { ...departed(3), departed: other })).toBe(same);
+    expect(sameBlocker(inactive(3, why), { ...inactive(3), inactive: other })).toBe(same);
   });
 });
 

@@ -66,7 +66,7 @@ describe('a packed record', () => {
     state: { kind: 'waiting', for: 'brake' },
     blockers: [
       blocker({ findings: [finding(), other] }),
-      blocker({ digest: digest(2), findings: [other], departed: { at: NOW, why: 'outOfScope' }, omittedFindings: 4 }),
+      blocker({ digest: digest(2), findings: [other], inactive: { at: NOW, why: 'outOfScope' }, omittedFindings: 4 }),
     ],
     omittedBlockers: 2,
     pending: [notice()],

@@ -32,7 +32,7 @@ describe('memory', () => {
     ['keeps one that is closed', { ...empty, state: { kind: 'closed' } }, false],
     [
       'keeps one with a blocker that went away',
-      { ...empty, blockers: [blocker({ departed: { at: hoursLater(-1), why: 'gone' } })] },
+      { ...empty, blockers: [blocker({ inactive: { at: hoursLater(-1), why: 'gone' } })] },
       false,
     ],
     ['keeps one with blockers that it had no room for', { ...empty, omittedBlockers: 1 }, false],
@@ -44,9 +44,9 @@ describe('memory', () => {
 });
 
 describe('the blockers that hold a gate', () => {
-  it('are those that have not departed', () => {
+  it('are those that are not inactive', () => {
     const there = blocker();
-    const gone = blocker({ digest: digest(2), departed: { at: NOW, why: 'gone' } });
+    const gone = blocker({ digest: digest(2), inactive: { at: NOW, why: 'gone' } });
     expect(activeBlockers({ blockers: [gone, there] })).toEqual([there]);
   });
 });

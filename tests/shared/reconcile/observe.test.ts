@@ -7,7 +7,7 @@ describe('the observation before an opening', () => {
   const untagged = { ...VIOLATING, tags: [] };
 
   /** A stale observation has written down that the first blocker does not count, and it counts again. */
-  async function withStaleDeparture(others: number) {
+  async function withStaleMemory(others: number) {
     const world = await violating(true);
     for (let number = 2; number < others + 2; number++) {
       world.repository().images.set(digest(number), VIOLATING);
@@ -21,13 +21,13 @@ describe('the observation before an opening', () => {
   }
 
   it('is at every blocker, the remembered ones too: one that counts again keeps the gate closed', async () => {
-    const world = await withStaleDeparture(1);
+    const world = await withStaleMemory(1);
     const { to } = await reconcileOnce(world, { scope: [digest(2)] });
     expect([to.kind, world.repository().ours]).toEqual(['closed', 'current']);
   });
 
   it('is at everything where there are more than a hundred blockers', async () => {
-    const world = await withStaleDeparture(101);
+    const world = await withStaleMemory(101);
     await reconcileOnce(world, { scope: Array.from({ length: 101 }, (_, number) => digest(number + 2)) });
     expect([world.record(GATE)?.state.kind, world.repository().ours]).toEqual(['closed', 'current']);
   });

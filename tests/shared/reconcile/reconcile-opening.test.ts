@@ -48,11 +48,11 @@ describe('opening', () => {
 
   it('CLOSED event for the only finding; coverage INACTIVE, expired: stays closed; the log says that proof is missing', async () => {
     const world = await violating(true);
-    world.repository().images.set(digest(1), { scan: { kind: 'unproven', why: 'SCAN_ELIGIBILITY_EXPIRED' } });
+    world.repository().images.set(digest(1), { scan: { kind: 'unproven', detail: 'SCAN_ELIGIBILITY_EXPIRED' } });
     const { to, images } = await reconcileOnce(world);
     expect([to.kind, images]).toMatchObject([
       'closed',
-      [{ kind: 'holds', why: { kind: 'unproven', why: 'SCAN_ELIGIBILITY_EXPIRED' } }],
+      [{ kind: 'holds', why: { kind: 'unproven', detail: 'SCAN_ELIGIBILITY_EXPIRED' } }],
     ]);
   });
 
@@ -105,7 +105,7 @@ describe('opening', () => {
     expect(world.calls).toEqual(['load', 'observe', 'read', 'save', 'observe', 'write open', 'save', 'notify', 'save']);
     expect([intent?.state.kind, intent?.blockers]).toEqual(['opening', [blocker({ since: NOW, violatedAt: NOW })]]);
     expect(world.record(GATE)?.blockers).toEqual([
-      blocker({ since: NOW, violatedAt: NOW, departed: { at: NOW, why: 'gone' } }),
+      blocker({ since: NOW, violatedAt: NOW, inactive: { at: NOW, why: 'gone' } }),
     ]);
   });
 
@@ -206,9 +206,9 @@ describe('opening', () => {
 
   it('a push beside as many blockers as are reconciled with it, some of them only remembered: sees them all', async () => {
     const world = newWorld();
-    const departed = { at: hoursLater(-1), why: 'gone' } as const;
+    const inactive = { at: hoursLater(-1), why: 'gone' } as const;
     const blockers = Array.from({ length: 100 }, (_, number) =>
-      blocker({ digest: digest(number), ...(number < 50 ? { departed } : {}) }),
+      blocker({ digest: digest(number), ...(number < 50 ? { inactive } : {}) }),
     );
     world.save(record({ blockers }));
     world.repository().ours = 'current';

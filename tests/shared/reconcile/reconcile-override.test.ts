@@ -430,7 +430,7 @@ describe('whatever happens to a gate', () => {
           world.around = () => {};
           world.now = hoursLater(3);
           const { to } = await reconcileOnce(world, { triggers: ['tick'], scope: 'all' });
-          const isHeld = world.record(GATE)?.blockers.some(({ departed }) => departed === undefined) ?? false;
+          const isHeld = world.record(GATE)?.blockers.some(({ inactive }) => inactive === undefined) ?? false;
           const expected = isHeld ? ['closed', 'current', undefined] : ['open', 'absent', undefined];
           expect([to.kind, world.repository().ours, world.record(GATE)?.override]).toEqual(expected);
           const news = world.notices.flatMap(({ override: one }) => (one?.isNews ? [one.step] : []));

@@ -75,7 +75,7 @@ function open(bearsNoMarks: boolean, image?: WorldImage): World {
 
 function expectClosed(world: World, digests: readonly string[]): void {
   const stored = world.record(GATE);
-  const holding = stored?.blockers.filter((one) => one.departed === undefined).map((one) => one.digest);
+  const holding = stored?.blockers.filter((one) => one.inactive === undefined).map((one) => one.digest);
   expect([world.repository().ours, stored?.state.kind, holding?.toSorted(), stored?.pending]).toEqual([
     'current',
     'closed',

@@ -36,7 +36,7 @@ describe('an event that is faster than the provider', () => {
     ],
     [
       'a finding that is not shown and not known is retried',
-      (world) => world.unknownFindings.add('new'),
+      (world) => world.unknownReports.add('new'),
       { namedReports: [{ id: 'new', digest: digest(1) }] },
       ['new'],
       1,
@@ -64,7 +64,7 @@ describe('an event that is faster than the provider', () => {
     ],
     [
       'a finding of two events comes back once, for the younger',
-      (world) => world.unknownFindings.add('reactivated'),
+      (world) => world.unknownReports.add('reactivated'),
       {
         namedReports: [
           { id: 'reactivated', digest: digest(1), at: hoursLater(-1.5) },
@@ -76,14 +76,14 @@ describe('an event that is faster than the provider', () => {
     ],
     [
       'a finding of an image that is gone is not waited for',
-      (world) => world.unknownFindings.add('new'),
+      (world) => world.unknownReports.add('new'),
       { namedReports: [{ id: 'new', digest: digest(2) }], scope: [digest(2)] },
       [],
       0,
     ],
     [
       'a finding of an image that was not looked at is not waited for',
-      (world) => world.unknownFindings.add('new'),
+      (world) => world.unknownReports.add('new'),
       { namedReports: [{ id: 'new', digest: digest(3) }] },
       [],
       0,
@@ -93,7 +93,7 @@ describe('an event that is faster than the provider', () => {
     prepare(world);
     const decision = await reconcileOnce(world, hint);
     expect(decision.awaited).toEqual(awaited);
-    expect(world.calls.filter((call) => call === 'unknownFindings').length).toBe(asked);
+    expect(world.calls.filter((call) => call === 'unknownReports').length).toBe(asked);
   });
 });
 
@@ -106,7 +106,7 @@ describe('an event about an image that is gone', () => {
     ['is confirmed if the provider knows it', [{ id: 'new', status: 'resolved', findings: [] }], []],
   ])('%s', async (_name, reports, awaited) => {
     const world = await violating();
-    world.unknownFindings.add('new');
+    world.unknownReports.add('new');
     const gone = { digest: digest(2), presence: 'gone', ...(reports === undefined ? {} : { reports }) } as const;
     const registry = { ...world.ports.registry, observe: async () => [gone] };
     const { decision } = await reconcile(

@@ -35,8 +35,8 @@ describe('the place among those that wait for the brake', () => {
     ['is last where nothing tells the severity', waiting(['UNTRIAGED']), `4 ${NOW}`],
     ['is last where only omitted blockers hold the gate', waiting([]), `4 ${NOW}`],
     [
-      'leaves out blockers that have departed',
-      { ...waiting(['LOW']), blockers: [blocker({ departed: { at: NOW, why: 'gone' } })] },
+      'leaves out inactive blockers',
+      { ...waiting(['LOW']), blockers: [blocker({ inactive: { at: NOW, why: 'gone' } })] },
       `4 ${NOW}`,
     ],
     ['is none for a closed gate', record(), undefined],

@@ -42,7 +42,7 @@ export interface World {
   /** The calls that were made, by name. */
   readonly calls: string[];
   /** Findings that the provider does not know in any state. */
-  readonly unknownFindings: Set<string>;
+  readonly unknownReports: Set<string>;
   /** Called before and after each call; what it throws is what the caller meets, what it waits for is waited for. */
   around: (call: string, when: 'before' | 'after') => void | Promise<void>;
   readonly ports: Ports<string>;
@@ -67,8 +67,7 @@ export function newWorld(): World {
         return call('observe', () => observeIn(world.repositories.get(gate.repository), scope, known));
       },
       scans: (gate, digests) => call('scans', () => scansOf(world.repository(gate.repository), digests)),
-      unknownReports: (ids) =>
-        call('unknownFindings', () => new Set(ids.filter((id) => world.unknownFindings.has(id)))),
+      unknownReports: (ids) => call('unknownReports', () => new Set(ids.filter((id) => world.unknownReports.has(id)))),
       read: (gate) =>
         call('read', () => {
           const repository = world.repositories.get(gate.repository);
@@ -142,7 +141,7 @@ export function newWorld(): World {
     notices: [],
     decisions: [],
     calls: [],
-    unknownFindings: new Set(),
+    unknownReports: new Set(),
     around: () => {},
     ports,
     brake: { value: undefined, version: 0 },

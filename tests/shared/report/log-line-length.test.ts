@@ -44,14 +44,14 @@ describe('a line of Application Insights', () => {
     });
   const anyImages = fc
     .tuple(fc.array(anyVerdict, { maxLength: 2 }), anyText, fc.nat(30))
-    .map(([verdicts, why, times]) =>
+    .map(([verdicts, detail, times]) =>
       verdicts.flatMap((verdict, place) =>
         Array.from(
           { length: times + 1 },
           (_, copy): ImageDecision => ({
             digest: digest(place * 100 + copy),
             kind: 'holds',
-            why: { kind: 'unproven', why },
+            why: { kind: 'unproven', detail },
             verdict,
           }),
         ),

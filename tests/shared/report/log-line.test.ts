@@ -196,13 +196,13 @@ describe('an image of the line', () => {
     ],
     [
       'that holds without proof says what is missing',
-      { digest: digest(1), kind: 'holds', why: { kind: 'unproven', why: 'not scanned' }, verdict: ALLOW },
-      { digest: DIGEST, outcome: 'holds', why: { kind: 'unproven', why: 'not scanned' }, verdict: 'allow' },
+      { digest: digest(1), kind: 'holds', why: { kind: 'unproven', detail: 'not scanned' }, verdict: ALLOW },
+      { digest: DIGEST, outcome: 'holds', why: { kind: 'unproven', detail: 'not scanned' }, verdict: 'allow' },
     ],
     [
       'that holds until its scan has settled says so',
-      { digest: digest(1), kind: 'holds', why: { kind: 'recentScan', why: 'only just scanned' }, verdict: ALLOW },
-      { digest: DIGEST, outcome: 'holds', why: { kind: 'recentScan', why: 'only just scanned' }, verdict: 'allow' },
+      { digest: digest(1), kind: 'holds', why: { kind: 'recentScan', detail: 'only just scanned' }, verdict: ALLOW },
+      { digest: DIGEST, outcome: 'holds', why: { kind: 'recentScan', detail: 'only just scanned' }, verdict: 'allow' },
     ],
     [
       'that is undetermined has the word that nobody knows',

@@ -98,19 +98,19 @@ describe('the notice of an opening', () => {
   });
 
   it('names what is still pullable although it has findings, and not what is gone', () => {
-    const exempted = blocker({ digest: digest(9), departed: { at: NOW, why: 'exempted' } });
+    const exempted = blocker({ digest: digest(9), inactive: { at: NOW, why: 'exempted' } });
     const evaluated: readonly EvaluatedImage[] = [
       { image: tagged(1), evaluation: { kind: 'none', verdict: allow } },
       { image: tagged(2), evaluation: { kind: 'none', verdict: excepted } },
       { image: tagged(3), evaluation: { kind: 'released', how: 'scanned', verdict: excepted } },
       { image: tagged(4), evaluation: { kind: 'none', verdict: undetermined } },
       { image: tagged(5), evaluation: { kind: 'forgotten' } },
-      { image: tagged(9), evaluation: { kind: 'departed', how: 'exempted', blocker: exempted, verdict: excepted } },
+      { image: tagged(9), evaluation: { kind: 'inactive', how: 'exempted', blocker: exempted, verdict: excepted } },
       { image: { digest: digest(6), presence: 'gone' }, evaluation: { kind: 'none', verdict: allow } },
     ];
     const blockers = [
-      blocker({ digest: digest(7), departed: { at: NOW, why: 'outOfScope' } }),
-      blocker({ digest: digest(8), departed: { at: NOW, why: 'gone' } }),
+      blocker({ digest: digest(7), inactive: { at: NOW, why: 'outOfScope' } }),
+      blocker({ digest: digest(8), inactive: { at: NOW, why: 'gone' } }),
       exempted,
     ];
     const vulnerabilities = ['CVE-2024-6119'];

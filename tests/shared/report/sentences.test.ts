@@ -118,7 +118,9 @@ describe('a decision in one sentence', () => {
       'an image that holds without proof',
       {
         to: { kind: 'closed' },
-        images: [{ ...violates, why: { kind: 'unproven', why: 'its coverage is INACTIVE, EXPIRED' }, verdict: ALLOW }],
+        images: [
+          { ...violates, why: { kind: 'unproven', detail: 'its coverage is INACTIVE, EXPIRED' }, verdict: ALLOW },
+        ],
       },
       'team/app stays closed: sha256:000000000000 still holds it, proof is missing: its coverage is INACTIVE, EXPIRED',
     ],
@@ -126,7 +128,7 @@ describe('a decision in one sentence', () => {
       'an image that holds until its scan has settled',
       {
         to: { kind: 'closed' },
-        images: [{ ...violates, why: { kind: 'recentScan', why: 'its scan finished only just' }, verdict: ALLOW }],
+        images: [{ ...violates, why: { kind: 'recentScan', detail: 'its scan finished only just' }, verdict: ALLOW }],
       },
       'team/app stays closed: sha256:000000000000 still holds it, proof is missing: its scan finished only just',
     ],

@@ -5,14 +5,14 @@ import { createUsage } from '../../../shared/runtime/usage.ts';
 it('counts calls by service from line to line', () => {
   const usage = createUsage();
   for (const service of ['ecr', 'sqs', 'ecr']) usage.count(service);
-  expect(usage.line({ messages: 2 })).toEqual({
+  expect(usage.takeLine({ messages: 2 })).toEqual({
     kind: 'usage',
     messages: 2,
     allCalls: 3,
     calls: { ecr: 2, sqs: 1 },
   });
   usage.count('sns');
-  expect([usage.line(), usage.line()]).toEqual([
+  expect([usage.takeLine(), usage.takeLine()]).toEqual([
     { kind: 'usage', allCalls: 1, calls: { sns: 1 } },
     { kind: 'usage', allCalls: 0, calls: {} },
   ]);

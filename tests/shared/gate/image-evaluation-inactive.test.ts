@@ -2,96 +2,96 @@
 import { describe, expect, it } from 'vitest';
 import type { Blocker } from '../../../shared/gate/record.ts';
 import { blocker, daysLater, exception, finding, hoursLater, NOW, present } from '../samples.ts';
-import { type Changes, departed, evaluateChanges, excepted, GONE, inShort, scanned, UNTRIAGED } from './evaluating.ts';
+import { type Changes, evaluateChanges, excepted, GONE, inactive, inShort, scanned, UNTRIAGED } from './evaluating.ts';
 
 describe('an image that went away', () => {
   it.each<[string, Changes, string]>([
-    ['is remembered', { image: GONE, blocker: departed(29) }, 'departed: gone'],
-    ['is remembered for less than 30 days', { image: GONE, blocker: departed(30 - 1 / 24) }, 'departed: gone'],
-    ['is forgotten after 30 days', { image: GONE, blocker: departed(30) }, 'forgotten'],
-    ['is forgotten after 30 days out of scope', { inScope: false, blocker: departed(30, 'outOfScope') }, 'forgotten'],
+    ['is remembered', { image: GONE, blocker: inactive(29) }, 'inactive: gone'],
+    ['is remembered for less than 30 days', { image: GONE, blocker: inactive(30 - 1 / 24) }, 'inactive: gone'],
+    ['is forgotten after 30 days', { image: GONE, blocker: inactive(30) }, 'forgotten'],
+    ['is forgotten after 30 days out of scope', { inScope: false, blocker: inactive(30, 'outOfScope') }, 'forgotten'],
     [
       'is pushed again with the same digest, without a new scan: only a scan can tell',
-      { blocker: departed(5) },
+      { blocker: inactive(5) },
       'needsScan',
     ],
     [
       'is pushed again with the same digest, and no scan is newer: holds again',
-      { blocker: departed(5), scan: scanned(-121) },
+      { blocker: inactive(5), scan: scanned(-121) },
       'holds: unproven: the last finished scan (2026-06-10T11:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-10T12:00:00.000Z)',
     ],
     [
       'is pushed again, and was scanned between the last observation that saw it violate and its going away: holds again',
       {
-        blocker: blocker({ violatedAt: hoursLater(-5), departed: { at: hoursLater(-2), why: 'gone' } }),
+        blocker: blocker({ violatedAt: hoursLater(-5), inactive: { at: hoursLater(-2), why: 'gone' } }),
         scan: scanned(-3),
       },
       'holds: unproven: the last finished scan (2026-06-15T09:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-15T10:00:00.000Z)',
     ],
-    ['is pushed again and scanned clean: released', { blocker: departed(5), scan: scanned(-1) }, 'released: scanned'],
+    ['is pushed again and scanned clean: released', { blocker: inactive(5), scan: scanned(-1) }, 'released: scanned'],
     [
       'is pushed again and only just scanned: holds again until the scan is five minutes old',
-      { blocker: departed(5), scan: scanned(0) },
+      { blocker: inactive(5), scan: scanned(0) },
       'holds: recentScan: its scan finished only just (2026-06-15T12:00:00.000Z); it is observed again in some minutes',
     ],
     [
       'is pushed again, and its recorded finding is excepted meanwhile: is exempted',
-      { blocker: departed(5), policy: excepted },
-      'departed: exempted',
+      { blocker: inactive(5), policy: excepted },
+      'inactive: exempted',
     ],
     [
       'is pushed again, is excepted, and something else is undetermined: does not begin to hold because of that',
-      { blocker: departed(5), policy: excepted, image: present({ findings: [UNTRIAGED] }) },
-      'departed: exempted',
+      { blocker: inactive(5), policy: excepted, image: present({ findings: [UNTRIAGED] }) },
+      'inactive: exempted',
     ],
     [
       'is pushed again, not excepted, and undetermined: holds again, without asking for a scan',
-      { blocker: departed(5), image: present({ findings: [UNTRIAGED] }) },
+      { blocker: inactive(5), image: present({ findings: [UNTRIAGED] }) },
       'holds: undetermined',
     ],
     [
       'is pushed again and violates: holds again',
-      { blocker: departed(5), image: present({ findings: [finding()] }) },
+      { blocker: inactive(5), image: present({ findings: [finding()] }) },
       'holds: violates',
     ],
   ])('%s', (_name, changes, expected) => {
     expect(inShort(evaluateChanges(changes))).toBe(expected);
   });
 
-  it.each<[string, Changes, Blocker['departed']]>([
+  it.each<[string, Changes, Blocker['inactive']]>([
     ['from the moment that it was missed', { image: GONE }, { at: NOW, why: 'gone' }],
     [
       'from the first moment, however often it is missed',
-      { image: GONE, blocker: departed(3) },
+      { image: GONE, blocker: inactive(3) },
       { at: daysLater(-3), why: 'gone' },
     ],
     [
       'from the first moment, also where it first was out of scope',
-      { image: GONE, blocker: departed(3, 'outOfScope') },
+      { image: GONE, blocker: inactive(3, 'outOfScope') },
       { at: daysLater(-3), why: 'gone' },
     ],
     ['from the moment that it went out of scope', { inScope: false }, { at: NOW, why: 'outOfScope' }],
     ['from the moment that it was exempted', { policy: excepted }, { at: NOW, why: 'exempted' }],
     [
       'as exempted from the last observation that exempted it: a scan from before that proves nothing',
-      { policy: excepted, blocker: departed(3, 'exempted') },
+      { policy: excepted, blocker: inactive(3, 'exempted') },
       { at: NOW, why: 'exempted' },
     ],
     [
       'as exempted from the observation that exempted it, also where it was gone before',
-      { policy: excepted, blocker: departed(3) },
+      { policy: excepted, blocker: inactive(3) },
       { at: NOW, why: 'exempted' },
     ],
     [
       'as gone from the moment that it was missed, also where it was exempted for long before',
-      { image: GONE, blocker: departed(90, 'exempted') },
+      { image: GONE, blocker: inactive(90, 'exempted') },
       { at: NOW, why: 'gone' },
     ],
   ])('is remembered %s', (_name, changes, expected) => {
     const evaluation = evaluateChanges(changes);
-    expect(evaluation.kind === 'departed' && evaluation.blocker).toEqual({
+    expect(evaluation.kind === 'inactive' && evaluation.blocker).toEqual({
       ...(changes.blocker ?? blocker()),
-      departed: expected,
+      inactive: expected,
     });
   });
 
@@ -100,8 +100,8 @@ describe('an image that went away', () => {
     ['no scan proves it clean', { scan: scanned(-121) }],
     ['it is undetermined', { image: present({ findings: [UNTRIAGED] }) }],
   ])('holds the gate since now where it came back and %s', (_name, changes) => {
-    const evaluation = evaluateChanges({ blocker: departed(5), ...changes });
-    expect(evaluation.kind === 'holds' && [evaluation.blocker.since, evaluation.blocker.departed]).toEqual([
+    const evaluation = evaluateChanges({ blocker: inactive(5), ...changes });
+    expect(evaluation.kind === 'holds' && [evaluation.blocker.since, evaluation.blocker.inactive]).toEqual([
       NOW,
       undefined,
     ]);
@@ -113,24 +113,24 @@ describe('an image that went away', () => {
     ['when it went away, where it is undetermined', { image: present({ findings: [UNTRIAGED] }) }, daysLater(-5)],
     [
       'when it was last seen to violate, where that was later',
-      { blocker: blocker({ departed: { at: hoursLater(-3), why: 'exempted' } }), scan: scanned(-9) },
+      { blocker: blocker({ inactive: { at: hoursLater(-3), why: 'exempted' } }), scan: scanned(-9) },
       hoursLater(-1),
     ],
   ])('that came back wants a scan newer than %s', (_name, changes, violatedAt) => {
-    const evaluation = evaluateChanges({ blocker: departed(5), ...changes });
+    const evaluation = evaluateChanges({ blocker: inactive(5), ...changes });
     expect(evaluation.kind === 'holds' && evaluation.blocker.violatedAt).toBe(violatedAt);
   });
 });
 
 describe('a blocker that is exempted', () => {
-  const exempted = departed(1, 'exempted');
+  const exempted = inactive(1, 'exempted');
   const expired = { exceptions: [exception({ expiresAt: NOW })] };
 
   it.each<[string, Changes, string]>([
     [
       'is remembered as long as the image is there',
-      { blocker: departed(400, 'exempted'), policy: excepted },
-      'departed: exempted',
+      { blocker: inactive(400, 'exempted'), policy: excepted },
+      'inactive: exempted',
     ],
     [
       'holds again where the exception has expired and the finding is there',
@@ -157,7 +157,7 @@ describe('a blocker that is exempted', () => {
       {
         blocker: blocker({
           findings: [finding({ severity: 'HIGH' })],
-          departed: { at: hoursLater(-1), why: 'exempted' },
+          inactive: { at: hoursLater(-1), why: 'exempted' },
         }),
         scan: scanned(-2),
       },
@@ -166,18 +166,18 @@ describe('a blocker that is exempted', () => {
     [
       'goes on to be exempted by the record, also where what is there is undetermined',
       { blocker: exempted, policy: excepted, image: present({ findings: [UNTRIAGED] }) },
-      'departed: exempted',
+      'inactive: exempted',
     ],
     [
       'goes on to be exempted where its own finding is excepted and there, and another is undetermined',
       { blocker: exempted, policy: excepted, image: present({ findings: [finding(), UNTRIAGED] }) },
-      'departed: exempted',
+      'inactive: exempted',
     ],
-    ['goes away like any other', { blocker: exempted, policy: excepted, image: GONE }, 'departed: gone'],
+    ['goes away like any other', { blocker: exempted, policy: excepted, image: GONE }, 'inactive: gone'],
     [
       'goes out of scope like any other',
       { blocker: exempted, policy: excepted, inScope: false },
-      'departed: outOfScope',
+      'inactive: outOfScope',
     ],
   ])('%s', (_name, changes, expected) => {
     expect(inShort(evaluateChanges(changes))).toBe(expected);
@@ -193,7 +193,7 @@ describe('an image that does not count', () => {
     ],
     ['shows nothing that violates: when it was last seen to stays', present(), daysLater(-6)],
   ])('%s', (_name, image, violatedAt) => {
-    const away = evaluateChanges({ inScope: false, blocker: departed(5, 'outOfScope'), ...(image && { image }) });
-    expect(away.kind === 'departed' && away.blocker.violatedAt).toBe(violatedAt);
+    const away = evaluateChanges({ inScope: false, blocker: inactive(5, 'outOfScope'), ...(image && { image }) });
+    expect(away.kind === 'inactive' && away.blocker.violatedAt).toBe(violatedAt);
   });
 });
