@@ -186,7 +186,7 @@ async function observeGate(
       return scanned;
     },
   };
-  const again = (by: Rules) => evaluateImages(images, record, by, registry, moment, now());
+  const again = (by: Rules) => evaluateImages(images, { record, rules: by, observedAt: moment, now: now() }, registry);
   return { record, seen: await again(rules), unsure, again };
 }
 

@@ -6,6 +6,7 @@ import { findingsIn, type ImageObservation, type Scan } from '../reconcile/obser
 import type { Registry } from '../reconcile/ports.ts';
 import type { Rules } from '../reconcile/rules.ts';
 import {
+  type EvaluationInput,
   evaluateImage,
   type ImageEvaluation,
   MAX_FINDINGS,
@@ -36,14 +37,17 @@ export interface NextBlockers {
 /** The most blockers that a record holds. With one finding each they fit into a row; most have many, and share them. */
 export const MAX_BLOCKERS = 1_000;
 
-/** Evaluates every image of an observation. Scans are asked for only where nothing else tells. */
+/** What images are evaluated by. */
+export interface EvaluationContext extends Pick<EvaluationInput, 'observedAt' | 'now'> {
+  readonly record: GateRecord;
+  readonly rules: Rules;
+}
+
+/** Evaluates every image of an observation. Scans are asked for only if nothing else tells. */
 export async function evaluateImages(
   observations: readonly ImageObservation[],
-  record: GateRecord,
-  rules: Rules,
+  { record, rules, observedAt, now }: EvaluationContext,
   registry: Pick<Registry<unknown>, 'scans'>,
-  observedAt: Instant,
-  now: Instant,
 ): Promise<readonly EvaluatedImage[]> {
   const blockers = new Map(record.blockers.map((blocker) => [blocker.digest, blocker]));
   const { repository, digest } = record.gate;
@@ -110,7 +114,7 @@ export function nextBlockers(record: GateRecord, evaluated: readonly EvaluatedIm
   return { blockers: kept, active, omitted, clearances, changed: changed || omitted > record.omittedBlockers };
 }
 
-/** Where there are too many, those that hold the gate are kept before the memory of those that went away. */
+/** If there are too many, those that hold the gate are kept before the memory of those that went away. */
 function keepWithin(blockers: readonly Blocker[]): readonly Blocker[] {
   if (blockers.length <= MAX_BLOCKERS) return blockers;
   const inactive = blockers.filter((blocker) => blocker.inactive !== undefined);

@@ -1,4 +1,5 @@
-// The brake: no more gates than the config says are closed in an hour, so that one newly disclosed vulnerability cannot take everything down.
+// The brake: no more gates than the config says are closed in an hour, so that one newly disclosed vulnerability cannot
+// take everything down.
 import type { Instant } from '../policy/finding.ts';
 
 /** The closings that still count against the hour. */
@@ -20,19 +21,18 @@ export function roomLeft(state: BrakeState, now: Instant, maxClosesPerHour: numb
   return Math.max(0, maxClosesPerHour - lastHour(state, now).closings.length);
 }
 
-/**
- * Asks to close a gate. A gate that has been let through within the hour is let through again without counting twice, so that a crash after
- * the asking costs nothing.
- *
- * @returns the brake's next state (the same object where nothing needs to be saved); undefined where the gate has to wait
- */
-export function letThrough(
-  state: BrakeState,
-  gate: string,
-  now: Instant,
-  maxClosesPerHour: number,
-): BrakeState | undefined {
+/** What the brake says of a gate that is to be closed. */
+export type BrakeAnswer =
+  /** It may close, once this state is saved. */
+  | { readonly kind: 'admitted'; readonly next: BrakeState }
+  /** It was admitted within the hour and counts once: a crash after the asking costs nothing. */
+  | { readonly kind: 'counted' }
+  | { readonly kind: 'wait' };
+
+/** Asks to close a gate. */
+export function admit(state: BrakeState, gate: string, now: Instant, maxClosesPerHour: number): BrakeAnswer {
   const { closings } = lastHour(state, now);
-  if (closings.some((closing) => closing.gate === gate)) return state;
-  return closings.length < maxClosesPerHour ? { closings: [...closings, { gate, at: now }] } : undefined;
+  if (closings.some((closing) => closing.gate === gate)) return { kind: 'counted' };
+  if (closings.length >= maxClosesPerHour) return { kind: 'wait' };
+  return { kind: 'admitted', next: { closings: [...closings, { gate, at: now }] } };
 }

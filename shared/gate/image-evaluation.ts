@@ -45,9 +45,12 @@ export interface EvaluationInput {
   readonly now: Instant;
 }
 
-/** The most findings that a blocker of a repository keeps: a thousand of them must fit into a row, and images of one base share theirs. */
+/**
+ * The most findings that a blocker of a repository keeps: a thousand blockers must fit into a row, and images of one
+ * base share their findings.
+ */
 export const MAX_FINDINGS = 200;
-/** The same where an image is a gate of its own, with one blocker. */
+/** The same if an image is a gate of its own, with one blocker. */
 export const MAX_FINDINGS_OF_IMAGE = 2_000;
 /** The most tags that a blocker keeps. */
 const MAX_TAGS = 10;
@@ -75,7 +78,7 @@ export function evaluateImage(input: EvaluationInput): ImageEvaluation {
     : evaluateBlocker(input, image, blocker, verdict);
 }
 
-/** An image that the record does not know holds the gate only where it violates. */
+/** An image that the record does not know holds the gate only if it violates. */
 function evaluateNewcomer(input: EvaluationInput): ImageEvaluation {
   const { image, inScope } = input;
   if (image.presence === 'gone' || !inScope) return { kind: 'none', verdict: CLEAN };
@@ -91,7 +94,7 @@ function evaluateBlocker(input: EvaluationInput, image: Present, blocker: Blocke
   const isExempted = blocker.omittedFindings === 0 && judgeImage(input, unexplained).kind === 'allow';
   // What is not known releases no blocker; but one that holds nothing at present does not begin to because of it.
   if (verdict.kind === 'undetermined' && (blocker.inactive === undefined || !isExempted)) {
-    return hold(input, image, blocker, { kind: 'undetermined' }, verdict);
+    return { kind: 'holds', blocker: heldOn(input, image, blocker), why: { kind: 'undetermined' }, verdict };
   }
   if (isExempted) {
     // What is still shown is not resolved, whatever is said of the report that it once came in.
@@ -103,13 +106,18 @@ function evaluateBlocker(input: EvaluationInput, image: Present, blocker: Blocke
   }
   if (input.scan === undefined) return { kind: 'needsScan' };
   const why = missingProof(input.scan, blocker, input.observedAt);
-  return why === undefined ? { kind: 'released', how: 'scanned', verdict } : hold(input, image, blocker, why, verdict);
+  return why === undefined
+    ? { kind: 'released', how: 'scanned', verdict }
+    : { kind: 'holds', blocker: heldOn(input, image, blocker), why, verdict };
 }
 
 /** The findings of a scan may be listed a little later than the scan. */
 const SCAN_SETTLES_MILLISECONDS = 5 * 60_000;
 
-/** What is missing for a proof: a scan that finished after the image was last seen to violate, or to be away, and well before this observation. */
+/**
+ * What is missing for a proof: a scan that finished after the image was last seen to violate, or to be away, and well
+ * before this observation.
+ */
 function missingProof(scan: Scan, { violatedAt, inactive }: Blocker, observedAt: Instant): HoldReason | undefined {
   if (scan.kind === 'unproven') return scan;
   const since = later(violatedAt, inactive?.at ?? violatedAt);
@@ -129,25 +137,15 @@ function judgeImage({ judge, repository, image, now }: EvaluationInput, findings
 type Present = Extract<ImageObservation, { presence: 'present' }>;
 
 /** A blocker that goes on to hold the gate, or does so again: then nothing older than its absence proves anything. */
-function hold(
-  input: EvaluationInput,
-  { tags }: Present,
-  blocker: Blocker,
-  why: HoldReason,
-  verdict: Verdict,
-): ImageEvaluation {
+function heldOn({ now }: EvaluationInput, { tags }: Present, blocker: Blocker): Blocker {
   const violatedAt = later(blocker.violatedAt, blocker.inactive?.at ?? blocker.violatedAt);
-  const active = {
-    ...blocker,
-    tags: tagsOf(tags, blocker),
-    since: sinceOf(blocker, input.now),
-    violatedAt,
-    inactive: undefined,
-  };
-  return { kind: 'holds', blocker: active, why, verdict };
+  return { ...blocker, tags: tagsOf(tags, blocker), since: sinceOf(blocker, now), violatedAt, inactive: undefined };
 }
 
-/** A recorded finding that went away, or is exempted, while another violates stays recorded, unless it is proved to be gone. */
+/**
+ * A recorded finding that went away, or is exempted, while another violates stays recorded, unless it is proved to be
+ * gone.
+ */
 function holdForViolating(
   { blocker, maxFindings, now }: EvaluationInput,
   image: Present,

@@ -134,18 +134,11 @@ interface PreparedException {
 }
 
 function exceptionsById(exceptions: readonly Exception[]): ReadonlyMap<string, readonly PreparedException[]> {
-  const byId = new Map<string, PreparedException[]>();
-  for (const exception of exceptions) {
-    const id = exception.id.toUpperCase();
-    const prepared = {
-      exception,
-      inRepository: exception.repository === undefined ? () => true : globMatcher(exception.repository),
-    };
-    const others = byId.get(id);
-    if (others === undefined) byId.set(id, [prepared]);
-    else others.push(prepared);
-  }
-  return byId;
+  const prepared = exceptions.map((exception) => ({
+    exception,
+    inRepository: exception.repository === undefined ? () => true : globMatcher(exception.repository),
+  }));
+  return Map.groupBy(prepared, ({ exception }) => exception.id.toUpperCase());
 }
 
 /** Of several exceptions that match, the one that lasts longest: the end that a person reads is then the real one. */

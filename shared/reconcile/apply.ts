@@ -4,13 +4,13 @@
 import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
 import { gateKey } from '../gate/gate.ts';
 import type { OverrideStep } from '../gate/override.ts';
-import { activeBlockers, type GateRecord, type GateState, isForgettable } from '../gate/record.ts';
+import { activeBlockers, type GateRecord, type GateState, isForgettable, type SettledState } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import { type Completed, isByCommand, type Outcome } from '../report/decision.ts';
 import { createNotice, missedNotice } from '../report/notice.ts';
 import { describeError } from '../runtime/errors.ts';
 import { giveBack } from './ask-brake.ts';
-import { type DesiredState, findDesiredState } from './desired-state.ts';
+import { findDesiredState } from './desired-state.ts';
 import { observeAndEvaluate, scopeOf } from './observe.ts';
 import type { Ports, Reading, Version, Versioned } from './ports.ts';
 import type { ReconcileRequest } from './request.ts';
@@ -26,6 +26,8 @@ export interface ApplyInput<Snapshot> {
   readonly reading: Reading<Snapshot> | undefined;
   /** The override of the gate, and where it is. */
   readonly override: OverrideStep | undefined;
+  /** This worker has closed the gate in an attempt before, and was too late to confirm it. */
+  readonly hasClosed: boolean;
   readonly now: Instant;
 }
 
@@ -34,21 +36,19 @@ export type Applied = { readonly kind: 'applied'; readonly to: GateState } & Out
 /** Another worker changed the record or the lock first: start again from the record. */
 export interface Conflict {
   readonly kind: 'conflict';
-  /** Did this worker close the gate, or open it, before it came too late? Undefined: neither. */
-  readonly hasClosed?: boolean | undefined;
+  /** Is what keeps the gate closed, if anything does, this worker's own? */
+  readonly hasClosed: boolean;
 }
 
 /** What the steps have in common. */
 interface Plan<Snapshot> extends ApplyInput<Snapshot> {
-  readonly desired: DesiredState;
+  readonly desired: SettledState;
   /** The lock is as it should be. */
   readonly isLockAsDesired: boolean;
   /** The record before this reconciliation, with the notice of an intent that is taken back. */
   readonly before: GateRecord;
   /** The same with the blockers of this reconciliation. */
   readonly record: GateRecord;
-  /** The record while the intent is under way. */
-  readonly intent: GateRecord;
 }
 
 /** @throws Error if a retry may help */
@@ -59,18 +59,19 @@ export async function apply<Snapshot>(
 ): Promise<Applied | Conflict> {
   const desired = await findDesiredState({ record: input.stored.value, ...input }, rules, ports);
   const plan = makePlan(input, desired, rules);
+  const conflict: Conflict = { kind: 'conflict', hasClosed: input.hasClosed };
   const version = await recordIntent(plan, ports);
-  if (version === undefined) return { kind: 'conflict' };
-  if (isOpening(plan) && (await isStillHeld(plan, rules, ports))) return { kind: 'conflict' };
+  if (version === undefined) return conflict;
+  if (isOpening(plan) && (await isStillHeld(plan, rules, ports))) return conflict;
   const written = await writeLock(plan, ports);
   if (written.kind === 'overtaken') return { kind: 'conflict', hasClosed: false };
   if (written.kind === 'refused') return recordRefusal(plan, version, written.problem, ports);
   const change = written.kind === 'written' ? { before: written.before, after: written.after } : undefined;
-  const tooLate: Conflict = { kind: 'conflict', hasClosed: change && desired.lock === 'closed' };
+  const tooLate: Conflict = change === undefined ? conflict : { kind: 'conflict', hasClosed: isClosed(desired) };
 
   const action = actionOf(plan, change !== undefined);
   const confirmed = confirm(plan, action);
-  const applied: Applied = { kind: 'applied', to: desired.state, action, change };
+  const applied: Applied = { kind: 'applied', to: desired, action, change };
   if (isForgettable(confirmed, input.now)) {
     return input.stored.version === 0 || (await ports.records.remove(confirmed.gate, version)) ? applied : tooLate;
   }
@@ -80,8 +81,8 @@ export async function apply<Snapshot>(
   return notified === 'conflict' ? tooLate : { ...applied, ...notified };
 }
 
-function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: DesiredState, { mode }: Rules): Plan<Snapshot> {
-  const { stored, next, reading, now } = input;
+function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: SettledState, { mode }: Rules): Plan<Snapshot> {
+  const { stored, next, reading } = input;
   // A person who releases the gate, or a repository that is gone, clears the blockers that the record had no room for,
   // too.
   const isReleased = mode === 'pause' || mode === 'release';
@@ -89,25 +90,33 @@ function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: DesiredState, 
   const isLockAsDesired = reading === undefined || isAsDesired(reading, desired);
   const before = isLockAsDesired ? stored.value : withTakenBack(stored.value, desired);
   const record: GateRecord = { ...before, blockers: next.blockers, omittedBlockers };
-  const intent: GateRecord = {
+  return { ...input, desired, isLockAsDesired, before, record };
+}
+
+function isClosed(state: SettledState): boolean {
+  return state.kind === 'closed';
+}
+
+/** A lock that is not ours counts as none: it stays. */
+function isAsDesired({ lock }: Reading<unknown>, desired: SettledState): boolean {
+  return isClosed(desired) ? lock === 'current' : lock === 'absent' || lock === 'unmarked';
+}
+
+/** The record while the intent is under way. */
+function intentOf({ stored, next, desired, record, isLockAsDesired, now }: Plan<unknown>): GateRecord {
+  return {
     ...record,
     // An intent to open forgets no blocker: only the confirmation does.
-    blockers: desired.state.kind === 'open' ? stored.value.blockers : next.blockers,
-    state: { kind: desired.lock === 'closed' ? 'closing' : 'opening' },
+    blockers: desired.kind === 'open' ? stored.value.blockers : next.blockers,
+    state: { kind: isClosed(desired) ? 'closing' : 'opening' },
     since: now,
     // The worker that writes owns the lock afterwards.
     claimed: !isLockAsDesired || record.claimed,
   };
-  return { ...input, desired, isLockAsDesired, before, record, intent };
-}
-
-/** A lock that is not ours counts as none: it stays. */
-function isAsDesired({ lock }: Reading<unknown>, desired: DesiredState): boolean {
-  return desired.lock === 'closed' ? lock === 'current' : lock === 'absent' || lock === 'unmarked';
 }
 
 function isOpening({ desired, stored }: Plan<unknown>): boolean {
-  return desired.state.kind === 'open' && stored.value.state.kind !== 'open';
+  return desired.kind === 'open' && stored.value.state.kind !== 'open';
 }
 
 /**
@@ -115,10 +124,10 @@ function isOpening({ desired, stored }: Plan<unknown>): boolean {
  * faster.
  */
 async function recordIntent(plan: Plan<unknown>, { records }: Pick<Ports<unknown>, 'records'>) {
-  const { stored, isLockAsDesired, intent } = plan;
+  const { stored, isLockAsDesired } = plan;
   // Not `opening` over `opening`: two workers would make each other start again for ever.
   const isNeeded = !isLockAsDesired || (isOpening(plan) && stored.value.state.kind !== 'opening');
-  return isNeeded ? records.save(intent, stored.version) : stored.version;
+  return isNeeded ? records.save(intentOf(plan), stored.version) : stored.version;
 }
 
 /**
@@ -141,22 +150,23 @@ async function writeLock<Snapshot>(
   { record, reading, isLockAsDesired, desired }: Plan<Snapshot>,
   { registry }: Pick<Ports<Snapshot>, 'registry'>,
 ) {
-  if (reading === undefined || isLockAsDesired) return { kind: 'right' } as const;
-  return registry.write(record.gate, reading, desired.lock);
+  if (reading === undefined || isLockAsDesired) return { kind: 'unchanged' } as const;
+  return registry.write(record.gate, reading, isClosed(desired) ? 'closed' : 'open');
 }
 
 /** The intent stays in the record, for the sweep to try again. */
 async function recordRefusal(
-  { desired, intent, record }: Plan<unknown>,
+  plan: Plan<unknown>,
   version: Version,
   problem: string,
   { records, brake }: Pick<Ports<unknown>, 'records' | 'brake'>,
 ): Promise<Applied> {
-  const isClosing = desired.lock === 'closed';
-  if (isClosing) await giveBack(brake, gateKey(record.gate));
-  const override = record.override && {
-    ...record.override,
-    delivery: { ...record.override.delivery, refused: true as const },
+  const intent = intentOf(plan);
+  const isClosing = isClosed(plan.desired);
+  if (isClosing) await giveBack(brake, gateKey(intent.gate));
+  const override = intent.override && {
+    ...intent.override,
+    delivery: { ...intent.override.delivery, refused: true as const },
   };
   // Nothing was closed: a lock that appears from now on is not ours. If this save loses, the other worker's record is
   // right.
@@ -169,7 +179,7 @@ async function recordRefusal(
  * What a step from one state to another is called. An intent to open that was given up, or that met an open gate,
  * changed nothing that is known.
  */
-function actionOf({ before, next, desired: { state: to } }: Plan<unknown>, wrote: boolean): Completed {
+function actionOf({ before, next, desired: to }: Plan<unknown>, wrote: boolean): Completed {
   const { state: from, closedSince } = before;
   const wasClosed = from.kind === 'closed' || (from.kind === 'opening' && closedSince !== undefined);
   switch (to.kind) {
@@ -196,25 +206,24 @@ function hasNewcomer(before: GateRecord, { active }: NextBlockers): boolean {
 /** The record once the lock is as desired, with the notice of what was done. */
 function confirm(plan: Plan<unknown>, action: Completed): GateRecord {
   const { record, stored, next, evaluated, desired, override, now } = plan;
-  const { state } = desired;
   const stays = action === 'nothing' || action === 'restored';
   const kind = action === 'nothing' && override?.isNews === true ? 'override' : action;
   const notice = { record: stored.value, next, evaluated, override, now };
   return {
     ...record,
-    state,
+    state: desired,
     // A record whose override has ended counts as young: its row must not be removed at once.
-    since: stays && record.state.kind === state.kind && override?.step !== 'ends' ? record.since : now,
-    closedSince: state.kind === 'closed' ? (record.closedSince ?? now) : undefined,
-    claimed: state.kind === 'closed' ? true : undefined,
-    pending: kind === 'nothing' ? record.pending : [...record.pending, createNotice(kind, state, notice)],
+    since: stays && record.state.kind === desired.kind && override?.step !== 'ends' ? record.since : now,
+    closedSince: isClosed(desired) ? (record.closedSince ?? now) : undefined,
+    claimed: isClosed(desired) ? true : undefined,
+    pending: kind === 'nothing' ? record.pending : [...record.pending, createNotice(kind, desired, notice)],
     override: override?.next,
   };
 }
 
 function needsSaving(plan: Plan<unknown>, action: Completed, version: Version): boolean {
   const { stored, next, record, desired, override } = plan;
-  const isMoved = action !== 'nothing' || record.state.kind !== desired.state.kind;
+  const isMoved = action !== 'nothing' || record.state.kind !== desired.kind;
   const isStep = override !== undefined && override.step !== 'runs';
   return version !== stored.version || next.changed || isMoved || isStep;
 }
@@ -223,13 +232,12 @@ function needsSaving(plan: Plan<unknown>, action: Completed, version: Version): 
  * The record of an intent that was carried out, never confirmed, and is taken back now. Its notice is recorded with the
  * next intent, so that a crash does not lose it.
  */
-function withTakenBack(record: GateRecord, desired: DesiredState): GateRecord {
+function withTakenBack(record: GateRecord, desired: SettledState): GateRecord {
   const { state, closedSince, since } = record;
   const pending = [...record.pending, missedNotice(record)];
-  if (state.kind === 'closing' && desired.lock === 'open')
-    return { ...record, closedSince: closedSince ?? since, pending };
+  if (state.kind === 'closing' && !isClosed(desired)) return { ...record, closedSince: closedSince ?? since, pending };
   const isOpening = state.kind === 'opening' && closedSince !== undefined;
-  return isOpening && desired.lock === 'closed' ? { ...record, closedSince: undefined, pending } : record;
+  return isOpening && isClosed(desired) ? { ...record, closedSince: undefined, pending } : record;
 }
 
 /** Delivers the pending notices, and only then forgets them. What cannot be delivered stays in the record. */

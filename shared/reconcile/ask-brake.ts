@@ -1,6 +1,6 @@
 // Asks the brake, whose row all workers of a stack share, whether a gate may close.
 
-import { type BrakeState, letThrough, NO_CLOSINGS } from '../gate/brake.ts';
+import { admit, type BrakeState, NO_CLOSINGS } from '../gate/brake.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Row } from './ports.ts';
 
@@ -21,9 +21,9 @@ export async function askBrake(
 ): Promise<boolean> {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const { value = NO_CLOSINGS, version } = await row.load();
-    const through = letThrough(value, gate, now, maxClosesPerHour);
-    if (through === undefined) return false;
-    if (through === value || (await row.save(through, version)) !== undefined) return true;
+    const answer = admit(value, gate, now, maxClosesPerHour);
+    if (answer.kind === 'wait') return false;
+    if (answer.kind === 'counted' || (await row.save(answer.next, version)) !== undefined) return true;
   }
   throw new Error(`${gate}: other workers asked the brake first, ${MAX_TRIES} times; the message is retried`);
 }

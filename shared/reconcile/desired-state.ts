@@ -9,12 +9,6 @@ import { askBrake } from './ask-brake.ts';
 import type { Ports, Reading } from './ports.ts';
 import type { Rules } from './rules.ts';
 
-/** What the registry should do, and what the record should say. */
-export interface DesiredState {
-  readonly lock: 'open' | 'closed';
-  readonly state: SettledState;
-}
-
 /** What it is decided by, besides the rules and the brake. */
 export interface DesiredStateInput {
   readonly record: GateRecord;
@@ -26,20 +20,20 @@ export interface DesiredStateInput {
   readonly now: Instant;
 }
 
-const OPEN: DesiredState = { lock: 'open', state: { kind: 'open' } };
-const CLOSED: DesiredState = { lock: 'closed', state: { kind: 'closed' } };
-const waiting = (reason: Waiting): DesiredState => ({ lock: 'open', state: { kind: 'waiting', ...reason } });
+const OPEN: SettledState = { kind: 'open' };
+const CLOSED: SettledState = { kind: 'closed' };
+const waiting = (reason: Waiting): SettledState => ({ kind: 'waiting', ...reason });
 
 /**
- * The first of these that applies: gone or clear; a pause or audit; a foreign lock; an override that keeps it open; our
+ * Where the gate should be: the first of these that applies: gone or clear; a pause or audit; a foreign lock; an override that keeps it open; our
  * lock, in place or removed; in use; else closed, if the brake admits it. The brake is asked last, and only for what
  * the policy closes by itself.
  */
 export async function findDesiredState(
   { record, next, reading, override, now }: DesiredStateInput,
   rules: Rules,
-  { brake, inTurn = (work) => work() }: Pick<Ports<unknown>, 'brake' | 'inTurn'>,
-): Promise<DesiredState> {
+  { brake, inTurn }: Pick<Ports<unknown>, 'brake' | 'inTurn'>,
+): Promise<SettledState> {
   const { gate } = record;
   const keptAs = override === undefined || override.step === 'ends' ? undefined : override.order.kind;
   const isOverriddenClosed = keptAs === 'closed' && rules.includes(gate.repository);

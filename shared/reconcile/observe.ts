@@ -17,7 +17,7 @@ export interface Evaluated {
   readonly now: Instant;
 }
 
-/** Up to so many blockers are observed with every push and delete. */
+/** The most blockers that are observed with every push and delete. */
 const MAX_BLOCKERS_WITH_PUSH = 100;
 
 /** Observes the images of a scope, and evaluates each. */
@@ -31,7 +31,7 @@ export async function observeAndEvaluate<Snapshot>(
   const known = record.blockers.map((blocker) => blocker.digest);
   const observations = await ports.registry.observe(record.gate, scope, known);
   const now = ports.now();
-  const evaluated = await evaluateImages(observations, record, rules, ports.registry, observedAt, now);
+  const evaluated = await evaluateImages(observations, { record, rules, observedAt, now }, ports.registry);
   return { observations, evaluated, next: nextBlockers(record, evaluated), now };
 }
 

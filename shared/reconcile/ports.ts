@@ -40,11 +40,11 @@ export interface Registry<Snapshot> {
    * A digest of the scope always has an answer. With `all` the answer has every image that has findings, and every digest of `known`.
    */
   observe(gate: Gate, scope: Scope, known: readonly string[]): Promise<readonly ImageObservation[]>;
-  /** The last scans. Asked only where a blocker is to be released on a scan's word. */
+  /** The last scans. Asked only if a blocker is to be released on a scan's word. */
   scans(gate: Gate, digests: readonly string[]): Promise<ReadonlyMap<string, Scan>>;
-  /** Which of these findings the provider does not know at all, in no state: an event was faster than its row. */
+  /** Which of these reports the provider does not know at all, in no state: an event was faster than its row. */
   unknownReports(ids: readonly string[]): Promise<ReadonlySet<string>>;
-  /** Undefined where the repository does not exist (any more). */
+  /** Undefined if the repository does not exist. */
   read(gate: Gate): Promise<Reading<Snapshot> | undefined>;
   /** Closes or opens, from what was read, and reads back what came of it. */
   write(gate: Gate, from: Reading<Snapshot>, desired: 'closed' | 'open'): Promise<Written>;
@@ -61,15 +61,15 @@ export interface Versioned<T> {
 /** A row with optimistic concurrency: the one thing that keeps two workers apart. */
 export interface Row<T> {
   load(): Promise<Versioned<T | undefined>>;
-  /** Saves over `version` and returns the new one; undefined where another worker was faster. */
+  /** Saves over `version` and returns the new one; undefined if another worker was faster. */
   save(value: T, version: Version): Promise<Version | undefined>;
 }
 
 export interface Records {
   load(gate: Gate): Promise<Versioned<GateRecord | undefined>>;
-  /** Saves over `version` and returns the new one; undefined where another worker was faster. */
+  /** Saves over `version` and returns the new one; undefined if another worker was faster. */
   save(record: GateRecord, version: Version): Promise<Version | undefined>;
-  /** Takes the row away; false where another worker was faster. */
+  /** Removes the row; false if another worker was faster. */
   remove(gate: Gate, version: Version): Promise<boolean>;
 }
 
@@ -79,10 +79,9 @@ export interface Ports<Snapshot> {
   readonly records: Records;
   readonly brake: Row<BrakeState>;
   /**
-   * Lets the workers of one process ask the brake one after the other: where all race for its row, each of them tries in vain the more often the
-   * more they are. Default: they race.
+   * Lets the reconciliations of one process ask the brake one after the other: those that race for its row waste calls.
    */
-  readonly inTurn?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined;
+  inTurn<T>(work: () => Promise<T>): Promise<T>;
   /** Sends a notice. If it throws, the notice stays pending in the record. */
   notify(gate: Gate, notice: Notice): Promise<void>;
   /** What delivers a notice that could not be sent: a retry of the message, or the tick, together with others. */

@@ -34,7 +34,7 @@ export async function reconcile<Snapshot>(
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const attempted = await attempt(request, rules, ports, before);
     if (attempted.kind === 'conflict') {
-      before = { isWide: true, hasClosed: attempted.hasClosed ?? before.hasClosed };
+      before = { isWide: true, hasClosed: attempted.hasClosed };
       continue;
     }
     const { result, observeError } = attempted;
@@ -67,13 +67,13 @@ async function attempt<Snapshot>(
   request: ReconcileRequest,
   rules: Rules,
   ports: Ports<Snapshot>,
-  { isWide, hasClosed }: PriorAttempts,
+  before: PriorAttempts,
 ): Promise<Attempted | Conflict> {
   const { gate, triggers } = request;
   const { value, version } = await ports.records.load(gate);
   const record = value ?? newRecord(gate, ports.now());
   const byFunction = !isByCommand(triggers);
-  const seen = await observeOrRemember(request, record, rules, ports, isWide);
+  const seen = await observeOrRemember({ request, record, isWide: before.isWide }, rules, ports);
   const { evaluated, next, now } = seen;
   const reading = value === undefined && next.active.length === 0 ? undefined : await ports.registry.read(gate);
   const givesUp = triggers.includes('pause') || triggers.includes('release');
@@ -85,39 +85,39 @@ async function attempt<Snapshot>(
       stored: { value: record, version },
       evaluated,
       next,
-      reading: reading === undefined ? undefined : withOwner(reading, hasClosed || record.claimed === true),
+      reading: reading && withOwner(reading, before.hasClosed || record.claimed === true),
       override,
+      hasClosed: before.hasClosed,
       now,
     },
     rules,
     ports,
   );
   if (applied.kind === 'conflict') return applied;
-  const decision = decisionOf(request, record, rules, seen, { awaited, override, applied, doneAt: ports.now() });
+  const decision = decisionOf({ request, record, rules, seen, awaited, override, applied, doneAt: ports.now() });
   const result = resultOf(decision, evaluated, findStale(request, seen.observations), ports);
   return { kind: 'applied', result, observeError: seen.observeError };
 }
 
-/** What came of the steps of an attempt. */
-interface Outcome {
+/** What the steps of an attempt used, and what came of them. */
+interface AttemptSteps {
+  readonly request: ReconcileRequest;
+  readonly record: GateRecord;
+  readonly rules: Rules;
+  readonly seen: Evaluated;
   readonly awaited: readonly string[];
   readonly override: OverrideStep | undefined;
   readonly applied: Applied;
   readonly doneAt: Instant;
 }
 
-function decisionOf(
-  { gate, triggers }: ReconcileRequest,
-  record: GateRecord,
-  rules: Rules,
-  { evaluated, next, now }: Evaluated,
-  { awaited, override, applied, doneAt }: Outcome,
-): Decision {
+function decisionOf({ request, record, rules, seen, awaited, override, applied, doneAt }: AttemptSteps): Decision {
+  const { evaluated, next, now } = seen;
   const { kind: _kind, ...outcome } = applied;
   const images = evaluated.flatMap((one) => imageDecision(one, next));
   return {
-    gate,
-    triggers,
+    gate: request.gate,
+    triggers: request.triggers,
     mode: rules.mode,
     images,
     allowed: evaluated.length - images.length,
@@ -163,11 +163,9 @@ function resultOf(
 
 /** If the scanner does not answer and an override that kept the gate open is over, what the record says has to do. */
 async function observeOrRemember<Snapshot>(
-  request: ReconcileRequest,
-  record: GateRecord,
+  { request, record, isWide }: Pick<AttemptSteps, 'request' | 'record'> & { readonly isWide: boolean },
   rules: Rules,
   ports: Ports<Snapshot>,
-  isWide: boolean,
 ): Promise<Evaluated & { readonly observeError?: unknown }> {
   try {
     return await observeAndEvaluate(scopeOf(request, record, isWide), record, rules, ports);

@@ -5,6 +5,7 @@ import { type Gate, gateKey } from '../gate/gate.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Trigger } from '../report/decision.ts';
 import type { LogLine } from '../report/log-line.ts';
+import { describeError } from '../runtime/errors.ts';
 import type { Row } from './ports.ts';
 import type { Rules } from './rules.ts';
 import { isSweepDue, type SweepState } from './schedule.ts';
@@ -36,14 +37,14 @@ export interface SweepPorts {
 }
 
 const HOUR_MILLISECONDS = 3_600_000;
-/** More gates than this are not counted in a tick's line, and not let through by one. */
+/** More gates than this are not counted in a tick's line, and not admitted by one. */
 const MAX_WAITING = 1_000;
 
 /**
- * Says whether the scanner sees, sweeps if that is due, lets gates that wait for the brake through, requests the gates
+ * Says whether the scanner sees, sweeps if that is due, admits gates that wait for the brake, requests the gates
  * whose override begins or ends, and says how old the last sweep is.
  *
- * @throws Error the first of its steps' errors; none of them keeps the others from being done
+ * @throws Error what a step failed with; the others are done all the same
  */
 export async function tick(ports: SweepPorts): Promise<void> {
   const { rules, now, log } = ports;
@@ -66,8 +67,8 @@ export async function tick(ports: SweepPorts): Promise<void> {
   const waiting = (await step(() => ports.waiting(MAX_WAITING))) ?? [];
   const closings = await step(() => ports.brake.load());
   const brake = closings === undefined ? undefined : lastHour(closings.value ?? NO_CLOSINGS, now());
-  const turns = brake === undefined ? [] : waiting.slice(0, roomLeft(brake, now(), rules.maxClosesPerHour));
-  await step(() => ports.sendRequests(turns, 'tick'));
+  const admitted = brake === undefined ? [] : waiting.slice(0, roomLeft(brake, now(), rules.maxClosesPerHour));
+  await step(() => ports.sendRequests(admitted, 'tick'));
   const facts = await step(async () => ports.tickFacts?.());
   log({
     kind: 'tick',
@@ -75,12 +76,13 @@ export async function tick(ports: SweepPorts): Promise<void> {
       ? {}
       : { sweepAgeHours: (Date.parse(now()) - Date.parse(current.sweptAt)) / HOUR_MILLISECONDS }),
     waiting: waiting.length,
-    letThrough: turns.length,
+    admitted: admitted.length,
     ...(brake === undefined ? {} : { closedThisHour: brake.closings.length }),
     ...(due.length === 0 ? {} : { overrides: due.length }),
     ...facts,
   });
-  if (failures.length > 0) throw failures[0];
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) throw new AggregateError(failures, failures.map(describeError).join('; '));
 }
 
 /**

@@ -1,6 +1,9 @@
 // Several things at once, but not all of them.
 
-/** Maps with so many under way at once; the first error ends it, as with `Promise.all`. Results keep the order. */
+/**
+ * Maps with at most `atOnce` under way. Results keep the order. The first error rejects; the rest goes on, as with
+ * `Promise.all`.
+ */
 export async function mapConcurrently<T, R>(
   items: readonly T[],
   atOnce: number,
@@ -9,13 +12,13 @@ export async function mapConcurrently<T, R>(
   const results: R[] = [];
   const queue = items.entries();
   const worker = async () => {
-    for (const [place, item] of queue) results[place] = await work(item);
+    for (const [index, item] of queue) results[index] = await work(item);
   };
   await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
   return results;
 }
 
-/** Lets so many pieces of work run at once; the others wait their turn, in the order in which they came. */
+/** Runs at most `atOnce` pieces of work at a time; the others wait in the order in which they came. */
 export function limitedTo(atOnce: number): <T>(work: () => Promise<T>) => Promise<T> {
   let running = 0;
   const waiting: (() => void)[] = [];
@@ -25,7 +28,7 @@ export function limitedTo(atOnce: number): <T>(work: () => Promise<T>) => Promis
     try {
       return await work();
     } finally {
-      // Whoever is next takes the place over.
+      // The next one runs in its stead.
       const next = waiting.shift();
       if (next === undefined) running -= 1;
       else next();

@@ -93,6 +93,6 @@ describe('the sweep', () => {
     s.cloud.queue.send('{"pullgate":"tick"}');
     await s.runUntilIdle();
     expect(s.calls('inspector2:ListFindingAggregations')).toBe(0);
-    expect(s.lines('tick').at(-1)).toMatchObject({ waiting: 0, letThrough: 0 });
+    expect(s.lines('tick').at(-1)).toMatchObject({ waiting: 0, admitted: 0 });
   });
 });

@@ -131,7 +131,7 @@ describe('one registry of two', () => {
         'closed team/app:v3',
         'closed team/app:v4',
       ]);
-      expect(s.lines('tick')).toMatchObject([{ sweepAgeHours: 0, waiting: 1, letThrough: 1 }]);
+      expect(s.lines('tick')).toMatchObject([{ sweepAgeHours: 0, waiting: 1, admitted: 1 }]);
       const [{ healthy, why } = {}] = s.lines('scanner');
       expect(healthy).toBe(false);
       expect(why).toContain(`Resource Manager does not answer for the registry ${OTHER} (`);
@@ -147,10 +147,10 @@ describe('one registry of two', () => {
     await s.runUntilIdle();
     await s.close('v2');
     await s.redeploy({ maxClosesPerHour: 1 });
-    expect(s.lines('tick')).toMatchObject([{ waiting: 1, letThrough: 0 }]);
+    expect(s.lines('tick')).toMatchObject([{ waiting: 1, admitted: 0 }]);
     s.cloud.clock.advance(HOUR);
     await s.tick();
-    expect(s.lines('tick').at(-1)).toMatchObject({ waiting: 1, letThrough: 1 });
+    expect(s.lines('tick').at(-1)).toMatchObject({ waiting: 1, admitted: 1 });
     expect((await s.world()).locked).toEqual(['team/app:v1 readEnabled', 'team/app:v2 readEnabled']);
   });
 });

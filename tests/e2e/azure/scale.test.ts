@@ -100,8 +100,8 @@ describe('the sweep', () => {
     s.cloud.calls.reset();
     await s.cloud.advance(10 * MINUTE);
     expect(s.lines('tick').slice(1)).toMatchObject([
-      { waiting: 0, letThrough: 0, poison: 0 },
-      { waiting: 0, letThrough: 0, poison: 0 },
+      { waiting: 0, admitted: 0, poison: 0 },
+      { waiting: 0, admitted: 0, poison: 0 },
     ]);
     expect([s.calls('queue:Put'), s.calls('acr:ListManifests')]).toEqual([0, 0]);
   });

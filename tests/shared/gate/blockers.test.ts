@@ -31,7 +31,11 @@ async function observe(
       return new Map(scans);
     },
   };
-  const evaluated = await evaluateImages(observations, stored, byRules, registry, NOW, NOW);
+  const evaluated = await evaluateImages(
+    observations,
+    { record: stored, rules: byRules, observedAt: NOW, now: NOW },
+    registry,
+  );
   return { evaluated, asked, kinds: evaluated.map(({ evaluation }) => evaluation.kind) };
 }
 

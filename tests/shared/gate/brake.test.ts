@@ -1,9 +1,9 @@
 // The brake: how many gates may still be closed within the hour, and that asking twice costs nothing.
 import { describe, expect, it } from 'vitest';
-import { type BrakeState, lastHour, letThrough, NO_CLOSINGS, roomLeft } from '../../../shared/gate/brake.ts';
+import { admit, type BrakeState, lastHour, NO_CLOSINGS, roomLeft } from '../../../shared/gate/brake.ts';
 import { hoursLater, NOW } from '../samples.ts';
 
-/** The brake after gates were let through, so many hours ago. */
+/** The brake after gates were admitted, at these numbers of hours ago. */
 function closedAgo(...hoursAgo: readonly number[]): BrakeState {
   return { closings: hoursAgo.map((hours, number) => ({ gate: `gate-${number}`, at: hoursLater(-hours) })) };
 }
@@ -37,32 +37,35 @@ describe('the room that is left', () => {
 });
 
 describe('a gate that asks to be closed', () => {
-  it('is let through and counted, and what is old is forgotten', () => {
+  it('is admitted and counted, and what is old is forgotten', () => {
     const state = closedAgo(0.5, 2);
-    expect(letThrough(state, 'team/app', NOW, 2)).toEqual({
-      closings: [
-        { gate: 'gate-0', at: hoursLater(-0.5) },
-        { gate: 'team/app', at: NOW },
-      ],
+    expect(admit(state, 'team/app', NOW, 2)).toEqual({
+      kind: 'admitted',
+      next: {
+        closings: [
+          { gate: 'gate-0', at: hoursLater(-0.5) },
+          { gate: 'team/app', at: NOW },
+        ],
+      },
     });
   });
 
-  it('waits where there is no room', () => {
-    expect(letThrough(closedAgo(0.5, 0.2), 'team/app', NOW, 2)).toBeUndefined();
+  it('waits if there is no room', () => {
+    expect(admit(closedAgo(0.5, 0.2), 'team/app', NOW, 2)).toEqual({ kind: 'wait' });
   });
 
-  it('is let through again without counting twice, also where there is no room', () => {
+  it('is admitted again without counting twice, also if there is no room', () => {
     const state = closedAgo(0.5, 0.2);
-    expect(letThrough(state, 'gate-1', NOW, 2)).toBe(state);
+    expect(admit(state, 'gate-1', NOW, 2)).toEqual({ kind: 'counted' });
   });
 
-  it('is let through as one of 25 of 400, which leaves 375 waiting', () => {
+  it('is admitted as one of 25 of 400, which leaves 375 waiting', () => {
     let state = NO_CLOSINGS;
     let waiting = 0;
     for (let number = 0; number < 400; number++) {
-      const next = letThrough(state, `gate-${number}`, NOW, 25);
-      if (next === undefined) waiting++;
-      else state = next;
+      const answer = admit(state, `gate-${number}`, NOW, 25);
+      if (answer.kind === 'wait') waiting++;
+      if (answer.kind === 'admitted') state = answer.next;
     }
     expect([state.closings.length, waiting]).toEqual([25, 375]);
   });

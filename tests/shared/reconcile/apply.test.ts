@@ -188,7 +188,7 @@ describe('a gate without a row', () => {
     const request = { gate: GATE, scope: [], triggers: ['sweep'], namedReports: [] } as const;
     const stored = { value: old, version: 0 };
     const applied = await apply(
-      { request, stored, evaluated: [], next, reading: undefined, now: NOW, override: undefined },
+      { request, stored, evaluated: [], next, reading: undefined, override: undefined, hasClosed: false, now: NOW },
       rules(),
       world.ports,
     );

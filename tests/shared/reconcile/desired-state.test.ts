@@ -42,7 +42,7 @@ async function desired(input: DesiredStateInput, byRules: Rules) {
     },
     save: async () => 1,
   };
-  const { state } = await findDesiredState(input, byRules, { brake });
+  const state = await findDesiredState(input, byRules, { brake, inTurn: (work) => work() });
   return [state.kind === 'waiting' ? `waiting: ${state.for}` : state.kind, asked];
 }
 

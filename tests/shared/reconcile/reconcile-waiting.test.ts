@@ -122,7 +122,7 @@ describe('the brake', () => {
     );
   });
 
-  it('lets a gate through that waited, when the hour has passed', async () => {
+  it('closes a gate that waited, when the hour has passed', async () => {
     const world = violating();
     const one = rules({ maxClosesPerHour: 1 });
     await reconcileOnce(violating('team/first', world), one, 'team/first');

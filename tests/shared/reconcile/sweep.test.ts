@@ -131,7 +131,7 @@ describe('a tick', () => {
     expect(lines[0]).toEqual(line);
   });
 
-  it('lets as many of those that wait through as the brake has room for, the most urgent first', async () => {
+  it('admits as many of those that wait as the brake has room for, the most urgent first', async () => {
     const { ports, lines, asked } = stage({
       last: SWEPT,
       rules: rules({ maxClosesPerHour: 3 }),
@@ -146,7 +146,7 @@ describe('a tick', () => {
     });
     await tick(ports);
     expect(asked).toEqual(['tick worst', `tick second@${digest(2)}`]);
-    expect(lines.at(-1)).toEqual({ kind: 'tick', sweepAgeHours: 1, waiting: 3, letThrough: 2, closedThisHour: 1 });
+    expect(lines.at(-1)).toEqual({ kind: 'tick', sweepAgeHours: 1, waiting: 3, admitted: 2, closedThisHour: 1 });
   });
 
   it('asks for a reconciliation of each gate whose override begins or is over, whatever the brake says, and counts them', async () => {
@@ -184,7 +184,7 @@ describe('a tick', () => {
       kind: 'tick',
       sweepAgeHours: 1,
       waiting: 0,
-      letThrough: 0,
+      admitted: 0,
       closedThisHour: 0,
       poisonMessages: 2,
     });
@@ -216,7 +216,7 @@ describe('a tick', () => {
         [],
       ],
       [
-        'finding overrides: those that wait are let through',
+        'finding overrides: those that wait are admitted',
         { last: SWEPT, waiting, overridesDue: failing('no answer') },
         ['scanner', 'tick'],
         ['tick worst'],
@@ -234,7 +234,7 @@ describe('a tick', () => {
         ['tick by-hand', 'tick worst'],
       ],
       [
-        'reading what was closed this hour: overrides are seen to, and nobody is let through',
+        'reading what was closed this hour: overrides are seen to, and no gate is admitted',
         { last: SWEPT, brake: broken, overridesDue, waiting },
         ['scanner', 'tick'],
         ['tick by-hand'],
@@ -255,7 +255,7 @@ describe('a tick', () => {
     it('the first sweep of all: the line does not say how old the last one is', async () => {
       const { ports, lines } = stage({ repositoriesWithFindings: failing('no answer') });
       await expect(tick(ports)).rejects.toThrow('no answer');
-      expect(lines.at(-1)).toEqual({ kind: 'tick', waiting: 0, letThrough: 0, closedThisHour: 0 });
+      expect(lines.at(-1)).toEqual({ kind: 'tick', waiting: 0, admitted: 0, closedThisHour: 0 });
     });
 
     it('the sweep: the line says how old the last one is', async () => {
@@ -264,9 +264,9 @@ describe('a tick', () => {
       expect(lines.at(-1)).toMatchObject({ kind: 'tick', sweepAgeHours: 7 });
     });
 
-    it('and then another one: it throws the first error', async () => {
+    it('and then another one: the error says both', async () => {
       const { ports } = stage({ scannerHealth: failing('first'), waiting: failing('second') });
-      await expect(tick(ports)).rejects.toThrow('first');
+      await expect(tick(ports)).rejects.toThrow('Error: first; Error: second');
     });
   });
 });

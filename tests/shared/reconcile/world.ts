@@ -105,6 +105,7 @@ export function newWorld(): World {
         call('remove', () => rows.get(gateKey(gate))?.version === version && rows.delete(gateKey(gate))),
     },
     brake: brakeRow(),
+    inTurn: (work) => work(),
     notify: (_gate, notice) =>
       call('notify', () => {
         world.notices.push(notice);

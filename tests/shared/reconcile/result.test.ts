@@ -1,0 +1,76 @@
+// What becomes of the messages of a request: done, retried or dead-lettered.
+import { describe, expect, it } from 'vitest';
+import { reconcile } from '../../../shared/reconcile/reconcile.ts';
+import { digest, GATE, hoursLater, rules } from '../samples.ts';
+import { reconcileOnce, resultOnce, violating } from './reconciling.ts';
+import type { World } from './world.ts';
+
+/** A world in which notices cannot be sent. */
+async function speechless(): Promise<World> {
+  const world = await violating();
+  world.around = (call, when) => {
+    if (call === 'notify' && when === 'before') throw new Error('no such topic');
+  };
+  return world;
+}
+
+function reconcileWith(world: World, unsentNotices: 'retryMessage' | 'leaveToTick') {
+  const request = { gate: GATE, scope: [digest(1)], triggers: ['finding'], namedReports: [] } as const;
+  return reconcile(request, rules(), { ...world.ports, unsentNotices });
+}
+
+describe('a notice that cannot be sent', () => {
+  it('retries all messages if a retry delivers it; the next reconciliation sends it', async () => {
+    const world = await speechless();
+    expect(await reconcileWith(world, 'retryMessage')).toMatchObject({
+      kind: 'retry',
+      why: 'a notice could not be sent: Error: no such topic',
+      reports: 'all',
+      decision: { action: 'closed' },
+    });
+    world.around = () => {};
+    expect(await reconcileWith(world, 'retryMessage')).toMatchObject({ kind: 'done', decision: { action: 'nothing' } });
+    expect([world.notices.map(({ kind }) => kind), world.record(GATE)?.pending]).toEqual([['closed'], []]);
+  });
+
+  it('is left to the tick if the tick delivers it: the messages are done', async () => {
+    const world = await speechless();
+    expect(await reconcileWith(world, 'leaveToTick')).toMatchObject({
+      kind: 'done',
+      decision: { action: 'closed', notifyError: 'Error: no such topic' },
+    });
+    expect(world.record(GATE)?.pending).toHaveLength(1);
+  });
+});
+
+it('a registry that refuses dead-letters the messages', async () => {
+  const world = await violating();
+  world.repository().refuses = 'the policy is too large';
+  expect(await resultOnce(world)).toMatchObject({ kind: 'deadLetter', why: 'the policy is too large' });
+});
+
+it('a scan that has only just finished retries all messages', async () => {
+  const world = await violating(true);
+  world.repository().images.set(digest(1), { scan: { kind: 'finished', at: hoursLater(1) } });
+  world.now = hoursLater(1.01);
+  expect(await resultOnce(world)).toMatchObject({
+    kind: 'retry',
+    reports: 'all',
+    decision: { to: { kind: 'closed' } },
+  });
+});
+
+it('a report that the scanner does not know yet retries the messages that named it, and no others', async () => {
+  const world = await violating();
+  await reconcileOnce(world);
+  world.unknownReports.add('new');
+  const namedReports = [{ id: 'new', digest: digest(1) }];
+  expect(await resultOnce(world, { namedReports })).toMatchObject({
+    kind: 'retry',
+    reports: [{ id: 'new', why: 'the scanner does not show new yet', whenUsedUp: 'deadLetter' }],
+  });
+});
+
+it('a reconciliation with nothing left to do is done', async () => {
+  expect(await resultOnce(await violating())).toMatchObject({ kind: 'done', decision: { action: 'closed' } });
+});
