@@ -12,7 +12,9 @@ export type ImageEvaluation =
   | { readonly kind: 'holds'; readonly blocker: Blocker; readonly why: HoldReason; readonly verdict: Verdict }
   /** It holds nothing for now, and is remembered: it may come back, or what exempted it may end. */
   | { readonly kind: 'inactive'; readonly blocker: Blocker; readonly how: InactiveReason; readonly verdict: Verdict }
-  /** It held the gate, and a scan has proved it harmless, or the provider says that all of its findings are resolved. */
+  /**
+   * It held the gate, and a scan has proved it harmless, or the provider says that all of its findings are resolved.
+   */
   | { readonly kind: 'released'; readonly how: 'scanned' | 'resolved'; readonly verdict: Verdict }
   /** Only a scan can tell: ask for it, and evaluate again. */
   | { readonly kind: 'needsScan' }
@@ -33,7 +35,7 @@ export interface EvaluationInput {
   readonly image: ImageObservation;
   /** What the record knows of it. */
   readonly blocker: Blocker | undefined;
-  /** Does it count: is its repository in the config, and it tagged where only tagged images count? */
+  /** Does it count? Its repository must be in the config; if only tagged images count, it must be tagged. */
   readonly inScope: boolean;
   /** Undefined: not asked for yet. */
   readonly scan: Scan | undefined;

@@ -41,7 +41,7 @@ export interface OverrideDelivery {
 /** The longest that an override is in force. */
 export const MAX_OVERRIDE_HOURS = 24;
 const MAX_OVERRIDE_MILLISECONDS = MAX_OVERRIDE_HOURS * 3_600_000;
-/** The clock of the person who gives an order may be so much ahead of the function's. */
+/** How far the clock of the person who gives an order may be ahead of the function's. */
 const CLOCKS_DIFFER_MILLISECONDS = 10 * 60_000;
 
 /** Where an override is at a reconciliation. */

@@ -5,8 +5,8 @@ import { gateKey } from './gate.ts';
 import type { Blocker, GateRecord } from './record.ts';
 
 /**
- * The record with at most so many findings for each blocker, at least one. Of what is left out, now or before, at least
- * so many are counted.
+ * The record with at most `most` findings for each blocker, and at least one. The number of those that are left out is
+ * counted, and never falls.
  */
 export function withFewerFindings(record: GateRecord, most: number): GateRecord {
   const blockers = record.blockers.map((blocker): Blocker => {
@@ -25,7 +25,7 @@ export function withFewerFindings(record: GateRecord, most: number): GateRecord 
  * @param compress makes of the record's text what is stored
  * @param findings the most that each image keeps
  * @param size the most that fits
- * @throws Error where not even one finding of each image fits
+ * @throws Error if not even one finding of each image fits
  */
 export function packToFit<Body extends { readonly length: number }>(
   record: GateRecord,
@@ -83,7 +83,7 @@ function collection<T>() {
 /**
  * Reads a record back. Only pullgate writes them, so the shape is trusted; the format's number is not.
  *
- * @throws Error where the text is not a record of a format that this version knows, or was edited
+ * @throws Error if the text is not a record of a format that this version knows, or was edited
  */
 export function unpackRecord(text: string): GateRecord {
   const { format, findings, lists, blockers, ...rest }: Packed = JSON.parse(text);

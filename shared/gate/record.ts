@@ -14,13 +14,22 @@ export interface Blocker {
   readonly violatedAt: Instant;
   /** The findings that violated when it was last seen to, kept because the provider forgets them. */
   readonly findings: readonly [Finding, ...Finding[]];
-  /** How many more violated than a record keeps: while there are any, only a scan, or the image's going away, releases it. */
+  /**
+   * How many more violated than a record keeps: while there are any, only a scan, or the image's going away, releases
+   * it.
+   */
   readonly omittedFindings: number;
-  /** Set while it holds nothing: remembered, since the same digest may come back without a new scan, and what exempts it may end. */
+  /**
+   * Set while it holds nothing: remembered, since the same digest may come back without a new scan, and what exempts it
+   * may end.
+   */
   readonly inactive?: { readonly at: Instant; readonly why: InactiveReason } | undefined;
 }
 
-/** Why a blocker holds nothing for now: the image is gone, it does not count, or its recorded findings do not violate at present. */
+/**
+ * Why a blocker holds nothing for now: the image is gone, it does not count, or its recorded findings do not violate at
+ * present.
+ */
 export type InactiveReason = 'gone' | 'outOfScope' | 'exempted';
 
 /** Why pullgate does not close a gate that has a blocker, or an override that closes it. */
@@ -147,7 +156,10 @@ export function isLongAgo(at: Instant, now: Instant): boolean {
   return Date.parse(now) - Date.parse(at) >= MEMORY_MILLISECONDS;
 }
 
-/** Does an open gate's record say nothing any more? Not at once: a worker that still holds an old version must not meet a new row of that version. */
+/**
+ * Does an open gate's record say nothing any more? Not at once: a worker that still holds an old version must not meet
+ * a new row of that version.
+ */
 export function isForgettable(record: GateRecord, now: Instant): boolean {
   const isEmpty = record.blockers.length === 0 && record.omittedBlockers === 0 && record.pending.length === 0;
   return isEmpty && record.override === undefined && record.state.kind === 'open' && isLongAgo(record.since, now);

@@ -23,11 +23,11 @@ export interface Finding {
   readonly package: {
     readonly name: string;
     readonly version: string;
-    /** The first version without the vulnerability, where the scanner names one. */
+    /** The first version without the vulnerability, if the scanner names one. */
     readonly fixedVersion?: string | undefined;
   };
   readonly severity: ReportedSeverity;
-  /** The highest CVSS v3 or v4 base score, where there is one. */
+  /** The highest CVSS v3 or v4 base score, if there is one. */
   readonly score?: number | undefined;
   /** The severity of the report that names the finding, if the finding itself has none. */
   readonly reportSeverity?: Severity | undefined;
@@ -55,7 +55,10 @@ export interface ImageId {
   readonly digest: string;
 }
 
-/** What makes two findings of an image the same one, also when the provider has closed it and reported it anew under another id. */
+/**
+ * What makes two findings of an image the same one, also when the provider has closed it and reported it anew under
+ * another id.
+ */
 export function findingKey(finding: Finding): string {
   return `${finding.vulnerability}\n${finding.package.name}\n${finding.package.version}`;
 }
@@ -85,7 +88,10 @@ export function rankOf(finding: Finding): number {
   return known === undefined ? -1 : SEVERITIES.indexOf(known.severity);
 }
 
-/** The same findings, known exploits first, then by severity: what is shown is the worst, and what is left out the least. */
+/**
+ * The same findings, known exploits first, then by severity: what is shown is the worst, and what is left out the
+ * least.
+ */
 export function worstFirst(findings: readonly [Finding, ...Finding[]]): readonly [Finding, ...Finding[]] {
   // The cast says what the type of `toSorted` does not: it leaves none out.
   return findings.toSorted((a, b) => Number(b.exploited) - Number(a.exploited) || rankOf(b) - rankOf(a)) as [

@@ -5,7 +5,8 @@ import * as v from 'valibot';
 export const GLOB_PATTERN = /^[a-z0-9._/*?-]{1,256}$/;
 
 /**
- * A test for repository names. `*` stands for any characters within one path segment, `**` for any at all, `?` for one that is not `/`.
+ * A test for repository names. `*` stands for any characters within one path segment, `**` for any at all, `?` for one
+ * that is not `/`.
  *
  * @example globMatcher('team/*')('team/app') // true
  * @example globMatcher('team/*')('team/app/api') // false: `team/**` matches it

@@ -4,7 +4,10 @@
 export const SEVERITIES = ['informational', 'low', 'medium', 'high', 'critical'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/** What a scanner said of a finding's severity: a word of the scale, or a word that says nothing (`untriaged`) or was never seen. */
+/**
+ * What a scanner said of a finding's severity: a word of the scale, or a word that says nothing (`untriaged`) or was
+ * never seen.
+ */
 export type ReportedSeverity =
   | { readonly kind: 'known'; readonly severity: Severity }
   | { readonly kind: 'unknown'; readonly label: string };
@@ -15,7 +18,8 @@ export function atLeast(severity: Severity, threshold: Severity): boolean {
 }
 
 /**
- * Reads a scanner's word for a severity, in any case. A word that is not of the scale stays what it is: unknown, with the word kept.
+ * Reads a scanner's word for a severity, in any case. A word that is not of the scale stays what it is: unknown, with
+ * the word kept.
  *
  * @example severityFrom('CRITICAL') // { kind: 'known', severity: 'critical' }
  * @example severityFrom('UNTRIAGED') // { kind: 'unknown', label: 'UNTRIAGED' }
@@ -27,7 +31,8 @@ export function severityFrom(label: string): ReportedSeverity {
 }
 
 /**
- * The severity of a CVSS v3 or v4 base score (0 to 10), by the bands of the specifications. They name 0 "None": the mildest word of the scale.
+ * The severity of a CVSS v3 or v4 base score (0 to 10), by the bands of the specifications. They name 0 "None": the
+ * mildest word of the scale.
  * Source: https://www.first.org/cvss/v4.0/specification-document, "Qualitative Severity Rating Scale".
  */
 export function severityOfScore(score: number): Severity {

@@ -1,4 +1,5 @@
-// The policy's answer for one image. What exempted a finding stays visible, with the rule that exempted it and until when.
+// The policy's answer for one image. What exempted a finding stays visible, with the rule that exempted it and until
+// when.
 
 import type { Exception } from './exceptions.ts';
 import { type Finding, type ImageId, type Instant, type KnownSeverity, knownSeverity } from './finding.ts';

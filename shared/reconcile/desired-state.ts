@@ -25,9 +25,9 @@ const CLOSED: SettledState = { kind: 'closed' };
 const waiting = (reason: Waiting): SettledState => ({ kind: 'waiting', ...reason });
 
 /**
- * Where the gate should be: the first of these that applies: gone or clear; a pause or audit; a foreign lock; an override that keeps it open; our
- * lock, in place or removed; in use; else closed, if the brake admits it. The brake is asked last, and only for what
- * the policy closes by itself.
+ * Where the gate should be: the first of these that applies: gone or clear; a pause or audit; a foreign lock; an
+ * override that keeps it open; our lock, in place or removed; in use; else closed, if the brake admits it. The brake is
+ * asked last, and only for what the policy closes by itself.
  */
 export async function findDesiredState(
   { record, next, reading, override, now }: DesiredStateInput,

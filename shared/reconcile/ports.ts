@@ -37,7 +37,8 @@ export type Written =
 export interface Registry<Snapshot> {
   /**
    * Observes images: whether they are there, whether they count as tagged, what the scanner says.
-   * A digest of the scope always has an answer. With `all` the answer has every image that has findings, and every digest of `known`.
+   * A digest of the scope always has an answer. With `all` the answer has every image that has findings, and every
+   * digest of `known`.
    */
   observe(gate: Gate, scope: Scope, known: readonly string[]): Promise<readonly ImageObservation[]>;
   /** The last scans. Asked only if a blocker is to be released on a scan's word. */

@@ -14,7 +14,7 @@ export interface Rules {
   readonly mode: EffectiveMode;
   /** The brake. */
   readonly maxClosesPerHour: number;
-  /** Are gates closed that are in use by what would fail then? */
+  /** Close gates, too, that are in use by what would fail then (`InUse.setting` names the config's key)? */
   readonly closesInUse: boolean;
   /** Does the config include this repository? */
   readonly includes: (repository: string) => boolean;

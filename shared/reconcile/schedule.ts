@@ -9,8 +9,8 @@ import { SEVERITIES } from '../policy/severity.ts';
 export interface SweepState {
   /** When its messages had all been sent. */
   readonly sweptAt: Instant;
-  /** Which settings it was made with: others make a new sweep due at once. */
-  readonly settingsHash: string;
+  /** The settings and the mode that it was made with: others make a new sweep due at once. */
+  readonly fingerprint: string;
   readonly gates: number;
 }
 
@@ -31,20 +31,20 @@ export function isPaused(pause: PauseState | undefined, now: Instant): boolean {
 
 const HOUR_MILLISECONDS = 3_600_000;
 
-/** Is a sweep due? At once where there was no sweep or the settings are new, else after `sweepHours`. */
+/** Is a sweep due? At once if there was no sweep or the settings are new, else after `sweepHours`. */
 export function isSweepDue(
   last: SweepState | undefined,
-  settingsHash: string,
+  fingerprint: string,
   sweepHours: number,
   now: Instant,
 ): boolean {
-  if (last === undefined || last.settingsHash !== settingsHash) return true;
+  if (last === undefined || last.fingerprint !== fingerprint) return true;
   return Date.parse(now) - Date.parse(last.sweptAt) >= sweepHours * HOUR_MILLISECONDS;
 }
 
 /**
- * The place of a gate among those that wait for the brake, as text that sorts: the worst severity first, then the one that has waited longest,
- * then by name: no two have the same place. Undefined where it does not wait for the brake.
+ * The place of a gate among those that wait for the brake, as text that sorts: the worst severity first, then the one
+ * that has waited longest, then by name: no two have the same place. Undefined if it does not wait for the brake.
  */
 export function waitingRank(record: GateRecord): string | undefined {
   if (record.state.kind !== 'waiting' || record.state.for !== 'brake') return undefined;

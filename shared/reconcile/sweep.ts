@@ -18,7 +18,7 @@ export interface SweepPorts {
   readonly sweepHours: number;
   /** A fingerprint of the stack's settings. */
   readonly settingsHash: string;
-  /** Why the scanner sees nothing, or not everything; undefined where it sees. */
+  /** Why the scanner sees nothing, or not everything; undefined if it sees everything. */
   scannerHealth(): Promise<string | undefined>;
   /** The repositories that have images with findings: where to look; one that is missing here proves nothing. */
   repositoriesWithFindings(): Promise<Iterable<Gate>>;
@@ -60,7 +60,7 @@ export async function tick(ports: SweepPorts): Promise<void> {
   });
   const swept = await step(() => ports.state.load());
   const last = swept?.value;
-  const isDue = swept !== undefined && isSweepDue(last, fingerprint(ports), ports.sweepHours, now());
+  const isDue = swept !== undefined && isSweepDue(last, fingerprintOf(ports), ports.sweepHours, now());
   const current = (isDue ? await step(() => sweep(ports)) : undefined) ?? last;
   const due = (await step(() => ports.overridesDue(now(), MAX_WAITING))) ?? [];
   await step(() => ports.sendRequests(due, 'tick'));
@@ -103,7 +103,7 @@ export async function sweep(ports: SweepPorts): Promise<SweepState> {
     if (gate.state === 'closed') closed++;
   }
   await ports.sendRequests([...repositories.values()], 'sweep');
-  const state: SweepState = { sweptAt: now(), settingsHash: fingerprint(ports), gates: repositories.size };
+  const state: SweepState = { sweptAt: now(), fingerprint: fingerprintOf(ports), gates: repositories.size };
   // Another sweep that was faster has asked for the same observations: its row is as good as ours.
   await ports.state.save(state, version);
   // As it was found: what this sweep itself closes or opens is counted by the next one.
@@ -112,6 +112,6 @@ export async function sweep(ports: SweepPorts): Promise<SweepState> {
 }
 
 /** Other settings, and a pause that begins or ends (by itself, too), make a sweep due at once. */
-function fingerprint({ settingsHash, rules }: SweepPorts): string {
+function fingerprintOf({ settingsHash, rules }: SweepPorts): string {
   return `${settingsHash} ${rules.mode}`;
 }

@@ -76,7 +76,7 @@ interface Decided {
   readonly allowed: number;
   readonly from: GateState;
   readonly to: GateState;
-  /** Findings that an event named and the provider does not know yet: the event is retried. */
+  /** Reports that an event named and the provider does not show yet: the event is retried. */
   readonly awaited: readonly string[];
   /** Exceptions of the policy that have expired: inert. */
   readonly expiredExceptions: readonly Exception[];
@@ -84,7 +84,7 @@ interface Decided {
   readonly override?: Pick<OverrideStep, 'step' | 'order'> | undefined;
   /**
    * Of a closing: how long ago the provider had last updated what violates, of the oldest of it, when the gate was
-   * closed and confirmed, and its notice sent. Undefined where nothing was closed, or nobody knows.
+   * closed and confirmed, and its notice sent. Undefined if nothing was closed, or if the provider does not say.
    */
   readonly secondsSinceFinding?: number | undefined;
 }

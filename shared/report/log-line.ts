@@ -98,7 +98,7 @@ function lineOf(cloud: string, decision: Decision, durationMilliseconds: number,
   };
 }
 
-/** What a person ordered, and where that is: who reads the log later can count on both its ends being there. */
+/** What a person ordered, and how far it has got: the log has its beginning and its end. */
 function overrideLine({ override }: Decision, measure: Measure): Record<string, unknown> {
   if (override === undefined) return {};
   const { kind, at, until, reason, approvedBy, by, endedBy, replaces } = override.order;

@@ -12,7 +12,7 @@ export interface Message {
   readonly text: string;
 }
 
-/** So many tags of an image are named; the rest is counted. */
+/** The most tags of an image that are named; the rest is counted. */
 const MAX_TAGS = 10;
 
 const STILL_PULLABLE: Readonly<Record<StillPullable['why'], string>> = {
@@ -64,7 +64,7 @@ function renderChange(gate: Gate, notice: Notice, where: string): Change {
   switch (notice.kind) {
     case 'closed':
       return changeOf(`closed: ${name}`, [
-        `pullgate closed ${where} at ${notice.at}: nobody can pull it, but for whom the config exempts.`,
+        `pullgate closed ${where} at ${notice.at}: no one can pull it except the principals that the config exempts.`,
         ...becauseOf(notice),
         ...waysOut(notice, false),
       ]);

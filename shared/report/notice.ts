@@ -96,7 +96,7 @@ function noticeImage({ digest, tags, findings }: Blocker): NoticeImage {
   };
 }
 
-/** What can be pulled again, or still, although it has findings: worth knowing where a gate opens. */
+/** What can be pulled again, or still, although it has findings: worth knowing when a gate opens. */
 function stillPullable(next: NextBlockers, evaluated: readonly EvaluatedImage[]): readonly StillPullable[] {
   const remembered = next.blockers.flatMap(({ digest, tags, findings, inactive }): readonly StillPullable[] => {
     if (inactive === undefined || inactive.why === 'gone') return [];

@@ -1,4 +1,5 @@
-// Turns findings, states and decisions into English: what people read in logs and terminals, and what mails are made of.
+// Turns findings, states and decisions into English: what people read in logs and terminals, and what mails are made
+// of.
 
 import type { Gate } from '../gate/gate.ts';
 import type { Clearance, GateState, Waiting, WaitingFor } from '../gate/record.ts';
@@ -7,7 +8,7 @@ import type { ExemptedFinding, Exemption, Reason, Verdict } from '../policy/verd
 import type { Decision, ImageDecision } from './decision.ts';
 import { describeOverride } from './override-text.ts';
 
-/** So many images of a sentence, and findings of an image, are named; the rest is counted. */
+/** The most images of a sentence, and findings of an image, that are named; the rest is counted. */
 const MAX_NOTES = 3;
 
 /** The name that people know a gate by. */

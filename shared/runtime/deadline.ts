@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Does some work within so many milliseconds. What is still under way afterwards is like a slow worker: the record's
+ * Does some work within this many milliseconds. What is still under way afterwards is like a slow worker: the record's
  * version keeps it from doing harm.
  *
  * @param tooLate what is thrown if it takes longer, or if there is no time at all

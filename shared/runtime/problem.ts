@@ -1,11 +1,12 @@
-// What is wrong with a value from outside: where, what was given, and what is allowed. Collected, so that all are reported at once.
+// What is wrong with a value from outside: where, what was given, and what is allowed. Collected, so that all are
+// reported at once.
 import * as v from 'valibot';
 
 /** One thing wrong with one value. */
 export interface Problem {
   /** The path of the value, in the words of the one who wrote it: `policy.exceptions[2].expires`. */
   readonly key: string;
-  /** The value as it was given; `undefined` where it is missing. */
+  /** The value as it was given; `undefined` if it is missing. */
   readonly given: unknown;
   /** What would have been right. */
   readonly allowed: string;
@@ -18,7 +19,10 @@ export type Parsed<T> =
 
 const SHOWN_CHARACTERS = 120;
 
-/** A problem as a sentence. Long values are cut, so that a log line stays one line; nothing in them is what a terminal would obey. */
+/**
+ * A problem as a sentence. Long values are cut, so that a log line stays one line; nothing in them is what a terminal
+ * would obey.
+ */
 export function describeProblem({ key, given, allowed }: Problem): string {
   const name = escapeUnseen(key);
   if (given === undefined) return `${name} is missing: expected ${allowed}`;
@@ -28,14 +32,17 @@ export function describeProblem({ key, given, allowed }: Problem): string {
 }
 
 /**
- * Text with every sign that is not meant to be seen as JSON would escape it. JSON itself leaves U+0080 to U+009F as they are, and what turns the
- * direction of writing. https://www.rfc-editor.org/rfc/rfc8259#section-7
+ * Text in which every character that is not meant to be seen is escaped as in JSON. JSON itself leaves U+0080 to U+009F as
+ * they are, and what turns the direction of writing. https://www.rfc-editor.org/rfc/rfc8259#section-7
  *
- * @param unseen which signs those are. Default: all control and format characters
+ * @param unseen which characters those are. Default: all control and format characters
  */
 export function escapeUnseen(text: string, unseen = /\p{Cc}|\p{Cf}/gu): string {
-  return text.replaceAll(unseen, (sign) =>
-    Array.from({ length: sign.length }, (_, at) => `\\u${sign.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
+  return text.replaceAll(unseen, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
+    ).join(''),
   );
 }
 
@@ -49,7 +56,8 @@ function textOf(given: unknown): string {
 }
 
 /**
- * Valibot's issues as problems, below the key `root`. A schema's message says what is allowed. The order is that of the issues.
+ * Valibot's issues as problems, below the key `root`. A schema's message says what is allowed. The order is that of the
+ * issues.
  */
 export function problemsFrom(
   issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]],
@@ -69,7 +77,10 @@ function nameOf({ key, allowed }: Problem): string {
 /** A hostile or broken message must not make a line of the log that is as long as itself. */
 const MAX_PROBLEMS = 5;
 
-/** Checks a part of a message, below the key `root`: one problem for each field, and not so many that a line of the log gets long. */
+/**
+ * Checks a part of a message, below the key `root`: one problem for each field, and not so many that a line of the log
+ * gets long.
+ */
 export function check<Schema extends v.GenericSchema>(
   schema: Schema,
   given: unknown,
@@ -90,8 +101,9 @@ function problemFrom(issue: v.BaseIssue<unknown>, root: string): Problem {
 }
 
 /**
- * A schema for a key that must be there, whose own message also answers where it is missing: an object schema alone would not say what is allowed.
- * To the type checker it stays the schema that it was, since it never yields `undefined`.
+ * A schema for a key that must be there, whose own message also answers if it is missing: an object schema alone
+ * would not say what is allowed. To the type checker it stays the schema that it was, since it never yields
+ * `undefined`.
  */
 export function required<Schema extends v.GenericSchema<unknown, unknown>>(schema: Schema): Schema {
   // The default is what makes an object schema look at a missing key at all.
@@ -101,7 +113,10 @@ export function required<Schema extends v.GenericSchema<unknown, unknown>>(schem
   ) as unknown as Schema;
 }
 
-/** A schema for an object without any other key than these. Unlike valibot's own, it names every key that does not belong. */
+/**
+ * A schema for an object without any other key than these. Unlike valibot's own, it names every key that does not
+ * belong.
+ */
 export function closedObject<Entries extends v.ObjectEntries>(entries: Entries, allowed: string) {
   const schema = v.objectWithRest(entries, v.never('no such key (a typing error?)'), allowed);
   const isMap = v.check((given: unknown) => !Array.isArray(given), allowed);

@@ -22,7 +22,8 @@ type Checked<Raw> = Omit<Raw, 'severityThreshold' | 'policy'> & { readonly polic
  * Checks the text of a settings.json.
  *
  * @param own what the cloud's own settings are, beside the common ones
- * @throws Error that lists every problem; the Pulumi program has checked the same config, so this means a mixed deployment
+ * @throws Error that lists every problem; the Pulumi program has checked the same config, so this means a mixed
+ *   deployment
  */
 export function parseSettingsFile<Own extends v.ObjectEntries>(text: string, own: Own) {
   const file = v.safeParse(v.object({ ...COMMON_SETTINGS, ...own }, 'an object'), jsonFrom(text));

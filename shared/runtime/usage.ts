@@ -6,8 +6,9 @@ export interface Usage {
   /** Counts one call of this service, each repetition too. */
   count(service: string): void;
   /**
-   * The line of an invocation: every call since the line before, by service. Where invocations overlap in one process, one may count the other's
-   * calls; none is counted twice, and none is left out but those of a process that was killed.
+   * The line of an invocation: every call since the line before, by service. Where invocations overlap in one process,
+   * one may count the other's calls; none is counted twice, and none is left out but those of a process that was
+   * killed.
    */
   takeLine(facts?: Readonly<Record<string, number>>): LogLine;
 }

@@ -29,7 +29,7 @@ interface World {
   readonly exceptions?: readonly Exception[];
 }
 
-const SWEPT: SweepState = { sweptAt: hoursLater(-11), settingsHash: 'hash', gates: 40 };
+const SWEPT: SweepState = { sweptAt: hoursLater(-11), fingerprint: 'hash', gates: 40 };
 const NOTICE = notice();
 
 /** A client for tables with these rows, without a registry to observe. */

@@ -7,7 +7,7 @@ import { isSweepDue, waitingRank } from '../../../shared/reconcile/schedule.ts';
 import { blocker, finding, hoursLater, NOW, record } from '../samples.ts';
 
 describe('a sweep', () => {
-  const swept = (hours: number, settingsHash = 'a') => ({ sweptAt: hoursLater(-hours), settingsHash, gates: 10 });
+  const swept = (hours: number, fingerprint = 'a') => ({ sweptAt: hoursLater(-hours), fingerprint, gates: 10 });
 
   it.each([
     ['is due where there was none', undefined, true],

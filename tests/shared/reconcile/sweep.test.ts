@@ -8,7 +8,7 @@ import { type SweepPorts, sweep, tick } from '../../../shared/reconcile/sweep.ts
 import { digest, GATE, hoursLater, NOW, rules } from '../samples.ts';
 
 const gate = (repository: string): Gate => ({ registry: GATE.registry, repository });
-const SWEPT: SweepState = { sweptAt: hoursLater(-1), settingsHash: 'a enforce', gates: 3 };
+const SWEPT: SweepState = { sweptAt: hoursLater(-1), fingerprint: 'a enforce', gates: 3 };
 
 function rowOf<T>(value: T | undefined, onSave: (saved: T) => void = () => {}): Row<T> {
   let stored: { value: T | undefined; version: Version } = { value, version: value === undefined ? 0 : 1 };
@@ -73,7 +73,7 @@ describe('a sweep', () => {
     });
     const state = await sweep(ports);
     expect(asked).toEqual(['sweep team/a', 'sweep team/b', 'sweep other/d', 'sweep team/e']);
-    expect(state).toEqual({ sweptAt: NOW, settingsHash: 'a enforce', gates: 4 });
+    expect(state).toEqual({ sweptAt: NOW, fingerprint: 'a enforce', gates: 4 });
     expect([saved, lines]).toEqual([[state], [{ kind: 'sweep', gates: 4, closed: 2 }]]);
   });
 
@@ -107,10 +107,10 @@ describe('a tick', () => {
     ['sweeps when its hours have passed', { last: { ...SWEPT, sweptAt: hoursLater(-6) } }, true],
     ['sweeps at once with new settings', { last: SWEPT, settingsHash: 'b' }, true],
     ['sweeps at once when a pause begins', { last: SWEPT, rules: rules({ mode: 'pause' }) }, true],
-    ['sweeps at once when a pause ends', { last: { ...SWEPT, settingsHash: 'a pause' } }, true],
+    ['sweeps at once when a pause ends', { last: { ...SWEPT, fingerprint: 'a pause' } }, true],
     [
       'does not sweep again in the pause',
-      { last: { ...SWEPT, settingsHash: 'a pause' }, rules: rules({ mode: 'pause' }) },
+      { last: { ...SWEPT, fingerprint: 'a pause' }, rules: rules({ mode: 'pause' }) },
       false,
     ],
   ])('%s', async (_name, given, sweeps) => {

@@ -45,7 +45,7 @@ const HOW_TO_KEEP_OPEN = [
 describe('a notice', () => {
   it('of a closing says what, when, why, and the ways out', () => {
     expect(told({})).toEqual([
-      'pullgate closed team/app (registry 123456789012) at 2026-06-15T12:00:00.000Z: nobody can pull it, but for whom the config exempts.',
+      'pullgate closed team/app (registry 123456789012) at 2026-06-15T12:00:00.000Z: no one can pull it except the principals that the config exempts.',
       ...WHY,
       ...HOW_TO_OPEN,
     ]);
@@ -87,7 +87,7 @@ describe('a notice', () => {
   it('of an image that is a gate of its own names it in full', () => {
     const { text } = renderNotice({ ...GATE, digest: digest(1) }, withImage({}));
     expect(text.split('\n')[0]).toBe(
-      `pullgate closed team/app@${DIGEST} (registry 123456789012) at 2026-06-15T12:00:00.000Z: nobody can pull it, but for whom the config exempts.`,
+      `pullgate closed team/app@${DIGEST} (registry 123456789012) at 2026-06-15T12:00:00.000Z: no one can pull it except the principals that the config exempts.`,
     );
   });
 

@@ -131,7 +131,7 @@ describe('the end of an order', () => {
       'closed',
       [
         ...ended('open'),
-        `pullgate closed ${WHERE} at ${NOW}: nobody can pull it, but for whom the config exempts.`,
+        `pullgate closed ${WHERE} at ${NOW}: no one can pull it except the principals that the config exempts.`,
         ...HELD_BY,
       ],
     ],
