@@ -82,7 +82,7 @@ describe('a second crash', () => {
   it.each([
     ['an opening that was written is taken back', 'open', ['opened', 'closed']],
     ['a closing that was written is taken back', 'close', ['closed', 'opened']],
-  ] as const)('between intent and confirmation, where %s: people hear of both', async (_name, turn, wanted) => {
+  ] as const)('between intent and confirmation, where %s: people hear of both', async (_name, turn, expected) => {
     const world = await aboutTo(turn);
     const images = world.repository().images;
     const turnBack = () => (turn === 'open' ? images.set(digest(1), VIOLATING) : images.delete(digest(1)));
@@ -93,7 +93,7 @@ describe('a second crash', () => {
     await expect(reconcileOnce(world, digest(1))).rejects.toThrow('crash');
     world.around = () => {};
     await reconcileOnce(world, digest(1));
-    expect(world.notices.map(({ kind }) => kind)).toEqual(wanted);
+    expect(world.notices.map(({ kind }) => kind)).toEqual(expected);
     const [stored, ours] = [world.record(GATE), world.repository().ours];
     const ends = turn === 'open' ? ['closed', 'current', NOW] : ['open', 'absent', undefined];
     expect([stored?.state.kind, ours, stored?.closedSince, stored?.pending]).toEqual([...ends, []]);

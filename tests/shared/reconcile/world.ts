@@ -76,13 +76,13 @@ export function newWorld(): World {
           const ours = repository.bearsNoMarks && repository.ours !== 'absent' ? 'unmarked' : repository.ours;
           return { lock: ours, inUse, snapshot: ours };
         }),
-      write: (gate, from, wanted) =>
-        call(`write ${wanted}`, () => {
+      write: (gate, from, desired) =>
+        call(`write ${desired}`, () => {
           const repository = world.repository(gate.repository);
           if (repository.refuses !== undefined) return { kind: 'refused', problem: repository.refuses };
           if (repository.overtaken !== undefined && repository.overtaken-- > 0) return { kind: 'overtaken' };
-          if (repository.ours !== 'unmarked') repository.ours = wanted === 'closed' ? 'current' : 'absent';
-          else if (wanted === 'open') throw new Error('somebody else has closed this gate: pullgate must not open it');
+          if (repository.ours !== 'unmarked') repository.ours = desired === 'closed' ? 'current' : 'absent';
+          else if (desired === 'open') throw new Error('somebody else has closed this gate: pullgate must not open it');
           return { kind: 'written', before: from.snapshot, after: repository.ours };
         }),
     },
