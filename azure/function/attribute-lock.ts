@@ -45,9 +45,10 @@ export function createAttributeLock(client: ContainerRegistryClient): Pick<Regis
       return undefined;
     } catch (error) {
       if (!isRestError(error) || error.statusCode === undefined) throw error;
-      if (error.statusCode === 404) return { kind: 'overtaken' };
-      if (!isFinal(error.statusCode)) throw error;
-      return { kind: 'refused', problem: refusalOf(gate, error.statusCode, error.message) };
+      const { statusCode: status } = error;
+      if (status === 404) return { kind: 'overtaken' };
+      if (!isFinal(status)) throw error;
+      return { kind: 'refused', problem: refusalOf(gate, status, error.message), status };
     }
   }
 }

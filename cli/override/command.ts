@@ -72,8 +72,8 @@ function addSet(override: Command, verb: 'open' | 'close', description: string, 
       run(async () => {
         // Everything that can be wrong with the options is reported before any cloud is asked.
         const name = parseImageName(image);
-        const wish = parseOverride(verb === 'open' ? 'open' : 'closed', options, now(), userName());
-        return setOverride({ ...(await inputOf(options)), name, wish });
+        const order = parseOverride(verb === 'open' ? 'open' : 'closed', options, now(), userName());
+        return setOverride({ ...(await inputOf(options)), name, order });
       }),
     );
 }

@@ -3,7 +3,7 @@
 
 import type { Gate } from '../../shared/gate/gate.ts';
 import { endEarly, isInForce, type NewOverride, type Override, recordOverride } from '../../shared/gate/override.ts';
-import { activeBlockers, type GateRecord, newRecord } from '../../shared/gate/record.ts';
+import { activeBlockers, type GateRecord, type GateState, newRecord } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { currentRules, type Rules } from '../../shared/reconcile/rules.ts';
 import type { Decision } from '../../shared/report/decision.ts';
@@ -45,13 +45,19 @@ export interface GateBefore {
   readonly override: Override | undefined;
 }
 
+/** A gate, and what the command has done. */
+export interface GateInRun extends GateBefore {
+  /** Undefined in a dry run. */
+  readonly result?: OverrideResult;
+}
+
 /** What became of one gate. */
 export interface OverrideResult {
   readonly gate: Gate;
   /** `gone`: it is no longer in the registry, so there is nothing to open or close. */
   readonly word: Decision['action'] | 'failed' | 'gone';
-  /** Its state now, in words; undefined if unknown. */
-  readonly state?: string | undefined;
+  /** Its state now; undefined if unknown. */
+  readonly state?: GateState | undefined;
   /** Why it is not in the wanted state. */
   readonly problem?: string | undefined;
   /** Why the notice could not be sent. */
@@ -174,10 +180,11 @@ export function recordClear(gate: Gate, by: string, now: Instant, tools: Tools):
 export async function recordThenApply(
   gates: readonly GateBefore[],
   record: (gate: Gate) => Promise<Apply>,
-): Promise<readonly OverrideResult[]> {
-  const results: OverrideResult[] = [];
-  for (const apply of await Promise.all(gates.map(({ gate }) => record(gate)))) results.push(await apply());
-  return results;
+): Promise<readonly GateInRun[]> {
+  const recorded = await Promise.all(gates.map(async (before) => ({ before, apply: await record(before.gate) })));
+  const done: GateInRun[] = [];
+  for (const { before, apply } of recorded) done.push({ ...before, result: await apply() });
+  return done;
 }
 
 async function change(
@@ -203,7 +210,7 @@ async function change(
       return {
         gate,
         word: action,
-        state: describeState(to),
+        state: to,
         problem: problem ?? inTheWay(verb, to),
         notifyError,
       };

@@ -119,9 +119,7 @@ export async function openOne(gate: GateOnRecord, open: (gate: GateOnRecord) => 
     const { action, problem, notifyError } = await open(gate);
     if (action === 'refused') return { word: 'REFUSED', problem };
     const word = action === 'opened' ? 'opened' : 'was open';
-    return notifyError === undefined
-      ? { word }
-      : { word, problem: `the notice could not be sent: ${notifyError.replace(/^Error: /, '')}` };
+    return notifyError === undefined ? { word } : { word, problem: `the notice could not be sent: ${notifyError}` };
   } catch (error) {
     return { word: 'FAILED', problem: sentenceOf(error) };
   }

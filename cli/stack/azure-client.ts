@@ -3,7 +3,7 @@ import type { ContainerRegistryClient } from '@azure/container-registry';
 import { isRestError } from '@azure/core-rest-pipeline';
 import { DefaultAzureCredential } from '@azure/identity';
 import { type Adapters, createAdapters } from '../../azure/function/adapters.ts';
-import { createAttributeLock } from '../../azure/function/attribute-lock.ts';
+import { createAttributeLock, type Snapshot } from '../../azure/function/attribute-lock.ts';
 import { type Clients, createClients } from '../../azure/function/clients.ts';
 import { unlessAbsent } from '../../azure/function/images.ts';
 import { registryIn } from '../../azure/function/parse.ts';
@@ -11,9 +11,9 @@ import type { AzureRegistry } from '../../azure/function/registry.ts';
 import { createSweepPorts } from '../../azure/function/sweep.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import type { Ports } from '../../shared/reconcile/ports.ts';
+import type { Ports, Registry } from '../../shared/reconcile/ports.ts';
 import { createRules } from '../../shared/reconcile/rules.ts';
-import { LOCKS_ROLE, roleMissing, sentenceOf, UsageError } from '../terminal/ending.ts';
+import { LOCKS_ROLE, roleMissing, UsageError } from '../terminal/ending.ts';
 import { type Client, type Found, type FoundImage, type Obstacle, reconcileByCommand } from './client.ts';
 import type { ImageName } from './image-name.ts';
 import type { AzureStack } from './stack.ts';
@@ -56,10 +56,7 @@ export function createAzureClient(
     },
     obstacles: (image) => findObstacles(reader, image),
     read: async (gate) => (await portsFor(gate)).registry.read(gate),
-    async reconcile(...asked) {
-      const decision = await reconcileByCommand(settings, portsFor, ...asked);
-      return decision.action === 'refused' ? { ...decision, problem: problemHere(decision.problem) } : decision;
-    },
+    reconcile: (...asked) => reconcileByCommand(settings, portsFor, ...asked),
   };
 }
 
@@ -77,14 +74,15 @@ async function findRegistry({ registryOfStack }: Adapters, id: string): Promise<
   );
 }
 
-/** The function's ports, with errors of the mail service in the words of a command. */
-function portsOf({ portsFrom }: Adapters, registry: AzureRegistry, now: () => Instant) {
+/** The function's ports. If the registry refuses a write, it is the operator, not the function, who lacks a role. */
+function portsOf({ portsFrom }: Adapters, registry: AzureRegistry, now: () => Instant): Ports<Snapshot> {
   const ports = portsFrom(now(), registry, () => {});
-  const notify: Ports<unknown>['notify'] = (to, notice) =>
-    ports.notify(to, notice).catch((cause: unknown) => {
-      throw new Error(sentenceOf(cause), { cause });
-    });
-  return { ...ports, notify };
+  const write: Registry<Snapshot>['write'] = async (...asked) => {
+    const written = await ports.registry.write(...asked);
+    if (written.kind !== 'refused' || (written.status !== 401 && written.status !== 403)) return written;
+    return { ...written, problem: roleMissing('the registry', written.status, LOCKS_ROLE) };
+  };
+  return { ...ports, registry: { ...ports.registry, write } };
 }
 
 /** What finding images and locks takes. */
@@ -190,10 +188,4 @@ const WORKSPACE_ROLE = "Log Analytics Reader on the stack's workspace";
 
 function isOfWorkspace(url: string | undefined): boolean {
   return url !== undefined && /[.]loganalytics[.]/.test(new URL(url).host);
-}
-
-/** The adapter's sentence is meant for the function's log. Here it is the operator, not the function, who lacks a role. */
-function problemHere(problem: string): string {
-  const [, status] = /\((401|403): /.exec(problem) ?? [];
-  return status === undefined ? problem : roleMissing('the registry', Number(status), LOCKS_ROLE);
 }

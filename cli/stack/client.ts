@@ -9,6 +9,7 @@ import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import { createRules, type RuleSettings } from '../../shared/reconcile/rules.ts';
 import type { PauseState, SweepState } from '../../shared/reconcile/schedule.ts';
 import type { CommandTrigger, Decision, EffectiveMode } from '../../shared/report/decision.ts';
+import { sentenceOf } from '../terminal/ending.ts';
 import type { Cloud } from './cloud.ts';
 import type { ImageName } from './image-name.ts';
 
@@ -99,7 +100,7 @@ export interface Obstacle {
 }
 
 /**
- * Runs the function's own reconciliation from a command.
+ * Runs the function's own reconciliation from a command. An error of sending the notice is in the words of a command.
  *
  * @param portsFor the cloud's ports for a gate
  */
@@ -109,6 +110,13 @@ export async function reconcileByCommand<Snapshot>(
   ...[gate, mode, command]: Parameters<Client['reconcile']>
 ): Promise<Decision> {
   const request = { gate, scope: [], triggers: [command], namedReports: [] };
-  const { decision } = await reconcile(request, createRules(settings, mode), await portsFor(gate));
-  return decision;
+  const ports = await portsFor(gate);
+  let notifyError: string | undefined;
+  const notify: Ports<Snapshot>['notify'] = (to, notice) =>
+    ports.notify(to, notice).catch((error: unknown) => {
+      notifyError = sentenceOf(error);
+      throw error;
+    });
+  const { decision } = await reconcile(request, createRules(settings, mode), { ...ports, notify });
+  return decision.action === 'refused' ? decision : { ...decision, notifyError };
 }

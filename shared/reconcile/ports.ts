@@ -31,7 +31,12 @@ export type Written =
    */
   | { readonly kind: 'overtaken' }
   /** It can never succeed as things are: a person must act. The problem says on what. */
-  | { readonly kind: 'refused'; readonly problem: string };
+  | {
+      readonly kind: 'refused';
+      readonly problem: string;
+      /** The HTTP status of the refusal, if the registry answers with one that says more than the problem. */
+      readonly status?: number | undefined;
+    };
 
 /** The registry and its scanner. Calls throw what a retry may fix. */
 export interface Registry<Snapshot> {

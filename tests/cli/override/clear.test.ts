@@ -79,7 +79,7 @@ function worldOf({ cloud = 'azure', images = [], orders = [], fails = () => unde
   return {
     happened,
     records,
-    open: async (image: string) => [await setOverride({ ...run(image), wish: WISH }), said.join('')] as const,
+    open: async (image: string) => [await setOverride({ ...run(image), order: WISH }), said.join('')] as const,
     clear: async (image: string) => [await clearOverride({ ...run(image), by: 'eve' }), said.join('')] as const,
   };
 }

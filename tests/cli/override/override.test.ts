@@ -58,7 +58,7 @@ async function commandsOf(s: Stage, policy: PolicyDocument) {
   const shared = { ...common, label: stack.label, isWhole: true, terminal, by: 'ada' };
   return {
     order: async (kind: NewOverride['kind'], image: string, changes: Partial<typeof common> = {}) => ({
-      code: await setOverride({ ...common, ...changes, name: parseImageName(image), wish: wish(kind) }),
+      code: await setOverride({ ...common, ...changes, name: parseImageName(image), order: wish(kind) }),
       answer: printed.at(-1) ?? '',
     }),
     clear: async (image: string, changes: Partial<typeof common> = {}) => ({

@@ -83,7 +83,7 @@ test('override closed: nothing opens it before the end; a second override, an ea
   expect(await give(GATE, wish('open', 2), tools)).toMatchObject({ word: 'opened' });
   expect((await record())?.override?.order.replaces).toMatchObject({ kind: 'closed', by: 'ada' });
   await give(GATE, wish('closed', 24), tools);
-  expect(await end(GATE, 'eve', now(), tools)).toMatchObject({ word: 'opened', state: 'open' });
+  expect(await end(GATE, 'eve', now(), tools)).toMatchObject({ word: 'opened', state: { kind: 'open' } });
   const before = s.notified();
   await s.cloud.advance(6 * MINUTE);
   expect([s.isClosed(), steps(s).at(-1), s.notified(), (await record())?.override]).toEqual([
