@@ -7,7 +7,6 @@ import {
   countOf,
   type GateJson,
   type GateOnRecord,
-  gateNames,
   gatesJson,
   isLocked,
   isUnfinished,
@@ -19,7 +18,7 @@ import {
 import type { Client } from '../stack/client.ts';
 import type { ExitCode } from '../terminal/ending.ts';
 import { agreed, DRY_RUN, type Terminal } from '../terminal/terminal.ts';
-import { capitalized, minute, plain } from '../terminal/words.ts';
+import { capitalized, gateNames, minute, plain } from '../terminal/words.ts';
 import { isAsWanted, openWhilePaused, setPause } from './state.ts';
 import { oldInvocationsEndAt, type Waited, type Waiting, waitUntilOpen } from './wait.ts';
 
@@ -66,7 +65,8 @@ export async function pauseStack(pause: Pause): Promise<ExitCode> {
   const pauses = await Promise.all(clients.map(async (client) => (await client.pause.load()).value));
   const found = await loadGates(clients);
   const closed = found.filter(isUnfinished);
-  show(closed, found, pause);
+  const nameOf = gateNames(found.map(({ record }) => record.gate));
+  show(closed, found, pause, nameOf);
   const wanted = { paused: true, until, at: now() };
   const isDone = closed.length === 0 && pauses.every((one) => isAsWanted(one, wanted));
   if (isDone && (pause.wait === undefined || dryRun)) {
@@ -85,7 +85,7 @@ export async function pauseStack(pause: Pause): Promise<ExitCode> {
     for (const client of clients) await setPause(client, { ...wanted, by: pause.by });
     terminal.print(`\nPaused ${label}: nothing closes until ${endOf(until)}.`);
   }
-  return openEverything(pause, closed, gateNames(found));
+  return openEverything(pause, closed, nameOf);
 }
 
 /** Opens the gates, waits if that was asked for, and says what is left. */
@@ -126,8 +126,8 @@ function show(
   closed: readonly GateOnRecord[],
   found: readonly GateOnRecord[],
   { terminal, label, clients }: Pause,
+  nameOf: (gate: Gate) => string,
 ): void {
-  const nameOf = gateNames(found);
   const waiting = found.filter((gate) => !isUnfinished(gate));
   if (closed.length === 0) terminal.print(`${capitalized(label)} keeps no ${gateNoun(clients)} closed.`);
   else {

@@ -89,12 +89,6 @@ function worstOf(record: GateRecord): string {
   return `${blockers.length === 1 ? '1 blocker' : `${blockers.length} blockers`}, worst: ${plain(describeFinding(finding))}`;
 }
 
-/** Names gates, with their registry if there are several. An AWS account is one registry. */
-export function gateNames(gates: readonly GateOnRecord[]): (gate: Gate) => string {
-  const registries = new Set(gates.map(({ record }) => record.gate.registry));
-  return (gate) => plain(registries.size > 1 ? `${gate.registry.split('/').at(-1)}/${gateName(gate)}` : gateName(gate));
-}
-
 /** Opens each of these once, and prints what became of it. */
 export async function openEach(
   gates: readonly GateOnRecord[],

@@ -10,11 +10,10 @@ import type { Client } from '../stack/client.ts';
 import { ACR, ECR, isAt } from '../stack/image-name.ts';
 import { type ExitCode, UsageError } from '../terminal/ending.ts';
 import { agreed, DRY_RUN, type Terminal } from '../terminal/terminal.ts';
-import { capitalized } from '../terminal/words.ts';
+import { capitalized, gateNames } from '../terminal/words.ts';
 import {
   countOf,
   type GateJson,
-  gateNames,
   gatesJson,
   isUnfinished,
   loadGates,
@@ -84,7 +83,7 @@ export async function releaseGates(release: Release): Promise<ExitCode> {
     throw new UsageError(`${label} has no gate ${selection.text}: it has never closed one of that name; ${FORMS}`);
   }
   const closed = (await loadGates(clients, selection.matches)).filter(isUnfinished);
-  const nameOf = gateNames(closed);
+  const nameOf = gateNames(closed.map(({ record }) => record.gate));
   const modes = await loadModes(clients, now());
   const paused = [...modes.values()].every((mode) => mode === 'pause');
   const answer = (openings?: Openings) => report({ stack, dryRun, paused, gates: gatesJson(closed, openings) });

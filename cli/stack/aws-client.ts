@@ -12,9 +12,10 @@ import { createImages, type Images } from '../../aws/function/images.ts';
 import { createRegistry } from '../../aws/function/registry.ts';
 import { createRepositoryLock } from '../../aws/function/repository-lock.ts';
 import { denyStatement } from '../../aws/function/repository-policy.ts';
+import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { obstaclesIn } from './aws-obstacles.ts';
-import { type Client, type Found, reconcileByCommand } from './client.ts';
+import { type Client, type Found, type Obstacle, reconcileByCommand } from './client.ts';
 import type { ImageName } from './image-name.ts';
 import type { AwsStack } from './stack.ts';
 
@@ -45,7 +46,9 @@ export function createAwsClient(settings: AwsStack, now: () => Instant, sdk = cr
     find: (name) => findImage(reader, name),
     observe: (...asked) => observe(reader, ...asked),
     scans: ({ repository }, digests) => scanner.scansOf(repository, digests),
+    // Whatever refuses a pull refuses the pulls of the whole repository.
     obstacles: (image) => findObstacles(reader, image),
+    repositoryObstacles: (repository) => findObstacles(reader, repository),
     read: (gate) => lock.read(gate),
     reconcile: (...asked) => reconcileByCommand(settings, async () => portsFrom(now()), ...asked),
   };
@@ -93,8 +96,8 @@ async function observe(
 
 async function findObstacles(
   { settings: { statementId }, lock, table }: Reader,
-  { registry, repository }: Parameters<Client['obstacles']>[0],
-): ReturnType<Client['obstacles']> {
+  { registry, repository }: Pick<Gate, 'registry' | 'repository'>,
+): Promise<readonly Obstacle[]> {
   const reading = await lock.read({ registry, repository }).catch((error: unknown) => {
     if (isDeniedByPolicy(error)) return 'sealed' as const;
     throw error;

@@ -55,6 +55,7 @@ export function createAzureClient(
       return (await findRegistry(adapters, gate.registry)).port().scans(gate, digests);
     },
     obstacles: (image) => findObstacles(reader, image),
+    repositoryObstacles: async () => [],
     read: async (gate) => (await portsFor(gate)).registry.read(gate),
     reconcile: (...asked) => reconcileByCommand(settings, portsFor, ...asked),
   };

@@ -43,6 +43,8 @@ export interface Client {
   readonly scans: Registry<unknown>['scans'];
   /** What keeps an image from being pulled, as the registry shows it. */
   obstacles(image: FoundImage): Promise<readonly Obstacle[]>;
+  /** What keeps all images of a repository from being pulled. On Azure nothing: there the records know every lock. */
+  repositoryObstacles(repository: Gate): Promise<readonly Obstacle[]>;
 
   /** The gate as the registry shows it; undefined if it is not there. */
   read(gate: Gate): Promise<Reading<unknown> | undefined>;

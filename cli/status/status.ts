@@ -12,7 +12,8 @@ import { findingsIn } from '../../shared/reconcile/observation.ts';
 import { createRules, type Rules } from '../../shared/reconcile/rules.ts';
 import { isPaused, type PauseState, type SweepState } from '../../shared/reconcile/schedule.ts';
 import type { EffectiveMode } from '../../shared/report/decision.ts';
-import type { Client, FoundImage, Obstacle } from '../stack/client.ts';
+import { shortName } from '../../shared/report/sentences.ts';
+import type { Client, Obstacle } from '../stack/client.ts';
 import { CLOUD_NAMES, type Cloud } from '../stack/cloud.ts';
 import { loadRecords, observeEverything } from '../stack/overview.ts';
 import { sentenceOf } from '../terminal/ending.ts';
@@ -57,21 +58,23 @@ export interface ImageStatus {
   readonly vulnerabilities: readonly string[];
 }
 
-export interface CloudStatus {
+/** About how many messages could not be processed, or why they could not be counted. */
+type DeadLetters =
+  | { readonly deadLetters: number; readonly deadLettersProblem?: undefined }
+  | { readonly deadLetters?: undefined; readonly deadLettersProblem: string };
+
+export type CloudStatus = DeadLetters & {
   readonly cloud: Cloud;
   readonly mode: EffectiveMode;
   readonly pause: PauseState | undefined;
   readonly sweep: SweepState | undefined;
   readonly sweepAgeHours: number | undefined;
   readonly sweepHours: number;
-  /** Undefined if they could not be counted; then `deadLettersProblem` says why. */
-  readonly deadLetters: number | undefined;
-  readonly deadLettersProblem: string | undefined;
   readonly brake: { readonly maxClosesPerHour: number; readonly closedThisHour: number; readonly left: number };
   readonly gates: readonly GateStatus[];
   /** Only with `--live`. */
   readonly live: LiveStatus | undefined;
-}
+};
 
 export interface ExceptionStatus {
   readonly exception: Exception;
@@ -148,11 +151,11 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
 }
 
 /** If they cannot be counted, the rest is still worth showing. */
-async function countDeadLetters(client: Client): Promise<Pick<CloudStatus, 'deadLetters' | 'deadLettersProblem'>> {
+async function countDeadLetters(client: Client): Promise<DeadLetters> {
   try {
-    return { deadLetters: await client.deadLetters(), deadLettersProblem: undefined };
+    return { deadLetters: await client.deadLetters() };
   } catch (error) {
-    return { deadLetters: undefined, deadLettersProblem: sentenceOf(error) };
+    return { deadLettersProblem: sentenceOf(error) };
   }
 }
 
@@ -207,8 +210,7 @@ async function observeAll(
       else if (verdict.kind === 'block' && !known.has(`${repository}@${image.digest}`))
         missed.push({ ...status, vulnerabilities: namesOf(verdict.reasons.map(({ finding }) => finding)) });
     }
-    if (client.cloud === 'azure') return;
-    const obstacles = (await client.obstacles(wholeOf(gate))).filter(({ by }) => by !== 'pullgate');
+    const obstacles = (await client.repositoryObstacles(gate)).filter(({ by }) => by !== 'pullgate');
     if (obstacles.length > 0) closedByOthers.push({ repository: gate.repository, obstacles });
   });
   return {
@@ -218,12 +220,6 @@ async function observeAll(
     scannerProblem: await client.scannerHealth(),
     unsure: [...unsure],
   };
-}
-
-/** On AWS, whatever refuses a pull refuses the pulls of the whole repository. */
-function wholeOf({ registry, repository }: Gate): FoundImage {
-  const gates = [{ registry, repository }];
-  return { kind: 'found', registry, repository, digest: '', tags: [], tag: undefined, children: [], gates };
 }
 
 function namesOf(findings: readonly Finding[]): readonly string[] {
@@ -276,9 +272,11 @@ function concernsOf(status: CloudStatus, now: Instant): readonly string[] {
         ]),
     ...stuck.map(
       ({ gate, state, since }) =>
-        `${where}: ${nameOf(gate)} has been ${state.kind} since ${minute(since)} and is stuck`,
+        `${where}: ${shortName(gate)} has been ${state.kind} since ${minute(since)} and is stuck`,
     ),
-    ...unsent.map(({ gate }) => `${where}: the notice for ${nameOf(gate)} could not be sent: see the function's log`),
+    ...unsent.map(
+      ({ gate }) => `${where}: the notice for ${shortName(gate)} could not be sent: see the function's log`,
+    ),
     ...(live?.scannerProblem === undefined
       ? []
       : [`${where}: the scanner does not see everything: ${live.scannerProblem}`]),
@@ -291,8 +289,4 @@ function isIntent({ kind }: GateState): boolean {
 
 function isLongAgo(at: Instant, now: Instant): boolean {
   return Date.parse(now) - Date.parse(at) > STUCK_MILLISECONDS;
-}
-
-function nameOf({ repository, digest }: Gate): string {
-  return digest === undefined ? repository : `${repository}@${digest.slice(0, 'sha256:'.length + 12)}`;
 }

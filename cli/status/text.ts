@@ -2,10 +2,10 @@
 import { styleText } from 'node:util';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import { describeState, gateName } from '../../shared/report/sentences.ts';
+import { describeState } from '../../shared/report/sentences.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { columns } from '../terminal/terminal.ts';
-import { endOf, exceptionName, minute, plain } from '../terminal/words.ts';
+import { endOf, exceptionName, gateNames, minute, plain } from '../terminal/words.ts';
 import type { CloudStatus, GateStatus, ImageStatus, Status } from './status.ts';
 
 type Style = Parameters<typeof styleText>[0];
@@ -56,7 +56,7 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
     ],
     ['Open', 'green', gates.filter(({ state }) => state.kind === 'open')],
   ];
-  const name = namesOf(gates);
+  const nameOf = gateNames(gates.map(({ gate }) => gate));
   const age = sweepAgeHours === undefined ? '' : `, ${sweepAgeHours.toFixed(1)} hours ago`;
   return [
     '',
@@ -71,7 +71,7 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
         : [
             '',
             `  ${paint(style, `${title}: ${found.length}`)}`,
-            ...columns(found.map((gate) => gateRow(gate, name, now))).map((line) => `    ${line}`),
+            ...columns(found.map((gate) => gateRow(gate, nameOf, now))).map((line) => `    ${line}`),
           ],
     ),
     ...(live === undefined
@@ -93,12 +93,6 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
 
 function isOthers({ state }: GateStatus): boolean {
   return state.kind === 'waiting' && state.for === 'foreignLock';
-}
-
-/** Names gates, with their registry if there are several. An AWS account is one registry. */
-function namesOf(gates: readonly GateStatus[]): (gate: Gate) => string {
-  const registries = new Set(gates.map(({ gate }) => gate.registry));
-  return (gate) => (registries.size > 1 ? `${gate.registry.split('/').at(-1)}/${gateName(gate)}` : gateName(gate));
 }
 
 function gateRow(status: GateStatus, nameOf: (gate: Gate) => string, now: Instant): readonly string[] {

@@ -1,7 +1,9 @@
-// Moments, durations and foreign text, as the commands print them.
+// Moments, durations, names and foreign text, as the commands print them.
 
+import type { Gate } from '../../shared/gate/gate.ts';
 import type { Exception } from '../../shared/policy/exceptions.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import { gateName } from '../../shared/report/sentences.ts';
 import { escapeUnseen } from '../../shared/runtime/problem.ts';
 
 const HOUR_MILLISECONDS = 3_600_000;
@@ -59,6 +61,12 @@ export function nearEnd(
 ): 'expired' | number | undefined {
   if (at <= now) return 'expired';
   return days.find((most) => Date.parse(at) - Date.parse(now) <= most * DAY_MILLISECONDS);
+}
+
+/** Names gates, with their registry if there are several. An AWS account is one registry. */
+export function gateNames(gates: readonly Gate[]): (gate: Gate) => string {
+  const registries = new Set(gates.map(({ registry }) => registry));
+  return (gate) => plain(registries.size > 1 ? `${gate.registry.split('/').at(-1)}/${gateName(gate)}` : gateName(gate));
 }
 
 /** What an exception is for: `CVE-2026-1001 in openssl, team/*`. */

@@ -71,6 +71,7 @@ function clientOf(
     reconcile: unasked,
     scans: unasked,
     obstacles: unasked,
+    repositoryObstacles: unasked,
   };
 }
 
