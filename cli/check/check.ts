@@ -5,6 +5,7 @@ import type { Finding, ImageId, Instant } from '../../shared/policy/finding.ts';
 import { globMatcher } from '../../shared/policy/glob.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { judgeBy } from '../../shared/policy/verdict.ts';
+import { DAY_MILLISECONDS } from '../terminal/duration.ts';
 import { endOf, exceptionName, minute } from '../terminal/words.ts';
 import { isLeftOpen } from '../why/advice.ts';
 
@@ -16,8 +17,6 @@ export interface Warning {
   readonly exception: Exception;
   readonly text: string;
 }
-
-const DAY_MILLISECONDS = 86_400_000;
 
 /**
  * Checks the exceptions of a policy by themselves.

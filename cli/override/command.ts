@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { type JsonOption, now, run, userName, withJson, withStack } from '../command.ts';
 import { connect } from '../stack/clients.ts';
-import { parseImageName } from '../stack/image-name.ts';
+import { ECR_IMAGE, parseImageName } from '../stack/image-name.ts';
 import { findStack, type StackOptions } from '../stack/stack.ts';
 import { type OverrideOptions, parseOverride } from './options.ts';
 import { clearOverride, setOverride } from './run.ts';
@@ -12,7 +12,6 @@ interface SetOptions extends OverrideOptions, StackOptions, JsonOption {
 }
 
 const IMAGE = "the image's name, with its registry and a tag or digest";
-const ECR_IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.4';
 const ACR_IMAGE = 'acmeimages.azurecr.io/team/app:1.4';
 const CODES = `
 Exit codes: 0 done; 1 something failed and is named; 2 wrong usage, and nothing was changed.

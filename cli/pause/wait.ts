@@ -1,11 +1,11 @@
 // `pause --wait`: waits until nothing of the stack is locked, and nothing can become locked before the pause ends.
 
+import type { Cloud } from '../../config/config.ts';
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { isPaused, type PauseState } from '../../shared/reconcile/schedule.ts';
 import { type GateOnRecord, isLocked, loadGates, type Openings, openOne } from '../release/opening.ts';
 import type { Client } from '../stack/client.ts';
-import type { Cloud } from '../stack/cloud.ts';
 import { minutesAfter } from '../terminal/duration.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import type { Terminal } from '../terminal/terminal.ts';

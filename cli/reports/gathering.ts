@@ -102,7 +102,7 @@ export function gatheringFor(policies: readonly Policy[]): Gathering {
 }
 
 /** The severities that matter to none of the policies. */
-function severitiesBelowAll(policies: readonly Policy[]): ReadonlySet<Severity> {
+export function severitiesBelowAll(policies: readonly Policy[]): ReadonlySet<Severity> {
   const below = policies.map((policy) => new Set(severitiesThatCannotMatter(policy)));
   return new Set(SEVERITIES.filter((severity) => below.every((one) => one.has(severity))));
 }

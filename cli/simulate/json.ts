@@ -1,7 +1,7 @@
 // What `pullgate simulate --json` prints: one document, written gate by gate, because all of it may be too long for one string.
 import type { Exemption } from '../../shared/policy/verdict.ts';
-import { jsonText } from '../terminal/words.ts';
-import { endOf, type GateOutcome, type Simulation } from './simulation.ts';
+import { endOfExemption, jsonText } from '../terminal/words.ts';
+import type { GateOutcome, Simulation } from './simulation.ts';
 
 /** The part of the document before the gates. */
 export type Head = Readonly<Record<string, unknown>>;
@@ -9,8 +9,8 @@ export type Head = Readonly<Record<string, unknown>>;
 /** The document in pieces. */
 export function* jsonOf(head: Head, { gates }: Simulation): Generator<string> {
   yield `${jsonText(head, 2).slice(0, -2)},\n  "gates": [`;
-  for (const [place, gate] of gates.entries()) {
-    yield `${place === 0 ? '' : ','}\n    ${jsonText(gateJson(gate))}`;
+  for (const [index, gate] of gates.entries()) {
+    yield `${index === 0 ? '' : ','}\n    ${jsonText(gateJson(gate))}`;
   }
   yield gates.length === 0 ? ']\n}\n' : '\n  ]\n}\n';
 }
@@ -31,7 +31,7 @@ function gateJson({ gate, reasons, formerReasons, undetermined, exempted, ...res
 }
 
 function exemptionJson(exemption: Exemption) {
-  const until = endOf(exemption);
+  const until = endOfExemption(exemption);
   return {
     by: exemption.kind,
     ...(until === undefined ? {} : { until }),

@@ -9,8 +9,9 @@ import {
   type SeverityWord,
   severityWord,
 } from '../reports/counts.ts';
+import { exemptedIn } from './exempted.ts';
 import { SCRIPT, STYLE } from './page-assets.ts';
-import { exemptedIn, type GateOutcome, type InImages, type Simulation, type Worst } from './simulation.ts';
+import type { GateOutcome, InImages, Simulation, Worst } from './simulation.ts';
 import { clean, namesOf, STAYS_OPEN, wordOf } from './text.ts';
 
 export interface PageInput {

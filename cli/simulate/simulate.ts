@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setFlagsFromString } from 'node:v8';
+import { CLOUDS } from '../../config/config.ts';
 import { MAX_FINDINGS } from '../../shared/gate/image-evaluation.ts';
 import { globFilter } from '../../shared/policy/glob.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
@@ -11,7 +12,7 @@ import type { Format } from '../reports/formats.ts';
 import { type Gathered, type Gathering, gatheringFor } from '../reports/gathering.ts';
 import { type ReadReports, readReports, STDIN } from '../reports/read.ts';
 import { connect } from '../stack/clients.ts';
-import { CLOUD_NAMES, CLOUDS } from '../stack/cloud.ts';
+import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { findStack, type Stack, type StackOptions } from '../stack/stack.ts';
 import type { AnswerCode } from '../terminal/answer.ts';
 import { UsageError } from '../terminal/ending.ts';

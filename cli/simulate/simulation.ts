@@ -1,8 +1,14 @@
 // What a policy would do to images, and what would change compared with another policy: pure, by the judgement of the core.
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
-import { type Finding, findingKey, type Instant, rankOf } from '../../shared/policy/finding.ts';
-import type { ExemptedFinding, Exemption, Reason, Verdict } from '../../shared/policy/verdict.ts';
+import { type Finding, type Instant, rankOf } from '../../shared/policy/finding.ts';
+import {
+  type ExemptedFinding,
+  type Exemption,
+  isPlain,
+  type Reason,
+  type Verdict,
+} from '../../shared/policy/verdict.ts';
 import { findingsIn, type ImageObservation } from '../../shared/reconcile/observation.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import { NO_FINDINGS, SEVERITY_WORDS, type SeverityCounts, severityWord } from '../reports/counts.ts';
@@ -121,7 +127,7 @@ function outcomeOf(subjects: readonly Subject[], { rules, against, now, most }: 
     const before = against === undefined ? undefined : judge(one, image, against, now);
     return { subject: one, verdict: judge(one, image, rules, now), before };
   });
-  if (judged.every(({ verdict, before = NOTHING }) => isNothing(verdict) && isNothing(before))) return undefined;
+  if (judged.every(({ verdict, before = NOTHING }) => isPlain(verdict) && isPlain(before))) return undefined;
   const verdicts = judged.map(({ verdict }) => verdict);
   const blockers = judged.filter(({ verdict }) => verdict.kind === 'block');
   const reasons = blockers.flatMap(({ verdict }) => (verdict.kind === 'block' ? verdict.reasons : []));
@@ -173,10 +179,6 @@ function judge({ gate }: Subject, image: PresentImage, rules: Rules, now: Instan
   return rules.judge({ repository, digest: image.digest }, findingsIn(image), now);
 }
 
-function isNothing(verdict: Verdict): boolean {
-  return verdict.kind === 'allow' && verdict.exempted.length === 0;
-}
-
 function outcomeFrom(verdicts: readonly Verdict[]): Outcome {
   if (verdicts.some(({ kind }) => kind === 'block')) return 'closes';
   return verdicts.some(({ kind }) => kind === 'undetermined') ? 'undetermined' : 'open';
@@ -219,7 +221,7 @@ function exceptionOf({ exemption }: { readonly exemption?: Exemption }): unknown
 }
 
 /** Known exploits first, then by severity, then by score: and by name, so that two runs say the same. */
-function compareFindings(a: Finding, b: Finding): number {
+export function compareFindings(a: Finding, b: Finding): number {
   return (
     Number(b.exploited) - Number(a.exploited) ||
     rankOf(b) - rankOf(a) ||
@@ -229,7 +231,7 @@ function compareFindings(a: Finding, b: Finding): number {
   );
 }
 
-function compareTexts(a: string, b: string): number {
+export function compareTexts(a: string, b: string): number {
   return a === b ? 0 : a < b ? -1 : 1;
 }
 
@@ -262,41 +264,4 @@ export function worstFinding(gate: GateOutcome): Finding | undefined {
 
 function countOf({ reasons }: GateOutcome): number {
   return reasons.first.length + reasons.more;
-}
-
-/** A finding that is exempted, and in which gates. */
-export interface ExemptedInGates extends ExemptedFinding {
-  /** When the exemption ends; undefined if it has no end. */
-  readonly until: Instant | undefined;
-  readonly gates: readonly GateOutcome[];
-}
-
-/** What is exempted, once for all gates; what ends first comes first. `more`: what the gates only count. */
-export function exemptedIn({ gates }: Simulation): {
-  readonly exempted: readonly ExemptedInGates[];
-  readonly more: number;
-} {
-  const found = new Map<string, ExemptedInGates & { readonly gates: GateOutcome[] }>();
-  for (const gate of gates) {
-    for (const { finding, exemption } of gate.exempted.first) {
-      const key = JSON.stringify([findingKey(finding), exemption]);
-      const before = found.get(key);
-      if (before === undefined) found.set(key, { finding, exemption, until: endOf(exemption), gates: [gate] });
-      else before.gates.push(gate);
-    }
-  }
-  const exempted = [...found.values()].toSorted(
-    (a, b) => compareTexts(a.until ?? NEVER, b.until ?? NEVER) || compareFindings(a.finding, b.finding),
-  );
-  for (const { gates: inGates } of exempted) inGates.sort((a, b) => compareTexts(a.name, b.name));
-  return { exempted, more: gates.reduce((sum, gate) => sum + gate.exempted.more, 0) };
-}
-
-/** Text after every moment. */
-const NEVER = '~';
-
-/** When an exemption ends; undefined if it has no end. */
-export function endOf(exemption: Exemption): Instant | undefined {
-  if (exemption.kind === 'exception') return exemption.exception.expiresAt;
-  return exemption.kind === 'grace' ? exemption.until : undefined;
 }

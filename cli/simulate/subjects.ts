@@ -1,6 +1,5 @@
 // The images of a simulation: from reports, or from the clouds, through the functions' own adapters.
 
-import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { globFilter } from '../../shared/policy/glob.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
@@ -8,7 +7,7 @@ import { SEVERITIES } from '../../shared/policy/severity.ts';
 import { findingsIn } from '../../shared/reconcile/observation.ts';
 import { gateName } from '../../shared/report/sentences.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
-import { AWS_ACCOUNT, type GatheredImage, type Gathering } from '../reports/gathering.ts';
+import { AWS_ACCOUNT, type GatheredImage, type Gathering, severitiesBelowAll } from '../reports/gathering.ts';
 import { unpack } from '../reports/packed.ts';
 import type { Client } from '../stack/client.ts';
 import { connect } from '../stack/clients.ts';
@@ -54,8 +53,8 @@ export function* subjectsFrom(
 
 /** A policy that asks the clouds for every finding that matters to one of these, and whether each image is tagged. */
 export function widest(policies: readonly [Policy, ...Policy[]]): Policy {
-  const below = policies.map((policy) => new Set(severitiesThatCannotMatter(policy)));
-  const mildest = SEVERITIES.find((severity) => !below.every((one) => one.has(severity))) ?? 'critical';
+  const below = severitiesBelowAll(policies);
+  const mildest = SEVERITIES.find((severity) => !below.has(severity)) ?? 'critical';
   return { ...policies[0], severityThreshold: mildest, unfixable: mildest, exploited: 'never', images: 'tagged' };
 }
 

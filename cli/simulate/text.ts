@@ -2,15 +2,8 @@
 import { styleText } from 'node:util';
 import { describeExemption, describeFinding } from '../../shared/report/sentences.ts';
 import { SEVERITY_WORDS, type SeverityCounts } from '../reports/counts.ts';
-import {
-  type Change,
-  exemptedIn,
-  type GateOutcome,
-  type InImages,
-  type Outcome,
-  type Simulation,
-  type Worst,
-} from './simulation.ts';
+import { exemptedIn } from './exempted.ts';
+import type { Change, GateOutcome, InImages, Outcome, Simulation, Worst } from './simulation.ts';
 
 export interface TextInput {
   readonly simulation: Simulation;

@@ -1,4 +1,6 @@
 // The interface of the client for one cloud of a stack. It reads and writes gates with the credentials of the operator.
+
+import type { Cloud } from '../../config/config.ts';
 import type { BrakeState } from '../../shared/gate/brake.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Blocker } from '../../shared/gate/record.ts';
@@ -10,7 +12,6 @@ import { createRules, type RuleSettings } from '../../shared/reconcile/rules.ts'
 import type { PauseState, SweepState } from '../../shared/reconcile/schedule.ts';
 import type { CommandTrigger, Decision, EffectiveMode } from '../../shared/report/decision.ts';
 import { sentenceOf } from '../terminal/ending.ts';
-import type { Cloud } from './cloud.ts';
 import type { ImageName } from './image-name.ts';
 
 export interface Client {

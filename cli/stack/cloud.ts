@@ -1,6 +1,4 @@
-// The clouds that a stack can be in.
-export const CLOUDS = ['aws', 'azure'] as const;
-export type Cloud = (typeof CLOUDS)[number];
+// What people call the clouds that a stack can be in.
+import type { Cloud } from '../../config/config.ts';
 
-/** What people call each cloud. */
 export const CLOUD_NAMES: Readonly<Record<Cloud, string>> = { aws: 'AWS', azure: 'Azure' };

@@ -21,8 +21,9 @@ export type RegistryName =
   | { readonly cloud: 'aws'; readonly host: string; readonly accountId: string; readonly region: string }
   | { readonly cloud: 'azure'; readonly host: string };
 
-const FORMS =
-  'give 123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.4 or NAME.azurecr.io/team/app:1.4; in place of the tag, or after it, a digest: @sha256:...';
+/** An example for help and errors. */
+export const ECR_IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.4';
+const FORMS = `give ${ECR_IMAGE} or NAME.azurecr.io/team/app:1.4; in place of the tag, or after it, a digest: @sha256:...`;
 /** Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html and https://docs.aws.amazon.com/general/latest/gr/ecr.html */
 export const ECR =
   /^(?<accountId>\d{12})[.](?:dkr[.]ecr(?:-fips)?[.](?<region>[a-z0-9-]+)[.]amazonaws[.]com(?:[.]cn)?|dkr-ecr(?:-fips)?[.](?<dualStack>[a-z0-9-]+)[.]on[.](?:aws|amazonwebservices[.]com[.]cn))$/;

@@ -5,9 +5,10 @@ import { promisify } from 'node:util';
 import * as v from 'valibot';
 import * as aws from '../../aws/function/settings.ts';
 import * as azure from '../../azure/function/settings.ts';
+import { CLOUDS } from '../../config/config.ts';
 import { describeProblem, problemsFrom, required } from '../../shared/runtime/problem.ts';
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
-import { CLOUD_NAMES, CLOUDS } from './cloud.ts';
+import { CLOUD_NAMES } from './cloud.ts';
 
 /** Where to find the stack, and which part of it a command is about. */
 export interface StackOptions {

@@ -1,5 +1,6 @@
 // The state of a stack: its gates, its last sweep, what needs a person, and which exceptions expire soon.
 
+import type { Cloud } from '../../config/config.ts';
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { lastHour, NO_CLOSINGS, roomLeft } from '../../shared/gate/brake.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
@@ -14,8 +15,9 @@ import { isPaused, type PauseState, type SweepState } from '../../shared/reconci
 import type { EffectiveMode } from '../../shared/report/decision.ts';
 import { shortName } from '../../shared/report/sentences.ts';
 import type { Client, Obstacle } from '../stack/client.ts';
-import { CLOUD_NAMES, type Cloud } from '../stack/cloud.ts';
+import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { loadRecords, observeEverything } from '../stack/overview.ts';
+import { HOUR_MILLISECONDS } from '../terminal/duration.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import { exceptionName, minute, nearEnd } from '../terminal/words.ts';
 
@@ -100,8 +102,7 @@ export interface StatusQuestion {
   readonly isLive: boolean;
 }
 
-const HOUR_MILLISECONDS = 3_600_000;
-/** A change is finished within minutes, and so is its notice: after this long, nothing is working on it any more. */
+/** A change is finished within minutes, and so is its notice: an hour later, nothing is working on it any more. */
 const STUCK_MILLISECONDS = HOUR_MILLISECONDS;
 
 export async function readStatus({ stack, clients, now, isLive }: StatusQuestion): Promise<Status> {

@@ -2,6 +2,9 @@
 import type { Instant } from '../../shared/policy/finding.ts';
 
 const MINUTE_MILLISECONDS = 60_000;
+export const HOUR_MILLISECONDS = 60 * MINUTE_MILLISECONDS;
+export const DAY_MILLISECONDS = 24 * HOUR_MILLISECONDS;
+
 const DURATION = /^(?:(\d{1,3})h)?(?:(\d{1,4})m)?$/;
 
 /** Reads a duration in minutes; undefined if it is none, shorter than a minute or longer than `maxHours`. */

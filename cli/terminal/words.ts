@@ -3,11 +3,10 @@
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Exception } from '../../shared/policy/exceptions.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import type { Exemption } from '../../shared/policy/verdict.ts';
 import { gateName } from '../../shared/report/sentences.ts';
 import { escapeUnseen } from '../../shared/runtime/problem.ts';
-
-const HOUR_MILLISECONDS = 3_600_000;
-const DAY_MILLISECONDS = 86_400_000;
+import { DAY_MILLISECONDS, HOUR_MILLISECONDS } from './duration.ts';
 
 /** `2026-03-02 09:00 UTC` */
 export function minute(at: Instant): string {
@@ -73,6 +72,19 @@ export function gateNames(gates: readonly Gate[]): (gate: Gate) => string {
 export function exceptionName({ id, package: name, repository, digest }: Exception): string {
   const where = [repository, digest?.slice(0, 'sha256:'.length + 12)].filter((part) => part !== undefined);
   return `${id}${name === undefined ? '' : ` in ${name}`}${where.length === 0 ? '' : `, ${where.join(' ')}`}`;
+}
+
+/** When an exemption ends; undefined if it does not end by itself. */
+export function endOfExemption(exemption: Exemption): Instant | undefined {
+  switch (exemption.kind) {
+    case 'exception':
+      return exemption.exception.expiresAt;
+    case 'grace':
+      return exemption.until;
+    case 'suppressed':
+    case 'unknownIgnored':
+      return undefined;
+  }
 }
 
 /** A sentence's first word, with a capital letter. */

@@ -4,6 +4,7 @@ import type { Exception } from '../../shared/policy/exceptions.ts';
 import { type Finding, findingKey, type Instant } from '../../shared/policy/finding.ts';
 import { parsePolicy } from '../../shared/policy/policy.ts';
 import { describeProblem } from '../../shared/runtime/problem.ts';
+import { DAY_MILLISECONDS } from '../terminal/duration.ts';
 
 /** What to do about one package. */
 export interface Move {
@@ -28,13 +29,7 @@ export interface ConfigException {
 
 /** What to do about each package, in the order in which they were found. */
 export function movesFor(findings: readonly Finding[]): readonly Move[] {
-  const byPackage = new Map<string, Finding[]>();
-  for (const finding of findings) {
-    const key = `${finding.package.name}\n${finding.package.version}`;
-    const others = byPackage.get(key);
-    if (others === undefined) byPackage.set(key, [finding]);
-    else others.push(finding);
-  }
+  const byPackage = Map.groupBy(findings, ({ package: { name, version } }) => `${name}\n${version}`);
   return [...byPackage.values()].flatMap((found): readonly Move[] => {
     const [first] = found;
     if (first === undefined) return [];
@@ -89,7 +84,6 @@ function weightOf(part: string | undefined): number {
 }
 
 const EXCEPTION_DAYS = 30;
-const DAY_MILLISECONDS = 86_400_000;
 /** What people must fill in begins with this. */
 const TO_DO = 'TO DO: ';
 export const REASON = `${TO_DO}say why it does not affect this image`;

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { type JsonOption, now, withJson, withStack } from '../command.ts';
 import { connect } from '../stack/clients.ts';
-import { parseImageName } from '../stack/image-name.ts';
+import { ECR_IMAGE, parseImageName } from '../stack/image-name.ts';
 import { findStack, type StackOptions } from '../stack/stack.ts';
 import { printAnswer, runAnswering } from '../terminal/answer.ts';
 import { whyLines } from './text.ts';
@@ -16,7 +16,7 @@ Exit codes: 0 the image can be pulled; 1 its pulls are refused; 2 no answer (a w
 image, a cloud that does not answer).
 
 Examples:
-  pullgate why 123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.4
+  pullgate why ${ECR_IMAGE}
   pullgate why acmeimages.azurecr.io/team/app@sha256:...
 `;
 

@@ -1,13 +1,14 @@
 // What there is to say of each image of an answer: what violates, what is exempted and until when, and which exceptions have lapsed.
-import type { EvaluatedImage } from '../../shared/gate/blockers.ts';
+import { type EvaluatedImage, isInScope } from '../../shared/gate/blockers.ts';
 import type { HoldReason } from '../../shared/gate/image-evaluation.ts';
 import type { Blocker } from '../../shared/gate/record.ts';
 import type { Exception } from '../../shared/policy/exceptions.ts';
 import { type Finding, findingKey, type ImageId, type Instant, rankOf } from '../../shared/policy/finding.ts';
 import { type Exemption, judgeBy, type Reason, type Verdict } from '../../shared/policy/verdict.ts';
-import { findingsIn, type ImageObservation } from '../../shared/reconcile/observation.ts';
+import { findingsIn } from '../../shared/reconcile/observation.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { FoundImage } from '../stack/client.ts';
+import { endOfExemption } from '../terminal/words.ts';
 
 /** A finding that would violate without the exemption, and when the exemption ends. */
 export interface ExemptedAnswer {
@@ -56,7 +57,7 @@ export function imageAnswers(
     const shown = new Set(findings.map(findingKey));
     const violating = verdict.kind === 'block' ? verdict.reasons : [];
     const isOut =
-      (evaluation.kind === 'inactive' && evaluation.how === 'outOfScope') || isOutside(image, repository, rules);
+      (evaluation.kind === 'inactive' && evaluation.how === 'outOfScope') || !isInScope(image, repository, rules);
     return [
       {
         digest: image.digest,
@@ -77,25 +78,6 @@ export function imageAnswers(
       },
     ];
   });
-}
-
-/** Is it out of scope: does the config leave out its repository, or does it have no tag while only tagged images count? */
-function isOutside(image: ImageObservation, repository: string, { includes, policy }: Rules): boolean {
-  if (image.presence === 'gone') return false;
-  return !includes(repository) || (policy.images === 'tagged' && !image.tagged);
-}
-
-/** When an exemption ends; undefined if it does not end by itself. */
-export function endOfExemption(exemption: Exemption): Instant | undefined {
-  switch (exemption.kind) {
-    case 'exception':
-      return exemption.exception.expiresAt;
-    case 'grace':
-      return exemption.until;
-    case 'suppressed':
-    case 'unknownIgnored':
-      return undefined;
-  }
 }
 
 /** A moment that is never reached. */

@@ -1,4 +1,6 @@
 // Why an image can or cannot be pulled, by the core's own rules, and what would open its gate. Changes nothing.
+
+import type { Cloud } from '../../config/config.ts';
 import { type EvaluatedImage, evaluateImages, nextBlockers } from '../../shared/gate/blockers.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import { isInForce, type Override } from '../../shared/gate/override.ts';
@@ -8,7 +10,7 @@ import type { Scan } from '../../shared/reconcile/observation.ts';
 import { createRules, currentRules, type Rules } from '../../shared/reconcile/rules.ts';
 import type { EffectiveMode } from '../../shared/report/decision.ts';
 import type { Client, FoundImage, Obstacle } from '../stack/client.ts';
-import { CLOUD_NAMES, type Cloud } from '../stack/cloud.ts';
+import { CLOUD_NAMES } from '../stack/cloud.ts';
 import type { ImageName } from '../stack/image-name.ts';
 import { UsageError } from '../terminal/ending.ts';
 import {

@@ -75,7 +75,7 @@ export async function evaluateImages(
 }
 
 /** Does the image count? Its repository must be in the config; if only tagged images count, it must be tagged. */
-function isInScope(image: ImageObservation, repository: string, { includes, policy }: Rules): boolean {
+export function isInScope(image: ImageObservation, repository: string, { includes, policy }: Rules): boolean {
   return image.presence === 'present' && includes(repository) && (policy.images === 'all' || image.tagged);
 }
 

@@ -1,8 +1,9 @@
 // The comparison of policies alone: which gates close, open or stay, for what, and what is exempted until when.
 import { describe, expect, test } from 'vitest';
+import { exemptedIn } from '../../../cli/simulate/exempted.ts';
 import { keepLambdaOpen } from '../../../cli/simulate/lambda.ts';
 import { pageOf } from '../../../cli/simulate/page.ts';
-import { exemptedIn, type GateOutcome, type Subject, simulate } from '../../../cli/simulate/simulation.ts';
+import { type GateOutcome, type Subject, simulate } from '../../../cli/simulate/simulation.ts';
 import { linesOf } from '../../../cli/simulate/text.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import { createRules } from '../../../shared/reconcile/rules.ts';
