@@ -24,15 +24,15 @@ export interface Warning {
  * @param withinDays warn of exceptions that expire within this many days
  */
 export function warningsOf({ exceptions }: Policy, now: Instant, withinDays: number): readonly Warning[] {
-  return exceptions.flatMap((exception, place): readonly Warning[] => {
-    const shared = { key: keyOf(place), exception };
+  return exceptions.flatMap((exception, index): readonly Warning[] => {
+    const shared = { key: keyOf(index), exception };
     const name = exceptionName(exception);
     const { expiresAt } = exception;
     if (expiresAt <= now) {
       const text = `the exception for ${name} expired at ${minute(expiresAt)} and exempts nothing: renew it or remove it`;
       return [{ ...shared, kind: 'expired', text }];
     }
-    const other = exceptions.findIndex((one, at) => at !== place && covers(one, exception, at < place));
+    const otherIndex = exceptions.findIndex((one, other) => other !== index && covers(one, exception, other < index));
     const isSoon = Date.parse(expiresAt) - Date.parse(now) <= withinDays * DAY_MILLISECONDS;
     return [
       ...(isLeftOpen(exception)
@@ -47,21 +47,21 @@ export function warningsOf({ exceptions }: Policy, now: Instant, withinDays: num
       ...(isSoon
         ? [{ ...shared, kind: 'soon' as const, text: `the exception for ${name} expires at ${endOf(expiresAt, now)}` }]
         : []),
-      ...(other === -1
+      ...(otherIndex === -1
         ? []
         : [
             {
               ...shared,
               kind: 'redundant' as const,
-              text: `the exception for ${name} is covered by ${keyOf(other)}: remove one of them`,
+              text: `the exception for ${name} is covered by ${keyOf(otherIndex)}: remove one of them`,
             },
           ]),
     ];
   });
 }
 
-function keyOf(place: number): string {
-  return `policy.exceptions[${place}]`;
+function keyOf(index: number): string {
+  return `policy.exceptions[${index}]`;
 }
 
 /** Does the one exempt, for as long, everything that the other does? Of two equal exceptions the later one is redundant. */
@@ -96,29 +96,29 @@ export interface Usage {
 /** Judges each exception alone: of several that match, the core names only the one that lasts longest. */
 export function usageOf(policy: Policy): Usage {
   const open = new Map(
-    policy.exceptions.map((exception, place) => [
-      place,
+    policy.exceptions.map((exception, index) => [
+      index,
       { exception, judge: judgeBy({ ...policy, exceptions: [exception] }) },
     ]),
   );
   return {
     see(image, findings, now) {
-      for (const [place, { exception, judge }] of open) {
+      for (const [index, { exception, judge }] of open) {
         const id = exception.id.toUpperCase();
         const named = findings.filter(({ vulnerability, aliases }) =>
           [vulnerability, ...aliases].some((one) => one.toUpperCase() === id),
         );
         if (named.length === 0) continue;
         const { exempted } = judge(image, named, now);
-        if (exempted.some(({ exemption }) => exemption.kind === 'exception')) open.delete(place);
+        if (exempted.some(({ exemption }) => exemption.kind === 'exception')) open.delete(index);
       }
     },
     unused: (now, unseen) =>
-      [...open].flatMap(([place, { exception }]): readonly Warning[] => {
+      [...open].flatMap(([index, { exception }]): readonly Warning[] => {
         const isInPlace = globMatcher(exception.repository ?? '**');
         if (exception.expiresAt <= now || unseen.some(isInPlace)) return [];
         const text = `the exception for ${exceptionName(exception)} matches no finding today that would violate the policy: remove it, unless you expect the finding`;
-        return [{ kind: 'unused', key: keyOf(place), exception, text }];
+        return [{ kind: 'unused', key: keyOf(index), exception, text }];
       }),
   };
 }

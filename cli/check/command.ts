@@ -96,7 +96,7 @@ async function policyOfStack(stack: Stack | undefined): Promise<Extract<CheckedF
   const policy = (stack?.aws ?? stack?.azure)?.policy;
   if (policy === undefined)
     throw new Error('a stack has a cloud, and each cloud a policy: this is a defect of pullgate');
-  return { ok: true, policy, place: () => undefined };
+  return { ok: true, policy, positionOf: () => undefined };
 }
 
 function refusal(source: string, { problems }: Extract<CheckedFile, { ok: false }>): Answer {
@@ -105,7 +105,7 @@ function refusal(source: string, { problems }: Extract<CheckedFile, { ok: false 
 
 async function answerFor(
   source: string,
-  { policy, place }: Extract<CheckedFile, { ok: true }>,
+  { policy, positionOf }: Extract<CheckedFile, { ok: true }>,
   within: number,
   stack: Stack | undefined,
 ): Promise<Answer> {
@@ -116,7 +116,7 @@ async function answerFor(
     ok: true,
     exceptions: policy.exceptions.length,
     problems: [],
-    warnings: warnings.map((warning) => ({ ...warning, ...place(warning.key) })),
+    warnings: warnings.map((warning) => ({ ...warning, ...positionOf(warning.key) })),
     images: live?.images,
     unsure: live?.unsure ?? [],
   };

@@ -33,7 +33,7 @@ export type CheckedFile =
       readonly ok: true;
       readonly policy: Policy;
       /** Where the value of a key of the policy is, such as `policy.exceptions[2]`. */
-      readonly place: (key: string) => Position | undefined;
+      readonly positionOf: (key: string) => Position | undefined;
     }
   | { readonly ok: false; readonly problems: readonly PlacedProblem[] };
 
@@ -96,7 +96,7 @@ export function checkText(given: string, { mayBeList = true } = {}): CheckedFile
     const problem = { key: 'the file', given: value, allowed: forms };
     return { ok: false, problems: [{ ...problem, text: describeProblem(problem), line: 1, column: 1 }] };
   }
-  const place = (key: string) => {
+  const positionOf = (key: string) => {
     const node = nodeOf(root, paths, key);
     return node === undefined ? undefined : positionIn(text, node.offset);
   };
@@ -105,8 +105,10 @@ export function checkText(given: string, { mayBeList = true } = {}): CheckedFile
     return { ...placed(problem), ...(node === undefined ? {} : positionIn(text, node.offset)) };
   });
   const parsed = parsePolicy(valueAt(root, paths.severityThreshold), policyIn(root, paths));
-  const problems = parsed.ok ? [] : parsed.problems.map((problem) => ({ ...placed(problem), ...place(problem.key) }));
-  if (parsed.ok && twice.length === 0 && strange.length === 0) return { ok: true, policy: parsed.value, place };
+  const problems = parsed.ok
+    ? []
+    : parsed.problems.map((problem) => ({ ...placed(problem), ...positionOf(problem.key) }));
+  if (parsed.ok && twice.length === 0 && strange.length === 0) return { ok: true, policy: parsed.value, positionOf };
   return { ok: false, problems: [...twice, ...strange, ...problems] };
 }
 
@@ -230,7 +232,7 @@ function nodeOf(root: Node, { severityThreshold, policy, exceptions }: Paths, ke
 
 /** The parts of `policy.exceptions[2].expires`. */
 function segmentsOf(key: string): JSONPath {
-  return [...key.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(([text, place]) => (place === undefined ? text : Number(place)));
+  return [...key.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(([text, index]) => (index === undefined ? text : Number(index)));
 }
 
 /** Duplicate keys, of which the later one would count silently. */

@@ -117,7 +117,7 @@ async function inputOf(stack: Awaited<ReturnType<typeof findStack>>, json: boole
     terminal: processTerminal(json ? process.stderr : process.stdout),
     now,
     by: userName(),
-    ...(json ? { report: (answer: object) => void process.stdout.write(documentOf(answer)) } : {}),
+    ...(json ? { printJson: (answer: object) => void process.stdout.write(documentOf(answer)) } : {}),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import { isPaused, type PauseState } from '../../shared/reconcile/schedule.ts';
+import { isPaused } from '../../shared/reconcile/schedule.ts';
 import {
   countOf,
   type GateJson,
@@ -19,7 +19,7 @@ import type { Client } from '../stack/client.ts';
 import type { ExitCode } from '../terminal/ending.ts';
 import { agreed, DRY_RUN, type Terminal } from '../terminal/terminal.ts';
 import { capitalized, gateNames, minute, plain } from '../terminal/words.ts';
-import { isAsWanted, openWhilePaused, setPause } from './state.ts';
+import { type CloudPause, isAsWanted, loadPauses, openWhilePaused, setPause } from './state.ts';
 import { oldInvocationsEndAt, type Waited, type Waiting, waitUntilOpen } from './wait.ts';
 
 export interface Pause {
@@ -41,8 +41,8 @@ export interface Pause {
   readonly wait?: Waiting | undefined;
   /** Show what would be done, and change nothing. Default: false. */
   readonly dryRun?: boolean;
-  /** Takes the answer as data. Default: it is dropped. */
-  readonly report?: (answer: PauseAnswer) => void;
+  /** Prints the answer as data. Default: it is dropped. */
+  readonly printJson?: (answer: PauseAnswer) => void;
 }
 
 export interface PauseAnswer {
@@ -61,21 +61,27 @@ const AGAIN = 'see above, fix the cause and run this command again.';
 
 /** Shows every gate that the stack keeps closed, pauses the stack, and opens the gates. */
 export async function pauseStack(pause: Pause): Promise<ExitCode> {
-  const { stack, label, clients, terminal, now, until, dryRun = false, report = () => {} } = pause;
-  const pauses = await Promise.all(clients.map(async (client) => (await client.pause.load()).value));
+  const { stack, label, clients, terminal, now, until, dryRun = false, printJson = () => {} } = pause;
+  const pauses = await loadPauses(clients);
   const found = await loadGates(clients);
   const closed = found.filter(isUnfinished);
   const nameOf = gateNames(found.map(({ record }) => record.gate));
   show(closed, found, pause, nameOf);
   const wanted = { paused: true, until, at: now() };
-  const isDone = closed.length === 0 && pauses.every((one) => isAsWanted(one, wanted));
+  const isDone = closed.length === 0 && pauses.every((one) => isAsWanted(one.pause, wanted));
   if (isDone && (pause.wait === undefined || dryRun)) {
-    report({ stack, dryRun, paused: true, until, gates: [] });
+    printJson({ stack, dryRun, paused: true, until, gates: [] });
     terminal.print(doneLine(pause, pauses));
     return 0;
   }
   if (dryRun) {
-    report({ stack, dryRun, paused: pauses.every((one) => isPaused(one, now())), until, gates: gatesJson(closed) });
+    printJson({
+      stack,
+      dryRun,
+      paused: pauses.every((one) => isPaused(one.pause, now())),
+      until,
+      gates: gatesJson(closed),
+    });
     terminal.print(`\nThis would pause ${label}: nothing would close until ${endOf(until)}.${DRY_RUN}`);
     return 0;
   }
@@ -94,12 +100,12 @@ async function openEverything(
   closed: readonly GateOnRecord[],
   nameOf: (gate: Gate) => string,
 ): Promise<ExitCode> {
-  const { stack, clients, terminal, until, wait, report = () => {} } = pause;
+  const { stack, clients, terminal, until, wait, printJson = () => {} } = pause;
   const openings: Openings = new Map();
   let left = await openAll(closed, openings, pause, nameOf);
   const waited = wait === undefined ? undefined : await waitUntilOpen(wait, { ...pause, openings, nameOf });
   if (waited !== undefined) left = (await loadGates(clients)).filter(isUnfinished);
-  report({ stack, dryRun: false, paused: true, until, waited, gates: gatesJson(closed, openings) });
+  printJson({ stack, dryRun: false, paused: true, until, waited, gates: gatesJson(closed, openings) });
   for (const line of endLines(pause, left, waited)) terminal.print(line);
   return left.length === 0 && (waited === undefined || waited === 'open') ? 0 : 1;
 }
@@ -149,8 +155,8 @@ function gateNoun(clients: readonly Client[]): string {
   return clients.every(({ cloud }) => cloud === 'aws') ? 'repository' : 'gate';
 }
 
-function doneLine(pause: Pause, pauses: readonly (PauseState | undefined)[]): string {
-  const [first] = pauses;
+function doneLine(pause: Pause, pauses: readonly CloudPause[]): string {
+  const first = pauses[0]?.pause;
   if (first === undefined)
     throw new Error('a stack that is paused has the row of a pause: this is a defect of pullgate');
   const since = `It has been paused since ${minute(first.at)} by ${plain(first.by)}`;
@@ -159,9 +165,9 @@ function doneLine(pause: Pause, pauses: readonly (PauseState | undefined)[]): st
 }
 
 /** Is it safe to run `pulumi destroy` now? Said only of a whole stack whose pause does not end. */
-function destroyNote({ clients, now, isWhole, until }: Pause, pauses: readonly (PauseState | undefined)[]): string {
+function destroyNote({ now, isWhole, until }: Pause, pauses: readonly CloudPause[]): string {
   if (!isWhole || until !== undefined) return '';
-  return now() >= oldInvocationsEndAt(clients, pauses)
+  return now() >= oldInvocationsEndAt(pauses)
     ? ' It is safe to run `pulumi destroy` now.'
     : '\nAn invocation that began before the pause may still close a gate: before `pulumi destroy`, run `pullgate pause --wait`.';
 }

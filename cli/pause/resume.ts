@@ -5,7 +5,7 @@ import { isPaused } from '../../shared/reconcile/schedule.ts';
 import type { Client } from '../stack/client.ts';
 import type { ExitCode } from '../terminal/ending.ts';
 import { DRY_RUN, type Terminal } from '../terminal/terminal.ts';
-import { setPause } from './state.ts';
+import { loadPauses, setPause } from './state.ts';
 
 export interface Resume {
   readonly stack: string;
@@ -18,8 +18,8 @@ export interface Resume {
   readonly by: string;
   /** Show what would be done, and change nothing. Default: false. */
   readonly dryRun?: boolean;
-  /** Takes the answer as data. Default: it is dropped. */
-  readonly report?: (answer: ResumeAnswer) => void;
+  /** Prints the answer as data. Default: it is dropped. */
+  readonly printJson?: (answer: ResumeAnswer) => void;
 }
 
 export interface ResumeAnswer {
@@ -30,12 +30,11 @@ export interface ResumeAnswer {
 
 /** Ends the pause. The next tick, within five minutes, starts a sweep. */
 export async function resumeStack(resume: Resume): Promise<ExitCode> {
-  const { stack, label, clients, terminal, now, by, dryRun = false, report = () => {} } = resume;
+  const { stack, label, clients, terminal, now, by, dryRun = false, printJson = () => {} } = resume;
   // All rows are read before one is changed: if one cannot be read, nothing changes.
-  const pauses = await Promise.all(clients.map(({ pause }) => pause.load()));
-  const wasPaused = pauses.some(({ value }) => isPaused(value, now()));
+  const wasPaused = (await loadPauses(clients)).some(({ pause }) => isPaused(pause, now()));
   if (!dryRun) for (const client of clients) await setPause(client, { paused: false, by, at: now() });
-  report({ stack, dryRun, wasPaused });
+  printJson({ stack, dryRun, wasPaused });
   if (!wasPaused) terminal.print(`There is nothing to do: ${label} is not paused.`);
   else if (dryRun)
     terminal.print(`This would end the pause of ${label}, which then closes what violates the policy.${DRY_RUN}`);

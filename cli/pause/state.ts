@@ -1,17 +1,18 @@
 // Begins and ends the pause of a stack: a row in each cloud's table, which every invocation of the function reads.
-import type { Instant } from '../../shared/policy/finding.ts';
+import type { Cloud } from '../../config/config.ts';
 import { isPaused, type PauseState } from '../../shared/reconcile/schedule.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 import type { GateOnRecord } from '../release/opening.ts';
 import type { Client } from '../stack/client.ts';
 
-/** What the row is to say. */
-export interface WantedPause {
-  readonly paused: boolean;
-  /** When the pause ends by itself. Default: `resume` ends it. */
-  readonly until?: Instant | undefined;
-  readonly by: string;
-  readonly at: Instant;
+/** The row of one cloud; undefined if there is none. */
+export interface CloudPause {
+  readonly cloud: Cloud;
+  readonly pause: PauseState | undefined;
+}
+
+export function loadPauses(clients: readonly Client[]): Promise<readonly CloudPause[]> {
+  return Promise.all(clients.map(async ({ cloud, pause }) => ({ cloud, pause: (await pause.load()).value })));
 }
 
 /**
@@ -19,19 +20,18 @@ export interface WantedPause {
  *
  * @returns false if it said the same already
  */
-export async function setPause({ pause }: Pick<Client, 'pause'>, wanted: WantedPause): Promise<boolean> {
+export async function setPause({ pause }: Pick<Client, 'pause'>, wanted: PauseState): Promise<boolean> {
   for (;;) {
     const { value, version } = await pause.load();
     if (isAsWanted(value, wanted)) return false;
-    const { paused, until, by, at } = wanted;
     // A pause with a new end is still the same pause.
-    const since = paused && value !== undefined && isPaused(value, at) ? value.at : at;
-    if ((await pause.save({ paused, at: since, by, ...(until && { until }) }, version)) !== undefined) return true;
+    const at = wanted.paused && value !== undefined && isPaused(value, wanted.at) ? value.at : wanted.at;
+    if ((await pause.save({ ...wanted, at }, version)) !== undefined) return true;
   }
 }
 
 /** Does the row say already what it is to say? */
-export function isAsWanted(value: PauseState | undefined, { paused, until, at }: Omit<WantedPause, 'by'>): boolean {
+export function isAsWanted(value: PauseState | undefined, { paused, until, at }: Omit<PauseState, 'by'>): boolean {
   return isPaused(value, at) === paused && (!paused || value?.until === until);
 }
 

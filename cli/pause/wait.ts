@@ -3,14 +3,14 @@
 import type { Cloud } from '../../config/config.ts';
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import { isPaused, type PauseState } from '../../shared/reconcile/schedule.ts';
+import { isPaused } from '../../shared/reconcile/schedule.ts';
 import { type GateOnRecord, isLocked, loadGates, type Openings, openOne } from '../release/opening.ts';
 import type { Client } from '../stack/client.ts';
 import { minutesAfter } from '../terminal/duration.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { minute, plain } from '../terminal/words.ts';
-import { openWhilePaused } from './state.ts';
+import { type CloudPause, loadPauses, openWhilePaused } from './state.ts';
 
 /** How to wait. */
 export interface Waiting {
@@ -44,11 +44,10 @@ const FIRST_SLEEP_MILLISECONDS = 5_000;
 const LONGEST_SLEEP_MILLISECONDS = 30_000;
 
 /** From when on no invocation is left that began before the pause. */
-export function oldInvocationsEndAt(clients: readonly Client[], pauses: readonly (PauseState | undefined)[]): Instant {
-  const moments = clients.flatMap(({ cloud }, place) => {
-    const pause = pauses[place];
-    return pause === undefined ? [] : [minutesAfter(pause.at, LONGEST_INVOCATION_MINUTES[cloud])];
-  });
+export function oldInvocationsEndAt(pauses: readonly CloudPause[]): Instant {
+  const moments = pauses.flatMap(({ cloud, pause }) =>
+    pause === undefined ? [] : [minutesAfter(pause.at, LONGEST_INVOCATION_MINUTES[cloud])],
+  );
   return moments.toSorted().at(-1) ?? '';
 }
 
@@ -57,8 +56,7 @@ export async function waitUntilOpen({ maxMinutes, sleep, onInterrupt }: Waiting,
   const { clients, terminal, now } = awaited;
   const signal = onInterrupt();
   const deadline = minutesAfter(now(), maxMinutes);
-  const pauses = await Promise.all(clients.map(async ({ pause }) => (await pause.load()).value));
-  const endsAt = oldInvocationsEndAt(clients, pauses);
+  const endsAt = oldInvocationsEndAt(await loadPauses(clients));
   let said = '';
   const say = (line: string) => {
     if (line !== said) terminal.print(line);
@@ -87,8 +85,7 @@ export async function waitUntilOpen({ maxMinutes, sleep, onInterrupt }: Waiting,
 /** The gates that are locked, or why they could not be read; undefined if the pause is over. */
 async function loadLocked({ clients, now }: Awaited): Promise<readonly GateOnRecord[] | string | undefined> {
   try {
-    const pauses = await Promise.all(clients.map(async ({ pause }) => (await pause.load()).value));
-    if (!pauses.every((pause) => isPaused(pause, now()))) return undefined;
+    if (!(await loadPauses(clients)).every(({ pause }) => isPaused(pause, now()))) return undefined;
     return (await loadGates(clients)).filter(isLocked);
   } catch (error) {
     return sentenceOf(error);

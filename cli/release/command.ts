@@ -51,14 +51,14 @@ async function release(
   { yes = false, orphans, dryRun = false, json = false, ...where }: ReleaseOptions,
 ): Promise<ExitCode> {
   const terminal = processTerminal(json ? process.stderr : process.stdout);
-  const report = json ? { report: (answer: object) => void process.stdout.write(documentOf(answer)) } : {};
+  const answering = json ? { printJson: (answer: object) => void process.stdout.write(documentOf(answer)) } : {};
   if (orphans !== undefined && where.azure === true) {
     throw new UsageError('--orphans works on AWS only: leave out --azure');
   }
   if (orphans !== undefined && gate === undefined) {
     const { createClients } = await import('../../aws/function/clients.ts');
     const { releaseOrphans } = await import('./orphans.ts');
-    return releaseOrphans({ clients: createClients(), statementId: orphans, terminal, yes, dryRun, ...report });
+    return releaseOrphans({ clients: createClients(), statementId: orphans, terminal, yes, dryRun, ...answering });
   }
   if (gate === undefined || orphans !== undefined) {
     throw new UsageError(
@@ -77,6 +77,6 @@ async function release(
     now,
     yes,
     dryRun,
-    ...report,
+    ...answering,
   });
 }

@@ -19,8 +19,8 @@ export interface OrphanRelease {
   readonly yes: boolean;
   /** Show what would be done, and change nothing. Default: false. */
   readonly dryRun?: boolean;
-  /** Takes the answer as data. Default: it is dropped. */
-  readonly report?: (answer: object) => void;
+  /** Prints the answer as data. Default: it is dropped. */
+  readonly printJson?: (answer: object) => void;
 }
 
 /** The form of pullgate's Sids, so that a mistyped Sid cannot remove another statement. */
@@ -53,9 +53,9 @@ export async function releaseOrphans(release: OrphanRelease): Promise<ExitCode> 
   const gates = createRepositoryLock(clients, undefined, anyOfOurs);
   const closed = await closedGates(clients.ecr, gates);
   const answers: { repository: string; problem?: string | undefined }[] = [];
-  const report = () => release.report?.({ statementId, region, dryRun, repositories: answers });
+  const printJson = () => release.printJson?.({ statementId, region, dryRun, repositories: answers });
   if (closed.length === 0) {
-    report();
+    printJson();
     terminal.print(`No repository in ${region} has a statement with the Sid ${statementId}: there is nothing to do.`);
     return 0;
   }
@@ -65,7 +65,7 @@ export async function releaseOrphans(release: OrphanRelease): Promise<ExitCode> 
   for (const { gate } of closed) terminal.print(`  ${gate.repository}`);
   if (dryRun) {
     answers.push(...closed.map(({ gate: { repository } }) => ({ repository })));
-    report();
+    printJson();
     terminal.print(DRY_RUN);
     return 0;
   }
@@ -80,7 +80,7 @@ export async function releaseOrphans(release: OrphanRelease): Promise<ExitCode> 
     terminal.print(`  ${count()}  ${problem === undefined ? 'opened' : 'REFUSED'}  ${one.gate.repository}`);
     if (problem !== undefined) terminal.print(`      ${plain(problem)}`);
   }
-  report();
+  printJson();
   terminal.print(
     failed === 0
       ? `\n${statementId} no longer closes any repository.`

@@ -34,8 +34,8 @@ export interface Release {
   readonly yes: boolean;
   /** Show what would be done, and change nothing. Default: false. */
   readonly dryRun?: boolean;
-  /** Takes the answer as data. Default: it is dropped. */
-  readonly report?: (answer: ReleaseAnswer) => void;
+  /** Prints the answer as data. Default: it is dropped. */
+  readonly printJson?: (answer: ReleaseAnswer) => void;
 }
 
 export interface ReleaseAnswer {
@@ -78,7 +78,7 @@ export function parseSelection(text: string): Selection {
 
 /** Opens the selected gates, after showing them. */
 export async function releaseGates(release: Release): Promise<ExitCode> {
-  const { terminal, stack, label, clients, selection, now, dryRun = false, yes, report = () => {} } = release;
+  const { terminal, stack, label, clients, selection, now, dryRun = false, yes, printJson = () => {} } = release;
   if (!(await isKnown(clients, selection))) {
     throw new UsageError(`${label} has no gate ${selection.text}: it has never closed one of that name; ${FORMS}`);
   }
@@ -86,7 +86,7 @@ export async function releaseGates(release: Release): Promise<ExitCode> {
   const nameOf = gateNames(closed.map(({ record }) => record.gate));
   const modes = await loadModes(clients, now());
   const paused = [...modes.values()].every((mode) => mode === 'pause');
-  const answer = (openings?: Openings) => report({ stack, dryRun, paused, gates: gatesJson(closed, openings) });
+  const answer = (openings?: Openings) => printJson({ stack, dryRun, paused, gates: gatesJson(closed, openings) });
   if (closed.length === 0) {
     answer();
     terminal.print(

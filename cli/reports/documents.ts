@@ -7,7 +7,7 @@ import { UsageError } from '../terminal/ending.ts';
 export interface DocumentReader {
   /** Where the values are, such as `$.findings.*`. */
   readonly paths: readonly string[];
-  /** @param key of the value in what it is in: a name, or a place in a list */
+  /** @param key of the value in what it is in: a name, or an index of a list */
   take(value: unknown, key: string | number | undefined, depth: number): void;
   /** A document is complete. */
   endDocument(document: Outermost): void;

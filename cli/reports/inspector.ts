@@ -76,12 +76,12 @@ export async function inspectorReader(
   const { findingsFrom } = await import('../../aws/function/findings.ts');
   const isAlone = !isList && keys.has('findingArn');
   const path = isList ? '$.*' : isAlone ? '$' : '$.findings.*';
-  let place = 0;
+  let index = 0;
   return {
     paths: [path],
     take(value) {
-      place += 1;
-      const checked = check(schema, value, `finding ${place}`);
+      index += 1;
+      const checked = check(schema, value, `finding ${index}`);
       if (!checked.ok) throw new UsageError(`${name}: ${checked.problems.map(describeProblem).join('; ')}`);
       const finding = checked.value;
       const images = finding.resources.flatMap(({ details }) => details?.awsEcrContainerImage ?? []);

@@ -17,10 +17,10 @@ const MARK = /^Pullgate/;
  */
 export function obstaclesIn(snapshot: Snapshot, statementId: string, since: Instant | undefined): readonly Obstacle[] {
   if (snapshot.kind === 'unreadable') return [];
-  return snapshot.policy.statements.flatMap(({ value }, place): readonly Obstacle[] => {
+  return snapshot.policy.statements.flatMap(({ value }, index): readonly Obstacle[] => {
     if (value['Effect'] !== 'Deny' || !deniesPulls(value)) return [];
     const sid = value['Sid'];
-    const name = typeof sid === 'string' ? `"${sid}"` : `number ${place + 1}`;
+    const name = typeof sid === 'string' ? `"${sid}"` : `number ${index + 1}`;
     if (sid === statementId)
       return [{ by: 'pullgate', for: 'everyone', what: `the statement ${name} of its policy`, since }];
     if (typeof sid === 'string' && MARK.test(sid))

@@ -27,7 +27,7 @@ export function statusLines({ stack, at, clouds, exceptions, concerns }: Status)
         endOf(exception.expiresAt, at),
         plain(exception.reason),
       ]),
-    ).map((line, place) => paint(exceptions[place]?.end === 14 ? 'yellow' : 'red', `  ${line}`)),
+    ).map((line, index) => paint(exceptions[index]?.end === 14 ? 'yellow' : 'red', `  ${line}`)),
   ];
 }
 

@@ -52,8 +52,8 @@ export function movesFor(findings: readonly Finding[]): readonly Move[] {
  */
 export function compareVersions(a: string, b: string): number {
   const [one, other] = [partsOf(a), partsOf(b)];
-  for (let place = 0; place < Math.max(one.length, other.length); place++) {
-    const order = compareParts(one[place], other[place]);
+  for (let index = 0; index < Math.max(one.length, other.length); index++) {
+    const order = compareParts(one[index], other[index]);
     if (order !== 0) return order;
   }
   return 0;

@@ -201,9 +201,9 @@ function adviceLines(answer: WhyAnswer): readonly string[] {
 /** An override that keeps it closed comes first: neither a fix nor an exception opens the gate before it ends. */
 function overrideSteps({ gates, advice }: WhyAnswer): readonly string[] {
   const overrides = gates.flatMap(({ override }) => (override?.kind === 'closed' ? [override] : []));
-  return overrides.flatMap(({ until, approvedBy }, place) => [
+  return overrides.flatMap(({ until, approvedBy }, index) => [
     `  An override keeps it closed until ${minute(until)}, approved by ${plain(approvedBy)}: no fix or exception opens it earlier. To end the override now:`,
-    `       pullgate override clear ${plain(advice.clear[place] ?? '')}`,
+    `       pullgate override clear ${plain(advice.clear[index] ?? '')}`,
   ]);
 }
 

@@ -99,7 +99,8 @@ describe('the forms of a file', () => {
     const checked = checkText(text);
     if (!checked.ok) throw new Error(JSON.stringify(checked.problems));
     expect([checked.policy.severityThreshold, checked.policy.exceptions.length]).toEqual([severityThreshold, count]);
-    if (count > 0) expect(checked.place('policy.exceptions[0].id')?.column).toBe(text.indexOf('"CVE-2024-0001"') + 1);
+    if (count > 0)
+      expect(checked.positionOf('policy.exceptions[0].id')?.column).toBe(text.indexOf('"CVE-2024-0001"') + 1);
   });
 
   it.each([

@@ -54,7 +54,7 @@ async function commandsOf(s: Stage, policy: PolicyDocument) {
   const said: string[] = [];
   const terminal = { print: (line: string) => void said.push(line), ask: async () => undefined };
   const answered: (ReleaseAnswer | PauseAnswer)[] = [];
-  const report = (one: ReleaseAnswer | PauseAnswer) => void answered.push(one);
+  const printJson = (one: ReleaseAnswer | PauseAnswer) => void answered.push(one);
   const shared = { ...common, label: stack.label, isWhole: true, terminal, by: 'ada' };
   return {
     order: async (kind: NewOverride['kind'], image: string, changes: Partial<typeof common> = {}) => ({
@@ -65,14 +65,14 @@ async function commandsOf(s: Stage, policy: PolicyDocument) {
       code: await clearOverride({ ...common, ...changes, name: parseImageName(image), by: 'eve' }),
       answer: printed.at(-1) ?? '',
     }),
-    resume: (changes: Pick<Parameters<typeof resumeStack>[0], 'dryRun' | 'report'>) =>
+    resume: (changes: Pick<Parameters<typeof resumeStack>[0], 'dryRun' | 'printJson'>) =>
       resumeStack({ ...shared, ...changes }),
     pause: async (changes: { readonly dryRun?: boolean } = {}) => {
-      const code = await pauseStack({ ...shared, report, yes: true, ...changes });
+      const code = await pauseStack({ ...shared, printJson, yes: true, ...changes });
       return { code, said: said.splice(0).join('\n'), answer: answered.splice(0).at(-1) };
     },
     release: async (what: string, changes: { readonly dryRun?: boolean; readonly yes?: boolean } = {}) => {
-      const code = await releaseGates({ ...shared, report, yes: true, ...changes, selection: parseSelection(what) });
+      const code = await releaseGates({ ...shared, printJson, yes: true, ...changes, selection: parseSelection(what) });
       return { code, said: said.splice(0).join('\n'), answer: answered.splice(0).at(-1) };
     },
   };
@@ -230,7 +230,7 @@ test('the answers of override, release, pause and resume as data, and what a dry
   expect([s.isClosed(), s.isClosed('team/clean')]).toEqual([false, false]);
 
   const resumed: ResumeAnswer[] = [];
-  for (const dryRun of [true, false, false]) await resume({ dryRun, report: (one) => void resumed.push(one) });
+  for (const dryRun of [true, false, false]) await resume({ dryRun, printJson: (one) => void resumed.push(one) });
   expect(resumed).toEqual([
     { stack: 'dev', dryRun: true, wasPaused: true },
     { stack: 'dev', dryRun: false, wasPaused: true },

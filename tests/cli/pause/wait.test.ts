@@ -81,8 +81,8 @@ function stackOf({ cloud = 'aws', closed = [], opens = () => undefined, closes =
     by: 'ada',
   };
   const pause = async (changes: Partial<Pause> = {}) => {
-    const report = (answer: PauseAnswer) => void answers.push(answer);
-    const code = await pauseStack({ ...common, isWhole: true, yes: true, report, ...changes });
+    const printJson = (answer: PauseAnswer) => void answers.push(answer);
+    const code = await pauseStack({ ...common, isWhole: true, yes: true, printJson, ...changes });
     return { code, text: printed.splice(0).join('\n'), answer: answers.at(-1), minutes: minutes() };
   };
   return {
