@@ -64,31 +64,33 @@ function sharedArgs({ policy, refinements, mode, sweepHours, maxClosesPerHour, n
 }
 
 function nextSteps(settings: Settings, { aws, azure }: Made): pulumi.Output<readonly string[]> {
-  return pulumi
-    .all([aws?.region, aws?.changesTopicArn, aws?.deadLetterQueueUrl])
-    .apply(([region, topic, letters]) =>
-      pulumi
-        .all([azure?.subscriptionId, azure?.mailSender, azure?.poisonQueueUrl])
-        .apply(([subscription, sender, poison]) => [
-          ...(aws === undefined ? [] : notifiedOnAws(settings.notifyEmails, topic)),
-          ...(azure === undefined ? [] : notifiedOnAzure(settings.notifyEmails, sender)),
-          ...(settings.mode === 'audit'
-            ? [
-                'This stack only watches. Once its notices are what you expect: pulumi config set mode enforce, and pulumi up.',
-              ]
-            : []),
-          ...(aws === undefined || settings.aws.enableInspector
-            ? []
-            : [
-                `Inspector has to scan ECR in ${region} continuously: see to it, or set pullgate:aws.enableInspector, which replaces the registry’s own scanning rules.`,
-              ]),
-          ...(azure === undefined ? [] : seenOnAzure(settings.azure, subscription)),
-          ...[letters, poison].flatMap((queue) =>
-            queue === undefined ? [] : [`Messages that could not be handled raise an alarm and wait in ${queue}.`],
-          ),
-          `Before pulumi destroy: npm run pullgate -- pause --wait, or closed ${closed(settings)} stay closed.`,
+  const names = pulumi.all({
+    region: aws?.region,
+    topic: aws?.changesTopicArn,
+    deadLetterQueue: aws?.deadLetterQueueUrl,
+    subscription: azure?.subscriptionId,
+    sender: azure?.mailSender,
+    poisonQueue: azure?.poisonQueueUrl,
+  });
+  return names.apply(({ region, topic, deadLetterQueue, subscription, sender, poisonQueue }) => [
+    ...(aws === undefined ? [] : notifiedOnAws(settings.notifyEmails, topic)),
+    ...(azure === undefined ? [] : notifiedOnAzure(settings.notifyEmails, sender)),
+    ...(settings.mode === 'audit'
+      ? [
+          'This stack only watches. Once its notices are what you expect: pulumi config set mode enforce, and pulumi up.',
+        ]
+      : []),
+    ...(aws === undefined || settings.aws.enableInspector
+      ? []
+      : [
+          `Inspector has to scan ECR in ${region} continuously: see to it, or set pullgate:aws.enableInspector, which replaces the registry’s own scanning rules.`,
         ]),
-    );
+    ...(azure === undefined ? [] : seenOnAzure(settings.azure, subscription)),
+    ...[deadLetterQueue, poisonQueue].flatMap((queue) =>
+      queue === undefined ? [] : [`Messages that could not be handled raise an alarm and wait in ${queue}.`],
+    ),
+    `Before pulumi destroy: npm run pullgate -- pause --wait, or closed ${closed(settings)} stay closed.`,
+  ]);
 }
 
 function notifiedOnAws(notifyEmails: readonly string[], topic: string | undefined): readonly string[] {
