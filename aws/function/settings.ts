@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { RuleSettings } from '../../shared/reconcile/rules.ts';
+import type { ConfiguredMode } from '../../shared/report/decision.ts';
 import { required } from '../../shared/runtime/problem.ts';
 import { parseSettingsFile } from '../../shared/runtime/settings-file.ts';
 
@@ -25,7 +26,7 @@ export interface Surroundings {
 /** What the stack's config decides. */
 export interface StackSettings extends RuleSettings {
   readonly stack: string;
-  readonly mode: 'enforce' | 'audit';
+  readonly mode: ConfiguredMode;
   readonly sweepHours: number;
   /** Roles that may pull from a closed repository. */
   readonly exemptPrincipals: readonly string[];

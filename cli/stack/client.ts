@@ -10,7 +10,7 @@ import type { Ports, Reading, Records, Registry, Row } from '../../shared/reconc
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import { createRules, type RuleSettings } from '../../shared/reconcile/rules.ts';
 import type { PauseState, SweepState } from '../../shared/reconcile/schedule.ts';
-import type { CommandTrigger, Decision, EffectiveMode } from '../../shared/report/decision.ts';
+import type { CommandTrigger, ConfiguredMode, Decision, EffectiveMode } from '../../shared/report/decision.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import type { ImageName } from './image-name.ts';
 
@@ -55,7 +55,7 @@ export interface Client {
 
 export interface ClientSettings extends RuleSettings {
   readonly stack: string;
-  readonly mode: 'enforce' | 'audit';
+  readonly mode: ConfiguredMode;
   readonly sweepHours: number;
 }
 

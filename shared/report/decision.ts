@@ -89,8 +89,8 @@ interface Decided {
   readonly secondsSinceFinding?: number | undefined;
 }
 
-/**
- * `enforce` closes; `audit` decides, logs and notifies; `pause`: everything opens and nothing closes; `release`: that
- * once, for one gate.
- */
-export type EffectiveMode = 'enforce' | 'audit' | 'pause' | 'release';
+/** The mode of the stack's config: `enforce` closes; `audit` decides, logs and notifies. */
+export type ConfiguredMode = 'enforce' | 'audit';
+
+/** That, or what a command asks for. `pause`: everything opens and nothing closes; `release`: the same once, for a gate. */
+export type EffectiveMode = ConfiguredMode | 'pause' | 'release';
