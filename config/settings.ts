@@ -61,7 +61,7 @@ const LOG_RETENTION_DAYS = [
 
 const flag = v.optional(v.boolean('true or false'), false);
 
-function whole(least: number, most: number, unit: string, byDefault: number) {
+function wholeNumber(least: number, most: number, unit: string, byDefault: number) {
   const allowed = `a whole number of ${unit}, ${least} to ${most}`;
   const range = [v.minValue<number, number, string>(least, allowed), v.maxValue<number, number, string>(most, allowed)];
   return v.optional(v.pipe(v.number(allowed), v.integer(allowed), ...range), byDefault);
@@ -89,8 +89,8 @@ export const sharedEntries = {
   severityThreshold: v.optional(v.unknown()),
   policy: v.optional(v.unknown()),
   mode: v.optional(v.enum(Mode, `one of ${Object.values(Mode).join(', ')}`), 'enforce'),
-  sweepHours: whole(1, 24, 'hours', 6),
-  maxClosesPerHour: whole(1, 1000, 'gates an hour', 25),
+  sweepHours: wholeNumber(1, 24, 'hours', 6),
+  maxClosesPerHour: wholeNumber(1, 1000, 'gates an hour', 25),
   notifyEmails: v.optional(
     distinct(v.pipe(v.string(EMAIL), v.email(EMAIL), v.maxLength(254, EMAIL)), 'a list of e-mail addresses'),
     [],
@@ -118,7 +118,7 @@ const awsEntries = {
   exemptPrincipals: v.optional(distinct(v.pipe(v.string(ROLE), v.regex(ROLE_ARN, ROLE)), 'a list of role ARNs'), []),
   closeLambdaRepositories: flag,
   enableInspector: flag,
-  batchWindowSeconds: whole(1, 300, 'seconds', 5),
+  batchWindowSeconds: wholeNumber(1, 300, 'seconds', 5),
   logRetentionDays: v.optional(
     v.picklist(LOG_RETENTION_DAYS, `a number of days that CloudWatch knows: ${LOG_RETENTION_DAYS.join(', ')}`),
     90,
@@ -152,7 +152,7 @@ const azureEntries = {
   workspaceId: v.optional(v.pipe(v.string(WORKSPACE), v.regex(WORKSPACE_ID, WORKSPACE))),
   enableDefender: flag,
   // A workspace keeps 30 to 730 days: https://learn.microsoft.com/azure/azure-monitor/logs/data-retention-configure
-  logRetentionDays: whole(30, 730, 'days', 90),
+  logRetentionDays: wholeNumber(30, 730, 'days', 90),
 };
 
 /** The object `aws` of the stack's config. */

@@ -118,7 +118,7 @@ export function required<Schema extends v.GenericSchema<unknown, unknown>>(schem
  * belong.
  */
 export function closedObject<Entries extends v.ObjectEntries>(entries: Entries, allowed: string) {
-  const schema = v.objectWithRest(entries, v.never('no such key (a typing error?)'), allowed);
+  const schema = v.objectWithRest(entries, v.never('no such key (check its spelling)'), allowed);
   const isMap = v.check((given: unknown) => !Array.isArray(given), allowed);
   return v.pipe(v.unknown(), isMap, schema) as unknown as v.ObjectSchema<Entries, string>;
 }

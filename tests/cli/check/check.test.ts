@@ -64,7 +64,7 @@ describe('check --policy FILE', () => {
       '  FILE:4:13  policy.exceptions[0].id is "*": expected the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx (an exception for everything is refused)',
       '  FILE:4:29  policy.exceptions[0].expires is "2026-13-01": expected a date (2026-12-31, which ends with that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)',
       '  FILE:4:5  policy.exceptions[0].reason is missing: expected why the finding does not count',
-      '  FILE:6:16  policy.unfixabel is "never": expected no such key (a typing error?)',
+      '  FILE:6:16  policy.unfixabel is "never": expected no such key (check its spelling)',
       '',
     ]);
     expect([absent.code, absent.stdout]).toEqual([2, '']);
@@ -130,7 +130,7 @@ describe('the forms of a file', () => {
       'a key beside the policy that is misspelt',
       '{"policy":{},\n"severityTreshold":"critical"}',
       2,
-      'severityTreshold is "critical": expected no such key here (misspelt, or a policy key in the wrong place?)',
+      'severityTreshold is "critical": expected no such key here (check its spelling and its place)',
     ],
     ['a key beside the policy that belongs into it', '{"policy":{},\n"exceptions":[]}', 2, 'exceptions is []'],
     [

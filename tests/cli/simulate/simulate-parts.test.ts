@@ -58,7 +58,7 @@ describe('a policy file', () => {
       '{"severityThreshold": "hgih", "unfixabel": "never"}',
       [
         'severityThreshold is "hgih": expected one of',
-        'policy.unfixabel is "never": expected no such key (a typing error?)',
+        'policy.unfixabel is "never": expected no such key (check its spelling)',
       ],
     ],
     ['{"severityThreshold": "high",\n "unfixable"', ['line 2: the file is not JSON (ColonExpected)']],
@@ -67,7 +67,7 @@ describe('a policy file', () => {
     [
       '{"severityTreshold": "critical", "policy": {"unfixable": "never"},\n"exceptions": [{"bad": 1}]}',
       [
-        'line 1: severityTreshold is "critical": expected no such key here (misspelt, ',
+        'line 1: severityTreshold is "critical": expected no such key here (check its spelling ',
         'line 2: exceptions is [{"bad":1}]: expected no such key here',
       ],
     ],

@@ -73,18 +73,18 @@ describe('a bad refinement', () => {
     [
       'graceDays, no severity',
       { graceDays: { hihg: 7 } },
-      'policy.graceDays.hihg is 7: expected no such key (a typing error?)',
+      'policy.graceDays.hihg is 7: expected no such key (check its spelling)',
     ],
     ['exceptions', { exceptions: {} }, 'policy.exceptions is {}: expected a list of exceptions'],
     [
       'a key that is none',
       { unfixible: 'never' },
-      'policy.unfixible is "never": expected no such key (a typing error?)',
+      'policy.unfixible is "never": expected no such key (check its spelling)',
     ],
     [
       'a key that is elsewhere',
       { severityThreshold: 'low' },
-      'policy.severityThreshold is "low": expected no such key (a typing error?)',
+      'policy.severityThreshold is "low": expected no such key (check its spelling)',
     ],
   ])('of %s is named: %j', (_key, policy, problem) => {
     expect(problems('high', policy)).toEqual([problem]);
@@ -128,7 +128,7 @@ describe('a bad exception', () => {
     [
       'with a key that is none',
       { expiry: '2026-12-31' },
-      'expiry is "2026-12-31": expected no such key (a typing error?)',
+      'expiry is "2026-12-31": expected no such key (check its spelling)',
     ],
   ])('%s is named: %j', (_name, changes, problem) => {
     expect(exceptionProblems(changes)).toEqual([`policy.exceptions[0].${problem}`]);
@@ -182,8 +182,8 @@ describe('many problems', () => {
 
   it('include every key that is none', () => {
     expect(problems('high', { unfixible: 'never', mode: 'audit' })).toEqual([
-      'policy.unfixible is "never": expected no such key (a typing error?)',
-      'policy.mode is "audit": expected no such key (a typing error?)',
+      'policy.unfixible is "never": expected no such key (check its spelling)',
+      'policy.mode is "audit": expected no such key (check its spelling)',
     ]);
   });
 });

@@ -92,15 +92,15 @@ describe('problems from a failed check', () => {
       'of a key that no schema knows, with its value',
       { list: [], lits: 5 },
       'root',
-      [{ key: 'root.lits', given: 5, allowed: 'no such key (a typing error?)' }],
+      [{ key: 'root.lits', given: 5, allowed: 'no such key (check its spelling)' }],
     ],
     [
       'of every key that no schema knows',
       { list: [], one: 1, other: 2 },
       'root',
       [
-        { key: 'root.one', given: 1, allowed: 'no such key (a typing error?)' },
-        { key: 'root.other', given: 2, allowed: 'no such key (a typing error?)' },
+        { key: 'root.one', given: 1, allowed: 'no such key (check its spelling)' },
+        { key: 'root.other', given: 2, allowed: 'no such key (check its spelling)' },
       ],
     ],
     ['of a list in place of an object', [], 'root', [{ key: 'root', given: [], allowed: 'an object' }]],
