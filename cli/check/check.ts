@@ -10,7 +10,10 @@ import { endOf, exceptionName, minute } from '../terminal/words.ts';
 import { isLeftOpen } from '../why/advice.ts';
 
 export interface Warning {
-  /** `redundant`: another exception covers it. `unused`: it matches no finding today. `unreviewed`: it is as `why` printed it, with something left to fill in. */
+  /**
+   * `redundant`: another exception covers it. `unused`: it matches no finding today. `unreviewed`: it is as `why`
+   * printed it, with something left to fill in.
+   */
   readonly kind: 'expired' | 'soon' | 'redundant' | 'unused' | 'unreviewed';
   /** Where it is: `policy.exceptions[2]`. */
   readonly key: string;
@@ -64,7 +67,9 @@ function keyOf(index: number): string {
   return `policy.exceptions[${index}]`;
 }
 
-/** Does the one exempt, for as long, everything that the other does? Of two equal exceptions the later one is redundant. */
+/**
+ * Does the one exempt, for as long, everything that the other does? Of two equal exceptions the later one is redundant.
+ */
 function covers(one: Exception, other: Exception, isEarlier: boolean): boolean {
   const isWider =
     one.id.toUpperCase() === other.id.toUpperCase() &&

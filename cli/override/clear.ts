@@ -1,4 +1,5 @@
-// Which overrides `override clear IMAGE` ends: those of the image; and if it has none, those of the image that had this name before, or is gone.
+// Which overrides `override clear IMAGE` ends: those of the image; and if it has none, those of the image that had this
+// name before, or is gone.
 
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
@@ -88,7 +89,10 @@ function isInForce({ override }: GateBefore): boolean {
   return override !== undefined;
 }
 
-/** The overrides that may have been set for what the name meant before, each with its gates: an index and its images share one. */
+/**
+ * The overrides that may have been set for what the name meant before, each with its gates: an index and its images
+ * share one.
+ */
 async function overridesMeant(
   name: ImageName,
   found: Located['found'],

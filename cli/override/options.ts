@@ -26,19 +26,13 @@ export function parseOverride(
   by: string,
 ): NewOverride {
   const minutes = parseMinutes(options.for, MAX_OVERRIDE_HOURS);
-  const [reason, approvedBy] = [options.reason?.trim() ?? '', options.approvedBy?.trim() ?? ''];
+  const [reason, approvedBy] = [trimmed(options.reason), trimmed(options.approvedBy)];
   const problems = [
     ...(minutes === undefined
       ? [`--for ${shownOption(options.for)}: expected ${durationForms(MAX_OVERRIDE_HOURS)}`]
       : []),
-    ...problemOf('--reason', options.reason, reason, 'a reason', MAX_CHARACTERS.reason),
-    ...problemOf(
-      '--approved-by',
-      options.approvedBy,
-      approvedBy,
-      'the name of the approver',
-      MAX_CHARACTERS.approvedBy,
-    ),
+    ...problemOf('--reason', options.reason, 'a reason', MAX_CHARACTERS.reason),
+    ...problemOf('--approved-by', options.approvedBy, 'the name of the approver', MAX_CHARACTERS.approvedBy),
   ];
   if (minutes === undefined || problems.length > 0) {
     throw new UsageError(`an override needs an end, a reason and an approver:\n  ${problems.join('\n  ')}`);
@@ -47,9 +41,14 @@ export function parseOverride(
 }
 
 /** The text appears in mails, logs and terminals: one line, without characters that are not meant to be seen. */
-function problemOf(option: string, given: string | undefined, text: string, what: string, most: number) {
+function problemOf(option: string, given: string | undefined, what: string, most: number) {
+  const text = trimmed(given);
   const isPlain = text !== '' && text.length <= most && !/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/u.test(text);
   return isPlain
     ? []
     : [`${option} ${shownOption(given)}: expected ${what}, in one line of at most ${most} characters`];
+}
+
+function trimmed(given = ''): string {
+  return given.trim();
 }

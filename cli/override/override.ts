@@ -1,5 +1,5 @@
-// Sets and clears overrides. The record says first what is wanted, then one reconciliation does it. The function's next tick finishes what a crash
-// in between leaves.
+// Sets and clears overrides. The record says first what is wanted, then one reconciliation does it. The function's next
+// tick finishes what a crash in between leaves.
 
 import type { Gate } from '../../shared/gate/gate.ts';
 import { endEarly, isInForce, type NewOverride, type Override, recordOverride } from '../../shared/gate/override.ts';
@@ -165,15 +165,15 @@ type Apply = () => Promise<OverrideResult>;
 
 /** Records an override for one gate. */
 export function recordOrder(gate: Gate, order: NewOverride, tools: Tools): Promise<Apply> {
-  const overridden = (record: GateRecord) => ({ ...record, override: recordOverride(order, record.override) });
-  return change(gate, overridden, tools, order.kind === 'open' ? 'open' : 'close', order.at);
+  const changed = (record: GateRecord) => ({ ...record, override: recordOverride(order, record.override) });
+  return change(gate, { verb: order.kind === 'open' ? 'open' : 'close', now: order.at, changed }, tools);
 }
 
 /** Records that a gate's override is over. */
 export function recordClear(gate: Gate, by: string, now: Instant, tools: Tools): Promise<Apply> {
-  const cleared = (record: GateRecord): GateRecord =>
+  const changed = (record: GateRecord): GateRecord =>
     record.override === undefined ? record : { ...record, override: endEarly(record.override, by, now) };
-  return change(gate, cleared, tools, 'clear', now);
+  return change(gate, { verb: 'clear', now, changed }, tools);
 }
 
 /** Records everything before it applies anything, so that the function can finish what an interruption leaves. */
@@ -187,13 +187,14 @@ export async function recordThenApply(
   return done;
 }
 
-async function change(
-  gate: Gate,
-  changed: (record: GateRecord) => GateRecord,
-  { client, rules }: Tools,
-  verb: Verb,
-  now: Instant,
-): Promise<Apply> {
+/** What a command changes in a record. */
+interface Change {
+  readonly verb: Verb;
+  readonly now: Instant;
+  readonly changed: (record: GateRecord) => GateRecord;
+}
+
+async function change(gate: Gate, { verb, now, changed }: Change, { client, rules }: Tools): Promise<Apply> {
   try {
     for (;;) {
       const { value = newRecord(gate, now), version } = await client.records.load(gate);

@@ -55,7 +55,7 @@ export interface PauseAnswer {
   readonly gates: readonly GateJson[];
 }
 
-/** An invocation that began before the pause may close another gate, so opening takes up to so many rounds. */
+/** An invocation that began before the pause may close another gate, so gates are opened in up to `ROUNDS` rounds. */
 const ROUNDS = 3;
 const AGAIN = 'see above, fix the cause and run this command again.';
 
@@ -120,7 +120,7 @@ async function openAll(
   const failed = new Set<string>();
   let left = closed;
   for (let round = 0; ; round++) {
-    await openEach(left, openings, terminal, nameOf, openWhilePaused);
+    await openEach(left, { open: openWhilePaused, openings, terminal, nameOf });
     for (const [key, { problem }] of openings) if (problem !== undefined) failed.add(key);
     const unfinished = (await loadGates(clients)).filter(isUnfinished);
     left = unfinished.filter(({ record }) => !failed.has(gateKey(record.gate)));

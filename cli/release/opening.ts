@@ -89,13 +89,19 @@ function worstOf(record: GateRecord): string {
   return `${blockers.length === 1 ? '1 blocker' : `${blockers.length} blockers`}, worst: ${plain(describeFinding(finding))}`;
 }
 
+/** How gates are opened, and where that is said. */
+export interface Opener {
+  readonly open: (gate: GateOnRecord) => Promise<Decision>;
+  /** Is given what became of each gate. */
+  readonly openings: Openings;
+  readonly terminal: Terminal;
+  readonly nameOf: (gate: Gate) => string;
+}
+
 /** Opens each of these once, and prints what became of it. */
 export async function openEach(
   gates: readonly GateOnRecord[],
-  openings: Openings,
-  terminal: Terminal,
-  nameOf: (gate: Gate) => string,
-  open: (gate: GateOnRecord) => Promise<Decision>,
+  { open, openings, terminal, nameOf }: Opener,
 ): Promise<void> {
   const count = counter(gates.length);
   await mapConcurrently(gates, GATES_AT_ONCE, async (one) => {

@@ -1,4 +1,5 @@
-// `release --orphans`: after a `pulumi destroy` without a pause the records are gone and the statements are still there. Their Sid marks them.
+// `release --orphans`: after a `pulumi destroy` without a pause the records are gone and the statements are still
+// there. Their Sid marks them.
 import { type ECRClient, paginateDescribeRepositories } from '@aws-sdk/client-ecr';
 import type { Clients } from '../../aws/function/clients.ts';
 import { createRepositoryLock, type Snapshot } from '../../aws/function/repository-lock.ts';

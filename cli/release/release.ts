@@ -14,6 +14,7 @@ import { capitalized, gateNames } from '../terminal/words.ts';
 import {
   countOf,
   type GateJson,
+  type GateOnRecord,
   gatesJson,
   isUnfinished,
   loadGates,
@@ -105,10 +106,11 @@ export async function releaseGates(release: Release): Promise<ExitCode> {
   if (!yes && !(await agreed(terminal, `Open ${countOf(closed)}?`))) return 2;
   terminal.print('');
   const openings: Openings = new Map();
-  await openEach(closed, openings, terminal, nameOf, ({ client, record }) => {
+  const open = ({ client, record }: GateOnRecord) => {
     const mode = modes.get(client) ?? 'enforce';
     return client.reconcile(record.gate, mode === 'enforce' ? 'release' : mode, 'release');
-  });
+  };
+  await openEach(closed, { open, openings, terminal, nameOf });
   answer(openings);
   const failed = [...openings.values()].filter(({ problem }) => problem !== undefined).length;
   if (failed === 0) return 0;

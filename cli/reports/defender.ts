@@ -1,4 +1,5 @@
-// Reads what Azure knows of Defender for Cloud's findings: Resource Graph's assessments and sub-assessments, or the rows of Log Analytics.
+// Reads what Azure knows of Defender for Cloud's findings: Resource Graph's assessments and sub-assessments, or the
+// rows of Log Analytics.
 
 import { type Assessment, assessmentFrom, latestOf, type Row } from '../../azure/function/assessments.ts';
 import { pick, textOf } from '../../azure/function/loose-json.ts';
@@ -6,11 +7,14 @@ import { isOfContainerImage, mayBeIn, type NamedImage } from '../../azure/functi
 import type { RegistryId } from '../../azure/function/parse.ts';
 import { findingsIn } from '../../shared/reconcile/observation.ts';
 import { UsageError } from '../terminal/ending.ts';
-import { type Beginning, type DocumentReader, mustBeList } from './documents.ts';
+import { type DocumentReader, mustBeList, type ReportInput } from './documents.ts';
 import type { Gathering } from './gathering.ts';
 import { type Packed, unpack } from './packed.ts';
 
-/** The rows of all files. They are of one assessment each, and the newest of them counts: they are gathered by image, and judged at the end. */
+/**
+ * The rows of all files. They are of one assessment each, and the newest of them counts: they are gathered by image,
+ * and judged at the end.
+ */
 export interface DefenderRows {
   add(assessment: Assessment): void;
   /** Everything is read. */
@@ -69,23 +73,17 @@ export function defenderRows(gathering: Gathering): DefenderRows {
   }
 }
 
-/**
- * @param rows of all files
- * @param readAt when a row was made that does not say so, in milliseconds: Resource Graph shows what is so now
- */
+/** @param rows of all files */
 export function defenderReader(
-  gathering: Gathering,
+  { gathering, beginning: { keys, isList }, name, now }: ReportInput,
   rows: DefenderRows,
-  { keys, isList }: Beginning,
-  name: string,
-  readAt: number,
 ): DocumentReader {
   const list = LISTS.find((key) => keys.has(key));
   const path = isList ? '$.*' : list === undefined ? '$' : `$.${list}.*`;
   return {
     paths: [path],
     take(value) {
-      const row = rowFrom(value, readAt);
+      const row = rowFrom(value, now);
       if (row === undefined) {
         throw new UsageError(
           `${name}: a row has neither an assessment's id and properties, nor the columns of SecurityRecommendation: let the query give whole rows (no \`project\`)`,
@@ -106,7 +104,9 @@ export function defenderReader(
   };
 }
 
-/** Adds the rows that do not place their image to those of the one image that they can be about, as the function does. */
+/**
+ * Adds the rows that do not place their image to those of the one image that they can be about, as the function does.
+ */
 function together(groups: readonly Group[]): readonly Group[] {
   const placed = Map.groupBy(
     groups.filter(({ isPlaced }) => isPlaced),

@@ -1,7 +1,9 @@
-// Reads JSON documents from a stream, one after the other, and passes on the values at some paths. Nothing else is kept.
+// Reads JSON documents from a stream, one after the other, and passes on the values at some paths. Nothing else is
+// kept.
 import { Tokenizer, TokenParser, TokenType } from '@streamparser/json';
 import { describeProblem } from '../../shared/runtime/problem.ts';
 import { UsageError } from '../terminal/ending.ts';
+import type { Gathering } from './gathering.ts';
 
 /** How a kind of report is read. */
 export interface DocumentReader {
@@ -13,11 +15,26 @@ export interface DocumentReader {
   endDocument(document: Outermost): void;
 }
 
-/** The keys of a document's outermost object with their values; a list or an object appears as an empty one. Empty if the document is a list. */
+/** What reading one report takes. */
+export interface ReportInput {
+  /** Of the file, for messages. */
+  readonly name: string;
+  readonly beginning: Beginning;
+  readonly gathering: Gathering;
+  /** Which repositories of ECR have gates. */
+  readonly includes: (repository: string) => boolean;
+  /** In milliseconds since 1970: the time of a row that has none. Resource Graph shows what is so now. */
+  readonly now: number;
+}
+
+/**
+ * The keys of a document's outermost object with their values; a list or an object appears as an empty one. Empty if
+ * the document is a list.
+ */
 export type Outermost = ReadonlyMap<string, unknown>;
 
 /**
- * Requires a list: something else in its place is an error message, and must not pass for a report without findings.
+ * Requires a list: something else in its place is an error message, and must not count as a report without findings.
  *
  * @throws UsageError if the key is there and its value is not a list
  */

@@ -57,6 +57,6 @@ export function unknownFormat(name: string, { keys, isList }: Beginning): UsageE
   const found = seen.length === 0 ? `it is ${what} without any keys` : `it is ${what} with ${seen.join(', ')}`;
   const known = FORMATS.map((format) => `\n  ${format.padEnd(9)}  ${FORMAT_NAMES[format]}`).join('');
   return new UsageError(
-    `${name} is not a report that pullgate knows: ${neighbour === undefined ? found : `it looks like ${neighbour[1]}`}.\nIt reads:${known}\n--format says which one it is where that cannot be seen at its beginning.`,
+    `${name} is not a report that pullgate knows: ${neighbour === undefined ? found : `it looks like ${neighbour[1]}`}.\nIt reads:${known}\n--format says which one it is if that cannot be seen at its beginning.`,
   );
 }

@@ -1,4 +1,5 @@
-// Gathers the findings of reports by image, each kept once however often it is reported: the images of one base share nearly all of theirs.
+// Gathers the findings of reports by image, each kept once however often it is reported: the images of one base share
+// nearly all of theirs.
 import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
 import type { Finding } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
@@ -13,7 +14,9 @@ export const LEFT_OUT = 'of a repository that the stack leaves out';
 
 /** One image of a report. */
 export interface ReportedImage {
-  /** AWS: the account's id. Azure: the registry's id, or its name. Else the host of the image's name; empty if unknown. */
+  /**
+   * AWS: the account's id. Azure: the registry's id, or its name. Else the host of the image's name; empty if unknown.
+   */
   readonly registry: string;
   readonly repository: string;
   /** Empty if the report does not say: then no exception for a digest matches. */
@@ -36,7 +39,9 @@ export interface Gathered {
   /** Every image that has been reported, those without findings that could matter too. */
   readonly images: readonly GatheredImage[];
   readonly reported: SeverityCounts;
-  /** What was read and is no finding of an image of today, by why: `closed`, `of something else than a registry image`. */
+  /**
+   * What was read and is no finding of an image of today, by why: `closed`, `of something else than a registry image`.
+   */
   readonly leftOut: Readonly<Record<string, number>>;
   /** Findings that could matter and do not say when they were disclosed: no grace counts for them. */
   readonly undated: number;
@@ -54,7 +59,9 @@ export interface Gathering {
   result(): Gathered;
 }
 
-/** How many different findings are kept to find equal ones. With more, images share little, and the list would only take memory. */
+/**
+ * The most findings that are kept to find equal ones. Images with more of them share little: it would only take memory.
+ */
 const MAX_SHARED = 100_000;
 
 /** @param policies what could matter to any of them is kept, and everything else is only counted */

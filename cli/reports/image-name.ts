@@ -7,9 +7,12 @@ const DOCKER_HUB = 'docker.io';
 const DIGEST = /@(sha256:[0-9a-f]{64})$/;
 
 /**
- * An image's name in its parts. A first part with a dot or a colon, or `localhost`, is the registry's host; that of ECR is the account's, as its gates have it.
+ * An image's name in its parts. A first part with a dot or a colon, or `localhost`, is the registry's host; that of ECR
+ * is the account's, as its gates have it.
  *
- * @example imageNamed('reg.azurecr.io/team/app:1.4') // { registry: 'reg.azurecr.io', repository: 'team/app', digest: '', tags: ['1.4'] }
+ * @example
+ * imageNamed('reg.azurecr.io/team/app:1.4')
+ * // { registry: 'reg.azurecr.io', repository: 'team/app', digest: '', tags: ['1.4'] }
  */
 export function imageNamed(name: string): ReportedImage {
   const digest = DIGEST.exec(name)?.[1] ?? '';
@@ -30,7 +33,8 @@ export function imageNamed(name: string): ReportedImage {
 }
 
 /**
- * The image that a scanner has scanned. A machine may know an image by names in several repositories: the one that was asked for counts.
+ * The image that a scanner has scanned. A machine may know an image by names in several repositories: the one that was
+ * asked for counts.
  *
  * @param asked what the scanner was given; undefined if it does not say
  * @param names with tags

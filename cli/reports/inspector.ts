@@ -3,8 +3,8 @@ import type { Finding as InspectorFinding } from '@aws-sdk/client-inspector2';
 import * as v from 'valibot';
 import { check, describeProblem, required } from '../../shared/runtime/problem.ts';
 import { UsageError } from '../terminal/ending.ts';
-import { type Beginning, type DocumentReader, mustBeList } from './documents.ts';
-import { type Gathering, LEFT_OUT } from './gathering.ts';
+import { type DocumentReader, mustBeList, type ReportInput } from './documents.ts';
+import { LEFT_OUT } from './gathering.ts';
 
 const text = v.string('text');
 const optionalText = v.nullish(text);
@@ -66,13 +66,15 @@ const schema = v.object(
   'a finding of Amazon Inspector',
 );
 
-/** The same function as in the cloud makes the core's findings of it; it brings the SDK along, and is loaded only here. */
-export async function inspectorReader(
-  gathering: Gathering,
-  { keys, isList }: Beginning,
-  name: string,
-  includes: (repository: string) => boolean,
-): Promise<DocumentReader> {
+/**
+ * The same function as in the cloud makes the core's findings of it; it brings the SDK along, and is loaded only here.
+ */
+export async function inspectorReader({
+  gathering,
+  beginning: { keys, isList },
+  name,
+  includes,
+}: ReportInput): Promise<DocumentReader> {
   const { findingsFrom } = await import('../../aws/function/findings.ts');
   const isAlone = !isList && keys.has('findingArn');
   const path = isList ? '$.*' : isAlone ? '$' : '$.findings.*';
@@ -112,7 +114,10 @@ function strange(name: string): UsageError {
   );
 }
 
-/** The SDK knows no null, and a query of the CLI's may print one. Most findings have none, and a million of them are not copied. */
+/**
+ * The SDK knows no null, and a query of the CLI's may print one. Most findings have none, and a million of them are not
+ * copied.
+ */
 function withoutNulls(value: unknown): unknown {
   if (!hasNull(value)) return value;
   if (Array.isArray(value)) return value.map(withoutNulls);

@@ -1,4 +1,5 @@
-// A finding as one text: what is kept of a million of them until they are judged. As objects they would take three times the room.
+// A finding as one text: what is kept of a million of them until they are judged. As objects they would take three
+// times the room.
 import type { Finding } from '../../shared/policy/finding.ts';
 import { SEVERITIES, type Severity } from '../../shared/policy/severity.ts';
 

@@ -1,22 +1,19 @@
-// Reads reports of findings, of any size, from files or stdin: recognizes the format, and gathers the findings by image.
+// Reads reports of findings, of any size, from files or stdin: recognizes the format, and gathers the findings by
+// image.
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
 import type { Progress } from '../terminal/progress.ts';
 import type { DefenderRows } from './defender.ts';
-import { type Beginning, beginningOf, type DocumentReader, type Outermost, readDocuments } from './documents.ts';
+import { beginningOf, type DocumentReader, type Outermost, type ReportInput, readDocuments } from './documents.ts';
 import { type Format, formatOf, unknownFormat } from './formats.ts';
 import type { Gathering } from './gathering.ts';
 
-export interface ReadOptions {
+export interface ReadOptions extends Pick<ReportInput, 'includes' | 'now'> {
   /** Takes precedence over the detected format. */
   readonly format?: Format | undefined;
   readonly stdin: AsyncIterable<Uint8Array>;
   readonly progress: Progress;
-  /** Which repositories of ECR have gates. */
-  readonly includes: (repository: string) => boolean;
-  /** In milliseconds since 1970: the time of a row that has none. */
-  readonly now: number;
 }
 
 /** The name of stdin. */
@@ -63,7 +60,8 @@ async function readReport(file: string, gathering: Gathering, run: Run, options:
   const { chunks, name, size } = await source(file, options.stdin);
   const iterator = chunks[Symbol.asyncIterator]();
   const { first, beginning, format } = await recognise(iterator, name, options.format);
-  const formatReader = await readerOf(format, gathering, run, beginning, name, options);
+  const { includes, now } = options;
+  const formatReader = await readerOf(format, { name, beginning, gathering, includes, now }, run);
   const reader: DocumentReader = {
     ...formatReader,
     endDocument(document) {
@@ -154,26 +152,19 @@ function refuseUtf16(bytes: Uint8Array, name: string): void {
 }
 
 /** Loads what a format needs only when it is read: Inspector's needs the SDK. */
-async function readerOf(
-  format: Format,
-  gathering: Gathering,
-  run: Run,
-  beginning: Beginning,
-  name: string,
-  { includes, now }: ReadOptions,
-): Promise<DocumentReader> {
+async function readerOf(format: Format, report: ReportInput, run: Run): Promise<DocumentReader> {
   switch (format) {
     case 'inspector':
-      return (await import('./inspector.ts')).inspectorReader(gathering, beginning, name, includes);
+      return (await import('./inspector.ts')).inspectorReader(report);
     case 'defender': {
       const { defenderReader, defenderRows } = await import('./defender.ts');
-      run.rows ??= defenderRows(gathering);
-      return defenderReader(gathering, run.rows, beginning, name, now);
+      run.rows ??= defenderRows(report.gathering);
+      return defenderReader(report, run.rows);
     }
     case 'trivy':
-      return (await import('./scanner-reports.ts')).trivyReader(gathering, name, includes);
+      return (await import('./scanner-reports.ts')).trivyReader(report);
     case 'grype':
-      return (await import('./scanner-reports.ts')).grypeReader(gathering, name, includes);
+      return (await import('./scanner-reports.ts')).grypeReader(report);
   }
 }
 

@@ -3,17 +3,14 @@ import type * as v from 'valibot';
 import type { Finding } from '../../shared/policy/finding.ts';
 import { check, describeProblem } from '../../shared/runtime/problem.ts';
 import { UsageError } from '../terminal/ending.ts';
-import { type DocumentReader, mustBeList } from './documents.ts';
+import { type DocumentReader, mustBeList, type ReportInput } from './documents.ts';
 import { AWS_ACCOUNT, type Gathering, LEFT_OUT, type ReportedImage } from './gathering.ts';
 import { grypeFinding, grypeImage, grypeMatch, grypeSource } from './grype.ts';
 import { type Packed, unpack } from './packed.ts';
 import { trivyFinding, trivyImage, trivyMetadata, trivyModified, trivyVulnerability } from './trivy.ts';
 
-/** Which repositories of ECR have gates. */
-type Includes = (repository: string) => boolean;
-
 /** Gathers a document's findings until it is known which image they are of, or that they are of none. */
-function oneImage(gathering: Gathering, includes: Includes) {
+function oneImage(gathering: Gathering, includes: ReportInput['includes']) {
   let findings: Packed[] = [];
   return {
     add: (finding: Finding) => void findings.push(gathering.keep(finding)),
@@ -38,13 +35,16 @@ function oneImage(gathering: Gathering, includes: Includes) {
 
 const NO_IMAGE = 'of something else than an image';
 
-/** A file system, a repository of source code or a bill of materials is no image of a registry. Source: https://github.com/aquasecurity/trivy/blob/main/pkg/fanal/types/artifact.go */
+/**
+ * A file system, a repository of source code or a bill of materials is no image of a registry. Source:
+ * https://github.com/aquasecurity/trivy/blob/main/pkg/fanal/types/artifact.go
+ */
 const TRIVY_IMAGE = 'container_image';
 /** Source: https://github.com/anchore/grype/blob/main/grype/presenter/models/source.go */
 const GRYPE_IMAGE = 'image';
 
 /** Source: https://trivy.dev/latest/docs/configuration/reporting/#json */
-export function trivyReader(gathering: Gathering, name: string, includes: Includes): DocumentReader {
+export function trivyReader({ gathering, name, includes }: ReportInput): DocumentReader {
   const image = oneImage(gathering, includes);
   let artifact = '';
   let metadata: v.InferOutput<typeof trivyMetadata> = {};
@@ -85,7 +85,7 @@ export function trivyReader(gathering: Gathering, name: string, includes: Includ
 }
 
 /** Source: https://github.com/anchore/grype/tree/main/schema/grype/json */
-export function grypeReader(gathering: Gathering, name: string, includes: Includes): DocumentReader {
+export function grypeReader({ gathering, name, includes }: ReportInput): DocumentReader {
   const image = oneImage(gathering, includes);
   let source: v.InferOutput<typeof grypeSource>;
   return {

@@ -29,7 +29,9 @@ export const trivyVulnerability = v.object(
 /** What was ignored or is not affected, if Trivy was asked to show it (`--show-suppressed`). */
 export const trivyModified = v.object({ Type: v.nullish(text), Finding: v.unknown() }, 'a finding that was set aside');
 
-/** `affected` is Trivy's word for "no fix yet". Source: https://trivy.dev/latest/docs/configuration/filtering/#by-status */
+/**
+ * `affected` is Trivy's word for "no fix yet". Source: https://trivy.dev/latest/docs/configuration/filtering/#by-status
+ */
 const NO_FIX: readonly string[] = ['affected', 'will_not_fix', 'fix_deferred', 'end_of_life'];
 
 export function trivyFinding(found: v.InferOutput<typeof trivyVulnerability>, isSuppressed: boolean): Finding {

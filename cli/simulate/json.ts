@@ -1,4 +1,5 @@
-// What `pullgate simulate --json` prints: one document, written gate by gate, because all of it may be too long for one string.
+// What `pullgate simulate --json` prints: one document, written gate by gate, because all of it may be too long for one
+// string.
 import type { Exemption } from '../../shared/policy/verdict.ts';
 import { endOfExemption, jsonText } from '../terminal/words.ts';
 import type { GateOutcome, Simulation } from './simulation.ts';

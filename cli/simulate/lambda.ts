@@ -1,4 +1,5 @@
-// Which gates of a simulation stay open on AWS because they serve Lambda functions. They are read as the function reads them before it closes one.
+// Which gates of a simulation stay open on AWS because they serve Lambda functions. They are read as the function reads
+// them before it closes one.
 
 import { gateKey } from '../../shared/gate/gate.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';

@@ -1,4 +1,5 @@
-// The style and the script of the page that `pullgate simulate --html` writes. Both are part of the page, which loads nothing.
+// The style and the script of the page that `pullgate simulate --html` writes. Both are part of the page, which loads
+// nothing.
 
 /** Narrow screens first; the colours follow the reader's system. */
 export const STYLE = `

@@ -1,4 +1,5 @@
-// One self-contained page of a simulation, for people who decide: totals, a bar for each severity, and the gates with their reasons.
+// One self-contained page of a simulation, for people who decide: totals, a bar for each severity, and the gates with
+// their reasons.
 import { createHash } from 'node:crypto';
 import type { Finding } from '../../shared/policy/finding.ts';
 import { describeExemption, describeSeverity } from '../../shared/report/sentences.ts';
@@ -27,7 +28,7 @@ export interface PageInput {
   readonly against: string | undefined;
 }
 
-/** A browser opens a page of some megabytes in a moment: so many gates are on it, and so many findings of each kind in a gate. */
+/** The most gates, findings of each kind in a gate, and exempted findings of a page: a few megabytes open at once. */
 const PAGE_GATES = 1_000;
 const PAGE_FINDINGS = 25;
 const PAGE_EXEMPTED = 200;

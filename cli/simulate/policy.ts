@@ -7,7 +7,8 @@ import { sentenceOf, UsageError } from '../terminal/ending.ts';
 /**
  * Reads a policy, as `check` does. A list of exceptions alone is not a policy.
  *
- * @param file JSON with comments: the fields of a policy beside `severityThreshold`, or below `policy`, or the output of `pulumi config --json`
+ * @param file JSON with comments: the fields of a policy beside `severityThreshold`, or below `policy`, or the output
+ *   of `pulumi config --json`
  * @throws UsageError that names every problem
  */
 export async function readPolicy(file: string): Promise<Policy> {

@@ -45,7 +45,8 @@ interface Named {
 /** The word for the stack's own policy, instead of a file. */
 const STACK = 'stack';
 /**
- * How much the heap may grow before garbage is collected. By default V8 lets the heap double, which costs half a gigabyte for a large report. https://nodejs.org/api/v8.html#v8setflagsfromstringflags
+ * How much the heap may grow before garbage is collected. By default V8 lets the heap double, which costs half a
+ * gigabyte for a large report. https://nodejs.org/api/v8.html#v8setflagsfromstringflags
  */
 const HEAP_GROWTH_PERCENT = 20;
 const CHANGES = ['closes', 'opens', 'staysClosed', 'staysOpen'] as const;
@@ -81,9 +82,8 @@ export async function simulateCommand(files: readonly string[], options: Simulat
   const gathering = gatheringFor(policies);
   const progress = progressOn();
   try {
-    const seen = isLive
-      ? await observeStack(stack, policies, gathering, progress)
-      : await readAll(files, options, stack, gathering, progress, at);
+    const search: Search = { files, format: options.format, stack, policies, gathering, progress, at };
+    const seen = isLive ? await observeStack(search) : await readAll(search);
     const gathered = gathering.result();
     const judged = simulate({
       subjects: subjectsOf(gathered, options, stack),
@@ -116,10 +116,24 @@ async function policyOf(file: string, stack: Stack | undefined): Promise<Named> 
   return { policy, name: `the policy of the stack ${stack.name}` };
 }
 
-/** What the config leaves out is not gathered at all. The brake decides when a gate closes, not whether. Whether it serves Lambda functions is known only once it is read. */
+/**
+ * What the config leaves out is not gathered at all. The brake decides when a gate closes, not whether. Whether it
+ * serves Lambda functions is known only once it is read.
+ */
 function rulesFor({ policy }: Named) {
   const repositories = { include: ['**'], exclude: [] };
   return createRules({ policy, maxClosesPerHour: Infinity, closesInUse: true, repositories }, 'enforce');
+}
+
+/** What looking for findings takes, in files or in the clouds. */
+interface Search {
+  readonly files: readonly string[];
+  readonly format: Format | undefined;
+  readonly stack: Stack | undefined;
+  readonly policies: Policies;
+  readonly gathering: Gathering;
+  readonly progress: Progress;
+  readonly at: string;
 }
 
 /** Where the findings came from. */
@@ -127,14 +141,7 @@ interface Seen extends ReadReports {
   readonly source: string;
 }
 
-async function readAll(
-  files: readonly string[],
-  { format }: SimulateOptions,
-  stack: Stack | undefined,
-  gathering: Gathering,
-  progress: Progress,
-  at: string,
-): Promise<Seen> {
+async function readAll({ files, format, stack, gathering, progress, at }: Search): Promise<Seen> {
   const { include, exclude } = stack?.aws?.repositories ?? { include: ['**'], exclude: [] };
   const options = {
     format,
@@ -148,12 +155,7 @@ async function readAll(
 }
 
 /** Fails if the scanners cannot see the registries, since the result would resemble a policy that closes nothing. */
-async function observeStack(
-  stack: Stack | undefined,
-  policies: Policies,
-  gathering: Gathering,
-  progress: Progress,
-): Promise<Seen> {
+async function observeStack({ stack, policies, gathering, progress }: Search): Promise<Seen> {
   if (stack === undefined) throw new Error('without files a stack is observed: this is a defect of pullgate');
   const problems = await observeClouds({ stack, policies, gathering, progress, now });
   progress.end();

@@ -1,4 +1,5 @@
-// What a policy would do to images, and what would change compared with another policy: pure, by the judgement of the core.
+// What a policy would do to images, and what would change compared with another policy: pure, by the judgement of the
+// core.
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import { type Finding, type Instant, rankOf } from '../../shared/policy/finding.ts';
@@ -68,7 +69,9 @@ export interface GateOutcome {
   readonly exempted: Worst<InImages<ExemptedFinding>>;
   /** How many findings violate, each counted for each image that it is in, by the severity that the scanner gave. */
   readonly violating: SeverityCounts;
-  /** No image that closes it has a tag: they count only if a tagged index contains them, which the report does not say. */
+  /**
+   * No image that closes it has a tag: they count only if a tagged index contains them, which the report does not say.
+   */
   readonly mayNotCount: boolean;
 }
 

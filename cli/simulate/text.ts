@@ -1,4 +1,5 @@
-// What `pullgate simulate` prints for people: which gates would close, for which findings, and what is exempted until when.
+// What `pullgate simulate` prints for people: which gates would close, for which findings, and what is exempted until
+// when.
 import { styleText } from 'node:util';
 import { describeExemption, describeFinding } from '../../shared/report/sentences.ts';
 import { SEVERITY_WORDS, type SeverityCounts } from '../reports/counts.ts';

@@ -24,10 +24,16 @@ export type RegistryName =
 /** An example for help and errors. */
 export const ECR_IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.4';
 const FORMS = `give ${ECR_IMAGE} or NAME.azurecr.io/team/app:1.4; in place of the tag, or after it, a digest: @sha256:...`;
-/** Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html and https://docs.aws.amazon.com/general/latest/gr/ecr.html */
+/**
+ * Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html and
+ * https://docs.aws.amazon.com/general/latest/gr/ecr.html
+ */
 export const ECR =
   /^(?<accountId>\d{12})[.](?:dkr[.]ecr(?:-fips)?[.](?<region>[a-z0-9-]+)[.]amazonaws[.]com(?:[.]cn)?|dkr-ecr(?:-fips)?[.](?<dualStack>[a-z0-9-]+)[.]on[.](?:aws|amazonwebservices[.]com[.]cn))$/;
-/** A registry with a label of its own in its host's name has a hyphen in it. Source: https://learn.microsoft.com/azure/container-registry/container-registry-get-started-portal#configure-domain-name-label-dnl-option */
+/**
+ * A registry with a label of its own in its host's name has a hyphen in it. Source:
+ * https://learn.microsoft.com/azure/container-registry/container-registry-get-started-portal#configure-domain-name-label-dnl-option
+ */
 export const ACR = /^[a-z0-9-]{5,63}[.]azurecr[.]io$/;
 /** Source: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests */
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
@@ -84,7 +90,10 @@ export function registryOf(host: string): RegistryName | undefined {
   return accountId === undefined || where === undefined ? undefined : { cloud: 'aws', host, accountId, region: where };
 }
 
-/** Is the host of a name that of this registry? On AWS the account begins the host; on Azure the registry's name does, with or without a label after it. */
+/**
+ * Is the host of a name that of this registry? On AWS the account begins the host; on Azure the registry's name does,
+ * with or without a label after it.
+ */
 export function isAt(host: string, registry: string): boolean {
   const name = registry.slice(registry.lastIndexOf('/') + 1).toLowerCase();
   return host.startsWith(`${name}.`) || (host.endsWith('.azurecr.io') && host.startsWith(`${name}-`));

@@ -1,4 +1,5 @@
-// Finds a deployed stack: its outputs, as `pulumi stack output --json` prints them, become the settings of its functions.
+// Finds a deployed stack: its outputs, as `pulumi stack output --json` prints them, become the settings of its
+// functions.
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -62,7 +63,9 @@ type Outputs = v.InferOutput<typeof outputsSchema>;
 /** The settings of the deployed functions, and where they are: on one cloud at least. */
 export interface Stack {
   readonly name: string;
-  /** The stack in a sentence: `the stack dev`, or `the stack dev on AWS` if the options leave out a cloud that it has. */
+  /**
+   * The stack in a sentence: `the stack dev`, or `the stack dev on AWS` if the options leave out a cloud that it has.
+   */
   readonly label: string;
   /** Do the options include every cloud of the stack? */
   readonly isWhole: boolean;
@@ -75,7 +78,8 @@ export type AzureStack = azure.Settings;
 /**
  * Finds a deployed stack.
  *
- * @throws UsageError if the outputs cannot be read, are not those of this version of pullgate, or lack a cloud that the options name
+ * @throws UsageError if the outputs cannot be read, are not those of this version of pullgate, or lack a cloud that the
+ *   options name
  */
 export async function findStack(options: StackOptions): Promise<Stack> {
   const printed = options.outputs === undefined ? await askPulumi(options.stack) : await readOutputs(options.outputs);

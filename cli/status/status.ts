@@ -42,7 +42,10 @@ export interface GateStatus {
 export interface LiveStatus {
   /** Images with a finding of unknown severity: they close nothing. */
   readonly undetermined: readonly ImageStatus[];
-  /** Images that violate the policy and are in no record: the event is on its way, or was lost and the next sweep finds them. */
+  /**
+   * Images that violate the policy and are in no record: the event is on its way, or was lost and the next sweep finds
+   * them.
+   */
   readonly missed: readonly ImageStatus[];
   /** Repositories that someone else has closed. On Azure the records have them. */
   readonly closedByOthers: readonly { readonly repository: string; readonly obstacles: readonly Obstacle[] }[];

@@ -64,7 +64,9 @@ interface RestProblem {
 
 /** The role that reads a registry and changes its locks, in a sentence. */
 export const LOCKS_ROLE = "the stack's role 'pullgate gatekeeper' on the registry";
-/** The role that is missing if a host refuses: Azure does not always name it. Source: README, what the commands need. */
+/**
+ * The role that is missing if a host refuses: Azure does not always name it. Source: README, what the commands need.
+ */
 const ROLES: readonly (readonly [host: RegExp, role: string | Readonly<Record<Access, string>>])[] = [
   [
     /[.]table[.]/,
@@ -85,7 +87,10 @@ const ROLES: readonly (readonly [host: RegExp, role: string | Readonly<Record<Ac
   ],
 ];
 
-/** A new role assignment takes some minutes to take effect. https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected */
+/**
+ * A new role assignment takes some minutes to take effect.
+ * https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected
+ */
 export function roleMissing(what: string, status: number, role: string): string {
   return `${what} answers ${status}: you need ${role}; a new role assignment takes a few minutes to take effect`;
 }

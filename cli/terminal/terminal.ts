@@ -37,8 +37,8 @@ const reportedErrors = new WeakSet<Error>();
 let isGuarded = false;
 
 /**
- * Lets a command finish its work, with its usual exit code, if its output is closed early (`| head`). If the output fails for another reason, such as
- * a full disk, that is reported and the exit code says that something failed.
+ * Lets a command finish its work, with its usual exit code, if its output is closed early (`| head`). If the output
+ * fails for another reason, such as a full disk, that is reported and the exit code says that something failed.
  *
  * @param code the lowest exit code in that case
  */

@@ -47,8 +47,8 @@ export function movesFor(findings: readonly Finding[]): readonly Move[] {
 }
 
 /**
- * Orders versions by what package managers agree on: the epoch first, then numbers as numbers and words as words; `~` sorts before the end.
- * Source: https://www.debian.org/doc/debian-policy/ch-controlfields.html#version
+ * Orders versions by what package managers agree on: the epoch first, then numbers as numbers and words as words; `~`
+ * sorts before the end. Source: https://www.debian.org/doc/debian-policy/ch-controlfields.html#version
  */
 export function compareVersions(a: string, b: string): number {
   const [one, other] = [partsOf(a), partsOf(b)];

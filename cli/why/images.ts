@@ -1,4 +1,5 @@
-// What there is to say of each image of an answer: what violates, what is exempted and until when, and which exceptions have lapsed.
+// What there is to say of each image of an answer: what violates, what is exempted and until when, and which exceptions
+// have lapsed.
 import { type EvaluatedImage, isInScope } from '../../shared/gate/blockers.ts';
 import type { HoldReason } from '../../shared/gate/image-evaluation.ts';
 import type { Blocker } from '../../shared/gate/record.ts';
@@ -83,7 +84,10 @@ export function imageAnswers(
 /** A moment that is never reached. */
 const NEVER: Instant = '9999-12-31T23:59:59.999Z';
 
-/** The exceptions that would exempt a violating finding if they still applied. The core decides which exceptions match it. */
+/**
+ * The exceptions that would exempt a violating finding if they still applied. The core decides which exceptions match
+ * it.
+ */
 function lapsedFor(
   image: ImageId,
   violating: readonly Reason[],

@@ -1,4 +1,5 @@
-// The answer to `pullgate why` in lines: whether the image can be pulled, who closed its gate, for what, and what to do next.
+// The answer to `pullgate why` in lines: whether the image can be pulled, who closed its gate, for what, and what to do
+// next.
 import { styleText } from 'node:util';
 import type { Finding, Instant } from '../../shared/policy/finding.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';

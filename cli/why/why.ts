@@ -84,6 +84,14 @@ export interface Question {
   readonly now: () => Instant;
 }
 
+/** What was asked about, and the rules that it is judged by. */
+interface Asked {
+  readonly name: ImageName;
+  readonly client: Client;
+  readonly image: FoundImage;
+  readonly rules: Rules;
+}
+
 /**
  * Explains why an image can or cannot be pulled.
  *
@@ -92,9 +100,10 @@ export interface Question {
 export async function explainImage({ name, stack, label, clients, now }: Question): Promise<WhyAnswer> {
   const { client, image } = await findImage(name, label, clients);
   const rules = await currentRules(client.settings, client.pause, now());
+  const asked: Asked = { name, client, image, rules };
   const [found, ...gates] = await Promise.all([
     client.obstacles(image),
-    ...image.gates.map((gate) => observeGate(client, gate, image, rules, now)),
+    ...image.gates.map((gate) => observeGate(gate, asked, now)),
   ]);
   const moment = now();
   const images = gates.flatMap(({ seen }) => imageAnswers(seen, image, rules, moment));
@@ -127,7 +136,7 @@ export async function explainImage({ name, stack, label, clients, now }: Questio
       override: record.override !== undefined && isInForce(record.override, moment) ? record.override.order : undefined,
     })),
     images: images.toSorted((a, b) => PARTS.indexOf(a.part) - PARTS.indexOf(b.part)),
-    advice: await adviceFor(gates, images, client, image, rules.mode, moment, name.registry.host),
+    advice: await adviceFor(asked, gates, images, moment),
   };
 }
 
@@ -168,13 +177,7 @@ interface ObservedGate {
   readonly again: (rules: Rules) => Promise<readonly EvaluatedImage[]>;
 }
 
-async function observeGate(
-  client: Client,
-  gate: Gate,
-  image: FoundImage,
-  rules: Rules,
-  now: () => Instant,
-): Promise<ObservedGate> {
+async function observeGate(gate: Gate, { client, image, rules }: Asked, now: () => Instant): Promise<ObservedGate> {
   const moment = now();
   const record = (await client.records.load(gate)).value ?? newRecord(gate, moment);
   const also =
@@ -194,13 +197,10 @@ async function observeGate(
 
 /** Advice about what keeps the gates closed, or would if they did not wait. */
 async function adviceFor(
+  { name, client: { settings }, image: { repository, digest }, rules: { mode } }: Asked,
   gates: readonly ObservedGate[],
   images: readonly ImageAnswer[],
-  { settings }: Client,
-  { repository, digest }: FoundImage,
-  mode: EffectiveMode,
   now: Instant,
-  host: string,
 ): Promise<Advice> {
   const holding = images.filter(({ holds, violating }) => holds !== undefined || violating.length > 0);
   const findings = uniqueFindings(
@@ -224,7 +224,7 @@ async function adviceFor(
   );
   const clear = gates.flatMap(({ record: { gate, override } }) =>
     override?.order.kind === 'closed' && isInForce(override, now)
-      ? [`${host}/${repository}@${gate.digest ?? digest}`]
+      ? [`${name.registry.host}/${repository}@${gate.digest ?? digest}`]
       : [],
   );
   return {
