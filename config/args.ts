@@ -1,4 +1,5 @@
-// What both components are told, in the form that Pulumi's analyzer accepts: named interfaces, mutable arrays, and const objects for closed sets.
+// What both components are told, in the form that Pulumi's analyzer accepts: named interfaces, mutable arrays, and
+// const objects for closed sets.
 
 /** How bad a finding is. */
 export const Severity = {
@@ -87,7 +88,10 @@ export interface ExceptionArgs {
   digest?: string;
   /** Only in the package of this name. Default: in all. Example: `openssl`. */
   package?: string;
-  /** The last day in UTC, or the moment with its zone, until which it applies. Examples: `2026-12-31`, `2026-12-31T18:00:00Z`. */
+  /**
+   * The last day in UTC, or the moment with its zone, until which it applies. Examples: `2026-12-31`,
+   * `2026-12-31T18:00:00Z`.
+   */
   expires: string;
   /** Why the finding does not violate. */
   reason: string;
@@ -103,7 +107,9 @@ export interface PolicyArgs {
   unfixable?: Threshold;
   /** What to make of an unknown severity. Default: `inherit`. */
   unknownSeverity?: UnknownSeverity;
-  /** From this severity up, a finding with a known exploit violates, whatever its fix or grace period. Default: `never`. */
+  /**
+   * From this severity up, a finding with a known exploit violates, whatever its fix or grace period. Default: `never`.
+   */
   exploited?: Threshold;
   /** The grace period by severity, in days since disclosure. Default: none. Example: `{ high: 7 }`. */
   graceDays?: GraceDaysArgs;
@@ -127,12 +133,20 @@ export interface PullGateArgs {
   severityThreshold: Severity;
   /** Refinements of the threshold. Default: none. Example: `{ unfixable: 'never' }`. */
   policy?: PolicyArgs;
-  /** Whether gates are closed. `audit` decides, logs and notifies, and opens what pullgate had closed. Default: `enforce`. */
+  /**
+   * Whether gates are closed. `audit` decides, logs and notifies, and opens what pullgate had closed. Default:
+   * `enforce`.
+   */
   mode?: Mode;
   /** How often everything is reconciled, to repair what events missed, in hours, 1 to 24. Default: 6. */
   sweepHours?: number;
-  /** How many gates may close within an hour, 1 to 1000; the others wait, and that is announced. Known exploits do not wait. Default: 25. */
+  /**
+   * How many gates may close within an hour, 1 to 1000; the others wait, and that is announced. Known exploits do not
+   * wait. Default: 25.
+   */
   maxClosesPerHour?: number;
-  /** E-mail addresses that get notices of state changes, and alarms. Default: none. Example: `["security@example.com"]`. */
+  /**
+   * E-mail addresses that get notices of state changes, and alarms. Default: none. Example: `["security@example.com"]`.
+   */
   notifyEmails?: string[];
 }

@@ -24,7 +24,7 @@ export interface Settings extends SharedSettings {
   readonly azure: AzureSettings;
 }
 
-/** Where Azure's resource group is made; only resource groups fall back on it, and all else stands where its group does. */
+/** Where Azure's resource group is made. Only resource groups fall back on it; all else is made where its group is. */
 const AZURE_LOCATION = 'azure-native:location';
 
 /** The namespace of pullgate's keys: the project's name in Pulumi.yaml. */
@@ -51,8 +51,8 @@ const keys = closedObject(
 /**
  * Checks the stack's config.
  *
- * @param raw the values by their full keys (`pullgate:mode`), as text the way Pulumi hands them over, or already decoded. Of other
- *   namespaces only `azure-native:location` is read, and only if the stack has Azure
+ * @param raw the values by their full keys (`pullgate:mode`), as text the way Pulumi hands them over, or already
+ *   decoded. Of other namespaces only `azure-native:location` is read, and only if the stack has Azure
  * @returns the settings, or every problem, each by the key as the user writes it
  */
 export function parseConfig(raw: Readonly<Record<string, unknown>>): Parsed<Settings> {
@@ -73,7 +73,7 @@ function withNamespace(problem: Problem): Problem {
   return problem.key === AZURE_LOCATION ? problem : { ...problem, key: `${NAMESPACE}${problem.key}` };
 }
 
-/** What a stack with Azure needs and no default can give: where to stand, and what to guard. */
+/** What a stack with Azure needs and no default can give: a location, and registries. */
 function missingForAzure(
   { clouds, azure: { registries } }: Pick<Settings, 'clouds' | 'azure'>,
   raw: Readonly<Record<string, unknown>>,
@@ -95,7 +95,9 @@ interface Given {
   [key: string]: unknown;
 }
 
-/** The value that a text stands for. Text that is not JSON stays what it is, and its schema then says what was expected. */
+/**
+ * The value that a text stands for. Text that is not JSON stays what it is, and its schema then says what was expected.
+ */
 function decode(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   try {

@@ -1,4 +1,5 @@
-// The settings that a component works with: their types, defaults and limits, for the stack's config and for a component's arguments alike.
+// The settings that a component works with: their types, defaults and limits, for the stack's config and for a
+// component's arguments alike.
 import * as v from 'valibot';
 import { globSchema } from '../shared/policy/glob.ts';
 import { type Policy, parsePolicy } from '../shared/policy/policy.ts';
@@ -8,7 +9,10 @@ import { Granularity, Mode, type PolicyArgs, RegistryRoles, type RepositoriesArg
 /** The settings that both clouds have. */
 export interface SharedSettings {
   readonly policy: Policy;
-  /** The policy's refinements as they were written: they travel in the function's archive, and the function checks them again. */
+  /**
+   * The policy's refinements as they were written: they travel in the function's archive, and the function checks them
+   * again.
+   */
   readonly refinements: PolicyArgs;
   readonly mode: Mode;
   readonly sweepHours: number;
@@ -20,7 +24,9 @@ export interface SharedSettings {
 export interface AwsSettings {
   /** Which repositories have a gate: matched by an `include` and by no `exclude`. Default: all. */
   readonly repositories: Required<RepositoriesArgs>;
-  /** Full ARNs of the roles that may pull from a closed repository: who pushes fixes, never who deploys. Default: none. */
+  /**
+   * Full ARNs of the roles that may pull from a closed repository: who pushes fixes, never who deploys. Default: none.
+   */
   readonly exemptPrincipals: string[];
   /** Also close repositories that serve Lambda functions, which then fail. Default: false. */
   readonly closeLambdaRepositories: boolean;
@@ -34,7 +40,10 @@ export interface AwsSettings {
 
 /** The settings that only Azure has. */
 export interface AzureSettings {
-  /** The ARM ids of the registries that have gates, all in the subscription of the stack. At least one where the stack has Azure. */
+  /**
+   * The ARM ids of the registries that have gates, all in the subscription of the stack. At least one if the stack has
+   * Azure.
+   */
   readonly registries: string[];
   /** What is closed: a manifest, or the whole repository. Default: image. */
   readonly granularity: Granularity;
@@ -126,7 +135,10 @@ const awsEntries = {
 };
 
 const GUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
-/** The names of a resource group and what it holds. Source: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules */
+/**
+ * The names of a resource group and what it holds. Source:
+ * https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
+ */
 const IN_GROUP = `/subscriptions/${GUID}/resourceGroups/[-\\w.()]{0,89}[-\\w()]/providers`;
 const REGISTRY_ID = new RegExp(`^${IN_GROUP}/Microsoft[.]ContainerRegistry/registries/[a-z0-9]{5,50}$`, 'i');
 const WORKSPACE_ID = new RegExp(
@@ -158,7 +170,7 @@ const azureEntries = {
 /** The object `aws` of the stack's config. */
 export const awsSettings = closedObject(awsEntries, 'an object, such as { "logRetentionDays": 30 }');
 
-/** The object `azure` of the stack's config, in which the registries may be missing as long as the stack has no Azure. */
+/** The object `azure` of the stack's config, in which the registries may be missing if the stack has no Azure. */
 export const azureSettings = closedObject(azureEntries, 'an object, such as { "registries": ["/subscriptions/..."] }');
 
 // What may be an output of another resource is checked by itself, once it is known.

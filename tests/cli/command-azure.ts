@@ -1,4 +1,5 @@
-// Runs the real `pullgate` command against the local Azure, as an operator who has the least roles which the command needs.
+// Runs the real `pullgate` command against the local Azure, as an operator who has the least roles which the command
+// needs.
 import type { LocalAzure } from '../../local/azure/cloud.ts';
 import type { Grant } from '../../local/azure/grant.ts';
 import type { Graph } from '../../local/graph.ts';

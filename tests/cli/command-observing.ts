@@ -79,7 +79,10 @@ function arnOf({ resources }: Graph, type: string): unknown {
   return found[0]?.outputs['arn'];
 }
 
-/** What the commands that change nothing need on Azure, by purpose; `status` without `--live` needs only the records and the queue. */
+/**
+ * What the commands that change nothing need on Azure, by purpose; `status` without `--live` needs only the records and
+ * the queue.
+ */
 export interface ObservingRoles {
   readonly records: Grant;
   /** The poison queue, for `status`. */

@@ -1,4 +1,5 @@
-// Runs the real `pullgate` command as a child process, as a principal of the local cloud with only the permissions that the command needs.
+// Runs the real `pullgate` command as a child process, as a principal of the local cloud with only the permissions that
+// the command needs.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
-// Proves what the stack's config may hold, what each default is, that every problem is told at once, and that Pulumi.yaml says the same.
+// Proves what the stack's config may hold, what each default is, that every problem is told at once, and that
+// Pulumi.yaml says the same.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,5 @@
-// A policy is checked, by the real command: mistakes with their place, exceptions that end, are redundant, or match nothing today.
+// A policy is checked, by the real command: mistakes with their place, exceptions that end, are redundant, or match
+// nothing today.
 import { describe, expect, it, test } from 'vitest';
 import { usageOf, warningsOf } from '../../../cli/check/check.ts';
 import { checkText } from '../../../cli/check/file.ts';
@@ -231,7 +232,8 @@ describe('check --live', () => {
     const args = ['check', '--policy', file, '--live', '--strict', '--json', '--outputs', outputsOf(graph)];
     const { code, stdout, stderr } = await pullgate(args, asOperator(s.cloud, least));
     expect([code, stderr]).toEqual([1, '']);
-    // One exempts what the record remembers, one what the scanner shows; one is of a finding that the policy does not mind, and one of none.
+    // One exempts what the record remembers, one what the scanner shows; one is of a finding that the policy does not
+    // mind, and one of none.
     expect(JSON.parse(stdout)).toMatchObject({
       images: 1,
       warnings: [

@@ -1,4 +1,5 @@
-// Overrides and releases of single gates, by the real commands against the local Azure, as an operator with the least roles.
+// Overrides and releases of single gates, by the real commands against the local Azure, as an operator with the least
+// roles.
 import { expect, test } from 'vitest';
 import { MINUTE, REPOSITORY, stage } from '../../e2e/azure/stage.ts';
 import { outputsOf, pullgate } from '../command.ts';
@@ -76,7 +77,8 @@ test('override open, close and clear, and release, of one image: what each shows
   await s.sweep();
   expect((await s.world()).locked).toEqual(['team/app:v1 readEnabled', LOCKED_BY_OTHERS]);
 
-  // The fix is pushed under the same tag: what was ordered is the old image's, and ends by the tag as well as by what `open` said.
+  // The fix is pushed under the same tag: what was ordered is the old image's, and ends by the tag as well as by what
+  // `open` said.
   const named = `${HOST}/team/app@${bad.digest}`;
   const again = await run('override', 'open', `${HOST}/team/app:v1`, ...ORDER);
   expect(again.stdout).toContain(`\nTo end it earlier: pullgate override clear ${named}\n`);

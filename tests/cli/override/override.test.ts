@@ -1,4 +1,5 @@
-// Overrides, releases and pauses on AWS: by the real commands, and in this process if only the answer matters; with the least permissions.
+// Overrides, releases and pauses on AWS: by the real commands, and in this process if only the answer matters; with the
+// least permissions.
 import { afterEach, expect, test, vi } from 'vitest';
 import { clearOverride, setOverride } from '../../../cli/override/run.ts';
 import { type PauseAnswer, pauseStack } from '../../../cli/pause/pause.ts';

@@ -1,4 +1,5 @@
-// What prevents a pause on Azure from opening gates, each named in one sentence: a missing role, no login, a registry that left the stack.
+// What prevents a pause on Azure from opening gates, each named in one sentence: a missing role, no login, a registry
+// that left the stack.
 import { describe, expect, test } from 'vitest';
 import { graphFor, REGISTRY, REPOSITORY, registryId, type Stage, stage } from '../../e2e/azure/stage.ts';
 import { FOLDER, outputsOf, pullgate } from '../command.ts';

@@ -1,4 +1,5 @@
-// `pause` and `resume`, by the real commands against the local Azure: what `pause` shows, asks and opens, and that locks of others stay.
+// `pause` and `resume`, by the real commands against the local Azure: what `pause` shows, asks and opens, and that
+// locks of others stay.
 import { describe, expect, test } from 'vitest';
 import { HOUR, type Image, REPOSITORY, stage } from '../../e2e/azure/stage.ts';
 import { runOn } from '../command-azure.ts';

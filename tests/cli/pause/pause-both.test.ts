@@ -1,4 +1,5 @@
-// `pause` and `resume` of a stack on both clouds: one run opens both, and if one cloud cannot be reached nothing changes on the other.
+// `pause` and `resume` of a stack on both clouds: one run opens both, and if one cloud cannot be reached nothing
+// changes on the other.
 import { describe, expect, test } from 'vitest';
 import { stage as awsStage, CRITICAL, REPOSITORY } from '../../e2e/aws/stage.ts';
 import { stage as azureStage, graphFor } from '../../e2e/azure/stage.ts';

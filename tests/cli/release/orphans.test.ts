@@ -1,4 +1,5 @@
-// The way back after a `pulumi destroy` without a pause: the real command finds the statements by their Sid, without table or outputs.
+// The way back after a `pulumi destroy` without a pause: the real command finds the statements by their Sid, without
+// table or outputs.
 import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { allowing } from '../../../local/aws/principals.ts';

@@ -1,4 +1,5 @@
-// Reads what Amazon Inspector and Defender for Cloud say in each form in which their tools give it, with the functions' own parsers behind it.
+// Reads what Amazon Inspector and Defender for Cloud say in each form in which their tools give it, with the functions'
+// own parsers behind it.
 import { describe, expect, test } from 'vitest';
 import { type Assessment, assessmentId } from '../../../local/azure/assessment.ts';
 import { armObject, rowOfAssessment } from '../../../local/azure/assessment-wire.ts';

@@ -1,4 +1,5 @@
-// The page that `pullgate simulate --html` writes, opened in a browser from the disk: at a desk, on a phone, with its filters, and without any script.
+// The page that `pullgate simulate --html` writes, opened in a browser from the disk: at a desk, on a phone, with its
+// filters, and without any script.
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

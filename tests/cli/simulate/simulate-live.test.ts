@@ -1,4 +1,5 @@
-// `pullgate simulate` without files against the local clouds: the functions' own adapters, permissions that only read, and nothing changed.
+// `pullgate simulate` without files against the local clouds: the functions' own adapters, permissions that only read,
+// and nothing changed.
 import { describe, expect, test } from 'vitest';
 import { CRITICAL, stage } from '../../e2e/aws/stage.ts';
 import * as azure from '../../e2e/azure/stage.ts';

@@ -1,4 +1,5 @@
-// The parts of `pullgate simulate` that need no process: policies in all their forms, the page, the lines, and the progress.
+// The parts of `pullgate simulate` that need no process: policies in all their forms, the page, the lines, and the
+// progress.
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { listFindingsFilter } from '../../../aws/function/findings.ts';

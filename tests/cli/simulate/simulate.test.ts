@@ -1,4 +1,5 @@
-// `pullgate simulate` as people run it: reports of the scanners in; a table, a document or a page out; and the exit code.
+// `pullgate simulate` as people run it: reports of the scanners in; a table, a document or a page out; and the exit
+// code.
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

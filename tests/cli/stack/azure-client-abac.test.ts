@@ -1,4 +1,5 @@
-// Observing a registry whose role mode is AbacRepositoryPermissions: with the roles that the README names for it, and with those of the other mode.
+// Observing a registry whose role mode is AbacRepositoryPermissions: with the roles that the README names for it, and
+// with those of the other mode.
 import { expect, test } from 'vitest';
 import type { Grant } from '../../../local/azure/grant.ts';
 import { REGISTRY, REPOSITORY, stage } from '../../e2e/azure/stage.ts';

@@ -1,4 +1,5 @@
-// What the user can put right: each is a sentence that says what was needed, without a stack trace, and the exit code is 2.
+// What the user can put right: each is a sentence that says what was needed, without a stack trace, and the exit code
+// is 2.
 import { chmodSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// The state of a stack, by the real command against both local clouds: gates, the sweep, dead letters, and what only --live shows.
+// The state of a stack, by the real command against both local clouds: gates, the sweep, dead letters, and what only
+// --live shows.
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { findUnusedExceptions } from '../../../cli/check/live.ts';
 import { connect } from '../../../cli/stack/clients.ts';

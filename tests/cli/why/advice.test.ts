@@ -1,4 +1,5 @@
-// What `pullgate why` says to do next, by what the policy counts and which override is set: observations and records in this process.
+// What `pullgate why` says to do next, by what the policy counts and which override is set: observations and records in
+// this process.
 import { describe, expect, it } from 'vitest';
 import type { Client } from '../../../cli/stack/client.ts';
 import { parseImageName } from '../../../cli/stack/image-name.ts';

@@ -1,4 +1,5 @@
-// Why a pull is refused, by the real command against the local Azure: whose a lock is, images of an index, and rights that only read.
+// Why a pull is refused, by the real command against the local Azure: whose a lock is, images of an index, and rights
+// that only read.
 import { describe, expect, test } from 'vitest';
 import { parseImageName } from '../../../cli/stack/image-name.ts';
 import { whyLines } from '../../../cli/why/text.ts';

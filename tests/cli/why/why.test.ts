@@ -1,4 +1,5 @@
-// Why a pull is refused, by the real command against the local AWS: who closed it, by what, what exempts the rest, and what to do, which then works.
+// Why a pull is refused, by the real command against the local AWS: who closed it, by what, what exempts the rest, and
+// what to do, which then works.
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { connect } from '../../../cli/stack/clients.ts';
@@ -93,7 +94,8 @@ describe('why, on AWS', () => {
     );
     const pasted = stdout.split('\n').filter((line) => line.trim().startsWith('- {'));
 
-    // What is to be pasted, all of it or one line, is YAML, read by the core, makes the verdict allow, and opens the gate of the deployed stack.
+    // What is to be pasted, all of it or one line, is YAML, read by the core, makes the verdict allow, and opens the
+    // gate of the deployed stack.
     const below = (...lines: readonly string[]) => parseYaml(`exceptions:\n${lines.join('\n')}\n`).exceptions;
     const added: { readonly id: string }[] = below(...pasted);
     expect(pasted.flatMap((line) => below(line))).toEqual(added);
