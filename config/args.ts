@@ -134,8 +134,8 @@ export interface PullGateArgs {
   /** Refinements of the threshold. Default: none. Example: `{ unfixable: 'never' }`. */
   policy?: PolicyArgs;
   /**
-   * Whether gates are closed. `audit` decides, logs and notifies, and opens what pullgate had closed. Default:
-   * `enforce`.
+   * Whether gates are closed. `audit` decides, logs and notifies, and opens what pullgate had closed.
+   * Default: `enforce`.
    */
   mode?: Mode;
   /** How often everything is reconciled, to repair what events missed, in hours, 1 to 24. Default: 6. */

@@ -136,8 +136,8 @@ const awsEntries = {
 
 const GUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 /**
- * The names of a resource group and what it holds. Source:
- * https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
+ * The names of a resource group and what it holds.
+ * Source: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
  */
 const IN_GROUP = `/subscriptions/${GUID}/resourceGroups/[-\\w.()]{0,89}[-\\w()]/providers`;
 const REGISTRY_ID = new RegExp(`^${IN_GROUP}/Microsoft[.]ContainerRegistry/registries/[a-z0-9]{5,50}$`, 'i');

@@ -82,8 +82,8 @@ export function grypeFinding(match: v.InferOutput<typeof grypeMatch>): Finding {
 }
 
 /**
- * Grype's scale begins with Negligible. Source:
- * https://github.com/anchore/grype/blob/main/grype/vulnerability/severity.go
+ * Grype's scale begins with Negligible.
+ * Source: https://github.com/anchore/grype/blob/main/grype/vulnerability/severity.go
  */
 function wordOf(severity: string): string {
   return severity.toLowerCase() === 'negligible' ? 'informational' : severity || 'none given';

@@ -36,8 +36,8 @@ function oneImage(gathering: Gathering, includes: ReportInput['includes']) {
 const NO_IMAGE = 'of something else than an image';
 
 /**
- * A file system, a repository of source code or a bill of materials is no image of a registry. Source:
- * https://github.com/aquasecurity/trivy/blob/main/pkg/fanal/types/artifact.go
+ * A file system, a repository of source code or a bill of materials is no image of a registry.
+ * Source: https://github.com/aquasecurity/trivy/blob/main/pkg/fanal/types/artifact.go
  */
 const TRIVY_IMAGE = 'container_image';
 /** Source: https://github.com/anchore/grype/blob/main/grype/presenter/models/source.go */

@@ -38,8 +38,8 @@ function deniesPulls({ Action: actions, NotAction: others }: Statement): boolean
 }
 
 /**
- * Actions are written in any case, and with wildcards. Source:
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
+ * Actions are written in any case, and with wildcards.
+ * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
  */
 function matches(patterns: unknown, action: string): boolean {
   return [patterns].flat().some((pattern) => {

@@ -31,8 +31,8 @@ const FORMS = `give ${ECR_IMAGE} or NAME.azurecr.io/team/app:1.4; in place of th
 export const ECR =
   /^(?<accountId>\d{12})[.](?:dkr[.]ecr(?:-fips)?[.](?<region>[a-z0-9-]+)[.]amazonaws[.]com(?:[.]cn)?|dkr-ecr(?:-fips)?[.](?<dualStack>[a-z0-9-]+)[.]on[.](?:aws|amazonwebservices[.]com[.]cn))$/;
 /**
- * A registry with a label of its own in its host's name has a hyphen in it. Source:
- * https://learn.microsoft.com/azure/container-registry/container-registry-get-started-portal#configure-domain-name-label-dnl-option
+ * A registry with a label of its own in its host's name has a hyphen in it.
+ * Source: https://learn.microsoft.com/azure/container-registry/container-registry-get-started-portal#configure-domain-name-label-dnl-option
  */
 export const ACR = /^[a-z0-9-]{5,63}[.]azurecr[.]io$/;
 /** Source: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests */
