@@ -11,11 +11,11 @@ import type { Snapshot } from './attribute-lock.ts';
 import type { Clients } from './clients.ts';
 import { createScanner } from './findings.ts';
 import { createNotifier } from './notify.ts';
-import type { RegistryId } from './parse.ts';
 import { createQueue } from './queue.ts';
 import { createTable } from './records.ts';
 import { createRegistries, type RegistryPlace } from './registries.ts';
 import { type AzureRegistry, createRegistry } from './registry.ts';
+import type { RegistryId } from './registry-id.ts';
 import type { Settings } from './settings.ts';
 
 export interface Dependencies {

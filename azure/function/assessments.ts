@@ -4,7 +4,7 @@ import { severityFrom } from '../../shared/policy/severity.ts';
 import type { Report, ReportStatus } from '../../shared/reconcile/observation.ts';
 import { isObject, jsonFrom, numberOf, parsed, pick, textOf, textsOf, whole } from './loose-json.ts';
 import { checkImage, type NamedImage, readImage } from './named-image.ts';
-import { nameOf, type RegistryId, registryIn } from './parse.ts';
+import { nameOf, type RegistryId, registryIn } from './registry-id.ts';
 
 /** A row, by the names of its columns. */
 export type Row = Readonly<Record<string, unknown>>;

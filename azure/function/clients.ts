@@ -8,8 +8,8 @@ import type { PipelineOptions, PipelinePolicy } from '@azure/core-rest-pipeline'
 import { TableClient } from '@azure/data-tables';
 import type { TokenCredential } from '@azure/identity';
 import { LogsQueryClient } from '@azure/monitor-query';
-import type { RegistryId } from './parse.ts';
 import { type QueueService, queueService } from './queue.ts';
+import type { RegistryId } from './registry-id.ts';
 import type { Surroundings } from './settings.ts';
 
 export interface Clients {

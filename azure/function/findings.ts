@@ -8,7 +8,7 @@ import { limitedTo } from '../../shared/runtime/concurrency.ts';
 import { type Assessment, assessmentFrom, imageInColumns, latestOf, type Row } from './assessments.ts';
 import { textOf } from './loose-json.ts';
 import { dashed, mayBeIn, type NamedImage } from './named-image.ts';
-import { keyOf, registryIn } from './parse.ts';
+import { keyOf, registryIn } from './registry-id.ts';
 
 /** An image whose rows do not say for certain in which registry or repository it is. */
 export interface UnplacedImage {

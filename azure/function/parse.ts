@@ -6,6 +6,7 @@ import { FUNCTION_TRIGGERS, type Trigger } from '../../shared/report/decision.ts
 import { check, describeProblem, type Parsed, required } from '../../shared/runtime/problem.ts';
 import { pick, textOf } from './loose-json.ts';
 import { checkImage, isOfContainerImage, MAX_ID_CHARACTERS, type NamedImage, readImage } from './named-image.ts';
+import { nameOf, type RegistryId, registryIn } from './registry-id.ts';
 
 /** What a message asks for. */
 export type Message =
@@ -14,7 +15,10 @@ export type Message =
       readonly kind: 'image';
       /** Undefined if the event names none: then the image's digest tells which of the stack's registries have it. */
       readonly registry: RegistryId | undefined;
-      /** The name of the assessment that the event is about; undefined where it was taken back, and nothing has to confirm it. */
+      /**
+       * The name of the assessment that the event is about; undefined if it was taken back: then
+       * nothing has to confirm it.
+       */
       readonly assessment: string | undefined;
       /** When the event came, ISO 8601. */
       readonly at: string | undefined;
@@ -35,15 +39,8 @@ export type Message =
 /** A message that was understood. */
 export interface Received {
   readonly message: Message;
-  /** How often it was retried. */
+  /** The number of its retries so far. */
   readonly tries: number;
-}
-
-/** The Resource Manager id of a registry, in its parts; upper and lower case do not matter. */
-export interface RegistryId {
-  readonly subscription: string;
-  readonly resourceGroup: string;
-  readonly name: string;
 }
 
 const MAX_WHY_CHARACTERS = 200;
@@ -52,12 +49,6 @@ const MAX_TRIES = 100;
 
 const REGISTRY =
   'the id of a registry: /subscriptions/GUID/resourceGroups/GROUP/providers/Microsoft.ContainerRegistry/registries/NAME';
-/**
- * A resource group may have letters of every script. An image's id may follow the registry's name dashed:
- * `registries/NAME-repositories-...`.
- */
-const REGISTRY_ID =
-  /^\/subscriptions\/([0-9a-f-]{36})\/resourceGroups\/([-\p{L}\p{N}_.()]{1,90})\/providers\/Microsoft\.ContainerRegistry\/registries\/([a-z0-9-]{5,63}?)((\/|-repositories-).*)?$/iu;
 const registryId = required(
   v.pipe(
     v.string(REGISTRY),
@@ -136,22 +127,45 @@ function parseReconcile(message: object): Parsed<Message> {
   return { ok: true, value: { kind: 'reconcile', registry, repository, digest, trigger } };
 }
 
+/** What an event names, before it is checked. */
+interface Named {
+  readonly assessment: string;
+  readonly resource: string;
+  readonly details: unknown;
+  readonly image: ReturnType<typeof readImage>;
+}
+
+/**
+ * What an event is about: `foreign` is neither a registry nor an image that may be in one, and an `image` may be in any
+ * registry. Undefined if it has no id that tells.
+ */
+function classify({
+  assessment,
+  resource,
+  details,
+  image,
+}: Named): 'foreign' | 'registry' | 'imageOfRegistry' | 'image' | undefined {
+  if (assessment === '') return undefined;
+  const isOfImage = Object.keys(image).length > 0 || isOfContainerImage(details);
+  const namesRegistry = `${assessment} ${resource}`.toLowerCase().includes('/microsoft.containerregistry/');
+  if (namesRegistry) return isOfImage ? 'imageOfRegistry' : 'registry';
+  const mayBeInAzure = /^(azure)?$/i.test(textOf(pick(details, 'source')));
+  return isOfImage && mayBeInAzure ? 'image' : 'foreign';
+}
+
 /** The rules are coarse: events of machines arrive too, whose ids and details need not have our form. */
 function parseIdentifiers(message: object): Parsed<Message> {
   const given: Readonly<Record<string, unknown>> = { ...message };
   const [assessment, details] = [textOf(given['assessment']), given['resourceDetails']];
   const resource = textOf(pick(details, 'id'));
   const image = readImage([given['resourceAdditionalData']], [resource, assessment]);
-  const isOfImage = Object.keys(image).length > 0 || isOfContainerImage(details);
-  const isOfRegistry = `${assessment} ${resource}`.toLowerCase().includes('/microsoft.containerregistry/');
-  const isElsewhere = !isOfRegistry && !/^(azure)?$/i.test(textOf(pick(details, 'source')));
-  const hasId = assessment !== '';
-  if (hasId && (isElsewhere || !(isOfImage || isOfRegistry)))
-    return ignored(`an assessment of something else than a registry: ${assessment}`);
+  const subject = classify({ assessment, resource, details, image });
+  if (subject === 'foreign') return ignored(`an assessment of something else than a registry: ${assessment}`);
   const event = check(identifiers, { ...given, ...image }, '');
-  if (!event.ok)
-    return isOfRegistry || !hasId ? event : unattributed(assessment, event.problems.map(describeProblem).join('; '));
-  if (!isOfImage) return ignored(`an assessment of no image: ${assessment}`);
+  if (!event.ok) {
+    return subject === 'image' ? unattributed(assessment, event.problems.map(describeProblem).join('; ')) : event;
+  }
+  if (subject === 'registry') return ignored(`an assessment of no image: ${assessment}`);
   const named = checkImage(image);
   if (named === undefined) return unattributed(assessment, 'it names no repository with a digest');
   const { assessmentEventDataEnrichment: enrichment, at } = event.value;
@@ -170,23 +184,6 @@ function parseIdentifiers(message: object): Parsed<Message> {
 
 function unattributed(assessment: string, why: string): Parsed<Message> {
   return { ok: true, value: { kind: 'unattributed', assessment: assessment.slice(0, MAX_ID_CHARACTERS), why } };
-}
-
-/** The registry that a resource's id names, or lies in. */
-export function registryIn(id: string): RegistryId | undefined {
-  const [, subscription, resourceGroup, name] = REGISTRY_ID.exec(id) ?? [];
-  if (subscription === undefined || resourceGroup === undefined || name === undefined) return undefined;
-  return { subscription, resourceGroup, name };
-}
-
-/** Upper and lower case of a Resource Manager id do not matter. */
-export function keyOf(id: RegistryId | undefined): string | undefined {
-  return id === undefined ? undefined : `${id.subscription}/${id.resourceGroup}/${id.name}`.toLowerCase();
-}
-
-/** The name of an assessment, or of a sub-assessment: the last part of its id. Only together with the image it is unique. */
-export function nameOf(id: string): string {
-  return id.slice(id.lastIndexOf('/') + 1).toLowerCase();
 }
 
 function ignored(why: string): Parsed<Message> {

@@ -9,6 +9,7 @@ import { packToFit, unpackRecord } from '../../shared/gate/record-codec.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
 import { waitingRank } from '../../shared/reconcile/schedule.ts';
+import { nameOf } from './registry-id.ts';
 
 /** The key of a row. */
 interface Key {
@@ -154,8 +155,7 @@ export type Table = ReturnType<typeof createTable>;
 
 /** A key may not hold a slash, and no repository's name holds a bar. A registry's name is its own in all of Azure. */
 function keyOf({ registry, repository, digest }: Gate): Key {
-  const name = registry.slice(registry.lastIndexOf('/') + 1).toLowerCase();
-  return { partitionKey: `${GATE}${name}|${repository.replaceAll('/', '|')}`, rowKey: digest ?? WHOLE };
+  return { partitionKey: `${GATE}${nameOf(registry)}|${repository.replaceAll('/', '|')}`, rowKey: digest ?? WHOLE };
 }
 
 function gateOf({ registry = '', repository = '', digest }: Listed): Gate {

@@ -1,6 +1,6 @@
 // The stack's registries, resolved through Azure Resource Manager: where they answer, and which kind of roles counts there.
 import type { Clients } from './clients.ts';
-import { keyOf, type RegistryId, registryIn } from './parse.ts';
+import { keyOf, type RegistryId, registryIn } from './registry-id.ts';
 import type { StackSettings } from './settings.ts';
 
 /** A registry of the stack. */

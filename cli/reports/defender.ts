@@ -4,7 +4,7 @@
 import { type Assessment, assessmentFrom, latestOf, type Row } from '../../azure/function/assessments.ts';
 import { pick, textOf } from '../../azure/function/loose-json.ts';
 import { isOfContainerImage, mayBeIn, type NamedImage } from '../../azure/function/named-image.ts';
-import type { RegistryId } from '../../azure/function/parse.ts';
+import type { RegistryId } from '../../azure/function/registry-id.ts';
 import { findingsIn } from '../../shared/reconcile/observation.ts';
 import { UsageError } from '../terminal/ending.ts';
 import { type DocumentReader, mustBeList, type ReportInput } from './documents.ts';

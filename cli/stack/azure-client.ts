@@ -6,8 +6,8 @@ import { type Adapters, createAdapters } from '../../azure/function/adapters.ts'
 import { createAttributeLock, type Snapshot } from '../../azure/function/attribute-lock.ts';
 import { type Clients, createClients } from '../../azure/function/clients.ts';
 import { unlessAbsent } from '../../azure/function/images.ts';
-import { registryIn } from '../../azure/function/parse.ts';
 import type { AzureRegistry } from '../../azure/function/registry.ts';
+import { registryIn } from '../../azure/function/registry-id.ts';
 import { createSweepPorts } from '../../azure/function/sweep.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';

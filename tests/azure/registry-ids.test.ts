@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { expect, it } from 'vitest';
 import { parseArmId } from '../../azure/component/place.ts';
-import { keyOf, registryIn } from '../../azure/function/parse.ts';
+import { keyOf, registryIn } from '../../azure/function/registry-id.ts';
 import { azureSettings } from '../../config/settings.ts';
 
 const SUBSCRIPTION = '/subscriptions/00000000-1111-2222-3333-444444444444';

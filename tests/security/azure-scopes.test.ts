@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { type Clients, createClients } from '../../azure/function/clients.ts';
-import { registryIn } from '../../azure/function/parse.ts';
+import { registryIn } from '../../azure/function/registry-id.ts';
 import type { LocalAzure } from '../../local/azure/cloud.ts';
 import type { Principal } from '../../local/azure/principals.ts';
 import { fieldsOf, named, text } from '../../local/azure/resources-fields.ts';

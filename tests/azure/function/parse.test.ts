@@ -1,6 +1,6 @@
 // The door: what the Logic App makes of each sample, and our own messages, each to what it asks for.
 import { describe, expect, it } from 'vitest';
-import { type Message, nameOf, parseMessage, registryIn } from '../../../azure/function/parse.ts';
+import { type Message, parseMessage } from '../../../azure/function/parse.ts';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
 import { REPOSITORY_NAMES } from '../../shared/samples.ts';
 import {
@@ -251,37 +251,5 @@ describe('a message of our own', () => {
     for (const event of [named, individualMessage({ ...byId, resourceAdditionalData: null })]) {
       expect(requestFrom(event)).toMatchObject({ kind: 'image', repository });
     }
-  });
-});
-
-describe('an id', () => {
-  it.each<[string, string | undefined]>([
-    [REGISTRY_ID, 'myacr'],
-    [ASSESSMENT_ID, 'myacr'],
-    [REGISTRY_ID.toLowerCase(), 'myacr'],
-    [REGISTRY_ID.replace('resourceGroups/rg', 'resourceGroups/My-group_(2).x'), 'myacr'],
-    [`${REGISTRY_ID}2`, 'myacr2'],
-    [REGISTRY_ID.replace('/rg/', '/größe-日本/'), 'myacr'],
-    [`${REGISTRY_ID}/repositories-team-app-images-${DIGEST}`, 'myacr'],
-    [`${REGISTRY_ID}-repositories-team-app-images-${DIGEST}`, 'myacr'],
-    [`${REGISTRY_ID}-1/repositories-team-app-images-${DIGEST}`, 'myacr-1'],
-    [`${REGISTRY_ID}?x`, undefined],
-    [`${REGISTRY_ID}/a\nb`, undefined],
-    [`x${REGISTRY_ID}`, undefined],
-    [REGISTRY_ID.replace('myacr', 'acr'), undefined],
-    [REGISTRY_ID.replace('rg/', 'rg/x/'), undefined],
-    [REGISTRY_ID.replace(SUBSCRIPTION, '{SubscriptionID}'), undefined],
-    ['', undefined],
-  ])('%j is of the registry %s', (id, name) => {
-    expect(registryIn(id)?.name).toBe(name);
-  });
-
-  it.each([
-    [ASSESSMENT_ID, ASSESSMENT],
-    ['/a/b/ABC', 'abc'],
-    ['abc', 'abc'],
-    ['', ''],
-  ])('%s ends with the name %s', (id, name) => {
-    expect(nameOf(id)).toBe(name);
   });
 });

@@ -1,7 +1,7 @@
 // The shapes in which Defender may name an image and its severity, through the real workflow and the real query: none
 // is lost without a word.
 import { describe, expect, test } from 'vitest';
-import { nameOf } from '../../../azure/function/parse.ts';
+import { nameOf } from '../../../azure/function/registry-id.ts';
 import { rowOfAssessment } from '../../../local/azure/assessment-wire.ts';
 import type { AssessOptions } from '../../../local/azure/defender.ts';
 import type { Json } from '../../../local/azure/tables.ts';

@@ -12,7 +12,7 @@ import {
   withoutOurs,
 } from '../../../aws/function/repository-policy.ts';
 import { checkImage, readImage } from '../../../azure/function/named-image.ts';
-import { nameOf, registryIn } from '../../../azure/function/parse.ts';
+import { nameOf, registryIn } from '../../../azure/function/registry-id.ts';
 import { digest } from '../../../shared/policy/digest.ts';
 import { repositoryName } from '../../../shared/policy/repository-name.ts';
 import { DIGEST, REGISTRY_ID } from '../../azure/function/samples.ts';

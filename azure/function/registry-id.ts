@@ -1,0 +1,35 @@
+// Resource Manager ids: the registry in one, its key, and the name at its end.
+
+/** The Resource Manager id of a registry, in its parts. Compare two by their `keyOf`: case does not matter. */
+export interface RegistryId {
+  readonly subscription: string;
+  readonly resourceGroup: string;
+  readonly name: string;
+}
+
+/**
+ * A resource group may have letters of every script. An image's id may follow the registry's name dashed:
+ * `registries/NAME-repositories-...`.
+ */
+const REGISTRY_ID =
+  /^\/subscriptions\/([0-9a-f-]{36})\/resourceGroups\/([-\p{L}\p{N}_.()]{1,90})\/providers\/Microsoft\.ContainerRegistry\/registries\/([a-z0-9-]{5,63}?)((\/|-repositories-).*)?$/iu;
+
+/** The registry that a resource's id names, or lies in. */
+export function registryIn(id: string): RegistryId | undefined {
+  const [, subscription, resourceGroup, name] = REGISTRY_ID.exec(id) ?? [];
+  if (subscription === undefined || resourceGroup === undefined || name === undefined) return undefined;
+  return { subscription, resourceGroup, name };
+}
+
+/** The same for two ids of one registry. */
+export function keyOf(id: RegistryId | undefined): string | undefined {
+  return id === undefined ? undefined : `${id.subscription}/${id.resourceGroup}/${id.name}`.toLowerCase();
+}
+
+/**
+ * The last part of an id, in lower case: the name of a registry, which is unique in Azure, or of an assessment, which is
+ * unique only together with its image.
+ */
+export function nameOf(id: string): string {
+  return id.slice(id.lastIndexOf('/') + 1).toLowerCase();
+}
