@@ -63,7 +63,7 @@ export interface Attribution {
 type Outcome = 'attributed' | 'gone' | 'unattributed' | 'unread' | 'foreign';
 
 /**
- * Where the images of a sweep's rows are. Each repository is listed once, however many images it has.
+ * Where the images of a sweep's rows are. Each repository is listed once, whatever the number of its images.
  * An image that is not in its repository counts as deleted. If no image at all is found, the digests are not
  * understood, and none counts as deleted.
  */
@@ -72,37 +72,59 @@ export async function attribute(
   registries: readonly AzureRegistry[],
 ): Promise<Attribution> {
   const failures: unknown[] = [];
-  const listings = new Map<string, Promise<ReadonlySet<string> | undefined>>();
-  const list = async ({ registry, repository }: Home) => {
-    const key = gateKey({ registry: registry.place.id, repository });
+  const gates = new Map<string, Gate>();
+  const search: Search = { registries, list: createListing(failures), gates };
+  const outcomes = await mapConcurrently(unplaced, QUESTIONS_AT_ONCE, (image) => searchFor(image, search));
+  return { gates: [...gates.values()], counts: countOutcomes(unplaced, outcomes), failures };
+}
+
+/** What looking for the images of one sweep has in common. */
+interface Search {
+  readonly registries: readonly AzureRegistry[];
+  /** The digests of a repository; undefined if they could not be read. */
+  readonly list: (home: Home) => Promise<ReadonlySet<string> | undefined>;
+  /** The repositories where an image was found, by their keys. */
+  readonly gates: Map<string, Gate>;
+}
+
+/** Lists each repository once, and at most MAX_LISTINGS of them. */
+function createListing(failures: unknown[]): Search['list'] {
+  const listings = new Map<string, ReturnType<Search['list']>>();
+  return async (home) => {
+    const key = gateKey(gateOf(home));
     const known = listings.get(key);
     if (known !== undefined || listings.size >= MAX_LISTINGS) return known;
-    const listing = registry.digestsIn(repository).catch((error: unknown) => void failures.push(error));
+    const listing = home.registry.digestsIn(home.repository).catch((error: unknown) => void failures.push(error));
     listings.set(key, listing);
     return listing;
   };
-  const gates = new Map<string, Gate>();
+}
 
-  async function place({ image, ...of }: UnplacedImage): Promise<ReadonlySet<Outcome>> {
-    const named = registries.filter((registry) => isOf(registry.place, of));
-    // It names a registry, and none of the stack's.
-    if (named.length === 0) return new Set([registries.length === 0 ? 'unread' : 'foreign']);
-    if (image === undefined) return new Set(['unattributed']);
-    const outcomes = new Set<Outcome>();
-    for (const home of possibleHomes(image, named)) {
-      const digests = await list(home);
-      if (digests === undefined) outcomes.add('unread');
-      else if (digests.has(image.digest)) {
-        outcomes.add('attributed');
-        const gate = { registry: home.registry.place.id, repository: home.repository };
-        gates.set(gateKey(gate), gate);
-      } else if (digests.size > 0) outcomes.add('gone');
-    }
-    if (outcomes.has('attributed') || outcomes.has('unread')) outcomes.delete('gone');
-    return outcomes.size === 0 ? new Set(['unattributed']) : outcomes;
+async function searchFor(
+  { image, ...named }: UnplacedImage,
+  { registries, list, gates }: Search,
+): Promise<ReadonlySet<Outcome>> {
+  const searched = registries.filter(({ resolved }) => isOf(resolved, named));
+  // It names a registry, and none of the stack's.
+  if (searched.length === 0) return new Set([registries.length === 0 ? 'unread' : 'foreign']);
+  if (image === undefined) return new Set(['unattributed']);
+  const outcomes = new Set<Outcome>();
+  for (const home of possibleHomes(image, searched)) {
+    const digests = await list(home);
+    if (digests === undefined) outcomes.add('unread');
+    else if (digests.has(image.digest)) {
+      outcomes.add('attributed');
+      gates.set(gateKey(gateOf(home)), gateOf(home));
+    } else if (digests.size > 0) outcomes.add('gone');
   }
+  if (outcomes.has('attributed') || outcomes.has('unread')) outcomes.delete('gone');
+  return outcomes.size === 0 ? new Set(['unattributed']) : outcomes;
+}
 
-  const outcomes = await mapConcurrently(unplaced, QUESTIONS_AT_ONCE, place);
+function countOutcomes(
+  unplaced: readonly UnplacedImage[],
+  outcomes: readonly ReadonlySet<Outcome>[],
+): Attribution['counts'] {
   const count = (wanted: Outcome) => outcomes.filter((outcome) => outcome.has(wanted)).length;
   const isNoneFound = count('attributed') === 0;
   const lost = unplaced.filter((_one, number) => {
@@ -110,16 +132,16 @@ export async function attribute(
     return outcome?.has('unattributed') === true || (outcome?.has('gone') === true && isNoneFound);
   });
   return {
-    gates: [...gates.values()],
-    counts: {
-      attributed: count('attributed'),
-      gone: isNoneFound ? 0 : count('gone'),
-      unattributed: lost.length,
-      unread: count('unread'),
-      assessments: lost.slice(0, MAX_NAMED).map(({ assessment }) => assessment),
-    },
-    failures,
+    attributed: count('attributed'),
+    gone: isNoneFound ? 0 : count('gone'),
+    unattributed: lost.length,
+    unread: count('unread'),
+    assessments: lost.slice(0, MAX_NAMED).map(({ assessment }) => assessment),
   };
+}
+
+function gateOf({ registry, repository }: Home): Gate {
+  return { registry: registry.resolved.id, repository };
 }
 
 /** Everywhere that the image may be. */

@@ -2,21 +2,21 @@
 // they are.
 
 import { gateKey } from '../../shared/gate/gate.ts';
-import type { ImageObservation } from '../../shared/reconcile/observation.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
 import type { Result } from '../../shared/reconcile/result.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
-import type { LogLine } from '../../shared/report/log-line.ts';
+import type { Log } from './log.ts';
 import type { AzureRegistry } from './registry.ts';
+import type { SeenImages } from './seen-images.ts';
 
 /** A gate to reconcile, with what that needs. */
 export interface Job {
   readonly request: ReconcileRequest;
   readonly registry: AzureRegistry;
   readonly rules: Rules;
-  readonly log: (line: LogLine) => void;
+  readonly log: Log;
   /** What has been seen of the repository's images, right before. */
-  readonly seen?: Map<string, ImageObservation> | undefined;
+  readonly seen?: SeenImages | undefined;
 }
 
 /** A reconciliation that has not begun, and its outcome. */
@@ -51,6 +51,7 @@ export function coalesceByGate(reconcileGate: (job: Job) => Promise<Result>): (j
     if (before === undefined) return start(key, job);
     const joined = waiting.get(key);
     if (joined !== undefined) {
+      // The latest job's rules know of the latest pause, and its invocation, whose log it is, has the most time left.
       joined.job = { ...job, request: together(joined.job.request, job.request), seen: undefined };
       return joined.result;
     }

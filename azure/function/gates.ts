@@ -8,86 +8,121 @@ import type { Trigger } from '../../shared/report/decision.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import type { Adapters, Dependencies } from './adapters.ts';
 import { coalesceByGate, type Job } from './coalesce.ts';
-import { PartialAnswer } from './findings.ts';
-import { handOver, rulesForLeft } from './handover.ts';
+import { handOver, rulesForObsolete } from './handover.ts';
+import { PartialAnswer } from './log-analytics.ts';
+import { createSeenImages } from './seen-images.ts';
 
 /** A repository to reconcile, with what that needs. */
 export type RepositoryJob = Omit<Job, 'request' | 'seen'> & { readonly repository: string; readonly trigger: Trigger };
 
-const GATES_AT_ONCE = 8;
-
-export function createReconcilers({ settings, now }: Dependencies, { table, queue, portsFrom }: Adapters) {
+export interface Reconcilers {
   /** Reconciles one gate. What the registry refuses is moved to the poison queue, which raises an alarm. */
-  const reconcileGate = coalesceByGate(async ({ request, registry, rules, log, seen }): Promise<Result> => {
-    const result = await reconcile(request, rules, portsFrom(now(), registry, log, seen));
-    const { notifyError } = result.decision;
-    if (notifyError !== undefined)
-      log({ kind: 'failed', ...request.gate, error: `a notice could not be sent: ${notifyError}` });
-    if (result.kind === 'deadLetter') {
-      log({ kind: 'refused', ...request.gate, problem: result.why });
-      await queue.deadLetter({ pullgate: 'reconcile', ...request.gate, trigger: request.triggers[0] });
-    }
-    return result;
-  });
-
+  reconcileGate(job: Job): Promise<Result>;
   /**
    * Reconciles everything that a repository has: its images or itself, as the config's granularity says, and what
    * another granularity has left behind.
    */
-  async function reconcileRepository({ repository, ...job }: RepositoryJob): Promise<void> {
-    const whole: Gate = { registry: job.registry.place.id, repository };
-    const recorded = await recordedGates(whole);
-    const isByImage = settings.granularity === 'image';
-    const successorOf = (digest: string): Gate => (isByImage ? { ...whole, digest } : whole);
-    const left = recorded.flatMap(({ gate, state, hasOverride }) =>
-      (gate.digest !== undefined) !== isByImage && (state !== 'open' || hasOverride) ? [gate] : [],
-    );
-    const heirs = await handOver(left, successorOf, table.records, now());
-    const known = [...recorded.map(({ gate }) => gate), ...heirs].flatMap(({ digest }) => digest ?? []);
-    if (isByImage) await reconcileImages(whole, [...new Set(known)], job);
-    else await reconcileGate({ ...job, request: requestFor(whole, job) });
-    // What is no longer a gate opens once what took its place is closed.
-    await mapConcurrently(left, GATES_AT_ONCE, async (gate) => {
-      const rules = await rulesForLeft(gate, successorOf, table.records, job.rules);
-      await reconcileGate({ ...job, rules, request: requestFor(gate, job) });
-    });
-  }
+  reconcileRepository(job: RepositoryJob): Promise<void>;
+}
 
-  /**
-   * Reconciles the images that are known and those with something to say. If one answer cannot hold them all, each gets
-   * a message of its own.
-   */
-  async function reconcileImages(whole: Gate, known: readonly string[], job: Omit<RepositoryJob, 'repository'>) {
-    const { repository } = whole;
-    const overview = await job.registry.overview(repository, known).catch(asTooMuch);
-    if (overview === undefined) {
-      const digests = await job.registry.digestsToObserve(repository, known);
-      job.log({ kind: 'reconcile', ...whole, images: digests.length, each: 'alone' });
-      await queue.sendRequests(
-        digests.map((digest) => ({ ...whole, digest })),
-        job.trigger,
-      );
-      return;
-    }
-    const seen = new Map(overview);
-    const worthObserving = [...seen.values()].filter(
-      (observation) =>
-        known.includes(observation.digest) || !isPlainlyAllowed(observation, repository, job.rules, now()),
-    );
-    job.log({ kind: 'reconcile', ...whole, images: seen.size, allowed: seen.size - worthObserving.length });
-    await mapConcurrently(worthObserving, GATES_AT_ONCE, ({ digest }) =>
-      reconcileGate({ ...job, request: requestFor({ ...whole, digest }, job), seen }),
-    );
-  }
+/** What reconciling a repository takes. */
+interface Context extends Dependencies, Pick<Adapters, 'table' | 'queue'> {
+  readonly reconcileGate: Reconcilers['reconcileGate'];
+}
 
-  async function recordedGates(whole: Gate) {
-    const recorded: { readonly gate: Gate; readonly state: string; readonly hasOverride: boolean }[] = [];
-    for await (const { digest, ...listed } of table.gates(whole))
-      recorded.push({ gate: digest === undefined ? whole : { ...whole, digest }, ...listed });
-    return recorded;
-  }
+interface RecordedGate {
+  readonly gate: Gate;
+  readonly state: string;
+  readonly hasOverride: boolean;
+}
 
-  return { reconcileGate, reconcileRepository };
+const GATES_AT_ONCE = 8;
+
+export function createReconcilers(dependencies: Dependencies, adapters: Adapters): Reconcilers {
+  const { table, queue } = adapters;
+  const reconcileGate = coalesceByGate((job) => reconcileNow(job, dependencies, adapters));
+  const context: Context = { ...dependencies, table, queue, reconcileGate };
+  return { reconcileGate, reconcileRepository: (job) => reconcileRepository(job, context) };
+}
+
+async function reconcileNow(
+  { request, registry, rules, log, seen }: Job,
+  { now }: Dependencies,
+  { queue, portsFrom }: Adapters,
+): Promise<Result> {
+  const result = await reconcile(request, rules, portsFrom(now(), registry, log, seen));
+  const { notifyError } = result.decision;
+  if (notifyError !== undefined)
+    log({ kind: 'failed', ...request.gate, error: `a notice could not be sent: ${notifyError}` });
+  if (result.kind === 'deadLetter') {
+    log({ kind: 'refused', ...request.gate, problem: result.why });
+    await queue.deadLetter({ pullgate: 'reconcile', ...request.gate, trigger: request.triggers[0] });
+  }
+  return result;
+}
+
+async function reconcileRepository({ repository, ...job }: RepositoryJob, context: Context): Promise<void> {
+  const { settings, table, now, reconcileGate } = context;
+  const repositoryGate: Gate = { registry: job.registry.resolved.id, repository };
+  const recorded = await recordedGates(repositoryGate, context);
+  const isByImage = settings.granularity === 'image';
+  const successorOf = (digest: string): Gate => (isByImage ? { ...repositoryGate, digest } : repositoryGate);
+  const obsoleteGates = recorded.flatMap(({ gate, state, hasOverride }) =>
+    (gate.digest !== undefined) !== isByImage && (state !== 'open' || hasOverride) ? [gate] : [],
+  );
+  const successors = await handOver(obsoleteGates, successorOf, table.records, now());
+  const known = [...recorded.map(({ gate }) => gate), ...successors].flatMap(({ digest }) => digest ?? []);
+  if (isByImage) await reconcileImages(repositoryGate, [...new Set(known)], job, context);
+  else await reconcileGate({ ...job, request: requestFor(repositoryGate, job) });
+  // An obsolete gate opens once its successor is closed.
+  await mapConcurrently(obsoleteGates, GATES_AT_ONCE, async (gate) => {
+    const rules = await rulesForObsolete(gate, successorOf, table.records, job.rules);
+    await reconcileGate({ ...job, rules, request: requestFor(gate, job) });
+  });
+}
+
+/**
+ * Reconciles the images that are known and those with something to say. If one answer cannot hold them all, each gets
+ * a message of its own.
+ */
+async function reconcileImages(
+  repositoryGate: Gate,
+  known: readonly string[],
+  job: Omit<RepositoryJob, 'repository'>,
+  { queue, now, reconcileGate }: Context,
+): Promise<void> {
+  const { repository } = repositoryGate;
+  const { registry, rules, trigger, log } = job;
+  const overview = await registry.overview(repository, known).catch(asTooMuch);
+  if (overview === undefined) {
+    const digests = await registry.digestsToObserve(repository, known);
+    log({ kind: 'reconcile', ...repositoryGate, images: digests.length, each: 'alone' });
+    await queue.sendRequests(
+      digests.map((digest) => ({ ...repositoryGate, digest })),
+      trigger,
+    );
+    return;
+  }
+  const worthObserving = [...overview.values()].filter(
+    (observation) => known.includes(observation.digest) || !isPlainlyAllowed(observation, repository, rules, now()),
+  );
+  log({
+    kind: 'reconcile',
+    ...repositoryGate,
+    images: overview.size,
+    allowed: overview.size - worthObserving.length,
+  });
+  const seen = createSeenImages(overview);
+  await mapConcurrently(worthObserving, GATES_AT_ONCE, ({ digest }) =>
+    reconcileGate({ ...job, request: requestFor({ ...repositoryGate, digest }, job), seen }),
+  );
+}
+
+async function recordedGates(repositoryGate: Gate, { table }: Context): Promise<readonly RecordedGate[]> {
+  const recorded: RecordedGate[] = [];
+  for await (const { digest, ...listed } of table.gates(repositoryGate))
+    recorded.push({ gate: digest === undefined ? repositoryGate : { ...repositoryGate, digest }, ...listed });
+  return recorded;
 }
 
 function requestFor(gate: Gate, { trigger }: Pick<RepositoryJob, 'trigger'>): ReconcileRequest {

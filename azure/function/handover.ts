@@ -1,4 +1,5 @@
-// Where the config's granularity has changed: gates of the other kind hand over what they hold, and open only once it is held elsewhere.
+// After a change of the config's granularity: gates of the other kind are obsolete. They hand over their blockers, and
+// open only once their successors are closed.
 
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import { activeBlockers, type Blocker, type GateRecord, newRecord } from '../../shared/gate/record.ts';
@@ -6,42 +7,45 @@ import type { Instant } from '../../shared/policy/finding.ts';
 import type { Records } from '../../shared/reconcile/ports.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 
-/** The gate that holds an image under the config of now. */
+/** The gate that holds an image under the current config. */
 type SuccessorOf = (digest: string) => Gate;
 
 /**
- * Makes the blockers of gates of the other kind known to those that take their place: what closed them may not be reported any more, and absence
+ * Makes the blockers of obsolete gates known to their successors: what closed them may no longer be reported, and absence
  * opens nothing.
  *
- * @returns the gates that take their place
+ * @returns the successors
  */
 export async function handOver(
-  left: readonly Gate[],
+  obsoleteGates: readonly Gate[],
   successorOf: SuccessorOf,
   records: Records,
   now: Instant,
 ): Promise<readonly Gate[]> {
   const byGate = new Map<string, { readonly gate: Gate; readonly blockers: Blocker[] }>();
-  for (const one of left) {
-    const { value } = await records.load(one);
+  for (const obsolete of obsoleteGates) {
+    const { value } = await records.load(obsolete);
     for (const blocker of value === undefined ? [] : activeBlockers(value)) {
       const gate = successorOf(blocker.digest);
-      const heir = byGate.get(gateKey(gate)) ?? { gate, blockers: [] };
-      heir.blockers.push(blocker);
-      byGate.set(gateKey(gate), heir);
+      const successor = byGate.get(gateKey(gate)) ?? { gate, blockers: [] };
+      successor.blockers.push(blocker);
+      byGate.set(gateKey(gate), successor);
     }
   }
   for (const { gate, blockers } of byGate.values()) {
     const { value = newRecord(gate, now), version } = await records.load(gate);
     const missing = blockers.filter(({ digest }) => value.blockers.every((known) => known.digest !== digest));
-    // Where another worker is faster, the old gate stays as it is until the next sweep.
+    // If another worker is faster, the obsolete gate stays as it is until the next sweep.
     if (missing.length > 0) await records.save({ ...value, blockers: [...value.blockers, ...missing] }, version);
   }
   return [...byGate.values()].map(({ gate }) => gate);
 }
 
-/** The rules for a gate of the other kind. It counts for nothing, unless it is closed, and what holds it is not closed in its new place: refused, or waiting. */
-export async function rulesForLeft(
+/**
+ * The rules for an obsolete gate. Nothing is in its scope, so that it opens; but a closed one keeps its rules until the
+ * successors of all its blockers are closed, for they may be refused or wait.
+ */
+export async function rulesForObsolete(
   gate: Gate,
   successorOf: SuccessorOf,
   records: Records,
@@ -51,8 +55,8 @@ export async function rulesForLeft(
   const outOfScope: Rules = { ...rules, includes: () => false };
   if (value === undefined || value.state.kind === 'open' || value.state.kind === 'waiting') return outOfScope;
   for (const { digest } of activeBlockers(value)) {
-    const { value: heir } = await records.load(successorOf(digest));
-    if (!isClosedFor(heir, digest)) return rules;
+    const { value: successor } = await records.load(successorOf(digest));
+    if (!isClosedFor(successor, digest)) return rules;
   }
   return outOfScope;
 }

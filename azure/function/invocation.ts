@@ -3,34 +3,40 @@
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
-import type { AwaitedReport } from '../../shared/reconcile/result.ts';
+import type { AwaitedReport, Result } from '../../shared/reconcile/result.ts';
 import { currentRules } from '../../shared/reconcile/rules.ts';
 import { tick } from '../../shared/reconcile/sweep.ts';
 import type { LogLine } from '../../shared/report/log-line.ts';
 import { withinTime } from '../../shared/runtime/deadline.ts';
 import { describeProblem } from '../../shared/runtime/problem.ts';
-import { createAdapters, type Dependencies, type Log } from './adapters.ts';
+import { type Adapters, createAdapters, type Dependencies } from './adapters.ts';
 import { findHomes, type Home, type Homes } from './attribution.ts';
 import { describeCallError } from './errors.ts';
-import { createReconcilers } from './gates.ts';
+import { createReconcilers, type Reconcilers } from './gates.ts';
+import type { Log } from './log.ts';
 import { deliverPending } from './notify.ts';
-import { type Message, parseMessage, type Received } from './parse.ts';
-import type { AzureRegistry } from './registry.ts';
+import { type Message, parseMessage } from './parse.ts';
 import { createSweepPorts } from './sweep.ts';
 
 type ImageMessage = Extract<Message, { kind: 'image' }>;
+type GateMessage = ImageMessage | Extract<Message, { kind: 'reconcile' }>;
 /** Why a message is retried, and what becomes of it if its retries are used up. */
 type Retry = Pick<AwaitedReport, 'why' | 'whenUsedUp'>;
 /** What came of a message in one of its homes. */
 export type Handled = 'done' | 'deadLetter' | Retry;
-type GateMessage = ImageMessage | Extract<Message, { kind: 'reconcile' }>;
 
 /** What the deployed function does. Each call gets the log of its own invocation. */
-export interface Work {
+export interface Handler {
   /** Handles one message. Throws only if the message could not even be sent again: then the host retries it. */
   message(payload: unknown, log: Log): Promise<void>;
   /** Throws if something failed: the next tick, five minutes later, does it again. */
   tick(log: Log): Promise<void>;
+}
+
+/** What the steps of one invocation have in common. */
+interface Invocation extends Dependencies, Reconcilers {
+  readonly adapters: Adapters;
+  readonly log: Log;
 }
 
 /**
@@ -44,141 +50,155 @@ const FEW_RETRY_MINUTES = RETRY_MINUTES.slice(0, 5);
 const TIMEOUT_MINUTES = 8;
 
 /** Makes what the function does. */
-export function createWork(worker: Dependencies): Work {
-  const { settings } = worker;
-  const adapters = createAdapters(worker);
-  const { reconcileGate, reconcileRepository } = createReconcilers(worker, adapters);
-
+export function createHandler(dependencies: Dependencies): Handler {
+  const adapters = createAdapters(dependencies);
+  const common = { ...dependencies, ...createReconcilers(dependencies, adapters), adapters };
   return {
-    async message(payload, log) {
-      const parsed = parseMessage(payload);
-      if (!parsed.ok) {
-        log({ kind: 'refused', problem: parsed.problems.map(describeProblem).join('; ') });
-        await adapters.queue.deadLetter(payload);
-        return;
-      }
-      const { message } = parsed.value;
-      if (message.kind === 'ignored' || message.kind === 'unattributed') {
-        log(message);
-        return;
-      }
-      try {
-        const retry = await inTime(() => handle(message, log));
-        if (retry !== undefined)
-          await retryLater(payload, parsed.value, { kind: 'retried', why: retry.why }, log, retry);
-      } catch (error) {
-        const line = { kind: 'failed', error: describeCallError(error) };
-        await retryLater(payload, parsed.value, line, log, { whenUsedUp: 'deadLetter' });
-      }
-    },
-
-    async tick(log) {
-      try {
-        await inTime(() => runTick(log));
-      } catch (error) {
-        log({ kind: 'failed', error: describeCallError(error) });
-        throw error;
-      }
-    },
+    message: (payload, log) => handleMessage(payload, { ...common, log }),
+    tick: (log) => handleTick({ ...common, log }),
   };
+}
 
-  /** Pending notices come first: nothing that fails later keeps people from hearing of what was done. */
-  async function runTick(log: Log): Promise<void> {
-    const gates = await deliverPending(worker.clients.mail, settings, adapters.table, worker.now()).catch(
-      (error: unknown) => log({ kind: 'failed', error: `notices could not be sent: ${describeCallError(error)}` }),
-    );
-    if (gates !== undefined && gates > 0) log({ kind: 'notified', gates });
-    const rules = await currentRules(settings, adapters.pause, worker.now());
-    await tick(createSweepPorts(worker, adapters, rules, log));
+async function handleMessage(payload: unknown, invocation: Invocation): Promise<void> {
+  const { adapters, log } = invocation;
+  const parsed = parseMessage(payload);
+  if (!parsed.ok) {
+    log({ kind: 'refused', problem: parsed.problems.map(describeProblem).join('; ') });
+    await adapters.queue.deadLetter(payload);
+    return;
   }
+  const { message, tries } = parsed.value;
+  if (message.kind === 'ignored' || message.kind === 'unattributed') {
+    log(message);
+    return;
+  }
+  const delivery: Delivery = { payload: payload as object, tries };
+  try {
+    const retry = await inTime(() => handleInHomes(message, invocation));
+    if (retry === undefined) return;
+    await retryLater(delivery, retry.whenUsedUp, { kind: 'retried', why: retry.why }, invocation);
+  } catch (error) {
+    await retryLater(delivery, 'deadLetter', { kind: 'failed', error: describeCallError(error) }, invocation);
+  }
+}
 
-  /**
-   * Why the message is to be retried; undefined if it is done.
-   *
-   * @throws Error the first of the errors that kept one of its gates from being reconciled; the others have been
-   */
-  async function handle(message: GateMessage, log: Log): Promise<Retry | undefined> {
-    const { homes, failures } = await homesOf(message, log);
-    const errors = [...failures];
-    const handled: Handled[] = [];
-    for (const home of homes) {
-      const one = await handleIn(home, message, log).catch((error: unknown) => void errors.push(error));
-      if (one !== undefined) handled.push(one);
-    }
-    if (errors.length > 0) throw errors[0];
-    return retryOf(handled);
+async function handleTick(invocation: Invocation): Promise<void> {
+  try {
+    await inTime(() => runTick(invocation));
+  } catch (error) {
+    invocation.log({ kind: 'failed', error: describeCallError(error) });
+    throw error;
   }
+}
 
-  /** The registries and repositories that a message is about. The log says it if there are none of the stack's. */
-  async function homesOf(message: GateMessage, log: Log): Promise<Homes> {
-    const { registry: named, repository } = message;
-    const registry = named === undefined ? undefined : await adapters.registryOfStack(named);
-    if (named !== undefined && registry === undefined) {
-      log({ kind: 'ignored', why: `the registry ${named.name} is not one of the stack's` });
-      return NO_HOMES;
-    }
-    if (registry !== undefined && !(isDashed(message) && registry.place.problem === undefined))
-      return { homes: [{ registry, repository }], failures: [] };
-    const registries =
-      registry === undefined ? (await adapters.registries.usable()).map(adapters.registryAt) : [registry];
-    return message.kind === 'image' ? homesAmong(registries, message, log) : NO_HOMES;
-  }
+/** Pending notices come first: nothing that fails later keeps people from hearing of what was done. */
+async function runTick(invocation: Invocation): Promise<void> {
+  const { settings, clients, adapters, now, log } = invocation;
+  const gates = await deliverPending(clients.mail, settings, adapters.table, now()).catch((error: unknown) =>
+    log({ kind: 'failed', error: `notices could not be sent: ${describeCallError(error)}` }),
+  );
+  if (gates !== undefined && gates > 0) log({ kind: 'notified', gates });
+  const rules = await currentRules(settings, adapters.pause, now());
+  await tick(createSweepPorts(invocation, adapters, rules, log));
+}
 
-  async function homesAmong(registries: readonly AzureRegistry[], image: ImageMessage, log: Log): Promise<Homes> {
-    const found = await findHomes(image, registries);
-    if (found.homes.length === 0 && found.failures.length === 0) {
-      const { repository, digest, assessment } = image;
-      const why = `none of the stack's registries that pullgate can read has the image ${repository}@${digest}`;
-      log({ kind: 'unattributed', assessment, why });
-    }
-    return found;
+/**
+ * Why the message is to be retried; undefined if it is done.
+ *
+ * @throws Error the first of the errors that kept one of its gates from being reconciled; the others are logged here
+ */
+async function handleInHomes(message: GateMessage, invocation: Invocation): Promise<Retry | undefined> {
+  const { homes, failures } = await homesOf(message, invocation);
+  const errors = [...failures];
+  const handled: Handled[] = [];
+  for (const home of homes) {
+    const one = await handleInHome(home, message, invocation).catch((error: unknown) => void errors.push(error));
+    if (one !== undefined) handled.push(one);
   }
+  if (errors.length === 0) return retryOf(handled);
+  const [first, ...others] = errors;
+  for (const error of others) invocation.log({ kind: 'failed', error: describeCallError(error) });
+  throw first;
+}
 
-  async function handleIn({ registry, repository }: Home, message: GateMessage, log: Log): Promise<Handled> {
-    const { digest } = message;
-    const { id, problem } = registry.place;
-    const trigger = triggerOf(message);
-    if (problem !== undefined) {
-      log({ kind: 'refused', repository, problem });
-      await adapters.queue.deadLetter({ pullgate: 'reconcile', registry: id, repository, digest, trigger });
-      return 'deadLetter';
-    }
-    const job = { registry, rules: await currentRules(settings, adapters.pause, worker.now()), log };
-    if (digest === undefined) {
-      await reconcileRepository({ ...job, repository, trigger });
-      return 'done';
-    }
-    const whole: Gate = { registry: id, repository };
-    const request = requestFor(message, digest, settings.granularity === 'image' ? { ...whole, digest } : whole);
-    const result = await reconcileGate({ ...job, request });
-    if (result.kind !== 'retry') return result.kind;
-    if (result.reports === 'all') return { why: result.why, whenUsedUp: 'deadLetter' };
-    // A reconciliation may serve several messages: this one is retried only for what it named itself.
-    const [named] = request.namedReports;
-    const retried = result.reports.find(({ id }) => id === named?.id);
-    if (retried === undefined) return 'done';
-    return { ...retried, why: `${gateKey({ ...whole, digest })}: ${retried.why}` };
+/** The registries and repositories that a message is about. The log says it if there are none of the stack's. */
+async function homesOf(message: GateMessage, { adapters, log }: Invocation): Promise<Homes> {
+  const { registry: named, repository } = message;
+  const registry = named === undefined ? undefined : await adapters.registryOfStack(named);
+  if (named !== undefined && registry === undefined) {
+    log({ kind: 'ignored', why: `the registry ${named.name} is not one of the stack's` });
+    return NO_HOMES;
   }
+  // Only the registry can tell which repository a dashed name means. One that cannot be worked with is not asked.
+  const needsSearch = registry === undefined || (isDashed(message) && registry.resolved.problem === undefined);
+  if (!needsSearch) return { homes: [{ registry, repository }], failures: [] };
+  if (message.kind !== 'image') return NO_HOMES;
+  const searched = registry === undefined ? (await adapters.registries.usable()).map(adapters.registryAt) : [registry];
+  const found = await findHomes(message, searched);
+  if (found.homes.length === 0 && found.failures.length === 0) {
+    const image = `${repository}@${message.digest}`;
+    const why = `none of the stack's registries that pullgate can read has the image ${image}`;
+    log({ kind: 'unattributed', assessment: message.assessment, why });
+  }
+  return found;
+}
 
-  /** A copy is sent for later; the message that was handed over is done. */
-  async function retryLater(
-    payload: unknown,
-    { tries }: Received,
-    line: LogLine,
-    log: Log,
-    retry: Pick<Retry, 'whenUsedUp'>,
-  ): Promise<void> {
-    const isVital = retry.whenUsedUp === 'deadLetter';
-    const minutes = (isVital ? RETRY_MINUTES : FEW_RETRY_MINUTES)[tries];
-    if (minutes === undefined) {
-      log({ ...line, tries, deadLettered: isVital });
-      // A person who moves it back gives it all its tries again.
-      if (isVital) await adapters.queue.deadLetter({ ...(payload as object), tries: 0 });
-      return;
-    }
-    log({ ...line, tries, minutes });
-    await adapters.queue.sendLater({ ...(payload as object), tries: tries + 1 }, minutes * 60);
+async function handleInHome(
+  { registry, repository }: Home,
+  message: GateMessage,
+  invocation: Invocation,
+): Promise<Handled> {
+  const { settings, adapters, now, log, reconcileGate, reconcileRepository } = invocation;
+  const { digest } = message;
+  const { id, problem } = registry.resolved;
+  const trigger = triggerOf(message);
+  if (problem !== undefined) {
+    log({ kind: 'refused', repository, problem });
+    await adapters.queue.deadLetter({ pullgate: 'reconcile', registry: id, repository, digest, trigger });
+    return 'deadLetter';
   }
+  const job = { registry, rules: await currentRules(settings, adapters.pause, now()), log };
+  if (digest === undefined) {
+    await reconcileRepository({ ...job, repository, trigger });
+    return 'done';
+  }
+  const repositoryGate: Gate = { registry: id, repository };
+  const imageGate: Gate = { ...repositoryGate, digest };
+  const request = requestFor(message, digest, settings.granularity === 'image' ? imageGate : repositoryGate);
+  return handledFrom(await reconcileGate({ ...job, request }), request, imageGate);
+}
+
+function handledFrom(result: Result, { namedReports: [named] }: ReconcileRequest, imageGate: Gate): Handled {
+  if (result.kind !== 'retry') return result.kind;
+  if (result.reports === 'all') return { why: result.why, whenUsedUp: 'deadLetter' };
+  // A reconciliation may serve several messages: this one is retried only for what it named itself.
+  const retried = result.reports.find(({ id }) => id === named?.id);
+  return retried === undefined ? 'done' : { ...retried, why: `${gateKey(imageGate)}: ${retried.why}` };
+}
+
+/** A message as it was handed over, and the number of its retries so far. */
+interface Delivery {
+  readonly payload: object;
+  readonly tries: number;
+}
+
+/** Sends a copy for later, as the line then says; the message that was handed over is done. */
+async function retryLater(
+  { payload, tries }: Delivery,
+  whenUsedUp: Retry['whenUsedUp'],
+  line: LogLine,
+  { adapters, log }: Invocation,
+): Promise<void> {
+  const isVital = whenUsedUp === 'deadLetter';
+  const minutes = (isVital ? RETRY_MINUTES : FEW_RETRY_MINUTES)[tries];
+  if (minutes === undefined) {
+    log({ ...line, tries, deadLettered: isVital });
+    // A person who moves it back gives it all its tries again.
+    if (isVital) await adapters.queue.deadLetter({ ...payload, tries: 0 });
+    return;
+  }
+  log({ ...line, tries, minutes });
+  await adapters.queue.sendLater({ ...payload, tries: tries + 1 }, minutes * 60);
 }
 
 /**

@@ -3,12 +3,11 @@ import type { EmailClient } from '@azure/communication-email';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { GateRecord, Notice } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import type { LogLine } from '../../shared/report/log-line.ts';
 import { type Message, renderNotice } from '../../shared/report/notice-text.ts';
+import type { Log } from './log.ts';
 import type { Table } from './records.ts';
 import type { Settings } from './settings.ts';
 
-type Log = (line: LogLine) => void;
 type MailSettings = Pick<Settings, 'mail' | 'notifyEmails'>;
 
 /** Sends notices to the stack's `notifyEmails`; if there are none, the log says what they would have said. */
@@ -33,9 +32,9 @@ async function send(client: EmailClient, { mail, notifyEmails }: MailSettings, m
   });
 }
 
-/** One mail names at most so many gates. */
-const GATES_A_MAIL = 100;
-/** The worker that changed a gate has so long to send its notice. */
+/** One mail names at most this many gates. */
+const GATES_PER_MAIL = 100;
+/** The worker that changed a gate has this long to send its notice, before the tick sends it. */
 const PATIENCE_MILLISECONDS = 2 * 60_000;
 
 /**
@@ -52,7 +51,7 @@ export async function deliverPending(
 ): Promise<number> {
   if (client === undefined) return 0;
   const late: { readonly record: GateRecord; readonly version: number | string }[] = [];
-  for (const gate of await pending(GATES_A_MAIL)) {
+  for (const gate of await pending(GATES_PER_MAIL)) {
     const { value, version } = await records.load(gate);
     if (value?.pending.some(({ at }) => Date.parse(now) - Date.parse(at) >= PATIENCE_MILLISECONDS) === true) {
       late.push({ record: value, version });

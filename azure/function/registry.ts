@@ -6,130 +6,172 @@ import type { ImageObservation, Report, Scan } from '../../shared/reconcile/obse
 import type { Registry } from '../../shared/reconcile/ports.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { createAttributeLock, type Snapshot } from './attribute-lock.ts';
-import { PartialAnswer, type Scanner, WINDOWS, type Window } from './findings.ts';
-import { createImages, type Image } from './images.ts';
-import type { RegistryPlace } from './registries.ts';
+import { type Scanner, WINDOWS, type Window } from './findings.ts';
+import { createImages, type Image, type Images } from './images.ts';
+import { PartialAnswer } from './log-analytics.ts';
+import type { ResolvedRegistry } from './registries.ts';
+import { NOTHING_SEEN, type SeenImages } from './seen-images.ts';
 
 const SINGLE_QUESTIONS_AT_ONCE = 2;
 
 /** Everything about a repository's images, seen at one time. */
 type Overview = ReadonlyMap<string, ImageObservation>;
 
-/** One registry of the stack. */
-export function createRegistry(
-  place: RegistryPlace,
-  client: ContainerRegistryClient,
-  scanner: Scanner,
-  policy: Policy,
-  now: () => Instant,
-) {
-  const images = createImages(client, now);
+interface Parts {
+  readonly resolved: ResolvedRegistry;
+  readonly client: ContainerRegistryClient;
+  readonly scanner: Scanner;
+  readonly policy: Policy;
+  readonly now: () => Instant;
+}
 
+/** What observing images takes. */
+interface Observer extends Pick<Parts, 'resolved' | 'scanner' | 'policy'> {
+  readonly images: Images;
+}
+
+/** One registry of the stack. */
+export interface AzureRegistry {
+  readonly resolved: ResolvedRegistry;
   /**
    * Observes all images of a repository that have rows, and those that are known.
    *
-   * @throws PartialAnswer where that is too much for one answer
+   * @throws PartialAnswer if that is too much for one answer
    */
-  async function overview(repository: string, known: readonly string[]): Promise<Overview> {
-    const reports = await scanner.reportsOf(place, repository, 'all', WINDOWS.everything, known);
-    return observeAll(repository, known, await images.describeAll(repository), reports);
-  }
-
-  /** The same, each image asked for alone. */
-  async function overviewOneByOne(repository: string, known: readonly string[]): Promise<Overview> {
-    const digests = await digestsToObserve(repository, known);
-    const answers = await mapConcurrently(digests, SINGLE_QUESTIONS_AT_ONCE, (digest) =>
-      scanner.reportsOf(place, repository, digest, WINDOWS.everything),
-    );
-    const reports = new Map(answers.flatMap((answer) => [...answer]));
-    return observeAll(repository, known, await images.describeAll(repository), reports);
-  }
-
-  async function overviewAnyhow(repository: string, known: readonly string[]): Promise<Overview> {
-    return overview(repository, known).catch((error: unknown) => {
-      if (error instanceof PartialAnswer) return overviewOneByOne(repository, known);
-      throw error;
-    });
-  }
-
+  overview(repository: string, known: readonly string[]): Promise<Overview>;
   /** Which images there are to observe, if each is observed alone. */
-  async function digestsToObserve(repository: string, known: readonly string[]): Promise<readonly string[]> {
-    return [...new Set([...(await scanner.digestsWithFindings(place, repository)), ...known])];
-  }
-
-  /** Observes one image. */
-  async function observeOne(repository: string, digest: string, window: Window): Promise<ImageObservation> {
-    const reports = await scanner.reportsOf(place, repository, digest, window);
-    const image = await images.describe(repository, digest);
-    // Only where its tags do not tell.
-    const found =
-      image === undefined || isTagged(image) || policy.images === 'all' || images.isKnownChild(repository, digest)
-        ? new Map(image === undefined ? [] : [[digest, image]])
-        : await images.describeAll(repository);
-    const observations = await observeAll(repository, [digest], found, reports);
-    return observations.get(digest) ?? { digest, presence: 'gone' };
-  }
-
-  async function observeAll(
-    repository: string,
-    known: readonly string[],
-    found: ReadonlyMap<string, Image>,
-    reports: ReadonlyMap<string, readonly Report[]>,
-  ): Promise<Overview> {
-    const digests = [...new Set([...reports.keys(), ...known])];
-    const untagged = digests.filter((digest) => found.get(digest)?.tags.length === 0);
-    const isKnown = untagged.every((digest) => images.isKnownChild(repository, digest));
-    const children =
-      policy.images === 'tagged' && !isKnown ? await images.childrenOfTagged(repository, found) : new Set(untagged);
-    return new Map(
-      digests.map((digest) => [digest, observationFrom(digest, found.get(digest), children, reports.get(digest))]),
-    );
-  }
-
-  /** The core's port. What an overview has shown is used once: a second observation is a new one. */
-  function port(seen: Map<string, ImageObservation> = new Map()): Registry<Snapshot> {
-    return {
-      ...createAttributeLock(client),
-      async observe({ repository, digest }, scope, known) {
-        const wholeGate = digest === undefined ? undefined : [digest];
-        const digests = scope === 'all' ? wholeGate : scope;
-        if (digests === undefined) return [...(await overviewAnyhow(repository, known)).values()];
-        // A blocker is cleared only by everything that is known of it; an event's row is a fresh one.
-        const isKnown = scope === 'all' || known.length > 0;
-        return mapConcurrently(digests, SINGLE_QUESTIONS_AT_ONCE, async (one) => {
-          const before = seen.get(one);
-          if (before === undefined) return observeOne(repository, one, isKnown ? WINDOWS.everything : WINDOWS.event);
-          seen.delete(one);
-          return before;
-        });
-      },
-      // Defender says of each assessment what has become of it; no scan says more.
-      scans: async (_gate, digests) => new Map(digests.map((digest) => [digest, NO_PROOF])),
-      // An observation has asked for them in every state already.
-      unknownReports: async (ids) => new Set(ids),
-    };
-  }
-
+  digestsToObserve(repository: string, known: readonly string[]): Promise<readonly string[]>;
+  /** The core's port. What has been seen of an image is its first observation. */
+  port(seen?: SeenImages): Registry<Snapshot>;
   /** Is this image there? */
-  async function has(repository: string, digest: string): Promise<boolean> {
-    return (await images.describe(repository, digest)) !== undefined;
-  }
-
-  /** The digests of all images of a repository; none where there is no repository. */
-  async function digestsIn(repository: string): Promise<ReadonlySet<string>> {
-    return new Set((await images.describeAll(repository)).keys());
-  }
-
-  return { place, overview, digestsToObserve, port, has, digestsIn };
+  has(repository: string, digest: string): Promise<boolean>;
+  /** The digests of all images of a repository; none if there is no repository. */
+  digestsIn(repository: string): Promise<ReadonlySet<string>>;
 }
 
-export type AzureRegistry = ReturnType<typeof createRegistry>;
+export function createRegistry({ resolved, client, scanner, policy, now }: Parts): AzureRegistry {
+  const images = createImages(client, now);
+  const observer: Observer = { resolved, scanner, policy, images };
+  return {
+    resolved,
+    overview: (repository, known) => overview(observer, repository, known),
+    digestsToObserve: (repository, known) => digestsToObserve(observer, repository, known),
+    port: (seen = NOTHING_SEEN) => createPort(client, observer, seen),
+    has: async (repository, digest) => (await images.describe(repository, digest)) !== undefined,
+    digestsIn: async (repository) => new Set((await images.describeAll(repository)).keys()),
+  };
+}
+
+function createPort(client: ContainerRegistryClient, observer: Observer, seen: SeenImages): Registry<Snapshot> {
+  return {
+    ...createAttributeLock(client),
+
+    async observe({ repository, digest }, scope, known) {
+      const ofGate = digest === undefined ? 'all' : [digest];
+      const digests = scope === 'all' ? ofGate : scope;
+      if (digests === 'all') return [...(await overviewAnyhow(observer, repository, known)).values()];
+      // A blocker is cleared only by everything that is known of it; an event's row is a fresh one.
+      const window = scope === 'all' || known.length > 0 ? WINDOWS.everything : WINDOWS.event;
+      return mapConcurrently(
+        digests,
+        SINGLE_QUESTIONS_AT_ONCE,
+        async (one) => seen.take(one) ?? observeOne(observer, repository, one, window),
+      );
+    },
+
+    // Defender says of each assessment what has become of it; no scan says more.
+    scans: async (_gate, digests) => new Map(digests.map((digest) => [digest, NO_PROOF])),
+    // An observation has asked for them in every state already.
+    unknownReports: async (ids) => new Set(ids),
+  };
+}
 
 const NO_PROOF: Scan = {
   kind: 'unproven',
   detail:
     'Defender for Cloud does not say of each finding that closed it that it is healthy or exempted; that it no longer reports one proves nothing',
 };
+
+async function overview(observer: Observer, repository: string, known: readonly string[]): Promise<Overview> {
+  const { scanner, resolved, images } = observer;
+  const query = { repository, digest: 'all', window: WINDOWS.everything, unfilteredDigests: known };
+  const reports = await scanner.reportsOf(resolved, query);
+  return overviewFrom(observer, { repository, known, found: await images.describeAll(repository), reports });
+}
+
+/** The same, each image asked for alone if one answer cannot hold them all. */
+async function overviewAnyhow(observer: Observer, repository: string, known: readonly string[]): Promise<Overview> {
+  return overview(observer, repository, known).catch((error: unknown) => {
+    if (error instanceof PartialAnswer) return overviewOneByOne(observer, repository, known);
+    throw error;
+  });
+}
+
+async function overviewOneByOne(observer: Observer, repository: string, known: readonly string[]): Promise<Overview> {
+  const { scanner, resolved, images } = observer;
+  const digests = await digestsToObserve(observer, repository, known);
+  const answers = await mapConcurrently(digests, SINGLE_QUESTIONS_AT_ONCE, (digest) =>
+    scanner.reportsOf(resolved, { repository, digest, window: WINDOWS.everything }),
+  );
+  const reports = new Map(answers.flatMap((answer) => [...answer]));
+  return overviewFrom(observer, { repository, known, found: await images.describeAll(repository), reports });
+}
+
+async function digestsToObserve(
+  { scanner, resolved }: Observer,
+  repository: string,
+  known: readonly string[],
+): Promise<readonly string[]> {
+  return [...new Set([...(await scanner.digestsWithFindings(resolved, repository)), ...known])];
+}
+
+async function observeOne(
+  observer: Observer,
+  repository: string,
+  digest: string,
+  window: Window,
+): Promise<ImageObservation> {
+  const { scanner, resolved, images, policy } = observer;
+  const reports = await scanner.reportsOf(resolved, { repository, digest, window });
+  const image = await images.describe(repository, digest);
+  // Only if its tags do not tell whether it counts.
+  const needsOthers =
+    image !== undefined && !isTagged(image) && policy.images === 'tagged' && !images.isKnownChild(repository, digest);
+  const found = needsOthers
+    ? await images.describeAll(repository)
+    : new Map(image === undefined ? [] : [[digest, image]]);
+  const observations = await overviewFrom(observer, { repository, known: [digest], found, reports });
+  return observations.get(digest) ?? { digest, presence: 'gone' };
+}
+
+/** What was read of a repository. */
+interface Read {
+  readonly repository: string;
+  readonly known: readonly string[];
+  readonly found: ReadonlyMap<string, Image>;
+  readonly reports: ReadonlyMap<string, readonly Report[]>;
+}
+
+async function overviewFrom(observer: Observer, read: Read): Promise<Overview> {
+  const { known, found, reports } = read;
+  const digests = [...new Set([...reports.keys(), ...known])];
+  const children = await childrenAmong(digests, observer, read);
+  return new Map(
+    digests.map((digest) => [digest, observationFrom(digest, found.get(digest), children, reports.get(digest))]),
+  );
+}
+
+/** The children of tagged indexes. If every image counts, or each of these has a tag, nothing asks for them. */
+async function childrenAmong(
+  digests: readonly string[],
+  { images, policy }: Observer,
+  { repository, found }: Read,
+): Promise<ReadonlySet<string>> {
+  if (policy.images === 'all') return new Set();
+  const untagged = digests.filter((digest) => found.get(digest)?.tags.length === 0);
+  const isKnown = untagged.every((digest) => images.isKnownChild(repository, digest));
+  return isKnown ? new Set(untagged) : images.childrenOfTagged(repository, found);
+}
 
 function isTagged({ tags }: Image): boolean {
   return tags.length > 0;

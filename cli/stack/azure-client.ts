@@ -97,10 +97,11 @@ async function findImage(
   { registry: { host }, repository, tag, digest }: ImageName,
 ): Promise<Found> {
   const all = await registries.all();
-  const registry = all.find(({ loginServer }) => loginServer.toLowerCase() === host);
+  const resolved = all.filter((one) => one.kind === 'resolved');
+  const registry = resolved.find(({ loginServer }) => loginServer.toLowerCase() === host);
   if (registry === undefined) {
-    const names = all.map(({ loginServer, name }) =>
-      loginServer === '' ? `${name} (you may not read it in Resource Manager)` : loginServer,
+    const names = all.map((one) =>
+      one.kind === 'resolved' ? one.loginServer : `${one.name} (you may not read it in Resource Manager)`,
     );
     return { kind: 'elsewhere', registries: names };
   }
@@ -138,9 +139,10 @@ async function findObstacles(
   reader: Reader,
   { registry, repository, digest, tag, children }: FoundImage,
 ): Promise<readonly Obstacle[]> {
-  const place = (await reader.registries.all()).find(({ id }) => id === registry);
-  if (place === undefined) return [];
-  const client = reader.openRegistry(place.loginServer);
+  const id = registryIn(registry);
+  const resolved = id === undefined ? undefined : await reader.registries.find(id);
+  if (resolved === undefined) return [];
+  const client = reader.openRegistry(resolved.loginServer);
   const whole: Gate = { registry, repository };
   const lock = (gate: Gate, what: string) => readLock(reader, client, gate, `readEnabled of ${what} is false`);
   const ofGates = await Promise.all([

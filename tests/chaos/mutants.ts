@@ -99,7 +99,7 @@ export const MUTANTS = {
       azure: [
         {
           file: 'azure/function/invocation.ts',
-          from: 'await adapters.queue.sendLater({ ...(payload as object), tries: tries + 1 }, minutes * 60);',
+          from: 'await adapters.queue.sendLater({ ...payload, tries: tries + 1 }, minutes * 60);',
           to: '',
         },
       ],

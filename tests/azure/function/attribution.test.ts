@@ -124,7 +124,9 @@ describe('a row that does not place its image', () => {
       [MYACR, 'team/app-2', []],
       [MYACR, 'app', []],
     ] as const) {
-      expect([...(await scanner.reportsOf(place, repository, 'all', WINDOWS.event)).keys()]).toEqual(digests);
+      expect([
+        ...(await scanner.reportsOf(place, { repository, digest: 'all', window: WINDOWS.event })).keys(),
+      ]).toEqual(digests);
       expect([...(await scanner.digestsWithFindings(place, repository))]).toEqual(digests);
     }
   });
@@ -156,7 +158,9 @@ describe('a row that does not place its image', () => {
     const properties = { ...(later['Properties'] as object), ...(status === undefined ? {} : { status }) } as Json;
     const rows = { SecurityRecommendation: [earlier, { ...later, Properties: properties }] };
     const { scanner } = scannerOver(workspaceOf(rows));
-    const reports = (await scanner.reportsOf(MYACR, 'team/app', 'all', WINDOWS.everything)).get(DIGEST);
+    const reports = (
+      await scanner.reportsOf(MYACR, { repository: 'team/app', digest: 'all', window: WINDOWS.everything })
+    ).get(DIGEST);
     const found = findingsIn(reports === undefined ? {} : { reports });
     expect(found.map(({ vulnerability }) => vulnerability)).toEqual(vulnerabilities);
     expect(found.map(({ state }) => state)).toEqual(['active']);
@@ -172,8 +176,8 @@ function registry(name: string, images: Readonly<Record<string, readonly string[
     return new Set(images[repository] ?? []);
   };
   const has = async (repository: string, digest: string) => (await digestsIn(repository)).has(digest);
-  const place = { id: REGISTRY_ID.replace('myacr', name), name, loginServer: `${name}.azurecr.io` };
-  return { asked, registry: { place, digestsIn, has } as unknown as AzureRegistry };
+  const resolved = { id: REGISTRY_ID.replace('myacr', name), name, loginServer: `${name}.azurecr.io` };
+  return { asked, registry: { resolved, digestsIn, has } as unknown as AzureRegistry };
 }
 
 const unplaced = (image: NamedImage | undefined, assessment: string, registryName = ''): UnplacedImage => ({
@@ -280,7 +284,7 @@ describe('a sweep', () => {
 describe('an event', () => {
   const placesOf = async (image: NamedImage, ...registries: readonly AzureRegistry[]) => {
     const { homes, failures } = await findHomes(image, registries);
-    return [homes.map(({ registry: { place }, repository }) => `${place.name}/${repository}`), failures.length];
+    return [homes.map(({ registry: { resolved }, repository }) => `${resolved.name}/${repository}`), failures.length];
   };
   const here = registry('myacr', { 'team/app': [DIGEST] }).registry;
   const there = registry('ptebic', { 'team/app': [DIGEST], 'team-app': [DIGEST] }).registry;

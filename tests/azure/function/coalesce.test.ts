@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { coalesceByGate, type Job } from '../../../azure/function/coalesce.ts';
+import { createSeenImages } from '../../../azure/function/seen-images.ts';
 import { gateKey } from '../../../shared/gate/gate.ts';
 import type { ReconcileRequest } from '../../../shared/reconcile/request.ts';
 import type { Result } from '../../../shared/reconcile/result.ts';
@@ -57,7 +58,7 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 describe('a gate', () => {
   it('that is not being reconciled is reconciled once, with what has been seen of it', async () => {
     const { observations, ask } = stage();
-    const seen = new Map();
+    const seen = createSeenImages(new Map());
     const asked = ask(requestAbout('a'), seen);
     expect(observations.map(({ job }) => [idsOf(job), job.seen])).toEqual([[['a'], seen]]);
     observations[0]?.end();
@@ -80,7 +81,7 @@ describe('a gate', () => {
   it('is reconciled again, and not before the end, for a request that comes while it is reconciled', async () => {
     const { observations, ask } = stage();
     const first = ask(requestAbout('a'));
-    const second = ask(requestAbout('b'), new Map());
+    const second = ask(requestAbout('b'), createSeenImages(new Map()));
     await turn();
     expect(observations).toHaveLength(1);
     observations[0]?.end();

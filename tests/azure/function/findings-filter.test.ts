@@ -52,7 +52,7 @@ describe('what cannot matter is left out', () => {
     ['there are no CVEs', detailed({ ...DETAILS, CvesDetails: [] }), 'kept'],
   ])('where %s: %s', async (_name, row, wanted) => {
     const { scanner, answers } = scannerOver(workspaceOf({ SecurityRecommendation: [row] }));
-    await scanner.reportsOf(MYACR, 'team/app', 'all', WINDOWS.event);
+    await scanner.reportsOf(MYACR, { repository: 'team/app', digest: 'all', window: WINDOWS.event });
     const [given] = answers[0]?.rows ?? [];
     expect(given?.['Details']).toEqual(wanted === 'kept' ? row['RecommendationAdditionalData'] : null);
   });
@@ -64,7 +64,12 @@ describe('what cannot matter is left out', () => {
     ['of one that is not', 'all', [GROUPED_DIGEST], 'left out'],
   ])('%s', async (_name, image, whole, wanted) => {
     const { scanner, answers } = scannerOver(workspaceOf({ SecurityRecommendation: [detailed(withCves(mild))] }));
-    await scanner.reportsOf(MYACR, 'team/app', image, WINDOWS.event, whole);
+    await scanner.reportsOf(MYACR, {
+      repository: 'team/app',
+      digest: image,
+      window: WINDOWS.event,
+      unfilteredDigests: whole,
+    });
     expect(answers[0]?.rows.map((row) => row['Details'] !== null)).toEqual([wanted === 'kept']);
   });
 
@@ -150,7 +155,11 @@ describe('what cannot matter is left out', () => {
         const judge = judgeBy(by);
         const verdicts = async (query: string) => {
           const { scanner, answers } = scannerOver(workspace, by, query);
-          const answer = await scanner.reportsOf(MYACR, 'team/app', 'all', WINDOWS.event);
+          const answer = await scanner.reportsOf(MYACR, {
+            repository: 'team/app',
+            digest: 'all',
+            window: WINDOWS.event,
+          });
           if (query === QUERY) leftOut += answers[0]?.rows.filter((one) => one['Details'] === null).length ?? 0;
           return [...answer].map(([image, reports]) => {
             const ids = reports.map(({ id }) => id);

@@ -14,7 +14,7 @@ const named = (repository: string) => individualTableRow({ Properties: imageProp
 async function ask(rows: readonly Row[], repository: string, query = QUERY) {
   const tables: Rows = { SecurityRecommendation: rows };
   const { scanner, answers } = scannerOver(workspaceOf(tables), policy(), query);
-  const found = await scanner.reportsOf(MYACR, repository, 'all', WINDOWS.event);
+  const found = await scanner.reportsOf(MYACR, { repository, digest: 'all', window: WINDOWS.event });
   return { rows: answers[0]?.rows.length, found };
 }
 

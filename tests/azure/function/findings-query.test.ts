@@ -12,9 +12,14 @@ describe('the query', () => {
     const { scanner, asked } = scannerOver(workspaceOf({}), policy({ severityThreshold: 'critical' }));
     const strict = scannerOver(workspaceOf({}), policy({ severityThreshold: 'informational' }));
     for (const { scanner: one } of [{ scanner }, strict]) {
-      await one.reportsOf(MYACR, 'team/app', 'all', WINDOWS.everything);
-      await one.reportsOf(MYACR, 'team/app', 'all', WINDOWS.everything, [DIGEST, GROUPED_DIGEST]);
-      await one.reportsOf(MYACR, 'team/app', DIGEST, WINDOWS.event);
+      await one.reportsOf(MYACR, { repository: 'team/app', digest: 'all', window: WINDOWS.everything });
+      await one.reportsOf(MYACR, {
+        repository: 'team/app',
+        digest: 'all',
+        window: WINDOWS.everything,
+        unfilteredDigests: [DIGEST, GROUPED_DIGEST],
+      });
+      await one.reportsOf(MYACR, { repository: 'team/app', digest: DIGEST, window: WINDOWS.event });
       await one.repositoriesWithFindings(MYACR);
       await one.unplacedImages();
       await one.digestsWithFindings(MYACR, 'team/app');
@@ -32,8 +37,16 @@ describe('the query', () => {
 
   it('binds what it was given, in small letters, before it', async () => {
     const { scanner, asked } = scannerOver(workspaceOf({}));
-    await scanner.reportsOf({ ...MYACR, name: 'MyACR' }, 'team/app', DIGEST, WINDOWS.event);
-    await scanner.reportsOf(MYACR, 'team/app', 'all', WINDOWS.everything, [GROUPED_DIGEST]);
+    await scanner.reportsOf(
+      { ...MYACR, name: 'MyACR' },
+      { repository: 'team/app', digest: DIGEST, window: WINDOWS.event },
+    );
+    await scanner.reportsOf(MYACR, {
+      repository: 'team/app',
+      digest: 'all',
+      window: WINDOWS.everything,
+      unfilteredDigests: [GROUPED_DIGEST],
+    });
     expect(asked.map((query) => query.slice(0, -QUERY.length).trim().split('\n'))).toEqual([
       [
         'let Registry = "myacr";',
@@ -42,7 +55,7 @@ describe('the query', () => {
         'let Dashed = "team-app";',
         'let Window = 1d;',
         'let Ignored = dynamic(["informational","low","medium"]);',
-        `let Whole = dynamic(["${DIGEST}"]);`,
+        `let Unfiltered = dynamic(["${DIGEST}"]);`,
       ],
       [
         'let Registry = "myacr";',
@@ -51,7 +64,7 @@ describe('the query', () => {
         'let Dashed = "team-app";',
         'let Window = 9d;',
         'let Ignored = dynamic(["informational","low","medium"]);',
-        `let Whole = dynamic(["${GROUPED_DIGEST}"]);`,
+        `let Unfiltered = dynamic(["${GROUPED_DIGEST}"]);`,
       ],
     ]);
   });
@@ -61,19 +74,21 @@ describe('the query', () => {
     ['a column of the other table', 'Details = AdditionalData', 'Details = RecommendationAdditionalData'],
     ['text for a time', 'TimeGenerated > ago(Window)', 'TimeGenerated > ago(Registry)'],
     ['text for a list', 'set_difference(Severities, Ignored)', 'set_difference(Severities, Registry)'],
-    ['a name that is not bound', 'ImageDigest in (Whole)', 'ImageDigest in (Known)'],
+    ['a name that is not bound', 'ImageDigest in (Unfiltered)', 'ImageDigest in (Known)'],
     ['a function that does not exist', 'extract_all(', 'extract_every('],
   ])('with %s is refused', async (_name, right, wrong) => {
     expect(QUERY).toContain(right);
     const { scanner, asked } = scannerOver(workspaceOf({}), policy(), QUERY.replace(right, wrong));
-    await expect(scanner.reportsOf(MYACR, 'team/app', 'all', WINDOWS.event)).rejects.toThrow(/the query is wrong/);
+    await expect(
+      scanner.reportsOf(MYACR, { repository: 'team/app', digest: 'all', window: WINDOWS.event }),
+    ).rejects.toThrow(/the query is wrong/);
     expect(checkQuery(asked[0] ?? '')).not.toEqual([]);
   });
 });
 
 describe('a table that the workspace does not have (yet)', () => {
   const lets =
-    'let Registry = ""; let Repository = ""; let Digest = ""; let Dashed = ""; let Window = 1d; let Ignored = dynamic([]); let Whole = dynamic([]);';
+    'let Registry = ""; let Repository = ""; let Digest = ""; let Dashed = ""; let Window = 1d; let Ignored = dynamic([]); let Unfiltered = dynamic([]);';
   const absent = `${lets}\n${QUERY.replace('    SecurityNestedRecommendation\n', '    SecurityNestedRecommendations\n')}`;
 
   it('is passed over', () => {

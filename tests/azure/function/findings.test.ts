@@ -2,7 +2,8 @@
 import { RestError } from '@azure/core-rest-pipeline';
 import type { LogsQueryClient } from '@azure/monitor-query';
 import { describe, expect, it } from 'vitest';
-import { createScanner, PartialAnswer, type Place, WINDOWS } from '../../../azure/function/findings.ts';
+import { createScanner, type RegistryIdentity, WINDOWS } from '../../../azure/function/findings.ts';
+import { PartialAnswer } from '../../../azure/function/log-analytics.ts';
 import type { Row } from '../../../local/azure/tables.ts';
 import { START } from '../../../local/clock.ts';
 import { digest, policy } from '../../shared/samples.ts';
@@ -33,7 +34,7 @@ describe('an answer has', () => {
   });
   const CVES = ['CVE-2026-0001'];
 
-  it.each<[string, Rows, Place, string, string, ReadonlyMap<string, readonly string[]>]>([
+  it.each<[string, Rows, RegistryIdentity, string, string, ReadonlyMap<string, readonly string[]>]>([
     [
       'every image of the repository',
       both,
@@ -148,7 +149,7 @@ describe('an answer has', () => {
   it('the names of all assessments, and what each settles', async () => {
     const healthy = individualTableRow({ RecommendationState: 'Healthy', RecommendationId: `${ASSESSMENT_ID}2` });
     const { scanner } = scannerOver(workspaceOf({ SecurityRecommendation: [individual, healthy] }));
-    const answer = await scanner.reportsOf(MYACR, 'team/app', DIGEST, WINDOWS.event);
+    const answer = await scanner.reportsOf(MYACR, { repository: 'team/app', digest: DIGEST, window: WINDOWS.event });
     expect(new Map(answer.get(DIGEST)?.map(({ id, status }) => [id, status]))).toEqual(
       new Map([
         [ASSESSMENT, 'active'],
@@ -172,9 +173,9 @@ describe('a scanner that cannot say', () => {
 
   it('all throws: what is missing proves nothing', async () => {
     const scanner = answering({ status: 'PartialFailure', partialTables: [], partialError: new Error('too much') });
-    await expect(scanner.reportsOf(MYACR, 'team/app', 'all', WINDOWS.event)).rejects.toThrow(
-      new PartialAnswer('Log Analytics gave a part of its answer only: too much'),
-    );
+    await expect(
+      scanner.reportsOf(MYACR, { repository: 'team/app', digest: 'all', window: WINDOWS.event }),
+    ).rejects.toThrow(new PartialAnswer('Log Analytics gave a part of its answer only: too much'));
     await expect(scanner.repositoriesWithFindings(MYACR)).rejects.toThrow(PartialAnswer);
     await expect(scanner.digestsWithFindings(MYACR, 'team/app')).rejects.toThrow(PartialAnswer);
     await expect(scanner.health(START.toISOString(), true)).rejects.toThrow(PartialAnswer);
@@ -182,7 +183,9 @@ describe('a scanner that cannot say', () => {
 
   it('anything, without a table, has found nothing', async () => {
     const scanner = answering({ status: 'Success', tables: [] });
-    expect(await scanner.reportsOf(MYACR, 'team/app', 'all', WINDOWS.event)).toEqual(new Map());
+    expect(await scanner.reportsOf(MYACR, { repository: 'team/app', digest: 'all', window: WINDOWS.event })).toEqual(
+      new Map(),
+    );
   });
 
   const daysAgo = (days: number) => ({
@@ -273,7 +276,9 @@ describe('a scanner whose service refuses', () => {
     const scanner = refusing(semanticError(words));
     expect(await scanner.repositoriesWithFindings(MYACR)).toEqual(new Set());
     expect(await scanner.health(START.toISOString(), false)).toMatch(/ within ten days, /);
-    await expect(scanner.reportsOf(MYACR, 'team/app', 'all', WINDOWS.event)).rejects.toThrow(RestError);
+    await expect(
+      scanner.reportsOf(MYACR, { repository: 'team/app', digest: 'all', window: WINDOWS.event }),
+    ).rejects.toThrow(RestError);
   });
 
   it('a query that is wrong throws', async () => {
@@ -290,7 +295,7 @@ describe('a scanner whose service refuses', () => {
   ])('%i: asked %s', async (statusCode, how) => {
     const scanner = refusing(new RestError('no', { statusCode }));
     const error: unknown = await scanner
-      .reportsOf(MYACR, 'team/app', 'all', WINDOWS.event)
+      .reportsOf(MYACR, { repository: 'team/app', digest: 'all', window: WINDOWS.event })
       .catch((one: unknown) => one);
     expect(error instanceof PartialAnswer).toBe(how === 'narrower');
   });

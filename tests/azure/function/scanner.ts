@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogsQueryClient, LogsTable } from '@azure/monitor-query';
-import { createScanner, type Place, WINDOWS } from '../../../azure/function/findings.ts';
+import { createScanner, type RegistryIdentity, WINDOWS } from '../../../azure/function/findings.ts';
 import type { Table } from '../../../local/azure/kql-operators.ts';
 import type { Row, TableName } from '../../../local/azure/tables.ts';
 import { createWorkspace, type RunningWorkspace } from '../../../local/azure/workspace.ts';
@@ -14,8 +14,8 @@ import { REGISTRY_ID, SUBSCRIPTION } from './samples.ts';
 
 export const QUERY = readFileSync(join(import.meta.dirname, '../../../azure/function/findings.kql'), 'utf8');
 export const WORKSPACE_ID = '00000000-0000-0000-0000-000000000001';
-export const MYACR: Place = { id: REGISTRY_ID, name: 'myacr', loginServer: 'myacr-dns.azurecr.io' };
-export const PTEBIC: Place = {
+export const MYACR: RegistryIdentity = { id: REGISTRY_ID, name: 'myacr', loginServer: 'myacr-dns.azurecr.io' };
+export const PTEBIC: RegistryIdentity = {
   id: `/subscriptions/${SUBSCRIPTION}/resourceGroups/PytorchEnterprise/providers/Microsoft.ContainerRegistry/registries/ptebic`,
   name: 'ptebic',
   loginServer: 'ptebic.azurecr.io',
@@ -71,13 +71,13 @@ export function scannerOver(workspace: RunningWorkspace, by: Policy = policy(), 
 /** What the scanner says of a repository: for each digest, the names of the findings. */
 export async function found(
   rows: Rows,
-  place: Place,
+  place: RegistryIdentity,
   repository: string,
   image = 'all',
   window: keyof typeof WINDOWS = 'event',
 ) {
   const { scanner } = scannerOver(workspaceOf(rows));
-  const answer = await scanner.reportsOf(place, repository, image, WINDOWS[window]);
+  const answer = await scanner.reportsOf(place, { repository, digest: image, window: WINDOWS[window] });
   return new Map(
     [...answer].map(([one, reports]) => [one, findingsIn({ reports }).map(({ vulnerability }) => vulnerability)]),
   );

@@ -87,7 +87,10 @@ const HELD = finding({ report: 'the-assessment-that-closed' });
 /** What a gate comes to where Log Analytics answers so. */
 async function comesTo(rows: readonly Row[], isClosed: boolean): Promise<World> {
   const scanner = scannerThatSays(rows);
-  const reports = (await scanner.reportsOf(PLACE, HERE.repository, HERE.digest, '1d')).get(HERE.digest) ?? [];
+  const reports =
+    (await scanner.reportsOf(PLACE, { repository: HERE.repository, digest: HERE.digest, window: '1d' })).get(
+      HERE.digest,
+    ) ?? [];
   const world = newWorld();
   const repository = world.repository();
   repository.images.set(HERE.digest, {

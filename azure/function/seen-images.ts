@@ -1,0 +1,20 @@
+// What an overview has shown of a repository's images, for the reconciliations that follow it.
+import type { ImageObservation } from '../../shared/reconcile/observation.ts';
+
+export interface SeenImages {
+  /** The observation of an image, the first time only: whoever asks again must observe it anew. */
+  take(digest: string): ImageObservation | undefined;
+}
+
+export const NOTHING_SEEN: SeenImages = { take: () => undefined };
+
+export function createSeenImages(overview: ReadonlyMap<string, ImageObservation>): SeenImages {
+  const left = new Map(overview);
+  return {
+    take(digest) {
+      const observation = left.get(digest);
+      left.delete(digest);
+      return observation;
+    },
+  };
+}
