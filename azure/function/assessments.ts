@@ -1,8 +1,9 @@
-// One row of findings.kql as an assessment of one image: keys without regard to case, and details that come in more than one form.
+// One row of findings.kql as an assessment of one image: keys without regard to case, and details that come in more than
+// one form.
 import type { Finding } from '../../shared/policy/finding.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
 import type { Report, ReportStatus } from '../../shared/reconcile/observation.ts';
-import { isObject, jsonFrom, numberOf, parsed, pick, textOf, textsOf, whole } from './loose-json.ts';
+import { decoded, isObject, jsonFrom, numberOf, parsed, pick, textOf, textsOf } from './loose-json.ts';
 import { checkImage, type NamedImage, readImage } from './named-image.ts';
 import { nameOf, type RegistryId, registryIn } from './registry-id.ts';
 
@@ -14,7 +15,7 @@ export interface Assessment {
   /** Unique for the image. */
   readonly name: string;
   readonly image: NamedImage;
-  /** The registry that it says it is of, where it says so by an id: names are unique within a scope only. */
+  /** The registry that it says it is of, if it says so by an id: names are unique within a scope only. */
   readonly registry: RegistryId | undefined;
   readonly registryName: string;
   readonly registryHost: string;
@@ -22,7 +23,7 @@ export interface Assessment {
   readonly at: number;
   /** It is of a weekly dump of everything, and was not streamed. */
   readonly isSnapshot: boolean;
-  /** `off`: not applicable, and not because somebody exempted it: that neither closes nor opens anything. */
+  /** `off`: not applicable, and not because it was exempted: that neither closes nor opens anything. */
   readonly state: 'active' | 'suppressed' | 'resolved' | 'off';
   /** It names its registry and its repository. Another one is about whichever has the image. */
   readonly isPlaced: boolean;
@@ -33,10 +34,10 @@ export interface Assessment {
 /** An assessment without its CVEs is a report of its own, which one with them supersedes. */
 const SUMMARY = '#summary';
 
-/** Undefined where the row is not about an image of a registry. */
+/** Undefined if the row is not about an image of a registry. */
 export function assessmentFrom(given: Row): Assessment | undefined {
   // A CLI prints a dynamic column as text. What is no JSON stays text: it may have been cut off.
-  const row: Row = { ...given, Properties: whole(given['Properties']), Details: whole(given['Details']) };
+  const row: Row = { ...given, Properties: decoded(given['Properties']), Details: decoded(given['Details']) };
   const image = imageOfRow(row);
   const id = textOf(row['AssessmentId']);
   const name = nameOf(id);
@@ -67,7 +68,9 @@ export function assessmentFrom(given: Row): Assessment | undefined {
   }
 }
 
-/** A state that nobody knows is not a mild one. Only who exempts says that nobody is to mind: a recommendation that was switched off says nothing. */
+/**
+ * An unknown state counts as active. Only an exemption suppresses; a recommendation that was switched off says nothing.
+ */
 function stateOf(row: Row): Assessment['state'] {
   const state = textOf(row['State']).toLowerCase();
   if (state === 'healthy') return 'resolved';
@@ -125,8 +128,7 @@ function imageOfRow(row: Row): NamedImage | undefined {
   const details = rootsOf(row).flatMap((root) => [pick(root, 'resourceAdditionalData'), pick(root, 'artifactDetails')]);
   const ids = [...resourceIds(row), textOf(row['AssessmentId'])];
   const image = checkImage(readImage(details, ids));
-  // A repository that is named, and not well, is not put right by the columns: the query ends a name where a quote or a
-  // backslash is.
+  // The columns do not correct a repository that is named wrongly: the query ends a name at a quote or a backslash.
   if (image !== undefined || readImage(details, []).repository !== undefined) return image;
   // What the query has found in details that it left out.
   return imageInColumns(row);
@@ -149,7 +151,10 @@ export function imageInColumns(row: Row): NamedImage | undefined {
   return checkImage({ repository, digest, ...(row['IsDashed'] === true ? { isDashed: true } : {}) });
 }
 
-/** The CVEs of an assessment: a list, a list as JSON text, or the one of a sub-assessment. None where none is named, or they cannot be read. */
+/**
+ * The CVEs of an assessment: a list, a list as JSON text, or the one of a sub-assessment. Empty if none is named, or they
+ * cannot be read.
+ */
 function cvesOf(row: Row): readonly unknown[] {
   const given = pick(row['Details'], 'cvesDetails');
   const list = parsed(given);
@@ -279,7 +284,7 @@ function isExploited(details: unknown): boolean {
   });
 }
 
-/** Defender leaves the zone out where it means UTC. */
+/** Defender leaves the zone out if it means UTC. */
 function instantOf(value: unknown): string | undefined {
   const given = textOf(value);
   if (given === '') return undefined;

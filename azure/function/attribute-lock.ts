@@ -13,43 +13,43 @@ export type Snapshot = boolean;
 export function createAttributeLock(client: ContainerRegistryClient): Pick<Registry<Snapshot>, 'read' | 'write'> {
   return {
     async read(gate) {
-      const isReadable = await unlessAbsent(readable(gate));
+      const isReadable = await unlessAbsent(readable(client, gate));
       return isReadable === undefined ? undefined : readingOf(isReadable);
     },
 
     async write(gate, { snapshot }, wanted) {
-      const refusal = await update(gate, wanted === 'open');
+      const refusal = await update(client, gate, wanted === 'open');
       if (refusal !== undefined) return refusal;
-      const after = await unlessAbsent(readable(gate));
+      const after = await unlessAbsent(readable(client, gate));
       if (after !== (wanted === 'open')) return { kind: 'overtaken' };
       return { kind: 'written', before: attributeOf(snapshot), after: attributeOf(after) };
     },
   };
+}
 
-  /** The service says so plainly where it may not be read, and an attribute that it leaves out is one that nobody has changed. */
-  async function readable({ repository, digest }: Gate): Promise<boolean> {
-    const { canRead } =
-      digest === undefined
-        ? await client.getRepository(repository).getProperties()
-        : await client.getArtifact(repository, digest).getManifestProperties();
-    return canRead ?? true;
-  }
+/** The service always says if something may not be read: an attribute that it leaves out was never changed. */
+async function readable(client: ContainerRegistryClient, { repository, digest }: Gate): Promise<boolean> {
+  const { canRead } =
+    digest === undefined
+      ? await client.getRepository(repository).getProperties()
+      : await client.getArtifact(repository, digest).getManifestProperties();
+  return canRead ?? true;
+}
 
-  /** Only this attribute: those that are left out stay as they are. Undefined where it was done. */
-  async function update(gate: Gate, canRead: boolean): Promise<Written | undefined> {
-    const { repository, digest } = gate;
-    try {
-      await (digest === undefined
-        ? client.getRepository(repository).updateProperties({ canRead })
-        : client.getArtifact(repository, digest).updateManifestProperties({ canRead }));
-      return undefined;
-    } catch (error) {
-      if (!isRestError(error) || error.statusCode === undefined) throw error;
-      const { statusCode: status } = error;
-      if (status === 404) return { kind: 'overtaken' };
-      if (!isFinal(status)) throw error;
-      return { kind: 'refused', problem: refusalOf(gate, status, error.message), status };
-    }
+/** Only this attribute: those that are left out stay as they are. Undefined if it was done. */
+async function update(client: ContainerRegistryClient, gate: Gate, canRead: boolean): Promise<Written | undefined> {
+  const { repository, digest } = gate;
+  try {
+    await (digest === undefined
+      ? client.getRepository(repository).updateProperties({ canRead })
+      : client.getArtifact(repository, digest).updateManifestProperties({ canRead }));
+    return undefined;
+  } catch (error) {
+    if (!isRestError(error) || error.statusCode === undefined) throw error;
+    const { statusCode: status } = error;
+    if (status === 404) return { kind: 'overtaken' };
+    if (!isFinal(status)) throw error;
+    return { kind: 'refused', problem: refusalOf(gate, status, error.message), status };
   }
 }
 

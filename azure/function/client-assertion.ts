@@ -1,4 +1,5 @@
-// What the bundle has in the place of `jsonwebtoken`, which only signs for an application with a certificate: the function has a managed identity.
+// The bundle's replacement for `jsonwebtoken`, which only signs for an application with a certificate: the function has a
+// managed identity.
 const refuse = (): never => {
   throw new Error('the function signs no assertion: it needs its managed identity, PULLGATE_CLIENT_ID');
 };

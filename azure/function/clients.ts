@@ -1,4 +1,5 @@
-// The SDK's clients, with the patience that a function has: retries with backoff, and no call that hangs for the whole invocation.
+// The SDK's clients, with the patience that a function has: retries with backoff, and no call that hangs for the whole
+// invocation.
 import type { Registry } from '@azure/arm-containerregistry';
 import { createContainerRegistryManagement } from '@azure/arm-containerregistry/api';
 import { get } from '@azure/arm-containerregistry/api/registries';
@@ -10,7 +11,7 @@ import type { TokenCredential } from '@azure/identity';
 import { LogsQueryClient } from '@azure/monitor-query';
 import { type QueueService, queueService } from './queue.ts';
 import type { RegistryId } from './registry-id.ts';
-import type { Surroundings } from './settings.ts';
+import type { DeployedResources } from './settings.ts';
 
 export interface Clients {
   readonly table: TableClient;
@@ -20,11 +21,11 @@ export interface Clients {
   readonly describeRegistry: (id: RegistryId) => Promise<Registry>;
   /** The client of the registry with this login server. */
   readonly registry: (loginServer: string) => ContainerRegistryClient;
-  /** Undefined where nobody gets mail. */
+  /** Undefined if there are no recipients. */
   readonly mail: EmailClient | undefined;
 }
 
-/** Throttled and failed calls are tried so often again; the SDK waits longer each time, or as long as `Retry-After` says. */
+/** Retries of a throttled or failed call. The SDK waits longer each time, or as long as `Retry-After` says. */
 const MAX_RETRIES = 5;
 const MAX_LOG_RETRIES = 2;
 const MAX_RETRY_DELAY_MILLISECONDS = 20_000;
@@ -42,58 +43,69 @@ const timeout: PipelinePolicy = {
 /**
  * The clients of one worker.
  *
- * @param credential who calls
- * @param options how to reach Azure, where that is not the straight way
+ * @param credential the identity that calls
+ * @param overrides overrides for reaching Azure, e.g. a proxy
  * @param onCall is told the service of every call, each repetition too
  */
 export function createClients(
-  where: Pick<Surroundings, 'tableUrl' | 'tableName' | 'mail'>,
+  resources: Pick<DeployedResources, 'tableUrl' | 'tableName' | 'mail'>,
   credential: TokenCredential,
-  options: PipelineOptions = {},
+  overrides: PipelineOptions = {},
   onCall: (service: string) => void = () => {},
 ): Clients {
-  const counting = (service: string): PipelinePolicy => ({
+  const { tableUrl, tableName, mail } = resources;
+  const retryOptions = {
+    maxRetries: MAX_RETRIES,
+    maxRetryDelayInMs: MAX_RETRY_DELAY_MILLISECONDS,
+    ...overrides.retryOptions,
+  };
+  const bare = { ...overrides, retryOptions };
+  const common = (service: string) => ({
+    ...bare,
+    additionalPolicies: [
+      { policy: timeout, position: 'perCall' as const },
+      { policy: counting(service, onCall), position: 'perRetry' as const },
+    ],
+  });
+  return {
+    table: new TableClient(tableUrl, tableName, credential, common('table')),
+    queues: queueService(credential, bare, timeout, counting('queue', onCall)),
+    // It may think for a minute each time, and a narrower question has to be asked within the same invocation.
+    logs: new LogsQueryClient(credential, {
+      ...common('logs'),
+      retryOptions: { ...retryOptions, maxRetries: MAX_LOG_RETRIES },
+    }),
+    // One call of its client, without the weight of the others.
+    describeRegistry: ({ subscription, resourceGroup, name }) =>
+      get(createContainerRegistryManagement(credential, subscription, common('arm')), resourceGroup, name),
+    // Its default audience is the registries' own: those that are hardened take no other.
+    registry: createOnce(
+      (loginServer) => new ContainerRegistryClient(`https://${loginServer}`, credential, common('registry')),
+    ),
+    // It may ask to wait for an hour: a mail that is not sent at once is sent with the next tick.
+    mail:
+      mail === undefined
+        ? undefined
+        : new EmailClient(mail.endpoint, credential, { ...common('mail'), retryOptions: { maxRetries: 0 } }),
+  };
+}
+
+function counting(service: string, onCall: (service: string) => void): PipelinePolicy {
+  return {
     name: 'usage',
     sendRequest(request, next) {
       onCall(service);
       return next(request);
     },
-  });
-  const bare = {
-    ...options,
-    retryOptions: { maxRetries: MAX_RETRIES, maxRetryDelayInMs: MAX_RETRY_DELAY_MILLISECONDS, ...options.retryOptions },
   };
-  const common = (service: string) => ({
-    ...bare,
-    additionalPolicies: [
-      { policy: timeout, position: 'perCall' as const },
-      { policy: counting(service), position: 'perRetry' as const },
-    ],
-  });
-  const registryClients = new Map<string, ContainerRegistryClient>();
-  return {
-    table: new TableClient(where.tableUrl, where.tableName, credential, common('table')),
-    queues: queueService(credential, bare, timeout, counting('queue')),
-    // It may think for a minute each time, and a narrower question has to be asked within the same invocation.
-    logs: new LogsQueryClient(credential, {
-      ...common('logs'),
-      retryOptions: { ...bare.retryOptions, maxRetries: MAX_LOG_RETRIES },
-    }),
-    // One call of its client, without the weight of the others.
-    describeRegistry: ({ subscription, resourceGroup, name }) =>
-      get(createContainerRegistryManagement(credential, subscription, common('arm')), resourceGroup, name),
-    registry(loginServer) {
-      const known = registryClients.get(loginServer);
-      if (known !== undefined) return known;
-      // Its default audience is the registries' own: those that are hardened take no other.
-      const client = new ContainerRegistryClient(`https://${loginServer}`, credential, common('registry'));
-      registryClients.set(loginServer, client);
-      return client;
-    },
-    // It may ask to wait for an hour: what is not told at once is told with the next tick.
-    mail:
-      where.mail === undefined
-        ? undefined
-        : new EmailClient(where.mail.endpoint, credential, { ...common('mail'), retryOptions: { maxRetries: 0 } }),
+}
+
+/** Creates the client of each login server once. */
+function createOnce(create: Clients['registry']): Clients['registry'] {
+  const created = new Map<string, ContainerRegistryClient>();
+  return (loginServer) => {
+    const client = created.get(loginServer) ?? create(loginServer);
+    created.set(loginServer, client);
+    return client;
   };
 }

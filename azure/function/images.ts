@@ -14,73 +14,97 @@ export interface Image {
 
 const INDEXES_AT_ONCE = 4;
 
-/** An index may be tagged at any time: what was found without a tag is looked up again, and what was found with one not within so long. */
+/**
+ * An index may be tagged at any time: an image that was found without a tag is looked up again, and a child of a tagged
+ * index is known for this time.
+ */
 const TAGGED_MILLISECONDS = 60_000;
-/** So many indexes' children are kept in mind: an index never changes. */
+/** The children of at most this many indexes are kept in memory: an index never changes. */
 const MAX_INDEXES = 50_000;
+
+/** What is known of one registry's images. */
+interface Known {
+  readonly client: ContainerRegistryClient;
+  /** The children of an index, by its repository and digest. */
+  readonly indexes: Map<string, readonly string[]>;
+}
 
 /** The images behind one login server. */
 export function createImages(client: ContainerRegistryClient, now: () => Instant) {
-  const indexes = new Map<string, readonly string[]>();
+  const known: Known = { client, indexes: new Map() };
   const tagged = new Map<string, { readonly children: ReadonlySet<string>; readonly at: number }>();
+  return {
+    /** Undefined if it is not there. */
+    async describe(repository: string, digest: string): Promise<Image | undefined> {
+      const properties = await unlessAbsent(client.getArtifact(repository, digest).getManifestProperties());
+      return properties === undefined ? undefined : imageFrom(properties);
+    },
 
-  /** Undefined where it is not there. */
-  async function describe(repository: string, digest: string): Promise<Image | undefined> {
-    const properties = await unlessAbsent(client.getArtifact(repository, digest).getManifestProperties());
-    return properties === undefined ? undefined : imageFrom(properties);
-  }
+    /** Every image that is there; none if there is no repository. */
+    async describeAll(repository: string): Promise<ReadonlyMap<string, Image>> {
+      const images = new Map<string, Image>();
+      await unlessAbsent(listInto(images, client, repository));
+      return images;
+    },
 
-  /** Every image that is there; none where there is no repository. */
-  async function describeAll(repository: string): Promise<ReadonlyMap<string, Image>> {
-    const images = new Map<string, Image>();
-    await unlessAbsent(
-      (async () => {
-        for await (const properties of client.getRepository(repository).listManifestProperties()) {
-          images.set(properties.digest, imageFrom(properties));
-        }
-      })(),
-    );
-    return images;
-  }
+    /** Has a tagged index lately been seen to lead to this image? */
+    isKnownChild(repository: string, digest: string): boolean {
+      const found = tagged.get(repository);
+      return found !== undefined && Date.parse(now()) - found.at < TAGGED_MILLISECONDS && found.children.has(digest);
+    },
 
-  /** Has a tagged index lately been seen to lead to this image? */
-  function isKnownChild(repository: string, digest: string): boolean {
-    const known = tagged.get(repository);
-    return known !== undefined && Date.parse(now()) - known.at < TAGGED_MILLISECONDS && known.children.has(digest);
-  }
-
-  /** The digests that tagged indexes lead to, also through another index. */
-  async function childrenOfTagged(repository: string, all: ReadonlyMap<string, Image>): Promise<ReadonlySet<string>> {
-    const found = new Set<string>();
-    let next = [...all.values()].filter(({ tags, mayBeIndex }) => mayBeIndex && tags.length > 0);
-    while (next.length > 0) {
-      const children = await mapConcurrently(next, INDEXES_AT_ONCE, ({ digest }) => childrenOf(repository, digest));
-      const unseen = [...new Set(children.flat())].filter((digest) => !found.has(digest));
-      for (const digest of unseen) found.add(digest);
-      next = unseen.flatMap((digest) => all.get(digest) ?? []).filter(({ mayBeIndex }) => mayBeIndex);
-    }
-    tagged.set(repository, { children: found, at: Date.parse(now()) });
-    return found;
-  }
-
-  async function childrenOf(repository: string, digest: string): Promise<readonly string[]> {
-    const key = `${repository}@${digest}`;
-    const before = indexes.get(key);
-    if (before !== undefined) return before;
-    const properties = await unlessAbsent(client.getArtifact(repository, digest).getManifestProperties());
-    if (properties === undefined) return [];
-    const children = properties.relatedArtifacts.map((related) => related.digest);
-    if (indexes.size >= MAX_INDEXES) indexes.clear();
-    indexes.set(key, children);
-    return children;
-  }
-
-  return { describe, describeAll, isKnownChild, childrenOfTagged };
+    /** The digests that tagged indexes lead to, also through another index. */
+    async childrenOfTagged(repository: string, all: ReadonlyMap<string, Image>): Promise<ReadonlySet<string>> {
+      const children = await findChildren(known, repository, all);
+      tagged.set(repository, { children, at: Date.parse(now()) });
+      return children;
+    },
+  };
 }
 
 export type Images = ReturnType<typeof createImages>;
 
-/** Undefined where the registry says that there is no such thing. */
+async function listInto(
+  images: Map<string, Image>,
+  client: ContainerRegistryClient,
+  repository: string,
+): Promise<void> {
+  for await (const properties of client.getRepository(repository).listManifestProperties()) {
+    images.set(properties.digest, imageFrom(properties));
+  }
+}
+
+async function findChildren(
+  known: Known,
+  repository: string,
+  all: ReadonlyMap<string, Image>,
+): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  let next = [...all.values()].filter(({ tags, mayBeIndex }) => mayBeIndex && tags.length > 0);
+  while (next.length > 0) {
+    const children = await mapConcurrently(next, INDEXES_AT_ONCE, ({ digest }) =>
+      childrenOf(known, repository, digest),
+    );
+    const unseen = [...new Set(children.flat())].filter((digest) => !found.has(digest));
+    for (const digest of unseen) found.add(digest);
+    next = unseen.flatMap((digest) => all.get(digest) ?? []).filter(({ mayBeIndex }) => mayBeIndex);
+  }
+  return found;
+}
+
+async function childrenOf({ client, indexes }: Known, repository: string, digest: string): Promise<readonly string[]> {
+  const key = `${repository}@${digest}`;
+  const before = indexes.get(key);
+  if (before !== undefined) return before;
+  const properties = await unlessAbsent(client.getArtifact(repository, digest).getManifestProperties());
+  if (properties === undefined) return [];
+  const children = properties.relatedArtifacts.map((related) => related.digest);
+  if (indexes.size >= MAX_INDEXES) indexes.clear();
+  indexes.set(key, children);
+  return children;
+}
+
+/** Undefined if the registry says that it does not exist. */
 export async function unlessAbsent<T>(call: Promise<T>): Promise<T | undefined> {
   try {
     return await call;

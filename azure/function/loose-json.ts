@@ -11,12 +11,12 @@ export function pick(value: unknown, ...path: readonly string[]): unknown {
   return found;
 }
 
-/** The text of a value; empty where it is none. */
+/** The text of a value; empty if it is none. */
 export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** Undefined where the text is no JSON, or not to its end. */
+/** Undefined if the text is no JSON, or was cut off. */
 export function jsonFrom(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -41,8 +41,8 @@ export function numberOf(value: unknown): number | undefined {
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
 }
 
-/** A value, read where it is JSON text. */
-export function whole(value: unknown): unknown {
+/** A value, decoded if it is JSON text; text that is no JSON stays as it is. */
+export function decoded(value: unknown): unknown {
   return parsed(value) ?? value;
 }
 

@@ -14,7 +14,9 @@ export interface NamedImage {
   readonly isDashed?: true;
 }
 
-/** Each dash doubles the readings of a dashed name. 64 are all of six dashes, and of seven those with up to 3 slashes. */
+/**
+ * Each dash doubles the readings of a dashed name. 64 are all of six dashes, and of seven those with up to three slashes.
+ */
 const MAX_READINGS = 64;
 /** No id is longer. */
 export const MAX_ID_CHARACTERS = 1_000;

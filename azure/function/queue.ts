@@ -1,4 +1,5 @@
-// The stack's queue and its poison queue, as far as the function itself sends to them: three calls of the storage service's REST interface.
+// The stack's queue and its poison queue, for what the function itself sends: three calls of the storage service's REST
+// interface.
 import {
   bearerTokenAuthenticationPolicy,
   createDefaultHttpClient,
@@ -18,7 +19,7 @@ import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 
 /** The storage account's queues, over REST: its own client package weighs a quarter of the whole bundle. */
 export interface QueueService {
-  /** @throws RestError with the service's own words where it does not answer as it should */
+  /** @throws RestError with the service's own words if the answer is no success */
   send(method: HttpMethods, url: string, body?: string): Promise<PipelineResponse>;
 }
 
@@ -65,7 +66,7 @@ export function createQueue(service: QueueService, queueUrl: string, poisonQueue
   async function put(url: string, message: unknown, delaySeconds: number): Promise<void> {
     const text = Buffer.from(JSON.stringify(message)).toString('base64');
     const body = `<QueueMessage><MessageText>${text}</MessageText></QueueMessage>`;
-    // For ever: what waits for a person must not go away by itself.
+    // It never expires: what waits for a person must not go away by itself.
     await service.send('POST', `${url}/messages?visibilitytimeout=${delaySeconds}&messagettl=-1`, body);
   }
 
@@ -76,19 +77,19 @@ export function createQueue(service: QueueService, queueUrl: string, poisonQueue
     );
   }
 
-  /** Sends a message again, to be seen after so many seconds. */
+  /** Sends a message again, to be delivered after this delay. */
   function sendLater(message: unknown, delaySeconds: number): Promise<void> {
     return put(queueUrl, message, delaySeconds);
   }
 
-  /** Puts a message that can never succeed where the alarm is. */
+  /** Puts a message that can never succeed into the poison queue, which raises an alarm. */
   function deadLetter(message: unknown): Promise<void> {
     return put(poisonQueueUrl, message, 0);
   }
 
   /**
-   * About how many messages are in the poison queue. Source:
-   * https://learn.microsoft.com/rest/api/storageservices/get-queue-metadata
+   * About how many messages are in the poison queue.
+   * Source: https://learn.microsoft.com/rest/api/storageservices/get-queue-metadata
    */
   async function deadLetterCount(): Promise<number> {
     const { headers } = await service.send('GET', `${poisonQueueUrl}?comp=metadata`);

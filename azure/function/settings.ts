@@ -1,4 +1,5 @@
-// What the deployed function is told: by its environment, and by the settings.json in its archive (a policy may be long).
+// What the deployed function is told: by its environment, and by the settings.json in its archive, since a policy may be
+// long.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,15 +9,15 @@ import type { ConfiguredMode } from '../../shared/report/decision.ts';
 import { required } from '../../shared/runtime/problem.ts';
 import { parseSettingsFile } from '../../shared/runtime/settings-file.ts';
 
-/** Where things are, from the environment. */
-export interface Surroundings {
+/** The deployed resources that the function uses, from the environment. */
+export interface DeployedResources {
   readonly queueUrl: string;
   readonly poisonQueueUrl: string;
   readonly tableUrl: string;
   readonly tableName: string;
   /** The workspace's customer id, a GUID. */
   readonly workspaceId: string;
-  /** Undefined where nobody gets mail. */
+  /** Undefined if there are no recipients. */
   readonly mail: { readonly endpoint: string; readonly sender: string } | undefined;
 }
 
@@ -36,7 +37,7 @@ export interface StackSettings extends RuleSettings {
   readonly hash: string;
 }
 
-export interface Settings extends Surroundings, StackSettings {
+export interface Settings extends DeployedResources, StackSettings {
   /** The text of findings.kql. */
   readonly findingsQuery: string;
 }
@@ -47,7 +48,7 @@ const VARIABLES = {
   tableUrl: 'PULLGATE_TABLE_URL',
   tableName: 'PULLGATE_TABLE',
   workspaceId: 'PULLGATE_WORKSPACE_ID',
-} as const satisfies Record<keyof Omit<Surroundings, 'mail'>, string>;
+} as const satisfies Record<keyof Omit<DeployedResources, 'mail'>, string>;
 const CLIENT_ID = 'PULLGATE_CLIENT_ID';
 const MAIL = { endpoint: 'PULLGATE_MAIL_ENDPOINT', sender: 'PULLGATE_MAIL_SENDER' } as const;
 
