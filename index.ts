@@ -51,7 +51,7 @@ async function createOnAws(settings: Settings): Promise<EcrPullGateOutputs> {
 /** The component of this subscription. Its code, and the Azure provider's, is loaded only here. */
 async function createOnAzure(settings: Settings, now: string): Promise<AcrPullGateOutputs> {
   const { AcrPullGate } = await import('./azure/component/pull-gate.ts');
-  const { checkSubscription } = await import('./azure/component/place.ts');
+  const { checkSubscription } = await import('./azure/component/placement.ts');
   const { registries, workspaceId } = settings.azure;
   await checkSubscription(workspaceId === undefined ? registries : [...registries, workspaceId]);
   return new AcrPullGate('pullgate', { ...sharedArgs(settings), ...settings.azure, now }).outputs;

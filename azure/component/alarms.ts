@@ -1,7 +1,7 @@
 // What raises an alert: plain data, with words that say what it means and what to do.
 import * as monitor from '@pulumi/azure-native/monitor/index.js';
 import * as pulumi from '@pulumi/pulumi';
-import type { Place, Workspace } from './place.ts';
+import type { Placement, Workspace } from './placement.ts';
 
 /** One alert. It is raised when its query finds a row. */
 export interface AlarmSpec {
@@ -23,13 +23,14 @@ export interface AlarmSpec {
 
 const QUICK = { windowMinutes: 15, frequencyMinutes: 5 } as const;
 
-/** The alerts of a stack that sweeps every so many hours. */
+/** The alerts of a stack. */
 export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpec[] {
   const specs: readonly AlarmSpec[] = [
     {
       name: 'poison',
       source: 'log',
-      // A queue's length is no metric of Azure Monitor, only its account's is: the tick reports it. The host moves messages there, too.
+      // A queue's length is no metric of Azure Monitor, only its account's is: the tick reports it. The host moves
+      // messages there, too.
       query:
         "where (line.kind == 'tick' and toint(line.poison) > 0) or line.kind == 'refused' or line.deadLettered == true",
       ...QUICK,
@@ -142,6 +143,7 @@ export function alarmQuery({ source, query }: LogQuery, componentId: string): st
 
 /** What the alerts watch. */
 export interface Watched {
+  readonly sweepHours: number;
   readonly workspace: Workspace;
   readonly componentId: pulumi.Output<string>;
   readonly notifyEmails: readonly string[];
@@ -150,13 +152,12 @@ export interface Watched {
 /** Every alert, which also sends a notice when it ends, and its recipients if there are addresses. */
 export function createAlarms(
   name: string,
-  place: Place,
-  sweepHours: number,
-  { workspace, componentId, notifyEmails }: Watched,
+  placement: Placement,
+  { sweepHours, workspace, componentId, notifyEmails }: Watched,
   parent: pulumi.Resource,
 ): void {
-  const { resourceGroupName, location } = place;
-  const actionGroups = notifyEmails.length === 0 ? [] : [createActionGroup(name, place, notifyEmails, parent).id];
+  const { resourceGroupName, location } = placement;
+  const actionGroups = notifyEmails.length === 0 ? [] : [createActionGroup(name, placement, notifyEmails, parent).id];
   for (const spec of alarmSpecs(pulumi.getStack(), sweepHours)) {
     new monitor.ScheduledQueryRule(
       `${name}-${spec.name}-alarm`,
@@ -195,7 +196,7 @@ export function createAlarms(
 
 function createActionGroup(
   name: string,
-  { resourceGroupName }: Place,
+  { resourceGroupName }: Placement,
   notifyEmails: readonly string[],
   parent: pulumi.Resource,
 ): monitor.ActionGroup {

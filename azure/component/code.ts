@@ -9,8 +9,7 @@ const FUNCTION = join(import.meta.dirname, '..', 'function');
 const BANNER = "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);";
 /**
  * The first is the host's own. The second opens a browser, and is loaded at an interactive login. The third colours a
- * terminal's lines where it is installed: here only tests install it, and what they do shall not change what is
- * deployed.
+ * terminal's lines if it is installed: here only tests install it, and that must not change what is deployed.
  */
 const EXTERNAL = ['@azure/functions-core', 'open', 'supports-color'];
 /** The function proves who it is with its managed identity, which saves the bundle the other ways. */

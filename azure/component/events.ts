@@ -4,7 +4,7 @@ import * as logic from '@pulumi/azure-native/logic/index.js';
 import * as security from '@pulumi/azure-native/security/index.js';
 import * as pulumi from '@pulumi/pulumi';
 import { workflowDefinition } from './logic-app.ts';
-import type { Place, Workspace } from './place.ts';
+import type { Placement, Workspace } from './placement.ts';
 import { assignRole, ROLES } from './roles.ts';
 import type { Stores } from './storage.ts';
 
@@ -23,9 +23,9 @@ export interface Source {
 }
 
 /**
- * Everything that Defender says, streamed and in its weekly snapshots. Without rules: what a rule leaves out is never seen again, and a filter on a
- * property that is not documented would hide findings from pullgate. Findings go with their parents, as the interface
- * asks for.
+ * Everything that Defender says, streamed and in its weekly snapshots. Without rules: what a rule leaves out is never
+ * seen again, and a filter on a property that is not documented would hide findings from pullgate. Findings go with
+ * their parents, as the interface asks for.
  * Source: https://learn.microsoft.com/azure/defender-for-cloud/continuous-export
  */
 export const EXPORTED: readonly Source[] = [
@@ -42,10 +42,10 @@ export const GROUPED_RECOMMENDATIONS = [
 ] as const;
 
 /**
- * What the Logic App is called for: whatever may be about a registry's image. Coarse, and each set enough by itself, so that no single property
- * decides; the function checks the details. No severities: an assessment's own is not known to bound its CVEs', and
- * what NotEquals makes of a property that is absent is not documented. Snapshots are left out: the sweep reads their
- * rows.
+ * What the Logic App is called for: whatever may be about a registry's image. Coarse, and each set enough by itself, so
+ * that no single property decides; the function checks the details. No severities: an assessment's own is not known to
+ * bound its CVEs', and what NotEquals makes of a property that is absent is not documented. Snapshots are left out: the
+ * sweep reads their rows.
  */
 export const CALLED_FOR: readonly Source[] = [
   {
@@ -81,12 +81,11 @@ function sourcesOf(sources: readonly Source[]) {
 /** The Logic App, which may send to the one queue, and both automations. */
 export function createEvents(
   name: string,
-  place: Place,
-  workspace: Workspace,
-  stores: Stores,
+  placement: Placement,
+  { workspace, stores }: { readonly workspace: Workspace; readonly stores: Stores },
   parent: pulumi.Resource,
 ): { readonly logicApp: logic.Workflow } {
-  const { resourceGroupName, location, subscriptionId } = place;
+  const { resourceGroupName, location, subscriptionId } = placement;
   const logicApp = new logic.Workflow(
     `${name}-events`,
     {
@@ -101,7 +100,7 @@ export function createEvents(
   );
   const principalId = logicApp.identity.apply((identity) => identity?.principalId ?? '');
   const sender = { name: 'events', role: ROLES.queueMessageSender, scope: stores.queue.id };
-  const maySend = assignRole(name, sender, subscriptionId, principalId, parent);
+  const maySend = assignRole(name, sender, { subscriptionId, principalId }, parent);
   // It carries a signature, and anyone who has it may call the Logic App.
   const uri = pulumi.secret(
     logic.listWorkflowTriggerCallbackUrlOutput(

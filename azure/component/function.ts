@@ -8,34 +8,37 @@ import * as pulumi from '@pulumi/pulumi';
 import type { Bundle } from '../../bundle.ts';
 import { codeMark, ONE_DEPLOY } from './code.ts';
 import type { Mail } from './mail.ts';
-import type { Place, Workspace } from './place.ts';
+import type { Placement, Workspace } from './placement.ts';
 import type { Stores } from './storage.ts';
 
-/** The memory of one instance; 512, 2048 or 4096 can be had. An observation of a big repository fits well. */
+/** The memory of one instance: 512, 2048 or 4096. An observation of a big repository fits well. */
 const INSTANCE_MEGABYTES = 2048;
-/** The fewest that the platform takes as the most; the brake and the records hold whatever the number. */
+/** The lowest limit the platform accepts. The brake and the records work with any number of instances. */
 const MAXIMUM_INSTANCES = 40;
 /** How long the platform has to fetch the package, from the beginning of the deployment on. */
 const PACKAGE_HOURS = 3;
 
-/** Who the function is. Its own resource, because a system-assigned identity would get its roles too late: with the app already running. */
+/**
+ * The function's identity. Its own resource, because a system-assigned identity would get its roles too late: with the
+ * app already running.
+ */
 export function createIdentity(
   name: string,
-  place: Place,
+  placement: Placement,
   parent: pulumi.Resource,
 ): managedidentity.UserAssignedIdentity {
-  const { resourceGroupName, location } = place;
+  const { resourceGroupName, location } = placement;
   return new managedidentity.UserAssignedIdentity(`${name}-identity`, { resourceGroupName, location }, { parent });
 }
 
 /** Where the host writes the log: tables of the workspace, with the identity only. */
 export function createLog(
   name: string,
-  place: Place,
+  placement: Placement,
   workspace: Workspace,
   parent: pulumi.Resource,
 ): applicationinsights.Component {
-  const { resourceGroupName, location } = place;
+  const { resourceGroupName, location } = placement;
   return new applicationinsights.Component(
     `${name}-log`,
     {
@@ -66,8 +69,13 @@ export interface FunctionArgs {
 }
 
 /** The app, on a plan that costs nothing while nothing happens, and its code. */
-export function createFunction(name: string, place: Place, args: FunctionArgs, parent: pulumi.Resource): web.WebApp {
-  const { resourceGroupName, location } = place;
+export function createFunction(
+  name: string,
+  placement: Placement,
+  args: FunctionArgs,
+  parent: pulumi.Resource,
+): web.WebApp {
+  const { resourceGroupName, location } = placement;
   const { stores, identity } = args;
   const plan = new web.AppServicePlan(
     `${name}-plan`,
@@ -111,12 +119,13 @@ export function createFunction(name: string, place: Place, args: FunctionArgs, p
   const inApp = { resourceGroupName, name: app.name, allow: false };
   new web.WebAppFtpAllowed(`${name}-no-ftp`, inApp, { parent });
   new web.WebAppScmAllowed(`${name}-no-publishing-password`, inApp, { parent });
-  deployCode(name, place, args, app, parent);
+  deployCode(name, placement, { ...args, app }, parent);
   return app;
 }
 
 /**
- * Leaves out what the SDK adds to a site's configuration: Flex Consumption refuses some of it (netFrameworkVersion), as it does ftpsState.
+ * Leaves out what the SDK adds to a site's configuration: Flex Consumption refuses some of it (netFrameworkVersion), as
+ * it does ftpsState.
  * Source: https://github.com/pulumi/pulumi-azure-native/issues/4168
  */
 const asAsked: pulumi.ResourceTransformation = ({ props, opts }) => ({
@@ -155,14 +164,13 @@ function appSettings(args: FunctionArgs): Readonly<Record<string, pulumi.Input<s
 }
 
 /**
- * The package, at an address that is good for hours, and the order to run it. Both are named by what is in the package: the same code is never
- * deployed again, whatever the address's signature.
+ * The package, at an address that is valid for PACKAGE_HOURS, and the order to run it. Both are named by what is in the
+ * package: the same code is never deployed again, whatever the address's signature.
  */
 function deployCode(
   name: string,
-  { resourceGroupName }: Place,
-  { stores, code, now, roles }: FunctionArgs,
-  app: web.WebApp,
+  { resourceGroupName }: Placement,
+  { stores, code, now, roles, app }: FunctionArgs & { readonly app: web.WebApp },
   parent: pulumi.Resource,
 ): void {
   const mark = codeMark(code);
@@ -205,7 +213,7 @@ function deployCode(
         },
       },
     },
-    // A new signature is no new code. Where the code is new, so is the resource, and takes the signature of the day.
+    // A new signature is no new code. If the code is new, so is the resource, and it takes the current signature.
     { parent, dependsOn: [blob, ...roles], ignoreChanges: ['properties.parameters.packageUri'] },
   );
 }

@@ -1,4 +1,5 @@
-// The Logic App's workflow: it puts an event's identifiers on the queue, and nothing else. Pure: the queue's address in, the definition out.
+// The Logic App's workflow: it puts an event's identifiers on the queue, and nothing else. Pure: the queue's address
+// in, the definition out.
 
 /**
  * What is forwarded of an event besides its id, as text: Defender writes keys in both casings, and values as objects or
@@ -12,13 +13,13 @@ const FORWARDED = [
   ['assessmentEventDataEnrichment'],
 ] as const;
 
-/** The value at a path of the event whose last key is in either casing; null where there is none. */
+/** The value at a path of the event whose last key is in either casing; null if there is none. */
 function valueAt(...path: readonly string[]): string {
   const last = path.at(-1) ?? '';
-  const places = [last, last.charAt(0).toUpperCase() + last.slice(1)].map((key) =>
-    [...path.slice(0, -1), key].reduce((place, step) => `${place}?['${step}']`, 'triggerBody()'),
+  const values = [last, last.charAt(0).toUpperCase() + last.slice(1)].map((key) =>
+    [...path.slice(0, -1), key].reduce((value, step) => `${value}?['${step}']`, 'triggerBody()'),
   );
-  return `coalesce(${places.join(', ')})`;
+  return `coalesce(${values.join(', ')})`;
 }
 
 /** The version of the storage services' interface that the message is written for. */
@@ -74,7 +75,7 @@ export function workflowDefinition(queueUrl: string): Readonly<Record<string, un
           },
           body: "<QueueMessage><MessageText>@{base64(string(outputs('Identifiers')))}</MessageText></QueueMessage>",
           authentication: { type: 'ManagedServiceIdentity', audience: 'https://storage.azure.com/' },
-          // What is lost after the tenth try, the sweep heals.
+          // The sweep repairs what is lost after the tenth try.
           retryPolicy: {
             type: 'exponential',
             count: 10,

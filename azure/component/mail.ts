@@ -2,7 +2,7 @@
 import * as authorization from '@pulumi/azure-native/authorization/index.js';
 import * as communication from '@pulumi/azure-native/communication/index.js';
 import * as pulumi from '@pulumi/pulumi';
-import type { Place } from './place.ts';
+import type { Placement } from './placement.ts';
 import type { RoleSpec } from './roles.ts';
 
 export interface Mail {
@@ -14,7 +14,8 @@ export interface Mail {
 }
 
 /**
- * What an identity needs to send, on the Communication Service itself; the built-in role that has it may also read the service's keys and delete it.
+ * What an identity needs to send, on the Communication Service itself; the built-in role that has it may also read the
+ * service's keys and delete it.
  * Source: https://learn.microsoft.com/azure/communication-services/quickstarts/email/send-email-smtp/smtp-authentication
  */
 export const MAIL_ACTIONS = [
@@ -24,10 +25,10 @@ export const MAIL_ACTIONS = [
 ] as const;
 
 /** A Communication Service with a domain that Azure manages. */
-export function createMail(name: string, place: Place, parent: pulumi.Resource): Mail {
-  const { resourceGroupName, subscriptionId } = place;
-  const dataLocation = place.location.apply(dataLocationOf);
-  // Both services are worldwide; only their data has a place.
+export function createMail(name: string, placement: Placement, parent: pulumi.Resource): Mail {
+  const { resourceGroupName, subscriptionId } = placement;
+  const dataLocation = placement.location.apply(dataLocationOf);
+  // Both services are worldwide; only their data has a location.
   const worldwide = { resourceGroupName, location: 'global', dataLocation };
   const emails = new communication.EmailService(`${name}-emails`, worldwide, { parent });
   const domain = new communication.Domain(
@@ -85,7 +86,7 @@ const DATA_LOCATIONS: readonly (readonly [region: RegExp, dataLocation: string])
 ];
 
 /**
- * Where mails are kept: near the stack's region, and in the United States where nothing is known to be nearer.
+ * Where mails are kept: near the stack's region, and in the United States if nothing is known to be nearer.
  * Source: https://learn.microsoft.com/azure/communication-services/concepts/privacy#data-residency
  *
  * @param location a region, as `westeurope` or `West Europe`

@@ -1,4 +1,5 @@
-// AcrPullGate: everything that closes and opens images in the container registries of one subscription, as one Pulumi component.
+// AcrPullGate: everything that closes and opens images in the container registries of one subscription, as one Pulumi
+// component.
 import * as security from '@pulumi/azure-native/security/index.js';
 import * as pulumi from '@pulumi/pulumi';
 import type { Granularity, PullGateArgs, RegistryRoles } from '../../config/args.ts';
@@ -8,7 +9,7 @@ import { bundleHandler } from './code.ts';
 import { createEvents } from './events.ts';
 import { createFunction, createIdentity, createLog } from './function.ts';
 import { createMail } from './mail.ts';
-import { createResourceGroup, createWorkspace, findSubscription, markOf, type Place } from './place.ts';
+import { createResourceGroup, createWorkspace, findSubscription, markOf, type Placement } from './placement.ts';
 import { assignRole, createRegistryRole, functionRoles } from './roles.ts';
 import { type AcrFunctionSettings, accept, functionSettings } from './settings.ts';
 import { createStores } from './storage.ts';
@@ -17,8 +18,8 @@ import { createWorkbook } from './workbook.ts';
 /** The arguments of an `AcrPullGate`. Only `severityThreshold` and `registries` are required. */
 export interface AcrPullGateArgs extends PullGateArgs {
   /**
-   * The ARM ids of the registries that have gates, with every repository in them: at least one, all in the subscription of the provider.
-   * Plain text, because resources are named by them.
+   * The ARM ids of the registries that have gates, with every repository in them: at least one, all in the subscription
+   * of the provider. Plain text, because resources are named by them.
    * Example: `["/subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME"]`.
    */
   registries: string[];
@@ -27,12 +28,13 @@ export interface AcrPullGateArgs extends PullGateArgs {
   /** The registries' role mode: whether roles apply to whole registries, or to repositories only. Default: `rbac`. */
   registryRoles?: RegistryRoles;
   /**
-   * The ARM id of the Log Analytics workspace that findings and log lines go to, in the same subscription, with the solution SecurityCenterFree.
-   * Default: a workspace that the component makes.
+   * The ARM id of the Log Analytics workspace that findings and log lines go to, in the same subscription, with the
+   * solution SecurityCenterFree. Default: a workspace that the component makes.
    */
   workspaceId?: pulumi.Input<string> | undefined;
   /**
-   * Switch on the Defender for Containers plan of the whole subscription. It stays on when the component is deleted. Default: false.
+   * Switch on the Defender for Containers plan of the whole subscription. It stays on when the component is deleted.
+   * Default: false.
    */
   enableDefender?: boolean;
   /** How long the component's own workspace keeps findings and log lines, in days, 30 to 730. Default: 90. */
@@ -68,8 +70,9 @@ export interface AcrPullGateOutputs {
 }
 
 /**
- * Blocks pulls of vulnerable images from Azure container registries of one subscription, and allows them again once there is proof that the
- * vulnerability is gone. At most one in a stack. Example: `new AcrPullGate('pullgate', { severityThreshold: 'high', registries: [registryId] })`.
+ * Blocks pulls of vulnerable images from Azure container registries of one subscription, and allows them again once
+ * there is proof that the vulnerability is gone. At most one in a stack.
+ * Example: `new AcrPullGate('pullgate', { severityThreshold: 'high', registries: [registryId] })`.
  */
 export class AcrPullGate extends pulumi.ComponentResource {
   readonly outputs: AcrPullGateOutputs;
@@ -89,19 +92,19 @@ export class AcrPullGate extends pulumi.ComponentResource {
     const subscriptionId = findSubscription([...registries, ...(given === undefined ? [] : [given])], this);
 
     const group = createResourceGroup(name, subscriptionId, this);
-    const place: Place = { subscriptionId, resourceGroupName: group.name, location: group.location };
+    const placement: Placement = { subscriptionId, resourceGroupName: group.name, location: group.location };
     const workspaceArgs = { workspaceId: given, logRetentionDays: checked.logRetentionDays };
-    const workspace = createWorkspace(name, place, workspaceArgs, this);
+    const workspace = createWorkspace(name, placement, workspaceArgs, this);
     const mark = subscriptionId.apply((id) =>
       markOf(pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack(), id),
     );
-    const stores = createStores(name, place, mark, this);
-    const identity = createIdentity(name, place, this);
-    const log = createLog(name, place, workspace, this);
-    const mail = notifyEmails.length === 0 ? undefined : createMail(name, place, this);
+    const stores = createStores(name, placement, mark, this);
+    const identity = createIdentity(name, placement, this);
+    const log = createLog(name, placement, workspace, this);
+    const mail = notifyEmails.length === 0 ? undefined : createMail(name, placement, this);
     const specs = functionRoles({
       registries,
-      registryRole: createRegistryRole(name, checked, mark, subscriptionId, this),
+      registryRole: createRegistryRole(name, { ...checked, mark, subscriptionId }, this),
       workspaceId: workspace.id,
       accountId: stores.account.id,
       queueId: stores.queue.id,
@@ -110,12 +113,13 @@ export class AcrPullGate extends pulumi.ComponentResource {
       componentId: log.id,
     });
     const roles = [...specs, ...(mail === undefined ? [] : [mail.role])].map((spec) =>
-      assignRole(name, spec, subscriptionId, identity.principalId, this),
+      assignRole(name, spec, { subscriptionId, principalId: identity.principalId }, this),
     );
-    const app = createFunction(name, place, { stores, workspace, identity, log, mail, code, now, roles }, this);
-    const { logicApp } = createEvents(name, place, workspace, stores, this);
-    createAlarms(name, place, sweepHours, { workspace, componentId: log.id, notifyEmails }, this);
-    const workbookUrl = createWorkbook(name, place, mark, { workspaceId: workspace.id, componentId: log.id }, this);
+    const app = createFunction(name, placement, { stores, workspace, identity, log, mail, code, now, roles }, this);
+    const { logicApp } = createEvents(name, placement, { workspace, stores }, this);
+    createAlarms(name, placement, { sweepHours, workspace, componentId: log.id, notifyEmails }, this);
+    const shown = { mark, workspaceId: workspace.id, componentId: log.id };
+    const workbookUrl = createWorkbook(name, placement, shown, this);
     if (checked.enableDefender) enableDefender(name, subscriptionId, this);
 
     this.outputs = {
@@ -140,8 +144,8 @@ export class AcrPullGate extends pulumi.ComponentResource {
 }
 
 /**
- * Defender for Containers with its scans of registries. It belongs to the whole subscription, not to this stack: it stays when the stack goes or
- * the option is taken back, because pullgate must not switch a scanner off.
+ * Defender for Containers with its scans of registries. It belongs to the whole subscription, not to this stack: it
+ * stays when the stack goes or the option is taken back, because pullgate must not switch a scanner off.
  * Source: https://learn.microsoft.com/azure/templates/microsoft.security/pricings
  */
 function enableDefender(name: string, subscriptionId: pulumi.Output<string>, parent: pulumi.Resource): void {

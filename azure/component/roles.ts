@@ -33,14 +33,18 @@ interface RegistryPermission {
 const REGISTRIES = 'Microsoft.ContainerRegistry/registries';
 
 /**
- * What the function does in a registry, by the registry's role mode: it asks for its login server and role mode (`registries/read`), and reads and
- * changes the attributes of manifests and repositories. No built-in role has just that: Reader reads everything, AcrPush may push (and whether it may
- * change attributes is contradicted), Container Registry Repository Contributor may push and delete.
+ * What the function does in a registry, by the registry's role mode: it asks for its login server and role mode
+ * (`registries/read`), and reads and changes the attributes of manifests and repositories. No built-in role has just
+ * that: Reader reads everything, AcrPush may push (and whether it may change attributes is contradicted), Container
+ * Registry Repository Contributor may push and delete.
  *
- * Sources: https://learn.microsoft.com/azure/role-based-access-control/permissions/containers#microsoftcontainerregistry,
- * https://learn.microsoft.com/azure/container-registry/container-registry-rbac-custom-roles; that roles of one's own count in the mode abac, and that
- * metadata may be read there without the right to pull: https://github.com/Azure/acr/blob/main/docs/preview/abac-repo-permissions/README.md; that
- * Catalog Lister, which reads no content, logs in: https://learn.microsoft.com/azure/container-registry/container-registry-rbac-built-in-roles-directory-reference
+ * Sources:
+ * https://learn.microsoft.com/azure/role-based-access-control/permissions/containers#microsoftcontainerregistry,
+ * https://learn.microsoft.com/azure/container-registry/container-registry-rbac-custom-roles; that roles of one's own
+ * count in the mode abac, and that metadata may be read there without the right to pull:
+ * https://github.com/Azure/acr/blob/main/docs/preview/abac-repo-permissions/README.md; that Catalog Lister, which reads
+ * no content, logs in:
+ * https://learn.microsoft.com/azure/container-registry/container-registry-rbac-built-in-roles-directory-reference
  */
 export const GATEKEEPER: Readonly<Record<'rbac' | 'abac', RegistryPermission>> = {
   rbac: {
@@ -48,7 +52,8 @@ export const GATEKEEPER: Readonly<Record<'rbac' | 'abac', RegistryPermission>> =
       `${REGISTRIES}/read`,
       // Here the registry logs in only who may pull.
       `${REGISTRIES}/pull/read`,
-      // Who may pull is documented to read metadata too; this is what the reference names for it, and it allows nothing more.
+      // Who may pull is documented to read metadata too; this is what the reference names for it, and it allows nothing
+      // more.
       `${REGISTRIES}/metadata/read`,
       `${REGISTRIES}/metadata/write`,
     ],
@@ -61,12 +66,18 @@ export const GATEKEEPER: Readonly<Record<'rbac' | 'abac', RegistryPermission>> =
   },
 };
 
+export interface RegistryRoleArgs {
+  readonly registries: readonly string[];
+  readonly registryRoles: 'rbac' | 'abac';
+  /** What makes the role's name unlike any other of the tenant. */
+  readonly mark: pulumi.Output<string>;
+  readonly subscriptionId: pulumi.Output<string>;
+}
+
 /** The role of the function's identity on each registry. */
 export function createRegistryRole(
   name: string,
-  { registries, registryRoles }: { readonly registries: readonly string[]; readonly registryRoles: 'rbac' | 'abac' },
-  mark: pulumi.Output<string>,
-  subscriptionId: pulumi.Output<string>,
+  { registries, registryRoles, mark, subscriptionId }: RegistryRoleArgs,
   parent: pulumi.Resource,
 ): pulumi.Output<string> {
   const { actions, dataActions } = GATEKEEPER[registryRoles];
@@ -74,7 +85,6 @@ export function createRegistryRole(
   const definition = new authorization.RoleDefinition(
     `${name}-gatekeeper`,
     {
-      // The name must be unlike any other of the tenant.
       roleName: pulumi.interpolate`pullgate gatekeeper (${mark})`,
       description: `pullgate, stack ${pulumi.getStack()}: closes and opens images of container registries, and pushes nothing`,
       // Of no registry, or changing the registries would replace the definition, whose name must be free.
@@ -140,8 +150,7 @@ export function roleId(subscriptionId: pulumi.Output<string>, role: string): pul
 export function assignRole(
   name: string,
   spec: RoleSpec,
-  subscriptionId: pulumi.Output<string>,
-  principalId: pulumi.Output<string>,
+  { subscriptionId, principalId }: Readonly<Record<'subscriptionId' | 'principalId', pulumi.Output<string>>>,
   parent: pulumi.Resource,
 ): authorization.RoleAssignment {
   return new authorization.RoleAssignment(

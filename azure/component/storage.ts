@@ -1,7 +1,8 @@
-// What is kept: the account of queues, records and the host, which no key opens, and the account that only delivers the code.
+// What is kept: the account of queues, records and the host, which no key opens, and the account that only delivers the
+// code.
 import * as storage from '@pulumi/azure-native/storage/index.js';
 import * as pulumi from '@pulumi/pulumi';
-import type { Place } from './place.ts';
+import type { Placement } from './placement.ts';
 
 /** The queue's name; the host puts what it gives up on NAME-poison. */
 const QUEUE = 'pullgate';
@@ -17,8 +18,7 @@ export interface Stores {
   readonly poisonQueueUrl: pulumi.Output<string>;
   readonly table: storage.Table;
   readonly tableUrl: pulumi.Output<string>;
-  /** Where the platform keeps the code that runs, and its address. */
-  readonly deployments: storage.BlobContainer;
+  /** The container in which the platform keeps the code that runs. */
   readonly deploymentsUrl: pulumi.Output<string>;
   /** Where a new package is put for the platform to take. */
   readonly packageAccount: storage.StorageAccount;
@@ -36,8 +36,13 @@ const GUARDED = {
 } as const;
 
 /** Both accounts, with what is in them. `mark` makes their names unlike any other. */
-export function createStores(name: string, place: Place, mark: pulumi.Output<string>, parent: pulumi.Resource): Stores {
-  const { resourceGroupName, location } = place;
+export function createStores(
+  name: string,
+  placement: Placement,
+  mark: pulumi.Output<string>,
+  parent: pulumi.Resource,
+): Stores {
+  const { resourceGroupName, location } = placement;
   const account = new storage.StorageAccount(
     `${name}-storage`,
     {
@@ -59,7 +64,8 @@ export function createStores(name: string, place: Place, mark: pulumi.Output<str
     { ...inAccount, containerName: 'deployments', publicAccess: 'None' },
     { parent },
   );
-  // The provider uploads a blob, and signs its address, with the account's key (https://github.com/pulumi/pulumi-azure-native/issues/2015).
+  // The provider uploads a blob, and signs its address, with the account's key.
+  // https://github.com/pulumi/pulumi-azure-native/issues/2015
   const packageAccount = new storage.StorageAccount(
     `${name}-packages`,
     {
@@ -85,7 +91,6 @@ export function createStores(name: string, place: Place, mark: pulumi.Output<str
     poisonQueueUrl: pulumi.interpolate`${primaryEndpoints.queue}${poisonQueue.name}`,
     table,
     tableUrl: primaryEndpoints.table.apply((url) => url.replace(/\/$/, '')),
-    deployments,
     deploymentsUrl: pulumi.interpolate`${primaryEndpoints.blob}${deployments.name}`,
     packageAccount,
     packages,

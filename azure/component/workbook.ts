@@ -1,9 +1,10 @@
-// The Azure workbook of a stack: plain data in, its JSON out. Everything that it shows is asked of the log; there is no agent and no metric.
+// The Azure workbook of a stack: plain data in, its JSON out. Everything that it shows is asked of the log; there is no
+// agent and no metric.
 import { createHash } from 'node:crypto';
 import * as applicationinsights from '@pulumi/azure-native/applicationinsights/index.js';
 import * as pulumi from '@pulumi/pulumi';
 import { alarmQuery, type LogQuery } from './alarms.ts';
-import type { Place } from './place.ts';
+import type { Placement } from './placement.ts';
 
 /** One panel. */
 export interface Panel extends LogQuery {
@@ -67,7 +68,8 @@ export const PANELS: readonly Panel[] = [
     name: 'seconds',
     title: 'Seconds from finding to close: median and 95th percentile',
     source: 'log',
-    // A push, a new policy or a pause's end closes for findings that are old: how old says nothing of how fast that was.
+    // A push, a new policy or a pause's end closes for findings that are old: how old says nothing of how fast that
+    // was.
     query:
       "where isnotnull(line.secondsSinceFinding) and tostring(line.triggers[0]) in ('finding', 'scan')\n" +
       '| extend seconds = todouble(line.secondsSinceFinding)\n' +
@@ -167,8 +169,8 @@ type Json = string | number | boolean | readonly Json[] | { readonly [key: strin
 
 /**
  * The workbook's content, in the form that the portal's own editor writes.
- * Sources: https://learn.microsoft.com/azure/azure-monitor/visualize/workbooks-automate, and as samples of each kind of item
- * https://github.com/microsoft/Application-Insights-Workbooks
+ * Sources: https://learn.microsoft.com/azure/azure-monitor/visualize/workbooks-automate, and as samples of each kind of
+ * item https://github.com/microsoft/Application-Insights-Workbooks
  */
 export function workbookContent(stack: string, workspaceId: string, componentId: string): Json {
   return {
@@ -243,9 +245,8 @@ function introduction(stack: string): string {
 /** Makes the workbook, among those of the function's Application Insights component, and returns its address. */
 export function createWorkbook(
   name: string,
-  { resourceGroupName, location }: Place,
-  mark: pulumi.Output<string>,
-  shown: { readonly workspaceId: pulumi.Output<string>; readonly componentId: pulumi.Output<string> },
+  { resourceGroupName, location }: Placement,
+  { mark, workspaceId, componentId }: Readonly<Record<'mark' | 'workspaceId' | 'componentId', pulumi.Output<string>>>,
   parent: pulumi.Resource,
 ): pulumi.Output<string> {
   const stack = pulumi.getStack();
@@ -258,10 +259,10 @@ export function createWorkbook(
       kind: 'shared',
       category: 'workbook',
       displayName: `pullgate ${stack}`,
-      sourceId: shown.componentId,
+      sourceId: componentId,
       serializedData: pulumi
-        .all([shown.workspaceId, shown.componentId])
-        .apply(([workspaceId, componentId]) => JSON.stringify(workbookContent(stack, workspaceId, componentId))),
+        .all([workspaceId, componentId])
+        .apply((ids) => JSON.stringify(workbookContent(stack, ...ids))),
     },
     { parent },
   );

@@ -1,5 +1,5 @@
-// One row of findings.kql as an assessment of one image: keys without regard to case, and details that come in more than
-// one form.
+// One row of findings.kql as an assessment of one image: keys without regard to case, and details that come in more
+// than one form.
 import type { Finding } from '../../shared/policy/finding.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
 import type { Report, ReportStatus } from '../../shared/reconcile/observation.ts';
@@ -152,8 +152,8 @@ export function imageInColumns(row: Row): NamedImage | undefined {
 }
 
 /**
- * The CVEs of an assessment: a list, a list as JSON text, or the one of a sub-assessment. Empty if none is named, or they
- * cannot be read.
+ * The CVEs of an assessment: a list, a list as JSON text, or the one of a sub-assessment. Empty if none is named, or
+ * they cannot be read.
  */
 function cvesOf(row: Row): readonly unknown[] {
   const given = pick(row['Details'], 'cvesDetails');

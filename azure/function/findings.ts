@@ -201,8 +201,9 @@ function newestOf(rows: readonly Row[]): number | undefined {
 }
 
 /**
- * Is it of this registry? Its id says so for certain. Without one, the older model names the login server, the newer one
- * the registry. A row that names neither is of each registry that has the image: the same digest is the same content.
+ * Is it of this registry? Its id says so for certain. Without one, the older model names the login server, the newer
+ * one the registry. A row that names neither is of each registry that has the image: the same digest is the same
+ * content.
  */
 export function isOf(
   { id, name, loginServer }: RegistryIdentity,

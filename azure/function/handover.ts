@@ -11,8 +11,8 @@ import type { Rules } from '../../shared/reconcile/rules.ts';
 type SuccessorOf = (digest: string) => Gate;
 
 /**
- * Makes the blockers of obsolete gates known to their successors: what closed them may no longer be reported, and absence
- * opens nothing.
+ * Makes the blockers of obsolete gates known to their successors: what closed them may no longer be reported, and
+ * absence opens nothing.
  *
  * @returns the successors
  */

@@ -15,7 +15,8 @@ export interface NamedImage {
 }
 
 /**
- * Each dash doubles the readings of a dashed name. 64 are all of six dashes, and of seven those with up to three slashes.
+ * Each dash doubles the readings of a dashed name. 64 are all of six dashes, and of seven those with up to three
+ * slashes.
  */
 const MAX_READINGS = 64;
 /** No id is longer. */

@@ -27,8 +27,8 @@ export function keyOf(id: RegistryId | undefined): string | undefined {
 }
 
 /**
- * The last part of an id, in lower case: the name of a registry, which is unique in Azure, or of an assessment, which is
- * unique only together with its image.
+ * The last part of an id, in lower case: the name of a registry, which is unique in Azure, or of an assessment, which
+ * is unique only together with its image.
  */
 export function nameOf(id: string): string {
   return id.slice(id.lastIndexOf('/') + 1).toLowerCase();

@@ -1,5 +1,5 @@
-// What the deployed function is told: by its environment, and by the settings.json in its archive, since a policy may be
-// long.
+// What the deployed function is told: by its environment, and by the settings.json in its archive, since a policy may
+// be long.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

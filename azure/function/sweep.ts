@@ -84,7 +84,9 @@ async function repositoriesWithFindings(sweep: Sweep): Promise<readonly Gate[]> 
   return [...gates, ...(await attributed(usable.map(sweep.registryAt), sweep))];
 }
 
-/** The repositories of images that no row places for certain. If there are too many for an answer, the rest is swept. */
+/**
+ * The repositories of images that no row places for certain. If there are too many for an answer, the rest is swept.
+ */
 async function attributed(usable: readonly AzureRegistry[], { scanner, log }: Sweep): Promise<readonly Gate[]> {
   try {
     const { gates, counts, failures } = await attribute(await scanner.unplacedImages(), usable);

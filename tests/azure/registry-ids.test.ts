@@ -1,7 +1,7 @@
 // One registry's id is read by the component and by the function: both read every id that the config takes alike.
 import * as v from 'valibot';
 import { expect, it } from 'vitest';
-import { parseArmId } from '../../azure/component/place.ts';
+import { parseArmId } from '../../azure/component/placement.ts';
 import { keyOf, registryIn } from '../../azure/function/registry-id.ts';
 import { azureSettings } from '../../config/settings.ts';
 

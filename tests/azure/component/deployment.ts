@@ -120,7 +120,9 @@ export async function deployAnew(args: AcrPullGateArgs): Promise<Deployment> {
   return { outputs, registered };
 }
 
-/** Deploys a component that is refused on the way: what it registered until then, and the messages of all that failed. */
+/**
+ * Deploys a component that is refused on the way: what it registered until then, and the messages of all that failed.
+ */
 export async function deployFailing(
   args: AcrPullGateArgs,
 ): Promise<Pick<Deployment, 'registered'> & { readonly failures: readonly string[] }> {

@@ -1,4 +1,5 @@
-// Proves what wakes the function: which events are exported, which ones call the Logic App, and what that puts on the queue.
+// Proves what wakes the function: which events are exported, which ones call the Logic App, and what that puts on the
+// queue.
 import { describe, expect, it } from 'vitest';
 import { workflowDefinition } from '../../../azure/component/logic-app.ts';
 import { deploy, IN_SUBSCRIPTION, one, outputOf } from './deployment.ts';

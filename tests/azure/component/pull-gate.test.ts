@@ -1,7 +1,8 @@
-// Proves what AcrPullGate registers: how many of each resource, where, in which order, and what it leaves out unless asked.
+// Proves what AcrPullGate registers: how many of each resource, where, in which order, and what it leaves out unless
+// asked.
 import * as pulumi from '@pulumi/pulumi';
 import { describe, expect, it } from 'vitest';
-import { markOf, parseArmId, refuseStrangers, strangers } from '../../../azure/component/place.ts';
+import { markOf, parseArmId, refuseStrangers, strangers } from '../../../azure/component/placement.ts';
 import { AcrPullGate, type AcrPullGateArgs } from '../../../azure/component/pull-gate.ts';
 import { checkWorkspaceId } from '../../../config/settings.ts';
 import {
@@ -284,7 +285,7 @@ describe('a component that cannot work', () => {
       [
         `${registryId('fabrikam', other)} is in the subscription ${other}, and this stack in ${SUBSCRIPTION}`,
         `${WORKSPACE.replace(SUBSCRIPTION, other)} is in the subscription ${other}, and this stack in ${SUBSCRIPTION}`,
-        'Events come from the own subscription only: use a stack per subscription, each with azure-native:subscriptionId and its own registries.',
+        "Events come only from the stack's own subscription: use a stack per subscription, each with azure-native:subscriptionId and its own registries.",
       ].join('\n'),
     );
   });

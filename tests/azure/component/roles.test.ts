@@ -5,7 +5,10 @@ import { type Deployment, deploy, IN_SUBSCRIPTION, one, registryId } from './dep
 
 const IDENTITY = ['azure-native:managedidentity:UserAssignedIdentity', 'pullgate-identity'] as const;
 
-/** The function's assignments by their names, each a role and a scope; scopes in the stack's resource group from there on. */
+/**
+ * The function's assignments by their names, each a role and a scope; scopes in the stack's resource group from there
+ * on.
+ */
 function rolesOf(deployment: Deployment): Record<string, [role: string, scope: string]> {
   const definitions = `${IN_SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/`;
   const group = one(deployment, 'azure-native:resources:ResourceGroup', 'pullgate-group').id;

@@ -1,4 +1,5 @@
-// Proves that the workbook asks what can be answered: queries that Kusto's own parser takes, of fields that real lines have; and so do the pages.
+// Proves that the workbook asks what can be answered: queries that Kusto's own parser takes, of fields that real lines
+// have; and so do the pages.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { alarmQuery, alarmSpecs } from '../../../azure/component/alarms.ts';
@@ -77,7 +78,8 @@ describe('the queries', () => {
     for (const query of [...asked, ...PAGES]) {
       expect([query, fieldsOf(query).filter((field) => !known.has(field))]).toEqual([query, []]);
     }
-    // What the panels show is true: the event's closing took no time at all; the next one, which the brake held, took the hours that it waited.
+    // What the panels show is true: the event's closing took no time at all; the next one, which the brake held, took
+    // the hours that it waited.
     const closings = s.lines('decision').filter(({ action }) => action === 'closed');
     expect(closings.map(({ triggers }) => (triggers as readonly string[])[0])).toEqual(['finding', 'tick', 'tick']);
     // Of the last one Log Analytics has no row any more: it closed for what its record remembers.

@@ -1,4 +1,5 @@
-// Of several rows of one assessment, the one that counts: the latest, unless a snapshot's word that all is well came too soon to be believed.
+// Of several rows of one assessment, the one that counts: the latest, unless a snapshot's word that all is well came
+// too soon to be believed.
 import { describe, expect, it } from 'vitest';
 import { type Assessment, assessmentFrom, latestOf, type Row } from '../../../azure/function/assessments.ts';
 import { ASSESSMENT_ID, AT, GROUPED_DIGEST, individualRow } from './samples.ts';

@@ -1,4 +1,5 @@
-// The query leaves out rows of repositories whose names only begin, end or go on with the one that is asked for, and no row that the one is read from.
+// The query leaves out rows of repositories whose names only begin, end or go on with the one that is asked for, and no
+// row that the one is read from.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WINDOWS } from '../../../azure/function/findings.ts';

@@ -1,4 +1,5 @@
-// The providers' own samples as this folder's tests use them: with ids and digests that are ones, as messages of the queue, and as rows of the workspace.
+// The providers' own samples as this folder's tests use them: with ids and digests that are ones, as messages of the
+// queue, and as rows of the workspace.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Row } from '../../../azure/function/assessments.ts';

@@ -1,5 +1,5 @@
-// The component's place: its subscription, checked against the registries', its resource group, its workspace and what
-// names are made of.
+// Where the component's resources are: the subscription, checked against the registries', the resource group, the
+// workspace, and what names are made of.
 import { createHash } from 'node:crypto';
 import * as authorization from '@pulumi/azure-native/authorization/index.js';
 import * as operationalinsights from '@pulumi/azure-native/operationalinsights/index.js';
@@ -26,8 +26,8 @@ export function parseArmId(id: string): ArmId {
 }
 
 /**
- * What is wrong with ids that belong to another subscription than the stack's, one line each; empty where nothing is. An automation only hears
- * of its own subscription, and its scope is one subscription at most.
+ * A line for each id of another subscription than the stack's; empty if there is none. An automation gets the events of
+ * its own subscription only, and its scope is at most one subscription.
  * Source: https://learn.microsoft.com/azure/defender-for-cloud/workflow-automation
  */
 export function strangers(subscriptionId: string, ids: readonly string[]): readonly string[] {
@@ -40,7 +40,8 @@ export function strangers(subscriptionId: string, ids: readonly string[]): reado
 }
 
 /**
- * The subscription that the provider is configured for. Everything else depends on it, so that nothing is made in a wrong one.
+ * The subscription that the provider is configured for. Everything else depends on it, so that nothing is created in a
+ * wrong one.
  *
  * @param ids what has to be in the same subscription
  */
@@ -71,7 +72,7 @@ export function refuseStrangers(subscriptionId: string, ids: readonly string[]):
   const found = strangers(subscriptionId, ids);
   if (found.length === 0) return;
   const advice =
-    'Events come from the own subscription only: use a stack per subscription, each with azure-native:subscriptionId and its own registries.';
+    "Events come only from the stack's own subscription: use a stack per subscription, each with azure-native:subscriptionId and its own registries.";
   throw new pulumi.RunError([...found, advice].join('\n'));
 }
 
@@ -86,8 +87,8 @@ export function createResourceGroup(
   return new resources.ResourceGroup(`${name}-group`, {}, { parent, dependsOn });
 }
 
-/** What the parts of the component have in common. */
-export interface Place {
+/** Where the resources of the component are. */
+export interface Placement {
   readonly subscriptionId: pulumi.Output<string>;
   readonly resourceGroupName: pulumi.Output<string>;
   readonly location: pulumi.Output<string>;
@@ -112,17 +113,17 @@ export interface Workspace {
 }
 
 /**
- * The workspace that findings and log lines go to: the given one, which is left as it is, or one of the stack's own, with the solution that
- * makes the findings' tables.
+ * The workspace that findings and log lines go to: the given one, which is left as it is, or one of the stack's own,
+ * with the solution that creates the findings' tables.
  * Source: https://learn.microsoft.com/azure/defender-for-cloud/continuous-export
  */
 export function createWorkspace(
   name: string,
-  place: Place,
+  placement: Placement,
   given: { readonly workspaceId?: pulumi.Output<string> | undefined; readonly logRetentionDays: number },
   parent: pulumi.Resource,
 ): Workspace {
-  const { resourceGroupName, location } = place;
+  const { resourceGroupName, location } = placement;
   if (given.workspaceId !== undefined) {
     const id = given.workspaceId.apply(parseArmId);
     const found = operationalinsights.getWorkspaceOutput(
