@@ -45,6 +45,26 @@ describe('registries', () => {
     expect(s.cloud.mails).toHaveLength(1);
   });
 
+  test('an image in two registries that both fail: each error has its line, and one retry closes both', async () => {
+    const others = registryId('acmeimages2');
+    const s = await stage({ azure: { registries: [REGISTRY, others] } }, { registries: { [others]: {} } });
+    const registries = [s.registry, s.cloud.acr.registry(others)];
+    const [digest = ''] = registries.map((one) => one.push('team/app', { tag: 'v1', content: 'the same' }));
+    // The first two find the image, the next two observe it.
+    for (const nth of [3, 4]) {
+      const fault = { kind: 'error', service: 'acr', operation: 'GetManifest', status: 403, code: 'DENIED' } as const;
+      s.cloud.faults.add({ ...fault, message: `no ${nth}`, nth });
+    }
+    await s.report({ registry: REGISTRY, repository: 'team/app', digest }, { naming: 'nameless' });
+    await s.cloud.runUntilIdle();
+    expect(s.lines('failed')).toMatchObject([
+      { error: expect.stringContaining('no 4') },
+      { error: expect.stringContaining('no 3'), tries: 0, minutes: 1 },
+    ]);
+    await s.runUntilIdle();
+    expect(registries.map((one) => one.attributes('team/app', { digest }).readEnabled)).toEqual([false, false]);
+  });
+
   test.each([['individual'], ['grouped']] as const)(
     'a login server that is not NAME.azurecr.io: taken from Resource Manager (%s)',
     async (shape) => {
