@@ -16,16 +16,26 @@ import type { Finding } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
 import type { Report, Scan } from '../../shared/reconcile/observation.ts';
+import { chunksOf } from '../../shared/runtime/chunks.ts';
 
 const ECR_IMAGE = 'AWS_ECR_CONTAINER_IMAGE' as const;
-/** A filter of ListFindings takes so many values at most. Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_FilterCriteria.html */
-const VALUES_A_FILTER = 10;
+/**
+ * The most values that one filter of ListFindings can have.
+ * Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_FilterCriteria.html
+ */
+const VALUES_PER_FILTER = 10;
 const is = (value: string) => ({ comparison: 'EQUALS' as const, value });
 
-/** One condition of Inspector's ListFindings; several on one field are alternatives, but for NOT_EQUALS. */
+/** One condition of Inspector's ListFindings; several on one field are alternatives, except NOT_EQUALS. */
 interface StringFilter {
   readonly comparison: 'EQUALS' | 'NOT_EQUALS';
   readonly value: string;
+}
+
+interface FindingsFilter {
+  readonly resourceType: StringFilter[];
+  readonly findingStatus: StringFilter[];
+  readonly severity?: StringFilter[];
 }
 
 /**
@@ -34,136 +44,147 @@ interface StringFilter {
  * less.
  * Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_FilterCriteria.html
  */
-export function listFindingsFilter(policy: Policy): Readonly<
-  Record<'resourceType' | 'findingStatus', StringFilter[]>
-> & {
-  readonly severity?: StringFilter[];
-} {
+export function listFindingsFilter(policy: Policy): FindingsFilter {
   const severity = severitiesThatCannotMatter(policy).map(
     (word): StringFilter => ({ comparison: 'NOT_EQUALS', value: word.toUpperCase() }),
   );
   return {
-    resourceType: [{ comparison: 'EQUALS', value: ECR_IMAGE }],
-    findingStatus: [
-      { comparison: 'EQUALS', value: 'ACTIVE' },
-      { comparison: 'EQUALS', value: 'SUPPRESSED' },
-    ],
+    resourceType: [is(ECR_IMAGE)],
+    findingStatus: [is('ACTIVE'), is('SUPPRESSED')],
     ...(severity.length === 0 ? {} : { severity }),
   };
 }
 
-/** The scanner of one account. With a delegated administrator the same calls also answer for other accounts, so each call names ours. */
-export function createScanner(client: Inspector2Client, accountId: string, policy: Policy) {
-  const severityFilter = listFindingsFilter(policy);
-
+/** The scanner of one account. */
+export interface Scanner {
   /**
    * The reports about a repository's images that can matter and are not closed, by digest: of some images, or of all.
    */
-  async function reportsOf(
-    repository: string,
-    digests: readonly string[] | 'all',
-  ): Promise<ReadonlyMap<string, readonly Report[]>> {
-    const byDigest = new Map<string, Report[]>();
-    for (const chunk of digests === 'all' ? [undefined] : chunksOf(digests)) {
-      const filterCriteria = {
-        ...severityFilter,
-        awsAccountId: [is(accountId)],
-        ecrImageRegistry: [is(accountId)],
-        ecrImageRepositoryName: [is(repository)],
-        ...(chunk === undefined ? {} : { ecrImageHash: chunk.map(is) }),
-      };
-      for await (const page of paginateListFindings({ client, pageSize: 100 }, { filterCriteria })) {
-        for (const finding of page.findings ?? []) addReport(byDigest, finding);
-      }
-    }
-    return byDigest;
-  }
-
-  /** Which of these findings Inspector knows in no state. */
-  async function unknownReports(ids: readonly string[]): Promise<ReadonlySet<string>> {
-    const unknown = new Set(ids);
-    for (const chunk of chunksOf([...unknown])) {
-      const filterCriteria = { awsAccountId: [is(accountId)], findingArn: chunk.map(is) };
-      for await (const page of paginateListFindings({ client, pageSize: 100 }, { filterCriteria })) {
-        for (const { findingArn } of page.findings ?? []) unknown.delete(findingArn ?? '');
-      }
-    }
-    return unknown;
-  }
-
-  /** The last scan of each of these images, as far as Inspector covers them. */
-  async function scansOf(repository: string, digests: readonly string[]): Promise<ReadonlyMap<string, Scan>> {
-    const wanted = new Set(digests);
-    const scans = new Map<string, Scan>();
-    const filterCriteria = {
-      accountId: [is(accountId)],
-      resourceType: [is(ECR_IMAGE)],
-      ecrRepositoryName: [is(repository)],
-    };
-    for await (const page of paginateListCoverage({ client, pageSize: 200 }, { filterCriteria })) {
-      for (const resource of page.coveredResources ?? []) {
-        const digest = resource.resourceId?.slice(resource.resourceId.lastIndexOf('/') + 1) ?? '';
-        if (wanted.has(digest)) scans.set(digest, scanFrom(resource));
-      }
-    }
-    return scans;
-  }
-
+  reportsOf(repository: string, digests: readonly string[] | 'all'): Promise<ReadonlyMap<string, readonly Report[]>>;
+  /** Which of these findings Inspector does not list in any state. */
+  unknownReports(ids: readonly string[]): Promise<ReadonlySet<string>>;
+  /** The last scans of those of these images that Inspector covers. */
+  scansOf(repository: string, digests: readonly string[]): Promise<ReadonlyMap<string, Scan>>;
   /**
-   * The repositories that have images with findings: where a sweep has to look; one that is missing here proves
+   * The repositories that have images with findings, for a sweep to reconcile. A repository that is missing here proves
    * nothing.
    */
-  async function repositoriesWithFindings(): Promise<ReadonlySet<string>> {
-    const repositories = new Set<string>();
-    const request = { aggregationType: 'REPOSITORY' as const, accountIds: [is(accountId)] };
-    for await (const page of paginateListFindingAggregations({ client, pageSize: 100 }, request)) {
-      for (const { repositoryAggregation: row } of page.responses ?? []) {
-        const isOurs = row?.cloudProvider === undefined || row.cloudProvider === 'AWS';
-        if (row?.repository !== undefined && isOurs && row.severityCounts?.all !== 0) repositories.add(row.repository);
-      }
-    }
-    return repositories;
-  }
-
-  /** Why the scanner sees nothing, or not everything; undefined where it sees. */
-  async function health(): Promise<string | undefined> {
-    try {
-      return (await statusOfScanning()) ?? (await deniedImage());
-    } catch (error) {
-      if (error instanceof AccessDeniedException) return `Amazon Inspector does not answer: ${error.message}`;
-      throw error;
-    }
-  }
-
-  async function statusOfScanning(): Promise<string | undefined> {
-    const { accounts } = await client.send(new BatchGetAccountStatusCommand({ accountIds: [accountId] }));
-    const status = accounts?.[0]?.resourceState?.ecr?.status;
-    if (status === 'ENABLED' || status === 'ENABLING') return undefined;
-    return `Amazon Inspector's scanning of ECR is ${status ?? 'unknown'} in the account ${accountId}: enable it (aws.enableInspector)`;
-  }
-
-  async function deniedImage(): Promise<string | undefined> {
-    const filterCriteria = {
-      accountId: [is(accountId)],
-      resourceType: [is(ECR_IMAGE)],
-      scanStatusReason: [is('ACCESS_DENIED')],
-    };
-    const { coveredResources } = await client.send(new ListCoverageCommand({ filterCriteria, maxResults: 1 }));
-    const denied = coveredResources?.[0]?.resourceId;
-    return denied === undefined
-      ? undefined
-      : `Amazon Inspector is denied access to ${denied}: a policy on the repository keeps it out`;
-  }
-
-  return { reportsOf, unknownReports, scansOf, repositoriesWithFindings, health };
+  repositoriesWithFindings(): Promise<ReadonlySet<string>>;
+  /** Why the scanner sees nothing, or not everything; undefined if it sees everything. */
+  health(): Promise<string | undefined>;
 }
 
-export type Scanner = ReturnType<typeof createScanner>;
+/** The account that each call names: with a delegated administrator, Inspector also answers for other accounts. */
+interface Account {
+  readonly client: Inspector2Client;
+  readonly accountId: string;
+}
 
-function chunksOf(values: readonly string[]): readonly (readonly string[])[] {
-  return Array.from({ length: Math.ceil(values.length / VALUES_A_FILTER) }, (_, chunk) =>
-    values.slice(chunk * VALUES_A_FILTER, (chunk + 1) * VALUES_A_FILTER),
-  );
+export function createScanner(client: Inspector2Client, accountId: string, policy: Policy): Scanner {
+  const account: Account = { client, accountId };
+  const policyFilter = listFindingsFilter(policy);
+  return {
+    reportsOf: (...asked) => reportsOf(account, policyFilter, ...asked),
+    unknownReports: (ids) => unknownReports(account, ids),
+    scansOf: (...asked) => scansOf(account, ...asked),
+    repositoriesWithFindings: () => repositoriesWithFindings(account),
+    health: () => health(account),
+  };
+}
+
+async function reportsOf(
+  { client, accountId }: Account,
+  policyFilter: FindingsFilter,
+  repository: string,
+  digests: readonly string[] | 'all',
+): ReturnType<Scanner['reportsOf']> {
+  const byDigest = new Map<string, Report[]>();
+  for (const chunk of digests === 'all' ? [undefined] : chunksOf(digests, VALUES_PER_FILTER)) {
+    const filterCriteria = {
+      ...policyFilter,
+      awsAccountId: [is(accountId)],
+      ecrImageRegistry: [is(accountId)],
+      ecrImageRepositoryName: [is(repository)],
+      ...(chunk === undefined ? {} : { ecrImageHash: chunk.map(is) }),
+    };
+    for await (const page of paginateListFindings({ client, pageSize: 100 }, { filterCriteria })) {
+      for (const finding of page.findings ?? []) addReport(byDigest, finding);
+    }
+  }
+  return byDigest;
+}
+
+async function unknownReports({ client, accountId }: Account, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const unknown = new Set(ids);
+  for (const chunk of chunksOf([...unknown], VALUES_PER_FILTER)) {
+    const filterCriteria = { awsAccountId: [is(accountId)], findingArn: chunk.map(is) };
+    for await (const page of paginateListFindings({ client, pageSize: 100 }, { filterCriteria })) {
+      for (const { findingArn } of page.findings ?? []) unknown.delete(findingArn ?? '');
+    }
+  }
+  return unknown;
+}
+
+async function scansOf(
+  { client, accountId }: Account,
+  repository: string,
+  digests: readonly string[],
+): ReturnType<Scanner['scansOf']> {
+  const wanted = new Set(digests);
+  const scans = new Map<string, Scan>();
+  const filterCriteria = {
+    accountId: [is(accountId)],
+    resourceType: [is(ECR_IMAGE)],
+    ecrRepositoryName: [is(repository)],
+  };
+  for await (const page of paginateListCoverage({ client, pageSize: 200 }, { filterCriteria })) {
+    for (const resource of page.coveredResources ?? []) {
+      const digest = resource.resourceId?.slice(resource.resourceId.lastIndexOf('/') + 1) ?? '';
+      if (wanted.has(digest)) scans.set(digest, scanFrom(resource));
+    }
+  }
+  return scans;
+}
+
+async function repositoriesWithFindings({ client, accountId }: Account): Promise<ReadonlySet<string>> {
+  const repositories = new Set<string>();
+  const request = { aggregationType: 'REPOSITORY' as const, accountIds: [is(accountId)] };
+  for await (const page of paginateListFindingAggregations({ client, pageSize: 100 }, request)) {
+    for (const { repositoryAggregation: row } of page.responses ?? []) {
+      const isOurs = row?.cloudProvider === undefined || row.cloudProvider === 'AWS';
+      if (row?.repository !== undefined && isOurs && row.severityCounts?.all !== 0) repositories.add(row.repository);
+    }
+  }
+  return repositories;
+}
+
+async function health(account: Account): Promise<string | undefined> {
+  try {
+    return (await scanningProblem(account)) ?? (await accessProblem(account));
+  } catch (error) {
+    if (error instanceof AccessDeniedException) return `Amazon Inspector does not answer: ${error.message}`;
+    throw error;
+  }
+}
+
+async function scanningProblem({ client, accountId }: Account): Promise<string | undefined> {
+  const { accounts } = await client.send(new BatchGetAccountStatusCommand({ accountIds: [accountId] }));
+  const status = accounts?.[0]?.resourceState?.ecr?.status;
+  if (status === 'ENABLED' || status === 'ENABLING') return undefined;
+  return `Amazon Inspector's scanning of ECR is ${status ?? 'unknown'} in the account ${accountId}: enable it (aws.enableInspector)`;
+}
+
+async function accessProblem({ client, accountId }: Account): Promise<string | undefined> {
+  const filterCriteria = {
+    accountId: [is(accountId)],
+    resourceType: [is(ECR_IMAGE)],
+    scanStatusReason: [is('ACCESS_DENIED')],
+  };
+  const { coveredResources } = await client.send(new ListCoverageCommand({ filterCriteria, maxResults: 1 }));
+  const denied = coveredResources?.[0]?.resourceId;
+  return denied === undefined
+    ? undefined
+    : `Amazon Inspector is denied access to ${denied}: a policy on the repository keeps it out`;
 }
 
 function addReport(byDigest: Map<string, Report[]>, finding: InspectorFinding): void {
@@ -222,19 +243,19 @@ function highestScore({ packageVulnerabilityDetails }: InspectorFinding): number
   return scores.length === 0 ? undefined : Math.max(...scores);
 }
 
-/** As package managers write it, and Inspector the fixed version: epoch, version and release. */
+/** Epoch, version and release, as package managers write them and as Inspector writes the fixed version. */
 function versionOf({ epoch, version, release }: VulnerablePackage): string {
   return `${epoch ? `${epoch}:` : ''}${version ?? ''}${release ? `-${release}` : ''}`;
 }
 
-/** Inspector writes "NotAvailable" where there is no fix. */
+/** Inspector writes "NotAvailable" if there is no fix. */
 function fixedVersion({ fixedInVersion }: VulnerablePackage): string | undefined {
   return fixedInVersion === undefined || fixedInVersion === '' || fixedInVersion === 'NotAvailable'
     ? undefined
     : fixedInVersion;
 }
 
-/** PARTIAL: some packages have a fix. They can be told apart only where some name a fixed version and others do not. */
+/** PARTIAL: some packages have a fix. They can be told apart only if some name a fixed version and others do not. */
 function fixOf(
   { fixAvailable }: InspectorFinding,
   found: VulnerablePackage | undefined,
