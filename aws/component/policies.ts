@@ -1,4 +1,5 @@
 // Who may do what: the documents of the role, the queues, the topics and the key. Pure: ARNs in, documents out.
+import { TICK_INDEX } from './table.ts';
 
 /** One statement of a policy document, as far as pullgate writes one. */
 export interface Statement {
@@ -62,7 +63,7 @@ export function rolePolicy(scope: RoleScope): PolicyDocument {
       '*',
     ),
     allow('Records', ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem', 'dynamodb:Scan'], tableArn),
-    allow('Waiting', 'dynamodb:Query', `${tableArn}/index/waiting`),
+    allow('Waiting', 'dynamodb:Query', `${tableArn}/index/${TICK_INDEX}`),
     allow('Notify', 'sns:Publish', topicArn),
     allow('NotifyEncrypted', ['kms:GenerateDataKey', 'kms:Decrypt'], keyArn),
     allow(

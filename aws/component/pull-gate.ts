@@ -8,6 +8,7 @@ import { createDashboard } from './dashboard.ts';
 import { createQueues, createRules } from './events.ts';
 import { createFunction, createRole, visibilityTimeoutSeconds } from './function.ts';
 import { accept, type EcrFunctionSettings, functionSettings, statementId } from './settings.ts';
+import { createTable } from './table.ts';
 import { createTopics, letAlarmsPublish } from './topics.ts';
 
 /** The arguments of an `EcrPullGate`. Only `severityThreshold` is required. */
@@ -129,36 +130,6 @@ export class EcrPullGate extends pulumi.ComponentResource {
     };
     this.registerOutputs({ outputs: this.outputs });
   }
-}
-
-/**
- * The records and the brake. A destroyed stack takes its table along: `pause` comes first, and the Sid still marks our statements.
- */
-function createTable(name: string, parent: pulumi.Resource): aws.dynamodb.Table {
-  return new aws.dynamodb.Table(
-    `${name}-records`,
-    {
-      billingMode: 'PAY_PER_REQUEST',
-      hashKey: 'id',
-      attributes: [
-        { name: 'id', type: 'S' },
-        { name: 'waiting', type: 'S' },
-        { name: 'rank', type: 'S' },
-      ],
-      globalSecondaryIndexes: [
-        {
-          name: 'waiting',
-          projectionType: 'KEYS_ONLY',
-          keySchemas: [
-            { attributeName: 'waiting', keyType: 'HASH' },
-            { attributeName: 'rank', keyType: 'RANGE' },
-          ],
-        },
-      ],
-      pointInTimeRecovery: { enabled: true },
-    },
-    { parent },
-  );
 }
 
 /**

@@ -13,6 +13,7 @@ import {
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import { MAX_FINDINGS } from '../../shared/gate/image-evaluation.ts';
 import { overrideDue } from '../../shared/gate/override.ts';
+import type { GateRecord } from '../../shared/gate/record.ts';
 import { packToFit, unpackRecord } from '../../shared/gate/record-codec.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
@@ -22,106 +23,145 @@ type Item = Record<string, AttributeValue>;
 
 const GATE = 'gate#';
 const CONTROL = 'control#';
-/** The sparse index of the gates that the tick has to see to, and its key of those that wait for the brake. */
-const WAITING = 'waiting';
-/** Its key of those that have an override. A gate is under one of both at most. */
-const OVERRIDE = 'override';
-/** DynamoDB's limit is 400 KB an item, names included. Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
+/**
+ * The sparse index of the gates that a tick has to see to. Its key is the attribute of the same name, which holds one of
+ * the two lists below, and `rank`, the order in that list. A gate is in one list at most.
+ * The name is also in aws/component/table.ts, which must not import this folder.
+ */
+const TICK_INDEX = 'waiting';
+/** The gates that wait for the brake, the most urgent first. */
+const BRAKE_QUEUE = 'waiting';
+/** The gates that have an override, in the order in which these begin or end. */
+const OVERRIDES = 'override';
+/**
+ * DynamoDB's limit is 400 KB for an item, names included.
+ * Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+ */
 const MAX_BODY_BYTES = 390_000;
 
+export interface Table {
+  readonly records: Records;
+  /** A row that is not a gate's, by its name. */
+  row<T>(name: ControlRow): Row<T>;
+  /** Every gate of a registry that has a record. */
+  gates(registry: string): AsyncGenerator<Gate & { readonly state: string }>;
+  /** The gates that wait for the brake, the most urgent first. */
+  waiting(registry: string, limit: number): Promise<readonly Gate[]>;
+  /** The gates whose override begins or ends by now. */
+  due(registry: string, now: Instant, limit: number): Promise<readonly Gate[]>;
+}
+
+type ControlRow = 'brake' | 'sweep' | 'pause';
+
+interface Source {
+  readonly client: DynamoDBClient;
+  readonly tableName: string;
+}
+
 /** The stack's table. */
-export function createTable(client: DynamoDBClient, tableName: string) {
-  async function load(id: string): Promise<Versioned<Item | undefined>> {
-    const key = { TableName: tableName, Key: { id: { S: id } }, ConsistentRead: true };
-    const { Item: item } = await client.send(new GetItemCommand(key));
-    return { value: item, version: item === undefined ? 0 : Number(item['version']?.N) };
-  }
+export function createTable(client: DynamoDBClient, tableName: string): Table {
+  const source: Source = { client, tableName };
+  return {
+    records: createRecords(source),
+    row: (name) => createRow(source, name),
+    gates: (registry) => listGates(source, registry),
+    waiting: (registry, limit) => queryTickIndex(source, registry, { list: BRAKE_QUEUE, limit }),
+    due: (registry, now, limit) => queryTickIndex(source, registry, { list: OVERRIDES, limit, until: now }),
+  };
+}
 
-  async function save(item: Item, version: Version): Promise<Version | undefined> {
-    const next = Number(version) + 1;
-    const put = { TableName: tableName, Item: { ...item, version: { N: String(next) } }, ...onlyOver(version) };
-    return (await happened(client.send(new PutItemCommand(put)))) ? next : undefined;
-  }
-
-  const records: Records = {
+function createRecords(source: Source): Records {
+  return {
     async load(gate) {
-      const { value, version } = await load(GATE + gateKey(gate));
+      const { value, version } = await load(source, GATE + gateKey(gate));
       const body = value?.['body']?.B;
       return { value: body === undefined ? undefined : unpackRecord(gunzipSync(body).toString('utf8')), version };
     },
     save(record, version) {
       const id = GATE + gateKey(record.gate);
       const body = packToFit(record, gzipSync, { findings: MAX_FINDINGS, size: MAX_BODY_BYTES });
-      const [rank, due] = [waitingRank(record), overrideDue(record.override)];
-      const [key, place] = due === undefined ? [WAITING, rank] : [OVERRIDE, due];
-      const waiting: Item = place === undefined ? {} : { waiting: { S: key }, rank: { S: place } };
-      return save({ id: { S: id }, state: { S: record.state.kind }, body: { B: body }, ...waiting }, version);
+      const item = { id: { S: id }, state: { S: record.state.kind }, body: { B: body }, ...tickKey(record) };
+      return save(source, item, version);
     },
-    remove(gate, version) {
+    async remove(gate, version) {
+      const { client, tableName } = source;
       const key = { TableName: tableName, Key: { id: { S: GATE + gateKey(gate) } }, ...onlyOver(version) };
-      return happened(client.send(new DeleteItemCommand(key)));
+      return (await undefinedIfStale(client.send(new DeleteItemCommand(key)))) !== undefined;
     },
   };
-
-  /** A row that is not a gate's, by its name. */
-  function row<T>(name: 'brake' | 'sweep' | 'pause'): Row<T> {
-    const id = CONTROL + name;
-    return {
-      async load() {
-        const { value, version } = await load(id);
-        const body = value?.['body']?.S;
-        return { value: body === undefined ? undefined : (JSON.parse(body) as T), version };
-      },
-      save: (value, version) => save({ id: { S: id }, body: { S: JSON.stringify(value) } }, version),
-    };
-  }
-
-  /** Every gate of a registry that has a record. */
-  async function* gates(registry: string): AsyncGenerator<Gate & { readonly state: string }> {
-    const prefix = `${GATE}${registry}/`;
-    const request = {
-      TableName: tableName,
-      ProjectionExpression: 'id, #state',
-      FilterExpression: 'begins_with(id, :prefix)',
-      ExpressionAttributeNames: { '#state': 'state' },
-      ExpressionAttributeValues: { ':prefix': { S: prefix } },
-    };
-    for await (const page of paginateScan({ client }, request)) {
-      for (const { id, state } of page.Items ?? []) {
-        yield { registry, repository: id?.S?.slice(prefix.length) ?? '', state: state?.S ?? '' };
-      }
-    }
-  }
-
-  /** Gates of one key of the index, in the order of their ranks. */
-  async function ranked(registry: string, key: string, limit: number, until?: Instant): Promise<readonly Gate[]> {
-    const { Items: items } = await client.send(
-      new QueryCommand({
-        TableName: tableName,
-        IndexName: WAITING,
-        KeyConditionExpression: `#waiting = :waiting${until === undefined ? '' : ' AND #rank <= :until'}`,
-        ExpressionAttributeNames: { '#waiting': WAITING, ...(until === undefined ? {} : { '#rank': 'rank' }) },
-        ExpressionAttributeValues: {
-          ':waiting': { S: key },
-          ...(until === undefined ? {} : { ':until': { S: until } }),
-        },
-        Limit: limit,
-      }),
-    );
-    const prefix = `${GATE}${registry}/`;
-    return (items ?? []).map(({ id }) => ({ registry, repository: id?.S?.slice(prefix.length) ?? '' }));
-  }
-
-  /** The gates that wait for the brake, the most urgent first. */
-  const waiting = (registry: string, limit: number) => ranked(registry, WAITING, limit);
-
-  /** The gates whose override begins or ends by now. */
-  const due = (registry: string, now: Instant, limit: number) => ranked(registry, OVERRIDE, limit, now);
-
-  return { records, row, gates, waiting, due };
 }
 
-export type Table = ReturnType<typeof createTable>;
+/** The attributes that put a gate into the tick's index, if a tick has to see to it. */
+function tickKey(record: GateRecord): Item {
+  const due = overrideDue(record.override);
+  const [list, rank] = due === undefined ? [BRAKE_QUEUE, waitingRank(record)] : [OVERRIDES, due];
+  return rank === undefined ? {} : { [TICK_INDEX]: { S: list }, rank: { S: rank } };
+}
+
+function createRow<T>(source: Source, name: ControlRow): Row<T> {
+  const id = CONTROL + name;
+  return {
+    async load() {
+      const { value, version } = await load(source, id);
+      const body = value?.['body']?.S;
+      return { value: body === undefined ? undefined : (JSON.parse(body) as T), version };
+    },
+    save: (value, version) => save(source, { id: { S: id }, body: { S: JSON.stringify(value) } }, version),
+  };
+}
+
+async function* listGates({ client, tableName }: Source, registry: string): ReturnType<Table['gates']> {
+  const prefix = prefixOf(registry);
+  const request = {
+    TableName: tableName,
+    ProjectionExpression: 'id, #state',
+    FilterExpression: 'begins_with(id, :prefix)',
+    ExpressionAttributeNames: { '#state': 'state' },
+    ExpressionAttributeValues: { ':prefix': { S: prefix } },
+  };
+  for await (const page of paginateScan({ client }, request)) {
+    for (const { id, state } of page.Items ?? []) {
+      yield { registry, repository: id?.S?.slice(prefix.length) ?? '', state: state?.S ?? '' };
+    }
+  }
+}
+
+/** The first gates of one list of the index, in the order of their ranks. */
+async function queryTickIndex(
+  { client, tableName }: Source,
+  registry: string,
+  { list, limit, until }: { readonly list: string; readonly limit: number; readonly until?: Instant },
+): Promise<readonly Gate[]> {
+  const { Items: items } = await client.send(
+    new QueryCommand({
+      TableName: tableName,
+      IndexName: TICK_INDEX,
+      KeyConditionExpression: `#list = :list${until === undefined ? '' : ' AND #rank <= :until'}`,
+      ExpressionAttributeNames: { '#list': TICK_INDEX, ...(until === undefined ? {} : { '#rank': 'rank' }) },
+      ExpressionAttributeValues: { ':list': { S: list }, ...(until === undefined ? {} : { ':until': { S: until } }) },
+      Limit: limit,
+    }),
+  );
+  const prefix = prefixOf(registry);
+  return (items ?? []).map(({ id }) => ({ registry, repository: id?.S?.slice(prefix.length) ?? '' }));
+}
+
+function prefixOf(registry: string): string {
+  return `${GATE}${registry}/`;
+}
+
+async function load({ client, tableName }: Source, id: string): Promise<Versioned<Item | undefined>> {
+  const key = { TableName: tableName, Key: { id: { S: id } }, ConsistentRead: true };
+  const { Item: item } = await client.send(new GetItemCommand(key));
+  return { value: item, version: item === undefined ? 0 : Number(item['version']?.N) };
+}
+
+async function save({ client, tableName }: Source, item: Item, version: Version): Promise<Version | undefined> {
+  const next = Number(version) + 1;
+  const put = { TableName: tableName, Item: { ...item, version: { N: String(next) } }, ...onlyOver(version) };
+  const written = await undefinedIfStale(client.send(new PutItemCommand(put)));
+  return written === undefined ? undefined : next;
+}
 
 function onlyOver(version: Version) {
   if (version === 0) return { ConditionExpression: 'attribute_not_exists(id)' };
@@ -132,13 +172,12 @@ function onlyOver(version: Version) {
   };
 }
 
-/** False where the row had another version. */
-async function happened(call: Promise<unknown>): Promise<boolean> {
+/** What a write answers; undefined if the row has another version. */
+async function undefinedIfStale<T>(write: Promise<T>): Promise<T | undefined> {
   try {
-    await call;
-    return true;
+    return await write;
   } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false;
+    if (error instanceof ConditionalCheckFailedException) return undefined;
     throw error;
   }
 }

@@ -1,0 +1,36 @@
+// The DynamoDB table of the stack: the records and the brake.
+import * as aws from '@pulumi/aws';
+import type * as pulumi from '@pulumi/pulumi';
+
+/** The index that the function's ticks query; aws/function/records.ts says what is in it. */
+export const TICK_INDEX = 'waiting';
+
+/**
+ * The table. It is deleted with its stack: `pause` comes first, and the Sid still marks our statements.
+ */
+export function createTable(name: string, parent: pulumi.Resource): aws.dynamodb.Table {
+  return new aws.dynamodb.Table(
+    `${name}-records`,
+    {
+      billingMode: 'PAY_PER_REQUEST',
+      hashKey: 'id',
+      attributes: [
+        { name: 'id', type: 'S' },
+        { name: TICK_INDEX, type: 'S' },
+        { name: 'rank', type: 'S' },
+      ],
+      globalSecondaryIndexes: [
+        {
+          name: TICK_INDEX,
+          projectionType: 'KEYS_ONLY',
+          keySchemas: [
+            { attributeName: TICK_INDEX, keyType: 'HASH' },
+            { attributeName: 'rank', keyType: 'RANGE' },
+          ],
+        },
+      ],
+      pointInTimeRecovery: { enabled: true },
+    },
+    { parent },
+  );
+}
