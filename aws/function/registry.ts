@@ -4,12 +4,12 @@ import type { ImageObservation, Report, Scope } from '../../shared/reconcile/obs
 import type { Registry } from '../../shared/reconcile/ports.ts';
 import type { Scanner } from './findings.ts';
 import { type Image, type Images, MAX_NAMED } from './images.ts';
-import type { createRepositoryLock, Snapshot } from './repository-lock.ts';
+import type { RepositoryLock, Snapshot } from './repository-lock.ts';
 
 interface Parts {
   readonly images: Images;
   readonly scanner: Scanner;
-  readonly lock: ReturnType<typeof createRepositoryLock>;
+  readonly lock: RepositoryLock;
   readonly policy: Policy;
 }
 
@@ -20,7 +20,7 @@ export function createRegistry({ images, scanner, lock, policy }: Parts): Regist
     unknownReports: scanner.unknownReports,
 
     async observe({ repository }, scope, known) {
-      const { digests, found } = await whatToObserve(repository, scope);
+      const { digests, found } = await selectImages(images, repository, scope);
       const reports =
         found.size === 0 ? new Map<string, readonly Report[]>() : await scanner.reportsOf(repository, digests);
       const asked = digests === 'all' ? [...(scope === 'all' ? [] : scope), ...known, ...reports.keys()] : digests;
@@ -28,39 +28,46 @@ export function createRegistry({ images, scanner, lock, policy }: Parts): Regist
       const isUntagged = (digest: string) => found.get(digest)?.tags.length === 0;
       const children =
         policy.images === 'tagged' && answered.some(isUntagged)
-          ? await childrenOfTagged(repository, digests === 'all' ? found : await images.describeAll(repository))
+          ? await childrenOfTagged(images, repository, digests === 'all' ? found : await images.describeAll(repository))
           : new Set<string>();
       return answered.map((digest) => observationFrom(digest, found.get(digest), children, reports.get(digest)));
     },
   };
+}
 
-  interface Target {
-    readonly digests: 'all' | readonly string[];
-    readonly found: ReadonlyMap<string, Image>;
-  }
+interface Selection {
+  readonly digests: 'all' | readonly string[];
+  readonly found: ReadonlyMap<string, Image>;
+}
 
-  /** The images that were named, and the children of an index that was: they count from its push on. Everything, where that is too many. */
-  async function whatToObserve(repository: string, scope: Scope): Promise<Target> {
-    if (scope === 'all' || scope.length > MAX_NAMED) return everything(repository);
-    const found = await images.describe(repository, scope);
-    const indexes = scope.filter((digest) => found.get(digest)?.isIndex ?? false);
-    if (indexes.length === 0) return { digests: scope, found };
-    const digests = [...new Set([...scope, ...(await images.descendants(repository, indexes))])];
-    if (digests.length > MAX_NAMED) return everything(repository);
-    return { digests, found: await images.describe(repository, digests) };
-  }
+/**
+ * The images that were named, and the children of a named index, which count from its push on. All images of the
+ * repository if these are more than `MAX_NAMED`.
+ */
+async function selectImages(images: Images, repository: string, scope: Scope): Promise<Selection> {
+  if (scope === 'all' || scope.length > MAX_NAMED) return selectAll(images, repository);
+  const found = await images.describe(repository, scope);
+  const indexes = scope.filter((digest) => found.get(digest)?.isIndex ?? false);
+  if (indexes.length === 0) return { digests: scope, found };
+  const digests = [...new Set([...scope, ...(await images.descendants(repository, indexes))])];
+  if (digests.length > MAX_NAMED) return selectAll(images, repository);
+  return { digests, found: await images.describe(repository, digests) };
+}
 
-  async function everything(repository: string): Promise<Target> {
-    return { digests: 'all', found: await images.describeAll(repository) };
-  }
+async function selectAll(images: Images, repository: string): Promise<Selection> {
+  return { digests: 'all', found: await images.describeAll(repository) };
+}
 
-  function childrenOfTagged(repository: string, all: ReadonlyMap<string, Image>): Promise<ReadonlySet<string>> {
-    const indexes = [...all.values()].filter(({ isIndex, tags }) => isIndex && tags.length > 0);
-    return images.descendants(
-      repository,
-      indexes.map(({ digest }) => digest),
-    );
-  }
+function childrenOfTagged(
+  images: Images,
+  repository: string,
+  all: ReadonlyMap<string, Image>,
+): Promise<ReadonlySet<string>> {
+  const indexes = [...all.values()].filter(({ isIndex, tags }) => isIndex && tags.length > 0);
+  return images.descendants(
+    repository,
+    indexes.map(({ digest }) => digest),
+  );
 }
 
 function observationFrom(

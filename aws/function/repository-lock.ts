@@ -9,7 +9,6 @@ import {
   RepositoryPolicyNotFoundException,
   SetRepositoryPolicyCommand,
 } from '@aws-sdk/client-ecr';
-import type { Gate } from '../../shared/gate/gate.ts';
 import type { InUse } from '../../shared/gate/record.ts';
 import type { Reading, Registry, Written } from '../../shared/reconcile/ports.ts';
 import type { Clients } from './clients.ts';
@@ -30,92 +29,107 @@ export type Snapshot =
   | { readonly kind: 'policy'; readonly policy: RepositoryPolicy }
   | { readonly kind: 'unreadable'; readonly text: string };
 
+/** Functions fail when their image cannot be pulled. */
+const LAMBDA: InUse = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
 const OVERTAKEN: Written = { kind: 'overtaken' };
 const WRITE_TRIES = 4;
 const FIRST_PAUSE_MILLISECONDS = 200;
 
+/** What the calls of one account's lock have in common. */
+interface Account extends Pick<Clients, 'ecr' | 'ecrOnce'> {
+  readonly registryId: string | undefined;
+  readonly ours: DenyStatement;
+}
+
 /**
- * Reads and writes the locks of one account. `registryId` is the account; undefined stands for the caller's.
- * Writes go through `ecrOnce`, a client that tries once: a second try without reading could write an old text over
- * another writer's new one.
+ * Reads and writes the locks of one account.
+ *
+ * @param registryId the account. Undefined: the caller's
+ * @param clients `ecrOnce` writes and tries once: a second try without reading could write an old text over another
+ *   writer's new one
  */
 export function createRepositoryLock(
-  { ecr, ecrOnce }: Pick<Clients, 'ecr' | 'ecrOnce'>,
+  clients: Pick<Clients, 'ecr' | 'ecrOnce'>,
   registryId: string | undefined,
   ours: DenyStatement,
-): Pick<Registry<Snapshot>, 'read' | 'write'> {
+): RepositoryLock {
+  const account: Account = { ...clients, registryId, ours };
   return {
     async read({ repository }) {
       try {
-        return readingOf(await policyText(repository), ours);
+        return readingOf(await readPolicy(account, repository), ours);
       } catch (error) {
         if (error instanceof RepositoryNotFoundException) return undefined;
         throw error;
       }
     },
 
-    async write(gate, from, wanted) {
-      // Taking a statement out may delete the policy: what is deleted has to be what is there now, not what was there before the observation.
-      const reading = wanted === 'open' ? readingOf(await policyText(gate.repository), ours) : from;
-      const written = await writeOnce(gate, reading.snapshot, wanted);
-      if (written.kind !== 'written') return written;
-      const after = await policyText(gate.repository);
-      const isClosed = readingOf(after, ours).lock !== 'absent';
-      return isClosed === (wanted === 'closed') ? { ...written, after: after ?? '' } : { kind: 'overtaken' };
+    async write({ repository }, observed, desired) {
+      // Removing our statement may delete the policy. It must not delete a statement that was added since the
+      // observation, so an opening begins with what is there now.
+      const { snapshot } = desired === 'open' ? readingOf(await readPolicy(account, repository), ours) : observed;
+      const written = await writeOver(account, repository, snapshot, desired);
+      return written.kind === 'written' ? readBack(account, repository, written, desired) : written;
     },
   };
+}
 
-  async function policyText(repositoryName: string): Promise<string | undefined> {
-    try {
-      const { policyText } = await ecr.send(new GetRepositoryPolicyCommand({ registryId, repositoryName }));
-      return policyText;
-    } catch (error) {
-      if (error instanceof RepositoryPolicyNotFoundException) return undefined;
-      throw error;
-    }
-  }
+export type RepositoryLock = Pick<Registry<Snapshot>, 'read' | 'write'>;
+type Desired = 'closed' | 'open';
 
-  async function writeOnce({ repository }: Gate, snapshot: Snapshot, wanted: 'closed' | 'open'): Promise<Written> {
-    if (snapshot.kind === 'unreadable') {
-      return refused(
-        `the policy of ${repository} is not a JSON document with a list of statements, so ours cannot be merged into it; it is: ${snapshot.text.slice(0, 200)}`,
-      );
-    }
-    const { policy: current } = snapshot;
-    const text = wanted === 'closed' ? withOurs(current, ours) : withoutOurs(current, ours.Sid);
-    const written: Written = { kind: 'written', before: current.text ?? '', after: text ?? '' };
-    const isAsRead = async () => (await policyText(repository)) === current.text;
-    if (text === undefined)
-      return (await retryWhileUnchanged(() => deletePolicy(repository), isAsRead)) ? written : OVERTAKEN;
-    if (text.length > MAX_POLICY_CHARACTERS) {
-      return refused(
-        `the policy of ${repository} would have ${text.length} characters with our statement, and ECR takes ${MAX_POLICY_CHARACTERS}: shorten its other statements`,
-      );
-    }
-    try {
-      const set = new SetRepositoryPolicyCommand({ registryId, repositoryName: repository, policyText: text });
-      return (await retryWhileUnchanged(() => ecrOnce.send(set), isAsRead)) ? written : OVERTAKEN;
-    } catch (error) {
-      if (!(error instanceof InvalidParameterException)) throw error;
-      const statements = statementsNamingPrincipals(current, ours.Sid);
-      return refused(
-        `ECR refuses the policy of ${repository} (${error.message}). A principal that it names has probably been deleted; look at ${
-          statements.length === 0 ? 'its statements' : `the statement ${statements.join('; ')}`
-        }, correct it, and pullgate tries again with the next sweep. pullgate does not change statements that are not its own`,
-      );
-    }
-  }
+/** What came of a write: another writer may have been faster. */
+async function readBack(
+  account: Account,
+  repository: string,
+  written: Extract<Written, { kind: 'written' }>,
+  desired: Desired,
+): Promise<Written> {
+  const after = await readPolicy(account, repository);
+  const isClosed = readingOf(after, account.ours).lock !== 'absent';
+  return isClosed === (desired === 'closed') ? { ...written, after: after ?? '' } : OVERTAKEN;
+}
 
-  async function deletePolicy(repositoryName: string): Promise<void> {
-    try {
-      await ecrOnce.send(new DeleteRepositoryPolicyCommand({ registryId, repositoryName }));
-    } catch (error) {
-      if (!(error instanceof RepositoryPolicyNotFoundException)) throw error;
-    }
+/** Writes the policy with or without our statement over the one that was read. */
+async function writeOver(account: Account, repository: string, snapshot: Snapshot, desired: Desired): Promise<Written> {
+  if (snapshot.kind === 'unreadable') return refused(unreadablePolicy(repository, snapshot.text));
+  const { ours } = account;
+  const { policy: current } = snapshot;
+  const text = desired === 'closed' ? withOurs(current, ours) : withoutOurs(current, ours.Sid);
+  if (text !== undefined && text.length > MAX_POLICY_CHARACTERS) return refused(tooLongPolicy(repository, text));
+  const write = () => (text === undefined ? deletePolicy(account, repository) : putPolicy(account, repository, text));
+  const isAsRead = async () => (await readPolicy(account, repository)) === current.text;
+  try {
+    const isWritten = await retryWhileUnchanged(write, isAsRead);
+    return isWritten ? { kind: 'written', before: current.text ?? '', after: text ?? '' } : OVERTAKEN;
+  } catch (error) {
+    if (text === undefined || !(error instanceof InvalidParameterException)) throw error;
+    return refused(refusedPolicy(repository, error, statementsNamingPrincipals(current, ours.Sid)));
   }
 }
 
-/** Tries a write again only while the policy is still as it was read; false where it is not. */
+async function readPolicy({ ecr, registryId }: Account, repositoryName: string): Promise<string | undefined> {
+  try {
+    const { policyText } = await ecr.send(new GetRepositoryPolicyCommand({ registryId, repositoryName }));
+    return policyText;
+  } catch (error) {
+    if (error instanceof RepositoryPolicyNotFoundException) return undefined;
+    throw error;
+  }
+}
+
+async function putPolicy({ ecrOnce, registryId }: Account, repositoryName: string, policyText: string): Promise<void> {
+  await ecrOnce.send(new SetRepositoryPolicyCommand({ registryId, repositoryName, policyText }));
+}
+
+async function deletePolicy({ ecrOnce, registryId }: Account, repositoryName: string): Promise<void> {
+  try {
+    await ecrOnce.send(new DeleteRepositoryPolicyCommand({ registryId, repositoryName }));
+  } catch (error) {
+    if (!(error instanceof RepositoryPolicyNotFoundException)) throw error;
+  }
+}
+
+/** Tries a write again only while the policy is still as it was read; false if it is not. */
 async function retryWhileUnchanged(write: () => Promise<unknown>, isAsRead: () => Promise<boolean>): Promise<boolean> {
   for (let tries = 1; ; tries++) {
     try {
@@ -139,8 +153,18 @@ function refused(problem: string): Written {
   return { kind: 'refused', problem };
 }
 
-/** Functions fail when their image cannot be pulled. */
-const LAMBDA: InUse = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
+function unreadablePolicy(repository: string, text: string): string {
+  return `the policy of ${repository} is not a JSON document with a list of statements, so ours cannot be merged into it; it is: ${text.slice(0, 200)}`;
+}
+
+function tooLongPolicy(repository: string, text: string): string {
+  return `the policy of ${repository} would have ${text.length} characters with our statement, and ECR takes ${MAX_POLICY_CHARACTERS}: shorten its other statements`;
+}
+
+function refusedPolicy(repository: string, error: Error, statements: readonly string[]): string {
+  const suspects = statements.length === 0 ? 'its statements' : `the statement ${statements.join('; ')}`;
+  return `ECR refuses the policy of ${repository} (${error.message}). A principal that it names has probably been deleted; look at ${suspects}, correct it, and pullgate tries again with the next sweep. pullgate does not change statements that are not its own`;
+}
 
 function readingOf(text: string | undefined, ours: DenyStatement): Reading<Snapshot> {
   const policy = parseRepositoryPolicy(text);

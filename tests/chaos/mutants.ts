@@ -51,7 +51,7 @@ export const MUTANTS = {
       aws: [
         {
           file: 'aws/function/repository-lock.ts',
-          from: "return isClosed === (wanted === 'closed') ? { ...written, after: after ?? '' } : { kind: 'overtaken' };",
+          from: "return isClosed === (desired === 'closed') ? { ...written, after: after ?? '' } : OVERTAKEN;",
           to: 'return { ...written, after: String(isClosed) };',
         },
       ],
@@ -112,8 +112,8 @@ export const MUTANTS = {
       aws: [
         {
           file: 'aws/function/repository-lock.ts',
-          from: "const text = wanted === 'closed' ? withOurs(current, ours) : withoutOurs(current, ours.Sid);",
-          to: "const text = wanted === 'closed' ? JSON.stringify({ Version: '2012-10-17', Statement: [ours] }) : withoutOurs(current, ours.Sid);",
+          from: "const text = desired === 'closed' ? withOurs(current, ours) : withoutOurs(current, ours.Sid);",
+          to: "const text = desired === 'closed' ? JSON.stringify({ Version: '2012-10-17', Statement: [ours] }) : withoutOurs(current, ours.Sid);",
         },
       ],
       // The same there: the other attributes are set with it.
