@@ -2,13 +2,13 @@
 import type { LogLine } from '../../shared/report/log-line.ts';
 import { createUsage } from '../../shared/runtime/usage.ts';
 import { createClients } from './clients.ts';
-import { createWork } from './invocation.ts';
+import { createHandler } from './invocation.ts';
 import { readSettings } from './settings.ts';
 
 // Not `console.log`: Lambda puts a time and a request id before its lines, and then they are no JSON for metric filters.
 const log = (line: LogLine) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const usage = createUsage();
-const work = createWork({
+const handle = createHandler({
   settings: readSettings(process.env),
   clients: createClients(undefined, usage.count),
   now: () => new Date().toISOString(),
@@ -19,9 +19,9 @@ const work = createWork({
  * Handles a batch of the stack's queue. Throws while it loads if the settings are wrong: the messages are retried, and
  * end in the dead-letter queue.
  */
-export const handler: typeof work = async (event, deadline) => {
+export const handler: typeof handle = async (event, deadline) => {
   try {
-    return await work(event, deadline);
+    return await handle(event, deadline);
   } finally {
     log(usage.takeLine({ messages: event.Records.length }));
   }

@@ -22,9 +22,10 @@ export interface Deadline {
 interface Invocation extends Dependencies {
   readonly adapters: Adapters;
   readonly deadline: Deadline;
-  /** The messages that are to be retried. SQS itself moves one that was retried too often to the dead-letter queue. */
-  readonly retried: Set<SQSRecord>;
 }
+
+/** The messages that a step could not finish. SQS moves one that was retried too often to the dead-letter queue. */
+type ToRetry = readonly SQSRecord[];
 
 const GATES_AT_ONCE = 8;
 const RETRIES_AT_ONCE = 8;
@@ -32,16 +33,17 @@ const RETRIES_AT_ONCE = 8;
 const RESERVE_MILLISECONDS = 10_000;
 
 /** Makes the function that handles a batch. */
-export function createWork(worker: Dependencies): (event: SQSEvent, deadline: Deadline) => Promise<SQSBatchResponse> {
-  const adapters = createAdapters(worker);
+export function createHandler(
+  dependencies: Dependencies,
+): (event: SQSEvent, deadline: Deadline) => Promise<SQSBatchResponse> {
+  const adapters = createAdapters(dependencies);
   return async ({ Records: deliveries }, deadline) => {
-    const invocation: Invocation = { ...worker, adapters, deadline, retried: new Set() };
-    const received = await parseAll(deliveries, invocation);
-    const understood = received.map(({ delivery }) => delivery);
-    if (received.length > 0) await retryOnError(understood, invocation, () => handleAll(received, invocation));
-    const retried = [...invocation.retried];
-    await mapConcurrently(retried, RETRIES_AT_ONCE, (delivery) => retryLater(delivery, invocation));
-    return { batchItemFailures: retried.map(({ messageId }) => ({ itemIdentifier: messageId })) };
+    const invocation: Invocation = { ...dependencies, adapters, deadline };
+    const { received, toRetry: notMoved } = await parseAll(deliveries, invocation);
+    const notHandled = received.length === 0 ? [] : await handleAll(received, invocation);
+    const toRetry = [...new Set([...notMoved, ...notHandled])];
+    await mapConcurrently(toRetry, RETRIES_AT_ONCE, (delivery) => retryLater(delivery, invocation));
+    return { batchItemFailures: toRetry.map(({ messageId }) => ({ itemIdentifier: messageId })) };
   };
 }
 
@@ -51,48 +53,69 @@ export function createWork(worker: Dependencies): (event: SQSEvent, deadline: De
  */
 async function parseAll(
   deliveries: readonly SQSRecord[],
-  { settings, log, adapters, retried }: Invocation,
-): Promise<readonly Received[]> {
+  { settings, log, adapters }: Invocation,
+): Promise<{ readonly received: readonly Received[]; readonly toRetry: ToRetry }> {
   const received: Received[] = [];
+  const toRetry: SQSRecord[] = [];
   for (const delivery of deliveries) {
-    const parsed = parseMessage(delivery.body, settings.accountId);
-    if (parsed.ok && parsed.value.kind === 'ignored') log({ ...parsed.value, messageId: delivery.messageId });
+    const { messageId, body } = delivery;
+    const parsed = parseMessage(body, settings.accountId);
+    if (parsed.ok && parsed.value.kind === 'ignored') log({ ...parsed.value, messageId });
     else if (parsed.ok) received.push({ delivery, message: parsed.value });
     else {
-      const problem = parsed.problems.map(describeProblem).join('; ');
-      log({ kind: 'refused', messageId: delivery.messageId, problem });
-      await adapters.queue.deadLetter(delivery.body).catch(() => retried.add(delivery));
+      log({ kind: 'refused', messageId, problem: parsed.problems.map(describeProblem).join('; ') });
+      await adapters.queue.deadLetter(body).catch((error: unknown) => {
+        log({ kind: 'failed', messageId, error: describeError(error), messages: 1 });
+        toRetry.push(delivery);
+      });
     }
   }
-  return received;
+  return { received, toRetry };
 }
 
-async function handleAll(received: readonly Received[], invocation: Invocation): Promise<void> {
+/** The sweep and the tick come before the gates. One that fails does not keep the others from being done. */
+function handleAll(received: readonly Received[], invocation: Invocation): Promise<ToRetry> {
   const { settings, adapters, now } = invocation;
-  const rules = await currentRules(settings, adapters.pause, now());
-  const ports = createSweepPorts(invocation, adapters, rules);
-  const steps = { sweep: () => sweep(ports), tick: () => tick(ports) };
-  for (const kind of ['sweep', 'tick'] as const) {
-    const deliveries = received.flatMap(({ delivery, message }) => (message.kind === kind ? [delivery] : []));
-    if (deliveries.length > 0)
-      await retryOnError(deliveries, invocation, () => inTime<unknown>(`a ${kind}`, invocation, steps[kind]));
-  }
-  await mapConcurrently(groupByRepository(received, settings.accountId), GATES_AT_ONCE, (group) =>
-    retryOnError(group.deliveries, invocation, () => handleGroup(group, rules, invocation)),
-  );
+  const all = received.map(({ delivery }) => delivery);
+  return retryOnError(all, invocation, async () => {
+    const rules = await currentRules(settings, adapters.pause, now());
+    const ports = createSweepPorts(invocation, adapters, rules);
+    const sweeps = await runOnce('sweep', received, invocation, () => sweep(ports));
+    const ticks = await runOnce('tick', received, invocation, () => tick(ports));
+    const groups = groupByRepository(received, settings.accountId);
+    const ofGates = await mapConcurrently(groups, GATES_AT_ONCE, (group) => handleGroup(group, rules, invocation));
+    return [...sweeps, ...ticks, ...ofGates.flat()];
+  });
 }
 
-async function handleGroup(group: Group, rules: Rules, invocation: Invocation): Promise<void> {
+/** Runs a sweep or a tick once if any message asks for it. */
+async function runOnce(
+  kind: 'sweep' | 'tick',
+  received: readonly Received[],
+  invocation: Invocation,
+  run: () => Promise<unknown>,
+): Promise<ToRetry> {
+  const deliveries = received.flatMap(({ delivery, message }) => (message.kind === kind ? [delivery] : []));
+  if (deliveries.length === 0) return [];
+  return retryOnError(deliveries, invocation, async () => {
+    await inTime(`a ${kind}`, invocation, run);
+    return [];
+  });
+}
+
+function handleGroup(group: Group, rules: Rules, invocation: Invocation): Promise<ToRetry> {
   const { adapters, now } = invocation;
-  const { request } = group;
-  const result = await inTime(request.gate.repository, invocation, () =>
-    reconcile(request, rules, adapters.portsFrom(now())),
-  );
-  await finish(result, group, invocation);
+  const { request, deliveries } = group;
+  return retryOnError(deliveries, invocation, async () => {
+    const result = await inTime(request.gate.repository, invocation, () =>
+      reconcile(request, rules, adapters.portsFrom(now())),
+    );
+    return finish(result, group, invocation);
+  });
 }
 
 /** Does with the messages of a group what the result says. */
-async function finish(result: Result, group: Group, { adapters, log, retried }: Invocation): Promise<void> {
+async function finish(result: Result, group: Group, { adapters, log }: Invocation): Promise<ToRetry> {
   const { gate, triggers } = group.request;
   const { notifyError } = result.decision;
   if (notifyError !== undefined) {
@@ -101,18 +124,18 @@ async function finish(result: Result, group: Group, { adapters, log, retried }: 
   }
   switch (result.kind) {
     case 'done':
-      return;
+      return [];
     case 'retry': {
       const deliveries = deliveriesToRetry(result.reports, group);
       log({ kind: 'retried', repository: gate.repository, why: result.why, messages: deliveries.length });
-      for (const delivery of deliveries) retried.add(delivery);
-      return;
+      return deliveries;
     }
     case 'deadLetter': {
       log({ kind: 'refused', repository: gate.repository, problem: result.why });
       // One message for the gate, whatever number of events led there.
       const message = { pullgate: 'reconcile', repository: gate.repository, trigger: triggers[0] };
       await adapters.queue.deadLetter(JSON.stringify(message));
+      return [];
     }
   }
 }
@@ -120,7 +143,7 @@ async function finish(result: Result, group: Group, { adapters, log, retried }: 
 function deliveriesToRetry(
   reports: 'all' | readonly AwaitedReport[],
   { deliveries, deliveriesByFinding }: Group,
-): readonly SQSRecord[] {
+): ToRetry {
   return reports === 'all' ? deliveries : reports.flatMap(({ id }) => deliveriesByFinding.get(id) ?? []);
 }
 
@@ -130,17 +153,17 @@ function inTime<T>(what: string, { deadline }: Invocation, work: () => Promise<T
   return withinTime(milliseconds, `no time left in this invocation for ${what}`, work);
 }
 
-/** Runs a step; if it fails, its messages are retried, and the log says why. */
+/** Runs a step; if it fails, all its messages are retried, and the log says why. */
 async function retryOnError(
   deliveries: readonly SQSRecord[],
-  { log, retried }: Invocation,
-  step: () => Promise<unknown>,
-): Promise<void> {
+  { log }: Invocation,
+  step: () => Promise<ToRetry>,
+): Promise<ToRetry> {
   try {
-    await step();
+    return await step();
   } catch (error) {
     log({ kind: 'failed', error: describeError(error), messages: deliveries.length });
-    for (const delivery of deliveries) retried.add(delivery);
+    return deliveries;
   }
 }
 

@@ -91,7 +91,7 @@ export const MUTANTS = {
       aws: [
         {
           file: 'aws/function/invocation.ts',
-          from: 'return { batchItemFailures: retried.map(({ messageId }) => ({ itemIdentifier: messageId })) };',
+          from: 'return { batchItemFailures: toRetry.map(({ messageId }) => ({ itemIdentifier: messageId })) };',
           to: 'return { batchItemFailures: [] };',
         },
       ],

@@ -2,7 +2,7 @@
 // happens when time runs out.
 import type { SQSRecord } from 'aws-lambda';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createWork } from '../../../aws/function/invocation.ts';
+import { createHandler } from '../../../aws/function/invocation.ts';
 import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
 import { allowing } from '../../../local/aws/principals.ts';
 import { type Graph, graphOf } from '../../../local/graph.ts';
@@ -12,7 +12,7 @@ import { clientsOf, settingsOf } from '../../worker.ts';
 let graph: Graph;
 let cloud: LocalAws;
 let log: LogLine[] = [];
-let work: ReturnType<typeof createWork>;
+let handle: ReturnType<typeof createHandler>;
 
 beforeAll(async () => {
   graph = await graphOf({});
@@ -22,7 +22,7 @@ beforeEach(async () => {
   const credentials = cloud.principals.add('arn:aws:iam::123456789012:role/worker', [allowing('*')]);
   const lines: LogLine[] = [];
   log = lines;
-  work = createWork({
+  handle = createHandler({
     settings: settingsOf(graph),
     clients: clientsOf(cloud, credentials),
     now: () => cloud.clock.now().toISOString(),
@@ -88,7 +88,7 @@ describe('when time runs out', () => {
       if (operation === 'GetRepositoryPolicy' && input['repositoryName'] === 'team/held') await held;
     });
     const records = receive(request('team/held'), request('team/first'), request('team/held'), request('team/last'));
-    const answer = await work({ Records: [...records] }, deadlineIn(RESERVE_MILLISECONDS + 4_000));
+    const answer = await handle({ Records: [...records] }, deadlineIn(RESERVE_MILLISECONDS + 4_000));
 
     const returning = records.filter(({ body }) => body.includes('team/held')).map(({ messageId }) => messageId);
     expect(returning).toHaveLength(2);
@@ -108,7 +108,7 @@ describe('when time runs out', () => {
     await vulnerable('team/first', 'team/last');
     const records = receive(request('team/first'), request('team/last'));
     cloud.calls.reset();
-    const answer = await work({ Records: [...records] }, deadlineIn(RESERVE_MILLISECONDS));
+    const answer = await handle({ Records: [...records] }, deadlineIn(RESERVE_MILLISECONDS));
     expect(answer.batchItemFailures).toEqual(records.map(({ messageId }) => ({ itemIdentifier: messageId })));
     expect(cloud.calls.count()).toEqual({ 'dynamodb:GetItem': 1, 'sqs:ChangeMessageVisibility': 2 });
     expect(['team/first', 'team/last'].map(isClosed)).toEqual([false, false]);
@@ -119,7 +119,7 @@ it('a notice that cannot be sent is logged as a failure, and the messages of its
   await vulnerable('team/app');
   cloud.faults.add({ ...DENIED, code: 'AuthorizationError', status: 403, service: 'sns', operation: 'Publish' });
   const records = receive(request('team/app'), request('team/clean'));
-  const answer = await work({ Records: [...records] }, PLENTY);
+  const answer = await handle({ Records: [...records] }, PLENTY);
   expect(answer.batchItemFailures).toEqual([{ itemIdentifier: records[0]?.messageId }]);
   expect(isClosed('team/app')).toBe(true);
   expect(log.filter(({ kind }) => kind === 'failed')).toEqual([
@@ -132,10 +132,22 @@ it('a notice that cannot be sent is logged as a failure, and the messages of its
   ]);
 });
 
+it('a wrong message that cannot be moved to the dead-letter queue is logged as a failure, and retried', async () => {
+  cloud.faults.add({ ...DENIED, service: 'sqs', operation: 'SendMessage' });
+  const records = receive({ pullgate: 'unheard of' });
+  const messageId = records[0]?.messageId;
+  const answer = await handle({ Records: [...records] }, PLENTY);
+  expect(answer.batchItemFailures).toEqual([{ itemIdentifier: messageId }]);
+  expect(log).toEqual([
+    { kind: 'refused', messageId, problem: expect.stringContaining('expected tick, sweep or reconcile') },
+    { kind: 'failed', messageId, error: 'AccessDeniedException: no', messages: 1 },
+  ]);
+});
+
 describe('ticks and sweeps', () => {
   it('of a batch are one each, and come before the gates', async () => {
     await vulnerable('team/app');
-    const answer = await work({ Records: [...receive(request('team/app'), tick, sweep, tick, tick, sweep)] }, PLENTY);
+    const answer = await handle({ Records: [...receive(request('team/app'), tick, sweep, tick, tick, sweep)] }, PLENTY);
     expect(answer).toEqual({ batchItemFailures: [] });
     expect(kinds()).toEqual(['sweep', 'scanner', 'tick', 'decision']);
     expect(cloud.calls.count()['inspector2:ListFindingAggregations']).toBe(1);
@@ -144,7 +156,7 @@ describe('ticks and sweeps', () => {
   it('a tick does each of its steps though another fails, and its messages are retried', async () => {
     cloud.faults.add({ ...DENIED, service: 'dynamodb', operation: 'Scan' });
     const records = receive(tick, tick);
-    const answer = await work({ Records: [...records] }, PLENTY);
+    const answer = await handle({ Records: [...records] }, PLENTY);
     expect(answer.batchItemFailures).toEqual(records.map(({ messageId }) => ({ itemIdentifier: messageId })));
     expect(log).toEqual([
       { kind: 'scanner', healthy: true, why: undefined },
@@ -157,7 +169,7 @@ describe('ticks and sweeps', () => {
     await vulnerable('team/app');
     cloud.faults.add({ ...DENIED, service: 'inspector2' });
     const [failing, ...others] = receive(sweep, request('team/app'));
-    const answer = await work({ Records: [failing, ...others].filter((one) => one !== undefined) }, PLENTY);
+    const answer = await handle({ Records: [failing, ...others].filter((one) => one !== undefined) }, PLENTY);
     expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: failing?.messageId }] });
     expect(isClosed('team/app')).toBe(true);
   });
@@ -165,7 +177,7 @@ describe('ticks and sweeps', () => {
   it('a sweep asks for a reconciliation of each repository that has findings, once', async () => {
     await vulnerable('team/one', 'team/two');
     cloud.ecr.createRepository('team/clean');
-    await work({ Records: [...receive(sweep)] }, PLENTY);
+    await handle({ Records: [...receive(sweep)] }, PLENTY);
     const bodies = cloud.queue.messages().map(({ body }) => JSON.parse(body));
     const asked = bodies.filter(({ repository }) => repository !== undefined);
     expect(asked).toEqual([request('team/one'), request('team/two')]);
