@@ -14,7 +14,7 @@ export interface MetricSpec {
 /** Where an alarm finds its metric. */
 type Source = 'log' | 'queue' | 'deadLetterQueue' | 'function';
 
-/** One alarm. It is raised when `statistic` of the metric is above `threshold` in each of so many periods. */
+/** One alarm. It is raised when `statistic` of the metric is above `threshold` in each of `periods` periods. */
 export interface AlarmSpec {
   /** The end of the resource's name. */
   readonly name: string;
@@ -72,7 +72,7 @@ export function metricNamespace(stack: string): string {
   return `Pullgate/${stack}`;
 }
 
-/** The alarms of a stack that sweeps every so many hours. */
+/** The alarms of a stack that sweeps every `sweepHours`. */
 export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpec[] {
   const specs: readonly AlarmSpec[] = [
     {

@@ -1,4 +1,5 @@
-// The CloudWatch dashboard of a stack: plain data in, its JSON out. Numbers come from metrics; what needs words or names, from queries of the log.
+// The CloudWatch dashboard of a stack: plain data in, its JSON out. Numbers come from metrics; what needs words or
+// names, from queries of the log.
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import { metricNamespace } from './alarms.ts';
@@ -23,13 +24,16 @@ export interface Shown {
 /** A panel that asks the log. */
 interface LogPanel {
   readonly title: string;
-  /** Logs Insights, a step a line. Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html */
+  /**
+   * Logs Insights, one step per line.
+   * Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
+   */
   readonly query: readonly string[];
 }
 
 /**
- * What the log is asked. Every sweep writes a line for each gate that has a record, so the last line of each gate within the dashboard's week is
- * its current state.
+ * What the log is asked. Every sweep writes a line for each gate that has a record, so the last line of each gate
+ * within the dashboard's week is its current state.
  */
 export const LOG_PANELS = {
   states: {
@@ -93,8 +97,9 @@ interface Rendered {
   readonly widgets: readonly Widget[];
 }
 
-const HOUR = 3_600;
-const DAY = 86_400;
+const FIVE_MINUTES_SECONDS = 300;
+const HOUR_SECONDS = 3_600;
+const DAY_SECONDS = 86_400;
 const COLUMNS = 24;
 
 /**
@@ -107,12 +112,13 @@ export function dashboardBody(shown: Shown): Rendered {
   let y = 0;
   for (const { height, panels } of rows) {
     const width = COLUMNS / panels.length;
-    panels.forEach((panel, place) => {
-      widgets.push({ ...panel, x: place * width, y, width, height });
+    panels.forEach((panel, index) => {
+      widgets.push({ ...panel, x: index * width, y, width, height });
     });
     y += height;
   }
-  // A week holds the last sweep, whatever sweepHours says. Without `inherit` the console would choose other periods than those of the titles.
+  // A week holds the last sweep, whatever sweepHours says. Without `inherit` the console would choose other periods
+  // than those of the titles.
   return { start: '-P7D', periodOverride: 'inherit', widgets };
 }
 
@@ -142,7 +148,7 @@ function rowsOf(shown: Shown): readonly { readonly height: number; readonly pane
       panels: [
         numbers(
           'Now',
-          HOUR,
+          HOUR_SECONDS,
           [
             [own, 'ClosedGates', { stat: 'Maximum', label: 'closed, as the last sweep found it' }],
             [own, 'BrakeWaiting', { stat: 'Maximum', label: 'waiting for the brake' }],
@@ -159,14 +165,14 @@ function rowsOf(shown: Shown): readonly { readonly height: number; readonly pane
       panels: [
         numbers(
           'Closes and opens a day',
-          DAY,
+          DAY_SECONDS,
           [
             [own, 'Closes', { stat: 'Sum' }],
             [own, 'Opens', { stat: 'Sum' }],
           ],
           { view: 'bar' },
         ),
-        numbers('Seconds from finding to close', DAY, [
+        numbers('Seconds from finding to close', DAY_SECONDS, [
           [own, 'SecondsToClose', { stat: 'p50', label: 'median' }],
           [own, 'SecondsToClose', { stat: 'p95', label: '95th percentile' }],
         ]),
@@ -178,7 +184,7 @@ function rowsOf(shown: Shown): readonly { readonly height: number; readonly pane
       panels: [
         numbers(
           'Brake',
-          300,
+          FIVE_MINUTES_SECONDS,
           [
             [own, 'BrakeWaiting', { stat: 'Maximum', label: 'waiting' }],
             [own, 'ClosedThisHour', { stat: 'Maximum', label: 'closed within the hour' }],
@@ -187,15 +193,15 @@ function rowsOf(shown: Shown): readonly { readonly height: number; readonly pane
         ),
         numbers(
           'Sweep age in hours',
-          300,
+          FIVE_MINUTES_SECONDS,
           [[own, 'SweepAgeHours', { stat: 'Maximum', label: 'hours' }]],
           line('overdue', sweepHours + 1),
         ),
-        numbers('Dead letters, and the oldest message in seconds', 300, [
+        numbers('Dead letters, and the oldest message in seconds', FIVE_MINUTES_SECONDS, [
           [...letters, { stat: 'Maximum', label: 'dead letters' }],
           [...queue('ApproximateAgeOfOldestMessage', shown.queueName), { stat: 'Maximum', yAxis: 'right' }],
         ]),
-        numbers('Failures, errors, throttles', 300, [
+        numbers('Failures, errors, throttles', FIVE_MINUTES_SECONDS, [
           [own, 'Failures', { stat: 'Sum' }],
           [...lambda('Errors'), { stat: 'Sum' }],
           [...lambda('Throttles'), { stat: 'Sum' }],
@@ -206,22 +212,22 @@ function rowsOf(shown: Shown): readonly { readonly height: number; readonly pane
     {
       height: 6,
       panels: [
-        numbers('Paid: invocations and GB-seconds a day', DAY, [
+        numbers('Paid: invocations and GB-seconds a day', DAY_SECONDS, [
           [...lambda('Invocations'), { stat: 'Sum' }],
           [...lambda('Duration'), { stat: 'Sum', id: 'duration', visible: false }],
           [{ expression: `duration / 1000 * ${shown.memorySize} / 1024`, label: 'GB-seconds', yAxis: 'right' }],
         ]),
-        numbers('Paid: units of the table a day', DAY, [
+        numbers('Paid: units of the table a day', DAY_SECONDS, [
           [...table('ConsumedReadCapacityUnits'), { stat: 'Sum' }],
           [...table('ConsumedWriteCapacityUnits'), { stat: 'Sum' }],
         ]),
-        numbers('Paid: messages and notices a day', DAY, [
+        numbers('Paid: messages and notices a day', DAY_SECONDS, [
           [...queue('NumberOfMessagesSent', shown.queueName), { stat: 'Sum' }],
           [...queue('NumberOfMessagesReceived', shown.queueName), { stat: 'Sum' }],
           [...queue('NumberOfEmptyReceives', shown.queueName), { stat: 'Sum' }],
           ['AWS/SNS', 'NumberOfMessagesPublished', 'TopicName', shown.topicName, { stat: 'Sum' }],
         ]),
-        numbers('Paid: bytes of the log a day, and calls', DAY, [
+        numbers('Paid: bytes of the log a day, and calls', DAY_SECONDS, [
           ['AWS/Logs', 'IncomingBytes', 'LogGroupName', logGroupName, { stat: 'Sum' }],
           [own, 'Calls', { stat: 'Sum', yAxis: 'right' }],
         ]),
@@ -253,7 +259,8 @@ export interface Watched {
 /**
  * Makes the dashboard.
  *
- * @param settings `dashboardName` is unique in the account: a dashboard belongs to no region, and a second one of its name would take its place
+ * @param settings `dashboardName` is unique in the account: a dashboard belongs to no region, and a second one of its
+ *   name would take its place
  * @returns the address of the dashboard
  */
 export function createDashboard(
@@ -284,7 +291,10 @@ export function createDashboard(
   });
 }
 
-/** The consoles of partitions other than the commercial one. Source: https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html */
+/**
+ * The consoles of partitions other than the commercial one.
+ * Source: https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html
+ */
 const CONSOLES: Readonly<Record<string, string>> = {
   'aws-cn': 'console.amazonaws.cn',
   'aws-us-gov': 'console.amazonaws-us-gov.com',

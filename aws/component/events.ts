@@ -15,7 +15,8 @@ export interface RuleSpec {
 }
 
 /**
- * How long EventBridge tries to reach the queue before the event goes to the dead-letter queue: its most, a day and 185 attempts.
+ * How long EventBridge tries to reach the queue before the event goes to the dead-letter queue: its most, a day and 185
+ * attempts.
  * Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
  */
 const DELIVERY_RETRY = { maximumEventAgeInSeconds: 86_400, maximumRetryAttempts: 185 } as const;

@@ -1,4 +1,4 @@
-// What decides: the function with its role, its log and its place at the queue.
+// What decides: the function with its role and its log, which reads the queue.
 import { join } from 'node:path';
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
@@ -19,18 +19,19 @@ export function bundleHandler(settings: object): Bundle {
   return bundleFunction({ entry: HANDLER, settings, alias: ALIAS, external: EXTERNAL, dataFiles: SDK_SCHEMAS });
 }
 
-/** Long enough to observe a repository with tens of thousands of findings, a hundred a call. */
+/** Long enough to observe a repository with tens of thousands of findings, 100 per call. */
 const TIMEOUT_SECONDS = 300;
 const MEMORY_MEGABYTES = 1024;
 /**
- * So many reconciliations end within the timeout even if each takes seconds; the others are retried, and count as
- * received.
+ * 400 reconciliations, 8 at once, end within the timeout even if each takes 5 seconds. Those that do not are retried,
+ * which counts as a receive.
  */
 const BATCH_SIZE = 400;
 const MAXIMUM_CONCURRENCY = 5;
 
 /**
- * How long a message that was taken is hidden from the next taker, in seconds: six times the function's timeout and the batch window.
+ * How long a message that was taken is hidden from the next taker, in seconds: six times the function's timeout and the
+ * batch window.
  * Source: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  */
 export function visibilityTimeoutSeconds(batchWindowSeconds: number): number {

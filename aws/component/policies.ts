@@ -47,7 +47,8 @@ export function rolePolicy(scope: RoleScope): PolicyDocument {
         'ecr:SetRepositoryPolicy',
         'ecr:DeleteRepositoryPolicy',
       ],
-      // Every repository of this registry: a repository may be made tomorrow, and which ones have a gate is the config's globs, not ARNs.
+      // Every repository of this registry: a repository may be made tomorrow, and which ones have a gate is the
+      // config's globs, not ARNs.
       `arn:${partition}:ecr:${region}:${accountId}:repository/*`,
     ),
     allow(

@@ -16,20 +16,22 @@ export interface EcrPullGateArgs extends PullGateArgs {
   /** Which repositories have a gate. Default: all. Example: `{ include: ['team/**'] }`. */
   repositories?: RepositoriesArgs;
   /**
-   * The full ARNs, with their paths, of the IAM roles that may pull from a closed repository: those that push fixes, never those that deploy.
-   * Default: none. Example: `["arn:aws:iam::123456789012:role/ci/publisher"]`.
+   * The full ARNs, with their paths, of the IAM roles that may pull from a closed repository: those that push fixes,
+   * never those that deploy. Default: none. Example: `["arn:aws:iam::123456789012:role/ci/publisher"]`.
    */
   exemptPrincipals?: pulumi.Input<pulumi.Input<string>[]>;
   /** Also close repositories that serve Lambda functions, which then fail. Default: false. */
   closeLambdaRepositories?: boolean;
   /**
-   * Switch on Inspector for ECR, and continuous scanning of the whole registry in place of the registry's own scanning rules. Both stay on when
-   * the component is deleted. Default: false.
+   * Switch on Inspector for ECR, and continuous scanning of the whole registry in place of the registry's own scanning
+   * rules. Both stay on when the component is deleted. Default: false.
    */
   enableInspector?: boolean;
   /** How long events are collected before the function is invoked, in seconds, 1 to 300. Default: 5. */
   batchWindowSeconds?: number;
-  /** How long the function's log is kept, in days that CloudWatch knows: 1, 3, 5, 7, 14, 30, 60, 90, ... Default: 90. */
+  /**
+   * How long the function's log is kept, in days that CloudWatch knows: 1, 3, 5, 7, 14, 30, 60, 90, ... Default: 90.
+   */
   logRetentionDays?: number;
 }
 
@@ -60,8 +62,9 @@ export interface EcrPullGateOutputs {
 }
 
 /**
- * Blocks pulls of vulnerable images from the ECR repositories of one account and region, and allows them again once there is proof that the
- * vulnerability is gone. At most one in a stack. Example: `new EcrPullGate('pullgate', { severityThreshold: 'high' })`.
+ * Blocks pulls of vulnerable images from the ECR repositories of one account and region, and allows them again once
+ * there is proof that the vulnerability is gone. At most one in a stack.
+ * Example: `new EcrPullGate('pullgate', { severityThreshold: 'high' })`.
  */
 export class EcrPullGate extends pulumi.ComponentResource {
   readonly outputs: EcrPullGateOutputs;
@@ -133,8 +136,9 @@ export class EcrPullGate extends pulumi.ComponentResource {
 }
 
 /**
- * Inspector for ECR, and continuous scanning of every repository. Both belong to the whole account and region, not to this stack: they stay when
- * the stack goes or the option is taken back, because pullgate must not switch a scanner off.
+ * Inspector for ECR, and continuous scanning of every repository. Both belong to the whole account and region, not to
+ * this stack: they stay when the stack goes or the option is taken back, because pullgate must not switch a scanner
+ * off.
  */
 function enableInspector(name: string, accountId: pulumi.Output<string>, parent: pulumi.Resource): void {
   const enabler = new aws.inspector2.Enabler(

@@ -34,7 +34,8 @@ export function accept<T>(name: string, checked: Parsed<T>): T {
 }
 
 /**
- * Only what the function reads: changing the mail addresses or the log's retention deploys no code and makes no sweep due.
+ * Only what the function reads: changing the mail addresses or the log's retention deploys no code and makes no sweep
+ * due.
  *
  * @param name the component's
  * @param exemptPrincipals as they were given: they are checked once they are known
@@ -58,8 +59,8 @@ export function functionSettings(
 }
 
 /**
- * The Sid of the stack's statement in a repository's policy: letters and digits only, as IAM wants it, and another one for every stack, even
- * where two names differ in other characters only.
+ * The Sid of the stack's statement in a repository's policy: letters and digits only, as IAM wants it, and another one
+ * for every stack, even if two names differ in other characters only.
  *
  * @example statementId('acme', 'pullgate', 'eu-prod') // 'Pullgateeuprodbd6c12e8'
  */

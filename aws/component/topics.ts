@@ -71,7 +71,9 @@ function setPolicy(
   new aws.sns.TopicPolicy(name, { arn, policy: policy.apply((known) => JSON.stringify(known)) }, { parent });
 }
 
-/** A name for an address that stays the same when others come and go: a new name would ask its owner to confirm again. */
+/**
+ * A name for an address that stays the same when others come and go: a new name would ask its owner to confirm again.
+ */
 function addressMark(address: string): string {
   return createHash('sha256').update(address.toLowerCase()).digest('hex').slice(0, 8);
 }

@@ -1,4 +1,5 @@
-// The SDK's clients, with the patience that a function has: retries with backoff, and no call that hangs for the whole invocation.
+// The SDK's clients, with the patience that a function has: retries with backoff, and no call that hangs for the whole
+// invocation.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { Inspector2Client } from '@aws-sdk/client-inspector2';
@@ -15,13 +16,14 @@ export interface Clients {
   readonly sqs: SQSClient;
 }
 
-/** Throttled and failed calls are tried so often in all; the SDK waits up to 20 seconds in between, longer each time. */
+/** Includes the first try. Between two tries the SDK waits up to 20 seconds, longer each time. */
 const MAX_ATTEMPTS = 8;
 const CONNECTION_TIMEOUT_MILLISECONDS = 3_000;
 const REQUEST_TIMEOUT_MILLISECONDS = 15_000;
 
 /**
- * The clients of one worker. Region (where none is given), credentials and endpoint come from the environment, as the SDK reads them.
+ * The clients of one worker. Region (if none is given), credentials and endpoint come from the environment, as the
+ * SDK reads them.
  *
  * @param onCall is told the service of every call, each repetition too
  */

@@ -1,11 +1,12 @@
-// What Lambda calls: the only place, beside the settings, that knows the environment and the clock.
+// What Lambda calls: the only file, besides the settings, that knows the environment and the clock.
 import type { LogLine } from '../../shared/report/log-line.ts';
 import { createUsage } from '../../shared/runtime/usage.ts';
 import { createClients } from './clients.ts';
 import { createHandler } from './invocation.ts';
 import { readSettings } from './settings.ts';
 
-// Not `console.log`: Lambda puts a time and a request id before its lines, and then they are no JSON for metric filters.
+// Not `console.log`: Lambda puts a time and a request id before its lines, and then they are no JSON for metric
+// filters.
 const log = (line: LogLine) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const usage = createUsage();
 const handle = createHandler({

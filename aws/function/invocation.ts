@@ -1,4 +1,4 @@
-// One invocation: a batch of messages in, gates where they should be, and the messages that are to be retried out.
+// One invocation: a batch of messages in, gates where they should be, and the messages to retry out.
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import type { AwaitedReport, Result } from '../../shared/reconcile/result.ts';

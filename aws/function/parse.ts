@@ -155,9 +155,9 @@ function parseFinding({ detail, time: at }: v.InferOutput<typeof envelope>, acco
   const { findingArn, status, resources } = finding.value;
   const images: Named[] = [];
   const foreign: string[] = [];
-  for (const [place, { type, details }] of resources.entries()) {
+  for (const [index, { type, details }] of resources.entries()) {
     if (type !== ECR_IMAGE) continue;
-    const image = check(containerImage, details, `detail.resources[${place}].details`);
+    const image = check(containerImage, details, `detail.resources[${index}].details`);
     if (!image.ok) return image;
     const { repositoryName: name, imageHash, registry } = image.value.awsEcrContainerImage;
     if (registry !== accountId) {

@@ -24,9 +24,9 @@ type Item = Record<string, AttributeValue>;
 const GATE = 'gate#';
 const CONTROL = 'control#';
 /**
- * The sparse index of the gates that a tick has to see to. Its key is the attribute of the same name, which holds one of
- * the two lists below, and `rank`, the order in that list. A gate is in one list at most.
- * The name is also in aws/component/table.ts, which must not import this folder.
+ * The sparse index of the gates that a tick has to see to. Its key is the attribute of the same name, which holds one
+ * of the two lists below, and `rank`, the order in that list. A gate is in one list at most. The name is also in
+ * aws/component/table.ts, which must not import this folder.
  */
 const TICK_INDEX = 'waiting';
 /** The gates that wait for the brake, the most urgent first. */

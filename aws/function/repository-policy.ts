@@ -10,15 +10,21 @@ export interface DenyStatement {
   readonly Condition: { readonly ArnNotLike: { readonly 'aws:PrincipalArn': readonly string[] } };
 }
 
-/** What a pull needs, and a push does not. Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-pull-iam.html */
+/**
+ * What a pull needs, and a push does not.
+ * Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-pull-iam.html
+ */
 export const PULL_ACTIONS = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'] as const;
-/** The longest text that ECR takes. Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html */
+/**
+ * The longest text that ECR takes.
+ * Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
+ */
 export const MAX_POLICY_CHARACTERS = 10_240;
 
 /**
- * The statement that closes a repository to everyone but those who make it safe again: Inspector scans by pulling, the pull-through cache
- * fetches the upstream fix, pullgate reads indexes, and the config names who pushes fixes.
- * A request without the key (an anonymous one, a service's) does match a negated operator: it is denied.
+ * The statement that closes a repository to everyone but those who make it safe again: Inspector scans by pulling, the
+ * pull-through cache fetches the upstream fix, pullgate reads indexes, and the config names who pushes fixes. A request
+ * without the key (an anonymous one, a service's) does match a negated operator: it is denied.
  */
 export function denyStatement(settings: {
   readonly statementId: string;
@@ -51,7 +57,7 @@ export function denyStatement(settings: {
 
 /** A repository's policy, taken apart as far as it must be. */
 export interface RepositoryPolicy {
-  /** The text as ECR gave it; undefined where there is no policy. */
+  /** The text as ECR gave it; undefined if there is no policy. */
   readonly text: string | undefined;
   readonly statements: readonly Statement[];
   /** Where the statements are in the text. */
@@ -66,7 +72,7 @@ interface Statement {
 /**
  * Takes a policy's text apart.
  *
- * @returns undefined where the text is not a policy: then nothing can be merged into it
+ * @returns undefined if the text is not a policy: then nothing can be merged into it
  */
 export function parseRepositoryPolicy(text: string | undefined): RepositoryPolicy | undefined {
   if (text === undefined) return { text, statements: [], list: undefined };
@@ -131,47 +137,46 @@ export function withOurs(policy: RepositoryPolicy, ours: DenyStatement): string 
   if (foreign === undefined) return `{"Version":"2012-10-17","Statement":[${statement}]}`;
   const { list } = parseRepositoryPolicy(foreign) ?? {};
   if (list === undefined)
-    throw new Error('a policy without our statement is no policy any more: this is a defect of pullgate');
+    throw new Error('pullgate bug: removing its statement left an invalid policy, so it cannot be added again');
   if (list.type !== 'array') {
     return `${foreign.slice(0, list.offset)}[${textOf(foreign, list)},${statement}]${foreign.slice(endOf(list))}`;
   }
   const last = list.children?.at(-1);
-  const place = last === undefined ? endOf(list) - 1 : endOf(last);
-  return `${foreign.slice(0, place)}${last === undefined ? '' : ','}${statement}${foreign.slice(place)}`;
+  const end = last === undefined ? endOf(list) - 1 : endOf(last);
+  return `${foreign.slice(0, end)}${last === undefined ? '' : ','}${statement}${foreign.slice(end)}`;
 }
 
 /**
  * The policy without our statement; foreign statements byte for byte as they were.
  *
- * @returns undefined where no statement is left: ECR takes no policy without one, so it has to be deleted
+ * @returns undefined if no statement is left: ECR takes no policy without one, so it has to be deleted
  */
 export function withoutOurs(policy: RepositoryPolicy, statementId: string): string | undefined {
   const { text, statements } = policy;
-  const place = statements.findIndex(({ value }) => value['Sid'] === statementId);
-  const found = statements[place];
+  const index = statements.findIndex(({ value }) => value['Sid'] === statementId);
+  const found = statements[index];
   if (text === undefined || found === undefined) return text;
   if (statements.length === 1) return undefined;
-  const before = statements[place - 1]?.node;
-  const after = statements[place + 1]?.node;
+  const before = statements[index - 1]?.node;
+  const after = statements[index + 1]?.node;
   const from = before === undefined ? found.node.offset : endOf(before);
   const to = before === undefined && after !== undefined ? after.offset : endOf(found.node);
   const rest = parseRepositoryPolicy(text.slice(0, from) + text.slice(to));
-  if (rest === undefined)
-    throw new Error('a policy without our statement is no policy any more: this is a defect of pullgate');
+  if (rest === undefined) throw new Error('pullgate bug: removing its statement left an invalid policy');
   return withoutOurs(rest, statementId);
 }
 
 /**
- * The foreign statements that name principals, as people find them again: by Sid or place, with the principals.
- * ECR shows a deleted principal as its unique id (AROA..., AIDA...): where there are such, only those.
+ * The foreign statements that name principals, as people find them again: by Sid or number, with the principals.
+ * ECR shows a deleted principal as its unique id (AROA..., AIDA...): if there are any, only those.
  */
 export function statementsNamingPrincipals({ statements }: RepositoryPolicy, statementId: string): readonly string[] {
-  const named = statements.flatMap(({ value }, place) => {
+  const named = statements.flatMap(({ value }, index) => {
     const principal = value['Principal'];
     if (value['Sid'] === statementId || typeof principal !== 'object' || principal === null) return [];
     const accounts: unknown = 'AWS' in principal ? principal.AWS : undefined;
     const principals = [accounts].flat().flatMap((one) => (typeof one === 'string' && one !== '*' ? [one] : []));
-    const name = typeof value['Sid'] === 'string' ? `"${value['Sid']}"` : `number ${place + 1}`;
+    const name = typeof value['Sid'] === 'string' ? `"${value['Sid']}"` : `number ${index + 1}`;
     return principals.length === 0 ? [] : [{ name, principals }];
   });
   const orphaned = named.filter(({ principals }) => principals.some((one) => /^A(ROA|IDA)[A-Z0-9]+$/.test(one)));

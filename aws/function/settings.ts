@@ -1,4 +1,5 @@
-// What the deployed function is told: by its environment, and by the settings.json in its archive (an environment holds 4 KB, a policy may be longer).
+// What the deployed function is told: by its environment, and by the settings.json in its archive (an environment holds
+// 4 KB, a policy may be longer).
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,8 +9,8 @@ import type { ConfiguredMode } from '../../shared/report/decision.ts';
 import { required } from '../../shared/runtime/problem.ts';
 import { parseSettingsFile } from '../../shared/runtime/settings-file.ts';
 
-/** Where things are, from the environment. */
-export interface Surroundings {
+/** The resources that were deployed with the function, from the environment. */
+export interface DeployedResources {
   readonly tableName: string;
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
@@ -34,7 +35,7 @@ export interface StackSettings extends RuleSettings {
   readonly hash: string;
 }
 
-export interface Settings extends Surroundings, StackSettings {}
+export interface Settings extends DeployedResources, StackSettings {}
 
 const VARIABLES = {
   tableName: 'PULLGATE_TABLE',
@@ -45,7 +46,7 @@ const VARIABLES = {
   partition: 'PULLGATE_PARTITION',
   statementId: 'PULLGATE_STATEMENT_ID',
   roleArn: 'PULLGATE_ROLE_ARN',
-} as const satisfies Record<keyof Surroundings, string>;
+} as const satisfies Record<keyof DeployedResources, string>;
 
 const GLOBS = 'a list of globs';
 const ROLES = 'a list of role ARNs';
@@ -71,7 +72,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     );
   }
   const read = (name: string) => environment[name] ?? '';
-  const surroundings: Surroundings = {
+  const resources: DeployedResources = {
     tableName: read(VARIABLES.tableName),
     queueUrl: read(VARIABLES.queueUrl),
     deadLetterQueueUrl: read(VARIABLES.deadLetterQueueUrl),
@@ -81,7 +82,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     statementId: read(VARIABLES.statementId),
     roleArn: read(VARIABLES.roleArn),
   };
-  return { ...surroundings, ...parseStackSettings(readFileSync(join(folder, 'settings.json'), 'utf8')) };
+  return { ...resources, ...parseStackSettings(readFileSync(join(folder, 'settings.json'), 'utf8')) };
 }
 
 /**
@@ -90,6 +91,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
  * @throws Error that lists every problem
  */
 export function parseStackSettings(text: string): StackSettings {
+  // AWS's setting under the core's name: what is in use here is what Lambda functions run from.
   const { closeLambdaRepositories: closesInUse, ...settings } = parseSettingsFile(text, OWN_SETTINGS);
   return { ...settings, closesInUse, hash: createHash('sha256').update(text).digest('hex') };
 }

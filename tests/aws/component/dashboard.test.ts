@@ -1,4 +1,5 @@
-// Proves that the dashboard shows what is there: metrics that some filter publishes from real lines, queries of fields that real lines have.
+// Proves that the dashboard shows what is there: metrics that some filter publishes from real lines, queries of fields
+// that real lines have.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { alarmSpecs, METRICS } from '../../../aws/component/alarms.ts';
@@ -116,7 +117,8 @@ describe('over the lines of a real run', () => {
       ...Array(1).fill({ gate: '123456789012/team/odd' }),
     ]);
 
-    // The resources that the panels name are those of the graph, and every metric of ours is one that some filter publishes.
+    // The resources that the panels name are those of the graph, and every metric of ours is one that some filter
+    // publishes.
     const find = (type: string) => s.graph.resources.filter((resource) => resource.type === type);
     const [dashboard, ...others] = find('aws:cloudwatch/dashboard:Dashboard');
     expect(others).toEqual([]);

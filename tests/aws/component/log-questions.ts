@@ -1,9 +1,13 @@
-// Reads what is asked of the log: the fields of a Logs Insights query, and whether a metric filter's pattern matches a line.
+// Reads what is asked of the log: the fields of a Logs Insights query, and whether a metric filter's pattern matches a
+// line.
 
 /** A line of the log, parsed. */
 export type Line = Readonly<Record<string, unknown>>;
 
-/** The commands that are used, as documented. Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html */
+/**
+ * The commands that are used, as documented.
+ * Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
+ */
 const COMMANDS = ['SOURCE', 'filter', 'stats', 'fields', 'sort', 'limit'];
 const WORDS = ['by', 'as', 'and', 'or', 'in', 'asc', 'desc'];
 /** Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-operations-functions.html */

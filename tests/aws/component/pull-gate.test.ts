@@ -1,4 +1,5 @@
-// Proves what EcrPullGate registers: how many of each resource, with which settings, and what it leaves out unless asked.
+// Proves what EcrPullGate registers: how many of each resource, with which settings, and what it leaves out unless
+// asked.
 import * as pulumi from '@pulumi/pulumi';
 import { describe, expect, it } from 'vitest';
 import { alarmSpecs } from '../../../aws/component/alarms.ts';

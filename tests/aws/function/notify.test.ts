@@ -1,4 +1,5 @@
-// What the topic is sent of a state change: Amazon SNS takes a subject of at most 100 printable ASCII characters in one line.
+// What the topic is sent of a state change: Amazon SNS takes a subject of at most 100 printable ASCII characters in one
+// line.
 import type { PublishCommand, PublishCommandInput, SNSClient } from '@aws-sdk/client-sns';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,5 @@
-// Writes of a repository's policy on the wire: tried again only while the policy is as it was read, and read again before an opening.
+// Writes of a repository's policy on the wire: tried again only while the policy is as it was read, and read again
+// before an opening.
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createRepositoryLock } from '../../../aws/function/repository-lock.ts';

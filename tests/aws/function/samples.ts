@@ -20,8 +20,8 @@ export const SAMPLES = [
 export type Sample = (typeof SAMPLES)[number];
 
 /**
- * The text of a sample as an event would bring it. The documentation shortens digests (`...5EXAMPLE`, or 60 digits instead of 64), and such a
- * digest is rightly refused: the digits that are there are kept and filled up with zeros.
+ * The text of a sample as an event would bring it. The documentation shortens digests (`...5EXAMPLE`, or 60 digits
+ * instead of 64), and such a digest is rightly refused: the digits that are there are kept and filled up with zeros.
  */
 export function sampleText(name: Sample | 'ecr-enhanced-finding-api'): string {
   const text = readFileSync(join(FOLDER, `${name}.json`), 'utf8');
