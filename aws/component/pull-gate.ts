@@ -1,13 +1,14 @@
 // EcrPullGate: everything that closes and opens ECR repositories in one account and region, as one Pulumi component.
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
+import { accept } from '../../config/accept.ts';
 import type { PullGateArgs, RepositoriesArgs } from '../../config/args.ts';
 import { checkEcrArgs } from '../../config/settings.ts';
 import { createAlarms } from './alarms.ts';
 import { createDashboard } from './dashboard.ts';
 import { createQueues, createRules } from './events.ts';
 import { createFunction, createRole, visibilityTimeoutSeconds } from './function.ts';
-import { accept, type EcrFunctionSettings, functionSettings, statementId } from './settings.ts';
+import { type EcrFunctionSettings, functionSettings, statementId } from './settings.ts';
 import { createTable } from './table.ts';
 import { createTopics, letAlarmsPublish } from './topics.ts';
 

@@ -1,9 +1,9 @@
 // The configuration of the deployed function: the settings in its archive, and the mark of its statements.
 import { createHash } from 'node:crypto';
 import * as pulumi from '@pulumi/pulumi';
+import { accept } from '../../config/accept.ts';
 import type { Mode, PolicyArgs, RepositoriesArgs, Severity } from '../../config/args.ts';
 import { type checkEcrArgs, checkExemptPrincipals } from '../../config/settings.ts';
-import { describeProblem, type Parsed } from '../../shared/runtime/problem.ts';
 
 /** The content of the function's `settings.json`, in the words of the component's arguments. */
 export interface EcrFunctionSettings {
@@ -21,17 +21,6 @@ export interface EcrFunctionSettings {
 }
 
 type Settings = Extract<ReturnType<typeof checkEcrArgs>, { ok: true }>['value'];
-
-/**
- * The checked arguments of a component.
- *
- * @throws RunError that names the component and every problem
- */
-export function accept<T>(name: string, checked: Parsed<T>): T {
-  if (checked.ok) return checked.value;
-  const lines = [`The arguments of the component ${name} are wrong:`, ...checked.problems.map(describeProblem)];
-  throw new pulumi.RunError(lines.join('\n'));
-}
 
 /**
  * Only what the function reads: changing the mail addresses or the log's retention deploys no code and makes no sweep

@@ -2,6 +2,7 @@
 // component.
 import * as security from '@pulumi/azure-native/security/index.js';
 import * as pulumi from '@pulumi/pulumi';
+import { accept } from '../../config/accept.ts';
 import type { Granularity, PullGateArgs, RegistryRoles } from '../../config/args.ts';
 import { checkAcrArgs, checkWorkspaceId } from '../../config/settings.ts';
 import { createAlarms } from './alarms.ts';
@@ -11,7 +12,7 @@ import { createFunction, createIdentity, createLog } from './function.ts';
 import { createMail } from './mail.ts';
 import { createResourceGroup, createWorkspace, findSubscription, markOf, type Placement } from './placement.ts';
 import { assignRole, createRegistryRole, functionRoles } from './roles.ts';
-import { type AcrFunctionSettings, accept, functionSettings } from './settings.ts';
+import { type AcrFunctionSettings, functionSettings } from './settings.ts';
 import { createStores } from './storage.ts';
 import { createWorkbook } from './workbook.ts';
 

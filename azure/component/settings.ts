@@ -2,7 +2,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { Granularity, Mode, PolicyArgs, RegistryRoles, Severity } from '../../config/args.ts';
 import type { checkAcrArgs } from '../../config/settings.ts';
-import { describeProblem, type Parsed } from '../../shared/runtime/problem.ts';
 
 /** The content of the function's `settings.json`, in the words of the component's arguments. */
 export interface AcrFunctionSettings {
@@ -22,17 +21,6 @@ export interface AcrFunctionSettings {
 }
 
 type Settings = Extract<ReturnType<typeof checkAcrArgs>, { ok: true }>['value'];
-
-/**
- * The checked arguments of a component.
- *
- * @throws RunError that names the component and every problem
- */
-export function accept<T>(name: string, checked: Parsed<T>): T {
-  if (checked.ok) return checked.value;
-  const lines = [`The arguments of the component ${name} are wrong:`, ...checked.problems.map(describeProblem)];
-  throw new pulumi.RunError(lines.join('\n'));
-}
 
 /** Only what the function reads: changing the log's retention deploys no code and makes no sweep due. */
 export function functionSettings(settings: Settings): AcrFunctionSettings {
