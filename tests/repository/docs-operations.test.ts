@@ -66,7 +66,7 @@ describe('the pages', () => {
     for (const shown of ['the-dashboard', 'the-workbook']) {
       expect(headings).toContain(shown);
       const source = readFileSync(
-        `${shown === 'the-dashboard' ? 'aws/component/dashboard' : 'azure/component/workbook'}.ts`,
+        `${shown === 'the-dashboard' ? 'aws/component/dashboard-body' : 'azure/component/workbook'}.ts`,
         'utf8',
       );
       expect(source).toContain(`docs/operations.md#${shown}`);

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { alarmSpecs, METRICS } from '../../../aws/component/alarms.ts';
-import { dashboardBody, LOG_PANELS, type Shown } from '../../../aws/component/dashboard.ts';
+import { dashboardBody, LOG_PANELS, type Shown } from '../../../aws/component/dashboard-body.ts';
 import { CRITICAL, HOUR, type Stage, stage } from '../../e2e/aws/stage.ts';
 import { blocksOf } from '../../repository/doc-blocks.ts';
 import { fieldsOf, type Line, matches, pathsOf, valueAt } from './log-questions.ts';
