@@ -182,7 +182,9 @@ export function alarmPage(name: string): string {
 }
 
 /** What the alarms watch, and the topic that they publish to. */
-export interface Watched {
+export interface AlarmsArgs {
+  readonly stack: string;
+  readonly sweepHours: number;
   readonly logGroup: aws.cloudwatch.LogGroup;
   readonly queue: aws.sqs.Queue;
   readonly deadLetterQueue: aws.sqs.Queue;
@@ -193,24 +195,23 @@ export interface Watched {
 /** The metrics in the log, and every alarm, which also sends a notice when it ends: the alarms. */
 export function createAlarms(
   name: string,
-  stack: string,
-  sweepHours: number,
-  watched: Watched,
+  args: AlarmsArgs,
   parent: pulumi.Resource,
 ): readonly aws.cloudwatch.MetricAlarm[] {
+  const { stack, sweepHours } = args;
   const namespace = metricNamespace(stack);
   for (const { name: ending, pattern, metric, value } of METRICS) {
     new aws.cloudwatch.LogMetricFilter(
       `${name}-${ending}-metric`,
-      { logGroupName: watched.logGroup.name, pattern, metricTransformation: { name: metric, namespace, value } },
+      { logGroupName: args.logGroup.name, pattern, metricTransformation: { name: metric, namespace, value } },
       { parent },
     );
   }
   const sources: Record<Source, Pick<aws.cloudwatch.MetricAlarmArgs, 'namespace' | 'dimensions'>> = {
     log: { namespace },
-    queue: { namespace: 'AWS/SQS', dimensions: { QueueName: watched.queue.name } },
-    deadLetterQueue: { namespace: 'AWS/SQS', dimensions: { QueueName: watched.deadLetterQueue.name } },
-    function: { namespace: 'AWS/Lambda', dimensions: { FunctionName: watched.lambda.name } },
+    queue: { namespace: 'AWS/SQS', dimensions: { QueueName: args.queue.name } },
+    deadLetterQueue: { namespace: 'AWS/SQS', dimensions: { QueueName: args.deadLetterQueue.name } },
+    function: { namespace: 'AWS/Lambda', dimensions: { FunctionName: args.lambda.name } },
   };
   return alarmSpecs(stack, sweepHours).map(
     (spec) =>
@@ -226,8 +227,8 @@ export function createAlarms(
           period: spec.periodSeconds,
           evaluationPeriods: spec.periods,
           treatMissingData: spec.missing,
-          alarmActions: [watched.topic.arn],
-          okActions: [watched.topic.arn],
+          alarmActions: [args.topic.arn],
+          okActions: [args.topic.arn],
         },
         { parent },
       ),

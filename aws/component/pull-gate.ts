@@ -107,8 +107,7 @@ export class EcrPullGate extends pulumi.ComponentResource {
       this,
     );
     const { sweepHours, maxClosesPerHour } = checked;
-    const watched = { logGroup, lambda, ...queues, topic: topics.alarms };
-    const alarms = createAlarms(name, stack, sweepHours, watched, this);
+    const alarms = createAlarms(name, { stack, sweepHours, logGroup, lambda, ...queues, topic: topics.alarms }, this);
     letAlarmsPublish(name, topics.alarms, alarms, this);
     const shown = { logGroup, lambda, ...queues, table, topic: topics.changes, alarms, region, partition };
     const dashboard = { stack, dashboardName: sid, sweepHours, maxClosesPerHour };
