@@ -1,5 +1,5 @@
-// `npm run bench`: measures the parts that are named, or all, prints their figures and writes them into bench/README.md.
-// `npm run bench -- --tiny NAMES` does it with tiny inputs, as the tests do, and writes nothing.
+// `npm run bench`: measures the parts that are named, or all, prints their figures and writes them into
+// bench/README.md. `npm run bench -- --tiny NAMES` does it with tiny inputs, as the tests do, and writes nothing.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus, platform, totalmem } from 'node:os';
 import { join } from 'node:path';

@@ -104,7 +104,7 @@ function callsOf(title: string, events: string, deploy: Deploy, scenarios: Scena
   };
 }
 
-/** The findings that are reported, one event each; from the start again where there are more events than findings. */
+/** The findings that are reported, one event each; from the start again if there are more events than findings. */
 function eventsOf({ events, order }: Scenario, findings: Findings): readonly string[] {
   const images = findings.flat();
   const ids =

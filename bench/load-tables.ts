@@ -1,4 +1,5 @@
-// The figures of a load as tables: what is flat for each repository, what a million findings take beside the naive design, how long the brake takes.
+// The figures of a load as tables: what is flat for each repository, what a million findings take beside the naive
+// design, how long the brake takes.
 import type { Episode, Load, SweepLoad } from './load.ts';
 import { count, ratio, type Table } from './part.ts';
 import { dollarsOf, type Prices } from './prices.ts';

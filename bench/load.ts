@@ -1,4 +1,5 @@
-// What a load does to a stack: a burst of events, one vulnerability in many repositories, a sweep over everything; beside the naive design.
+// What a load does to a stack: a burst of events, one vulnerability in many repositories, a sweep over everything;
+// beside the naive design.
 import type { Scale } from './part.ts';
 import { type Counts, type Deploy, type Ledger, LOOSE, type Run, repositoryNamed, type World } from './world.ts';
 
@@ -8,7 +9,7 @@ export interface LoadSize {
   readonly burst: readonly [small: number, large: number];
   readonly findingsEach: number;
   /** How many of an image's findings one report names in the sweep. */
-  readonly findingsAReport: number;
+  readonly findingsPerReport: number;
   /** A newly disclosed vulnerability: the repositories that it hits. Small and large. */
   readonly disclosed: readonly [small: number, large: number];
   /** The brake under which the large one is repeated. */
@@ -30,7 +31,7 @@ export interface Episode {
   readonly peakMegabytes: number;
 }
 
-/** What it takes until all gates are closed where the brake lets so many through in an hour. */
+/** What it takes until all gates are closed if the brake lets `maxClosesPerHour` through. */
 export interface Braked {
   readonly repositories: number;
   readonly brake: number;
@@ -57,7 +58,8 @@ const SWEEP_HOURS = 24;
 /**
  * Sends a load.
  *
- * @throws Error where something is lost: a gate that is neither closed nor waiting, a message, or a state change of which nobody was told
+ * @throws Error if something is lost: a gate that is neither closed nor waiting, a message, or the notice of a state
+ *   change
  */
 export async function load(deploy: Deploy, size: LoadSize): Promise<Load> {
   const { burst, disclosed } = await events(deploy, size, false);
@@ -129,12 +131,15 @@ async function braked(deploy: Deploy, { disclosed: [, repositories], brake }: Lo
   }
 }
 
-/** A sweep over repositories of which no event came, the hours until the brake has let all of them close, and one more sweep. */
+/**
+ * A sweep over repositories of which no event came, the hours until the brake has let all of them close, and one more
+ * sweep.
+ */
 async function sweep(deploy: Deploy, size: LoadSize, repositories: number) {
-  const { findingsEach, findingsAReport } = size;
+  const { findingsEach, findingsPerReport } = size;
   const world = await deploy({ sweepHours: SWEEP_HOURS });
   try {
-    await world.fill({ repositories, imagesEach: 1, findingsEach, findingsAReport });
+    await world.fill({ repositories, imagesEach: 1, findingsEach, findingsPerReport });
     const what = { repositories, findings: repositories * findingsEach };
     world.reset();
     const first = await measure(world, what, () => world.work('sweep'));
@@ -167,7 +172,11 @@ async function measure(
   };
 }
 
-/** A tick comes every five minutes. @throws Error where some are not closed though the brake would have let all through by now */
+/**
+ * The hours until every gate is closed; a tick comes every five minutes.
+ *
+ * @throws Error if some are open even after an hour per gate
+ */
 async function hoursUntilClosed(world: World, repositories: number): Promise<number> {
   const startedAt = world.now();
   for (let tick = 0; world.ledger().closed.size < repositories; tick++) {
@@ -185,7 +194,7 @@ function names(first: number, repositories: number): readonly string[] {
 /** What is expected of each gate. The naive design sends no notice. */
 export type Expected = 'closed' | 'closed or waiting' | 'naive';
 
-/** What is lost; empty where nothing is. */
+/** What is lost; empty if nothing is. */
 export function lost(ledger: Ledger, gates: readonly string[], expected: Expected): readonly string[] {
   const { closed, notifiedClosed, notifiedWaiting, queued, dead } = ledger;
   const open = gates.filter((gate) => !closed.has(gate));
@@ -214,22 +223,22 @@ export const LOAD_SIZES: Readonly<Record<'aws' | 'azure', Readonly<Record<Scale,
     full: {
       burst: [10, 100],
       findingsEach: 100,
-      findingsAReport: 1,
+      findingsPerReport: 1,
       disclosed: [40, 400],
       brake: 25,
       sweep: [100, 1_000],
     },
-    tiny: { burst: [5, 20], findingsEach: 20, findingsAReport: 1, disclosed: [5, 20], brake: 8, sweep: [10, 40] },
+    tiny: { burst: [5, 20], findingsEach: 20, findingsPerReport: 1, disclosed: [5, 20], brake: 8, sweep: [10, 40] },
   },
   azure: {
     full: {
       burst: [10, 100],
       findingsEach: 100,
-      findingsAReport: 10,
+      findingsPerReport: 10,
       disclosed: [40, 400],
       brake: 25,
       sweep: [100, 1_000],
     },
-    tiny: { burst: [3, 12], findingsEach: 10, findingsAReport: 5, disclosed: [3, 12], brake: 5, sweep: [6, 24] },
+    tiny: { burst: [3, 12], findingsEach: 10, findingsPerReport: 5, disclosed: [3, 12], brake: 5, sweep: [6, 24] },
   },
 };

@@ -1,4 +1,5 @@
-// What AWS bills of what a stack does, counted at the wire: DynamoDB's request units, requests of SQS, what is published and logged.
+// What AWS bills of what a stack does, counted at the wire: DynamoDB's request units, requests of SQS, what is
+// published and logged.
 import type { LocalAws } from '../local/aws/cloud.ts';
 import { bytesOf, type Counts, gigabyteSeconds, type Run } from './world.ts';
 
@@ -11,7 +12,7 @@ export interface Meter {
 
 interface Item {
   readonly bytes: number;
-  /** Its place in the index of gates that wait; undefined where it is not in there. */
+  /** Its place in the index of gates that wait; undefined if it is not in there. */
   readonly rank: string | undefined;
 }
 
@@ -23,7 +24,7 @@ const READ_UNIT_BYTES = 4096;
 /** Of the index: the keys of the table's and of its own. */
 const INDEX_ROW_BYTES = 200;
 /** SQS takes and gives up to ten messages a request. */
-const MESSAGES_A_REQUEST = 10;
+const MESSAGES_PER_REQUEST = 10;
 
 /**
  * Starts to count.
@@ -72,7 +73,7 @@ export function meterOf(cloud: LocalAws, batchSize: number, memoryMegabytes: num
       const calls = cloud.calls.count();
       const ofFunction = Object.entries(calls).filter(([name]) => name.startsWith('sqs:'));
       // Each message is received and deleted; a request does that for up to ten.
-      const handedOver = 2 * Math.ceil((events + observations) / Math.min(batchSize, MESSAGES_A_REQUEST));
+      const handedOver = 2 * Math.ceil((events + observations) / Math.min(batchSize, MESSAGES_PER_REQUEST));
       return {
         'Lambda requests': runs.length,
         'Lambda GB-seconds': gigabyteSeconds(runs, memoryMegabytes),
@@ -90,7 +91,10 @@ function half(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / READ_UNIT_BYTES)) / 2;
 }
 
-/** Names and values, as DynamoDB counts them. Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html */
+/**
+ * Names and values, as DynamoDB counts them.
+ * Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+ */
 function sizeOf(item: Readonly<Record<string, Attribute>>): number {
   return sum(
     Object.entries(item).map(([name, { S: text = '', N: number = '', B: base64 = '' }]) => {

@@ -11,7 +11,7 @@ export interface Table {
 
 export interface Part {
   readonly title: string;
-  /** @throws Error where what was measured did not do its work: figures of it would mean nothing */
+  /** @throws Error if what was measured did not do its work: figures of it would mean nothing */
   measure(scale: Scale): Promise<readonly Table[]>;
 }
 

@@ -26,7 +26,7 @@ export const LONG_PARTS: Readonly<Record<string, Part>> = {
 };
 
 /**
- * The parts that were asked for; all of them where none was named.
+ * The parts that were asked for; all of them if none was named.
  *
  * @throws Error that names what is not a part, and the parts that there are
  */

@@ -1,10 +1,14 @@
-// What the clouds ask for what the meters count, in US dollars: list prices of 2025 and 2026 in Virginia, before free grants and discounts.
+// What the clouds ask for what the meters count, in US dollars: list prices of 2025 and 2026 in Virginia, before free
+// grants and discounts.
 import type { Counts } from './world.ts';
 
 export interface Price {
   /** For one unit, in US dollars. */
   readonly dollars: number;
-  /** Who says so; undefined where nothing is asked. Microsoft's and Amazon's own pages fill their prices in where they are read, so others' notes of them are cited. */
+  /**
+   * Who says so; undefined if nothing is asked. Microsoft's and Amazon's own pages fill their prices in where they
+   * are read, so others' notes of them are cited.
+   */
   readonly source: string | undefined;
 }
 

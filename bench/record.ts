@@ -52,7 +52,10 @@ export const record: Part = {
   },
 };
 
-/** The item that the function puts: its size as DynamoDB counts it but for some bytes (names and values), and how many findings each blocker keeps. */
+/**
+ * The item that the function puts: its size as DynamoDB counts it, except a few bytes for names and values, and how
+ * many findings each blocker keeps.
+ */
 async function storedAs(large: GateRecord): Promise<{ readonly bytes: number; readonly kept: number }> {
   let item: Record<string, unknown> | undefined;
   const send = async (command: unknown) => {

@@ -1,4 +1,5 @@
-// Tables as text, and their place in bench/README.md: between two markers for each part, so that one part can be measured again alone.
+// Tables as text, and their place in bench/README.md: between two markers for each part, so that one part can be
+// measured again alone.
 import type { Table } from './part.ts';
 
 /** Under which circumstances figures came about. */
@@ -34,7 +35,7 @@ export function markersOf(part: string): readonly [begin: string, end: string] {
 /**
  * The document with a part's figures replaced; everything else in it stays.
  *
- * @throws Error where the document lacks the part's markers
+ * @throws Error if the document lacks the part's markers
  */
 export function withFigures(
   document: string,

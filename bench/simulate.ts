@@ -1,4 +1,5 @@
-// How much memory `pullgate simulate` takes for how many findings: the real command, fed through a pipe, so that no disk has to hold two gigabytes.
+// How much memory `pullgate simulate` takes for how many findings: the real command, fed through a pipe, so that no
+// disk has to hold two gigabytes.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,8 +15,8 @@ const PEAK = `data:text/javascript,${encodeURIComponent(
   `import { peakMemoryBytes } from ${JSON.stringify(new URL('../local/peak-memory.ts', import.meta.url))};
   process.on('exit', () => process.stderr.write('peak ' + peakMemoryBytes()));`,
 )}`;
-const FINDINGS_AN_IMAGE = 200;
-const IMAGES_A_REPOSITORY = 10;
+const FINDINGS_PER_IMAGE = 200;
+const IMAGES_PER_REPOSITORY = 10;
 const ACCOUNT = '123456789012';
 
 /** How alike the findings are. */
@@ -25,7 +26,10 @@ export type Kind =
   /** No two findings are the same, which no account has: the worst that there can be. */
   | 'distinct';
 
-/** The text that `aws inspector2 list-findings` would print, in pieces: every finding violates a policy with the threshold low. */
+/**
+ * The text that `aws inspector2 list-findings` would print, in pieces: every finding violates a policy with the
+ * threshold low.
+ */
 export function* inspectorReport(findings: number, kind: Kind): Generator<string> {
   yield '{"findings": [\n';
   for (let place = 0; place < findings; place++) {
@@ -35,10 +39,10 @@ export function* inspectorReport(findings: number, kind: Kind): Generator<string
 }
 
 function finding(place: number, number: number) {
-  const image = Math.floor(place / FINDINGS_AN_IMAGE);
+  const image = Math.floor(place / FINDINGS_PER_IMAGE);
   const vulnerability = `CVE-2026-${10_000 + number}`;
   const digest = `sha256:${String(image).padStart(64, '0')}`;
-  const repositoryName = `team/app-${Math.floor(image / IMAGES_A_REPOSITORY)}`;
+  const repositoryName = `team/app-${Math.floor(image / IMAGES_PER_REPOSITORY)}`;
   const at = '2026-09-04T16:55:38.411000+00:00';
   return {
     awsAccountId: ACCOUNT,
@@ -107,7 +111,7 @@ interface Ran {
   readonly peakMegabytes: number;
 }
 
-/** @throws Error where the command did not find every gate */
+/** @throws Error if the command did not find every gate */
 async function run(findings: number, kind: Kind, folder: string): Promise<Ran> {
   const policy = join(folder, 'policy.json');
   const page = join(folder, 'page.html');
@@ -126,7 +130,7 @@ async function run(findings: number, kind: Kind, folder: string): Promise<Ran> {
   const ended = once(child, 'close');
   await pipeline(Readable.from(measured(pieces(findings, kind))), child.stdin);
   const [code] = await ended;
-  const gates = Math.ceil(findings / FINDINGS_AN_IMAGE / IMAGES_A_REPOSITORY);
+  const gates = Math.ceil(findings / FINDINGS_PER_IMAGE / IMAGES_PER_REPOSITORY);
   const peak = /peak (\d+)/.exec(errors)?.[1];
   if (code !== 1 || peak === undefined || !head.includes(`"closes": ${gates},`)) {
     throw new Error(`${gates} gates should close, and the exit code be 1; it is ${code}: ${head}${errors}`);

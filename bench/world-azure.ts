@@ -19,7 +19,7 @@ const REGISTRY =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/acmeimages';
 const HOUR_MILLISECONDS = 3_600_000;
 /** How many messages the host takes at once: batchSize in host.json. */
-const MESSAGES_A_REQUEST = 8;
+const MESSAGES_PER_REQUEST = 8;
 
 export const AZURE_CONFIG = {
   'azure-native:location': 'westeurope',
@@ -78,7 +78,10 @@ export async function deployAzure({
     cloud.calls.reset();
     [linesBefore, runsBefore, activeSeconds] = [cloud.logs.length, cloud.logicApp.runs.length, 0];
   };
-  /** Storage transactions include the Logic App's, and the host's own: it takes up to eight messages at once, and deletes each alone. */
+  /**
+   * Storage transactions include the Logic App's, and the host's own: it takes up to eight messages at once, and
+   * deletes each alone.
+   */
   function billed(runs: readonly Run[]): Counts {
     const calls = cloud.calls.count();
     const messages = runs.filter((run) => 'functionName' in run && run.functionName === 'message').length;
@@ -87,7 +90,7 @@ export async function deployAzure({
       'function executions': runs.length,
       'function GB-seconds': activeSeconds * (memoryMegabytes / 1024),
       'storage transactions':
-        transactions.reduce((sum, count) => sum + count, 0) + messages + Math.ceil(messages / MESSAGES_A_REQUEST),
+        transactions.reduce((sum, count) => sum + count, 0) + messages + Math.ceil(messages / MESSAGES_PER_REQUEST),
       'Logic App runs': cloud.logicApp.runs.length - runsBefore,
       mails: calls['mail:Send'] ?? 0,
       'Log Analytics queries': calls['logs:Query'] ?? 0,
@@ -108,12 +111,12 @@ export async function deployAzure({
     memoryMegabytes,
     async fill(size) {
       const hear = cloud.faults.addToBus({ kind: 'lose', to: 'LogicApp' });
-      const { findingsAReport = 1 } = size;
+      const { findingsPerReport = 1 } = size;
       const found = await findingsOf(size, async (repository, tag, violates) => {
         const digest = registry.push(repository, { tag, content: `${repository}:${tag}` });
         const ids: string[] = [];
-        for (let number = 0; number < size.findingsEach; number += findingsAReport) {
-          const cves = Array.from({ length: findingsAReport }, (_, place) => shared(number + place, violates));
+        for (let number = 0; number < size.findingsEach; number += findingsPerReport) {
+          const cves = Array.from({ length: findingsPerReport }, (_, place) => shared(number + place, violates));
           const reported = { package: packageOf(number), cves, details: 'rich' as const };
           ids.push(...(await cloud.defender.assess({ registry: REGISTRY, repository, digest, ...reported })));
         }

@@ -1,14 +1,18 @@
-// A stack on a local cloud, and images with findings for it: what the calls and the sweep are measured on, whichever cloud it is.
+// A stack on a local cloud, and images with findings for it: what the calls and the sweep are measured on, whichever
+// cloud it is.
 
 /** How many repositories with how many images, and how many findings each image has. */
 export interface WorldSize {
   readonly repositories: number;
   readonly imagesEach: number;
-  /** How many of a repository's images violate the policy; the findings of the others are below its threshold. Default: all. */
+  /**
+   * How many of a repository's images violate the policy; the findings of the others are below its threshold. Default:
+   * all.
+   */
   readonly violatingEach?: number;
   readonly findingsEach: number;
   /** How many of them one report names, where the scanner reports by package (Azure). Default: 1. */
-  readonly findingsAReport?: number;
+  readonly findingsPerReport?: number;
   /** The number of the first repository, so that what is filled later gets repositories of its own. Default: 0. */
   readonly first?: number;
 }
@@ -46,10 +50,10 @@ export interface World {
   /** Sends the event of each of these findings, in this order. */
   report(findings: readonly string[]): Promise<void>;
   /**
-   * Hands over all messages, in a new process where that is asked for, whose peak is its own.
+   * Hands over all messages, in a new process if that is asked for, whose peak is its own.
    *
    * @param first what comes before them: a tick when no sweep is due, or a sweep
-   * @throws Error where an invocation failed, or a message could not be handled
+   * @throws Error if an invocation failed, or a message could not be handled
    */
   work(first?: 'tick' | 'sweep'): Promise<readonly Run[]>;
   /** Lets time pass, with everything that falls due. */
@@ -115,7 +119,7 @@ export function gigabyteSeconds(runs: readonly Run[], memoryMegabytes: number): 
   return (milliseconds / 1000) * (memoryMegabytes / 1024);
 }
 
-/** @throws Error where an invocation did not answer, or a message was given up */
+/** @throws Error if an invocation did not answer, or a message was given up */
 export function checkWorked(
   outcomes: readonly { readonly kind: string }[],
   dead: number,

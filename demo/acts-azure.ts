@@ -14,7 +14,10 @@ export interface AzureActs extends Acts {
   readonly cloud: LocalAzure;
 }
 
-/** What Defender was ever made to find in one package of an image, and the ids of the assessment of it that is there now. */
+/**
+ * What Defender was ever made to find in one package of an image, and the ids of the assessment of it that is there
+ * now.
+ */
 interface Assessed {
   readonly found: readonly Found[];
   /** What is found anew joins what is there, not what was resolved or taken back. */

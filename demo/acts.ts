@@ -1,4 +1,5 @@
-// What people and the scanner do on a local cloud, in words that are the same on each. The story and the page that `npm start -- --watch` serves are made of these.
+// What people and the scanner do on a local cloud, in words that are the same on each. The story and the page that
+// `npm start -- --watch` serves are made of these.
 
 import type { Clock } from '../local/clock.ts';
 import type { Graph } from '../local/graph.ts';
@@ -11,7 +12,7 @@ export interface Found {
   /** `CVE-2026-1001` */
   readonly id: string;
   readonly severity: Severity;
-  /** The base score of CVSS 3.1, where there is one. */
+  /** The base score of CVSS 3.1, if there is one. */
   readonly score?: number;
   readonly package: { readonly name: string; readonly version: string };
   /** The version without it. Without one there is no fix. */
@@ -58,7 +59,7 @@ export interface Acts {
   push(repository: string, tag: string, content: string): Promise<Pulled>;
   /** Pulls an image as production, by tag or digest. */
   pull(repository: string, reference: string): Promise<Pulled>;
-  /** @throws Error where no image has the tag */
+  /** @throws Error if no image has the tag */
   digestOf(repository: string, tag: string): string;
   /** The scanner has scanned an image, and reports what it found; what it had reported before stays. */
   report(image: ImageRef, found: readonly Found[]): Promise<void>;

@@ -16,7 +16,8 @@ export function createEndSignal(exitCode: number): AbortSignal {
     ending.abort();
     setTimeout(() => process.exit(exitCode), CLEANUP_MILLISECONDS).unref();
   };
-  // The handlers stay: the terminal and npm each send SIGINT on Ctrl-C, and the second one must not interrupt the cleanup.
+  // The handlers stay: the terminal and npm each send SIGINT on Ctrl-C, and the second one must not interrupt the
+  // cleanup.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
   // `npm start | head`: the reader is gone.
   process.stdout.on('error', end);

@@ -1,6 +1,9 @@
 // How the story looks on a terminal: text that is wrapped, and policies that can be read.
 
-/** Breaks a line between words, so that none is wider than `width` where words allow it; what continues keeps the line's indentation. */
+/**
+ * Breaks a line between words, so that none is wider than `width` where words allow it; what continues keeps the line's
+ * indentation.
+ */
 export function wrap(line: string, width: number): readonly string[] {
   const indent = /^ */.exec(line)?.[0] ?? '';
   const lines: string[] = [];
@@ -14,7 +17,10 @@ export function wrap(line: string, width: number): readonly string[] {
   return [...lines, indent + current];
 }
 
-/** JSON over as few lines as `width` allows: what fits stays on one line, what does not has a line for each of its parts. */
+/**
+ * JSON over as few lines as `width` allows: what fits stays on one line, what does not has a line for each of its
+ * parts.
+ */
 export function layOut(value: unknown, width: number, indent = ''): readonly string[] {
   const flat = indent + JSON.stringify(value, undefined, 1).replaceAll(/\n */g, ' ');
   if (flat.length <= width || typeof value !== 'object' || value === null) return [flat];

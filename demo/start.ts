@@ -1,4 +1,5 @@
-// `npm start`: plays the story of one vulnerable image on the local clouds; with --watch it serves a page to try everything on.
+// `npm start`: plays the story of one vulnerable image on the local clouds; with --watch it serves a page to try
+// everything on.
 import { setTimeout } from 'node:timers/promises';
 import { parseArguments } from './arguments.ts';
 import { createEndSignal } from './end-signal.ts';

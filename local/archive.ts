@@ -1,4 +1,5 @@
-// A deployed archive as a folder: the same files are the same folder, so that Node finds what it has compiled of them before.
+// A deployed archive as a folder: the same files are the same folder, so that Node finds what it has compiled of them
+// before.
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -9,7 +10,10 @@ const COMPILED = 'compiled';
 /** An archive as a process gets it. */
 export interface Unpacked {
   readonly folder: string;
-  /** Variables for the process's environment: it finds there what Node has compiled of the same code before (`keepWhatIsCompiled`). */
+  /**
+   * Variables for the process's environment: it finds there what Node has compiled of the same code before
+   * (`keepWhatIsCompiled`).
+   */
   readonly compiled: Readonly<Record<string, string>>;
 }
 
@@ -21,7 +25,8 @@ export interface Unpacked {
 export function unpack(files: Readonly<Record<string, string>>): Unpacked {
   const folder = join(CACHE, hashOf(files));
   const compiled = join(folder, COMPILED);
-  // Seen from there the code is in the same place for every folder, so one archive finds what was compiled for another with the same code.
+  // Seen from there the code is in the same place for every folder, so one archive finds what was compiled for another
+  // with the same code.
   const variables = { NODE_COMPILE_CACHE: compiled, NODE_COMPILE_CACHE_PORTABLE: '1' };
   if (existsSync(folder)) return { folder, compiled: variables };
   const shared = join(CACHE, COMPILED, hashOf(codeOf(files)));
@@ -47,12 +52,16 @@ function codeOf(files: Readonly<Record<string, string>>): Readonly<Record<string
   return Object.fromEntries(Object.entries(files).filter(([name]) => /[.][cm]?js$/.test(name)));
 }
 
-/** So many messages after its start a process has compiled what it uses all the time: Node compiles a function when it is first called. */
+/**
+ * So many messages after its start a process has compiled what it uses all the time: Node compiles a function when it
+ * is first called.
+ */
 const MESSAGES = 24;
 
 /**
- * Keeps what Node compiles in this process for the next one with the same code, and takes the variables of `Unpacked` out of the environment, which is the
- * graph's and the cloud's. At its end would be too late: a process of a function is killed.
+ * Keeps what Node compiles in this process for the next one with the same code, and takes the variables of `Unpacked`
+ * out of the environment, which is the graph's and the cloud's. At its end would be too late: a process of a function
+ * is killed.
  * Source: https://nodejs.org/api/module.html#module-compile-cache
  */
 export function keepWhatIsCompiled(): void {

@@ -12,7 +12,7 @@ export function hashOf(value: unknown): string {
 }
 
 /**
- * What an earlier process has kept; undefined where none has.
+ * What an earlier process has kept; undefined if none has.
  *
  * @param kind a word for what is kept
  * @param from all that it was made from

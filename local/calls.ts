@@ -9,7 +9,10 @@ export interface AnyCall {
 export type Hook<Call> = (call: Call) => Promise<void> | void;
 
 export interface CallsOf<Call> {
-  /** How often each operation was asked for, as `{ 'ecr:GetRepositoryPolicy': 2 }`; with an ARN or a principal's id, by that principal only. */
+  /**
+   * How often each operation was asked for, as `{ 'ecr:GetRepositoryPolicy': 2 }`; with an ARN or a principal's id, by
+   * that principal only.
+   */
   count(principal?: string): Record<string, number>;
   reset(): void;
   /** Called before the work of each call, which waits for it; answers with what takes the hook away. */

@@ -1,9 +1,13 @@
 // The clocks of the local clouds: one that stands still until a test moves it, one that runs.
 
 export interface Clock {
-  /** Whether it goes on by itself. A function sees one that does not stand still, for as long as an invocation takes. */
+  /**
+   * Whether it goes on by itself. A function sees one that does not stand still, for as long as an invocation takes.
+   */
   readonly runs: boolean;
-  /** How much faster than the machine's the timers of a function go: a pause between two tries need not be waited for. */
+  /**
+   * How much faster than the machine's the timers of a function go: a pause between two tries need not be waited for.
+   */
   readonly haste: number;
   now(): Date;
   /** Moves the clock forward. */

@@ -1,4 +1,5 @@
-// The cloud's time in a process of a function: `new Date()` and `Date.now()` tell it, and timers may go faster; `performance` stays the machine's.
+// The cloud's time in a process of a function: `new Date()` and `Date.now()` tell it, and timers may go faster;
+// `performance` stays the machine's.
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 
 /** Where the cloud's clock is, and whether it runs. */
@@ -25,7 +26,10 @@ const CloudDate: DateConstructor = new Proxy(WallDate, {
   get: (target, key) => (key === 'now' ? cloudNow : Reflect.get(target, key)),
 });
 
-/** Replaces the process's Date and its timers. Before the function's code is loaded: it keeps the timers that it imports. */
+/**
+ * Replaces the process's Date and its timers. Before the function's code is loaded: it keeps the timers that it
+ * imports.
+ */
 export function tellCloudTime(): void {
   globalThis.Date = CloudDate;
   const { setTimeout: wait } = globalThis;

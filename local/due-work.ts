@@ -5,7 +5,7 @@ export interface DueWork<Invocation> {
   readonly clock: Clock;
   /** Hands over what is visible now, and adds what was invoked for it. */
   drain(invocations: Invocation[]): Promise<void>;
-  /** When the next message is due, in milliseconds since the epoch; undefined where none is on its way. */
+  /** When the next message is due, in milliseconds since the epoch; undefined if none is on its way. */
   nextWorkAt(): number | undefined;
   fireDueTimers(invocations: Invocation[]): Promise<void>;
   nextTimerAt(): Promise<number | undefined>;

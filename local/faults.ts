@@ -14,7 +14,9 @@ export type FaultKind =
   | { readonly kind: 'reset' }
   /** The work is done, and the connection breaks before the answer. */
   | { readonly kind: 'drop' }
-  /** Answered as the same request was answered before, if that is not longer ago than this; as always where it was not. */
+  /**
+   * Answered as the same request was answered before, if that is not longer ago than this; as always if it was not.
+   */
   | { readonly kind: 'stale'; readonly maxAgeMilliseconds: number }
   /** The calling function's process dies, before or after the work. */
   | { readonly kind: 'crash'; readonly when: 'before' | 'after' };

@@ -1,4 +1,5 @@
-// What the clouds would have answered to a resource or a question of the Pulumi program; each cloud's own file knows its answers.
+// What the clouds would have answered to a resource or a question of the Pulumi program; each cloud's own file knows
+// its answers.
 import * as aws from './aws/graph-mocks.ts';
 import type { Place as AwsPlace } from './aws/place.ts';
 import * as azure from './azure/graph-mocks.ts';

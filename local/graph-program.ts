@@ -1,4 +1,5 @@
-// The process behind graph.ts: runs the real index.ts under Pulumi's mocks, once for each request, and answers with what it registered.
+// The process behind graph.ts: runs the real index.ts under Pulumi's mocks, once for each request, and answers with
+// what it registered.
 import { registerHooks } from 'node:module';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -66,7 +67,7 @@ async function answer({ number, config, stack }: GraphRequest): Promise<GraphAns
 }
 
 type Registration = Pick<GraphResource, 'type' | 'name' | 'inputs' | 'outputs' | 'id'>;
-/** What the program has registered in this run, but for the stack itself. */
+/** What the program has registered in this run, except the stack itself. */
 let registered: (Registration & { urn: string; readonly parent: string | undefined })[] = [];
 
 /** What everything is below that has no other parent. */
@@ -148,7 +149,8 @@ interface Monitor {
 }
 
 /**
- * Runs the program as Pulumi does, in a stack, whose outputs are what the program returns. Without an engine Pulumi writes warnings to the console.
+ * Runs the program as Pulumi does, in a stack, whose outputs are what the program returns. Without an engine Pulumi
+ * writes warnings to the console.
  */
 async function withWarnings(program: () => Promise<object>): Promise<{ returned: object; warnings: string[] }> {
   const warnings: string[] = [];

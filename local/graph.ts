@@ -28,7 +28,10 @@ export interface Graph {
   readonly archives: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** What the program warned of. */
   readonly warnings: readonly string[];
-  /** What the process has loaded so far: the project's own files (`aws/component/pull-gate.ts`), and Pulumi's packages by name (`@pulumi/aws`). */
+  /**
+   * What the process has loaded so far: the project's own files (`aws/component/pull-gate.ts`), and Pulumi's packages
+   * by name (`@pulumi/aws`).
+   */
   readonly loaded: readonly string[];
 }
 
@@ -53,8 +56,9 @@ export interface Program {
   /**
    * Runs the program.
    *
-   * @param config by full keys: `{ 'pullgate:severityThreshold': 'high' }`; objects and numbers are handed over as JSON, as Pulumi does
-   * @throws ProgramError with the program's own words where it fails, as on a config that is wrong
+   * @param config by full keys: `{ 'pullgate:severityThreshold': 'high' }`; objects and numbers are handed over as
+   *   JSON, as Pulumi does
+   * @throws ProgramError with the program's own words if it fails, as on a config that is wrong
    */
   graphOf(config: Readonly<Record<string, unknown>>, options?: GraphOptions): Promise<Graph>;
   stop(): void;
@@ -102,7 +106,7 @@ export function startProgram(): Program {
 /**
  * Starts a process that others can ask, too, at this socket: see `SHARED_PROGRAM`.
  *
- * @throws Error where it does not come to listen there
+ * @throws Error if it does not come to listen there
  */
 export async function shareProgram(socket: string): Promise<{ stop(): void }> {
   const child = startProcess(socket);
@@ -117,7 +121,10 @@ export async function shareProgram(socket: string): Promise<{ stop(): void }> {
   return { stop: () => child.kill() };
 }
 
-/** The variable of the environment with the socket of a program that several processes share: each then need not load Pulumi for itself. */
+/**
+ * The variable of the environment with the socket of a program that several processes share: each then need not load
+ * Pulumi for itself.
+ */
 export const SHARED_PROGRAM = 'PULLGATE_LOCAL_PROGRAM';
 
 function programAt(path: string): Program {
@@ -195,7 +202,7 @@ function programBehind(line: Line): Program {
 
 let own: Program | undefined;
 
-/** Runs the program in a process that is kept for the next time: in the shared one, where there is one. */
+/** Runs the program in a process that is kept for the next time: in the shared one, if there is one. */
 export function graphOf(config: Readonly<Record<string, unknown>>, options?: GraphOptions): Promise<Graph> {
   const shared = process.env[SHARED_PROGRAM];
   own ??= shared === undefined ? startProgram() : programAt(shared);

@@ -2,7 +2,9 @@
 
 export interface LogLine {
   readonly text: string;
-  /** The line's fields, where the line is a JSON object and nothing else: what a metric filter or an alert's query sees. */
+  /**
+   * The line's fields, where the line is a JSON object and nothing else: what a metric filter or an alert's query sees.
+   */
   readonly json: Readonly<Record<string, unknown>> | undefined;
   /** The cloud's time. */
   readonly at: Date;

@@ -66,7 +66,7 @@ export function artifactOf(artifactType: string, content: string, subject?: Mani
 /**
  * Reads a manifest's text.
  *
- * @throws Error where it is none
+ * @throws Error if it is none
  */
 export function readManifest(text: string): Manifest {
   const parsed: {

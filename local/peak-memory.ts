@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs';
 /**
  * The most memory that this process has held at once, in bytes.
  *
- * On Linux `process.resourceUsage().maxRSS` is never less than what the parent held when it started the process: the kernel carries that over `exec`.
- * A local cloud with a million findings holds more than its function does. `VmHWM` begins anew.
- * Sources: https://github.com/oven-sh/bun/issues/43304 and, for macOS, which begins anew, https://github.com/rsalesc/rbx/pull/726
+ * On Linux `process.resourceUsage().maxRSS` is never less than what the parent held when it started the process: the
+ * kernel carries that over `exec`. A local cloud with a million findings holds more than its function does. `VmHWM`
+ * begins anew. Sources: https://github.com/oven-sh/bun/issues/43304 and, for macOS, which begins anew,
+ * https://github.com/rsalesc/rbx/pull/726
  */
 export function peakMemoryBytes(): number {
   if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1024;

@@ -4,7 +4,7 @@ import type { Graph } from './graph.ts';
 export interface StacksOf<Stack> {
   /** Deploys a graph over what the stack has: new code, settings, rules and rights; the data stays. */
   deploy(name: string, graph: Graph): Promise<void>;
-  /** @throws Error where no stack of this name was deployed */
+  /** @throws Error if no stack of this name was deployed */
   find(name: string): Stack;
   all(): readonly Stack[];
   stop(): Promise<void>;

@@ -6,7 +6,7 @@ import type { FaultBoxOf, FaultKind } from './faults.ts';
 export interface StaleAnswersOf<Call, Answer> {
   /** Keeps an answer, as long as it may be needed. */
   keep(call: Call, answer: Answer): void;
-  /** What the same request was answered with before; undefined where it was not, or too long ago. */
+  /** What the same request was answered with before; undefined if it was not, or too long ago. */
   find(call: Call, fault: FaultKind | undefined): Answer | undefined;
 }
 

@@ -1,4 +1,5 @@
-// Puts the naive design in the place of the stack's function: the same graph with other code, and a message an invocation.
+// Puts the naive design in the place of the stack's function: the same graph with other code, and a message an
+// invocation.
 import { join } from 'node:path';
 import { bundleFunction } from '../../bundle.ts';
 import type { Graph, GraphResource } from '../../local/graph.ts';

@@ -1,4 +1,5 @@
-// The story's Azure: a container registry and Defender for Cloud, where what closes is one image, by an attribute of its manifest.
+// The story's Azure: a container registry and Defender for Cloud, where what closes is one image, by an attribute of
+// its manifest.
 
 import type { Graph } from '../../local/graph.ts';
 import { REGISTRY, startAzureActs } from '../acts-azure.ts';

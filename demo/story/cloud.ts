@@ -1,4 +1,5 @@
-// What the story asks of a cloud, and what is the same on each: the repository, its image's vulnerability, and how a step is checked.
+// What the story asks of a cloud, and what is the same on each: the repository, its image's vulnerability, and how a
+// step is checked.
 
 import type { Graph } from '../../local/graph.ts';
 import type { Pulled } from '../../local/oci-client.ts';
@@ -19,7 +20,7 @@ export interface StoryCloud {
   readonly gate: string;
   /** What the types of its resources begin with. */
   readonly typePrefix: string;
-  /** Makes the repository, where a push does not, and says what is special about it. */
+  /** Makes the repository, if a push does not, and says what is special about it. */
   createRepository(): readonly string[];
   /** Pushes an image as CI. */
   push(tag: string, content: string): Promise<Pulled>;

@@ -28,7 +28,10 @@ export interface Teller {
 export interface StoryOptions {
   /** Where it happens, at least one. Default: everywhere. */
   readonly clouds?: readonly Cloud[];
-  /** Keys of the stack's config, in full, in the place of the story's own: everything from "high" up closes, and on AWS CI is exempt. */
+  /**
+   * Keys of the stack's config, in full, in the place of the story's own: everything from "high" up closes, and on AWS
+   * CI is exempt.
+   */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Ends the story early; what it started is stopped. */
   readonly signal?: AbortSignal;
@@ -57,7 +60,8 @@ const EXCEPTION = {
 /**
  * Tells it.
  *
- * @throws Error that names the step, the cloud, what was expected and what came instead, where one does not go as told; or the signal's reason
+ * @throws Error that names the step, the cloud, what was expected and what came instead, if one does not go as told;
+ *   or the signal's reason
  */
 export async function tellStory(teller: Teller, options: StoryOptions = {}): Promise<void> {
   const { clouds: names = ['aws', 'azure'], signal = new AbortController().signal } = options;
@@ -200,7 +204,10 @@ async function closing(steps: Steps): Promise<void> {
   });
 }
 
-/** Two of the ways to open a gate: proof that the danger is gone, or an exception. A finding that merely disappears is none. */
+/**
+ * Two of the ways to open a gate: proof that the danger is gone, or an exception. A finding that merely disappears is
+ * none.
+ */
 async function waysOut(steps: Steps, graphWith: (exceptions: readonly unknown[]) => Promise<Graph>): Promise<void> {
   await steps('The finding disappears without proof, and the gate stays closed', async ({ say, onEach }) => {
     await onEach(async (cloud, { say }) => {

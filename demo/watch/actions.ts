@@ -4,7 +4,9 @@ import { digest } from '../../shared/policy/digest.ts';
 import { REPOSITORY_NAME, repositoryName } from '../../shared/policy/repository-name.ts';
 import { SEVERITIES } from '../../shared/policy/severity.ts';
 
-/** What may be tried from the page: the keys of a stack's config. The program checks their values, as `pulumi up` does. */
+/**
+ * What may be tried from the page: the keys of a stack's config. The program checks their values, as `pulumi up` does.
+ */
 export interface StackConfig {
   readonly severityThreshold: string;
   readonly mode: string;
@@ -14,12 +16,12 @@ export interface StackConfig {
 }
 
 /** The longest time that can be let pass at once, in minutes: a day and a bit, as far as the longest sweep is away. */
-const MOST_MINUTES = 25 * 60;
-const MOST_IN_A_BURST = 60;
-const MOST_CHARACTERS = 200;
+const MAX_MINUTES = 25 * 60;
+const MAX_BURST_IMAGES = 60;
+const MAX_CHARACTERS = 200;
 
 const text = (what: string) =>
-  v.pipe(v.string(what), v.trim(), v.minLength(1, what), v.maxLength(MOST_CHARACTERS, what));
+  v.pipe(v.string(what), v.trim(), v.minLength(1, what), v.maxLength(MAX_CHARACTERS, what));
 const whole = (least: number, most: number) => {
   const allowed = `a whole number from ${least} to ${most}`;
   return v.pipe(v.number(allowed), v.integer(allowed), v.minValue(least, allowed), v.maxValue(most, allowed));
@@ -48,8 +50,8 @@ const ACTION = v.variant(
     v.strictObject({ do: v.literal('scanClean'), ...image }),
     v.strictObject({ do: v.literal('forget'), ...image }),
     v.strictObject({ do: v.literal('remove'), ...image }),
-    v.strictObject({ do: v.literal('burst'), severity, images: whole(1, MOST_IN_A_BURST) }),
-    v.strictObject({ do: v.literal('letPass'), minutes: whole(1, MOST_MINUTES) }),
+    v.strictObject({ do: v.literal('burst'), severity, images: whole(1, MAX_BURST_IMAGES) }),
+    v.strictObject({ do: v.literal('letPass'), minutes: whole(1, MAX_MINUTES) }),
     v.strictObject({
       do: v.literal('deploy'),
       config: v.strictObject({
@@ -79,11 +81,11 @@ export function parseAction(body: string): { readonly action: Action } | { reado
   return { problem: `The request is wrong: ${issues.map(describe).join('; ')}.` };
 }
 
-const MOST_SHOWN = 100;
+const MAX_SHOWN_CHARACTERS = 100;
 
 function describe(issue: v.InferIssue<typeof ACTION>): string {
   const key = v.getDotPath(issue);
-  const given = JSON.stringify(issue.input)?.slice(0, MOST_SHOWN) ?? 'nothing';
+  const given = JSON.stringify(issue.input)?.slice(0, MAX_SHOWN_CHARACTERS) ?? 'nothing';
   if (issue.type === 'strict_object') return `${key ?? 'it'} is not known there, or is missing; given ${given}`;
   return `${key ?? 'it'} needs ${issue.message}; given ${given}`;
 }

@@ -1,4 +1,5 @@
-// What each button of the page of `npm start -- --watch` does to the local clouds: on all of them at once, and until nothing more comes of it.
+// What each button of the page of `npm start -- --watch` does to the local clouds: on all of them at once, and until
+// nothing more comes of it.
 import type { Severity } from '../../shared/policy/severity.ts';
 import type { Acts, Found, ImageRef } from '../acts.ts';
 import { isRefused } from '../story/cloud.ts';
@@ -6,7 +7,7 @@ import type { Action, ActionOf, StackConfig } from './actions.ts';
 import type { Entry } from './journal.ts';
 import type { KnownImages } from './state.ts';
 
-/** What can be done, by the action's name. Each throws where it does not go as asked for. */
+/** What can be done, by the action's name. Each throws if it does not go as asked for. */
 export type Doing = { readonly [Name in Action['do']]: (action: ActionOf<Name>) => Promise<void> };
 
 export interface DoingParts {

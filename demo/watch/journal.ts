@@ -1,4 +1,5 @@
-// The log of the page of `npm start -- --watch`: what people did, what the functions wrote, and the mails, in one order.
+// The log of the page of `npm start -- --watch`: what people did, what the functions wrote, and the mails, in one
+// order.
 
 import type { LogLine } from '../../local/log-line.ts';
 import type { Acts } from '../acts.ts';
@@ -7,10 +8,13 @@ import type { Acts } from '../acts.ts';
 export interface Entry {
   /** Counts up, with gaps. */
   readonly id: number;
-  /** The time of the cloud, or of the machine where it is about none in particular; ISO 8601. */
+  /** The time of the cloud, or of the machine if it is about none in particular; ISO 8601. */
   readonly at: string;
   readonly cloud?: string;
-  /** `act`: a person or the scanner did something; `decision`, `line`: the function's log; `problem`: something did not go well. */
+  /**
+   * `act`: a person or the scanner did something; `decision`, `line`: the function's log; `problem`: something did not
+   * go well.
+   */
   readonly kind: 'act' | 'decision' | 'line' | 'mail' | 'problem';
   /** What it means for who pulls. */
   readonly tone?: 'closed' | 'opened' | 'waiting';
@@ -36,8 +40,8 @@ export interface Journal {
   saidOf(cloud: string, gate: string): Said | undefined;
 }
 
-const MOST_ENTRIES = 1_000;
-const MOST_CHARACTERS = 6_000;
+const MAX_ENTRIES = 1_000;
+const MAX_CHARACTERS = 6_000;
 
 /**
  * @param nextId answers with a number that is higher each time
@@ -50,7 +54,7 @@ export function createJournal(nextId: () => number, tell: (entry: Entry) => void
   const add: Journal['add'] = (given, at) => {
     const entry = { ...given, id: nextId(), at: at.toISOString() };
     entries.push(entry);
-    if (entries.length > MOST_ENTRIES) entries.shift();
+    if (entries.length > MAX_ENTRIES) entries.shift();
     tell(entry);
   };
   const addLine = (cloud: string, { json, text, at }: LogLine): void => {
@@ -104,5 +108,5 @@ function pretty(json: object): string {
 }
 
 function cut(text: string): string {
-  return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)} …` : text;
+  return text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)} …` : text;
 }

@@ -1,4 +1,5 @@
-// The server of the page of `npm start -- --watch`: on loopback only, for the page's own origin only, with every change as a server-sent event.
+// The server of the page of `npm start -- --watch`: on loopback only, for the page's own origin only, with every change
+// as a server-sent event.
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -46,7 +47,7 @@ const HEADERS = {
  * Serves the page of a world. What is asked for before the world is there waits for it.
  *
  * @param port 0 for a free one
- * @throws Error where the port is in use
+ * @throws Error if the port is in use
  */
 export async function serveWorld(starting: Promise<World>, port: number): Promise<WatchServer> {
   const token = randomBytes(24).toString('base64url');
@@ -147,7 +148,7 @@ function isSame(given: string | readonly string[] | undefined, wanted: string): 
   return one.byteLength === other.byteLength && timingSafeEqual(one, other);
 }
 
-/** Undefined where it is too long. */
+/** Undefined if it is too long. */
 async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
   const parts: Buffer[] = [];
   let bytes = 0;

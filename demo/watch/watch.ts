@@ -17,7 +17,8 @@ export interface WatchOptions {
 /**
  * Serves the page until the signal.
  *
- * @throws Error where a cloud or the page cannot be started; or the signal's reason, where it comes before the page is there
+ * @throws Error if a cloud or the page cannot be started; or the signal's reason, if it comes before the page is
+ *   there
  */
 export async function watch({ clouds, port = 0, signal, onReady }: WatchOptions): Promise<void> {
   const aborted = new Promise<undefined>((resolve) => {
@@ -37,7 +38,7 @@ export async function watch({ clouds, port = 0, signal, onReady }: WatchOptions)
   } finally {
     await server.stop();
     await world?.stop();
-    // What is half started is not waited for: whoever asked for the end goes on to end the process.
+    // What is half started is not waited for: the caller that aborted goes on to end the process.
     if (world === undefined) starting.then((late) => late.stop()).catch(() => {});
   }
 }

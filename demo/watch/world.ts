@@ -1,4 +1,5 @@
-// The world behind the page of `npm start -- --watch`: the local clouds with a stack deployed, what a person does to them, one thing after the other, and what there is to see.
+// The world behind the page of `npm start -- --watch`: the local clouds with a stack deployed, what a person does to
+// them, one thing after the other, and what there is to see.
 import type { Cloud } from '../../config/config.ts';
 import { type Graph, startProgram } from '../../local/graph.ts';
 import type { Acts } from '../acts.ts';
@@ -39,7 +40,7 @@ const CONFIG: StackConfig = {
   policy: { exceptions: [] },
 };
 
-/** A cloud is loaded only where it is watched. */
+/** A cloud is loaded only if it is watched. */
 const CLOUDS = {
   aws: async () => {
     const { CI, startAwsActs } = await import('../acts-aws.ts');

@@ -1,4 +1,5 @@
-// AWS on one machine: the deployed artefacts of a resource graph, and the services that they call, behind one loopback port.
+// AWS on one machine: the deployed artefacts of a resource graph, and the services that they call, behind one loopback
+// port.
 import { type Clock, virtualClock } from '../clock.ts';
 import { advanceClock, runUntilIdle } from '../due-work.ts';
 import type { Graph } from '../graph.ts';
@@ -44,11 +45,14 @@ export interface LocalAws extends Stack {
   readonly notices: NoticeSent[];
   /** A stack that was deployed. `queue`, `lambda`, ... of the cloud itself are those of the stack `main`. */
   stack(name: string): Stack;
-  /** Deploys a graph over what the stack has (`main` by default): new code, settings, rules and rights; the data stays. Another name is another stack of the same account. */
+  /**
+   * Deploys a graph over what the stack has (`main` by default): new code, settings, rules and rights; the data stays.
+   * Another name is another stack of the same account.
+   */
   deploy(graph: Graph, options?: { readonly stack?: string }): Promise<void>;
   /**
-   * Hands visible messages to the functions until there are none.
-   * With `advance` it then moves the clock to where the next message becomes visible, and goes on, until all queues but the dead-letter queues are empty.
+   * Hands visible messages to the functions until there are none. With `advance` it then moves the clock to where the
+   * next message becomes visible, and goes on, until all queues but the dead-letter queues are empty.
    */
   runUntilIdle(options?: { readonly advance?: boolean }): Promise<readonly Invocation[]>;
   /** Moves the clock, firing the schedules and handing over the messages that fall due on the way, each at its time. */
@@ -73,7 +77,7 @@ export interface AwsOptions {
   readonly clock?: Clock;
   /** How many batches a function works on at once, each in a process of its own. Default: 1. */
   readonly concurrency?: number;
-  /** The most messages of a batch, where it is to be fewer than the event source mapping allows. */
+  /** The most messages of a batch, if it is to be fewer than the event source mapping allows. */
   readonly largestBatch?: number;
 }
 

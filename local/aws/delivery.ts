@@ -16,7 +16,7 @@ interface Parts {
   readonly stacks: () => readonly DeployedStack[];
   /** How many batches a function works on at once. */
   readonly concurrency: number;
-  /** The most messages of a batch, where it is to be fewer than the mapping allows. */
+  /** The most messages of a batch, if it is to be fewer than the mapping allows. */
   readonly largestBatch: number;
 }
 

@@ -6,7 +6,7 @@ import type { Need } from './iam.ts';
 import { arnOf, type Place } from './place.ts';
 
 export interface DynamoDb {
-  /** Makes a table where there is none of its name. */
+  /** Makes a table if there is none of its name. */
   deploy(createTable: Readonly<Record<string, unknown>>): Promise<void>;
   needs(operation: string, input: Readonly<Record<string, unknown>>): readonly Need[];
   run(operation: string, input: Readonly<Record<string, unknown>>): Promise<object>;

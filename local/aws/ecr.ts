@@ -27,9 +27,12 @@ export interface Repository {
   readonly blobs: Map<string, Buffer>;
 }
 
-/** The world as a test, a story or a person changes it, without asking anybody's leave. Each change that ECR reports goes to the bus. */
+/**
+ * The world as a test, a story or a person changes it, without asking anybody's leave. Each change that ECR reports
+ * goes to the bus.
+ */
 export interface Ecr {
-  /** @throws Error where the name is not one */
+  /** @throws Error if the name is not one */
   createRepository(name: string, options?: { readonly policyText?: string }): Repository;
   deleteRepository(name: string): Promise<void>;
   repository(name: string): Repository;
@@ -61,9 +64,9 @@ export interface Ecr {
 
 export interface EcrWorld extends Ecr {
   readonly repositories: ReadonlyMap<string, Repository>;
-  /** @throws Failure where there is no such repository, as each of ECR's operations does */
+  /** @throws Failure if there is no such repository, as each of ECR's operations does */
   need(name: string | undefined): Repository;
-  /** Stores a manifest under its digest and, where one is given, a tag. */
+  /** Stores a manifest under its digest and, if one is given, a tag. */
   put(repository: Repository, manifest: Manifest, tag: string | undefined): Promise<void>;
   setPolicy(repository: Repository, text: string): void;
 }

@@ -1,4 +1,5 @@
-// EventBridge's default bus: the rules of the deployed graphs, their queues as targets, and schedules on the cloud's clock.
+// EventBridge's default bus: the rules of the deployed graphs, their queues as targets, and schedules on the cloud's
+// clock.
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { BusEvent } from './bus-event.ts';

@@ -1,4 +1,5 @@
-// Who may do what: each call is put to an IAM policy simulator, with the caller's identity policies and the resource's own policy.
+// Who may do what: each call is put to an IAM policy simulator, with the caller's identity policies and the resource's
+// own policy.
 import { runSimulation, type Simulation } from '@cloud-copilot/iam-simulate';
 import type { Place } from './place.ts';
 import type { PolicyDocument, Principal } from './principals.ts';
@@ -8,13 +9,13 @@ export interface Need {
   /** Such as `ecr:SetRepositoryPolicy`. */
   readonly action: string;
   readonly resource: string;
-  /** The text of the resource's own policy, where it has one. */
+  /** The text of the resource's own policy, if it has one. */
   readonly resourcePolicy?: string | undefined;
   readonly context?: Readonly<Record<string, string>>;
 }
 
 export interface Iam {
-  /** Why the principal may not, in AWS's words; undefined where it may. */
+  /** Why the principal may not, in AWS's words; undefined if it may. */
   refusal(principal: Principal, need: Need): Promise<string | undefined>;
 }
 
@@ -74,7 +75,8 @@ async function simulate(
 
 /**
  * `aws:PrincipalArn` is the role's ARN for a session of it, and absent for a service.
- * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+ * Source:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
  */
 function contextOf(arn: string): Record<string, string> {
   const [, partition, account, role] = /^arn:([^:]+):sts::(\d+):assumed-role\/([^/]+)\//.exec(arn) ?? [];
@@ -87,8 +89,8 @@ const STATEMENT_KEYS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The part of a resource's policy that the policy language has: the simulator refuses other keys, and a foreign policy may hold some that decide nothing.
- * A text that is no policy at all decides nothing either.
+ * The part of a resource's policy that the policy language has: the simulator refuses other keys, and a foreign policy
+ * may hold some that decide nothing. A text that is no policy at all decides nothing either.
  */
 function knownPart(text: string | undefined): object | undefined {
   let policy: Partial<PolicyDocument> | null;

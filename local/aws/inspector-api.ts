@@ -25,7 +25,10 @@ interface Condition {
 const needs = (action: string) => () => [{ action: `inspector2:${action}`, resource: '*' }];
 const seconds = (date: Date): number => date.getTime() / 1000;
 
-/** How large a page and a filter may be. Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_ListFindings.html and API_FilterCriteria.html */
+/**
+ * How large a page and a filter may be.
+ * Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_ListFindings.html and API_FilterCriteria.html
+ */
 const FINDINGS_PAGE = 100;
 const COVERAGE_PAGE = 200;
 const MAX_VALUES = 10;
@@ -171,13 +174,13 @@ export function createInspectorApi(place: Place, world: InspectorWorld): Operati
   }
 }
 
-/** The values that a filter asks to be equal to; undefined where it asks for anything else. */
+/** The values that a filter asks to be equal to; undefined if it asks for anything else. */
 function equals(conditions: readonly Condition[] | undefined): readonly string[] | undefined {
   if (conditions === undefined || conditions.some(({ comparison }) => comparison !== 'EQUALS')) return undefined;
   return [...new Set(conditions.map(({ value }) => value ?? ''))];
 }
 
-/** A filter: its keys are and-ed; the conditions of a key are alternatives, but for NOT_EQUALS, which all must hold. */
+/** A filter: its keys are and-ed; the conditions of a key are alternatives, except NOT_EQUALS, which all must hold. */
 function predicateOf<Row>(
   criteria: object,
   fields: Readonly<Record<string, ((row: Row) => string | undefined) | undefined>>,

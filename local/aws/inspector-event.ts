@@ -1,4 +1,5 @@
-// Inspector's findings as it writes them: in an event (dates as words), and in an answer of ListFindings (dates as seconds).
+// Inspector's findings as it writes them: in an event (dates as words), and in an answer of ListFindings (dates as
+// seconds).
 // Source: https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html (the sample of 2026)
 import type { BusEvent } from './bus-event.ts';
 import type { Advisory, StoredFinding } from './inspector-finding.ts';

@@ -21,7 +21,7 @@ export interface Cvss {
 /** What an advisory says of some packages. Many images may share one object of it. */
 export interface Advisory {
   readonly vulnerability: string;
-  /** CRITICAL, HIGH, ... or a word never seen; absent where an event is to lack it. */
+  /** CRITICAL, HIGH, ... or a word never seen; absent if an event is to lack it. */
   readonly severity?: string;
   readonly packages?: readonly VulnerablePackage[];
   readonly fixAvailable?: 'YES' | 'NO' | 'PARTIAL';

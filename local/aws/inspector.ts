@@ -33,7 +33,10 @@ export interface Inspector {
   setStatus(findingArn: string, status: FindingStatus, options?: { readonly event?: boolean }): Promise<void>;
   /** Deletes findings as Inspector does after some days: no event. */
   forget(...findingArns: readonly string[]): void;
-  /** Closes all findings of an image, each with its event, as Inspector does when an image is gone or no longer eligible. */
+  /**
+   * Closes all findings of an image, each with its event, as Inspector does when an image is gone or no longer
+   * eligible.
+   */
   closeAllOf(repository: string, digest: string): Promise<void>;
   /** Stores the finding of a sample event (its `detail`), and answers its ARN; puts nothing on the bus. */
   importDetail(detail: FindingDetail): string;

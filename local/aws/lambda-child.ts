@@ -1,4 +1,5 @@
-// One execution environment of a local Lambda function: loads the handler and answers invocations over the process's channel.
+// One execution environment of a local Lambda function: loads the handler and answers invocations over the process's
+// channel.
 import { format } from 'node:util';
 import { keepWhatIsCompiled } from '../archive.ts';
 import { type CloudTime, setCloudTime, tellCloudTime } from '../cloud-date.ts';
@@ -26,7 +27,10 @@ let handler: Handler | undefined;
 tellCloudTime();
 keepWhatIsCompiled();
 
-/** In Lambda's text format what goes through console has a prefix, so it is no JSON line. Source: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-logging.html */
+/**
+ * In Lambda's text format what goes through console has a prefix, so it is no JSON line.
+ * Source: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-logging.html
+ */
 function writeLog(level: string, words: readonly unknown[]): void {
   const text = format(...words).replaceAll('\n', '\r');
   process.stdout.write(`${new Date().toISOString()}\t${requestId || 'undefined'}\t${level}\t${text}\n`);

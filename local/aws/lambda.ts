@@ -1,4 +1,5 @@
-// Lambda: the deployed archive in processes of its own, with the environment and the limits of the graph and nothing else.
+// Lambda: the deployed archive in processes of its own, with the environment and the limits of the graph and nothing
+// else.
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -30,7 +31,7 @@ export interface LambdaHost {
 }
 
 export interface RunningLambda extends LambdaHost {
-  /** Kills the environment that holds this access key; false where none does. */
+  /** Kills the environment that holds this access key; false if none does. */
   killHolder(accessKeyId: string): Promise<boolean>;
   /** Kills every environment. */
   stop(): Promise<void>;
@@ -50,7 +51,7 @@ interface Environment {
   readonly child: ChildProcess;
   readonly accessKeyId: string;
   readonly ended: Promise<void>;
-  /** The next answer of the process; undefined where it ended instead. */
+  /** The next answer of the process; undefined if it ended instead. */
   receive(): Promise<FromChild | undefined>;
   /** Resolves when the log of this invocation has been read. */
   logged(requestId: string): Promise<void>;

@@ -6,11 +6,14 @@ import type { Place } from './place.ts';
 import type { MappingResource } from './resources-function.ts';
 import type { Message, Queue } from './sqs.ts';
 
-/** An invocation's event is at most 6 MB. Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+/**
+ * An invocation's event is at most 6 MB.
+ * Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+ */
 const MAX_EVENT_BYTES = 6 * 1024 * 1024;
 
 /**
- * Hands one batch of visible messages to the function; undefined where no message is visible.
+ * Hands one batch of visible messages to the function; undefined if no message is visible.
  * What failed, or was never answered for, stays in the queue until its visibility timeout.
  */
 export async function pollOnce(

@@ -4,8 +4,9 @@
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Does an event match a pattern? Every key of the pattern must match; the alternatives of a list are or-ed; an array in the event matches where one of its
- * elements does, and a pattern below an array of objects must be matched by the elements taken together with what else they hold (array consistency).
+ * Does an event match a pattern? Every key of the pattern must match; the alternatives of a list are or-ed; an array in
+ * the event matches if one of its elements does, and a pattern below an array of objects must be matched by the
+ * elements taken together with what else they hold (array consistency).
  *
  * @throws Error on an operator or a shape that this does not know
  */

@@ -93,7 +93,7 @@ const INSPECTOR_PATHS: Readonly<Record<string, string>> = {
 /**
  * Reads a request of an SDK client. The signature's scope names the service; the signature itself is not verified.
  *
- * @throws Failure where the request names no service or operation that the local cloud knows
+ * @throws Failure if the request names no service or operation that the local cloud knows
  */
 export function readRequest(request: WireRequest): Asked {
   const { headers, path } = request;

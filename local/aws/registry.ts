@@ -1,5 +1,6 @@
-// ECR's registry endpoint: what `docker pull` and `docker push` talk to, each step asking IAM as ECR does.
-// Sources: https://github.com/opencontainers/distribution-spec/blob/main/spec.md and https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
+// ECR's registry endpoint: what `docker pull` and `docker push` talk to, each step asking IAM as ECR does. Sources:
+// https://github.com/opencontainers/distribution-spec/blob/main/spec.md and
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
 import type { Clock } from '../clock.ts';
 import { readManifest } from '../manifest.ts';
 import { blobAnswer, createUploads, type OciAnswer, ociError } from '../oci-uploads.ts';

@@ -24,7 +24,7 @@ export interface Resources {
 /**
  * Reads a graph.
  *
- * @throws Error where the graph has what the local cloud cannot run, or lacks what it needs: it never guesses
+ * @throws Error if the graph has what the local cloud cannot run, or lacks what it needs: it never guesses
  */
 export function readResources(graph: Graph): Resources {
   const queues = readQueues(graph);

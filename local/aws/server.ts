@@ -1,4 +1,5 @@
-// The one port of the local cloud: every request is understood, logged, disturbed if a test says so, authorised, and answered.
+// The one port of the local cloud: every request is understood, logged, disturbed if a test says so, authorised, and
+// answered.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../clock.ts';
@@ -105,7 +106,10 @@ export async function startServer(parts: Parts): Promise<Server> {
     return fault === undefined || fault.kind === 'stale' ? answer : 'break';
   }
 
-  /** The client's own time, where it says one: else it would take its clock for wrong, correct it, and try again what was refused for good. */
+  /**
+   * The client's own time, if it says one: else it would take its clock for wrong, correct it, and try again what
+   * was refused for good.
+   */
   function dateOf({ headers }: IncomingMessage): Date {
     const [, year, month, day, hour, minute, second] =
       /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(String(headers['x-amz-date'])) ?? [];

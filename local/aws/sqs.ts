@@ -1,4 +1,5 @@
-// SQS: queues with visibility on the cloud's clock, redrive to a dead-letter queue, and the operations that the code calls.
+// SQS: queues with visibility on the cloud's clock, redrive to a dead-letter queue, and the operations that the code
+// calls.
 // Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/
 import { createHash, randomUUID } from 'node:crypto';
 import type {
@@ -38,7 +39,7 @@ export interface Queue {
   messages(): readonly Message[];
   /** Puts a message there without asking anybody's leave: a test's or a person's own message. */
   send(body: string, options?: SendOptions): Message;
-  /** Takes up to so many visible messages; one that was received too often goes to the dead-letter queue instead. */
+  /** Takes up to `max` visible messages; one that was received too often goes to the dead-letter queue instead. */
   receive(max: number): readonly Message[];
   delete(message: Message): void;
   /** When the next message is visible; undefined for an empty queue. */
@@ -54,7 +55,10 @@ export interface Queues {
   readonly operations: Operations;
 }
 
-/** A message holds a mebibyte at most. Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
+/**
+ * A message holds a mebibyte at most.
+ * Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+ */
 const MAX_MESSAGE_BYTES = 1_048_576;
 const MAX_BATCH = 10;
 const MAX_VISIBILITY_SECONDS = 43_200;

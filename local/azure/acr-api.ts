@@ -1,4 +1,5 @@
-// ACR's data plane of one registry: metadata and attributes, as @azure/container-registry asks for them, and its tokens.
+// ACR's data plane of one registry: metadata and attributes, as @azure/container-registry asks for them, and its
+// tokens.
 // Source: https://learn.microsoft.com/rest/api/containerregistry/; answers as recorded by the Azure SDK's tests.
 
 import type { Clock } from '../clock.ts';

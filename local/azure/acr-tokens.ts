@@ -30,13 +30,16 @@ interface Token {
 export interface AcrTokens {
   /** The token endpoints' requests; undefined for every other request. */
   read(registry: RegistryWorld, request: WireRequest): Step | undefined;
-  /** Who holds the request's token for this. @throws Failure with the registry's challenge where it does not do */
+  /** Who holds the request's token for this. @throws Failure with the registry's challenge if it does not do */
   authenticate(registry: RegistryWorld, request: WireRequest, needed: Scope): Principal;
   /** Who asks a token endpoint. */
   holder(registry: RegistryWorld, request: WireRequest): Principal;
 }
 
-/** Tokens of Resource Manager do too, unless a registry says otherwise. Source: https://learn.microsoft.com/azure/container-registry/container-registry-disable-authentication-as-arm */
+/**
+ * Tokens of Resource Manager do too, unless a registry says otherwise.
+ * Source: https://learn.microsoft.com/azure/container-registry/container-registry-disable-authentication-as-arm
+ */
 const AUDIENCES = [
   'https://containerregistry.azure.net',
   'https://management.azure.com',
@@ -46,10 +49,10 @@ const REFRESH_MILLISECONDS = 3 * 60 * 60 * 1000;
 const ACCESS_MILLISECONDS = 75 * 60 * 1000;
 
 /**
- * What a principal must be allowed for an action of a token.
- * In legacy mode a repository's metadata has actions of its own. Whether AcrPush may change metadata too is contradicted: here it may not, so that
- * nothing depends on it.
- * Sources: https://learn.microsoft.com/azure/container-registry/container-registry-rbac-built-in-roles-directory-reference,
+ * What a principal must be allowed for an action of a token. In legacy mode a repository's metadata has actions of its
+ * own. Whether AcrPush may change metadata too is contradicted: here it may not, so that nothing depends on it.
+ * Sources:
+ * https://learn.microsoft.com/azure/container-registry/container-registry-rbac-built-in-roles-directory-reference,
  * https://learn.microsoft.com/azure/role-based-access-control/permissions/containers#microsoftcontainerregistry
  */
 const NEEDS: Readonly<Record<RoleMode, Readonly<Record<RegistryAction, readonly [string, ...string[]]>>>> = {

@@ -58,7 +58,10 @@ export interface Registry {
   readonly loginServer: string;
   roleMode: RoleMode;
   readonly repositories: ReadonlyMap<string, Repository>;
-  /** Pushes an image, or with `artifactType` or `subject` a signature or the like, and answers its digest. The content decides the digest; without one it is unlike any other. */
+  /**
+   * Pushes an image, or with `artifactType` or `subject` a signature or the like, and answers its digest. The content
+   * decides the digest; without one it is unlike any other.
+   */
   push(
     repository: string,
     options?: {
@@ -82,15 +85,15 @@ export interface Registry {
 }
 
 export interface RegistryWorld extends Registry {
-  /** @throws Failure where there is no such repository, as each of ACR's operations does */
+  /** @throws Failure if there is no such repository, as each of ACR's operations does */
   need(repository: string): Repository;
   find(repository: Repository, reference: string): StoredManifest | undefined;
-  /** Stores a pushed manifest under its digest and, where one is given, a tag. The first push makes the repository. */
+  /** Stores a pushed manifest under its digest and, if one is given, a tag. The first push makes the repository. */
   put(repository: string, manifest: Manifest, tag: string | undefined): Repository;
   /**
    * The repository that a push goes to.
    *
-   * @throws Failure where the name is not one
+   * @throws Failure if the name is not one
    */
   make(repository: string): Repository;
 }

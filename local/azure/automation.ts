@@ -89,7 +89,10 @@ function checkRule({ propertyJPath, propertyType, operator, expectedValue }: Aut
     throw new Error(`the local Defender knows paths such as properties.status.code; given ${propertyJPath}`);
 }
 
-/** What is absent matches no rule; that it does not match NotEquals either is a choice, for nothing is documented. Keys count with their case. */
+/**
+ * What is absent matches no rule; that it does not match NotEquals either is a choice, for nothing is documented. Keys
+ * count with their case.
+ */
 function matchesRule({ propertyJPath, operator, expectedValue }: AutomationRule, body: SecurityEvent['body']): boolean {
   const value = propertyJPath
     .split('.')

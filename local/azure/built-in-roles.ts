@@ -1,5 +1,6 @@
-// The built-in roles that pullgate, the story and the tests use, with their actions as documented.
-// Sources: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/containers, .../storage, .../monitor, .../general
+// The built-in roles that pullgate, the story and the tests use, with their actions as documented. Sources:
+// https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/containers, .../storage, .../monitor,
+// .../general
 import type { RoleDefinition } from './role-definition.ts';
 
 const REPOSITORIES = 'Microsoft.ContainerRegistry/registries/repositories';

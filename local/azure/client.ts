@@ -1,16 +1,23 @@
-// What the SDK's clients of this process need to reach the local Azure, as a child process has it in its environment: proxy and certificate.
+// What the SDK's clients of this process need to reach the local Azure, as a child process has it in its environment:
+// proxy and certificate.
 import { request as httpRequest } from 'node:http';
 import { Agent } from 'node:https';
 import type { Socket } from 'node:net';
 import { connect } from 'node:tls';
 import type { Wire } from './server.ts';
 
-/** Options that every client of the Azure SDK takes, and a pipeline of its core: `new TableClient(url, table, credential, clientOptions(wire))`. */
+/**
+ * Options that every client of the Azure SDK takes, and a pipeline of its core:
+ * `new TableClient(url, table, credential, clientOptions(wire))`.
+ */
 export interface ClientOptions {
   readonly agent: Agent;
 }
 
-/** Azure's own `tlsOptions` do not count behind a proxy, and NODE_EXTRA_CA_CERTS is read at a process's start only: so the connections are made here. */
+/**
+ * Azure's own `tlsOptions` do not count behind a proxy, and NODE_EXTRA_CA_CERTS is read at a process's start only: so
+ * the connections are made here.
+ */
 export function clientOptions(wire: Pick<Wire, 'proxy' | 'ca'>): ClientOptions {
   return { agent: agentOf(wire) };
 }

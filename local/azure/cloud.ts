@@ -1,4 +1,5 @@
-// Azure on one machine: the deployed artefacts of a resource graph, and the services that they call, on their production host names behind a loopback proxy.
+// Azure on one machine: the deployed artefacts of a resource graph, and the services that they call, on their
+// production host names behind a loopback proxy.
 import type { TokenCredential } from '@azure/core-auth';
 import { type Clock, virtualClock } from '../clock.ts';
 import { advanceClock, runUntilIdle } from '../due-work.ts';
@@ -56,16 +57,22 @@ export interface LocalAzure extends Stack {
   readonly clientOptions: ClientOptions;
   /** A stack that was deployed. `queue`, `host`, ... of the cloud itself are those of the stack `main`. */
   stack(name: string): Stack;
-  /** Deploys a graph over what the stack has (`main` by default): new code, settings, rules and roles; the data stays. Another name is another stack of the same subscription. */
+  /**
+   * Deploys a graph over what the stack has (`main` by default): new code, settings, rules and roles; the data stays.
+   * Another name is another stack of the same subscription.
+   */
   deploy(graph: Graph, options?: { readonly stack?: string }): Promise<void>;
   /**
-   * Hands visible messages to the functions until there are none.
-   * With `advance` it then moves the clock to where the next message becomes visible, and goes on, until all queues but the poison queues are empty.
+   * Hands visible messages to the functions until there are none. With `advance` it then moves the clock to where the
+   * next message becomes visible, and goes on, until all queues but the poison queues are empty.
    */
   runUntilIdle(options?: { readonly advance?: boolean }): Promise<readonly Invocation[]>;
   /** Moves the clock, firing the timers and handing over the messages that fall due on the way, each at its time. */
   advance(milliseconds: number): Promise<readonly Invocation[]>;
-  /** When the next message, or event that is late, is due, in milliseconds since the epoch; undefined where nothing is on its way. */
+  /**
+   * When the next message, or event that is late, is due, in milliseconds since the epoch; undefined if nothing is
+   * on its way.
+   */
   nextWorkAt(): number | undefined;
   /** Fires a timer of the stack `main` now, whether it is due or not. */
   fireTimer(functionName: string): Promise<Invocation>;

@@ -14,7 +14,7 @@ export interface AssessOptions {
   readonly tags?: readonly string[];
   readonly package: string | Package;
   readonly cves: readonly Cve[];
-  /** Of the assessment itself. Default: the worst of its CVEs, and High where they have none. */
+  /** Of the assessment itself. Default: the worst of its CVEs, and High if they have none. */
   readonly severity?: string;
   /** Default: Unhealthy. */
   readonly status?: Status;
@@ -36,7 +36,10 @@ export interface AssessOptions {
 
 /** The scanner as a test or a story moves it. */
 export interface Defender {
-  /** Reports an image, or changes what was reported, and answers the ids: one for an individual assessment, one a CVE for a grouped one. */
+  /**
+   * Reports an image, or changes what was reported, and answers the ids: one for an individual assessment, one a CVE
+   * for a grouped one.
+   */
   assess(options: AssessOptions): Promise<readonly string[]>;
   /** `NotApplicable` has the cause Exempt, unless another one is given. */
   setStatus(ids: string | readonly string[], status: Status, cause?: string): Promise<void>;
@@ -46,7 +49,10 @@ export interface Defender {
   forget(ids: string | readonly string[]): void;
   /** The weekly dump of everything. */
   snapshot(): Promise<void>;
-  /** Sends any event as Defender would: for events that are forged, odd, or about something else than images. It leaves no row. */
+  /**
+   * Sends any event as Defender would: for events that are forged, odd, or about something else than images. It leaves
+   * no row.
+   */
   sendEvent(body: { readonly id: string; readonly [key: string]: unknown }): Promise<void>;
   assessment(id: string): Assessment | undefined;
   /** The event that Defender sends of an assessment. */
@@ -64,7 +70,10 @@ export function createDefender({ clock, events, loginServerOf }: Parts): Defende
   const assessments = new Map<string, Assessment>();
   const lastTimes = new Map<string, number>();
 
-  /** No two rows of an assessment have the same time, so that the latest is always known; a standing clock would make them. */
+  /**
+   * No two rows of an assessment have the same time, so that the latest is always known; a standing clock would make
+   * them.
+   */
   function timeOf(id: string): number {
     const time = Math.max(clock.now().getTime(), (lastTimes.get(id) ?? 0) + 1);
     lastTimes.set(id, time);

@@ -1,5 +1,6 @@
-// One worker of a local Functions host: loads the archive, collects what it registers, and runs invocations as Azure's own worker does.
-// What the worker supplies to a program: https://github.com/Azure/azure-functions-nodejs-worker/blob/v4.x/types-core/index.d.ts
+// One worker of a local Functions host: loads the archive, collects what it registers, and runs invocations as Azure's
+// own worker does. What the worker supplies to a program:
+// https://github.com/Azure/azure-functions-nodejs-worker/blob/v4.x/types-core/index.d.ts
 import { format } from 'node:util';
 import { keepWhatIsCompiled } from '../archive.ts';
 import { type CloudTime, setCloudTime, tellCloudTime } from '../cloud-date.ts';

@@ -20,14 +20,19 @@ export interface AppResource {
 export interface FunctionsHost {
   /** Runs a function with a message as the queue trigger would, or a timer's function, by its name. */
   invoke(functionName: string, message?: unknown): Promise<Invocation>;
-  /** What the archive registered; undefined where it does not load. */
+  /** What the archive registered; undefined if it does not load. */
   functions(): Promise<readonly RegisteredFunction[] | undefined>;
-  /** Kills every process at once, or the one with this name, whatever it is doing; the next invocation is a cold start. */
+  /**
+   * Kills every process at once, or the one with this name, whatever it is doing; the next invocation is a cold start.
+   */
   kill(name?: string): Promise<void>;
 }
 
 export interface RunningHost extends FunctionsHost {
-  /** Hands visible messages to the function, to each instance as many at once as host.json says; none where no message is visible. */
+  /**
+   * Hands visible messages to the function, to each instance as many at once as host.json says; none if no message
+   * is visible.
+   */
   pollOnce(): Promise<readonly Invocation[]>;
   /** When a message becomes visible that the app waits for. */
   nextVisibleAt(): number | undefined;

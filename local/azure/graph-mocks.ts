@@ -1,4 +1,5 @@
-// What Azure would have answered to a resource or a question of the Pulumi program: ids, names and addresses that look real.
+// What Azure would have answered to a resource or a question of the Pulumi program: ids, names and addresses that look
+// real.
 import { createHash } from 'node:crypto';
 
 /** Where a stack stands. */
@@ -56,7 +57,7 @@ export function answerRegistration(
 interface Made {
   readonly place: AzurePlace;
   readonly inputs: Readonly<Record<string, unknown>>;
-  /** An input that names the resource; where it is not set, a name as the provider makes one up. */
+  /** An input that names the resource; if it is not set, a name as the provider makes one up. */
   readonly text: (key: string) => string;
   /** The ARM id of what is in the resource group. */
   readonly below: (path: string) => string;

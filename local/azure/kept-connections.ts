@@ -1,4 +1,5 @@
-// Lets a function's process keep its connections, as it does in Azure, where no proxy is in between: to greet anew for each call is most of a call's time.
+// Lets a function's process keep its connections, as it does in Azure, where no proxy is in between: to greet anew for
+// each call is most of a call's time.
 import http from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
 
@@ -15,7 +16,10 @@ class KeepingAgent extends Agent {
     super({ keepAlive: true, ...options });
   }
 }
-/** An agent of a proxy guesses from the stack whether a call is over TLS, and finds a connection again only where it guesses alike. */
+/**
+ * An agent of a proxy guesses from the stack whether a call is over TLS, and finds a connection again only where it
+ * guesses alike.
+ */
 const adding: Adding = {
   addRequest(request, options) {
     addRequest.call(this, request, Object.assign({ secureEndpoint: Number(options.port) === 443 }, options));

@@ -142,7 +142,10 @@ function compileLogic(node: Syntax, scope: ScalarScope, decides: boolean): Scala
   };
 }
 
-/** Text is compared letter by letter. Of two nulls the answer is null, of one it is "not equal". Source: https://learn.microsoft.com/en-us/kusto/query/scalar-data-types/null-values */
+/**
+ * Text is compared letter by letter. Of two nulls the answer is null, of one it is "not equal".
+ * Source: https://learn.microsoft.com/en-us/kusto/query/scalar-data-types/null-values
+ */
 function compileEquality(node: Syntax, scope: ScalarScope, wanted: boolean): Scalar {
   const [one, other] = comparable(node, scope, ['string', 'bool', 'number', 'datetime', 'timespan']);
   return (row) => {
@@ -178,7 +181,10 @@ function compileSum(node: Syntax, scope: ScalarScope): Scalar {
   };
 }
 
-/** `in` and `in~`: one of the texts, or of the texts in a dynamic array; with the tilde whatever the case. Source: https://learn.microsoft.com/en-us/kusto/query/in-operator */
+/**
+ * `in` and `in~`: one of the texts, or of the texts in a dynamic array; with the tilde whatever the case.
+ * Source: https://learn.microsoft.com/en-us/kusto/query/in-operator
+ */
 function compileIn(node: Syntax, scope: ScalarScope, normal: (text: string) => string): Scalar {
   const left = child(node, 'Left');
   if (typeOf(left) !== 'string') throw unknownTypes(node);
@@ -198,7 +204,10 @@ function compileIn(node: Syntax, scope: ScalarScope, normal: (text: string) => s
   };
 }
 
-/** Whether a text has another as whole terms: what stands beside it is no letter and no digit. Source: https://learn.microsoft.com/en-us/kusto/query/has-operator */
+/**
+ * Whether a text has another as whole terms: what stands beside it is no letter and no digit.
+ * Source: https://learn.microsoft.com/en-us/kusto/query/has-operator
+ */
 function hasTerm(text: string, term: string): boolean {
   const isPartOfTerm = (letter: string | undefined) => letter !== undefined && /[\p{L}\p{N}]/u.test(letter);
   for (let at = text.indexOf(term); at >= 0; at = text.indexOf(term, at + 1)) {

@@ -1,4 +1,5 @@
-// Kusto's scalar functions, as far as the local workspace knows them: each with the types that it takes, and throwing on others.
+// Kusto's scalar functions, as far as the local workspace knows them: each with the types that it takes, and throwing
+// on others.
 import type { Json } from './tables.ts';
 
 /** A datetime and a timespan are milliseconds; the query's own types tell them from numbers. */
@@ -145,7 +146,10 @@ function added(time: number, offset: Value): Value {
 
 const regexes = new Map<string, RegExp>();
 
-/** Kusto's regular expressions are RE2's: no look-around and no references back. Source: https://learn.microsoft.com/en-us/kusto/query/regex */
+/**
+ * Kusto's regular expressions are RE2's: no look-around and no references back.
+ * Source: https://learn.microsoft.com/en-us/kusto/query/regex
+ */
 function regexOf(source: string): RegExp {
   const known = regexes.get(source);
   if (known !== undefined) return known;

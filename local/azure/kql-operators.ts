@@ -120,7 +120,10 @@ function valuesOf(columns: readonly Named[], row: Row): Row {
   return values;
 }
 
-/** Groups by the keys; `arg_max` and `max` leave out what is null. Source: https://learn.microsoft.com/en-us/kusto/query/arg-max-aggregation-function */
+/**
+ * Groups by the keys; `arg_max` and `max` leave out what is null.
+ * Source: https://learn.microsoft.com/en-us/kusto/query/arg-max-aggregation-function
+ */
 function summarize(node: Syntax, columns: readonly Column[], rows: readonly Row[], scope: Scope): readonly Row[] {
   const by = node.children.find(({ role }) => role === 'ByClause');
   const keys = by === undefined ? [] : elements(by, 'Expressions').map((expression) => named(expression, scope));
@@ -194,7 +197,8 @@ function least(values: readonly Value[]): Value {
 }
 
 /**
- * A column that one of the tables lacks is null there, or the empty text. `isfuzzy` matters for tables that do not exist, and all do here.
+ * A column that one of the tables lacks is null there, or the empty text. `isfuzzy` matters for tables that do not
+ * exist, and all do here.
  * Source: https://learn.microsoft.com/en-us/kusto/query/union-operator
  */
 function union(node: Syntax, source: Syntax | undefined, scope: Scope): Table {

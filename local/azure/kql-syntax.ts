@@ -4,7 +4,10 @@ import { createRequire } from 'node:module';
 import { keep, recall } from '../cache.ts';
 import { TABLES } from './tables.ts';
 
-/** A value that stands in the query: a timespan is milliseconds, a datetime milliseconds since the epoch, dynamic its JSON text. */
+/**
+ * A value that stands in the query: a timespan is milliseconds, a datetime milliseconds since the epoch, dynamic its
+ * JSON text.
+ */
 export type Literal = string | number | boolean | null;
 
 export interface Column {
@@ -78,7 +81,7 @@ const PARSER = [require(`${PACKAGE}/package.json`).version, readFileSync(new URL
 
 let loaded: Loaded | undefined;
 
-/** Checks a query against the two tables: what is wrong with it, and nothing where it is right. */
+/** Checks a query against the two tables: what is wrong with it, and nothing if it is right. */
 export function checkQuery(text: string): readonly QueryDiagnostic[] {
   if (knownTree(shapeOf(text).shape) !== undefined) return [];
   return diagnosticsOf(load().parse(text).GetDiagnostics(), text);
@@ -116,7 +119,7 @@ function knownTree(shape: string): Syntax | undefined {
   return kept;
 }
 
-/** @throws Error where the query is wrong */
+/** @throws Error if the query is wrong */
 function newTree(text: string, shape: string): Syntax {
   const wrong = checkQuery(text);
   if (wrong.length > 0) {
@@ -138,7 +141,9 @@ function remember(shape: string, root: Syntax): void {
 
 const LET = /let (\w+) = (?:("[^"\\\n]*")|dynamic\((\[[^\n]*\])\)|[^;"'\n]+);\n/y;
 
-/** A query without the texts and lists that its first lines bind: the same question about another image is parsed once. */
+/**
+ * A query without the texts and lists that its first lines bind: the same question about another image is parsed once.
+ */
 function shapeOf(text: string): { readonly shape: string; readonly bound: ReadonlyMap<string, Literal> } {
   const bound = new Map<string, Literal>();
   let shape = '';

@@ -14,7 +14,8 @@ export interface Source {
 /**
  * Runs a query.
  *
- * @throws Error where the query is wrong, or holds an operator, function or type that is not known here: nothing is guessed
+ * @throws Error if the query is wrong, or holds an operator, function or type that is not known here: nothing is
+ *   guessed
  */
 export function runQuery(text: string, source: Source, now: Date): Table {
   const { root, bound } = parseQuery(text);

@@ -27,7 +27,10 @@ interface Parts {
   readonly workspaces: () => readonly NamedWorkspace[];
 }
 
-/** The default and the longest time that a query may take. Source: https://learn.microsoft.com/en-us/azure/azure-monitor/logs/api/timeouts */
+/**
+ * The default and the longest time that a query may take.
+ * Source: https://learn.microsoft.com/en-us/azure/azure-monitor/logs/api/timeouts
+ */
 const MAX_WAIT_SECONDS = 600;
 
 export function createLogAnalytics({ clock, principals, workspaces }: Parts): Service {

@@ -31,7 +31,10 @@ export interface Run {
 export interface LogicApp {
   /** Every run, in order. */
   readonly runs: readonly Run[];
-  /** Calls the trigger as anybody can who has its address: 202 where it starts a run, 401 with a wrong signature, 404 elsewhere. The run is over when it answers. */
+  /**
+   * Calls the trigger as anybody can who has its address: 202 if it starts a run, 401 with a wrong signature, 404
+   * elsewhere. The run is over when it answers.
+   */
   call(url: string, body: unknown): Promise<number>;
 }
 
@@ -156,7 +159,8 @@ export function createLogicApp({ clock, principals, agent }: Parts): RunningLogi
       if (asked.host !== own.host || asked.pathname !== own.pathname) return 404;
       const parameters = ['api-version', 'sp', 'sv', 'sig'];
       if (parameters.some((name) => asked.searchParams.get(name) !== own.searchParams.get(name))) return 401;
-      // A disabled one starts no run. Source: https://learn.microsoft.com/en-us/azure/logic-apps/manage-logic-apps-with-azure-portal
+      // A disabled one starts no run.
+      // Source: https://learn.microsoft.com/en-us/azure/logic-apps/manage-logic-apps-with-azure-portal
       if (!deployed.resource.isEnabled) return 404;
       await run(JSON.parse(JSON.stringify(body)));
       return 202;

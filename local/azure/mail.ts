@@ -34,11 +34,17 @@ export interface Mails {
   readonly service: Service;
 }
 
-/** A Communication Service takes tokens for this audience only. Source: https://learn.microsoft.com/rest/api/communication/authentication */
+/**
+ * A Communication Service takes tokens for this audience only.
+ * Source: https://learn.microsoft.com/rest/api/communication/authentication
+ */
 const AUDIENCE = 'https://communication.azure.com';
 /** Source: https://learn.microsoft.com/azure/communication-services/concepts/service-limits#email */
 const MAX_RECIPIENTS = 50;
-/** Source: https://learn.microsoft.com/azure/communication-services/quickstarts/email/send-email-smtp/smtp-authentication */
+/**
+ * Source:
+ * https://learn.microsoft.com/azure/communication-services/quickstarts/email/send-email-smtp/smtp-authentication
+ */
 const ACTIONS = ['CommunicationServices/Read', 'CommunicationServices/Write', 'EmailServices/Write'];
 
 export function createMails(

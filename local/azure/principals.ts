@@ -1,4 +1,5 @@
-// Who may call the local Azure: managed identities, people and services, and the tokens that Microsoft Entra gives them.
+// Who may call the local Azure: managed identities, people and services, and the tokens that Microsoft Entra gives
+// them.
 
 import { createHash, randomUUID } from 'node:crypto';
 import type { TokenCredential } from '@azure/core-auth';
@@ -25,19 +26,22 @@ export interface IssuedToken {
 }
 
 export interface Principals {
-  /** Adds a principal of a test or a story with its roles: the credential is what an SDK's client takes. The same name is the same principal, and adds roles to it. */
+  /**
+   * Adds a principal of a test or a story with its roles: the credential is what an SDK's client takes. The same name
+   * is the same principal, and adds roles to it.
+   */
   add(name: string, grants: readonly Grant[]): TokenCredential & { readonly principal: Principal };
   /** A token for an audience such as `https://storage.azure.com`. */
   issue(principal: Principal, audience: string): IssuedToken;
   /**
    * Who holds the request's bearer token.
    *
-   * @throws Failure with status 401 where there is none, it is not known or expired, or it is for another audience
+   * @throws Failure with status 401 if there is none, it is not known or expired, or it is for another audience
    */
   authenticate(request: WireRequest, audiences: readonly string[]): Principal;
   /** Everything secret that was given out, also by those who keep it here. */
   readonly secrets: Secret[];
-  /** Who holds a token; undefined where it is not known, expired, or for another audience. */
+  /** Who holds a token; undefined if it is not known, expired, or for another audience. */
   holderOf(token: string, audiences: readonly string[]): Principal | undefined;
 }
 
@@ -46,7 +50,10 @@ export interface ManagedIdentity extends Principal {
   readonly clientId: string;
 }
 
-/** A managed identity's token lives for a day. Source: https://learn.microsoft.com/entra/identity-platform/access-tokens#token-lifetime */
+/**
+ * A managed identity's token lives for a day.
+ * Source: https://learn.microsoft.com/entra/identity-platform/access-tokens#token-lifetime
+ */
 const LIFE_MILLISECONDS = 24 * 60 * 60 * 1000;
 
 export function createPrincipals(clock: Clock, roles: Pick<Roles, 'grant'>): Principals {
@@ -108,7 +115,10 @@ export function guidOf(text: string): string {
   );
 }
 
-/** An audience has no slash at its end, and no `/.default`: `https://storage.azure.com/.default` is `https://storage.azure.com`. */
+/**
+ * An audience has no slash at its end, and no `/.default`: `https://storage.azure.com/.default` is
+ * `https://storage.azure.com`.
+ */
 function normal(audience: string): string {
   return audience
     .replace(/\/\.default$/, '')

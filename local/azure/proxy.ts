@@ -1,4 +1,5 @@
-// The loopback proxy that the clients of the local Azure go through: it leads to the hosts that are served here, and nowhere else.
+// The loopback proxy that the clients of the local Azure go through: it leads to the hosts that are served here, and
+// nowhere else.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';

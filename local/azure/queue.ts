@@ -1,4 +1,5 @@
-// The queue service: queues with visibility on the cloud's clock, and the requests that the code and the Logic App make.
+// The queue service: queues with visibility on the cloud's clock, and the requests that the code and the Logic App
+// make.
 // Source: https://learn.microsoft.com/rest/api/storageservices/queue-service-rest-api
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
@@ -27,12 +28,12 @@ export interface Queue extends StorageResource {
   readonly url: string;
   /** Every message that is in it, visible or not. */
   messages(): readonly Message[];
-  /** Puts a message there without asking anybody's leave. */
+  /** Puts a message there without any permission. */
   send(text: string, options?: { readonly visibilityTimeoutSeconds?: number; readonly ttlSeconds?: number }): Message;
-  /** Takes up to so many visible messages, and hides them for so long. */
+  /** Takes up to `max` visible messages, and hides them for the timeout. */
   receive(max: number, visibilityTimeoutSeconds: number): readonly Message[];
   delete(message: Message): void;
-  /** Shows a received message again after so long. */
+  /** Shows a received message again after the timeout. */
   release(message: Message, visibilityTimeoutSeconds: number): void;
   /** When the next message is visible; undefined for an empty queue. */
   nextVisibleAt(): number | undefined;
@@ -42,7 +43,7 @@ export interface Queue extends StorageResource {
 export interface Queues {
   /** Makes the queue; one that is there stays, with its messages. */
   deploy(resource: StorageResource): Queue;
-  /** @throws Error where no deployed graph has it */
+  /** @throws Error if no deployed graph has it */
   find(account: string, name: string): Queue;
   readonly service: Service;
 }

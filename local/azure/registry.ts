@@ -1,5 +1,6 @@
-// A registry's OCI endpoint: what `docker pull` and `docker push` talk to, and what a lock refuses.
-// Sources: https://github.com/opencontainers/distribution-spec/blob/main/spec.md and https://learn.microsoft.com/azure/container-registry/container-registry-image-lock
+// A registry's OCI endpoint: what `docker pull` and `docker push` talk to, and what a lock refuses. Sources:
+// https://github.com/opencontainers/distribution-spec/blob/main/spec.md and
+// https://learn.microsoft.com/azure/container-registry/container-registry-image-lock
 import { readManifest } from '../manifest.ts';
 import { blobAnswer, createUploads, type OciAnswer, ociError } from '../oci-uploads.ts';
 import type { Attributes, RegistryWorld, Repository } from './acr.ts';
@@ -90,7 +91,10 @@ function isLocked(attribute: keyof Attributes, ...levels: readonly (Attributes |
   return levels.some((attributes) => attributes?.[attribute] === false);
 }
 
-/** What a write gets is documented, what a pull gets is not: any status but 2xx is a refusal. Source: https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation */
+/**
+ * What a write gets is documented, what a pull gets is not: any status but 2xx is a refusal.
+ * Source: https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation
+ */
 function disallowed(): OciAnswer {
   return ociError(
     405,

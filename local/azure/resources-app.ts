@@ -19,17 +19,20 @@ export interface FunctionAppResource extends AppResource {
   readonly hostIdentity: IdentityResource;
   /** The container that the platform keeps the code in, and who reads it. */
   readonly deployment: { readonly containerId: string; readonly identity: IdentityResource };
-  /** Where the log goes, and who writes it; undefined where none is. */
+  /** Where the log goes, and who writes it; undefined if none is. */
   readonly log: { readonly componentId: string; readonly identity: IdentityResource } | undefined;
 }
 
-/** Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-app-settings#flex-consumption-plan-deprecations */
+/**
+ * Source:
+ * https://learn.microsoft.com/en-us/azure/azure-functions/functions-app-settings#flex-consumption-plan-deprecations
+ */
 const NOT_ON_FLEX =
   /^(FUNCTIONS_WORKER_RUNTIME(_VERSION)?|FUNCTIONS_EXTENSION_VERSION|FUNCTIONS_WORKER_PROCESS_COUNT|WEBSITE_.*|SCM_DO_BUILD_DURING_DEPLOYMENT|ENABLE_ORYX_BUILD)$/;
 const RUNTIMES = ['20', '22', '24'];
 const SIZES = [512, 2048, 4096];
 
-/** @throws Error where the app, its storage, its identity or its code is not what Azure needs */
+/** @throws Error if the app, its storage, its identity or its code is not what Azure needs */
 export function readApp(graph: Graph): FunctionAppResource {
   const site = named(graph, 'azure-native:web:WebApp');
   const name = text(site, 'name');

@@ -33,7 +33,7 @@ export interface Resources {
 /**
  * Reads a graph.
  *
- * @throws Error where the graph has what the local cloud cannot run, or lacks what it needs: it never guesses
+ * @throws Error if the graph has what the local cloud cannot run, or lacks what it needs: it never guesses
  */
 export function readResources(graph: Graph): Resources {
   const app = readApp(graph);
@@ -81,7 +81,10 @@ function permissionOf(permission: Fields): Permission {
   };
 }
 
-/** The stack's own, or one that was there before: then the automation names it by its id, and the function by its customer id. */
+/**
+ * The stack's own, or one that was there before: then the automation names it by its id, and the function by its
+ * customer id.
+ */
 function workspacesOf(
   graph: Graph,
   automations: readonly Automation[],

@@ -1,10 +1,14 @@
 // Azure's role-based access control: role definitions, their assignments at scopes, and what they allow.
-// Source: https://learn.microsoft.com/azure/role-based-access-control/overview#how-azure-rbac-determines-if-a-user-has-access-to-a-resource
+// Source:
+// https://learn.microsoft.com/azure/role-based-access-control/overview#how-azure-rbac-determines-if-a-user-has-access-to-a-resource
 import { BUILT_IN_ROLES } from './built-in-roles.ts';
 import type { Grant } from './grant.ts';
 import type { RoleDefinition } from './role-definition.ts';
 
-/** One action on one resource. `data` tells an action of the data plane (`dataActions`) from one of the control plane (`actions`). */
+/**
+ * One action on one resource. `data` tells an action of the data plane (`dataActions`) from one of the control plane
+ * (`actions`).
+ */
 export interface Need {
   readonly action: string;
   /** Other actions, of which one does as well. */
@@ -28,7 +32,7 @@ export interface Roles {
   deploy(stack: string, definitions: readonly RoleDefinition[], assignments: readonly RoleAssignment[]): void;
   /** Gives a principal of a test a role for good. */
   grant(principalId: string, grant: Grant): void;
-  /** Why a principal may not do it; undefined where it may. */
+  /** Why a principal may not do it; undefined if it may. */
   refusal(principal: { readonly id: string; readonly name: string }, need: Need): string | undefined;
 }
 

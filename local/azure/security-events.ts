@@ -58,7 +58,7 @@ interface Parts {
   readonly clock: Clock;
   /** Calls a Logic App by its address, and answers with the status. */
   readonly callLogicApp: (logicAppId: string, uri: string, body: unknown) => Promise<number>;
-  /** Undefined where the workspace is not known. */
+  /** Undefined if the workspace is not known. */
   readonly ingest: (workspaceId: string, row: NonNullable<RowOfEvent>) => boolean;
 }
 

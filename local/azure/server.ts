@@ -1,4 +1,5 @@
-// The one server of the local Azure, on every production host name: each request is understood, logged, disturbed if a test says so, authorised, and answered.
+// The one server of the local Azure, on every production host name: each request is understood, logged, disturbed if a
+// test says so, authorised, and answered.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { Clock } from '../clock.ts';

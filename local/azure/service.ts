@@ -1,4 +1,5 @@
-// What a service of the local Azure is to the server: its hosts, how it reads a request, and how it writes an answer and an error.
+// What a service of the local Azure is to the server: its hosts, how it reads a request, and how it writes an answer
+// and an error.
 import type { Call } from './calls.ts';
 import type { Failure } from './failure.ts';
 import type { Principal } from './principals.ts';
@@ -21,7 +22,7 @@ export interface Service {
   /**
    * Reads a request.
    *
-   * @throws Failure where it is none of the service's
+   * @throws Failure if it is none of the service's
    */
   read(request: WireRequest): Step | Promise<Step>;
   /**

@@ -7,7 +7,10 @@ import { header, type WireRequest } from './wire.ts';
 
 /** A queue or a table of a storage account, as the graph has it. */
 export interface StorageResource {
-  /** ARM id: `.../storageAccounts/ACCOUNT/queueServices/default/queues/NAME`, or `.../tableServices/default/tables/NAME`. */
+  /**
+   * ARM id: `.../storageAccounts/ACCOUNT/queueServices/default/queues/NAME`, or
+   * `.../tableServices/default/tables/NAME`.
+   */
   readonly id: string;
   readonly account: string;
   readonly name: string;

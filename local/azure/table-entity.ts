@@ -80,7 +80,10 @@ function bytesOf({ type, value }: Value): number {
   return type === 'Edm.Binary' ? Buffer.byteLength(value, 'base64') : 2 * value.length;
 }
 
-/** With minimal metadata: a type is named only where JSON does not tell it. A property that was selected and is not there is null. */
+/**
+ * With minimal metadata: a type is named only where JSON does not tell it. A property that was selected and is not
+ * there is null.
+ */
 export function bodyOf(entity: Entity, selected: ReadonlySet<string> | undefined): Record<string, unknown> {
   const { partitionKey, rowKey, timestamp, etag, properties } = entity;
   const all: [string, unknown][] = [

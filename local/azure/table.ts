@@ -22,7 +22,7 @@ export interface Table extends StorageResource {
 export interface Tables {
   /** Makes the table; one that is there stays, with its rows. */
   deploy(resource: StorageResource): Table;
-  /** @throws Error where no deployed graph has it */
+  /** @throws Error if no deployed graph has it */
   find(account: string, name: string): Table;
   readonly service: Service;
 }
@@ -237,7 +237,10 @@ function selected({ url }: WireRequest): ReadonlySet<string> | undefined {
   return text === null || text === '' || text === '*' ? undefined : new Set(text.split(',').map((name) => name.trim()));
 }
 
-/** The rows that a filter can match, in the order of their keys: a question about one partition need not read the others. */
+/**
+ * The rows that a filter can match, in the order of their keys: a question about one partition need not read the
+ * others.
+ */
 function candidates({ rows, partitions }: StoredTable, filter: string | null): readonly Entity[] {
   const [, partition] = /^PartitionKey eq '((?:[^']|'')*)'$/.exec(filter ?? '') ?? [];
   return sorted(rows, partition === undefined ? rows.keys() : (partitions.get(partition.replaceAll("''", "'")) ?? []));

@@ -1,6 +1,10 @@
-// The two tables of Defender for Cloud in a Log Analytics workspace: their documented columns, and the rows that a workspace holds.
+// The two tables of Defender for Cloud in a Log Analytics workspace: their documented columns, and the rows that a
+// workspace holds.
 
-/** The column types of Kusto that the tables have. Source: https://learn.microsoft.com/en-us/kusto/query/scalar-data-types/ */
+/**
+ * The column types of Kusto that the tables have.
+ * Source: https://learn.microsoft.com/en-us/kusto/query/scalar-data-types/
+ */
 export type ColumnType = 'string' | 'datetime' | 'bool' | 'dynamic';
 
 /** A cell: a datetime is milliseconds since the epoch; dynamic is what JSON can say; text is never null. */

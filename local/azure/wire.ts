@@ -33,7 +33,7 @@ export function header({ headers }: WireRequest, name: string): string | undefin
   return Array.isArray(value) ? value[0] : value;
 }
 
-/** The body as JSON, where it is an object. */
+/** The body as JSON, if it is an object. */
 export function jsonBody({ body }: WireRequest): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(body.toString('utf8'));

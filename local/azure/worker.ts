@@ -1,4 +1,5 @@
-// The process in which a deployed archive runs: started when it is needed, with the graph's app settings, Azure's own, and nothing else.
+// The process in which a deployed archive runs: started when it is needed, with the graph's app settings, Azure's own,
+// and nothing else.
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -21,14 +22,20 @@ export interface Invocation {
 }
 
 export interface Worker {
-  /** Starts the process where none runs, and answers what it registered; undefined where the archive does not load, which the log tells. */
+  /**
+   * Starts the process if none runs, and answers what it registered; undefined if the archive does not load,
+   * which the log tells.
+   */
   functions(): Promise<readonly RegisteredFunction[] | undefined>;
   invoke(
     functionName: string,
     input: TypedData,
     triggerMetadata: Readonly<Record<string, TypedData>>,
   ): Promise<Invocation>;
-  /** Kills the process at once, whatever it is doing; the next invocation is a cold start. With a name only where it is that one. */
+  /**
+   * Kills the process at once, whatever it is doing; the next invocation is a cold start. With a name only if it is
+   * that one.
+   */
   kill(name?: string): Promise<void>;
   /** Kills the process. */
   stop(): Promise<void>;

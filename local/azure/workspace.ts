@@ -10,7 +10,10 @@ export interface Workspace {
   ingestionDelayMilliseconds: number;
   /** How many bytes an answer holds; what is more is cut off, and the answer says so. Default: 64 MB. */
   maxAnswerBytes: number;
-  /** How many rows an answer holds. Default: 500,000. Source: https://learn.microsoft.com/en-us/azure/azure-monitor/fundamentals/service-limits */
+  /**
+   * How many rows an answer holds. Default: 500,000.
+   * Source: https://learn.microsoft.com/en-us/azure/azure-monitor/fundamentals/service-limits
+   */
   maxAnswerRows: number;
   /** Makes the next queries answer with an error beside half of their rows. */
   failPartially(times?: number): void;
