@@ -1,5 +1,6 @@
 // What a load does to a stack: a burst of events, one vulnerability in many repositories, a sweep over everything;
 // beside the naive design.
+import { HOUR_MILLISECONDS, MINUTE_MILLISECONDS } from '../local/clock.ts';
 import type { Scale } from './part.ts';
 import { type Counts, type Deploy, type Ledger, LOOSE, type Run, repositoryNamed, type World } from './world.ts';
 
@@ -50,8 +51,6 @@ export interface Load extends SweepLoad {
   readonly disclosed: { readonly small: Episode; readonly large: Episode; readonly naive: Episode };
 }
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
 /** No sweep falls into the hours in which gates wait for the brake. */
 const SWEEP_HOURS = 24;
 
@@ -181,10 +180,10 @@ async function hoursUntilClosed(world: World, repositories: number): Promise<num
   const startedAt = world.now();
   for (let tick = 0; world.ledger().closed.size < repositories; tick++) {
     if (tick > 12 * (repositories + 1)) throw new Error(`of ${repositories} gates only ${world.closed()} ever closed`);
-    await world.pass(5 * MINUTE);
+    await world.pass(5 * MINUTE_MILLISECONDS);
   }
   checkNothingLost(world.ledger(), names(0, repositories), 'closed');
-  return (world.now() - startedAt) / HOUR;
+  return (world.now() - startedAt) / HOUR_MILLISECONDS;
 }
 
 function names(first: number, repositories: number): readonly string[] {

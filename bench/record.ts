@@ -1,7 +1,9 @@
 // How much of a row of the table the record of a large gate takes.
+
 import { createHash } from 'node:crypto';
 import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { createTable } from '../aws/function/records.ts';
+import { DAY_MILLISECONDS } from '../local/clock.ts';
 import type { Blocker, GateRecord } from '../shared/gate/record.ts';
 import { packRecord } from '../shared/gate/record-codec.ts';
 import type { Finding } from '../shared/policy/finding.ts';
@@ -112,7 +114,7 @@ function findingOf(number: number): Finding {
     score: 7 + (number % 30) / 10,
     fix: 'available',
     exploited: false,
-    disclosedAt: new Date(Date.parse(NOW) - (number % 900) * 86_400_000).toISOString(),
+    disclosedAt: new Date(Date.parse(NOW) - (number % 900) * DAY_MILLISECONDS).toISOString(),
     state: 'active',
     link: `https://nvd.nist.gov/vuln/detail/CVE-2026-${id}`,
   };

@@ -1,7 +1,9 @@
 // The bench's stack on the local Azure: a gate is an image.
+
 import type { Cve, Package } from '../local/azure/assessment.ts';
 import { startAzure } from '../local/azure/cloud.ts';
 import { readResources } from '../local/azure/resources.ts';
+import { HOUR_MILLISECONDS, MINUTE_MILLISECONDS } from '../local/clock.ts';
 import { graphOf } from '../local/graph.ts';
 import { naive } from './naive/deploy.ts';
 import {
@@ -17,7 +19,6 @@ import {
 
 const REGISTRY =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/acmeimages';
-const HOUR_MILLISECONDS = 3_600_000;
 /** How many messages the host takes at once: batchSize in host.json. */
 const MESSAGES_PER_REQUEST = 8;
 
@@ -47,7 +48,7 @@ export async function deployAzure({
   const graph = isNaive ? naive(program, 'azure') : program;
   const { memoryMegabytes } = readResources(graph).app;
   const cloud = await startAzure(graph);
-  cloud.workspace.ingestionDelayMilliseconds = rowsAreLateMinutes * 60_000;
+  cloud.workspace.ingestionDelayMilliseconds = rowsAreLateMinutes * MINUTE_MILLISECONDS;
   const registry = cloud.acr.registry(REGISTRY);
   const cves = new Map<string, Cve>();
   /** Images share them, as they do in the scanner's database. */

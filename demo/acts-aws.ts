@@ -3,7 +3,7 @@
 import { type LocalAws, startAws } from '../local/aws/cloud.ts';
 import type { Advisory } from '../local/aws/inspector-finding.ts';
 import { allowing } from '../local/aws/principals.ts';
-import { wallClock } from '../local/clock.ts';
+import { MINUTE_MILLISECONDS, wallClock } from '../local/clock.ts';
 import type { Graph } from '../local/graph.ts';
 import type { Acts, Found, ImageRef } from './acts.ts';
 
@@ -13,7 +13,7 @@ const PRODUCTION = 'arn:aws:iam::123456789012:role/production';
 /** The statement id of whatever pullgate adds to a policy begins with it. */
 const OUR_STATEMENT = '"Sid":"Pullgate';
 /** A scan proves something about a violation that was seen in an earlier minute. */
-const SCAN_MILLISECONDS = 60_000;
+const SCAN_MILLISECONDS = MINUTE_MILLISECONDS;
 
 export interface AwsActs extends Acts {
   readonly cloud: LocalAws;

@@ -1,11 +1,10 @@
 // The story's Azure: a container registry and Defender for Cloud, where what closes is one image, by an attribute of
 // its manifest.
 
+import { MINUTE_MILLISECONDS } from '../../local/clock.ts';
 import type { Graph } from '../../local/graph.ts';
 import { REGISTRY, startAzureActs } from '../acts-azure.ts';
 import { check, lastDecisionIn, REPOSITORY, type StoryCloud, VULNERABILITY } from './cloud.ts';
-
-const MINUTE_MILLISECONDS = 60_000;
 
 /** Starts it, with the stack deployed. */
 export async function startStoryAzure(graph: Graph): Promise<StoryCloud> {

@@ -1,5 +1,6 @@
 // What each button of the page of `npm start -- --watch` does to the local clouds: on all of them at once, and until
 // nothing more comes of it.
+import { MINUTE_MILLISECONDS } from '../../local/clock.ts';
 import type { Severity } from '../../shared/policy/severity.ts';
 import type { Acts, Found, ImageRef } from '../acts.ts';
 import { isRefused } from '../story/cloud.ts';
@@ -19,7 +20,6 @@ export interface DoingParts {
   readonly redeploy: (config: StackConfig) => Promise<void>;
 }
 
-const MINUTE_MILLISECONDS = 60_000;
 const INSTALLED = '3.0.13';
 const FIXED = '3.0.14';
 const SCORES = { informational: 0, low: 3.1, medium: 5.5, high: 8.1, critical: 9.8 } as const satisfies Record<

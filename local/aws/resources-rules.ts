@@ -1,4 +1,5 @@
 // The event rules and schedules of a resource graph, each with its targets.
+import { DAY_MILLISECONDS, HOUR_MILLISECONDS, MINUTE_MILLISECONDS } from '../clock.ts';
 import type { Graph } from '../graph.ts';
 import { all, type Fields, isNamed, json, text } from './resources-fields.ts';
 
@@ -41,7 +42,11 @@ function targetOf(target: Fields): RuleResource['targets'][number] {
   };
 }
 
-const UNITS: Readonly<Record<string, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
+const UNITS: Readonly<Record<string, number>> = {
+  minute: MINUTE_MILLISECONDS,
+  hour: HOUR_MILLISECONDS,
+  day: DAY_MILLISECONDS,
+};
 
 function rateOf(expression: string): number {
   const [, count, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression) ?? [];

@@ -4,6 +4,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { TokenCredential } from '@azure/core-auth';
 import type { Clock } from '../clock.ts';
+import { DAY_MILLISECONDS } from '../clock.ts';
 import type { Secret } from '../secrets.ts';
 import { failure } from './failure.ts';
 import type { Grant } from './grant.ts';
@@ -54,7 +55,7 @@ export interface ManagedIdentity extends Principal {
  * A managed identity's token lives for a day.
  * Source: https://learn.microsoft.com/entra/identity-platform/access-tokens#token-lifetime
  */
-const LIFE_MILLISECONDS = 24 * 60 * 60 * 1000;
+const LIFE_MILLISECONDS = DAY_MILLISECONDS;
 
 export function createPrincipals(clock: Clock, roles: Pick<Roles, 'grant'>): Principals {
   const tokens = new Map<string, { principal: Principal; audience: string; expiresAt: Date | undefined }>();

@@ -180,7 +180,7 @@ function read(request: WireRequest, queue: Queue): Step {
     );
   if (rest === 'messages' && more.length === 0 && method === 'GET' && url.searchParams.get('peekonly') === 'true')
     return step('Peek', [{ action: `${ACTIONS}/messages/read`, data: true, scope: queue.id }], () => {
-      const max = within(url, 'numofmessages', 1, 1, MAX_PEEK);
+      const max = numberIn(url, 'numofmessages', { byDefault: 1, min: 1, max: MAX_PEEK });
       return xml(200, list(queue.messages().slice(0, max), peeked));
     });
   throw new Error(`the local queue service has no ${method} ${url.pathname}${url.search}`);
@@ -200,8 +200,14 @@ function put(request: WireRequest, queue: Queue): WireAnswer {
   if (Buffer.byteLength(text) > MAX_MESSAGE_BYTES)
     throw failure(400, 'MessageTooLarge', `The message exceeds the maximum allowed size, ${MAX_MESSAGE_BYTES} bytes`);
   const ttlSeconds =
-    request.url.searchParams.get('messagettl') === '-1' ? -1 : within(request.url, 'messagettl', WEEK_SECONDS, 1);
-  const visibilityTimeoutSeconds = within(request.url, 'visibilitytimeout', 0, 0, WEEK_SECONDS);
+    request.url.searchParams.get('messagettl') === '-1'
+      ? -1
+      : numberIn(request.url, 'messagettl', { byDefault: WEEK_SECONDS, min: 1 });
+  const visibilityTimeoutSeconds = numberIn(request.url, 'visibilitytimeout', {
+    byDefault: 0,
+    min: 0,
+    max: WEEK_SECONDS,
+  });
   if (ttlSeconds !== -1 && visibilityTimeoutSeconds >= ttlSeconds)
     throw failure(400, 'OutOfRangeQueryParameterValue', 'visibilitytimeout must be less than messagettl');
   const message = queue.send(text, { visibilityTimeoutSeconds, ttlSeconds });
@@ -209,7 +215,15 @@ function put(request: WireRequest, queue: Queue): WireAnswer {
 }
 
 /** A parameter of the query, in whole seconds or messages. */
-function within({ searchParams }: URL, name: string, byDefault: number, min: number, max = Number.MAX_SAFE_INTEGER) {
+function numberIn(
+  { searchParams }: URL,
+  name: string,
+  {
+    byDefault,
+    min,
+    max = Number.MAX_SAFE_INTEGER,
+  }: { readonly byDefault: number; readonly min: number; readonly max?: number },
+): number {
   const text = searchParams.get(name);
   const value = text === null ? byDefault : Number(text);
   if (Number.isInteger(value) && value >= min && value <= max) return value;

@@ -1,10 +1,11 @@
 // When a timer trigger fires: the few NCRONTAB schedules that the local Functions host knows.
 // Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-bindings-timer#ncrontab-expressions
 
+import { MINUTE_MILLISECONDS } from '../clock.ts';
+
 /** The next time after a time, in milliseconds since the epoch, UTC. */
 export type Schedule = (after: number) => number;
 
-const MINUTE = 60_000;
 const DAY_MINUTES = 24 * 60;
 
 /**
@@ -22,9 +23,9 @@ export function readSchedule(text: string): Schedule {
     );
   }
   return (after) => {
-    const first = Math.floor(after / MINUTE);
+    const first = Math.floor(after / MINUTE_MILLISECONDS);
     for (let at = first; at <= first + DAY_MINUTES; at++) {
-      const time = at * MINUTE + Number(second) * 1000;
+      const time = at * MINUTE_MILLISECONDS + Number(second) * 1000;
       if (time > after && inMinute(at % 60) && inHour(Math.floor(at / 60) % 24)) return time;
     }
     throw new Error(`the schedule "${text}" never fires`);

@@ -1,5 +1,7 @@
 // A Log Analytics workspace: rows that become visible some minutes after their event, and what a query reads of them.
+
 import type { Clock } from '../clock.ts';
+import { MINUTE_MILLISECONDS } from '../clock.ts';
 import { runQuery, type Source } from './kql.ts';
 import type { Table } from './kql-operators.ts';
 import { type Row, rowOf, TABLE_NAMES, TABLES, type TableName } from './tables.ts';
@@ -64,7 +66,7 @@ export function createWorkspace(clock: Clock): RunningWorkspace {
   }
 
   return {
-    ingestionDelayMilliseconds: 3 * 60_000,
+    ingestionDelayMilliseconds: 3 * MINUTE_MILLISECONDS,
     maxAnswerBytes: 64_000_000,
     maxAnswerRows: 500_000,
     failPartially(times = 1) {
