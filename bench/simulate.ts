@@ -32,77 +32,84 @@ export type Kind =
  */
 export function* inspectorReport(findings: number, kind: Kind): Generator<string> {
   yield '{"findings": [\n';
-  for (let place = 0; place < findings; place++) {
-    yield `${place === 0 ? '' : ',\n'}${JSON.stringify(finding(place, kind === 'shared' ? place % 4_000 : place))}`;
+  for (let index = 0; index < findings; index++) {
+    yield `${index === 0 ? '' : ',\n'}${JSON.stringify(finding(index, kind === 'shared' ? index % 4_000 : index))}`;
   }
   yield '\n]}\n';
 }
 
-function finding(place: number, number: number) {
-  const image = Math.floor(place / FINDINGS_PER_IMAGE);
+const FOUND_AT = '2026-09-04T16:55:38.411000+00:00';
+
+function finding(index: number, number: number) {
+  const image = Math.floor(index / FINDINGS_PER_IMAGE);
   const vulnerability = `CVE-2026-${10_000 + number}`;
-  const digest = `sha256:${String(image).padStart(64, '0')}`;
-  const repositoryName = `team/app-${Math.floor(image / IMAGES_PER_REPOSITORY)}`;
-  const at = '2026-09-04T16:55:38.411000+00:00';
   return {
     awsAccountId: ACCOUNT,
     description: `A flaw in the way that the package reads its input lets a remote attacker end it. ${'It was found. '.repeat(20)}`,
     exploitAvailable: 'NO',
-    findingArn: `arn:aws:inspector2:eu-west-1:${ACCOUNT}:finding/${String(place).padStart(32, '0')}`,
-    firstObservedAt: at,
+    findingArn: `arn:aws:inspector2:eu-west-1:${ACCOUNT}:finding/${String(index).padStart(32, '0')}`,
+    firstObservedAt: FOUND_AT,
     fixAvailable: 'YES',
-    lastObservedAt: at,
-    packageVulnerabilityDetails: {
-      cvss: [
-        {
-          baseScore: 7.5,
-          scoringVector: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H',
-          source: 'NVD',
-          version: '3.1',
-        },
-      ],
-      referenceUrls: [`https://www.cve.org/CVERecord?id=${vulnerability}`],
-      relatedVulnerabilities: [`USN-${number}-1`],
-      source: 'UBUNTU_CVE',
-      sourceUrl: `https://people.canonical.com/~ubuntu-security/cve/2026/${vulnerability}.html`,
-      vendorCreatedAt: '2026-09-03T00:00:00+00:00',
-      vulnerabilityId: vulnerability,
-      vulnerablePackages: [
-        {
-          arch: 'ARM64',
-          epoch: 0,
-          fixedInVersion: `0:3.0.${number}-0ubuntu3.4`,
-          name: `lib${number}`,
-          packageManager: 'OS',
-          release: '0ubuntu3.2',
-          version: `3.0.${number}`,
-        },
-      ],
-    },
-    resources: [
-      {
-        details: {
-          awsEcrContainerImage: {
-            architecture: 'arm64',
-            imageHash: digest,
-            imageTags: [`v${image}`],
-            platform: 'UBUNTU_24_04',
-            pushedAt: at,
-            registry: ACCOUNT,
-            repositoryName,
-          },
-        },
-        id: `arn:aws:ecr:eu-west-1:${ACCOUNT}:repository/${repositoryName}/${digest}`,
-        partition: 'aws',
-        region: 'eu-west-1',
-        type: 'AWS_ECR_CONTAINER_IMAGE',
-      },
-    ],
+    lastObservedAt: FOUND_AT,
+    packageVulnerabilityDetails: detailsOf(vulnerability, number),
+    resources: [imageResource(image)],
     severity: ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'][number % 4],
     status: 'ACTIVE',
     title: `${vulnerability} - lib${number}`,
     type: 'PACKAGE_VULNERABILITY',
-    updatedAt: at,
+    updatedAt: FOUND_AT,
+  };
+}
+
+function detailsOf(vulnerability: string, number: number) {
+  return {
+    cvss: [
+      {
+        baseScore: 7.5,
+        scoringVector: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H',
+        source: 'NVD',
+        version: '3.1',
+      },
+    ],
+    referenceUrls: [`https://www.cve.org/CVERecord?id=${vulnerability}`],
+    relatedVulnerabilities: [`USN-${number}-1`],
+    source: 'UBUNTU_CVE',
+    sourceUrl: `https://people.canonical.com/~ubuntu-security/cve/2026/${vulnerability}.html`,
+    vendorCreatedAt: '2026-09-03T00:00:00+00:00',
+    vulnerabilityId: vulnerability,
+    vulnerablePackages: [
+      {
+        arch: 'ARM64',
+        epoch: 0,
+        fixedInVersion: `0:3.0.${number}-0ubuntu3.4`,
+        name: `lib${number}`,
+        packageManager: 'OS',
+        release: '0ubuntu3.2',
+        version: `3.0.${number}`,
+      },
+    ],
+  };
+}
+
+function imageResource(image: number) {
+  const digest = `sha256:${String(image).padStart(64, '0')}`;
+  const repositoryName = `team/app-${Math.floor(image / IMAGES_PER_REPOSITORY)}`;
+  return {
+    details: {
+      awsEcrContainerImage: {
+        architecture: 'arm64',
+        imageHash: digest,
+        imageTags: [`v${image}`],
+        platform: 'UBUNTU_24_04',
+        pushedAt: FOUND_AT,
+        registry: ACCOUNT,
+        repositoryName,
+      },
+    },
+    id: `arn:aws:ecr:eu-west-1:${ACCOUNT}:repository/${repositoryName}/${digest}`,
+    partition: 'aws',
+    region: 'eu-west-1',
+    type: 'AWS_ECR_CONTAINER_IMAGE',
   };
 }
 
@@ -118,7 +125,7 @@ async function run(findings: number, kind: Kind, folder: string): Promise<Ran> {
   writeFileSync(policy, '{"severityThreshold": "low"}');
   const args = ['--import', PEAK, COMMAND, 'simulate', '-', '--policy', policy, '--json', '--html', page];
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-  let bytes = 0;
+  const read = { bytes: 0 };
   let errors = '';
   let head = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -128,20 +135,21 @@ async function run(findings: number, kind: Kind, folder: string): Promise<Ran> {
     if (head.length < 2_000) head += text;
   });
   const ended = once(child, 'close');
-  await pipeline(Readable.from(measured(pieces(findings, kind))), child.stdin);
+  await pipeline(Readable.from(measured(pieces(findings, kind), read)), child.stdin);
   const [code] = await ended;
   const gates = Math.ceil(findings / FINDINGS_PER_IMAGE / IMAGES_PER_REPOSITORY);
   const peak = /peak (\d+)/.exec(errors)?.[1];
   if (code !== 1 || peak === undefined || !head.includes(`"closes": ${gates},`)) {
     throw new Error(`${gates} gates should close, and the exit code be 1; it is ${code}: ${head}${errors}`);
   }
-  return { megabytesRead: bytes / 1e6, peakMegabytes: Number(peak) / 1e6 };
+  return { megabytesRead: read.bytes / 1e6, peakMegabytes: Number(peak) / 1e6 };
+}
 
-  function* measured(chunks: Iterable<Buffer>): Generator<Buffer> {
-    for (const chunk of chunks) {
-      bytes += chunk.length;
-      yield chunk;
-    }
+/** The same chunks, whose sizes are added up in `read`. */
+function* measured(chunks: Iterable<Buffer>, read: { bytes: number }): Generator<Buffer> {
+  for (const chunk of chunks) {
+    read.bytes += chunk.length;
+    yield chunk;
   }
 }
 
