@@ -35,57 +35,16 @@ const MAX_VALUES = 10;
 
 export function createInspectorApi(place: Place, world: InspectorWorld): Operations {
   const cursors = createCursors();
-  const accountOf = ({ account }: { readonly account?: string }) => account ?? place.account;
 
-  const findingFields: Readonly<Record<string, (finding: StoredFinding) => string | undefined>> = {
-    awsAccountId: ({ image }) => accountOf(image),
-    ecrImageRegistry: ({ image }) => accountOf(image),
-    ecrImageRepositoryName: ({ image }) => image.repository,
-    ecrImageHash: ({ image }) => image.digest,
-    findingArn: ({ arn }) => arn,
-    findingStatus: ({ status }) => status,
-    resourceType: () => 'AWS_ECR_CONTAINER_IMAGE',
-    severity: ({ advisory }) => advisory.severity,
-    fixAvailable: ({ advisory }) => advisory.fixAvailable,
-    exploitAvailable: ({ advisory }) => advisory.exploitAvailable,
-    vulnerabilityId: ({ advisory }) => advisory.vulnerability,
-  };
-  const coverageFields: Readonly<Record<string, (row: Coverage) => string | undefined>> = {
-    accountId: accountOf,
-    ecrRepositoryName: ({ repository }) => repository,
-    resourceId: ({ repository, digest, ...row }) => imageArn({ ...place, account: accountOf(row) }, repository, digest),
-    resourceType: () => 'AWS_ECR_CONTAINER_IMAGE',
-    scanStatusCode: ({ statusCode }) => statusCode,
-    scanStatusReason: ({ reason }) => reason,
-    scanType: () => 'PACKAGE',
-  };
-
-  /** The findings that can match, by the narrowest index that the filter allows. */
-  function* candidates({ findingArn, ecrImageHash, ecrImageRepositoryName }: FilterCriteria): Iterable<StoredFinding> {
-    const arns = equals(findingArn);
-    const digests = equals(ecrImageHash);
-    const repositories = equals(ecrImageRepositoryName);
-    if (arns !== undefined) {
-      for (const arn of arns) yield* [world.findings.get(arn)].filter((found) => found !== undefined);
-    } else if (digests !== undefined) {
-      for (const digest of digests) yield* world.byDigest.get(digest) ?? [];
-    } else if (repositories !== undefined) {
-      for (const repository of repositories)
-        for (const found of world.byRepository.get(repository)?.values() ?? []) yield* found;
-    } else yield* world.findings.values();
-  }
-
-  function* coverageCandidates({ ecrRepositoryName }: CoverageFilterCriteria): Iterable<Coverage> {
-    for (const repository of equals(ecrRepositoryName) ?? world.coverage.keys())
-      yield* world.coverage.get(repository)?.values() ?? [];
-  }
+  const findingFields = findingFieldsOf(place);
+  const coverageFields = coverageFieldsOf(place);
 
   return {
     ListFindings: operation(needs('ListFindings'), (request: ListFindingsRequest) => {
       const { filterCriteria = {} } = request;
       const list = () => {
         const isWanted = predicateOf(filterCriteria, findingFields);
-        return [...candidates(filterCriteria)].filter(isWanted);
+        return [...candidates(world, filterCriteria)].filter(isWanted);
       };
       const [some, nextToken] = cursors.page(list, request, FINDINGS_PAGE);
       return { findings: some.map((finding) => findingAs(place, finding, seconds)), ...nextToken };
@@ -103,75 +62,139 @@ export function createInspectorApi(place: Place, world: InspectorWorld): Operati
         repositories: findingFields['ecrImageRepositoryName'],
       };
       const isWanted = predicateOf({ accountIds, repositories }, fields);
-      const [some, nextToken] = cursors.page(() => aggregate(isWanted), request, FINDINGS_PAGE);
+      const [some, nextToken] = cursors.page(() => aggregate(world, place, isWanted), request, FINDINGS_PAGE);
       return { aggregationType, responses: some.map((row) => ({ repositoryAggregation: row })), ...nextToken };
     }),
 
     ListCoverage: operation(needs('ListCoverage'), (request: ListCoverageRequest) => {
       const { filterCriteria = {} } = request;
-      const list = () => [...coverageCandidates(filterCriteria)].filter(predicateOf(filterCriteria, coverageFields));
+      const list = () =>
+        [...coverageCandidates(world, filterCriteria)].filter(predicateOf(filterCriteria, coverageFields));
       const [some, nextToken] = cursors.page(list, request, COVERAGE_PAGE);
-      const coveredResources = some.map(({ repository, digest, statusCode, reason, lastScannedAt, ...row }) => ({
-        resourceType: 'AWS_ECR_CONTAINER_IMAGE',
-        resourceId: imageArn({ ...place, account: accountOf(row) }, repository, digest),
-        accountId: accountOf(row),
-        scanType: 'PACKAGE',
-        scanStatus: { statusCode, reason },
-        resourceMetadata: {
-          ecrRepository: { name: repository, scanFrequency: 'CONTINUOUS_SCAN' },
-          ecrImage: { tags: [] },
-        },
-        ...(lastScannedAt === undefined ? {} : { lastScannedAt: seconds(lastScannedAt) }),
-      }));
-      return { coveredResources, ...nextToken };
+      return { coveredResources: some.map((row) => coveredResource(place, row)), ...nextToken };
     }),
 
     BatchGetAccountStatus: operation(
       needs('BatchGetAccountStatus'),
-      ({ accountIds = [place.account] }: BatchGetAccountStatusRequest) => {
-        const state = { status: world.accountStatus(), errorCode: 'ALREADY_ENABLED', errorMessage: '' };
-        const off = { ...state, status: 'DISABLED' };
-        const own = accountIds.filter((account) => account === place.account);
-        const foreign = accountIds.filter((account) => account !== place.account);
-        return {
-          accounts: own.map((accountId) => ({
-            accountId,
-            state,
-            resourceState: { ec2: off, ecr: state, lambda: off, lambdaCode: off },
-          })),
-          failedAccounts: foreign.map((accountId) => ({
-            accountId,
-            errorCode: 'ACCESS_DENIED',
-            errorMessage: 'not a member',
-            resourceStatus: {},
-          })),
-        };
-      },
+      ({ accountIds = [place.account] }: BatchGetAccountStatusRequest) => statusOf(place, world, accountIds),
     ),
   };
+}
 
-  /** One row for each repository that has an active finding. */
-  function aggregate(isWanted: (finding: StoredFinding) => boolean): object[] {
-    const rows: object[] = [];
-    for (const [repository, images] of world.byRepository) {
-      const severityCounts = { all: 0, critical: 0, high: 0, medium: 0 };
-      let affectedImages = 0;
-      let accountId: string | undefined;
-      for (const found of images.values()) {
-        const active = [...found].filter((finding) => finding.status === 'ACTIVE' && isWanted(finding));
-        if (active.length > 0) affectedImages += 1;
-        for (const { advisory, image } of active) {
-          accountId = accountOf(image);
-          severityCounts.all += 1;
-          const severity = advisory.severity?.toLowerCase();
-          if (severity === 'critical' || severity === 'high' || severity === 'medium') severityCounts[severity] += 1;
-        }
+/** The fields of a row that a filter can ask for, by the filter's key. */
+type Fields<Row> = Readonly<Record<string, ((row: Row) => string | undefined) | undefined>>;
+
+/** What a filter of findings can ask for. */
+function findingFieldsOf(place: Place): Fields<StoredFinding> {
+  return {
+    awsAccountId: ({ image }) => accountOf(place, image),
+    ecrImageRegistry: ({ image }) => accountOf(place, image),
+    ecrImageRepositoryName: ({ image }) => image.repository,
+    ecrImageHash: ({ image }) => image.digest,
+    findingArn: ({ arn }) => arn,
+    findingStatus: ({ status }) => status,
+    resourceType: () => 'AWS_ECR_CONTAINER_IMAGE',
+    severity: ({ advisory }) => advisory.severity,
+    fixAvailable: ({ advisory }) => advisory.fixAvailable,
+    exploitAvailable: ({ advisory }) => advisory.exploitAvailable,
+    vulnerabilityId: ({ advisory }) => advisory.vulnerability,
+  };
+}
+
+/** What a filter of coverage can ask for. */
+function coverageFieldsOf(place: Place): Fields<Coverage> {
+  return {
+    accountId: (row) => accountOf(place, row),
+    ecrRepositoryName: ({ repository }) => repository,
+    resourceId: ({ repository, digest, ...row }) =>
+      imageArn({ ...place, account: accountOf(place, row) }, repository, digest),
+    resourceType: () => 'AWS_ECR_CONTAINER_IMAGE',
+    scanStatusCode: ({ statusCode }) => statusCode,
+    scanStatusReason: ({ reason }) => reason,
+    scanType: () => 'PACKAGE',
+  };
+}
+
+/** The account that an image belongs to: ours, unless it says otherwise. */
+function accountOf(place: Place, { account }: { readonly account?: string }): string {
+  return account ?? place.account;
+}
+
+/** The findings that can match, by the narrowest index that the filter allows. */
+function* candidates(
+  world: InspectorWorld,
+  { findingArn, ecrImageHash, ecrImageRepositoryName }: FilterCriteria,
+): Iterable<StoredFinding> {
+  const arns = equals(findingArn);
+  const digests = equals(ecrImageHash);
+  const repositories = equals(ecrImageRepositoryName);
+  if (arns !== undefined) {
+    for (const arn of arns) yield* [world.findings.get(arn)].filter((found) => found !== undefined);
+  } else if (digests !== undefined) {
+    for (const digest of digests) yield* world.byDigest.get(digest) ?? [];
+  } else if (repositories !== undefined) {
+    for (const repository of repositories)
+      for (const found of world.byRepository.get(repository)?.values() ?? []) yield* found;
+  } else yield* world.findings.values();
+}
+
+function* coverageCandidates(world: InspectorWorld, { ecrRepositoryName }: CoverageFilterCriteria): Iterable<Coverage> {
+  for (const repository of equals(ecrRepositoryName) ?? world.coverage.keys())
+    yield* world.coverage.get(repository)?.values() ?? [];
+}
+
+/** One row for each repository that has an active finding. */
+function aggregate(
+  { byRepository }: InspectorWorld,
+  place: Place,
+  isWanted: (finding: StoredFinding) => boolean,
+): readonly object[] {
+  const rows: object[] = [];
+  for (const [repository, images] of byRepository) {
+    const severityCounts = { all: 0, critical: 0, high: 0, medium: 0 };
+    let affectedImages = 0;
+    let accountId: string | undefined;
+    for (const found of images.values()) {
+      const active = [...found].filter((finding) => finding.status === 'ACTIVE' && isWanted(finding));
+      if (active.length > 0) affectedImages += 1;
+      for (const { advisory, image } of active) {
+        accountId = accountOf(place, image);
+        severityCounts.all += 1;
+        const severity = advisory.severity?.toLowerCase();
+        if (severity === 'critical' || severity === 'high' || severity === 'medium') severityCounts[severity] += 1;
       }
-      if (affectedImages > 0)
-        rows.push({ repository, accountId, affectedImages, cloudProvider: 'AWS', severityCounts });
     }
-    return rows;
+    if (affectedImages > 0) rows.push({ repository, accountId, affectedImages, cloudProvider: 'AWS', severityCounts });
   }
+  return rows;
+}
+
+function coveredResource(place: Place, row: Coverage): object {
+  const { repository, digest, statusCode, reason, lastScannedAt } = row;
+  const accountId = accountOf(place, row);
+  return {
+    resourceType: 'AWS_ECR_CONTAINER_IMAGE',
+    resourceId: imageArn({ ...place, account: accountId }, repository, digest),
+    accountId,
+    scanType: 'PACKAGE',
+    scanStatus: { statusCode, reason },
+    resourceMetadata: {
+      ecrRepository: { name: repository, scanFrequency: 'CONTINUOUS_SCAN' },
+      ecrImage: { tags: [] },
+    },
+    ...(lastScannedAt === undefined ? {} : { lastScannedAt: seconds(lastScannedAt) }),
+  };
+}
+
+function statusOf({ account: own }: Place, world: InspectorWorld, accountIds: readonly string[]): object {
+  const state = { status: world.accountStatus(), errorCode: 'ALREADY_ENABLED', errorMessage: '' };
+  const off = { ...state, status: 'DISABLED' };
+  const resourceState = { ec2: off, ecr: state, lambda: off, lambdaCode: off };
+  const failed = { errorCode: 'ACCESS_DENIED', errorMessage: 'not a member', resourceStatus: {} };
+  return {
+    accounts: accountIds.flatMap((accountId) => (accountId === own ? [{ accountId, state, resourceState }] : [])),
+    failedAccounts: accountIds.flatMap((accountId) => (accountId === own ? [] : [{ accountId, ...failed }])),
+  };
 }
 
 /** The values that a filter asks to be equal to; undefined if it asks for anything else. */
@@ -181,10 +204,7 @@ function equals(conditions: readonly Condition[] | undefined): readonly string[]
 }
 
 /** A filter: its keys are and-ed; the conditions of a key are alternatives, except NOT_EQUALS, which all must hold. */
-function predicateOf<Row>(
-  criteria: object,
-  fields: Readonly<Record<string, ((row: Row) => string | undefined) | undefined>>,
-): (row: Row) => boolean {
+function predicateOf<Row>(criteria: object, fields: Fields<Row>): (row: Row) => boolean {
   const tests = Object.entries(criteria).flatMap(([key, conditions]: [string, readonly Condition[] | undefined]) => {
     if (conditions === undefined) return [];
     const field = fields[key];
