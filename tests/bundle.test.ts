@@ -1,4 +1,5 @@
-// Proves that a bundle depends on the source alone, that its settings are stable, and that a broken entry is told clearly.
+// Proves that a bundle depends on the source alone, that its settings are stable, and that a broken entry is told
+// clearly.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

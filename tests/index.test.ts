@@ -1,4 +1,5 @@
-// Proves what the whole program does: it refuses a wrong config in one go, loads only what is enabled, and says what a person needs next.
+// Proves what the whole program does: it refuses a wrong config in one go, loads only what is enabled, and says what a
+// person needs next.
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Graph, graphOf, type ProgramError, startProgram } from '../local/graph.ts';
 import { answerCall, answerRegistration, placeOf } from '../local/graph-mocks.ts';

@@ -1,5 +1,6 @@
-// Runs two workers in every order of their steps that can make a difference: two orders that only swap neighbouring steps on different things,
-// or two reads of one thing, are one. (Sleep sets, as in P. Godefroid, Partial-Order Methods for the Verification of Concurrent Systems, 1996.)
+// Runs two workers in every order of their steps that can make a difference: two orders that only swap neighbouring
+// steps on different things, or two reads of one thing, are one. (Sleep sets, as in P. Godefroid, Partial-Order Methods
+// for the Verification of Concurrent Systems, 1996.)
 
 /** What a step touches. Steps that nobody else can notice need no turn. */
 export interface Step {
@@ -18,7 +19,10 @@ export interface Race {
 
 type Worker = 0 | 1;
 
-/** Where to leave a run that is known: its turns so far, and the worker that need not go next, since that has been tried. */
+/**
+ * Where to leave a run that is known: its turns so far, and the worker that need not go next, since that has been
+ * tried.
+ */
 interface Branch {
   readonly turns: readonly Worker[];
   readonly asleep: Worker | undefined;
@@ -45,7 +49,9 @@ export async function everyInterleaving(
   return count;
 }
 
-/** One run: the turns of the branch, then the first worker's as long as it can, noting where the other could have gone. */
+/**
+ * One run: the turns of the branch, then the first worker's as long as it can, noting where the other could have gone.
+ */
 async function run({ workers }: Race, { turns: prefix, asleep: from }: Branch) {
   const stage = open(workers);
   const turns: Worker[] = [];

@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { CACHE } from '../local/cache.ts';
 
-/** For the environment of a program of the project: tests start some hundred, and each would compile the same code again. */
+/**
+ * For the environment of a program of the project: tests start some hundred, and each would compile the same code
+ * again.
+ */
 export const COMPILED = { NODE_COMPILE_CACHE: join(CACHE, 'programs') };
 
 const PROJECT = join(import.meta.dirname, '..');

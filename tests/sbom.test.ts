@@ -1,4 +1,5 @@
-// Proves that a bill of materials names what is in a bundle, all of it and nothing else, and that it is the same for the same source.
+// Proves that a bill of materials names what is in a bundle, all of it and nothing else, and that it is the same for
+// the same source.
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

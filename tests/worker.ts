@@ -1,4 +1,5 @@
-// What a worker in the test's own process is made of: the settings of a deployed graph, and SDK clients of the local cloud.
+// What a worker in the test's own process is made of: the settings of a deployed graph, and SDK clients of the local
+// cloud.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { Inspector2Client } from '@aws-sdk/client-inspector2';

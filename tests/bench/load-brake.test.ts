@@ -1,4 +1,5 @@
-// One vulnerability hits 400 gates, and many workers ask the brake at the same time: each asks a bounded number of times, and none gives up.
+// One vulnerability hits 400 gates, and many workers ask the brake at the same time: each asks a bounded number of
+// times, and none gives up.
 import { describe, expect, it } from 'vitest';
 import type { Ports } from '../../shared/reconcile/ports.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';

@@ -1,4 +1,5 @@
-// A load on both clouds at a small size, through the bench's own code: nothing lost, and flat for each repository. No test asserts a time.
+// A load on both clouds at a small size, through the bench's own code: nothing lost, and flat for each repository. No
+// test asserts a time.
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Expected, LOAD_SIZES, type Load, load, lost } from '../../bench/load.ts';
 import { LOADS } from '../../bench/load-parts.ts';
@@ -7,7 +8,10 @@ import { AWS_PRICES, dollarsOf } from '../../bench/prices.ts';
 import { tablesAsText } from '../../bench/report.ts';
 import type { Ledger } from '../../bench/world.ts';
 
-/** Four times the repositories take so much of each repository's calls at most: the listing, a page and a retry are not always shared alike. */
+/**
+ * Four times the repositories take so much of each repository's calls at most: the listing, a page and a retry are not
+ * always shared alike.
+ */
 const CALLS_FACTOR = 1.4;
 /** And so much memory: a process that kept everything would take four times what it has above Node itself. */
 const MEMORY_FACTOR = 1.6;

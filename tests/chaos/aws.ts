@@ -1,4 +1,5 @@
-// One run's world on the local AWS: a gate is a repository. What the function is, and what it talks to, is what is deployed.
+// One run's world on the local AWS: a gate is a repository. What the function is, and what it talks to, is what is
+// deployed.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { createTable } from '../../aws/function/records.ts';
 import type { BusEvent } from '../../local/aws/bus-event.ts';
@@ -100,7 +101,10 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
   };
   const foreignOf = (name: string) => foreignPolicy(repositoryOf(name), edits.get(name) ?? 0);
 
-  /** Whoever reads a policy from before somebody else's writing, and writes, takes that back: ECR has no lock against it (README, limits). */
+  /**
+   * Whoever reads a policy from before somebody else's writing, and writes, takes that back: ECR has no lock against it
+   * (README, limits).
+   */
   const forgetOldPolicies = () => clock.advance(STALE_MILLISECONDS + 1);
 
   const step: ChaosCloud['apply'] = async (given) => {

@@ -1,4 +1,5 @@
-// One run's world on the local Azure: a registry with its attributes, what Defender says of its images, and what is somebody else's there.
+// One run's world on the local Azure: a registry with its attributes, what Defender says of its images, and what is
+// somebody else's there.
 import { type Attributes, UNLOCKED } from '../../local/azure/acr.ts';
 import type { Cve } from '../../local/azure/assessment.ts';
 import type { LocalAzure } from '../../local/azure/cloud.ts';
@@ -13,8 +14,9 @@ export const REGISTRY =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/acmeimages';
 
 /**
- * An event may come up to two minutes after what it tells of was written down (azure/function/invocation.ts). So of two rows of one assessment within that
- * time the function takes the first for what the second event was about; which of them it sees is then the workspace's doing.
+ * An event may come up to two minutes after what it tells of was written down (azure/function/invocation.ts). So of two
+ * rows of one assessment within that time the function takes the first for what the second event was about; which of
+ * them it sees is then the workspace's doing.
  */
 const SAME_EVENT_MILLISECONDS = 2 * MINUTE;
 

@@ -1,4 +1,5 @@
-// One run on the local Azure: a gate is an image, or a repository. What the function is, and what it talks to, is what is deployed.
+// One run on the local Azure: a gate is an image, or a repository. What the function is, and what it talks to, is what
+// is deployed.
 import { TableClient } from '@azure/data-tables';
 import { createTable } from '../../azure/function/records.ts';
 import type { Call } from '../../local/azure/calls.ts';
@@ -111,7 +112,8 @@ export async function startChaosAzure({ scenario, draw, code }: ChaosOptions): P
         ['both', 1],
       ] as const);
       const undo = faultsOfBus(fate, late === 'row' ? 0 : fate.delayMinutes).map(cloud.faults.addToBus);
-      // Where the event is lost, the row is there: the next event of the image tells of it too, and does not wait for another's row.
+      // Where the event is lost, the row is there: the next event of the image tells of it too, and does not wait for
+      // another's row.
       await world.happen(given, fate, late === 'event' || fate.isLost ? 0 : fate.delayMinutes);
       for (const take of undo) take();
     },

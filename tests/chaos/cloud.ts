@@ -14,7 +14,9 @@ export interface Fate {
   readonly overtakes: boolean;
 }
 
-/** What the registry, the records and the queues show at one moment. Images and gates have their names of the scenario. */
+/**
+ * What the registry, the records and the queues show at one moment. Images and gates have their names of the scenario.
+ */
 export interface Observation {
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -27,7 +29,10 @@ export interface Observation {
   readonly waiting: number;
   /** The texts of messages that were given up. */
   readonly dead: readonly string[];
-  /** When messages were left hidden for as long as the queue hides them: the function's process was killed, or could not say when they shall come back. */
+  /**
+   * When messages were left hidden for as long as the queue hides them: the function's process was killed, or could not
+   * say when they shall come back.
+   */
   readonly setbacks: readonly number[];
   /** What was changed that is somebody else's. */
   readonly damage: readonly string[];

@@ -1,4 +1,5 @@
-// What goes wrong: the fate of each event, and of each call that the function makes. A call's fate depends on what it is and on how often it was made before.
+// What goes wrong: the fate of each event, and of each call that the function makes. A call's fate depends on what it
+// is and on how often it was made before.
 
 import type { Fate } from './cloud.ts';
 import { between, type Draw, pick } from './draw.ts';

@@ -8,7 +8,7 @@ import type { Step, TrueImage, Truth } from './truth.ts';
 /** Why an image has to be held, and since when. */
 interface Hold {
   since: number;
-  /** When the first event arrived that says so; undefined where none did. */
+  /** When the first event arrived that says so; undefined if none did. */
   heardAt: number | undefined;
 }
 
@@ -180,7 +180,8 @@ export function createJudge(cloud: 'aws' | 'azure', scenario: Scenario, truth: T
           complaints.add(
             `${gate} closed ${counts.closed} times, and was notified of ${toldOf('closed', 'restored')} times`,
           );
-        // Where a slow worker opens what another has found to be dangerous again, people hear that it is closed again: restored.
+        // Where a slow worker opens what another has found to be dangerous again, people hear that it is closed again:
+        // restored.
         if (toldOf('opened', 'restored') < counts.opened)
           complaints.add(
             `${gate} opened ${counts.opened} times, and was notified of ${toldOf('opened', 'restored')} times`,

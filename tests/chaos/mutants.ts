@@ -1,4 +1,5 @@
-// Planted faults: the harness has to find each of them. A module of a copy of the source is changed, and the copy is bundled; what ships has no switch.
+// Planted faults: the harness has to find each of them. A module of a copy of the source is changed, and the copy is
+// bundled; what ships has no switch.
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +18,10 @@ interface Planted {
   readonly changes: Readonly<Record<CloudName, readonly Change[]>>;
   /** What the judge has to say of it. */
   readonly sign: RegExp;
-  /** Seeds that have found it on AWS. Which of two workers is faster is the machine's, so each finds it most of the time only. */
+  /**
+   * Seeds that have found it on AWS. Which of two workers is faster is the machine's, so each finds it most of the time
+   * only.
+   */
   readonly seeds: readonly number[];
 }
 

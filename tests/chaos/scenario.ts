@@ -1,4 +1,5 @@
-// What happens in one run: repositories, images, a policy and a long list of steps with their times, all drawn from the seed.
+// What happens in one run: repositories, images, a policy and a long list of steps with their times, all drawn from the
+// seed.
 import { between, type Draw, oneOf, pick } from './draw.ts';
 import {
   happen,
@@ -39,8 +40,8 @@ export interface Size {
   /** How many, at least and at most. */
   readonly repositories: readonly [least: number, most: number];
   /**
-   * A stack names registries: each of their repositories counts, none of them serves Lambda functions, and single images can be locked, by others
-   * too. Else it names repositories.
+   * A stack names registries: each of their repositories counts, none of them serves Lambda functions, and single
+   * images can be locked, by others too. Else it names repositories.
    */
   readonly namesRegistries: boolean;
 }
@@ -67,7 +68,8 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
       happen(truth, step, minute);
       steps.push({ minute, isMidway, step });
     };
-    // Now and then nothing else happens than that an image becomes harmless, and dangerous again while the function has only heard of the first.
+    // Now and then nothing else happens than that an image becomes harmless, and dangerous again while the function has
+    // only heard of the first.
     const race = isFirst && drawn('race') < 0.7 ? raceOf(drawn, truth, vulnerabilities) : undefined;
     if (race !== undefined) {
       take(race.first, false);

@@ -1,4 +1,5 @@
-// Workers that are slow at the wrong moment: a call waits while another worker gets on with its own, and while the world goes on.
+// Workers that are slow at the wrong moment: a call waits while another worker gets on with its own, and while the
+// world goes on.
 import type { Hook } from '../../local/calls.ts';
 import type { Draw } from './draw.ts';
 
@@ -10,7 +11,10 @@ const QUIET_MILLISECONDS = 40;
 const START_MILLISECONDS = 500;
 /** No call waits longer, or its caller might have given it up: after 15 seconds, hurried (HASTE). */
 const LONGEST_MILLISECONDS = 550;
-/** A call whose caller has given up is lost. Done later, it would be done in another hour of the run's clock, which no service does. */
+/**
+ * A call whose caller has given up is lost. Done later, it would be done in another hour of the run's clock, which no
+ * service does.
+ */
 const GIVEN_UP_MILLISECONDS = 700;
 const STEP_MILLISECONDS = 5;
 const SHARE = 0.04;

@@ -1,4 +1,5 @@
-// What is really the case in the world of one run: registries, images and findings, as plainly as they can be written down.
+// What is really the case in the world of one run: registries, images and findings, as plainly as they can be written
+// down.
 
 export type Word = 'critical' | 'high' | 'medium' | 'low';
 
@@ -12,7 +13,10 @@ export interface Vulnerability {
   readonly exploited: boolean;
 }
 
-/** What the scanner says of a vulnerability of an image: vanished is gone without any proof, clean is gone by a finished scan. */
+/**
+ * What the scanner says of a vulnerability of an image: vanished is gone without any proof, clean is gone by a finished
+ * scan.
+ */
 export type FindingStatus = 'active' | 'suppressed' | 'vanished' | 'clean';
 
 export interface TrueFinding {

@@ -1,4 +1,5 @@
-// `npm start`, as a person runs it: it tells every step, ends well, fails loudly where a step does not go as told, and leaves no process behind.
+// `npm start`, as a person runs it: it tells every step, ends well, fails loudly where a step does not go as told, and
+// leaves no process behind.
 import { describe, expect, test, vi } from 'vitest';
 import type { Cloud } from '../../config/config.ts';
 import { layOut, wrap } from '../../demo/layout.ts';
@@ -33,7 +34,10 @@ function blocksOf(text: string, cloud: keyof typeof GATES): readonly string[] {
   return [...blocks].map(([, block = '']) => block.replaceAll(/\n +/g, ' '));
 }
 
-/** What closes is shown: on AWS a statement beside the team's own, on Azure an attribute; and how a pull is refused by it. */
+/**
+ * What closes is shown: on AWS a statement beside the team's own, on Azure an attribute; and how a pull is refused by
+ * it.
+ */
 function expectShown(cloud: keyof typeof GATES, text: string): void {
   const [, , , pull] = blocksOf(text, cloud);
   if (cloud === 'AWS') {

@@ -1,4 +1,5 @@
-// A process that a large one starts says what it has taken itself: else a cloud with many findings would be measured in the function's place.
+// A process that a large one starts says what it has taken itself: else a cloud with many findings would be measured in
+// the function's place.
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { peakMemoryBytes } from '../../local/peak-memory.ts';

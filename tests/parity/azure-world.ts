@@ -1,4 +1,5 @@
-// Azure in the neutral words of the parity tests: Defender's assessments, one a package, and repositories or images that close.
+// Azure in the neutral words of the parity tests: Defender's assessments, one a package, and repositories or images
+// that close.
 import { TableClient } from '@azure/data-tables';
 import { createTable } from '../../azure/function/records.ts';
 import type { Cve } from '../../local/azure/assessment.ts';
@@ -106,7 +107,9 @@ function linesOf(logs: readonly { readonly json: Line | undefined }[], kind: str
   return logs.flatMap(({ json }) => (json?.['kind'] === kind ? [json] : []));
 }
 
-/** The vulnerabilities of one package, as Defender reports them: in one assessment, which is exempt as a whole or not. */
+/**
+ * The vulnerabilities of one package, as Defender reports them: in one assessment, which is exempt as a whole or not.
+ */
 function assessmentOf(vulnerabilities: readonly Vulnerability[]) {
   const [first] = vulnerabilities;
   if (first === undefined) throw new Error('an assessment is of one vulnerability at least');

@@ -1,4 +1,5 @@
-// The rows of the policy's tables that one cloud cannot express: by name, with the reason, and where the other cloud has them.
+// The rows of the policy's tables that one cloud cannot express: by name, with the reason, and where the other cloud
+// has them.
 
 export interface OneCloud {
   readonly row: string;

@@ -1,4 +1,5 @@
-// What came of a row on one cloud, stage by stage, in a form that is the same wherever the policy's answer is. Everything that is not compared is named here.
+// What came of a row on one cloud, stage by stage, in a form that is the same wherever the policy's answer is.
+// Everything that is not compared is named here.
 import type { Line, Mail, World } from './world.ts';
 
 /** What came of one stage. */
@@ -13,8 +14,9 @@ export interface Outcome {
 }
 
 /**
- * Keys of a log line that are the cloud's own. Of plainly allowed images each counts those that its scanner's answer had: Inspector leaves out what
- * cannot matter, Log Analytics answers with its row. What was changed is a policy on AWS, and on Azure an attribute, which goes with its image.
+ * Keys of a log line that are the cloud's own. Of plainly allowed images each counts those that its scanner's answer
+ * had: Inspector leaves out what cannot matter, Log Analytics answers with its row. What was changed is a policy on
+ * AWS, and on Azure an attribute, which goes with its image.
  */
 const OWN_KEYS = ['cloud', 'registry', 'durationMilliseconds', 'secondsSinceFinding', 'allowedImages', 'change'];
 /** What a scanner says where it knows no severity: Inspector's word and Defender's. */
@@ -51,7 +53,10 @@ export function standing(line: Line): Line {
   return { ...rest, images: (line['images'] as readonly Line[]).filter(({ outcome }) => outcome !== 'released') };
 }
 
-/** A gate whose images are plainly allowed: AWS says so at each push, and Azure of each repository that has rows, or not at all. */
+/**
+ * A gate whose images are plainly allowed: AWS says so at each push, and Azure of each repository that has rows, or not
+ * at all.
+ */
 export function hasSomethingToSay({ images }: Line): boolean {
   return (images as readonly unknown[]).length > 0;
 }

@@ -1,4 +1,5 @@
-// The policy's case table on both clouds, end to end: the same vulnerability, policy and image state give the same verdict, gate, log line and notification.
+// The policy's case table on both clouds, end to end: the same vulnerability, policy and image state give the same
+// verdict, gate, log line and notification.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';

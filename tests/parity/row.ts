@@ -1,4 +1,5 @@
-// A row of the parity table: what happens, stage by stage, in a repository of its own, and what every cloud makes of it.
+// A row of the parity table: what happens, stage by stage, in a repository of its own, and what every cloud makes of
+// it.
 import type { Vulnerability, World } from './world.ts';
 
 /** Where a row happens on one cloud. What is done is handed over at once. */
@@ -27,7 +28,10 @@ export interface Row {
    * it.
    */
   readonly wanted: readonly string[];
-  /** Of a row with several images: what can be pulled after each stage where each image is a gate of its own, by tag. Default: as everywhere else. */
+  /**
+   * Of a row with several images: what can be pulled after each stage where each image is a gate of its own, by tag.
+   * Default: as everywhere else.
+   */
   readonly images?: readonly Readonly<Record<string, 'pulled' | 'refused'>>[];
 }
 

@@ -16,7 +16,10 @@ interface Excepted {
 
 let rows = 0;
 
-/** A row whose vulnerability has an id of its own, so that its exceptions are about nothing else. They get that id unless they have one. */
+/**
+ * A row whose vulnerability has an id of its own, so that its exceptions are about nothing else. They get that id
+ * unless they have one.
+ */
 function excepted(
   name: string,
   exceptions: readonly Readonly<Record<string, unknown>>[],

@@ -1,4 +1,5 @@
-// Rows about images: which count, which hold a gate, and what opens it when they go. And about findings that go without a word.
+// Rows about images: which count, which hold a gate, and what opens it when they go. And about findings that go without
+// a word.
 import type { Act, Row, Site } from './row.ts';
 import { CRITICAL, HIGH, MEDIUM, UNKNOWN } from './vulnerabilities.ts';
 import type { Vulnerability } from './world.ts';

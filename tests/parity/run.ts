@@ -58,7 +58,8 @@ export async function run(group: Group): Promise<Ran> {
     startAzureWorld('Azure, images', first['Azure, images']),
   ]);
   try {
-    // One after the other: while one cloud computes for long in this process, as a query's first check does, the calls to another would time out.
+    // One after the other: while one cloud computes for long in this process, as a query's first check does, the calls
+    // to another would time out.
     const ran: (readonly (readonly Outcome[])[])[] = [];
     for (const world of started) ran.push(await runOn(world, group, deployed));
     const outcomes = new Map(

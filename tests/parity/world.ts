@@ -1,4 +1,5 @@
-// The neutral words of the parity tests: a vulnerability, and a cloud with one deployed stack, as a row of the table moves it.
+// The neutral words of the parity tests: a vulnerability, and a cloud with one deployed stack, as a row of the table
+// moves it.
 import type { Graph } from '../../local/graph.ts';
 import type { Severity } from '../../shared/policy/severity.ts';
 

@@ -1,7 +1,10 @@
 // Finds where code takes the time, randomness or its environment from around it, instead of being given them.
 import ts from 'typescript';
 
-/** What is ambient, as it is written. `new Date(given)` and `Date.parse(given)` are not: they only read what they are given. */
+/**
+ * What is ambient, as it is written. `new Date(given)` and `Date.parse(given)` are not: they only read what they are
+ * given.
+ */
 const MEMBERS: ReadonlySet<string> = new Set([
   'Date.now',
   'Math.random',

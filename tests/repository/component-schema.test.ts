@@ -1,4 +1,5 @@
-// Proves that Pulumi's analyzer, which reads a component for its users in other languages, accepts both components, and what it makes of them.
+// Proves that Pulumi's analyzer, which reads a component for its users in other languages, accepts both components, and
+// what it makes of them.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +22,10 @@ interface Input {
   readonly optional?: boolean;
 }
 
-/** What the analyzer makes of these components of a package with this entry. It reads the entry, its tsconfig.json and what it imports. */
+/**
+ * What the analyzer makes of these components of a package with this entry. It reads the entry, its tsconfig.json and
+ * what it imports.
+ */
 function analyze(entry: string, components: readonly string[]): Schema {
   const compilerOptions = { typeRoots: [join(project, 'node_modules', '@types')] };
   const config = { extends: join(project, 'tsconfig.json'), compilerOptions, include: [], files: ['index.ts'] };

@@ -1,4 +1,5 @@
-// Proves that every source file says its purpose in its first line, that no name says nothing, and that both checks bite.
+// Proves that every source file says its purpose in its first line, that no name says nothing, and that both checks
+// bite.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -7,7 +8,9 @@ const project = join(import.meta.dirname, '..', '..');
 const FOLDERS = ['.ci', 'config', 'shared', 'aws', 'azure', 'local', 'demo', 'cli', 'tests', 'bench'];
 const SOURCE = /[.](?:ts|js|cjs|mjs)$|^[.]ci\//;
 
-/** The comment of the first line, or of the second where the first names the interpreter. A few letters are no purpose. */
+/**
+ * The comment of the first line, or of the second where the first names the interpreter. A few letters are no purpose.
+ */
 function purpose(text: string): string | undefined {
   return /^(?:#!.*\n)?(?:\/\/|#) (\S.{20,})/.exec(text.split('\n', 2).join('\n'))?.[1];
 }

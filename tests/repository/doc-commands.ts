@@ -1,4 +1,5 @@
-// The commands that pages of the docs tell people to type, as a real shell reads them: each with its file and line, and with its arguments.
+// The commands that pages of the docs tell people to type, as a real shell reads them: each with its file and line, and
+// with its arguments.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +15,10 @@ export interface Snippet {
   readonly kind: 'block' | 'inline';
 }
 
-/** One command with its arguments: what stands between pipes, semicolons and `&&`, and what stands in `$(...)`, are commands of their own. */
+/**
+ * One command with its arguments: what stands between pipes, semicolons and `&&`, and what stands in `$(...)`, are
+ * commands of their own.
+ */
 export interface Command {
   readonly file: string;
   readonly line: number;
@@ -26,7 +30,10 @@ export interface Command {
 const PROGRAMS = ['npm', 'npx', 'pulumi', 'aws', 'az', 'git', 'docker', 'jq', 'curl', 'node', 'pullgate'];
 const NO_COMMANDS: readonly string[] = ['pullgate gatekeeper', 'pullgate mail sender'];
 
-/** The shell of a page: blocks in `sh`, blocks that are indented by four, and code within sentences that begins with a program. */
+/**
+ * The shell of a page: blocks in `sh`, blocks that are indented by four, and code within sentences that begins with a
+ * program.
+ */
 export function snippetsIn(file: string, page: string): readonly Snippet[] {
   const snippets: Snippet[] = [];
   let fence: { readonly language: string; readonly line: number; readonly lines: string[] } | undefined;
@@ -56,7 +63,8 @@ function inlineIn(file: string, line: number, text: string): readonly Snippet[] 
 export type Answers = Readonly<Record<string, string>>;
 
 /**
- * Lets the real shell read the snippets. No program is run: each is a function that only writes down with which arguments it was called.
+ * Lets the real shell read the snippets. No program is run: each is a function that only writes down with which
+ * arguments it was called.
  *
  * @param answers what a program prints when it is called so: `az acr show --name NAME` to the registry's id
  * @throws Error that names file and line where the shell cannot read a snippet

@@ -1,4 +1,5 @@
-// What `pulumi config set` and `rm` make of a stack's config, so that the commands of the docs can be followed to the config that they lead to.
+// What `pulumi config set` and `rm` make of a stack's config, so that the commands of the docs can be followed to the
+// config that they lead to.
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 

@@ -1,4 +1,5 @@
-// What a command of the docs may be: for each kind the test that runs it, or how it is checked where this machine cannot run it. A command of no kind is a mistake.
+// What a command of the docs may be: for each kind the test that runs it, or how it is checked where this machine
+// cannot run it. A command of no kind is a mistake.
 import { existsSync, readFileSync } from 'node:fs';
 import * as ecr from '@aws-sdk/client-ecr';
 import * as inspector2 from '@aws-sdk/client-inspector2';
@@ -13,7 +14,10 @@ import { changeConfig, devConfig, type StackConfig } from './doc-config.ts';
 export interface Rule {
   /** The words that it begins with. Of several rules that match, the longest counts. */
   readonly words: string;
-  /** The test that runs it, with a text that is in that file because it does; or why no test can, with the source of what is checked. */
+  /**
+   * The test that runs it, with a text that is in that file because it does; or why no test can, with the source of
+   * what is checked.
+   */
   readonly shown: { readonly test: string; readonly by: string } | { readonly reason: string; readonly source: string };
   /** What may follow. Throws an error that says what is wrong. Default: nothing may. */
   readonly rest?: (words: readonly string[], page: Page) => void;
@@ -54,7 +58,10 @@ function optionsIn(file: string): NonNullable<Rule['rest']> {
   return options(...[...source.matchAll(/^ {4}'?([a-z-]+)'?: \{ type: '/gm)].map(([, name]) => `--${name}`));
 }
 
-/** Each part has a place for its figures, which tests/bench/bench.test.ts sees to: loading the parts themselves would take seconds. */
+/**
+ * Each part has a place for its figures, which tests/bench/bench.test.ts sees to: loading the parts themselves would
+ * take seconds.
+ */
 function partsOfBench(words: readonly string[]): void {
   const places = readFileSync('bench/README.md', 'utf8');
   const unknown = words.filter((word) => !word.startsWith('--') && !places.includes(`<!-- figures of ${word}: `));
@@ -70,7 +77,10 @@ function deploys(words: readonly string[], { config }: Page): void {
     throw new Error(`the page's commands lead to no config: ${parsed.problems.map(describeProblem).join('; ')}`);
 }
 
-/** What every call of the AWS CLI takes. Sources: https://docs.aws.amazon.com/cli/latest/reference/, .../userguide/cli-usage-skeleton.html */
+/**
+ * What every call of the AWS CLI takes. Sources: https://docs.aws.amazon.com/cli/latest/reference/,
+ * .../userguide/cli-usage-skeleton.html
+ */
 const OF_EVERY_CALL = ['--query', '--output', '--cli-input-json'];
 
 /** What the SDK says of a call's input: the fifth part is the names of its members. */

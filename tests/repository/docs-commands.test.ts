@@ -1,4 +1,5 @@
-// Proves that every command in the docs is one that a test runs or checks, and that a new one that nobody tests fails here, with its file and line.
+// Proves that every command in the docs is one that a test runs or checks, and that a new one that nobody tests fails
+// here, with its file and line.
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type Command, commandsIn, pages, snippetsIn } from './doc-commands.ts';

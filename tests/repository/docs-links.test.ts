@@ -1,4 +1,5 @@
-// Proves that every link of the docs within the project leads to something that is there, and that the comparison with others has a source for each statement.
+// Proves that every link of the docs within the project leads to something that is there, and that the comparison with
+// others has a source for each statement.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';

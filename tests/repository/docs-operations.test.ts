@@ -1,4 +1,5 @@
-// Proves that every alarm leads to a page that is there, that each page has its four parts, and that what it tells to type names what exists.
+// Proves that every alarm leads to a page that is there, that each page has its four parts, and that what it tells to
+// type names what exists.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import * as aws from '../../aws/component/alarms.ts';

@@ -1,4 +1,5 @@
-// Proves that docs/policy.md is true: each example is a policy, each answer is the core's, and each field and key of the config is there.
+// Proves that docs/policy.md is true: each example is a policy, each answer is the core's, and each field and key of
+// the config is there.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -142,7 +143,8 @@ describe('a case', () => {
 
   it('is told of every field that judges findings', () => {
     const told = new Set(cases().flatMap(({ policy }) => Object.keys(JSON.parse(policy) as object)));
-    // Which images count is decided before their findings are: tests/shared/reconcile/reconcile.test.ts and tests/e2e/aws/policies.test.ts.
+    // Which images count is decided before their findings are: tests/shared/reconcile/reconcile.test.ts and
+    // tests/e2e/aws/policies.test.ts.
     expect([...told].toSorted()).toEqual(FIELDS.filter((field) => field !== 'images').toSorted());
   });
 

@@ -1,4 +1,5 @@
-// Runs every `npm run pullgate -- ...` of the docs, by the real executable, on a stack whose images have the names that the docs use.
+// Runs every `npm run pullgate -- ...` of the docs, by the real executable, on a stack whose images have the names that
+// the docs use.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// Proves that the test runner's own guards bite: a stray console call, code of the core without a test, a test that runs alone.
+// Proves that the test runner's own guards bite: a stray console call, code of the core without a test, a test that
+// runs alone.
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
-// Proves what the project is made from: exact versions, a lock file with a hash of everything, no code at install time, and the same bundles from two clones.
+// Proves what the project is made from: exact versions, a lock file with a hash of everything, no code at install time,
+// and the same bundles from two clones.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -133,7 +134,10 @@ describe('the bundles', () => {
     return stdout;
   }
 
-  /** A clone with the packages of the project. What is not committed yet comes along: in a fresh checkout that is nothing. */
+  /**
+   * A clone with the packages of the project. What is not committed yet comes along: in a fresh checkout that is
+   * nothing.
+   */
   function clone(name: string): string {
     const to = join(folder, name);
     git(project, 'clone', '--quiet', project, to);

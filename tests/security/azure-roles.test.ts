@@ -61,7 +61,9 @@ function story(): Readonly<Record<string, Step>> {
   };
 }
 
-/** Where the story ends in a changed graph, `the end` where it does not, and everything that was said of what failed. */
+/**
+ * Where the story ends in a changed graph, `the end` where it does not, and everything that was said of what failed.
+ */
 async function notified(
   change: (graph: Graph) => Graph,
   config: Config = {},

@@ -1,4 +1,5 @@
-// Whoever holds the function's identity, or the Logic App's, reaches this stack's own resources and no others of the same kind.
+// Whoever holds the function's identity, or the Logic App's, reaches this stack's own resources and no others of the
+// same kind.
 
 import { expect, test } from 'vitest';
 import { type Clients, createClients } from '../../azure/function/clients.ts';

@@ -1,4 +1,5 @@
-// No secret that the local AWS gives out is in the graph, the outputs, the log, the queues, the records, the messages to people, or the bundle.
+// No secret that the local AWS gives out is in the graph, the outputs, the log, the queues, the records, the messages
+// to people, or the bundle.
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { expect, test } from 'vitest';
 import { allowing } from '../../local/aws/principals.ts';

@@ -1,4 +1,5 @@
-// No secret that the local Azure gives out is in the graph, the outputs, the log, the queues, the records, the mails, or the bundle.
+// No secret that the local Azure gives out is in the graph, the outputs, the log, the queues, the records, the mails,
+// or the bundle.
 import { expect, test } from 'vitest';
 import { named } from '../../local/azure/resources-fields.ts';
 import type { Graph } from '../../local/graph.ts';
@@ -66,7 +67,8 @@ test('after a run with every kind of ending, nobody can read a secret of Azure',
     'the records': JSON.stringify(records),
   };
   expect(leaksOf(secrets, places)).toEqual([]);
-  // The component's key only names it, since it takes nothing without a token: it stands in the graph, and nowhere else.
+  // The component's key only names it, since it takes nothing without a token: it stands in the graph, and nowhere
+  // else.
   const component = named(s.graph, 'azure-native:applicationinsights:Component');
   expect(component['disableLocalAuth']).toBe(true);
   const key = [{ what: "the component's key", value: String(component['instrumentationKey']) }];

@@ -1,4 +1,5 @@
-// Crashes between the steps, and services that misbehave. The rows of the case table about what can go wrong on the way.
+// Crashes between the steps, and services that misbehave. The rows of the case table about what can go wrong on the
+// way.
 import { describe, expect, test } from 'vitest';
 import type { Fault } from '../../../local/aws/faults.ts';
 import { CRITICAL, REPOSITORY, stage } from './stage.ts';

@@ -1,4 +1,5 @@
-// Other people's statements, and repositories that cannot or should not be closed. The rows of the case table about repository policies.
+// Other people's statements, and repositories that cannot or should not be closed. The rows of the case table about
+// repository policies.
 import { describe, expect, test } from 'vitest';
 import { allowing } from '../../../local/aws/principals.ts';
 import { CRITICAL, FOREIGN_POLICY, FOREIGN_STATEMENT, HOUR, REPOSITORY, stage } from './stage.ts';

@@ -59,7 +59,10 @@ export interface Stage {
   redeploy(config: Config): Promise<void>;
   /** `pulumi up` of another stack on the same account. */
   deployAnother(stack: string, config: Config): Promise<void>;
-  /** Makes the repository with an image, pushed and scanned, that has these findings; the events are not handed over yet. */
+  /**
+   * Makes the repository with an image, pushed and scanned, that has these findings; the events are not handed over
+   * yet.
+   */
   pushVulnerable(repository: string, tag: string, ...advisories: readonly Advisory[]): Promise<Pushed>;
   /** Is our statement in the repository's policy? */
   isClosed(repository?: string): boolean;

@@ -1,4 +1,5 @@
-// Two workers on one repository at the same time, on the real wire. Every interleaving is tried in tests/shared/reconcile/reconcile-workers.test.ts, over the core's ports.
+// Two workers on one repository at the same time, on the real wire. Every interleaving is tried in
+// tests/shared/reconcile/reconcile-workers.test.ts, over the core's ports.
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { createAdapters } from '../../../aws/function/adapters.ts';

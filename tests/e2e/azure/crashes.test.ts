@@ -8,7 +8,10 @@ import { type Image, MINUTE, REPOSITORY, type Stage, stage } from './stage.ts';
 
 const MANY = { maxClosesPerHour: 1_000 };
 
-/** Hands everything over, with a crash after the work of the nth call that the function makes. False where it makes fewer. */
+/**
+ * Hands everything over, with a crash after the work of the nth call that the function makes. False where it makes
+ * fewer.
+ */
 async function crashesAfter({ cloud, runUntilIdle }: Stage, nth: number): Promise<boolean> {
   const where = ({ principal }: Call) => principal.id === cloud.identity.id;
   const clear = cloud.faults.add({ kind: 'crash', when: 'after', where, nth });

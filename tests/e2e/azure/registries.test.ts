@@ -1,4 +1,5 @@
-// Where a registry is, which roles count there, and what happens where a role is missing. The rows of the case table about registries.
+// Where a registry is, which roles count there, and what happens where a role is missing. The rows of the case table
+// about registries.
 import { describe, expect, test } from 'vitest';
 import type { Graph } from '../../../local/graph.ts';
 import { withoutAction } from '../../security/azure-actions.ts';

@@ -1,4 +1,5 @@
-// What is easily believed too soon, or lost with something else: rows older than their event, words that prove nothing, and a service that fails for one of many.
+// What is easily believed too soon, or lost with something else: rows older than their event, words that prove nothing,
+// and a service that fails for one of many.
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../../local/azure/calls.ts';
 import type { Fault } from '../../../local/azure/faults.ts';

@@ -49,9 +49,15 @@ export interface Image {
   readonly digest: string;
 }
 
-/** Everything that pullgate can change, by readable names: `team/app:v1` is the image that was pushed with this tag, `team/app` the repository. */
+/**
+ * Everything that pullgate can change, by readable names: `team/app:v1` is the image that was pushed with this tag,
+ * `team/app` the repository.
+ */
 export interface World {
-  /** What is locked, of everything that all registries hold, with the attributes that are not as they were made: `team/app:v1 readEnabled`. */
+  /**
+   * What is locked, of everything that all registries hold, with the attributes that are not as they were made:
+   * `team/app:v1 readEnabled`.
+   */
   readonly locked: readonly string[];
   /** The state of each record; `waiting: brake`, or with why its only image is inactive: `open (gone)`. */
   readonly records: Readonly<Record<string, string>>;
@@ -77,7 +83,9 @@ export interface Stage {
   /** `pulumi up` with another config, and the tick after it. */
   redeploy(config: Config): Promise<void>;
   push(tag: string, repository?: string): Image;
-  /** Defender reports the image: by default its one package with a critical vulnerability. The ids of the assessments. */
+  /**
+   * Defender reports the image: by default its one package with a critical vulnerability. The ids of the assessments.
+   */
   report(image: Image, options?: Partial<AssessOptions>): Promise<readonly string[]>;
   /** A minute later Defender says something else of these assessments, and the events are handed over. */
   setStatus(ids: readonly string[], status: Status): Promise<void>;

@@ -1,4 +1,5 @@
-// Two workers on one gate at the same time: messages that come together in one instance, and two instances in every interleaving of their calls.
+// Two workers on one gate at the same time: messages that come together in one instance, and two instances in every
+// interleaving of their calls.
 import { TableClient } from '@azure/data-tables';
 import { describe, expect, test } from 'vitest';
 import { createAdapters } from '../../../azure/function/adapters.ts';
@@ -31,7 +32,10 @@ function settingsOf({ graph }: Stage): Settings {
   };
 }
 
-/** What a worker changes that the other one can notice: it reads right after its last change, and so works with what is old by then. */
+/**
+ * What a worker changes that the other one can notice: it reads right after its last change, and so works with what is
+ * old by then.
+ */
 function stepOf({ service, operation, input }: Call): Step | undefined {
   const isRecord = String(input['partitionKey'] ?? '').startsWith('gate|') && operation !== 'Get';
   if (service === 'table' && (isRecord || operation === 'Insert')) return { thing: 'record', writes: true };

@@ -1,4 +1,5 @@
-// A small stack for the tests of the local cloud itself: a queue, a rule, a table, a topic, and a function of a few lines.
+// A small stack for the tests of the local cloud itself: a queue, a rule, a table, a topic, and a function of a few
+// lines.
 import type { Graph, GraphResource } from '../../../local/graph.ts';
 
 const ACCOUNT = '123456789012';

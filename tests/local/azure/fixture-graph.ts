@@ -1,4 +1,5 @@
-// A small stack for the tests of the local Azure itself: a function of a few lines, with its queues, table, workspace, automations and Logic App.
+// A small stack for the tests of the local Azure itself: a function of a few lines, with its queues, table, workspace,
+// automations and Logic App.
 import { buildSync } from 'esbuild';
 import type { AssessOptions } from '../../../local/azure/defender.ts';
 import { answerCall, answerRegistration, placeOf } from '../../../local/azure/graph-mocks.ts';

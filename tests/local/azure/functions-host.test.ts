@@ -1,4 +1,5 @@
-// The deployed function on the local Azure: messages, timers, environment, log, limits, crashes, deployments, and what is refused.
+// The deployed function on the local Azure: messages, timers, environment, log, limits, crashes, deployments, and what
+// is refused.
 import { describe, expect, it } from 'vitest';
 import { startAzure } from '../../../local/azure/cloud.ts';
 import { ECHO, type FixtureOptions, fixtureGraph } from './fixture-graph.ts';

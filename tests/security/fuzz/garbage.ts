@@ -70,7 +70,10 @@ function pathsOf(value: unknown, path: Path = []): readonly Path[] {
   return keys.flatMap((key) => [[...path, key], ...pathsOf(Reflect.get(value, key), [...path, key])]);
 }
 
-/** What becomes of the value at one place: another one, none, a text with something in its midst, or a second key beside it in other letters. */
+/**
+ * What becomes of the value at one place: another one, none, a text with something in its midst, or a second key beside
+ * it in other letters.
+ */
 type Change =
   | { readonly kind: 'put'; readonly value: unknown }
   | { readonly kind: 'splice'; readonly share: number; readonly text: string }

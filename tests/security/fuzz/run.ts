@@ -1,4 +1,5 @@
-// The long run: `npm run fuzz -- --runs 1000000 [--seed 42] [--target NAME] [--path 1:2:3]`. Another thread than the one that watches does the work.
+// The long run: `npm run fuzz -- --runs 1000000 [--seed 42] [--target NAME] [--path 1:2:3]`. Another thread than the
+// one that watches does the work.
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { runTarget } from './target.ts';

@@ -1,4 +1,5 @@
-// What people and the Pulumi program write: the stack's config, the policy, and settings.json. It is right, or every problem is named.
+// What people and the Pulumi program write: the stack's config, the policy, and settings.json. It is right, or every
+// problem is named.
 import fc from 'fast-check';
 import { parseStackSettings as parseAws } from '../../../aws/function/settings.ts';
 import { parseStackSettings as parseAzure } from '../../../azure/function/settings.ts';
