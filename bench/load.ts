@@ -187,7 +187,7 @@ async function hoursUntilClosed(world: World, repositories: number): Promise<num
 }
 
 function names(first: number, repositories: number): readonly string[] {
-  return Array.from({ length: repositories }, (_, place) => repositoryNamed(first + place));
+  return Array.from({ length: repositories }, (_, index) => repositoryNamed(first + index));
 }
 
 /** What is expected of each gate. The naive design sends no notice. */

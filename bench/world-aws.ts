@@ -1,11 +1,11 @@
 // The bench's stack on the local AWS: a gate is a repository.
-import { startAws } from '../local/aws/cloud.ts';
+import { type LocalAws, startAws } from '../local/aws/cloud.ts';
 import type { Advisory } from '../local/aws/inspector-finding.ts';
 import { readResources } from '../local/aws/resources.ts';
 import { graphOf } from '../local/graph.ts';
 import { meterOf } from './meter-aws.ts';
 import { naive } from './naive/deploy.ts';
-import { checkWorked, type Deploy, findingsOf, LOOSE, type World } from './world.ts';
+import { checkWorked, type Deploy, findingsOf, LOOSE, sharedBy, type World } from './world.ts';
 
 export const deployAws: Deploy = async ({ maxClosesPerHour = LOOSE, sweepHours = 6, isNaive = false } = {}) => {
   const program = await graphOf({ 'pullgate:maxClosesPerHour': maxClosesPerHour, 'pullgate:sweepHours': sweepHours });
@@ -14,13 +14,7 @@ export const deployAws: Deploy = async ({ maxClosesPerHour = LOOSE, sweepHours =
   const cloud = await startAws(graph);
   const meter = meterOf(cloud, mapping.batchSize, lambda.memoryMegabytes);
   const repositories = new Set<string>();
-  const advisories = new Map<string, Advisory>();
-  /** Images share them, as they do in the scanner's database. */
-  const shared = (number: number, violates: boolean): Advisory => {
-    const known = advisories.get(`${number} ${violates}`) ?? advisoryOf(number, violates);
-    advisories.set(`${number} ${violates}`, known);
-    return known;
-  };
+  const sharedAdvisory = sharedBy(advisoryOf);
   const check = (invocations: Awaited<ReturnType<typeof cloud.runUntilIdle>>) => {
     const outcomes = invocations.map(({ outcome }) => outcome);
     checkWorked(outcomes, cloud.deadLetters.messages().length, cloud.logs.at(-1)?.text);
@@ -33,16 +27,7 @@ export const deployAws: Deploy = async ({ maxClosesPerHour = LOOSE, sweepHours =
     }
     return check(await cloud.runUntilIdle({ advance: true }));
   };
-  const closed = () =>
-    new Set(
-      [...repositories].filter((name) => (cloud.ecr.repository(name).policyText ?? '').includes('"Sid":"Pullgate')),
-    );
-  const notifiedOf = (change: string) =>
-    new Set(
-      cloud.notices.flatMap(({ attributes }) =>
-        attributes['change'] === change ? (attributes['repository'] ?? []) : [],
-      ),
-    );
+  const closed = () => closedAmong(cloud, repositories);
   const reset = () => {
     cloud.calls.reset();
     meter.reset();
@@ -62,7 +47,7 @@ export const deployAws: Deploy = async ({ maxClosesPerHour = LOOSE, sweepHours =
         const arns: string[] = [];
         const image = { repository, digest };
         for (let number = 0; number < size.findingsEach; number++)
-          arns.push(await cloud.inspector.report(image, shared(number, violates), { event: false }));
+          arns.push(await cloud.inspector.report(image, sharedAdvisory(number, violates), { event: false }));
         return arns;
       });
       hear();
@@ -80,8 +65,8 @@ export const deployAws: Deploy = async ({ maxClosesPerHour = LOOSE, sweepHours =
     reset,
     ledger: () => ({
       closed: closed(),
-      notifiedClosed: notifiedOf('closed'),
-      notifiedWaiting: notifiedOf('waiting'),
+      notifiedClosed: notifiedOf(cloud, 'closed'),
+      notifiedWaiting: notifiedOf(cloud, 'waiting'),
       queued: cloud.queue.messages().length,
       dead: cloud.deadLetters.messages().length,
     }),
@@ -89,6 +74,17 @@ export const deployAws: Deploy = async ({ maxClosesPerHour = LOOSE, sweepHours =
     stop: () => cloud.stop(),
   };
 };
+
+function closedAmong({ ecr }: LocalAws, repositories: ReadonlySet<string>): Set<string> {
+  return new Set([...repositories].filter((name) => ecr.repository(name).policyText?.includes('"Sid":"Pullgate')));
+}
+
+/** The repositories of which a notice of this change was sent. */
+function notifiedOf({ notices }: LocalAws, change: string): Set<string> {
+  return new Set(
+    notices.flatMap(({ attributes }) => (attributes['change'] === change ? (attributes['repository'] ?? []) : [])),
+  );
+}
 
 function advisoryOf(number: number, violates: boolean): Advisory {
   const severity = number % 2 === 0 ? 'CRITICAL' : 'HIGH';

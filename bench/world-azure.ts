@@ -1,7 +1,8 @@
 // The bench's stack on the local Azure: a gate is an image.
 
+import type { Registry } from '../local/azure/acr.ts';
 import type { Cve, Package } from '../local/azure/assessment.ts';
-import { startAzure } from '../local/azure/cloud.ts';
+import { type LocalAzure, startAzure } from '../local/azure/cloud.ts';
 import { readResources } from '../local/azure/resources.ts';
 import { HOUR_MILLISECONDS, MINUTE_MILLISECONDS } from '../local/clock.ts';
 import { graphOf } from '../local/graph.ts';
@@ -14,6 +15,7 @@ import {
   findingsOf,
   LOOSE,
   type Run,
+  sharedBy,
   type World,
 } from './world.ts';
 
@@ -50,13 +52,7 @@ export async function deployAzure({
   const cloud = await startAzure(graph);
   cloud.workspace.ingestionDelayMilliseconds = rowsAreLateMinutes * MINUTE_MILLISECONDS;
   const registry = cloud.acr.registry(REGISTRY);
-  const cves = new Map<string, Cve>();
-  /** Images share them, as they do in the scanner's database. */
-  const shared = (number: number, violates: boolean): Cve => {
-    const known = cves.get(`${number} ${violates}`) ?? cveOf(number, violates);
-    cves.set(`${number} ${violates}`, known);
-    return known;
-  };
+  const sharedCve = sharedBy(cveOf);
   let [linesBefore, runsBefore, activeSeconds] = [0, 0, 0];
   /** While any invocation runs the instance is billed, however many run at once. */
   const check = async (handOver: () => Promise<Awaited<ReturnType<typeof cloud.runUntilIdle>>>) => {
@@ -98,14 +94,6 @@ export async function deployAzure({
       'log, MB': bytesOf(cloud.logs.slice(linesBefore)) / 1e6,
     };
   }
-  const closedManifests = () =>
-    [...registry.repositories.values()].flatMap(({ name, manifests }) =>
-      [...manifests.values()].flatMap(({ attributes }) => (attributes.readEnabled ? [] : name)),
-    );
-  const notifiedOf = (what: string) => {
-    const lines = cloud.mails.flatMap(({ subject, plainText = '' }) => [subject, ...plainText.split('\n')]);
-    return new Set(lines.flatMap((line) => new RegExp(`^\\[pullgate\\] ${what}: ([^@]+)`).exec(line)?.[1] ?? []));
-  };
   if (!isNaive) await work('tick');
   reset();
   return {
@@ -117,7 +105,7 @@ export async function deployAzure({
         const digest = registry.push(repository, { tag, content: `${repository}:${tag}` });
         const ids: string[] = [];
         for (let number = 0; number < size.findingsEach; number += findingsPerReport) {
-          const cves = Array.from({ length: findingsPerReport }, (_, place) => shared(number + place, violates));
+          const cves = Array.from({ length: findingsPerReport }, (_, index) => sharedCve(number + index, violates));
           const reported = { package: packageOf(number), cves, details: 'rich' as const };
           ids.push(...(await cloud.defender.assess({ registry: REGISTRY, repository, digest, ...reported })));
         }
@@ -136,15 +124,28 @@ export async function deployAzure({
     billed,
     reset,
     ledger: () => ({
-      closed: new Set(closedManifests()),
-      notifiedClosed: notifiedOf('closed'),
-      notifiedWaiting: notifiedOf('NOT closed'),
+      closed: new Set(closedManifests(registry)),
+      notifiedClosed: notifiedOf(cloud, 'closed'),
+      notifiedWaiting: notifiedOf(cloud, 'NOT closed'),
       queued: cloud.queue.messages().length,
       dead: cloud.poisonQueue.messages().length,
     }),
-    closed: () => closedManifests().length,
+    closed: () => closedManifests(registry).length,
     stop: () => cloud.stop(),
   };
+}
+
+/** For each closed manifest its repository. */
+function closedManifests({ repositories }: Registry): readonly string[] {
+  return [...repositories.values()].flatMap(({ name, manifests }) =>
+    [...manifests.values()].flatMap(({ attributes }) => (attributes.readEnabled ? [] : name)),
+  );
+}
+
+/** The repositories of which a mail says this. */
+function notifiedOf({ mails }: LocalAzure, what: string): Set<string> {
+  const lines = mails.flatMap(({ subject, plainText = '' }) => [subject, ...plainText.split('\n')]);
+  return new Set(lines.flatMap((line) => new RegExp(`^\\[pullgate\\] ${what}: ([^@]+)`).exec(line)?.[1] ?? []));
 }
 
 function packageOf(number: number): Package {

@@ -94,18 +94,29 @@ export async function findingsOf(
   image: (repository: string, tag: string, violates: boolean) => Promise<readonly string[]>,
 ): Promise<Findings> {
   const all: (readonly string[])[][] = [];
-  for (let place = 0; place < repositories; place++) {
+  for (let index = 0; index < repositories; index++) {
     const images: (readonly string[])[] = [];
     for (let number = 0; number < imagesEach; number++) {
-      images.push(await image(repositoryNamed(first + place), `v${number}`, number < violatingEach));
+      images.push(await image(repositoryNamed(first + index), `v${number}`, number < violatingEach));
     }
     all.push(images);
   }
   return all;
 }
 
-export function repositoryNamed(place: number): string {
-  return `team/app-${place}`;
+export function repositoryNamed(index: number): string {
+  return `team/app-${index}`;
+}
+
+/** Makes each vulnerability once: images share them, as they do in the scanner's database. */
+export function sharedBy<T>(make: (number: number, violates: boolean) => T): (number: number, violates: boolean) => T {
+  const made = new Map<string, T>();
+  return (number, violates) => {
+    const key = `${number} ${violates}`;
+    const one = made.get(key) ?? make(number, violates);
+    made.set(key, one);
+    return one;
+  };
 }
 
 /** The bytes of the function's own log lines. */

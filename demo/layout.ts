@@ -28,11 +28,11 @@ export function layOut(value: unknown, width: number, indent = ''): readonly str
   const parts: (readonly [string, unknown])[] = isList
     ? value.map((part) => ['', part] as const)
     : Object.entries(value).map(([key, part]) => [`${JSON.stringify(key)}: `, part] as const);
-  const lines = parts.flatMap(([key, part], place) => {
+  const lines = parts.flatMap(([key, part], index) => {
     const [first = '', ...rest] = layOut(part, width - key.length, `${indent}  `);
     const laidOut = [`${indent}  ${key}${first.trimStart()}`, ...rest];
     const last = laidOut.pop() ?? '';
-    return [...laidOut, place < parts.length - 1 ? `${last},` : last];
+    return [...laidOut, index < parts.length - 1 ? `${last},` : last];
   });
   return [`${indent}${isList ? '[' : '{'}`, ...lines, `${indent}${isList ? ']' : '}'}`];
 }

@@ -143,9 +143,9 @@ function scene(clouds: readonly StoryCloud[], blocks: Block[]): Scene {
     show: (lines) => sayTo(undefined).show(lines),
     async onEach(act) {
       const done = await Promise.allSettled(clouds.map((cloud) => act(cloud, sayTo(cloud.name))));
-      return done.map((one, place) => {
+      return done.map((one, index) => {
         if (one.status === 'fulfilled') return one.value;
-        const cloud = clouds[place];
+        const cloud = clouds[index];
         const said = cloud?.lastDecision();
         const last = said === undefined ? '' : `. The function’s last word: ${said}`;
         throw new Error(`${cloud?.name}: ${wordsOf(one.reason)}${last}`, { cause: one.reason });

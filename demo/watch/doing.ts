@@ -118,7 +118,7 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
     },
     burst({ images: count, severity }) {
       bursts += 1;
-      const repositories = Array.from({ length: count }, (_none, place) => `burst-${bursts}/app-${place + 1}`);
+      const repositories = Array.from({ length: count }, (_none, index) => `burst-${bursts}/app-${index + 1}`);
       const given = { id: `CVE-2026-${9_000 + bursts}`, severity, package: 'openssl' };
       const found = foundOf({ ...given, isFixable: true, isExploited: false });
       return onEach(clouds, async (cloud) => {
@@ -148,8 +148,8 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
 /** Does something on several clouds at once. */
 export async function onEach(clouds: readonly Acts[], act: (cloud: Acts) => Promise<void>): Promise<void> {
   const done = await Promise.allSettled(clouds.map(act));
-  const failed = done.flatMap((one, place) =>
-    one.status === 'rejected' ? [`${clouds[place]?.name}: ${wordsOf(one.reason)}`] : [],
+  const failed = done.flatMap((one, index) =>
+    one.status === 'rejected' ? [`${clouds[index]?.name}: ${wordsOf(one.reason)}`] : [],
   );
   if (failed.length > 0) throw new Error(failed.join('; '));
 }

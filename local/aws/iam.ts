@@ -50,7 +50,7 @@ async function simulate(
       resource: { resource, accountId: place.account },
       contextVariables: { ...contextOf(arn), ...context },
     },
-    identityPolicies: policies.map((policy, place) => ({ name: `policy-${place}`, policy })),
+    identityPolicies: policies.map((policy, index) => ({ name: `policy-${index}`, policy })),
     serviceControlPolicies: [],
     resourceControlPolicies: [],
     ...(resourcePart === undefined ? {} : { resourcePolicy: resourcePart }),

@@ -148,7 +148,7 @@ export function createLogicApp({ clock, principals, agent }: Parts): RunningLogi
         );
       checkTriggers(triggers);
       const given = Object.entries(fieldsOf(actions, 'the actions'));
-      const compiled = given.map(([name, action], place) => compileAction(name, action, given[place - 1]?.[0]));
+      const compiled = given.map(([name, action], index) => compileAction(name, action, given[index - 1]?.[0]));
       deployed = { resource, actions: compiled };
       const signature = new URL(resource.callbackUrl).searchParams.get('sig') ?? '';
       principals.secrets.push({ what: "the signature of the Logic App's address", value: signature });

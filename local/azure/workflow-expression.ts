@@ -31,8 +31,8 @@ export function compileTemplate(template: unknown): Expression {
 function compileText(text: string): Expression {
   if (text.startsWith('@') && !text.startsWith('@{')) return parse(text.slice(1));
   // What the expression's group has matched is at the odd places.
-  const parts = text.split(WITHIN_TEXT).map((part, place): Expression => {
-    if (place % 2 === 1) return parse(part);
+  const parts = text.split(WITHIN_TEXT).map((part, index): Expression => {
+    if (index % 2 === 1) return parse(part);
     if (part.includes('@{')) throw new Error(`the expression in ${text} has no end`);
     return () => part;
   });

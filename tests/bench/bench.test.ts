@@ -22,7 +22,7 @@ function tinyTables(name: string): Promise<readonly Table[]> {
 /** The rows of a Markdown table without its head, as cells. */
 function bodyRows(text: string): readonly (readonly string[])[] {
   const lines = text.split('\n').filter((line) => line.startsWith('|'));
-  return lines.filter((_, place) => !isHead(lines, place)).map((line) => line.split('|').slice(1, -1));
+  return lines.filter((_, index) => !isHead(lines, index)).map((line) => line.split('|').slice(1, -1));
 }
 
 /** A rule of dashes, or the line above one. */

@@ -24,7 +24,7 @@ export interface Total {
 
 /** So many seeds, from the first on. */
 export function seedsFrom(first: number, count: number): readonly number[] {
-  return Array.from({ length: count }, (_, place) => first + place);
+  return Array.from({ length: count }, (_, index) => first + index);
 }
 
 export async function runMany({ clouds, seeds, atOnce, until, heard, ...options }: Many): Promise<Total> {

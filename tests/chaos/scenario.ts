@@ -99,13 +99,13 @@ export function scenarioOf(draw: Draw, size: Size): Scenario {
 function firstTruth(draw: Draw, { namesRegistries, repositories: many }: Size): Truth {
   const repositories = new Map<string, TrueRepository>();
   const images = new Map<string, TrueImage>();
-  for (let place = 0; place < between(draw('repositories'), ...many); place++) {
-    const included = namesRegistries || draw('included', place) > 0.1;
-    const name = `${included ? 'team' : 'legacy'}/app-${place}`;
-    const servesLambda = !namesRegistries && draw('lambda', place) < 0.1;
+  for (let index = 0; index < between(draw('repositories'), ...many); index++) {
+    const included = namesRegistries || draw('included', index) > 0.1;
+    const name = `${included ? 'team' : 'legacy'}/app-${index}`;
+    const servesLambda = !namesRegistries && draw('lambda', index) < 0.1;
     repositories.set(name, { name, included, servesLambda, edits: 0 });
     for (let number = 0; number < IMAGES_A_REPOSITORY; number++) {
-      const image = `image-${place}-${number}`;
+      const image = `image-${index}-${number}`;
       images.set(image, {
         name: image,
         repository: name,

@@ -64,7 +64,7 @@ describe('npm start', () => {
       const text = said();
       const steps = [...text.matchAll(/^ (\d) {2}(.+) {2}\([\d.]+ m?s\)$/gm)];
       expect(steps.map(([, number, headline]) => [Number(number), headline])).toEqual(
-        HEADLINES.map((headline, place) => [place + 1, headline]),
+        HEADLINES.map((headline, index) => [index + 1, headline]),
       );
       for (const cloud of ['AWS', 'Azure'] as const) {
         const blocks = blocksOf(text, cloud);

@@ -63,8 +63,8 @@ export async function run(group: Group): Promise<Ran> {
     const ran: (readonly (readonly Outcome[])[])[] = [];
     for (const world of started) ran.push(await runOn(world, group, deployed));
     const outcomes = new Map(
-      group.rows.map((row, place) => {
-        const named = started.map(({ name }, cloud) => [name, ran[cloud]?.[place] ?? []]);
+      group.rows.map((row, index) => {
+        const named = started.map(({ name }, cloud) => [name, ran[cloud]?.[index] ?? []]);
         return [row, Object.fromEntries(named) as Outcomes];
       }),
     );

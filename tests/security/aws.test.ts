@@ -232,8 +232,8 @@ describe('the statement of a closed repository', () => {
       parseConfig({ 'pullgate:severityThreshold': 'high', 'pullgate:aws': { exemptPrincipals: [arn] } });
     const taken: string[] = [];
     for (const sign of ['*', '?', '$', '{', '}', ' ', '\n', '"', '\\', ',arn:']) {
-      for (let place = 0; place <= PUBLISHER.length; place++) {
-        const arn = `${PUBLISHER.slice(0, place)}${sign}${PUBLISHER.slice(place)}`;
+      for (let index = 0; index <= PUBLISHER.length; index++) {
+        const arn = `${PUBLISHER.slice(0, index)}${sign}${PUBLISHER.slice(index)}`;
         if (given(arn).ok) taken.push(arn);
       }
     }

@@ -154,8 +154,8 @@ function elementOf(image) {
   const element = imageOf(image, now.clouds, before?.image);
   if (before !== undefined) {
     const opened = [...before.element.querySelectorAll('details')].map(({ open }) => open);
-    for (const [place, details] of [...element.querySelectorAll('details')].entries())
-      details.open = opened[place] ?? false;
+    for (const [index, details] of [...element.querySelectorAll('details')].entries())
+      details.open = opened[index] ?? false;
     const { do: focused } = before.element.contains(document.activeElement) ? document.activeElement.dataset : {};
     if (focused !== undefined) queueMicrotask(() => element.querySelector(`[data-do="${focused}"]`)?.focus());
   }

@@ -35,7 +35,7 @@ export function createPolicyForm(form, deploy) {
     field('exploited').value = policy.exploited ?? 'never';
     if (!isTyping) field('json').value = JSON.stringify(policy, undefined, 2);
     list.replaceChildren(
-      ...exceptions().map((one, place) =>
+      ...exceptions().map((one, index) =>
         h(
           'li',
           {},
@@ -46,7 +46,7 @@ export function createPolicyForm(form, deploy) {
           ),
           h(
             'button',
-            { type: 'button', 'aria-label': `Take away the exception of ${one.id}`, 'data-place': place },
+            { type: 'button', 'aria-label': `Take away the exception of ${one.id}`, 'data-place': index },
             '✕',
           ),
         ),

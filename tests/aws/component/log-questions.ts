@@ -27,13 +27,13 @@ export function fieldsOf(query: string): readonly string[] {
     const [command, ...tokens] = (step.match(TOKEN) ?? []).map((token) => token.trim());
     if (command === undefined || !COMMANDS.includes(command))
       throw new Error(`a query has the command ${command}: ${step}`);
-    for (const [place, token] of tokens.entries()) {
+    for (const [index, token] of tokens.entries()) {
       if (!/^[A-Za-z]/.test(token) || WORDS.includes(token)) continue;
       if (token.endsWith('(')) {
         const name = token.slice(0, -1).trim();
         if (!FUNCTIONS.includes(name) && !WORDS.includes(name))
           throw new Error(`a query has the function ${name}: ${step}`);
-      } else if (tokens[place - 1] === 'as') made.add(token);
+      } else if (tokens[index - 1] === 'as') made.add(token);
       else if (!made.has(token)) fields.add(token);
     }
   }

@@ -31,7 +31,7 @@ function images(first: Named, ...others: Named[]): Message {
 
 /** The groups of messages named a, b, c and so on, with the messages by their names. */
 function grouped(...requests: Message[]) {
-  const received = requests.map((request, place) => ({ delivery: message('abcdef'.charAt(place)), message: request }));
+  const received = requests.map((request, index) => ({ delivery: message('abcdef'.charAt(index)), message: request }));
   return groupByRepository(received, ACCOUNT_ID).map(({ request, deliveries, deliveriesByFinding }) => ({
     ...request,
     messages: deliveries.map(({ messageId }) => messageId).join(''),

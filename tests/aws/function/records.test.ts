@@ -46,8 +46,8 @@ function findingOf(number: number, place: number): Finding {
 
 /** A blocker with findings of its own. */
 function blockerOf(number: number, findings: number): Blocker {
-  const others = Array.from({ length: findings - 1 }, (_, place) =>
-    findingOf(number * findings + place + 1, place + 1),
+  const others = Array.from({ length: findings - 1 }, (_, index) =>
+    findingOf(number * findings + index + 1, index + 1),
   );
   return {
     digest: digestOf(`image ${number}`),
@@ -139,7 +139,7 @@ describe('a record that a row does not take as it is', () => {
 
   it('is refused where not even one finding of each fits', async () => {
     const record = recordOf('team/hopeless', 1_000, 1);
-    const tags = (number: number) => Array.from({ length: 10 }, (_, place) => digestOf(`${number} ${place}`).repeat(2));
+    const tags = (number: number) => Array.from({ length: 10 }, (_, index) => digestOf(`${number} ${index}`).repeat(2));
     const blockers = record.blockers.map((blocker, number) => ({ ...blocker, tags: tags(number) }));
     await expect(async () => table.records.save({ ...record, blockers }, 0)).rejects.toThrow(
       'the record of 123456789012/team/hopeless does not fit into a row: 1000 images with one finding each',

@@ -161,7 +161,7 @@ describe('Inspector', () => {
       updatedAt: cloud.clock.now(),
       resources: [{ details: { awsEcrContainerImage: { imageHash: image.digest } } }],
     });
-    const many = { ecrImageHash: Array.from({ length: 11 }, (_, place) => is(`sha256:${place}`)) };
+    const many = { ecrImageHash: Array.from({ length: 11 }, (_, index) => is(`sha256:${index}`)) };
     await expect(inspector.send(new ListFindingsCommand({ filterCriteria: many }))).rejects.toMatchObject({
       name: 'ValidationException',
     });
@@ -173,10 +173,10 @@ describe('Inspector', () => {
 
   it('answers pages of 100 findings, and a page again for the same token', async () => {
     const digest = `sha256:${'2'.repeat(64)}`;
-    for (let place = 0; place < 201; place++) {
+    for (let index = 0; index < 201; index++) {
       await cloud.inspector.report(
         { repository: 'team/many', digest },
-        { vulnerability: `CVE-2-${place}`, severity: 'HIGH' },
+        { vulnerability: `CVE-2-${index}`, severity: 'HIGH' },
         { event: false },
       );
     }

@@ -52,8 +52,8 @@ describe('metadata', () => {
   });
 
   it('lists by digest, a page after the other, and a page of 100 by default', async () => {
-    const digests = Array.from({ length: 205 }, (_, place) =>
-      stage.registry.push('meta/many', { content: `m${place}` }),
+    const digests = Array.from({ length: 205 }, (_, index) =>
+      stage.registry.push('meta/many', { content: `m${index}` }),
     );
     const listed: string[] = [];
     for await (const { digest } of client.getRepository('meta/many').listManifestProperties()) listed.push(digest);

@@ -151,9 +151,9 @@ describe('a table', () => {
   });
 
   it('answers pages of a thousand rows in the order of their keys, and only what was selected', async () => {
-    for (let place = 0; place < 1201; place++) {
-      const rowKey = String(place).padStart(4, '0');
-      await table.createEntity(entity(rowKey, { a: place, b: 'x' }));
+    for (let index = 0; index < 1201; index++) {
+      const rowKey = String(index).padStart(4, '0');
+      await table.createEntity(entity(rowKey, { a: index, b: 'x' }));
     }
     stage.calls.reset();
     const keys = await rowKeys('a ge 1', ['rowKey']);
