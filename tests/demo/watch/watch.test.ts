@@ -2,7 +2,7 @@
 // and nothing left after Ctrl-C.
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { needsChromium, openTab, PHONE, widthsOf } from '../../browser.ts';
-import { expectNoneLeft, interrupt, type Started, startProgramOf } from '../../process-group.ts';
+import { expectNoneLeft, interrupt, killGroup, type Started, startProgramOf } from '../../process-group.ts';
 import { ask, openPage, type Page } from './page.ts';
 
 const HOSTILE = '<img src=x onerror="document.title=\'taken\'">';
@@ -26,7 +26,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   page.close();
-  interrupt(started);
+  killGroup(started);
   await started.ended;
 });
 
