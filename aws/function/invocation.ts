@@ -1,7 +1,7 @@
 // One invocation: a batch of messages in, gates where they should be, and the messages to retry out.
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
-import type { AwaitedReport, Result } from '../../shared/reconcile/result.ts';
+import type { Result, UnconfirmedReport } from '../../shared/reconcile/result.ts';
 import { currentRules, type Rules } from '../../shared/reconcile/rules.ts';
 import { sweep, tick } from '../../shared/reconcile/sweep.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
@@ -141,7 +141,7 @@ async function finish(result: Result, group: Group, { adapters, log }: Invocatio
 }
 
 function deliveriesToRetry(
-  reports: 'all' | readonly AwaitedReport[],
+  reports: 'all' | readonly UnconfirmedReport[],
   { deliveries, deliveriesByFinding }: Group,
 ): ToRetry {
   return reports === 'all' ? deliveries : reports.flatMap(({ id }) => deliveriesByFinding.get(id) ?? []);

@@ -6,6 +6,7 @@ import * as storage from '@pulumi/azure-native/storage/index.js';
 import * as web from '@pulumi/azure-native/web/index.js';
 import * as pulumi from '@pulumi/pulumi';
 import type { Bundle } from '../../bundle.ts';
+import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
 import { codeMark, ONE_DEPLOY } from './code.ts';
 import type { Mail } from './mail.ts';
 import type { Placement, Workspace } from './placement.ts';
@@ -196,7 +197,7 @@ function deployCode(
       resource: 'b',
       permissions: 'r',
       protocols: 'https',
-      sharedAccessExpiryTime: new Date(Date.parse(now) + PACKAGE_HOURS * 3_600_000).toISOString(),
+      sharedAccessExpiryTime: new Date(Date.parse(now) + PACKAGE_HOURS * HOUR_MILLISECONDS).toISOString(),
     },
     { parent },
   ).serviceSasToken;

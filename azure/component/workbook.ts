@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import * as applicationinsights from '@pulumi/azure-native/applicationinsights/index.js';
 import * as pulumi from '@pulumi/pulumi';
+import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
 import { alarmQuery, type LogQuery } from './alarms.ts';
 import type { Placement } from './placement.ts';
 
@@ -161,7 +162,7 @@ export const PANELS: readonly Panel[] = [
   },
 ];
 
-const WEEK_MILLISECONDS = 7 * 86_400_000;
+const WEEK_MILLISECONDS = 7 * DAY_MILLISECONDS;
 /** The time ranges to choose from, in days. */
 const DAYS = [1, 7, 30, 90];
 
@@ -192,7 +193,7 @@ export function workbookContent(stack: string, workspaceId: string, componentId:
               type: 4,
               isRequired: true,
               value: { durationMs: WEEK_MILLISECONDS },
-              typeSettings: { selectableValues: DAYS.map((days) => ({ durationMs: days * 86_400_000 })) },
+              typeSettings: { selectableValues: DAYS.map((days) => ({ durationMs: days * DAY_MILLISECONDS })) },
             },
           ],
         },

@@ -3,6 +3,7 @@
 import type { Finding } from '../../shared/policy/finding.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
 import type { Report, ReportStatus } from '../../shared/reconcile/observation.ts';
+import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
 import { decoded, isObject, jsonFrom, numberOf, parsed, pick, textOf, textsOf } from './loose-json.ts';
 import { checkImage, type NamedImage, readImage } from './named-image.ts';
 import { nameOf, type RegistryId, registryIn } from './registry-id.ts';
@@ -80,7 +81,7 @@ function stateOf(row: Row): Assessment['state'] {
 }
 
 /** A snapshot takes hours to make: what was streamed in the same day may be newer than what it says. */
-const SNAPSHOT_LAG_MILLISECONDS = 86_400_000;
+const SNAPSHOT_LAG_MILLISECONDS = DAY_MILLISECONDS;
 /** Of rows of one moment the one that clears least. */
 const WEIGHT: Readonly<Record<Assessment['state'], number>> = { resolved: 0, suppressed: 1, off: 2, active: 3 };
 

@@ -3,6 +3,7 @@ import type { LogsQueryClient } from '@azure/monitor-query';
 import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import type { Report } from '../../shared/reconcile/observation.ts';
+import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
 import { type Assessment, assessmentFrom, imageInColumns, latestOf, type Row } from './assessments.ts';
 import { createRunQuery, type RunQuery, rowsOrNone } from './log-analytics.ts';
 import { textOf } from './loose-json.ts';
@@ -170,7 +171,6 @@ Exported
 | summarize Newest = max(TimeGenerated) by OfRegistry`;
 /** The first snapshot comes within a day, then one a week. */
 const MAX_SILENCE_DAYS = 8;
-const DAY_MILLISECONDS = 86_400_000;
 
 /**
  * Why the scanner sees nothing, or nothing any more; undefined if it sees.

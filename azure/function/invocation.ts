@@ -3,12 +3,13 @@
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
-import type { AwaitedReport, Result } from '../../shared/reconcile/result.ts';
+import type { Result, UnconfirmedReport } from '../../shared/reconcile/result.ts';
 import { currentRules } from '../../shared/reconcile/rules.ts';
 import { tick } from '../../shared/reconcile/sweep.ts';
 import type { LogLine } from '../../shared/report/log-line.ts';
 import { withinTime } from '../../shared/runtime/deadline.ts';
 import { describeProblem } from '../../shared/runtime/problem.ts';
+import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
 import { type Adapters, createAdapters, type Dependencies } from './adapters.ts';
 import { findHomes, type Home, type Homes } from './attribution.ts';
 import { describeCallError } from './errors.ts';
@@ -21,7 +22,7 @@ import { createSweepPorts } from './sweep.ts';
 type ImageMessage = Extract<Message, { kind: 'image' }>;
 type GateMessage = ImageMessage | Extract<Message, { kind: 'reconcile' }>;
 /** Why a message is retried, and what becomes of it if its retries are used up. */
-type Retry = Pick<AwaitedReport, 'why' | 'whenUsedUp'>;
+type Retry = Pick<UnconfirmedReport, 'why' | 'whenUsedUp'>;
 /** What came of a message in one of its homes. */
 export type Handled = 'done' | 'deadLetter' | Retry;
 
@@ -213,7 +214,7 @@ export function retryOf(handled: readonly Handled[]): Retry | undefined {
 const NO_HOMES: Homes = { homes: [], failures: [] };
 
 function inTime<T>(work: () => Promise<T>): Promise<T> {
-  return withinTime(TIMEOUT_MINUTES * 60_000, `not done within ${TIMEOUT_MINUTES} minutes`, work);
+  return withinTime(TIMEOUT_MINUTES * MINUTE_MILLISECONDS, `not done within ${TIMEOUT_MINUTES} minutes`, work);
 }
 
 function isDashed(message: GateMessage): boolean {
@@ -235,7 +236,7 @@ function requestFor(message: GateMessage, digest: string, gate: Gate): Reconcile
 }
 
 /** An event is received a little after its row was written. */
-const EVENT_LAG_MILLISECONDS = 2 * 60_000;
+const EVENT_LAG_MILLISECONDS = 2 * MINUTE_MILLISECONDS;
 
 /** What is older than this is not yet the row of the event. */
 function rowTimeOf(message: GateMessage): Instant | undefined {

@@ -4,6 +4,7 @@ import type { Gate } from '../../shared/gate/gate.ts';
 import type { GateRecord, Notice } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { type Message, renderNotice } from '../../shared/report/notice-text.ts';
+import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Log } from './log.ts';
 import type { Table } from './records.ts';
 import type { Settings } from './settings.ts';
@@ -35,7 +36,7 @@ async function send(client: EmailClient, { mail, notifyEmails }: MailSettings, m
 /** One mail names at most this many gates. */
 const GATES_PER_MAIL = 100;
 /** The worker that changed a gate has this long to send its notice, before the tick sends it. */
-const PATIENCE_MILLISECONDS = 2 * 60_000;
+const PATIENCE_MILLISECONDS = 2 * MINUTE_MILLISECONDS;
 
 /**
  * Sends the pending notices in one mail: the service takes few mails an hour, and one new vulnerability may close many

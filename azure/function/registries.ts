@@ -1,5 +1,7 @@
 // The stack's registries, resolved through Azure Resource Manager: their login servers, and which kind of roles counts
 // there.
+
+import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Clients } from './clients.ts';
 import { keyOf, type RegistryId, registryIn } from './registry-id.ts';
 import type { StackSettings } from './settings.ts';
@@ -25,7 +27,7 @@ export interface UnresolvedRegistry {
 }
 
 /** A change of a registry's role mode is noticed after this time. */
-const KNOWN_FOR_MILLISECONDS = 10 * 60_000;
+const KNOWN_FOR_MILLISECONDS = 10 * MINUTE_MILLISECONDS;
 const ROLES = {
   rbac: {
     mode: 'LegacyRegistryPermissions',

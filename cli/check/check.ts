@@ -5,7 +5,7 @@ import type { Finding, ImageId, Instant } from '../../shared/policy/finding.ts';
 import { globMatcher } from '../../shared/policy/glob.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { judgeBy } from '../../shared/policy/verdict.ts';
-import { DAY_MILLISECONDS } from '../terminal/duration.ts';
+import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
 import { endOf, exceptionName, minute } from '../terminal/words.ts';
 import { isLeftOpen } from '../why/advice.ts';
 

@@ -14,10 +14,10 @@ import { createRules, type Rules } from '../../shared/reconcile/rules.ts';
 import { isPaused, type PauseState, type SweepState } from '../../shared/reconcile/schedule.ts';
 import type { EffectiveMode } from '../../shared/report/decision.ts';
 import { shortName } from '../../shared/report/sentences.ts';
+import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Client, Obstacle } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { loadRecords, observeEverything } from '../stack/overview.ts';
-import { HOUR_MILLISECONDS } from '../terminal/duration.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import { exceptionName, minute, nearEnd } from '../terminal/words.ts';
 

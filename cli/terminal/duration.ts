@@ -1,9 +1,6 @@
 // Durations on the command line: `30m`, `4h`, `1h30m`.
 import type { Instant } from '../../shared/policy/finding.ts';
-
-const MINUTE_MILLISECONDS = 60_000;
-export const HOUR_MILLISECONDS = 60 * MINUTE_MILLISECONDS;
-export const DAY_MILLISECONDS = 24 * HOUR_MILLISECONDS;
+import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
 
 const DURATION = /^(?:(\d{1,3})h)?(?:(\d{1,4})m)?$/;
 

@@ -6,7 +6,7 @@ import type { Instant } from '../../shared/policy/finding.ts';
 import type { Exemption } from '../../shared/policy/verdict.ts';
 import { gateName } from '../../shared/report/sentences.ts';
 import { escapeUnseen } from '../../shared/runtime/problem.ts';
-import { DAY_MILLISECONDS, HOUR_MILLISECONDS } from './duration.ts';
+import { DAY_MILLISECONDS, HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
 
 /** `2026-03-02 09:00 UTC` */
 export function minute(at: Instant): string {

@@ -4,7 +4,7 @@ import type { Exception } from '../../shared/policy/exceptions.ts';
 import { type Finding, findingKey, type Instant } from '../../shared/policy/finding.ts';
 import { parsePolicy } from '../../shared/policy/policy.ts';
 import { describeProblem } from '../../shared/runtime/problem.ts';
-import { DAY_MILLISECONDS } from '../terminal/duration.ts';
+import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
 
 /** What to do about one package. */
 export interface Move {

@@ -1,6 +1,7 @@
 // The brake: no more gates than the config says are closed in an hour, so that one newly disclosed vulnerability cannot
 // take everything down.
 import type { Instant } from '../policy/finding.ts';
+import { HOUR_MILLISECONDS } from '../runtime/time.ts';
 
 /** The closings that still count against the hour. */
 export interface BrakeState {
@@ -8,7 +9,6 @@ export interface BrakeState {
 }
 
 export const NO_CLOSINGS: BrakeState = { closings: [] };
-const HOUR_MILLISECONDS = 3_600_000;
 
 /** The brake without the closings that are an hour old or older. */
 export function lastHour(state: BrakeState, now: Instant): BrakeState {

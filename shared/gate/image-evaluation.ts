@@ -2,6 +2,7 @@
 import { type Finding, findingKey, type Instant, later, worstFirst } from '../policy/finding.ts';
 import type { Judge, Verdict } from '../policy/verdict.ts';
 import { findingsIn, type ImageObservation, type ReportStatus, type Scan } from '../reconcile/observation.ts';
+import { MINUTE_MILLISECONDS } from '../runtime/time.ts';
 import { type Blocker, type InactiveReason, isLongAgo } from './record.ts';
 
 /** What one image means for its gate. */
@@ -114,7 +115,7 @@ function evaluateBlocker(input: EvaluationInput, image: Present, blocker: Blocke
 }
 
 /** The findings of a scan may be listed a little later than the scan. */
-const SCAN_SETTLES_MILLISECONDS = 5 * 60_000;
+const SCAN_SETTLES_MILLISECONDS = 5 * MINUTE_MILLISECONDS;
 
 /**
  * What is missing for a proof: a scan that finished after the image was last seen to violate, or to be away, and well
@@ -207,7 +208,7 @@ function becomeInactive(
 }
 
 /** How coarse the moments of a blocker are, in milliseconds: a replay within the minute writes nothing. */
-const GRAIN_MILLISECONDS = 60_000;
+const GRAIN_MILLISECONDS = MINUTE_MILLISECONDS;
 
 /** Is the blocker as good as what the record already says, so that nothing needs to be written? */
 export function sameBlocker(a: Blocker, b: Blocker): boolean {

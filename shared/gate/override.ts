@@ -1,5 +1,6 @@
 // Overrides: a person's order that one gate is kept open, or closed, for at most a day, whatever the policy says.
 import type { Instant } from '../policy/finding.ts';
+import { HOUR_MILLISECONDS, MINUTE_MILLISECONDS } from '../runtime/time.ts';
 
 /** A person's order for one gate, with an end. */
 export interface Override {
@@ -40,9 +41,9 @@ export interface OverrideDelivery {
 
 /** The longest that an override is in force. */
 export const MAX_OVERRIDE_HOURS = 24;
-const MAX_OVERRIDE_MILLISECONDS = MAX_OVERRIDE_HOURS * 3_600_000;
+const MAX_OVERRIDE_MILLISECONDS = MAX_OVERRIDE_HOURS * HOUR_MILLISECONDS;
 /** How far the clock of the person who gives an order may be ahead of the function's. */
-const CLOCKS_DIFFER_MILLISECONDS = 10 * 60_000;
+const CLOCKS_DIFFER_MILLISECONDS = 10 * MINUTE_MILLISECONDS;
 
 /** Where an override is at a reconciliation. */
 export interface OverrideStep {

@@ -1,5 +1,6 @@
 // pullgate's own row for a gate: what makes a closed gate ours, and what the next observation needs to know.
 import type { Finding, Instant } from '../policy/finding.ts';
+import { DAY_MILLISECONDS } from '../runtime/time.ts';
 import type { Gate } from './gate.ts';
 import type { OverrideStep, RecordedOverride } from './override.ts';
 
@@ -149,7 +150,7 @@ export function newRecord(gate: Gate, now: Instant): GateRecord {
   return { gate, state: { kind: 'open' }, since: now, blockers: [], omittedBlockers: 0, pending: [] };
 }
 
-const MEMORY_MILLISECONDS = MEMORY_DAYS * 86_400_000;
+const MEMORY_MILLISECONDS = MEMORY_DAYS * DAY_MILLISECONDS;
 
 /** Is a moment longer ago than pullgate remembers what went away? */
 export function isLongAgo(at: Instant, now: Instant): boolean {

@@ -1,6 +1,7 @@
 // The policy's answer for one image. What exempted a finding stays visible, with the rule that exempted it and until
 // when.
 
+import { DAY_MILLISECONDS } from '../runtime/time.ts';
 import type { Exception } from './exceptions.ts';
 import { type Finding, type ImageId, type Instant, type KnownSeverity, knownSeverity } from './finding.ts';
 import { globMatcher } from './glob.ts';
@@ -61,7 +62,6 @@ type Opinion =
 
 const BELOW: Opinion = { kind: 'below' };
 const UNDETERMINED: Opinion = { kind: 'undetermined' };
-const DAY_MILLISECONDS = 86_400_000;
 
 /** Prepares a policy for judging many images: its exceptions by advisory, its globs read once. */
 export function judgeBy(policy: Policy): Judge {

@@ -12,7 +12,7 @@ import { type Applied, apply, type Conflict } from './apply.ts';
 import { type Evaluated, observeAndEvaluate, scopeOf } from './observe.ts';
 import type { Ports, Reading } from './ports.ts';
 import { findAwaited, findStale, type ReconcileRequest } from './request.ts';
-import type { AwaitedReport, Result } from './result.ts';
+import type { Result, UnconfirmedReport } from './result.ts';
 import type { Rules } from './rules.ts';
 
 const MAX_TRIES = 12;
@@ -147,10 +147,10 @@ function resultOf(
   if (recentScan !== undefined) return { kind: 'retry', why: recentScan, reports: 'all', decision };
   const reports = [
     ...awaited.map(
-      (id): AwaitedReport => ({ id, why: `the scanner does not show ${id} yet`, whenUsedUp: 'deadLetter' }),
+      (id): UnconfirmedReport => ({ id, why: `the scanner does not show ${id} yet`, whenUsedUp: 'deadLetter' }),
     ),
     ...stale.map(
-      (id): AwaitedReport => ({
+      (id): UnconfirmedReport => ({
         id,
         why: `the scanner shows ${id} only as it was before the event`,
         whenUsedUp: 'done',

@@ -2,6 +2,7 @@
 import type { Gate } from '../gate/gate.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Trigger } from '../report/decision.ts';
+import { MINUTE_MILLISECONDS } from '../runtime/time.ts';
 import type { ImageObservation, Scope } from './observation.ts';
 import type { Ports } from './ports.ts';
 
@@ -27,7 +28,7 @@ export interface NamedReport {
 }
 
 /** A provider's answers lag by as much: one that contradicts a younger event is not trusted yet. */
-const ANSWER_LAG_MILLISECONDS = 2 * 60_000;
+const ANSWER_LAG_MILLISECONDS = 2 * MINUTE_MILLISECONDS;
 
 /**
  * The ids of reports that events named, and that an observation does not show as they said: the provider knows them in

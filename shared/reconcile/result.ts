@@ -11,7 +11,7 @@ export type Result = { readonly decision: Decision } & (
       readonly kind: 'retry';
       readonly why: string;
       /** Only the messages that named these are retried; `all`: every message of the request. */
-      readonly reports: 'all' | readonly AwaitedReport[];
+      readonly reports: 'all' | readonly UnconfirmedReport[];
     }
   /**
    * The registry refuses, and will as things are: a person has to act. No message is retried besides: the sweep tries
@@ -20,8 +20,8 @@ export type Result = { readonly decision: Decision } & (
   | { readonly kind: 'deadLetter'; readonly why: string }
 );
 
-/** A finding that an event named, and whose message is to be retried. */
-export interface AwaitedReport {
+/** A report that an event named, and that the scanner does not show yet, or only as it was before the event. */
+export interface UnconfirmedReport {
   readonly id: string;
   readonly why: string;
   /**

@@ -4,6 +4,7 @@ import { gateKey } from '../gate/gate.ts';
 import { activeBlockers, type GateRecord } from '../gate/record.ts';
 import { type Instant, rankOf } from '../policy/finding.ts';
 import { SEVERITIES } from '../policy/severity.ts';
+import { HOUR_MILLISECONDS } from '../runtime/time.ts';
 
 /** What is known of the last sweep. */
 export interface SweepState {
@@ -28,8 +29,6 @@ export interface PauseState {
 export function isPaused(pause: PauseState | undefined, now: Instant): boolean {
   return pause?.paused === true && (pause.until === undefined || now < pause.until);
 }
-
-const HOUR_MILLISECONDS = 3_600_000;
 
 /** Is a sweep due? At once if there was no sweep or the settings are new, else after `sweepHours`. */
 export function isSweepDue(

@@ -6,6 +6,7 @@ import type { Instant } from '../policy/finding.ts';
 import type { Trigger } from '../report/decision.ts';
 import type { LogLine } from '../report/log-line.ts';
 import { describeError } from '../runtime/errors.ts';
+import { HOUR_MILLISECONDS } from '../runtime/time.ts';
 import type { Row } from './ports.ts';
 import type { Rules } from './rules.ts';
 import { isSweepDue, type SweepState } from './schedule.ts';
@@ -36,7 +37,6 @@ export interface SweepPorts {
   now(): Instant;
 }
 
-const HOUR_MILLISECONDS = 3_600_000;
 /** More gates than this are not counted in a tick's line, and not admitted by one. */
 const MAX_WAITING = 1_000;
 
