@@ -5,6 +5,7 @@ import type { Gate } from '../../shared/gate/gate.ts';
 import { endEarly, isInForce, type NewOverride, type Override, recordOverride } from '../../shared/gate/override.ts';
 import { activeBlockers, type GateRecord, type GateState, newRecord } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import { withOwner } from '../../shared/reconcile/owner.ts';
 import { currentRules, type Rules } from '../../shared/reconcile/rules.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 import { describeState, gateName } from '../../shared/report/sentences.ts';
@@ -136,7 +137,7 @@ export async function refuseIneffective(
   for (const { gate, record } of gates) {
     const name = gateName(gate);
     const reading = await client.read(gate);
-    if (reading?.lock === 'unmarked' && record?.claimed !== true) {
+    if (reading !== undefined && withOwner(reading, record).lock === 'foreign') {
       throw new UsageError(
         `${name} has a lock that pullgate did not set, and pullgate leaves it alone: remove the lock yourself`,
       );

@@ -11,6 +11,7 @@ import { registryIn } from '../../azure/function/registry-id.ts';
 import { createSweepPorts } from '../../azure/function/sweep.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import { withOwner } from '../../shared/reconcile/owner.ts';
 import type { Ports, Registry } from '../../shared/reconcile/ports.ts';
 import { createRules } from '../../shared/reconcile/rules.ts';
 import { LOCKS_ROLE, roleMissing, UsageError } from '../terminal/ending.ts';
@@ -165,7 +166,8 @@ async function readLock(
   const reading = await createAttributeLock(client).read(gate);
   if (reading === undefined || reading.lock === 'absent') return [];
   const { value: record } = await table.records.load(gate);
-  if (record?.claimed !== true) return [{ by: 'others', for: 'everyone', what }];
+  if (record === undefined || withOwner(reading, record).lock === 'foreign')
+    return [{ by: 'others', for: 'everyone', what }];
   return [{ by: 'pullgate', for: 'everyone', what, since: record.closedSince ?? record.since }];
 }
 

@@ -129,7 +129,10 @@ function missingProof(scan: Scan, { violatedAt, inactive }: Blocker, observedAt:
     return { kind: 'unproven', detail };
   }
   return Date.parse(observedAt) - Date.parse(scan.at) < SCAN_SETTLES_MILLISECONDS
-    ? { kind: 'recentScan', detail: `its scan finished only just (${scan.at}); it is observed again in some minutes` }
+    ? {
+        kind: 'recentScan',
+        detail: `its scan has only just finished (${scan.at}); it is observed again in a few minutes`,
+      }
     : undefined;
 }
 

@@ -12,7 +12,8 @@ import { describeError } from '../runtime/errors.ts';
 import { giveBack } from './ask-brake.ts';
 import { findDesiredState } from './desired-state.ts';
 import { observeAndEvaluate, scopeOf } from './observe.ts';
-import type { Ports, Reading, Version, Versioned } from './ports.ts';
+import type { OwnedReading } from './owner.ts';
+import type { Ports, Version, Versioned } from './ports.ts';
 import type { ReconcileRequest } from './request.ts';
 import type { Rules } from './rules.ts';
 
@@ -23,7 +24,7 @@ export interface ApplyInput<Snapshot> {
   readonly evaluated: readonly EvaluatedImage[];
   readonly next: NextBlockers;
   /** Undefined if there is no repository, or nothing to do with it. */
-  readonly reading: Reading<Snapshot> | undefined;
+  readonly reading: OwnedReading<Snapshot> | undefined;
   /** The override of the gate, and where it is. */
   readonly override: OverrideStep | undefined;
   /** This worker has closed the gate in an attempt before, and was too late to confirm it. */
@@ -98,8 +99,8 @@ function isClosed(state: SettledState): boolean {
 }
 
 /** A lock that is not ours counts as none: it stays. */
-function isAsDesired({ lock }: Reading<unknown>, desired: SettledState): boolean {
-  return isClosed(desired) ? lock === 'current' : lock === 'absent' || lock === 'unmarked';
+function isAsDesired({ lock }: OwnedReading<unknown>, desired: SettledState): boolean {
+  return isClosed(desired) ? lock === 'current' : lock === 'absent' || lock === 'foreign';
 }
 
 /** The record while the intent is under way. */

@@ -6,7 +6,8 @@ import type { OverrideStep } from '../gate/override.ts';
 import type { GateRecord, SettledState, Waiting } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import { askBrake } from './ask-brake.ts';
-import type { Ports, Reading } from './ports.ts';
+import type { OwnedReading } from './owner.ts';
+import type { Ports } from './ports.ts';
 import type { Rules } from './rules.ts';
 
 /** What it is decided by, besides the rules and the brake. */
@@ -14,7 +15,7 @@ export interface DesiredStateInput {
   readonly record: GateRecord;
   readonly next: NextBlockers;
   /** Undefined if there is no repository, or nothing to do with it. */
-  readonly reading: Reading<unknown> | undefined;
+  readonly reading: OwnedReading<unknown> | undefined;
   /** The override of the gate, and where it is. */
   readonly override: OverrideStep | undefined;
   readonly now: Instant;
@@ -40,10 +41,10 @@ export async function findDesiredState(
   const isBlocked = next.active.length > 0 || next.omitted > 0;
   if (reading === undefined || !(isBlocked || isOverriddenClosed)) return OPEN;
   if (rules.mode !== 'enforce') return waiting({ for: rules.mode });
-  if (reading.lock === 'unmarked') return waiting({ for: 'foreignLock' });
+  if (reading.lock === 'foreign') return waiting({ for: 'foreignLock' });
   if (keptAs === 'open') return waiting({ for: 'override' });
-  const isOursToClose = reading.lock !== 'absent' || record.state.kind === 'closed';
-  if (isOursToClose) return CLOSED;
+  const isAlreadyOurs = reading.lock !== 'absent' || record.state.kind === 'closed';
+  if (isAlreadyOurs) return CLOSED;
   if (reading.inUse !== undefined && !rules.closesInUse) return waiting({ for: 'inUse', ...reading.inUse });
   // A person's order asks no brake, nor does what only an override had kept open.
   const wasOverriddenOpen = override?.step === 'ends' && override.order.kind === 'open';

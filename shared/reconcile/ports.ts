@@ -10,7 +10,7 @@ import type { ImageObservation, Scan, Scope } from './observation.ts';
 export interface Reading<Snapshot> {
   /**
    * Our lock: as we would write it now; there in another form (of an older config); or not there.
-   * `unmarked`: there is a lock, and only the record knows whether it is ours.
+   * `unmarked`: there is a lock, and only the record knows whose it is (`withOwner`).
    */
   readonly lock: 'current' | 'otherForm' | 'absent' | 'unmarked';
   /** What runs and would fail if the gate closed. Undefined if nothing is known to. */
@@ -53,7 +53,7 @@ export interface Registry<Snapshot> {
   /** Undefined if the repository does not exist. */
   read(gate: Gate): Promise<Reading<Snapshot> | undefined>;
   /** Closes or opens, from what was read, and reads back what came of it. */
-  write(gate: Gate, from: Reading<Snapshot>, desired: 'closed' | 'open'): Promise<Written>;
+  write(gate: Gate, from: Pick<Reading<Snapshot>, 'snapshot'>, desired: 'closed' | 'open'): Promise<Written>;
 }
 
 /** A version of a row, in the table's own way: only equality means something. 0 stands for no row. */

@@ -10,7 +10,8 @@ import { isPlain } from '../policy/verdict.ts';
 import { type Decision, type ImageDecision, isByCommand } from '../report/decision.ts';
 import { type Applied, apply, type Conflict } from './apply.ts';
 import { type Evaluated, observeAndEvaluate, scopeOf } from './observe.ts';
-import type { Ports, Reading } from './ports.ts';
+import { withOwner } from './owner.ts';
+import type { Ports } from './ports.ts';
 import { findAwaited, findStale, type ReconcileRequest } from './request.ts';
 import type { Result, UnconfirmedReport } from './result.ts';
 import type { Rules } from './rules.ts';
@@ -85,7 +86,7 @@ async function attempt<Snapshot>(
       stored: { value: record, version },
       evaluated,
       next,
-      reading: reading && withOwner(reading, before.hasClosed || record.claimed === true),
+      reading: reading && withOwner(reading, { claimed: before.hasClosed || record.claimed }),
       override,
       hasClosed: before.hasClosed,
       now,
@@ -181,11 +182,6 @@ function mustCloseUnobserved({ override, blockers, omittedBlockers }: GateRecord
   return omittedBlockers > 0 || activeBlockers({ blockers }).length > 0;
 }
 
-/** If the registry cannot say whose a lock is, the record can: a lock that no record claims is not ours. */
-function withOwner<Snapshot>(reading: Reading<Snapshot>, isClaimed: boolean): Reading<Snapshot> {
-  return reading.lock === 'unmarked' && isClaimed ? { ...reading, lock: 'current' } : reading;
-}
-
 /** The earliest update of a report that violates: the measured delay is never too short. */
 function oldestViolation(evaluated: readonly EvaluatedImage[]): Instant | undefined {
   let oldest: Instant | undefined;
@@ -212,7 +208,7 @@ function imageDecision(
 ): readonly ImageDecision[] {
   if (evaluation.kind === 'holds') return [{ digest, kind: 'holds', why: evaluation.why, verdict: evaluation.verdict }];
   const clearance = clearances.find((one) => one.digest === digest);
-  if (clearance !== undefined) return [{ ...clearance, kind: 'released' }];
+  if (clearance !== undefined) return [{ ...clearance, kind: 'cleared' }];
   if (evaluation.kind === 'forgotten') return [];
   const { verdict } = evaluation;
   return isPlain(verdict) ? [] : [{ digest, kind: 'none', verdict }];

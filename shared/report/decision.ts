@@ -43,7 +43,7 @@ export type Completed = Exclude<Action, 'refused'>;
 export type ImageDecision =
   | { readonly digest: string; readonly kind: 'none'; readonly verdict: Verdict }
   | { readonly digest: string; readonly kind: 'holds'; readonly why: HoldReason; readonly verdict: Verdict }
-  | ({ readonly kind: 'released' } & ClearedImage);
+  | ({ readonly kind: 'cleared' } & ClearedImage);
 
 /** What was decided about one gate, and what came of it. */
 export type Decision = Decided & Outcome;

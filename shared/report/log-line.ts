@@ -113,7 +113,7 @@ const MAX_LABEL_CHARACTERS = 60;
 /** How many images are undetermined, of all that were observed, and the scanner's words for it that nobody knows. */
 function undeterminedLine(images: readonly ImageDecision[]): Record<string, unknown> {
   const findings = images.flatMap((image) =>
-    image.kind !== 'released' && image.verdict.kind === 'undetermined' ? [image.verdict.undetermined] : [],
+    image.kind !== 'cleared' && image.verdict.kind === 'undetermined' ? [image.verdict.undetermined] : [],
   );
   const labels = [...new Set(findings.flat().map((finding) => labelOf(finding).slice(0, MAX_LABEL_CHARACTERS)))];
   return {
@@ -136,13 +136,13 @@ function stateWord(state: Decision['to']): string {
 }
 
 function worstVerdict(images: readonly ImageDecision[]): Verdict['kind'] {
-  const kinds = images.map((image) => (image.kind === 'released' ? 'allow' : image.verdict.kind));
+  const kinds = images.map((image) => (image.kind === 'cleared' ? 'allow' : image.verdict.kind));
   if (kinds.includes('block')) return 'block';
   return kinds.includes('undetermined') ? 'undetermined' : 'allow';
 }
 
 function imageLine(image: ImageDecision, measure: Measure): Record<string, unknown> {
-  if (image.kind === 'released') return { digest: image.digest, outcome: 'released', how: image.how };
+  if (image.kind === 'cleared') return { digest: image.digest, outcome: 'cleared', how: image.how };
   const { digest, verdict } = image;
   const holds = image.kind === 'holds' ? { outcome: 'holds', why: image.why } : { outcome: 'none' };
   return { digest, ...holds, verdict: verdict.kind, ...verdictLine(verdict, measure) };

@@ -26,7 +26,7 @@ function waysOut({ override }: Notice, isOpen: boolean): readonly string[] {
   if (isOverriddenClosed(override)) return endOfOverride(override.order);
   const [title, end, verb] = isOpen
     ? ['How to keep it open:', 'nothing would close it any more', 'clears']
-    : ['How to get it open:', 'it opens by itself', 'opens'];
+    : ['How to reopen it:', 'it opens by itself', 'opens'];
   return [
     '',
     title,
@@ -71,7 +71,7 @@ function renderChange(gate: Gate, notice: Notice, where: string): Change {
     case 'restored':
       return changeOf(`closed again: ${name}`, [
         `Something had removed or changed what keeps ${where} closed; pullgate put it back at ${notice.at}.`,
-        'If your own infrastructure code did, its next run will do it again: let it leave alone what pullgate sets there.',
+        'If your own infrastructure code did this, its next run will do it again: configure it to ignore what pullgate sets there.',
         ...becauseOf(notice),
         ...waysOut(notice, false),
       ]);

@@ -66,7 +66,7 @@ export function describeExemption(exemption: Exemption): string {
     case 'exception':
       return `excepted until ${exemption.exception.expiresAt}${exemption.exception.untilFixed ? ' or until a fix exists' : ''}: ${exemption.exception.reason}`;
     case 'grace':
-      return `in grace until ${exemption.until}`;
+      return `in its grace period until ${exemption.until}`;
     case 'suppressed':
       return 'suppressed at the provider';
     case 'unknownIgnored':
@@ -79,7 +79,7 @@ const WAITING_FOR: Readonly<Record<Exclude<WaitingFor, 'inUse'>, string>> = {
   pause: 'pullgate is paused; `pullgate resume` ends the pause',
   release: 'it was released for now; the next reconciliation closes it again if something still holds it',
   override: 'an override keeps it open for a while',
-  brake: 'the brake (maxClosesPerHour) is used up for this hour; it is closed when its turn comes',
+  brake: 'the limit on closings an hour (maxClosesPerHour) is reached; it closes when its turn comes',
   foreignLock:
     'somebody else has locked it, and pullgate leaves that lock alone; once it is removed, pullgate closes the gate itself',
 };
@@ -117,7 +117,7 @@ function noteOfOverride({ step, order }: NonNullable<Decision['override']>): str
   return `the override by ${order.by} that kept it ${order.kind} has ended${order.endedBy === undefined ? '' : `, since ${order.endedBy} ended it`}`;
 }
 
-const WEIGHT: Readonly<Record<ImageDecision['kind'], number>> = { holds: 0, released: 1, none: 2 };
+const WEIGHT: Readonly<Record<ImageDecision['kind'], number>> = { holds: 0, cleared: 1, none: 2 };
 
 /** What holds the gate first: a list that is cut must not lose it. */
 export function weightiestFirst(images: readonly ImageDecision[]): readonly ImageDecision[] {
@@ -151,7 +151,7 @@ export function describeState(state: GateState): string {
 
 function noteOf(image: ImageDecision): string {
   const name = shortDigest(image.digest);
-  if (image.kind === 'released') return `${name} holds it no longer, ${CLEARANCES[image.how]}`;
+  if (image.kind === 'cleared') return `${name} holds it no longer, ${CLEARANCES[image.how]}`;
   if (image.kind === 'holds' && (image.why.kind === 'unproven' || image.why.kind === 'recentScan'))
     return `${name} still holds it, proof is missing: ${image.why.detail}`;
   if (image.kind === 'holds' && image.why.kind === 'undetermined') {
@@ -164,7 +164,7 @@ function noteOf(image: ImageDecision): string {
 export function describeVerdict(verdict: Verdict): string {
   switch (verdict.kind) {
     case 'block':
-      return `violates by ${list(verdict.reasons.map((reason) => `${reason.finding.vulnerability} in ${reason.finding.package.name} (${describeCounted(reason)}, ${reason.rule})`))}`;
+      return `violates the policy with ${list(verdict.reasons.map((reason) => `${reason.finding.vulnerability} in ${reason.finding.package.name} (${describeCounted(reason)}, ${reason.rule})`))}`;
     case 'undetermined':
       return `is undetermined: nobody knows the severity of ${list(verdict.undetermined.map(({ vulnerability }) => vulnerability))}`;
     case 'allow':

@@ -18,7 +18,7 @@ const HEADLINES = [
 ];
 /** What every cloud's function says of its decisions, in order; the gates have names of their own. */
 const REASONS = [
-  / is closed now: sha256:\w{12} violates by CVE-2026-1001 in openssl/,
+  / is closed now: sha256:\w{12} violates the policy with CVE-2026-1001 in openssl/,
   / stays closed: sha256:\w{12} still holds it, proof is missing/,
   / is open now: sha256:\w{12} holds it no longer, /,
   / is open now: .* its findings do not violate any more/,

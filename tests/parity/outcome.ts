@@ -50,7 +50,7 @@ export function neutralLine(line: Line, world: Surroundings): Line {
 /** What a gate's last line says of where it stands. What was done, why, and what it was before is in the changes. */
 export function standing(line: Line): Line {
   const { action: _action, from: _from, message: _message, triggers: _triggers, digest: _digest, ...rest } = line;
-  return { ...rest, images: (line['images'] as readonly Line[]).filter(({ outcome }) => outcome !== 'released') };
+  return { ...rest, images: (line['images'] as readonly Line[]).filter(({ outcome }) => outcome !== 'cleared') };
 }
 
 /**

@@ -93,8 +93,8 @@ describe('what is not compared', () => {
 
   test('of where a gate stands: how it came there, which the changes tell', () => {
     const { kind, repository, verdict, to, images } = line;
-    const released = { digest: 'sha256:2', outcome: 'released', how: 'gone' };
-    const last = { ...line, triggers: ['sweep'], digest: 'sha256:1', images: [...images, released] };
+    const cleared = { digest: 'sha256:2', outcome: 'cleared', how: 'gone' };
+    const last = { ...line, triggers: ['sweep'], digest: 'sha256:1', images: [...images, cleared] };
     expect(standing(last)).toEqual({ kind, repository, verdict, to, images });
   });
 

@@ -119,7 +119,7 @@ describe('what a person does, on both clouds at once', () => {
       expect(words, cloud).toEqual([
         'CI pushes team/app:1.0: 201.',
         expect.stringMatching(/^.+ finds CVE-2026-2001 \(critical\) in zlib of team\/app:1\.0\.$/),
-        expect.stringMatching(/^team\/app.* is closed now: .+ violates by CVE-2026-2001 in zlib/),
+        expect.stringMatching(/^team\/app.* is closed now: .+ violates the policy with CVE-2026-2001 in zlib/),
         expect.stringMatching(/^Production pulls team\/app:1\.0: 40[35], refused\. /),
         expect.stringMatching(/^.+ looks at team\/app:1\.0 anew/),
         expect.stringMatching(/^team\/app.* is open now: /),

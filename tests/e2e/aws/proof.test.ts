@@ -30,7 +30,7 @@ describe('closing and proof', () => {
     expect(notified()).toEqual(['closed', 'opened']);
     expect(lastDecision()).toMatchObject({
       action: 'opened',
-      images: [{ digest, outcome: 'released', how: 'scanned' }],
+      images: [{ digest, outcome: 'cleared', how: 'scanned' }],
     });
   });
 
@@ -77,7 +77,7 @@ describe('closing and proof', () => {
     await cloud.inspector.setStatus(arn, 'CLOSED');
     await cloud.runUntilIdle();
     expect(isClosed()).toBe(true);
-    expect(lines('decision').at(-1)?.['message']).toContain('its scan finished only just');
+    expect(lines('decision').at(-1)?.['message']).toContain('its scan has only just finished');
     await runUntilIdle();
     expect(isClosed()).toBe(false);
   });

@@ -90,7 +90,7 @@ describe('every blocking assessment is healthy or exempt', () => {
       expect(await s.pull('v1')).toBe('pulled');
       expect(s.lastDecision(image)).toMatchObject({
         action: 'opened',
-        images: [{ digest: image.digest, outcome: 'released', how }],
+        images: [{ digest: image.digest, outcome: 'cleared', how }],
       });
       await s.sweep();
       expect(await s.world()).toEqual(wanted);

@@ -193,7 +193,7 @@ describe('a severity that is inherited', () => {
       { digest, reasons: [{ severity: 'critical', inherited: true, rule: 'severityThreshold' }] },
     ]);
     expect(message).toContain(
-      'violates by CVE-2026-1001 in openssl (critical, inherited from the report, severityThreshold)',
+      'violates the policy with CVE-2026-1001 in openssl (critical, inherited from the report, severityThreshold)',
     );
     expect(s.cloud.mails[0]?.plainText).toContain('CVE-2026-1001 (critical, inherited from the report) in openssl');
   });

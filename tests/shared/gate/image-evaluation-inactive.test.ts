@@ -32,7 +32,7 @@ describe('an image that went away', () => {
     [
       'is pushed again and only just scanned: holds again until the scan is five minutes old',
       { blocker: inactive(5), scan: scanned(0) },
-      'holds: recentScan: its scan finished only just (2026-06-15T12:00:00.000Z); it is observed again in some minutes',
+      'holds: recentScan: its scan has only just finished (2026-06-15T12:00:00.000Z); it is observed again in a few minutes',
     ],
     [
       'is pushed again, and its recorded finding is excepted meanwhile: is exempted',

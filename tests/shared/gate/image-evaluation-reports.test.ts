@@ -164,7 +164,7 @@ describe('a gate whose blocker is resolved', () => {
     const { to, images } = await reconcileOnce(world);
     expect([to.kind, images, notified(world), world.record(GATE)?.blockers]).toEqual([
       'open',
-      [{ digest: digest(1), kind: 'released', how: 'resolved' }],
+      [{ digest: digest(1), kind: 'cleared', how: 'resolved' }],
       ['closed', 'opened'],
       [],
     ]);

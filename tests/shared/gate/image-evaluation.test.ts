@@ -74,12 +74,12 @@ describe('a blocker', () => {
     [
       'scanned less than five minutes before the observation began: stays until its findings must have come',
       { scan: { kind: 'finished', at: '2026-06-15T11:55:00.001Z' } },
-      'holds: recentScan: its scan finished only just (2026-06-15T11:55:00.001Z); it is observed again in some minutes',
+      'holds: recentScan: its scan has only just finished (2026-06-15T11:55:00.001Z); it is observed again in a few minutes',
     ],
     [
       'scanned while the observation took its time: stays, since the observation may have begun before',
       { scan: scanned(-0.5), observedAt: hoursLater(-0.55) },
-      'holds: recentScan: its scan finished only just (2026-06-15T11:30:00.000Z); it is observed again in some minutes',
+      'holds: recentScan: its scan has only just finished (2026-06-15T11:30:00.000Z); it is observed again in a few minutes',
     ],
     [
       'a newer scan, and a finding of today that violates: stays',

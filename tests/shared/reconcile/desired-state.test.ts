@@ -4,7 +4,8 @@ import { nextBlockers } from '../../../shared/gate/blockers.ts';
 import type { BrakeState } from '../../../shared/gate/brake.ts';
 import { newRecord } from '../../../shared/gate/record.ts';
 import { type DesiredStateInput, findDesiredState } from '../../../shared/reconcile/desired-state.ts';
-import type { Reading, Row } from '../../../shared/reconcile/ports.ts';
+import type { OwnedReading } from '../../../shared/reconcile/owner.ts';
+import type { Row } from '../../../shared/reconcile/ports.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import { anOverride, blocker, finding, GATE, NOW, record, rules } from '../samples.ts';
 
@@ -14,7 +15,7 @@ const step = (kind: 'open' | 'closed', name: 'runs' | 'ends' = 'runs') => {
   const { order } = anOverride({ kind });
   return { step: name, order, notified: 'begin', isNews: false, next: undefined } as const;
 };
-const reading = (changes: Partial<Reading<unknown>> = {}): Reading<unknown> => ({
+const reading = (changes: Partial<OwnedReading<unknown>> = {}): OwnedReading<unknown> => ({
   lock: 'absent',
   snapshot: undefined,
   ...changes,
@@ -67,7 +68,7 @@ describe('a gate should be', () => {
     ],
     [
       'waiting for a foreign lock',
-      held({ reading: reading({ lock: 'unmarked' }), override: step('open') }),
+      held({ reading: reading({ lock: 'foreign' }), override: step('open') }),
       rules(),
       'waiting: foreignLock',
       0,

@@ -64,7 +64,7 @@ describe('opening', () => {
     expect([kind, decision.to.kind, decision.images]).toEqual([
       'done',
       'open',
-      [{ digest: digest(1), kind: 'released', how: 'scanned' }],
+      [{ digest: digest(1), kind: 'cleared', how: 'scanned' }],
     ]);
   });
 
@@ -127,7 +127,7 @@ describe('opening', () => {
     const world = await violating(true);
     world.repository().images.set(digest(1), {});
     const { to, images } = await reconcileOnce(world, { scope: 'all', triggers: ['sweep'] }, EXCEPTED);
-    expect([to.kind, images]).toEqual(['open', [{ digest: digest(1), kind: 'released', how: 'exempted' }]]);
+    expect([to.kind, images]).toEqual(['open', [{ digest: digest(1), kind: 'cleared', how: 'exempted' }]]);
     expect(world.calls).not.toContain('scans');
   });
 

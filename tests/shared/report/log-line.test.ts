@@ -75,7 +75,7 @@ describe('the line of a decision', () => {
       triggers: ['finding', 'sweep'],
       undeterminedImages: 0,
       message:
-        'team/app is closed now: sha256:000000000000 violates by CVE-2024-6119 in openssl (critical, severityThreshold)',
+        'team/app is closed now: sha256:000000000000 violates the policy with CVE-2024-6119 in openssl (critical, severityThreshold)',
       images: [
         {
           digest: DIGEST,
@@ -122,7 +122,7 @@ describe('the line of a decision', () => {
       [{ digest: digest(1), kind: 'none', verdict: UNDETERMINED }],
       'undetermined',
     ],
-    ['allow where all are released', [{ digest: digest(1), kind: 'released', how: 'gone' }], 'allow'],
+    ['allow if all are cleared', [{ digest: digest(1), kind: 'cleared', how: 'gone' }], 'allow'],
     ['allow where all are exempted', [{ digest: digest(1), kind: 'none', verdict: ALLOW }], 'allow'],
   ])('has as its verdict %s', (_name, images, verdict) => {
     expect(line({ images })['verdict']).toBe(verdict);
@@ -160,7 +160,7 @@ describe('what queries count', () => {
     );
     const blocked: ImageDecision = { ...VIOLATES, verdict: { ...BLOCK, undetermined: [finding({ severity: 'odd' })] } };
     const { undeterminedImages, undeterminedWhy } = line({
-      images: [...images, blocked, { digest: digest(40), kind: 'released', how: 'gone' }],
+      images: [...images, blocked, { digest: digest(40), kind: 'cleared', how: 'gone' }],
     });
     expect([undeterminedImages, undeterminedWhy]).toEqual([30, 'UNTRIAGED, w0, w1']);
   });
@@ -190,9 +190,9 @@ describe('what queries count', () => {
 describe('an image of the line', () => {
   it.each<[string, ImageDecision, Record<string, unknown>]>([
     [
-      'that is released has the account of it',
-      { digest: digest(1), kind: 'released', how: 'scanned' },
-      { digest: DIGEST, outcome: 'released', how: 'scanned' },
+      'that is cleared says how',
+      { digest: digest(1), kind: 'cleared', how: 'scanned' },
+      { digest: DIGEST, outcome: 'cleared', how: 'scanned' },
     ],
     [
       'that holds without proof says what is missing',

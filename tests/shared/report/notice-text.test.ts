@@ -27,7 +27,7 @@ const WHY = [
 ];
 const HOW_TO_OPEN = [
   '',
-  'How to get it open:',
+  'How to reopen it:',
   '  1. Push an image with the fixed versions under the same tag, or delete the images above; it opens by itself once none of them is left.',
   '  2. Or have the finding reviewed and add an exception (id, expires, reason) to the policy of the stack, then `pulumi up`.',
   '  3. Or suppress the finding at the provider.',
@@ -54,7 +54,7 @@ describe('a notice', () => {
   it('of a closing that was put back says what may have taken it away', () => {
     expect(told({ kind: 'restored' })).toEqual([
       'Something had removed or changed what keeps team/app (registry 123456789012) closed; pullgate put it back at 2026-06-15T12:00:00.000Z.',
-      'If your own infrastructure code did, its next run will do it again: let it leave alone what pullgate sets there.',
+      'If your own infrastructure code did this, its next run will do it again: configure it to ignore what pullgate sets there.',
       ...WHY,
       ...HOW_TO_OPEN,
     ]);
@@ -63,7 +63,7 @@ describe('a notice', () => {
   it.each<[Waiting, string]>([
     [{ for: 'audit' }, 'the stack is in audit mode, which closes nothing'],
     [{ for: 'pause' }, 'pullgate is paused; `pullgate resume` ends the pause'],
-    [{ for: 'brake' }, 'the brake (maxClosesPerHour) is used up for this hour; it is closed when its turn comes'],
+    [{ for: 'brake' }, 'the limit on closings an hour (maxClosesPerHour) is reached; it closes when its turn comes'],
     [
       { for: 'inUse', by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' },
       'it is in use by Lambda functions, which would fail if it closed; set aws.closeLambdaRepositories to close such gates too',
@@ -245,7 +245,7 @@ describe('what exempted a finding', () => {
       { kind: 'exception', exception: exception({ reason: 'no fix yet', untilFixed: true }) },
       'excepted until 2026-06-16T12:00:00.000Z or until a fix exists: no fix yet',
     ],
-    [{ kind: 'grace', until: NOW }, 'in grace until 2026-06-15T12:00:00.000Z'],
+    [{ kind: 'grace', until: NOW }, 'in its grace period until 2026-06-15T12:00:00.000Z'],
     [{ kind: 'suppressed' }, 'suppressed at the provider'],
     [{ kind: 'unknownIgnored' }, 'of unknown severity, which the policy ignores'],
   ])('%j', (rule, words) => {

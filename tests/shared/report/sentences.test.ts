@@ -23,7 +23,7 @@ const UNDETERMINED: Verdict = {
 describe('a verdict', () => {
   const numbered = (number: number) => finding({ vulnerability: `CVE-2024-${number}` });
   it.each<[Verdict, string]>([
-    [BLOCK, 'violates by CVE-2024-6119 in openssl (critical, severityThreshold)'],
+    [BLOCK, 'violates the policy with CVE-2024-6119 in openssl (critical, severityThreshold)'],
     [
       {
         kind: 'block',
@@ -37,14 +37,14 @@ describe('a verdict', () => {
         undetermined: [],
         exempted: [],
       },
-      'violates by CVE-2024-1 in openssl (medium, exploited), CVE-2024-2 in openssl (high, unfixable), CVE-2024-3 in openssl (unknown, unknownSeverity) and 2 more',
+      'violates the policy with CVE-2024-1 in openssl (medium, exploited), CVE-2024-2 in openssl (high, unfixable), CVE-2024-3 in openssl (unknown, unknownSeverity) and 2 more',
     ],
     [
       {
         ...BLOCK,
         reasons: [{ finding: numbered(1), rule: 'severityThreshold', severity: 'critical', inherited: true }],
       },
-      'violates by CVE-2024-1 in openssl (critical, inherited from the report, severityThreshold)',
+      'violates the policy with CVE-2024-1 in openssl (critical, inherited from the report, severityThreshold)',
     ],
     [UNDETERMINED, 'is undetermined: nobody knows the severity of CVE-2024-6119'],
     [ALLOW, 'has nothing that violates'],
@@ -79,7 +79,7 @@ describe('a decision in one sentence', () => {
     [
       'closed',
       { action: 'closed', to: { kind: 'closed' }, images: [violates] },
-      'team/app is closed now: sha256:000000000000 violates by CVE-2024-6119 in openssl (critical, severityThreshold)',
+      'team/app is closed now: sha256:000000000000 violates the policy with CVE-2024-6119 in openssl (critical, severityThreshold)',
     ],
     ['opened', { action: 'opened' }, 'team/app is open now'],
     [
@@ -90,7 +90,7 @@ describe('a decision in one sentence', () => {
     [
       'waiting',
       { action: 'waiting', to: waitingForBrake },
-      'team/app is open, waiting: the brake (maxClosesPerHour) is used up for this hour; it is closed when its turn comes',
+      'team/app is open, waiting: the limit on closings an hour (maxClosesPerHour) is reached; it closes when its turn comes',
     ],
     [
       'waiting, since somebody else has locked it',
@@ -104,7 +104,7 @@ describe('a decision in one sentence', () => {
     ],
     [
       'an image whose findings are all resolved',
-      { action: 'opened', images: [{ digest: digest(1), kind: 'released', how: 'resolved' }] },
+      { action: 'opened', images: [{ digest: digest(1), kind: 'cleared', how: 'resolved' }] },
       'team/app is open now: sha256:000000000000 holds it no longer, the provider says that each of its findings is resolved',
     ],
     ['cleared', { action: 'cleared' }, 'team/app has nothing to wait for any more'],
@@ -128,9 +128,11 @@ describe('a decision in one sentence', () => {
       'an image that holds until its scan has settled',
       {
         to: { kind: 'closed' },
-        images: [{ ...violates, why: { kind: 'recentScan', detail: 'its scan finished only just' }, verdict: ALLOW }],
+        images: [
+          { ...violates, why: { kind: 'recentScan', detail: 'its scan has only just finished' }, verdict: ALLOW },
+        ],
       },
-      'team/app stays closed: sha256:000000000000 still holds it, proof is missing: its scan finished only just',
+      'team/app stays closed: sha256:000000000000 still holds it, proof is missing: its scan has only just finished',
     ],
     [
       'an image that holds since nobody knows',
@@ -139,7 +141,7 @@ describe('a decision in one sentence', () => {
     ],
     [
       'an image that holds it no longer',
-      { action: 'opened', images: [{ digest: digest(1), kind: 'released', how: 'gone' }] },
+      { action: 'opened', images: [{ digest: digest(1), kind: 'cleared', how: 'gone' }] },
       'team/app is open now: sha256:000000000000 holds it no longer, it is gone from the registry (deleted or archived)',
     ],
     [
@@ -165,12 +167,12 @@ describe('a decision in one sentence', () => {
         images: [
           { digest: digest(2), kind: 'none', verdict: EXEMPTED },
           { digest: digest(3), kind: 'none', verdict: EXEMPTED },
-          { digest: digest(4), kind: 'released', how: 'scanned' },
+          { digest: digest(4), kind: 'cleared', how: 'scanned' },
           { digest: digest(5), kind: 'none', verdict: EXEMPTED },
           violates,
         ],
       },
-      'team/app is closed now: sha256:000000000000 violates by CVE-2024-6119 in openssl (critical, severityThreshold); sha256:000000000000 holds it no longer, a newer scan shows nothing that violates; sha256:000000000000 is exempted: CVE-2024-6119 is suppressed at the provider; and 2 more images',
+      'team/app is closed now: sha256:000000000000 violates the policy with CVE-2024-6119 in openssl (critical, severityThreshold); sha256:000000000000 holds it no longer, a newer scan shows nothing that violates; sha256:000000000000 is exempted: CVE-2024-6119 is suppressed at the provider; and 2 more images',
     ],
   ])('%s', (_name, changes, sentence) => {
     expect(summarize(decision(changes))).toBe(sentence);
