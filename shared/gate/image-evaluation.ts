@@ -94,12 +94,12 @@ function evaluateBlocker(input: EvaluationInput, image: Present, blocker: Blocke
   const absent = absentOf(blocker, findingsIn(image));
   const statusOf = statusesOf(image);
   const unexplained = absent.filter((finding) => statusOf(finding) === 'active');
-  const isExempted = blocker.omittedFindings === 0 && judgeImage(input, unexplained).kind === 'allow';
+  const isAccountedFor = blocker.omittedFindings === 0 && judgeImage(input, unexplained).kind === 'allow';
   // What is not known releases no blocker; but one that holds nothing at present does not begin to because of it.
-  if (verdict.kind === 'undetermined' && (blocker.inactive === undefined || !isExempted)) {
+  if (verdict.kind === 'undetermined' && (blocker.inactive === undefined || !isAccountedFor)) {
     return { kind: 'holds', blocker: heldOn(input, image, blocker), why: { kind: 'undetermined' }, verdict };
   }
-  if (isExempted) {
+  if (isAccountedFor) {
     // What is still shown is not resolved, whatever is said of the report that it once came in.
     const resolved = absent.filter((finding) => statusOf(finding) === 'resolved');
     const isResolved = verdict.kind === 'allow' && resolved.length === blocker.findings.length;
@@ -200,14 +200,14 @@ function tagsOf(tags: readonly string[], blocker: Blocker | undefined): readonly
 function becomeInactive(
   { now }: EvaluationInput,
   blocker: Blocker,
-  how: InactiveReason,
+  why: InactiveReason,
   verdict: Verdict,
 ): ImageEvaluation {
   const before = blocker.inactive;
-  const isNew = how === 'exempted' || before === undefined || before.why === 'exempted';
-  const inactive = { at: isNew ? now : before.at, why: how };
-  if (how !== 'exempted' && isLongAgo(inactive.at, now)) return { kind: 'forgotten' };
-  return { kind: 'inactive', blocker: { ...blocker, inactive }, how, verdict };
+  const isNew = why === 'exempted' || before === undefined || before.why === 'exempted';
+  const inactive = { at: isNew ? now : before.at, why };
+  if (why !== 'exempted' && isLongAgo(inactive.at, now)) return { kind: 'forgotten' };
+  return { kind: 'inactive', blocker: { ...blocker, inactive }, how: why, verdict };
 }
 
 /** How coarse the moments of a blocker are, in milliseconds: a replay within the minute writes nothing. */

@@ -67,12 +67,12 @@ const UNDETERMINED: Opinion = { kind: 'undetermined' };
 export function judgeBy(policy: Policy): Judge {
   const exceptions = exceptionsById(policy.exceptions);
 
-  function opinion(image: ImageId, finding: Finding, now: Instant): Opinion {
-    const opinion = verdictBeforeExemptions(policy, finding, now);
-    if (opinion.kind === 'below') return opinion;
+  function opinionOf(image: ImageId, finding: Finding, now: Instant): Opinion {
+    const byPolicy = opinionByPolicy(policy, finding, now);
+    if (byPolicy.kind === 'below') return byPolicy;
     if (finding.state !== 'active') return { kind: 'exempted', exemption: { kind: 'suppressed' } };
     const exception = liveException(exceptions, image, finding, now);
-    return exception === undefined ? opinion : { kind: 'exempted', exemption: { kind: 'exception', exception } };
+    return exception === undefined ? byPolicy : { kind: 'exempted', exemption: { kind: 'exception', exception } };
   }
 
   return (image, findings, now) => {
@@ -80,29 +80,24 @@ export function judgeBy(policy: Policy): Judge {
     const undetermined: Finding[] = [];
     const exempted: ExemptedFinding[] = [];
     for (const finding of findings) {
-      const found = opinion(image, finding, now);
-      if (found.kind === 'violates') {
-        const { kind: _kind, ...reason } = found;
+      const opinion = opinionOf(image, finding, now);
+      if (opinion.kind === 'violates') {
+        const { kind: _kind, ...reason } = opinion;
         reasons.push({ finding, ...reason });
-      } else if (found.kind === 'exempted') exempted.push({ finding, exemption: found.exemption });
-      else if (found.kind === 'undetermined') undetermined.push(finding);
+      } else if (opinion.kind === 'exempted') exempted.push({ finding, exemption: opinion.exemption });
+      else if (opinion.kind === 'undetermined') undetermined.push(finding);
     }
     if (isNonEmpty(reasons)) return { kind: 'block', reasons, undetermined, exempted };
     return isNonEmpty(undetermined) ? { kind: 'undetermined', undetermined, exempted } : { kind: 'allow', exempted };
   };
 }
 
-/** What thresholds, exploit and grace say, before anyone's decision to exempt. */
-function verdictBeforeExemptions(policy: Policy, finding: Finding, now: Instant): Opinion {
-  if (finding.severity.kind === 'unknown') {
-    switch (policy.unknownSeverity) {
-      case 'block':
-        return { kind: 'violates', rule: 'unknownSeverity', severity: 'unknown' };
-      case 'ignore':
-        return { kind: 'exempted', exemption: { kind: 'unknownIgnored' } };
-      case 'inherit':
-    }
-  }
+/** What thresholds, exploit and grace say, before suppressions and exceptions. */
+function opinionByPolicy(policy: Policy, finding: Finding, now: Instant): Opinion {
+  if (finding.severity.kind === 'unknown' && policy.unknownSeverity === 'block')
+    return { kind: 'violates', rule: 'unknownSeverity', severity: 'unknown' };
+  if (finding.severity.kind === 'unknown' && policy.unknownSeverity === 'ignore')
+    return { kind: 'exempted', exemption: { kind: 'unknownIgnored' } };
   const known = knownSeverity(finding);
   return known === undefined ? UNDETERMINED : bySeverityAlone(policy, finding, known, now);
 }

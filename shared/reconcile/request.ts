@@ -27,7 +27,7 @@ export interface NamedReport {
   readonly notBefore?: Instant | undefined;
 }
 
-/** A provider's answers lag by as much: one that contradicts a younger event is not trusted yet. */
+/** How far a provider's answers lag: one that contradicts a younger event is not trusted yet. */
 const ANSWER_LAG_MILLISECONDS = 2 * MINUTE_MILLISECONDS;
 
 /**
@@ -45,8 +45,8 @@ export async function findAwaited(
       shown.get(digest)?.some((report) => report.id === id && (status === undefined || report.status === status)) ===
       false,
   );
-  const young = Date.parse(now()) - ANSWER_LAG_MILLISECONDS;
-  const isYoung = ({ at }: NamedReport) => at !== undefined && Date.parse(at) > young;
+  const trustedBefore = Date.parse(now()) - ANSWER_LAG_MILLISECONDS;
+  const isYoung = ({ at }: NamedReport) => at !== undefined && Date.parse(at) > trustedBefore;
   const others = doubtful.filter((one) => !isYoung(one)).map(({ id }) => id);
   const unknown = others.length === 0 ? [] : await registry.unknownReports(others);
   return [...new Set([...doubtful.filter(isYoung).map(({ id }) => id), ...unknown])];

@@ -1,4 +1,4 @@
-// What becomes of the messages that asked for a reconciliation. Both clouds do the same with it.
+// What becomes of the messages that asked for a reconciliation.
 import type { Decision } from '../report/decision.ts';
 
 /**

@@ -65,8 +65,8 @@ export async function tick(ports: SweepPorts): Promise<void> {
   const due = (await step(() => ports.overridesDue(now(), MAX_WAITING))) ?? [];
   await step(() => ports.sendRequests(due, 'tick'));
   const waiting = (await step(() => ports.waiting(MAX_WAITING))) ?? [];
-  const closings = await step(() => ports.brake.load());
-  const brake = closings === undefined ? undefined : lastHour(closings.value ?? NO_CLOSINGS, now());
+  const brakeRow = await step(() => ports.brake.load());
+  const brake = brakeRow === undefined ? undefined : lastHour(brakeRow.value ?? NO_CLOSINGS, now());
   const admitted = brake === undefined ? [] : waiting.slice(0, roomLeft(brake, now(), rules.maxClosesPerHour));
   await step(() => ports.sendRequests(admitted, 'tick'));
   const facts = await step(async () => ports.tickFacts?.());
