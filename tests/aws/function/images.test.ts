@@ -1,16 +1,10 @@
-// Which images an index leads to, and which an observation is at: with a real client of ECR on the local cloud.
+// Which images an index leads to: with a real client of ECR on the local cloud.
 import { ECRClient } from '@aws-sdk/client-ecr';
-import { Inspector2Client } from '@aws-sdk/client-inspector2';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createScanner } from '../../../aws/function/findings.ts';
 import { createImages } from '../../../aws/function/images.ts';
-import { createRegistry } from '../../../aws/function/registry.ts';
-import { createRepositoryLock } from '../../../aws/function/repository-lock.ts';
-import { denyStatement } from '../../../aws/function/repository-policy.ts';
 import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
 import { allowing } from '../../../local/aws/principals.ts';
 import { digestOf } from '../../../local/manifest.ts';
-import { parsePolicy } from '../../../shared/policy/policy.ts';
 import { fixtureGraph } from '../../local/aws/fixture-graph.ts';
 import { ACCOUNT_ID } from './samples.ts';
 
@@ -18,7 +12,6 @@ const ABSENT = digestOf('never pushed');
 
 let cloud: LocalAws;
 let ecr: ECRClient;
-let inspector: Inspector2Client;
 /** A repository of its own for each test. */
 let repository = '';
 let repositories = 0;
@@ -26,7 +19,6 @@ beforeAll(async () => {
   cloud = await startAws(fixtureGraph());
   const config = cloud.clientConfig(cloud.principals.add(`arn:aws:iam::${ACCOUNT_ID}:role/admin`, [allowing('*')]));
   ecr = new ECRClient({ ...config, maxAttempts: 1 });
-  inspector = new Inspector2Client(config);
 });
 afterAll(() => cloud.stop());
 beforeEach(() => {
@@ -132,86 +124,5 @@ describe('the descendants', () => {
     const outer = await pushIndex([await pushIndex([await push()])]);
     cloud.faults.add({ ...fault, operation: 'BatchGetImage', nth: 2 });
     await expect(descendants(outer)).rejects.toMatchObject({ name });
-  });
-});
-
-describe('an observation', () => {
-  const observe = async (scope: 'all' | readonly string[], known: readonly string[] = [], images = 'tagged') => {
-    const policy = parsePolicy('high', { images });
-    if (!policy.ok) throw new Error('the policy of this test is wrong');
-    const ours = {
-      statementId: 'Pullgate',
-      partition: 'aws',
-      accountId: ACCOUNT_ID,
-      roleArn: '',
-      exemptPrincipals: [],
-    };
-    const registry = createRegistry({
-      images: createImages(ecr, ACCOUNT_ID),
-      scanner: createScanner(inspector, ACCOUNT_ID, policy.value),
-      lock: createRepositoryLock({ ecr, ecrOnce: ecr }, ACCOUNT_ID, denyStatement(ours)),
-      policy: policy.value,
-    });
-    const observations = await registry.observe({ registry: ACCOUNT_ID, repository }, scope, known);
-    return Object.fromEntries(
-      observations.map((one) => [
-        one.digest,
-        one.presence === 'gone' ? 'gone' : one.tagged ? 'counts' : 'does not count',
-      ]),
-    );
-  };
-
-  it('at an image is at that image, with one question for it', async () => {
-    const [image] = [await push('v1'), await push('v2')];
-    expect(await observe([image])).toEqual({ [image]: 'counts' });
-    expect(cloud.calls.count()).toEqual({ 'ecr:DescribeImages': 1, 'inspector2:ListFindings': 1 });
-  });
-
-  it('at a tagged index is at its children too, nested ones as well: they count', async () => {
-    const [amd, arm] = [await push(), await push()];
-    const inner = await pushIndex([amd]);
-    const index = await pushIndex([inner, arm], 'latest');
-    expect(await observe([index])).toEqual({
-      [index]: 'counts',
-      [inner]: 'counts',
-      [amd]: 'counts',
-      [arm]: 'counts',
-    });
-  });
-
-  it('at an index without a tag is at its children too, which do not count', async () => {
-    const child = await push();
-    const index = await pushIndex([child]);
-    expect(await observe([index])).toEqual({ [index]: 'does not count', [child]: 'does not count' });
-  });
-
-  it('asks nobody whether a child counts where all images do', async () => {
-    const child = await push();
-    await pushIndex([child], 'latest');
-    cloud.calls.reset();
-    await observe([child], [], 'all');
-    expect(cloud.calls.count()).toEqual({ 'ecr:DescribeImages': 1, 'inspector2:ListFindings': 1 });
-  });
-
-  it('says gone of a named image that is not there, beside one that is', async () => {
-    const image = await push('v1');
-    expect(await observe([image, ABSENT])).toEqual({ [image]: 'counts', [ABSENT]: 'gone' });
-  });
-
-  it('at an index with more children than a call names is at everything: what has findings, and what is known', async () => {
-    const children = await pushAll(100);
-    const index = await pushIndex(children, 'latest');
-    const [vulnerable = '', known = ''] = children;
-    await cloud.inspector.report(
-      { repository, digest: vulnerable },
-      { vulnerability: 'CVE-2026-1001', severity: 'CRITICAL' },
-      { event: false },
-    );
-    expect(await observe([index], [known, ABSENT])).toEqual({
-      [index]: 'counts',
-      [known]: 'counts',
-      [vulnerable]: 'counts',
-      [ABSENT]: 'gone',
-    });
   });
 });

@@ -84,17 +84,6 @@ describe('services that misbehave', () => {
     expect(new Set(s.notified())).toEqual(new Set(['closed']));
   });
 
-  test('a partial answer from SQS: the rest of the sweep’s messages is sent again', async () => {
-    const s = await stage();
-    for (let number = 0; number < 12; number++) {
-      const { digest } = await s.pushVulnerable(`team/app-${number}`, 'v1');
-      await s.cloud.inspector.report({ repository: `team/app-${number}`, digest }, CRITICAL, { event: false });
-    }
-    s.cloud.faults.add({ kind: 'throttle', service: 'sqs', operation: 'SendMessageBatch', times: 3 });
-    await s.sweep();
-    expect(Array.from({ length: 12 }, (_, number) => s.isClosed(`team/app-${number}`))).not.toContain(false);
-  });
-
   test('an event is lost: the sweep closes', async () => {
     const s = await stage();
     s.cloud.faults.addToBus({ kind: 'lose' });

@@ -1,0 +1,123 @@
+// What the function sends to its queues: whole batches, whatever part of one SQS takes, and messages that come back later.
+import { type SendMessageBatchCommand, type SendMessageBatchResultEntry, SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createQueue, type Queue } from '../../../aws/function/queue.ts';
+import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
+import { allowing } from '../../../local/aws/principals.ts';
+import { fixtureGraph } from '../../local/aws/fixture-graph.ts';
+import { ACCOUNT_ID } from './samples.ts';
+
+/** How long the queue has waited between its tries: nothing waits here. */
+const waits = vi.hoisted((): number[] => []);
+vi.mock('node:timers/promises', () => ({ setTimeout: async (milliseconds: number) => void waits.push(milliseconds) }));
+
+const names = (count: number) => Array.from({ length: count }, (_, number) => `team/app-${number}`);
+const requestFor = (repository: string) => ({ pullgate: 'reconcile', repository, trigger: 'sweep' });
+
+describe('on the wire', () => {
+  let cloud: LocalAws;
+  let queue: Queue;
+  beforeAll(async () => {
+    cloud = await startAws(fixtureGraph());
+    const admin = cloud.principals.add(`arn:aws:iam::${ACCOUNT_ID}:role/admin`, [allowing('*')]);
+    const client = new SQSClient({ ...cloud.clientConfig(admin), maxAttempts: 2 });
+    queue = createQueue(client, cloud.queue.url, cloud.deadLetters.url);
+  });
+  afterAll(() => cloud.stop());
+  beforeEach(() => {
+    cloud.faults.clear();
+    cloud.queue.purge();
+    cloud.deadLetters.purge();
+    cloud.calls.reset();
+  });
+  const sent = () => cloud.queue.messages().map(({ body }): unknown => JSON.parse(body));
+
+  it.each([
+    [0, 0],
+    [1, 1],
+    [10, 1],
+    [11, 2],
+    [95, 10],
+  ])('requests of %i repositories are sent in %i batches, a message each', async (count, batches) => {
+    await queue.sendRequests(names(count), 'sweep');
+    expect(sent()).toHaveLength(count);
+    expect(sent()).toEqual(expect.arrayContaining(names(count).map(requestFor)));
+    expect(cloud.calls.count()['sqs:SendMessageBatch'] ?? 0).toBe(batches);
+  });
+
+  it('a batch that is throttled is sent again, once', async () => {
+    cloud.faults.add({ kind: 'throttle', service: 'sqs', operation: 'SendMessageBatch' });
+    await queue.sendRequests(names(12), 'sweep');
+    expect(sent()).toHaveLength(12);
+    expect(sent()).toEqual(expect.arrayContaining(names(12).map(requestFor)));
+  });
+
+  it('a batch that is denied throws: the sweep starts again', async () => {
+    const denied = { kind: 'error', code: 'AccessDeniedException', message: 'no', status: 403 } as const;
+    cloud.faults.add({ ...denied, service: 'sqs', operation: 'SendMessageBatch' });
+    await expect(queue.sendRequests(names(1), 'sweep')).rejects.toMatchObject({ name: 'AccessDeniedException' });
+    expect(sent()).toEqual([]);
+  });
+
+  it('a message that can never succeed is in the dead-letter queue, as it was', async () => {
+    await queue.deadLetter('not even JSON');
+    expect(cloud.deadLetters.messages().map(({ body }) => body)).toEqual(['not even JSON']);
+    expect(sent()).toEqual([]);
+  });
+
+  it.each([
+    [1, 15],
+    [2, 30],
+    [6, 480],
+    [7, 900],
+    [40, 900],
+  ])('a message that was received %i times is visible again after %i seconds', async (receiveCount, seconds) => {
+    cloud.queue.send('{}');
+    const [message] = cloud.queue.receive(1);
+    await queue.retryLater(message?.receiptHandle ?? '', receiveCount);
+    expect(cloud.queue.nextVisibleAt()).toBe(cloud.clock.now().getTime() + seconds * 1000);
+  });
+
+  it('a message whose receipt is none is an error', async () => {
+    await expect(queue.retryLater('no receipt', 1)).rejects.toMatchObject({ name: 'ReceiptHandleIsInvalid' });
+  });
+});
+
+describe('of a batch that SQS takes in part', () => {
+  beforeEach(() => void waits.splice(0));
+
+  /** A queue of a service that refuses some entries of each batch, and the repositories of each. */
+  function stage(refusedOf: (repositories: readonly string[]) => readonly string[]) {
+    const batches: (readonly string[])[] = [];
+    const client: Pick<SQSClient, 'send'> = {
+      send: async ({ input }: SendMessageBatchCommand) => {
+        const entries = (input.Entries ?? []).map(({ Id, MessageBody = '' }) => ({ Id, ...JSON.parse(MessageBody) }));
+        batches.push(entries.map(({ repository }) => repository));
+        const refused = refusedOf(entries.map(({ repository }) => repository));
+        const Failed = entries.flatMap(({ Id, repository }): Partial<SendMessageBatchResultEntry>[] =>
+          refused.includes(repository) ? [{ Id }] : [],
+        );
+        return { Failed };
+      },
+    };
+    return { queue: createQueue(client as SQSClient, 'queue', 'dead letters'), batches };
+  }
+
+  it('only the rest is sent again, later each time', async () => {
+    const { queue, batches } = stage((repositories) => repositories.slice(1));
+    await queue.sendRequests(['a', 'b', 'c'], 'tick');
+    expect(batches).toEqual([['a', 'b', 'c'], ['b', 'c'], ['c']]);
+    expect(waits).toEqual([100, 200]);
+  });
+
+  it('the other batches are sent all the same, and the error counts what was refused five times', async () => {
+    const { queue, batches } = stage((repositories) =>
+      repositories.filter((one) => ['team/app-3', 'team/app-4'].includes(one)),
+    );
+    await expect(queue.sendRequests(names(25), 'sweep')).rejects.toThrow(
+      'SQS refused 2 messages of a sweep 5 times; the sweep starts again',
+    );
+    expect(batches.filter(({ length }) => length === 2)).toEqual(Array(4).fill(['team/app-3', 'team/app-4']));
+    expect(batches.flat()).toEqual(expect.arrayContaining(names(25)));
+  });
+});

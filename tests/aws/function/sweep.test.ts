@@ -1,0 +1,87 @@
+// What a tick and a sweep are given of AWS: one account's registry, whose gates are its repositories.
+import { describe, expect, it } from 'vitest';
+import type { Adapters, Dependencies } from '../../../aws/function/adapters.ts';
+import { createSweepPorts } from '../../../aws/function/sweep.ts';
+import { NOW, rules } from '../../shared/samples.ts';
+import { ACCOUNT_ID } from './samples.ts';
+
+const gate = (repository: string) => ({ registry: ACCOUNT_ID, repository });
+
+/** The ports over adapters that write down what they are asked. */
+function stage(repositories: ReadonlySet<string> = new Set()) {
+  const asked: unknown[][] = [];
+  const answering =
+    <T>(name: string, answer: T) =>
+    async (...given: readonly unknown[]): Promise<T> => {
+      asked.push([name, ...given]);
+      return answer;
+    };
+  const adapters = {
+    table: {
+      row: (name: string) => `the row ${name}`,
+      async *gates(registry: string) {
+        asked.push(['gates', registry]);
+        yield { ...gate('team/closed'), state: 'closed' };
+      },
+      waiting: answering('waiting', [gate('team/waiting')]),
+      due: answering('due', [gate('team/due')]),
+    },
+    scanner: {
+      health: answering('health', 'Inspector is off'),
+      repositoriesWithFindings: answering('repositoriesWithFindings', repositories),
+    },
+    queue: { sendRequests: answering('sendRequests', undefined) },
+  };
+  const lines: unknown[] = [];
+  const dependencies = {
+    settings: { accountId: ACCOUNT_ID, hash: 'abc', sweepHours: 6 },
+    log: (line: unknown) => lines.push(line),
+    now: () => NOW,
+  };
+  const stackRules = rules();
+  const ports = createSweepPorts(dependencies as unknown as Dependencies, adapters as unknown as Adapters, stackRules);
+  return { ports, asked, lines, stackRules };
+}
+
+describe('a sweep', () => {
+  it('has the rows, the rules and the settings of the stack, its log and its clock', () => {
+    const { ports, lines, stackRules } = stage();
+    expect(ports).toMatchObject({ state: 'the row sweep', brake: 'the row brake', sweepHours: 6, settingsHash: 'abc' });
+    expect([ports.rules === stackRules, ports.now()]).toEqual([true, NOW]);
+    ports.log({ kind: 'tick' });
+    expect(lines).toEqual([{ kind: 'tick' }]);
+  });
+
+  it.each<[string, ReadonlySet<string>, readonly unknown[]]>([
+    ['no repositories', new Set(), []],
+    [
+      'each repository with findings as a gate of the account',
+      new Set(['team/a', 'team/b']),
+      [gate('team/a'), gate('team/b')],
+    ],
+  ])('is given %s', async (_what, repositories, gates) => {
+    expect(await stage(repositories).ports.repositoriesWithFindings()).toEqual(gates);
+  });
+
+  it('asks the table about the gates of the account only', async () => {
+    const { ports, asked } = stage();
+    expect(await Array.fromAsync(ports.gatesWithRecord())).toEqual([{ ...gate('team/closed'), state: 'closed' }]);
+    expect(await ports.waiting(10)).toEqual([gate('team/waiting')]);
+    expect(await ports.overridesDue(NOW, 20)).toEqual([gate('team/due')]);
+    expect(asked).toEqual([
+      ['gates', ACCOUNT_ID],
+      ['waiting', ACCOUNT_ID, 10],
+      ['due', ACCOUNT_ID, NOW, 20],
+    ]);
+  });
+
+  it('says why the scanner does not see', async () => {
+    expect(await stage().ports.scannerHealth()).toBe('Inspector is off');
+  });
+
+  it('sends a message for each repository: the queue knows no registry', async () => {
+    const { ports, asked } = stage();
+    await ports.sendRequests([gate('team/a'), gate('team/b')], 'sweep');
+    expect(asked).toEqual([['sendRequests', ['team/a', 'team/b'], 'sweep']]);
+  });
+});
