@@ -181,13 +181,6 @@ describe('a scanner that cannot say', () => {
     await expect(scanner.health(START.toISOString(), true)).rejects.toThrow(PartialAnswer);
   });
 
-  it('anything, without a table, has found nothing', async () => {
-    const scanner = answering({ status: 'Success', tables: [] });
-    expect(await scanner.reportsOf(MYACR, { repository: 'team/app', digest: 'all', window: WINDOWS.event })).toEqual(
-      new Map(),
-    );
-  });
-
   const daysAgo = (days: number) => ({
     SecurityRecommendation: [individualTableRow({ TimeGenerated: START.getTime() - days * 24 * HOUR })],
   });
@@ -279,24 +272,5 @@ describe('a scanner whose service refuses', () => {
     await expect(
       scanner.reportsOf(MYACR, { repository: 'team/app', digest: 'all', window: WINDOWS.event }),
     ).rejects.toThrow(RestError);
-  });
-
-  it('a query that is wrong throws', async () => {
-    const scanner = refusing(semanticError("'project' operator: unexpected end"));
-    await expect(scanner.repositoriesWithFindings(MYACR)).rejects.toThrow(RestError);
-  });
-
-  it.each<[number, 'narrower' | 'again']>([
-    [413, 'narrower'],
-    [504, 'narrower'],
-    [429, 'again'],
-    [500, 'again'],
-    [403, 'again'],
-  ])('%i: asked %s', async (statusCode, how) => {
-    const scanner = refusing(new RestError('no', { statusCode }));
-    const error: unknown = await scanner
-      .reportsOf(MYACR, { repository: 'team/app', digest: 'all', window: WINDOWS.event })
-      .catch((one: unknown) => one);
-    expect(error instanceof PartialAnswer).toBe(how === 'narrower');
   });
 });

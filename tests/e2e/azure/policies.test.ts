@@ -103,22 +103,4 @@ describe('locks of somebody else', () => {
     await s.sweep();
     expect(await s.world()).toEqual({ ...CLOSED, notified: ['NOT closed team/app:v1', 'closed team/app:v1'] });
   });
-
-  test('other attributes, and other images’ locks, are left as they are', async () => {
-    const s = await stage();
-    const image = s.push('v1');
-    const other = s.push('v2');
-    s.registry.setAttributes(REPOSITORY, { writeEnabled: false, deleteEnabled: false }, image);
-    s.registry.setAttributes(REPOSITORY, { readEnabled: false }, other);
-    s.registry.setAttributes(REPOSITORY, { deleteEnabled: false });
-    const ids = await s.report(image);
-    await s.runUntilIdle();
-    await s.setStatus(ids, 'Healthy');
-    await s.sweep();
-    expect((await s.world()).locked).toEqual([
-      'team/app deleteEnabled',
-      'team/app:v1 deleteEnabled writeEnabled',
-      'team/app:v2 readEnabled',
-    ]);
-  });
 });

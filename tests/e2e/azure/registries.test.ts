@@ -94,19 +94,6 @@ describe('registries', () => {
     expect(s.lines('scanner')).toEqual([{ kind: 'scanner', healthy: false, why: problem }]);
   });
 
-  test('a registry with the roles of the whole registry, and `registryRoles: abac`: an error that names the role to assign', async () => {
-    const s = await stage({ azure: { registryRoles: 'abac' } });
-    await s.report(s.push('v1'));
-    await s.runUntilIdle();
-    expect((await s.world()).locked).toEqual([]);
-    const [refused] = s.lines('refused');
-    expect(refused?.['problem']).toContain(`the registry ${REGISTRY} has the role mode LegacyRegistryPermissions`);
-    expect(refused?.['problem']).toContain(
-      "the function's identity needs the role pullgate gatekeeper (registries/read,",
-    );
-    expect(refused?.['problem']).toContain('set pullgate:azure.registryRoles to rbac, and run pulumi up');
-  });
-
   test('ABAC registry with `registryRoles: abac`: closes and opens', async () => {
     const s = await stage({ azure: { registryRoles: 'abac' } }, ABAC);
     const { ids } = await s.close('v1');

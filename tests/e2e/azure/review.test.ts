@@ -239,7 +239,7 @@ describe('a repository whose findings are too much for one answer', () => {
     times: FOR_EVER,
   };
   const kinds = [
-    // 504 is the same, after all retries: tests/azure/function/findings.test.ts.
+    // 504 is the same, after all retries: tests/azure/function/log-analytics.test.ts.
     ['413', TOO_LARGE],
     ['PartialFailure', undefined],
   ] as const;

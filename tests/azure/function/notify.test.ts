@@ -1,0 +1,161 @@
+// Mails about state changes, with the SDK's own clients on the wire: each at once, and those that failed in one mail.
+import { EmailClient } from '@azure/communication-email';
+import { TableClient } from '@azure/data-tables';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createNotifier, deliverPending } from '../../../azure/function/notify.ts';
+import { createTable, type Table } from '../../../azure/function/records.ts';
+import type { Gate } from '../../../shared/gate/gate.ts';
+import type { Notice } from '../../../shared/gate/record.ts';
+import { MAIL_HOST, MAIL_ID, REGISTRY_ID, SENDER, type Stage, startStage, TABLE_ID } from '../../local/azure/stage.ts';
+import { digest, hoursLater, NOW, notice, record } from '../../shared/samples.ts';
+
+const GATE: Gate = { registry: REGISTRY_ID, repository: 'team/app' };
+const TO = ['ops@example.com', 'dev@example.com'];
+const SETTINGS = { mail: { endpoint: `https://${MAIL_HOST}`, sender: SENDER }, notifyEmails: TO };
+const OLD = hoursLater(-1);
+
+let stage: Stage;
+let client: EmailClient;
+let table: Table;
+beforeAll(async () => {
+  stage = await startStage();
+  const owner = stage.addPrincipal({ role: 'Communication and Email Service Owner', scope: MAIL_ID });
+  client = new EmailClient(SETTINGS.mail.endpoint, owner, stage.options);
+  const writer = stage.addPrincipal({ role: 'Storage Table Data Contributor', scope: TABLE_ID });
+  table = createTable(new TableClient(stage.table.url, 'records', writer, stage.options));
+});
+afterAll(() => stage.wire.stop());
+beforeEach(() => {
+  stage.faults.clear();
+  stage.table.clear();
+  stage.mails.sent.splice(0);
+  stage.calls.reset();
+});
+
+const subjects = () => stage.mails.sent.map(({ subject }) => subject);
+
+describe('a notice', () => {
+  const notifying = async (mail: EmailClient | undefined) => {
+    const lines: unknown[] = [];
+    await createNotifier(mail, SETTINGS, (line) => void lines.push(line))(GATE, notice({ kind: 'cleared' }));
+    return lines;
+  };
+
+  it('is one mail to everyone, and no line of the log', async () => {
+    expect(await notifying(client)).toEqual([]);
+    expect(stage.mails.sent).toMatchObject([
+      { sender: SENDER, to: TO, subject: '[pullgate] clear: team/app', plainText: expect.stringContaining('team/app') },
+    ]);
+    expect(stage.calls.count()['mail:Send']).toBe(1);
+  });
+
+  it('is a line of the log where there are no recipients', async () => {
+    expect(await notifying(undefined)).toEqual([
+      {
+        kind: 'notice',
+        change: 'cleared',
+        ...GATE,
+        subject: '[pullgate] clear: team/app',
+        text: expect.stringContaining('team/app'),
+      },
+    ]);
+    expect(stage.mails.sent).toEqual([]);
+  });
+
+  it.each([
+    ['is throttled', { kind: 'throttle' }, 429],
+    ['is denied', { kind: 'error', code: 'Denied', message: 'no', status: 403 }, 403],
+  ] as const)('that %s throws, so that it stays pending', async (_how, fault, statusCode) => {
+    stage.faults.add({ ...fault, service: 'mail' });
+    await expect(notifying(client)).rejects.toMatchObject({ statusCode });
+    expect(stage.mails.sent).toEqual([]);
+  });
+});
+
+describe('pending notices', () => {
+  const image = (number: number): Gate => ({ ...GATE, digest: digest(number) });
+  const savePending = (gate: Gate, ...pending: readonly Notice[]) => table.records.save(record({ gate, pending }), 0);
+  const deliver = (mail: EmailClient | undefined = client) => deliverPending(mail, SETTINGS, table, NOW);
+  const pendingOf = async (gate: Gate) => (await table.records.load(gate)).value?.pending.length;
+
+  it('are none: no mail', async () => {
+    await savePending(GATE);
+    expect([await deliver(), subjects()]).toEqual([0, []]);
+  });
+
+  it('that are one are a mail as it would have been at once', async () => {
+    await savePending(GATE, notice({ at: OLD }));
+    expect(await deliver()).toBe(1);
+    expect(subjects()).toEqual(['[pullgate] closed: team/app']);
+    expect(await pendingOf(GATE)).toBe(0);
+    expect([await deliver(), subjects()]).toEqual([0, ['[pullgate] closed: team/app']]);
+  });
+
+  it('of several gates are one mail, which says each in the order of its gate', async () => {
+    await savePending(image(1), notice({ at: OLD }), notice({ at: OLD, kind: 'opened' }));
+    await savePending(image(2), notice({ at: OLD, kind: 'cleared' }));
+    expect(await deliver()).toBe(2);
+    expect(subjects()).toEqual(['[pullgate] 3 state changes']);
+    const [{ plainText = '' } = {}] = stage.mails.sent;
+    const name = (number: number) => `team/app@${digest(number).slice(0, 19)}`;
+    expect(plainText.split('\n').filter((line) => line.startsWith('[pullgate] '))).toEqual([
+      `[pullgate] closed: ${name(1)}`,
+      `[pullgate] opened: ${name(1)}`,
+      `[pullgate] clear: ${name(2)}`,
+    ]);
+    expect(plainText.match(/^----$/gm)).toHaveLength(2);
+    expect([await pendingOf(image(1)), await pendingOf(image(2))]).toEqual([0, 0]);
+  });
+
+  it('are left for two minutes to the worker that changed the gate', async () => {
+    const ago = (milliseconds: number) => new Date(Date.parse(NOW) - milliseconds).toISOString();
+    await savePending(image(1), notice({ at: ago(119_999) }));
+    expect([await deliver(), subjects()]).toEqual([0, []]);
+    await savePending(image(2), notice({ at: ago(120_000) }));
+    expect(await deliver()).toBe(1);
+    expect([await pendingOf(image(1)), await pendingOf(image(2))]).toEqual([1, 0]);
+  });
+
+  it('of more than a hundred gates are sent over two ticks', async () => {
+    const numbers = Array.from({ length: 101 }, (_, number) => number);
+    await Promise.all(numbers.map((number) => savePending(image(number), notice({ at: OLD }))));
+    expect([await deliver(), await deliver(), await deliver()]).toEqual([100, 1, 0]);
+    expect(subjects()).toEqual(['[pullgate] 100 state changes', expect.stringContaining('closed: team/app@')]);
+  });
+
+  it('that cannot be sent stay pending', async () => {
+    await savePending(GATE, notice({ at: OLD }));
+    stage.faults.add({ kind: 'throttle', service: 'mail' });
+    await expect(deliver()).rejects.toMatchObject({ statusCode: 429 });
+    expect(await pendingOf(GATE)).toBe(1);
+    expect(await deliver()).toBe(1);
+  });
+
+  it('are sent twice, and never lost, where a worker changes the record while they are sent', async () => {
+    await savePending(GATE, notice({ at: OLD }));
+    const remove = stage.calls.after(async ({ service }) => {
+      if (service !== 'mail') return;
+      const { value, version } = await table.records.load(GATE);
+      if (value !== undefined) await table.records.save({ ...value, since: NOW }, version);
+    });
+    expect(await deliver()).toBe(1);
+    remove();
+    expect(await table.records.load(GATE)).toMatchObject({ value: { since: NOW, pending: [{ at: OLD }] } });
+    await deliver();
+    expect(subjects()).toEqual(['[pullgate] closed: team/app', '[pullgate] closed: team/app']);
+  });
+
+  it('of a gate whose record is gone meanwhile, or has none any more, are none', async () => {
+    await savePending(GATE);
+    const listing = { records: table.records, pending: async () => [GATE, image(9)] };
+    expect(await deliverPending(client, SETTINGS, listing, NOW)).toBe(0);
+    expect(subjects()).toEqual([]);
+  });
+
+  it('are left as they are where there are no recipients: nothing is read', async () => {
+    await savePending(GATE, notice({ at: OLD }));
+    stage.calls.reset();
+    expect(await deliverPending(undefined, SETTINGS, table, NOW)).toBe(0);
+    expect([stage.calls.count(), await pendingOf(GATE)]).toEqual([{}, 1]);
+  });
+});

@@ -1,0 +1,209 @@
+// Records in Table storage: stored and loaded back, over the version that was read only, and never too large for a row.
+import { TableClient } from '@azure/data-tables';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createTable, type Table } from '../../../azure/function/records.ts';
+import { digestOf } from '../../../local/manifest.ts';
+import type { Gate } from '../../../shared/gate/gate.ts';
+import type { Blocker, GateRecord } from '../../../shared/gate/record.ts';
+import type { Version } from '../../../shared/reconcile/ports.ts';
+import type { SweepState } from '../../../shared/reconcile/schedule.ts';
+import { REGISTRY_ID, type Stage, startStage, TABLE_ID } from '../../local/azure/stage.ts';
+import { anOverride, blocker, digest, finding, hoursLater, NOW, notice, record } from '../../shared/samples.ts';
+
+const WHOLE: Gate = { registry: REGISTRY_ID, repository: 'team/app' };
+const IMAGE: Gate = { ...WHOLE, digest: digest(1) };
+
+let stage: Stage;
+let table: Table;
+beforeAll(async () => {
+  stage = await startStage();
+  const credential = stage.addPrincipal({ role: 'Storage Table Data Contributor', scope: TABLE_ID });
+  table = createTable(new TableClient(stage.table.url, 'records', credential, stage.options));
+});
+afterAll(() => stage.wire.stop());
+beforeEach(() => {
+  stage.faults.clear();
+  stage.table.clear();
+});
+
+const save = (changes: Partial<GateRecord>) => table.records.save(record(changes), 0);
+const saveAll = async (records: readonly Partial<GateRecord>[]) => {
+  for (const one of records) await save(one);
+};
+const image = (number: number, repository = 'team/app'): Gate => ({ ...WHOLE, repository, digest: digest(number) });
+const rows = () => stage.table.entities();
+
+describe('a record', () => {
+  it.each([
+    ['an image', IMAGE],
+    ['a repository', WHOLE],
+    ['a repository with a long name', { ...WHOLE, repository: `${'a/'.repeat(127)}b` }],
+  ])('of %s comes back as it was saved', async (_what, gate) => {
+    const saved = record({ gate, override: anOverride(), pending: [notice()] });
+    const version = await table.records.save(saved, 0);
+    expect(version).toBeDefined();
+    expect(await table.records.load(gate)).toEqual({ value: saved, version });
+  });
+
+  it('is not there before it is saved, and after it was removed', async () => {
+    expect(await table.records.load(IMAGE)).toEqual({ value: undefined, version: 0 });
+    const version = await save({ gate: IMAGE });
+    if (version === undefined) throw new Error('the first save has met no other');
+    const old = await table.records.save(record({ gate: IMAGE }), version);
+    expect([await table.records.remove(IMAGE, version), await table.records.remove(IMAGE, old ?? 0)]).toEqual([
+      false,
+      true,
+    ]);
+    expect(await table.records.remove(IMAGE, old ?? 0)).toBe(false);
+    expect(await table.records.load(IMAGE)).toEqual({ value: undefined, version: 0 });
+  });
+
+  it('is saved over the version that was read only', async () => {
+    const one = record({ gate: IMAGE });
+    const first = await table.records.save(one, 0);
+    expect(await table.records.save(one, 0)).toBeUndefined();
+    const second = await table.records.save(one, first ?? 0);
+    expect(second).not.toBe(first);
+    expect(await table.records.save(one, first ?? 0)).toBeUndefined();
+    expect((await table.records.load(IMAGE)).version).toBe(second);
+  });
+
+  it('that another worker has removed is not saved again over its old version', async () => {
+    const version = await save({ gate: IMAGE });
+    await table.records.remove(IMAGE, version ?? 0);
+    expect(await table.records.save(record({ gate: IMAGE }), version ?? 0)).toBeUndefined();
+    expect(rows()).toEqual([]);
+  });
+
+  it('is the same for a registry in other letters, and another one of a repository beside it', async () => {
+    await save({ gate: IMAGE, since: NOW });
+    const inCapitals = { ...IMAGE, registry: REGISTRY_ID.toUpperCase() };
+    expect((await table.records.load(inCapitals)).value?.since).toBe(NOW);
+    for (const repository of ['team', 'team/app/x', 'app', 'team_app'])
+      expect((await table.records.load({ ...IMAGE, repository })).value).toBeUndefined();
+    expect((await table.records.load(WHOLE)).value).toBeUndefined();
+  });
+
+  it.each<[string, () => Promise<unknown>, string]>([
+    ['loaded', () => table.records.load(IMAGE), 'Get'],
+    ['saved', () => save({ gate: IMAGE }), 'Insert'],
+  ])('that the service does not let be %s is an error, and not one that is absent', async (_what, work, operation) => {
+    const denied = { kind: 'error', code: 'AuthorizationFailure', message: 'no', status: 403 } as const;
+    stage.faults.add({ ...denied, service: 'table', operation });
+    await expect(work()).rejects.toMatchObject({ statusCode: 403 });
+  });
+});
+
+describe('a record that a row does not take as it is', () => {
+  /** A blocker whose findings are unlike any other's. */
+  const blockerOf = (number: number, findings: number): Blocker => {
+    const of = (place: number) => finding({ vulnerability: `CVE-${digestOf(`${number} ${place}`).repeat(4)}` });
+    const others = Array.from({ length: findings - 1 }, (_, place) => of(place + 1));
+    return blocker({ digest: digest(number), findings: [of(0), ...others] });
+  };
+
+  it('is in several properties, and comes back', async () => {
+    const large = record({ gate: WHOLE, blockers: Array.from({ length: 60 }, (_, number) => blockerOf(number, 40)) });
+    await table.records.save(large, 0);
+    const [row] = rows();
+    expect(row?.properties.get('parts')?.value).toBeGreaterThan(1);
+    expect((await table.records.load(WHOLE)).value).toEqual(large);
+  });
+
+  it('leaves no part of it behind once it is small again', async () => {
+    const large = record({ gate: WHOLE, blockers: Array.from({ length: 60 }, (_, number) => blockerOf(number, 40)) });
+    const version = await table.records.save(large, 0);
+    await table.records.save(record({ gate: WHOLE }), version ?? 0);
+    expect([...(rows()[0]?.properties.keys() ?? [])].filter((name) => name.startsWith('body'))).toEqual(['body0']);
+    expect((await table.records.load(WHOLE)).value).toEqual(record({ gate: WHOLE }));
+  });
+});
+
+describe('a row', () => {
+  it('that is not a gate’s is kept by its name, over the version that was read', async () => {
+    const sweep = table.row<SweepState>('sweep');
+    expect(await sweep.load()).toEqual({ value: undefined, version: 0 });
+    const state = { sweptAt: NOW, fingerprint: 'a' } as unknown as SweepState;
+    const versions: (Version | undefined)[] = [await sweep.save(state, 0), await sweep.save(state, 0)];
+    expect(versions).toEqual([expect.any(String), undefined]);
+    expect(await sweep.load()).toEqual({ value: state, version: versions[0] });
+    expect(await table.row('brake').load()).toEqual({ value: undefined, version: 0 });
+    expect(await Array.fromAsync(table.gates())).toEqual([]);
+  });
+});
+
+describe('the gates', () => {
+  const listed = async (of?: Gate) => Array.fromAsync(table.gates(of));
+
+  it('are those of the whole stack, or of one repository and its images', async () => {
+    const other = REGISTRY_ID.replace('contoso', 'other');
+    await saveAll([
+      { gate: WHOLE, state: { kind: 'open' } },
+      { gate: image(1) },
+      { gate: image(2), override: anOverride() },
+      { gate: image(1, 'team/app-2') },
+      { gate: { ...image(1), registry: other } },
+    ]);
+    const closed = { state: 'closed', hasOverride: false };
+    const ofRepository = [
+      { ...WHOLE, state: 'open', hasOverride: false },
+      { ...image(1), ...closed },
+      { ...image(2), ...closed, hasOverride: true },
+    ];
+    expect(await listed(WHOLE)).toEqual(ofRepository);
+    expect(await listed(image(7))).toEqual(ofRepository);
+    expect(await listed({ ...WHOLE, repository: 'team/none' })).toEqual([]);
+    expect(await listed()).toHaveLength(5);
+    expect(await listed()).toEqual(
+      expect.arrayContaining([
+        ...ofRepository,
+        { ...image(1, 'team/app-2'), ...closed },
+        { ...image(1), registry: other, ...closed },
+      ]),
+    );
+  });
+
+  it('that wait for the brake are found, the worst first, and among equals the longest', async () => {
+    const waiting = (number: number, severity: string, since: string) => ({
+      gate: image(number),
+      state: { kind: 'waiting', for: 'brake' } as const,
+      blockers: [blocker({ findings: [finding({ severity })] })],
+      since,
+    });
+    await saveAll([
+      waiting(1, 'high', hoursLater(-1)),
+      waiting(2, 'high', hoursLater(-2)),
+      waiting(3, 'critical', NOW),
+      { gate: image(4), state: { kind: 'waiting', for: 'audit' } },
+      { gate: image(5) },
+    ]);
+    expect(await table.waiting()).toEqual([image(3), image(2), image(1)]);
+    const { value, version } = await table.records.load(image(3));
+    if (value === undefined) throw new Error('it was saved');
+    await table.records.save({ ...value, state: { kind: 'closed' } }, version);
+    expect(await table.waiting()).toEqual([image(2), image(1)]);
+  });
+
+  it('with an override are found once it is due', async () => {
+    await saveAll([
+      { gate: image(1), override: anOverride({ until: hoursLater(1) }) },
+      { gate: WHOLE, override: anOverride({ until: hoursLater(2) }) },
+      { gate: image(2), override: anOverride({ refused: true }) },
+      { gate: image(3) },
+    ]);
+    expect(await table.due(NOW)).toEqual([]);
+    expect(await table.due(hoursLater(1))).toEqual([image(1)]);
+    expect(await table.due(hoursLater(2))).toEqual([WHOLE, image(1)]);
+  });
+
+  it('with pending notices are found, some of them only', async () => {
+    await saveAll([
+      { gate: image(1), pending: [notice()] },
+      { gate: image(2), pending: [] },
+      { gate: image(3), pending: [notice(), notice({ kind: 'opened' })] },
+      { gate: WHOLE, pending: [notice()] },
+    ]);
+    expect(await table.pending(10)).toEqual([WHOLE, image(1), image(3)]);
+    expect(await table.pending(2)).toEqual([WHOLE, image(1)]);
+  });
+});

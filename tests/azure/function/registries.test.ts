@@ -1,0 +1,144 @@
+// The stack's registries as Resource Manager describes them: which can be worked with, and what a person has to do else.
+import type { Registry } from '@azure/arm-containerregistry';
+import { RestError } from '@azure/core-rest-pipeline';
+import { describe, expect, it } from 'vitest';
+import { createRegistries } from '../../../azure/function/registries.ts';
+import type { RegistryId } from '../../../azure/function/registry-id.ts';
+import { NOW } from '../../shared/samples.ts';
+import { REGISTRY, REGISTRY_ID, SUBSCRIPTION } from './samples.ts';
+
+const OTHER_ID = REGISTRY_ID.replace('myacr', 'otheracr');
+const LEGACY = 'LegacyRegistryPermissions';
+const ABAC = 'AbacRepositoryPermissions';
+const resolved = {
+  kind: 'resolved',
+  id: REGISTRY_ID,
+  name: 'myacr',
+  loginServer: 'myacr.azurecr.io',
+  problem: undefined,
+};
+
+type Answers = Readonly<Record<string, Partial<Registry> | Error>>;
+
+/** The registries of a stack, and the names of those that Resource Manager was asked about. */
+function stage(answers: Answers, { ids = [REGISTRY_ID, OTHER_ID], roles = 'rbac' as 'rbac' | 'abac' } = {}) {
+  const asked: string[] = [];
+  const clock = { now: Date.parse(NOW) };
+  const describeRegistry = async ({ name }: RegistryId): Promise<Registry> => {
+    asked.push(name);
+    const answer = answers[name] ?? { loginServer: `${name}.azurecr.io`, roleAssignmentMode: LEGACY };
+    if (answer instanceof Error) throw answer;
+    return answer as Registry;
+  };
+  const settings = { registries: ids, registryRoles: roles };
+  const registries = createRegistries({ describeRegistry }, settings, () => new Date(clock.now).toISOString());
+  return { registries, asked, clock };
+}
+
+const only = (answer: Partial<Registry> | Error, roles: 'rbac' | 'abac' = 'rbac') =>
+  stage({ myacr: answer }, { ids: [REGISTRY_ID], roles });
+
+describe('a registry', () => {
+  it('has the login server that Resource Manager names, which need not be its name', async () => {
+    const { registries } = only({ loginServer: 'myacr-h4k9bs.azurecr.io', roleAssignmentMode: LEGACY });
+    expect(await registries.all()).toEqual([{ ...resolved, loginServer: 'myacr-h4k9bs.azurecr.io' }]);
+  });
+
+  it.each([
+    ['no mode: that of the whole registry', undefined, 'rbac'],
+    ['the mode of the whole registry, and roles of it', LEGACY, 'rbac'],
+    ['the mode of repositories, and roles of them', ABAC, 'abac'],
+  ] as const)('with %s can be worked with', async (_what, roleAssignmentMode, roles) => {
+    const { registries } = only(
+      { loginServer: 'myacr.azurecr.io', ...(roleAssignmentMode && { roleAssignmentMode }) },
+      roles,
+    );
+    expect(await registries.usable()).toEqual([resolved]);
+  });
+
+  it.each([
+    [
+      ABAC,
+      'rbac',
+      `the registry ${REGISTRY_ID} has the role mode ${ABAC}, and there the function's identity needs the role pullgate gatekeeper (registries/read, and as data actions repositories/metadata/read and write), which this stack does not have: set pullgate:azure.registryRoles to abac, and run pulumi up (a stack for each role mode)`,
+    ],
+    [
+      LEGACY,
+      'abac',
+      `the registry ${REGISTRY_ID} has the role mode ${LEGACY}, and there the function's identity needs the role pullgate gatekeeper (registries/read, pull/read, metadata/read, metadata/write), which this stack does not have: set pullgate:azure.registryRoles to rbac, and run pulumi up (a stack for each role mode)`,
+    ],
+    ['Novel', 'rbac', `the registry ${REGISTRY_ID} has the role mode Novel, which pullgate does not know`],
+  ] as const)(
+    'with the mode %s and roles of %s has a problem that says what to do',
+    async (roleAssignmentMode, roles, problem) => {
+      const { registries } = only({ loginServer: 'myacr.azurecr.io', roleAssignmentMode }, roles);
+      expect(await registries.all()).toEqual([{ ...resolved, problem }]);
+      expect(await registries.find(REGISTRY)).toEqual({ ...resolved, problem });
+      expect(await registries.usable()).toEqual([]);
+    },
+  );
+});
+
+describe('a registry that Resource Manager does not describe', () => {
+  it.each<[string, Partial<Registry> | Error, string]>([
+    ['is not there (404)', new RestError('not found', { statusCode: 404 }), 'not found'],
+    ['may not be read (403)', new RestError('x'.repeat(300), { statusCode: 403 }), 'x'.repeat(200)],
+    ['has no login server', {}, `Resource Manager names no login server for ${REGISTRY_ID}`],
+  ])('since it %s keeps no other from being resolved', async (_why, answer, words) => {
+    const { registries } = stage({ myacr: answer });
+    const other = { ...resolved, id: OTHER_ID, name: 'otheracr', loginServer: 'otheracr.azurecr.io' };
+    const problem = `Resource Manager does not answer for the registry ${REGISTRY_ID} (${words}): is it still there, and has the function's identity its role 'pullgate gatekeeper' on it? Take it out of pullgate:azure.registries, or run pulumi up`;
+    expect(await registries.all()).toEqual([{ kind: 'unresolved', id: REGISTRY_ID, name: 'myacr', problem }, other]);
+    expect(await registries.usable()).toEqual([other]);
+  });
+
+  it('is an error for who asks for it alone: its message is retried', async () => {
+    const { registries } = only(new RestError('slow down', { statusCode: 429 }));
+    await expect(registries.find(REGISTRY)).rejects.toMatchObject({ statusCode: 429 });
+  });
+
+  it('is asked for again the next time', async () => {
+    const answers: Record<string, Error> = { myacr: new Error('not now') };
+    const { registries, asked } = stage(answers, { ids: [REGISTRY_ID] });
+    expect(await registries.usable()).toEqual([]);
+    delete answers['myacr'];
+    expect(await registries.usable()).toEqual([resolved]);
+    expect(asked).toEqual(['myacr', 'myacr']);
+  });
+
+  it('since its id in the settings is none is named', async () => {
+    const { registries, asked } = stage({}, { ids: ['/subscriptions/none', REGISTRY_ID] });
+    const [broken, ...others] = await registries.all();
+    expect(broken?.problem).toContain('the id of a registry in settings.json is not one: /subscriptions/none');
+    expect([others, asked]).toEqual([[resolved], ['myacr']]);
+  });
+});
+
+describe('a registry is found', () => {
+  it('by its id, in letters of any case, under the id of the config', async () => {
+    const { registries } = stage({});
+    const wanted = { subscription: SUBSCRIPTION, resourceGroup: 'RG', name: 'MyACR' };
+    expect(await registries.find(wanted)).toEqual(resolved);
+  });
+
+  it.each([
+    ['of another name', { name: 'thirdacr' }],
+    ['of another group', { resourceGroup: 'other' }],
+    ['of another subscription', { subscription: SUBSCRIPTION.replace('0', '1') }],
+  ])('not if it is %s: then nothing is asked', async (_what, changes) => {
+    const { registries, asked } = stage({});
+    expect(await registries.find({ ...REGISTRY, ...changes })).toBeUndefined();
+    expect(asked).toEqual([]);
+  });
+});
+
+it('is known for ten minutes: a change of its role mode is noticed then', async () => {
+  const { registries, asked, clock } = only({ loginServer: 'myacr.azurecr.io' });
+  const [first] = await registries.all();
+  clock.now += 10 * 60_000 - 1;
+  expect(await registries.find(REGISTRY)).toBe(first);
+  expect(asked).toEqual(['myacr']);
+  clock.now += 1;
+  expect(await registries.find(REGISTRY)).not.toBe(first);
+  expect(asked).toEqual(['myacr', 'myacr']);
+});
