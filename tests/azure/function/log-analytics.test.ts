@@ -4,15 +4,13 @@ import { RestError } from '@azure/core-rest-pipeline';
 import { LogsQueryClient } from '@azure/monitor-query';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createRunQuery, PartialAnswer, type RunQuery, rowsOrNone } from '../../../azure/function/log-analytics.ts';
-import { createLogAnalytics, LOGS_HOST } from '../../../local/azure/log-analytics.ts';
-import { createWorkspace, type RunningWorkspace } from '../../../local/azure/workspace.ts';
+import type { RunningWorkspace } from '../../../local/azure/workspace.ts';
 import type { FaultKind } from '../../../local/faults.ts';
 import { type Stage, startStage } from '../../local/azure/stage.ts';
 import { ASSESSMENT_ID, AT, individualTableRow } from './samples.ts';
-import { WORKSPACE_ID } from './scanner.ts';
+import { serveWorkspace, WORKSPACE_ID } from './scanner.ts';
 
 const GROUP = '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/rg';
-const ID = `${GROUP}/providers/Microsoft.OperationalInsights/workspaces/findings`;
 const QUERY =
   'SecurityRecommendation | project TimeGenerated, RecommendationId, Details = RecommendationAdditionalData.CvesDetails';
 
@@ -23,13 +21,7 @@ let workspace: RunningWorkspace;
 let run: RunQuery;
 beforeAll(async () => {
   stage = await startStage();
-  workspace = createWorkspace(stage.clock);
-  workspace.ingestionDelayMilliseconds = 0;
-  const named = { customerId: WORKSPACE_ID, id: ID, world: workspace };
-  stage.wire.serve(
-    LOGS_HOST,
-    createLogAnalytics({ clock: stage.clock, principals: stage.principals, workspaces: () => [named] }),
-  );
+  workspace = serveWorkspace(stage, GROUP);
   const reader = stage.addPrincipal({ role: 'Log Analytics Reader', scope: GROUP });
   run = createRunQuery(new LogsQueryClient(reader, stage.options), WORKSPACE_ID);
 });

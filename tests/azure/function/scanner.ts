@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import type { LogsQueryClient, LogsTable } from '@azure/monitor-query';
 import { createScanner, type RegistryIdentity, WINDOWS } from '../../../azure/function/findings.ts';
 import type { Table } from '../../../local/azure/kql-operators.ts';
+import { createLogAnalytics, LOGS_HOST } from '../../../local/azure/log-analytics.ts';
 import type { Row, TableName } from '../../../local/azure/tables.ts';
 import { createWorkspace, type RunningWorkspace } from '../../../local/azure/workspace.ts';
 import { virtualClock } from '../../../local/clock.ts';
 import type { Policy } from '../../../shared/policy/policy.ts';
 import { findingsIn } from '../../../shared/reconcile/observation.ts';
+import type { Stage } from '../../local/azure/stage.ts';
 import { policy } from '../../shared/samples.ts';
 import { REGISTRY_ID, SUBSCRIPTION } from './samples.ts';
 
@@ -32,6 +34,16 @@ export function workspaceOf({
   workspace.ingestionDelayMilliseconds = 0;
   for (const row of SecurityRecommendation) workspace.ingest('SecurityRecommendation', row);
   for (const row of SecurityNestedRecommendation) workspace.ingest('SecurityNestedRecommendation', row);
+  return workspace;
+}
+
+/** A workspace on the wire of a stage, without a delay of its rows; those who may read it have a role in its group. */
+export function serveWorkspace({ clock, principals, wire }: Stage, group: string): RunningWorkspace {
+  const workspace = createWorkspace(clock);
+  workspace.ingestionDelayMilliseconds = 0;
+  const id = `${group}/providers/Microsoft.OperationalInsights/workspaces/findings`;
+  const named = { customerId: WORKSPACE_ID, id, world: workspace };
+  wire.serve(LOGS_HOST, createLogAnalytics({ clock, principals, workspaces: () => [named] }));
   return workspace;
 }
 

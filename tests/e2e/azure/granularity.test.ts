@@ -96,48 +96,4 @@ describe('`granularity: repository`', () => {
     await s.sweep();
     expect((await s.world()).locked).toEqual(['team/app:v1 readEnabled', 'team/app:v2 readEnabled']);
   });
-
-  test.each([
-    ['image', BY_REPOSITORY, 'team/app readEnabled'],
-    ['repository', {}, 'team/app:v1 readEnabled'],
-  ] as const)(
-    'from %s, and nothing reports the finding any more: it is handed over, since absence opens nothing',
-    async (from, next, kept) => {
-      const s = await stage(from === 'repository' ? BY_REPOSITORY : {});
-      await s.close('v1');
-      s.cloud.workspace.forgetRows();
-      await s.redeploy(next);
-      const { locked, records } = await s.world();
-      expect(locked).toEqual([kept]);
-      expect(Object.values(records).toSorted()).toEqual(['closed', 'open (outOfScope)']);
-      await s.sweep();
-      expect(await s.pull('v1')).toBe('refused');
-      expect((await s.world()).notified).toHaveLength(3);
-    },
-  );
-
-  test.each([
-    ['image', BY_REPOSITORY, 'UpdateRepository', 'team/app:v1 readEnabled'],
-    ['repository', {}, 'UpdateManifest', 'team/app readEnabled'],
-  ] as const)(
-    'from %s, and the registry refuses the new gate: the old one stays',
-    async (from, next, operation, kept) => {
-      const s = await stage(from === 'repository' ? BY_REPOSITORY : {});
-      await s.close('v1');
-      s.cloud.faults.add({
-        kind: 'error',
-        code: 'DENIED',
-        message: 'no',
-        status: 403,
-        service: 'acr',
-        operation,
-        times: 9,
-      });
-      await s.redeploy(next);
-      expect((await s.world()).locked).toEqual([kept]);
-      s.cloud.faults.clear();
-      await s.sweep();
-      expect((await s.world()).locked).toEqual([from === 'image' ? 'team/app readEnabled' : 'team/app:v1 readEnabled']);
-    },
-  );
 });

@@ -167,26 +167,6 @@ describe('Log Analytics answers with a part, late, or not at all', () => {
     expect(await s.world()).toEqual(OPENED);
   });
 
-  test('PartialFailure on a repository’s answer: queried image by image, and each is observed', async () => {
-    const s = await stage();
-    const images = ['v1', 'v2', 'v3'].map((tag) => s.push(tag));
-    s.cloud.faults.addToBus({ kind: 'lose' });
-    for (const image of images) await s.report(image);
-    const release = partialWhere(
-      s,
-      (query) => query.includes('"team/app"') && query.includes('let Digest = "";') && !query.includes('distinct'),
-    );
-    await s.tick();
-    release();
-    expect((await s.world()).locked).toEqual([
-      'team/app:v1 readEnabled',
-      'team/app:v2 readEnabled',
-      'team/app:v3 readEnabled',
-    ]);
-    expect(s.lines('failed')).toEqual([]);
-    expect(s.cloud.mails).toHaveLength(3);
-  });
-
   test('PartialFailure where a sweep asks for the repositories: the tick fails, and the next one sweeps', async () => {
     const s = await stage();
     s.cloud.faults.addToBus({ kind: 'lose' });

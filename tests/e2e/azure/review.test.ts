@@ -139,40 +139,9 @@ describe('one registry of two', () => {
       expect(s.lines('failed')).toMatchObject([{ repository: 'team/app' }]);
     },
   );
-
-  test('is taken out of the config: its gates that wait take no turn of the brake', async () => {
-    const s = await stage({ ...BOTH, maxClosesPerHour: 1 }, { registries: { [OTHER]: {} } });
-    await s.close('v1');
-    const there = s.cloud.acr.registry(OTHER);
-    await s.report({ registry: OTHER, repository: 'team/other', digest: there.push('team/other', { tag: 'v1' }) });
-    await s.runUntilIdle();
-    await s.close('v2');
-    await s.redeploy({ maxClosesPerHour: 1 });
-    expect(s.lines('tick')).toMatchObject([{ waiting: 1, admitted: 0 }]);
-    s.cloud.clock.advance(HOUR);
-    await s.tick();
-    expect(s.lines('tick').at(-1)).toMatchObject({ waiting: 1, admitted: 1 });
-    expect((await s.world()).locked).toEqual(['team/app:v1 readEnabled', 'team/app:v2 readEnabled']);
-  });
 });
 
 describe('a scanner that sees nothing', () => {
-  const MACHINE =
-    '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm';
-
-  test('recommendations of machines arrive, and those of images do not: unhealthy where a gate is held closed, and only there', async () => {
-    for (const isClosed of [false, true]) {
-      const s = await stage();
-      if (isClosed) await s.close('v1');
-      s.cloud.clock.advance(9 * DAY);
-      await s.report({ registry: MACHINE, repository: 'vm', digest: `sha256:${'a'.repeat(64)}` });
-      await s.tick();
-      const [{ healthy, why = '' } = {}] = s.lines('scanner');
-      expect(healthy).toBe(!isClosed);
-      expect(why).toMatch(isClosed ? /^no recommendation of a registry's image has reached the workspace/ : /^$/);
-    }
-  });
-
   test('there are no tables yet: the tick says that the scanner is unhealthy, and sweeps nothing', async () => {
     const s = await stage();
     const message = "'union' operator: Failed to resolve table expression named 'SecurityRecommendation'";
@@ -238,19 +207,13 @@ describe('a repository whose findings are too much for one answer', () => {
     where: isOfRepository,
     times: FOR_EVER,
   };
-  const kinds = [
-    // 504 is the same, after all retries: tests/azure/function/log-analytics.test.ts.
-    ['413', TOO_LARGE],
-    ['PartialFailure', undefined],
-  ] as const;
-
-  test.each(kinds)('%s, gates are images: each gets a message of its own', async (_name, fault) => {
+  // More of this: tests/azure/function/gates.test.ts.
+  test('gates are images: each gets a message of its own', async () => {
     const s = await stage();
     const images = ['v1', 'v2', 'v3'].map((tag) => s.push(tag));
     s.cloud.faults.addToBus({ kind: 'lose' });
     for (const image of images) await s.report(image);
-    if (fault !== undefined) s.cloud.faults.add(fault);
-    else s.cloud.calls.before((call) => void (isOfRepository(call) && s.cloud.workspace.failPartially(1)));
+    s.cloud.faults.add(TOO_LARGE);
     await s.tick();
     expect((await s.world()).locked).toEqual(['v1', 'v2', 'v3'].map((tag) => `team/app:${tag} readEnabled`));
     expect(s.lines('reconcile')).toMatchObject([{ repository: 'team/app', images: 3, each: 'alone' }]);
@@ -259,6 +222,11 @@ describe('a repository whose findings are too much for one answer', () => {
     expect(s.decisions().map(({ triggers }) => triggers)).toEqual(Array(3).fill(['sweep']));
     expect(s.lines('failed')).toEqual([]);
   });
+
+  const kinds = [
+    ['413', TOO_LARGE],
+    ['PartialFailure', undefined],
+  ] as const;
 
   test.each(kinds)('%s, the gate is the repository: asked image by image', async (_name, fault) => {
     const s = await stage({ azure: { granularity: 'repository' } });

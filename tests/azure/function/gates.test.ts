@@ -1,0 +1,304 @@
+// Reconciling one gate, and everything that a repository has: with the SDK's own clients on the wire of registry, table
+// and workspace.
+import { ContainerRegistryClient } from '@azure/container-registry';
+import { RestError } from '@azure/core-rest-pipeline';
+import { TableClient } from '@azure/data-tables';
+import { LogsQueryClient } from '@azure/monitor-query';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createAdapters } from '../../../azure/function/adapters.ts';
+import type { Clients } from '../../../azure/function/clients.ts';
+import { createReconcilers } from '../../../azure/function/gates.ts';
+import type { Settings } from '../../../azure/function/settings.ts';
+import type { RunningWorkspace } from '../../../local/azure/workspace.ts';
+import type { FaultKind } from '../../../local/faults.ts';
+import type { Gate } from '../../../shared/gate/gate.ts';
+import type { Result } from '../../../shared/reconcile/result.ts';
+import type { LogLine } from '../../../shared/report/log-line.ts';
+import { REGISTRY_ID, type Stage, startStage, TABLE_ID } from '../../local/azure/stage.ts';
+import { anOverride, policy, record, rules } from '../../shared/samples.ts';
+import { AT, imageProperties, individualTableRow } from './samples.ts';
+import { QUERY, serveWorkspace, WORKSPACE_ID } from './scanner.ts';
+
+const GROUP = '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/rg';
+const REPOSITORY: Gate = { registry: REGISTRY_ID, repository: 'team/app' };
+const POISON = 'https://store.queue.core.windows.net/work-poison';
+
+let stage: Stage;
+let workspace: RunningWorkspace;
+let clients: Clients;
+/** What was put on the queues: on the stack's own, or on the poison queue. */
+const sent: { readonly queue: 'own' | 'poison'; readonly message: unknown }[] = [];
+let mail: Error | undefined;
+beforeAll(async () => {
+  stage = await startStage();
+  workspace = serveWorkspace(stage, GROUP);
+  const credential = stage.addPrincipal(
+    { role: 'Owner', scope: REGISTRY_ID },
+    { role: 'Storage Table Data Contributor', scope: TABLE_ID },
+    { role: 'Log Analytics Reader', scope: GROUP },
+  );
+  const registry = new ContainerRegistryClient('https://contoso.azurecr.io', credential, stage.options);
+  clients = {
+    table: new TableClient(stage.table.url, 'records', credential, stage.options),
+    logs: new LogsQueryClient(credential, stage.options),
+    registry: () => registry,
+    describeRegistry: async () => ({ location: 'westeurope', loginServer: 'contoso.azurecr.io' }) as never,
+    queues: {
+      async send(_method, url, body = '') {
+        const [, text = ''] = /<MessageText>(.*)<\/MessageText>/.exec(body) ?? [];
+        const message: unknown = JSON.parse(Buffer.from(text, 'base64').toString('utf8'));
+        sent.push({ queue: url.startsWith(POISON) ? 'poison' : 'own', message });
+        return {} as never;
+      },
+    },
+    mail: {
+      beginSend: async () => {
+        if (mail !== undefined) throw mail;
+      },
+    } as never,
+  };
+});
+afterAll(() => stage.wire.stop());
+beforeEach(() => {
+  stage.faults.clear();
+  stage.table.clear();
+  workspace.forgetRows();
+  for (const name of [...stage.registry.repositories.keys()]) stage.registry.deleteRepository(name);
+  sent.splice(0);
+  mail = undefined;
+  stage.calls.reset();
+});
+
+/** The function of a process that has just started, under this granularity. */
+async function start(granularity: Settings['granularity'] = 'image') {
+  const settings = {
+    registries: [REGISTRY_ID],
+    registryRoles: 'rbac',
+    granularity,
+    policy: policy(),
+    workspaceId: WORKSPACE_ID,
+    findingsQuery: QUERY,
+    queueUrl: 'https://store.queue.core.windows.net/work',
+    poisonQueueUrl: POISON,
+    notifyEmails: ['ops@example.com'],
+  } as unknown as Settings;
+  const dependencies = { settings, clients, now: () => stage.clock.now().toISOString() };
+  const adapters = createAdapters(dependencies);
+  const [resolved] = await adapters.registries.usable();
+  if (resolved === undefined) throw new Error('the registry is there');
+  const { reconcileGate, reconcileRepository } = createReconcilers(dependencies, adapters);
+  const lines: LogLine[] = [];
+  const job = {
+    registry: adapters.registryAt(resolved),
+    rules: rules(),
+    log: (line: LogLine) => void lines.push(line),
+  };
+  stage.calls.reset();
+  return {
+    adapters,
+    linesOf: (kind: LogLine['kind']) => lines.filter((line) => line.kind === kind),
+    one: (gate: Gate): Promise<Result> =>
+      reconcileGate({ ...job, request: { gate, scope: 'all', triggers: ['finding'], namedReports: [] } }),
+    repository: () => reconcileRepository({ ...job, repository: 'team/app', trigger: 'sweep' }),
+  };
+}
+
+/** An image with a tag, and with a finding of this severity if one is given. */
+function push(tag: string, severity?: 'High' | 'Low'): Gate & { readonly digest: string } {
+  const digest = stage.registry.push('team/app', { tag });
+  if (severity !== undefined) {
+    workspace.ingest(
+      'SecurityRecommendation',
+      individualTableRow({
+        TimeGenerated: AT,
+        RecommendationId: `${REGISTRY_ID}/providers/Microsoft.Security/assessments/of-${tag}`,
+        AssessedResourceId: REGISTRY_ID,
+        RecommendationSeverity: severity,
+        Properties: imageProperties('team/app', digest),
+        RecommendationAdditionalData: { SoftwareName: 'openssl', CvesDetails: [{ CveId: 'CVE-2026-0001' }] },
+      }),
+    );
+  }
+  return { ...REPOSITORY, digest };
+}
+
+const isLocked = ({ digest }: Gate) =>
+  !stage.registry.attributes('team/app', digest === undefined ? {} : { digest }).readEnabled;
+const refusing = (operation: string): FaultKind & { readonly operation: string; readonly times: number } => ({
+  ...{ kind: 'error', code: 'DENIED', message: 'no', status: 403 },
+  ...{ operation, times: 9 },
+});
+
+describe('one gate', () => {
+  it('is closed for its finding, and nothing is sent', async () => {
+    const image = push('v1', 'High');
+    const { one, linesOf } = await start();
+    expect(await one(image)).toMatchObject({ kind: 'done', decision: { action: 'closed' } });
+    expect([isLocked(image), sent]).toEqual([true, []]);
+    expect(linesOf('decision')).toMatchObject([{ ...image, action: 'closed', triggers: ['finding'] }]);
+    expect(linesOf('failed')).toEqual([]);
+  });
+
+  it('that the registry refuses to change is a message in the poison queue, and a line that says why', async () => {
+    const image = push('v1', 'High');
+    stage.faults.add(refusing('UpdateManifest'));
+    const { one, linesOf } = await start();
+    expect(await one(image)).toMatchObject({ kind: 'deadLetter' });
+    expect(sent).toEqual([{ queue: 'poison', message: { pullgate: 'reconcile', ...image, trigger: 'finding' } }]);
+    expect(linesOf('refused')).toEqual([
+      { kind: 'refused', ...image, problem: expect.stringContaining('the registry does not let team/app@') },
+    ]);
+  });
+
+  it('whose notice cannot be sent is closed all the same, and the line says so', async () => {
+    const image = push('v1', 'High');
+    mail = new RestError('too many mails', { statusCode: 429 });
+    const { one, linesOf, adapters } = await start();
+    expect(await one(image)).toMatchObject({ kind: 'done', decision: { action: 'closed' } });
+    expect(linesOf('failed')).toEqual([
+      { kind: 'failed', ...image, error: expect.stringMatching(/^a notice could not be sent: .*too many mails/) },
+    ]);
+    expect([isLocked(image), sent]).toEqual([true, []]);
+    expect(await adapters.table.pending(10)).toEqual([image]);
+  });
+
+  it.each([
+    ['registry', 'GetManifest'],
+    ['table', 'Get'],
+    ['workspace', 'Query'],
+  ])('that the %s does not let be observed fails, and is left as it is', async (_service, operation) => {
+    const image = push('v1', 'High');
+    const { one } = await start();
+    stage.faults.add(refusing(operation));
+    await expect(one(image)).rejects.toMatchObject({ statusCode: 403 });
+    expect([isLocked(image), sent]).toEqual([false, []]);
+  });
+});
+
+describe('a repository whose gates are its images', () => {
+  it('has each image closed that has to be, with one question to the workspace; those that are plainly allowed are not observed', async () => {
+    const [bad, worse, good] = [push('v1', 'High'), push('v2', 'High'), push('v3', 'Low')];
+    push('v4');
+    const { repository, linesOf } = await start();
+    await repository();
+    expect([bad, worse, good].map(isLocked)).toEqual([true, true, false]);
+    expect(linesOf('reconcile')).toEqual([{ kind: 'reconcile', ...REPOSITORY, images: 3, allowed: 1 }]);
+    expect(linesOf('decision')).toHaveLength(2);
+    expect(stage.calls.count()['logs:Query']).toBe(1);
+  });
+
+  it('has each image observed that has a record, though nothing reports it any more', async () => {
+    const image = push('v1', 'High');
+    const { one, repository, linesOf } = await start();
+    await one(image);
+    workspace.forgetRows();
+    await repository();
+    expect(linesOf('reconcile')).toMatchObject([{ images: 1, allowed: 0 }]);
+    expect(linesOf('decision')).toMatchObject([{ action: 'closed' }, { ...image, action: 'nothing', to: 'closed' }]);
+    expect(isLocked(image)).toBe(true);
+  });
+
+  const tooMuch = (status: number) => () =>
+    void stage.faults.add({ kind: 'error', code: 'TooMuch', message: 'too much', status, service: 'logs' });
+  it.each([
+    ['too large (413)', tooMuch(413)],
+    ['too slow (504)', tooMuch(504)],
+    ['not complete', () => workspace.failPartially(1)],
+  ])('has a message for each image where its answer is %s', async (_why, disturb) => {
+    const [bad, good] = [push('v1', 'High'), push('v2', 'Low')];
+    push('v3');
+    const { repository, linesOf } = await start();
+    disturb();
+    await repository();
+    const messages = [bad, good].map((image) => ({ pullgate: 'reconcile', ...image, trigger: 'sweep' }));
+    expect(sent).toHaveLength(2);
+    expect(sent).toEqual(expect.arrayContaining(messages.map((message) => ({ queue: 'own', message }))));
+    expect(linesOf('reconcile')).toEqual([{ kind: 'reconcile', ...REPOSITORY, images: 2, each: 'alone' }]);
+    expect([linesOf('decision'), isLocked(bad)]).toEqual([[], false]);
+  });
+
+  it('fails where the workspace refuses to answer at all', async () => {
+    push('v1', 'High');
+    const { repository } = await start();
+    stage.faults.add({ kind: 'throttle', service: 'logs' });
+    await expect(repository()).rejects.toMatchObject({ statusCode: 429 });
+    expect(sent).toEqual([]);
+  });
+
+  it('that is not there, and of which nothing is known, is nothing to do', async () => {
+    const { repository, linesOf } = await start();
+    await repository();
+    expect(linesOf('reconcile')).toEqual([{ kind: 'reconcile', ...REPOSITORY, images: 0, allowed: 0 }]);
+    expect([linesOf('decision'), sent, stage.table.entities()]).toEqual([[], [], []]);
+  });
+});
+
+describe('a repository that is one gate', () => {
+  it('is closed as a whole', async () => {
+    const image = push('v1', 'High');
+    const { repository, linesOf } = await start('repository');
+    await repository();
+    expect([isLocked(REPOSITORY), isLocked(image)]).toEqual([true, false]);
+    expect(linesOf('decision')).toMatchObject([{ ...REPOSITORY, action: 'closed', triggers: ['sweep'] }]);
+  });
+});
+
+describe('after a change of the granularity', () => {
+  const cases = [
+    ['image', 'repository', ['UpdateRepository', 'UpdateManifest']],
+    ['repository', 'image', ['UpdateManifest', 'UpdateRepository']],
+  ] as const;
+  const gateUnder = (granularity: Settings['granularity'], image: Gate) =>
+    granularity === 'image' ? image : REPOSITORY;
+
+  it.each(cases)('from %s to %s the new gate closes before the old one opens', async (from, to, order) => {
+    const image = push('v1', 'High');
+    await (await start(from)).repository();
+    const updates: string[] = [];
+    const remove = stage.calls.after(({ service, operation }) => {
+      if (service === 'acr' && operation.startsWith('Update')) updates.push(operation);
+    });
+    await (await start(to)).repository();
+    remove();
+    expect([updates, isLocked(gateUnder(from, image)), isLocked(gateUnder(to, image))]).toEqual([order, false, true]);
+  });
+
+  it.each(cases)(
+    'from %s to %s, and nothing reports the finding any more: it is handed over, since absence opens nothing',
+    async (from, to) => {
+      const image = push('v1', 'High');
+      await (await start(from)).repository();
+      workspace.forgetRows();
+      await (await start(to)).repository();
+      expect([isLocked(gateUnder(from, image)), isLocked(gateUnder(to, image))]).toEqual([false, true]);
+    },
+  );
+
+  it.each(cases)(
+    'from %s to %s, and the registry refuses the new gate: the old one stays',
+    async (from, to, [operation]) => {
+      const image = push('v1', 'High');
+      await (await start(from)).repository();
+      stage.faults.add(refusing(operation));
+      const second = await start(to);
+      await second.repository();
+      expect([isLocked(gateUnder(from, image)), isLocked(gateUnder(to, image))]).toEqual([true, false]);
+      expect(sent).toMatchObject([{ queue: 'poison', message: gateUnder(to, image) }]);
+      stage.faults.clear();
+      await second.repository();
+      expect([isLocked(gateUnder(from, image)), isLocked(gateUnder(to, image))]).toEqual([false, true]);
+    },
+  );
+
+  it('an old gate that is open is left alone, and one with an override is reconciled', async () => {
+    const [open, overridden] = [push('v1'), push('v2')];
+    const { adapters, repository, linesOf } = await start('repository');
+    const openRecord = { state: { kind: 'open' }, blockers: [] } as const;
+    await adapters.table.records.save(record({ ...openRecord, gate: open }), 0);
+    await adapters.table.records.save(record({ ...openRecord, gate: overridden, override: anOverride() }), 0);
+    await repository();
+    const gates = linesOf('decision').map((line) => ('digest' in line ? line['digest'] : 'whole'));
+    expect(gates).toContain(overridden.digest);
+    expect(gates).not.toContain(open.digest);
+  });
+});
