@@ -1,5 +1,4 @@
-// Reconciling one gate, and everything that a repository has: with the SDK's own clients on the wire of registry, table
-// and workspace.
+// Reconciling one gate, and all that a repository has, on the wire of registry, table and workspace.
 import { ContainerRegistryClient } from '@azure/container-registry';
 import { RestError } from '@azure/core-rest-pipeline';
 import { TableClient } from '@azure/data-tables';
@@ -10,7 +9,6 @@ import type { Clients } from '../../../azure/function/clients.ts';
 import { createReconcilers } from '../../../azure/function/gates.ts';
 import type { Settings } from '../../../azure/function/settings.ts';
 import type { RunningWorkspace } from '../../../local/azure/workspace.ts';
-import type { FaultKind } from '../../../local/faults.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
 import type { Result } from '../../../shared/reconcile/result.ts';
 import type { LogLine } from '../../../shared/report/log-line.ts';
@@ -124,10 +122,8 @@ function push(tag: string, severity?: 'High' | 'Low'): Gate & { readonly digest:
 
 const isLocked = ({ digest }: Gate) =>
   !stage.registry.attributes('team/app', digest === undefined ? {} : { digest }).readEnabled;
-const refusing = (operation: string): FaultKind & { readonly operation: string; readonly times: number } => ({
-  ...{ kind: 'error', code: 'DENIED', message: 'no', status: 403 },
-  ...{ operation, times: 9 },
-});
+const refusing = (operation: string) =>
+  ({ kind: 'error', code: 'DENIED', message: 'no', status: 403, operation, times: 9 }) as const;
 
 describe('one gate', () => {
   it('is closed for its finding, and nothing is sent', async () => {
