@@ -15,29 +15,29 @@ const MAX_LISTINGS = 5_000;
 /** A line of the log names at most this many ids of assessments that cannot be attributed. */
 const MAX_NAMED = 5;
 
-/** A repository of a registry. */
-export interface Home {
+/** A repository of a registry of the stack. */
+export interface ImageLocation {
   readonly registry: AzureRegistry;
   readonly repository: string;
 }
 
 /** Where the image of an event is. It may be in several registries: the same digest is the same content. */
-export interface Homes {
-  readonly homes: readonly Home[];
+export interface ImageLocations {
+  readonly locations: readonly ImageLocation[];
   /** Why registries did not answer, which may have it, too. */
   readonly failures: readonly unknown[];
 }
 
-export async function findHomes(image: NamedImage, registries: readonly AzureRegistry[]): Promise<Homes> {
+export async function locateImage(image: NamedImage, registries: readonly AzureRegistry[]): Promise<ImageLocations> {
   const failures: unknown[] = [];
-  const homes = await mapConcurrently(possibleHomes(image, registries), QUESTIONS_AT_ONCE, async (home) => {
-    const isThere = await home.registry.has(home.repository, image.digest).catch((error: unknown) => {
+  const locations = await mapConcurrently(possibleLocations(image, registries), QUESTIONS_AT_ONCE, async (location) => {
+    const isThere = await location.registry.has(location.repository, image.digest).catch((error: unknown) => {
       failures.push(error);
       return false;
     });
-    return isThere ? [home] : [];
+    return isThere ? [location] : [];
   });
-  return { homes: homes.flat(), failures };
+  return { locations: locations.flat(), failures };
 }
 
 /** What a sweep found out about images that no row places for certain. */
@@ -82,7 +82,7 @@ export async function attribute(
 interface Search {
   readonly registries: readonly AzureRegistry[];
   /** The digests of a repository; undefined if they could not be read. */
-  readonly list: (home: Home) => Promise<ReadonlySet<string> | undefined>;
+  readonly list: (location: ImageLocation) => Promise<ReadonlySet<string> | undefined>;
   /** The repositories where an image was found, by their keys. */
   readonly gates: Map<string, Gate>;
 }
@@ -90,11 +90,13 @@ interface Search {
 /** Lists each repository once, and at most MAX_LISTINGS of them. */
 function createListing(failures: unknown[]): Search['list'] {
   const listings = new Map<string, ReturnType<Search['list']>>();
-  return async (home) => {
-    const key = gateKey(gateOf(home));
+  return async (location) => {
+    const key = gateKey(gateOf(location));
     const known = listings.get(key);
     if (known !== undefined || listings.size >= MAX_LISTINGS) return known;
-    const listing = home.registry.digestsIn(home.repository).catch((error: unknown) => void failures.push(error));
+    const listing = location.registry
+      .digestsIn(location.repository)
+      .catch((error: unknown) => void failures.push(error));
     listings.set(key, listing);
     return listing;
   };
@@ -109,12 +111,12 @@ async function searchFor(
   if (searched.length === 0) return new Set([registries.length === 0 ? 'unread' : 'foreign']);
   if (image === undefined) return new Set(['unattributed']);
   const outcomes = new Set<Outcome>();
-  for (const home of possibleHomes(image, searched)) {
-    const digests = await list(home);
+  for (const location of possibleLocations(image, searched)) {
+    const digests = await list(location);
     if (digests === undefined) outcomes.add('unread');
     else if (digests.has(image.digest)) {
       outcomes.add('attributed');
-      gates.set(gateKey(gateOf(home)), gateOf(home));
+      gates.set(gateKey(gateOf(location)), gateOf(location));
     } else if (digests.size > 0) outcomes.add('gone');
   }
   if (outcomes.has('attributed') || outcomes.has('unread')) outcomes.delete('gone');
@@ -140,11 +142,11 @@ function countOutcomes(
   };
 }
 
-function gateOf({ registry, repository }: Home): Gate {
+function gateOf({ registry, repository }: ImageLocation): Gate {
   return { registry: registry.resolved.id, repository };
 }
 
 /** Everywhere that the image may be. */
-function possibleHomes(image: NamedImage, registries: readonly AzureRegistry[]): readonly Home[] {
+function possibleLocations(image: NamedImage, registries: readonly AzureRegistry[]): readonly ImageLocation[] {
   return registries.flatMap((registry) => repositoriesFor(image).map((repository) => ({ registry, repository })));
 }

@@ -6,25 +6,28 @@ import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
 import type { Result, UnconfirmedReport } from '../../shared/reconcile/result.ts';
 import { currentRules } from '../../shared/reconcile/rules.ts';
 import { tick } from '../../shared/reconcile/sweep.ts';
+import type { Trigger } from '../../shared/report/decision.ts';
 import type { LogLine } from '../../shared/report/log-line.ts';
 import { withinTime } from '../../shared/runtime/deadline.ts';
 import { describeProblem } from '../../shared/runtime/problem.ts';
 import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
 import { type Adapters, createAdapters, type Dependencies } from './adapters.ts';
-import { findHomes, type Home, type Homes } from './attribution.ts';
+import { type ImageLocation, type ImageLocations, locateImage } from './attribution.ts';
 import { describeCallError } from './errors.ts';
 import { createReconcilers, type Reconcilers } from './gates.ts';
 import type { Log } from './log.ts';
 import { deliverPending } from './notify.ts';
-import { type Message, parseMessage } from './parse.ts';
+import { type Message, parseMessage, type Received } from './parse.ts';
+import type { AzureRegistry } from './registry.ts';
+import type { RegistryId } from './registry-id.ts';
 import { createSweepPorts } from './sweep.ts';
 
 type ImageMessage = Extract<Message, { kind: 'image' }>;
-type GateMessage = ImageMessage | Extract<Message, { kind: 'reconcile' }>;
+type ReconcileMessage = Extract<Message, { kind: 'reconcile' }>;
 /** Why a message is retried, and what becomes of it if its retries are used up. */
 type Retry = Pick<UnconfirmedReport, 'why' | 'whenUsedUp'>;
-/** What came of a message in one of its homes. */
-export type Handled = 'done' | 'deadLetter' | Retry;
+/** What came of a message at one of its locations. */
+export type Handled = 'done' | 'deadLettered' | Retry;
 
 /** What the deployed function does. Each call gets the log of its own invocation. */
 export interface Handler {
@@ -68,18 +71,17 @@ async function handleMessage(payload: unknown, invocation: Invocation): Promise<
     await adapters.queue.deadLetter(payload);
     return;
   }
-  const { message, tries } = parsed.value;
+  const { message } = parsed.value;
   if (message.kind === 'ignored' || message.kind === 'unattributed') {
     log(message);
     return;
   }
-  const delivery: Delivery = { payload: payload as object, tries };
   try {
-    const retry = await inTime(() => handleInHomes(message, invocation));
+    const retry = await inTime(() => handle(message, invocation));
     if (retry === undefined) return;
-    await retryLater(delivery, retry.whenUsedUp, { kind: 'retried', why: retry.why }, invocation);
+    await retryLater(parsed.value, retry.whenUsedUp, { kind: 'retried', why: retry.why }, invocation);
   } catch (error) {
-    await retryLater(delivery, 'deadLetter', { kind: 'failed', error: describeCallError(error) }, invocation);
+    await retryLater(parsed.value, 'deadLetter', { kind: 'failed', error: describeCallError(error) }, invocation);
   }
 }
 
@@ -103,17 +105,31 @@ async function runTick(invocation: Invocation): Promise<void> {
   await tick(createSweepPorts(invocation, adapters, rules, log));
 }
 
-/**
- * Why the message is to be retried; undefined if it is done.
- *
- * @throws Error the first of the errors that kept one of its gates from being reconciled; the others are logged here
- */
-async function handleInHomes(message: GateMessage, invocation: Invocation): Promise<Retry | undefined> {
-  const { homes, failures } = await homesOf(message, invocation);
+/** Why the message is to be retried; undefined if it is done. */
+function handle(message: ImageMessage | ReconcileMessage, invocation: Invocation): Promise<Retry | undefined> {
+  return message.kind === 'image' ? handleImage(message, invocation) : handleReconcile(message, invocation);
+}
+
+async function handleReconcile(
+  { registry: named, repository, digest, trigger }: ReconcileMessage,
+  invocation: Invocation,
+): Promise<Retry | undefined> {
+  const registry = await findRegistry(named, invocation);
+  if (registry === undefined) return undefined;
+  const asked: Asked = { digest, scope: 'all', trigger, namedReports: [] };
+  return retryOf([await reconcileAt({ registry, repository }, asked, invocation)]);
+}
+
+/** @throws Error the first of those that kept a location from being reconciled; the others are logged here */
+async function handleImage(message: ImageMessage, invocation: Invocation): Promise<Retry | undefined> {
+  const { digest, assessment, at } = message;
+  const namedReports = assessment === undefined ? [] : [{ id: assessment, digest, notBefore: rowTimeOf(at) }];
+  const asked: Asked = { digest, scope: [digest], trigger: 'finding', namedReports };
+  const { locations, failures } = await findLocations(message, invocation);
   const errors = [...failures];
   const handled: Handled[] = [];
-  for (const home of homes) {
-    const one = await handleInHome(home, message, invocation).catch((error: unknown) => void errors.push(error));
+  for (const location of locations) {
+    const one = await reconcileAt(location, asked, invocation).catch((error: unknown) => void errors.push(error));
     if (one !== undefined) handled.push(one);
   }
   if (errors.length === 0) return retryOf(handled);
@@ -122,41 +138,56 @@ async function handleInHomes(message: GateMessage, invocation: Invocation): Prom
   throw first;
 }
 
-/** The registries and repositories that a message is about. The log says it if there are none of the stack's. */
-async function homesOf(message: GateMessage, { adapters, log }: Invocation): Promise<Homes> {
-  const { registry: named, repository } = message;
-  const registry = named === undefined ? undefined : await adapters.registryOfStack(named);
-  if (named !== undefined && registry === undefined) {
-    log({ kind: 'ignored', why: `the registry ${named.name} is not one of the stack's` });
-    return NO_HOMES;
-  }
+/** The stack's registry of this id. The log says so if it is none of the stack's. */
+async function findRegistry(id: RegistryId, { adapters, log }: Invocation): Promise<AzureRegistry | undefined> {
+  const registry = await adapters.registryOfStack(id);
+  if (registry === undefined) log({ kind: 'ignored', why: `the registry ${id.name} is not one of the stack's` });
+  return registry;
+}
+
+async function findLocations(message: ImageMessage, invocation: Invocation): Promise<ImageLocations> {
+  const { registry: named, repository, isDashed } = message;
+  const { registries, registryAt } = invocation.adapters;
+  if (named === undefined) return search(message, (await registries.usable()).map(registryAt), invocation);
+  const registry = await findRegistry(named, invocation);
+  if (registry === undefined) return { locations: [], failures: [] };
   // Only the registry can tell which repository a dashed name means. One that cannot be worked with is not asked.
-  const needsSearch = registry === undefined || (isDashed(message) && registry.resolved.problem === undefined);
-  if (!needsSearch) return { homes: [{ registry, repository }], failures: [] };
-  if (message.kind !== 'image') return NO_HOMES;
-  const searched = registry === undefined ? (await adapters.registries.usable()).map(adapters.registryAt) : [registry];
-  const found = await findHomes(message, searched);
-  if (found.homes.length === 0 && found.failures.length === 0) {
-    const image = `${repository}@${message.digest}`;
+  if (isDashed === true && registry.resolved.problem === undefined) return search(message, [registry], invocation);
+  return { locations: [{ registry, repository }], failures: [] };
+}
+
+async function search(
+  message: ImageMessage,
+  registries: readonly AzureRegistry[],
+  { log }: Invocation,
+): Promise<ImageLocations> {
+  const found = await locateImage(message, registries);
+  if (found.locations.length === 0 && found.failures.length === 0) {
+    const image = `${message.repository}@${message.digest}`;
     const why = `none of the stack's registries that pullgate can read has the image ${image}`;
     log({ kind: 'unattributed', assessment: message.assessment, why });
   }
   return found;
 }
 
-async function handleInHome(
-  { registry, repository }: Home,
-  message: GateMessage,
+/** What a message asks of a repository. */
+interface Asked extends Pick<ReconcileRequest, 'scope' | 'namedReports'> {
+  /** Undefined: the whole repository. */
+  readonly digest: string | undefined;
+  readonly trigger: Trigger;
+}
+
+async function reconcileAt(
+  { registry, repository }: ImageLocation,
+  { digest, scope, trigger, namedReports }: Asked,
   invocation: Invocation,
 ): Promise<Handled> {
   const { settings, adapters, now, log, reconcileGate, reconcileRepository } = invocation;
-  const { digest } = message;
   const { id, problem } = registry.resolved;
-  const trigger = triggerOf(message);
   if (problem !== undefined) {
     log({ kind: 'refused', repository, problem });
     await adapters.queue.deadLetter({ pullgate: 'reconcile', registry: id, repository, digest, trigger });
-    return 'deadLetter';
+    return 'deadLettered';
   }
   const job = { registry, rules: await currentRules(settings, adapters.pause, now()), log };
   if (digest === undefined) {
@@ -165,27 +196,23 @@ async function handleInHome(
   }
   const repositoryGate: Gate = { registry: id, repository };
   const imageGate: Gate = { ...repositoryGate, digest };
-  const request = requestFor(message, digest, settings.granularity === 'image' ? imageGate : repositoryGate);
+  const gate = settings.granularity === 'image' ? imageGate : repositoryGate;
+  const request: ReconcileRequest = { gate, scope, triggers: [trigger], namedReports };
   return handledFrom(await reconcileGate({ ...job, request }), request, imageGate);
 }
 
 function handledFrom(result: Result, { namedReports: [named] }: ReconcileRequest, imageGate: Gate): Handled {
-  if (result.kind !== 'retry') return result.kind;
+  if (result.kind === 'done') return 'done';
+  if (result.kind === 'deadLetter') return 'deadLettered';
   if (result.reports === 'all') return { why: result.why, whenUsedUp: 'deadLetter' };
   // A reconciliation may serve several messages: this one is retried only for what it named itself.
   const retried = result.reports.find(({ id }) => id === named?.id);
   return retried === undefined ? 'done' : { ...retried, why: `${gateKey(imageGate)}: ${retried.why}` };
 }
 
-/** A message as it was handed over, and the number of its retries so far. */
-interface Delivery {
-  readonly payload: object;
-  readonly tries: number;
-}
-
 /** Sends a copy for later, as the line then says; the message that was handed over is done. */
 async function retryLater(
-  { payload, tries }: Delivery,
+  { payload, tries }: Received,
   whenUsedUp: Retry['whenUsedUp'],
   line: LogLine,
   { adapters, log }: Invocation,
@@ -203,7 +230,8 @@ async function retryLater(
 }
 
 /**
- * What Log Analytics confirms of an image in one of its homes is confirmed. Else it is retried if any home asks for it.
+ * What Log Analytics confirms of an image at one of its locations is confirmed. Else it is retried if any location asks
+ * for it.
  */
 export function retryOf(handled: readonly Handled[]): Retry | undefined {
   if (handled.includes('done')) return undefined;
@@ -211,35 +239,14 @@ export function retryOf(handled: readonly Handled[]): Retry | undefined {
   return retries.find(({ whenUsedUp }) => whenUsedUp === 'deadLetter') ?? retries[0];
 }
 
-const NO_HOMES: Homes = { homes: [], failures: [] };
-
 function inTime<T>(work: () => Promise<T>): Promise<T> {
   return withinTime(TIMEOUT_MINUTES * MINUTE_MILLISECONDS, `not done within ${TIMEOUT_MINUTES} minutes`, work);
-}
-
-function isDashed(message: GateMessage): boolean {
-  return message.kind === 'image' && message.isDashed === true;
-}
-
-function triggerOf(message: GateMessage): ReconcileRequest['triggers'][number] {
-  return message.kind === 'image' ? 'finding' : message.trigger;
-}
-
-function requestFor(message: GateMessage, digest: string, gate: Gate): ReconcileRequest {
-  const assessment = message.kind === 'image' ? message.assessment : undefined;
-  return {
-    gate,
-    scope: message.kind === 'image' ? [digest] : 'all',
-    triggers: [triggerOf(message)],
-    namedReports: assessment === undefined ? [] : [{ id: assessment, digest, notBefore: rowTimeOf(message) }],
-  };
 }
 
 /** An event is received a little after its row was written. */
 const EVENT_LAG_MILLISECONDS = 2 * MINUTE_MILLISECONDS;
 
 /** What is older than this is not yet the row of the event. */
-function rowTimeOf(message: GateMessage): Instant | undefined {
-  if (message.kind !== 'image' || message.at === undefined) return undefined;
-  return new Date(Date.parse(message.at) - EVENT_LAG_MILLISECONDS).toISOString();
+function rowTimeOf(event: Instant | undefined): Instant | undefined {
+  return event === undefined ? undefined : new Date(Date.parse(event) - EVENT_LAG_MILLISECONDS).toISOString();
 }

@@ -1,6 +1,7 @@
-// The door: one queue message in, the gate that it names out. After this, types are trusted.
+// Input validation: one queue message in, the gate that it names out. After this, types are trusted.
 import * as v from 'valibot';
 import { digest as imageDigest } from '../../shared/policy/digest.ts';
+import type { Instant } from '../../shared/policy/finding.ts';
 import { repositoryName } from '../../shared/policy/repository-name.ts';
 import { FUNCTION_TRIGGERS, type Trigger } from '../../shared/report/decision.ts';
 import { check, describeProblem, type Parsed, required } from '../../shared/runtime/problem.ts';
@@ -16,12 +17,12 @@ export type Message =
       /** Undefined if the event names none: then the image's digest tells which of the stack's registries have it. */
       readonly registry: RegistryId | undefined;
       /**
-       * The name of the assessment that the event is about; undefined if it was taken back: then
-       * nothing has to confirm it.
+       * The name of the assessment that the event is about; undefined if it was deleted: then nothing has to confirm
+       * it.
        */
       readonly assessment: string | undefined;
-      /** When the event came, ISO 8601. */
-      readonly at: string | undefined;
+      /** When the event came. */
+      readonly at: Instant | undefined;
     } & NamedImage)
   /** Reconcile a whole repository, or one image. */
   | {
@@ -39,6 +40,8 @@ export type Message =
 /** A message that was understood. */
 export interface Received {
   readonly message: Message;
+  /** The message as it was handed over. */
+  readonly payload: object;
   /** The number of its retries so far. */
   readonly tries: number;
 }
@@ -108,16 +111,16 @@ const tries = v.object({
 /**
  * Reads one message of the queue: what the Logic App makes of an event, or one of our own.
  *
- * @param message the message as the Functions host hands it over: JSON text is decoded already
+ * @param payload the message as the Functions host hands it over: JSON text is decoded already
  */
-export function parseMessage(message: unknown): Parsed<Received> {
-  if (typeof message !== 'object' || message === null || Array.isArray(message)) {
-    return { ok: false, problems: [{ key: 'message', given: message, allowed: 'a JSON object' }] };
+export function parseMessage(payload: unknown): Parsed<Received> {
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
+    return { ok: false, problems: [{ key: 'message', given: payload, allowed: 'a JSON object' }] };
   }
-  const counted = check(tries, message, '');
+  const counted = check(tries, payload, '');
   if (!counted.ok) return counted;
-  const request = 'pullgate' in message ? parseReconcile(message) : parseIdentifiers(message);
-  return request.ok ? { ok: true, value: { message: request.value, tries: counted.value.tries } } : request;
+  const message = 'pullgate' in payload ? parseReconcile(payload) : parseIdentifiers(payload);
+  return message.ok ? { ok: true, value: { message: message.value, payload, tries: counted.value.tries } } : message;
 }
 
 function parseReconcile(message: object): Parsed<Message> {
@@ -169,14 +172,14 @@ function parseIdentifiers(message: object): Parsed<Message> {
   const named = checkImage(image);
   if (named === undefined) return unattributed(assessment, 'it names no repository with a digest');
   const { assessmentEventDataEnrichment: enrichment, at } = event.value;
-  const isTakenBack = textOf(pick(enrichment, 'action')).toLowerCase() === 'delete';
+  const isDeleted = textOf(pick(enrichment, 'action')).toLowerCase() === 'delete';
   return {
     ok: true,
     value: {
       kind: 'image',
       registry: registryIn(assessment) ?? registryIn(resource),
       ...named,
-      assessment: isTakenBack ? undefined : nameOf(assessment),
+      assessment: isDeleted ? undefined : nameOf(assessment),
       at: at == null ? undefined : new Date(at).toISOString(),
     },
   };

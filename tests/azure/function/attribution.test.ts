@@ -1,7 +1,7 @@
 // Images that no row places for certain: which ones the query finds, and which registry and repository of the stack has
 // them.
 import { describe, expect, it } from 'vitest';
-import { attribute, findHomes } from '../../../azure/function/attribution.ts';
+import { attribute, locateImage } from '../../../azure/function/attribution.ts';
 import { type UnplacedImage, WINDOWS } from '../../../azure/function/findings.ts';
 import type { NamedImage } from '../../../azure/function/named-image.ts';
 import type { AzureRegistry } from '../../../azure/function/registry.ts';
@@ -283,8 +283,11 @@ describe('a sweep', () => {
 
 describe('an event', () => {
   const placesOf = async (image: NamedImage, ...registries: readonly AzureRegistry[]) => {
-    const { homes, failures } = await findHomes(image, registries);
-    return [homes.map(({ registry: { resolved }, repository }) => `${resolved.name}/${repository}`), failures.length];
+    const { locations, failures } = await locateImage(image, registries);
+    return [
+      locations.map(({ registry: { resolved }, repository }) => `${resolved.name}/${repository}`),
+      failures.length,
+    ];
   };
   const here = registry('myacr', { 'team/app': [DIGEST] }).registry;
   const there = registry('ptebic', { 'team/app': [DIGEST], 'team-app': [DIGEST] }).registry;

@@ -9,8 +9,8 @@ it.each<[string, readonly Handled[], Handled | undefined]>([
   ['in none: done', [], undefined],
   ['confirmed in one: done, also for the others', [UNSEEN, 'done', OLD], undefined],
   ['confirmed in none: retried', [UNSEEN], UNSEEN],
-  ['refused in one, not confirmed in the other: retried for the other', ['deadLetter', UNSEEN], UNSEEN],
-  ['refused in each: done, and in the poison queue', ['deadLetter', 'deadLetter'], undefined],
+  ['refused in one, not confirmed in the other: retried for the other', ['deadLettered', UNSEEN], UNSEEN],
+  ['refused in each: done, and in the poison queue', ['deadLettered', 'deadLettered'], undefined],
   ['an old row in one, none in the other: retried until it is seen', [OLD, UNSEEN], UNSEEN],
   ['an old row in each: retried for half an hour', [OLD, OLD], OLD],
 ])('%s', (_name, handled, retry) => {

@@ -107,12 +107,12 @@ describe('an event', () => {
     ],
     ['of an action never seen still counts', individualMessage(action('Upsert')), INDIVIDUAL],
     [
-      'that was taken back names no assessment: none has to be there',
+      'that was deleted names no assessment: none has to be there',
       individualMessage(action('Delete')),
       { ...INDIVIDUAL, assessment: undefined },
     ],
     [
-      'that was taken back, in small letters, too',
+      'that was deleted, in small letters, too',
       individualMessage(action('delete')),
       { ...INDIVIDUAL, assessment: undefined },
     ],
