@@ -60,7 +60,7 @@ export function createAdapters(dependencies: Dependencies) {
         records: table.records,
         brake: table.row('brake'),
         inTurn,
-        notify: createNotifier(clients.mail, settings, log),
+        notify: createNotifier(clients.mail, settings.notifyEmails, log),
         // The service takes few mails an hour: the tick puts what could not be sent into one.
         unsentNotices: 'leaveToTick',
         log: (decision: Decision) => log(decisionLine(LINE, decision, Date.parse(now()) - Date.parse(startedAt))),

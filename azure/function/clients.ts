@@ -22,7 +22,13 @@ export interface Clients {
   /** The client of the registry with this login server. */
   readonly registry: (loginServer: string) => ContainerRegistryClient;
   /** Undefined if there are no recipients. */
-  readonly mail: EmailClient | undefined;
+  readonly mail: Mailer | undefined;
+}
+
+/** Sends mail from one address. */
+export interface Mailer {
+  readonly client: EmailClient;
+  readonly sender: string;
 }
 
 /** Retries of a throttled or failed call. The SDK waits longer each time, or as long as `Retry-After` says. */
@@ -82,11 +88,14 @@ export function createClients(
     registry: createOnce(
       (loginServer) => new ContainerRegistryClient(`https://${loginServer}`, credential, common('registry')),
     ),
-    // It may ask to wait for an hour: a mail that is not sent at once is sent with the next tick.
     mail:
       mail === undefined
         ? undefined
-        : new EmailClient(mail.endpoint, credential, { ...common('mail'), retryOptions: { maxRetries: 0 } }),
+        : {
+            // It may ask to wait for an hour: a mail that is not sent at once is sent with the next tick.
+            client: new EmailClient(mail.endpoint, credential, { ...common('mail'), retryOptions: { maxRetries: 0 } }),
+            sender: mail.sender,
+          },
   };
 }
 

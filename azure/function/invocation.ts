@@ -97,8 +97,8 @@ async function handleTick(invocation: Invocation): Promise<void> {
 /** Pending notices come first: nothing that fails later keeps people from hearing of what was done. */
 async function runTick(invocation: Invocation): Promise<void> {
   const { settings, clients, adapters, now, log } = invocation;
-  const gates = await deliverPending(clients.mail, settings, adapters.table, now()).catch((error: unknown) =>
-    log({ kind: 'failed', error: `notices could not be sent: ${describeCallError(error)}` }),
+  const gates = await deliverPending(clients.mail, settings.notifyEmails, adapters.table, now()).catch(
+    (error: unknown) => log({ kind: 'failed', error: `notices could not be sent: ${describeCallError(error)}` }),
   );
   if (gates !== undefined && gates > 0) log({ kind: 'notified', gates });
   const rules = await currentRules(settings, adapters.pause, now());

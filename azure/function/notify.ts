@@ -1,34 +1,32 @@
 // Notifies people of state changes, by mail: each at once, and together if that failed.
-import type { EmailClient } from '@azure/communication-email';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { GateRecord, Notice } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import type { Versioned } from '../../shared/reconcile/ports.ts';
 import { type Message, renderNotice } from '../../shared/report/notice-text.ts';
 import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
+import type { Mailer } from './clients.ts';
 import type { Log } from './log.ts';
 import type { Table } from './records.ts';
-import type { Settings } from './settings.ts';
 
-type MailSettings = Pick<Settings, 'mail' | 'notifyEmails'>;
-
-/** Sends notices to the stack's `notifyEmails`; if there are none, the log says what they would have said. */
+/** Sends notices to the recipients; if there are none, the log says what they would have said. */
 export function createNotifier(
-  client: EmailClient | undefined,
-  settings: MailSettings,
+  mailer: Mailer | undefined,
+  recipients: readonly string[],
   log: Log,
 ): (gate: Gate, notice: Notice) => Promise<void> {
   return async (gate, notice) => {
     const message = renderNotice(gate, notice);
-    if (client === undefined) log({ kind: 'notice', change: notice.kind, ...gate, ...message });
-    else await send(client, settings, message);
+    if (mailer === undefined) log({ kind: 'notice', change: notice.kind, ...gate, ...message });
+    else await send(mailer, recipients, message);
   };
 }
 
-async function send(client: EmailClient, { mail, notifyEmails }: MailSettings, message: Message): Promise<void> {
+async function send({ client, sender }: Mailer, recipients: readonly string[], message: Message): Promise<void> {
   // A mail counts as sent once the service accepts it; whether each mailbox takes it is the service's concern.
   await client.beginSend({
-    senderAddress: mail?.sender ?? '',
-    recipients: { to: notifyEmails.map((address) => ({ address })) },
+    senderAddress: sender,
+    recipients: { to: recipients.map((address) => ({ address })) },
     content: { subject: message.subject, plainText: message.text },
   });
 }
@@ -45,25 +43,27 @@ const PATIENCE_MILLISECONDS = 2 * MINUTE_MILLISECONDS;
  * @returns of how many gates
  */
 export async function deliverPending(
-  client: EmailClient | undefined,
-  settings: MailSettings,
+  mailer: Mailer | undefined,
+  recipients: readonly string[],
   { records, pending }: Pick<Table, 'records' | 'pending'>,
   now: Instant,
 ): Promise<number> {
-  if (client === undefined) return 0;
-  const late: { readonly record: GateRecord; readonly version: number | string }[] = [];
+  if (mailer === undefined) return 0;
+  const late: Versioned<GateRecord>[] = [];
   for (const gate of await pending(GATES_PER_MAIL)) {
     const { value, version } = await records.load(gate);
     if (value?.pending.some(({ at }) => Date.parse(now) - Date.parse(at) >= PATIENCE_MILLISECONDS) === true) {
-      late.push({ record: value, version });
+      late.push({ value, version });
     }
   }
-  const messages = late.flatMap(({ record }) => record.pending.map((notice) => renderNotice(record.gate, notice)));
+  const messages = late.flatMap(({ value: record }) =>
+    record.pending.map((notice) => renderNotice(record.gate, notice)),
+  );
   const [first, ...others] = messages;
   if (first === undefined) return 0;
-  await send(client, settings, others.length === 0 ? first : together(messages));
+  await send(mailer, recipients, others.length === 0 ? first : together(messages));
   // If a worker has changed a record meanwhile, its notices are sent twice.
-  for (const { record, version } of late) await records.save({ ...record, pending: [] }, version);
+  for (const { value, version } of late) await records.save({ ...value, pending: [] }, version);
   return late.length;
 }
 

@@ -71,11 +71,8 @@ const OWN_SETTINGS = {
  */
 export function readSettings(environment: NodeJS.ProcessEnv, folder: string): Settings & { readonly clientId: string } {
   const stack = parseStackSettings(readFileSync(join(folder, 'settings.json'), 'utf8'));
-  const needed = [
-    ...Object.values(VARIABLES),
-    CLIENT_ID,
-    ...(stack.notifyEmails.length > 0 ? Object.values(MAIL) : []),
-  ];
+  const hasRecipients = stack.notifyEmails.length > 0;
+  const needed = [...Object.values(VARIABLES), CLIENT_ID, ...(hasRecipients ? Object.values(MAIL) : [])];
   const missing = needed.filter((name) => !environment[name]);
   if (missing.length > 0) {
     throw new Error(
@@ -83,14 +80,13 @@ export function readSettings(environment: NodeJS.ProcessEnv, folder: string): Se
     );
   }
   const read = (name: string) => environment[name] ?? '';
-  const endpoint = read(MAIL.endpoint);
   return {
     queueUrl: read(VARIABLES.queueUrl),
     poisonQueueUrl: read(VARIABLES.poisonQueueUrl),
     tableUrl: read(VARIABLES.tableUrl),
     tableName: read(VARIABLES.tableName),
     workspaceId: read(VARIABLES.workspaceId),
-    mail: endpoint === '' ? undefined : { endpoint, sender: read(MAIL.sender) },
+    mail: hasRecipients ? { endpoint: read(MAIL.endpoint), sender: read(MAIL.sender) } : undefined,
     clientId: read(CLIENT_ID),
     findingsQuery: readFindingsQuery(folder),
     ...stack,

@@ -100,7 +100,7 @@ async function tried(cloud: LocalAzure, who: Principal, target: Target): Promise
     'pull an image': () => done(images.pull(target, 'team/app', 'v1')),
     'push an image': () => done(images.push(target, 'team/app', 'v2', 'not wanted')),
     'delete an image': () => repository.getArtifact('v1').delete(),
-    'send a mail': async () => clients.mail?.beginSend(mail),
+    'send a mail': async () => clients.mail?.client.beginSend(mail),
   };
   const outcomes: [string, string][] = [];
   for (const [what, call] of Object.entries(calls)) outcomes.push([what, await call().then(() => 'done', refusalOf)]);
