@@ -1,6 +1,7 @@
 // Who may do what: each role, on the narrowest scope that works.
 import * as authorization from '@pulumi/azure-native/authorization/index.js';
 import * as pulumi from '@pulumi/pulumi';
+import { parseArmId } from './placement.ts';
 
 /**
  * Built-in roles by what they are for here.
@@ -99,12 +100,11 @@ export function createRegistryRole(
 
 /** The resource groups of these registries, each once: upper and lower case do not matter. */
 function groupsOf(registries: readonly string[]): readonly string[] {
-  const groups = registries.map((id) => id.split('/').slice(0, RESOURCE_GROUP_PARTS).join('/'));
+  const groups = registries
+    .map(parseArmId)
+    .map(({ subscriptionId, resourceGroup }) => `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}`);
   return [...new Map(groups.map((group) => [group.toLowerCase(), group])).values()];
 }
-
-/** `/subscriptions/ID/resourceGroups/NAME`, with the empty part before the first slash. */
-const RESOURCE_GROUP_PARTS = 5;
 
 /** What the function's roles are on. */
 export interface RoleScopes {
@@ -138,7 +138,7 @@ export function functionRoles(scopes: RoleScopes): readonly RoleSpec[] {
 
 /** A registry's name, which is unique in the world and without any character that a resource's name may not have. */
 function registryMark(id: string): string {
-  return (id.split('/').at(-1) ?? id).toLowerCase();
+  return parseArmId(id).name.toLowerCase();
 }
 
 /** The ARM id of a built-in role, as an assignment wants it. */

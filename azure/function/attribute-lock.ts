@@ -2,38 +2,41 @@
 import type { ContainerRegistryClient } from '@azure/container-registry';
 import { isRestError } from '@azure/core-rest-pipeline';
 import type { Gate } from '../../shared/gate/gate.ts';
-import type { Reading, Registry, Written } from '../../shared/reconcile/ports.ts';
+import type { Registry, Written } from '../../shared/reconcile/ports.ts';
 import { gateName } from '../../shared/report/sentences.ts';
 import { unlessAbsent } from './images.ts';
 
-/** What was read: whether it may be read. An attribute carries no mark, so only the record knows whose a lock is. */
-export type Snapshot = boolean;
+/** The attribute, by the name that people know it by. It carries no mark: only the record knows whose a lock is. */
+export interface Snapshot {
+  readonly readEnabled: boolean;
+}
 
 /** Reads and writes the locks behind one login server. */
 export function createAttributeLock(client: ContainerRegistryClient): Pick<Registry<Snapshot>, 'read' | 'write'> {
   return {
     async read(gate) {
-      const isReadable = await unlessAbsent(readable(client, gate));
-      return isReadable === undefined ? undefined : readingOf(isReadable);
+      const snapshot = await unlessAbsent(readAttribute(client, gate));
+      if (snapshot === undefined) return undefined;
+      return { lock: snapshot.readEnabled ? 'absent' : 'unmarked', snapshot };
     },
 
     async write(gate, { snapshot }, wanted) {
       const refusal = await update(client, gate, wanted === 'open');
       if (refusal !== undefined) return refusal;
-      const after = await unlessAbsent(readable(client, gate));
-      if (after !== (wanted === 'open')) return { kind: 'overtaken' };
-      return { kind: 'written', before: attributeOf(snapshot), after: attributeOf(after) };
+      const after = await unlessAbsent(readAttribute(client, gate));
+      if (after?.readEnabled !== (wanted === 'open')) return { kind: 'overtaken' };
+      return { kind: 'written', before: JSON.stringify(snapshot), after: JSON.stringify(after) };
     },
   };
 }
 
 /** The service always says if something may not be read: an attribute that it leaves out was never changed. */
-async function readable(client: ContainerRegistryClient, { repository, digest }: Gate): Promise<boolean> {
+async function readAttribute(client: ContainerRegistryClient, { repository, digest }: Gate): Promise<Snapshot> {
   const { canRead } =
     digest === undefined
       ? await client.getRepository(repository).getProperties()
       : await client.getArtifact(repository, digest).getManifestProperties();
-  return canRead ?? true;
+  return { readEnabled: canRead ?? true };
 }
 
 /** Only this attribute: those that are left out stay as they are. Undefined if it was done. */
@@ -64,12 +67,4 @@ function refusalOf(gate: Gate, status: number, message: string): string {
       ? "the function's identity needs its role 'pullgate gatekeeper' on the registry, made for the registry's role mode (pullgate:azure.registryRoles): run pulumi up, and pullgate tries again with the next sweep"
       : 'look at its attributes (az acr repository show), and pullgate tries again with the next sweep';
   return `the registry does not let ${gateName(gate)} be changed (${status}: ${message.slice(0, 200)}): ${advice}`;
-}
-
-function readingOf(isReadable: boolean): Reading<Snapshot> {
-  return { lock: isReadable ? 'absent' : 'unmarked', snapshot: isReadable };
-}
-
-function attributeOf(isReadable: boolean): string {
-  return JSON.stringify({ readEnabled: isReadable });
 }
