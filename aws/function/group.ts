@@ -3,10 +3,10 @@ import type { SQSRecord } from 'aws-lambda';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
 import type { Message, Named } from './parse.ts';
 
-/** A message that was understood. */
+/** A message that asks for something. */
 export interface Received {
   readonly delivery: SQSRecord;
-  readonly message: Message;
+  readonly message: Exclude<Message, { kind: 'ignored' }>;
 }
 
 /** What a batch asks of one repository. */

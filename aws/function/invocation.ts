@@ -60,15 +60,14 @@ async function parseAll(
   for (const delivery of deliveries) {
     const { messageId, body } = delivery;
     const parsed = parseMessage(body, settings.accountId);
-    if (parsed.ok && parsed.value.kind === 'ignored') log({ ...parsed.value, messageId });
-    else if (parsed.ok) received.push({ delivery, message: parsed.value });
-    else {
+    if (!parsed.ok) {
       log({ kind: 'refused', messageId, problem: parsed.problems.map(describeProblem).join('; ') });
       await adapters.queue.deadLetter(body).catch((error: unknown) => {
         log({ kind: 'failed', messageId, error: describeError(error), messages: 1 });
         toRetry.push(delivery);
       });
-    }
+    } else if (parsed.value.kind === 'ignored') log({ ...parsed.value, messageId });
+    else received.push({ delivery, message: parsed.value });
   }
   return { received, toRetry };
 }

@@ -1,4 +1,4 @@
-// The door: one queue message in, the gate that it names out. After this, types are trusted.
+// Input validation: one queue message in, the gate that it names out. After this, types are trusted.
 import * as v from 'valibot';
 import { digest as imageDigest } from '../../shared/policy/digest.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
@@ -45,11 +45,17 @@ const ours = v.variant(
   'tick, sweep or reconcile',
 );
 
+const eventTime = v.pipe(
+  v.string(),
+  v.isoTimestamp(),
+  v.toDate(),
+  v.transform((time): Instant => time.toISOString()),
+);
 const envelope = v.object({
   source: text('the source of an EventBridge event'),
   'detail-type': text('the type of an EventBridge event'),
   account: text('the account of an EventBridge event'),
-  time: v.fallback(v.optional(v.pipe(v.string(), v.isoTimestamp())), undefined),
+  time: v.fallback(v.optional(eventTime), undefined),
   detail: v.optional(v.unknown()),
 });
 
@@ -145,8 +151,9 @@ export function parseMessage(body: string, accountId: string): Parsed<Message> {
 function parseOurs(json: object): Parsed<Message> {
   const message = check(ours, json, '');
   if (!message.ok) return message;
-  const { pullgate: kind, ...rest } = message.value;
-  return { ok: true, value: { kind, ...rest } as Message };
+  const { value } = message;
+  if (value.pullgate !== 'reconcile') return { ok: true, value: { kind: value.pullgate } };
+  return { ok: true, value: { kind: value.pullgate, repository: value.repository, trigger: value.trigger } };
 }
 
 function parseFinding({ detail, time: at }: v.InferOutput<typeof envelope>, accountId: string): Parsed<Message> {

@@ -1,8 +1,8 @@
 // Folding a batch by repository: what each repository is asked, and which messages wait for the answer.
 import type { SQSRecord } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
-import { groupByRepository } from '../../../aws/function/group.ts';
-import type { Message, Named } from '../../../aws/function/parse.ts';
+import { groupByRepository, type Received } from '../../../aws/function/group.ts';
+import type { Named } from '../../../aws/function/parse.ts';
 import { digest } from '../../shared/samples.ts';
 import { ACCOUNT_ID } from './samples.ts';
 
@@ -25,12 +25,12 @@ function message(messageId: string): SQSRecord {
   };
 }
 
-function images(first: Named, ...others: Named[]): Message {
+function images(first: Named, ...others: Named[]): Received['message'] {
   return { kind: 'images', images: [first, ...others] };
 }
 
 /** The groups of messages named a, b, c and so on, with the messages by their names. */
-function grouped(...requests: Message[]) {
+function grouped(...requests: Received['message'][]) {
   const received = requests.map((request, index) => ({ delivery: message('abcdef'.charAt(index)), message: request }));
   return groupByRepository(received, ACCOUNT_ID).map(({ request, deliveries, deliveriesByFinding }) => ({
     ...request,
@@ -58,7 +58,7 @@ describe('a batch', () => {
   });
 
   it('of what names no repository asks nothing of one', () => {
-    expect(grouped({ kind: 'tick' }, { kind: 'sweep' }, { kind: 'ignored', why: 'not ours' })).toEqual([]);
+    expect(grouped({ kind: 'tick' }, { kind: 'sweep' })).toEqual([]);
   });
 
   it('of the same message again and again is one observation', () => {

@@ -1,4 +1,4 @@
-// The door, closed: what is wrong with a message, in one short line that names the field and what was expected.
+// Input that is refused: what is wrong with a message, in one short line that names the field and what was expected.
 import { describe, expect, it } from 'vitest';
 import { parseMessage } from '../../../aws/function/parse.ts';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';

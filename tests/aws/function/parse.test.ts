@@ -1,4 +1,4 @@
-// The door: every sample of the providers, each to what it asks for.
+// Input validation: every sample of the providers, each to what it asks for.
 import { describe, expect, it } from 'vitest';
 import { type Message, parseMessage } from '../../../aws/function/parse.ts';
 import { REPOSITORY_NAMES } from '../../shared/samples.ts';
@@ -16,7 +16,7 @@ const ACTION_DIGEST = 'sha256:7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e03
 const OPENSSL_DIGEST = 'sha256:84f507df33c6864d49c296fb734192696e4cb6f78166ac51ac8b9b118181085d';
 const LIBSSH2_ARN = 'arn:aws:inspector2:us-east-2:123456789012:finding/be674aaddd0f75ac632055EXAMPLE';
 const OPENSSL_ARN = 'arn:aws:inspector2:eu-central-1:123456789012:finding/{{FINDING_ID}}';
-const OPENSSL_FINDING = { id: OPENSSL_ARN, at: '2024-09-04T16:55:38Z' };
+const OPENSSL_FINDING = { id: OPENSSL_ARN, at: '2024-09-04T16:55:38.000Z' };
 
 const AS_IT_IS: Readonly<Record<Sample, Message>> = {
   'inspector-finding-2021': {
@@ -26,7 +26,7 @@ const AS_IT_IS: Readonly<Record<Sample, Message>> = {
         repository: 'amazon/amazon-ecs-sample',
         digest: LIBSSH2_DIGEST,
         trigger: 'finding',
-        namedReport: { id: LIBSSH2_ARN, at: '2021-12-03T18:02:30Z' },
+        namedReport: { id: LIBSSH2_ARN, at: '2021-12-03T18:02:30.000Z' },
       },
     ],
   },
@@ -69,7 +69,13 @@ describe('a sample of the documentation', () => {
     });
   });
 
-  it.each([undefined, '', 'yesterday', 7])('whose time is %j is read without it', (time) => {
+  it.each(['2026-01-31T12:00:00Z', '2026-01-31T14:00:00.000+02:00'])('whose time is %s is read in UTC', (time) => {
+    expect(requestFrom(changed('inspector-finding-2026', ['time'], time))).toMatchObject({
+      images: [{ namedReport: { id: OPENSSL_ARN, at: '2026-01-31T12:00:00.000Z' } }],
+    });
+  });
+
+  it.each([undefined, '', 'yesterday', '2026-01-31T12:00:00+05', 7])('whose time is %j is read without it', (time) => {
     expect(requestFrom(changed('inspector-finding-2026', ['time'], time))).toMatchObject({
       images: [{ namedReport: { id: OPENSSL_ARN, at: undefined } }],
     });

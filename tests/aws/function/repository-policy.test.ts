@@ -164,7 +164,7 @@ describe('opening', () => {
 describe('a text that is not a policy', () => {
   it.each([
     ['is empty', ''],
-    ['is no JSON', 'Statement: []'],
+    ['is not JSON', 'Statement: []'],
     ['is cut off', '{"Statement":[{"Effect":"Deny"'],
     ['has a comment', '{"Statement":[{}] /* ours */}'],
     ['has a comma too many', '{"Statement":[{},]}'],

@@ -64,7 +64,7 @@ describe('settings.json', () => {
   });
 
   it.each<[string, string, readonly string[]]>([
-    ['is no JSON', '{"stack":', ['settings is "{\\"stack\\":": expected JSON']],
+    ['is not JSON', '{"stack":', ['settings is "{\\"stack\\":": expected JSON']],
     ['is no object', '7', ['settings is 7: expected an object']],
     [
       'is empty',

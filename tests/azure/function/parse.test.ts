@@ -1,4 +1,4 @@
-// The door: what the Logic App makes of each sample, and our own messages, each to what it asks for.
+// Input validation: what the Logic App makes of each sample, and our own messages, each to what it asks for.
 import { describe, expect, it } from 'vitest';
 import { type Message, parseMessage } from '../../../azure/function/parse.ts';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
