@@ -1,12 +1,11 @@
 // The command `pullgate check`: its options and help, and how its answer is printed.
-import { styleText } from 'node:util';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { type JsonOption, now, withJson, withStack } from '../command.ts';
 import { findStack, type Stack, type StackOptions } from '../stack/stack.ts';
 import { type AnswerCode, printAnswer, runAnswering } from '../terminal/answer.ts';
 import { UsageError } from '../terminal/ending.ts';
-import { columns } from '../terminal/terminal.ts';
+import { columns, paint } from '../terminal/terminal.ts';
 import { plain } from '../terminal/words.ts';
 import { type Warning, warningsOf } from './check.ts';
 import { type CheckedFile, checkFile, type PlacedProblem, type Position } from './file.ts';
@@ -134,8 +133,6 @@ function codeOf({ ok, warnings }: Answer, isStrict: boolean): AnswerCode {
 }
 
 function linesOf({ source, ok, exceptions, problems, warnings, images, unsure }: Answer): readonly string[] {
-  const paint = (style: Parameters<typeof styleText>[0], text: string) =>
-    styleText(style, text, { stream: process.stdout });
   const at = ({ line, column }: Partial<Position>) => (line === undefined ? '' : `${source}:${line}:${column}`);
   const compared =
     images === undefined

@@ -1,8 +1,8 @@
 // What `pullgate simulate` prints for people: which gates would close, for which findings, and what is exempted until
 // when.
-import { styleText } from 'node:util';
 import { describeExemption, describeFinding } from '../../shared/report/sentences.ts';
 import { SEVERITY_WORDS, type SeverityCounts } from '../reports/counts.ts';
+import { paint, type Style } from '../terminal/terminal.ts';
 import { exemptedIn } from './exempted.ts';
 import type { Change, GateOutcome, InImages, Outcome, Simulation, Worst } from './simulation.ts';
 
@@ -20,8 +20,6 @@ export interface TextInput {
 
 /** What is said about a gate that stays open because it serves Lambda functions. */
 export const STAYS_OPEN = 'serves Lambda functions: stays open unless aws.closeLambdaRepositories';
-
-type Style = Parameters<typeof styleText>[0];
 
 const GATES = 20;
 const FINDINGS = 3;
@@ -154,7 +152,7 @@ export function namesOf(gates: readonly GateOutcome[]): (gate: GateOutcome) => s
 
 function coloured(word: string, text: string): string {
   const style = STYLES[word];
-  return style === undefined ? text : styleText(style, text, { stream: process.stdout });
+  return style === undefined ? text : paint(style, text);
 }
 
 /** A package's name may contain control characters, which a terminal would obey. */

@@ -1,14 +1,11 @@
 // The state of a stack in lines: first what needs a person, then the gates and the rest.
-import { styleText } from 'node:util';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { describeState } from '../../shared/report/sentences.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
-import { columns } from '../terminal/terminal.ts';
+import { columns, paint, type Style } from '../terminal/terminal.ts';
 import { endOf, exceptionName, gateNames, minute, plain } from '../terminal/words.ts';
 import type { CloudStatus, GateStatus, ImageStatus, Status } from './status.ts';
-
-type Style = Parameters<typeof styleText>[0];
 
 /** The answer in lines, in colour if stdout is a terminal. */
 export function statusLines({ stack, at, clouds, exceptions, concerns }: Status): readonly string[] {
@@ -29,10 +26,6 @@ export function statusLines({ stack, at, clouds, exceptions, concerns }: Status)
       ]),
     ).map((line, index) => paint(exceptions[index]?.end === 14 ? 'yellow' : 'red', `  ${line}`)),
   ];
-}
-
-function paint(style: Style, text: string): string {
-  return styleText(style, text, { stream: process.stdout });
 }
 
 function modeLine({ mode, pause }: CloudStatus, now: Instant): string {

@@ -1,5 +1,6 @@
 // What a command needs of the terminal that it runs in, as parameters: tests give their own.
 import { createInterface } from 'node:readline/promises';
+import { styleText } from 'node:util';
 import type { Gate } from '../../shared/gate/gate.ts';
 import { type Access, type ExitCode, endingOf } from './ending.ts';
 import { plainLines } from './words.ts';
@@ -80,6 +81,13 @@ export async function agreed({ ask, print }: Terminal, question: string): Promis
       : '\nNothing was changed: the answer was not "yes".',
   );
   return false;
+}
+
+export type Style = Parameters<typeof styleText>[0];
+
+/** Text in a style, if stdout is a terminal that shows it. */
+export function paint(style: Style, text: string): string {
+  return styleText(style, text, { stream: process.stdout });
 }
 
 /** Lines of columns that line up. */

@@ -1,18 +1,15 @@
 // The answer to `pullgate why` in lines: whether the image can be pulled, who closed its gate, for what, and what to do
 // next.
-import { styleText } from 'node:util';
 import type { Finding, Instant } from '../../shared/policy/finding.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
 import { describeCounted, describeState } from '../../shared/report/sentences.ts';
 import { escapeUnseen } from '../../shared/runtime/problem.ts';
 import type { Obstacle } from '../stack/client.ts';
-import { columns } from '../terminal/terminal.ts';
+import { columns, paint } from '../terminal/terminal.ts';
 import { endOf, exceptionName, minute, nearEnd, plain } from '../terminal/words.ts';
 import type { Move } from './advice.ts';
 import type { ExemptedAnswer, ImageAnswer } from './images.ts';
 import type { GateAnswer, WhyAnswer } from './why.ts';
-
-type Style = Parameters<typeof styleText>[0];
 
 /** How many rows of an image's findings are shown; `--json` has all. */
 const MAX_ROWS = 20;
@@ -37,10 +34,6 @@ export function whyLines(answer: WhyAnswer, now: Instant): readonly string[] {
     ...adviceLines(answer),
   ];
   return lines;
-}
-
-function paint(style: Style, text: string): string {
-  return styleText(style, text, { stream: process.stdout });
 }
 
 function verdictLines(answer: WhyAnswer, now: Instant): readonly string[] {

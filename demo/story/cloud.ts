@@ -69,6 +69,10 @@ export function isRefused({ status }: Pulled): boolean {
   return status < 200 || status >= 300;
 }
 
+export function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The message of the last decision in a function's log. */
 export function lastDecisionIn(
   logs: readonly { readonly json: Readonly<Record<string, unknown>> | undefined }[],

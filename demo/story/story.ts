@@ -2,7 +2,7 @@
 // and says what happened and why.
 import type { Cloud } from '../../config/config.ts';
 import { type Graph, startProgram } from '../../local/graph.ts';
-import { check, isRefused, type Line, REPOSITORY, type StoryCloud, VULNERABILITY } from './cloud.ts';
+import { check, errorMessage, isRefused, type Line, REPOSITORY, type StoryCloud, VULNERABILITY } from './cloud.ts';
 
 /** What happened in one place: on the cloud of that name, or on all of them alike. */
 export interface Block {
@@ -83,7 +83,7 @@ export async function tellStory(teller: Teller, options: StoryOptions = {}): Pro
       await Promise.race([act(scene(clouds, blocks)), aborted]);
     } catch (cause) {
       if (signal.aborted) throw cause;
-      throw new Error(`Step ${number} (${headline}): ${wordsOf(cause)}`, { cause });
+      throw new Error(`Step ${number} (${headline}): ${errorMessage(cause)}`, { cause });
     }
     teller.step({ number, headline, blocks, milliseconds: performance.now() - startedAt });
   };
@@ -148,14 +148,10 @@ function scene(clouds: readonly StoryCloud[], blocks: Block[]): Scene {
         const cloud = clouds[index];
         const said = cloud?.lastDecision();
         const last = said === undefined ? '' : `. The function’s last word: ${said}`;
-        throw new Error(`${cloud?.name}: ${wordsOf(one.reason)}${last}`, { cause: one.reason });
+        throw new Error(`${cloud?.name}: ${errorMessage(one.reason)}${last}`, { cause: one.reason });
       });
     },
   };
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** From the push to the refused pull. */

@@ -3,7 +3,7 @@
 import { MINUTE_MILLISECONDS } from '../../local/clock.ts';
 import type { Severity } from '../../shared/policy/severity.ts';
 import type { Acts, Found, ImageRef } from '../acts.ts';
-import { isRefused } from '../story/cloud.ts';
+import { errorMessage, isRefused } from '../story/cloud.ts';
 import type { Action, ActionOf, StackConfig } from './actions.ts';
 import type { Entry } from './journal.ts';
 import type { KnownImages } from './state.ts';
@@ -149,13 +149,9 @@ export function createDoing({ clouds, known, say, redeploy }: DoingParts): Doing
 export async function onEach(clouds: readonly Acts[], act: (cloud: Acts) => Promise<void>): Promise<void> {
   const done = await Promise.allSettled(clouds.map(act));
   const failed = done.flatMap((one, index) =>
-    one.status === 'rejected' ? [`${clouds[index]?.name}: ${wordsOf(one.reason)}`] : [],
+    one.status === 'rejected' ? [`${clouds[index]?.name}: ${errorMessage(one.reason)}`] : [],
   );
   if (failed.length > 0) throw new Error(failed.join('; '));
-}
-
-export function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 type Given = Omit<ActionOf<'report'>, 'do' | 'repository' | 'digest'>;

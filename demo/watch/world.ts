@@ -3,8 +3,9 @@
 import type { Cloud } from '../../config/config.ts';
 import { type Graph, startProgram } from '../../local/graph.ts';
 import type { Acts } from '../acts.ts';
+import { errorMessage } from '../story/cloud.ts';
 import type { Action, StackConfig } from './actions.ts';
-import { createDoing, onEach, wordsOf } from './doing.ts';
+import { createDoing, onEach } from './doing.ts';
 import { createJournal, type Entry } from './journal.ts';
 import { cloudState, createKnownImages, imagesOn, type State } from './state.ts';
 
@@ -146,7 +147,7 @@ export async function startWorld(names: readonly Cloud[]): Promise<World> {
       publish();
       const outcome = await work().then(
         () => ({ ok: true }) as const,
-        (error: unknown) => ({ ok: false, problem: wordsOf(error) }) as const,
+        (error: unknown) => ({ ok: false, problem: errorMessage(error) }) as const,
       );
       waiting -= 1;
       busy = undefined;

@@ -30,7 +30,7 @@ const SHORTER: readonly Measure[] = [
 ];
 
 /** Whose log it is, and how long a line may be there, in characters. */
-export interface Log {
+export interface CloudLog {
   readonly cloud: string;
   readonly maxCharacters: number;
 }
@@ -39,7 +39,11 @@ export interface Log {
  * The line's content. Lists are cut, with the number of what was left out, so that a line stays below the log's limit;
  * if that is not enough, fewer images are named, and then fewer findings, in fewer words.
  */
-export function decisionLine({ cloud, maxCharacters }: Log, decision: Decision, durationMilliseconds: number): LogLine {
+export function decisionLine(
+  { cloud, maxCharacters }: CloudLog,
+  decision: Decision,
+  durationMilliseconds: number,
+): LogLine {
   let line = lineOf(cloud, decision, durationMilliseconds, FULL);
   for (const shorter of SHORTER) {
     if (JSON.stringify(line).length <= maxCharacters) break;

@@ -174,7 +174,7 @@ describe('the story', () => {
       ['aws', 'azure'],
       { 'pullgate:severityThreshold': 'worst' },
       0,
-      'Step 1 (`pulumi up` deploys the stack): The config of this stack is wrong:\n',
+      'Step 1 (`pulumi up` deploys the stack): The config of this stack is invalid:\n',
     ],
   ])('of a stack whose config %s', async (_name, clouds, config, steps, message) => {
     const { told, error } = await tell(clouds, config);

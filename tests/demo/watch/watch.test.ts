@@ -67,7 +67,7 @@ describe('the page’s server', () => {
     ['a sandboxed page', { origin: 'null' }, push, 403],
     ['a wrong token', { 'x-pullgate-token': 'guessed' }, push, 403],
     ['a form, which needs no leave from the browser', { 'content-type': 'text/plain' }, push, 415],
-    ['what is no JSON', {}, '{', 400],
+    ['what is not JSON', {}, '{', 400],
     ['an unknown action', {}, '{"do":"exec"}', 400],
     ['a repository that is none', {}, '{"do":"push","repository":"../x","tag":"1.0"}', 400],
     ['more than a request may have', {}, `"${'x'.repeat(70_000)}"`, 413],
