@@ -39,7 +39,9 @@ type Made = Pick<Outputs, 'aws' | 'azure'>;
 function readSettings(): Settings {
   const config = parseConfig(pulumi.runtime.allConfig());
   if (config.ok) return config.value;
-  throw new pulumi.RunError(['The config of this stack is wrong:', ...config.problems.map(describeProblem)].join('\n'));
+  throw new pulumi.RunError(
+    ['The config of this stack is invalid:', ...config.problems.map(describeProblem)].join('\n'),
+  );
 }
 
 /** The component of this account and region. Its code, and the AWS provider's, is loaded only here. */

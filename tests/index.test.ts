@@ -24,7 +24,7 @@ describe('a fresh program', () => {
       (reason: ProgramError) => reason,
     );
     expect(error?.message.split('\n')).toEqual([
-      'The config of this stack is wrong:',
+      'The config of this stack is invalid:',
       'pullgate:mode is "off": expected one of enforce, audit',
       'pullgate:sweepHours is 0: expected a whole number of hours, 1 to 24',
       'pullgate:typo is 1: expected no such key (check its spelling)',
@@ -44,7 +44,7 @@ describe('a fresh program', () => {
   it('fails where Azure has no registry, or one in another subscription, before it makes anything', async () => {
     const elsewhere = REGISTRY.replace(SUBSCRIPTION, '99999999-0000-0000-0000-000000000000');
     await expect(program.graphOf({ 'pullgate:clouds': ['azure'] })).rejects.toThrow(
-      /^The config of this stack is wrong:\npullgate:azure\.registries is missing: expected a list with at least one of:/,
+      /^The config of this stack is invalid:\npullgate:azure\.registries is missing: expected a list with at least one of:/,
     );
     const refused = program.graphOf({ ...AZURE, 'pullgate:azure': { registries: [elsewhere] } });
     await expect(refused).rejects.toThrow(

@@ -61,7 +61,7 @@ export const LOG_PANELS = {
     ],
   },
   undetermined: {
-    title: 'Undetermined images now, and the unknown words',
+    title: 'Undetermined images now, and unrecognized severities',
     query: [
       'filter kind = "decision"',
       'stats latest(undeterminedImages) as images, latest(undeterminedWhy) as why by gate',
@@ -79,7 +79,7 @@ export const LOG_PANELS = {
     ],
   },
   calls: {
-    title: 'Calls a day, each repetition too, and messages',
+    title: 'Calls per day, including retries, and messages',
     query: [
       'filter kind = "usage"',
       'stats sum(calls.ecr) as ecr, sum(calls.inspector) as inspector, sum(calls.dynamodb) as dynamodb, sum(calls.sqs) as sqs, sum(calls.sns) as sns, sum(messages) as handled by bin(1d)',

@@ -5,7 +5,7 @@ import { createClients } from './clients.ts';
 import { createHandler } from './invocation.ts';
 import { readSettings } from './settings.ts';
 
-// Not `console.log`: Lambda puts a time and a request id before its lines, and then they are no JSON for metric
+// Not `console.log`: Lambda puts a time and a request id before its lines, and then they are not JSON for metric
 // filters.
 const log = (line: LogLine) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const usage = createUsage();

@@ -63,5 +63,7 @@ async function sendBatch(
     if (entries.length === 0) return;
     await sleep(100 * 2 ** tries);
   }
-  throw new Error(`SQS refused ${entries.length} messages of a sweep ${SEND_TRIES} times; the sweep starts again`);
+  throw new Error(
+    `SQS refused ${entries.length} reconcile requests ${SEND_TRIES} times; the sweep or the tick sends them again`,
+  );
 }

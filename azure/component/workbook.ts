@@ -91,7 +91,7 @@ export const PANELS: readonly Panel[] = [
   },
   {
     name: 'undetermined',
-    title: 'Undetermined images now, and the unknown words',
+    title: 'Undetermined images now, and unrecognized severities',
     source: 'log',
     query: `${GATES}\n| where toint(line.undeterminedImages) > 0\n| project gate, images = toint(line.undeterminedImages), why = tostring(line.undeterminedWhy), seen = TimeGenerated`,
     view: 'table',

@@ -37,7 +37,7 @@ const SUMMARY = '#summary';
 
 /** Undefined if the row is not about an image of a registry. */
 export function assessmentFrom(given: Row): Assessment | undefined {
-  // A CLI prints a dynamic column as text. What is no JSON stays text: it may have been cut off.
+  // A CLI prints a dynamic column as text. What is not JSON stays text: it may have been cut off.
   const row: Row = { ...given, Properties: decoded(given['Properties']), Details: decoded(given['Details']) };
   const image = imageOfRow(row);
   const id = textOf(row['AssessmentId']);

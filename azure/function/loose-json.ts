@@ -16,7 +16,7 @@ export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** Undefined if the text is no JSON, or was cut off. */
+/** Undefined if the text is not JSON, or was cut off. */
 export function jsonFrom(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -41,7 +41,7 @@ export function numberOf(value: unknown): number | undefined {
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
 }
 
-/** A value, decoded if it is JSON text; text that is no JSON stays as it is. */
+/** A value, decoded if it is JSON text; text that is not JSON stays as it is. */
 export function decoded(value: unknown): unknown {
   return parsed(value) ?? value;
 }

@@ -28,7 +28,7 @@ tellCloudTime();
 keepWhatIsCompiled();
 
 /**
- * In Lambda's text format what goes through console has a prefix, so it is no JSON line.
+ * In Lambda's text format what goes through console has a prefix, so it is not a JSON line.
  * Source: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-logging.html
  */
 function writeLog(level: string, words: readonly unknown[]): void {

@@ -46,7 +46,7 @@ interface Plan<Snapshot> extends ApplyInput<Snapshot> {
   readonly desired: SettledState;
   /** The lock is as it should be. */
   readonly isLockAsDesired: boolean;
-  /** The record before this reconciliation, with the notice of an intent that is taken back. */
+  /** The record before this reconciliation, with the notice of an intent that is reverted. */
   readonly before: GateRecord;
   /** The same with the blockers of this reconciliation. */
   readonly record: GateRecord;
@@ -89,7 +89,7 @@ function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: SettledState, 
   const isReleased = mode === 'pause' || mode === 'release';
   const omittedBlockers = isReleased || reading === undefined ? 0 : next.omitted;
   const isLockAsDesired = reading === undefined || isAsDesired(reading, desired);
-  const before = isLockAsDesired ? stored.value : withTakenBack(stored.value, desired);
+  const before = isLockAsDesired ? stored.value : withReverted(stored.value, desired);
   const record: GateRecord = { ...before, blockers: next.blockers, omittedBlockers };
   return { ...input, desired, isLockAsDesired, before, record };
 }
@@ -230,10 +230,10 @@ function needsSaving(plan: Plan<unknown>, action: Completed, version: Version): 
 }
 
 /**
- * The record of an intent that was carried out, never confirmed, and is taken back now. Its notice is recorded with the
+ * The record of an intent that was carried out, never confirmed, and is reverted now. Its notice is recorded with the
  * next intent, so that a crash does not lose it.
  */
-function withTakenBack(record: GateRecord, desired: SettledState): GateRecord {
+function withReverted(record: GateRecord, desired: SettledState): GateRecord {
   const { state, closedSince, since } = record;
   const pending = [...record.pending, missedNotice(record)];
   if (state.kind === 'closing' && !isClosed(desired)) return { ...record, closedSince: closedSince ?? since, pending };

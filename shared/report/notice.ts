@@ -65,7 +65,7 @@ function withoutNext({ next: _next, ...step }: OverrideStep): NonNullable<Notice
 }
 
 /**
- * The notice of an intent that was carried out and never confirmed, since its worker crashed, and that is taken back by
+ * The notice of an intent that was carried out and never confirmed, since its worker crashed, and that is reverted by
  * now.
  */
 export function missedNotice(record: GateRecord): Notice {

@@ -129,7 +129,7 @@ describe('a command that nobody tests is found', () => {
       4,
       'expected one of "--method',
     ],
-    ['a file that is no JSON', ['jq -r .rules scanning-before.yaml'], 4, 'expected the name of one output'],
+    ['a file that is not JSON', ['jq -r .rules scanning-before.yaml'], 4, 'expected the name of one output'],
     ['an option of az that is not in the list', ['az acr show --registry NAME'], 4, '--registry: expected --name'],
   ])('%s', (_name, lines, line, says) => {
     const problems = problemsIn(block(...lines));

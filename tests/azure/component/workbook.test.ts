@@ -124,7 +124,7 @@ describe('the workbook', () => {
       'Closes and opens a day',
       'Seconds from finding to close: median and 95th percentile',
       'Seconds from finding to close, by trigger',
-      'Undetermined images now, and the unknown words',
+      'Undetermined images now, and unrecognized severities',
       'Brake: gates that wait, and gates closed within the hour',
       'Sweep age in hours',
       'Messages in the poison queue',

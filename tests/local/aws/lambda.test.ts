@@ -44,7 +44,7 @@ describe('the function', () => {
     ]);
   });
 
-  it('writes through console what is no JSON line', async () => {
+  it('writes through console what is not a JSON line', async () => {
     const cloud = await start();
     cloud.queue.send('{"do":"console"}');
     await cloud.runUntilIdle();

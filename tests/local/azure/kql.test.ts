@@ -255,7 +255,7 @@ describe('what the first lines bind', () => {
     expect(rowOf('y')).toEqual({ V: 'ya', Day: NOW - 23 * hours, Now: NOW + hours });
   });
 
-  it.each(['["a]', "['a']", '[]) | take 1 //'])('is checked where it is no JSON: %s', (names) => {
+  it.each(['["a]', "['a']", '[]) | take 1 //'])('is checked where it is not JSON: %s', (names) => {
     expect(() => idsOf(query('a', names))).toThrow();
   });
 });

@@ -1,4 +1,4 @@
-// The doors of both functions: whatever comes is refused in a few words, ignored, or names what is well-formed.
+// Input validation of both functions: whatever comes is refused in a few words, ignored, or names what is well-formed.
 import fc from 'fast-check';
 import { parseMessage as parseAws } from '../../../aws/function/parse.ts';
 import { parseMessage as parseAzure } from '../../../azure/function/parse.ts';

@@ -135,6 +135,6 @@ export const REGISTRY_TARGETS: readonly Target[] = [
     // Each index is asked for once, whatever leads to whatever.
     must(calls <= named.size, 'the work is bounded by what is there', { calls, named: named.size });
     if (found instanceof Set) for (const digest of found) must(typeof digest === 'string', 'a digest is text', digest);
-    else must(found instanceof SyntaxError, 'only what is no JSON is refused', String(found));
+    else must(found instanceof SyntaxError, 'only what is not JSON is refused', String(found));
   }),
 ];

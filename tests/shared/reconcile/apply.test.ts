@@ -80,8 +80,8 @@ describe('a second crash', () => {
 
   // The registry has been there and back, and no record of either was confirmed.
   it.each([
-    ['an opening that was written is taken back', 'open', ['opened', 'closed']],
-    ['a closing that was written is taken back', 'close', ['closed', 'opened']],
+    ['an opening that was written is reverted', 'open', ['opened', 'closed']],
+    ['a closing that was written is reverted', 'close', ['closed', 'opened']],
   ] as const)('between intent and confirmation, where %s: people hear of both', async (_name, turn, expected) => {
     const world = await aboutTo(turn);
     const images = world.repository().images;
@@ -99,7 +99,7 @@ describe('a second crash', () => {
     expect([stored?.state.kind, ours, stored?.closedSince, stored?.pending]).toEqual([...ends, []]);
   });
 
-  it('before the second one has written: what was taken back is notified, and nothing else', async () => {
+  it('before the second one has written: what was reverted is notified, and nothing else', async () => {
     const world = await aboutTo('open');
     dieAfter(world, /^write/);
     await expect(reconcileOnce(world, digest(1))).rejects.toThrow('crash');

@@ -23,7 +23,7 @@ describe('settings.json', () => {
   });
 
   it.each<[string, string, RegExp]>([
-    ['is no JSON', '{', /\nsettings is "\{": expected JSON$/],
+    ['is not JSON', '{', /\nsettings is "\{": expected JSON$/],
     ['is no object', '[]', /\nsettings\.stack is missing: expected the name of the stack/],
     [
       'lacks a field',
