@@ -9,8 +9,8 @@ import type { Gate } from '../../../shared/gate/gate.ts';
 import { REGISTRY_ID, type Stage, startStage } from '../../local/azure/stage.ts';
 import { digest } from '../../shared/samples.ts';
 
-const OPEN = { lock: 'absent', snapshot: true } as const;
-const LOCKED = { lock: 'unmarked', snapshot: false } as const;
+const OPEN = { lock: 'absent', snapshot: { readEnabled: true } } as const;
+const LOCKED = { lock: 'unmarked', snapshot: { readEnabled: false } } as const;
 const BEFORE = '{"readEnabled":true}';
 const AFTER = '{"readEnabled":false}';
 
