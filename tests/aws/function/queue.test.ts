@@ -115,7 +115,7 @@ describe('of a batch that SQS takes in part', () => {
       repositories.filter((one) => ['team/app-3', 'team/app-4'].includes(one)),
     );
     await expect(queue.sendRequests(names(25), 'sweep')).rejects.toThrow(
-      'SQS refused 2 messages of a sweep 5 times; the sweep starts again',
+      'SQS refused 2 reconcile requests 5 times; the sweep or the tick sends them again',
     );
     expect(batches.filter(({ length }) => length === 2)).toEqual(Array(4).fill(['team/app-3', 'team/app-4']));
     expect(batches.flat()).toEqual(expect.arrayContaining(names(25)));

@@ -88,8 +88,8 @@ describe.each(KINDS)('the lock of a gate that is one %s', (kind) => {
     ['opening', 'open', LOCKED],
   ] as const)('is overtaken where somebody undoes a %s before it is read back', async (_what, desired, from) => {
     const gate = gates[kind];
-    setReadable(gate, from.snapshot);
-    const remove = afterUpdate(() => setReadable(gate, from.snapshot));
+    setReadable(gate, from.snapshot.readEnabled);
+    const remove = afterUpdate(() => setReadable(gate, from.snapshot.readEnabled));
     expect(await lock.write(gate, from, desired)).toEqual({ kind: 'overtaken' });
     remove();
     expect(await lock.read(gate)).toEqual(from);

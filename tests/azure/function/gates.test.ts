@@ -50,10 +50,13 @@ beforeAll(async () => {
       },
     },
     mail: {
-      beginSend: async () => {
-        if (mail !== undefined) throw mail;
-      },
-    } as never,
+      sender: 'pullgate@example.com',
+      client: {
+        beginSend: async () => {
+          if (mail !== undefined) throw mail;
+        },
+      } as never,
+    },
   };
 });
 afterAll(() => stage.wire.stop());

@@ -2,6 +2,7 @@
 import { EmailClient } from '@azure/communication-email';
 import { TableClient } from '@azure/data-tables';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Mailer } from '../../../azure/function/clients.ts';
 import { createNotifier, deliverPending } from '../../../azure/function/notify.ts';
 import { createTable, type Table } from '../../../azure/function/records.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
@@ -11,16 +12,15 @@ import { digest, hoursLater, NOW, notice, record } from '../../shared/samples.ts
 
 const GATE: Gate = { registry: REGISTRY_ID, repository: 'team/app' };
 const TO = ['ops@example.com', 'dev@example.com'];
-const SETTINGS = { mail: { endpoint: `https://${MAIL_HOST}`, sender: SENDER }, notifyEmails: TO };
 const OLD = hoursLater(-1);
 
 let stage: Stage;
-let client: EmailClient;
+let mailer: Mailer;
 let table: Table;
 beforeAll(async () => {
   stage = await startStage();
   const owner = stage.addPrincipal({ role: 'Communication and Email Service Owner', scope: MAIL_ID });
-  client = new EmailClient(SETTINGS.mail.endpoint, owner, stage.options);
+  mailer = { client: new EmailClient(`https://${MAIL_HOST}`, owner, stage.options), sender: SENDER };
   const writer = stage.addPrincipal({ role: 'Storage Table Data Contributor', scope: TABLE_ID });
   table = createTable(new TableClient(stage.table.url, 'records', writer, stage.options));
 });
@@ -35,14 +35,14 @@ beforeEach(() => {
 const subjects = () => stage.mails.sent.map(({ subject }) => subject);
 
 describe('a notice', () => {
-  const notifying = async (mail: EmailClient | undefined) => {
+  const notifying = async (by: Mailer | undefined) => {
     const lines: unknown[] = [];
-    await createNotifier(mail, SETTINGS, (line) => void lines.push(line))(GATE, notice({ kind: 'cleared' }));
+    await createNotifier(by, TO, (line) => void lines.push(line))(GATE, notice({ kind: 'cleared' }));
     return lines;
   };
 
   it('is one mail to everyone, and no line of the log', async () => {
-    expect(await notifying(client)).toEqual([]);
+    expect(await notifying(mailer)).toEqual([]);
     expect(stage.mails.sent).toMatchObject([
       { sender: SENDER, to: TO, subject: '[pullgate] clear: team/app', plainText: expect.stringContaining('team/app') },
     ]);
@@ -67,7 +67,7 @@ describe('a notice', () => {
     ['is denied', { kind: 'error', code: 'Denied', message: 'no', status: 403 }, 403],
   ] as const)('that %s throws, so that it stays pending', async (_how, fault, statusCode) => {
     stage.faults.add({ ...fault, service: 'mail' });
-    await expect(notifying(client)).rejects.toMatchObject({ statusCode });
+    await expect(notifying(mailer)).rejects.toMatchObject({ statusCode });
     expect(stage.mails.sent).toEqual([]);
   });
 });
@@ -75,7 +75,7 @@ describe('a notice', () => {
 describe('pending notices', () => {
   const image = (number: number): Gate => ({ ...GATE, digest: digest(number) });
   const savePending = (gate: Gate, ...pending: readonly Notice[]) => table.records.save(record({ gate, pending }), 0);
-  const deliver = (mail: EmailClient | undefined = client) => deliverPending(mail, SETTINGS, table, NOW);
+  const deliver = () => deliverPending(mailer, TO, table, NOW);
   const pendingOf = async (gate: Gate) => (await table.records.load(gate)).value?.pending.length;
 
   it('are none: no mail', async () => {
@@ -148,14 +148,14 @@ describe('pending notices', () => {
   it('of a gate whose record is gone meanwhile, or has none any more, are none', async () => {
     await savePending(GATE);
     const listing = { records: table.records, pending: async () => [GATE, image(9)] };
-    expect(await deliverPending(client, SETTINGS, listing, NOW)).toBe(0);
+    expect(await deliverPending(mailer, TO, listing, NOW)).toBe(0);
     expect(subjects()).toEqual([]);
   });
 
   it('are left as they are where there are no recipients: nothing is read', async () => {
     await savePending(GATE, notice({ at: OLD }));
     stage.calls.reset();
-    expect(await deliverPending(undefined, SETTINGS, table, NOW)).toBe(0);
+    expect(await deliverPending(undefined, TO, table, NOW)).toBe(0);
     expect([stage.calls.count(), await pendingOf(GATE)]).toEqual([{}, 1]);
   });
 });
