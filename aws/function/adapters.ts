@@ -2,7 +2,6 @@
 
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Ports } from '../../shared/reconcile/ports.ts';
-import type { PauseState } from '../../shared/reconcile/schedule.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 import { decisionLine, type LogLine } from '../../shared/report/log-line.ts';
 import { limitedTo } from '../../shared/runtime/concurrency.ts';
@@ -58,7 +57,7 @@ export function createAdapters({ settings, clients, now, log }: Dependencies) {
     scanner,
     portsFrom,
     queue: createQueue(clients.sqs, settings.queueUrl, settings.deadLetterQueueUrl),
-    pause: table.row<PauseState>('pause'),
+    pause: table.row('pause'),
   };
 }
 

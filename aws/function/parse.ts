@@ -3,14 +3,14 @@ import * as v from 'valibot';
 import { digest as imageDigest } from '../../shared/policy/digest.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { repositoryName } from '../../shared/policy/repository-name.ts';
-import { FUNCTION_TRIGGERS, type Trigger } from '../../shared/report/decision.ts';
+import { FUNCTION_TRIGGERS, type FunctionTrigger } from '../../shared/reconcile/trigger.ts';
 import { check, type Parsed, required } from '../../shared/runtime/problem.ts';
 
 /** One image that a message names. */
 export interface Named {
   readonly repository: string;
   readonly digest: string;
-  readonly trigger: Trigger;
+  readonly trigger: FunctionTrigger;
   /** The finding that the event reports as active, and when it did. */
   readonly namedReport?: { readonly id: string; readonly at: Instant | undefined } | undefined;
 }
@@ -20,7 +20,7 @@ export type Message =
   | { readonly kind: 'tick' }
   | { readonly kind: 'sweep' }
   /** Reconcile a whole repository. */
-  | { readonly kind: 'reconcile'; readonly repository: string; readonly trigger: Trigger }
+  | { readonly kind: 'reconcile'; readonly repository: string; readonly trigger: FunctionTrigger }
   | { readonly kind: 'images'; readonly images: readonly [Named, ...Named[]] }
   /** Not ours, and nothing wrong with it. */
   | { readonly kind: 'ignored'; readonly why: string };
@@ -201,7 +201,7 @@ function parseAction(detail: unknown): Parsed<Message> {
   return type === 'DELETE' ? oneImage(name, image, 'delete') : ignored(`an action on an image of the type ${type}`);
 }
 
-function oneImage(name: string, image: string, trigger: Trigger): Parsed<Message> {
+function oneImage(name: string, image: string, trigger: FunctionTrigger): Parsed<Message> {
   return { ok: true, value: { kind: 'images', images: [{ repository: name, digest: image, trigger }] } };
 }
 

@@ -6,7 +6,7 @@ import {
   SendMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import type { Trigger } from '../../shared/report/decision.ts';
+import type { FunctionTrigger } from '../../shared/reconcile/trigger.ts';
 import { chunksOf } from '../../shared/runtime/chunks.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 
@@ -19,7 +19,7 @@ const LAST_RETRY_SECONDS = 900;
 export function createQueue(client: SQSClient, queueUrl: string, deadLetterQueueUrl: string) {
   return {
     /** Sends a reconcile request for each of these repositories, one message each. */
-    async sendRequests(repositories: readonly string[], trigger: Trigger): Promise<void> {
+    async sendRequests(repositories: readonly string[], trigger: FunctionTrigger): Promise<void> {
       await mapConcurrently(chunksOf(repositories, MESSAGES_PER_BATCH), BATCHES_AT_ONCE, (batch) =>
         sendBatch(client, queueUrl, batch, trigger),
       );
@@ -50,7 +50,7 @@ async function sendBatch(
   client: SQSClient,
   queueUrl: string,
   repositories: readonly string[],
-  trigger: Trigger,
+  trigger: FunctionTrigger,
 ): Promise<void> {
   let entries = repositories.map((repository, index) => ({
     Id: String(index),

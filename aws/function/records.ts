@@ -16,7 +16,7 @@ import { overrideDue } from '../../shared/gate/override.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import { packToFit, unpackRecord } from '../../shared/gate/record-codec.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import type { Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
+import type { ControlRows, Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
 import { waitingRank } from '../../shared/reconcile/schedule.ts';
 
 type Item = Record<string, AttributeValue>;
@@ -42,7 +42,7 @@ const MAX_BODY_BYTES = 390_000;
 export interface Table {
   readonly records: Records;
   /** A row that is not a gate's, by its name. */
-  row<T>(name: ControlRow): Row<T>;
+  row<Name extends keyof ControlRows>(name: Name): Row<ControlRows[Name]>;
   /** Every gate of a registry that has a record. */
   gates(registry: string): AsyncGenerator<Gate & { readonly state: string }>;
   /** The gates that wait for the brake, the most urgent first. */
@@ -50,8 +50,6 @@ export interface Table {
   /** The gates whose override begins or ends by now. */
   due(registry: string, now: Instant, limit: number): Promise<readonly Gate[]>;
 }
-
-type ControlRow = 'brake' | 'sweep' | 'pause';
 
 interface Source {
   readonly client: DynamoDBClient;
@@ -98,7 +96,7 @@ function tickKey(record: GateRecord): Item {
   return rank === undefined ? {} : { [TICK_INDEX]: { S: list }, rank: { S: rank } };
 }
 
-function createRow<T>(source: Source, name: ControlRow): Row<T> {
+function createRow<T>(source: Source, name: keyof ControlRows): Row<T> {
   const id = CONTROL + name;
   return {
     async load() {

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import type { ConfiguredMode } from '../../shared/reconcile/mode.ts';
 import type { RuleSettings } from '../../shared/reconcile/rules.ts';
-import type { ConfiguredMode } from '../../shared/report/decision.ts';
 import { required } from '../../shared/runtime/problem.ts';
 import { parseSettingsFile } from '../../shared/runtime/settings-file.ts';
 

@@ -2,7 +2,6 @@
 
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Ports } from '../../shared/reconcile/ports.ts';
-import type { PauseState } from '../../shared/reconcile/schedule.ts';
 import type { Decision } from '../../shared/report/decision.ts';
 import { decisionLine } from '../../shared/report/log-line.ts';
 import { limitedTo } from '../../shared/runtime/concurrency.ts';
@@ -45,7 +44,7 @@ export function createAdapters(dependencies: Dependencies) {
     registries,
     registryAt,
     queue: createQueue(clients.queues, settings.queueUrl, settings.poisonQueueUrl),
-    pause: table.row<PauseState>('pause'),
+    pause: table.row('pause'),
 
     /** The stack's registry with this id; undefined if it is none of the stack's. */
     async registryOfStack(id: RegistryId): Promise<AzureRegistry | undefined> {

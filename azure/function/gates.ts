@@ -4,7 +4,7 @@ import type { Gate } from '../../shared/gate/gate.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
 import type { Result } from '../../shared/reconcile/result.ts';
-import type { Trigger } from '../../shared/report/decision.ts';
+import type { FunctionTrigger } from '../../shared/reconcile/trigger.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import type { Adapters, Dependencies } from './adapters.ts';
 import { coalesceByGate, type Job } from './coalesce.ts';
@@ -13,7 +13,10 @@ import { PartialAnswer } from './log-analytics.ts';
 import { createSeenImages } from './seen-images.ts';
 
 /** A repository to reconcile, with what that needs. */
-export type RepositoryJob = Omit<Job, 'request' | 'seen'> & { readonly repository: string; readonly trigger: Trigger };
+export type RepositoryJob = Omit<Job, 'request' | 'seen'> & {
+  readonly repository: string;
+  readonly trigger: FunctionTrigger;
+};
 
 export interface Reconcilers {
   /** Reconciles one gate. What the registry refuses is moved to the poison queue, which raises an alarm. */

@@ -6,7 +6,7 @@ import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
 import type { Result, UnconfirmedReport } from '../../shared/reconcile/result.ts';
 import { currentRules } from '../../shared/reconcile/rules.ts';
 import { tick } from '../../shared/reconcile/sweep.ts';
-import type { Trigger } from '../../shared/report/decision.ts';
+import type { FunctionTrigger } from '../../shared/reconcile/trigger.ts';
 import type { LogLine } from '../../shared/report/log-line.ts';
 import { withinTime } from '../../shared/runtime/deadline.ts';
 import { describeProblem } from '../../shared/runtime/problem.ts';
@@ -174,7 +174,7 @@ async function search(
 interface Asked extends Pick<ReconcileRequest, 'scope' | 'namedReports'> {
   /** Undefined: the whole repository. */
   readonly digest: string | undefined;
-  readonly trigger: Trigger;
+  readonly trigger: FunctionTrigger;
 }
 
 async function reconcileAt(

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { digest as imageDigest } from '../../shared/policy/digest.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { repositoryName } from '../../shared/policy/repository-name.ts';
-import { FUNCTION_TRIGGERS, type Trigger } from '../../shared/report/decision.ts';
+import { FUNCTION_TRIGGERS, type FunctionTrigger } from '../../shared/reconcile/trigger.ts';
 import { check, describeProblem, type Parsed, required } from '../../shared/runtime/problem.ts';
 import { pick, textOf } from './loose-json.ts';
 import { checkImage, isOfContainerImage, MAX_ID_CHARACTERS, type NamedImage, readImage } from './named-image.ts';
@@ -30,7 +30,7 @@ export type Message =
       readonly registry: RegistryId;
       readonly repository: string;
       readonly digest: string | undefined;
-      readonly trigger: Trigger;
+      readonly trigger: FunctionTrigger;
     }
   /** About a container image, and it does not say which. */
   | { readonly kind: 'unattributed'; readonly assessment: string; readonly why: string }

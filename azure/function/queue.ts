@@ -14,7 +14,7 @@ import {
 } from '@azure/core-rest-pipeline';
 import type { TokenCredential } from '@azure/identity';
 import type { Gate } from '../../shared/gate/gate.ts';
-import type { Trigger } from '../../shared/report/decision.ts';
+import type { FunctionTrigger } from '../../shared/reconcile/trigger.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 
 /** The storage account's queues, over REST: its own client package weighs a quarter of the whole bundle. */
@@ -71,7 +71,7 @@ export function createQueue(service: QueueService, queueUrl: string, poisonQueue
   }
 
   /** Sends a reconcile request for each of these gates, a message each. */
-  async function sendRequests(gates: readonly Gate[], trigger: Trigger): Promise<void> {
+  async function sendRequests(gates: readonly Gate[], trigger: FunctionTrigger): Promise<void> {
     await mapConcurrently(gates, SENDS_AT_ONCE, (gate) =>
       put(queueUrl, { pullgate: 'reconcile', ...gate, trigger }, 0),
     );

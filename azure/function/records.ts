@@ -8,7 +8,7 @@ import { overrideDue } from '../../shared/gate/override.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import { packToFit, unpackRecord } from '../../shared/gate/record-codec.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
-import type { Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
+import type { ControlRows, Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
 import { waitingRank } from '../../shared/reconcile/schedule.ts';
 import { nameOf } from './registry-id.ts';
 
@@ -55,7 +55,7 @@ const MAX_BODY_BYTES = 15 * PART_BYTES;
 export interface Table {
   readonly records: Records;
   /** A row that is not a gate's, by its name. */
-  row<T>(name: 'brake' | 'sweep' | 'pause'): Row<T>;
+  row<Name extends keyof ControlRows>(name: Name): Row<ControlRows[Name]>;
   /** Every gate that has a record: of the whole stack, or of one repository and its images. */
   gates(of?: Gate): AsyncIterable<ListedGate>;
   /** The gates that wait for the brake, the most urgent first. */

@@ -5,12 +5,14 @@ import type { BrakeState } from '../../shared/gate/brake.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Blocker } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
+import type { ConfiguredMode, EffectiveMode } from '../../shared/reconcile/mode.ts';
 import type { ImageObservation } from '../../shared/reconcile/observation.ts';
 import type { Ports, Reading, Records, Registry, Row } from '../../shared/reconcile/ports.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import { createRules, type RuleSettings } from '../../shared/reconcile/rules.ts';
 import type { PauseState, SweepState } from '../../shared/reconcile/schedule.ts';
-import type { CommandTrigger, ConfiguredMode, Decision, EffectiveMode } from '../../shared/report/decision.ts';
+import type { CommandTrigger } from '../../shared/reconcile/trigger.ts';
+import type { Decision } from '../../shared/report/decision.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import type { ImageName } from './image-name.ts';
 

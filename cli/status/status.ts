@@ -9,10 +9,10 @@ import { activeBlockers, type GateRecord, type GateState } from '../../shared/ga
 import type { Exception } from '../../shared/policy/exceptions.ts';
 import { type Finding, type Instant, worstFirst } from '../../shared/policy/finding.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
+import type { EffectiveMode } from '../../shared/reconcile/mode.ts';
 import { findingsIn } from '../../shared/reconcile/observation.ts';
 import { createRules, type Rules } from '../../shared/reconcile/rules.ts';
 import { isPaused, type PauseState, type SweepState } from '../../shared/reconcile/schedule.ts';
-import type { EffectiveMode } from '../../shared/report/decision.ts';
 import { shortName } from '../../shared/report/sentences.ts';
 import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Client, Obstacle } from '../stack/client.ts';

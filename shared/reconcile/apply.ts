@@ -6,7 +6,7 @@ import { gateKey } from '../gate/gate.ts';
 import type { OverrideStep } from '../gate/override.ts';
 import { activeBlockers, type GateRecord, type GateState, isForgettable, type SettledState } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
-import { type Completed, isByCommand, type Outcome } from '../report/decision.ts';
+import type { Completed, Outcome } from '../report/decision.ts';
 import { createNotice, missedNotice } from '../report/notice.ts';
 import { describeError } from '../runtime/errors.ts';
 import { giveBack } from './ask-brake.ts';
@@ -16,6 +16,7 @@ import type { OwnedReading } from './owner.ts';
 import type { Ports, Version, Versioned } from './ports.ts';
 import type { ReconcileRequest } from './request.ts';
 import type { Rules } from './rules.ts';
+import { isByCommand } from './trigger.ts';
 
 export interface ApplyInput<Snapshot> {
   readonly request: ReconcileRequest;

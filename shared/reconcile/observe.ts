@@ -2,11 +2,11 @@
 import { type EvaluatedImage, evaluateImages, type NextBlockers, nextBlockers } from '../gate/blockers.ts';
 import type { GateRecord } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
-import { isByCommand } from '../report/decision.ts';
 import type { ImageObservation, Scope } from './observation.ts';
 import type { Ports } from './ports.ts';
 import type { ReconcileRequest } from './request.ts';
 import type { Rules } from './rules.ts';
+import { isByCommand } from './trigger.ts';
 
 /** What was observed, and what it means for the gate. */
 export interface Evaluated {

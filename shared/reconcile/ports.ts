@@ -5,6 +5,7 @@ import type { GateRecord, InUse, Notice } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Decision } from '../report/decision.ts';
 import type { ImageObservation, Scan, Scope } from './observation.ts';
+import type { PauseState, SweepState } from './schedule.ts';
 
 /** What a gate looks like in the registry. `snapshot` is the adapter's own, handed back to `write`. */
 export interface Reading<Snapshot> {
@@ -69,6 +70,13 @@ export interface Row<T> {
   load(): Promise<Versioned<T | undefined>>;
   /** Saves over `version` and returns the new one; undefined if another worker was faster. */
   save(value: T, version: Version): Promise<Version | undefined>;
+}
+
+/** The rows that are not a gate's, by name. */
+export interface ControlRows {
+  readonly brake: BrakeState;
+  readonly sweep: SweepState;
+  readonly pause: PauseState;
 }
 
 export interface Records {

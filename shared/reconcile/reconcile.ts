@@ -7,7 +7,7 @@ import { activeBlockers, type GateRecord, newRecord } from '../gate/record.ts';
 import { expiredExceptions } from '../policy/exceptions.ts';
 import { earlier, findingKey, type Instant } from '../policy/finding.ts';
 import { isPlain } from '../policy/verdict.ts';
-import { type Decision, type ImageDecision, isByCommand } from '../report/decision.ts';
+import type { Decision, ImageDecision } from '../report/decision.ts';
 import { type Applied, apply, type Conflict } from './apply.ts';
 import { type Evaluated, observeAndEvaluate, scopeOf } from './observe.ts';
 import { withOwner } from './owner.ts';
@@ -15,6 +15,7 @@ import type { Ports } from './ports.ts';
 import { findAwaited, findStale, type ReconcileRequest } from './request.ts';
 import type { Result, UnconfirmedReport } from './result.ts';
 import type { Rules } from './rules.ts';
+import { isByCommand } from './trigger.ts';
 
 const MAX_TRIES = 12;
 

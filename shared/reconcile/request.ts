@@ -1,10 +1,10 @@
 // What asks for a reconciliation, and what events said that the scanner has yet to confirm.
 import type { Gate } from '../gate/gate.ts';
 import type { Instant } from '../policy/finding.ts';
-import type { Trigger } from '../report/decision.ts';
 import { MINUTE_MILLISECONDS } from '../runtime/time.ts';
 import type { ImageObservation, Scope } from './observation.ts';
 import type { Ports } from './ports.ts';
+import type { Trigger } from './trigger.ts';
 
 /** A gate to reconcile, and what triggered it. It says where to look, never what is true. */
 export interface ReconcileRequest {

@@ -4,7 +4,7 @@ import type { Instant } from '../policy/finding.ts';
 import { globFilter } from '../policy/glob.ts';
 import type { Policy } from '../policy/policy.ts';
 import { type Judge, judgeBy } from '../policy/verdict.ts';
-import type { EffectiveMode } from '../report/decision.ts';
+import type { EffectiveMode } from './mode.ts';
 import type { Row } from './ports.ts';
 import { isPaused, type PauseState } from './schedule.ts';
 

@@ -3,13 +3,13 @@
 import { type BrakeState, lastHour, NO_CLOSINGS, roomLeft } from '../gate/brake.ts';
 import { type Gate, gateKey } from '../gate/gate.ts';
 import type { Instant } from '../policy/finding.ts';
-import type { Trigger } from '../report/decision.ts';
 import type { LogLine } from '../report/log-line.ts';
 import { describeError } from '../runtime/errors.ts';
 import { HOUR_MILLISECONDS } from '../runtime/time.ts';
 import type { Row } from './ports.ts';
 import type { Rules } from './rules.ts';
 import { isSweepDue, type SweepState } from './schedule.ts';
+import type { FunctionTrigger } from './trigger.ts';
 
 /** What a tick and a sweep ask of a cloud. */
 export interface SweepPorts {
@@ -30,7 +30,7 @@ export interface SweepPorts {
   /** The gates whose override begins or ends by now. */
   overridesDue(now: Instant, limit: number): Promise<readonly Gate[]>;
   /** Sends a reconcile request for each of these gates, a message each. */
-  sendRequests(gates: readonly Gate[], trigger: Trigger): Promise<void>;
+  sendRequests(gates: readonly Gate[], trigger: FunctionTrigger): Promise<void>;
   /** What else a tick's line says, by name. Default: nothing. */
   tickFacts?(): Promise<Readonly<Record<string, number>>>;
   log(line: LogLine): void;

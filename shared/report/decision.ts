@@ -6,20 +6,8 @@ import type { OverrideStep } from '../gate/override.ts';
 import type { ClearedImage, GateState } from '../gate/record.ts';
 import type { Exception } from '../policy/exceptions.ts';
 import type { Verdict } from '../policy/verdict.ts';
-
-/** What wakes the function for a gate. */
-export const FUNCTION_TRIGGERS = ['finding', 'scan', 'push', 'delete', 'sweep', 'tick'] as const;
-/** A command that a person runs. A command acts on the record alone and observes no images. */
-const COMMANDS = ['pause', 'release', 'override'] as const;
-export type CommandTrigger = (typeof COMMANDS)[number];
-/** What wakes pullgate for a gate. */
-export const TRIGGERS = [...FUNCTION_TRIGGERS, ...COMMANDS] as const;
-export type Trigger = (typeof TRIGGERS)[number];
-
-/** Does a command reconcile, and not the function? No message can say so. */
-export function isByCommand(triggers: readonly Trigger[]): boolean {
-  return COMMANDS.some((command) => triggers.includes(command));
-}
+import type { EffectiveMode } from '../reconcile/mode.ts';
+import type { Trigger } from '../reconcile/trigger.ts';
 
 /** What was done to a gate. */
 export type Action =
@@ -88,9 +76,3 @@ interface Decided {
    */
   readonly secondsSinceFinding?: number | undefined;
 }
-
-/** The mode of the stack's config: `enforce` closes; `audit` decides, logs and notifies. */
-export type ConfiguredMode = 'enforce' | 'audit';
-
-/** That, or what a command asks for. `pause`: everything opens and nothing closes; `release`: the same once, for a gate. */
-export type EffectiveMode = ConfiguredMode | 'pause' | 'release';

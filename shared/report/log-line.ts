@@ -3,7 +3,8 @@
 import { gateKey } from '../gate/gate.ts';
 import type { Finding } from '../policy/finding.ts';
 import type { Exemption, Reason, Verdict } from '../policy/verdict.ts';
-import { type Decision, type ImageDecision, TRIGGERS } from './decision.ts';
+import { TRIGGERS } from '../reconcile/trigger.ts';
+import type { Decision, ImageDecision } from './decision.ts';
 import { summarize, weightiestFirst } from './sentences.ts';
 
 /** A line of the log: its kind, and what is worth knowing. */

@@ -5,7 +5,6 @@ import { startAws } from '../../local/aws/cloud.ts';
 import type { Advisory } from '../../local/aws/inspector-finding.ts';
 import { allowing } from '../../local/aws/principals.ts';
 import type { Graph } from '../../local/graph.ts';
-import type { PauseState } from '../../shared/reconcile/schedule.ts';
 import {
   grouped,
   HOUR_MILLISECONDS,
@@ -21,7 +20,7 @@ export async function startAwsWorld(graph: Graph): Promise<World> {
   const deployer = cloud.principals.add('arn:aws:iam::123456789012:role/deployer', [allowing('ecr:*', 'dynamodb:*')]);
   const puller = cloud.oci(deployer);
   const { tableName } = graph.outputs['aws'] as { readonly tableName: string };
-  const pause = createTable(new DynamoDBClient(cloud.clientConfig(deployer)), tableName).row<PauseState>('pause');
+  const pause = createTable(new DynamoDBClient(cloud.clientConfig(deployer)), tableName).row('pause');
   const startedAt = cloud.clock.now();
   let ticks = 0;
   const made = new Set<string>();

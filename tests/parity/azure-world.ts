@@ -5,7 +5,6 @@ import { createTable } from '../../azure/function/records.ts';
 import type { Cve } from '../../local/azure/assessment.ts';
 import { startAzure } from '../../local/azure/cloud.ts';
 import type { Graph } from '../../local/graph.ts';
-import type { PauseState } from '../../shared/reconcile/schedule.ts';
 import {
   grouped,
   HOUR_MILLISECONDS,
@@ -29,7 +28,7 @@ export async function startAzureWorld(name: Exclude<World['name'], 'AWS'>, graph
     { role: 'Storage Table Data Contributor', scope: cloud.table.id },
   ]);
   const table = createTable(new TableClient(cloud.table.url, cloud.table.name, operator, cloud.clientOptions));
-  const pause = table.row<PauseState>('pause');
+  const pause = table.row('pause');
   const assessed = new Map<string, Set<string>>();
   const startedAt = cloud.clock.now();
   let ticks = 0;

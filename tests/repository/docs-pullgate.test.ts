@@ -11,7 +11,6 @@ import type { LocalAws } from '../../local/aws/cloud.ts';
 import type { Advisory } from '../../local/aws/inspector-finding.ts';
 import { allowing, type PolicyDocument } from '../../local/aws/principals.ts';
 import type { Graph } from '../../local/graph.ts';
-import type { PauseState } from '../../shared/reconcile/schedule.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { actionsOf, COMMAND, FOLDER, leastToOpen, type Ran } from '../cli/command.ts';
 import { asAzureOperator } from '../cli/command-azure.ts';
@@ -172,7 +171,7 @@ async function shop() {
     const { tableName } = aws.graph.outputs['aws'] as { readonly tableName: string };
     const writer = aws.cloud.principals.add(roleOf('writer'), [allowing('dynamodb:GetItem', 'dynamodb:PutItem')]);
     const client = new DynamoDBClient(aws.cloud.clientConfig(writer));
-    const row = createTable(client, tableName).row<PauseState>('pause');
+    const row = createTable(client, tableName).row('pause');
     const { value, version } = await row.load();
     if (value === undefined) throw new Error('the stack was paused before');
     await row.save({ ...value, at: new Date(Date.parse(value.at) - 3_600_000).toISOString() }, version);

@@ -13,7 +13,7 @@ import { atLeast, SEVERITIES, type Severity, severityFrom } from '../../shared/p
 import { judgeBy } from '../../shared/policy/verdict.ts';
 import type { Report, ReportStatus, Scan } from '../../shared/reconcile/observation.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
-import { TRIGGERS } from '../../shared/report/decision.ts';
+import { TRIGGERS } from '../../shared/reconcile/trigger.ts';
 import { newWorld } from './reconcile/world.ts';
 import { blocker, daysLater, digest, GATE, hoursLater, NOW, present, record, rules } from './samples.ts';
 

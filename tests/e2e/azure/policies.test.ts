@@ -2,7 +2,6 @@
 import { TableClient } from '@azure/data-tables';
 import { describe, expect, test } from 'vitest';
 import { createTable } from '../../../azure/function/records.ts';
-import type { PauseState } from '../../../shared/reconcile/schedule.ts';
 import { type Config, CRITICAL, DAY, graphFor, MINUTE, REPOSITORY, type Stage, stage, type World } from './stage.ts';
 
 const CLOSED: World = {
@@ -59,7 +58,7 @@ async function setPause({ cloud }: Stage, paused: boolean): Promise<void> {
     { role: 'Storage Table Data Contributor', scope: cloud.table.id },
   ]);
   const client = new TableClient(cloud.table.url, cloud.table.name, operator, cloud.clientOptions);
-  const pause = createTable(client).row<PauseState>('pause');
+  const pause = createTable(client).row('pause');
   const { version } = await pause.load();
   await pause.save({ paused, at: cloud.clock.now().toISOString(), by: 'somebody' }, version);
 }

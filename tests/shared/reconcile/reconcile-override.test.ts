@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Override, OverrideDelivery, RecordedOverride } from '../../../shared/gate/override.ts';
 import { type GateRecord, newRecord } from '../../../shared/gate/record.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
-import type { Trigger } from '../../../shared/report/decision.ts';
+import type { Trigger } from '../../../shared/reconcile/trigger.ts';
 import { anOverride, blocker, digest, finding, GATE, hoursLater, NOW, record, rules } from '../samples.ts';
 import { reconcileOnce } from './reconciling.ts';
 import { newWorld, type World, type WorldRepository } from './world.ts';
