@@ -7,8 +7,47 @@ import { TRIGGERS } from '../reconcile/trigger.ts';
 import type { Decision, ImageDecision } from './decision.ts';
 import { summarize, weightiestFirst } from './sentences.ts';
 
-/** A line of the log: its kind, and what is worth knowing. */
-export type LogLine = { readonly kind: string } & Readonly<Record<string, unknown>>;
+/**
+ * A line of the log, by its kind. Alarms, dashboards and the queries in docs/operations.md read these fields; a line may
+ * have more.
+ */
+export type LogLine = KnownFields & Readonly<Record<string, unknown>>;
+
+type KnownFields =
+  | ({ readonly kind: 'decision'; readonly message: string; readonly from: string; readonly to: string } & Pick<
+      Decision,
+      'action' | 'mode' | 'triggers' | 'secondsSinceFinding'
+    >)
+  /** A step failed; its messages are retried. */
+  | { readonly kind: 'failed'; readonly error: string }
+  /** A message that cannot be read, or a gate that the registry refuses to change: dead-lettered, a person has to act. */
+  | { readonly kind: 'refused'; readonly problem: string }
+  | { readonly kind: 'retried'; readonly why: string }
+  | { readonly kind: 'retryDelayFailed'; readonly error: string }
+  /** A message about nothing of this stack. */
+  | { readonly kind: 'ignored'; readonly why: string }
+  /** A report about an image that no registry of this stack has. */
+  | { readonly kind: 'unattributed'; readonly why: string }
+  | { readonly kind: 'attribution' }
+  /** A repository was listed. `images`: how many it has, or how many get a message each. */
+  | { readonly kind: 'reconcile'; readonly repository: string; readonly images: number }
+  /** What a mail would have said, if there are no recipients. */
+  | { readonly kind: 'notice'; readonly subject: string; readonly text: string }
+  /** Notices that could not be sent before were sent. `gates`: of how many gates. */
+  | { readonly kind: 'notified'; readonly gates: number }
+  | { readonly kind: 'scanner'; readonly healthy: boolean; readonly why: string | undefined }
+  /** `closed`: as the sweep found them. */
+  | { readonly kind: 'sweep'; readonly gates: number; readonly closed: number }
+  /** `waiting`, `admitted`: gates at the brake. */
+  | {
+      readonly kind: 'tick';
+      readonly waiting: number;
+      readonly admitted: number;
+      readonly sweepAgeHours?: number;
+      readonly closedThisHour?: number;
+      readonly overrides?: number;
+    }
+  | { readonly kind: 'usage'; readonly allCalls: number; readonly calls: Readonly<Record<string, number>> };
 
 /** How much a line tells. */
 interface Measure {

@@ -48,8 +48,8 @@ describe('a sweep', () => {
     const { ports, lines, stackRules } = stage();
     expect(ports).toMatchObject({ state: 'the row sweep', brake: 'the row brake', sweepHours: 6, settingsHash: 'abc' });
     expect([ports.rules === stackRules, ports.now()]).toEqual([true, NOW]);
-    ports.log({ kind: 'tick' });
-    expect(lines).toEqual([{ kind: 'tick' }]);
+    ports.log({ kind: 'notified', gates: 1 });
+    expect(lines).toEqual([{ kind: 'notified', gates: 1 }]);
   });
 
   it.each<[string, ReadonlySet<string>, readonly unknown[]]>([
