@@ -96,7 +96,7 @@ export function createQueues(name: string, visibilityTimeoutSeconds: number, par
 }
 
 /** The rules, each with the queue as its target; only they may send to the queues. */
-export function createRules(
+export function createEventRules(
   name: string,
   policy: Policy,
   { queue, deadLetterQueue }: Queues,

@@ -6,7 +6,7 @@ import type { PullGateArgs, RepositoriesArgs } from '../../config/args.ts';
 import { checkEcrArgs } from '../../config/settings.ts';
 import { createAlarms } from './alarms.ts';
 import { createDashboard } from './dashboard.ts';
-import { createQueues, createRules } from './events.ts';
+import { createEventRules, createQueues } from './events.ts';
 import { createFunction, createRole, visibilityTimeoutSeconds } from './function.ts';
 import { type EcrFunctionSettings, functionSettings, statementId } from './settings.ts';
 import { createTable } from './table.ts';
@@ -85,7 +85,7 @@ export class EcrPullGate extends pulumi.ComponentResource {
 
     const table = createTable(name, this);
     const queues = createQueues(name, visibilityTimeoutSeconds(checked.batchWindowSeconds), this);
-    createRules(name, checked.policy, queues, this);
+    createEventRules(name, checked.policy, queues, this);
     const role = createRole(name, this);
     const topics = createTopics(name, { partition, accountId, notifyEmails: checked.notifyEmails }, this);
     const { lambda, logGroup } = createFunction(

@@ -1,6 +1,7 @@
 // Who may do what: each role, on the narrowest scope that works.
 import * as authorization from '@pulumi/azure-native/authorization/index.js';
 import * as pulumi from '@pulumi/pulumi';
+import type { RegistryRoles } from '../../config/args.ts';
 import { parseArmId } from './placement.ts';
 
 /**
@@ -47,7 +48,7 @@ const REGISTRIES = 'Microsoft.ContainerRegistry/registries';
  * no content, logs in:
  * https://learn.microsoft.com/azure/container-registry/container-registry-rbac-built-in-roles-directory-reference
  */
-export const GATEKEEPER: Readonly<Record<'rbac' | 'abac', RegistryPermission>> = {
+export const GATEKEEPER: Readonly<Record<RegistryRoles, RegistryPermission>> = {
   rbac: {
     actions: [
       `${REGISTRIES}/read`,
@@ -69,7 +70,7 @@ export const GATEKEEPER: Readonly<Record<'rbac' | 'abac', RegistryPermission>> =
 
 export interface RegistryRoleArgs {
   readonly registries: readonly string[];
-  readonly registryRoles: 'rbac' | 'abac';
+  readonly registryRoles: RegistryRoles;
   /** What makes the role's name unlike any other of the tenant. */
   readonly mark: pulumi.Output<string>;
   readonly subscriptionId: pulumi.Output<string>;

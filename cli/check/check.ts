@@ -7,7 +7,7 @@ import type { Policy } from '../../shared/policy/policy.ts';
 import { judgeBy } from '../../shared/policy/verdict.ts';
 import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
 import { endOf, exceptionName, minute } from '../terminal/words.ts';
-import { isLeftOpen } from '../why/advice.ts';
+import { hasPlaceholders } from '../why/advice.ts';
 
 export interface Warning {
   /**
@@ -38,7 +38,7 @@ export function warningsOf({ exceptions }: Policy, now: Instant, withinDays: num
     const otherIndex = exceptions.findIndex((one, other) => other !== index && covers(one, exception, other < index));
     const isSoon = Date.parse(expiresAt) - Date.parse(now) <= withinDays * DAY_MILLISECONDS;
     return [
-      ...(isLeftOpen(exception)
+      ...(hasPlaceholders(exception)
         ? [
             {
               ...shared,

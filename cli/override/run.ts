@@ -129,8 +129,8 @@ function overrideJson(override: Override | undefined) {
 function gateLines(gates: readonly GateInRun[]): readonly string[] {
   const rows = gates.map(({ gate, record, blockers, result }) => {
     const was = record === undefined ? 'open' : record.state.kind;
-    const images = blockers === 1 ? '1 blocker' : `${blockers} blockers`;
-    return [wordOf(result), plain(gateName(gate)), `was ${was}${blockers === 0 ? '' : `; ${images}`}`];
+    const blockerCount = blockers === 1 ? '1 blocker' : `${blockers} blockers`;
+    return [wordOf(result), plain(gateName(gate)), `was ${was}${blockers === 0 ? '' : `; ${blockerCount}`}`];
   });
   const lines = columns(rows);
   return gates.flatMap(({ override, result: { problem, notifyError } = {} }, index) => [

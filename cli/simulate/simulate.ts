@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setFlagsFromString } from 'node:v8';
+import type { Granularity } from '../../config/args.ts';
 import { CLOUDS } from '../../config/config.ts';
 import { MAX_FINDINGS } from '../../shared/gate/image-evaluation.ts';
 import { globFilter } from '../../shared/policy/glob.ts';
@@ -24,7 +25,7 @@ import { keepLambdaOpen } from './lambda.ts';
 import { type PageInput, pageOf } from './page.ts';
 import { readPolicy } from './policy.ts';
 import { type Simulation, type Subject, simulate } from './simulation.ts';
-import { type Granularity, granularityOf, observeClouds, subjectsFrom } from './subjects.ts';
+import { granularityOf, observeClouds, subjectsFrom } from './subjects.ts';
 import { linesOf } from './text.ts';
 
 export interface SimulateOptions extends StackOptions, JsonOption {

@@ -1,5 +1,6 @@
 // The images of a simulation: from reports, or from the clouds, through the functions' own adapters.
 
+import type { Granularity } from '../../config/args.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { globFilter } from '../../shared/policy/glob.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
@@ -16,10 +17,7 @@ import type { Stack } from '../stack/stack.ts';
 import type { Progress } from '../terminal/progress.ts';
 import type { Subject } from './simulation.ts';
 
-/** What a gate is. On AWS it is always a repository. */
-export type Granularity = 'image' | 'repository';
-
-/** What the gate of an image is, if on Azure it is this. */
+/** What the gate of an image is, if on Azure it is this. On AWS it is always a repository. */
 export function granularityOf(onAzure: Granularity): (image: Pick<GatheredImage, 'registry'>) => Granularity {
   return ({ registry }) => (AWS_ACCOUNT.test(registry) ? 'repository' : onAzure);
 }

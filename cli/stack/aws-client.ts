@@ -149,7 +149,7 @@ async function findChildren({ images }: Reader, repository: string, digest: stri
 }
 
 const UNSURE =
-  'you may not read image indexes here (ecr:BatchGetImage; a closed repository refuses it): an untagged image counts only if the record says so';
+  'you are not allowed to read image indexes here (ecr:BatchGetImage; a closed repository refuses it): an untagged image counts only if the record says so';
 
 const SEALED = "the repository's policy denies you even reading it";
 

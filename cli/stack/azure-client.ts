@@ -102,7 +102,7 @@ async function findImage(
   const registry = resolved.find(({ loginServer }) => loginServer.toLowerCase() === host);
   if (registry === undefined) {
     const names = all.map((one) =>
-      one.kind === 'resolved' ? one.loginServer : `${one.name} (you may not read it in Resource Manager)`,
+      one.kind === 'resolved' ? one.loginServer : `${one.name} (you are not allowed to read it in Resource Manager)`,
     );
     return { kind: 'elsewhere', registries: names };
   }

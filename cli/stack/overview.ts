@@ -17,13 +17,13 @@ export async function loadRecords(client: Client): Promise<readonly GateRecord[]
   for await (const { state: _, ...gate } of client.gates()) gates.push(gate);
   const progress = progressOn();
   let done = 0;
-  const records = await mapConcurrently(gates, RECORDS_AT_ONCE, async (gate) => {
+  const loading = mapConcurrently(gates, RECORDS_AT_ONCE, async (gate) => {
     const { value } = await client.records.load(gate);
     done++;
     progress.show(() => `${done} of ${gates.length} records on ${CLOUD_NAMES[client.cloud]}`);
     return value;
   });
-  progress.end();
+  const records = await loading.finally(() => progress.end());
   return records
     .flatMap((record) => (record === undefined ? [] : [record]))
     .toSorted((a, b) => (gateKey(a.gate) < gateKey(b.gate) ? -1 : 1));
@@ -55,11 +55,11 @@ export async function observeEverything(
   const recordsOf = Map.groupBy(records, ({ gate: { registry, repository } }) => gateKey({ registry, repository }));
   const progress = progressOn();
   let done = 0;
-  await mapConcurrently([...repositories], REPOSITORIES_AT_ONCE, async ([key, gate]) => {
+  const observing = mapConcurrently([...repositories], REPOSITORIES_AT_ONCE, async ([key, gate]) => {
     const blockers = (recordsOf.get(key) ?? []).flatMap((record) => record.blockers);
     await use({ gate, ...(await client.observe(gate, blockers)) });
     done++;
     progress.show(() => `${done} of ${repositories.size} repositories on ${CLOUD_NAMES[client.cloud]}`);
   });
-  progress.end();
+  await observing.finally(() => progress.end());
 }

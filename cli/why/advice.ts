@@ -89,8 +89,8 @@ const TO_DO = 'TO DO: ';
 export const REASON = `${TO_DO}say why it does not affect this image`;
 export const APPROVER = `${TO_DO}say who approved it`;
 
-/** Is something left to fill in? */
-export function isLeftOpen({ reason, approvedBy = '' }: Pick<Exception, 'reason' | 'approvedBy'>): boolean {
+/** Is there a placeholder to fill in? */
+export function hasPlaceholders({ reason, approvedBy = '' }: Pick<Exception, 'reason' | 'approvedBy'>): boolean {
   return reason.startsWith(TO_DO) || approvedBy.startsWith(TO_DO);
 }
 
@@ -123,11 +123,13 @@ export function exceptionsFor(repository: string, findings: readonly Finding[], 
     if (exception === undefined) unnamed.push(finding);
     else {
       const key = `${exception.id} ${exception.package}`;
-      const { untilFixed: _, ...withoutEnd } = exception;
+      const { untilFixed: _, ...withoutUntilFixed } = exception;
       // If one of its two findings has a fix, the exception must not lapse because of it.
       exceptions.set(
         key,
-        exceptions.get(key)?.untilFixed === exception.untilFixed || !exceptions.has(key) ? exception : withoutEnd,
+        exceptions.get(key)?.untilFixed === exception.untilFixed || !exceptions.has(key)
+          ? exception
+          : withoutUntilFixed,
       );
     }
   }

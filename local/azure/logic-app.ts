@@ -1,5 +1,5 @@
 // A Logic App of the Consumption plan, behind the callback URL of its Request trigger. It runs the workflow that
-// azure/gate-logic-app.ts defines, and refuses a definition that holds anything else.
+// azure/component/logic-app.ts defines, and refuses a definition that holds anything else.
 
 import type { Agent } from 'node:https';
 import { request } from 'node:https';

@@ -1,4 +1,4 @@
-// The part of the expression language of Logic Apps that azure/gate-logic-app.ts uses; anything else is refused.
+// The part of the expression language of Logic Apps that azure/component/logic-app.ts uses; anything else is refused.
 // Source: https://learn.microsoft.com/en-us/azure/logic-apps/workflow-definition-language-functions-reference
 
 export interface ExpressionScope {

@@ -101,7 +101,7 @@ describe('why, on Azure', () => {
     await expect(why('team/none:v1')).rejects.toThrow('there is no such repository in acmeimages.azurecr.io');
     const elsewhere = parseImageName('otherimages.azurecr.io/team/app:v1');
     await expect(explainImage({ name: elsewhere, stack: 'dev', label: 'the stack dev', clients, now })).rejects.toThrow(
-      'is in a registry that the stack dev does not watch: its registries there are acmeimages.azurecr.io, acmesecrets (you may not read it in Resource Manager); give',
+      'is in a registry that the stack dev does not watch: its registries there are acmeimages.azurecr.io, acmesecrets (you are not allowed to read it in Resource Manager); give',
     );
     expect(await s.world()).toEqual(before);
 

@@ -183,7 +183,9 @@ describe('why, on AWS', () => {
       'other',
       'block',
     ]);
-    expect(all.unsure).toContain('may not read image indexes here (ecr:BatchGetImage; a closed repository refuses it)');
+    expect(all.unsure).toContain(
+      'are not allowed to read image indexes here (ecr:BatchGetImage; a closed repository refuses it)',
+    );
     // The rights that the README gives the command are no wider than what it asks for, and none of them writes.
     expect(Object.keys(s.cloud.calls.count(OPERATOR))).toEqual(actionsOf(least).toSorted());
 
