@@ -38,7 +38,7 @@ const HOUR_SECONDS = 3600;
  */
 export const METRICS: readonly MetricSpec[] = [
   { name: 'sweep-age', metric: 'SweepAgeHours', pattern: '{ $.kind = "tick" }', value: '$.sweepAgeHours' },
-  { name: 'brake-held', metric: 'BrakeWaiting', pattern: '{ $.kind = "tick" }', value: '$.waiting' },
+  { name: 'brake-waiting', metric: 'BrakeWaiting', pattern: '{ $.kind = "tick" }', value: '$.waiting' },
   { name: 'failures', metric: 'Failures', pattern: '{ $.kind = "failed" }', value: '1' },
   {
     name: 'scanner-health',

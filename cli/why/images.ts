@@ -50,10 +50,10 @@ export function imageAnswers(
   return seen.flatMap(({ image, evaluation }): readonly ImageAnswer[] => {
     const isChild = children.some((child) => child.digest === image.digest);
     const part = image.digest === digest ? 'asked' : isChild ? 'child' : 'other';
-    const isHolding = evaluation.kind === 'holds';
-    if (part === 'other' && !isHolding) return [];
+    const isBlocker = evaluation.kind === 'holds';
+    if (part === 'other' && !isBlocker) return [];
     const verdict: Verdict = evaluation.kind === 'forgotten' ? { kind: 'allow', exempted: [] } : evaluation.verdict;
-    const blocker: Blocker | undefined = isHolding ? evaluation.blocker : undefined;
+    const blocker: Blocker | undefined = isBlocker ? evaluation.blocker : undefined;
     const findings = image.presence === 'present' ? findingsIn(image) : [];
     const shown = new Set(findings.map(findingKey));
     const violating = verdict.kind === 'block' ? verdict.reasons : [];
@@ -65,7 +65,7 @@ export function imageAnswers(
         tags: image.presence === 'present' ? image.tags : (blocker?.tags ?? []),
         part,
         verdict: image.presence === 'gone' ? 'gone' : isOut ? 'outOfScope' : verdict.kind,
-        holds: isHolding ? evaluation.why : undefined,
+        holds: isBlocker ? evaluation.why : undefined,
         violating: violating.toSorted((a, b) => rankOf(b.finding) - rankOf(a.finding)),
         undetermined: verdict.kind === 'allow' ? [] : verdict.undetermined,
         remembered: (blocker?.findings ?? []).filter((finding) => !shown.has(findingKey(finding))),

@@ -202,9 +202,9 @@ async function adviceFor(
   images: readonly ImageAnswer[],
   now: Instant,
 ): Promise<Advice> {
-  const holding = images.filter(({ holds, violating }) => holds !== undefined || violating.length > 0);
+  const blocking = images.filter(({ holds, violating }) => holds !== undefined || violating.length > 0);
   const findings = uniqueFindings(
-    holding.flatMap(({ violating, undetermined, remembered }) => [
+    blocking.flatMap(({ violating, undetermined, remembered }) => [
       ...violating.map(({ finding }) => finding),
       ...undetermined,
       ...remembered,

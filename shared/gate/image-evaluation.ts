@@ -97,7 +97,7 @@ function evaluateBlocker(input: EvaluationInput, image: Present, blocker: Blocke
   const isAccountedFor = blocker.omittedFindings === 0 && judgeImage(input, unexplained).kind === 'allow';
   // What is not known releases no blocker; but one that holds nothing at present does not begin to because of it.
   if (verdict.kind === 'undetermined' && (blocker.inactive === undefined || !isAccountedFor)) {
-    return { kind: 'holds', blocker: heldOn(input, image, blocker), why: { kind: 'undetermined' }, verdict };
+    return { kind: 'holds', blocker: keptBlocker(input, image, blocker), why: { kind: 'undetermined' }, verdict };
   }
   if (isAccountedFor) {
     // What is still shown is not resolved, whatever is said of the report that it once came in.
@@ -111,7 +111,7 @@ function evaluateBlocker(input: EvaluationInput, image: Present, blocker: Blocke
   const why = missingProof(input.scan, blocker, input.observedAt);
   return why === undefined
     ? { kind: 'released', how: 'scanned', verdict }
-    : { kind: 'holds', blocker: heldOn(input, image, blocker), why, verdict };
+    : { kind: 'holds', blocker: keptBlocker(input, image, blocker), why, verdict };
 }
 
 /** The findings of a scan may be listed a little later than the scan. */
@@ -143,7 +143,7 @@ function judgeImage({ judge, repository, image, now }: EvaluationInput, findings
 type Present = Extract<ImageObservation, { presence: 'present' }>;
 
 /** A blocker that goes on to hold the gate, or does so again: then nothing older than its absence proves anything. */
-function heldOn({ now }: EvaluationInput, { tags }: Present, blocker: Blocker): Blocker {
+function keptBlocker({ now }: EvaluationInput, { tags }: Present, blocker: Blocker): Blocker {
   const violatedAt = later(blocker.violatedAt, blocker.inactive?.at ?? blocker.violatedAt);
   return { ...blocker, tags: tagsOf(tags, blocker), since: sinceOf(blocker, now), violatedAt, inactive: undefined };
 }

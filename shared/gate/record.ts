@@ -60,7 +60,7 @@ export type GateState =
   | ({ readonly kind: 'waiting' } & Waiting);
 
 /** A state that no intent is under way in. */
-export type SettledState = Exclude<GateState, { kind: 'closing' | 'opening' }>;
+export type StableState = Exclude<GateState, { kind: 'closing' | 'opening' }>;
 
 /** A state change, as it is notified. */
 export type Notice = NoticeContent & NoticedChange;

@@ -4,7 +4,7 @@
 import type { EvaluatedImage, NextBlockers } from '../gate/blockers.ts';
 import { gateKey } from '../gate/gate.ts';
 import type { OverrideStep } from '../gate/override.ts';
-import { activeBlockers, type GateRecord, type GateState, isForgettable, type SettledState } from '../gate/record.ts';
+import { activeBlockers, type GateRecord, type GateState, isForgettable, type StableState } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import type { Completed, Outcome } from '../report/decision.ts';
 import { createNotice, missedNotice } from '../report/notice.ts';
@@ -44,7 +44,7 @@ export interface Conflict {
 
 /** What the steps have in common. */
 interface Plan<Snapshot> extends ApplyInput<Snapshot> {
-  readonly desired: SettledState;
+  readonly desired: StableState;
   /** The lock is as it should be. */
   readonly isLockAsDesired: boolean;
   /** The record before this reconciliation, with the notice of an intent that is reverted. */
@@ -64,7 +64,7 @@ export async function apply<Snapshot>(
   const conflict: Conflict = { kind: 'conflict', hasClosed: input.hasClosed };
   const version = await recordIntent(plan, ports);
   if (version === undefined) return conflict;
-  if (isOpening(plan) && (await isStillHeld(plan, rules, ports))) return conflict;
+  if (isOpening(plan) && (await isStillBlocked(plan, rules, ports))) return conflict;
   const written = await writeLock(plan, ports);
   if (written.kind === 'overtaken') return { kind: 'conflict', hasClosed: false };
   if (written.kind === 'refused') return recordRefusal(plan, version, written.problem, ports);
@@ -83,7 +83,7 @@ export async function apply<Snapshot>(
   return notified === 'conflict' ? tooLate : { ...applied, ...notified };
 }
 
-function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: SettledState, { mode }: Rules): Plan<Snapshot> {
+function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: StableState, { mode }: Rules): Plan<Snapshot> {
   const { stored, next, reading } = input;
   // A person who releases the gate, or a repository that is gone, clears the blockers that the record had no room for,
   // too.
@@ -95,12 +95,12 @@ function makePlan<Snapshot>(input: ApplyInput<Snapshot>, desired: SettledState, 
   return { ...input, desired, isLockAsDesired, before, record };
 }
 
-function isClosed(state: SettledState): boolean {
+function isClosed(state: StableState): boolean {
   return state.kind === 'closed';
 }
 
 /** A lock that is not ours counts as none: it stays. */
-function isAsDesired({ lock }: OwnedReading<unknown>, desired: SettledState): boolean {
+function isAsDesired({ lock }: OwnedReading<unknown>, desired: StableState): boolean {
   return isClosed(desired) ? lock === 'current' : lock === 'absent' || lock === 'foreign';
 }
 
@@ -136,7 +136,7 @@ async function recordIntent(plan: Plan<unknown>, { records }: Pick<Ports<unknown
  * Another worker may have found a blocker while the gate was closed, and had nothing to write. Now that the intent is
  * saved, a worker that finds one has to write: observe once more.
  */
-async function isStillHeld<Snapshot>(
+async function isStillBlocked<Snapshot>(
   { request, stored, reading }: Plan<Snapshot>,
   rules: Rules,
   ports: Ports<Snapshot>,
@@ -234,7 +234,7 @@ function needsSaving(plan: Plan<unknown>, action: Completed, version: Version): 
  * The record of an intent that was carried out, never confirmed, and is reverted now. Its notice is recorded with the
  * next intent, so that a crash does not lose it.
  */
-function withReverted(record: GateRecord, desired: SettledState): GateRecord {
+function withReverted(record: GateRecord, desired: StableState): GateRecord {
   const { state, closedSince, since } = record;
   const pending = [...record.pending, missedNotice(record)];
   if (state.kind === 'closing' && !isClosed(desired)) return { ...record, closedSince: closedSince ?? since, pending };

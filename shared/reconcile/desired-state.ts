@@ -3,7 +3,7 @@ import type { NextBlockers } from '../gate/blockers.ts';
 import { gateKey } from '../gate/gate.ts';
 import { isExploited } from '../gate/image-evaluation.ts';
 import type { OverrideStep } from '../gate/override.ts';
-import type { GateRecord, SettledState, Waiting } from '../gate/record.ts';
+import type { GateRecord, StableState, Waiting } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import { askBrake } from './ask-brake.ts';
 import type { OwnedReading } from './owner.ts';
@@ -21,9 +21,9 @@ export interface DesiredStateInput {
   readonly now: Instant;
 }
 
-const OPEN: SettledState = { kind: 'open' };
-const CLOSED: SettledState = { kind: 'closed' };
-const waiting = (reason: Waiting): SettledState => ({ kind: 'waiting', ...reason });
+const OPEN: StableState = { kind: 'open' };
+const CLOSED: StableState = { kind: 'closed' };
+const waiting = (reason: Waiting): StableState => ({ kind: 'waiting', ...reason });
 
 /**
  * Where the gate should be: the first of these that applies: gone or clear; a pause or audit; a foreign lock; an
@@ -34,7 +34,7 @@ export async function findDesiredState(
   { record, next, reading, override, now }: DesiredStateInput,
   rules: Rules,
   { brake, inTurn }: Pick<Ports<unknown>, 'brake' | 'inTurn'>,
-): Promise<SettledState> {
+): Promise<StableState> {
   const { gate } = record;
   const keptAs = override === undefined || override.step === 'ends' ? undefined : override.order.kind;
   const isOverriddenClosed = keptAs === 'closed' && rules.includes(gate.repository);

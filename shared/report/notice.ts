@@ -11,7 +11,7 @@ import {
   type Notice,
   type NoticedChange,
   type NoticeImage,
-  type SettledState,
+  type StableState,
   type StillPullable,
   type Waiting,
 } from '../gate/record.ts';
@@ -32,7 +32,7 @@ interface NoticeInput {
  * @param kind what was done; `override`: nothing but that an override began or ended
  * @param state what the action led to
  */
-export function createNotice(kind: Notice['kind'], state: SettledState, input: NoticeInput): Notice {
+export function createNotice(kind: Notice['kind'], state: StableState, input: NoticeInput): Notice {
   const { next, override, now } = input;
   return {
     ...changeOf(kind, state, input),
@@ -43,7 +43,7 @@ export function createNotice(kind: Notice['kind'], state: SettledState, input: N
   };
 }
 
-function changeOf(kind: Notice['kind'], state: SettledState, { record, next, evaluated }: NoticeInput): NoticedChange {
+function changeOf(kind: Notice['kind'], state: StableState, { record, next, evaluated }: NoticeInput): NoticedChange {
   const waiting = state.kind === 'waiting' ? waitingOf(state) : undefined;
   const clearances = next.clearances.slice(0, NOTICE_IMAGES);
   if (kind === 'override') return { kind, waiting };

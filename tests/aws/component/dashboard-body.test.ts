@@ -94,7 +94,7 @@ describe('over the lines of a real run', () => {
     // The event waited for seven seconds; the gate that the brake held was closed by a tick, which is not counted here.
     expect(of.get('seconds-to-close')).toEqual([7]);
     expect(of.get('closed-gates')?.at(-1)).toBe(1);
-    expect(of.get('brake-held')).toContain(1);
+    expect(of.get('brake-waiting')).toContain(1);
     // Every call that the cloud has met, refused ones and repetitions too, and no other.
     const met = Object.values(s.cloud.calls.count()).reduce((sum, count) => sum + count, 0);
     const used = s.cloud.logs.slice(linesBefore).flatMap(({ json }) => (json?.['kind'] === 'usage' ? [json] : []));

@@ -1,18 +1,18 @@
 // Notices: what people are told of a state change, worst first, and never more than they can read.
 import { describe, expect, it } from 'vitest';
 import type { EvaluatedImage, NextBlockers } from '../../../shared/gate/blockers.ts';
-import type { Notice, SettledState } from '../../../shared/gate/record.ts';
+import type { Notice, StableState } from '../../../shared/gate/record.ts';
 import type { Verdict } from '../../../shared/policy/verdict.ts';
 import { createNotice } from '../../../shared/report/notice.ts';
 import { blocker, digest, exception, finding, hoursLater, NOW, present, record } from '../samples.ts';
 
 const NOTHING: NextBlockers = { blockers: [], active: [], omitted: 0, clearances: [], changed: true };
-const CLOSED: SettledState = { kind: 'closed' };
-const OPEN: SettledState = { kind: 'open' };
+const CLOSED: StableState = { kind: 'closed' };
+const OPEN: StableState = { kind: 'open' };
 
 function notice(
   kind: Notice['kind'],
-  state: SettledState,
+  state: StableState,
   next: Partial<NextBlockers>,
   evaluated: readonly EvaluatedImage[] = [],
 ): Notice {
