@@ -1,4 +1,5 @@
-// A function's entry -> a deployable archive: one ECMAScript module, its settings and what its host wants, the same bytes for the same source.
+// A function's entry -> a deployable archive: one ECMAScript module, its settings and what its host wants, the same
+// bytes for the same source.
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
@@ -14,8 +15,8 @@ interface CodeArgs {
   /** Packages that are replaced by a file: the package's name to an absolute path. Default: none. */
   readonly alias?: Readonly<Record<string, string>>;
   /**
-   * The paths of files whose top-level arrays are data, so that those which nobody uses are left out; esbuild keeps arrays with
-   * computed keys for fear of side effects. Default: none.
+   * The paths of files whose top-level arrays are data, so that those which nobody uses are left out; esbuild keeps
+   * arrays with computed keys for fear of side effects. Default: none.
    */
   readonly dataFiles?: RegExp;
   /** Code before everything else. Default: none. */
@@ -47,8 +48,9 @@ export interface Bundle {
 type Compiled = Pick<Bundle, 'inputs'> & { readonly module: string };
 
 /**
- * Bundles a function for Node 24. The result depends on the source only, not on the folder that it is checked out in, so an unchanged
- * function is not deployed again. The source is read once in a process. Synchronous, because a component's constructor is.
+ * Bundles a function for Node 24. The result depends on the source only, not on the folder that it is checked out in,
+ * so an unchanged function is not deployed again. The source is read once in a process. Synchronous, because a
+ * component's constructor is.
  *
  * @throws Error that names the entry and says what esbuild found wrong, with file and line
  */

@@ -1,4 +1,5 @@
-// The bill of materials of each bundle: the packages whose code is really in it, as `npm sbom` describes them, the same bytes for the same source.
+// The bill of materials of each bundle: the packages whose code is really in it, as `npm sbom` describes them, the same
+// bytes for the same source.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -51,8 +52,8 @@ export function packagesIn({ inputs }: Pick<Bundle, 'inputs'>): readonly string[
 /**
  * The bill of materials of a bundle, as JSON.
  *
- * Each package has its version, license, package URL, and the hash of the archive that npm installs; the whole has the hash of `index.mjs`, by which
- * deployed code can be told. No time and no random number is in it.
+ * Each package has its version, license, package URL, and the hash of the archive that npm installs; the whole has the
+ * hash of `index.mjs`, by which deployed code can be told. No time and no random number is in it.
  *
  * @param name what the bundle is called, such as `pullgate-aws`
  * @throws Error if `npm sbom` does not name a package in the bundle, or has no SHA-512 of it
@@ -90,7 +91,10 @@ function componentOf(ref: string, component: NpmComponent | undefined): NpmCompo
   return { type, 'bom-ref': ref, name: ref.slice(0, ref.lastIndexOf('@')), version, purl, hashes, licenses };
 }
 
-/** The bills of both bundles, by the name of their file. The code is the same for every stack: its settings are beside it. */
+/**
+ * The bills of both bundles, by the name of their file. The code is the same for every stack: its settings are beside
+ * it.
+ */
 export function sboms(project: string): Readonly<Record<string, string>> {
   const locked = npmSbom(project);
   const settings = { stack: 'sbom' };

@@ -1,12 +1,17 @@
-// How the tests run: which files are tests, how long one may take, what must be covered, and that a stray console call fails.
+// How the tests run: which files are tests, how long one may take, what must be covered, and that a stray console call
+// fails.
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { countReporter } from './tests/count-reporter.ts';
 
-/** Paths are the project's own, so that the guards' test can run this same config over a bad example in another folder. */
+/**
+ * Paths are the project's own, so that the guards' test can run this same config over a bad example in another folder.
+ */
 const project = import.meta.dirname;
 
-/** What begins first: what takes longest, the longest first, and then whatever tries how far pullgate can be trusted. */
+/**
+ * What begins first: what takes longest, the longest first, and then whatever tries how far pullgate can be trusted.
+ */
 const FIRST = [
   'tests/chaos/aws.test.ts',
   'tests/chaos/azure.test.ts',
@@ -41,7 +46,8 @@ export default defineConfig({
     // Two more have something to do while two wait, as the longest do most of the time.
     maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
-    // Bundling and the local cloud share two cores with the other tests: the limits are for what hangs, not for what is slow.
+    // Bundling and the local cloud share two cores with the other tests: the limits are for what hangs, not for what is
+    // slow.
     testTimeout: 90_000,
     hookTimeout: 120_000,
     allowOnly: false,

@@ -8,8 +8,8 @@ import type { Decision, ImageDecision } from './decision.ts';
 import { summarize, weightiestFirst } from './sentences.ts';
 
 /**
- * A line of the log, by its kind. Alarms, dashboards and the queries in docs/operations.md read these fields; a line may
- * have more.
+ * A line of the log, by its kind. Alarms, dashboards and the queries in docs/operations.md read these fields; a line
+ * may have more.
  */
 export type LogLine = KnownFields & Readonly<Record<string, unknown>>;
 
@@ -20,7 +20,9 @@ type KnownFields =
     >)
   /** A step failed; its messages are retried. */
   | { readonly kind: 'failed'; readonly error: string }
-  /** A message that cannot be read, or a gate that the registry refuses to change: dead-lettered, a person has to act. */
+  /**
+   * A message that cannot be read, or a gate that the registry refuses to change: dead-lettered, a person has to act.
+   */
   | { readonly kind: 'refused'; readonly problem: string }
   | { readonly kind: 'retried'; readonly why: string }
   | { readonly kind: 'retryDelayFailed'; readonly error: string }

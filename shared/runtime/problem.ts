@@ -32,8 +32,8 @@ export function describeProblem({ key, given, allowed }: Problem): string {
 }
 
 /**
- * Text in which every character that is not meant to be seen is escaped as in JSON. JSON itself leaves U+0080 to U+009F as
- * they are, and what turns the direction of writing. https://www.rfc-editor.org/rfc/rfc8259#section-7
+ * Text in which every character that is not meant to be seen is escaped as in JSON. JSON itself leaves U+0080 to U+009F
+ * as they are, and what turns the direction of writing. https://www.rfc-editor.org/rfc/rfc8259#section-7
  *
  * @param unseen which characters those are. Default: all control and format characters
  */

@@ -1,4 +1,5 @@
-// The plain things that the core's tests are about: findings, images, policies and moments, each with one word to change it by.
+// The plain things that the core's tests are about: findings, images, policies and moments, each with one word to
+// change it by.
 
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Override, OverrideDelivery, RecordedOverride } from '../../shared/gate/override.ts';

@@ -1,4 +1,5 @@
-// What the function sends to its queues: whole batches, whatever part of one SQS takes, and messages that come back later.
+// What the function sends to its queues: whole batches, whatever part of one SQS takes, and messages that come back
+// later.
 import { type SendMessageBatchCommand, type SendMessageBatchResultEntry, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createQueue, type Queue } from '../../../aws/function/queue.ts';

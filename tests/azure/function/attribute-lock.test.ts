@@ -1,4 +1,5 @@
-// The attribute that locks an image or a repository, on the wire: only this one is written, and what came of it is read.
+// The attribute that locks an image or a repository, on the wire: only this one is written, and what came of it is
+// read.
 import { ContainerRegistryClient } from '@azure/container-registry';
 import { isRestError } from '@azure/core-rest-pipeline';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';

@@ -1,4 +1,5 @@
-// The stack's registries as Resource Manager describes them: which can be worked with, and what a person has to do else.
+// The stack's registries as Resource Manager describes them: which can be worked with, and what a person has to do
+// else.
 import type { Registry } from '@azure/arm-containerregistry';
 import { RestError } from '@azure/core-rest-pipeline';
 import { describe, expect, it } from 'vitest';

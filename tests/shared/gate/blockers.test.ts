@@ -1,4 +1,5 @@
-// The next list of blockers after an observation: who holds the gate, who is remembered, when scans are asked for, and what does not fit.
+// The next list of blockers after an observation: who holds the gate, who is remembered, when scans are asked for, and
+// what does not fit.
 import { describe, expect, it } from 'vitest';
 import {
   type EvaluatedImage,

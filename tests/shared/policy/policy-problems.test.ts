@@ -1,4 +1,5 @@
-// What is wrong with a policy: every bad value by its key, as it was given, with what is allowed; and all of them at once.
+// What is wrong with a policy: every bad value by its key, as it was given, with what is allowed; and all of them at
+// once.
 import { describe, expect, it } from 'vitest';
 import { parsePolicy } from '../../../shared/policy/policy.ts';
 import { describeProblem } from '../../../shared/runtime/problem.ts';

@@ -1,4 +1,5 @@
-// Gates that a person keeps open or closed: what the loop makes of it in every mode, with findings or without, and at both ends.
+// Gates that a person keeps open or closed: what the loop makes of it in every mode, with findings or without, and at
+// both ends.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Override, OverrideDelivery, RecordedOverride } from '../../../shared/gate/override.ts';

@@ -1,4 +1,5 @@
-// Gates of a registry that cannot tell whose a closing is: what pullgate closed it opens, what somebody else closed it never does.
+// Gates of a registry that cannot tell whose a closing is: what pullgate closed it opens, what somebody else closed it
+// never does.
 import { describe, expect, it } from 'vitest';
 import type { GateRecord } from '../../../shared/gate/record.ts';
 import { digest, GATE, hoursLater, rules } from '../samples.ts';

@@ -1,4 +1,5 @@
-// Gates that have a blocker and stand open all the same: audit, pause, the brake, and repositories that serve Lambda functions.
+// Gates that have a blocker and stand open all the same: audit, pause, the brake, and repositories that serve Lambda
+// functions.
 import { describe, expect, it } from 'vitest';
 import type { WaitingFor } from '../../../shared/gate/record.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';

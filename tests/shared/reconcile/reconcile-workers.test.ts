@@ -1,4 +1,5 @@
-// Two workers on one gate at the same time, in every interleaving of their calls, and of what happens to the world meanwhile.
+// Two workers on one gate at the same time, in every interleaving of their calls, and of what happens to the world
+// meanwhile.
 import { describe, expect, it } from 'vitest';
 import type { Ports } from '../../../shared/reconcile/ports.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
@@ -90,7 +91,8 @@ describe.each([
 ])('two workers on %s', (_name, bearsNoMarks) => {
   it('one closing, one opening, in every interleaving of their calls: ends closed', async () => {
     const count = await everyInterleaving(() => {
-      // The gate is closed for an image that has just been deleted, which one worker comes to see; the other comes for a new image.
+      // The gate is closed for an image that has just been deleted, which one worker comes to see; the other comes for
+      // a new image.
       const world = closed(bearsNoMarks);
       world.repository().images.set(digest(2), VIOLATING);
       return {

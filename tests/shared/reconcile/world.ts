@@ -1,4 +1,5 @@
-// A registry, its scanner and the table in plain memory: the core's own ports, for the core's own tests. No cloud is faked here.
+// A registry, its scanner and the table in plain memory: the core's own ports, for the core's own tests. No cloud is
+// faked here.
 import type { BrakeState } from '../../../shared/gate/brake.ts';
 import { type Gate, gateKey } from '../../../shared/gate/gate.ts';
 import type { GateRecord, InUse, Notice } from '../../../shared/gate/record.ts';

@@ -1,4 +1,5 @@
-// A decision's line never gets longer than Application Insights takes, whatever was decided, and what is left out is the least of it.
+// A decision's line never gets longer than Application Insights takes, whatever was decided, and what is left out is
+// the least of it.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Verdict } from '../../../shared/policy/verdict.ts';

@@ -1,4 +1,5 @@
-// The settings of a deployed function: what both clouds' have in common, a cloud's own beside it, and everything that can be wrong.
+// The settings of a deployed function: what both clouds' have in common, a cloud's own beside it, and everything that
+// can be wrong.
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { parseSettingsFile } from '../../../shared/runtime/settings-file.ts';
