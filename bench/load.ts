@@ -1,6 +1,6 @@
 // What a load does to a stack: a burst of events, one vulnerability in many repositories, a sweep over everything;
 // beside the naive design.
-import { HOUR_MILLISECONDS, MINUTE_MILLISECONDS } from '../local/clock.ts';
+import { HOUR_MILLISECONDS, MINUTE_MILLISECONDS } from '../shared/runtime/time.ts';
 import type { Scale } from './part.ts';
 import { type Counts, type Deploy, type Ledger, LOOSE, type Run, repositoryNamed, type World } from './world.ts';
 

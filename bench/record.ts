@@ -3,10 +3,10 @@
 import { createHash } from 'node:crypto';
 import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { createTable } from '../aws/function/records.ts';
-import { DAY_MILLISECONDS } from '../local/clock.ts';
 import type { Blocker, GateRecord } from '../shared/gate/record.ts';
 import { packRecord } from '../shared/gate/record-codec.ts';
 import type { Finding } from '../shared/policy/finding.ts';
+import { DAY_MILLISECONDS } from '../shared/runtime/time.ts';
 import { count, type Part } from './part.ts';
 
 const SIZES = {

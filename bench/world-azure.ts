@@ -4,8 +4,8 @@ import type { Registry } from '../local/azure/acr.ts';
 import type { Cve, Package } from '../local/azure/assessment.ts';
 import { type LocalAzure, startAzure } from '../local/azure/cloud.ts';
 import { readResources } from '../local/azure/resources.ts';
-import { HOUR_MILLISECONDS, MINUTE_MILLISECONDS } from '../local/clock.ts';
 import { graphOf } from '../local/graph.ts';
+import { HOUR_MILLISECONDS, MINUTE_MILLISECONDS } from '../shared/runtime/time.ts';
 import { naive } from './naive/deploy.ts';
 import {
   bytesOf,

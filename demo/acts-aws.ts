@@ -3,8 +3,9 @@
 import { type LocalAws, startAws } from '../local/aws/cloud.ts';
 import type { Advisory } from '../local/aws/inspector-finding.ts';
 import { allowing } from '../local/aws/principals.ts';
-import { MINUTE_MILLISECONDS, wallClock } from '../local/clock.ts';
+import { wallClock } from '../local/clock.ts';
 import type { Graph } from '../local/graph.ts';
+import { MINUTE_MILLISECONDS } from '../shared/runtime/time.ts';
 import type { Acts, Found, ImageRef } from './acts.ts';
 
 /** Who pushes, and is exempt from what pullgate closes. */

@@ -1,9 +1,5 @@
 // The clocks of the local clouds: one that stands still until a test moves it, one that runs.
 
-export const MINUTE_MILLISECONDS = 60_000;
-export const HOUR_MILLISECONDS = 60 * MINUTE_MILLISECONDS;
-export const DAY_MILLISECONDS = 24 * HOUR_MILLISECONDS;
-
 export interface Clock {
   /**
    * Whether it goes on by itself. A function sees one that does not stand still, for as long as an invocation takes.

@@ -1,8 +1,8 @@
 // The story's Azure: a container registry and Defender for Cloud, where what closes is one image, by an attribute of
 // its manifest.
 
-import { MINUTE_MILLISECONDS } from '../../local/clock.ts';
 import type { Graph } from '../../local/graph.ts';
+import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
 import { REGISTRY, startAzureActs } from '../acts-azure.ts';
 import { check, lastDecisionIn, REPOSITORY, type StoryCloud, VULNERABILITY } from './cloud.ts';
 

@@ -1,7 +1,8 @@
 // What each button of the page of `npm start -- --watch` does to the local clouds: on all of them at once, and until
 // nothing more comes of it.
-import { MINUTE_MILLISECONDS } from '../../local/clock.ts';
+
 import type { Severity } from '../../shared/policy/severity.ts';
+import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Acts, Found, ImageRef } from '../acts.ts';
 import { errorMessage, isRefused } from '../story/cloud.ts';
 import type { Action, ActionOf, StackConfig } from './actions.ts';

@@ -1,5 +1,5 @@
 // The event rules and schedules of a resource graph, each with its targets.
-import { DAY_MILLISECONDS, HOUR_MILLISECONDS, MINUTE_MILLISECONDS } from '../clock.ts';
+import { DAY_MILLISECONDS, HOUR_MILLISECONDS, MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Graph } from '../graph.ts';
 import { all, type Fields, isNamed, json, text } from './resources-fields.ts';
 

@@ -3,8 +3,8 @@
 
 import { createHash, randomUUID } from 'node:crypto';
 import type { TokenCredential } from '@azure/core-auth';
+import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Clock } from '../clock.ts';
-import { DAY_MILLISECONDS } from '../clock.ts';
 import type { Secret } from '../secrets.ts';
 import { failure } from './failure.ts';
 import type { Grant } from './grant.ts';

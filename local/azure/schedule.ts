@@ -1,7 +1,7 @@
 // When a timer trigger fires: the few NCRONTAB schedules that the local Functions host knows.
 // Source: https://learn.microsoft.com/en-us/azure/azure-functions/functions-bindings-timer#ncrontab-expressions
 
-import { MINUTE_MILLISECONDS } from '../clock.ts';
+import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
 
 /** The next time after a time, in milliseconds since the epoch, UTC. */
 export type Schedule = (after: number) => number;

@@ -1,7 +1,7 @@
 // A Log Analytics workspace: rows that become visible some minutes after their event, and what a query reads of them.
 
+import { MINUTE_MILLISECONDS } from '../../shared/runtime/time.ts';
 import type { Clock } from '../clock.ts';
-import { MINUTE_MILLISECONDS } from '../clock.ts';
 import { runQuery, type Source } from './kql.ts';
 import type { Table } from './kql-operators.ts';
 import { type Row, rowOf, TABLE_NAMES, TABLES, type TableName } from './tables.ts';

@@ -5,15 +5,8 @@ import { startAws } from '../../local/aws/cloud.ts';
 import type { Advisory } from '../../local/aws/inspector-finding.ts';
 import { allowing } from '../../local/aws/principals.ts';
 import type { Graph } from '../../local/graph.ts';
-import {
-  grouped,
-  HOUR_MILLISECONDS,
-  type Line,
-  SECOND_MILLISECONDS,
-  TICK_HOURS,
-  type Vulnerability,
-  type World,
-} from './world.ts';
+import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
+import { grouped, type Line, SECOND_MILLISECONDS, TICK_HOURS, type Vulnerability, type World } from './world.ts';
 
 export async function startAwsWorld(graph: Graph): Promise<World> {
   const cloud = await startAws(graph);

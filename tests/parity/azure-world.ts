@@ -5,15 +5,8 @@ import { createTable } from '../../azure/function/records.ts';
 import type { Cve } from '../../local/azure/assessment.ts';
 import { startAzure } from '../../local/azure/cloud.ts';
 import type { Graph } from '../../local/graph.ts';
-import {
-  grouped,
-  HOUR_MILLISECONDS,
-  type Line,
-  SECOND_MILLISECONDS,
-  TICK_HOURS,
-  type Vulnerability,
-  type World,
-} from './world.ts';
+import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
+import { grouped, type Line, SECOND_MILLISECONDS, TICK_HOURS, type Vulnerability, type World } from './world.ts';
 
 export const REGISTRY =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/acmeimages';

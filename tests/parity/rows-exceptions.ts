@@ -1,9 +1,10 @@
 // Rows about exceptions: what they match, for how long, and which of several counts.
 import { START } from '../../local/clock.ts';
 import { imageOf } from '../../local/manifest.ts';
+import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
 import { type Act, found, type Group, NOTHING, type Row } from './row.ts';
 import { HIGH, UNKNOWN } from './vulnerabilities.ts';
-import { HOUR_MILLISECONDS, type Vulnerability } from './world.ts';
+import type { Vulnerability } from './world.ts';
 
 const CLOSED = 'block, closed, notified "closed"';
 const EXEMPTED = 'allow, open';

@@ -1,6 +1,7 @@
 // The vulnerabilities of the parity table, in neutral words.
 import { START } from '../../local/clock.ts';
-import { HOUR_MILLISECONDS, type Vulnerability } from './world.ts';
+import { HOUR_MILLISECONDS } from '../../shared/runtime/time.ts';
+import type { Vulnerability } from './world.ts';
 
 const DAY_HOURS = 24;
 const FIX = { version: '3.0.14' };

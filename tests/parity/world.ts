@@ -78,7 +78,6 @@ export interface World {
 export const TICK_HOURS = 2;
 /** The clocks stand still, and a scanner says nothing twice at the same moment. */
 export const SECOND_MILLISECONDS = 1_000;
-export const HOUR_MILLISECONDS = 3_600_000;
 
 /** Groups items by a key, in the order in which the keys come. */
 export function grouped<T>(items: readonly T[], keyOf: (item: T) => string): readonly (readonly T[])[] {
