@@ -5,28 +5,22 @@ import { Inspector2Client, ListFindingsCommand } from '@aws-sdk/client-inspector
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type LocalAws, startAws } from '../../local/aws/cloud.ts';
-import { allowing, type Credentials } from '../../local/aws/principals.ts';
-import { fixtureGraph, QUEUE_URL, TOPIC } from './aws/fixture-graph.ts';
+import type { LocalAws } from '../../local/aws/cloud.ts';
+import { QUEUE_URL, TOPIC } from './aws/fixture-graph.ts';
+import { ADMIN, type Stage, startStage } from './aws/stage.ts';
 
-const ADMIN = 'arn:aws:iam::123456789012:role/admin';
 let cloud: LocalAws;
-let admin: Credentials;
+let config: Stage['config'];
+let only: Stage['only'];
 
 beforeAll(async () => {
-  cloud = await startAws(fixtureGraph());
-  admin = cloud.principals.add(ADMIN, [allowing('*')]);
+  ({ cloud, config, only } = await startStage());
 });
 afterAll(() => cloud.stop());
 beforeEach(() => {
   cloud.faults.clear();
   cloud.calls.reset();
 });
-
-/** Each client tries once: what it throws is what the cloud answered. */
-const config = (credentials = admin) => ({ ...cloud.clientConfig(credentials), maxAttempts: 1 });
-const only = (...actions: readonly string[]) =>
-  cloud.principals.add('arn:aws:iam::123456789012:role/only', [allowing(...actions)]);
 
 describe('a caller', () => {
   it('is refused with an access key that was never issued', async () => {

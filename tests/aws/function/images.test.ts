@@ -2,10 +2,9 @@
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createImages } from '../../../aws/function/images.ts';
-import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
-import { allowing } from '../../../local/aws/principals.ts';
+import type { LocalAws } from '../../../local/aws/cloud.ts';
 import { digestOf } from '../../../local/manifest.ts';
-import { fixtureGraph } from '../../local/aws/fixture-graph.ts';
+import { pushesTo, startStage } from '../../local/aws/stage.ts';
 import { ACCOUNT_ID } from './samples.ts';
 
 const ABSENT = digestOf('never pushed');
@@ -16,9 +15,9 @@ let ecr: ECRClient;
 let repository = '';
 let repositories = 0;
 beforeAll(async () => {
-  cloud = await startAws(fixtureGraph());
-  const config = cloud.clientConfig(cloud.principals.add(`arn:aws:iam::${ACCOUNT_ID}:role/admin`, [allowing('*')]));
-  ecr = new ECRClient({ ...config, maxAttempts: 1 });
+  const stage = await startStage();
+  cloud = stage.cloud;
+  ecr = new ECRClient(stage.config());
 });
 afterAll(() => cloud.stop());
 beforeEach(() => {
@@ -28,10 +27,7 @@ beforeEach(() => {
   cloud.calls.reset();
 });
 
-const push = (tag?: string) => cloud.ecr.pushImage(repository, tag === undefined ? {} : { tag });
-const pushAll = (length: number) => Promise.all(Array.from({ length }, () => push()));
-const pushIndex = (children: readonly string[], tag?: string) =>
-  cloud.ecr.pushIndex(repository, { children, ...(tag === undefined ? {} : { tag }) });
+const { push, pushAll, pushIndex } = pushesTo(() => ({ cloud, repository }));
 const descendants = async (...indexes: readonly string[]) =>
   [...(await createImages(ecr, ACCOUNT_ID).descendants(repository, indexes))].toSorted();
 const batches = () => cloud.calls.count()['ecr:BatchGetImage'] ?? 0;

@@ -3,10 +3,8 @@
 import { type SendMessageBatchCommand, type SendMessageBatchResultEntry, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createQueue, type Queue } from '../../../aws/function/queue.ts';
-import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
-import { allowing } from '../../../local/aws/principals.ts';
-import { fixtureGraph } from '../../local/aws/fixture-graph.ts';
-import { ACCOUNT_ID } from './samples.ts';
+import type { LocalAws } from '../../../local/aws/cloud.ts';
+import { startStage } from '../../local/aws/stage.ts';
 
 /** How long the queue has waited between its tries: nothing waits here. */
 const waits = vi.hoisted((): number[] => []);
@@ -19,9 +17,9 @@ describe('on the wire', () => {
   let cloud: LocalAws;
   let queue: Queue;
   beforeAll(async () => {
-    cloud = await startAws(fixtureGraph());
-    const admin = cloud.principals.add(`arn:aws:iam::${ACCOUNT_ID}:role/admin`, [allowing('*')]);
-    const client = new SQSClient({ ...cloud.clientConfig(admin), maxAttempts: 2 });
+    const stage = await startStage();
+    cloud = stage.cloud;
+    const client = new SQSClient({ ...stage.config(), maxAttempts: 2 });
     queue = createQueue(client, cloud.queue.url, cloud.deadLetters.url);
   });
   afterAll(() => cloud.stop());

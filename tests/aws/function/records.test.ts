@@ -2,14 +2,13 @@
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTable, type Table } from '../../../aws/function/records.ts';
-import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
-import { allowing } from '../../../local/aws/principals.ts';
+import type { LocalAws } from '../../../local/aws/cloud.ts';
 import { digestOf } from '../../../local/manifest.ts';
 import type { OverrideDelivery } from '../../../shared/gate/override.ts';
 import { type Blocker, type GateRecord, newRecord } from '../../../shared/gate/record.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
 import type { Version } from '../../../shared/reconcile/ports.ts';
-import { fixtureGraph } from '../../local/aws/fixture-graph.ts';
+import { startStage } from '../../local/aws/stage.ts';
 import { ACCOUNT_ID } from './samples.ts';
 
 const NOW = '2026-03-02T09:00:00.000Z';
@@ -20,9 +19,9 @@ let cloud: LocalAws;
 let client: DynamoDBClient;
 let table: Table;
 beforeAll(async () => {
-  cloud = await startAws(fixtureGraph());
-  const admin = cloud.principals.add(`arn:aws:iam::${ACCOUNT_ID}:role/admin`, [allowing('*')]);
-  client = new DynamoDBClient(cloud.clientConfig(admin));
+  const stage = await startStage();
+  cloud = stage.cloud;
+  client = new DynamoDBClient(cloud.clientConfig(stage.admin));
   table = createTable(client, 'fixture');
 });
 afterAll(() => cloud.stop());

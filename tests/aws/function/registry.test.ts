@@ -7,12 +7,11 @@ import { createImages } from '../../../aws/function/images.ts';
 import { createRegistry } from '../../../aws/function/registry.ts';
 import { createRepositoryLock } from '../../../aws/function/repository-lock.ts';
 import { denyStatement } from '../../../aws/function/repository-policy.ts';
-import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
-import { allowing } from '../../../local/aws/principals.ts';
+import type { LocalAws } from '../../../local/aws/cloud.ts';
 import { digestOf } from '../../../local/manifest.ts';
 import type { Policy } from '../../../shared/policy/policy.ts';
 import { findingsIn } from '../../../shared/reconcile/observation.ts';
-import { fixtureGraph } from '../../local/aws/fixture-graph.ts';
+import { pushesTo, startStage } from '../../local/aws/stage.ts';
 import { policy } from '../../shared/samples.ts';
 import { ACCOUNT_ID } from './samples.ts';
 
@@ -32,10 +31,10 @@ let inspector: Inspector2Client;
 let repository = '';
 let repositories = 0;
 beforeAll(async () => {
-  cloud = await startAws(fixtureGraph());
-  const config = cloud.clientConfig(cloud.principals.add(`arn:aws:iam::${ACCOUNT_ID}:role/admin`, [allowing('*')]));
-  ecr = new ECRClient({ ...config, maxAttempts: 1 });
-  inspector = new Inspector2Client({ ...config, maxAttempts: 1 });
+  const stage = await startStage();
+  cloud = stage.cloud;
+  ecr = new ECRClient(stage.config());
+  inspector = new Inspector2Client(stage.config());
 });
 afterAll(() => cloud.stop());
 beforeEach(() => {
@@ -45,10 +44,7 @@ beforeEach(() => {
   cloud.calls.reset();
 });
 
-const push = (tag?: string) => cloud.ecr.pushImage(repository, tag === undefined ? {} : { tag });
-const pushAll = (length: number) => Promise.all(Array.from({ length }, () => push()));
-const pushIndex = (children: readonly string[], tag?: string) =>
-  cloud.ecr.pushIndex(repository, { children, ...(tag === undefined ? {} : { tag }) });
+const { push, pushAll, pushIndex } = pushesTo(() => ({ cloud, repository }));
 const report = (digest: string, vulnerability: string) =>
   cloud.inspector.report({ repository, digest }, { vulnerability, severity: 'CRITICAL' }, { event: false });
 

@@ -4,9 +4,8 @@ import { ECRClient } from '@aws-sdk/client-ecr';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createRepositoryLock } from '../../../aws/function/repository-lock.ts';
 import { denyStatement } from '../../../aws/function/repository-policy.ts';
-import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
-import { allowing } from '../../../local/aws/principals.ts';
-import { fixtureGraph } from '../../local/aws/fixture-graph.ts';
+import type { LocalAws } from '../../../local/aws/cloud.ts';
+import { startStage } from '../../local/aws/stage.ts';
 import { ACCOUNT_ID } from './samples.ts';
 
 const FOREIGN = '{"Sid":"Team","Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage"}';
@@ -27,11 +26,10 @@ let gates: ReturnType<typeof createRepositoryLock>;
 let number = 0;
 let gate = { registry: ACCOUNT_ID, repository: '' };
 beforeAll(async () => {
-  cloud = await startAws(fixtureGraph());
-  const admin = cloud.principals.add(`arn:aws:iam::${ACCOUNT_ID}:role/admin`, [allowing('*')]);
-  const config = cloud.clientConfig(admin);
+  const stage = await startStage();
+  cloud = stage.cloud;
   gates = createRepositoryLock(
-    { ecr: new ECRClient(config), ecrOnce: new ECRClient({ ...config, maxAttempts: 1 }) },
+    { ecr: new ECRClient(cloud.clientConfig(stage.admin)), ecrOnce: new ECRClient(stage.config()) },
     ACCOUNT_ID,
     OURS,
   );
