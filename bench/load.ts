@@ -131,7 +131,7 @@ async function braked(deploy: Deploy, { disclosed: [, repositories], brake }: Lo
 }
 
 /**
- * A sweep over repositories of which no event came, the hours until the brake has let all of them close, and one more
+ * A sweep over repositories that had no event, the hours until the brake has admitted all of them, and one more
  * sweep.
  */
 async function sweep(deploy: Deploy, size: LoadSize, repositories: number) {

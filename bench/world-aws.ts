@@ -79,7 +79,7 @@ function closedAmong({ ecr }: LocalAws, repositories: ReadonlySet<string>): Set<
   return new Set([...repositories].filter((name) => ecr.repository(name).policyText?.includes('"Sid":"Pullgate')));
 }
 
-/** The repositories of which a notice of this change was sent. */
+/** The repositories that had a notice of this change. */
 function notifiedOf({ notices }: LocalAws, change: string): Set<string> {
   return new Set(
     notices.flatMap(({ attributes }) => (attributes['change'] === change ? (attributes['repository'] ?? []) : [])),

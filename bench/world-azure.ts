@@ -142,7 +142,7 @@ function closedManifests({ repositories }: Registry): readonly string[] {
   );
 }
 
-/** The repositories of which a mail says this. */
+/** The repositories that a mail with these words names. */
 function notifiedOf({ mails }: LocalAzure, what: string): Set<string> {
   const lines = mails.flatMap(({ subject, plainText = '' }) => [subject, ...plainText.split('\n')]);
   return new Set(lines.flatMap((line) => new RegExp(`^\\[pullgate\\] ${what}: ([^@]+)`).exec(line)?.[1] ?? []));

@@ -34,7 +34,7 @@ export interface Run {
 export interface Ledger {
   /** The repositories that are closed, or have an image that is. */
   readonly closed: ReadonlySet<string>;
-  /** The repositories of which people were told that they are closed, and that they wait. */
+  /** The repositories that had a notice of their closing, or that they wait. */
   readonly notifiedClosed: ReadonlySet<string>;
   readonly notifiedWaiting: ReadonlySet<string>;
   /** Messages that are still in the queue, and that were given up. */

@@ -2,7 +2,7 @@
 import type { ImageObservation } from '../../shared/reconcile/observation.ts';
 
 export interface SeenImages {
-  /** The observation of an image, the first time only: whoever asks again must observe it anew. */
+  /** Returns what was seen of an image once. Undefined from then on: a later reconciliation observes it again. */
   take(digest: string): ImageObservation | undefined;
 }
 

@@ -5,8 +5,7 @@ export const SEVERITIES = ['informational', 'low', 'medium', 'high', 'critical']
 export type Severity = (typeof SEVERITIES)[number];
 
 /**
- * What a scanner said of a finding's severity: a word of the scale, or a word that says nothing (`untriaged`) or was
- * never seen.
+ * A severity as the scanner gave it: a word of the scale, or another word (`untriaged`, or one that is new).
  */
 export type ReportedSeverity =
   | { readonly kind: 'known'; readonly severity: Severity }
