@@ -27,7 +27,7 @@ export interface Dependencies {
  * CloudWatch takes 256 KB a line. Source:
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
  */
-const LOG = { cloud: 'aws', maxCharacters: 200_000 } as const;
+const CLOUD_LOG = { cloud: 'aws', maxCharacters: 200_000 } as const;
 
 /** The ports of one account's registry, and the rest that an invocation needs. */
 export function createAdapters({ settings, clients, now, log }: Dependencies) {
@@ -49,7 +49,7 @@ export function createAdapters({ settings, clients, now, log }: Dependencies) {
     inTurn,
     notify,
     unsentNotices: 'retryMessage',
-    log: (decision: Decision) => log(decisionLine(LOG, decision, Date.parse(now()) - Date.parse(startedAt))),
+    log: (decision: Decision) => log(decisionLine(CLOUD_LOG, decision, Date.parse(now()) - Date.parse(startedAt))),
     now,
   });
   return {

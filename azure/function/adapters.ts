@@ -28,7 +28,7 @@ export interface Dependencies {
  * Application Insights takes 32,768 characters a line.
  * Source: https://learn.microsoft.com/azure/azure-monitor/app/data-model-complete#trace
  */
-const LINE = { cloud: 'azure', maxCharacters: 30_000 } as const;
+const CLOUD_LOG = { cloud: 'azure', maxCharacters: 30_000 } as const;
 
 /** The ports of the stack's registries, and the rest that an invocation needs. */
 export function createAdapters(dependencies: Dependencies) {
@@ -62,7 +62,7 @@ export function createAdapters(dependencies: Dependencies) {
         notify: createNotifier(clients.mail, settings.notifyEmails, log),
         // The service takes few mails an hour: the tick puts what could not be sent into one.
         unsentNotices: 'leaveToTick',
-        log: (decision: Decision) => log(decisionLine(LINE, decision, Date.parse(now()) - Date.parse(startedAt))),
+        log: (decision: Decision) => log(decisionLine(CLOUD_LOG, decision, Date.parse(now()) - Date.parse(startedAt))),
         now,
       };
     },
