@@ -20,11 +20,11 @@ export function createAttributeLock(client: ContainerRegistryClient): Pick<Regis
       return { lock: snapshot.readEnabled ? 'absent' : 'unmarked', snapshot };
     },
 
-    async write(gate, { snapshot }, wanted) {
-      const refusal = await update(client, gate, wanted === 'open');
+    async write(gate, { snapshot }, desired) {
+      const refusal = await update(client, gate, desired === 'open');
       if (refusal !== undefined) return refusal;
       const after = await unlessAbsent(readAttribute(client, gate));
-      if (after?.readEnabled !== (wanted === 'open')) return { kind: 'overtaken' };
+      if (after?.readEnabled !== (desired === 'open')) return { kind: 'overtaken' };
       return { kind: 'written', before: JSON.stringify(snapshot), after: JSON.stringify(after) };
     },
   };

@@ -1,8 +1,8 @@
 // The images of a registry's repositories: which are there, with which tags, and which are children of a tagged index.
 import type { ArtifactManifestProperties, ContainerRegistryClient } from '@azure/container-registry';
-import { isRestError } from '@azure/core-rest-pipeline';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
+import { undefinedIf } from './errors.ts';
 
 /** One image that is in the registry. */
 export interface Image {
@@ -105,13 +105,8 @@ async function childrenOf({ client, indexes }: Known, repository: string, digest
 }
 
 /** Undefined if the registry says that it does not exist. */
-export async function unlessAbsent<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call;
-  } catch (error) {
-    if (isRestError(error) && error.statusCode === 404) return undefined;
-    throw error;
-  }
+export function unlessAbsent<T>(call: Promise<T>): Promise<T | undefined> {
+  return undefinedIf([404], call);
 }
 
 function imageFrom({ digest, tags, architecture, operatingSystem }: ArtifactManifestProperties): Image {

@@ -1,6 +1,5 @@
 // Records, the brake and the other rows in Table storage, each written only over the version that was read.
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { isRestError } from '@azure/core-rest-pipeline';
 import { odata, type TableClient, type TableEntityResult } from '@azure/data-tables';
 import type { Gate } from '../../shared/gate/gate.ts';
 import { MAX_FINDINGS_OF_IMAGE } from '../../shared/gate/image-evaluation.ts';
@@ -10,6 +9,7 @@ import { packToFit, unpackRecord } from '../../shared/gate/record-codec.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { ControlRows, Records, Row, Version, Versioned } from '../../shared/reconcile/ports.ts';
 import { waitingRank } from '../../shared/reconcile/schedule.ts';
+import { undefinedIf } from './errors.ts';
 import { nameOf } from './registry-id.ts';
 
 /** The key of a row. */
@@ -90,7 +90,7 @@ function createRecords(client: TableClient): Records {
     async remove(gate, version) {
       const { partitionKey, rowKey } = keyOf(gate);
       const removed = client.deleteEntity(partitionKey, rowKey, { etag: String(version) });
-      return (await undefinedIfStale([404, 412], removed)) !== undefined;
+      return (await undefinedIf([404, 412], removed)) !== undefined;
     },
   };
 }
@@ -106,20 +106,16 @@ function createRow<T>(client: TableClient, key: Key): Row<T> {
 }
 
 async function load(client: TableClient, key: Key): Promise<Versioned<string | undefined>> {
-  try {
-    const row = await client.getEntity<Stored>(key.partitionKey, key.rowKey);
-    return { value: bodyOf(row), version: row.etag };
-  } catch (error) {
-    if (hasStatus(error, 404)) return { value: undefined, version: 0 };
-    throw error;
-  }
+  const row = await undefinedIf([404], client.getEntity<Stored>(key.partitionKey, key.rowKey));
+  return row === undefined ? { value: undefined, version: 0 } : { value: bodyOf(row), version: row.etag };
 }
 
+/** Undefined if the row had another version: it is there already (409), was changed (412), or is gone (404). */
 async function save(client: TableClient, row: Key & Stored, version: Version): Promise<Version | undefined> {
   const written =
     version === 0
-      ? await undefinedIfStale([409], client.createEntity(row))
-      : await undefinedIfStale([404, 412], client.updateEntity(row, 'Replace', { etag: String(version) }));
+      ? await undefinedIf([409], client.createEntity(row))
+      : await undefinedIf([404, 412], client.updateEntity(row, 'Replace', { etag: String(version) }));
   return written?.etag;
 }
 
@@ -188,18 +184,4 @@ function partsOf(body: Buffer): Stored {
 function bodyOf(row: TableEntityResult<Stored>): string {
   const parts = Array.from({ length: row.parts ?? 0 }, (_, part) => row[`body${part}`] ?? new Uint8Array());
   return gunzipSync(Buffer.concat(parts)).toString('utf8');
-}
-
-/** Undefined if the row had another version: it is there already (409), was changed (412), or is gone (404). */
-async function undefinedIfStale<T>(statuses: readonly number[], call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call;
-  } catch (error) {
-    if (hasStatus(error, ...statuses)) return undefined;
-    throw error;
-  }
-}
-
-function hasStatus(error: unknown, ...statuses: readonly number[]): boolean {
-  return isRestError(error) && statuses.includes(error.statusCode ?? 0);
 }

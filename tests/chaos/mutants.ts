@@ -62,7 +62,7 @@ export const MUTANTS = {
       azure: [
         {
           file: 'azure/function/attribute-lock.ts',
-          from: "if (after?.readEnabled !== (wanted === 'open')) return { kind: 'overtaken' };",
+          from: "if (after?.readEnabled !== (desired === 'open')) return { kind: 'overtaken' };",
           to: '',
         },
       ],
