@@ -1,6 +1,7 @@
 // Proves what the project is made from: exact versions, a lock file with a hash of everything, no code at install time,
-// and the same bundles from two clones.
+// the verbatim licence, and the same bundles from two clones.
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,8 +18,10 @@ interface Locked {
   readonly resolved?: string;
   readonly link?: boolean;
   readonly hasInstallScript?: boolean;
+  readonly license?: string;
 }
 interface Manifest {
+  readonly license: string;
   readonly scripts: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
@@ -102,6 +105,16 @@ describe('the lock file', () => {
         link: { integrity, link: true },
       }),
     ).toEqual(['weak', 'none', 'elsewhere', 'link']);
+  });
+});
+
+describe('the licence', () => {
+  it('is the verbatim text of Apache-2.0, and both manifests name it', () => {
+    // Source: https://www.apache.org/licenses/LICENSE-2.0.txt; Debian's base-files and several npm packages, such as
+    // @pulumi/aws, ship the same bytes.
+    const verbatim = 'cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30';
+    expect(createHash('sha256').update(read('LICENSE')).digest('hex')).toBe(verbatim);
+    expect([manifest.license, packages['']?.license]).toEqual(['Apache-2.0', 'Apache-2.0']);
   });
 });
 
