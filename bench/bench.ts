@@ -1,12 +1,13 @@
 // `npm run bench`: measures the parts that are named, or all, prints their figures and writes them into
-// bench/README.md. `npm run bench -- --tiny NAMES` does it with tiny inputs, as the tests do, and writes nothing.
+// the page that has them. `npm run bench -- --tiny NAMES` does it with tiny inputs, as the tests do, and writes nothing.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { pageOf } from './part.ts';
 import { partsNamed } from './parts.ts';
 import { type Circumstances, tablesAsText, withFigures } from './report.ts';
 
-const README = join(import.meta.dirname, 'README.md');
+const PROJECT = join(import.meta.dirname, '..');
 const TINY = '--tiny';
 const isTiny = process.argv.includes(TINY);
 const names = process.argv.slice(2).filter((argument) => argument !== TINY);
@@ -29,9 +30,12 @@ try {
     const tables = await part.measure(isTiny ? 'tiny' : 'full');
     console.log(`${part.title} (${name}, measured in ${seconds(partStartedAt)} s)\n\n${tablesAsText(tables)}\n`);
     // Each part at once: what was measured stays, whatever comes of the next.
-    if (!isTiny) writeFileSync(README, withFigures(readFileSync(README, 'utf8'), name, tables, circumstances()));
+    if (isTiny) continue;
+    const page = join(PROJECT, pageOf(part));
+    writeFileSync(page, withFigures(readFileSync(page, 'utf8'), name, tables, circumstances()));
+    console.log(`The figures are in ${pageOf(part)}.`);
   }
-  console.log(`Done in ${seconds(startedAt)} s.${isTiny ? '' : ' The figures are in bench/README.md.'}`);
+  console.log(`Done in ${seconds(startedAt)} s.`);
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;

@@ -8,6 +8,8 @@ export interface Meter {
   events(count: number): void;
   reset(): void;
   read(runs: readonly Run[]): Counts;
+  /** What is in the table now. */
+  tableBytes(): number;
 }
 
 interface Item {
@@ -33,6 +35,7 @@ const MESSAGES_PER_REQUEST = 10;
  */
 export function meterOf(cloud: LocalAws, batchSize: number, memoryMegabytes: number): Meter {
   const items = new Map<string, Item>();
+  const tableBytes = () => sum([...items.values()].map(({ bytes }) => bytes));
   let [writes, reads, events, observations, linesBefore] = [0, 0, 0, 0, cloud.logs.length];
 
   cloud.calls.before(({ service, operation, input }) => {
@@ -54,7 +57,7 @@ export function meterOf(cloud: LocalAws, batchSize: number, memoryMegabytes: num
       }
       case 'Scan':
         // The first page pays for all: together they read the table once. Eventually consistent: half a unit.
-        if (input['ExclusiveStartKey'] === undefined) reads += half(sum([...items.values()].map(({ bytes }) => bytes)));
+        if (input['ExclusiveStartKey'] === undefined) reads += half(tableBytes());
         return;
       case 'Query':
         reads += half([...items.values()].filter(({ rank }) => rank !== undefined).length * INDEX_ROW_BYTES);
@@ -63,6 +66,7 @@ export function meterOf(cloud: LocalAws, batchSize: number, memoryMegabytes: num
   });
 
   return {
+    tableBytes,
     events(count) {
       events += count;
     },

@@ -7,12 +7,21 @@ export interface Table {
   readonly title: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
+  /** A line of Markdown below the table. Default: none. */
+  readonly note?: string;
 }
 
 export interface Part {
   readonly title: string;
+  /** The page that has its figures. Default: bench/README.md. */
+  readonly page?: string;
   /** @throws Error if what was measured did not do its work: figures of it would mean nothing */
   measure(scale: Scale): Promise<readonly Table[]>;
+}
+
+/** The page that has a part's figures. */
+export function pageOf({ page = 'bench/README.md' }: Pick<Part, 'page'>): string {
+  return page;
 }
 
 /** @example count(10_000) // '10,000' */

@@ -2,6 +2,7 @@
 import { bundle } from './bundle.ts';
 import { azureCalls, calls } from './calls.ts';
 import { awsLoad, awsMillion, azureLoad, azureMillion } from './load-parts.ts';
+import { azureMonth, month } from './month.ts';
 import type { Part } from './part.ts';
 import { record } from './record.ts';
 import { simulate } from './simulate.ts';
@@ -16,6 +17,8 @@ export const PARTS: Readonly<Record<string, Part>> = {
   'aws-load': awsLoad,
   'azure-load': azureLoad,
   record,
+  month,
+  'azure-month': azureMonth,
 };
 
 /** Parts that take too long to be measured unless they are named. */

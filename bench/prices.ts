@@ -45,6 +45,36 @@ export const AZURE_PRICES: Prices = {
   'log, MB': priced(2.99 / 1_000, golden('azure', 'log_analytics_workspace_test')),
 };
 
+/** AWS_PRICES, and what is billed by the month: resources that exist, and data that is kept. */
+export const AWS_MONTH_PRICES: Prices = {
+  ...AWS_PRICES,
+  'CloudWatch dashboards': priced(3, golden('aws', 'cloudwatch_dashboard_test')),
+  // Each of the first 10,000 of an account.
+  'CloudWatch metrics of the log': priced(
+    0.3,
+    'https://www.vantage.sh/blog/cloudwatch-metrics-pricing-explained-in-plain-english',
+  ),
+  'CloudWatch alarms': priced(0.1, golden('aws', 'cloudwatch_metric_alarm_test')),
+  'KMS keys': priced(1, golden('aws', 'kms_key_test')),
+  'KMS requests': priced(0.03 / 10_000, golden('aws', 'kms_key_test')),
+  // With the backup of point-in-time recovery.
+  'DynamoDB storage, GB': priced(0.25 + 0.2, golden('aws', 'dynamodb_table_test')),
+  'log kept, GB': priced(0.03, golden('aws', 'cloudwatch_log_group_test')),
+};
+
+/** AZURE_PRICES, and what is billed by the month: resources that exist, and data that is kept. */
+export const AZURE_MONTH_PRICES: Prices = {
+  ...AZURE_PRICES,
+  'alert rules, every 5 minutes': priced(1.5, golden('azure', 'monitor_scheduled_query_rules_alert_v2_test')),
+  'alert rules, every 15 minutes or less often': priced(
+    0.5,
+    golden('azure', 'monitor_scheduled_query_rules_alert_v2_test'),
+  ),
+  "Defender's rows, MB": priced(2.99 / 1_000, golden('azure', 'log_analytics_workspace_test')),
+  'log and rows kept beyond 31 days, GB': priced(0.13, golden('azure', 'log_analytics_workspace_test')),
+  'table storage, GB': priced(0.045, 'https://azure.microsoft.com/pricing/details/storage/tables/'),
+};
+
 /**
  * What this costs, in US dollars.
  *

@@ -1,5 +1,5 @@
-// Tables as text, and their place in bench/README.md: between two markers for each part, so that one part can be
-// measured again alone.
+// Tables as text, and their place in a page: between two markers for each part, so that one part can be measured again
+// alone.
 import type { Table } from './part.ts';
 
 /** Under which circumstances figures came about. */
@@ -14,7 +14,13 @@ export interface Circumstances {
 
 /** Tables in Markdown, aligned so that they can be read as they are. */
 export function tablesAsText(tables: readonly Table[]): string {
-  return tables.map(({ title, head, rows }) => `**${title}**\n\n${grid([head, ...rows])}`).join('\n\n');
+  return tables
+    .flatMap(({ title, head, rows, note }) => [
+      `**${title}**`,
+      grid([head, ...rows]),
+      ...(note === undefined ? [] : [note]),
+    ])
+    .join('\n\n');
 }
 
 /** The first column holds names, all others figures. */
@@ -47,7 +53,7 @@ export function withFigures(
   const from = document.indexOf(begin);
   const to = document.indexOf(end, from);
   if (from < 0 || to < 0) {
-    throw new Error(`bench/README.md has no place for ${part}: put the lines ${begin} and ${end} where it belongs`);
+    throw new Error(`the page of ${part} has no place for it: put the lines ${begin} and ${end} where it belongs`);
   }
   const made = `Made by \`${command}\` on ${date}: Node ${node}, ${machine}.`;
   return `${document.slice(0, from + begin.length)}\n\n${made}\n\n${tablesAsText(tables)}\n\n${document.slice(to)}`;

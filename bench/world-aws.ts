@@ -3,6 +3,7 @@ import { type LocalAws, startAws } from '../local/aws/cloud.ts';
 import type { Advisory } from '../local/aws/inspector-finding.ts';
 import { readResources } from '../local/aws/resources.ts';
 import { graphOf } from '../local/graph.ts';
+import { MINUTE_MILLISECONDS } from '../shared/runtime/time.ts';
 import { meterOf } from './meter-aws.ts';
 import { naive } from './naive/deploy.ts';
 import { checkWorked, type Deploy, findingsOf, LOOSE, sharedBy, type World } from './world.ts';
@@ -37,8 +38,9 @@ export const deployAws: Deploy = async ({ maxClosesPerHour = LOOSE, sweepHours =
   return {
     memoryMegabytes: lambda.memoryMegabytes,
     async fill(size) {
-      // No push wakes the function either.
-      const hear = cloud.faults.addToBus({ kind: 'lose' });
+      const { sendsEvents = false } = size;
+      const hear = sendsEvents ? () => {} : cloud.faults.addToBus({ kind: 'lose' });
+      const queuedBefore = cloud.queue.messages().length;
       const found = await findingsOf(size, async (repository, tag, violates) => {
         if (!repositories.has(repository)) cloud.ecr.createRepository(repository);
         repositories.add(repository);
@@ -47,11 +49,23 @@ export const deployAws: Deploy = async ({ maxClosesPerHour = LOOSE, sweepHours =
         const arns: string[] = [];
         const image = { repository, digest };
         for (let number = 0; number < size.findingsEach; number++)
-          arns.push(await cloud.inspector.report(image, sharedAdvisory(number, violates), { event: false }));
+          arns.push(await cloud.inspector.report(image, sharedAdvisory(number, violates), { event: sendsEvents }));
+        if (sendsEvents) await cloud.inspector.reportScanComplete(repository, digest);
         return arns;
       });
       hear();
+      meter.events(cloud.queue.messages().length - queuedBefore);
       return found;
+    },
+    async resolve(findings) {
+      cloud.clock.advance(MINUTE_MILLISECONDS);
+      const queuedBefore = cloud.queue.messages().length;
+      for (const arn of findings) {
+        await cloud.inspector.setStatus(arn, 'CLOSED');
+        const image = cloud.inspector.finding(arn)?.image;
+        if (image !== undefined) cloud.inspector.scanned(image.repository, image.digest);
+      }
+      meter.events(cloud.queue.messages().length - queuedBefore);
     },
     async report(findings) {
       for (const arn of findings) meter.events(await cloud.bus.put(cloud.inspector.eventOf(arn)));
@@ -62,6 +76,7 @@ export const deployAws: Deploy = async ({ maxClosesPerHour = LOOSE, sweepHours =
     now: () => cloud.clock.now().getTime(),
     count: () => cloud.calls.count(),
     billed: meter.read,
+    storedBytes: () => ({ records: meter.tableBytes(), exported: 0 }),
     reset,
     ledger: () => ({
       closed: closed(),

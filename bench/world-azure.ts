@@ -4,6 +4,7 @@ import type { Registry } from '../local/azure/acr.ts';
 import type { Cve, Package } from '../local/azure/assessment.ts';
 import { type LocalAzure, startAzure } from '../local/azure/cloud.ts';
 import { readResources } from '../local/azure/resources.ts';
+import { TABLE_NAMES } from '../local/azure/tables.ts';
 import { graphOf } from '../local/graph.ts';
 import { HOUR_MILLISECONDS, MINUTE_MILLISECONDS } from '../shared/runtime/time.ts';
 import { naive } from './naive/deploy.ts';
@@ -99,8 +100,8 @@ export async function deployAzure({
   return {
     memoryMegabytes,
     async fill(size) {
-      const hear = cloud.faults.addToBus({ kind: 'lose', to: 'LogicApp' });
-      const { findingsPerReport = 1 } = size;
+      const { findingsPerReport = 1, sendsEvents = false } = size;
+      const hear = sendsEvents ? () => {} : cloud.faults.addToBus({ kind: 'lose', to: 'LogicApp' });
       const found = await findingsOf(size, async (repository, tag, violates) => {
         const digest = registry.push(repository, { tag, content: `${repository}:${tag}` });
         const ids: string[] = [];
@@ -114,6 +115,7 @@ export async function deployAzure({
       hear();
       return found;
     },
+    resolve: (findings) => cloud.defender.setStatus(findings, 'Healthy'),
     report: (findings) => cloud.defender.setStatus(findings, 'Unhealthy'),
     work,
     pass: (milliseconds) => check(() => cloud.advance(milliseconds)),
@@ -122,6 +124,10 @@ export async function deployAzure({
     // Those of the Logic App, and the host's own of the queue, are not the function's.
     count: () => cloud.calls.count(cloud.identity.id),
     billed,
+    storedBytes: () => ({
+      records: jsonBytes(cloud.table.entities()),
+      exported: TABLE_NAMES.reduce((sum, name) => sum + jsonBytes(cloud.workspace.rows(name)), 0),
+    }),
     reset,
     ledger: () => ({
       closed: new Set(closedManifests(registry)),
@@ -133,6 +139,11 @@ export async function deployAzure({
     closed: () => closedManifests(registry).length,
     stop: () => cloud.stop(),
   };
+}
+
+/** About what a store of rows counts: names and values as text. */
+function jsonBytes(rows: readonly unknown[]): number {
+  return rows.reduce<number>((sum, row) => sum + Buffer.byteLength(JSON.stringify(row)), 0);
 }
 
 /** For each closed manifest its repository. */

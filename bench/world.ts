@@ -15,6 +15,8 @@ export interface WorldSize {
   readonly findingsPerReport?: number;
   /** The number of the first repository, so that what is filled later gets repositories of its own. Default: 0. */
   readonly first?: number;
+  /** Whether pushes, findings and scans are events, too. Default: false. */
+  readonly sendsEvents?: boolean;
 }
 
 /** The ids of reports by repository, image and number. */
@@ -45,8 +47,10 @@ export interface Ledger {
 export interface World {
   /** Of the function. */
   readonly memoryMegabytes: number;
-  /** Fills the registry, without an event. All images have the same advisories, as images of one base do. */
+  /** Fills the registry. All images have the same advisories, as images of one base do. */
   fill(size: WorldSize): Promise<Findings>;
+  /** Resolves these findings, with an event for each, and a scan of their image that is newer. */
+  resolve(findings: readonly string[]): Promise<void>;
   /** Sends the event of each of these findings, in this order. */
   report(findings: readonly string[]): Promise<void>;
   /**
@@ -66,6 +70,8 @@ export interface World {
   count(): Counts;
   /** What of these invocations is billed, and of what else happened since the last `reset`. */
   billed(runs: readonly Run[]): Counts;
+  /** The bytes of the records, and of all rows that the scanner's export has written (0 if nothing is exported). */
+  storedBytes(): { readonly records: number; readonly exported: number };
   reset(): void;
   ledger(): Ledger;
   /** How many gates are closed. */

@@ -1,13 +1,17 @@
-// Proves that every part of the bench runs, and that bench/README.md has its figures. No test asserts a time.
+// Proves that every part of the bench runs, and that its page has its figures. No test asserts a time.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Table } from '../../bench/part.ts';
+import { pageOf, type Table } from '../../bench/part.ts';
 import { LONG_PARTS, PARTS, partsNamed } from '../../bench/parts.ts';
 import { markersOf, tablesAsText, withFigures } from '../../bench/report.ts';
 
-const README = readFileSync(join(import.meta.dirname, '..', '..', 'bench', 'README.md'), 'utf8');
-const NAMES = ['bundle', 'calls', 'azure-calls', 'sweep', 'azure-sweep', 'aws-load', 'azure-load', 'record'];
+const readPage = (page: string) => readFileSync(join(import.meta.dirname, '..', '..', page), 'utf8');
+const README = readPage('bench/README.md');
+const NAMES = [
+  ...['bundle', 'calls', 'azure-calls', 'sweep', 'azure-sweep', 'aws-load', 'azure-load', 'record'],
+  ...['month', 'azure-month'],
+];
 /** These are measured in load.test.ts. */
 const LOADS = ['aws-load', 'azure-load'];
 
@@ -49,9 +53,12 @@ describe('every part', () => {
     },
   );
 
-  it.each(NAMES)('has figures in bench/README.md, with the command that made them: %s', (name) => {
+  it.each(NAMES)('has figures in its page, with the command that made them: %s', (name) => {
     const [begin, end] = markersOf(name);
-    const figures = README.split(begin)[1]?.split(end)[0] ?? '';
+    const figures =
+      readPage(pageOf(PARTS[name] ?? {}))
+        .split(begin)[1]
+        ?.split(end)[0] ?? '';
     expect(figures).toMatch(/^\n\nMade by `npm run bench[^`]*` on \d{4}-\d{2}-\d{2}: Node v\d+[.\d]+, .+\.\n\n\*\*/);
     expect(bodyRows(figures).length).toBeGreaterThan(1);
     expect(bodyRows(figures).filter((row) => !row.slice(1).some((cell) => /\d/.test(cell)))).toEqual([]);
@@ -144,7 +151,7 @@ describe('the parts that are run', () => {
 
   it('are none for a word that is no part', () => {
     expect(() => partsNamed(['record', 'speed'])).toThrow(
-      'the bench has no part speed; name any of bundle, calls, azure-calls, sweep, azure-sweep, aws-load, azure-load, record, aws-million, azure-million, simulate',
+      'the bench has no part speed; name any of bundle, calls, azure-calls, sweep, azure-sweep, aws-load, azure-load, record, month, azure-month, aws-million, azure-million, simulate',
     );
   });
 });
@@ -156,6 +163,10 @@ describe('the report', () => {
 
   it('aligns a table', () => {
     expect(tablesAsText([table])).toBe(text);
+  });
+
+  it('has a note below a table that has one', () => {
+    expect(tablesAsText([{ ...table, note: 'Measured once.' }])).toBe(`${text}\n\nMeasured once.`);
   });
 
   it('replaces what is between the markers of a part, and nothing else', () => {
@@ -177,7 +188,7 @@ describe('the report', () => {
 
   it('says what to do where the markers are gone', () => {
     expect(() => withFigures('# Figures\n', 'bundle', [table], circumstances)).toThrow(
-      'bench/README.md has no place for bundle: put the lines <!-- figures of bundle: written by the bench --> and <!-- end of bundle --> where it belongs',
+      'the page of bundle has no place for it: put the lines <!-- figures of bundle: written by the bench --> and <!-- end of bundle --> where it belongs',
     );
   });
 });
