@@ -27,7 +27,7 @@ const each =
  * Sources: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html,
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
  */
-const EMPTY_POLLS_A_MONTH = (5 * MONTH_SECONDS) / 20;
+export const EMPTY_POLLS_A_MONTH = (5 * MONTH_SECONDS) / 20;
 
 export const AWS_STANDING: StandingByType = {
   'pullgate:index:EcrPullGate': free,
@@ -63,7 +63,7 @@ export const AWS_STANDING: StandingByType = {
  * The calls of the Functions host and of the platform to storage, at rest: locks, leases and polls of the queue. An
  * estimate: the local host does not make them.
  */
-const HOST_TRANSACTIONS_A_MONTH = 1_000_000;
+export const HOST_TRANSACTIONS_A_MONTH = 1_000_000;
 
 export const AZURE_STANDING: StandingByType = {
   'pullgate:index:AcrPullGate': free,

@@ -4,6 +4,8 @@ import { type Graph, graphOf } from '../local/graph.ts';
 import {
   AWS_STANDING,
   AZURE_STANDING,
+  EMPTY_POLLS_A_MONTH,
+  HOST_TRANSACTIONS_A_MONTH,
   MONTH_DAYS,
   retentionDaysOf,
   type StandingByType,
@@ -35,6 +37,8 @@ interface MonthCloud {
   readonly prices: Prices;
   /** The meter of the function's time, and how long a real call takes, where the local cloud answers at once. */
   readonly time: { readonly meter: string; readonly secondsEachCall: number; readonly leastSeconds: number };
+  /** What was neither measured nor counted, in sentences. */
+  readonly assumed: readonly string[];
   /** What the platform does besides, derived from what was counted. */
   readonly besides: (month: Month, retentionDays: number) => Counts;
 }
@@ -75,10 +79,16 @@ const LAMBDA_LOG_BYTES = 500;
  * estimate: the local host writes the function's lines only.
  */
 const HOST_LOG_BYTES = 8_000;
+/** A tick's message is sent, received and deleted. */
+const SQS_REQUESTS_EACH_TICK = 3;
 /** A publish to an encrypted topic asks for a data key and opens it again. */
 const KMS_REQUESTS_EACH_PUBLISH = 2;
 /** Source: https://learn.microsoft.com/azure/azure-monitor/logs/cost-logs#log-data-retention */
 const DAYS_KEPT_FREE = 31;
+/** A row comes minutes after its event: the message is retried until then. */
+const ROWS_ARE_LATE_MINUTES = 3;
+/** How long a call takes. An estimate: the local clouds answer at once. */
+const [AWS_CALL_SECONDS, AZURE_CALL_SECONDS] = [0.05, 0.1];
 
 export const month = monthOf({
   title: 'A month on AWS',
@@ -86,10 +96,15 @@ export const month = monthOf({
   config: { 'pullgate:notifyEmails': ['security@example.com'] },
   standing: AWS_STANDING,
   prices: AWS_MONTH_PRICES,
-  time: { meter: 'Lambda GB-seconds', secondsEachCall: 0.05, leastSeconds: 0 },
+  time: { meter: 'Lambda GB-seconds', secondsEachCall: AWS_CALL_SECONDS, leastSeconds: 0 },
+  assumed: [
+    `Each call takes ${AWS_CALL_SECONDS} seconds, and no two run at once.`,
+    `Lambda writes ${count(LAMBDA_LOG_BYTES)} bytes of its own to the log for each invocation, and polls the empty queue ${count(EMPTY_POLLS_A_MONTH)} times.`,
+  ],
   besides: ({ invocations, billed, recordBytes }, retentionDays) => {
     const platformMegabytes = (invocations * LAMBDA_LOG_BYTES) / 1e6;
     return {
+      'SQS requests': SQS_REQUESTS_EACH_TICK * TICKS,
       'log, MB': platformMegabytes,
       'log kept, GB': ((((billed['log, MB'] ?? 0) + platformMegabytes) / 1e3) * retentionDays) / MONTH_DAYS,
       'DynamoDB storage, GB': recordBytes / 1e9,
@@ -100,13 +115,17 @@ export const month = monthOf({
 
 export const azureMonth = monthOf({
   title: 'A month on Azure',
-  // A row comes minutes after its event: the message is retried until then.
-  deploy: (options) => deployAzure({ ...options, rowsAreLateMinutes: 3 }),
+  deploy: (options) => deployAzure({ ...options, rowsAreLateMinutes: ROWS_ARE_LATE_MINUTES }),
   config: AZURE_CONFIG,
   standing: AZURE_STANDING,
   prices: AZURE_MONTH_PRICES,
   // An instance is billed for a second at least: https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#billing
-  time: { meter: 'function GB-seconds', secondsEachCall: 0.1, leastSeconds: 1 },
+  time: { meter: 'function GB-seconds', secondsEachCall: AZURE_CALL_SECONDS, leastSeconds: 1 },
+  assumed: [
+    `Each call takes ${AZURE_CALL_SECONDS} seconds, and no two run at once.`,
+    `Each recommendation names one finding, and its row can be read ${ROWS_ARE_LATE_MINUTES} minutes after its event.`,
+    `The Functions host adds ${count(HOST_LOG_BYTES)} bytes to the log for each invocation, and makes ${count(HOST_TRANSACTIONS_A_MONTH)} storage transactions of its own.`,
+  ],
   besides: ({ invocations, billed, recordBytes, exportedBytes }, retentionDays) => {
     const hostMegabytes = (invocations * HOST_LOG_BYTES) / 1e6;
     const exportedMegabytes = exportedBytes / 1e6;
@@ -137,7 +156,10 @@ function monthOf(cloud: MonthCloud): Part {
           recordBytes: world.storedBytes().records,
         };
         const graph = await graphOf(cloud.config);
-        return [happeningsTable(happenings, size), costTable(metersOf(month, graph, cloud), cloud.prices)];
+        return [
+          happeningsTable(happenings, size, cloud.assumed),
+          costTable(metersOf(month, graph, cloud), cloud.prices),
+        ];
       } finally {
         await world.stop();
       }
@@ -216,6 +238,7 @@ function metersOf(month: Month, graph: Graph, { standing, besides }: MonthCloud)
 function happeningsTable(
   happenings: readonly Happening[],
   { repositories, imagesEach, findingsEach }: MonthSize,
+  assumed: readonly string[],
 ): Table {
   const all = sum(repositories);
   const images = all * imagesEach;
@@ -226,6 +249,7 @@ function happeningsTable(
       const made = sum(Object.values(calls));
       return [name, count(times), count(invocations), count(made), count(times * invocations), count(times * made)];
     }),
+    note: `Assumed, not measured: ${assumed.join(' ')}`,
   };
 }
 

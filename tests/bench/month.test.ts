@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { costTable } from '../../bench/month.ts';
 import { AWS_STANDING, AZURE_STANDING, retentionDaysOf, standingOf } from '../../bench/month-resources.ts';
-import { AWS_MONTH_PRICES, AZURE_MONTH_PRICES } from '../../bench/prices.ts';
+import { AWS_MONTH_PRICES, AZURE_MONTH_PRICES, dollarsOf } from '../../bench/prices.ts';
 import { markersOf } from '../../bench/report.ts';
 import { AZURE_CONFIG } from '../../bench/world-azure.ts';
 import { type Graph, graphOf } from '../../local/graph.ts';
@@ -54,6 +54,8 @@ describe.each(CLOUDS)('a month on %s', (_cloud, part, config, standing, prices) 
     const byExisting = Object.entries(counted).filter(([name]) => !/requests|transactions/.test(name));
     expect(byExisting.length).toBeGreaterThan(1);
     for (const [name, units] of byExisting) expect([name, meters.get(name)?.[0]]).toEqual([name, String(units)]);
+    // As the page says in its first lines.
+    expect(dollarsOf(Object.fromEntries(byExisting), prices)).toBeGreaterThan(Number(meters.get('in all')?.[2]) / 2);
   });
 
   it('names a source for every price', () => {
