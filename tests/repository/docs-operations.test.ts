@@ -34,7 +34,7 @@ describe('an alarm', () => {
   it.each(ALARMS.map(({ description }) => [description.split(' ').at(-1) ?? '', description] as const))(
     'leads to a page with its four parts: %s',
     (link, description) => {
-      expect(description).toMatch(/ Page: \S+$/);
+      expect(description).toMatch(/ Runbook: \S+$/);
       const [file, anchor = ''] = link.split('#');
       expect(file).toBe(FILE);
       const parts = [...pageOf(anchor).matchAll(/^\*\*(.+?)\*\* ?(.*)$/gm)];

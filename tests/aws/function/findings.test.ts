@@ -137,7 +137,7 @@ describe('the score', () => {
     ['is never the CVSS v2 score, even if it is higher', cvss(['2.0', 10], ['3.1', 5.5]), 5.5],
     ['is absent if there is only a CVSS v2 score', cvss(['2.0', 10]), undefined],
     ['is absent if the CVSS version is missing', cvss([undefined, 9.8]), undefined],
-    ['is absent if the number is missing', cvss(['3.1', undefined]), undefined],
+    ['is absent if the base score is missing', cvss(['3.1', undefined]), undefined],
     ['can be 0', cvss(['3.1', 0]), 0],
     ['is absent if the list of scores is empty', [], undefined],
     ['is absent if the list of scores is missing', undefined, undefined],

@@ -113,7 +113,7 @@ describe('a sample from the documentation', () => {
   });
 });
 
-describe('ignored with a reason', () => {
+describe('an ignored message has a reason', () => {
   const registryOfImage = ['detail', 'resources', 0, 'details', 'awsEcrContainerImage', 'registry'];
   const foreignArn = 'arn:aws:ecr:us-east-2:210987654321:repository/amazon/amazon-ecs-sample';
   it.each<[string, string, string]>([
@@ -160,7 +160,7 @@ describe('ignored with a reason', () => {
     [
       'an event with a source of 256 KB, with a short reason',
       changed('ecr-image-push', ['source'], 'x'.repeat(262_144)),
-      `an event type that pullgate does not use: ${'x'.repeat(159)}`,
+      `an event type that pullgate does not use: ${'x'.repeat(158)}`,
     ],
   ])('%s', (_name, message, why) => {
     expect(requestFrom(message)).toEqual({ kind: 'ignored', why });

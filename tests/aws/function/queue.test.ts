@@ -114,7 +114,7 @@ describe('a batch that SQS accepts in part', () => {
       repositories.filter((one) => ['team/app-3', 'team/app-4'].includes(one)),
     );
     await expect(queue.sendRequests(names(25), 'sweep')).rejects.toThrow(
-      'SQS rejected 2 of 5 reconcile requests after 5 attempts; the next sweep or tick sends them again',
+      'SQS rejected 2 of 10 reconcile requests after 5 attempts; the next sweep or tick sends them again',
     );
     expect(batches.filter(({ length }) => length === 2)).toEqual(Array(4).fill(['team/app-3', 'team/app-4']));
     expect(batches.flat()).toEqual(expect.arrayContaining(names(25)));
