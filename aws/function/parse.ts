@@ -15,7 +15,7 @@ export interface Named {
   readonly namedReport?: { readonly id: string; readonly at: Instant | undefined } | undefined;
 }
 
-/** What a message asks for. */
+/** What a message requests. */
 export type Message =
   | { readonly kind: 'tick' }
   | { readonly kind: 'sweep' }

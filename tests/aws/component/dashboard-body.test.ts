@@ -70,7 +70,7 @@ async function story(s: Stage): Promise<void> {
   await s.sweep();
 }
 
-describe('over the lines of a real run', () => {
+describe('with the log lines of a real run', () => {
   it('every metric has the correct value, and the fields of every query in the panels and the docs exist', async () => {
     const s = await stage({ maxClosesPerHour: 1 });
     const linesBefore = s.cloud.logs.length;
