@@ -86,8 +86,8 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       periods: 1,
       missing: 'notBreaching',
       description:
-        'Messages could not be processed and are in the dead-letter queue. Read them and the log lines of kind "refused" or "failed". ' +
-        'Fix the cause, then move the messages back to the queue or delete them. The sweep reconciles every gate in any case.',
+        'Messages could not be handled and are in the dead-letter queue. Read the messages, and the log lines of kind "refused" or "failed". ' +
+        'Fix the cause, then delete the messages or move them back to the queue. The next sweep reconciles every gate in both cases.',
     },
     {
       name: 'errors',

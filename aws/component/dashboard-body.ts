@@ -212,7 +212,7 @@ function healthPanels({ maxClosesPerHour, sweepHours, queueName }: Shown, parts:
       line('maxClosesPerHour', maxClosesPerHour),
     ),
     numbers(
-      'Hours since the last sweep',
+      'Sweep age in hours',
       FIVE_MINUTES_SECONDS,
       [[own, 'SweepAgeHours', { stat: 'Maximum', label: 'hours' }]],
       line('overdue', sweepHours + 1),
@@ -257,6 +257,6 @@ function costPanels({ memorySize, queueName, topicName, logGroupName }: Shown, p
 function introduction(stack: string): string {
   return [
     `# pullgate, stack ${stack}`,
-    'The file **docs/operations.md#the-dashboard**, in the clone that the stack was deployed from, explains each panel. The description of each alarm names its runbook.',
+    'The panels are explained in **docs/operations.md#the-dashboard** of the clone that the stack was deployed from. The description of each alarm names its runbook.',
   ].join('\n');
 }

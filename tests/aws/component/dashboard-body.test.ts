@@ -168,7 +168,7 @@ describe('the body', () => {
       'Seconds from finding to close, by trigger',
       'Undetermined images now, with unrecognized severities',
       'Brake',
-      'Hours since the last sweep',
+      'Sweep age in hours',
       'Dead letters, and age of the oldest message in seconds',
       'Failures, errors and throttles',
       'Latest failures and scanner problems',
