@@ -177,7 +177,11 @@ export const RULES: readonly Rule[] = [
   },
   { words: 'pulumi login', shown: { reason: PULUMI, source: pulumiDocs('login') } },
   { words: 'pulumi stack init', shown: { reason: PULUMI, source: pulumiDocs('stack_init') }, rest: exactly('dev') },
-  { words: 'pulumi stack select', shown: { reason: PULUMI, source: pulumiDocs('stack_select') }, rest: exactly('dev') },
+  {
+    words: 'pulumi stack select',
+    shown: { reason: PULUMI, source: pulumiDocs('stack_select') },
+    rest: exactly('', 'dev'),
+  },
   { words: 'pulumi stack rm', shown: { reason: PULUMI, source: pulumiDocs('stack_rm') }, rest: exactly('dev') },
   {
     words: 'pulumi stack output',

@@ -19,6 +19,7 @@ import { stage as awsStage, CRITICAL } from '../e2e/aws/stage.ts';
 import { stage as azureStage } from '../e2e/azure/stage.ts';
 import { COMPILED } from '../process-group.ts';
 import { type Command, commandsIn, pages, snippetsIn } from './doc-commands.ts';
+import { firstLineNotPrinted, outputsShownIn } from './doc-outputs.ts';
 import { argvOf, PERMISSIONS, rightsFor } from './doc-rights.ts';
 
 const AWS_IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/checkout:1.0';
@@ -234,13 +235,34 @@ beforeAll(async () => {
   }
 }, HANGS_AFTER_MILLISECONDS);
 
+const shown = outputsShownIn(readFileSync('docs/cli.md', 'utf8'));
+
+describe('the output that docs/cli.md shows', () => {
+  it.each(shown)('is what the command prints: $command', ({ command, output }) => {
+    const line = lineOf(argvOf(command.replaceAll("'", '"')));
+    expect(firstLineNotPrinted(output, told.get(line)?.stdout ?? 'nothing ran it')).toBeUndefined();
+  });
+
+  it('is found, and a line that is not printed, or printed elsewhere, too', () => {
+    expect(shown.length).toBeGreaterThan(9);
+    const printed = 'one\ntwo at 2026-01-01 00:00 UTC\nthree';
+    expect(firstLineNotPrinted('one\n...\nthree', printed)).toBeUndefined();
+    expect(firstLineNotPrinted('two at 2030-12-31 23:59 UTC\nthree', printed)).toBeUndefined();
+    expect(firstLineNotPrinted('one\nthree', printed)).toBe('three');
+    expect(firstLineNotPrinted('one\n...\nfour', printed)).toBe('four');
+    expect(firstLineNotPrinted('three\n...\none', printed)).toBe('one');
+  });
+});
+
 describe('a command of the docs', () => {
   it('is one of those that are run here, and those are all in the docs', () => {
     const run = new Set(RUNS.map(({ line }) => line));
     const unknown = [...lines].filter(([line]) => !run.has(line));
     expect(unknown.map(([line, { file, line: number }]) => `${file}:${number}: ${line}`)).toEqual([]);
     expect(RUNS.map(({ line }) => line).filter((line) => !lines.has(line))).toEqual([]);
-    expect(readFileSync('docs/cli.md', 'utf8')).toContain(JSON.stringify(POLICY, undefined, 1).replaceAll(/\n ?/g, ' '));
+    expect(readFileSync('docs/cli.md', 'utf8')).toContain(
+      JSON.stringify(POLICY, undefined, 1).replaceAll(/\n ?/g, ' '),
+    );
   });
 
   it.each(RUNS)('does what the docs say: $line', ({ line, code, shows }) => {
