@@ -16,7 +16,7 @@ export function outputsShownIn(page: string): readonly ShownOutput[] {
 
 /**
  * The first line of the shown output that the printed one does not have behind the line before it; undefined if there
- * is none. A line of three dots stands for any lines. Times differ from run to run.
+ * is none. A line of three dots stands for any lines. Times and durations differ from run to run.
  */
 export function firstLineNotPrinted(shown: string, printed: string): string | undefined {
   const lines = timeless(printed).split('\n');
@@ -35,5 +35,5 @@ export function firstLineNotPrinted(shown: string, printed: string): string | un
 }
 
 function timeless(text: string): string {
-  return text.replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/g, 'TIME');
+  return text.replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/g, 'TIME').replaceAll(/ {2}\([\d.]+ m?s\)$/gm, '');
 }
