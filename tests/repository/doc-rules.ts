@@ -183,7 +183,7 @@ export const RULES: readonly Rule[] = [
       if (missing.length > 0) throw new Error(`there are no tests in ${missing.join(', ')}`);
     },
   },
-  { words: 'pulumi login', shown: { reason: PULUMI, source: pulumiDocs('login') } },
+  { words: 'pulumi login', shown: { reason: PULUMI, source: pulumiDocs('login') }, rest: exactly('', '--local') },
   { words: 'pulumi stack init', shown: { reason: PULUMI, source: pulumiDocs('stack_init') }, rest: exactly('dev') },
   {
     words: 'pulumi stack select',
