@@ -1,22 +1,22 @@
-// What is measured, and what raises an alarm: plain data, with words that say what it means and what to do.
+// The metric filters and alarms of a stack, as plain data. An alarm's description says what it means and what to do.
 import * as aws from '@pulumi/aws';
 import type * as pulumi from '@pulumi/pulumi';
 
-/** A metric that is read from the function's log lines. */
+/** A metric that CloudWatch extracts from the function's log lines. */
 export interface MetricSpec {
-  /** The end of the resource's name. */
+  /** The suffix of the resource's name. */
   readonly name: string;
   readonly pattern: string;
   readonly metric: string;
   readonly value: string;
 }
 
-/** Where an alarm finds its metric. */
+/** The source of an alarm's metric. */
 type Source = 'log' | 'queue' | 'deadLetterQueue' | 'function';
 
 /** One alarm. It is raised when `statistic` of the metric is above `threshold` in each of `periods` periods. */
 export interface AlarmSpec {
-  /** The end of the resource's name. */
+  /** The suffix of the resource's name. */
   readonly name: string;
   readonly source: Source;
   readonly metric: string;
@@ -24,7 +24,7 @@ export interface AlarmSpec {
   readonly threshold: number;
   readonly periodSeconds: number;
   readonly periods: number;
-  /** What it means when nothing is measured: no trouble, trouble, or whatever was known before. */
+  /** How the alarm treats missing data: as good, as bad, or by keeping its current state. */
   readonly missing: 'notBreaching' | 'breaching' | 'ignore';
   readonly description: string;
 }
@@ -33,7 +33,7 @@ const TICK_SECONDS = 300;
 const HOUR_SECONDS = 3600;
 
 /**
- * The metrics in the log, in the namespace of the stack.
+ * The metrics that CloudWatch extracts from the log, in the stack's namespace.
  * Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
  */
 export const METRICS: readonly MetricSpec[] = [
@@ -46,7 +46,7 @@ export const METRICS: readonly MetricSpec[] = [
     pattern: '{ $.kind = "scanner" && $.healthy IS FALSE }',
     value: '1',
   },
-  // The other half of the same metric: only a scanner that was seen to work ends the alarm.
+  // Reports 0 for the same metric, so that the alarm ends only after a check found the scanner healthy.
   {
     name: 'scanner-sees',
     metric: 'ScannerUnhealthy',
@@ -55,7 +55,8 @@ export const METRICS: readonly MetricSpec[] = [
   },
   { name: 'closes', metric: 'Closes', pattern: '{ $.kind = "decision" && $.action = "closed" }', value: '1' },
   { name: 'opens', metric: 'Opens', pattern: '{ $.kind = "decision" && $.action = "opened" }', value: '1' },
-  // A push, a new policy or a pause's end closes for findings that are old: how old says nothing of how fast that was.
+  // Only findings and scans count. A push, a policy change or the end of a pause can close a gate for an old finding,
+  // and that finding's age says nothing about how fast pullgate reacted.
   {
     name: 'seconds-to-close',
     metric: 'SecondsToClose',
@@ -85,8 +86,8 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       periods: 1,
       missing: 'notBreaching',
       description:
-        'Messages could not be handled and are in the dead-letter queue. Read them there and the log lines of kind "refused" or "failed"; ' +
-        'repair the cause, then move the messages back to the queue, or delete them: the sweep reconciles everything anyway.',
+        'Messages could not be handled and are in the dead-letter queue. Read the messages, and the log lines of kind "refused" or "failed". ' +
+        'Fix the cause, then delete the messages or move them back to the queue. The next sweep reconciles every gate in both cases.',
     },
     {
       name: 'errors',
@@ -98,7 +99,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       periods: 1,
       missing: 'notBreaching',
       description:
-        'The function ended with an error or ran out of time; its messages are retried. Read the last lines of its log. ' +
+        'The function failed or timed out. Its messages are retried. Read the last lines of its log. ' +
         'No gate has changed without a record.',
     },
     {
@@ -111,8 +112,8 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       periods: 3,
       missing: 'notBreaching',
       description:
-        'In three periods of five minutes in a row a gate could not be reconciled; it is retried. Read the log lines of kind "failed": throttling passes by itself; ' +
-        'a refused call means that a permission or a repository policy is in the way.',
+        'Gates could not be reconciled in three consecutive periods of five minutes. They are retried. Read the log lines of kind "failed". Throttling passes by itself. ' +
+        'A denied call means that a permission is missing or that a repository policy denies it.',
     },
     {
       name: 'sweep-overdue',
@@ -122,11 +123,11 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       threshold: sweepHours + 1,
       periodSeconds: TICK_SECONDS,
       periods: 6,
-      // No tick at all is trouble, too. A new stack is in alarm until its first ticks.
+      // Missing ticks are a problem too. A new stack is in alarm until its first ticks.
       missing: 'breaching',
       description:
-        `The last sweep is more than ${sweepHours + 1} hours old (it runs every ${sweepHours}), or the function does not run at all. ` +
-        'Lost events are not repaired meanwhile. See whether the function is invoked, and its log.',
+        `The last sweep was more than ${sweepHours + 1} hours ago (sweepHours is ${sweepHours}), or the function does not run at all. ` +
+        'Lost events are not recovered until the next sweep. Check whether the function is invoked, and read its log.',
     },
     {
       name: 'scanner-health',
@@ -138,8 +139,8 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       periods: 1,
       missing: 'ignore',
       description:
-        'Inspector cannot see the registry: it is switched off, or refused access to images. Vulnerable images are not found, and no gate opens. ' +
-        'Read the log lines of kind "scanner", then enable Inspector for ECR, or restore its access.',
+        'Inspector cannot scan the registry: it is disabled, or it is denied access to images. Vulnerable images are not found, and no gate opens. ' +
+        'Read the log lines of kind "scanner", then enable Inspector for ECR or restore its access.',
     },
     {
       name: 'backlog',
@@ -151,7 +152,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       periods: 1,
       missing: 'notBreaching',
       description:
-        'A message has waited for more than an hour: gates close late. See whether the function is throttled or its event source mapping disabled.',
+        'A message has waited for more than an hour, so gates close late. Check whether the function is throttled or its event source mapping is disabled.',
     },
     {
       name: 'brake',
@@ -163,25 +164,25 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       periods: 1,
       missing: 'notBreaching',
       description:
-        'Gates that should close wait for the brake (maxClosesPerHour), and their images can still be pulled. ' +
-        'Read who is waiting in the notices of the topic "changes"; raise maxClosesPerHour if that many closings are right.',
+        'Gates that should close are waiting for the brake (maxClosesPerHour), and their images can still be pulled. ' +
+        'The notices of the topic "changes" name the waiting gates. If that many closings are right, raise maxClosesPerHour.',
     },
   ];
   return specs.map((spec) => ({
     ...spec,
-    description: `pullgate, stack ${stack}: ${spec.description} Page: ${alarmPage(spec.name)}`,
+    description: `pullgate, stack ${stack}: ${spec.description} Runbook: ${alarmRunbook(spec.name)}`,
   }));
 }
 
 /**
- * The page that says what an alarm means, how to fix the cause and how to undo the fix, in the clone that the stack was
- * deployed from.
+ * The runbook of an alarm: what it means, how to fix the cause and how to undo the fix. The path is relative to the
+ * clone that the stack was deployed from.
  */
-export function alarmPage(name: string): string {
+export function alarmRunbook(name: string): string {
   return `docs/operations.md#aws-${name}`;
 }
 
-/** What the alarms watch, and the topic that they publish to. */
+/** The resources that the alarms watch, and the topic that they publish to. */
 export interface AlarmsArgs {
   readonly stack: string;
   readonly sweepHours: number;
@@ -192,7 +193,11 @@ export interface AlarmsArgs {
   readonly topic: aws.sns.Topic;
 }
 
-/** The metrics in the log, and every alarm, which also sends a notice when it ends: the alarms. */
+/**
+ * Creates the metric filters and the alarms. Each alarm notifies when it starts and when it ends.
+ *
+ * @returns the alarms
+ */
 export function createAlarms(
   name: string,
   args: AlarmsArgs,

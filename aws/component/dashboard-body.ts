@@ -1,8 +1,8 @@
-// What the CloudWatch dashboard of a stack shows: plain data in, its JSON out. Numbers come from metrics; what needs
-// words or names, from queries of the log.
+// The body of a stack's CloudWatch dashboard: plain data in, JSON out. Numbers come from metrics; texts and names come
+// from log queries.
 import { metricNamespace } from './alarms.ts';
 
-/** What a dashboard shows, by name. */
+/** The settings and the resource names that a dashboard shows. */
 export interface Shown {
   readonly stack: string;
   readonly region: string;
@@ -10,7 +10,7 @@ export interface Shown {
   readonly maxClosesPerHour: number;
   readonly logGroupName: string;
   readonly functionName: string;
-  /** In MB: what a second of the function is paid by. */
+  /** In MB. AWS bills the function's duration in proportion to it. */
   readonly memorySize: number;
   readonly queueName: string;
   readonly deadLetterQueueName: string;
@@ -19,19 +19,19 @@ export interface Shown {
   readonly alarmArns: readonly string[];
 }
 
-/** A panel that asks the log. */
+/** A panel that shows the result of a log query. */
 interface LogPanel {
   readonly title: string;
   /**
-   * Logs Insights, one step per line.
+   * A Logs Insights query, one command per line.
    * Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
    */
   readonly query: readonly string[];
 }
 
 /**
- * What the log is asked. Every sweep writes a line for each gate that has a record, so the last line of each gate
- * within the dashboard's week is its current state.
+ * The log queries. Every sweep writes a line for each gate that has a record, so the last line about a gate within the
+ * dashboard's week shows its current state.
  */
 export const LOG_PANELS = {
   states: {
@@ -44,7 +44,7 @@ export const LOG_PANELS = {
     ],
   },
   gates: {
-    title: 'Gates now: closed first',
+    title: 'Gates now, closed first',
     query: [
       'filter kind = "decision"',
       'stats latest(to) as state, latest(message) as why, max(@timestamp) as seen by gate',
@@ -61,7 +61,7 @@ export const LOG_PANELS = {
     ],
   },
   undetermined: {
-    title: 'Undetermined images now, and unrecognized severities',
+    title: 'Undetermined images now, with unrecognized severities',
     query: [
       'filter kind = "decision"',
       'stats latest(undeterminedImages) as images, latest(undeterminedWhy) as why by gate',
@@ -79,7 +79,7 @@ export const LOG_PANELS = {
     ],
   },
   calls: {
-    title: 'Calls per day, including retries, and messages',
+    title: 'API calls (including retries) and messages per day',
     query: [
       'filter kind = "usage"',
       'stats sum(calls.ecr) as ecr, sum(calls.inspector) as inspector, sum(calls.dynamodb) as dynamodb, sum(calls.sqs) as sqs, sum(calls.sns) as sns, sum(messages) as handled by bin(1d)',
@@ -115,8 +115,8 @@ export function dashboardBody(shown: Shown): Rendered {
     });
     y += height;
   }
-  // A week holds the last sweep, whatever sweepHours says. Without `inherit` the console would choose other periods
-  // than those of the titles.
+  // A week always contains the last sweep, whatever `sweepHours` is. Without `inherit` the console would choose periods
+  // that do not match the titles.
   return { start: '-P7D', periodOverride: 'inherit', widgets };
 }
 
@@ -140,11 +140,11 @@ function rowsOf(shown: Shown): readonly PanelRow[] {
   ];
 }
 
-/** What the panels of one stack are made of: its metrics, and the two kinds of panel. */
+/** The building blocks of one stack's panels: its metrics and the two kinds of panel. */
 function createParts({ stack, region, logGroupName, functionName, tableName, deadLetterQueueName }: Shown) {
   const queue = (metric: string, name: string) => ['AWS/SQS', metric, 'QueueName', name] as const;
   return {
-    /** The namespace of the metrics that are read from the log. */
+    /** The namespace of the metrics that CloudWatch extracts from the log. */
     own: metricNamespace(stack),
     queue,
     deadLetters: queue('ApproximateNumberOfMessagesVisible', deadLetterQueueName),
@@ -172,10 +172,10 @@ function nowPanel({ own, deadLetters, numbers }: Parts): Widget {
     'Now',
     HOUR_SECONDS,
     [
-      [own, 'ClosedGates', { stat: 'Maximum', label: 'closed, as the last sweep found it' }],
+      [own, 'ClosedGates', { stat: 'Maximum', label: 'closed at the last sweep' }],
       [own, 'BrakeWaiting', { stat: 'Maximum', label: 'waiting for the brake' }],
       [...deadLetters, { stat: 'Maximum', label: 'dead letters' }],
-      [own, 'SweepAgeHours', { stat: 'Maximum', label: 'hours since the sweep' }],
+      [own, 'SweepAgeHours', { stat: 'Maximum', label: 'hours since the last sweep' }],
     ],
     { view: 'singleValue', sparkline: true },
   );
@@ -184,7 +184,7 @@ function nowPanel({ own, deadLetters, numbers }: Parts): Widget {
 function closingPanels({ own, numbers }: Parts): readonly Widget[] {
   return [
     numbers(
-      'Closes and opens a day',
+      'Closes and opens per day',
       DAY_SECONDS,
       [
         [own, 'Closes', { stat: 'Sum' }],
@@ -207,7 +207,7 @@ function healthPanels({ maxClosesPerHour, sweepHours, queueName }: Shown, parts:
       FIVE_MINUTES_SECONDS,
       [
         [own, 'BrakeWaiting', { stat: 'Maximum', label: 'waiting' }],
-        [own, 'ClosedThisHour', { stat: 'Maximum', label: 'closed within the hour' }],
+        [own, 'ClosedThisHour', { stat: 'Maximum', label: 'closed in the last hour' }],
       ],
       line('maxClosesPerHour', maxClosesPerHour),
     ),
@@ -217,11 +217,11 @@ function healthPanels({ maxClosesPerHour, sweepHours, queueName }: Shown, parts:
       [[own, 'SweepAgeHours', { stat: 'Maximum', label: 'hours' }]],
       line('overdue', sweepHours + 1),
     ),
-    numbers('Dead letters, and the oldest message in seconds', FIVE_MINUTES_SECONDS, [
+    numbers('Dead letters, and age of the oldest message in seconds', FIVE_MINUTES_SECONDS, [
       [...deadLetters, { stat: 'Maximum', label: 'dead letters' }],
       [...queue('ApproximateAgeOfOldestMessage', queueName), { stat: 'Maximum', yAxis: 'right' }],
     ]),
-    numbers('Failures, errors, throttles', FIVE_MINUTES_SECONDS, [
+    numbers('Failures, errors and throttles', FIVE_MINUTES_SECONDS, [
       [own, 'Failures', { stat: 'Sum' }],
       [...lambda('Errors'), { stat: 'Sum' }],
       [...lambda('Throttles'), { stat: 'Sum' }],
@@ -232,22 +232,22 @@ function healthPanels({ maxClosesPerHour, sweepHours, queueName }: Shown, parts:
 function costPanels({ memorySize, queueName, topicName, logGroupName }: Shown, parts: Parts): readonly Widget[] {
   const { own, queue, lambda, table, numbers } = parts;
   return [
-    numbers('Paid: invocations and GB-seconds a day', DAY_SECONDS, [
+    numbers('Billed usage: invocations and GB-seconds per day', DAY_SECONDS, [
       [...lambda('Invocations'), { stat: 'Sum' }],
       [...lambda('Duration'), { stat: 'Sum', id: 'duration', visible: false }],
       [{ expression: `duration / 1000 * ${memorySize} / 1024`, label: 'GB-seconds', yAxis: 'right' }],
     ]),
-    numbers('Paid: units of the table a day', DAY_SECONDS, [
+    numbers('Billed usage: table capacity units per day', DAY_SECONDS, [
       [...table('ConsumedReadCapacityUnits'), { stat: 'Sum' }],
       [...table('ConsumedWriteCapacityUnits'), { stat: 'Sum' }],
     ]),
-    numbers('Paid: messages and notices a day', DAY_SECONDS, [
+    numbers('Billed usage: messages and notices per day', DAY_SECONDS, [
       [...queue('NumberOfMessagesSent', queueName), { stat: 'Sum' }],
       [...queue('NumberOfMessagesReceived', queueName), { stat: 'Sum' }],
       [...queue('NumberOfEmptyReceives', queueName), { stat: 'Sum' }],
       ['AWS/SNS', 'NumberOfMessagesPublished', 'TopicName', topicName, { stat: 'Sum' }],
     ]),
-    numbers('Paid: bytes of the log a day, and calls', DAY_SECONDS, [
+    numbers('Billed usage: log bytes per day, and API calls', DAY_SECONDS, [
       ['AWS/Logs', 'IncomingBytes', 'LogGroupName', logGroupName, { stat: 'Sum' }],
       [own, 'Calls', { stat: 'Sum', yAxis: 'right' }],
     ]),
@@ -257,6 +257,6 @@ function costPanels({ memorySize, queueName, topicName, logGroupName }: Shown, p
 function introduction(stack: string): string {
   return [
     `# pullgate, stack ${stack}`,
-    'What each panel says is in **docs/operations.md#the-dashboard** of the clone that the stack was deployed from; what to do about an alarm is on the page that its description names.',
+    'The panels are explained in **docs/operations.md#the-dashboard** of the clone that the stack was deployed from. The description of each alarm names its runbook.',
   ].join('\n');
 }

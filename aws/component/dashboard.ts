@@ -17,11 +17,11 @@ export interface Watched {
 }
 
 /**
- * Makes the dashboard.
+ * Creates the dashboard.
  *
- * @param settings `dashboardName` is unique in the account: a dashboard belongs to no region, and a second one of its
- *   name would take its place
- * @returns the address of the dashboard
+ * @param settings `dashboardName` must be unique in the account: dashboards have no region, and a second one with the
+ *   same name would replace the first
+ * @returns the URL of the dashboard
  */
 export function createDashboard(
   name: string,
@@ -52,7 +52,7 @@ export function createDashboard(
 }
 
 /**
- * The consoles of partitions other than the commercial one.
+ * The console hosts of partitions other than the commercial one.
  * Source: https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html
  */
 const CONSOLES: Readonly<Record<string, string>> = {

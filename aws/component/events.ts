@@ -1,22 +1,22 @@
-// What triggers the function: the rules on the default event bus, the schedule, and the queues that they lead to.
+// What triggers the function: the rules on the default event bus, the schedule, and the queues that they send to.
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import type { Policy } from '../../shared/policy/policy.ts';
 import { type EventPattern, findingPattern } from './finding-pattern.ts';
 import { queuePolicy } from './policies.ts';
 
-/** One rule, whose events go to the queue. */
+/** A rule that sends its events to the queue. */
 export interface RuleSpec {
-  /** The end of the resource's name. */
+  /** The suffix of the resource's name. */
   readonly name: string;
   readonly description: string;
-  /** Which events; or how often, with what message. */
+  /** The events to match, or the schedule and the message to send. */
   readonly when: { readonly pattern: EventPattern } | { readonly schedule: string; readonly message: string };
 }
 
 /**
- * How long EventBridge tries to reach the queue before the event goes to the dead-letter queue: its most, a day and 185
- * attempts.
+ * How long EventBridge retries delivery to the queue before it sends the event to the dead-letter queue: the maximum,
+ * 24 hours and 185 attempts.
  * Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
  */
 const DELIVERY_RETRY = { maximumEventAgeInSeconds: 86_400, maximumRetryAttempts: 185 } as const;
@@ -26,7 +26,7 @@ export function ruleSpecs(policy: Policy): readonly RuleSpec[] {
   return [
     {
       name: 'findings',
-      description: 'Inspector findings of ECR images that the policy may count, in every state',
+      description: 'Inspector findings of ECR images, in every state, that can matter to the policy',
       when: { pattern: findingPattern(policy) },
     },
     {
@@ -43,7 +43,7 @@ export function ruleSpecs(policy: Policy): readonly RuleSpec[] {
     },
     {
       name: 'scans',
-      description: 'Initial scans that Inspector completed',
+      description: 'Initial scans completed by Inspector',
       // https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
       when: {
         pattern: {
@@ -55,7 +55,8 @@ export function ruleSpecs(policy: Policy): readonly RuleSpec[] {
     },
     {
       name: 'tick',
-      description: 'Triggers the function, which knows whether a sweep is due and which gates wait for the brake',
+      description:
+        'Triggers the function, which checks whether a sweep is due and which gates are waiting for the brake',
       when: { schedule: 'rate(5 minutes)', message: JSON.stringify({ pullgate: 'tick' }) },
     },
   ];
@@ -63,7 +64,7 @@ export function ruleSpecs(policy: Policy): readonly RuleSpec[] {
 
 const MAX_RECEIVE_COUNT = 8;
 const DAY_SECONDS = 86_400;
-/** Shorter than the dead letters': a message keeps the time of its first sending when it moves there. */
+/** Shorter than the retention of the dead-letter queue: a message that moves there keeps its original send time. */
 const MESSAGE_RETENTION_SECONDS = 4 * DAY_SECONDS;
 const DEAD_LETTER_RETENTION_SECONDS = 14 * DAY_SECONDS;
 
@@ -72,7 +73,7 @@ export interface Queues {
   readonly deadLetterQueue: aws.sqs.Queue;
 }
 
-/** The queue that the function reads, and the one for messages that could not be handled. */
+/** Creates the queue that the function reads, and its dead-letter queue. */
 export function createQueues(name: string, visibilityTimeoutSeconds: number, parent: pulumi.Resource): Queues {
   const deadLetterQueue = new aws.sqs.Queue(
     `${name}-dead-letters`,
@@ -95,7 +96,9 @@ export function createQueues(name: string, visibilityTimeoutSeconds: number, par
   return { queue, deadLetterQueue };
 }
 
-/** The rules, each with the queue as its target; only they may send to the queues. */
+/**
+ * Creates the rules, each with the queue as its target, and the policies that let only these rules send to the queues.
+ */
 export function createEventRules(
   name: string,
   policy: Policy,

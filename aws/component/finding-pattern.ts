@@ -1,4 +1,4 @@
-// The policy as an EventBridge pattern: which of Inspector's findings wake the function.
+// Compiles the policy into an EventBridge pattern, which selects the Inspector findings that trigger the function.
 import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
 
@@ -6,11 +6,13 @@ import type { Policy } from '../../shared/policy/policy.ts';
 export type EventPattern = { readonly [key: string]: EventPattern | readonly PatternValue[] };
 type PatternValue = string | { readonly 'anything-but': readonly string[] } | { readonly exists: boolean };
 
-/** The resource type of our findings. Inspector reports EC2 instances, functions and Azure's images on the same bus. */
+/**
+ * The resource type of ECR images. Inspector also reports EC2 instances, functions and Azure images on the same bus.
+ */
 const ECR_IMAGE = 'AWS_ECR_CONTAINER_IMAGE';
 
 /**
- * The pattern for Inspector's findings that can matter: of ECR images, in every state.
+ * The pattern for the Inspector findings of ECR images, in every state, that can matter to the policy.
  * Source: https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
  */
 export function findingPattern(policy: Policy): EventPattern {

@@ -1,4 +1,4 @@
-// What decides: the function with its role and its log, which reads the queue.
+// The Lambda function that reads the queue, with its role and its log group.
 import { join } from 'node:path';
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
@@ -7,38 +7,39 @@ import { assumeRolePolicy, rolePolicy } from './policies.ts';
 import type { EcrFunctionSettings } from './settings.ts';
 
 const HANDLER = join(import.meta.dirname, '..', 'function', 'handler.ts');
-/** The function takes its credentials from the environment, which saves the bundle the other sources. */
+/**
+ * The function reads its credentials from the environment, so the bundle does not need the other credential providers.
+ */
 const ALIAS = { '@aws-sdk/credential-provider-node': join(import.meta.dirname, '..', 'function', 'credentials.ts') };
-/** Loaded by the SDK at the first call that streams events; none of the function's calls does. */
+/** The SDK loads this at the first call that streams events. The function makes no such call. */
 const EXTERNAL = ['@smithy/core/event-streams'];
-/** The shapes of every call of a service, of which the function needs a few. */
+/** The SDK's schemas for every operation of a service. The function needs only a few of them. */
 const SDK_SCHEMAS = /[\\/]@aws-sdk[\\/]client-[^\\/]+[\\/]dist-es[\\/]schemas[\\/]schemas_0\.js$/;
 
-/** The function's code and settings, as they are deployed. */
+/** Bundles the function's code and settings for deployment. */
 export function bundleHandler(settings: object): Bundle {
   return bundleFunction({ entry: HANDLER, settings, alias: ALIAS, external: EXTERNAL, dataFiles: SDK_SCHEMAS });
 }
 
-/** Long enough to observe a repository with tens of thousands of findings, 100 per call. */
+/** Long enough to observe a repository with tens of thousands of findings at 100 findings per call. */
 const TIMEOUT_SECONDS = 300;
 const MEMORY_MEGABYTES = 1024;
 /**
- * 400 reconciliations, 8 at once, end within the timeout even if each takes 5 seconds. Those that do not are retried,
- * which counts as a receive.
+ * 400 reconciliations, 8 at a time, finish within the timeout even if each takes 5 seconds. Those that do not finish
+ * are retried, and each retry counts as a receive.
  */
 const BATCH_SIZE = 400;
 const MAXIMUM_CONCURRENCY = 5;
 
 /**
- * How long a message that was taken is hidden from the next taker, in seconds: six times the function's timeout and the
- * batch window.
+ * The queue's visibility timeout in seconds: six times the function's timeout, plus the batch window.
  * Source: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  */
 export function visibilityTimeoutSeconds(batchWindowSeconds: number): number {
   return 6 * TIMEOUT_SECONDS + batchWindowSeconds;
 }
 
-/** The function's own role; what it may do is added once the resources are there. */
+/** Creates the function's role. Its permissions are added once the resources that they name exist. */
 export function createRole(name: string, parent: pulumi.Resource): aws.iam.Role {
   return new aws.iam.Role(`${name}-role`, { assumeRolePolicy: JSON.stringify(assumeRolePolicy) }, { parent });
 }
@@ -52,7 +53,7 @@ export interface FunctionArgs {
   readonly table: aws.dynamodb.Table;
   readonly queue: aws.sqs.Queue;
   readonly deadLetterQueue: aws.sqs.Queue;
-  /** The topic of state changes, and its key. */
+  /** The topic for state changes, and its key. */
   readonly topic: aws.sns.Topic;
   readonly key: aws.kms.Key;
   readonly role: aws.iam.Role;
@@ -60,14 +61,14 @@ export interface FunctionArgs {
   readonly logRetentionDays: number;
 }
 
-/** The function, which reads the queue as soon as its role lets it. */
+/** Creates the function and its log group, and lets it read the queue once its role has the permissions. */
 export function createFunction(
   name: string,
   args: FunctionArgs,
   parent: pulumi.Resource,
 ): { readonly lambda: aws.lambda.Function; readonly logGroup: aws.cloudwatch.LogGroup } {
   const { accountId, partition, region, table, queue, deadLetterQueue, topic, key, role } = args;
-  // Made before the function, which would otherwise make one of its own that keeps everything for ever.
+  // Created before the function. Otherwise Lambda would create a log group that keeps everything forever.
   const logGroup = new aws.cloudwatch.LogGroup(`${name}-log`, { retentionInDays: args.logRetentionDays }, { parent });
   const scope = pulumi.output({
     partition,
@@ -120,7 +121,7 @@ export function createFunction(
       batchSize: BATCH_SIZE,
       maximumBatchingWindowInSeconds: args.batchWindowSeconds,
       functionResponseTypes: ['ReportBatchItemFailures'],
-      // Here and not as reserved concurrency, which would throttle messages into the dead-letter queue.
+      // Do not use reserved concurrency instead: throttled messages would end up in the dead-letter queue.
       scalingConfig: { maximumConcurrency: MAXIMUM_CONCURRENCY },
     },
     { parent, dependsOn: [permissions] },

@@ -1,7 +1,7 @@
-// Who may do what: the documents of the role, the queues, the topics and the key. Pure: ARNs in, documents out.
+// The policy documents of the role, the queues, the topics and the key. Pure: ARNs in, documents out.
 import { TICK_INDEX } from './table.ts';
 
-/** One statement of a policy document, as far as pullgate writes one. */
+/** One statement of a policy document, with the fields that pullgate writes. */
 export interface Statement {
   readonly Sid: string;
   readonly Effect: 'Allow' | 'Deny';
@@ -16,7 +16,7 @@ export interface PolicyDocument {
   readonly Statement: readonly Statement[];
 }
 
-/** What the function's role is allowed to touch. */
+/** The resources that the function's role can access. */
 export interface RoleScope {
   readonly partition: string;
   readonly region: string;
@@ -29,12 +29,12 @@ export interface RoleScope {
   readonly logGroupArn: string;
 }
 
-/** Lambda itself takes the role. */
+/** Lets the Lambda service assume the role. */
 export const assumeRolePolicy: PolicyDocument = document([
   { Sid: 'Lambda', Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' },
 ]);
 
-/** Exactly the calls that the function makes, each on the narrowest resource that the service lets one name. */
+/** Allows exactly the calls that the function makes, each on the narrowest resource that the service supports. */
 export function rolePolicy(scope: RoleScope): PolicyDocument {
   const { partition, region, accountId, queueArn, deadLetterQueueArn, tableArn, topicArn, keyArn, logGroupArn } = scope;
   return document([
@@ -47,8 +47,8 @@ export function rolePolicy(scope: RoleScope): PolicyDocument {
         'ecr:SetRepositoryPolicy',
         'ecr:DeleteRepositoryPolicy',
       ],
-      // Every repository of this registry: a repository may be made tomorrow, and which ones have a gate is the
-      // config's globs, not ARNs.
+      // Every repository of this registry, because new ones can be created at any time and the config selects
+      // repositories by globs, not by ARNs.
       `arn:${partition}:ecr:${region}:${accountId}:repository/*`,
     ),
     allow(
@@ -59,7 +59,7 @@ export function rolePolicy(scope: RoleScope): PolicyDocument {
         'inspector2:ListFindingAggregations',
         'inspector2:BatchGetAccountStatus',
       ],
-      // These four know no narrower resource; all of them only read.
+      // These four actions support no narrower resource. All of them are read-only.
       // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoninspector2.html
       '*',
     ),
@@ -79,15 +79,12 @@ export function rolePolicy(scope: RoleScope): PolicyDocument {
       queueArn,
     ),
     allow('DeadLetters', 'sqs:SendMessage', deadLetterQueueArn),
-    // Lambda names the log streams itself, one for each instance of the function.
+    // Lambda names the log streams itself, one per instance of the function.
     allow('Log', ['logs:CreateLogStream', 'logs:PutLogEvents'], `${logGroupArn}:*`),
   ]);
 }
 
-/**
- * Only these rules put messages on the queue from outside, and only with TLS. The function's role sends by its own
- * policy.
- */
+/** Lets only these rules send to the queue, and only over TLS. The function's role sends under its own policy. */
 export function queuePolicy(queueArn: string, ruleArns: readonly string[]): PolicyDocument {
   return document([
     {
@@ -102,13 +99,16 @@ export function queuePolicy(queueArn: string, ruleArns: readonly string[]): Poli
   ]);
 }
 
-/** The function publishes by its role's own policy; a statement that names a role made a moment ago may be refused. */
+/**
+ * Requires TLS. The function publishes under its role's own policy, because SNS may reject a statement that names a
+ * role created a moment ago.
+ */
 export function changesTopicPolicy(topicArn: string): PolicyDocument {
   return document([onlyTls('sns:Publish', topicArn)]);
 }
 
 /**
- * Only these alarms publish here.
+ * Lets only these alarms publish to the topic.
  * Source: https://repost.aws/knowledge-center/cloudwatch-receive-sns-for-alarm-trigger
  */
 export function alarmsTopicPolicy(topicArn: string, alarmArns: readonly string[]): PolicyDocument {
@@ -126,19 +126,20 @@ export function alarmsTopicPolicy(topicArn: string, alarmArns: readonly string[]
 }
 
 /**
- * The topics' key. Alarms cannot publish through the AWS managed key, hence one of our own.
+ * The policy of the topics' key. It is a customer managed key because alarms cannot publish to a topic that uses the
+ * AWS managed key.
  * Source: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
  */
 export function keyPolicy(partition: string, accountId: string): PolicyDocument {
   return document([
     {
-      // Without this the key has no administrator once its creator is gone; it lets the role's own policy, and the
-      // account's, count.
+      // Lets IAM policies in the account, such as that of the function's role, grant access to the key. Without this
+      // statement the key has no administrator once its creator is deleted.
       Sid: 'Account',
       Effect: 'Allow',
       Principal: { AWS: `arn:${partition}:iam::${accountId}:root` },
       Action: 'kms:*',
-      // In a key's policy `*` is the key itself.
+      // In a key policy, `*` is the key itself.
       Resource: '*',
     },
     {

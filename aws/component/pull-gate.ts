@@ -1,4 +1,4 @@
-// EcrPullGate: everything that closes and opens ECR repositories in one account and region, as one Pulumi component.
+// EcrPullGate: the Pulumi component with everything that closes and opens ECR repositories in one account and region.
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import { accept } from '../../config/accept.ts';
@@ -17,33 +17,35 @@ export interface EcrPullGateArgs extends PullGateArgs {
   /** Which repositories have a gate. Default: all. Example: `{ include: ['team/**'] }`. */
   repositories?: RepositoriesArgs;
   /**
-   * The full ARNs, with their paths, of the IAM roles that may pull from a closed repository: those that push fixes,
-   * never those that deploy. Default: none. Example: `["arn:aws:iam::123456789012:role/ci/publisher"]`.
+   * The full ARNs, including paths, of the IAM roles that can still pull from a closed repository. Exempt the roles
+   * that push fixes, never the roles that deploy. Default: none. Example:
+   * `["arn:aws:iam::123456789012:role/ci/publisher"]`.
    */
   exemptPrincipals?: pulumi.Input<pulumi.Input<string>[]>;
-  /** Also close repositories that serve Lambda functions, which then fail. Default: false. */
+  /** Also close repositories that Lambda functions run from. Those functions then fail. Default: false. */
   closeLambdaRepositories?: boolean;
   /**
-   * Switch on Inspector for ECR, and continuous scanning of the whole registry in place of the registry's own scanning
-   * rules. Both stay on when the component is deleted. Default: false.
+   * Enable Inspector for ECR, and continuous scanning of the whole registry, which replaces the registry's own scanning
+   * rules. Both stay enabled when the component is deleted. Default: false.
    */
   enableInspector?: boolean;
   /** How long events are collected before the function is invoked, in seconds, 1 to 300. Default: 5. */
   batchWindowSeconds?: number;
   /**
-   * How long the function's log is kept, in days that CloudWatch knows: 1, 3, 5, 7, 14, 30, 60, 90, ... Default: 90.
+   * How long the function's log is kept, in days. One of the values that CloudWatch supports: 1, 3, 5, 7, 14, 30, 60,
+   * 90, ... Default: 90.
    */
   logRetentionDays?: number;
 }
 
-/** What an `EcrPullGate` made, for people and for the command line tool. */
+/** The outputs of an `EcrPullGate`, for people and for the command-line tool. */
 export interface EcrPullGateOutputs {
-  /** Marks the object as pullgate's, among the outputs of any stack: always `aws`. */
+  /** Identifies the object as pullgate's among the outputs of any stack. Always `aws`. */
   pullgate: string;
   region: pulumi.Output<string>;
   accountId: pulumi.Output<string>;
   partition: pulumi.Output<string>;
-  /** The Sid that marks the component's statements in repository policies. */
+  /** The Sid that identifies the component's statements in repository policies. */
   statementId: string;
   functionName: pulumi.Output<string>;
   /** The name of the function's log group. */
@@ -51,7 +53,7 @@ export interface EcrPullGateOutputs {
   tableName: pulumi.Output<string>;
   queueUrl: pulumi.Output<string>;
   deadLetterQueueUrl: pulumi.Output<string>;
-  /** The topic of state changes. */
+  /** The topic for state changes. */
   changesTopicArn: pulumi.Output<string>;
   alarmsTopicArn: pulumi.Output<string>;
   /** The function's role. */
@@ -64,13 +66,13 @@ export interface EcrPullGateOutputs {
 
 /**
  * Blocks pulls of vulnerable images from the ECR repositories of one account and region, and allows them again once
- * there is proof that the vulnerability is gone. At most one in a stack.
+ * there is proof that the vulnerability is gone. A stack can have at most one.
  * Example: `new EcrPullGate('pullgate', { severityThreshold: 'high' })`.
  */
 export class EcrPullGate extends pulumi.ComponentResource {
   readonly outputs: EcrPullGateOutputs;
 
-  /** @throws RunError with every problem of the arguments */
+  /** @throws RunError that lists every problem with the arguments */
   constructor(name: string, args: EcrPullGateArgs, opts?: pulumi.ComponentResourceOptions) {
     super('pullgate:index:EcrPullGate', name, {}, opts);
     const { exemptPrincipals, ...plain } = args;
@@ -136,9 +138,9 @@ export class EcrPullGate extends pulumi.ComponentResource {
 }
 
 /**
- * Inspector for ECR, and continuous scanning of every repository. Both belong to the whole account and region, not to
- * this stack: they stay when the stack goes or the option is taken back, because pullgate must not switch a scanner
- * off.
+ * Enables Inspector for ECR, and continuous scanning of every repository. Both belong to the whole account and region,
+ * not to this stack. They stay enabled when the stack is destroyed or the option is removed, because pullgate must not
+ * disable a scanner.
  */
 function enableInspector(name: string, accountId: pulumi.Output<string>, parent: pulumi.Resource): void {
   const enabler = new aws.inspector2.Enabler(

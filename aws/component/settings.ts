@@ -1,16 +1,16 @@
-// The configuration of the deployed function: the settings in its archive, and the mark of its statements.
+// The configuration of the deployed function: the settings in its archive, and the Sid of its statements.
 import { createHash } from 'node:crypto';
 import * as pulumi from '@pulumi/pulumi';
 import { accept } from '../../config/accept.ts';
 import type { Mode, PolicyArgs, RepositoriesArgs, Severity } from '../../config/args.ts';
 import { type checkEcrArgs, checkExemptPrincipals } from '../../config/settings.ts';
 
-/** The content of the function's `settings.json`, in the words of the component's arguments. */
+/** The content of the function's `settings.json`, named like the component's arguments. */
 export interface EcrFunctionSettings {
   /** The name of the Pulumi stack. */
   stack: string;
   severityThreshold: Severity;
-  /** The refinements as they were written. */
+  /** The refinements of the policy as the user wrote them. */
   policy: PolicyArgs;
   mode: Mode;
   sweepHours: number;
@@ -23,11 +23,11 @@ export interface EcrFunctionSettings {
 type Settings = Extract<ReturnType<typeof checkEcrArgs>, { ok: true }>['value'];
 
 /**
- * Only what the function reads: changing the mail addresses or the log's retention deploys no code and makes no sweep
- * due.
+ * Selects the settings that the function reads. A change to the mail addresses or the log retention therefore deploys
+ * no code and triggers no sweep.
  *
- * @param name the component's
- * @param exemptPrincipals as they were given: they are checked once they are known
+ * @param name the component's name
+ * @param exemptPrincipals as given; they are checked once their values are known
  */
 export function functionSettings(
   name: string,
@@ -48,8 +48,8 @@ export function functionSettings(
 }
 
 /**
- * The Sid of the stack's statement in a repository's policy: letters and digits only, as IAM wants it, and another one
- * for every stack, even if two names differ in other characters only.
+ * The Sid of the stack's statement in a repository policy. It contains only letters and digits, as IAM requires, and is
+ * unique per stack, even if two stack names differ only in other characters.
  *
  * @example statementId('acme', 'pullgate', 'eu-prod') // 'Pullgateeuprodbd6c12e8'
  */

@@ -2,11 +2,12 @@
 import * as aws from '@pulumi/aws';
 import type * as pulumi from '@pulumi/pulumi';
 
-/** The index that the function's ticks query; aws/function/records.ts says what is in it. */
+/** The index that the function's ticks query. aws/function/records.ts describes its content. */
 export const TICK_INDEX = 'waiting';
 
 /**
- * The table. It is deleted with its stack: `pause` comes first, and the Sid still marks our statements.
+ * Creates the table. It is deleted with its stack. Users run `pause` first, and a statement that is left over can still
+ * be identified by its Sid.
  */
 export function createTable(name: string, parent: pulumi.Resource): aws.dynamodb.Table {
   return new aws.dynamodb.Table(

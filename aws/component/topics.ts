@@ -1,4 +1,4 @@
-// Who hears of it: the topics of state changes and of alarms, their key, and the mail subscriptions.
+// The SNS topics for state changes and alarms, their key, and the mail subscriptions.
 import { createHash } from 'node:crypto';
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
@@ -18,13 +18,13 @@ export interface TopicsArgs {
   readonly notifyEmails: readonly string[];
 }
 
-/** Both topics, encrypted with one key, each with a subscription for every address. */
+/** Creates both topics, encrypted with one key, each with a subscription for every address. */
 export function createTopics(name: string, args: TopicsArgs, parent: pulumi.Resource): Topics {
   const { partition, accountId, notifyEmails } = args;
   const key = new aws.kms.Key(
     `${name}-key`,
     {
-      description: `pullgate, stack ${pulumi.getStack()}: the topics of state changes and alarms`,
+      description: `pullgate, stack ${pulumi.getStack()}: encrypts the topics for state changes and alarms`,
       enableKeyRotation: true,
       policy: pulumi
         .all([partition, accountId])
@@ -50,7 +50,9 @@ export function createTopics(name: string, args: TopicsArgs, parent: pulumi.Reso
   return { changes, alarms: create('alarms'), key };
 }
 
-/** Lets these alarms publish to their topic, and no one else. They name the topic, so its policy comes after them. */
+/**
+ * Lets only these alarms publish to their topic. The alarms refer to the topic, so its policy is created after them.
+ */
 export function letAlarmsPublish(
   name: string,
   topic: aws.sns.Topic,
@@ -72,7 +74,8 @@ function setPolicy(
 }
 
 /**
- * A name for an address that stays the same when others come and go: a new name would ask its owner to confirm again.
+ * A resource name for an address that does not change when other addresses are added or removed. With a new name, the
+ * owner of the address would have to confirm the subscription again.
  */
 function addressMark(address: string): string {
   return createHash('sha256').update(address.toLowerCase()).digest('hex').slice(0, 8);

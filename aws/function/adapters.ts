@@ -1,4 +1,4 @@
-// What an invocation works with: the core's ports, made of the clients and the settings.
+// Builds the core's ports for an invocation from the clients and the settings.
 
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Ports } from '../../shared/reconcile/ports.ts';
@@ -24,12 +24,12 @@ export interface Dependencies {
 }
 
 /**
- * CloudWatch takes 256 KB a line. Source:
- * https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+ * CloudWatch accepts 256 KB per log event.
+ * Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
  */
 const CLOUD_LOG = { cloud: 'aws', maxCharacters: 200_000 } as const;
 
-/** The ports of one account's registry, and the rest that an invocation needs. */
+/** Creates the ports for one account's registry, and the other adapters that an invocation needs. */
 export function createAdapters({ settings, clients, now, log }: Dependencies) {
   const table = createTable(clients.dynamodb, settings.tableName);
   const scanner = createScanner(clients.inspector, settings.accountId, settings.policy);
@@ -41,7 +41,7 @@ export function createAdapters({ settings, clients, now, log }: Dependencies) {
   });
   const notify = createNotifier(clients.sns, settings.topicArn);
   const inTurn = limitedTo(1);
-  /** The ports for one gate; the log says how long that one took. */
+  /** The ports for one gate. Its log line says how long this gate took. */
   const portsFrom = (startedAt: Instant): Ports<Snapshot> => ({
     registry,
     records: table.records,

@@ -1,5 +1,5 @@
-// The SDK's clients, with the patience that a function has: retries with backoff, and no call that hangs for the whole
-// invocation.
+// The SDK clients, configured for a Lambda function: retries with backoff, and timeouts so that no call hangs for the
+// whole invocation.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { Inspector2Client } from '@aws-sdk/client-inspector2';
@@ -9,23 +9,23 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 export interface Clients {
   readonly dynamodb: DynamoDBClient;
   readonly ecr: ECRClient;
-  /** Tries once: for what must not be repeated blindly. */
+  /** Makes one attempt only, for calls that must not be repeated blindly. */
   readonly ecrOnce: ECRClient;
   readonly inspector: Inspector2Client;
   readonly sns: SNSClient;
   readonly sqs: SQSClient;
 }
 
-/** Includes the first try. Between two tries the SDK waits up to 20 seconds, longer each time. */
+/** Includes the first attempt. The SDK waits longer before each retry, up to 20 seconds. */
 const MAX_ATTEMPTS = 8;
 const CONNECTION_TIMEOUT_MILLISECONDS = 3_000;
 const REQUEST_TIMEOUT_MILLISECONDS = 15_000;
 
 /**
- * The clients of one worker. Region (if none is given), credentials and endpoint come from the environment, as the
- * SDK reads them.
+ * Creates the clients of one worker. The SDK reads the credentials, the endpoint and, unless it is given, the region
+ * from the environment.
  *
- * @param onCall is told the service of every call, each repetition too
+ * @param onCall called with the name of the service for every call, including retries
  */
 export function createClients(region?: string, onCall: (service: string) => void = () => {}): Clients {
   const config = {
@@ -38,7 +38,7 @@ export function createClients(region?: string, onCall: (service: string) => void
     },
   };
   const counted = <C extends Counted>(service: string, client: C): C => {
-    // The innermost step of those that a retry goes through again.
+    // The innermost of the steps that run again for each retry.
     client.middlewareStack.add(
       (next) => (args) => {
         onCall(service);
@@ -54,12 +54,12 @@ export function createClients(region?: string, onCall: (service: string) => void
     ecrOnce: counted('ecr', new ECRClient({ ...config, maxAttempts: 1 })),
     inspector: counted('inspector', new Inspector2Client(config)),
     sns: counted('sns', new SNSClient(config)),
-    // The queue's URL would otherwise overrule the endpoint of the environment.
+    // Otherwise the queue's URL would override the endpoint from the environment.
     sqs: counted('sqs', new SQSClient({ ...config, useQueueUrlAsEndpoint: false })),
   };
 }
 
-/** As much of an SDK client as counting needs, of whichever service. */
+/** The part of an SDK client that counting needs. All services share it. */
 interface Counted {
   readonly middlewareStack: {
     add(

@@ -1,6 +1,6 @@
-// Stands in for the SDK's credential chain when the function is bundled: Lambda's credentials are in its environment,
-// and the rest of the chain would only be weight.
+// Replaces the SDK's credential chain in the bundle. Lambda provides its credentials in the environment, so the other
+// providers would only add size.
 import { fromEnv } from '@aws-sdk/credential-provider-env';
 
-/** What `@aws-sdk/credential-provider-node` exports under this name. */
+/** Replaces the export of the same name in `@aws-sdk/credential-provider-node`. */
 export const defaultProvider = fromEnv;

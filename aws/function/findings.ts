@@ -1,4 +1,4 @@
-// Amazon Inspector's findings, coverage and account status, in the core's words.
+// Converts Amazon Inspector's findings, coverage and account status to the core's types.
 import {
   AccessDeniedException,
   BatchGetAccountStatusCommand,
@@ -20,13 +20,13 @@ import { chunksOf } from '../../shared/runtime/chunks.ts';
 
 const ECR_IMAGE = 'AWS_ECR_CONTAINER_IMAGE' as const;
 /**
- * The most values that one filter of ListFindings can have.
+ * The maximum number of values in one filter of ListFindings.
  * Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_FilterCriteria.html
  */
 const VALUES_PER_FILTER = 10;
 const is = (value: string) => ({ comparison: 'EQUALS' as const, value });
 
-/** One condition of Inspector's ListFindings; several on one field are alternatives, except NOT_EQUALS. */
+/** One condition of a ListFindings filter. Several conditions on one field are alternatives, except for NOT_EQUALS. */
 interface StringFilter {
   readonly comparison: 'EQUALS' | 'NOT_EQUALS';
   readonly value: string;
@@ -39,9 +39,9 @@ interface FindingsFilter {
 }
 
 /**
- * The part of ListFindings' filter that the policy decides: only findings of ECR images that are not closed and can
- * matter. If Inspector reads several NOT_EQUALS as alternatives, it answers with more than is needed, and never with
- * less.
+ * The part of a ListFindings filter that depends on the policy. It selects the findings of ECR images that are not
+ * closed and can matter. If Inspector treats several NOT_EQUALS conditions as alternatives, it returns more findings
+ * than needed, never fewer.
  * Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_FilterCriteria.html
  */
 export function listFindingsFilter(policy: Policy): FindingsFilter {
@@ -58,23 +58,23 @@ export function listFindingsFilter(policy: Policy): FindingsFilter {
 /** The scanner of one account. */
 export interface Scanner {
   /**
-   * The reports about a repository's images that can matter and are not closed, by digest: of some images, or of all.
+   * The reports about some or all of a repository's images, by digest. Includes only reports that can matter and are
+   * not closed.
    */
   reportsOf(repository: string, digests: readonly string[] | 'all'): Promise<ReadonlyMap<string, readonly Report[]>>;
-  /** Which of these findings Inspector does not list in any state. */
+  /** The ids among these that Inspector does not list in any state. */
   unknownReports(ids: readonly string[]): Promise<ReadonlySet<string>>;
-  /** The last scans of those of these images that Inspector covers. */
+  /** The last scan of each of these images that Inspector covers. */
   scansOf(repository: string, digests: readonly string[]): Promise<ReadonlyMap<string, Scan>>;
-  /**
-   * The repositories that have images with findings, for a sweep to reconcile. A repository that is missing here proves
-   * nothing.
-   */
+  /** The repositories that have images with findings, which a sweep reconciles. A missing repository proves nothing. */
   repositoriesWithFindings(): Promise<ReadonlySet<string>>;
-  /** Why the scanner sees nothing, or not everything; undefined if it sees everything. */
+  /** Why the scanner cannot see some or all images; undefined if it sees all. */
   health(): Promise<string | undefined>;
 }
 
-/** The account that each call names: with a delegated administrator, Inspector also answers for other accounts. */
+/**
+ * The account that each call filters by. For a delegated administrator, Inspector also returns data of other accounts.
+ */
 interface Account {
   readonly client: Inspector2Client;
   readonly accountId: string;
@@ -162,7 +162,7 @@ async function health(account: Account): Promise<string | undefined> {
   try {
     return (await scanningProblem(account)) ?? (await accessProblem(account));
   } catch (error) {
-    if (error instanceof AccessDeniedException) return `Amazon Inspector does not answer: ${error.message}`;
+    if (error instanceof AccessDeniedException) return `Amazon Inspector denied access: ${error.message}`;
     throw error;
   }
 }
@@ -171,7 +171,7 @@ async function scanningProblem({ client, accountId }: Account): Promise<string |
   const { accounts } = await client.send(new BatchGetAccountStatusCommand({ accountIds: [accountId] }));
   const status = accounts?.[0]?.resourceState?.ecr?.status;
   if (status === 'ENABLED' || status === 'ENABLING') return undefined;
-  return `Amazon Inspector's scanning of ECR is ${status ?? 'unknown'} in the account ${accountId}: enable it (aws.enableInspector)`;
+  return `Amazon Inspector scanning of ECR is ${status ?? 'unknown'} in account ${accountId}: enable it (aws.enableInspector)`;
 }
 
 async function accessProblem({ client, accountId }: Account): Promise<string | undefined> {
@@ -184,7 +184,7 @@ async function accessProblem({ client, accountId }: Account): Promise<string | u
   const denied = coveredResources?.[0]?.resourceId;
   return denied === undefined
     ? undefined
-    : `Amazon Inspector is denied access to ${denied}: a policy on the repository keeps it out`;
+    : `Amazon Inspector is denied access to ${denied}: the repository policy blocks it`;
 }
 
 function addReport(byDigest: Map<string, Report[]>, finding: InspectorFinding): void {
@@ -209,8 +209,8 @@ function reportFrom(finding: InspectorFinding): Report {
 }
 
 /**
- * One finding of Inspector as one finding for each package that it names.
- * A code or network finding has no package: it is one, of the image itself.
+ * Splits a finding of Inspector into one finding per package that it names. A code or network finding names no package
+ * and becomes one finding of the image itself.
  */
 export function findingsFrom(finding: InspectorFinding): readonly Finding[] {
   const details = finding.packageVulnerabilityDetails;
@@ -235,7 +235,7 @@ export function findingsFrom(finding: InspectorFinding): readonly Finding[] {
   }));
 }
 
-/** Only CVSS v3 and v4: their bands are the ones that a severity is derived by. */
+/** Only CVSS v3 and v4 scores count, because severities are derived from their bands. */
 function highestScore({ packageVulnerabilityDetails }: InspectorFinding): number | undefined {
   const scores = (packageVulnerabilityDetails?.cvss ?? []).flatMap(({ version, baseScore }) =>
     baseScore !== undefined && /^[34]/.test(version ?? '') ? [baseScore] : [],
@@ -243,7 +243,7 @@ function highestScore({ packageVulnerabilityDetails }: InspectorFinding): number
   return scores.length === 0 ? undefined : Math.max(...scores);
 }
 
-/** Epoch, version and release, as package managers write them and as Inspector writes the fixed version. */
+/** Epoch, version and release in the notation of package managers, which Inspector also uses for the fixed version. */
 function versionOf({ epoch, version, release }: VulnerablePackage): string {
   return `${epoch ? `${epoch}:` : ''}${version ?? ''}${release ? `-${release}` : ''}`;
 }
@@ -255,7 +255,10 @@ function fixedVersion({ fixedInVersion }: VulnerablePackage): string | undefined
     : fixedInVersion;
 }
 
-/** PARTIAL: some packages have a fix. They can be told apart only if some name a fixed version and others do not. */
+/**
+ * PARTIAL means that some packages have a fix. It is known which ones only if some name a fixed version and others do
+ * not.
+ */
 function fixOf(
   { fixAvailable }: InspectorFinding,
   found: VulnerablePackage | undefined,
@@ -270,7 +273,7 @@ function fixOf(
   return isFixed ? 'available' : 'none';
 }
 
-/** Only an image that is scanned continuously, and whose last scan succeeded, proves anything. */
+/** A scan is proof only if the image is scanned continuously and its last scan succeeded. */
 function scanFrom({ scanStatus, lastScannedAt }: CoveredResource): Scan {
   if (scanStatus?.statusCode === 'ACTIVE' && scanStatus.reason === 'SUCCESSFUL' && lastScannedAt !== undefined) {
     return { kind: 'finished', at: lastScannedAt.toISOString() };

@@ -1,15 +1,15 @@
-// Groups a batch by repository: ten thousand events of one image are one reconciliation.
+// Groups a batch by repository, so that ten thousand events of one image cause one reconciliation.
 import type { SQSRecord } from 'aws-lambda';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
 import type { Message, Named } from './parse.ts';
 
-/** A message that asks for something. */
+/** A message that pullgate acts on. */
 export interface Received {
   readonly delivery: SQSRecord;
   readonly message: Exclude<Message, { kind: 'ignored' }>;
 }
 
-/** What a batch asks of one repository. */
+/** What a batch requests for one repository. */
 export interface Group {
   readonly request: ReconcileRequest;
   readonly deliveries: readonly SQSRecord[];
@@ -18,8 +18,8 @@ export interface Group {
 }
 
 /**
- * Messages about one repository are one reconciliation: of the images that they name, or of all if one of them asks for
- * that.
+ * Combines the messages about one repository into one reconciliation. It covers the images that they name, or all
+ * images if one message requests that.
  */
 export function groupByRepository(received: readonly Received[], registry: string): readonly Group[] {
   const byRepository = Map.groupBy(received.flatMap(partsOf), ({ repository }) => repository);
@@ -40,7 +40,7 @@ export function groupByRepository(received: readonly Received[], registry: strin
   });
 }
 
-/** What a message asks of one repository. */
+/** What one message requests for one repository. */
 interface Part {
   readonly repository: string;
   readonly trigger: Named['trigger'];

@@ -1,12 +1,12 @@
-// What Lambda calls: the only file, besides the settings, that knows the environment and the clock.
+// The entry point that Lambda calls, and the only file that accesses `process.env` and the clock.
 import type { LogLine } from '../../shared/report/log-line.ts';
 import { createUsage } from '../../shared/runtime/usage.ts';
 import { createClients } from './clients.ts';
 import { createHandler } from './invocation.ts';
 import { readSettings } from './settings.ts';
 
-// Not `console.log`: Lambda puts a time and a request id before its lines, and then they are not JSON for metric
-// filters.
+// Not `console.log`: Lambda prefixes its lines with a time and a request id, so metric filters could not parse them as
+// JSON.
 const log = (line: LogLine) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const usage = createUsage();
 const handle = createHandler({
@@ -17,8 +17,8 @@ const handle = createHandler({
 });
 
 /**
- * Handles a batch of the stack's queue. Throws while it loads if the settings are wrong: the messages are retried, and
- * end in the dead-letter queue.
+ * Handles a batch of messages from the stack's queue. If the settings are invalid, this module throws when it loads.
+ * The messages are then retried, and end up in the dead-letter queue.
  */
 export const handler: typeof handle = async (event, deadline) => {
   try {

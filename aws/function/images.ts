@@ -1,4 +1,4 @@
-// The images of an ECR repository: which are there, with which tags, and which are children of a tagged index.
+// Lists the images of an ECR repository, with their tags and with the children of indexes.
 import {
   BatchGetImageCommand,
   DescribeImagesCommand,
@@ -11,7 +11,7 @@ import {
 import * as v from 'valibot';
 import { chunksOf } from '../../shared/runtime/chunks.ts';
 
-/** One image that is in the registry. */
+/** An image in the registry. */
 export interface Image {
   readonly digest: string;
   readonly tags: readonly string[];
@@ -23,7 +23,7 @@ const INDEX_TYPES = [
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ];
 /**
- * The most images that one call of DescribeImages or BatchGetImage can name.
+ * The maximum number of images in one call of DescribeImages or BatchGetImage.
  * Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/
  */
 export const MAX_NAMED = 100;
@@ -51,11 +51,11 @@ export function createImages(client: ECRClient, registryId: string): Images {
 }
 
 export interface Images {
-  /** Those of these images, at most `MAX_NAMED`, that are there. The answer may also have others. */
+  /** Those of these images, at most `MAX_NAMED`, that exist. The result may also contain others. */
   describe(repositoryName: string, digests: readonly string[]): Promise<ReadonlyMap<string, Image>>;
-  /** Every image that is there; none if there is no repository. */
+  /** Every image of the repository; none if the repository does not exist. */
   describeAll(repositoryName: string): Promise<ReadonlyMap<string, Image>>;
-  /** The digests that these indexes lead to, also through another index. */
+  /** The digests that these indexes reference, directly or through another index. */
   descendants(repositoryName: string, indexes: readonly string[]): Promise<ReadonlySet<string>>;
 }
 
@@ -73,7 +73,7 @@ async function describe(
   } catch (error) {
     if (error instanceof RepositoryNotFoundException) return new Map();
     if (!(error instanceof ImageNotFoundException)) throw error;
-    // If one image is missing, ECR describes none of the others either.
+    // If one image is missing, ECR does not describe the others either.
     return digests.length === 1 ? new Map() : describeAll(registry, repositoryName);
   }
 }
@@ -121,12 +121,12 @@ async function childrenOf(
     const imageIds = digests.map((imageDigest) => ({ imageDigest }));
     const request = { registryId, repositoryName, imageIds, acceptedMediaTypes: INDEX_TYPES };
     const { images, failures } = await client.send(new BatchGetImageCommand(request));
-    // An index that cannot be read may lead anywhere. Only one that is missing leads nowhere.
+    // An index that cannot be read may reference any image. Only a missing index references none.
     const unreadable = failures?.find(({ failureCode }) => failureCode !== 'ImageNotFound');
     if (unreadable !== undefined) {
       const { imageId, failureCode, failureReason } = unreadable;
       throw new Error(
-        `${repositoryName}: ECR does not give the index ${imageId?.imageDigest} (${failureCode}: ${failureReason})`,
+        `${repositoryName}: ECR did not return the index ${imageId?.imageDigest} (${failureCode}: ${failureReason})`,
       );
     }
     for (const { imageManifest } of images ?? []) children.push(...childrenIn(imageManifest));
@@ -148,7 +148,7 @@ function byDigest(details: readonly ImageDetail[]): ReadonlyMap<string, Image> {
   );
 }
 
-/** An index that is not one has no children: ECR checks a manifest when it is pushed. */
+/** A manifest that is not a valid index has no children. ECR validates manifests when they are pushed. */
 function childrenIn(manifest: string | undefined): readonly Child[] {
   const parsed = v.safeParse(index, JSON.parse(manifest ?? '{}'));
   if (!parsed.success) return [];

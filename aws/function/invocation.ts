@@ -1,4 +1,4 @@
-// One invocation: a batch of messages in, gates where they should be, and the messages to retry out.
+// One invocation: takes a batch of messages, reconciles the gates that they name, and returns the messages to retry.
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
 import type { Result, UnconfirmedReport } from '../../shared/reconcile/result.ts';
@@ -13,26 +13,28 @@ import { type Group, groupByRepository, type Received } from './group.ts';
 import { parseMessage } from './parse.ts';
 import { createSweepPorts } from './sweep.ts';
 
-/** How much is left of an invocation, as Lambda's context tells it. */
+/** The remaining time of an invocation, from Lambda's context. */
 export interface Deadline {
   getRemainingTimeInMillis(): number;
 }
 
-/** What the steps of one invocation have in common. */
+/** What the steps of one invocation share. */
 interface Invocation extends Dependencies {
   readonly adapters: Adapters;
   readonly deadline: Deadline;
 }
 
-/** The messages that a step could not finish. SQS moves one that was retried too often to the dead-letter queue. */
+/**
+ * The messages that a step could not finish. SQS moves a message that was retried too often to the dead-letter queue.
+ */
 type ToRetry = readonly SQSRecord[];
 
 const GATES_AT_ONCE = 8;
 const RETRIES_AT_ONCE = 8;
-/** What the rest of an invocation needs: saying which messages are to be retried. */
+/** The time kept at the end of an invocation for reporting which messages to retry. */
 const RESERVE_MILLISECONDS = 10_000;
 
-/** Makes the function that handles a batch. */
+/** Creates the function that handles a batch. */
 export function createHandler(
   dependencies: Dependencies,
 ): (event: SQSEvent, deadline: Deadline) => Promise<SQSBatchResponse> {
@@ -48,8 +50,8 @@ export function createHandler(
 }
 
 /**
- * Reads every message. One that is wrong is moved to the dead-letter queue with a line that says why; the rest of the
- * batch goes on.
+ * Parses every message. An invalid message is moved to the dead-letter queue, and a log line says why. The rest of the
+ * batch continues.
  */
 async function parseAll(
   deliveries: readonly SQSRecord[],
@@ -72,7 +74,7 @@ async function parseAll(
   return { received, toRetry };
 }
 
-/** The sweep and the tick come before the gates. One that fails does not keep the others from being done. */
+/** Runs the sweep and the tick before the gates. A step that fails does not prevent the others. */
 function handleAll(received: readonly Received[], invocation: Invocation): Promise<ToRetry> {
   const { settings, adapters, now } = invocation;
   const all = received.map(({ delivery }) => delivery);
@@ -87,7 +89,7 @@ function handleAll(received: readonly Received[], invocation: Invocation): Promi
   });
 }
 
-/** Runs a sweep or a tick once if any message asks for it. */
+/** Runs a sweep or a tick once if any message requests it. */
 async function runOnce(
   kind: 'sweep' | 'tick',
   received: readonly Received[],
@@ -113,7 +115,7 @@ function handleGroup(group: Group, rules: Rules, invocation: Invocation): Promis
   });
 }
 
-/** Does with the messages of a group what the result says. */
+/** Handles the messages of a group as the result says. */
 async function finish(result: Result, group: Group, { adapters, log }: Invocation): Promise<ToRetry> {
   const { gate, triggers } = group.request;
   const { notifyError } = result.decision;
@@ -131,7 +133,7 @@ async function finish(result: Result, group: Group, { adapters, log }: Invocatio
     }
     case 'deadLetter': {
       log({ kind: 'refused', repository: gate.repository, problem: result.why });
-      // One message for the gate, whatever number of events led there.
+      // One message per gate, however many events caused it.
       const message = { pullgate: 'reconcile', repository: gate.repository, trigger: triggers[0] };
       await adapters.queue.deadLetter(JSON.stringify(message));
       return [];
@@ -146,13 +148,13 @@ function deliveriesToRetry(
   return reports === 'all' ? deliveries : reports.flatMap(({ id }) => deliveriesByFinding.get(id) ?? []);
 }
 
-/** Gives up on a step before the invocation ends, so that only its own messages are retried. */
+/** Stops a step before the invocation ends, so that only the messages of this step are retried. */
 function inTime<T>(what: string, { deadline }: Invocation, work: () => Promise<T>): Promise<T> {
   const milliseconds = deadline.getRemainingTimeInMillis() - RESERVE_MILLISECONDS;
   return withinTime(milliseconds, `no time left in this invocation for ${what}`, work);
 }
 
-/** Runs a step; if it fails, all its messages are retried, and the log says why. */
+/** Runs a step. If it fails, all its messages are retried and the error is logged. */
 async function retryOnError(
   deliveries: readonly SQSRecord[],
   { log }: Invocation,
@@ -166,7 +168,7 @@ async function retryOnError(
   }
 }
 
-/** If SQS does not take the delay, the message is retried after the queue's visibility timeout. */
+/** Sets the delay of a retry. If SQS rejects it, the message is retried after the queue's visibility timeout. */
 async function retryLater(delivery: SQSRecord, { log, adapters }: Invocation): Promise<void> {
   const receiveCount = Number(delivery.attributes.ApproximateReceiveCount);
   await adapters.queue

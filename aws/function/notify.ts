@@ -1,10 +1,10 @@
-// Tells people of a state change, by the stack's topic.
+// Sends notices about state changes to the stack's topic.
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Notice } from '../../shared/gate/record.ts';
 import { renderNotice } from '../../shared/report/notice-text.ts';
 
-/** Publishes notices; the attributes let a subscriber filter. */
+/** Publishes notices. The message attributes let subscribers filter them. */
 export function createNotifier(client: SNSClient, topicArn: string): (gate: Gate, notice: Notice) => Promise<void> {
   return async (gate, notice) => {
     const { subject, text } = renderNotice(gate, notice);

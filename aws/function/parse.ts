@@ -1,4 +1,4 @@
-// Input validation: one queue message in, the gate that it names out. After this, types are trusted.
+// Input validation: parses one queue message into what it requests. After this, types are trusted.
 import * as v from 'valibot';
 import { digest as imageDigest } from '../../shared/policy/digest.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
@@ -11,18 +11,18 @@ export interface Named {
   readonly repository: string;
   readonly digest: string;
   readonly trigger: FunctionTrigger;
-  /** The finding that the event reports as active, and when it did. */
+  /** The finding that the event reports as active, and the time of the event. */
   readonly namedReport?: { readonly id: string; readonly at: Instant | undefined } | undefined;
 }
 
-/** What a message asks for. */
+/** What a message requests. */
 export type Message =
   | { readonly kind: 'tick' }
   | { readonly kind: 'sweep' }
   /** Reconcile a whole repository. */
   | { readonly kind: 'reconcile'; readonly repository: string; readonly trigger: FunctionTrigger }
   | { readonly kind: 'images'; readonly images: readonly [Named, ...Named[]] }
-  /** Not ours, and nothing wrong with it. */
+  /** A valid message that does not concern this stack. */
   | { readonly kind: 'ignored'; readonly why: string };
 
 const MAX_WHY_CHARACTERS = 200;
@@ -64,7 +64,7 @@ const FINDING_ARN =
 const RESOURCE = 'a resource with its type';
 const findingDetail = v.object(
   {
-    /** It goes into a filter of ListFindings, which refuses what is empty or longer than 1024 characters. */
+    /** Used in a filter of ListFindings, which rejects a value that is empty or longer than 1024 characters. */
     findingArn: required(
       v.pipe(
         v.string(FINDING_ARN),
@@ -103,8 +103,8 @@ const repositoryArn = required(
 const scanDetail = v.object({ 'repository-name': repositoryArn, 'image-digest': digest }, 'a finished scan');
 const actionDetail = v.object(
   {
-    'action-type': text('what was done to the image'),
-    result: text('what came of it'),
+    'action-type': text('the type of the action'),
+    result: text('the result of the action'),
     'repository-name': repository,
     'image-digest': digest,
   },
@@ -118,8 +118,8 @@ function nameIn(arn: string): string {
 /**
  * Reads one message of the queue.
  *
- * @param body the message as it came
- * @param accountId our own account: a delegated administrator also hears of other accounts' images
+ * @param body the message as received
+ * @param accountId our own account. A delegated administrator also receives events about images of other accounts
  */
 export function parseMessage(body: string, accountId: string): Parsed<Message> {
   let json: unknown;
@@ -134,7 +134,7 @@ export function parseMessage(body: string, accountId: string): Parsed<Message> {
   if ('pullgate' in json) return parseOurs(json);
   const event = check(envelope, json, '');
   if (!event.ok) return event;
-  if (event.value.account !== accountId) return ignored(`an event of the account ${event.value.account}`);
+  if (event.value.account !== accountId) return ignored(`an event from account ${event.value.account}`);
   const kind = `${event.value.source} ${event.value['detail-type']}`;
   switch (kind) {
     case 'aws.inspector2 Inspector2 Finding':
@@ -144,7 +144,7 @@ export function parseMessage(body: string, accountId: string): Parsed<Message> {
     case 'aws.ecr ECR Image Action':
       return parseAction(event.value.detail);
     default:
-      return ignored(`an event that pullgate does not listen to: ${kind}`);
+      return ignored(`an event type that pullgate does not use: ${kind}`);
   }
 }
 
@@ -179,8 +179,9 @@ function parseFinding({ detail, time: at }: v.InferOutput<typeof envelope>, acco
     });
   }
   const [first, ...others] = images;
-  if (first === undefined && foreign.length > 0) return ignored(`an image of the registry ${foreign.join(', ')}`);
-  if (first === undefined) return ignored(`a finding of ${resources.map(({ type }) => type).join(', ') || 'nothing'}`);
+  if (first === undefined && foreign.length > 0) return ignored(`an image in registry ${foreign.join(', ')}`);
+  if (first === undefined)
+    return ignored(`a finding for ${resources.map(({ type }) => type).join(', ') || 'no resource'}`);
   return { ok: true, value: { kind: 'images', images: [first, ...others] } };
 }
 
@@ -188,7 +189,7 @@ function parseScan(detail: unknown, accountId: string): Parsed<Message> {
   const scan = check(scanDetail, detail, 'detail');
   if (!scan.ok) return scan;
   const { 'repository-name': scanned, 'image-digest': image } = scan.value;
-  if (scanned.accountId !== accountId) return ignored(`an image of the registry ${scanned.accountId}`);
+  if (scanned.accountId !== accountId) return ignored(`an image in registry ${scanned.accountId}`);
   return oneImage(scanned.name, image, 'scan');
 }
 
@@ -196,9 +197,9 @@ function parseAction(detail: unknown): Parsed<Message> {
   const action = check(actionDetail, detail, 'detail');
   if (!action.ok) return action;
   const { 'action-type': type, result, 'repository-name': name, 'image-digest': image } = action.value;
-  if (result !== 'SUCCESS') return ignored(`an action on an image with the result ${result}`);
+  if (result !== 'SUCCESS') return ignored(`an image action with the result ${result}`);
   if (type === 'PUSH') return oneImage(name, image, 'push');
-  return type === 'DELETE' ? oneImage(name, image, 'delete') : ignored(`an action on an image of the type ${type}`);
+  return type === 'DELETE' ? oneImage(name, image, 'delete') : ignored(`an image action of the type ${type}`);
 }
 
 function oneImage(name: string, image: string, trigger: FunctionTrigger): Parsed<Message> {

@@ -1,4 +1,4 @@
-// The stack's queue and its dead-letter queue, as far as the function itself sends to them.
+// What the function sends to the stack's queue and its dead-letter queue.
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ChangeMessageVisibilityCommand,
@@ -18,21 +18,21 @@ const LAST_RETRY_SECONDS = 900;
 
 export function createQueue(client: SQSClient, queueUrl: string, deadLetterQueueUrl: string) {
   return {
-    /** Sends a reconcile request for each of these repositories, one message each. */
+    /** Sends a reconcile request for each of these repositories, one message per repository. */
     async sendRequests(repositories: readonly string[], trigger: FunctionTrigger): Promise<void> {
       await mapConcurrently(chunksOf(repositories, MESSAGES_PER_BATCH), BATCHES_AT_ONCE, (batch) =>
         sendBatch(client, queueUrl, batch, trigger),
       );
     },
 
-    /** Moves a message that can never succeed to the queue that has an alarm. */
+    /** Sends a message that can never succeed to the dead-letter queue, which has an alarm. */
     async deadLetter(body: string): Promise<void> {
       await client.send(new SendMessageCommand({ QueueUrl: deadLetterQueueUrl, MessageBody: body }));
     },
 
     /**
-     * Lets a message be received again after 15 seconds, then 30, 60, ... up to 15 minutes, instead of after the
-     * queue's whole visibility timeout.
+     * Makes a message visible again after 15 seconds, then 30, 60, ... up to 15 minutes, instead of after the queue's
+     * full visibility timeout.
      */
     async retryLater(receiptHandle: string, receiveCount: number): Promise<void> {
       const VisibilityTimeout = Math.min(FIRST_RETRY_SECONDS * 2 ** (receiveCount - 1), LAST_RETRY_SECONDS);
@@ -45,7 +45,7 @@ export function createQueue(client: SQSClient, queueUrl: string, deadLetterQueue
 
 export type Queue = ReturnType<typeof createQueue>;
 
-/** SQS may accept only a part of a batch: the rest is sent again. */
+/** Sends one batch. SQS may accept only part of it; the rest is sent again. */
 async function sendBatch(
   client: SQSClient,
   queueUrl: string,
@@ -64,6 +64,6 @@ async function sendBatch(
     await sleep(100 * 2 ** tries);
   }
   throw new Error(
-    `SQS refused ${entries.length} reconcile requests ${SEND_TRIES} times; the sweep or the tick sends them again`,
+    `SQS rejected ${entries.length} of ${repositories.length} reconcile requests after ${SEND_TRIES} attempts; the next sweep or tick sends them again`,
   );
 }

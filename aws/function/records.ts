@@ -1,4 +1,5 @@
-// Records, the brake and the other rows in DynamoDB, each written only over the version that was read.
+// The records, the brake and the other rows in DynamoDB. A write succeeds only if the row still has the version that
+// was read.
 import { gunzipSync, gzipSync } from 'node:zlib';
 import {
   type AttributeValue,
@@ -24,30 +25,30 @@ type Item = Record<string, AttributeValue>;
 const GATE = 'gate#';
 const CONTROL = 'control#';
 /**
- * The sparse index of the gates that a tick has to see to. Its key is the attribute of the same name, which holds one
- * of the two lists below, and `rank`, the order in that list. A gate is in one list at most. The name is also in
- * aws/component/table.ts, which must not import this folder.
+ * The sparse index of the gates that a tick handles. Its hash key is the attribute of the same name, which names one of
+ * the two lists below. Its range key is `rank`, which orders that list. A gate is in at most one list.
+ * aws/component/table.ts repeats the name because it must not import this folder.
  */
 const TICK_INDEX = 'waiting';
 /** The gates that wait for the brake, the most urgent first. */
 const BRAKE_QUEUE = 'waiting';
-/** The gates that have an override, in the order in which these begin or end. */
+/** The gates that have an override, in the order in which their overrides begin or end. */
 const OVERRIDES = 'override';
 /**
- * DynamoDB's limit is 400 KB for an item, names included.
+ * DynamoDB limits an item to 400 KB, including attribute names.
  * Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
  */
 const MAX_BODY_BYTES = 390_000;
 
 export interface Table {
   readonly records: Records;
-  /** A row that is not a gate's, by its name. */
+  /** A row that does not belong to a gate, by its name. */
   row<Name extends keyof ControlRows>(name: Name): Row<ControlRows[Name]>;
   /** Every gate of a registry that has a record. */
   gates(registry: string): AsyncGenerator<Gate & { readonly state: string }>;
   /** The gates that wait for the brake, the most urgent first. */
   waiting(registry: string, limit: number): Promise<readonly Gate[]>;
-  /** The gates whose override begins or ends by now. */
+  /** The gates whose override begins or ends at or before `now`. */
   due(registry: string, now: Instant, limit: number): Promise<readonly Gate[]>;
 }
 
@@ -89,7 +90,7 @@ function createRecords(source: Source): Records {
   };
 }
 
-/** The attributes that put a gate into the tick's index, if a tick has to see to it. */
+/** The attributes that put a gate into the tick's index; none if ticks need not handle it. */
 function tickKey(record: GateRecord): Item {
   const due = overrideDue(record.override);
   const [list, rank] = due === undefined ? [BRAKE_QUEUE, waitingRank(record)] : [OVERRIDES, due];
@@ -124,7 +125,7 @@ async function* listGates({ client, tableName }: Source, registry: string): Retu
   }
 }
 
-/** The first gates of one list of the index, in the order of their ranks. */
+/** The first gates of one list of the index, ordered by rank. */
 async function queryTickIndex(
   { client, tableName }: Source,
   registry: string,
@@ -170,7 +171,7 @@ function onlyOver(version: Version) {
   };
 }
 
-/** What a write answers; undefined if the row has another version. */
+/** Returns the result of a write, or undefined if the row has another version. */
 async function undefinedIfStale<T>(write: Promise<T>): Promise<T | undefined> {
   try {
     return await write;

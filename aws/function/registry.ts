@@ -1,4 +1,4 @@
-// ECR and Inspector as the core's registry: observations, scans, and the repository lock.
+// Implements the core's registry with ECR and Inspector: observations, scans and the repository lock.
 import type { Policy } from '../../shared/policy/policy.ts';
 import type { ImageObservation, Report, Scope } from '../../shared/reconcile/observation.ts';
 import type { Registry } from '../../shared/reconcile/ports.ts';
@@ -41,8 +41,8 @@ interface Selection {
 }
 
 /**
- * The images that were named, and the children of a named index, which count from its push on. All images of the
- * repository if these are more than `MAX_NAMED`.
+ * Selects the named images and the children of a named index, which count from the push of the index. Selects all
+ * images of the repository if there are more than `MAX_NAMED`.
  */
 async function selectImages(images: Images, repository: string, scope: Scope): Promise<Selection> {
   if (scope === 'all' || scope.length > MAX_NAMED) return selectAll(images, repository);

@@ -1,4 +1,4 @@
-// The repository lock: our statement in a repository's policy. Read, merged, written, read back.
+// The repository lock, our statement in a repository policy: read the policy, merge, write, and read it back.
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DeleteRepositoryPolicyCommand,
@@ -24,18 +24,18 @@ import {
   withoutOurs,
 } from './repository-policy.ts';
 
-/** A repository's policy as it was read; `unreadable` holds a text that is not one. */
+/** A repository policy as it was read. `unreadable` holds a text that is not a valid policy. */
 export type Snapshot =
   | { readonly kind: 'policy'; readonly policy: RepositoryPolicy }
   | { readonly kind: 'unreadable'; readonly text: string };
 
-/** Functions fail when their image cannot be pulled. */
+/** Lambda functions fail when their image cannot be pulled. */
 const LAMBDA: InUse = { by: 'Lambda functions', setting: 'aws.closeLambdaRepositories' };
 const OVERTAKEN: Written = { kind: 'overtaken' };
 const WRITE_TRIES = 4;
 const FIRST_PAUSE_MILLISECONDS = 200;
 
-/** What the calls of one account's lock have in common. */
+/** What the calls for the locks of one account share. */
 interface Account extends Pick<Clients, 'ecr' | 'ecrOnce'> {
   readonly registryId: string | undefined;
   readonly ours: DenyStatement;
@@ -44,9 +44,9 @@ interface Account extends Pick<Clients, 'ecr' | 'ecrOnce'> {
 /**
  * Reads and writes the locks of one account.
  *
- * @param registryId the account. Undefined: the caller's
- * @param clients `ecrOnce` writes and tries once: a second try without reading could write an old text over another
- *   writer's new one
+ * @param registryId the account; undefined for the caller's account
+ * @param clients `ecrOnce` writes, and makes one attempt only: a retry without reading again could overwrite another
+ *   writer's new policy with an old text
  */
 export function createRepositoryLock(
   clients: Pick<Clients, 'ecr' | 'ecrOnce'>,
@@ -65,8 +65,8 @@ export function createRepositoryLock(
     },
 
     async write({ repository }, observed, desired) {
-      // Removing our statement may delete the policy. It must not delete a statement that was added since the
-      // observation, so an opening begins with what is there now.
+      // Removing our statement may delete the policy. It must not delete a statement that was added after the
+      // observation, so an opening starts from the current policy.
       const { snapshot } = desired === 'open' ? readingOf(await readPolicy(account, repository), ours) : observed;
       const written = await writeOver(account, repository, snapshot, desired);
       return written.kind === 'written' ? readBack(account, repository, written, desired) : written;
@@ -77,7 +77,7 @@ export function createRepositoryLock(
 export type RepositoryLock = Pick<Registry<Snapshot>, 'read' | 'write'>;
 type Desired = 'closed' | 'open';
 
-/** What came of a write: another writer may have been faster. */
+/** Checks the result of a write, because another writer may have overwritten it. */
 async function readBack(
   account: Account,
   repository: string,
@@ -89,7 +89,7 @@ async function readBack(
   return isClosed === (desired === 'closed') ? { ...written, after: after ?? '' } : OVERTAKEN;
 }
 
-/** Writes the policy with or without our statement over the one that was read. */
+/** Replaces the policy that was read with one that has, or does not have, our statement. */
 async function writeOver(account: Account, repository: string, snapshot: Snapshot, desired: Desired): Promise<Written> {
   if (snapshot.kind === 'unreadable') return refused(unreadablePolicy(repository, snapshot.text));
   const { ours } = account;
@@ -129,7 +129,7 @@ async function deletePolicy({ ecrOnce, registryId }: Account, repositoryName: st
   }
 }
 
-/** Tries a write again only while the policy is still as it was read; false if it is not. */
+/** Retries a write only while the policy is unchanged. Returns false if it has changed. */
 async function retryWhileUnchanged(write: () => Promise<unknown>, isAsRead: () => Promise<boolean>): Promise<boolean> {
   for (let tries = 1; ; tries++) {
     try {
@@ -143,7 +143,7 @@ async function retryWhileUnchanged(write: () => Promise<unknown>, isAsRead: () =
   }
 }
 
-/** Throttled, a fault of the service, or no answer at all. */
+/** Throttling, a service error, or no response at all. */
 function isTransient(error: unknown): boolean {
   if (!(error instanceof ECRServiceException)) return true;
   return error.$fault === 'server' || /Throttl|TooManyRequests/.test(error.name);
@@ -154,16 +154,19 @@ function refused(problem: string): Written {
 }
 
 function unreadablePolicy(repository: string, text: string): string {
-  return `the policy of ${repository} is not a JSON document with a list of statements, so ours cannot be merged into it; it is: ${text.slice(0, 200)}`;
+  return `the policy of ${repository} is not a JSON document with a list of statements, so pullgate cannot add its own statement. The policy is: ${text.slice(0, 200)}`;
 }
 
 function tooLongPolicy(repository: string, text: string): string {
-  return `the policy of ${repository} would have ${text.length} characters with our statement, and ECR takes ${MAX_POLICY_CHARACTERS}: shorten its other statements`;
+  return `the policy of ${repository} would have ${text.length} characters with pullgate's statement, but ECR allows ${MAX_POLICY_CHARACTERS}: shorten the other statements`;
 }
 
 function refusedPolicy(repository: string, error: Error, statements: readonly string[]): string {
-  const suspects = statements.length === 0 ? 'its statements' : `the statement ${statements.join('; ')}`;
-  return `ECR refuses the policy of ${repository} (${error.message}). A principal that it names has probably been deleted; look at ${suspects}, correct it, and pullgate tries again with the next sweep. pullgate does not change statements that are not its own`;
+  const suspects =
+    statements.length === 0
+      ? 'its statements'
+      : `${statements.length === 1 ? 'statement' : 'statements'} ${statements.join('; ')}`;
+  return `ECR refuses the policy of ${repository} (${error.message}). A principal that the policy names has probably been deleted. Correct ${suspects}; pullgate tries again at the next sweep. pullgate does not change statements that are not its own`;
 }
 
 function readingOf(text: string | undefined, ours: DenyStatement): Reading<Snapshot> {

@@ -1,4 +1,4 @@
-// A repository's policy as text: our statement is put in and taken out, and every other byte stays as it was.
+// Edits a repository policy as text: adds or removes our statement and keeps every other byte unchanged.
 import { type Node, parseTree } from 'jsonc-parser';
 
 /** The statement that closes a repository. */
@@ -11,20 +11,21 @@ export interface DenyStatement {
 }
 
 /**
- * What a pull needs, and a push does not.
+ * The actions that a pull needs and a push does not.
  * Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-pull-iam.html
  */
 export const PULL_ACTIONS = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'] as const;
 /**
- * The longest text that ECR takes.
+ * The maximum length of a policy in ECR.
  * Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
  */
 export const MAX_POLICY_CHARACTERS = 10_240;
 
 /**
- * The statement that closes a repository to everyone but those who make it safe again: Inspector scans by pulling, the
- * pull-through cache fetches the upstream fix, pullgate reads indexes, and the config names who pushes fixes. A request
- * without the key (an anonymous one, a service's) does match a negated operator: it is denied.
+ * The statement that closes a repository. It exempts only the principals that make the repository safe again: Inspector
+ * pulls images to scan them, the pull-through cache fetches upstream fixes, pullgate reads indexes, and the roles in
+ * the config push fixes. A request without the condition key, such as an anonymous request or one by a service, matches
+ * a negated operator and is denied.
  */
 export function denyStatement(settings: {
   readonly statementId: string;
@@ -55,12 +56,12 @@ export function denyStatement(settings: {
   };
 }
 
-/** A repository's policy, taken apart as far as it must be. */
+/** A repository policy, parsed only as deep as needed. */
 export interface RepositoryPolicy {
-  /** The text as ECR gave it; undefined if there is no policy. */
+  /** The text as ECR returned it; undefined if there is no policy. */
   readonly text: string | undefined;
   readonly statements: readonly Statement[];
-  /** Where the statements are in the text. */
+  /** The position of the statements in the text. */
   readonly list: Node | undefined;
 }
 
@@ -70,9 +71,9 @@ interface Statement {
 }
 
 /**
- * Takes a policy's text apart.
+ * Parses the text of a policy.
  *
- * @returns undefined if the text is not a policy: then nothing can be merged into it
+ * @returns undefined if the text is not a valid policy, so that nothing can be merged into it
  */
 export function parseRepositoryPolicy(text: string | undefined): RepositoryPolicy | undefined {
   if (text === undefined) return { text, statements: [], list: undefined };
@@ -94,7 +95,7 @@ function isJson(text: string): boolean {
   }
 }
 
-/** Is our statement there, and as it would be written now? */
+/** Whether our statement is present, and in the form in which it would be written now. */
 export function lockStateOf({ statements }: RepositoryPolicy, ours: DenyStatement): 'current' | 'otherForm' | 'absent' {
   const found = statements.filter(({ value }) => value['Sid'] === ours.Sid);
   const [first, ...others] = found;
@@ -107,7 +108,10 @@ function everyone(value: Statement['value']): Statement['value'] {
   return canonical(value['Principal']) === '{"AWS":"*"}' ? { ...value, Principal: '*' } : value;
 }
 
-/** Equal for statements that mean the same: a list of one is its element, and order says nothing. */
+/**
+ * Returns equal texts for statements with the same meaning. A list with one element equals that element, and order does
+ * not matter.
+ */
 function canonical(value: unknown): string {
   if (Array.isArray(value)) {
     const parts = value.map(canonical).toSorted();
@@ -120,7 +124,10 @@ function canonical(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** Does the policy let the Lambda service fetch images? Then functions run from them, and fail when they cannot. */
+/**
+ * Whether the policy lets the Lambda service pull images. If so, Lambda functions run from them and fail when they
+ * cannot be pulled.
+ */
 export function servesLambda({ statements }: RepositoryPolicy): boolean {
   return statements.some(({ value }) => {
     const principal = value['Principal'];
@@ -130,7 +137,7 @@ export function servesLambda({ statements }: RepositoryPolicy): boolean {
   });
 }
 
-/** The policy with our statement, once, at the end; foreign statements byte for byte as they were. */
+/** Returns the policy with our statement, once, at the end. Foreign statements stay byte for byte unchanged. */
 export function withOurs(policy: RepositoryPolicy, ours: DenyStatement): string {
   const statement = JSON.stringify(ours);
   const foreign = withoutOurs(policy, ours.Sid);
@@ -147,9 +154,9 @@ export function withOurs(policy: RepositoryPolicy, ours: DenyStatement): string 
 }
 
 /**
- * The policy without our statement; foreign statements byte for byte as they were.
+ * Returns the policy without our statement. Foreign statements stay byte for byte unchanged.
  *
- * @returns undefined if no statement is left: ECR takes no policy without one, so it has to be deleted
+ * @returns undefined if no statement is left: ECR rejects a policy without statements, so the policy must be deleted
  */
 export function withoutOurs(policy: RepositoryPolicy, statementId: string): string | undefined {
   const { text, statements } = policy;
@@ -167,8 +174,9 @@ export function withoutOurs(policy: RepositoryPolicy, statementId: string): stri
 }
 
 /**
- * The foreign statements that name principals, as people find them again: by Sid or number, with the principals.
- * ECR shows a deleted principal as its unique id (AROA..., AIDA...): if there are any, only those.
+ * Describes the foreign statements that name principals, so that a person can find them: by Sid or number, with the
+ * principals. ECR shows a deleted principal as its unique id (AROA..., AIDA...). If any statement has such an id, only
+ * those statements are returned.
  */
 export function statementsNamingPrincipals({ statements }: RepositoryPolicy, statementId: string): readonly string[] {
   const named = statements.flatMap(({ value }, index) => {

@@ -1,5 +1,5 @@
-// What the deployed function is told: by its environment, and by the settings.json in its archive (an environment holds
-// 4 KB, a policy may be longer).
+// The settings of the deployed function, from its environment and from the settings.json in its archive. A policy can
+// be longer than the 4 KB that the environment holds.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,24 +14,24 @@ export interface DeployedResources {
   readonly tableName: string;
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
-  /** The topic of state changes. */
+  /** The topic for state changes. */
   readonly topicArn: string;
   readonly accountId: string;
   readonly partition: string;
-  /** The Sid of our statement in a repository's policy: it marks the statement as this stack's. */
+  /** The Sid of our statement in a repository policy. It identifies the statement as this stack's. */
   readonly statementId: string;
-  /** The function's own role: it reads image indexes, so the statement exempts it. */
+  /** The function's role. The statement exempts it because it reads image indexes. */
   readonly roleArn: string;
 }
 
-/** What the stack's config decides. */
+/** The settings from the stack's config. */
 export interface StackSettings extends RuleSettings {
   readonly stack: string;
   readonly mode: ConfiguredMode;
   readonly sweepHours: number;
-  /** Roles that may pull from a closed repository. */
+  /** Roles that can pull from a closed repository. */
   readonly exemptPrincipals: readonly string[];
-  /** A fingerprint of everything above: other settings make a sweep due at once. */
+  /** A hash of everything above. When it changes, a sweep is due at once. */
   readonly hash: string;
 }
 
@@ -51,7 +51,7 @@ const VARIABLES = {
 const GLOBS = 'a list of globs';
 const ROLES = 'a list of role ARNs';
 const globs = required(v.array(v.string(GLOBS), GLOBS));
-/** What only ECR's side is told. */
+/** The settings that only AWS has. */
 const OWN_SETTINGS = {
   repositories: required(v.object({ include: globs, exclude: globs }, 'include and exclude')),
   exemptPrincipals: required(v.array(v.string(ROLES), ROLES)),
@@ -61,14 +61,14 @@ const OWN_SETTINGS = {
 /**
  * Reads the settings of a deployed function.
  *
- * @throws Error that names every variable that is missing, or what is wrong with settings.json
+ * @throws Error that names every missing variable, or every problem in settings.json
  */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const folder = environment['LAMBDA_TASK_ROOT'];
   const missing = [...Object.values(VARIABLES), 'LAMBDA_TASK_ROOT'].filter((name) => !environment[name]);
   if (folder === undefined || missing.length > 0) {
     throw new Error(
-      `the function's environment lacks ${missing.join(', ')}: deploy it with the Pulumi program, which sets them`,
+      `the function's environment does not set ${missing.join(', ')}: deploy the function with the Pulumi program, which sets every variable`,
     );
   }
   const read = (name: string) => environment[name] ?? '';
@@ -91,7 +91,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
  * @throws Error that lists every problem
  */
 export function parseStackSettings(text: string): StackSettings {
-  // AWS's setting under the core's name: what is in use here is what Lambda functions run from.
+  // Maps the AWS setting to the core's name: on AWS, a repository is in use if Lambda functions run from it.
   const { closeLambdaRepositories: closesInUse, ...settings } = parseSettingsFile(text, OWN_SETTINGS);
   return { ...settings, closesInUse, hash: createHash('sha256').update(text).digest('hex') };
 }

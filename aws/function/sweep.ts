@@ -1,9 +1,9 @@
-// What a tick and a sweep need of AWS.
+// The AWS ports that ticks and sweeps need.
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { SweepPorts } from '../../shared/reconcile/sweep.ts';
 import type { Adapters, Dependencies } from './adapters.ts';
 
-/** The ports of a sweep of one account's registry. */
+/** Creates the ports for a sweep of one account's registry. */
 export function createSweepPorts(
   { settings, log, now }: Dependencies,
   { table, scanner, queue }: Adapters,

@@ -166,6 +166,11 @@ export function isForgettable(record: GateRecord, now: Instant): boolean {
   return isEmpty && record.override === undefined && record.state.kind === 'open' && isLongAgo(record.since, now);
 }
 
+/** Is the gate closed by its record? An intent to restore a missing lock counts, an intent to open does not. */
+export function isRecordedClosed({ state, closedSince }: GateRecord): boolean {
+  return state.kind === 'closed' || (state.kind === 'closing' && closedSince !== undefined);
+}
+
 /** The blockers that hold the gate now. */
 export function activeBlockers(record: Pick<GateRecord, 'blockers'>): readonly Blocker[] {
   return record.blockers.filter((blocker) => blocker.inactive === undefined);

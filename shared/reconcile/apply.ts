@@ -183,11 +183,12 @@ async function recordRefusal(
  */
 function actionOf({ before, next, desired: to }: Plan<unknown>, wrote: boolean): Completed {
   const { state: from, closedSince } = before;
-  const wasClosed = from.kind === 'closed' || (from.kind === 'opening' && closedSince !== undefined);
+  const wasClosed = closedSince !== undefined;
   switch (to.kind) {
     case 'closed':
-      if (!wasClosed || (wrote && from.kind === 'opening')) return 'closed';
-      return wrote ? 'restored' : 'nothing';
+      if (!wasClosed) return 'closed';
+      // An intent to restore may have been carried out and never confirmed.
+      return wrote || from.kind === 'closing' ? 'restored' : 'nothing';
     case 'waiting':
       if (wrote || wasClosed) return 'opened';
       // What an override keeps open may get worse meanwhile: that is worth a notice.

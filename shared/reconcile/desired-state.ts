@@ -3,7 +3,7 @@ import type { NextBlockers } from '../gate/blockers.ts';
 import { gateKey } from '../gate/gate.ts';
 import { isExploited } from '../gate/image-evaluation.ts';
 import type { OverrideStep } from '../gate/override.ts';
-import type { GateRecord, StableState, Waiting } from '../gate/record.ts';
+import { type GateRecord, isRecordedClosed, type StableState, type Waiting } from '../gate/record.ts';
 import type { Instant } from '../policy/finding.ts';
 import { askBrake } from './ask-brake.ts';
 import type { OwnedReading } from './owner.ts';
@@ -43,7 +43,7 @@ export async function findDesiredState(
   if (rules.mode !== 'enforce') return waiting({ for: rules.mode });
   if (reading.lock === 'foreign') return waiting({ for: 'foreignLock' });
   if (keptAs === 'open') return waiting({ for: 'override' });
-  const isAlreadyOurs = reading.lock !== 'absent' || record.state.kind === 'closed';
+  const isAlreadyOurs = reading.lock !== 'absent' || isRecordedClosed(record);
   if (isAlreadyOurs) return CLOSED;
   if (reading.inUse !== undefined && !rules.closesInUse) return waiting({ for: 'inUse', ...reading.inUse });
   // A person's order asks no brake, nor does what only an override had kept open.

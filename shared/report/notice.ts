@@ -71,7 +71,7 @@ function withoutNext({ next: _next, ...step }: OverrideStep): NonNullable<Notice
 export function missedNotice(record: GateRecord): Notice {
   const change: NoticedChange =
     record.state.kind === 'closing'
-      ? { kind: 'closed' }
+      ? { kind: record.closedSince === undefined ? 'closed' : 'restored' }
       : { kind: 'opened', closedSince: record.closedSince, clearances: [], stillPullable: [] };
   return {
     ...change,

@@ -103,7 +103,7 @@ export async function startChaosAws({ scenario, draw, code }: ChaosOptions): Pro
 
   /**
    * Whoever reads a policy from before somebody else's writing, and writes, takes that back: ECR has no lock against it
-   * (README, limits).
+   * (docs/limits.md).
    */
   const forgetOldPolicies = () => clock.advance(STALE_MILLISECONDS + 1);
 

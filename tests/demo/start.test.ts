@@ -1,10 +1,13 @@
 // `npm start`, as a person runs it: it tells every step, ends well, fails loudly where a step does not go as told, and
 // leaves no process behind.
+import { readFileSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
 import type { Cloud } from '../../config/config.ts';
 import { layOut, wrap } from '../../demo/layout.ts';
 import { type Step, tellStory } from '../../demo/story/story.ts';
 import { expectNoneLeft, interrupt, isRunning, startProgramOf } from '../process-group.ts';
+import { blocksOf as blocksOfPage } from '../repository/doc-blocks.ts';
+import { firstLineNotPrinted } from '../repository/doc-outputs.ts';
 
 const HEADLINES = [
   '`pulumi up` deploys the stack',
@@ -50,6 +53,13 @@ function expectShown(cloud: keyof typeof GATES, text: string): void {
   }
 }
 
+/** The lines that the README shows are printed, in this order. */
+function expectReadmeTrue(text: string): void {
+  const [shown = ''] = blocksOfPage(readFileSync('README.md', 'utf8'), 'text');
+  expect(shown.split('\n').length).toBeGreaterThan(10);
+  expect(firstLineNotPrinted(` ${shown}`, text)).toBeUndefined();
+}
+
 describe('npm start', () => {
   test.each([
     ['on both clouds', [], ['AWS', 'Azure']],
@@ -77,6 +87,7 @@ describe('npm start', () => {
       expect(text).toMatch(/\nAll 8 steps went as told, in [\d.]+ s[.]/);
       expect(text.split('\n').filter((line) => line.length > 100)).toEqual([]);
       for (const cloud of clouds) expectShown(cloud, text);
+      if (words.length === 0) expectReadmeTrue(text);
       await expectNoneLeft(started);
     },
   );

@@ -30,6 +30,7 @@ export interface Page {
 
 const PULUMI = 'it needs the Pulumi CLI, a backend and an account';
 const AWS = 'it needs an AWS account; the call and its options are held against the SDK';
+const AWS_WITHOUT_SDK = 'it needs an AWS account; the command and its options are those of the reference';
 const AZURE = 'it needs an Azure subscription; the command and its options are those of the reference';
 const TOOL = 'it is a tool of every machine';
 const pulumiDocs = (name: string) => `https://www.pulumi.com/docs/iac/cli/commands/pulumi_${name}/`;
@@ -106,6 +107,12 @@ const NEW_KEY = [
   '--body {"keyType":"Primary"}',
 ].join(' ');
 
+/** The commands about a Lambda function, each with the options that the docs use besides its name. */
+const AWS_LAMBDA_COMMANDS: readonly (readonly [words: string, ...options: string[]])[] = [
+  ['put-function-concurrency', '--reserved-concurrent-executions'],
+  ['delete-function-concurrency'],
+];
+
 const OF_REPOSITORIES = ['--name', '--image', '--repository', '--read-enabled'];
 const OF_MESSAGES = ['--account-name', '--auth-mode', '--num-messages', '--queue-name'];
 /** The commands of Azure's CLI, each with its page and the options that the docs use. */
@@ -119,6 +126,7 @@ const AZ_COMMANDS: readonly (readonly [words: string, page: string, ...options: 
   ['ad signed-in-user show', 'ad/signed-in-user#az-ad-signed-in-user-show'],
   ['functionapp show', 'functionapp#az-functionapp-show', '--resource-group', '--name'],
   ['functionapp start', 'functionapp#az-functionapp-start', '--resource-group', '--name'],
+  ['functionapp stop', 'functionapp#az-functionapp-stop', '--resource-group', '--name'],
   ['monitor log-analytics query', 'monitor/log-analytics', '--workspace', '--analytics-query'],
   ['role assignment create', 'role/assignment#az-role-assignment-create', '--assignee', '--role', '--scope'],
   ['security pricing create', 'security/pricing#az-security-pricing-create', '--name', '--tier'],
@@ -176,9 +184,13 @@ export const RULES: readonly Rule[] = [
       if (missing.length > 0) throw new Error(`there are no tests in ${missing.join(', ')}`);
     },
   },
-  { words: 'pulumi login', shown: { reason: PULUMI, source: pulumiDocs('login') } },
+  { words: 'pulumi login', shown: { reason: PULUMI, source: pulumiDocs('login') }, rest: exactly('', '--local') },
   { words: 'pulumi stack init', shown: { reason: PULUMI, source: pulumiDocs('stack_init') }, rest: exactly('dev') },
-  { words: 'pulumi stack select', shown: { reason: PULUMI, source: pulumiDocs('stack_select') }, rest: exactly('dev') },
+  {
+    words: 'pulumi stack select',
+    shown: { reason: PULUMI, source: pulumiDocs('stack_select') },
+    rest: exactly('', 'dev'),
+  },
   { words: 'pulumi stack rm', shown: { reason: PULUMI, source: pulumiDocs('stack_rm') }, rest: exactly('dev') },
   {
     words: 'pulumi stack output',
@@ -220,6 +232,16 @@ export const RULES: readonly Rule[] = [
     shown: { reason: AWS, source: 'https://docs.aws.amazon.com/cli/latest/reference/inspector2/' },
     rest: callOf(inspector2),
   },
+  ...AWS_LAMBDA_COMMANDS.map(
+    ([words, ...allowed]): Rule => ({
+      words: `aws lambda ${words}`,
+      shown: {
+        reason: AWS_WITHOUT_SDK,
+        source: `https://docs.aws.amazon.com/cli/latest/reference/lambda/${words}.html`,
+      },
+      rest: options('--function-name', ...allowed),
+    }),
+  ),
   {
     words: 'aws logs tail',
     shown: { reason: AWS, source: 'https://docs.aws.amazon.com/cli/latest/reference/logs/tail.html' },

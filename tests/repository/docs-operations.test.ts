@@ -34,7 +34,7 @@ describe('an alarm', () => {
   it.each(ALARMS.map(({ description }) => [description.split(' ').at(-1) ?? '', description] as const))(
     'leads to a page with its four parts: %s',
     (link, description) => {
-      expect(description).toMatch(/ Page: \S+$/);
+      expect(description).toMatch(/ Runbook: \S+$/);
       const [file, anchor = ''] = link.split('#');
       expect(file).toBe(FILE);
       const parts = [...pageOf(anchor).matchAll(/^\*\*(.+?)\*\* ?(.*)$/gm)];
@@ -80,7 +80,8 @@ describe('the pages', () => {
       'pullgate:notifyEmails': ['a@example.com'],
       'pullgate:azure': { registries: [REGISTRY] },
     });
-    const all = [text, readFileSync('README.md', 'utf8'), readFileSync('docs/security.md', 'utf8')].join('\n');
+    const others = ['README.md', 'docs/permissions.md', 'docs/security.md', 'docs/undo.md'];
+    const all = [text, ...others.map((file) => readFileSync(file, 'utf8'))].join('\n');
     const asked = [...all.matchAll(/stack output --json (aws|azure) \| jq -r \.(\w+)/g)];
     const lists = [...all.matchAll(/outputs? (?:`(?:aws|azure)\.\w+`(?:, | and )?)+/g)].join('\n');
     const named = [...lists.matchAll(/`(aws|azure)\.(\w+)`/g)];

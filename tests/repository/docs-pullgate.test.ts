@@ -19,7 +19,8 @@ import { stage as awsStage, CRITICAL } from '../e2e/aws/stage.ts';
 import { stage as azureStage } from '../e2e/azure/stage.ts';
 import { COMPILED } from '../process-group.ts';
 import { type Command, commandsIn, pages, snippetsIn } from './doc-commands.ts';
-import { argvOf, README, rightsFor } from './doc-rights.ts';
+import { firstLineNotPrinted, outputsShownIn } from './doc-outputs.ts';
+import { argvOf, PERMISSIONS, rightsFor } from './doc-rights.ts';
 
 const AWS_IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/checkout:1.0';
 const AZURE_IMAGE = 'acmeimages.azurecr.io/shop/checkout:1.0';
@@ -39,7 +40,7 @@ const EXCEPTING = {
     },
   ],
 };
-/** As the README shows it. */
+/** As docs/cli.md shows it. */
 const POLICY = { severityThreshold: 'critical', unfixable: 'never' };
 
 interface Run {
@@ -142,7 +143,7 @@ async function shop() {
   await azure.close('1.0', 'shop/checkout');
 
   const folder = mkdtempSync(join(FOLDER, 'shop-'));
-  // Whoever runs a line may do what the README says that its command needs, and nothing else.
+  // Whoever runs a line may do what docs/permissions.md says that its command needs, and nothing else.
   const environmentOf = ({ line, on = 'aws' }: Run) =>
     on === 'aws'
       ? {
@@ -234,13 +235,34 @@ beforeAll(async () => {
   }
 }, HANGS_AFTER_MILLISECONDS);
 
+const shown = outputsShownIn(readFileSync('docs/cli.md', 'utf8'));
+
+describe('the output that docs/cli.md shows', () => {
+  it.each(shown)('is what the command prints: $command', ({ command, output }) => {
+    const line = lineOf(argvOf(command.replaceAll("'", '"')));
+    expect(firstLineNotPrinted(output, told.get(line)?.stdout ?? 'nothing ran it')).toBeUndefined();
+  });
+
+  it('is found, and a line that is not printed, or printed elsewhere, too', () => {
+    expect(shown.length).toBeGreaterThan(9);
+    const printed = 'one\ntwo at 2026-01-01 00:00 UTC\nthree';
+    expect(firstLineNotPrinted('one\n...\nthree', printed)).toBeUndefined();
+    expect(firstLineNotPrinted('two at 2030-12-31 23:59 UTC\nthree', printed)).toBeUndefined();
+    expect(firstLineNotPrinted('one\nthree', printed)).toBe('three');
+    expect(firstLineNotPrinted('one\n...\nfour', printed)).toBe('four');
+    expect(firstLineNotPrinted('three\n...\none', printed)).toBe('one');
+  });
+});
+
 describe('a command of the docs', () => {
   it('is one of those that are run here, and those are all in the docs', () => {
     const run = new Set(RUNS.map(({ line }) => line));
     const unknown = [...lines].filter(([line]) => !run.has(line));
     expect(unknown.map(([line, { file, line: number }]) => `${file}:${number}: ${line}`)).toEqual([]);
     expect(RUNS.map(({ line }) => line).filter((line) => !lines.has(line))).toEqual([]);
-    expect(README).toContain(JSON.stringify(POLICY, undefined, 1).replaceAll(/\n ?/g, ' '));
+    expect(readFileSync('docs/cli.md', 'utf8')).toContain(
+      JSON.stringify(POLICY, undefined, 1).replaceAll(/\n ?/g, ' '),
+    );
   });
 
   it.each(RUNS)('does what the docs say: $line', ({ line, code, shows }) => {
@@ -253,12 +275,12 @@ describe('a command of the docs', () => {
     ['status --live', leastForLive],
     ['pause', leastToOpen],
     ['release', leastToOpen],
-  ])('needs what its own tests show that it needs, and the README says no more: %s', (command, least) => {
+  ])('needs what its own tests show that it needs, and docs/permissions.md says no more: %s', (command, least) => {
     expect(rightsFor(command).toSorted()).toEqual(actionsOf(least(deployed.aws)).toSorted());
   });
 
-  it('needs the roles on Azure that the README names', () => {
+  it('needs the roles on Azure that docs/permissions.md names', () => {
     const roles = Object.values(leastToObserveOnAzure(deployed.azure)).map(({ role }) => role);
-    for (const role of roles) expect(README).toContain(`\`${role}\``);
+    for (const role of roles) expect(PERMISSIONS).toContain(`\`${role}\``);
   });
 });

@@ -1,5 +1,5 @@
-// Proves that the dashboard shows what is there: metrics that some filter publishes from real lines, queries of fields
-// that real lines have.
+// Proves that the dashboard matches reality: a metric filter publishes each of its metrics from real log lines, and
+// real log lines have the fields of its queries.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { alarmSpecs, METRICS } from '../../../aws/component/alarms.ts';
@@ -23,7 +23,7 @@ const SHOWN: Shown = {
   alarmArns: ['arn:1', 'arn:2'],
 };
 
-/** Namespace, metric, dimensions by name and value, and options; or an expression. */
+/** Namespace, metric, the name and value of each dimension, and options; or an expression. */
 type Metric = readonly (string | Record<string, unknown>)[];
 interface Widget {
   readonly type: string;
@@ -42,7 +42,7 @@ interface Widget {
 }
 const widgetsOf = (body: string | object): readonly Widget[] =>
   (typeof body === 'string' ? JSON.parse(body) : body).widgets;
-/** Namespace, metric, and the dimension's name and value, where there is one. */
+/** Namespace, metric, and the name and value of the dimension if there is one. */
 const metricsOf = (widgets: readonly Widget[]): readonly (readonly string[])[] =>
   widgets.flatMap(({ properties }) =>
     (properties.metrics ?? []).flatMap((metric) => {
@@ -51,7 +51,7 @@ const metricsOf = (widgets: readonly Widget[]): readonly (readonly string[])[] =
     }),
   );
 
-/** A story in which everything happens that a panel tells of. */
+/** Makes everything happen that a panel shows. */
 async function story(s: Stage): Promise<void> {
   const { arn } = await s.pushVulnerable('team/closed', 'v1', CRITICAL);
   s.cloud.clock.advance(7_000);
@@ -65,13 +65,13 @@ async function story(s: Stage): Promise<void> {
   s.cloud.faults.add({ kind: 'error', status: 400, code: 'AccessDeniedException', message: 'no', service: 'sns' });
   await s.runUntilIdle();
   s.cloud.inspector.setAccountStatus('DISABLED');
-  // Long enough for the brake to let the next one through.
+  // Long enough for the brake to admit the next gate.
   await s.cloud.advance(1.25 * HOUR);
   await s.sweep();
 }
 
-describe('over the lines of a real run', () => {
-  it('every metric has a value, every query and every page finds its fields, and each number is the true one', async () => {
+describe('with the log lines of a real run', () => {
+  it('every metric has the correct value, and the fields of every query in the panels and the docs exist', async () => {
     const s = await stage({ maxClosesPerHour: 1 });
     const linesBefore = s.cloud.logs.length;
     await story(s);
@@ -84,18 +84,19 @@ describe('over the lines of a real run', () => {
     });
     for (const [name, numbers] of values) {
       expect([name, numbers.length]).not.toEqual([name, 0]);
-      // A line without the value publishes nothing; percentiles need values that are never negative.
+      // A line without the value publishes nothing. Percentiles require values that are not negative.
       for (const number of numbers) expect([name, number]).toEqual([name, expect.any(Number)]);
       expect(Math.min(...(numbers as number[]))).toBeGreaterThanOrEqual(0);
     }
     const of = new Map(values);
     expect(of.get('closes')).toEqual([1, 1]);
     expect(of.get('opens')).toEqual([1]);
-    // The event waited for seven seconds; the gate that the brake held was closed by a tick, which is not counted here.
+    // The event waited for seven seconds. A tick closed the gate that waited for the brake, and this metric does not
+    // count ticks.
     expect(of.get('seconds-to-close')).toEqual([7]);
     expect(of.get('closed-gates')?.at(-1)).toBe(1);
     expect(of.get('brake-waiting')).toContain(1);
-    // Every call that the cloud has met, refused ones and repetitions too, and no other.
+    // Every call that reached the cloud, including rejected calls and retries, and no other.
     const met = Object.values(s.cloud.calls.count()).reduce((sum, count) => sum + count, 0);
     const used = s.cloud.logs.slice(linesBefore).flatMap(({ json }) => (json?.['kind'] === 'usage' ? [json] : []));
     expect(used.reduce((sum, { allCalls }) => sum + Number(allCalls), 0)).toBe(met);
@@ -117,8 +118,7 @@ describe('over the lines of a real run', () => {
       ...Array(1).fill({ gate: '123456789012/team/odd' }),
     ]);
 
-    // The resources that the panels name are those of the graph, and every metric of ours is one that some filter
-    // publishes.
+    // The panels name resources of the graph, and a metric filter publishes each of our metrics.
     const find = (type: string) => s.graph.resources.filter((resource) => resource.type === type);
     const [dashboard, ...others] = find('aws:cloudwatch/dashboard:Dashboard');
     expect(others).toEqual([]);
@@ -146,7 +146,7 @@ describe('over the lines of a real run', () => {
   });
 });
 
-/** What the lines say was called, service by service. */
+/** The number of calls in the lines, summed over all services. */
 function sumOf(lines: readonly Line[], field: string): number {
   return lines
     .flatMap((line) => Object.values((line[field] ?? {}) as Record<string, number>))
@@ -156,31 +156,31 @@ function sumOf(lines: readonly Line[], field: string): number {
 describe('the body', () => {
   const widgets = widgetsOf(dashboardBody(SHOWN));
 
-  it('has every panel that is promised', () => {
+  it('has these panels', () => {
     expect(widgets.map(({ type, properties }) => properties.title ?? type)).toEqual([
       'text',
       'Alarms',
       'Now',
       'Gates now, by state',
-      'Gates now: closed first',
-      'Closes and opens a day',
+      'Gates now, closed first',
+      'Closes and opens per day',
       'Seconds from finding to close',
       'Seconds from finding to close, by trigger',
-      'Undetermined images now, and unrecognized severities',
+      'Undetermined images now, with unrecognized severities',
       'Brake',
       'Sweep age in hours',
-      'Dead letters, and the oldest message in seconds',
-      'Failures, errors, throttles',
+      'Dead letters, and age of the oldest message in seconds',
+      'Failures, errors and throttles',
       'Latest failures and scanner problems',
-      'Calls per day, including retries, and messages',
-      'Paid: invocations and GB-seconds a day',
-      'Paid: units of the table a day',
-      'Paid: messages and notices a day',
-      'Paid: bytes of the log a day, and calls',
+      'API calls (including retries) and messages per day',
+      'Billed usage: invocations and GB-seconds per day',
+      'Billed usage: table capacity units per day',
+      'Billed usage: messages and notices per day',
+      'Billed usage: log bytes per day, and API calls',
     ]);
   });
 
-  it('fills rows of 24 columns, and no panel lies on another', () => {
+  it('fills rows of 24 columns without overlapping panels', () => {
     const cells = widgets.flatMap(({ x, y, width, height }) =>
       Array.from({ length: width * height }, (_, cell) => `${x + (cell % width)} ${y + Math.floor(cell / width)}`),
     );
@@ -189,7 +189,7 @@ describe('the body', () => {
     expect(cells.length).toBe(rows * 24);
   });
 
-  it('shows the limits of the config', () => {
+  it('shows the limits from the config', () => {
     const limits = widgets.flatMap(({ properties }) => properties.annotations ?? []);
     expect(limits).toEqual([
       { horizontal: [{ label: 'maxClosesPerHour', value: 25 }] },
@@ -197,7 +197,7 @@ describe('the body', () => {
     ]);
   });
 
-  it('counts a GB-second as 1,024 MB for a second', () => {
+  it('counts 1,024 MB for one second as one GB-second', () => {
     const expressions = widgets.flatMap(({ properties }) =>
       (properties.metrics ?? []).flatMap((metric) => (typeof metric[0] === 'string' ? [] : [metric[0]])),
     );
@@ -205,7 +205,7 @@ describe('the body', () => {
   });
 });
 
-describe('the readers of this test', () => {
+describe('the parsers of this test', () => {
   it.each<[string, Line, boolean]>([
     ['{ $.kind = "tick" }', { kind: 'tick' }, true],
     ['{ $.kind = "tick" }', { kind: 'sweep' }, false],
@@ -214,17 +214,17 @@ describe('the readers of this test', () => {
     ['{ $.a >= 0 }', {}, false],
     ['{ $.a IS TRUE }', { a: true }, true],
     ['{ $.a IS FALSE }', {}, false],
-  ])('know that %s of %j is %s', (pattern, line, expected) => {
+  ])('match %s against %j: %s', (pattern, line, expected) => {
     expect(matches(pattern, line)).toBe(expected);
   });
 
-  it('refuse what they do not know', () => {
-    expect(() => matches('{ $.a EXISTS }', {})).toThrow('cannot be read');
-    expect(() => fieldsOf('filter a = 1 | dedup b')).toThrow('the command dedup');
-    expect(() => fieldsOf('stats stddev(a)')).toThrow('the function stddev');
+  it('reject unknown operators, commands and functions', () => {
+    expect(() => matches('{ $.a EXISTS }', {})).toThrow('cannot be parsed');
+    expect(() => fieldsOf('filter a = 1 | dedup b')).toThrow('unknown command dedup');
+    expect(() => fieldsOf('stats stddev(a)')).toThrow('unknown function stddev');
   });
 
-  it('find the fields of a query, and not the names that it makes', () => {
+  it('find the fields of a query, but not the names that it defines', () => {
     expect(
       fieldsOf('filter kind in ["a", "b"] and x.0 > 5 | stats pct(y, 95) as p by z, bin(1d) | sort p desc | limit 5'),
     ).toEqual(['kind', 'x.0', 'y', 'z']);

@@ -1,10 +1,10 @@
-// The EventBridge pattern that comes from the policy: what it leaves out, and what it never does.
+// The EventBridge pattern that is compiled from the policy: which severities it leaves out, and which never.
 import { describe, expect, it } from 'vitest';
 import { findingPattern } from '../../../aws/component/finding-pattern.ts';
 import { policy } from '../../shared/samples.ts';
 
 describe('the EventBridge pattern', () => {
-  it('takes findings of ECR images in every state, but for the severities that cannot matter', () => {
+  it('matches findings of ECR images in every state, except for severities that cannot matter', () => {
     expect(findingPattern(policy())).toEqual({
       source: ['aws.inspector2'],
       'detail-type': ['Inspector2 Finding'],
@@ -15,7 +15,7 @@ describe('the EventBridge pattern', () => {
     });
   });
 
-  it('has no severity where everything counts: an empty list would match nothing', () => {
+  it('omits the severity if every severity can matter, because an empty list would match nothing', () => {
     expect(findingPattern(policy({ severityThreshold: 'informational' }))).toEqual({
       source: ['aws.inspector2'],
       'detail-type': ['Inspector2 Finding'],

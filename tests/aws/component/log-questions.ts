@@ -1,11 +1,11 @@
-// Reads what is asked of the log: the fields of a Logs Insights query, and whether a metric filter's pattern matches a
-// line.
+// Interprets log queries: finds the fields of a Logs Insights query, and tests whether the pattern of a metric filter
+// matches a line.
 
 /** A line of the log, parsed. */
 export type Line = Readonly<Record<string, unknown>>;
 
 /**
- * The commands that are used, as documented.
+ * The commands that the queries use.
  * Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
  */
 const COMMANDS = ['SOURCE', 'filter', 'stats', 'fields', 'sort', 'limit'];
@@ -18,7 +18,7 @@ const TOKEN = /"[^"]*"|'[^']*'|@?[A-Za-z][\w.]*\s*\(?|\d+\w*|\S/g;
 /**
  * The fields of the lines that a query needs, each once.
  *
- * @throws Error on a command or a function that is not known here: nothing is taken for a field by mistake, or left out
+ * @throws Error on an unknown command or function, so that no field is missed or misread
  */
 export function fieldsOf(query: string): readonly string[] {
   const made = new Set<string>();
@@ -26,13 +26,13 @@ export function fieldsOf(query: string): readonly string[] {
   for (const step of query.trim().split(STEP)) {
     const [command, ...tokens] = (step.match(TOKEN) ?? []).map((token) => token.trim());
     if (command === undefined || !COMMANDS.includes(command))
-      throw new Error(`a query has the command ${command}: ${step}`);
+      throw new Error(`unknown command ${command} in a query: ${step}`);
     for (const [index, token] of tokens.entries()) {
       if (!/^[A-Za-z]/.test(token) || WORDS.includes(token)) continue;
       if (token.endsWith('(')) {
         const name = token.slice(0, -1).trim();
         if (!FUNCTIONS.includes(name) && !WORDS.includes(name))
-          throw new Error(`a query has the function ${name}: ${step}`);
+          throw new Error(`unknown function ${name} in a query: ${step}`);
       } else if (tokens[index - 1] === 'as') made.add(token);
       else if (!made.has(token)) fields.add(token);
     }
@@ -40,7 +40,7 @@ export function fieldsOf(query: string): readonly string[] {
   return [...fields];
 }
 
-/** Every field that the lines have, by its path: `calls.ecr`, `triggers.0`. */
+/** The paths of all fields of the lines: `calls.ecr`, `triggers.0`. */
 export function pathsOf(lines: readonly Line[]): ReadonlySet<string> {
   const paths = new Set<string>();
   const add = (value: unknown, path: string): void => {
@@ -67,10 +67,10 @@ export function valueAt(selector: string, line: Line): unknown {
 const PATTERN_TOKEN = /\s*(&&|\|\||[(){}]|>=|<=|=|>|<|IS TRUE|IS FALSE|"[^"]*"|\$[\w.[\]]+|-?\d+(?:\.\d+)?)/y;
 
 /**
- * Does the pattern of a metric filter match a line? Only the parts of the language that the filters use are known.
+ * Whether the pattern of a metric filter matches a line. Supports only the parts of the language that the filters use.
  * Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
  *
- * @throws Error on a pattern that is not known here
+ * @throws Error on a pattern outside that part
  */
 export function matches(pattern: string, line: Line): boolean {
   const tokens = tokensOf(pattern);
@@ -78,14 +78,14 @@ export function matches(pattern: string, line: Line): boolean {
   const take = (expected?: string): string => {
     const token = tokens[at++];
     if (token === undefined || (expected !== undefined && token !== expected))
-      throw new Error(`${pattern}: expected ${expected ?? 'more'}, and there is ${token ?? 'its end'}`);
+      throw new Error(`${pattern}: expected ${expected ?? 'more'}, found ${token ?? 'its end'}`);
     return token;
   };
   const either = (): boolean => {
     let result = both();
     while (tokens[at] === '||') {
       take();
-      // Both sides are read, whatever the first says.
+      // Parse both sides, whatever the result of the first is.
       const other = both();
       result = result || other;
     }
@@ -127,7 +127,7 @@ function compared(value: unknown, operator: string, wanted: string | number): bo
     case '>':
       return value > wanted;
     default:
-      throw new Error(`no filter compares by ${operator} yet: say here what it does`);
+      throw new Error(`the operator ${operator} is not supported yet: implement it here`);
   }
 }
 
@@ -135,7 +135,7 @@ function tokensOf(pattern: string): readonly string[] {
   const tokens: string[] = [];
   for (PATTERN_TOKEN.lastIndex = 0; PATTERN_TOKEN.lastIndex < pattern.length; ) {
     const found = PATTERN_TOKEN.exec(pattern)?.[1];
-    if (found === undefined) throw new Error(`${pattern} cannot be read`);
+    if (found === undefined) throw new Error(`${pattern} cannot be parsed`);
     tokens.push(found);
   }
   return tokens;

@@ -1,5 +1,4 @@
-// Proves what EcrPullGate registers: how many of each resource, with which settings, and what it leaves out unless
-// asked.
+// Proves what EcrPullGate registers: how many resources of each type, with which settings, and which only on request.
 import * as pulumi from '@pulumi/pulumi';
 import { describe, expect, it } from 'vitest';
 import { alarmSpecs } from '../../../aws/component/alarms.ts';
@@ -21,7 +20,7 @@ interface Deployment {
 }
 
 const place = placeOf({});
-/** What the component that was deployed last has registered. */
+/** The resources of the component that was deployed last. */
 let registered: readonly Registered[] = [];
 let urns: readonly string[] = [];
 
@@ -43,7 +42,7 @@ const ARGS: EcrPullGateArgs = {
 
 const deployments = new Map<string, Promise<Deployment>>();
 
-/** Deploys a component, once for the same arguments. Returns its outputs. */
+/** Deploys a component, at most once for the same arguments. Returns its outputs. */
 async function deploy(args: Partial<EcrPullGateArgs> = {}): Promise<EcrPullGateOutputs> {
   const key = JSON.stringify(args);
   const deployment = deployments.get(key) ?? deployAnew({ ...ARGS, ...args });
@@ -55,7 +54,7 @@ async function deploy(args: Partial<EcrPullGateArgs> = {}): Promise<EcrPullGateO
 
 async function deployAnew(args: EcrPullGateArgs): Promise<Deployment> {
   const seen: Registered[] = [];
-  // answerCall and answerRegistration throw on anything that they do not know.
+  // answerCall and answerRegistration throw on unknown calls and resource types.
   await pulumi.runtime.setMocks(
     {
       newResource({ type, name, inputs, custom }) {
@@ -113,13 +112,13 @@ const BASE = {
   'pullgate:index:EcrPullGate': 1,
 };
 
-describe('what is registered', () => {
-  it('is this much of each type, and nothing of Inspector or the registry', async () => {
+describe('the registered resources', () => {
+  it('have these types and counts, without Inspector or registry settings', async () => {
     await deploy();
     expect(counts()).toEqual(BASE);
   });
 
-  it('has two subscriptions more for every address', async () => {
+  it('include two subscriptions for every address', async () => {
     await deploy({ notifyEmails: ['a@example.com', 'b@example.com'] });
     expect(counts()).toEqual({ ...BASE, 'aws:sns/topicSubscription:TopicSubscription': 4 });
     const subscriptions = registered.filter(({ type }) => type === 'aws:sns/topicSubscription:TopicSubscription');
@@ -131,7 +130,7 @@ describe('what is registered', () => {
     );
   });
 
-  it('has Inspector and continuous scanning of every repository where that is asked for', async () => {
+  it('include Inspector and continuous scanning of every repository if enableInspector is set', async () => {
     await deploy({ enableInspector: true });
     expect(counts()).toEqual({
       ...BASE,
@@ -150,7 +149,7 @@ describe('what is registered', () => {
     });
   });
 
-  it('belongs to the component, all of it, and begins with its name', async () => {
+  it('are all children of the component, and their names start with its name', async () => {
     await deploy({ notifyEmails: ['a@example.com'], enableInspector: true });
     const children = urns.filter((urn) => !urn.endsWith('::pullgate'));
     expect(children).toHaveLength(registered.length - 1);
@@ -163,7 +162,7 @@ describe('the events', () => {
   const patternOf = (name: string): unknown =>
     JSON.parse(String(inputsOf('aws:cloudwatch/eventRule:EventRule', name)['eventPattern']));
 
-  it('are findings in every state that the policy may count', async () => {
+  it('include findings in every state that can matter to the policy', async () => {
     await deploy();
     expect(patternOf('pullgate-findings')).toEqual({
       source: ['aws.inspector2'],
@@ -175,7 +174,7 @@ describe('the events', () => {
     });
   });
 
-  it('are pushes and deletions that worked', async () => {
+  it('include successful pushes and deletions', async () => {
     await deploy();
     expect(patternOf('pullgate-images')).toEqual({
       source: ['aws.ecr'],
@@ -184,7 +183,7 @@ describe('the events', () => {
     });
   });
 
-  it('are initial scans that are complete', async () => {
+  it('include completed initial scans', async () => {
     await deploy();
     expect(patternOf('pullgate-scans')).toEqual({
       source: ['aws.inspector2'],
@@ -193,7 +192,7 @@ describe('the events', () => {
     });
   });
 
-  it('are a tick every five minutes', async () => {
+  it('include a tick every five minutes', async () => {
     await deploy();
     expect(inputsOf('aws:cloudwatch/eventRule:EventRule', 'pullgate-tick')['scheduleExpression']).toBe(
       'rate(5 minutes)',
@@ -203,7 +202,7 @@ describe('the events', () => {
     );
   });
 
-  it('all go to the queue, are retried for a day, and then go to the dead-letter queue', async () => {
+  it('go to the queue, are retried for 24 hours, and then go to the dead-letter queue', async () => {
     const outputs = await deploy();
     const [queue, letters] = [await outputOf(outputs.queueUrl), await outputOf(outputs.deadLetterQueueUrl)];
     const targets = registered.filter(({ type }) => type === 'aws:cloudwatch/eventTarget:EventTarget');
@@ -218,7 +217,7 @@ describe('the events', () => {
 });
 
 describe('the queues', () => {
-  it('hide a message for six times the function and the window, give up after eight tries, and are encrypted', async () => {
+  it('hide a message for six times the timeout plus the batch window, receive it at most eight times, and are encrypted', async () => {
     await deploy({ batchWindowSeconds: 300 });
     const queue = inputsOf('aws:sqs/queue:Queue', 'pullgate-queue');
     expect(queue).toMatchObject({
@@ -234,7 +233,7 @@ describe('the queues', () => {
   });
 
   it.each(['pullgate-queue-policy', 'pullgate-dead-letters-policy'])(
-    'let only the four rules send, with TLS: %s',
+    'let only the four rules send, and only over TLS: %s',
     async (name) => {
       await deploy();
       const rule = expect.stringMatching(
@@ -256,7 +255,7 @@ describe('the queues', () => {
 });
 
 describe('the function', () => {
-  it('is small, bounded and told where everything is', async () => {
+  it('has a timeout, a memory size, no reserved concurrency, and the names of its resources', async () => {
     const outputs = await deploy();
     const lambda = inputsOf('aws:lambda/function:Function', 'pullgate-function');
     expect(lambda).toMatchObject({
@@ -282,7 +281,7 @@ describe('the function', () => {
     expect(lambda).not.toHaveProperty('reservedConcurrentExecutions');
   });
 
-  it('carries the settings in its archive, in the words of the config', async () => {
+  it('has the settings in its archive, with the names of the config', async () => {
     const outputs = await deploy();
     const archive = inputsOf('aws:lambda/function:Function', 'pullgate-function')['code'] as pulumi.asset.AssetArchive;
     const files = (await archive.assets) as Record<string, pulumi.asset.StringAsset>;
@@ -301,7 +300,7 @@ describe('the function', () => {
     });
   });
 
-  it('reads the queue in batches, five batches at a time, and reports failures message by message', async () => {
+  it('reads the queue in batches, at most five at a time, and reports failures per message', async () => {
     await deploy({ batchWindowSeconds: 7 });
     expect(inputsOf('aws:lambda/eventSourceMapping:EventSourceMapping', 'pullgate-messages')).toMatchObject({
       batchSize: 400,
@@ -311,12 +310,12 @@ describe('the function', () => {
     });
   });
 
-  it('keeps its log as long as it is told', async () => {
+  it('keeps its log for logRetentionDays', async () => {
     await deploy({ logRetentionDays: 30 });
     expect(inputsOf('aws:cloudwatch/logGroup:LogGroup', 'pullgate-log')).toEqual({ retentionInDays: 30 });
   });
 
-  it('may do exactly this', async () => {
+  it('has exactly these permissions', async () => {
     await deploy();
     const { Statement } = policyOf('aws:iam/rolePolicy:RolePolicy', 'pullgate-permissions') as {
       Statement: { Effect: string; Action: string | string[]; Resource: string }[];
@@ -358,7 +357,7 @@ describe('the function', () => {
 });
 
 describe('the table', () => {
-  it('is paid by use, can be restored to any second, and finds what waits for the brake', async () => {
+  it('is billed per request, has point-in-time recovery, and has an index of the gates that wait', async () => {
     await deploy();
     expect(inputsOf('aws:dynamodb/table:Table', 'pullgate-records')).toEqual({
       billingMode: 'PAY_PER_REQUEST',
@@ -384,7 +383,7 @@ describe('the table', () => {
 });
 
 describe('the topics', () => {
-  it('are encrypted with a key of their own, which turns and which alarms may use', async () => {
+  it('are encrypted with a customer managed key that rotates and that alarms can use', async () => {
     await deploy();
     expect(inputsOf('aws:kms/key:Key', 'pullgate-key')).toMatchObject({ enableKeyRotation: true });
     expect(policyOf('aws:kms/key:Key', 'pullgate-key')).toMatchObject({
@@ -398,7 +397,7 @@ describe('the topics', () => {
     }
   });
 
-  it('ask for TLS; the function publishes by its own rights, and alarms are the stack’s own', async () => {
+  it('require TLS, name no role of the function, and let only the alarms of the stack publish', async () => {
     const outputs = await deploy();
     const alarms = alarmSpecs('dev', 6).map(({ name }) =>
       expect.stringMatching(
@@ -451,7 +450,7 @@ describe('the alarms', () => {
     ],
     ['backlog', { namespace: 'AWS/SQS', metricName: 'ApproximateAgeOfOldestMessage', threshold: 3600 }],
     ['brake', { namespace: 'Pullgate/dev', metricName: 'BrakeWaiting', threshold: 0 }],
-  ])('tell of %s, and when it is over', async (name, wanted) => {
+  ])('notify when %s starts and when it ends', async (name, wanted) => {
     const outputs = await deploy({ sweepHours: 12 });
     const topic = await outputOf(outputs.alarmsTopicArn);
     expect(inputsOf('aws:cloudwatch/metricAlarm:MetricAlarm', `pullgate-${name}-alarm`)).toMatchObject({
@@ -459,15 +458,17 @@ describe('the alarms', () => {
       comparisonOperator: 'GreaterThanThreshold',
       alarmActions: [topic],
       okActions: [topic],
-      alarmDescription: expect.stringMatching(`^pullgate, stack dev: .{60,}[.] Page: docs/operations.md#aws-${name}$`),
+      alarmDescription: expect.stringMatching(
+        `^pullgate, stack dev: .{60,}[.] Runbook: docs/operations.md#aws-${name}$`,
+      ),
     });
   });
 
-  it('have descriptions that CloudWatch takes', () => {
+  it('have descriptions of at most 1,024 characters, the limit of CloudWatch', () => {
     for (const { description } of alarmSpecs('a'.repeat(100), 24)) expect(description.length).toBeLessThanOrEqual(1024);
   });
 
-  it('that watch the log have a metric there, and so does the dashboard', async () => {
+  it('and the dashboard have a metric filter for each metric in the log', async () => {
     await deploy();
     const metrics = registered
       .filter(({ type }) => type === 'aws:cloudwatch/logMetricFilter:LogMetricFilter')
@@ -499,8 +500,8 @@ describe('the alarms', () => {
   });
 });
 
-describe('the mark of a statement', () => {
-  it('has letters and digits only, and differs where two stacks differ in other characters, or in the organization, only', () => {
+describe('the Sid of a statement', () => {
+  it('has only letters and digits, and differs for stacks that differ only in other characters or in the organization', () => {
     expect(statementId('organization', 'pullgate', 'eu-prod')).toBe('Pullgateeuprod2bf430dd');
     expect(statementId('organization', 'pullgate', 'euprod')).toBe('Pullgateeuprod7ad17048');
     expect(statementId('acme', 'pullgate', 'eu-prod')).toBe('Pullgateeuprodbd6c12e8');
@@ -508,7 +509,7 @@ describe('the mark of a statement', () => {
 });
 
 describe('the defaults', () => {
-  it('are enough beside a threshold', async () => {
+  it('complete a component that sets only the threshold', async () => {
     const asked = deployments.size;
     const { component, registered: seen } = await deployAnew({ severityThreshold: 'high' });
     await deploy({ policy: {}, exemptPrincipals: [] });
@@ -530,15 +531,15 @@ describe('the defaults', () => {
   });
 });
 
-describe('a principal that another resource makes', () => {
-  it('is in the settings once it is known', async () => {
+describe('an exempt principal that is the output of another resource', () => {
+  it('is written to the settings once it is known', async () => {
     const { component } = await deployAnew({ ...ARGS, exemptPrincipals: [pulumi.output(CI_ROLE)] });
     expect(await outputOf(component.outputs.settings)).toMatchObject({ exemptPrincipals: [CI_ROLE] });
   });
 });
 
-describe('arguments that are wrong', () => {
-  it('are refused with every problem, also of the policy', () => {
+describe('invalid arguments', () => {
+  it('are rejected with every problem, including those of the policy', () => {
     const wrong = {
       ...ARGS,
       sweepHours: 25,
@@ -549,7 +550,7 @@ describe('arguments that are wrong', () => {
     );
   });
 
-  it('are refused if an exempt principal is no role', () => {
+  it('are rejected if an exempt principal is not a role', () => {
     expect(checkExemptPrincipals(['arn:aws:iam::123456789012:user/ci'])).toMatchObject({
       ok: false,
       problems: [{ key: 'exemptPrincipals[0]', given: 'arn:aws:iam::123456789012:user/ci' }],

@@ -1,5 +1,5 @@
-// Inspector's findings in the core's words: what each field comes to, what is never guessed, and what the filter that
-// the policy decides leaves out.
+// The conversion of Inspector's findings to the core's types, field by field, and the ListFindings filter that is
+// compiled from the policy.
 import type { CvssScore, Finding as InspectorFinding, VulnerablePackage } from '@aws-sdk/client-inspector2';
 import { describe, expect, it } from 'vitest';
 import { findingsFrom, listFindingsFilter } from '../../../aws/function/findings.ts';
@@ -9,7 +9,7 @@ import { apiFinding, sampleText } from './samples.ts';
 
 type Details = NonNullable<InspectorFinding['packageVulnerabilityDetails']>;
 
-/** The documentation's finding with other details; `vulnerablePackages` is one package where nothing else is said. */
+/** The finding from the documentation with other details. By default, `vulnerablePackages` has one package. */
 function detailed(details: Partial<Details>, changes: Partial<InspectorFinding> = {}): InspectorFinding {
   const sample = apiFinding();
   const before = sample.packageVulnerabilityDetails;
@@ -18,15 +18,16 @@ function detailed(details: Partial<Details>, changes: Partial<InspectorFinding> 
   return { ...sample, packageVulnerabilityDetails: { ...before, vulnerablePackages, ...details }, ...changes };
 }
 
-/** The one finding that it comes to. */
+/** The only finding that results from it. */
 function only(finding: InspectorFinding): Finding {
   const [first, ...others] = findingsFrom(finding);
-  if (first === undefined || others.length > 0) throw new Error(`expected one finding, was given ${others.length + 1}`);
+  if (first === undefined || others.length > 0)
+    throw new Error(`expected one finding, got ${first === undefined ? 0 : others.length + 1}`);
   return first;
 }
 
-describe('the finding of the documentation', () => {
-  it('is one finding for each of its packages', () => {
+describe('the finding from the documentation', () => {
+  it('becomes one finding per package', () => {
     const shared = {
       vulnerability: 'CVE-2021-33910',
       aliases: [],
@@ -46,7 +47,7 @@ describe('the finding of the documentation', () => {
     );
   });
 
-  it('is read from the new format too, with its fix and its aliases', () => {
+  it('is also parsed from the new format, with its fix and its aliases', () => {
     const { detail } = JSON.parse(sampleText('inspector-finding-2026'));
     const { packageVulnerabilityDetails: details, severity, fixAvailable, exploitAvailable, status } = detail;
     const vendorCreatedAt = new Date('2024-09-03T00:00:00Z');
@@ -84,26 +85,31 @@ describe('whether there is a fix', () => {
   const empty: VulnerablePackage = { name: 'unfixed', version: '1', fixedInVersion: '' };
 
   it.each<[string, InspectorFinding['fixAvailable'], VulnerablePackage[], readonly string[]]>([
-    ['YES: each package has one', 'YES', [fixed, unfixed], ['available', 'available']],
-    ['NO: none has', 'NO', [unfixed, notAvailable], ['none', 'none']],
-    ['PARTIAL: told apart by the fixed version', 'PARTIAL', [fixed, unfixed], ['available', 'none']],
-    ['PARTIAL: told apart by NotAvailable', 'PARTIAL', [notAvailable, fixed], ['none', 'available']],
-    ['PARTIAL: told apart by an empty version', 'PARTIAL', [empty, fixed], ['none', 'available']],
-    ['PARTIAL, and no package names a version', 'PARTIAL', [unfixed, notAvailable], ['unknown', 'unknown']],
-    ['PARTIAL, and every package names one', 'PARTIAL', [fixed, fixed], ['unknown', 'unknown']],
-    ['PARTIAL of one package', 'PARTIAL', [fixed], ['unknown']],
-    ['PARTIAL without packages', 'PARTIAL', [], ['unknown']],
-    ['absent, and one package names a version', undefined, [fixed, unfixed], ['available', 'unknown']],
-    ['absent, and a package has NotAvailable', undefined, [notAvailable], ['unknown']],
-    ['absent, without packages', undefined, [], ['unknown']],
-    ['YES without packages', 'YES', [], ['available']],
-    ['NO without packages', 'NO', [], ['none']],
+    ['YES: every package has a fix', 'YES', [fixed, unfixed], ['available', 'available']],
+    ['NO: no package has a fix', 'NO', [unfixed, notAvailable], ['none', 'none']],
+    ['PARTIAL: a package with a fixed version has a fix', 'PARTIAL', [fixed, unfixed], ['available', 'none']],
+    ['PARTIAL: a package with NotAvailable has no fix', 'PARTIAL', [notAvailable, fixed], ['none', 'available']],
+    ['PARTIAL: a package with an empty fixed version has no fix', 'PARTIAL', [empty, fixed], ['none', 'available']],
+    [
+      'PARTIAL, and no package names a fixed version: unknown',
+      'PARTIAL',
+      [unfixed, notAvailable],
+      ['unknown', 'unknown'],
+    ],
+    ['PARTIAL, and every package names a fixed version: unknown', 'PARTIAL', [fixed, fixed], ['unknown', 'unknown']],
+    ['PARTIAL with one package: unknown', 'PARTIAL', [fixed], ['unknown']],
+    ['PARTIAL without packages: unknown', 'PARTIAL', [], ['unknown']],
+    ['absent: a package with a fixed version has a fix', undefined, [fixed, unfixed], ['available', 'unknown']],
+    ['absent, and a package has NotAvailable: unknown', undefined, [notAvailable], ['unknown']],
+    ['absent, without packages: unknown', undefined, [], ['unknown']],
+    ['YES without packages: available', 'YES', [], ['available']],
+    ['NO without packages: none', 'NO', [], ['none']],
   ])('%s', (_name, fixAvailable, vulnerablePackages, fixes) => {
     const finding = detailed({ vulnerablePackages }, { fixAvailable });
     expect(findingsFrom(finding).map(({ fix }) => fix)).toEqual(fixes);
   });
 
-  it('never takes NotAvailable for a version', () => {
+  it('does not read NotAvailable as a version', () => {
     const finding = detailed({ vulnerablePackages: [fixed, notAvailable, empty] });
     expect(findingsFrom(finding).map((one) => one.package.fixedVersion)).toEqual(['2', undefined, undefined]);
   });
@@ -112,10 +118,10 @@ describe('whether there is a fix', () => {
 describe('the installed version', () => {
   it.each<[string, Omit<VulnerablePackage, 'name'>, string]>([
     ['epoch, version and release', { epoch: 1, version: '2.4.6', release: '97.el7' }, '1:2.4.6-97.el7'],
-    ['an epoch of 0 is not written', { epoch: 0, version: '239', release: '45.el8' }, '239-45.el8'],
+    ['an epoch of 0 is omitted', { epoch: 0, version: '239', release: '45.el8' }, '239-45.el8'],
     ['no release', { epoch: 2, version: '8.0' }, '2:8.0'],
     ['an empty release', { version: '8.0', release: '' }, '8.0'],
-    ['the version alone', { version: '4.17.21' }, '4.17.21'],
+    ['only a version', { version: '4.17.21' }, '4.17.21'],
   ])('%s', (_name, fields, version) => {
     expect(only(detailed({ vulnerablePackages: [{ name: 'some', ...fields }] })).package.version).toBe(version);
   });
@@ -127,19 +133,19 @@ describe('the score', () => {
 
   it.each<[string, CvssScore[] | undefined, number | undefined]>([
     ['is the highest of several', cvss(['3.0', 6.5], ['3.1', 8.1], ['4.0', 7.2]), 8.1],
-    ['is that of CVSS v4', cvss(['4.0', 9.3]), 9.3],
-    ['is never that of CVSS v2, however high', cvss(['2.0', 10], ['3.1', 5.5]), 5.5],
-    ['is none where there is only CVSS v2', cvss(['2.0', 10]), undefined],
-    ['is none where there is no version', cvss([undefined, 9.8]), undefined],
-    ['is none where there is no number', cvss(['3.1', undefined]), undefined],
-    ['may be 0', cvss(['3.1', 0]), 0],
-    ['is none where there are no scores', [], undefined],
-    ['is none where nothing is said', undefined, undefined],
+    ['is the CVSS v4 score', cvss(['4.0', 9.3]), 9.3],
+    ['is never the CVSS v2 score, even if it is higher', cvss(['2.0', 10], ['3.1', 5.5]), 5.5],
+    ['is absent if there is only a CVSS v2 score', cvss(['2.0', 10]), undefined],
+    ['is absent if the CVSS version is missing', cvss([undefined, 9.8]), undefined],
+    ['is absent if the base score is missing', cvss(['3.1', undefined]), undefined],
+    ['can be 0', cvss(['3.1', 0]), 0],
+    ['is absent if the list of scores is empty', [], undefined],
+    ['is absent if the list of scores is missing', undefined, undefined],
   ])('%s', (_name, scores, score) => {
     expect(only(detailed({ cvss: scores })).score).toBe(score);
   });
 
-  it("is never Inspector's own, which follows the environment", () => {
+  it("is never Inspector's own score, which depends on the environment", () => {
     expect(only(detailed({ cvss: [] }, { inspectorScore: 9.8 })).score).toBeUndefined();
   });
 });
@@ -161,7 +167,7 @@ describe('the severity', () => {
   });
 });
 
-describe('the rest', () => {
+describe('the other fields', () => {
   it.each<[InspectorFinding['exploitAvailable'], boolean]>([
     ['YES', true],
     ['NO', false],
@@ -173,24 +179,24 @@ describe('the rest', () => {
   it.each<[InspectorFinding['status'], Finding['state']]>([
     ['ACTIVE', 'active'],
     ['SUPPRESSED', 'suppressed'],
-    // Never asked for; and to be closed at Inspector proves nothing.
+    // pullgate does not request closed findings, and a finding that Inspector closed proves nothing.
     ['CLOSED', 'active'],
     [undefined, 'active'],
   ])('status %s: %s', (status, state) => {
     expect(only(detailed({}, { status })).state).toBe(state);
   });
 
-  it('takes related vulnerabilities for aliases', () => {
+  it('reads related vulnerabilities as aliases', () => {
     const relatedVulnerabilities = ['USN-6986-1', 'GHSA-xxxx-yyyy-zzzz'];
     expect(only(detailed({ relatedVulnerabilities })).aliases).toEqual(['USN-6986-1', 'GHSA-xxxx-yyyy-zzzz']);
     expect(only(detailed({ relatedVulnerabilities: undefined })).aliases).toEqual([]);
   });
 
-  it('takes only the vendor’s date for the disclosure', () => {
+  it('reads only the vendor’s date as the disclosure date', () => {
     expect(only(detailed({ vendorCreatedAt: undefined })).disclosedAt).toBeUndefined();
   });
 
-  it('names a package that has no name or version', () => {
+  it('reports a package without name and version as an unnamed package', () => {
     const nameless: VulnerablePackage = JSON.parse('{}');
     expect(only(detailed({ vulnerablePackages: [nameless] })).package).toEqual({
       name: 'unnamed package',
@@ -200,8 +206,8 @@ describe('the rest', () => {
   });
 });
 
-describe('a finding without a package is one of the image itself', () => {
-  it('a code finding, by its title', () => {
+describe('a finding without a package becomes a finding of the image itself', () => {
+  it('a code finding, named by its title', () => {
     const finding = apiFinding({
       packageVulnerabilityDetails: undefined,
       title: 'CWE-798 - Hardcoded credentials',
@@ -227,16 +233,16 @@ describe('a finding without a package is one of the image itself', () => {
 
   it.each<[string, Partial<InspectorFinding>, string]>([
     [
-      'by its ARN where it has no title',
+      'named by its ARN if it has no title',
       { title: undefined },
       'arn:aws:inspector2:us-east-1:123456789012:finding/0407d7719da0fc8a8f44991f0bf524d6',
     ],
-    ['by a word where it has nothing', { title: undefined, findingArn: undefined }, 'unnamed finding'],
+    ['named "unnamed finding" if it has neither', { title: undefined, findingArn: undefined }, 'unnamed finding'],
   ])('%s', (_name, changes, vulnerability) => {
     expect(only(apiFinding({ packageVulnerabilityDetails: undefined, ...changes })).vulnerability).toBe(vulnerability);
   });
 
-  it('a package finding whose list is empty or missing', () => {
+  it('a package finding whose list of packages is empty or missing', () => {
     for (const vulnerablePackages of [[], undefined]) {
       const { vulnerability, package: found } = only(detailed({ vulnerablePackages }));
       expect([vulnerability, found]).toEqual(['CVE-2021-33910', { name: 'the image', version: '' }]);
@@ -245,7 +251,7 @@ describe('a finding without a package is one of the image itself', () => {
 });
 
 describe('the ListFindings filter', () => {
-  it('takes findings of ECR images that are not closed, but for the severities that cannot matter', () => {
+  it('selects findings of ECR images that are not closed, except for severities that cannot matter', () => {
     expect(listFindingsFilter(policy())).toEqual({
       resourceType: [{ comparison: 'EQUALS', value: 'AWS_ECR_CONTAINER_IMAGE' }],
       findingStatus: [
@@ -260,7 +266,7 @@ describe('the ListFindings filter', () => {
     });
   });
 
-  it('has no severity where everything counts', () => {
+  it('omits the severity if every severity can matter', () => {
     expect(listFindingsFilter(policy({ severityThreshold: 'informational' }))).not.toHaveProperty('severity');
   });
 });

@@ -1,4 +1,4 @@
-// Folding a batch by repository: what each repository is asked, and which messages wait for the answer.
+// Grouping a batch by repository: the request for each repository, and the messages that wait for its result.
 import type { SQSRecord } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
 import { groupByRepository, type Received } from '../../../aws/function/group.ts';
@@ -29,7 +29,7 @@ function images(first: Named, ...others: Named[]): Received['message'] {
   return { kind: 'images', images: [first, ...others] };
 }
 
-/** The groups of messages named a, b, c and so on, with the messages by their names. */
+/** The groups of messages named a, b, c and so on. Each group lists the names of its messages. */
 function grouped(...requests: Received['message'][]) {
   const received = requests.map((request, index) => ({ delivery: message('abcdef'.charAt(index)), message: request }));
   return groupByRepository(received, ACCOUNT_ID).map(({ request, deliveries, deliveriesByFinding }) => ({
@@ -53,15 +53,15 @@ const found: Named = {
 };
 
 describe('a batch', () => {
-  it('that is empty asks nothing', () => {
+  it('that is empty has no groups', () => {
     expect(grouped()).toEqual([]);
   });
 
-  it('of what names no repository asks nothing of one', () => {
+  it('of messages that name no repository has no groups', () => {
     expect(grouped({ kind: 'tick' }, { kind: 'sweep' })).toEqual([]);
   });
 
-  it('of the same message again and again is one observation', () => {
+  it('of repeated messages causes one reconciliation', () => {
     expect(grouped(images(found), images(found), images(found))).toEqual([
       {
         gate,
@@ -78,7 +78,7 @@ describe('a batch', () => {
     ]);
   });
 
-  it('about two images of a repository is one reconciliation of both', () => {
+  it('about two images of a repository causes one reconciliation of both', () => {
     const other: Named = { ...found, digest: digest(2), namedReport: { id: 'finding-2', at } };
     expect(grouped(images(push), images(found), images(other))).toEqual([
       {
@@ -98,7 +98,7 @@ describe('a batch', () => {
     ]);
   });
 
-  it('about two repositories is a reconciliation of each', () => {
+  it('about two repositories causes one reconciliation of each', () => {
     const groups = grouped(images(push), images({ ...push, repository: 'team/other' }), { kind: 'tick' });
     expect(groups.map((group) => [group.gate.repository, group.scope, group.messages])).toEqual([
       ['team/app', [digest(1)], 'a'],
@@ -106,7 +106,7 @@ describe('a batch', () => {
     ]);
   });
 
-  it('with one request for all is a request for all, and still knows what was reported', () => {
+  it('with one request for all images requests all images, and keeps the reported findings', () => {
     expect(grouped(images(found), { kind: 'reconcile', repository: 'team/app', trigger: 'sweep' })).toEqual([
       {
         gate,
@@ -119,12 +119,12 @@ describe('a batch', () => {
     ]);
   });
 
-  it('with one message about two images of one repository waits for it once', () => {
+  it('with one message about two images of one repository has one group with that message', () => {
     const groups = grouped(images(found, { ...found, digest: digest(2) }));
     expect(groups.map(({ scope, messages }) => [scope, messages])).toEqual([[[digest(1), digest(2)], 'a']]);
   });
 
-  it('with one message about two repositories waits for it twice', () => {
+  it('with one message about two repositories has two groups with that message', () => {
     const groups = grouped(images(found, { ...found, repository: 'team/other' }));
     expect(groups.map((group) => [group.gate.repository, group.messages, group.reports])).toEqual([
       ['team/app', 'a', [['finding-1', 'a']]],
@@ -132,7 +132,7 @@ describe('a batch', () => {
     ]);
   });
 
-  it('of a finding that is not active any more reports nothing', () => {
+  it('about a finding that is no longer active has no reported findings', () => {
     const groups = grouped(images({ ...found, namedReport: undefined }));
     expect(groups.map(({ namedReports, reports }) => ({ namedReports: namedReports, reports }))).toEqual([
       { namedReports: [], reports: [] },

@@ -1,4 +1,4 @@
-// Which images an index leads to: with a real client of ECR on the local cloud.
+// The images that an index references, with a real ECR client on the local cloud.
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createImages } from '../../../aws/function/images.ts';
@@ -11,7 +11,7 @@ const ABSENT = digestOf('never pushed');
 
 let cloud: LocalAws;
 let ecr: ECRClient;
-/** A repository of its own for each test. */
+/** A separate repository for each test. */
 let repository = '';
 let repositories = 0;
 beforeAll(async () => {
@@ -40,7 +40,7 @@ describe('the descendants', () => {
     expect(batches()).toBe(1);
   });
 
-  it('of an index of indexes are those too, and what they lead to', async () => {
+  it('of an index of indexes are the inner indexes and their children', async () => {
     const [amd, arm, other] = [await push(), await push(), await push()];
     const inner = await pushIndex([amd, arm]);
     const middle = await pushIndex([inner, other]);
@@ -48,7 +48,7 @@ describe('the descendants', () => {
     expect(batches()).toBe(3);
   });
 
-  it('are there once, and asked for once, where several indexes lead to the same', async () => {
+  it('that several indexes share are listed once and requested once', async () => {
     const child = await push();
     const inner = await pushIndex([child]);
     const outer = await Promise.all([[inner], [inner, child], [inner, await push()]].map((one) => pushIndex(one)));
@@ -61,7 +61,7 @@ describe('the descendants', () => {
     expect(asked).toEqual([outer.map((imageDigest) => ({ imageDigest })), [{ imageDigest: inner }]]);
   });
 
-  it('of more indexes than a call takes are asked for in several', async () => {
+  it('of more indexes than one call can name are requested in several calls', async () => {
     const children = await pushAll(101);
     const indexes = await Promise.all(children.map((child) => pushIndex([child])));
     expect(await descendants(...indexes)).toEqual(children.toSorted());
@@ -69,32 +69,32 @@ describe('the descendants', () => {
   });
 
   it.each<[string, () => Promise<string>]>([
-    ['an image that is no index', () => push()],
-    ['an index that is not there', async () => ABSENT],
+    ['an image that is not an index', () => push()],
+    ['an index that does not exist', async () => ABSENT],
     [
-      'an index in the archive',
+      'an archived index',
       async () => {
         const index = await pushIndex([await push()]);
         cloud.ecr.archive(repository, index);
         return index;
       },
     ],
-  ])('of %s are none', async (_what, digest) => {
+  ])('of %s are empty', async (_what, digest) => {
     expect(await descendants(await digest())).toEqual([]);
   });
 
-  it('of nothing are none, without a call', async () => {
+  it('of an empty list are empty, without a call', async () => {
     expect(await descendants()).toEqual([]);
     expect(batches()).toBe(0);
   });
 
-  it('are still those of the other indexes where one is not there', async () => {
+  it('of the other indexes are found if one index does not exist', async () => {
     const child = await push();
     expect(await descendants(ABSENT, await pushIndex([child]))).toEqual([child]);
   });
 
   it.each(['ImageInaccessible', 'KmsError', 'UpstreamUnavailable'] as const)(
-    'are not known where ECR does not give an index: %s',
+    'are an error if ECR does not return an index: %s',
     async (failureCode) => {
       const failures = [
         { imageId: { imageDigest: ABSENT }, failureCode: 'ImageNotFound' },
@@ -103,7 +103,7 @@ describe('the descendants', () => {
       const send = async () => ({ images: [], failures });
       const images = createImages({ send } as unknown as ECRClient, ACCOUNT_ID);
       await expect(images.descendants('team/app', [ABSENT, digestOf('index')])).rejects.toThrow(
-        `team/app: ECR does not give the index ${digestOf('index')} (${failureCode}: try later)`,
+        `team/app: ECR did not return the index ${digestOf('index')} (${failureCode}: try later)`,
       );
     },
   );
@@ -116,7 +116,7 @@ describe('the descendants', () => {
       'AccessDeniedException',
     ],
     ['broken', { kind: 'serverError' }, 'InternalServerException'],
-  ] as const)('are not known where the call is %s, also of a nested index', async (_how, fault, name) => {
+  ] as const)('are an error if the call for a nested index is %s', async (_how, fault, name) => {
     const outer = await pushIndex([await pushIndex([await push()])]);
     cloud.faults.add({ ...fault, operation: 'BatchGetImage', nth: 2 });
     await expect(descendants(outer)).rejects.toMatchObject({ name });

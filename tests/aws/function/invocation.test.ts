@@ -1,5 +1,5 @@
-// One invocation of the function in this process, on the local cloud: what is grouped, what comes first, and what
-// happens when time runs out.
+// One invocation of the function in this process, on the local cloud: how it groups messages, in which order it works,
+// and what happens when time runs out.
 import type { SQSRecord } from 'aws-lambda';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createHandler } from '../../../aws/function/invocation.ts';
@@ -31,7 +31,7 @@ beforeEach(async () => {
   return () => cloud.stop();
 });
 
-/** Messages as Lambda would hand them over, received from the queue. */
+/** Messages received from the queue, in the form in which Lambda passes them. */
 function receive(...bodies: readonly object[]): readonly SQSRecord[] {
   for (const body of bodies) cloud.queue.send(JSON.stringify(body));
   return cloud.queue.receive(bodies.length).map(({ id, body, receiptHandle, receiveCount }) => ({
@@ -69,7 +69,7 @@ const isClosed = (repository: string) => cloud.ecr.repository(repository).policy
 const kinds = () => log.map(({ kind }) => kind);
 const DENIED = { kind: 'error', code: 'AccessDeniedException', message: 'no', status: 400 } as const;
 const PLENTY = { getRemainingTimeInMillis: () => 300_000 };
-/** What an invocation keeps for its end. */
+/** The time that an invocation reserves for its end. */
 const RESERVE_MILLISECONDS = 10_000;
 
 const deadlineIn = (milliseconds: number) => {
@@ -78,7 +78,7 @@ const deadlineIn = (milliseconds: number) => {
 };
 
 describe('when time runs out', () => {
-  it('a gate that would outlast the invocation is given up: only its messages are retried, and the others are done', async () => {
+  it('stops a gate that would outlast the invocation, retries only its messages and finishes the others', async () => {
     await vulnerable('team/first', 'team/held', 'team/last');
     let letGo = () => {};
     const held = new Promise<void>((resolve) => {
@@ -98,13 +98,13 @@ describe('when time runs out', () => {
       { kind: 'failed', error: 'Error: no time left in this invocation for team/held', messages: 2 },
     ]);
 
-    // What was still under way is like a slow worker: it may go on.
+    // The call that was still running behaves like a slow worker and may finish.
     letGo();
     await vi.waitFor(() => expect(kinds().filter((kind) => kind === 'decision')).toHaveLength(3), { timeout: 20_000 });
     expect(isClosed('team/held')).toBe(true);
   });
 
-  it('no gate is begun when there is none left, and every message is retried', async () => {
+  it('starts no gate if no time is left, and retries every message', async () => {
     await vulnerable('team/first', 'team/last');
     const records = receive(request('team/first'), request('team/last'));
     cloud.calls.reset();
@@ -115,7 +115,7 @@ describe('when time runs out', () => {
   });
 });
 
-it('a notice that cannot be sent is logged as a failure, and the messages of its gate alone are retried', async () => {
+it('logs a notice that cannot be sent as a failure, and retries only the messages of its gate', async () => {
   await vulnerable('team/app');
   cloud.faults.add({ ...DENIED, code: 'AuthorizationError', status: 403, service: 'sns', operation: 'Publish' });
   const records = receive(request('team/app'), request('team/clean'));
@@ -132,7 +132,7 @@ it('a notice that cannot be sent is logged as a failure, and the messages of its
   ]);
 });
 
-it('a wrong message that cannot be moved to the dead-letter queue is logged as a failure, and retried', async () => {
+it('logs an invalid message that cannot be moved to the dead-letter queue as a failure, and retries it', async () => {
   cloud.faults.add({ ...DENIED, service: 'sqs', operation: 'SendMessage' });
   const records = receive({ pullgate: 'unheard of' });
   const messageId = records[0]?.messageId;
@@ -145,7 +145,7 @@ it('a wrong message that cannot be moved to the dead-letter queue is logged as a
 });
 
 describe('ticks and sweeps', () => {
-  it('of a batch are one each, and come before the gates', async () => {
+  it('run once per batch, before the gates', async () => {
     await vulnerable('team/app');
     const answer = await handle({ Records: [...receive(request('team/app'), tick, sweep, tick, tick, sweep)] }, PLENTY);
     expect(answer).toEqual({ batchItemFailures: [] });
@@ -153,7 +153,7 @@ describe('ticks and sweeps', () => {
     expect(cloud.calls.count()['inspector2:ListFindingAggregations']).toBe(1);
   });
 
-  it('a tick does each of its steps though another fails, and its messages are retried', async () => {
+  it('a tick runs its other steps if one fails, and its messages are retried', async () => {
     cloud.faults.add({ ...DENIED, service: 'dynamodb', operation: 'Scan' });
     const records = receive(tick, tick);
     const answer = await handle({ Records: [...records] }, PLENTY);
@@ -165,7 +165,7 @@ describe('ticks and sweeps', () => {
     ]);
   });
 
-  it('that fail keep no gate of their batch from being reconciled', async () => {
+  it('that fail do not prevent the reconciliation of the gates in their batch', async () => {
     await vulnerable('team/app');
     cloud.faults.add({ ...DENIED, service: 'inspector2' });
     const [failing, ...others] = receive(sweep, request('team/app'));
@@ -174,7 +174,7 @@ describe('ticks and sweeps', () => {
     expect(isClosed('team/app')).toBe(true);
   });
 
-  it('a sweep asks for a reconciliation of each repository that has findings, once', async () => {
+  it('a sweep requests one reconciliation of each repository that has findings', async () => {
     await vulnerable('team/one', 'team/two');
     cloud.ecr.createRepository('team/clean');
     await handle({ Records: [...receive(sweep)] }, PLENTY);

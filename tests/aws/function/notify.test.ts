@@ -1,5 +1,5 @@
-// What the topic is sent of a state change: Amazon SNS takes a subject of at most 100 printable ASCII characters in one
-// line.
+// The messages that the topic gets about state changes. Amazon SNS accepts a subject of at most 100 printable ASCII
+// characters on one line.
 import type { PublishCommand, PublishCommandInput, SNSClient } from '@aws-sdk/client-sns';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ import { GATE, notice } from '../../shared/samples.ts';
 
 const NOTICE = notice({ kind: 'cleared' });
 
-/** What is published of a notice. */
+/** The messages that are published for a notice. */
 async function published(gate: Gate, one: Notice): Promise<readonly PublishCommandInput[]> {
   const inputs: PublishCommandInput[] = [];
   const client: Pick<SNSClient, 'send'> = {
@@ -23,7 +23,7 @@ async function published(gate: Gate, one: Notice): Promise<readonly PublishComma
 }
 
 describe('a state change', () => {
-  it('is published once, with what a subscriber can filter by', async () => {
+  it('is published once, with attributes that a subscriber can filter by', async () => {
     expect(await published(GATE, NOTICE)).toEqual([
       {
         TopicArn: 'arn:aws:sns:eu-west-1:123456789012:dev',
@@ -40,7 +40,7 @@ describe('a state change', () => {
     ]);
   });
 
-  it('that cannot be published throws, so that it is tried again', async () => {
+  it('throws if it cannot be published, so that it is retried', async () => {
     const client: Pick<SNSClient, 'send'> = {
       send: async () => {
         throw new Error('no such topic');
@@ -51,7 +51,7 @@ describe('a state change', () => {
     ).rejects.toThrow('no such topic');
   });
 
-  it('has a subject that SNS takes, whatever the repository is called', async () => {
+  it('has a subject that SNS accepts, whatever the name of the repository is', async () => {
     const part = fc.string({ unit: fc.constantFrom(...'az09'), minLength: 1, maxLength: 60 });
     const name = fc
       .array(part, { minLength: 1, maxLength: 8 })

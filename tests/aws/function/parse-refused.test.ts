@@ -1,14 +1,14 @@
-// Input that is refused: what is wrong with a message, in one short line that names the field and what was expected.
+// Rejected input: every problem of a message is one short line that names the field and the expected value.
 import { describe, expect, it } from 'vitest';
 import { parseMessage } from '../../../aws/function/parse.ts';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
 import { describeProblem } from '../../../shared/runtime/problem.ts';
 import { ACCOUNT_ID, changed, type Sample, sampleText } from './samples.ts';
 
-/** The sentences about a message that is refused. */
+/** The problems of a rejected message, as sentences. */
 function problemsWith(message: string): readonly string[] {
   const parsed = parseMessage(message, ACCOUNT_ID);
-  if (parsed.ok) throw new Error(`expected problems, was given a request: ${JSON.stringify(parsed.value)}`);
+  if (parsed.ok) throw new Error(`expected problems, got a request: ${JSON.stringify(parsed.value)}`);
   return parsed.problems.map(describeProblem);
 }
 
@@ -19,14 +19,14 @@ const FINDING =
   'expected the ARN of a finding, such as arn:aws:inspector2:eu-west-1:123456789012:finding/0407d7719da0fc8a8f44991f0bf524d6';
 const IMAGE = 'detail.resources[0].details.awsEcrContainerImage';
 
-describe('a message that is no event', () => {
+describe('a message that is not an event', () => {
   it.each<[string, string, string]>([
-    ['is nothing', '', 'message is "": expected JSON'],
+    ['is empty', '', 'message is "": expected JSON'],
     ['is text', 'hello', 'message is "hello": expected JSON'],
-    ['has lines', 'a\nb\r\nc', 'message is "a\\nb\\r\\nc": expected JSON'],
+    ['has line breaks', 'a\nb\r\nc', 'message is "a\\nb\\r\\nc": expected JSON'],
     ['is a number', '5', 'message is 5: expected an EventBridge event'],
     ['is null', 'null', 'message is null: expected an EventBridge event'],
-    ['is a text in JSON', '"tick"', 'message is "tick": expected an EventBridge event'],
+    ['is a JSON string', '"tick"', 'message is "tick": expected an EventBridge event'],
     ['is a list', '[{"pullgate":"tick"}]', 'message is [{"pullgate":"tick"}]: expected an EventBridge event'],
     ['has 256 KB', 'x'.repeat(262_144), `message is "${'x'.repeat(119)}…: expected JSON`],
     [
@@ -39,13 +39,13 @@ describe('a message that is no event', () => {
       sampleText('ecr-image-push').replaceAll(/\s+/g, '').slice(0, 60),
       'message is "{\\"version\\":\\"0\\",\\"id\\":\\"13cde686-328b-6117-af20-0e5566167482\\",\\"": expected JSON',
     ],
-    ['asks for what we do not know', '{"pullgate":"nap"}', 'pullgate is "nap": expected tick, sweep or reconcile'],
-    ['asks with what is no word', '{"pullgate":{}}', 'pullgate is {}: expected tick, sweep or reconcile'],
+    ['has an unknown request', '{"pullgate":"nap"}', 'pullgate is "nap": expected tick, sweep or reconcile'],
+    ['has a request that is not a string', '{"pullgate":{}}', 'pullgate is {}: expected tick, sweep or reconcile'],
   ])('%s', (_name, message, sentence) => {
     expect(problemsWith(message)).toEqual([sentence]);
   });
 
-  it('has no field of an event', () => {
+  it('is an empty object', () => {
     expect(problemsWith('{}')).toEqual([
       'source is missing: expected the source of an EventBridge event',
       'detail-type is missing: expected the type of an EventBridge event',
@@ -54,15 +54,15 @@ describe('a message that is no event', () => {
   });
 });
 
-describe('a field that is missing is named', () => {
+describe('the problem names a missing field', () => {
   const image = ['detail', 'resources', 0, 'details', 'awsEcrContainerImage'];
   it.each<[Sample, (string | number)[], string]>([
     ['ecr-image-push', ['source'], 'source is missing: expected the source of an EventBridge event'],
     ['ecr-image-push', ['detail-type'], 'detail-type is missing: expected the type of an EventBridge event'],
     ['ecr-image-push', ['account'], 'account is missing: expected the account of an EventBridge event'],
     ['ecr-image-push', ['detail'], 'detail is missing: expected an action on an image'],
-    ['ecr-image-push', ['detail', 'action-type'], 'detail.action-type is missing: expected what was done to the image'],
-    ['ecr-image-push', ['detail', 'result'], 'detail.result is missing: expected what came of it'],
+    ['ecr-image-push', ['detail', 'action-type'], 'detail.action-type is missing: expected the type of the action'],
+    ['ecr-image-push', ['detail', 'result'], 'detail.result is missing: expected the result of the action'],
     ['ecr-image-push', ['detail', 'repository-name'], `detail.repository-name is missing: ${REPOSITORY}`],
     ['ecr-image-delete', ['detail', 'image-digest'], `detail.image-digest is missing: ${DIGEST}`],
     ['inspector-scan-complete', ['detail'], 'detail is missing: expected a finished scan'],
@@ -94,7 +94,7 @@ describe('a field that is missing is named', () => {
     expect(problemsWith(changed(sample, path, undefined))).toEqual([sentence]);
   });
 
-  it('in an observation of our own', () => {
+  it('in a reconcile request of our own', () => {
     expect(problemsWith('{"pullgate":"reconcile"}')).toEqual([
       `repository is missing: ${REPOSITORY}`,
       'trigger is missing: expected one of finding, scan, push, delete, sweep, tick',
@@ -102,15 +102,15 @@ describe('a field that is missing is named', () => {
   });
 });
 
-describe('a value that is not what it should be is shown', () => {
+describe('the problem shows an invalid value', () => {
   it.each<[string, string, readonly string[]]>([
     [
-      'detail is a text',
+      'detail is a string',
       changed('ecr-image-push', ['detail'], 'all'),
       ['detail is "all": expected an action on an image'],
     ],
     [
-      'resources is no list',
+      'resources is not a list',
       changed('inspector-finding-2026', ['detail', 'resources'], { 0: 'x' }),
       ['detail.resources is {"0":"x"}: expected a list of resources'],
     ],
@@ -120,7 +120,7 @@ describe('a value that is not what it should be is shown', () => {
       ['detail.resources[0] is 5: expected a resource with its type'],
     ],
     [
-      'several fields at once, each once',
+      'several invalid fields, each once',
       changed('ecr-image-push', ['detail'], {
         'action-type': 1,
         result: null,
@@ -128,19 +128,19 @@ describe('a value that is not what it should be is shown', () => {
         'image-digest': [],
       }),
       [
-        'detail.action-type is 1: expected what was done to the image',
-        'detail.result is null: expected what came of it',
+        'detail.action-type is 1: expected the type of the action',
+        'detail.result is null: expected the result of the action',
         `detail.repository-name is "A": ${REPOSITORY}`,
         `detail.image-digest is []: ${DIGEST}`,
       ],
     ],
     [
-      'more than five things, cut to five',
+      'more than five problems, cut to five',
       changed('inspector-finding-2026', ['detail', 'resources'], Array(50_000).fill(7)),
       [0, 1, 2, 3, 4].map((place) => `detail.resources[${place}] is 7: expected a resource with its type`),
     ],
     [
-      'an observation for a reason that is none',
+      'a reconcile request with an unknown trigger',
       '{"pullgate":"reconcile","repository":"team/app","trigger":"whim"}',
       ['trigger is "whim": expected one of finding, scan, push, delete, sweep, tick'],
     ],
@@ -159,7 +159,7 @@ describe('a value that is not what it should be is shown', () => {
     '0'.repeat(64),
     'latest',
     '',
-  ])('a digest that is none: %j', (given) => {
+  ])('an invalid digest: %j', (given) => {
     const sentence = `is ${JSON.stringify(given)}: ${DIGEST}`;
     const inFinding = ['detail', 'resources', 0, 'details', 'awsEcrContainerImage', 'imageHash'];
     const problems = [
@@ -175,13 +175,13 @@ describe('a value that is not what it should be is shown', () => {
   });
 
   it.each([
-    ['nothing', ''],
+    ['no characters', ''],
     ['upper case', 'Team/App'],
-    ['a way up', '../app'],
-    ['a way up inside', 'team/../app'],
-    ['a slash before', '/team'],
-    ['a slash after', 'team/'],
-    ['two slashes', 'team//app'],
+    ['a parent directory', '../app'],
+    ['a parent directory in the middle', 'team/../app'],
+    ['a leading slash', '/team'],
+    ['a trailing slash', 'team/'],
+    ['a double slash', 'team//app'],
     ['a backslash', 'team\\app'],
     ['an escaped slash', 'team%2fapp'],
     ['a quote', "app' or '1'=='1"],
@@ -194,10 +194,10 @@ describe('a value that is not what it should be is shown', () => {
     ['a fragment', 'app#1'],
     ['a wildcard', 'team/*'],
     ['a tag', 'app:1.0'],
-    ['a letter of another script', 'аpp'],
-    ['a dot for a segment', 'team/./app'],
-    ['a hyphen before', '-team/app'],
-    ['an underscore before', '__proto__'],
+    ['a letter from another script', 'аpp'],
+    ['a dot as a segment', 'team/./app'],
+    ['a leading hyphen', '-team/app'],
+    ['a leading underscore', '__proto__'],
   ])('a repository name with %s: %j', (_name, given) => {
     const sentence = `is ${JSON.stringify(given)}: ${REPOSITORY}`;
     const inFinding = ['detail', 'resources', 0, 'details', 'awsEcrContainerImage', 'repositoryName'];
@@ -217,7 +217,7 @@ describe('a value that is not what it should be is shown', () => {
     ]);
   });
 
-  it('a repository name of 257 characters, and of 256 KB', () => {
+  it('a repository name of 257 characters and one of 256 KB', () => {
     const shown = `"${'a'.repeat(119)}…`;
     for (const given of ['a'.repeat(257), 'a'.repeat(262_144), 'a/'.repeat(131_072)]) {
       const message = changed('ecr-image-push', ['detail', 'repository-name'], given);
@@ -232,7 +232,7 @@ describe('a value that is not what it should be is shown', () => {
     ['an ARN without an account', 'arn:aws:ecr:us-east-2::repository/team/app'],
     ['an ARN of an image', `arn:aws:ecr:us-east-2:${ACCOUNT_ID}:repository/team/app/sha256:${'0'.repeat(64)}`],
     ['a number', 7],
-  ])('as the repository of a scan, %s', (_name, given) => {
+  ])('%s as the repository of a scan', (_name, given) => {
     const shown = JSON.stringify(given);
     expect(problemsWith(changed('inspector-scan-complete', ['detail', 'repository-name'], given))).toEqual([
       `detail.repository-name is ${shown.length > 120 ? `${shown.slice(0, 120)}…` : shown}: ${ARN}`,
@@ -240,12 +240,12 @@ describe('a value that is not what it should be is shown', () => {
   });
 
   it.each([
-    ['nothing', ''],
-    ['no ARN', 'finding/1'],
-    ['the ARN of something else', `arn:aws:ecr:us-east-2:${ACCOUNT_ID}:repository/team/app`],
+    ['an empty string', ''],
+    ['a text that is not an ARN', 'finding/1'],
+    ['the ARN of a repository', `arn:aws:ecr:us-east-2:${ACCOUNT_ID}:repository/team/app`],
     ['an ARN with a space', `arn:aws:inspector2:us-east-2:${ACCOUNT_ID}:finding/a b`],
     ['an ARN that is too long for a filter', `arn:aws:inspector2:us-east-2:${ACCOUNT_ID}:finding/${'a'.repeat(101)}`],
-  ])('as the finding, %s', (_name, given) => {
+  ])('%s as the finding', (_name, given) => {
     const shown = JSON.stringify(given);
     expect(problemsWith(changed('inspector-finding-2026', ['detail', 'findingArn'], given))).toEqual([
       `detail.findingArn is ${shown.length > 120 ? `${shown.slice(0, 120)}…` : shown}: ${FINDING}`,

@@ -1,4 +1,4 @@
-// Input validation: every sample of the providers, each to what it asks for.
+// Input validation: the request in every sample from the providers.
 import { describe, expect, it } from 'vitest';
 import { type Message, parseMessage } from '../../../aws/function/parse.ts';
 import { REPOSITORY_NAMES } from '../../shared/samples.ts';
@@ -6,11 +6,11 @@ import { ACCOUNT_ID, changed, SAMPLES, type Sample, sampleText } from './samples
 
 function requestFrom(message: string): Message {
   const parsed = parseMessage(message, ACCOUNT_ID);
-  if (!parsed.ok) throw new Error(`expected a request, was given problems: ${JSON.stringify(parsed.problems)}`);
+  if (!parsed.ok) throw new Error(`expected a request, got problems: ${JSON.stringify(parsed.problems)}`);
   return parsed.value;
 }
 
-/** As the documentation has them, filled up to 64 digits. */
+/** The digests from the documentation, padded to 64 digits. */
 const LIBSSH2_DIGEST = 'sha256:36c7b282abd0186e01419f2e58743e1bf635808231049bbc9d77e50000000000';
 const ACTION_DIGEST = 'sha256:7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e0378abcd12340000';
 const OPENSSL_DIGEST = 'sha256:84f507df33c6864d49c296fb734192696e4cb6f78166ac51ac8b9b118181085d';
@@ -48,40 +48,43 @@ const AS_IT_IS: Readonly<Record<Sample, Message>> = {
   },
   'ecr-basic-scan': {
     kind: 'ignored',
-    why: 'an event that pullgate does not listen to: aws.ecr ECR Image Scan',
+    why: 'an event type that pullgate does not use: aws.ecr ECR Image Scan',
   },
-  'inspector-finding-ec2-closed': { kind: 'ignored', why: 'a finding of AWS_EC2_INSTANCE' },
+  'inspector-finding-ec2-closed': { kind: 'ignored', why: 'a finding for AWS_EC2_INSTANCE' },
   'inspector-finding-of-an-acr-image': {
     kind: 'ignored',
-    why: 'a finding of Microsoft.ContainerRegistry/registry/containerImage',
+    why: 'a finding for Microsoft.ContainerRegistry/registry/containerImage',
   },
 };
 
-describe('a sample of the documentation', () => {
-  it.each(SAMPLES)('asks for what it is about: %s', (name) => {
+describe('a sample from the documentation', () => {
+  it.each(SAMPLES)('requests what the event is about: %s', (name) => {
     expect(requestFrom(sampleText(name))).toEqual(AS_IT_IS[name]);
   });
 
-  it.each(['CLOSED', 'SUPPRESSED', 'A_STATUS_NEVER_SEEN'])('that is %s reports no active finding', (status) => {
+  it.each(['CLOSED', 'SUPPRESSED', 'A_STATUS_NEVER_SEEN'])('with the status %s reports no active finding', (status) => {
     expect(requestFrom(changed('inspector-finding-2026', ['detail', 'status'], status))).toEqual({
       kind: 'images',
       images: [{ repository: 'inspector2', digest: OPENSSL_DIGEST, trigger: 'finding', namedReport: undefined }],
     });
   });
 
-  it.each(['2026-01-31T12:00:00Z', '2026-01-31T14:00:00.000+02:00'])('whose time is %s is read in UTC', (time) => {
+  it.each(['2026-01-31T12:00:00Z', '2026-01-31T14:00:00.000+02:00'])('with the time %s is converted to UTC', (time) => {
     expect(requestFrom(changed('inspector-finding-2026', ['time'], time))).toMatchObject({
       images: [{ namedReport: { id: OPENSSL_ARN, at: '2026-01-31T12:00:00.000Z' } }],
     });
   });
 
-  it.each([undefined, '', 'yesterday', '2026-01-31T12:00:00+05', 7])('whose time is %j is read without it', (time) => {
-    expect(requestFrom(changed('inspector-finding-2026', ['time'], time))).toMatchObject({
-      images: [{ namedReport: { id: OPENSSL_ARN, at: undefined } }],
-    });
-  });
+  it.each([undefined, '', 'yesterday', '2026-01-31T12:00:00+05', 7])(
+    'with the invalid time %j is parsed without a time',
+    (time) => {
+      expect(requestFrom(changed('inspector-finding-2026', ['time'], time))).toMatchObject({
+        images: [{ namedReport: { id: OPENSSL_ARN, at: undefined } }],
+      });
+    },
+  );
 
-  it('that names several images asks for each of them, and not for what is no image', () => {
+  it('with several resources requests each image and nothing else', () => {
     const { detail } = JSON.parse(sampleText('inspector-finding-2026'));
     const [first] = detail.resources;
     const other = structuredClone(first);
@@ -96,7 +99,7 @@ describe('a sample of the documentation', () => {
     });
   });
 
-  it('is understood without what only newer or only older events bring', () => {
+  it('is parsed without the fields that only newer or only older events have', () => {
     const image = ['detail', 'resources', 0, 'details', 'awsEcrContainerImage', 'imageTags'];
     expect(requestFrom(changed('inspector-finding-2021', image, undefined))).toEqual(
       AS_IT_IS['inspector-finding-2021'],
@@ -110,50 +113,54 @@ describe('a sample of the documentation', () => {
   });
 });
 
-describe('what is not ours is ignored, and said to be', () => {
+describe('an ignored message has a reason', () => {
   const registryOfImage = ['detail', 'resources', 0, 'details', 'awsEcrContainerImage', 'registry'];
   const foreignArn = 'arn:aws:ecr:us-east-2:210987654321:repository/amazon/amazon-ecs-sample';
   it.each<[string, string, string]>([
     [
       "another account's event",
       changed('ecr-image-push', ['account'], '210987654321'),
-      'an event of the account 210987654321',
+      'an event from account 210987654321',
     ],
     [
-      "a member account's finding, heard by the delegated administrator",
+      "a member account's finding that the delegated administrator receives",
       changed('inspector-finding-2026', registryOfImage, '210987654321'),
-      'an image of the registry 210987654321',
+      'an image in registry 210987654321',
     ],
     [
-      "a member account's scan, heard by the delegated administrator",
+      "a member account's scan that the delegated administrator receives",
       changed('inspector-scan-complete', ['detail', 'repository-name'], foreignArn),
-      'an image of the registry 210987654321',
+      'an image in registry 210987654321',
     ],
     [
-      'a push that failed',
+      'a failed push',
       changed('ecr-image-push', ['detail', 'result'], 'FAILURE'),
-      'an action on an image with the result FAILURE',
+      'an image action with the result FAILURE',
     ],
     [
-      'an action that is neither push nor delete',
+      'an action other than push and delete',
       changed('ecr-image-push', ['detail', 'action-type'], 'ARCHIVE'),
-      'an action on an image of the type ARCHIVE',
+      'an image action of the type ARCHIVE',
     ],
-    ['a finding of nothing', changed('inspector-finding-2026', ['detail', 'resources'], []), 'a finding of nothing'],
     [
-      'an event of another service',
+      'a finding without resources',
+      changed('inspector-finding-2026', ['detail', 'resources'], []),
+      'a finding for no resource',
+    ],
+    [
+      'an event from another service',
       changed('ecr-image-push', ['source'], 'aws.ec2'),
-      'an event that pullgate does not listen to: aws.ec2 ECR Image Action',
+      'an event type that pullgate does not use: aws.ec2 ECR Image Action',
     ],
     [
-      'the same words in another service',
+      'the same event type from another service',
       changed('ecr-image-push', ['source'], 'com.example'),
-      'an event that pullgate does not listen to: com.example ECR Image Action',
+      'an event type that pullgate does not use: com.example ECR Image Action',
     ],
     [
-      'an event with a name of 256 KB, in a short line',
+      'an event with a source of 256 KB, with a short reason',
       changed('ecr-image-push', ['source'], 'x'.repeat(262_144)),
-      `an event that pullgate does not listen to: ${'x'.repeat(157)}`,
+      `an event type that pullgate does not use: ${'x'.repeat(158)}`,
     ],
   ])('%s', (_name, message, why) => {
     expect(requestFrom(message)).toEqual({ kind: 'ignored', why });
@@ -179,7 +186,7 @@ describe('a message of our own', () => {
 });
 
 describe('a repository name', () => {
-  it.each(REPOSITORY_NAMES)('may be %s', (repository) => {
+  it.each(REPOSITORY_NAMES)('can be %s', (repository) => {
     const request = JSON.stringify({ pullgate: 'reconcile', repository, trigger: 'sweep' });
     expect(requestFrom(request)).toEqual({ kind: 'reconcile', repository, trigger: 'sweep' });
     const inFinding = ['detail', 'resources', 0, 'details', 'awsEcrContainerImage', 'repositoryName'];
@@ -195,7 +202,7 @@ describe('a repository name', () => {
   });
 
   it.each(['arn:aws-cn:ecr:cn-north-1', 'arn:aws-us-gov:ecr:us-gov-west-1', 'arn:aws:ecr:eu-west-1'])(
-    'may come as an ARN of any partition: %s',
+    'can be in an ARN of any partition: %s',
     (start) => {
       const arn = `${start}:${ACCOUNT_ID}:repository/team/app/api`;
       expect(requestFrom(changed('inspector-scan-complete', ['detail', 'repository-name'], arn))).toEqual({

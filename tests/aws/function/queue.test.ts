@@ -1,19 +1,19 @@
-// What the function sends to its queues: whole batches, whatever part of one SQS takes, and messages that come back
-// later.
+// What the function sends to its queues: complete batches, even if SQS accepts only part of one, and messages with a
+// retry delay.
 import { type SendMessageBatchCommand, type SendMessageBatchResultEntry, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createQueue, type Queue } from '../../../aws/function/queue.ts';
 import type { LocalAws } from '../../../local/aws/cloud.ts';
 import { startStage } from '../../local/aws/stage.ts';
 
-/** How long the queue has waited between its tries: nothing waits here. */
+/** The delays between attempts. The mock records them and does not wait. */
 const waits = vi.hoisted((): number[] => []);
 vi.mock('node:timers/promises', () => ({ setTimeout: async (milliseconds: number) => void waits.push(milliseconds) }));
 
 const names = (count: number) => Array.from({ length: count }, (_, number) => `team/app-${number}`);
 const requestFor = (repository: string) => ({ pullgate: 'reconcile', repository, trigger: 'sweep' });
 
-describe('on the wire', () => {
+describe('over the SQS protocol', () => {
   let cloud: LocalAws;
   let queue: Queue;
   beforeAll(async () => {
@@ -37,28 +37,28 @@ describe('on the wire', () => {
     [10, 1],
     [11, 2],
     [95, 10],
-  ])('requests of %i repositories are sent in %i batches, a message each', async (count, batches) => {
+  ])('sends the requests for %i repositories in %i batches, one message per repository', async (count, batches) => {
     await queue.sendRequests(names(count), 'sweep');
     expect(sent()).toHaveLength(count);
     expect(sent()).toEqual(expect.arrayContaining(names(count).map(requestFor)));
     expect(cloud.calls.count()['sqs:SendMessageBatch'] ?? 0).toBe(batches);
   });
 
-  it('a batch that is throttled is sent again, once', async () => {
+  it('sends a throttled batch again, once', async () => {
     cloud.faults.add({ kind: 'throttle', service: 'sqs', operation: 'SendMessageBatch' });
     await queue.sendRequests(names(12), 'sweep');
     expect(sent()).toHaveLength(12);
     expect(sent()).toEqual(expect.arrayContaining(names(12).map(requestFor)));
   });
 
-  it('a batch that is denied throws: the sweep starts again', async () => {
+  it('throws if a batch is denied, so that the sweep is retried', async () => {
     const denied = { kind: 'error', code: 'AccessDeniedException', message: 'no', status: 403 } as const;
     cloud.faults.add({ ...denied, service: 'sqs', operation: 'SendMessageBatch' });
     await expect(queue.sendRequests(names(1), 'sweep')).rejects.toMatchObject({ name: 'AccessDeniedException' });
     expect(sent()).toEqual([]);
   });
 
-  it('a message that can never succeed is in the dead-letter queue, as it was', async () => {
+  it('sends a message that can never succeed to the dead-letter queue unchanged', async () => {
     await queue.deadLetter('not even JSON');
     expect(cloud.deadLetters.messages().map(({ body }) => body)).toEqual(['not even JSON']);
     expect(sent()).toEqual([]);
@@ -70,22 +70,22 @@ describe('on the wire', () => {
     [6, 480],
     [7, 900],
     [40, 900],
-  ])('a message that was received %i times is visible again after %i seconds', async (receiveCount, seconds) => {
+  ])('makes a message that was received %i times visible again after %i seconds', async (receiveCount, seconds) => {
     cloud.queue.send('{}');
     const [message] = cloud.queue.receive(1);
     await queue.retryLater(message?.receiptHandle ?? '', receiveCount);
     expect(cloud.queue.nextVisibleAt()).toBe(cloud.clock.now().getTime() + seconds * 1000);
   });
 
-  it('a message whose receipt is none is an error', async () => {
+  it('throws for an invalid receipt handle', async () => {
     await expect(queue.retryLater('no receipt', 1)).rejects.toMatchObject({ name: 'ReceiptHandleIsInvalid' });
   });
 });
 
-describe('of a batch that SQS takes in part', () => {
+describe('a batch that SQS accepts in part', () => {
   beforeEach(() => void waits.splice(0));
 
-  /** A queue of a service that refuses some entries of each batch, and the repositories of each. */
+  /** A queue of a service that rejects some entries of each batch, and the repositories of each batch. */
   function stage(refusedOf: (repositories: readonly string[]) => readonly string[]) {
     const batches: (readonly string[])[] = [];
     const client: Pick<SQSClient, 'send'> = {
@@ -102,19 +102,19 @@ describe('of a batch that SQS takes in part', () => {
     return { queue: createQueue(client as SQSClient, 'queue', 'dead letters'), batches };
   }
 
-  it('only the rest is sent again, later each time', async () => {
+  it('is retried for the rest only, with longer delays', async () => {
     const { queue, batches } = stage((repositories) => repositories.slice(1));
     await queue.sendRequests(['a', 'b', 'c'], 'tick');
     expect(batches).toEqual([['a', 'b', 'c'], ['b', 'c'], ['c']]);
     expect(waits).toEqual([100, 200]);
   });
 
-  it('the other batches are sent all the same, and the error counts what was refused five times', async () => {
+  it('does not prevent the other batches, and the error counts the entries that were rejected five times', async () => {
     const { queue, batches } = stage((repositories) =>
       repositories.filter((one) => ['team/app-3', 'team/app-4'].includes(one)),
     );
     await expect(queue.sendRequests(names(25), 'sweep')).rejects.toThrow(
-      'SQS refused 2 reconcile requests 5 times; the sweep or the tick sends them again',
+      'SQS rejected 2 of 10 reconcile requests after 5 attempts; the next sweep or tick sends them again',
     );
     expect(batches.filter(({ length }) => length === 2)).toEqual(Array(4).fill(['team/app-3', 'team/app-4']));
     expect(batches.flat()).toEqual(expect.arrayContaining(names(25)));

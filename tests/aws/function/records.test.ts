@@ -1,4 +1,4 @@
-// Records in the table: stored and loaded back, over the version that was read only, and never too large for a row.
+// Records in the table: saved and loaded, written only over the version that was read, and never too large for a row.
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTable, type Table } from '../../../aws/function/records.ts';
@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => cloud.stop());
 
-/** The finding of this number, unlike any other, the worst first. */
+/** A unique finding for this number. The first in a list is the most severe. */
 function findingOf(number: number, place: number): Finding {
   const id = digestOf(String(number)).slice(-12);
   return {
@@ -43,7 +43,7 @@ function findingOf(number: number, place: number): Finding {
   };
 }
 
-/** A blocker with findings of its own. */
+/** A blocker with findings that no other blocker has. */
 function blockerOf(number: number, findings: number): Blocker {
   const others = Array.from({ length: findings - 1 }, (_, index) =>
     findingOf(number * findings + index + 1, index + 1),
@@ -73,13 +73,13 @@ async function storedBytes(repository: string): Promise<number> {
 }
 
 describe('a record', () => {
-  it('comes back as it was saved', async () => {
+  it('is loaded as it was saved', async () => {
     const record = recordOf('team/small', 3, 200);
     expect(await table.records.save(record, 0)).toBe(1);
     expect(await table.records.load(record.gate)).toEqual({ value: record, version: 1 });
   });
 
-  it('is not there before it is saved, and after it was removed', async () => {
+  it('does not exist before it is saved and after it is removed', async () => {
     const { gate } = recordOf('team/absent', 1, 1);
     expect(await table.records.load(gate)).toEqual({ value: undefined, version: 0 });
     await table.records.save(recordOf('team/absent', 1, 1), 0);
@@ -87,7 +87,7 @@ describe('a record', () => {
     expect(await table.records.load(gate)).toEqual({ value: undefined, version: 0 });
   });
 
-  it('is saved over the version that was read only', async () => {
+  it('is saved only over the version that was read', async () => {
     const record = recordOf('team/versions', 1, 1);
     const versions = [0, 0, 1, 1, 7, 2];
     const saved: (Version | undefined)[] = [];
@@ -96,8 +96,8 @@ describe('a record', () => {
   });
 });
 
-describe('a record that a row does not take as it is', () => {
-  it('keeps every blocker and the worst finding of each, and counts what is left out: 1,000 blockers of 50 findings', async () => {
+describe('a record that is too large for a row', () => {
+  it('keeps every blocker and its most severe findings, and counts the omitted ones: 1,000 blockers with 50 findings each', async () => {
     const record = recordOf('team/large', 1_000, 50);
     expect(await table.records.save(record, 0)).toBe(1);
     expect(await storedBytes('team/large')).toBeLessThan(MAX_ROW_BYTES);
@@ -116,15 +116,15 @@ describe('a record that a row does not take as it is', () => {
     });
   });
 
-  it('counts no finding twice when it is loaded and saved again', async () => {
+  it('counts no omitted finding twice when it is loaded and saved again', async () => {
     const gate = { registry: ACCOUNT_ID, repository: 'team/large' };
     const { value, version } = await table.records.load(gate);
-    if (value === undefined) throw new Error('the test before this one saves it');
+    if (value === undefined) throw new Error('the previous test saves this record');
     expect(await table.records.save(value, version)).toBe(Number(version) + 1);
     expect((await table.records.load(gate)).value).toEqual(value);
   });
 
-  it('keeps all where images share their findings: 1,000 blockers of the same 50', async () => {
+  it('keeps every finding if the images share them: 1,000 blockers with the same 50 findings', async () => {
     const record = recordOf('team/shared', 1_000, 50);
     const [first] = record.blockers;
     if (first === undefined) throw new Error('the record has blockers');
@@ -136,7 +136,7 @@ describe('a record that a row does not take as it is', () => {
     expect((await table.records.load(record.gate)).value).toEqual(shared);
   });
 
-  it('is refused where not even one finding of each fits', async () => {
+  it('is rejected if not even one finding per blocker fits', async () => {
     const record = recordOf('team/hopeless', 1_000, 1);
     const tags = (number: number) => Array.from({ length: 10 }, (_, index) => digestOf(`${number} ${index}`).repeat(2));
     const blockers = record.blockers.map((blocker, number) => ({ ...blocker, tags: tags(number) }));
@@ -147,7 +147,7 @@ describe('a record that a row does not take as it is', () => {
 });
 
 describe('the gates', () => {
-  it('that wait for the brake are found, the worst first; others are not', async () => {
+  it('that wait for the brake are listed by severity, without other gates', async () => {
     const waiting = (repository: string, severity: 'high' | 'critical', since: string): GateRecord => {
       const record = recordOf(repository, 1, 1);
       const blockers = record.blockers.map((blocker): Blocker => {
@@ -169,7 +169,7 @@ describe('the gates', () => {
     expect(await table.waiting(ACCOUNT_ID, 10)).not.toContainEqual(gate);
   });
 
-  it('with an override are found once they are due, the longest due first', async () => {
+  it('with an override are listed once they are due, in order of their due time', async () => {
     const ordered = (repository: string, until: string, changes: Partial<OverrideDelivery> = {}): GateRecord => {
       const order = { kind: 'open', at: NOW, until, reason: 'why', approvedBy: 'who', by: 'ada' } as const;
       return {
@@ -184,7 +184,7 @@ describe('the gates', () => {
     await table.records.save(ordered('team/refused', '2026-03-02T10:00:00.000Z', { refused: true }), 0);
     const due = async (now: string, limit = 10) =>
       (await table.due(ACCOUNT_ID, now, limit)).map(({ repository }) => repository);
-    // The clock of whoever gave the order may be ahead.
+    // The clock of the person who set the override may be ahead.
     expect(await due('2026-03-02T08:59:59.999Z')).toEqual(['team/unseen']);
     expect(await due('2026-03-02T11:00:00.000Z')).toEqual(['team/unseen', 'team/over']);
     expect(await due('2026-03-02T12:00:00.000Z')).toEqual(['team/unseen', 'team/over', 'team/late']);

@@ -1,4 +1,5 @@
-// What is observed of a repository's images, and with how many questions: with real clients on the local cloud.
+// The observations of a repository's images and the number of calls that they need, with real clients on the local
+// cloud.
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { Inspector2Client } from '@aws-sdk/client-inspector2';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -27,7 +28,7 @@ const OURS = denyStatement({
 let cloud: LocalAws;
 let ecr: ECRClient;
 let inspector: Inspector2Client;
-/** A repository of its own for each test. */
+/** A separate repository for each test. */
 let repository = '';
 let repositories = 0;
 beforeAll(async () => {
@@ -62,7 +63,7 @@ const observe = (
   });
   return registry.observe({ registry: ACCOUNT_ID, repository }, scope, known);
 };
-/** Which images an observation shows, and whether they count as tagged. */
+/** The images in an observation, and whether they count as tagged. */
 const countsIn = async (...asked: Parameters<typeof observe>) =>
   Object.fromEntries(
     (await observe(...asked)).map((one) => [
@@ -72,13 +73,13 @@ const countsIn = async (...asked: Parameters<typeof observe>) =>
   );
 
 describe('an observation', () => {
-  it('at an image is at that image, with one question for it', async () => {
+  it('of an image shows that image, with one call each to ECR and Inspector', async () => {
     const [image] = [await push('v1'), await push('v2')];
     expect(await countsIn([image])).toEqual({ [image]: 'counts' });
     expect(cloud.calls.count()).toEqual({ 'ecr:DescribeImages': 1, 'inspector2:ListFindings': 1 });
   });
 
-  it('at a tagged index is at its children too, nested ones as well: they count', async () => {
+  it('of a tagged index includes its children, also nested ones, and they count as tagged', async () => {
     const [amd, arm] = [await push(), await push()];
     const inner = await pushIndex([amd]);
     const index = await pushIndex([inner, arm], 'latest');
@@ -90,13 +91,13 @@ describe('an observation', () => {
     });
   });
 
-  it('at an index without a tag is at its children too, which do not count', async () => {
+  it('of an untagged index includes its children, which do not count as tagged', async () => {
     const child = await push();
     const index = await pushIndex([child]);
     expect(await countsIn([index])).toEqual({ [index]: 'does not count', [child]: 'does not count' });
   });
 
-  it('asks nobody whether a child counts where all images do', async () => {
+  it('does not look for the parents of an image if all images count', async () => {
     const child = await push();
     await pushIndex([child], 'latest');
     cloud.calls.reset();
@@ -104,12 +105,12 @@ describe('an observation', () => {
     expect(cloud.calls.count()).toEqual({ 'ecr:DescribeImages': 1, 'inspector2:ListFindings': 1 });
   });
 
-  it('says gone of a named image that is not there, beside one that is', async () => {
+  it('reports a named image that does not exist as gone, and shows the one that exists', async () => {
     const image = await push('v1');
     expect(await countsIn([image, ABSENT])).toEqual({ [image]: 'counts', [ABSENT]: 'gone' });
   });
 
-  it('at an index with more children than a call names is at everything: what has findings, and what is known', async () => {
+  it('of an index with more children than one call can name covers the repository: images with findings and known images', async () => {
     const children = await pushAll(100);
     const index = await pushIndex(children, 'latest');
     const [vulnerable = '', known = ''] = children;
@@ -122,7 +123,7 @@ describe('an observation', () => {
     });
   });
 
-  it('at everything has the images with findings and those that are known, each with its reports', async () => {
+  it('of all images shows the images with findings and the known images, each with its reports', async () => {
     const [bad, known] = [await push('v1'), await push('v2'), await push('v3')];
     await report(bad, 'CVE-2026-1001');
     await report(bad, 'CVE-2026-1002');
@@ -139,7 +140,7 @@ describe('an observation', () => {
     expect(observed).toHaveLength(3);
   });
 
-  it('shows no report of an image that is gone', async () => {
+  it('shows no reports about an image that is gone', async () => {
     const image = await push('v1');
     await report(image, 'CVE-2026-1001');
     await cloud.ecr.deleteImage(repository, image);
@@ -148,11 +149,11 @@ describe('an observation', () => {
   });
 
   it.each<[string, 'all' | readonly string[], readonly string[], readonly string[]]>([
-    ['everything', 'all', [ABSENT], [ABSENT]],
-    ['everything of which nothing is known', 'all', [], []],
-    ['an image', [ABSENT], [], [ABSENT]],
+    ['all images (one of them known)', 'all', [ABSENT], [ABSENT]],
+    ['all images (none of them known)', 'all', [], []],
+    ['one image', [ABSENT], [], [ABSENT]],
   ])(
-    'at %s of a repository that is not there says gone, and asks Inspector nothing',
+    'of %s in a repository that does not exist reports known images as gone, without a call to Inspector',
     async (_what, scope, known, gone) => {
       repository = 'team/none';
       expect(await observe(scope, known)).toEqual(gone.map((digest) => ({ digest, presence: 'gone' })));
@@ -163,7 +164,7 @@ describe('an observation', () => {
   it.each([
     ['ECR', 'DescribeImages', 'throttle', 'ThrottlingException'],
     ['Inspector', 'ListFindings', 'serverError', 'InternalServerException'],
-  ] as const)('fails where %s does: what is missing proves nothing', async (_who, operation, kind, name) => {
+  ] as const)('fails if %s fails, because a missing answer proves nothing', async (_who, operation, kind, name) => {
     const image = await push('v1');
     cloud.faults.add({ kind, operation });
     await expect(observe([image])).rejects.toMatchObject({ name });

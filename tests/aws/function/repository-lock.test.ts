@@ -1,4 +1,4 @@
-// Writes of a repository's policy on the wire: tried again only while the policy is as it was read, and read again
+// Writes of a repository policy over the ECR protocol: retried only while the policy is unchanged, and read again
 // before an opening.
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -40,17 +40,17 @@ beforeEach(() => {
   gate = { registry: ACCOUNT_ID, repository: `team/app-${++number}` };
 });
 
-/** A repository with this policy, read. */
+/** Creates a repository with this policy and reads it. */
 async function readFrom(policyText: string | undefined) {
   cloud.ecr.createRepository(gate.repository, policyText === undefined ? {} : { policyText });
   const reading = await gates.read(gate);
-  if (reading === undefined) throw new Error('the repository is there');
+  if (reading === undefined) throw new Error('the repository was not found');
   cloud.calls.reset();
   return reading;
 }
 
 const isNow = () => cloud.ecr.repository(gate.repository).policyText;
-/** Somebody else changes the policy before the first try of this operation is refused. */
+/** Changes the policy, like another writer, just before the first attempt of this operation fails. */
 const changeBefore = (operation: string, text: string | undefined) => {
   const remove = cloud.calls.before((call) => {
     if (call.operation !== operation) return;
@@ -60,12 +60,12 @@ const changeBefore = (operation: string, text: string | undefined) => {
 };
 const callsOf = (operation: string) => cloud.calls.count()[`ecr:${operation}`] ?? 0;
 
-describe('a write that ECR does not take at once', () => {
+describe('a write that fails at first', () => {
   it.each([
     ['throttled', { kind: 'throttle' }],
     ['failed', { kind: 'serverError' }],
     ['cut off', { kind: 'reset' }],
-  ] as const)('because it is %s is tried again while the policy is as it was read', async (_how, fault) => {
+  ] as const)('because it is %s is retried while the policy is unchanged', async (_how, fault) => {
     const reading = await readFrom(OPEN);
     cloud.faults.add({ ...fault, operation: 'SetRepositoryPolicy', times: 2 });
     expect(await gates.write(gate, reading, 'closed')).toEqual({ kind: 'written', before: OPEN, after: CLOSED });
@@ -73,7 +73,7 @@ describe('a write that ECR does not take at once', () => {
     expect(callsOf('SetRepositoryPolicy')).toBe(3);
   });
 
-  it('is overtaken where somebody else has changed the policy meanwhile: theirs stays', async () => {
+  it('is overtaken if another writer changed the policy, whose change stays', async () => {
     const reading = await readFrom(OPEN);
     cloud.faults.add({ kind: 'throttle', operation: 'SetRepositoryPolicy' });
     changeBefore('SetRepositoryPolicy', policy(FOREIGN, OTHER));
@@ -82,21 +82,21 @@ describe('a write that ECR does not take at once', () => {
     expect(callsOf('SetRepositoryPolicy')).toBe(1);
   });
 
-  it('is overtaken by itself where only its answer was lost', async () => {
+  it('is overtaken by itself if only its response was lost', async () => {
     const reading = await readFrom(OPEN);
     cloud.faults.add({ kind: 'drop', operation: 'SetRepositoryPolicy' });
     expect(await gates.write(gate, reading, 'closed')).toEqual({ kind: 'overtaken' });
     expect(isNow()).toBe(CLOSED);
   });
 
-  it('fails after four tries', async () => {
+  it('fails after four attempts', async () => {
     const reading = await readFrom(OPEN);
     cloud.faults.add({ kind: 'throttle', operation: 'SetRepositoryPolicy', times: 10 });
     await expect(gates.write(gate, reading, 'closed')).rejects.toMatchObject({ name: 'ThrottlingException' });
     expect([isNow(), callsOf('SetRepositoryPolicy')]).toEqual([OPEN, 4]);
   });
 
-  it('is not tried again where it is denied', async () => {
+  it('is not retried if it is denied', async () => {
     const reading = await readFrom(OPEN);
     const denied = { kind: 'error', code: 'AccessDeniedException', message: 'no', status: 400 } as const;
     cloud.faults.add({ ...denied, operation: 'SetRepositoryPolicy' });
@@ -104,7 +104,7 @@ describe('a write that ECR does not take at once', () => {
     expect([isNow(), callsOf('SetRepositoryPolicy')]).toEqual([OPEN, 1]);
   });
 
-  it('deletes again, and not what somebody else has put there meanwhile', async () => {
+  it('does not delete a policy that another writer has put in place', async () => {
     const reading = await readFrom(policy(JSON.stringify(OURS)));
     cloud.faults.add({ kind: 'throttle', operation: 'DeleteRepositoryPolicy' });
     changeBefore('DeleteRepositoryPolicy', policy(OTHER));
@@ -114,7 +114,7 @@ describe('a write that ECR does not take at once', () => {
 });
 
 describe('an opening', () => {
-  it('reads the policy again: a statement that somebody has added since the observation stays', async () => {
+  it('reads the policy again and keeps a statement that was added after the observation', async () => {
     const reading = await readFrom(policy(JSON.stringify(OURS)));
     const since = policy(JSON.stringify(OURS), OTHER);
     cloud.ecr.repository(gate.repository).policyText = since;
@@ -122,21 +122,21 @@ describe('an opening', () => {
     expect(isNow()).toBe(policy(OTHER));
   });
 
-  it('deletes a policy that has nothing but our statement', async () => {
+  it('deletes a policy that has only our statement', async () => {
     const reading = await readFrom(policy(JSON.stringify(OURS)));
     const before = policy(JSON.stringify(OURS));
     expect(await gates.write(gate, reading, 'open')).toEqual({ kind: 'written', before, after: '' });
     expect(isNow()).toBeUndefined();
   });
 
-  it('leaves a policy that somebody has deleted since the observation deleted', async () => {
+  it('does not restore a policy that was deleted after the observation', async () => {
     const reading = await readFrom(CLOSED);
     cloud.ecr.repository(gate.repository).policyText = undefined;
     expect(await gates.write(gate, reading, 'open')).toEqual({ kind: 'written', before: '', after: '' });
     expect(isNow()).toBeUndefined();
   });
 
-  it('is overtaken where our statement is there again when it is read back', async () => {
+  it('is overtaken if our statement is present again when the policy is read back', async () => {
     const reading = await readFrom(CLOSED);
     const remove = cloud.calls.after(({ operation }) => {
       if (operation === 'SetRepositoryPolicy') cloud.ecr.repository(gate.repository).policyText = CLOSED;
@@ -148,7 +148,7 @@ describe('an opening', () => {
 });
 
 describe('a closing', () => {
-  it('is overtaken where our statement is not there when it is read back', async () => {
+  it('is overtaken if our statement is missing when the policy is read back', async () => {
     const reading = await readFrom(undefined);
     const remove = cloud.calls.after(({ operation }) => {
       if (operation === 'SetRepositoryPolicy') cloud.ecr.repository(gate.repository).policyText = OPEN;
@@ -158,7 +158,7 @@ describe('a closing', () => {
     expect(written).toEqual({ kind: 'overtaken' });
   });
 
-  it('answers with the policy as it is read back', async () => {
+  it('returns the policy as it was read back', async () => {
     const after = policy(JSON.stringify(OURS));
     expect(await gates.write(gate, await readFrom(undefined), 'closed')).toEqual({
       kind: 'written',

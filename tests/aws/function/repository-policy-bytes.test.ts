@@ -1,4 +1,4 @@
-// Whatever a foreign policy looks like, closing and opening change none of its bytes.
+// Closing and opening change no byte of a foreign policy, whatever it looks like.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -23,7 +23,7 @@ const OTHER_STACK = denyStatement({ ...SETTINGS, statementId: 'Pullgateprod4e5f6
 
 const space = fc.string({ unit: fc.constantFrom(' ', '\n', '\t', '\r'), maxLength: 3 });
 
-/** Texts as JSON, some of them written so that a careless reader loses its way. */
+/** JSON strings. Some of them are written to confuse a careless parser. */
 const text = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 8 }).map((value) => JSON.stringify(value)),
   fc.constantFrom(
@@ -71,7 +71,7 @@ const { value } = fc.letrec<{ value: string }>((tie) => ({
   ),
 }));
 
-/** A statement that is not ours: without a Sid, or with another, which may be another stack's. */
+/** A statement that is not ours: without a Sid, or with another Sid, possibly that of another stack. */
 const foreign = fc.oneof(
   { weight: 1, arbitrary: fc.constant(JSON.stringify(OTHER_STACK)) },
   {
@@ -99,7 +99,7 @@ const rest = fc.array(property(fc.constantFrom('"Version"', '"Id"', '"statement"
   maxLength: 3,
 });
 
-/** What stands before and after the value of `Statement`. */
+/** The text before and after the value of `Statement`. */
 const frame = fc
   .tuple(space, rest, space, fc.constantFrom('"Statement"', '"\\u0053tatement"'), space, rest, space)
   .map(([start, before, gap, name, beforeColon, after, end]) => ({
@@ -123,7 +123,7 @@ function joined(parts: readonly { before: string; statement: string; after: stri
 }
 
 describe('a policy with foreign statements in a list', () => {
-  it('keeps every byte when it is closed, and gets ours once, right behind the last of them', () => {
+  it('keeps every byte when the gate closes, and gets our statement once, after the last statement', () => {
     fc.assert(
       fc.property(frame, statements, ({ head, tail }, parts) => {
         const given = `${head}[${joined(parts)}]${tail}`;
@@ -138,7 +138,7 @@ describe('a policy with foreign statements in a list', () => {
     );
   });
 
-  it('is as it was before, to the byte, when it is closed and opened', () => {
+  it('is identical byte for byte after the gate closes and opens', () => {
     fc.assert(
       fc.property(frame, statements, ({ head, tail }, parts) => {
         const given = `${head}[${joined(parts)}]${tail}`;
@@ -150,7 +150,7 @@ describe('a policy with foreign statements in a list', () => {
     );
   });
 
-  it('is not changed by closing it again', () => {
+  it('does not change when the gate closes again', () => {
     fc.assert(
       fc.property(frame, statements, ({ head, tail }, parts) => {
         const once = withOurs(policyOf(`${head}[${joined(parts)}]${tail}`), OURS);
@@ -159,7 +159,7 @@ describe('a policy with foreign statements in a list', () => {
     );
   });
 
-  it('loses all of ours, wherever they are, and nothing else', () => {
+  it('loses all our statements, wherever they are, and nothing else', () => {
     const otherForm = fc.constantFrom(
       OURS_TEXT,
       '{ "Sid" : "Pullgatedev0a1b2c3d" }',
@@ -188,7 +188,7 @@ describe('a policy with foreign statements in a list', () => {
     );
   });
 
-  it('that two stacks close and open, in any order, is as it was before', () => {
+  it('is identical after two stacks close and open the gate, in any order', () => {
     fc.assert(
       fc.property(frame, statements, fc.boolean(), ({ head, tail }, parts, firstOut) => {
         const quiet = parts.filter(({ statement }) => JSON.parse(statement).Sid !== OTHER_STACK.Sid);
@@ -204,8 +204,8 @@ describe('a policy with foreign statements in a list', () => {
   });
 });
 
-describe('a policy with a single foreign statement without a list', () => {
-  it('gets a list around it, and keeps every other byte', () => {
+describe('a policy with a single foreign statement that is not in a list', () => {
+  it('gets a list around the statement, and keeps every other byte', () => {
     fc.assert(
       fc.property(frame, space, foreign, space, ({ head, tail }, before, statement, after) => {
         const closed = withOurs(policyOf(`${head}${before}${statement}${after}${tail}`), OURS);
@@ -217,7 +217,7 @@ describe('a policy with a single foreign statement without a list', () => {
 });
 
 describe('any text', () => {
-  it('is a policy or is not, and never throws', () => {
+  it('is parsed or rejected, and never throws', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json(), value), (given) => {
         const policy = parseRepositoryPolicy(given);

@@ -1,4 +1,5 @@
-// A repository's policy: our statement goes in and comes out, and what others wrote stays as it was, to the byte.
+// Edits of a repository policy: our statement is added and removed, and every byte of foreign statements stays
+// unchanged.
 import { describe, expect, it } from 'vitest';
 import {
   denyStatement,
@@ -34,7 +35,7 @@ function policyOf(text: string | undefined): RepositoryPolicy {
 }
 
 describe('the statement that closes a repository', () => {
-  it('denies the two actions of a pull to everyone but those who make it safe again', () => {
+  it('denies the two pull actions to everyone except the principals that make the repository safe again', () => {
     expect(OURS).toEqual({
       Sid: 'Pullgatedev0a1b2c3d',
       Effect: 'Deny',
@@ -53,7 +54,7 @@ describe('the statement that closes a repository', () => {
     });
   });
 
-  it('names the roles of its own partition', () => {
+  it('names the roles with the ARNs of its partition', () => {
     const ours = denyStatement({ ...SETTINGS, partition: 'aws-us-gov', roleArn: 'arn:aws-us-gov:iam::1:role/x' });
     expect(
       ours.Condition.ArnNotLike['aws:PrincipalArn'].filter((arn) => arn.startsWith('arn:aws-us-gov:')),
@@ -63,9 +64,9 @@ describe('the statement that closes a repository', () => {
 
 describe('closing', () => {
   it.each<[string, string | undefined, string]>([
-    ['makes a policy where there is none', undefined, `{"Version":"2012-10-17","Statement":[${OURS_TEXT}]}`],
+    ['creates a policy if there is none', undefined, `{"Version":"2012-10-17","Statement":[${OURS_TEXT}]}`],
     [
-      'puts it after foreign statements, which stay as they are',
+      'adds our statement after foreign statements, which stay unchanged',
       `{"Version":"2012-10-17","Statement":[${FOREIGN_ALLOW},${FOREIGN_DENY}]}`,
       `{"Version":"2012-10-17","Statement":[${FOREIGN_ALLOW},${FOREIGN_DENY},${OURS_TEXT}]}`,
     ],
@@ -75,28 +76,28 @@ describe('closing', () => {
       ` {\n\t"Version" :"2008-10-17" ,"Id":"x",\r\n"Statement"  : [ ${FOREIGN_ALLOW},${OURS_TEXT}\n ]\n, "Note": [1.0, 1e3] }\n`,
     ],
     [
-      'makes a list of a single statement',
+      'makes a list from a single statement',
       `{"Statement": ${FOREIGN_DENY} ,"Version":"2012-10-17"}`,
       `{"Statement": [${FOREIGN_DENY},${OURS_TEXT}] ,"Version":"2012-10-17"}`,
     ],
     ['fills an empty list', '{"Statement":[ ]}', `{"Statement":[ ${OURS_TEXT}]}`],
     [
-      'writes anew what is there and as it should be, without the space before it',
+      'rewrites a current statement without the space before it',
       `{"Statement":[${FOREIGN_DENY} , ${OURS_TEXT}]}`,
       `{"Statement":[${FOREIGN_DENY},${OURS_TEXT}]}`,
     ],
     [
-      'replaces one that an older config wrote',
+      'replaces a statement from an older config',
       `{"Statement":[{"Sid":"Pullgatedev0a1b2c3d","Effect":"Deny"},${FOREIGN_DENY}]}`,
       `{"Statement":[${FOREIGN_DENY},${OURS_TEXT}]}`,
     ],
     [
-      'replaces several by one',
+      'replaces several statements of ours by one',
       `{"Statement":[${OURS_TEXT},${FOREIGN_DENY},${OURS_TEXT}, ${OURS_TEXT}]}`,
       `{"Statement":[${FOREIGN_DENY},${OURS_TEXT}]}`,
     ],
     [
-      'begins anew where only ours is there, and in another form',
+      'writes a new policy if the only statement is ours in another form',
       '{"Version":"2008-10-17","Statement":{"Sid":"Pullgatedev0a1b2c3d","Effect":"Allow"}}',
       `{"Version":"2012-10-17","Statement":[${OURS_TEXT}]}`,
     ],
@@ -106,7 +107,7 @@ describe('closing', () => {
       `{"Statement":[${JSON.stringify(OTHER_STACK)},${OURS_TEXT}]}`,
     ],
     [
-      'finds the statements behind an escaped name',
+      'finds the statements under an escaped key',
       `{"\\u0053tatement":[${FOREIGN_DENY}]}`,
       `{"\\u0053tatement":[${FOREIGN_DENY},${OURS_TEXT}]}`,
     ],
@@ -117,42 +118,50 @@ describe('closing', () => {
 
 describe('opening', () => {
   it.each<[string, string | undefined, string | undefined]>([
-    ['has nothing to do where there is no policy', undefined, undefined],
+    ['changes nothing if there is no policy', undefined, undefined],
     [
-      'has nothing to do where ours is not there',
+      'changes nothing if our statement is absent',
       `{"Statement":[${FOREIGN_DENY}] }`,
       `{"Statement":[${FOREIGN_DENY}] }`,
     ],
-    ['leaves no policy where only ours was there', `{"Version":"2012-10-17","Statement":[${OURS_TEXT}]}`, undefined],
-    ['leaves no policy where only ours was there, without a list', `{"Statement":${OURS_TEXT}}`, undefined],
-    ['leaves no policy where only ours was there, twice', `{"Statement":[${OURS_TEXT},${OURS_TEXT}]}`, undefined],
     [
-      'takes it out of the beginning',
+      'leaves no policy if our statement was the only one',
+      `{"Version":"2012-10-17","Statement":[${OURS_TEXT}]}`,
+      undefined,
+    ],
+    ['leaves no policy if our statement was the only one, without a list', `{"Statement":${OURS_TEXT}}`, undefined],
+    [
+      'leaves no policy if our statement was the only one, twice',
+      `{"Statement":[${OURS_TEXT},${OURS_TEXT}]}`,
+      undefined,
+    ],
+    [
+      'removes our statement from the beginning',
       `{"Statement":[ ${OURS_TEXT} , ${FOREIGN_ALLOW} ]}`,
       `{"Statement":[ ${FOREIGN_ALLOW} ]}`,
     ],
     [
-      'takes it out of the middle',
+      'removes our statement from the middle',
       `{"Statement":[${FOREIGN_ALLOW} ,${OURS_TEXT} ,\n${FOREIGN_DENY}]}`,
       `{"Statement":[${FOREIGN_ALLOW} ,\n${FOREIGN_DENY}]}`,
     ],
     [
-      'takes it off the end',
+      'removes our statement from the end',
       `{"Statement":[${FOREIGN_ALLOW}\n, ${OURS_TEXT}\n]}`,
       `{"Statement":[${FOREIGN_ALLOW}\n]}`,
     ],
     [
-      'takes all of ours, whatever they say',
+      'removes all our statements, whatever their content is',
       `{"Statement":[{"Sid":"Pullgatedev0a1b2c3d"},${FOREIGN_ALLOW},${OURS_TEXT}]}`,
       `{"Statement":[${FOREIGN_ALLOW}]}`,
     ],
     [
-      "leaves another stack's, one whose Sid differs in case, and one that holds ours further in",
+      "keeps another stack's statement, one whose Sid differs in case, and one with our Sid in a nested object",
       `{"Statement":[${JSON.stringify(OTHER_STACK)},{"Sid":"pullgatedev0a1b2c3d"},{"X":{"Sid":"Pullgatedev0a1b2c3d"}},${OURS_TEXT}]}`,
       `{"Statement":[${JSON.stringify(OTHER_STACK)},{"Sid":"pullgatedev0a1b2c3d"},{"X":{"Sid":"Pullgatedev0a1b2c3d"}}]}`,
     ],
     [
-      'knows ours also where somebody escaped its letters',
+      'recognizes our statement if its letters are escaped',
       `{"Statement":[{"\\u0053id":"\\u0050ullgatedev0a1b2c3d"},${FOREIGN_DENY}]}`,
       `{"Statement":[${FOREIGN_DENY}]}`,
     ],
@@ -167,14 +176,14 @@ describe('a text that is not a policy', () => {
     ['is not JSON', 'Statement: []'],
     ['is cut off', '{"Statement":[{"Effect":"Deny"'],
     ['has a comment', '{"Statement":[{}] /* ours */}'],
-    ['has a comma too many', '{"Statement":[{},]}'],
+    ['has a trailing comma', '{"Statement":[{},]}'],
     ['has no Statement', '{"Version":"2012-10-17"}'],
-    ['has a Statement further in', '{"Policy":{"Statement":[{}]}}'],
-    ['has two of them', '{"Statement":[{}],"Statement":[{}]}'],
-    ['writes it in lower case', '{"statement":[{}]}'],
-    ['has a text for a Statement', '{"Statement":"all"}'],
-    ['has null for a Statement', '{"Statement":null}'],
-    ['has a statement that is none', '{"Statement":[{},7]}'],
+    ['has a nested Statement', '{"Policy":{"Statement":[{}]}}'],
+    ['has two Statement keys', '{"Statement":[{}],"Statement":[{}]}'],
+    ['has a Statement key in lower case', '{"statement":[{}]}'],
+    ['has a string as Statement', '{"Statement":"all"}'],
+    ['has null as Statement', '{"Statement":null}'],
+    ['has a statement that is not an object', '{"Statement":[{},7]}'],
     ['is a list', '[{"Statement":[{}]}]'],
     ['is a number', '7'],
     ['is null', 'null'],
@@ -187,9 +196,9 @@ describe('our statement is', () => {
   const principals = OURS.Condition.ArnNotLike['aws:PrincipalArn'];
   const list = (...statements: unknown[]) => JSON.stringify({ Statement: statements });
   it.each<[string, string | undefined, ReturnType<typeof lockStateOf>]>([
-    ['absent where there is no policy', undefined, 'absent'],
+    ['absent if there is no policy', undefined, 'absent'],
     ['absent among foreign ones', `{"Statement":[${FOREIGN_ALLOW},${FOREIGN_DENY}]}`, 'absent'],
-    ["absent beside another stack's", list(OTHER_STACK), 'absent'],
+    ["absent if only another stack's statement is present", list(OTHER_STACK), 'absent'],
     ['current as we write it', withOurs(policyOf(undefined), OURS), 'current'],
     ['current among foreign ones', withOurs(policyOf(`{"Statement":${FOREIGN_DENY}}`), OURS), 'current'],
     [
@@ -206,80 +215,88 @@ describe('our statement is', () => {
       }),
       'current',
     ],
-    ['current with a list of one for a single value', list({ ...OURS, Effect: ['Deny'] }), 'current'],
-    ['another form where it is there twice', list(OURS, OURS), 'otherForm'],
-    ['another form where it allows', list({ ...OURS, Effect: 'Allow' }), 'otherForm'],
-    ['another form with one action less', list({ ...OURS, Action: 'ecr:BatchGetImage' }), 'otherForm'],
+    ['current with a list of one element for a single value', list({ ...OURS, Effect: ['Deny'] }), 'current'],
+    ['another form if it is present twice', list(OURS, OURS), 'otherForm'],
+    ['another form if its effect is Allow', list({ ...OURS, Effect: 'Allow' }), 'otherForm'],
+    ['another form with one action missing', list({ ...OURS, Action: 'ecr:BatchGetImage' }), 'otherForm'],
     ['another form without its condition', list({ ...OURS, Condition: undefined }), 'otherForm'],
     [
-      'another form with a role more',
+      'another form with an additional role',
       list({ ...OURS, Condition: { ArnNotLike: { 'aws:PrincipalArn': [...principals, 'arn:aws:iam::1:role/x'] } } }),
       'otherForm',
     ],
-    ['another form with a key more', list({ ...OURS, Resource: '*' }), 'otherForm'],
-    ['another form with null for a key', list({ ...OURS, Principal: null }), 'otherForm'],
-    ['another form with a number for a key', list({ ...OURS, Principal: 1 }), 'otherForm'],
+    ['another form with an additional key', list({ ...OURS, Resource: '*' }), 'otherForm'],
+    ['another form with a null value', list({ ...OURS, Principal: null }), 'otherForm'],
+    ['another form with a number as a value', list({ ...OURS, Principal: 1 }), 'otherForm'],
   ])('%s', (_name, text, state) => {
     expect(lockStateOf(policyOf(text), OURS)).toBe(state);
   });
 });
 
-describe('a repository serves Lambda functions', () => {
+describe('a repository policy that grants a pull to Lambda', () => {
   const granting = (statement: Record<string, unknown>) =>
     policyOf(JSON.stringify({ Statement: [{ Effect: 'Allow', Action: 'ecr:BatchGetImage', ...statement }] }));
   it.each<[string, Record<string, unknown>, boolean]>([
-    ['by a service', { Principal: { Service: 'lambda.amazonaws.com' } }, true],
-    ['by a list of services', { Principal: { Service: ['ecs.amazonaws.com', 'lambda.amazonaws.com'] } }, true],
-    ['by a service beside accounts', { Principal: { AWS: '*', Service: ['lambda.amazonaws.com'] } }, true],
-    ['by a service in China', { Principal: { Service: 'lambda.amazonaws.com.cn' } }, true],
-    ['not by a deny', { Effect: 'Deny', Principal: { Service: 'lambda.amazonaws.com' } }, false],
-    ['not by another service', { Principal: { Service: 'ecs.amazonaws.com' } }, false],
-    ['not by a name that only looks like it', { Principal: { Service: 'lambda.amazonaws.com.example.com' } }, false],
-    ['not by an account of that name', { Principal: { AWS: 'lambda.amazonaws.com' } }, false],
-    ['not by everyone', { Principal: '*' }, false],
-    ['not by null', { Principal: null }, false],
-    ['not by what is no name', { Principal: { Service: [{ toString: 'lambda.amazonaws.com' }, 7, null] } }, false],
-    ['not without a principal', {}, false],
+    ['names the service', { Principal: { Service: 'lambda.amazonaws.com' } }, true],
+    ['names a list of services', { Principal: { Service: ['ecs.amazonaws.com', 'lambda.amazonaws.com'] } }, true],
+    ['names a service and accounts', { Principal: { AWS: '*', Service: ['lambda.amazonaws.com'] } }, true],
+    ['names the service in China', { Principal: { Service: 'lambda.amazonaws.com.cn' } }, true],
+    ['does not count if it is a deny', { Effect: 'Deny', Principal: { Service: 'lambda.amazonaws.com' } }, false],
+    ['does not count if it names another service', { Principal: { Service: 'ecs.amazonaws.com' } }, false],
+    [
+      'does not count if the name only looks like the service',
+      { Principal: { Service: 'lambda.amazonaws.com.example.com' } },
+      false,
+    ],
+    ['does not count if the name is an account', { Principal: { AWS: 'lambda.amazonaws.com' } }, false],
+    ['does not count if it names everyone', { Principal: '*' }, false],
+    ['does not count if the principal is null', { Principal: null }, false],
+    [
+      'does not count if the service is not a string',
+      { Principal: { Service: [{ toString: 'lambda.amazonaws.com' }, 7, null] } },
+      false,
+    ],
+    ['does not count without a principal', {}, false],
   ])('%s', (_name, statement, serves) => {
     expect(servesLambda(granting(statement))).toBe(serves);
   });
 
-  it('by any of its statements', () => {
+  it('can do so in any statement', () => {
     const grant = '{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"ecr:BatchGetImage"}';
     expect(servesLambda(policyOf(`{"Statement":[${FOREIGN_DENY},${grant}]}`))).toBe(true);
   });
 
-  it('not where it has no policy', () => {
+  it('does not exist if there is no policy', () => {
     expect(servesLambda(policyOf(undefined))).toBe(false);
   });
 });
 
-describe('where ECR refuses a policy, the statements that may be why are', () => {
+describe('the statements that may be the cause if ECR rejects a policy are', () => {
   const list = (...statements: unknown[]) => JSON.stringify({ Statement: statements });
   const role = 'arn:aws:iam::210987654321:role/deploy';
   it.each<[string, string | undefined, readonly string[]]>([
-    ['none where there is no policy', undefined, []],
+    ['none if there is no policy', undefined, []],
     [
-      'none that names nobody',
+      'not those without a named principal',
       list({ Sid: 'a', Principal: '*' }, { Sid: 'b', Principal: { AWS: '*' } }, { Sid: 'c' }),
       [],
     ],
     ['not ours', list({ ...OURS, Principal: { AWS: role } }), []],
-    ['not one for a service', list({ Sid: 'a', Principal: { Service: 'lambda.amazonaws.com' } }), []],
+    ['not one that names a service', list({ Sid: 'a', Principal: { Service: 'lambda.amazonaws.com' } }), []],
     [
-      'not one whose principals are no texts',
+      'not one whose principals are not strings',
       list({ Sid: 'a', Principal: { AWS: [7, null] } }, { Principal: null }),
       [],
     ],
     ['those that name a principal, by Sid', list({ Sid: 'team', Principal: { AWS: role } }), [`"team" (${role})`]],
     [
-      'those without a Sid, by their place',
+      'those without a Sid, by number',
       list({ Sid: 'a', Principal: '*' }, { Principal: { AWS: [role, '*', 'arn:aws:iam::1:user/x'] } }),
       [`number 2 (${role}, arn:aws:iam::1:user/x)`],
     ],
-    ['those whose Sid is no text, by their place', list({ Sid: 7, Principal: { AWS: role } }), [`number 1 (${role})`]],
+    ['those whose Sid is not a string, by number', list({ Sid: 7, Principal: { AWS: role } }), [`number 1 (${role})`]],
     [
-      'only those with a role that was deleted, where there are such',
+      'only those with a deleted role, if there are any',
       list(
         { Sid: 'lives', Principal: { AWS: role } },
         { Sid: 'orphan', Principal: { AWS: ['AROAEXAMPLE1234567890', role] } },
@@ -287,7 +304,7 @@ describe('where ECR refuses a policy, the statements that may be why are', () =>
       [`"orphan" (AROAEXAMPLE1234567890, ${role})`],
     ],
     [
-      'also those with a user that was deleted',
+      'also those with a deleted user',
       list({ Principal: { AWS: 'AIDAEXAMPLE1234567890' } }, { Sid: 'lives', Principal: { AWS: role } }),
       ['number 1 (AIDAEXAMPLE1234567890)'],
     ],

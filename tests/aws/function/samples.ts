@@ -1,4 +1,4 @@
-// The providers' own samples as this folder's tests use them: with digests that are digests, and with one part changed.
+// The providers' samples for the tests of this folder: with valid digests, and optionally with one value changed.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Finding } from '@aws-sdk/client-inspector2';
@@ -20,8 +20,8 @@ export const SAMPLES = [
 export type Sample = (typeof SAMPLES)[number];
 
 /**
- * The text of a sample as an event would bring it. The documentation shortens digests (`...5EXAMPLE`, or 60 digits
- * instead of 64), and such a digest is rightly refused: the digits that are there are kept and filled up with zeros.
+ * The text of a sample, as an event would contain it. The documentation shortens digests (`...5EXAMPLE`, or 60 digits
+ * instead of 64), and pullgate correctly rejects such a digest. The existing digits are kept and padded with zeros.
  */
 export function sampleText(name: Sample | 'ecr-enhanced-finding-api'): string {
   const text = readFileSync(join(FOLDER, `${name}.json`), 'utf8');
@@ -30,14 +30,14 @@ export function sampleText(name: Sample | 'ecr-enhanced-finding-api'): string {
 
 type Path = readonly (string | number)[];
 
-/** The text of a sample with another value at a path; `undefined` takes the key away. */
+/** The text of a sample with another value at a path; `undefined` removes the key. */
 export function changed(name: Sample, path: Path, value: unknown): string {
   const event: unknown = JSON.parse(sampleText(name));
   setAt(event, path, value);
   return JSON.stringify(event);
 }
 
-/** Every path into a value, the shortest first. */
+/** Every path in a value; a parent comes before its children. */
 export function pathsOf(value: unknown, path: Path = []): readonly Path[] {
   if (typeof value !== 'object' || value === null) return [];
   const keys = Array.isArray(value) ? [...value.keys()] : Object.keys(value);
@@ -51,7 +51,7 @@ function setAt(target: unknown, path: Path, value: unknown): void {
   if (last !== undefined) Reflect.set(Object(node), last, value);
 }
 
-/** The documentation's finding as the SDK gives it: with its dates as `Date`. */
+/** The finding from the documentation as the SDK returns it, with `Date` objects. */
 export function apiFinding(changes: Partial<Finding> = {}): Finding {
   const finding: Finding = JSON.parse(sampleText('ecr-enhanced-finding-api'));
   const details = finding.packageVulnerabilityDetails;

@@ -1,4 +1,4 @@
-// What the deployed function is told, and what it says where it was told too little.
+// The settings of the deployed function, and the errors for missing or invalid settings.
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -37,20 +37,20 @@ const SETTINGS = {
 };
 
 describe('settings.json', () => {
-  it('is read as the Pulumi program writes it, with a fingerprint of its text', () => {
+  it('is parsed as the Pulumi program writes it, with a hash of its text', () => {
     const text = JSON.stringify(FILE);
     const hash = createHash('sha256').update(text).digest('hex');
     expect(parseStackSettings(text)).toEqual({ ...SETTINGS, hash });
   });
 
-  it('has another fingerprint where anything differs', () => {
+  it('has another hash if anything differs', () => {
     const hashes = [FILE, { ...FILE, mode: 'audit' }, { ...FILE, policy: {} }].map(
       (file) => parseStackSettings(JSON.stringify(file)).hash,
     );
     expect(new Set(hashes).size).toBe(3);
   });
 
-  it('may leave the policy to its defaults', () => {
+  it('uses the defaults if it has no policy', () => {
     const text = JSON.stringify({ ...FILE, severityThreshold: undefined, policy: undefined });
     expect(parseStackSettings(text).policy).toEqual({
       severityThreshold: 'high',
@@ -65,7 +65,7 @@ describe('settings.json', () => {
 
   it.each<[string, string, readonly string[]]>([
     ['is not JSON', '{"stack":', ['settings is "{\\"stack\\":": expected JSON']],
-    ['is no object', '7', ['settings is 7: expected an object']],
+    ['is not an object', '7', ['settings is 7: expected an object']],
     [
       'is empty',
       '{}',
@@ -80,7 +80,7 @@ describe('settings.json', () => {
       ],
     ],
     [
-      'has wrong values',
+      'has invalid values',
       JSON.stringify({
         ...FILE,
         mode: 'pause',
@@ -97,14 +97,14 @@ describe('settings.json', () => {
       ],
     ],
     [
-      'has a policy that is none',
+      'has an invalid policy',
       JSON.stringify({ ...FILE, severityThreshold: 'hihg', policy: { images: 'some' } }),
       [
         'severityThreshold is "hihg": expected one of informational, low, medium, high, critical',
         'policy.images is "some": expected one of tagged, all',
       ],
     ],
-  ])('that %s is refused, with every problem', (_name, text, problems) => {
+  ])('that %s is rejected with every problem', (_name, text, problems) => {
     expect(() => parseStackSettings(text)).toThrow(
       new Error(['settings.json is not what the Pulumi program writes:', ...problems].join('\n')),
     );
@@ -131,7 +131,7 @@ describe('the settings of a deployed function', () => {
     PULLGATE_ROLE_ARN: 'arn:aws:iam::123456789012:role/dev',
   });
 
-  it('are its surroundings and the settings.json beside it', () => {
+  it('come from its environment and its settings.json', () => {
     const hash = createHash('sha256').update(JSON.stringify(FILE)).digest('hex');
     expect(readSettings(environment())).toEqual({
       ...SETTINGS,
@@ -159,18 +159,20 @@ describe('the settings of a deployed function', () => {
       'PULLGATE_TOPIC_ARN',
     ],
     [
-      'two variables, of which one is empty',
+      'two variables, one of them empty',
       { ...environment(), LAMBDA_TASK_ROOT: '/var/task', PULLGATE_TABLE: '', PULLGATE_ROLE_ARN: undefined },
       'PULLGATE_TABLE, PULLGATE_ROLE_ARN',
     ],
-    ['its folder', { ...environment(), LAMBDA_TASK_ROOT: undefined }, 'LAMBDA_TASK_ROOT'],
-  ])('name what the environment lacks: %s', (_name, lacking, names) => {
-    expect(() => readSettings(lacking)).toThrow(
-      new Error(`the function's environment lacks ${names}: deploy it with the Pulumi program, which sets them`),
+    ['the folder', { ...environment(), LAMBDA_TASK_ROOT: undefined }, 'LAMBDA_TASK_ROOT'],
+  ])('name what is missing in the environment: %s', (_name, incomplete, names) => {
+    expect(() => readSettings(incomplete)).toThrow(
+      new Error(
+        `the function's environment does not set ${names}: deploy the function with the Pulumi program, which sets every variable`,
+      ),
     );
   });
 
-  it('name the file that is not there', () => {
+  it('name the missing file', () => {
     const elsewhere = { ...environment(), LAMBDA_TASK_ROOT: join(folder, 'elsewhere') };
     expect(() => readSettings(elsewhere)).toThrow(join(folder, 'elsewhere', 'settings.json'));
   });

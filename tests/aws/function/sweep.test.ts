@@ -1,4 +1,4 @@
-// What a tick and a sweep are given of AWS: one account's registry, whose gates are its repositories.
+// The AWS ports of ticks and sweeps: one account's registry, whose gates are its repositories.
 import { describe, expect, it } from 'vitest';
 import type { Adapters, Dependencies } from '../../../aws/function/adapters.ts';
 import { createSweepPorts } from '../../../aws/function/sweep.ts';
@@ -7,7 +7,7 @@ import { ACCOUNT_ID } from './samples.ts';
 
 const gate = (repository: string) => ({ registry: ACCOUNT_ID, repository });
 
-/** The ports over adapters that write down what they are asked. */
+/** The ports over adapters that record their calls. */
 function stage(repositories: ReadonlySet<string> = new Set()) {
   const asked: unknown[][] = [];
   const answering =
@@ -59,11 +59,11 @@ describe('a sweep', () => {
       new Set(['team/a', 'team/b']),
       [gate('team/a'), gate('team/b')],
     ],
-  ])('is given %s', async (_what, repositories, gates) => {
+  ])('gets %s', async (_what, repositories, gates) => {
     expect(await stage(repositories).ports.repositoriesWithFindings()).toEqual(gates);
   });
 
-  it('asks the table about the gates of the account only', async () => {
+  it('queries the table only for the gates of the account', async () => {
     const { ports, asked } = stage();
     expect(await Array.fromAsync(ports.gatesWithRecord())).toEqual([{ ...gate('team/closed'), state: 'closed' }]);
     expect(await ports.waiting(10)).toEqual([gate('team/waiting')]);
@@ -75,11 +75,11 @@ describe('a sweep', () => {
     ]);
   });
 
-  it('says why the scanner does not see', async () => {
+  it('reports why the scanner is unhealthy', async () => {
     expect(await stage().ports.scannerHealth()).toBe('Inspector is off');
   });
 
-  it('sends a message for each repository: the queue knows no registry', async () => {
+  it('sends one message per repository, without the registry', async () => {
     const { ports, asked } = stage();
     await ports.sendRequests([gate('team/a'), gate('team/b')], 'sweep');
     expect(asked).toEqual([['sendRequests', ['team/a', 'team/b'], 'sweep']]);

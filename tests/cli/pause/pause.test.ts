@@ -98,8 +98,8 @@ describe('pause', () => {
     expect(await stateOf(s, outputs, FOREIGN)).toEqual(paused);
     expect(await stateOf(s, outputs, ALONE)).toEqual(paused);
     expect(await stateOf(s, outputs, BRAKED)).toEqual({ kind: 'waiting', for: 'brake' });
-    // The policy that the README gives the command is no wider than what it does; an encrypted topic asks for the key
-    // by itself.
+    // The policy that docs/permissions.md gives the command is no wider than what it does; an encrypted topic asks for
+    // the key by itself.
     const asked = actionsOf(least).filter((action) => !action.startsWith('kms:'));
     expect(Object.keys(s.cloud.calls.count(OPERATOR))).toEqual(asked.toSorted());
   });

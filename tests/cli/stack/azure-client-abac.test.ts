@@ -1,5 +1,5 @@
-// Observing a registry whose role mode is AbacRepositoryPermissions: with the roles that the README names for it, and
-// with those of the other mode.
+// Observing a registry whose role mode is AbacRepositoryPermissions: with the roles that docs/permissions.md names for
+// it, and with those of the other mode.
 import { expect, test } from 'vitest';
 import type { Grant } from '../../../local/azure/grant.ts';
 import { REGISTRY, REPOSITORY, stage } from '../../e2e/azure/stage.ts';
@@ -7,7 +7,7 @@ import { outputsOf, pullgate } from '../command.ts';
 import { asAzureOperator } from '../command-azure.ts';
 import { leastToObserveOnAzure } from '../command-observing.ts';
 
-test('why and status --live work with the roles of the README, and name the role that is missing', async () => {
+test('why and status --live work with the roles of docs/permissions.md, and name the role that is missing', async () => {
   const registries = { [REGISTRY]: { roleMode: 'AbacRepositoryPermissions' } } as const;
   const s = await stage({ azure: { registryRoles: 'abac' } }, { registries });
   const { digest } = await s.close('v1');

@@ -186,7 +186,7 @@ describe('why, on AWS', () => {
     expect(all.unsure).toContain(
       'are not allowed to read image indexes here (ecr:BatchGetImage; a closed repository refuses it)',
     );
-    // The rights that the README gives the command are no wider than what it asks for, and none of them writes.
+    // The permissions of docs/permissions.md are no wider than what the command asks for, and none of them writes.
     expect(Object.keys(s.cloud.calls.count(OPERATOR))).toEqual(actionsOf(least).toSorted());
 
     await s.redeploy({ policy: { exceptions } });

@@ -1,9 +1,10 @@
-// What keeps a gate closed: images that are deleted and return, children of an index, repositories out of scope.
+// What keeps a gate closed: images that are deleted and pushed again, children of an index, repositories that leave the
+// scope.
 import { describe, expect, test } from 'vitest';
 import { CRITICAL, DAY, REPOSITORY, stage } from './stage.ts';
 
 describe('blockers', () => {
-  test('the deleted blocker is pushed again (same digest) within 30 days: closes again, without a new scan', async () => {
+  test('a deleted blocker that is pushed again within 30 days closes the gate again without a new scan', async () => {
     const { cloud, pushVulnerable, runUntilIdle, isClosed, notified } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await runUntilIdle();
@@ -19,7 +20,7 @@ describe('blockers', () => {
     expect(notified()).toEqual(['closed', 'opened', 'closed']);
   });
 
-  test('the deleted blocker is pushed again after 30 days: it is a new image, and waits for its scan', async () => {
+  test('a deleted blocker that is pushed again after 30 days is a new image and waits for its scan', async () => {
     const { cloud, pushVulnerable, runUntilIdle, sweep, isClosed } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await runUntilIdle();
@@ -34,7 +35,7 @@ describe('blockers', () => {
     expect(isClosed()).toBe(false);
   });
 
-  test('vulnerable child of a tagged index: closes; once the tag leaves the index: opens', async () => {
+  test('a vulnerable child of a tagged index closes the gate, which opens once the tag leaves the index', async () => {
     const { cloud, runUntilIdle, isClosed, pull } = await stage();
     cloud.ecr.createRepository(REPOSITORY);
     const amd64 = await cloud.ecr.pushImage(REPOSITORY, { content: 'amd64' });
@@ -49,7 +50,7 @@ describe('blockers', () => {
     expect(isClosed()).toBe(false);
   });
 
-  test('ECR does not give the index: nothing opens, and the message is retried', async () => {
+  test('nothing opens and the message is retried if ECR does not return the index', async () => {
     const { cloud, runUntilIdle, isClosed } = await stage();
     cloud.ecr.createRepository(REPOSITORY);
     const image = await cloud.ecr.pushImage(REPOSITORY, { content: 'child' });
@@ -62,7 +63,7 @@ describe('blockers', () => {
     expect(isClosed()).toBe(true);
   });
 
-  test('a repository that the config leaves out from now on: opens', async () => {
+  test('a repository that the config newly excludes opens', async () => {
     const { pushVulnerable, runUntilIdle, redeploy, isClosed } = await stage();
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await runUntilIdle();
@@ -71,7 +72,7 @@ describe('blockers', () => {
     expect(isClosed()).toBe(false);
   });
 
-  test('the repository is deleted while it is closed: nothing fails, and the gate counts as open', async () => {
+  test('the gate of a repository that is deleted while closed counts as open, without a failure', async () => {
     const { cloud, pushVulnerable, runUntilIdle, sweep, notified, lastDecision } = await stage();
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await runUntilIdle();

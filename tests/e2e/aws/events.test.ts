@@ -1,11 +1,11 @@
-// Repeated, reordered and wrong messages. The rows of the case table about events, and the bad input.
+// Repeated, reordered and invalid messages.
 import { describe, expect, test } from 'vitest';
 import type { Advisory } from '../../../local/aws/inspector-finding.ts';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
 import { CRITICAL, REPOSITORY, stage } from './stage.ts';
 
 describe('events', () => {
-  test('the same event twice, out of order, 1,000 times: one write of the policy, one notification', async () => {
+  test('1,000 copies of an event, out of order, cause one write of the policy and one notice', async () => {
     const { cloud, pushVulnerable, runUntilIdle, notified, calls } = await stage();
     const { arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     const event = cloud.inspector.eventOf(arn);
@@ -20,7 +20,7 @@ describe('events', () => {
     expect(cloud.deadLetters.messages()).toEqual([]);
   });
 
-  test('a replay of everything that happened, after the gate has opened: opens nothing, closes nothing', async () => {
+  test('a replay of all events after the gate has opened changes nothing', async () => {
     const { cloud, pushVulnerable, runUntilIdle, isClosed, notified } = await stage();
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     const events = [cloud.inspector.eventOf(arn)];
@@ -35,7 +35,7 @@ describe('events', () => {
     expect(digest).toMatch(/^sha256:/);
   });
 
-  test('100 findings of one image in one batch: one observation', async () => {
+  test('100 findings of one image in one batch cause one observation', async () => {
     const { pushVulnerable, runUntilIdle, decisions, calls } = await stage();
     const advisories = Array.from(
       { length: 100 },
@@ -47,7 +47,7 @@ describe('events', () => {
     expect([calls('ecr:DescribeImages'), calls('inspector2:ListFindings')]).toEqual([1, 1]);
   });
 
-  test('findings of EC2 instances, of ACR images and of another account’s registry: ignored', async () => {
+  test('findings of EC2 instances and ACR images and events from another account are ignored', async () => {
     const { cloud, runUntilIdle, decisions, lines } = await stage();
     const { default: ec2 } = await import('../../events/aws/inspector-finding-ec2-closed.json', {
       with: { type: 'json' },
@@ -61,16 +61,16 @@ describe('events', () => {
     for (const body of [ec2, acr, { ...ecr, account: '210987654321' }]) cloud.queue.send(JSON.stringify(body));
     await runUntilIdle();
     expect(lines('ignored').map(({ why }) => why)).toEqual([
-      'a finding of AWS_EC2_INSTANCE',
-      'a finding of Microsoft.ContainerRegistry/registry/containerImage',
-      'an event of the account 210987654321',
+      'a finding for AWS_EC2_INSTANCE',
+      'a finding for Microsoft.ContainerRegistry/registry/containerImage',
+      'an event from account 210987654321',
     ]);
     expect(decisions('inspector2')).toEqual([]);
     expect(cloud.deadLetters.messages()).toEqual([]);
   });
 
   describe.each(['team--shop/check__out', 'team---shop/check___out'])('the repository %s', (repository) => {
-    test('closes on an event of Inspector, and a pull is refused', async () => {
+    test('closes on an Inspector event, and a pull is denied', async () => {
       const { cloud, pushVulnerable, runUntilIdle, isClosed, pull, notified } = await stage();
       await pushVulnerable(repository, 'v1', CRITICAL);
       expect(await pull('v1', repository)).toBe('pulled');
@@ -81,7 +81,7 @@ describe('events', () => {
       expect(cloud.deadLetters.messages()).toEqual([]);
     });
 
-    test('closes on a push, although the event of the finding is lost', async () => {
+    test('closes on a push if the finding event is lost', async () => {
       const { cloud, pushVulnerable, runUntilIdle, isClosed, pull, lastDecision } = await stage();
       cloud.faults.addToBus({ kind: 'lose' });
       const { digest } = await pushVulnerable(repository, 'v1', CRITICAL);
@@ -95,7 +95,7 @@ describe('events', () => {
       expect(cloud.deadLetters.messages()).toEqual([]);
     });
 
-    test('closes on the sweep’s own message, although every event is lost', async () => {
+    test('closes on the message from the sweep if every event is lost', async () => {
       const { cloud, pushVulnerable, runUntilIdle, sweep, isClosed, pull, lastDecision } = await stage();
       cloud.faults.addToBus({ kind: 'lose' });
       await pushVulnerable(repository, 'v1', CRITICAL);
@@ -121,12 +121,12 @@ describe('events', () => {
       'detail.image-digest is missing: expected a digest: sha256: and 64 hexadecimal digits',
     ],
     [
-      'a repository name that is not one',
+      'an invalid repository name',
       '{"pullgate":"reconcile","repository":"Team App","trigger":"sweep"}',
       `repository is "Team App": expected ${REPOSITORY_NAME}`,
     ],
     [
-      'a digest that is not one',
+      'an invalid digest',
       '{"source":"aws.ecr","detail-type":"ECR Image Action","account":"123456789012","detail":{"action-type":"PUSH","result":"SUCCESS","repository-name":"team/app","image-digest":"sha256:123"}}',
       'detail.image-digest is "sha256:123": expected a digest: sha256: and 64 hexadecimal digits',
     ],
@@ -138,7 +138,7 @@ describe('events', () => {
   ] as const;
 
   test.each(bad)(
-    'bad input: %s: one log line that names the field and what was expected; the dead-letter queue; the rest of the batch is done',
+    'an invalid message (%s) goes to the dead-letter queue with one log line, and the rest of the batch is processed',
     async (_name, body, problem) => {
       const { cloud, pushVulnerable, runUntilIdle, isClosed, lines } = await stage();
       cloud.queue.send(body);

@@ -1,5 +1,4 @@
-// Crashes between the steps, and services that misbehave. The rows of the case table about what can go wrong on the
-// way.
+// Crashes between the steps of a reconciliation, and faults of the services.
 import { describe, expect, test } from 'vitest';
 import type { Fault } from '../../../local/aws/faults.ts';
 import { CRITICAL, REPOSITORY, stage } from './stage.ts';
@@ -16,16 +15,12 @@ describe('crashes', () => {
       { kind: 'crash', when: 'after', service: 'ecr', operation: 'SetRepositoryPolicy' },
       ['closed'],
     ],
-    ['before the notification', { kind: 'crash', when: 'before', service: 'sns', operation: 'Publish' }, ['closed']],
-    [
-      'after the notification',
-      { kind: 'crash', when: 'after', service: 'sns', operation: 'Publish' },
-      ['closed', 'closed'],
-    ],
+    ['before the notice', { kind: 'crash', when: 'before', service: 'sns', operation: 'Publish' }, ['closed']],
+    ['after the notice', { kind: 'crash', when: 'after', service: 'sns', operation: 'Publish' }, ['closed', 'closed']],
   ];
 
   test.each(crashes)(
-    'crash %s: finished by the next observation; notified at least once',
+    'after a crash %s, the next reconciliation finishes the work and notifies at least once',
     async (_when, fault, notified) => {
       const s = await stage();
       await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
@@ -40,7 +35,7 @@ describe('crashes', () => {
     },
   );
 
-  test('crash while opening, after the policy write: finished by the next observation; notified at least once', async () => {
+  test('after a crash while opening, after the policy write, the next reconciliation finishes the work and notifies', async () => {
     const s = await stage();
     const { digest } = await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await s.runUntilIdle();
@@ -52,9 +47,9 @@ describe('crashes', () => {
   });
 });
 
-describe('services that misbehave', () => {
+describe('service faults', () => {
   test.each(['throttle', 'serverError', 'reset', 'drop'] as const)(
-    'each call of a closing meets %s once: retried within the invocation',
+    'a closing retries within the invocation if each of its calls meets a %s once',
     async (kind) => {
       const s = await stage();
       await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
@@ -75,7 +70,7 @@ describe('services that misbehave', () => {
     },
   );
 
-  test('the answer to a save is lost after the work: the reconciliation starts again and ends right', async () => {
+  test('the reconciliation starts again and ends correctly if the response to a save is lost', async () => {
     const s = await stage();
     await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     s.cloud.faults.add({ kind: 'drop', service: 'dynamodb', operation: 'PutItem', times: 2 });
@@ -84,7 +79,7 @@ describe('services that misbehave', () => {
     expect(new Set(s.notified())).toEqual(new Set(['closed']));
   });
 
-  test('an event is lost: the sweep closes', async () => {
+  test('the sweep closes the gate if an event is lost', async () => {
     const s = await stage();
     s.cloud.faults.addToBus({ kind: 'lose' });
     await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
@@ -95,7 +90,7 @@ describe('services that misbehave', () => {
     expect(s.isClosed()).toBe(true);
   });
 
-  test('Inspector is switched off, or is denied access: the log says that the scanner is unhealthy', async () => {
+  test('the log says that the scanner is unhealthy if Inspector is disabled or denied access', async () => {
     const s = await stage();
     s.cloud.inspector.setAccountStatus('DISABLED');
     s.cloud.queue.send('{"pullgate":"tick"}');
@@ -107,13 +102,10 @@ describe('services that misbehave', () => {
     await s.runUntilIdle();
     expect(s.lines('scanner').map(({ healthy, why }) => [healthy, why])).toEqual([
       [true, undefined],
+      [false, 'Amazon Inspector scanning of ECR is DISABLED in account 123456789012: enable it (aws.enableInspector)'],
       [
         false,
-        "Amazon Inspector's scanning of ECR is DISABLED in the account 123456789012: enable it (aws.enableInspector)",
-      ],
-      [
-        false,
-        `Amazon Inspector is denied access to arn:aws:ecr:eu-west-1:123456789012:repository/team/app/${digest}: a policy on the repository keeps it out`,
+        `Amazon Inspector is denied access to arn:aws:ecr:eu-west-1:123456789012:repository/team/app/${digest}: the repository policy blocks it`,
       ],
     ]);
   });

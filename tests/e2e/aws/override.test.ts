@@ -1,5 +1,5 @@
-// Overrides on AWS, with the deployed function: it keeps to them until their end, closes or opens after it, notifies at
-// both ends, and logs.
+// Overrides on AWS with the deployed function. The function respects an override until it ends, then closes or opens
+// the gate. It notifies and logs when the override begins and when it ends.
 import { afterEach, expect, test, vi } from 'vitest';
 import { createAwsClient } from '../../../cli/stack/aws-client.ts';
 import { findStack } from '../../../cli/stack/stack.ts';
@@ -14,7 +14,7 @@ afterEach(() => void vi.unstubAllEnvs());
 const GATE = { registry: '123456789012', repository: REPOSITORY };
 const MINUTE = HOUR / 60;
 
-/** A stack, and an operator at its clock. */
+/** A stack, and an operator that uses the clock of the stack. */
 async function stageWithOperator() {
   const s = await stage();
   for (const [name, value] of Object.entries(asOperator(s.cloud, leastToOpen(s.graph)))) vi.stubEnv(name, value);
@@ -30,14 +30,14 @@ async function stageWithOperator() {
   return { s, tools, wish, now, record };
 }
 
-/** What the function's log says of overrides, in order. */
+/** The steps of overrides in the function's log, in order. */
 const steps = (s: Stage) =>
   s.decisions().flatMap((line) => {
     const { override } = line as unknown as { override?: Record<string, unknown> };
     return override === undefined ? [] : [`${override['step']} ${override['kind']}: ${line.action}`];
   });
 
-test('override open: an event and a sweep leave it open, the tick after the end closes it, and both ends are notified and logged', async () => {
+test('an open override: an event and a sweep keep the gate open, the tick after the end closes it, and begin and end are notified and logged', async () => {
   const { s, tools, wish, record } = await stageWithOperator();
   await s.pushVulnerable(REPOSITORY, 'v1', CRITICAL);
   await s.runUntilIdle();
@@ -67,7 +67,7 @@ test('override open: an event and a sweep leave it open, the tick after the end 
   expect((await record())?.override).toBeUndefined();
 });
 
-test('override closed: nothing opens it before the end; a second override, an early end, a command that dies and an override that is too long', async () => {
+test('a closed override: nothing opens the gate before the end; a second override, an early end, a crashed command and an override that is too long', async () => {
   const { s, tools, wish, now, record } = await stageWithOperator();
   await s.pushVulnerable(REPOSITORY, 'v1');
   await s.runUntilIdle();

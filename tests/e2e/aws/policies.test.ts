@@ -1,5 +1,4 @@
-// Other people's statements, and repositories that cannot or should not be closed. The rows of the case table about
-// repository policies.
+// Repository policies with foreign statements, and repositories that cannot or should not be closed.
 import { describe, expect, test } from 'vitest';
 import { allowing } from '../../../local/aws/principals.ts';
 import { CRITICAL, FOREIGN_POLICY, FOREIGN_STATEMENT, HOUR, REPOSITORY, stage } from './stage.ts';
@@ -8,7 +7,7 @@ const DENIES_ROLE =
   '{"Sid":"NotTheIntern","Effect":"Deny","Principal":{"AWS":"arn:aws:iam::123456789012:role/intern"},"Action":"ecr:*","X-Unknown":[1.0, 1e3]}';
 
 describe('repository policies', () => {
-  test('foreign deny and allow statements, odd spacing, unknown keys: kept as they are; opening removes ours only', async () => {
+  test('foreign statements, odd spacing and unknown keys stay unchanged, and opening removes only our statement', async () => {
     const { cloud, pushVulnerable, runUntilIdle, policy, isClosed } = await stage();
     const before = `{ "Version" : "2012-10-17" ,\t"Statement":\n[\n ${FOREIGN_STATEMENT} ,\n\n${DENIES_ROLE}\n] }`;
     cloud.ecr.createRepository(REPOSITORY, { policyText: before });
@@ -23,7 +22,7 @@ describe('repository policies', () => {
     expect(policy()).toBe(before);
   });
 
-  test('no policy before: none after', async () => {
+  test('a repository without a policy has none again after opening', async () => {
     const { cloud, pushVulnerable, runUntilIdle, policy } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await runUntilIdle();
@@ -32,14 +31,14 @@ describe('repository policies', () => {
     expect(policy()).toBeUndefined();
   });
 
-  test('closing costs one write of the policy and two reads', async () => {
+  test('closing takes one write and two reads of the policy', async () => {
     const { pushVulnerable, runUntilIdle, calls } = await stage();
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL, { ...CRITICAL, vulnerability: 'CVE-2026-1002' });
     await runUntilIdle();
     expect([calls('ecr:GetRepositoryPolicy'), calls('ecr:SetRepositoryPolicy')]).toEqual([2, 1]);
   });
 
-  test('our statement is removed from outside: the sweep puts it back, and says so', async () => {
+  test('the sweep restores our statement and notifies if it was removed from outside', async () => {
     const { cloud, pushVulnerable, runUntilIdle, sweep, policy, isClosed, notified } = await stage();
     cloud.ecr.createRepository(REPOSITORY, { policyText: FOREIGN_POLICY });
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
@@ -52,7 +51,7 @@ describe('repository policies', () => {
     expect(notified()).toEqual(['closed', 'restored']);
   });
 
-  test('exemptPrincipals changes: the statement of every closed repository is written anew', async () => {
+  test('a change of exemptPrincipals rewrites the statement of every closed repository', async () => {
     const { pushVulnerable, runUntilIdle, redeploy, policy } = await stage();
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await runUntilIdle();
@@ -60,7 +59,7 @@ describe('repository policies', () => {
     expect(policy()).toContain('"arn:aws:iam::123456789012:role/ci"]}}}');
   });
 
-  test('a foreign statement names a deleted role and ECR refuses the text: not stripped; an error that names the statement; dead-letter queue', async () => {
+  test('a foreign statement with a deleted role, which ECR rejects, stays; the error names it, and the message goes to the dead-letter queue', async () => {
     const { cloud, pushVulnerable, runUntilIdle, policy, lines } = await stage();
     const intern = 'arn:aws:iam::123456789012:role/intern';
     cloud.principals.add(intern, []);
@@ -78,7 +77,7 @@ describe('repository policies', () => {
     expect(problem).toContain(`"NotTheIntern" (${intern})`);
   });
 
-  test('policy text would pass 10,240 characters: the same, naming the repository', async () => {
+  test('a policy that would exceed 10,240 characters stays unchanged, and the error names the repository', async () => {
     const { cloud, pushVulnerable, runUntilIdle, policy, lines } = await stage();
     const long = JSON.stringify({
       Version: '2012-10-17',
@@ -98,11 +97,11 @@ describe('repository policies', () => {
     expect(policy()).toBe(long);
     expect(cloud.deadLetters.messages()).toHaveLength(1);
     expect(lines('refused')[0]?.['problem']).toMatch(
-      /^the policy of team\/app would have 10\d{3} characters with our statement, and ECR takes 10240: shorten its other statements$/,
+      /^the policy of team\/app would have 10\d{3} characters with pullgate's statement, but ECR allows 10240: shorten the other statements$/,
     );
   });
 
-  test('a policy that is not JSON: refused, naming the repository; nothing is overwritten', async () => {
+  test('a policy that is not JSON is not overwritten, and the error names the repository', async () => {
     const { cloud, pushVulnerable, runUntilIdle, policy, lines } = await stage();
     cloud.ecr.createRepository(REPOSITORY);
     cloud.ecr.repository(REPOSITORY).policyText = 'not JSON';
@@ -113,7 +112,7 @@ describe('repository policies', () => {
     expect(lines('refused')[0]?.['problem']).toContain('the policy of team/app is not a JSON document');
   });
 
-  test('a repository that grants lambda.amazonaws.com: announced, not closed; closed with closeLambdaRepositories', async () => {
+  test('a repository that Lambda functions use is announced but not closed, unless closeLambdaRepositories is set', async () => {
     const { cloud, pushVulnerable, runUntilIdle, sweep, redeploy, isClosed, notified } = await stage();
     const grant =
       '{"Sid":"LambdaECRImageRetrievalPolicy","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]}';
@@ -131,7 +130,7 @@ describe('repository policies', () => {
     expect(notified()).toEqual(['waiting', 'closed']);
   });
 
-  test('two stacks on one account: each its own statement; releasing one leaves the other’s', async () => {
+  test('two stacks in one account write separate statements, and releasing one stack keeps the statement of the other', async () => {
     const first = await stage({ severityThreshold: 'critical' });
     const { cloud } = first;
     await first.deployAnother('prod', { severityThreshold: 'high' });
@@ -149,7 +148,7 @@ describe('repository policies', () => {
     expect(first.policy()).toBeUndefined();
   });
 
-  test('Inspector and the exempt roles still pull from a closed repository; a push still works; anybody else is refused', async () => {
+  test('Inspector and exempt roles can still pull from a closed repository, a push still works, and all other pulls are denied', async () => {
     const ci = 'arn:aws:iam::123456789012:role/ci';
     const { cloud, pushVulnerable, runUntilIdle, pull } = await stage({ aws: { exemptPrincipals: [ci] } });
     await pushVulnerable(REPOSITORY, 'v1', CRITICAL);

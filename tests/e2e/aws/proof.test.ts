@@ -1,10 +1,10 @@
-// A finding closes, only proof opens: the rows of the case table that need a world.
+// A finding closes a gate and only proof opens it: the cases that need a registry and a scanner.
 import { describe, expect, test } from 'vitest';
 import type { FindingDetail } from '../../../local/aws/inspector-event.ts';
 import { CRITICAL, DAY, HOUR, REPOSITORY, stage } from './stage.ts';
 
 describe('closing and proof', () => {
-  test('a critical finding closes the repository: the pull is refused, a second observation changes nothing', async () => {
+  test('a critical finding closes the repository, and pulls by tag and by digest are denied', async () => {
     const { cloud, pushVulnerable, runUntilIdle, pull, isClosed, notified, lastDecision } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     expect(await pull('v1')).toBe('pulled');
@@ -17,7 +17,7 @@ describe('closing and proof', () => {
     expect(cloud.deadLetters.messages()).toEqual([]);
   });
 
-  test('CLOSED event; coverage ACTIVE and SUCCESSFUL, scanned after the closing, nothing violates: opens', async () => {
+  test('the gate opens if the finding is CLOSED and a successful scan after the closing shows no violation', async () => {
     const { cloud, pushVulnerable, runUntilIdle, isClosed, pull, notified, lastDecision } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await runUntilIdle();
@@ -34,7 +34,7 @@ describe('closing and proof', () => {
     });
   });
 
-  test('CLOSED event; the last scan is older than the closing: stays closed', async () => {
+  test('the gate stays closed if the finding is CLOSED but the last scan is older than the closing', async () => {
     const { cloud, pushVulnerable, runUntilIdle, isClosed, lastDecision } = await stage();
     const { digest } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     cloud.clock.advance(HOUR);
@@ -47,7 +47,7 @@ describe('closing and proof', () => {
     );
   });
 
-  test('the exception ends, and Inspector has deleted the finding: closes again, on the recorded finding', async () => {
+  test('the gate closes again on the recorded finding if the exception ends after Inspector has deleted the finding', async () => {
     const { cloud, pushVulnerable, runUntilIdle, sweep, redeploy, isClosed, notified } = await stage();
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await runUntilIdle();
@@ -68,7 +68,7 @@ describe('closing and proof', () => {
     expect(notified()).toEqual(['closed', 'opened', 'closed']);
   });
 
-  test('a scan that has only just finished: its findings may still be on their way, so it is observed again before it opens', async () => {
+  test('a scan that has just finished is observed again before the gate opens, because its findings may still be on the way', async () => {
     const { cloud, pushVulnerable, runUntilIdle, isClosed, lines } = await stage();
     const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     await runUntilIdle();
@@ -82,7 +82,7 @@ describe('closing and proof', () => {
     expect(isClosed()).toBe(false);
   });
 
-  test('a severity word never seen: passes every filter; undetermined, logged', async () => {
+  test('an unknown severity passes every filter and is logged as undetermined', async () => {
     const { pushVulnerable, runUntilIdle, isClosed, lastDecision } = await stage();
     await pushVulnerable(REPOSITORY, 'v1', { ...CRITICAL, severity: 'CATASTROPHIC', cvss: [] });
     await runUntilIdle();
@@ -93,7 +93,7 @@ describe('closing and proof', () => {
     });
   });
 
-  test('a severity below the threshold wakes no function', async () => {
+  test('a severity below the threshold does not trigger the function', async () => {
     const { cloud, pushVulnerable, runUntilIdle, decisions } = await stage();
     await pushVulnerable(REPOSITORY, 'v1');
     await runUntilIdle();
@@ -106,7 +106,7 @@ describe('closing and proof', () => {
     expect(decisions().length).toBe(before);
   });
 
-  test('an event that is faster than its finding is retried, and closes then', async () => {
+  test('an event that arrives before its finding is listed is retried, and then closes the gate', async () => {
     const { cloud, pushVulnerable, runUntilIdle, isClosed } = await stage();
     const { arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
     const { detail } = cloud.inspector.eventOf(arn);
@@ -121,27 +121,30 @@ describe('closing and proof', () => {
   });
 
   test.each([
-    ['SUPPRESSED', 'it is active again', true],
-    ['CLOSED', 'it is active again', true],
-    ['SUPPRESSED', 'the event was from before', false],
-  ] as const)('an event says active, Inspector still says %s: retried; then %s', async (before, _then, isActive) => {
-    const { cloud, pushVulnerable, runUntilIdle, sweep, isClosed } = await stage();
-    const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
-    const event = cloud.inspector.eventOf(arn);
-    await runUntilIdle();
-    cloud.clock.advance(10 * 60_000);
-    cloud.inspector.scanned(REPOSITORY, digest);
-    await cloud.inspector.setStatus(arn, before);
-    cloud.clock.advance(10 * 60_000);
-    await sweep();
-    expect(isClosed()).toBe(false);
+    ['SUPPRESSED', 'closes once Inspector says active', true],
+    ['CLOSED', 'closes once Inspector says active', true],
+    ['SUPPRESSED', 'stays open if Inspector never does', false],
+  ] as const)(
+    'an event that says active while Inspector says %s is retried: the gate %s',
+    async (before, _then, isActive) => {
+      const { cloud, pushVulnerable, runUntilIdle, sweep, isClosed } = await stage();
+      const { digest, arn } = await pushVulnerable(REPOSITORY, 'v1', CRITICAL);
+      const event = cloud.inspector.eventOf(arn);
+      await runUntilIdle();
+      cloud.clock.advance(10 * 60_000);
+      cloud.inspector.scanned(REPOSITORY, digest);
+      await cloud.inspector.setStatus(arn, before);
+      cloud.clock.advance(10 * 60_000);
+      await sweep();
+      expect(isClosed()).toBe(false);
 
-    await cloud.bus.put({ ...event, id: 'again', time: cloud.clock.now().toISOString() });
-    await cloud.runUntilIdle();
-    expect([isClosed(), cloud.queue.messages().length]).toEqual([false, 1]);
-    cloud.faults.addToBus({ kind: 'lose' });
-    if (isActive) await cloud.inspector.setStatus(arn, 'ACTIVE');
-    await runUntilIdle();
-    expect([isClosed(), cloud.queue.messages(), cloud.deadLetters.messages()]).toEqual([isActive, [], []]);
-  });
+      await cloud.bus.put({ ...event, id: 'again', time: cloud.clock.now().toISOString() });
+      await cloud.runUntilIdle();
+      expect([isClosed(), cloud.queue.messages().length]).toEqual([false, 1]);
+      cloud.faults.addToBus({ kind: 'lose' });
+      if (isActive) await cloud.inspector.setStatus(arn, 'ACTIVE');
+      await runUntilIdle();
+      expect([isClosed(), cloud.queue.messages(), cloud.deadLetters.messages()]).toEqual([isActive, [], []]);
+    },
+  );
 });

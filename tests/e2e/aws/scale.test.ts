@@ -1,4 +1,4 @@
-// Many repositories at once: the brake, and a sweep over ten thousand. The rows of the case table about scale.
+// Many repositories at once: the brake, and a sweep over ten thousand repositories.
 import { describe, expect, test } from 'vitest';
 import type { Advisory } from '../../../local/aws/inspector-finding.ts';
 import { CRITICAL, HOUR, type Stage, stage } from './stage.ts';
@@ -22,7 +22,7 @@ const closedOf = (s: Stage, names: readonly string[]) => names.filter((name) => 
 const FIVE_MINUTES = 300_000;
 
 describe('the brake', () => {
-  test('400 repositories hit at once, brake 25: 25 closed this hour, 375 announced; a known exploit among them is closed at once', {
+  test('with maxClosesPerHour 25, 25 of 400 vulnerable repositories close, 375 are announced, and a known exploit closes at once', {
     timeout: 120_000,
   }, async () => {
     const s = await stage();
@@ -39,7 +39,7 @@ describe('the brake', () => {
     expect(s.cloud.deadLetters.messages()).toEqual([]);
   });
 
-  test('gates that wait take their turn by severity', async () => {
+  test('waiting gates are admitted by severity', async () => {
     const s = await stage({ maxClosesPerHour: 1 });
     const names = await hit(s, 3, (number) => ({ ...CRITICAL, severity: number === 2 ? 'CRITICAL' : 'HIGH' }));
     await s.runUntilIdle();
@@ -50,7 +50,7 @@ describe('the brake', () => {
     expect(closedOf(s, names)).toHaveLength(2);
   });
 
-  test('the first sweep meets years of old images: the brake holds from the first sweep on', async () => {
+  test('the brake limits the first sweep over old images', async () => {
     const s = await stage({ maxClosesPerHour: 3 });
     s.cloud.faults.addToBus({ kind: 'lose' });
     const names = await hit(s, 20, () => CRITICAL);
@@ -60,7 +60,7 @@ describe('the brake', () => {
 });
 
 describe('the sweep', () => {
-  test('10,000 repositories, 3 pages fail with throttling: an observation of each is requested, once', {
+  test('a sweep over 10,000 repositories requests each of them once, although 3 pages are throttled', {
     timeout: 300_000,
   }, async () => {
     const s = await stage();
@@ -71,7 +71,8 @@ describe('the sweep', () => {
     s.cloud.faults.add({ kind: 'throttle', service: 'inspector2', operation: 'ListFindingAggregations', nth: 100 });
     const attributes = { ApproximateReceiveCount: '1' };
     const message = { messageId: 'sweep', receiptHandle: 'sweep', body: '{"pullgate":"sweep"}', attributes };
-    // The sweep alone: the bench (aws-load) measures its observations, and other tests show what they do.
+    // Runs only the sweep. The bench (aws-load) measures the reconciliations that it requests, and other tests check
+    // them.
     const { outcome } = await s.cloud.lambda.invoke({ Records: [message] });
     expect(outcome).toEqual({ kind: 'answered', answer: { batchItemFailures: [] } });
     expect(s.lines('sweep').at(-1)).toMatchObject({ gates: 10_000 });
@@ -79,7 +80,7 @@ describe('the sweep', () => {
     expect(asked.toSorted()).toEqual(names.toSorted());
   });
 
-  test('a new policy takes effect with the next tick, not with the next sweep', async () => {
+  test('a new policy takes effect at the next tick, not only at the next scheduled sweep', async () => {
     const s = await stage({ severityThreshold: 'critical' });
     const names = await hit(s, 2, () => ({ ...CRITICAL, severity: 'HIGH' }));
     await s.runUntilIdle();
@@ -88,7 +89,7 @@ describe('the sweep', () => {
     expect(closedOf(s, names)).toEqual(names);
   });
 
-  test('a tick when no sweep is due lists nothing', async () => {
+  test('a tick lists nothing if no sweep is due', async () => {
     const s = await stage();
     s.cloud.queue.send('{"pullgate":"tick"}');
     await s.runUntilIdle();

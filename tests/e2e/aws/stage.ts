@@ -1,4 +1,5 @@
-// A stack on the local cloud, from its config to a pull: the real program, the deployed bundle, the SDK's own wire.
+// A stack on the local cloud, from its config to a pull: with the real program, the deployed bundle and the SDK's
+// protocols.
 import { afterEach } from 'vitest';
 import { type LocalAws, startAws } from '../../../local/aws/cloud.ts';
 import type { Advisory } from '../../../local/aws/inspector-finding.ts';
@@ -9,7 +10,7 @@ export const REPOSITORY = 'team/app';
 export const DAY = 86_400_000;
 export const HOUR = 3_600_000;
 
-/** A statement of the team's own, with hand-written spacing. */
+/** A statement that the team wrote by hand, with odd spacing. */
 export const FOREIGN_STATEMENT =
   '{ "Sid" :"TeamMayPull",  "Effect":"Allow", "Principal": {"AWS":"arn:aws:iam::210987654321:root"},"Action":["ecr:BatchGetImage",   "ecr:GetDownloadUrlForLayer"] }';
 export const FOREIGN_POLICY = `{"Version":"2012-10-17",\n   "Statement":[ ${FOREIGN_STATEMENT} ]}`;
@@ -26,7 +27,7 @@ export const CRITICAL: Advisory = {
 /** Keys of the stack's config, without their namespace. */
 export type Config = Readonly<Record<string, unknown>>;
 
-/** A decision's line in the function's log. */
+/** The line of a decision in the function's log. */
 export interface DecisionLine {
   readonly kind: 'decision';
   readonly repository: string;
@@ -43,7 +44,7 @@ export interface DecisionLine {
 export interface Pushed {
   readonly digest: string;
   readonly arns: readonly string[];
-  /** The first of them. */
+  /** The first ARN. */
   readonly arn: string;
 }
 
@@ -51,30 +52,30 @@ export interface Stage {
   readonly cloud: LocalAws;
   /** The resources and outputs that were deployed. */
   readonly graph: Graph;
-  /** Every event is handed over, and so are the messages that are retried. */
+  /** Delivers every event and every retried message. */
   runUntilIdle(): Promise<void>;
-  /** Everything is observed. */
+  /** Runs a sweep and the reconciliations that it requests. */
   sweep(): Promise<void>;
   /** `pulumi up` with another config. */
   redeploy(config: Config): Promise<void>;
-  /** `pulumi up` of another stack on the same account. */
+  /** `pulumi up` of another stack in the same account. */
   deployAnother(stack: string, config: Config): Promise<void>;
   /**
-   * Makes the repository with an image, pushed and scanned, that has these findings; the events are not handed over
-   * yet.
+   * Creates the repository if it does not exist, and pushes and scans an image with these findings. Does not deliver
+   * the events yet.
    */
   pushVulnerable(repository: string, tag: string, ...advisories: readonly Advisory[]): Promise<Pushed>;
-  /** Is our statement in the repository's policy? */
+  /** Whether our statement is in the repository's policy. */
   isClosed(repository?: string): boolean;
   policy(repository?: string): string | undefined;
-  /** What a deployment would see. */
+  /** Pulls as a deployment would. */
   pull(reference: string, repository?: string): Promise<'pulled' | 'refused'>;
   lines(kind: string): readonly Readonly<Record<string, unknown>>[];
   decisions(repository?: string): readonly DecisionLine[];
   lastDecision(repository?: string): DecisionLine;
-  /** The kinds of state change that people were notified of, in order, as the topic's attribute says. */
+  /** The kinds of the published notices, in order, from the topic's attribute. */
   notified(repository?: string): readonly string[];
-  /** How often a call was made, 0 where it never was. */
+  /** The number of times that a call was made. */
   calls(name: string): number;
 }
 
@@ -87,7 +88,7 @@ export function programConfig(config: Config): Record<string, unknown> {
   return Object.fromEntries(Object.entries(config).map(([key, value]) => [`pullgate:${key}`, value]));
 }
 
-/** Deploys a stack with this config; the first tick's sweep has run. */
+/** Deploys a stack with this config and runs the first tick with its sweep. */
 export async function stage(config: Config = {}): Promise<Stage> {
   const graph = await graphOf(programConfig(config));
   const cloud = await startAws(graph);
@@ -136,13 +137,13 @@ export async function stage(config: Config = {}): Promise<Stage> {
       const { status } = await puller.pull(repository, reference);
       if (status === 200) return 'pulled';
       if (status === 403) return 'refused';
-      throw new Error(`a pull of ${repository}:${reference} was answered with ${status}`);
+      throw new Error(`a pull of ${repository}:${reference} returned status ${status}`);
     },
     lines,
     decisions,
     lastDecision(repository) {
       const last = decisions(repository).at(-1);
-      if (last === undefined) throw new Error(`nothing was decided about ${repository ?? REPOSITORY}`);
+      if (last === undefined) throw new Error(`there is no decision about ${repository ?? REPOSITORY}`);
       return last;
     },
     notified: (repository = REPOSITORY) =>

@@ -1,5 +1,5 @@
-// Two workers on one repository at the same time, on the real wire. Every interleaving is tried in
-// tests/shared/reconcile/reconcile-workers.test.ts, over the core's ports.
+// Two workers on one repository at the same time, over the real protocols.
+// tests/shared/reconcile/reconcile-workers.test.ts tries every interleaving over the core's ports.
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { createAdapters } from '../../../aws/function/adapters.ts';
@@ -21,7 +21,7 @@ const STEPS: Readonly<Record<string, Step>> = {
   DeleteRepositoryPolicy: { thing: 'policy', writes: true },
 };
 
-/** A worker with credentials of its own, whose calls wait for its turn. */
+/** A worker with separate credentials, whose calls wait for its turn. */
 function workerOn(cloud: LocalAws, settings: Settings, name: string, digest: string) {
   const credentials = cloud.principals.add(`arn:aws:iam::123456789012:role/${name}`, [allowing('*')]);
   const clients = clientsOf(cloud, credentials);
@@ -44,7 +44,7 @@ function workerOn(cloud: LocalAws, settings: Settings, name: string, digest: str
 }
 
 describe('two workers on one repository', () => {
-  test('one closing, one opening, in 40 interleavings of their calls: ends closed', {
+  test('one closing and one opening end closed, in 40 interleavings of their calls', {
     timeout: 120_000,
   }, async () => {
     const { cloud, graph, pushVulnerable, runUntilIdle, isClosed } = await stage();
@@ -59,7 +59,7 @@ describe('two workers on one repository', () => {
     await runUntilIdle();
     const closedRow = await row();
     const closedPolicy = cloud.ecr.repository(REPOSITORY).policyText;
-    // One worker comes to see that the blocker is gone, the other comes for a new one.
+    // One worker observes that the blocker is gone, the other observes a new blocker.
     cloud.faults.addToBus({ kind: 'lose' });
     await cloud.ecr.deleteImage(REPOSITORY, deleted.digest);
     const found = await pushVulnerable(REPOSITORY, 'v2', CRITICAL);

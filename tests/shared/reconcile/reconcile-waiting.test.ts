@@ -1,7 +1,7 @@
 // Gates that have a blocker and stand open all the same: audit, pause, the brake, and repositories that serve Lambda
 // functions.
 import { describe, expect, it } from 'vitest';
-import type { WaitingFor } from '../../../shared/gate/record.ts';
+import type { GateRecord } from '../../../shared/gate/record.ts';
 import { reconcile } from '../../../shared/reconcile/reconcile.ts';
 import type { Rules } from '../../../shared/reconcile/rules.ts';
 import type { Decision } from '../../../shared/report/decision.ts';
@@ -183,7 +183,7 @@ describe('the brake', () => {
 
   it('does not hold a closing that was written, and whose confirmation was lost', async () => {
     const world = violating();
-    world.save(record({ state: { kind: 'closing' }, blockers: [] }));
+    world.save(record({ state: { kind: 'closing' }, closedSince: undefined, blockers: [] }));
     world.repository().ours = 'current';
     expect((await reconcileOnce(world, NO_ROOM)).action).toBe('closed');
   });
@@ -228,7 +228,7 @@ describe('a state that a crash has left behind', () => {
     ],
   ])('%s', async (_name, kind, statement, isThere, done, notices) => {
     const world = newWorld();
-    world.save(record({ state: { kind }, blockers: [] }));
+    world.save(record({ state: { kind }, closedSince: kind === 'opening' ? NOW : undefined, blockers: [] }));
     world.repository().ours = statement;
     if (isThere) violating('team/app', world);
     const decision = await reconcileOnce(world);
@@ -239,13 +239,32 @@ describe('a state that a crash has left behind', () => {
     ]);
   });
 
-  it.each<[string, WaitingFor, string]>([
-    ['closing, in audit: waits', 'audit', 'waiting'],
-    ['opening, in audit: opened', 'audit', 'opened'],
-  ])('%s', async (name, waitingFor, done) => {
+  it.each<[string, 'absent' | 'current', boolean, string, readonly string[]]>([
+    ['not written, and the blocker is there: restored', 'absent', true, 'restored', ['restored']],
+    ['written, and the blocker is there: restored', 'current', true, 'restored', ['restored']],
+    ['not written, and the blocker is gone: opened', 'absent', false, 'opened', ['opened']],
+    ['written, and the blocker is gone: both are notified', 'current', false, 'opened', ['restored', 'opened']],
+  ])('an intent to restore, %s', async (_name, statement, isThere, done, notices) => {
+    const world = newWorld();
+    world.save(record({ state: { kind: 'closing' }, closedSince: NOW, blockers: [] }));
+    world.repository().ours = statement;
+    if (isThere) violating('team/app', world);
+    // What was closed asks no brake again.
+    const decision = await reconcileOnce(world, NO_ROOM);
+    expect([decision.action, notified(world), world.record(GATE)?.state.kind]).toEqual([
+      done,
+      notices,
+      isThere ? 'closed' : 'open',
+    ]);
+  });
+
+  it.each<[string, Partial<GateRecord>, string]>([
+    ['closing, in audit: waits', { state: { kind: 'closing' }, closedSince: undefined }, 'waiting'],
+    ['opening, in audit: opened', { state: { kind: 'opening' } }, 'opened'],
+  ])('%s', async (_name, changes, done) => {
     const world = violating();
-    world.save(record({ state: { kind: name.startsWith('closing') ? 'closing' : 'opening' }, blockers: [] }));
+    world.save(record({ ...changes, blockers: [] }));
     const decision = await reconcileOnce(world, rules({ mode: 'audit' }));
-    expect([decision.action, decision.to]).toEqual([done, { kind: 'waiting', for: waitingFor }]);
+    expect([decision.action, decision.to]).toEqual([done, { kind: 'waiting', for: 'audit' }]);
   });
 });
