@@ -1,4 +1,5 @@
-// Proves that the tests that docs/upgrading.md names for its claims are there, and that the glossary is in order.
+// Proves that what the docs name is there: the tests for the claims of docs/upgrading.md, and the panels of the dashboard.
+// And that the glossary is in order.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
@@ -38,6 +39,18 @@ describe('the evidence for upgrades', () => {
 
   it('is missed if the test has another name', () => {
     expect(hasTest("it('closes', () => {})", 'close')).toBe(false);
+  });
+});
+
+describe('the panels of the dashboard', () => {
+  const source = readFileSync('aws/component/dashboard-body.ts', 'utf8');
+  const titles = rowsBelow(readFileSync('docs/operations.md', 'utf8'), '| panel | what it shows |').flatMap(
+    ([panels = '']) => panels.split('; '),
+  );
+
+  it('have the titles that docs/operations.md gives them, and no other has one', () => {
+    const found = [...source.matchAll(/(?:title: |numbers\(\s*)'([^']+)'/g)].map(([, title]) => title);
+    expect(found.toSorted()).toEqual(titles.toSorted());
   });
 });
 
