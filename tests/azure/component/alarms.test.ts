@@ -68,7 +68,7 @@ describe('the alerts', () => {
       autoMitigate: true,
       scopes: [workspace.id],
       actions: { actionGroups: [] },
-      description: expect.stringMatching(`^pullgate, stack dev: .{60,}[.] Page: docs/operations.md#azure-${name}$`),
+      description: expect.stringMatching(`^pullgate, stack dev: .{60,}[.] Runbook: docs/operations.md#azure-${name}$`),
     });
     const [criterion, ...others] = (inputs['criteria'] as Criteria).allOf;
     expect(others).toEqual([]);

@@ -283,9 +283,9 @@ describe('a component that cannot work', () => {
     expect(refuse).toThrow(pulumi.RunError);
     expect(refuse).toThrow(
       [
-        `${registryId('fabrikam', other)} is in the subscription ${other}, and this stack in ${SUBSCRIPTION}`,
-        `${WORKSPACE.replace(SUBSCRIPTION, other)} is in the subscription ${other}, and this stack in ${SUBSCRIPTION}`,
-        "Events come only from the stack's own subscription: use a stack per subscription, each with azure-native:subscriptionId and its own registries.",
+        `${registryId('fabrikam', other)} is in subscription ${other}, but this stack is in ${SUBSCRIPTION}`,
+        `${WORKSPACE.replace(SUBSCRIPTION, other)} is in subscription ${other}, but this stack is in ${SUBSCRIPTION}`,
+        'Defender sends events only within one subscription. Use one stack per subscription, each with its own azure-native:subscriptionId and registries.',
       ].join('\n'),
     );
   });
@@ -293,9 +293,7 @@ describe('a component that cannot work', () => {
   it('makes nothing in another subscription than that of its registries', async () => {
     const { registered, failures } = await deployFailing({ ...ARGS, registries: [registryId('fabrikam', other)] });
     expect(registered.map(({ type }) => type)).toEqual(['pullgate:index:AcrPullGate']);
-    expect(failures[0]).toContain(
-      `${registryId('fabrikam', other)} is in the subscription ${other}, and this stack in`,
-    );
+    expect(failures[0]).toContain(`${registryId('fabrikam', other)} is in subscription ${other}, but this stack is in`);
   });
 
   it('is refused with every problem of its arguments, also of the policy', async () => {
@@ -322,7 +320,7 @@ describe('a component that cannot work', () => {
       name: 'contoso',
     });
     expect(() => parseArmId('contoso.azurecr.io')).toThrow(
-      'an ARM id is needed (/subscriptions/GUID/resourceGroups/RG/providers/...), not contoso.azurecr.io',
+      'expected an ARM id (/subscriptions/GUID/resourceGroups/RG/providers/...), got "contoso.azurecr.io"',
     );
   });
 });

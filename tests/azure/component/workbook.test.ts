@@ -120,8 +120,8 @@ describe('the workbook', () => {
     expect(panels.map(({ content }) => content['title'])).toEqual([
       'Now: hours since the sweep, gates that wait for the brake, messages in the poison queue',
       'Gates now, by state',
-      'Gates now that are closed, wait, or are on the way',
-      'Closes and opens a day',
+      'Gates that are closed, waiting or changing now',
+      'Closes and opens per day',
       'Seconds from finding to close: median and 95th percentile',
       'Seconds from finding to close, by trigger',
       'Undetermined images now, and unrecognized severities',
@@ -129,9 +129,9 @@ describe('the workbook', () => {
       'Sweep age in hours',
       'Messages in the poison queue',
       'Latest failures and scanner problems',
-      'Calls a day, each repetition too, by service',
-      'Paid: invocations a day, and how many minutes they ran',
-      'Paid: bytes of the log a day',
+      'Calls per day by service, including retries',
+      'Billed usage: invocations and their total minutes per day',
+      'Billed usage: log bytes per day',
     ]);
     for (const { content } of panels) {
       expect(content).toMatchObject({
