@@ -107,7 +107,7 @@ describe.each(KINDS)('the lock of a gate that is one %s', (kind) => {
 
   it.each([
     [403, /: the function's identity needs its role 'pullgate gatekeeper' on the registry, .* run pulumi up, /],
-    [400, /: look at its attributes \(az acr repository show\), and pullgate tries again with the next sweep$/],
+    [400, /: check its attributes \(az acr repository show\); pullgate retries with the next sweep$/],
     [405, /: look at its attributes /],
     [409, /: look at its attributes /],
   ])('that the registry refuses with %i is refused, with what to do', async (status, advice) => {
@@ -117,7 +117,7 @@ describe.each(KINDS)('the lock of a gate that is one %s', (kind) => {
     const written = await lock.write(gate, OPEN, 'closed');
     if (written.kind !== 'refused') throw new Error(`it was ${written.kind}`);
     expect(written.status).toBe(status);
-    expect(written.problem).toMatch(/^the registry does not let team\/app-\d+(@sha256:[0-9a-f]{64})? be changed \(/);
+    expect(written.problem).toMatch(/^the registry refused to change team\/app-\d+(@sha256:[0-9a-f]{64})? \(/);
     expect(written.problem).toMatch(advice);
     expect(written.problem.length).toBeLessThan(700);
     expect(attributes(gate).readEnabled).toBe(true);

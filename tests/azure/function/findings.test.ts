@@ -175,7 +175,7 @@ describe('a scanner that cannot say', () => {
     const scanner = answering({ status: 'PartialFailure', partialTables: [], partialError: new Error('too much') });
     await expect(
       scanner.reportsOf(MYACR, { repository: 'team/app', digest: 'all', window: WINDOWS.event }),
-    ).rejects.toThrow(new PartialAnswer('Log Analytics gave a part of its answer only: too much'));
+    ).rejects.toThrow(new PartialAnswer('Log Analytics returned only part of its answer: too much'));
     await expect(scanner.repositoriesWithFindings(MYACR)).rejects.toThrow(PartialAnswer);
     await expect(scanner.digestsWithFindings(MYACR, 'team/app')).rejects.toThrow(PartialAnswer);
     await expect(scanner.health(START.toISOString(), true)).rejects.toThrow(PartialAnswer);
@@ -209,8 +209,8 @@ describe('a scanner that cannot say', () => {
     [
       'is unhealthy where nothing came',
       {},
-      /^no recommendation has reached the workspace 00000000-0000-0000-0000-000000000001 within ten days, /,
-      /^no recommendation has reached the workspace 00000000-0000-0000-0000-000000000001 within ten days, /,
+      /^no recommendation has reached the workspace 00000000-0000-0000-0000-000000000001 in the last ten days, /,
+      /^no recommendation has reached the workspace 00000000-0000-0000-0000-000000000001 in the last ten days, /,
     ],
     [
       'is unhealthy where only machines are reported, and there are images with findings',

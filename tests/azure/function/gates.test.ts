@@ -145,7 +145,7 @@ describe('one gate', () => {
     expect(await one(image)).toMatchObject({ kind: 'deadLetter' });
     expect(sent).toEqual([{ queue: 'poison', message: { pullgate: 'reconcile', ...image, trigger: 'finding' } }]);
     expect(linesOf('refused')).toEqual([
-      { kind: 'refused', ...image, problem: expect.stringContaining('the registry does not let team/app@') },
+      { kind: 'refused', ...image, problem: expect.stringContaining('the registry refused to change team/app@') },
     ]);
   });
 

@@ -110,7 +110,7 @@ describe('an answer that is not complete', () => {
     const error = await errorOf(run(QUERY));
     expect(error).toBeInstanceOf(PartialAnswer);
     expect(String(error)).toMatch(
-      /^PartialAnswer: Log Analytics gave a part of its answer only: There were some errors /,
+      /^PartialAnswer: Log Analytics returned only part of its answer: There were some errors /,
     );
   });
 
@@ -120,7 +120,7 @@ describe('an answer that is not complete', () => {
   ])('since it is %s is a partial one: a narrower question may do', async (_why, fault) => {
     const error = await failing(fault);
     expect(error).toBeInstanceOf(PartialAnswer);
-    expect(String(error)).toContain('PartialAnswer: Log Analytics cannot answer in one go: ');
+    expect(String(error)).toContain('PartialAnswer: Log Analytics could not answer the query at once: ');
     expect(error).toMatchObject({ cause: { statusCode: fault.kind === 'error' ? fault.status : 0 } });
   });
 

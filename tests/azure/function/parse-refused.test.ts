@@ -38,7 +38,7 @@ const request = (changes: Readonly<Record<string, unknown>>) => ({
 const REPOSITORY = `expected ${REPOSITORY_NAME}`;
 const DIGEST = 'expected a digest: sha256: and 64 hexadecimal digits';
 const ASSESSMENT = 'expected the id of an assessment, up to 1000 characters, whose last part is its name';
-const DETAILS = 'expected what the event says of the assessment, as JSON text';
+const DETAILS = 'expected JSON text with details of the assessment';
 const REGISTRY =
   'expected the id of a registry: /subscriptions/GUID/resourceGroups/GROUP/providers/Microsoft.ContainerRegistry/registries/NAME';
 const TRIGGER = 'expected one of finding, scan, push, delete, sweep, tick';

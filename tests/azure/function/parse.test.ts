@@ -155,12 +155,12 @@ describe('what is not ours is ignored, and said to be', () => {
     [
       'a machine',
       { assessment, ...resource(machine, 'virtualMachine'), resourceAdditionalData: '', ...action('Insert') },
-      `an assessment of something else than a registry: ${assessment}`.slice(0, 200),
+      `not an assessment of a registry: ${assessment}`.slice(0, 200),
     ],
     [
       'something with letters that no registry has',
       { assessment: odd },
-      `an assessment of something else than a registry: ${odd}`.slice(0, 200),
+      `not an assessment of a registry: ${odd}`.slice(0, 200),
     ],
     [
       "an image in another cloud's registry, named as that cloud does",
@@ -169,22 +169,22 @@ describe('what is not ours is ignored, and said to be', () => {
         resourceDetails: JSON.stringify({ Source: 'Aws', ResourceType: '.containerimage' }),
         ...additional({ RepositoryName: 'Team/App:1', Digest: 'latest' }),
       },
-      `an assessment of something else than a registry: ${assessment}`.slice(0, 200),
+      `not an assessment of a registry: ${assessment}`.slice(0, 200),
     ],
     [
       'what has no id that is one',
       { assessment: "' or 1==1 | take 1" },
-      "an assessment of something else than a registry: ' or 1==1 | take 1",
+      "not an assessment of a registry: ' or 1==1 | take 1",
     ],
     [
       'an id of 64 KB, in a short line',
       { assessment: 'x'.repeat(65_536) },
-      `an assessment of something else than a registry: ${'x'.repeat(151)}`,
+      `not an assessment of a registry: ${'x'.repeat(151)}`,
     ],
     [
       'a registry itself',
       individualMessage({ ...resource(REGISTRY_ID, 'containerregistry'), resourceAdditionalData: null }),
-      `an assessment of no image: ${ASSESSMENT_ID}`.slice(0, 200),
+      `not an assessment of an image: ${ASSESSMENT_ID}`.slice(0, 200),
     ],
   ])('%s', (_name, message, why) => {
     expect(requestFrom(message)).toEqual({ kind: 'ignored', why });
@@ -197,17 +197,17 @@ describe('an event of a container image that does not say which is not lost with
     [
       'its type says that it is one, and nothing names it',
       { assessment: nowhere, ...resource('') },
-      { assessment: nowhere, why: 'it names no repository with a digest' },
+      { assessment: nowhere, why: 'the event names no repository and digest' },
     ],
     [
       'it names its repository only',
       individualMessage({ ...resource(REGISTRY_ID), ...additional({ RepositoryName: 'team/app' }) }),
-      { assessment: ASSESSMENT_ID, why: 'it names no repository with a digest' },
+      { assessment: ASSESSMENT_ID, why: 'the event names no repository and digest' },
     ],
     [
       'it names its digest only',
       individualMessage({ ...resource(REGISTRY_ID), ...additional({ Digest: DIGEST }) }),
-      { assessment: ASSESSMENT_ID, why: 'it names no repository with a digest' },
+      { assessment: ASSESSMENT_ID, why: 'the event names no repository and digest' },
     ],
     [
       'it names no registry, and its repository cannot be one',

@@ -79,10 +79,10 @@ describe('settings.json', () => {
         'settings.mode is missing: expected enforce or audit',
         'settings.sweepHours is missing: expected hours',
         'settings.maxClosesPerHour is missing: expected a number of gates',
-        'settings.registries is missing: expected a list of texts',
+        'settings.registries is missing: expected a list of strings',
         'settings.granularity is missing: expected image or repository',
         'settings.registryRoles is missing: expected rbac or abac',
-        'settings.notifyEmails is missing: expected a list of texts',
+        'settings.notifyEmails is missing: expected a list of strings',
       ],
     ],
     [
@@ -99,10 +99,10 @@ describe('settings.json', () => {
       [
         'settings.mode is "pause": expected enforce or audit',
         'settings.sweepHours is "6": expected hours',
-        `settings.registries is "${REGISTRY_ID.slice(0, 119)}…: expected a list of texts`,
+        `settings.registries is "${REGISTRY_ID.slice(0, 119)}…: expected a list of strings`,
         'settings.granularity is "tag": expected image or repository',
         'settings.registryRoles is "both": expected rbac or abac',
-        'settings.notifyEmails[0] is null: expected a list of texts',
+        'settings.notifyEmails[0] is null: expected a list of strings',
       ],
     ],
     [
@@ -189,7 +189,7 @@ describe('the settings of a deployed function', () => {
     ['the sender of the mail', { ...environment, PULLGATE_MAIL_SENDER: '' }, 'PULLGATE_MAIL_SENDER'],
   ])('name what the app settings lack: %s', (_name, lacking, names) => {
     expect(() => readSettings(lacking, folder)).toThrow(
-      new Error(`the function's app settings lack ${names}: deploy it with the Pulumi program, which sets them`),
+      new Error(`the function's app settings lack ${names}. Deploy it with the Pulumi program, which sets them`),
     );
   });
 

@@ -238,8 +238,8 @@ describe('messages that are not ours', () => {
     await s.runUntilIdle();
     expect(await s.world()).toEqual(UNTOUCHED);
     expect(s.lines('ignored').map(({ why }) => why)).toEqual([
-      `an assessment of something else than a registry: ${machine}`.slice(0, 200),
-      `an assessment of no image: ${ASSESSMENT}`.slice(0, 200),
+      `not an assessment of a registry: ${machine}`.slice(0, 200),
+      `not an assessment of an image: ${ASSESSMENT}`.slice(0, 200),
     ]);
     expect(s.calls('logs:Query')).toBe(0);
   });

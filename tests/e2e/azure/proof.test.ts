@@ -17,7 +17,7 @@ const OPENED: World = {
 };
 const EXEMPTED: World = { ...OPENED, records: { 'team/app:v1': 'open (exempted)' } };
 const NO_PROOF =
-  'proof is missing: Defender for Cloud does not say of each finding that closed it that it is healthy or exempted; that it no longer reports one proves nothing';
+  'proof is missing: Defender for Cloud does not report every finding that closed the gate as healthy or exempted, and a finding that is no longer reported proves nothing';
 
 describe('absence opens nothing', () => {
   test('action Delete for the only finding: stays closed; the log says that proof is missing', async () => {
@@ -162,7 +162,7 @@ describe('Log Analytics answers with a part, late, or not at all', () => {
     await s.cloud.runUntilIdle();
     expect(await s.world()).toEqual(CLOSED);
     expect(s.lines('failed')).toMatchObject([{ tries: 0, minutes: 1 }]);
-    expect(s.lines('failed')[0]?.['error']).toContain('PartialAnswer: Log Analytics gave a part of its answer only');
+    expect(s.lines('failed')[0]?.['error']).toContain('PartialAnswer: Log Analytics returned only part of its answer');
     await s.runUntilIdle();
     expect(await s.world()).toEqual(OPENED);
   });

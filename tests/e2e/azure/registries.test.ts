@@ -136,7 +136,7 @@ describe('a role is missing', () => {
     const [refused] = s.lines('refused');
     expect(refused).toMatchObject({ kind: 'refused', ...image });
     expect(refused?.['problem']).toContain("the function's identity needs its role");
-    expect(refused?.['problem']).toContain('run pulumi up, and pullgate tries again with the next sweep');
+    expect(refused?.['problem']).toContain('Run pulumi up; pullgate retries with the next sweep');
     await s.cloud.deploy(await graphFor());
     await s.sweep();
     expect({ ...(await s.world()), poison: [] }).toEqual(CLOSED);

@@ -135,7 +135,7 @@ describe('one registry of two', () => {
       expect(s.lines('tick')).toMatchObject([{ sweepAgeHours: 0, waiting: 1, admitted: 1 }]);
       const [{ healthy, why } = {}] = s.lines('scanner');
       expect(healthy).toBe(false);
-      expect(why).toContain(`Resource Manager does not answer for the registry ${OTHER} (`);
+      expect(why).toContain(`Resource Manager did not describe the registry ${OTHER} (`);
       expect(s.lines('failed')).toMatchObject([{ repository: 'team/app' }]);
     },
   );
