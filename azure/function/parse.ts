@@ -170,7 +170,7 @@ function parseIdentifiers(message: object): Parsed<Message> {
   }
   if (subject === 'registry') return ignored(`not an assessment of an image: ${assessment}`);
   const named = checkImage(image);
-  if (named === undefined) return unattributed(assessment, 'the event names no repository and digest');
+  if (named === undefined) return unattributed(assessment, 'the event does not name both a repository and a digest');
   const { assessmentEventDataEnrichment: enrichment, at } = event.value;
   const isDeleted = textOf(pick(enrichment, 'action')).toLowerCase() === 'delete';
   return {

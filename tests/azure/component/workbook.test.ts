@@ -118,14 +118,14 @@ describe('the workbook', () => {
 
   it('has every panel that is promised, and each asks the workspace about this component', () => {
     expect(panels.map(({ content }) => content['title'])).toEqual([
-      'Now: hours since the sweep, gates that wait for the brake, messages in the poison queue',
+      'Now: hours since the last sweep, gates waiting for the brake, messages in the poison queue',
       'Gates now, by state',
       'Gates that are closed, waiting or changing now',
       'Closes and opens per day',
       'Seconds from finding to close: median and 95th percentile',
       'Seconds from finding to close, by trigger',
       'Undetermined images now, and unrecognized severities',
-      'Brake: gates that wait, and gates closed within the hour',
+      'Brake: gates waiting, and gates closed in the last hour',
       'Sweep age in hours',
       'Messages in the poison queue',
       'Latest failures and scanner problems',

@@ -37,7 +37,7 @@ const request = (changes: Readonly<Record<string, unknown>>) => ({
 
 const REPOSITORY = `expected ${REPOSITORY_NAME}`;
 const DIGEST = 'expected a digest: sha256: and 64 hexadecimal digits';
-const ASSESSMENT = 'expected the id of an assessment, up to 1000 characters, whose last part is its name';
+const ASSESSMENT = 'expected an assessment id of at most 1000 characters that ends with its name';
 const DETAILS = 'expected JSON text with details of the assessment';
 const REGISTRY =
   'expected the id of a registry: /subscriptions/GUID/resourceGroups/GROUP/providers/Microsoft.ContainerRegistry/registries/NAME';
@@ -114,7 +114,7 @@ describe('a value that is not what it should be is shown', () => {
     ['tries that are no number', individualMessage({ tries: '1' }), ['tries is "1": expected a number']],
     ['tries that are no whole number', request({ tries: 1.5 }), ['tries is 1.5: expected a whole number']],
     ['tries below 0', request({ tries: -1 }), ['tries is -1: expected 0 or more']],
-    ['tries without end', request({ tries: 101 }), ['tries is 101: expected fewer']],
+    ['tries without end', request({ tries: 101 }), ['tries is 101: expected at most 100']],
     ['tries that are null', request({ tries: null }), ['tries is null: expected a number']],
   ])('%s', (_name, message, sentences) => {
     expect(problemsWith(message)).toEqual(sentences);

@@ -179,7 +179,7 @@ describe('what is not ours is ignored, and said to be', () => {
     [
       'an id of 64 KB, in a short line',
       { assessment: 'x'.repeat(65_536) },
-      `not an assessment of a registry: ${'x'.repeat(151)}`,
+      `not an assessment of a registry: ${'x'.repeat(167)}`,
     ],
     [
       'a registry itself',
@@ -197,17 +197,17 @@ describe('an event of a container image that does not say which is not lost with
     [
       'its type says that it is one, and nothing names it',
       { assessment: nowhere, ...resource('') },
-      { assessment: nowhere, why: 'the event names no repository and digest' },
+      { assessment: nowhere, why: 'the event does not name both a repository and a digest' },
     ],
     [
       'it names its repository only',
       individualMessage({ ...resource(REGISTRY_ID), ...additional({ RepositoryName: 'team/app' }) }),
-      { assessment: ASSESSMENT_ID, why: 'the event names no repository and digest' },
+      { assessment: ASSESSMENT_ID, why: 'the event does not name both a repository and a digest' },
     ],
     [
       'it names its digest only',
       individualMessage({ ...resource(REGISTRY_ID), ...additional({ Digest: DIGEST }) }),
-      { assessment: ASSESSMENT_ID, why: 'the event names no repository and digest' },
+      { assessment: ASSESSMENT_ID, why: 'the event does not name both a repository and a digest' },
     ],
     [
       'it names no registry, and its repository cannot be one',

@@ -61,14 +61,14 @@ describe('a registry', () => {
     [
       ABAC,
       'rbac',
-      `the registry ${REGISTRY_ID} has the role mode ${ABAC}, and there the function's identity needs the role pullgate gatekeeper (registries/read, and as data actions repositories/metadata/read and write), which this stack does not have: set pullgate:azure.registryRoles to abac, and run pulumi up (a stack for each role mode)`,
+      `the registry ${REGISTRY_ID} has the role mode ${ABAC}, so the function's identity needs the role pullgate gatekeeper (registries/read, and as data actions repositories/metadata/read and write), which this stack does not assign. Set pullgate:azure.registryRoles to abac, and run pulumi up. Registries with different role modes need separate stacks`,
     ],
     [
       LEGACY,
       'abac',
-      `the registry ${REGISTRY_ID} has the role mode ${LEGACY}, and there the function's identity needs the role pullgate gatekeeper (registries/read, pull/read, metadata/read, metadata/write), which this stack does not have: set pullgate:azure.registryRoles to rbac, and run pulumi up (a stack for each role mode)`,
+      `the registry ${REGISTRY_ID} has the role mode ${LEGACY}, so the function's identity needs the role pullgate gatekeeper (registries/read, pull/read, metadata/read, metadata/write), which this stack does not assign. Set pullgate:azure.registryRoles to rbac, and run pulumi up. Registries with different role modes need separate stacks`,
     ],
-    ['Novel', 'rbac', `the registry ${REGISTRY_ID} has the role mode Novel, which pullgate does not know`],
+    ['Novel', 'rbac', `the registry ${REGISTRY_ID} has the role mode Novel, which pullgate does not support`],
   ] as const)(
     'with the mode %s and roles of %s has a problem that says what to do',
     async (roleAssignmentMode, roles, problem) => {
@@ -84,11 +84,11 @@ describe('a registry that Resource Manager does not describe', () => {
   it.each<[string, Partial<Registry> | Error, string]>([
     ['is not there (404)', new RestError('not found', { statusCode: 404 }), 'not found'],
     ['may not be read (403)', new RestError('x'.repeat(300), { statusCode: 403 }), 'x'.repeat(200)],
-    ['has no login server', {}, `Resource Manager names no login server for ${REGISTRY_ID}`],
+    ['has no login server', {}, `Resource Manager returned no login server for ${REGISTRY_ID}`],
   ])('since it %s keeps no other from being resolved', async (_why, answer, words) => {
     const { registries } = stage({ myacr: answer });
     const other = { ...resolved, id: OTHER_ID, name: 'otheracr', loginServer: 'otheracr.azurecr.io' };
-    const problem = `Resource Manager does not answer for the registry ${REGISTRY_ID} (${words}): is it still there, and has the function's identity its role 'pullgate gatekeeper' on it? Take it out of pullgate:azure.registries, or run pulumi up`;
+    const problem = `Resource Manager did not describe the registry ${REGISTRY_ID} (${words}). Check that the registry exists, and that the function's identity has the role 'pullgate gatekeeper' on it. If it was deleted, remove it from pullgate:azure.registries; otherwise run pulumi up`;
     expect(await registries.all()).toEqual([{ kind: 'unresolved', id: REGISTRY_ID, name: 'myacr', problem }, other]);
     expect(await registries.usable()).toEqual([other]);
   });
@@ -110,7 +110,7 @@ describe('a registry that Resource Manager does not describe', () => {
   it('since its id in the settings is none is named', async () => {
     const { registries, asked } = stage({}, { ids: ['/subscriptions/none', REGISTRY_ID] });
     const [broken, ...others] = await registries.all();
-    expect(broken?.problem).toContain('the id of a registry in settings.json is not one: /subscriptions/none');
+    expect(broken?.problem).toContain('settings.json contains an invalid registry id: /subscriptions/none');
     expect([others, asked]).toEqual([[resolved], ['myacr']]);
   });
 });

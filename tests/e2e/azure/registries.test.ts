@@ -88,7 +88,7 @@ describe('registries', () => {
       ...UNTOUCHED,
       poison: [{ pullgate: 'reconcile', ...image, trigger: 'finding' }],
     });
-    const problem = `the registry ${REGISTRY} has the role mode AbacRepositoryPermissions, and there the function's identity needs the role pullgate gatekeeper (registries/read, and as data actions repositories/metadata/read and write), which this stack does not have: set pullgate:azure.registryRoles to abac, and run pulumi up (a stack for each role mode)`;
+    const problem = `the registry ${REGISTRY} has the role mode AbacRepositoryPermissions, so the function's identity needs the role pullgate gatekeeper (registries/read, and as data actions repositories/metadata/read and write), which this stack does not assign. Set pullgate:azure.registryRoles to abac, and run pulumi up. Registries with different role modes need separate stacks`;
     expect(s.lines('refused')).toEqual([{ kind: 'refused', repository: 'team/app', problem }]);
     await s.tick();
     expect(s.lines('scanner')).toEqual([{ kind: 'scanner', healthy: false, why: problem }]);

@@ -90,7 +90,7 @@ describe.each(['event', 'sweep'] as const)('closed by the %s', (by) => {
     const image = s.push('v1');
     const [id = ''] = await reported(s, image, { naming: 'nothing', additionalAs: 'missing' }, by);
     expect(await s.world()).toEqual(UNTOUCHED);
-    expectLogged(s, { assessment: id, why: 'the event names no repository and digest' }, id);
+    expectLogged(s, { assessment: id, why: 'the event does not name both a repository and a digest' }, id);
   });
 });
 
