@@ -115,7 +115,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
   ];
   return specs.map((spec) => ({
     ...spec,
-    description: `pullgate, stack ${stack}: ${spec.description} Runbook: ${alarmPage(spec.name)}`,
+    description: `pullgate, stack ${stack}: ${spec.description} Runbook: ${alarmRunbook(spec.name)}`,
   }));
 }
 
@@ -123,7 +123,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
  * The runbook page of an alert, in the clone that the stack was deployed from: its meaning, the fix, and how to undo
  * the fix.
  */
-export function alarmPage(name: string): string {
+export function alarmRunbook(name: string): string {
   return `docs/operations.md#azure-${name}`;
 }
 

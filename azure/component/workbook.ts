@@ -51,7 +51,7 @@ export const PANELS: readonly Panel[] = [
   },
   {
     name: 'gates',
-    title: 'Gates that are closed, waiting or changing now',
+    title: 'Gates now that are not open',
     source: 'log',
     query: `${GATES}\n| where tostring(line['to']) != 'open'\n| project gate, state = tostring(line['to']), why = tostring(line.message), seen = TimeGenerated\n| order by state asc, seen desc`,
     view: 'table',
@@ -93,7 +93,7 @@ export const PANELS: readonly Panel[] = [
   },
   {
     name: 'undetermined',
-    title: 'Undetermined images now, and unrecognized severities',
+    title: 'Undetermined images now, with unrecognized severities',
     source: 'log',
     query: `${GATES}\n| where toint(line.undeterminedImages) > 0\n| project gate, images = toint(line.undeterminedImages), why = tostring(line.undeterminedWhy), seen = TimeGenerated`,
     view: 'table',
@@ -137,7 +137,7 @@ export const PANELS: readonly Panel[] = [
   },
   {
     name: 'calls',
-    title: 'Calls per day by service, including retries',
+    title: 'API calls per day by service, including retries',
     source: 'log',
     query:
       "where line.kind == 'usage'\n| mv-expand service = bag_keys(line.calls)\n" +
