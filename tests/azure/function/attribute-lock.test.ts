@@ -106,7 +106,7 @@ describe.each(KINDS)('the lock of a gate that is one %s', (kind) => {
   });
 
   it.each([
-    [403, /: the function's identity needs its role 'pullgate gatekeeper' on the registry, .* run pulumi up, /],
+    [403, /: the function's identity needs its role 'pullgate gatekeeper' on the registry, .* Run pulumi up; /],
     [400, /: check its attributes \(az acr repository show\); pullgate retries with the next sweep$/],
     [405, /: look at its attributes /],
     [409, /: look at its attributes /],

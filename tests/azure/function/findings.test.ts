@@ -216,13 +216,13 @@ describe('a scanner that cannot say', () => {
       'is unhealthy where only machines are reported, and there are images with findings',
       { SecurityRecommendation: [ofMachine] },
       undefined,
-      /^no recommendation of a registry's image has reached the workspace 00000000-0000-0000-0000-000000000001 for 8 days, though there are images with findings: /,
+      /^no recommendation about a registry's image has reached the workspace 00000000-0000-0000-0000-000000000001 for 8 days, although there are images with findings: /,
     ],
     [
       'is unhealthy where images were last reported long ago, and there are images with findings',
       { SecurityRecommendation: [ofMachine, ...daysAgo(8.1).SecurityRecommendation] },
       undefined,
-      /^no recommendation of a registry's image /,
+      /^no recommendation about a registry's image /,
     ],
   ])('%s', async (_name, rows, why, whyWithFindings) => {
     const { scanner } = scannerOver(workspaceOf(rows));
@@ -268,7 +268,7 @@ describe('a scanner whose service refuses', () => {
     const words = "'union' operator: Failed to resolve table expression named 'SecurityRecommendation'";
     const scanner = refusing(semanticError(words));
     expect(await scanner.repositoriesWithFindings(MYACR)).toEqual(new Set());
-    expect(await scanner.health(START.toISOString(), false)).toMatch(/ within ten days, /);
+    expect(await scanner.health(START.toISOString(), false)).toMatch(/ in the last ten days, /);
     await expect(
       scanner.reportsOf(MYACR, { repository: 'team/app', digest: 'all', window: WINDOWS.event }),
     ).rejects.toThrow(RestError);

@@ -219,7 +219,7 @@ describe('an event of a container image that does not say which is not lost with
       { assessment: `x'${'y'.repeat(2_000)}`, ...additional({ RepositoryName: 'team/app', Digest: DIGEST }) },
       {
         assessment: `x'${'y'.repeat(998)}`,
-        why: `assessment is "x'${'y'.repeat(117)}…: expected the id of an assessment, up to 1000 characters, whose last part is its name`,
+        why: `assessment is "x'${'y'.repeat(117)}…: expected an assessment id of at most 1000 characters that ends with its name`,
       },
     ],
   ])('%s', (_name, message, unattributed) => {

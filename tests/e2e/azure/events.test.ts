@@ -191,7 +191,7 @@ describe('event text with KQL or path metacharacters: refused', () => {
     [
       'KQL in the assessment',
       { assessment: `${ASSESSMENT}" | union *` },
-      `assessment is "${ASSESSMENT}\\" | union *": expected the id of an assessment, up to 1000 characters, whose last part is its name`.replace(
+      `assessment is "${ASSESSMENT}\\" | union *": expected an assessment id of at most 1000 characters that ends with its name`.replace(
         /(?<=is ").*(?=: expected)/,
         (text) => (text.length > 120 ? `${text.slice(0, 119)}…` : text),
       ),

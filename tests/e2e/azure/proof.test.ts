@@ -61,8 +61,8 @@ describe('absence opens nothing', () => {
     expect(await s.world()).toEqual(CLOSED);
     const [seeing, silent, gone] = s.lines('scanner');
     expect(seeing).toEqual({ kind: 'scanner', healthy: true });
-    expect(silent?.['why']).toContain('since 2026-03-02T09:00:00.000Z, though there is a snapshot every week');
-    expect(gone?.['why']).toContain('within ten days');
+    expect(silent?.['why']).toContain('since 2026-03-02T09:00:00.000Z, although a snapshot arrives every week');
+    expect(gone?.['why']).toContain('in the last ten days');
   });
 });
 

@@ -154,7 +154,9 @@ describe('a scanner that sees nothing', () => {
       times: FOR_EVER,
     });
     await s.tick();
-    expect(s.lines('scanner')).toMatchObject([{ healthy: false, why: expect.stringContaining('within ten days') }]);
+    expect(s.lines('scanner')).toMatchObject([
+      { healthy: false, why: expect.stringContaining('in the last ten days') },
+    ]);
     expect(s.lines('sweep')).toEqual([{ kind: 'sweep', gates: 0, closed: 0 }]);
     expect(s.lines('tick')).toMatchObject([{ sweepAgeHours: 0, waiting: 0, poison: 0 }]);
     expect(s.lines('failed')).toEqual([]);
