@@ -120,8 +120,8 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
 }
 
 /**
- * The runbook of an alert: what it means, how to fix the cause and how to undo the fix. The path is relative to the clone
- * that the stack was deployed from.
+ * The runbook of an alert: what it means, how to fix the cause and how to undo the fix. The path is relative to the
+ * clone that the stack was deployed from.
  */
 export function alarmRunbook(name: string): string {
   return `docs/operations.md#azure-${name}`;

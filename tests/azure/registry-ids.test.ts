@@ -1,4 +1,5 @@
-// The component and the function both parse the ids of registries. They must parse every id that the config accepts alike.
+// The component and the function both parse the ids of registries. They must parse every id that the config accepts
+// alike.
 import * as v from 'valibot';
 import { expect, it } from 'vitest';
 import { parseArmId } from '../../azure/component/placement.ts';

@@ -46,7 +46,9 @@ export const ARGS: AcrPullGateArgs = {
 const deployments = new Map<string, Promise<Deployment>>();
 let last: Promise<unknown> = Promise.resolve();
 
-/** Deploys a component, once per set of arguments. Deployments run one at a time, because Pulumi has a single runtime. */
+/**
+ * Deploys a component, once per set of arguments. Deployments run one at a time, because Pulumi has a single runtime.
+ */
 export function deploy(args: Partial<AcrPullGateArgs> = {}): Promise<Deployment> {
   const key = JSON.stringify(args);
   const known = deployments.get(key);
