@@ -84,9 +84,9 @@ describe("the function's identity", () => {
   });
 
   it.each([
-    ['rbac', 'pushes and deletes nothing', ['read', 'pull/read', 'metadata/read', 'metadata/write'], []],
-    ['abac', 'pulls nothing either', ['read'], ['repositories/metadata/read', 'repositories/metadata/write']],
-  ] as const)('with a custom role that, for %s registries, %s', async (registryRoles, _what, actions, dataActions) => {
+    ['rbac', 'cannot push or delete', ['read', 'pull/read', 'metadata/read', 'metadata/write'], []],
+    ['abac', 'cannot even pull', ['read'], ['repositories/metadata/read', 'repositories/metadata/write']],
+  ] as const)('has, for %s registries, a custom role that %s', async (registryRoles, _what, actions, dataActions) => {
     const { inputs } = one(await deploy({ registryRoles }), ...GATEKEEPER);
     const onRegistries = (end: string) => `Microsoft.ContainerRegistry/registries/${end}`;
     expect(inputs['permissions']).toEqual([

@@ -147,7 +147,7 @@ describe('the scanner', () => {
     ['a waiting gate', [listed('waiting')], true],
     ['a gate that a person closed', [listed('closed', true)], false],
     ['a gate that a person closed, and one that findings closed', [listed('closed', true), listed('closed')], true],
-  ])('must report images only if findings keep a gate closed: %s', async (_what, gates, hasFindings) => {
+  ])('must report images only if findings hold a gate: %s', async (_what, gates, hasFindings) => {
     const { ports, knownFindings } = stage({ gates });
     expect(await ports.scannerHealth()).toBe(hasFindings ? 'no recommendation of an image' : undefined);
     expect(knownFindings).toEqual([hasFindings]);

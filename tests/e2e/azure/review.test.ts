@@ -1,5 +1,5 @@
-// What is easily believed too soon, or lost with something else: rows older than their event, words that prove nothing,
-// and a service that fails for one of many.
+// Cases that are easy to get wrong: rows older than their event, states that prove nothing, and a service that fails
+// for one of many registries.
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../../local/azure/calls.ts';
 import type { Fault } from '../../../local/azure/faults.ts';
@@ -26,7 +26,7 @@ const LOW = { id: 'CVE-2026-9', severity: 'Low', score: 2 };
 const FOR_EVER = 1_000_000;
 
 describe('a row that is older than the event', () => {
-  test('does not confirm it: the message is retried, and what is new closes once its own row is there', async () => {
+  test('does not confirm it: the message is retried, and the gate closes once the new row arrives', async () => {
     const s = await stage();
     s.cloud.workspace.ingestionDelayMilliseconds = 3 * MINUTE;
     const image = s.push('v1');
@@ -44,7 +44,7 @@ describe('a row that is older than the event', () => {
     expect(returned[0]?.['why']).toMatch(/: the scanner shows [^ ]+ only as it was before the event$/);
   });
 
-  test('and no newer one within half an hour: the message ends, and nobody has to look at it', async () => {
+  test('and no newer one within half an hour: the message is done, and needs no attention', async () => {
     const s = await stage();
     const { ids } = await s.close('v1');
     s.cloud.clock.advance(10 * MINUTE);
@@ -66,13 +66,13 @@ describe('a row that is older than the event', () => {
   });
 });
 
-describe('a recommendation that was switched off (NotApplicable, and not Exempt)', () => {
+describe('a disabled recommendation (NotApplicable, but not Exempt)', () => {
   test.each([
     ['OffByPolicy', 'individual'],
     ['OffByPolicy', 'grouped'],
     ['', 'individual'],
     ['', 'grouped'],
-  ] as const)('cause %j (%s): opens nothing, and closes nothing', async (cause, shape) => {
+  ] as const)('with the cause %j (%s) opens nothing and closes nothing', async (cause, shape) => {
     const s = await stage();
     const closed = s.push('v1');
     const ids = await s.report(closed, { shape });
@@ -99,7 +99,7 @@ describe('one registry of two', () => {
     [404, 'ResourceNotFound'],
     [403, 'AuthorizationFailed'],
   ])(
-    'Resource Manager answers %i for it: the other is swept, its gates get their turns, people are notified, and the scanner is reported unhealthy',
+    'fails in Resource Manager with %i: the other is swept, its gates get their turns, people are notified, and the scanner is reported as unhealthy',
     async (status, code) => {
       const s = await stage(BOTH, { registries: { [OTHER]: {} } });
       await s.close('v1');
@@ -141,8 +141,8 @@ describe('one registry of two', () => {
   );
 });
 
-describe('a scanner that sees nothing', () => {
-  test('there are no tables yet: the tick says that the scanner is unhealthy, and sweeps nothing', async () => {
+describe('a scanner without data', () => {
+  test('has no tables yet: the tick logs that the scanner is unhealthy, and sweeps nothing', async () => {
     const s = await stage();
     const message = "'union' operator: Failed to resolve table expression named 'SecurityRecommendation'";
     s.cloud.faults.add({
