@@ -1,5 +1,4 @@
-// The attribute that locks an image or a repository, on the wire: only this one is written, and what came of it is
-// read.
+// The attribute that locks an image or a repository, on the wire: only it is written, and then it is read back.
 import { ContainerRegistryClient } from '@azure/container-registry';
 import { isRestError } from '@azure/core-rest-pipeline';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -71,12 +70,12 @@ describe.each(KINDS)('the lock of an %s gate', (kind) => {
   it('is the only attribute that changes, on this resource and on others', async () => {
     const { repository, image } = gates;
     const gate = gates[kind];
-    const beside = kind === 'image' ? repository : image;
+    const sibling = kind === 'image' ? repository : image;
     stage.registry.setAttributes(gate.repository, { writeEnabled: false, deleteEnabled: false }, targetOf(gate));
-    stage.registry.setAttributes(gate.repository, { deleteEnabled: false, readEnabled: false }, targetOf(beside));
+    stage.registry.setAttributes(gate.repository, { deleteEnabled: false, readEnabled: false }, targetOf(sibling));
     const other = stage.registry.push(gate.repository, { tag: 'v2' });
     stage.registry.setAttributes(gate.repository, { readEnabled: false }, { digest: other });
-    const untouched = () => [attributes(beside), stage.registry.attributes(gate.repository, { digest: other })];
+    const untouched = () => [attributes(sibling), stage.registry.attributes(gate.repository, { digest: other })];
     const [before, beforeElsewhere] = [attributes(gate), untouched()];
     await lock.write(gate, OPEN, 'closed');
     expect([attributes(gate), untouched()]).toEqual([{ ...before, readEnabled: false }, beforeElsewhere]);

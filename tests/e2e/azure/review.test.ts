@@ -165,7 +165,7 @@ describe('a scanner without data', () => {
 });
 
 describe('a message in the poison queue', () => {
-  test('waits for a person for months, and has all its tries again when it is moved back', async () => {
+  test('waits for a person for months, and gets all its retries again when it is moved back', async () => {
     const s = await stage();
     const image = s.push('v1');
     const release = s.cloud.faults.addToBus({ kind: 'lose', to: 'Workspace' });
@@ -190,7 +190,7 @@ describe('a message in the poison queue', () => {
   });
 });
 
-describe('a repository whose findings are too much for one answer', () => {
+describe('a repository whose findings exceed one answer', () => {
   const isOfRepository = ({ operation, input }: Call) => {
     const query = String(input['query']);
     return (
@@ -210,7 +210,7 @@ describe('a repository whose findings are too much for one answer', () => {
     times: FOR_EVER,
   };
   // More of this: tests/azure/function/gates.test.ts.
-  test('gates are images: each gets a message of its own', async () => {
+  test('with image gates: each image gets a separate message', async () => {
     const s = await stage();
     const images = ['v1', 'v2', 'v3'].map((tag) => s.push(tag));
     s.cloud.faults.addToBus({ kind: 'lose' });
@@ -219,7 +219,7 @@ describe('a repository whose findings are too much for one answer', () => {
     await s.tick();
     expect((await s.world()).locked).toEqual(['v1', 'v2', 'v3'].map((tag) => `team/app:${tag} readEnabled`));
     expect(s.lines('reconcile')).toMatchObject([{ repository: 'team/app', images: 3, each: 'alone' }]);
-    // One for the repository, and one for each image.
+    // One query for the repository, and one for each image.
     expect(s.calls('queue:Put')).toBe(4);
     expect(s.decisions().map(({ triggers }) => triggers)).toEqual(Array(3).fill(['sweep']));
     expect(s.lines('failed')).toEqual([]);
@@ -230,7 +230,7 @@ describe('a repository whose findings are too much for one answer', () => {
     ['PartialFailure', undefined],
   ] as const;
 
-  test.each(kinds)('%s, the gate is the repository: asked image by image', async (_name, fault) => {
+  test.each(kinds)('(%s) with a repository gate: queried image by image', async (_name, fault) => {
     const s = await stage({ azure: { granularity: 'repository' } });
     const images = ['v1', 'v2', 'v3'].map((tag) => s.push(tag));
     s.cloud.faults.addToBus({ kind: 'lose' });
@@ -250,8 +250,8 @@ describe('a repository whose findings are too much for one answer', () => {
   });
 });
 
-describe('the mail service takes no more mails for now (429)', () => {
-  test('nothing waits for it, each decision is logged; with the next tick one mail tells all, once', async () => {
+describe('the mail service is throttled (429)', () => {
+  test('nothing waits for it, each decision is logged, and the next tick sends one mail about all changes', async () => {
     const s = await stage();
     s.cloud.faults.add({ kind: 'throttle', service: 'mail', times: 3 });
     const start = s.cloud.clock.now().getTime();
@@ -262,7 +262,7 @@ describe('the mail service takes no more mails for now (429)', () => {
     expect(await s.world()).toMatchObject({ locked, notified: [] });
     expect(s.decisions().map(({ action }) => action)).toEqual(['closed', 'closed', 'closed']);
     expect(s.cloud.clock.now().getTime()).toBe(start);
-    // One try each.
+    // One try per mail.
     expect(s.calls('mail:Send')).toBe(3);
     await s.cloud.advance(5 * MINUTE);
     expect(s.cloud.mails.map(({ subject }) => subject)).toEqual(['[pullgate] 3 state changes']);
