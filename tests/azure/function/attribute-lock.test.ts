@@ -49,7 +49,7 @@ function afterUpdate(work: () => void): () => void {
   });
 }
 
-describe.each(KINDS)('the lock of an %s gate', (kind) => {
+describe.each(KINDS)('the lock of the %s gate', (kind) => {
   it('is absent at first, and unmarked once another actor has set it', async () => {
     const gate = gates[kind];
     expect(await lock.read(gate)).toEqual(OPEN);
@@ -107,8 +107,8 @@ describe.each(KINDS)('the lock of an %s gate', (kind) => {
   it.each([
     [403, /: the function's identity needs its role 'pullgate gatekeeper' on the registry, .* Run pulumi up; /],
     [400, /: check its attributes \(az acr repository show\); pullgate retries with the next sweep$/],
-    [405, /: look at its attributes /],
-    [409, /: look at its attributes /],
+    [405, /: check its attributes /],
+    [409, /: check its attributes /],
   ])('is refused if the registry responds with %i, and the problem says what to do', async (status, advice) => {
     const gate = gates[kind];
     const words = 'no '.repeat(200);
