@@ -1,5 +1,5 @@
-// The storage accounts: one for the queues, the records and the host, which does not accept its keys, and one that only
-// delivers the code.
+// The storage accounts: one for the queues, the records and the host, which accepts no keys, and one that only delivers
+// the code.
 import * as storage from '@pulumi/azure-native/storage/index.js';
 import * as pulumi from '@pulumi/pulumi';
 import type { Placement } from './placement.ts';
