@@ -1,4 +1,4 @@
-// The storage accounts: one for the queues, the records and the host, which accepts no keys, and one that only delivers
+// The storage accounts: one that accepts no keys, for the queues, the records and the host, and one that only delivers
 // the code.
 import * as storage from '@pulumi/azure-native/storage/index.js';
 import * as pulumi from '@pulumi/pulumi';

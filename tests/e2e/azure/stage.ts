@@ -59,7 +59,7 @@ export interface Image {
 export interface World {
   /** The locks in all registries, as attributes that differ from their initial values: `team/app:v1 readEnabled`. */
   readonly locked: readonly string[];
-  /** The state of each record, such as `waiting: brake`. `open (gone)`: open, and its only image is gone. */
+  /** The state of each record, such as `waiting: brake`. Why its only image is inactive follows: `open (gone)`. */
   readonly records: Readonly<Record<string, string>>;
   /** The subjects of the mails, in order, such as `closed team/app:v1`. */
   readonly notified: readonly string[];
