@@ -118,39 +118,6 @@ describe('an event and its row', () => {
   });
 });
 
-describe.each(['team--shop/check__out', 'team---shop/check___out'])('the repository %s', (repository) => {
-  const closed: World = {
-    locked: [`${repository}:v1 readEnabled`],
-    records: { [`${repository}:v1`]: 'closed' },
-    notified: [`closed ${repository}:v1`],
-    poison: [],
-  };
-
-  test('closes for an event of Defender, and a pull is refused', async () => {
-    const s = await stage();
-    const image = s.push('v1', repository);
-    await s.report(image);
-    expect(await s.pull('v1', repository)).toBe('pulled');
-    await s.runUntilIdle();
-    expect(await s.world()).toEqual(closed);
-    expect(s.lastDecision(image)).toMatchObject({ action: 'closed', triggers: ['finding'] });
-    expect(await s.pull('v1', repository)).toBe('refused');
-  });
-
-  test('closes for the sweep’s message if the event is lost', async () => {
-    const s = await stage();
-    s.cloud.faults.addToBus({ kind: 'lose' });
-    const image = s.push('v1', repository);
-    await s.report(image);
-    await s.runUntilIdle();
-    expect(await s.world()).toEqual(UNTOUCHED);
-    await s.sweep();
-    expect(await s.world()).toEqual(closed);
-    expect(s.lastDecision(image)).toMatchObject({ action: 'closed', triggers: ['sweep'] });
-    expect(await s.pull('v1', repository)).toBe('refused');
-  });
-});
-
 /** The part of a message that names the image. */
 function naming({ repository = 'team/app', digest = DIGEST }: { repository?: string; digest?: string }) {
   const details = { RepositoryDetails: { RepositoryName: repository }, Digest: digest };
