@@ -1,20 +1,20 @@
-// What raises an alert: plain data, with words that say what it means and what to do.
+// The alert rules as plain data. Each description says what the alert means and what to do.
 import * as monitor from '@pulumi/azure-native/monitor/index.js';
 import * as pulumi from '@pulumi/pulumi';
 import type { Placement, Workspace } from './placement.ts';
 
 /** One alert. It is raised when its query finds a row. */
 export interface AlarmSpec {
-  /** The end of the resource's name. */
+  /** The suffix of the resource's name. */
   readonly name: string;
-  /** What it reads: the function's log lines, or how its invocations ended. */
+  /** The data that the query reads: the function's log lines, or the results of its invocations. */
   readonly source: 'log' | 'invocations';
-  /** The query's end; `line` is the log line, read as JSON. */
+  /** The end of the query. `line` is the log line, parsed as JSON. */
   readonly query: string;
-  /** The period that it reads, and how often. The log lags by minutes, so each window overlaps the next. */
+  /** The period that the query reads, and how often it runs. The log lags by minutes, so the windows overlap. */
   readonly windowMinutes: number;
   readonly frequencyMinutes: number;
-  /** Reads more than the window, for lines that are rare. */
+  /** Reads a longer period than the window, for rare lines. */
   readonly lookbackDays?: number;
   /** 1 is an error, 2 a warning. Source: https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-overview */
   readonly severity: 1 | 2;
@@ -29,15 +29,15 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
     {
       name: 'poison',
       source: 'log',
-      // A queue's length is no metric of Azure Monitor, only its account's is: the tick reports it. The host moves
-      // messages there, too.
+      // Azure Monitor has a metric for the queues of an account, but none for a single queue, so the tick reports the
+      // length. The host also moves messages to the poison queue.
       query:
         "where (line.kind == 'tick' and toint(line.poison) > 0) or line.kind == 'refused' or line.deadLettered == true",
       ...QUICK,
       severity: 1,
       description:
-        'Messages could not be handled and are in the poison queue. Read them there and the log lines of kind "refused" or "failed"; ' +
-        'repair the cause, then move the messages back to the queue, or delete them: the sweep reconciles everything anyway.',
+        'Messages could not be handled and are in the poison queue. Read the messages, and the log lines of kind "refused" or "failed". ' +
+        'Fix the cause, then delete the messages or move them back to the queue. The next sweep reconciles every gate in both cases.',
     },
     {
       name: 'errors',
@@ -46,7 +46,7 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       ...QUICK,
       severity: 2,
       description:
-        'The function ended with an error or ran out of time; its messages are retried. Read the last lines of its log. ' +
+        'The function failed or timed out. Its messages are retried. Read the last lines of its log. ' +
         'No gate has changed without a record.',
     },
     {
@@ -58,25 +58,25 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       frequencyMinutes: 5,
       severity: 2,
       description:
-        'In three periods of five minutes within half an hour a gate could not be reconciled; it is retried. Read the log lines of kind "failed": throttling passes by itself; ' +
-        'a refused call means that a role is missing or a lock is in the way.',
+        'A gate could not be reconciled in at least three five-minute periods of the last half hour. It is retried. Read the log lines of kind "failed". ' +
+        'Throttling passes by itself. If a call was denied, a role assignment is missing or a lock blocks it.',
     },
     {
       name: 'sweep-overdue',
       source: 'log',
-      // No tick at all is trouble, too. A new stack may be in alarm until its first ticks.
+      // No tick at all also raises the alert. A new stack may be in alarm until its first ticks.
       query: `where line.kind == 'tick'\n| summarize ticks = count(), age = min(todouble(line.sweepAgeHours))\n| where ticks == 0 or isnull(age) or age > ${sweepHours + 1}`,
       windowMinutes: 60,
       frequencyMinutes: 15,
       severity: 1,
       description:
         `The last sweep is more than ${sweepHours + 1} hours old (it runs every ${sweepHours}), or the function does not run at all. ` +
-        'Lost events are not repaired meanwhile. See whether the function is invoked, and its log.',
+        'Lost events are not repaired until the next sweep. Check that the function is invoked, and read its log.',
     },
     {
       name: 'scanner-health',
       source: 'log',
-      // Only a healthy scanner ends it.
+      // The newest line decides, so only a healthy scanner ends the alert.
       query:
         "where line.kind == 'scanner'\n| summarize arg_max(TimeGenerated, line)\n| where tobool(line.healthy) == false",
       windowMinutes: 15,
@@ -84,13 +84,13 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       lookbackDays: 2,
       severity: 1,
       description:
-        'There is no evidence that Defender scans: its plan is off, its findings are not exported, or access to them is refused. Vulnerable images are not found, and no gate opens. ' +
+        'There is no evidence that Defender scans: its plan is off, its findings are not exported, or access to them is denied. Vulnerable images are not found, and no gate opens. ' +
         'Read the log lines of kind "scanner", then enable Defender for Containers, or restore the export or the access.',
     },
     {
       name: 'unattributed',
       source: 'log',
-      // One sweep may meet an image that is just being deleted: only what every sweep meets counts.
+      // A single sweep may see an image that is being deleted, so only images that every sweep sees count.
       query:
         "where tostring(line.kind) == 'attribution'\n| summarize sweeps = count(), least = min(toint(line.unattributed) + toint(line.unread))\n| where sweeps >= 2 and least > 0",
       windowMinutes: 60,
@@ -98,9 +98,9 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       lookbackDays: 2,
       severity: 2,
       description:
-        'Every sweep of the last two days found recommendations for container images that it could not match to a registry of this stack, or whose registry did not answer: no gate closes for them. ' +
-        'Read the ids in the log lines of kind "attribution" and "unattributed". If they are of registries that this stack is to cover, add them to azure.registries; ' +
-        'if they are of images of the stack, pullgate does not understand their form: report it.',
+        'Every sweep of the last two days found recommendations for container images that pullgate could not match to a registry of this stack, or whose registry did not respond. No gate closes for these images. ' +
+        'Read the ids in the log lines of kind "attribution" and "unattributed". If this stack should cover their registries, add them to azure.registries. ' +
+        'If the images are in a registry of the stack, pullgate does not understand the form of the ids: report a bug.',
     },
     {
       name: 'brake',
@@ -109,29 +109,29 @@ export function alarmSpecs(stack: string, sweepHours: number): readonly AlarmSpe
       ...QUICK,
       severity: 2,
       description:
-        'Gates that should close wait for the brake (maxClosesPerHour), and their images can still be pulled. ' +
-        'Read who is waiting in the mails, or in the log lines of kind "decision"; raise maxClosesPerHour if that many closings are right.',
+        'Gates that should close are waiting for the brake (maxClosesPerHour). Their images can still be pulled. ' +
+        'Find these gates in the mails, or in the log lines of kind "decision". Raise maxClosesPerHour if that many closings are right.',
     },
   ];
   return specs.map((spec) => ({
     ...spec,
-    description: `pullgate, stack ${stack}: ${spec.description} Page: ${alarmPage(spec.name)}`,
+    description: `pullgate, stack ${stack}: ${spec.description} Runbook: ${alarmRunbook(spec.name)}`,
   }));
 }
 
 /**
- * The page that says what an alert means, how to fix the cause and how to undo the fix, in the clone that the stack was
- * deployed from.
+ * The runbook of an alert: what it means, how to fix the cause and how to undo the fix. The path is relative to the
+ * clone that the stack was deployed from.
  */
-export function alarmPage(name: string): string {
+export function alarmRunbook(name: string): string {
   return `docs/operations.md#azure-${name}`;
 }
 
-/** A question to the log: what it reads, and the query's end. */
+/** A log query: the data that it reads, and its end. */
 export type LogQuery = Pick<AlarmSpec, 'source' | 'query'>;
 
 /**
- * The whole query. The workspace may hold the logs of others: only those of this component count.
+ * The whole query. The workspace may hold other logs, so the query keeps only the rows of this component.
  * Source: https://learn.microsoft.com/azure/azure-monitor/reference/tables/apptraces
  */
 export function alarmQuery({ source, query }: LogQuery, componentId: string): string {
@@ -141,7 +141,7 @@ export function alarmQuery({ source, query }: LogQuery, componentId: string): st
     : `AppRequests\n| ${ours}\n| ${query}`;
 }
 
-/** What the alerts watch. */
+/** The resources that the alerts watch, and the recipients. */
 export interface Watched {
   readonly sweepHours: number;
   readonly workspace: Workspace;
@@ -149,7 +149,7 @@ export interface Watched {
   readonly notifyEmails: readonly string[];
 }
 
-/** Every alert, which also sends a notice when it ends, and its recipients if there are addresses. */
+/** Creates every alert. An alert also sends a notice when it ends. Without addresses there are no recipients. */
 export function createAlarms(
   name: string,
   placement: Placement,

@@ -1,22 +1,23 @@
-// The function's code and settings as they are deployed, and the template that hands them to the platform.
+// The function's deployed code and settings, and the template that deploys them.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Bundle, bundleFunction, stableJson } from '../../bundle.ts';
 
 const FUNCTION = join(import.meta.dirname, '..', 'function');
-/** Azure's packages in CommonJS ask for Node's own modules by `require`, which a module does not have. */
+/** Azure's CommonJS packages load Node's built-in modules with `require`, which an ES module does not have. */
 const BANNER = "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);";
 /**
- * The first is the host's own. The second opens a browser, and is loaded at an interactive login. The third colours a
- * terminal's lines if it is installed: here only tests install it, and that must not change what is deployed.
+ * Packages that are not bundled. The host provides `@azure/functions-core`. `open` starts a browser and is loaded only
+ * for an interactive login. `supports-color` colours terminal output if it is installed. Here only the tests install
+ * it, and that must not change the deployed code.
  */
 const EXTERNAL = ['@azure/functions-core', 'open', 'supports-color'];
-/** The function proves who it is with its managed identity, which saves the bundle the other ways. */
+/** The function authenticates with its managed identity, so the bundle leaves out the code for client assertions. */
 const ALIAS = { jsonwebtoken: join(FUNCTION, 'client-assertion.ts') };
 
 /**
- * How the host reads the queue and writes the log. No line is sampled away, since decisions and alerts depend on it.
+ * How the host reads the queue and writes the log. Sampling is off, because decisions and alerts depend on every line.
  * Source: https://learn.microsoft.com/azure/azure-functions/functions-host-json
  */
 const HOST = {
@@ -39,7 +40,7 @@ const HOST = {
 } as const;
 const PACKAGE = { type: 'module', main: 'index.mjs' } as const;
 
-/** The archive. The function reads its settings and its query beside itself. */
+/** The function's package. The function reads its settings and its query from files next to its code. */
 export function bundleHandler(settings: object): Bundle {
   return bundleFunction({
     entry: join(FUNCTION, 'handler.ts'),
@@ -56,7 +57,7 @@ export function bundleHandler(settings: object): Bundle {
 }
 
 /**
- * One Deploy: the platform fetches the package and runs it.
+ * One Deploy: the platform downloads the package and runs it.
  * Source: https://learn.microsoft.com/azure/azure-functions/functions-infrastructure-as-code#deployment-package
  */
 export const ONE_DEPLOY = {
@@ -73,7 +74,7 @@ export const ONE_DEPLOY = {
   ],
 } as const;
 
-/** Another mark for other code, settings or way of deploying, and the same for the same. */
+/** A hash of the code, the settings and the deployment template: it changes if and only if one of them changes. */
 export function codeMark({ files }: Bundle): string {
   return createHash('sha256')
     .update(stableJson({ files, template: ONE_DEPLOY }))

@@ -1,5 +1,5 @@
-// What triggers the function: the automations that export every finding and call the Logic App, and the Logic App that
-// leads to the queue.
+// What triggers the function: an automation that exports every finding, an automation that calls the Logic App, and the
+// Logic App that sends messages to the queue.
 import * as logic from '@pulumi/azure-native/logic/index.js';
 import * as security from '@pulumi/azure-native/security/index.js';
 import * as pulumi from '@pulumi/pulumi';
@@ -8,7 +8,7 @@ import type { Placement, Workspace } from './placement.ts';
 import { assignRole, ROLES } from './roles.ts';
 import type { Stores } from './storage.ts';
 
-/** One condition of an automation on an event's property. */
+/** One condition on a property of an automation's event. */
 export interface Rule {
   readonly propertyJPath: string;
   readonly propertyType: 'String';
@@ -16,16 +16,16 @@ export interface Rule {
   readonly expectedValue: string;
 }
 
-/** A kind of event; rule sets are alternatives, and the rules of one set all have to hold. Without any, all events. */
+/** One kind of event. An event must match every rule of at least one rule set. Without rule sets, all events match. */
 export interface Source {
   readonly eventSource: 'Assessments' | 'AssessmentsSnapshot' | 'SubAssessments' | 'SubAssessmentsSnapshot';
   readonly ruleSets?: readonly { readonly rules: readonly Rule[] }[];
 }
 
 /**
- * Everything that Defender says, streamed and in its weekly snapshots. Without rules: what a rule leaves out is never
- * seen again, and a filter on a property that is not documented would hide findings from pullgate. Findings go with
- * their parents, as the interface asks for.
+ * Everything that Defender reports, both streamed and in its weekly snapshots. There are no rules: the function can
+ * never see what a rule leaves out, and a filter on an undocumented property could hide findings from it.
+ * Sub-assessments are exported together with their parent assessments, as the API requires.
  * Source: https://learn.microsoft.com/azure/defender-for-cloud/continuous-export
  */
 export const EXPORTED: readonly Source[] = [
@@ -42,18 +42,18 @@ export const GROUPED_RECOMMENDATIONS = [
 ] as const;
 
 /**
- * What the Logic App is called for: whatever may be about a registry's image. Coarse, and each set enough by itself, so
- * that no single property decides; the function checks the details. No severities: an assessment's own is not known to
- * bound its CVEs', and what NotEquals makes of a property that is absent is not documented. Snapshots are left out: the
- * sweep reads their rows.
+ * The events that call the Logic App: all that may concern an image of a registry. The filter is coarse, and each rule
+ * set suffices alone, so that no single property decides. The function checks the details. The filter ignores
+ * severities: no source says that the severity of an assessment bounds those of its CVEs, and how `NotEquals` treats an
+ * absent property is undocumented. Snapshots are left out, because the sweep reads their rows.
  */
 export const CALLED_FOR: readonly Source[] = [
   {
     eventSource: 'Assessments',
     ruleSets: [
-      // An assessment's id begins with that of what it is about.
+      // An assessment's id begins with the id of the assessed resource.
       alone('id', 'Contains', '/registries/'),
-      // Paths count with their case: Resource Graph has this key in PascalCase, an exported event in camelCase.
+      // Paths are case-sensitive: Resource Graph writes this key in PascalCase, exported events in camelCase.
       alone('properties.resourceDetails.ResourceType', 'Contains', 'containerimage'),
       alone('properties.resourceDetails.resourceType', 'Contains', 'containerimage'),
       alone('properties.metadata.recommendationCategory', 'Equals', 'SoftwareUpdate'),
@@ -61,7 +61,7 @@ export const CALLED_FOR: readonly Source[] = [
   },
   {
     eventSource: 'SubAssessments',
-    // A sub-assessment's id holds its parent's.
+    // A sub-assessment's id contains the id of its parent.
     ruleSets: GROUPED_RECOMMENDATIONS.map((recommendation) => alone('id', 'Contains', recommendation)),
   },
 ];
@@ -70,7 +70,7 @@ function alone(propertyJPath: string, operator: Rule['operator'], expectedValue:
   return { rules: [{ propertyJPath, propertyType: 'String', operator, expectedValue }] };
 }
 
-/** As the provider's types want them: lists that could be changed. */
+/** Converts to the mutable lists that the provider's types require. */
 function sourcesOf(sources: readonly Source[]) {
   return sources.map(({ eventSource, ruleSets = [] }) => ({
     eventSource,
@@ -78,7 +78,7 @@ function sourcesOf(sources: readonly Source[]) {
   }));
 }
 
-/** The Logic App, which may send to the one queue, and both automations. */
+/** Creates the Logic App, which may send only to the one queue, and both automations. */
 export function createEvents(
   name: string,
   placement: Placement,
@@ -101,7 +101,7 @@ export function createEvents(
   const principalId = logicApp.identity.apply((identity) => identity?.principalId ?? '');
   const sender = { name: 'events', role: ROLES.queueMessageSender, scope: stores.queue.id };
   const maySend = assignRole(name, sender, { subscriptionId, principalId }, parent);
-  // It carries a signature, and anyone who has it may call the Logic App.
+  // The URL contains a signature. Anyone who has it can call the Logic App.
   const uri = pulumi.secret(
     logic.listWorkflowTriggerCallbackUrlOutput(
       { resourceGroupName, workflowName: logicApp.name, triggerName: 'manual' },
@@ -117,7 +117,7 @@ export function createEvents(
     {
       resourceGroupName,
       location,
-      description: `pullgate, stack ${stack}: exports what Defender finds, for the function to read`,
+      description: `pullgate, stack ${stack}: exports Defender's findings to the workspace that the function reads`,
       isEnabled: true,
       scopes,
       sources: sourcesOf(EXPORTED),
@@ -130,13 +130,13 @@ export function createEvents(
     {
       resourceGroupName,
       location,
-      description: `pullgate, stack ${stack}: sends findings that may be about a registry's image`,
+      description: `pullgate, stack ${stack}: calls the Logic App for findings that may concern an image of a registry`,
       isEnabled: true,
       scopes,
       sources: sourcesOf(CALLED_FOR),
       actions: [{ actionType: 'LogicApp', logicAppResourceId: logicApp.id, uri }],
     },
-    // Events that come before it may send would only fill its history with failures.
+    // Until the Logic App has its role, each event would only add a failed run to its history.
     { parent, dependsOn: [maySend] },
   );
   return { logicApp };

@@ -1,4 +1,4 @@
-// What decides: the function app with its identity, its log and its code.
+// The function app that makes the decisions, with its identity, its log and its code.
 import * as applicationinsights from '@pulumi/azure-native/applicationinsights/index.js';
 import * as managedidentity from '@pulumi/azure-native/managedidentity/index.js';
 import * as resources from '@pulumi/azure-native/resources/index.js';
@@ -12,16 +12,16 @@ import type { Mail } from './mail.ts';
 import type { Placement, Workspace } from './placement.ts';
 import type { Stores } from './storage.ts';
 
-/** The memory of one instance: 512, 2048 or 4096. An observation of a big repository fits well. */
+/** The memory of one instance: 512, 2048 or 4096. The observation of a large repository fits easily. */
 const INSTANCE_MEGABYTES = 2048;
-/** The lowest limit the platform accepts. The brake and the records work with any number of instances. */
+/** The lowest limit that the platform accepts. The brake and the records work with any number of instances. */
 const MAXIMUM_INSTANCES = 40;
-/** How long the platform has to fetch the package, from the beginning of the deployment on. */
+/** How long the URL of the package is valid, counted from the start of the deployment. */
 const PACKAGE_HOURS = 3;
 
 /**
- * The function's identity. Its own resource, because a system-assigned identity would get its roles too late: with the
- * app already running.
+ * The function's identity. It is a separate resource, because a system-assigned identity would get its roles only after
+ * the app has started.
  */
 export function createIdentity(
   name: string,
@@ -32,7 +32,10 @@ export function createIdentity(
   return new managedidentity.UserAssignedIdentity(`${name}-identity`, { resourceGroupName, location }, { parent });
 }
 
-/** Where the host writes the log: tables of the workspace, with the identity only. */
+/**
+ * The Application Insights component that the host logs to. It stores the log in the workspace, and accepts it only
+ * with the identity.
+ */
 export function createLog(
   name: string,
   placement: Placement,
@@ -63,13 +66,13 @@ export interface FunctionArgs {
   /** Undefined if there are no recipients. */
   readonly mail: Mail | undefined;
   readonly code: Bundle;
-  /** The time of the deployment, ISO 8601: the address of the code's package expires some hours later. */
+  /** The time of the deployment, ISO 8601. The URL of the code's package expires some hours after it. */
   readonly now: string;
-  /** The identity's roles, which are there before its code is. */
+  /** The identity's role assignments. They are created before the code is deployed. */
   readonly roles: readonly pulumi.Resource[];
 }
 
-/** The app, on a plan that costs nothing while nothing happens, and its code. */
+/** Creates the app and deploys its code. Its plan costs nothing while the function is idle. */
 export function createFunction(
   name: string,
   placement: Placement,
@@ -125,8 +128,8 @@ export function createFunction(
 }
 
 /**
- * Leaves out what the SDK adds to a site's configuration: Flex Consumption refuses some of it (netFrameworkVersion), as
- * it does ftpsState.
+ * Removes what the SDK adds to the site configuration. Flex Consumption rejects some of it (netFrameworkVersion), and
+ * it rejects ftpsState, too.
  * Source: https://github.com/pulumi/pulumi-azure-native/issues/4168
  */
 const asAsked: pulumi.ResourceTransformation = ({ props, opts }) => ({
@@ -142,7 +145,7 @@ const asAsked: pulumi.ResourceTransformation = ({ props, opts }) => ({
 });
 
 /**
- * The function's environment. The first three are the host's own storage, the next two its log.
+ * The function's environment. The first three settings are for the host's storage, the next two for its log.
  * Source: https://learn.microsoft.com/azure/azure-functions/functions-app-settings
  */
 function appSettings(args: FunctionArgs): Readonly<Record<string, pulumi.Input<string>>> {
@@ -165,8 +168,8 @@ function appSettings(args: FunctionArgs): Readonly<Record<string, pulumi.Input<s
 }
 
 /**
- * The package, at an address that is valid for PACKAGE_HOURS, and the order to run it. Both are named by what is in the
- * package: the same code is never deployed again, whatever the address's signature.
+ * Uploads the package to a URL that is valid for PACKAGE_HOURS, and deploys it. The names of both resources contain a
+ * hash of the package, so the same code is never deployed again, even if the signature of the URL differs.
  */
 function deployCode(
   name: string,
@@ -214,7 +217,7 @@ function deployCode(
         },
       },
     },
-    // A new signature is no new code. If the code is new, so is the resource, and it takes the current signature.
+    // A new signature alone deploys nothing. New code makes a new resource, which gets the current signature.
     { parent, dependsOn: [blob, ...roles], ignoreChanges: ['properties.parameters.packageUri'] },
   );
 }

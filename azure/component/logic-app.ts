@@ -1,10 +1,11 @@
-// The Logic App's workflow: it puts an event's identifiers on the queue, and nothing else. Pure: the queue's address
-// in, the definition out.
+// The Logic App's workflow: it puts an event's identifiers on the queue, and nothing else. This file is pure: the
+// queue's URL in, the definition out.
 
 /**
- * What is forwarded of an event besides its id, as text: Defender writes keys in both casings, and values as objects or
- * as JSON text. An expression that read a property of a text would fail the whole run; the function reads both.
- * `string()` makes JSON text of an object, and empty text of null.
+ * The parts of an event that are forwarded as text, in addition to its id. Defender writes keys in either casing, and
+ * values as objects or as JSON text. An expression that reads a property of a text would fail the whole run, so the
+ * workflow forwards text and the function parses both forms. `string()` turns an object into JSON text, and null into
+ * empty text.
  * Source: https://learn.microsoft.com/azure/logic-apps/expression-functions-reference#string
  */
 const FORWARDED = [
@@ -13,7 +14,10 @@ const FORWARDED = [
   ['assessmentEventDataEnrichment'],
 ] as const;
 
-/** The value at a path of the event whose last key is in either casing; null if there is none. */
+/**
+ * An expression for the value at a path of the event. The last key may be in either casing. Null if the event has
+ * neither.
+ */
 function valueAt(...path: readonly string[]): string {
   const last = path.at(-1) ?? '';
   const values = [last, last.charAt(0).toUpperCase() + last.slice(1)].map((key) =>
@@ -22,10 +26,10 @@ function valueAt(...path: readonly string[]): string {
   return `coalesce(${values.join(', ')})`;
 }
 
-/** The version of the storage services' interface that the message is written for. */
+/** The storage API version that the message is written for. */
 const STORAGE_VERSION = '2023-11-03';
 
-/** What the run's history shows instead of the event, which names images and their weaknesses. */
+/** Hides the event in the run's history, because it names images and their vulnerabilities. */
 const SECURE = { secureData: { properties: ['inputs', 'outputs'] } } as const;
 
 /**
@@ -34,13 +38,13 @@ const SECURE = { secureData: { properties: ['inputs', 'outputs'] } } as const;
  * https://learn.microsoft.com/azure/logic-apps/authenticate-with-managed-identity,
  * https://learn.microsoft.com/rest/api/storageservices/put-message
  *
- * @param queueUrl the queue's address, https://ACCOUNT.queue.core.windows.net/NAME
+ * @param queueUrl the queue's URL, https://ACCOUNT.queue.core.windows.net/NAME
  */
 export function workflowDefinition(queueUrl: string): Readonly<Record<string, unknown>> {
   const identifiers = {
     assessment: `@${valueAt('id')}`,
     ...Object.fromEntries(FORWARDED.map((path) => [path.at(-1), `@string(${valueAt(...path)})`])),
-    // A row from before the event says nothing of it.
+    // Rows from before this time are no evidence about the event.
     at: '@utcNow()',
   };
   return {
@@ -75,7 +79,7 @@ export function workflowDefinition(queueUrl: string): Readonly<Record<string, un
           },
           body: "<QueueMessage><MessageText>@{base64(string(outputs('Identifiers')))}</MessageText></QueueMessage>",
           authentication: { type: 'ManagedServiceIdentity', audience: 'https://storage.azure.com/' },
-          // The sweep repairs what is lost after the tenth try.
+          // If the tenth retry fails, the message is lost, and the sweep repairs that.
           retryPolicy: {
             type: 'exponential',
             count: 10,

@@ -1,4 +1,4 @@
-// Who hears of it by mail: the service that sends, its Azure-managed domain, and the role that may send.
+// Notifications by mail: the service that sends them, its Azure-managed domain, and the role that may send.
 import * as authorization from '@pulumi/azure-native/authorization/index.js';
 import * as communication from '@pulumi/azure-native/communication/index.js';
 import * as pulumi from '@pulumi/pulumi';
@@ -14,9 +14,10 @@ export interface Mail {
 }
 
 /**
- * What an identity needs to send, on the Communication Service itself; the built-in role that has it may also read the
- * service's keys and delete it.
- * Source: https://learn.microsoft.com/azure/communication-services/quickstarts/email/send-email-smtp/smtp-authentication
+ * The permissions that an identity needs to send mail, on the Communication Service itself. The built-in role that
+ * includes them may also read the service's keys and delete it.
+ * Source:
+ * https://learn.microsoft.com/azure/communication-services/quickstarts/email/send-email-smtp/smtp-authentication
  */
 export const MAIL_ACTIONS = [
   'Microsoft.Communication/CommunicationServices/Read',
@@ -28,7 +29,7 @@ export const MAIL_ACTIONS = [
 export function createMail(name: string, placement: Placement, parent: pulumi.Resource): Mail {
   const { resourceGroupName, subscriptionId } = placement;
   const dataLocation = placement.location.apply(dataLocationOf);
-  // Both services are worldwide; only their data has a location.
+  // Both services are global. Only their data has a location.
   const worldwide = { resourceGroupName, location: 'global', dataLocation };
   const emails = new communication.EmailService(`${name}-emails`, worldwide, { parent });
   const domain = new communication.Domain(
@@ -51,9 +52,9 @@ export function createMail(name: string, placement: Placement, parent: pulumi.Re
   const definition = new authorization.RoleDefinition(
     `${name}-mail-sender`,
     {
-      // The name must be unlike any other of the tenant.
+      // The name must be unique in the tenant.
       roleName: pulumi.interpolate`pullgate mail sender (${service.name})`,
-      description: `pullgate, stack ${pulumi.getStack()}: sends mails, and nothing else`,
+      description: `pullgate, stack ${pulumi.getStack()}: sends mail, and nothing else`,
       scope,
       assignableScopes: [scope],
       permissions: [{ actions: [...MAIL_ACTIONS], notActions: [], dataActions: [], notDataActions: [] }],
@@ -86,10 +87,10 @@ const DATA_LOCATIONS: readonly (readonly [region: RegExp, dataLocation: string])
 ];
 
 /**
- * Where mails are kept: near the stack's region, and in the United States if nothing is known to be nearer.
+ * Where mail data is stored: near the stack's region, or in the United States if no nearer location is known.
  * Source: https://learn.microsoft.com/azure/communication-services/concepts/privacy#data-residency
  *
- * @param location a region, as `westeurope` or `West Europe`
+ * @param location a region, such as `westeurope` or `West Europe`
  */
 export function dataLocationOf(location: string): string {
   const region = location.toLowerCase().replaceAll(' ', '');

@@ -1,5 +1,5 @@
-// Where the component's resources are: the subscription, checked against the registries', the resource group, the
-// workspace, and what names are made of.
+// Where the component's resources are created: the subscription, which must be the one of the registries, the resource
+// group and the workspace. Also the mark that makes names unique.
 import { createHash } from 'node:crypto';
 import * as authorization from '@pulumi/azure-native/authorization/index.js';
 import * as operationalinsights from '@pulumi/azure-native/operationalinsights/index.js';
@@ -15,19 +15,19 @@ export interface ArmId {
   readonly name: string;
 }
 
-/** @throws Error that names the id and what was expected */
+/** @throws Error that contains the id and the expected form */
 export function parseArmId(id: string): ArmId {
   const [, subscriptionId, resourceGroup, name] =
     /^\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/providers\/(?:[^/]+\/)+([^/]+)$/i.exec(id) ?? [];
   if (subscriptionId === undefined || resourceGroup === undefined || name === undefined) {
-    throw new Error(`an ARM id is needed (/subscriptions/GUID/resourceGroups/RG/providers/...), not ${id}`);
+    throw new Error(`expected an ARM id (/subscriptions/GUID/resourceGroups/RG/providers/...), got "${id}"`);
   }
   return { subscriptionId, resourceGroup, name };
 }
 
 /**
- * A line for each id of another subscription than the stack's; empty if there is none. An automation gets the events of
- * its own subscription only, and its scope is at most one subscription.
+ * One line for each id that is not in the stack's subscription; empty if all are. An automation receives only the
+ * events of its own subscription, and its scope is at most one subscription.
  * Source: https://learn.microsoft.com/azure/defender-for-cloud/workflow-automation
  */
 export function strangers(subscriptionId: string, ids: readonly string[]): readonly string[] {
@@ -35,15 +35,15 @@ export function strangers(subscriptionId: string, ids: readonly string[]): reado
     const other = parseArmId(id).subscriptionId;
     return other.toLowerCase() === subscriptionId.toLowerCase()
       ? []
-      : [`${id} is in the subscription ${other}, and this stack in ${subscriptionId}`];
+      : [`${id} is in subscription ${other}, but this stack is in ${subscriptionId}`];
   });
 }
 
 /**
- * The subscription that the provider is configured for. Everything else depends on it, so that nothing is created in a
- * wrong one.
+ * The subscription that the provider is configured for. Every other resource depends on the check, so that nothing is
+ * created in the wrong subscription.
  *
- * @param ids what has to be in the same subscription
+ * @param ids the resources that must be in the same subscription
  */
 export function findSubscription(
   ids: pulumi.Input<pulumi.Input<string>[]>,
@@ -57,37 +57,37 @@ export function findSubscription(
 }
 
 /**
- * Asks the provider before anything is made, so that a wrong subscription is reported once. The component by itself can
- * only let each of its resources fail.
+ * Checks the subscription before any resource is created, so that a wrong one is reported once. If only the component
+ * checked it, each of its resources would fail with the same error.
  *
- * @throws RunError that names each id of another subscription
+ * @throws RunError that lists each id in another subscription
  */
 export async function checkSubscription(ids: readonly string[]): Promise<void> {
   const { subscriptionId } = await authorization.getClientConfig();
   refuseStrangers(subscriptionId, ids);
 }
 
-/** @throws RunError that names each id of another subscription */
+/** @throws RunError that lists each id in another subscription */
 export function refuseStrangers(subscriptionId: string, ids: readonly string[]): void {
   const found = strangers(subscriptionId, ids);
   if (found.length === 0) return;
   const advice =
-    "Events come only from the stack's own subscription: use a stack per subscription, each with azure-native:subscriptionId and its own registries.";
+    'Defender sends events only within one subscription. Use one stack per subscription, each with its own azure-native:subscriptionId and registries.';
   throw new pulumi.RunError([...found, advice].join('\n'));
 }
 
-/** The group of everything that the component makes, at the provider's location. */
+/** The resource group of the component, in the provider's location. */
 export function createResourceGroup(
   name: string,
   subscriptionId: pulumi.Output<string>,
   parent: pulumi.Resource,
 ): resources.ResourceGroup {
-  // None of its arguments needs the subscription, and it must not be made in a wrong one either.
+  // No argument of the resource group needs the subscription, but it must not be created in the wrong one either.
   const dependsOn = subscriptionId.apply((): pulumi.Resource[] => []);
   return new resources.ResourceGroup(`${name}-group`, {}, { parent, dependsOn });
 }
 
-/** Where the resources of the component are. */
+/** Where the component's resources are created. */
 export interface Placement {
   readonly subscriptionId: pulumi.Output<string>;
   readonly resourceGroupName: pulumi.Output<string>;
@@ -95,7 +95,8 @@ export interface Placement {
 }
 
 /**
- * Letters and digits that no other stack has: the names of storage accounts are worldwide, and may hold nothing else.
+ * Letters and digits that are unique to the stack. Storage account names must be globally unique and may contain only
+ * lowercase letters and digits.
  *
  * @example markOf('acme', 'pullgate', 'prod', '00000000-1111-2222-3333-444444444444') // '57a1c0ffee42'
  */
@@ -106,15 +107,15 @@ export function markOf(organization: string, project: string, stack: string, sub
 
 export interface Workspace {
   readonly id: pulumi.Output<string>;
-  /** The GUID by which queries name it. */
+  /** The GUID that queries use for the workspace. */
   readonly customerId: pulumi.Output<string>;
-  /** What has to be there before findings are exported to it. */
+  /** The resources that must exist before findings are exported to the workspace. */
   readonly ready: readonly pulumi.Resource[];
 }
 
 /**
- * The workspace that findings and log lines go to: the given one, which is left as it is, or one of the stack's own,
- * with the solution that creates the findings' tables.
+ * The workspace for findings and log lines: either the given one, which is not changed, or a new one with the solution
+ * that creates the tables of the findings.
  * Source: https://learn.microsoft.com/azure/defender-for-cloud/continuous-export
  */
 export function createWorkspace(

@@ -1,5 +1,4 @@
-// AcrPullGate: everything that closes and opens images in the container registries of one subscription, as one Pulumi
-// component.
+// AcrPullGate: the Pulumi component that closes and opens images in the container registries of one subscription.
 import * as security from '@pulumi/azure-native/security/index.js';
 import * as pulumi from '@pulumi/pulumi';
 import { accept } from '../../config/accept.ts';
@@ -19,34 +18,36 @@ import { createWorkbook } from './workbook.ts';
 /** The arguments of an `AcrPullGate`. Only `severityThreshold` and `registries` are required. */
 export interface AcrPullGateArgs extends PullGateArgs {
   /**
-   * The ARM ids of the registries that have gates, with every repository in them: at least one, all in the subscription
-   * of the provider. Plain text, because resources are named by them.
+   * The ARM ids of the registries that get gates, for all of their repositories. At least one, all in the subscription
+   * of the provider. Plain text, because resource names are derived from them.
    * Example: `["/subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME"]`.
    */
   registries: string[];
-  /** What is closed: one manifest, or a repository with all of its images. Default: `image`. */
+  /** What one gate covers: `image` for one manifest, `repository` for all images of a repository. Default: `image`. */
   granularity?: Granularity;
-  /** The registries' role mode: whether roles apply to whole registries, or to repositories only. Default: `rbac`. */
+  /**
+   * The registries' role mode: `rbac` if roles apply to whole registries, `abac` if to repositories. Default: `rbac`.
+   */
   registryRoles?: RegistryRoles;
   /**
-   * The ARM id of the Log Analytics workspace that findings and log lines go to, in the same subscription, with the
-   * solution SecurityCenterFree. Default: a workspace that the component makes.
+   * The ARM id of the Log Analytics workspace for findings and log lines. It must be in the same subscription and have
+   * the SecurityCenterFree solution. Default: a workspace that the component creates.
    */
   workspaceId?: pulumi.Input<string> | undefined;
   /**
-   * Switch on the Defender for Containers plan of the whole subscription. It stays on when the component is deleted.
-   * Default: false.
+   * Enables the Defender for Containers plan for the whole subscription. It stays enabled when the component is
+   * deleted. Default: false.
    */
   enableDefender?: boolean;
   /** How long the component's own workspace keeps findings and log lines, in days, 30 to 730. Default: 90. */
   logRetentionDays?: number;
-  /** The time of the deployment, ISO 8601: the address of the code's package expires some hours later. Default: now. */
+  /** The time of the deployment, ISO 8601. The URL of the code's package expires some hours after it. Default: now. */
   now?: string;
 }
 
-/** What an `AcrPullGate` made, for people and for the command line tool. */
+/** The outputs of an `AcrPullGate`, for people and for the command-line tool. */
 export interface AcrPullGateOutputs {
-  /** Marks the object as pullgate's, among the outputs of any stack: always `azure`. */
+  /** Marks the object as pullgate's among the outputs of any stack. Always `azure`. */
   pullgate: string;
   subscriptionId: pulumi.Output<string>;
   resourceGroup: pulumi.Output<string>;
@@ -56,14 +57,14 @@ export interface AcrPullGateOutputs {
   poisonQueueUrl: pulumi.Output<string>;
   tableUrl: pulumi.Output<string>;
   tableName: pulumi.Output<string>;
-  /** The GUID by which queries name the workspace of findings and log lines. */
+  /** The GUID that queries use for the workspace of findings and log lines. */
   workspaceId: pulumi.Output<string>;
   /** The client id of the function's identity. */
   clientId: pulumi.Output<string>;
-  /** Where mails are sent. Absent if there are no recipients, as is the sender. */
+  /** The service that sends mail. Absent if there are no recipients, as is `mailSender`. */
   mailEndpoint?: pulumi.Output<string>;
   mailSender?: pulumi.Output<string>;
-  /** The workbook in the Azure portal. */
+  /** The URL of the workbook in the Azure portal. */
   workbookUrl: pulumi.Output<string>;
   registries: string[];
   /** The content of the function's `settings.json`. */
@@ -71,14 +72,14 @@ export interface AcrPullGateOutputs {
 }
 
 /**
- * Blocks pulls of vulnerable images from Azure container registries of one subscription, and allows them again once
- * there is proof that the vulnerability is gone. At most one in a stack.
+ * Blocks pulls of vulnerable images from the Azure container registries of one subscription, and allows them again once
+ * there is proof that the vulnerability is gone. A stack has at most one.
  * Example: `new AcrPullGate('pullgate', { severityThreshold: 'high', registries: [registryId] })`.
  */
 export class AcrPullGate extends pulumi.ComponentResource {
   readonly outputs: AcrPullGateOutputs;
 
-  /** @throws RunError with every problem of the arguments */
+  /** @throws RunError that lists every problem of the arguments */
   constructor(name: string, args: AcrPullGateArgs, opts?: pulumi.ComponentResourceOptions) {
     super('pullgate:index:AcrPullGate', name, {}, opts);
     const { workspaceId, now = new Date().toISOString(), ...plain } = args;
@@ -145,8 +146,9 @@ export class AcrPullGate extends pulumi.ComponentResource {
 }
 
 /**
- * Defender for Containers with its scans of registries. It belongs to the whole subscription, not to this stack: it
- * stays when the stack goes or the option is taken back, because pullgate must not switch a scanner off.
+ * Enables Defender for Containers with its registry scans. The plan belongs to the whole subscription, not to this
+ * stack. It stays enabled when the stack is deleted or the option is removed, because pullgate must never disable a
+ * scanner.
  * Source: https://learn.microsoft.com/azure/templates/microsoft.security/pricings
  */
 function enableDefender(name: string, subscriptionId: pulumi.Output<string>, parent: pulumi.Resource): void {

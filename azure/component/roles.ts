@@ -1,11 +1,11 @@
-// Who may do what: each role, on the narrowest scope that works.
+// The role assignments. Each has the narrowest scope that works.
 import * as authorization from '@pulumi/azure-native/authorization/index.js';
 import * as pulumi from '@pulumi/pulumi';
 import type { RegistryRoles } from '../../config/args.ts';
 import { parseArmId } from './placement.ts';
 
 /**
- * Built-in roles by what they are for here.
+ * The built-in roles that pullgate assigns.
  * Source: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
  */
 export const ROLES = {
@@ -19,14 +19,14 @@ export const ROLES = {
 
 /** One assignment of a role to the function's identity. */
 export interface RoleSpec {
-  /** The end of the resource's name. */
+  /** The suffix of the resource's name. */
   readonly name: string;
-  /** The role's GUID, or the ARM id of one of our own. */
+  /** The GUID of a built-in role, or the ARM id of a custom role. */
   readonly role: string | pulumi.Output<string>;
   readonly scope: pulumi.Input<string>;
 }
 
-/** One permission of a role of our own: actions on the registry itself, and on what is in it. */
+/** The permission of a custom role: actions on the registry itself, and data actions on its content. */
 interface RegistryPermission {
   readonly actions: readonly string[];
   readonly dataActions: readonly string[];
@@ -35,27 +35,28 @@ interface RegistryPermission {
 const REGISTRIES = 'Microsoft.ContainerRegistry/registries';
 
 /**
- * What the function does in a registry, by the registry's role mode: it asks for its login server and role mode
- * (`registries/read`), and reads and changes the attributes of manifests and repositories. No built-in role has just
- * that: Reader reads everything, AcrPush may push (and whether it may change attributes is contradicted), Container
- * Registry Repository Contributor may push and delete.
+ * The permissions that the function needs in a registry, by the registry's role mode. It reads the registry's login
+ * server and role mode (`registries/read`), and reads and changes the attributes of manifests and repositories. No
+ * built-in role has exactly these permissions: Reader reads everything, AcrPush may push (and sources contradict each
+ * other on whether it may change attributes), and Container Registry Repository Contributor may push and delete.
  *
  * Sources:
- * https://learn.microsoft.com/azure/role-based-access-control/permissions/containers#microsoftcontainerregistry,
- * https://learn.microsoft.com/azure/container-registry/container-registry-rbac-custom-roles; that roles of one's own
- * count in the mode abac, and that metadata may be read there without the right to pull:
- * https://github.com/Azure/acr/blob/main/docs/preview/abac-repo-permissions/README.md; that Catalog Lister, which reads
- * no content, logs in:
- * https://learn.microsoft.com/azure/container-registry/container-registry-rbac-built-in-roles-directory-reference
+ * - the actions:
+ * https://learn.microsoft.com/azure/role-based-access-control/permissions/containers#microsoftcontainerregistry
+ * - custom roles: https://learn.microsoft.com/azure/container-registry/container-registry-rbac-custom-roles
+ * - in abac mode custom roles apply, and reading metadata does not require permission to pull:
+ *   https://github.com/Azure/acr/blob/main/docs/preview/abac-repo-permissions/README.md
+ * - Catalog Lister, which reads no content, can log in:
+ *   https://learn.microsoft.com/azure/container-registry/container-registry-rbac-built-in-roles-directory-reference
  */
 export const GATEKEEPER: Readonly<Record<RegistryRoles, RegistryPermission>> = {
   rbac: {
     actions: [
       `${REGISTRIES}/read`,
-      // Here the registry logs in only who may pull.
+      // In this mode only principals that may pull can log in.
       `${REGISTRIES}/pull/read`,
-      // Who may pull is documented to read metadata too; this is what the reference names for it, and it allows nothing
-      // more.
+      // The documentation says that permission to pull includes reading metadata. The reference lists this action for
+      // it, and it allows nothing else.
       `${REGISTRIES}/metadata/read`,
       `${REGISTRIES}/metadata/write`,
     ],
@@ -63,7 +64,8 @@ export const GATEKEEPER: Readonly<Record<RegistryRoles, RegistryPermission>> = {
   },
   abac: {
     actions: [`${REGISTRIES}/read`],
-    // Not content/read: the function pulls nothing, and who may only list the catalog is logged in, too.
+    // content/read is not needed: the function pulls nothing, and a principal that may only list the catalog can log
+    // in.
     dataActions: [`${REGISTRIES}/repositories/metadata/read`, `${REGISTRIES}/repositories/metadata/write`],
   },
 };
@@ -71,12 +73,12 @@ export const GATEKEEPER: Readonly<Record<RegistryRoles, RegistryPermission>> = {
 export interface RegistryRoleArgs {
   readonly registries: readonly string[];
   readonly registryRoles: RegistryRoles;
-  /** What makes the role's name unlike any other of the tenant. */
+  /** Makes the role's name unique in the tenant. */
   readonly mark: pulumi.Output<string>;
   readonly subscriptionId: pulumi.Output<string>;
 }
 
-/** The role of the function's identity on each registry. */
+/** Creates the custom role of the function's identity on each registry. */
 export function createRegistryRole(
   name: string,
   { registries, registryRoles, mark, subscriptionId }: RegistryRoleArgs,
@@ -88,8 +90,9 @@ export function createRegistryRole(
     `${name}-gatekeeper`,
     {
       roleName: pulumi.interpolate`pullgate gatekeeper (${mark})`,
-      description: `pullgate, stack ${pulumi.getStack()}: closes and opens images of container registries, and pushes nothing`,
-      // Of no registry, or changing the registries would replace the definition, whose name must be free.
+      description: `pullgate, stack ${pulumi.getStack()}: closes and opens images of container registries, cannot push`,
+      // The scope names no registry. Otherwise a change of the registries would replace the definition, and its name
+      // would still be taken.
       scope: pulumi.interpolate`/subscriptions/${subscriptionId}`,
       assignableScopes: [...groups],
       permissions: [{ actions: [...actions], notActions: [], dataActions: [...dataActions], notDataActions: [] }],
@@ -99,7 +102,7 @@ export function createRegistryRole(
   return definition.id;
 }
 
-/** The resource groups of these registries, each once: upper and lower case do not matter. */
+/** The resource groups of these registries, each once, compared without regard to case. */
 function groupsOf(registries: readonly string[]): readonly string[] {
   const groups = registries
     .map(parseArmId)
@@ -107,7 +110,7 @@ function groupsOf(registries: readonly string[]): readonly string[] {
   return [...new Map(groups.map((group) => [group.toLowerCase(), group])).values()];
 }
 
-/** What the function's roles are on. */
+/** The resources that the function's roles apply to. */
 export interface RoleScopes {
   readonly registries: readonly string[];
   /** The ARM id of the role that reads and changes attributes. */
@@ -120,14 +123,14 @@ export interface RoleScopes {
   readonly componentId: pulumi.Output<string>;
 }
 
-/** Exactly what the function and its host do. */
+/** The roles that the function and its host need, and no others. */
 export function functionRoles(scopes: RoleScopes): readonly RoleSpec[] {
   return [
     ...scopes.registries.map(
       (id): RoleSpec => ({ name: `registry-${registryMark(id)}`, role: scopes.registryRole, scope: id }),
     ),
     { name: 'findings', role: ROLES.logAnalyticsReader, scope: scopes.workspaceId },
-    // The host's own leases, and the container that its code is in: no narrower role is documented for the host.
+    // For the host's leases and the container of the code. No narrower role is documented for the host.
     // https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity
     { name: 'host', role: ROLES.blobDataOwner, scope: scopes.accountId },
     { name: 'queue', role: ROLES.queueDataContributor, scope: scopes.queueId },
@@ -137,17 +140,17 @@ export function functionRoles(scopes: RoleScopes): readonly RoleSpec[] {
   ];
 }
 
-/** A registry's name, which is unique in the world and without any character that a resource's name may not have. */
+/** A registry's name in lower case. It is globally unique and has only characters that a resource name may have. */
 function registryMark(id: string): string {
   return parseArmId(id).name.toLowerCase();
 }
 
-/** The ARM id of a built-in role, as an assignment wants it. */
+/** The ARM id of a built-in role, which a role assignment requires. */
 export function roleId(subscriptionId: pulumi.Output<string>, role: string): pulumi.Output<string> {
   return pulumi.interpolate`/subscriptions/${subscriptionId}/providers/Microsoft.Authorization/roleDefinitions/${role}`;
 }
 
-/** One assignment to a managed identity. */
+/** Assigns one role to a managed identity. */
 export function assignRole(
   name: string,
   spec: RoleSpec,
@@ -158,7 +161,7 @@ export function assignRole(
     `${name}-${spec.name}-role`,
     {
       principalId,
-      // Without it an assignment to an identity that was made a moment ago is refused.
+      // Without a principal type, Azure rejects an assignment to an identity that was just created.
       // https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---assigning-a-role-to-a-new-principal-sometimes-fails
       principalType: 'ServicePrincipal',
       roleDefinitionId: typeof spec.role === 'string' ? roleId(subscriptionId, spec.role) : spec.role,

@@ -1,14 +1,14 @@
-// The configuration of the deployed function: the settings in its archive.
+// The configuration of the deployed function: the settings in its package.
 import * as pulumi from '@pulumi/pulumi';
 import type { Granularity, Mode, PolicyArgs, RegistryRoles, Severity } from '../../config/args.ts';
 import type { checkAcrArgs } from '../../config/settings.ts';
 
-/** The content of the function's `settings.json`, in the words of the component's arguments. */
+/** The content of the function's `settings.json`. Its keys are those of the component's arguments. */
 export interface AcrFunctionSettings {
   /** The name of the Pulumi stack. */
   stack: string;
   severityThreshold: Severity;
-  /** The refinements as they were written. */
+  /** The refinements of the policy, as the user wrote them. */
   policy: PolicyArgs;
   mode: Mode;
   sweepHours: number;
@@ -16,13 +16,13 @@ export interface AcrFunctionSettings {
   registries: string[];
   granularity: Granularity;
   registryRoles: RegistryRoles;
-  /** The function itself sends the mails: there is no topic in between. */
+  /** The recipients. The function sends the mail itself; there is no topic in between. */
   notifyEmails: string[];
 }
 
 type Settings = Extract<ReturnType<typeof checkAcrArgs>, { ok: true }>['value'];
 
-/** Only what the function reads: changing the log's retention deploys no code and makes no sweep due. */
+/** Only what the function reads, so that a new log retention deploys no code and makes no sweep due. */
 export function functionSettings(settings: Settings): AcrFunctionSettings {
   return {
     stack: pulumi.getStack(),

@@ -1,10 +1,10 @@
-// What is kept: the account of queues, records and the host, which no key opens, and the account that only delivers the
-// code.
+// The storage accounts: one that accepts no keys, for the queues, the records and the host, and one that only delivers
+// the code.
 import * as storage from '@pulumi/azure-native/storage/index.js';
 import * as pulumi from '@pulumi/pulumi';
 import type { Placement } from './placement.ts';
 
-/** The queue's name; the host puts what it gives up on NAME-poison. */
+/** The queue's name. The host moves messages that it gives up on to NAME-poison. */
 const QUEUE = 'pullgate';
 const POISON_QUEUE = `${QUEUE}-poison`;
 const TABLE = 'records';
@@ -18,14 +18,16 @@ export interface Stores {
   readonly poisonQueueUrl: pulumi.Output<string>;
   readonly table: storage.Table;
   readonly tableUrl: pulumi.Output<string>;
-  /** The container in which the platform keeps the code that runs. */
+  /** The URL of the container in which the platform keeps the running code. */
   readonly deploymentsUrl: pulumi.Output<string>;
-  /** Where a new package is put for the platform to take. */
+  /** The account that a new package is uploaded to, and downloaded from by the platform. */
   readonly packageAccount: storage.StorageAccount;
   readonly packages: storage.BlobContainer;
 }
 
-/** Reachable by network, as a Consumption Logic App needs it, but with TLS only, and never anonymously. */
+/**
+ * The network access is public, because a Consumption Logic App needs it. TLS is required, and anonymous access is off.
+ */
 const GUARDED = {
   kind: 'StorageV2',
   sku: { name: 'Standard_LRS' },
@@ -35,7 +37,7 @@ const GUARDED = {
   allowCrossTenantReplication: false,
 } as const;
 
-/** Both accounts, with what is in them. `mark` makes their names unlike any other. */
+/** Creates both accounts and their contents. `mark` makes their names unique. */
 export function createStores(
   name: string,
   placement: Placement,
@@ -64,7 +66,7 @@ export function createStores(
     { ...inAccount, containerName: 'deployments', publicAccess: 'None' },
     { parent },
   );
-  // The provider uploads a blob, and signs its address, with the account's key.
+  // The provider uploads a blob, and signs its URL, with the account's key.
   // https://github.com/pulumi/pulumi-azure-native/issues/2015
   const packageAccount = new storage.StorageAccount(
     `${name}-packages`,

@@ -1,5 +1,5 @@
-// The Azure workbook of a stack: plain data in, its JSON out. Everything that it shows is asked of the log; there is no
-// agent and no metric.
+// The Azure workbook of a stack: plain data in, its JSON out. All its data comes from log queries, with no agent and no
+// metrics.
 import { createHash } from 'node:crypto';
 import * as applicationinsights from '@pulumi/azure-native/applicationinsights/index.js';
 import * as pulumi from '@pulumi/pulumi';
@@ -9,17 +9,19 @@ import type { Placement } from './placement.ts';
 
 /** One panel. */
 export interface Panel extends LogQuery {
-  /** What the panel is called within the workbook. */
+  /** The name of the panel within the workbook. */
   readonly name: string;
   readonly title: string;
   readonly view: 'table' | 'tiles' | 'timechart' | 'barchart';
-  /** In percent of the workbook's width. */
+  /** As a percentage of the workbook's width. */
   readonly width: 33 | 50 | 100;
-  /** Always of the last week, which holds a sweep, whatever time range was chosen. */
+  /** Always shows the last week, whatever time range is chosen. A week is sure to hold a sweep. */
   readonly isNow?: true;
 }
 
-/** The last line of each gate: every sweep writes one for each gate that has a record, so that is its current state. */
+/**
+ * The last line of each gate. Every sweep writes a line for each gate that has a record, so this is its current state.
+ */
 const GATES = "where line.kind == 'decision'\n| summarize arg_max(TimeGenerated, line) by gate = tostring(line.gate)";
 const TICKS = "where line.kind == 'tick'\n| project TimeGenerated";
 
@@ -27,11 +29,11 @@ const TICKS = "where line.kind == 'tick'\n| project TimeGenerated";
 export const PANELS: readonly Panel[] = [
   {
     name: 'now',
-    title: 'Now: hours since the sweep, gates that wait for the brake, messages in the poison queue',
+    title: 'Now: hours since the last sweep, gates waiting for the brake, messages in the poison queue',
     source: 'log',
     query:
       "where line.kind == 'tick'\n| top 1 by TimeGenerated desc\n" +
-      "| project facts = bag_pack('hours since the sweep', todouble(line.sweepAgeHours), 'waiting for the brake', todouble(line.waiting), 'poison queue', todouble(line.poison))\n" +
+      "| project facts = bag_pack('hours since the last sweep', todouble(line.sweepAgeHours), 'waiting for the brake', todouble(line.waiting), 'poison queue', todouble(line.poison))\n" +
       '| mv-expand fact = bag_keys(facts)\n' +
       '| project fact = tostring(fact), value = todouble(facts[tostring(fact)])',
     view: 'tiles',
@@ -49,7 +51,7 @@ export const PANELS: readonly Panel[] = [
   },
   {
     name: 'gates',
-    title: 'Gates now that are closed, wait, or are on the way',
+    title: 'Gates now that are not open',
     source: 'log',
     query: `${GATES}\n| where tostring(line['to']) != 'open'\n| project gate, state = tostring(line['to']), why = tostring(line.message), seen = TimeGenerated\n| order by state asc, seen desc`,
     view: 'table',
@@ -58,7 +60,7 @@ export const PANELS: readonly Panel[] = [
   },
   {
     name: 'changes',
-    title: 'Closes and opens a day',
+    title: 'Closes and opens per day',
     source: 'log',
     query:
       "where line.kind == 'decision' and tostring(line.action) in ('closed', 'opened')\n| summarize gates = count() by bin(TimeGenerated, 1d), action = tostring(line.action)",
@@ -69,8 +71,8 @@ export const PANELS: readonly Panel[] = [
     name: 'seconds',
     title: 'Seconds from finding to close: median and 95th percentile',
     source: 'log',
-    // A push, a new policy or a pause's end closes for findings that are old: how old says nothing of how fast that
-    // was.
+    // A push, a new policy or the end of a pause also closes gates, for findings that may be old. Their age says
+    // nothing about how fast pullgate was.
     query:
       "where isnotnull(line.secondsSinceFinding) and tostring(line.triggers[0]) in ('finding', 'scan')\n" +
       '| extend seconds = todouble(line.secondsSinceFinding)\n' +
@@ -91,7 +93,7 @@ export const PANELS: readonly Panel[] = [
   },
   {
     name: 'undetermined',
-    title: 'Undetermined images now, and unrecognized severities',
+    title: 'Undetermined images now, with unrecognized severities',
     source: 'log',
     query: `${GATES}\n| where toint(line.undeterminedImages) > 0\n| project gate, images = toint(line.undeterminedImages), why = tostring(line.undeterminedWhy), seen = TimeGenerated`,
     view: 'table',
@@ -100,7 +102,7 @@ export const PANELS: readonly Panel[] = [
   },
   {
     name: 'brake',
-    title: 'Brake: gates that wait, and gates closed within the hour',
+    title: 'Brake: gates waiting, and gates closed in the last hour',
     source: 'log',
     query: `${TICKS}, waiting = toint(line.waiting), closedThisHour = toint(line.closedThisHour)`,
     view: 'timechart',
@@ -135,7 +137,7 @@ export const PANELS: readonly Panel[] = [
   },
   {
     name: 'calls',
-    title: 'Calls a day, each repetition too, by service',
+    title: 'API calls per day by service, including retries',
     source: 'log',
     query:
       "where line.kind == 'usage'\n| mv-expand service = bag_keys(line.calls)\n" +
@@ -145,7 +147,7 @@ export const PANELS: readonly Panel[] = [
   },
   {
     name: 'paid-time',
-    title: 'Paid: invocations a day, and how many minutes they ran',
+    title: 'Billed usage: invocations and their total minutes per day',
     source: 'invocations',
     query: 'summarize invocations = count(), minutes = sum(DurationMs) / 60000 by bin(TimeGenerated, 1d)',
     view: 'timechart',
@@ -153,7 +155,7 @@ export const PANELS: readonly Panel[] = [
   },
   {
     name: 'paid-bytes',
-    title: 'Paid: bytes of the log a day',
+    title: 'Billed usage: log bytes per day',
     source: 'log',
     // Source: https://learn.microsoft.com/azure/azure-monitor/logs/log-standard-columns
     query: 'where _IsBillable == true\n| summarize bytes = sum(_BilledSize) by bin(TimeGenerated, 1d)',
@@ -170,8 +172,8 @@ type Json = string | number | boolean | readonly Json[] | { readonly [key: strin
 
 /**
  * The workbook's content, in the form that the portal's own editor writes.
- * Sources: https://learn.microsoft.com/azure/azure-monitor/visualize/workbooks-automate, and as samples of each kind of
- * item https://github.com/microsoft/Application-Insights-Workbooks
+ * Sources: https://learn.microsoft.com/azure/azure-monitor/visualize/workbooks-automate, and for samples of each kind
+ * of item https://github.com/microsoft/Application-Insights-Workbooks
  */
 export function workbookContent(stack: string, workspaceId: string, componentId: string): Json {
   return {
@@ -226,7 +228,7 @@ function itemOf(panel: Panel, workspaceId: string, componentId: string): Json {
   };
 }
 
-/** A tile has a row's word as its title, and its number below. */
+/** A tile shows the label of a row as its title, and the number below it. */
 function tilesOf(name: string): Json {
   const [word, number] = name === 'now' ? ['fact', 'value'] : ['state', 'gates'];
   return {
@@ -239,11 +241,11 @@ function tilesOf(name: string): Json {
 function introduction(stack: string): string {
   return [
     `# pullgate, stack ${stack}`,
-    'What each panel says is in **docs/operations.md#the-workbook** of the clone that the stack was deployed from; what to do about an alert is on the page that its description names.',
+    'The panels are explained in **docs/operations.md#the-workbook** of the clone that the stack was deployed from. The description of each alert names its runbook.',
   ].join('\n\n');
 }
 
-/** Makes the workbook, among those of the function's Application Insights component, and returns its address. */
+/** Creates the workbook under the function's Application Insights component, and returns its URL. */
 export function createWorkbook(
   name: string,
   { resourceGroupName, location }: Placement,
@@ -270,7 +272,9 @@ export function createWorkbook(
   return pulumi.interpolate`https://portal.azure.com/#resource${workbook.id}`;
 }
 
-/** A workbook's name has to be a GUID: the same for the same seed, so that the next deployment finds it again. */
+/**
+ * A workbook's name must be a GUID. The same seed gives the same GUID, so that the next deployment finds the workbook.
+ */
 function guidOf(seed: string): string {
   const hex = createHash('sha256').update(seed).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;

@@ -1,4 +1,4 @@
-// What an invocation works with: the core's ports, made of the clients and the settings.
+// The dependencies of an invocation: the core's ports, built from the clients and the settings.
 
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Ports } from '../../shared/reconcile/ports.ts';
@@ -25,12 +25,12 @@ export interface Dependencies {
 }
 
 /**
- * Application Insights takes 32,768 characters a line.
+ * Application Insights accepts 32,768 characters per message.
  * Source: https://learn.microsoft.com/azure/azure-monitor/app/data-model-complete#trace
  */
 const CLOUD_LOG = { cloud: 'azure', maxCharacters: 30_000 } as const;
 
-/** The ports of the stack's registries, and the rest that an invocation needs. */
+/** The ports of the stack's registries, and everything else that an invocation needs. */
 export function createAdapters(dependencies: Dependencies) {
   const { settings, clients, now } = dependencies;
   const table = createTable(clients.table);
@@ -46,13 +46,13 @@ export function createAdapters(dependencies: Dependencies) {
     queue: createQueue(clients.queues, settings.queueUrl, settings.poisonQueueUrl),
     pause: table.row('pause'),
 
-    /** The stack's registry with this id; undefined if it is none of the stack's. */
+    /** The stack's registry with this id. Undefined if no registry of the stack has it. */
     async registryOfStack(id: RegistryId): Promise<AzureRegistry | undefined> {
       const resolved = await registries.find(id);
       return resolved === undefined ? undefined : registryAt(resolved);
     },
 
-    /** The ports for one gate; the log says how long that one took. */
+    /** The ports for one gate. The log line of its decision contains the time since `startedAt`. */
     portsFrom(startedAt: Instant, registry: AzureRegistry, log: Log, seen?: SeenImages): Ports<Snapshot> {
       return {
         registry: registry.port(seen),
@@ -60,7 +60,7 @@ export function createAdapters(dependencies: Dependencies) {
         brake: table.row('brake'),
         inTurn,
         notify: createNotifier(clients.mail, settings.notifyEmails, log),
-        // The service takes few mails an hour: the tick puts what could not be sent into one.
+        // The mail service accepts few mails per hour, so the tick sends all unsent notices in one mail.
         unsentNotices: 'leaveToTick',
         log: (decision: Decision) => log(decisionLine(CLOUD_LOG, decision, Date.parse(now()) - Date.parse(startedAt))),
         now,
@@ -71,7 +71,7 @@ export function createAdapters(dependencies: Dependencies) {
 
 export type Adapters = ReturnType<typeof createAdapters>;
 
-/** What was learnt of a registry's images is kept until the registry is resolved anew. */
+/** Keeps what is known about a registry's images until the registry is resolved again. */
 function keepRegistries({ settings, clients, now }: Dependencies, scanner: Scanner) {
   const kept = new Map<string, AzureRegistry>();
   return (resolved: ResolvedRegistry): AzureRegistry => {

@@ -1,5 +1,5 @@
-// One row of findings.kql as an assessment of one image: keys without regard to case, and details that come in more
-// than one form.
+// Converts one row of findings.kql to an assessment of one image. Keys are read without regard to case, and details
+// come in more than one form.
 import type { Finding } from '../../shared/policy/finding.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
 import type { Report, ReportStatus } from '../../shared/reconcile/observation.ts';
@@ -8,36 +8,36 @@ import { decoded, isObject, jsonFrom, numberOf, parsed, pick, textOf, textsOf } 
 import { checkImage, type NamedImage, readImage } from './named-image.ts';
 import { nameOf, type RegistryId, registryIn } from './registry-id.ts';
 
-/** A row, by the names of its columns. */
+/** A row, keyed by column name. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** What Defender says of one package of one image (individual model), or of one CVE in one (grouped model). */
+/** What Defender reports about one package of an image (individual model), or one CVE in an image (grouped model). */
 export interface Assessment {
-  /** Unique for the image. */
+  /** Unique within the image. */
   readonly name: string;
   readonly image: NamedImage;
-  /** The registry that it says it is of, if it says so by an id: names are unique within a scope only. */
+  /** The registry that an id in the row names, if any. Names of assessments are unique only within a scope. */
   readonly registry: RegistryId | undefined;
   readonly registryName: string;
   readonly registryHost: string;
-  /** When the row was made. */
+  /** When the row was created. */
   readonly at: number;
-  /** It is of a weekly dump of everything, and was not streamed. */
+  /** True for a row of a weekly snapshot of everything, false for a streamed row. */
   readonly isSnapshot: boolean;
-  /** `off`: not applicable, and not because it was exempted: that neither closes nor opens anything. */
+  /** `off`: not applicable, but not because of an exemption. Such a row neither closes nor opens anything. */
   readonly state: 'active' | 'suppressed' | 'resolved' | 'off';
-  /** It names its registry and its repository. Another one is about whichever has the image. */
+  /** The row names its registry and its repository. Otherwise it may be about any registry that has the image. */
   readonly isPlaced: boolean;
-  /** It and, under a name of its own, its summary. */
+  /** The report of the assessment, and the report of its summary under its own id. */
   readonly reports: readonly Report[];
 }
 
-/** An assessment without its CVEs is a report of its own, which one with them supersedes. */
+/** The report that holds the finding of an assessment without CVEs. It is resolved once the assessment names CVEs. */
 const SUMMARY = '#summary';
 
-/** Undefined if the row is not about an image of a registry. */
+/** Undefined if the row is not about an image in a registry. */
 export function assessmentFrom(given: Row): Assessment | undefined {
-  // A CLI prints a dynamic column as text. What is not JSON stays text: it may have been cut off.
+  // The command line prints a dynamic column as text. Text that is not JSON stays text, because it may be truncated.
   const row: Row = { ...given, Properties: decoded(given['Properties']), Details: decoded(given['Details']) };
   const image = imageOfRow(row);
   const id = textOf(row['AssessmentId']);
@@ -55,7 +55,7 @@ export function assessmentFrom(given: Row): Assessment | undefined {
   switch (state) {
     case 'resolved':
     case 'off': {
-      // One that is off says nothing of its findings: neither that they are there, nor that they are gone.
+      // An assessment that is off says nothing about its findings: neither that they exist nor that they are gone.
       const status = state === 'off' ? 'active' : state;
       return { ...shared, state, reports: reportsOf(name, { status, reportedAt, findings: [] }, status) };
     }
@@ -69,9 +69,7 @@ export function assessmentFrom(given: Row): Assessment | undefined {
   }
 }
 
-/**
- * An unknown state counts as active. Only an exemption suppresses; a recommendation that was switched off says nothing.
- */
+/** An unknown state counts as active. Only an exemption suppresses; a disabled recommendation is no evidence. */
 function stateOf(row: Row): Assessment['state'] {
   const state = textOf(row['State']).toLowerCase();
   if (state === 'healthy') return 'resolved';
@@ -80,12 +78,12 @@ function stateOf(row: Row): Assessment['state'] {
   return cause.toLowerCase() === 'exempt' ? 'suppressed' : 'off';
 }
 
-/** A snapshot takes hours to make: what was streamed in the same day may be newer than what it says. */
+/** A snapshot takes hours to create, so a row that was streamed on the same day may be newer than its data. */
 const SNAPSHOT_LAG_MILLISECONDS = DAY_MILLISECONDS;
-/** Of rows of one moment the one that clears least. */
+/** If rows have the same time, the one with the highest weight counts: the one that clears least. */
 const WEIGHT: Readonly<Record<Assessment['state'], number>> = { resolved: 0, suppressed: 1, off: 2, active: 3 };
 
-/** Of several rows of one assessment, the newest that counts. */
+/** Keeps one row of each assessment: the newest that counts. */
 export function latestOf(assessments: readonly Assessment[]): readonly Assessment[] {
   const latest = new Map<string, Assessment>();
   for (const assessment of withoutForeignProof(assessments).toSorted(
@@ -99,8 +97,8 @@ export function latestOf(assessments: readonly Assessment[]): readonly Assessmen
 }
 
 /**
- * A row that does not place its image may be about another registry's. It may close a gate, but it does not overrule a
- * row that places the image.
+ * A row that does not place its image may be about an image in another registry. It may close a gate, but it does not
+ * overrule a row that places the image.
  */
 function withoutForeignProof(assessments: readonly Assessment[]): readonly Assessment[] {
   const placed = new Set(assessments.filter(({ isPlaced }) => isPlaced).map(keyOf));
@@ -111,13 +109,13 @@ function keyOf({ image, name }: Assessment): string {
   return `${image.repository}@${image.digest} ${name}`;
 }
 
-/** Is it a snapshot's word that all is well, of a time at which something else was streamed? */
+/** Does a snapshot clear what a row streamed at most a day earlier reported as active? */
 function isOvertaken({ isSnapshot, state, at }: Assessment, before: Assessment): boolean {
   const opens = isSnapshot && state !== 'active' && before.state === 'active' && !before.isSnapshot;
   return opens && at - before.at < SNAPSHOT_LAG_MILLISECONDS;
 }
 
-/** The report of an assessment, and what it says of its summary: that of a day when it named no CVE. */
+/** The reports of an assessment: its own, and that of its summary with the status `ofSummary`. */
 function reportsOf(name: string, report: Omit<Report, 'id'>, ofSummary: ReportStatus): readonly Report[] {
   return [
     { id: name, ...report },
@@ -129,38 +127,38 @@ function imageOfRow(row: Row): NamedImage | undefined {
   const details = rootsOf(row).flatMap((root) => [pick(root, 'resourceAdditionalData'), pick(root, 'artifactDetails')]);
   const ids = [...resourceIds(row), textOf(row['AssessmentId'])];
   const image = checkImage(readImage(details, ids));
-  // The columns do not correct a repository that is named wrongly: the query ends a name at a quote or a backslash.
+  // The columns cannot correct an invalid repository name, because the query ends a name at a quote or a backslash.
   if (image !== undefined || readImage(details, []).repository !== undefined) return image;
-  // What the query has found in details that it left out.
+  // The query drops some details, but extracts the image from them first.
   return imageInColumns(row);
 }
 
-/** The ids of the assessed resource, as a row has them. */
+/** The ids of the assessed resource in a row. */
 function resourceIds(row: Row): readonly string[] {
   const inDetails = rootsOf(row).map((root) => pick(root, 'resourceDetails', 'id'));
   return [row['Resource'], pick(row['Properties'], 'id'), ...inDetails].map(textOf);
 }
 
-/** What may hold the properties of the resource. */
+/** The values that may hold the properties of the resource. */
 function rootsOf({ Properties: properties, Details: details }: Row): readonly unknown[] {
   return [properties, pick(properties, 'properties'), details];
 }
 
-/** The image that findings.kql has found in a row. */
+/** The image that findings.kql extracted from a row. */
 export function imageInColumns(row: Row): NamedImage | undefined {
   const [repository, digest] = [textOf(row['ContainerRepo']), textOf(row['ImageDigest'])];
   return checkImage({ repository, digest, ...(row['IsDashed'] === true ? { isDashed: true } : {}) });
 }
 
 /**
- * The CVEs of an assessment: a list, a list as JSON text, or the one of a sub-assessment. Empty if none is named, or
- * they cannot be read.
+ * The CVEs of an assessment: a list, a list as JSON text, or the single CVE of a sub-assessment. Empty if no CVE has a
+ * name, or if the list cannot be parsed.
  */
 function cvesOf(row: Row): readonly unknown[] {
   const given = pick(row['Details'], 'cvesDetails');
   const list = parsed(given);
   const cves: readonly unknown[] = Array.isArray(list) ? list : [pick(row['Details'], 'vulnerabilityDetails')];
-  // One without a name, among others, may still be what matters.
+  // If any CVE has a name, those without one are kept, because they may be the ones that matter.
   return cves.some(isNamed) ? cves.filter(isObject) : [];
 }
 
@@ -182,11 +180,11 @@ function findingsFrom(row: Row, name: string, cves: readonly unknown[]): readonl
     report: name + SUMMARY,
   };
   if (!isCutOff(row)) return [summary];
-  // What cannot be read may be worse than the assessment's own severity.
+  // Details that cannot be parsed may contain a worse severity than the assessment's own severity.
   return [summary, { ...summary, vulnerability: `assessment:${name}:details`, severity: severityFrom('unreadable') }];
 }
 
-/** Details, or CVEs in them, that were given as text, and not to its end. */
+/** Were the details, or the CVEs in them, given as text that is truncated? */
 function isCutOff({ Details: details }: Row): boolean {
   return [details, pick(details, 'cvesDetails')].some(
     (given) => textOf(given) !== '' && jsonFrom(textOf(given)) === undefined,
@@ -202,7 +200,7 @@ function findingFrom(row: Row, name: string, cve: unknown, ofReport: Finding['se
     aliases: textsOf(pick(cve, 'additionalIdentifiers')),
     package: found,
     severity,
-    // Beside no severity a 0 is a field that was left empty.
+    // Without a severity, a score of 0 means that the field was left empty.
     score: severity.kind === 'unknown' && score === 0 ? undefined : score,
     reportSeverity: severity.kind === 'unknown' && ofReport.kind === 'known' ? ofReport.severity : undefined,
     fix: fixOf(textOf(pick(cve, 'fixStatus')) || fixStatusOf(row['Details']), found.fixedVersion),
@@ -224,8 +222,8 @@ function packageOf({ Details: details, Title: title }: Row, cve: unknown): Findi
 }
 
 /**
- * The recommendation's own severity, as its row or the resource itself has it. Since June 2026 it is in `metadata`,
- * before in `status`.
+ * The severity of the recommendation itself, from the row or from the resource. Since June 2026 it is in `metadata`,
+ * before that in `status`.
  * Source: https://learn.microsoft.com/azure/defender-for-cloud/transition-grouped-individual-recommendations
  */
 function severityOfReport(row: Row): Finding['severity'] {
@@ -235,14 +233,14 @@ function severityOfReport(row: Row): Finding['severity'] {
   return severities.find(({ kind }) => kind === 'known') ?? severities[0] ?? severityFrom('none given');
 }
 
-/** A property of the resource, which a row has at its root or one level down. */
+/** A property of the resource. A row has it either at the root of its properties or one level down. */
 function inProperties({ Properties: properties }: Row, ...path: readonly string[]): unknown {
   return pick(properties, ...path) ?? pick(properties, 'properties', ...path);
 }
 
 /**
- * A list of `{key, value: {base}}`, or an object from the version of CVSS to `{base}`; either may be JSON text. Only v3
- * and v4: their bands are the ones that a severity is derived by.
+ * A list of `{key, value: {base}}`, or an object that maps a CVSS version to `{base}`. Either may be JSON text. Only v3
+ * and v4 count, because severities are derived from their bands.
  */
 function highestScore(cvss: unknown): number | undefined {
   const given = parsed(cvss);
@@ -269,7 +267,7 @@ function fixOf(status: string, fixedVersion: string | undefined): Finding['fix']
   return fixedVersion === undefined ? 'unknown' : 'available';
 }
 
-/** Both models' words for the same three facts. */
+/** The names of the same three facts in both models. */
 const EXPLOITS = [
   'isInExploitKit',
   'isPubliclyDisclosed',
@@ -285,7 +283,7 @@ function isExploited(details: unknown): boolean {
   });
 }
 
-/** Defender leaves the zone out if it means UTC. */
+/** Defender omits the time zone if it is UTC. */
 function instantOf(value: unknown): string | undefined {
   const given = textOf(value);
   if (given === '') return undefined;

@@ -1,4 +1,5 @@
-// The attribute lock: whether a manifest, or a whole repository, may be read. Read, written, read back.
+// The attribute lock: the attribute that says whether a manifest or a whole repository may be read. Each change is read
+// back.
 import type { ContainerRegistryClient } from '@azure/container-registry';
 import { isRestError } from '@azure/core-rest-pipeline';
 import type { Gate } from '../../shared/gate/gate.ts';
@@ -6,12 +7,12 @@ import type { Registry, Written } from '../../shared/reconcile/ports.ts';
 import { gateName } from '../../shared/report/sentences.ts';
 import { unlessAbsent } from './images.ts';
 
-/** The attribute, by the name that people know it by. It carries no mark: only the record knows whose a lock is. */
+/** The attribute, under the name that users know. It cannot carry a mark, so only the record knows whose lock it is. */
 export interface Snapshot {
   readonly readEnabled: boolean;
 }
 
-/** Reads and writes the locks behind one login server. */
+/** Reads and writes the locks of the registry at one login server. */
 export function createAttributeLock(client: ContainerRegistryClient): Pick<Registry<Snapshot>, 'read' | 'write'> {
   return {
     async read(gate) {
@@ -30,7 +31,7 @@ export function createAttributeLock(client: ContainerRegistryClient): Pick<Regis
   };
 }
 
-/** The service always says if something may not be read: an attribute that it leaves out was never changed. */
+/** The service always returns the attribute of something that may not be read. It omits one that was never changed. */
 async function readAttribute(client: ContainerRegistryClient, { repository, digest }: Gate): Promise<Snapshot> {
   const { canRead } =
     digest === undefined
@@ -39,7 +40,7 @@ async function readAttribute(client: ContainerRegistryClient, { repository, dige
   return { readEnabled: canRead ?? true };
 }
 
-/** Only this attribute: those that are left out stay as they are. Undefined if it was done. */
+/** Changes only this attribute. The service leaves omitted attributes unchanged. Undefined on success. */
 async function update(client: ContainerRegistryClient, gate: Gate, canRead: boolean): Promise<Written | undefined> {
   const { repository, digest } = gate;
   try {
@@ -56,7 +57,7 @@ async function update(client: ContainerRegistryClient, gate: Gate, canRead: bool
   }
 }
 
-/** Trying again is of no use: neither throttled, nor timed out, nor a fault of the service. */
+/** Retrying does not help: the call was neither throttled nor timed out, and the service did not fail. */
 function isFinal(status: number): boolean {
   return status >= 400 && status < 500 && ![408, 425, 429].includes(status);
 }
@@ -64,7 +65,7 @@ function isFinal(status: number): boolean {
 function refusalOf(gate: Gate, status: number, message: string): string {
   const advice =
     status === 401 || status === 403
-      ? "the function's identity needs its role 'pullgate gatekeeper' on the registry, made for the registry's role mode (pullgate:azure.registryRoles): run pulumi up, and pullgate tries again with the next sweep"
-      : 'look at its attributes (az acr repository show), and pullgate tries again with the next sweep';
-  return `the registry does not let ${gateName(gate)} be changed (${status}: ${message.slice(0, 200)}): ${advice}`;
+      ? "the function's identity needs its role 'pullgate gatekeeper' on the registry, for the registry's role mode (pullgate:azure.registryRoles). Run pulumi up; pullgate retries with the next sweep"
+      : 'check its attributes (az acr repository show); pullgate retries with the next sweep';
+  return `the registry refused to change ${gateName(gate)} (${status}: ${message.slice(0, 200)}): ${advice}`;
 }

@@ -1,4 +1,4 @@
-// Finds the registries and repositories of the stack that have an image which Defender does not place.
+// Finds the registries and repositories of the stack that contain an image whose place Defender does not report.
 
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
@@ -8,23 +8,23 @@ import type { AzureRegistry } from './registry.ts';
 
 const QUESTIONS_AT_ONCE = 8;
 /**
- * A sweep lists at most this many repositories to attribute images: the rest of it needs its time, too. What is left
- * counts as unread.
+ * The most repositories that one sweep lists to attribute images. The limit leaves time for the rest of the sweep.
+ * Further repositories count as unread.
  */
 const MAX_LISTINGS = 5_000;
-/** A line of the log names at most this many ids of assessments that cannot be attributed. */
+/** The most ids of unattributed assessments in one log line. */
 const MAX_NAMED = 5;
 
-/** A repository of a registry of the stack. */
+/** A repository in a registry of the stack. */
 export interface ImageLocation {
   readonly registry: AzureRegistry;
   readonly repository: string;
 }
 
-/** Where the image of an event is. It may be in several registries: the same digest is the same content. */
+/** The locations of an event's image. There may be several, because the same digest means the same content. */
 export interface ImageLocations {
   readonly locations: readonly ImageLocation[];
-  /** Why registries did not answer, which may have it, too. */
+  /** The errors of registries that did not respond. These registries may have the image, too. */
   readonly failures: readonly unknown[];
 }
 
@@ -40,32 +40,32 @@ export async function locateImage(image: NamedImage, registries: readonly AzureR
   return { locations: locations.flat(), failures };
 }
 
-/** What a sweep found out about images that no row places for certain. */
+/** What a sweep found out about the images whose place no row names for certain. */
 export interface Attribution {
-  /** The repositories that have such images. */
+  /** The repositories that contain such images. */
   readonly gates: readonly Gate[];
   readonly counts: {
-    /** Images that are in one registry of the stack, or in several. */
+    /** Images that are in at least one registry of the stack. */
     readonly attributed: number;
-    /** Images that are not in their repository any more. */
+    /** Images that are no longer in their repository. */
     readonly gone: number;
     /** Images that are in no repository of the stack. */
     readonly unattributed: number;
-    /** Images that may be in a registry that did not answer, whether or not another one has them. */
+    /** Images that may be in a registry that did not respond, even if another registry has them. */
     readonly unread: number;
-    /** The ids of some assessments of the unattributed ones. */
+    /** The ids of some assessments of the unattributed images. */
     readonly assessments: readonly string[];
   };
-  /** Why registries did not answer. */
+  /** The errors of registries that did not respond. */
   readonly failures: readonly unknown[];
 }
 
 type Outcome = 'attributed' | 'gone' | 'unattributed' | 'unread' | 'foreign';
 
 /**
- * Where the images of a sweep's rows are. Each repository is listed once, whatever the number of its images.
- * An image that is not in its repository counts as deleted. If no image at all is found, the digests are not
- * understood, and none counts as deleted.
+ * Finds the images of a sweep's rows. Each repository is listed only once, however many of the images it may contain.
+ * An image that is not in its repository counts as deleted. If none of the images is found, pullgate may not understand
+ * the digests, so none counts as deleted.
  */
 export async function attribute(
   unplaced: readonly UnplacedImage[],
@@ -78,16 +78,16 @@ export async function attribute(
   return { gates: [...gates.values()], counts: countOutcomes(unplaced, outcomes), failures };
 }
 
-/** What looking for the images of one sweep has in common. */
+/** What the searches of one sweep share. */
 interface Search {
   readonly registries: readonly AzureRegistry[];
-  /** The digests of a repository; undefined if they could not be read. */
+  /** The digests of a repository. Undefined if they could not be read. */
   readonly list: (location: ImageLocation) => Promise<ReadonlySet<string> | undefined>;
-  /** The repositories where an image was found, by their keys. */
+  /** The repositories that contain an image, by gate key. */
   readonly gates: Map<string, Gate>;
 }
 
-/** Lists each repository once, and at most MAX_LISTINGS of them. */
+/** Lists each repository once, and at most MAX_LISTINGS repositories. */
 function createListing(failures: unknown[]): Search['list'] {
   const listings = new Map<string, ReturnType<Search['list']>>();
   return async (location) => {
@@ -107,7 +107,7 @@ async function searchFor(
   { registries, list, gates }: Search,
 ): Promise<ReadonlySet<Outcome>> {
   const searched = registries.filter(({ resolved }) => isOf(resolved, named));
-  // It names a registry, and none of the stack's.
+  // The row names a registry, but none of the stack's.
   if (searched.length === 0) return new Set([registries.length === 0 ? 'unread' : 'foreign']);
   if (image === undefined) return new Set(['unattributed']);
   const outcomes = new Set<Outcome>();
@@ -146,7 +146,7 @@ function gateOf({ registry, repository }: ImageLocation): Gate {
   return { registry: registry.resolved.id, repository };
 }
 
-/** Everywhere that the image may be. */
+/** Every place that may contain the image. */
 function possibleLocations(image: NamedImage, registries: readonly AzureRegistry[]): readonly ImageLocation[] {
   return registries.flatMap((registry) => repositoriesFor(image).map((repository) => ({ registry, repository })));
 }

@@ -1,4 +1,4 @@
-// The SDK's clients, with the patience that a function has: retries with backoff, and no call that hangs for the whole
+// The SDK's clients, with limits that suit a function: retries with backoff, and no call that hangs for the whole
 // invocation.
 import type { Registry } from '@azure/arm-containerregistry';
 import { createContainerRegistryManagement } from '@azure/arm-containerregistry/api';
@@ -17,9 +17,9 @@ export interface Clients {
   readonly table: TableClient;
   readonly queues: QueueService;
   readonly logs: LogsQueryClient;
-  /** What Resource Manager knows of a registry. */
+  /** Describes a registry, as Resource Manager knows it. */
   readonly describeRegistry: (id: RegistryId) => Promise<Registry>;
-  /** The client of the registry with this login server. */
+  /** The client for the registry at this login server. */
   readonly registry: (loginServer: string) => ContainerRegistryClient;
   /** Undefined if there are no recipients. */
   readonly mail: Mailer | undefined;
@@ -35,7 +35,7 @@ export interface Mailer {
 const MAX_RETRIES = 5;
 const MAX_LOG_RETRIES = 2;
 const MAX_RETRY_DELAY_MILLISECONDS = 20_000;
-/** Log Analytics may think for a minute; nothing else does. */
+/** Log Analytics may take a minute to respond. Every other service is faster. */
 const REQUEST_TIMEOUT_MILLISECONDS = 90_000;
 
 const timeout: PipelinePolicy = {
@@ -50,8 +50,8 @@ const timeout: PipelinePolicy = {
  * The clients of one worker.
  *
  * @param credential the identity that calls
- * @param overrides overrides for reaching Azure, e.g. a proxy
- * @param onCall is told the service of every call, each repetition too
+ * @param overrides pipeline options for reaching Azure, such as a proxy
+ * @param onCall receives the name of the service for each call, including retries
  */
 export function createClients(
   resources: Pick<DeployedResources, 'tableUrl' | 'tableName' | 'mail'>,
@@ -76,15 +76,15 @@ export function createClients(
   return {
     table: new TableClient(tableUrl, tableName, credential, common('table')),
     queues: queueService(credential, bare, timeout, counting('queue', onCall)),
-    // It may think for a minute each time, and a narrower question has to be asked within the same invocation.
+    // Each try may take a minute, and there must be time for a narrower query within the same invocation.
     logs: new LogsQueryClient(credential, {
       ...common('logs'),
       retryOptions: { ...retryOptions, maxRetries: MAX_LOG_RETRIES },
     }),
-    // One call of its client, without the weight of the others.
+    // Imports the single operation that is needed, to keep the client's other operations out of the bundle.
     describeRegistry: ({ subscription, resourceGroup, name }) =>
       get(createContainerRegistryManagement(credential, subscription, common('arm')), resourceGroup, name),
-    // Its default audience is the registries' own: those that are hardened take no other.
+    // The default audience is that of container registries. Hardened registries accept no other.
     registry: createOnce(
       (loginServer) => new ContainerRegistryClient(`https://${loginServer}`, credential, common('registry')),
     ),
@@ -92,7 +92,8 @@ export function createClients(
       mail === undefined
         ? undefined
         : {
-            // It may ask to wait for an hour: a mail that is not sent at once is sent with the next tick.
+            // The service may ask for a delay of an hour, so there are no retries. The next tick sends the mails that
+            // failed.
             client: new EmailClient(mail.endpoint, credential, { ...common('mail'), retryOptions: { maxRetries: 0 } }),
             sender: mail.sender,
           },

@@ -1,5 +1,4 @@
-// Groups requests by gate: those that arrive while a gate is reconciled are one more reconciliation of it, however many
-// they are.
+// Groups requests by gate. All requests that arrive while a gate is reconciled share one more reconciliation.
 
 import { gateKey } from '../../shared/gate/gate.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
@@ -9,25 +8,25 @@ import type { Log } from './log.ts';
 import type { AzureRegistry } from './registry.ts';
 import type { SeenImages } from './seen-images.ts';
 
-/** A gate to reconcile, with what that needs. */
+/** A gate to reconcile, with everything that its reconciliation needs. */
 export interface Job {
   readonly request: ReconcileRequest;
   readonly registry: AzureRegistry;
   readonly rules: Rules;
   readonly log: Log;
-  /** What has been seen of the repository's images, right before. */
+  /** Observations of the repository's images that were made just before. */
   readonly seen?: SeenImages | undefined;
 }
 
-/** A reconciliation that has not begun, and its outcome. */
+/** A reconciliation that has not started, and its result. */
 interface Next {
   job: Job;
   readonly result: Promise<Result>;
 }
 
 /**
- * Reconciles a gate once at a time. A job that comes meanwhile joins the next reconciliation, which begins after it, so
- * that nothing is missed.
+ * Runs one reconciliation of a gate at a time. A job that arrives meanwhile joins the next reconciliation. That one
+ * starts later than the job arrived, so nothing is missed.
  */
 export function coalesceByGate(reconcileGate: (job: Job) => Promise<Result>): (job: Job) => Promise<Result> {
   const running = new Map<string, Promise<unknown>>();
@@ -38,7 +37,7 @@ export function coalesceByGate(reconcileGate: (job: Job) => Promise<Result>): (j
     const ended: Promise<unknown> = result
       .catch(() => {})
       .then(() => {
-        // A reconciliation that waits begins a moment later, and until then no other may.
+        // A waiting reconciliation starts a moment later, and no other may start before it.
         if (running.get(key) === ended && !waiting.has(key)) running.delete(key);
       });
     running.set(key, ended);
@@ -51,7 +50,8 @@ export function coalesceByGate(reconcileGate: (job: Job) => Promise<Result>): (j
     if (before === undefined) return start(key, job);
     const joined = waiting.get(key);
     if (joined !== undefined) {
-      // The latest job's rules know of the latest pause, and its invocation, whose log it is, has the most time left.
+      // The latest job replaces the earlier one: its rules include the latest pause, and its invocation, which owns the
+      // log, has the most time left.
       joined.job = { ...job, request: together(joined.job.request, job.request), seen: undefined };
       return joined.result;
     }
@@ -59,7 +59,7 @@ export function coalesceByGate(reconcileGate: (job: Job) => Promise<Result>): (j
       waiting.delete(key);
       return start(key, next.job);
     });
-    // What was seen before the wait is old by then.
+    // Observations from before the wait are stale when it ends.
     const next: Next = { job: { ...job, seen: undefined }, result };
     waiting.set(key, next);
     return result;

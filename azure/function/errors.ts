@@ -1,8 +1,8 @@
-// Errors of calls to Azure: which of them are an answer, and what the log says of the others.
+// Errors of calls to Azure: those that are an expected answer, and how the log describes the others.
 import { isRestError } from '@azure/core-rest-pipeline';
 import { describeError } from '../../shared/runtime/errors.ts';
 
-/** What a call answers; undefined if the service answers it with one of these statuses. */
+/** The result of a call. Undefined if the service responds with one of these statuses. */
 export async function undefinedIf<T>(statuses: readonly number[], call: Promise<T>): Promise<T | undefined> {
   try {
     return await call;
@@ -12,7 +12,10 @@ export async function undefinedIf<T>(statuses: readonly number[], call: Promise<
   }
 }
 
-/** An error in one line of the log. Not every service says what was asked of it, or that a role is what is missing. */
+/**
+ * Describes an error in one log line. Adds the host and the cause to a denied call, because not every service names
+ * them.
+ */
 export function describeCallError(error: unknown): string {
   const words = describeError(error);
   if (!isRestError(error) || (error.statusCode !== 401 && error.statusCode !== 403)) return words;

@@ -1,4 +1,4 @@
-// Defender for Cloud's findings, as Log Analytics keeps them, in the core's words.
+// Defender for Cloud's findings from Log Analytics, converted to the core's types.
 import type { LogsQueryClient } from '@azure/monitor-query';
 import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
@@ -10,19 +10,19 @@ import { textOf } from './loose-json.ts';
 import { dashed, mayBeIn, type NamedImage } from './named-image.ts';
 import { keyOf, registryIn } from './registry-id.ts';
 
-/** An image whose rows do not say for certain in which registry or repository it is. */
+/** An image whose registry or repository no row names for certain. */
 export interface UnplacedImage {
   /** Empty if no row names it. */
   readonly registryName: string;
   /** The login server. Empty if no row names it. */
   readonly registryHost: string;
-  /** Undefined if no row names a repository and a digest that can be ones. */
+  /** Undefined if no row names a valid repository and digest. */
   readonly image: NamedImage | undefined;
-  /** The id of one of its assessments: what to look for in the workspace. */
+  /** The id of one of its assessments, to search for in the workspace. */
   readonly assessment: string;
 }
 
-/** What rows may name a registry by. */
+/** The identifiers by which a row may name a registry. */
 export interface RegistryIdentity {
   /** Its Resource Manager id. */
   readonly id: string;
@@ -30,24 +30,26 @@ export interface RegistryIdentity {
   readonly loginServer: string;
 }
 
-/** How far back: a day for an event, whose rows are fresh; longer than a weekly snapshot if everything counts. */
+/**
+ * How far back a query reads: one day for an event, whose rows are recent; longer than a week to include a snapshot.
+ */
 export const WINDOWS = { event: '1d', everything: '9d' } as const;
 export type Window = (typeof WINDOWS)[keyof typeof WINDOWS];
 
-/** Which images of a repository to ask about. */
+/** The images of a repository to query. */
 export interface ReportsQuery {
   readonly repository: string;
-  /** Of one image, or `all`. */
+  /** The digest of one image, or `all`. */
   readonly digest: string;
   readonly window: Window;
   /**
-   * The digests whose details are all wanted, whatever their severity: a finding that closed a gate may have a severity
-   * by now that the query leaves out. Default: the one digest; none of `all`.
+   * The digests whose details are returned whatever their severity. The severity of a finding that closed a gate may
+   * have changed to one that the query ignores. Default: the one digest, or none for `all`.
    */
   readonly unfilteredDigests?: readonly string[] | undefined;
 }
 
-/** What the questions to the workspace have in common. */
+/** What the queries to the workspace share. */
 interface Findings {
   readonly run: RunQuery;
   readonly workspaceId: string;
@@ -57,7 +59,7 @@ interface Findings {
   readonly ignored: string;
 }
 
-/** The scanner, as far as the workspace knows it. */
+/** The scanner, as the workspace shows it. */
 export function createScanner(client: LogsQueryClient, workspaceId: string, findingsQuery: string, policy: Policy) {
   const ignored = JSON.stringify(severitiesThatCannotMatter(policy));
   const findings: Findings = { run: createRunQuery(client, workspaceId), workspaceId, findingsQuery, ignored };
@@ -76,7 +78,7 @@ export type Scanner = ReturnType<typeof createScanner>;
 /**
  * What Defender reports about the images of a repository, in every state, by digest.
  *
- * @throws Error if the answer is not complete: what is missing in it proves nothing
+ * @throws Error if the answer is incomplete, because a missing row proves nothing
  */
 async function reportsOf(
   findings: Findings,
@@ -85,22 +87,21 @@ async function reportsOf(
 ): Promise<ReadonlyMap<string, readonly Report[]>> {
   const bound = { Registry: registry.name, Repository: repository, Digest: digest === 'all' ? '' : digest };
   const rows = await findings.run(queryOver(findings, bound, window, unfilteredDigests));
-  // Before the latest is looked for: another registry's name may hold this one's, and its image have the same digest.
+  // This comes before `latestOf`: another registry's name may contain this one's, and its image may have the same
+  // digest.
   const wanted = rows.flatMap((row) => {
     const assessment = assessmentFrom(row);
     if (assessment === undefined || !isOf(registry, assessment)) return [];
     const { image } = assessment;
     if (!mayBeIn(image, repository) || (digest !== 'all' && image.digest !== digest)) return [];
-    // Two rows of one assessment may name its image in two forms.
+    // Two rows of one assessment may name its image in different forms.
     return { ...assessment, image: { repository, digest: image.digest } };
   });
   const byDigest = Map.groupBy(latestOf(wanted), ({ image }) => image.digest);
   return new Map([...byDigest].map(([one, assessments]) => [one, assessments.flatMap(({ reports }) => reports)]));
 }
 
-/**
- * The repositories of a registry that have rows: a sweep has to look there. One that is missing here proves nothing.
- */
+/** The repositories of a registry that have rows, for a sweep to check. A missing repository proves nothing. */
 async function repositoriesWithFindings(findings: Findings, registry: RegistryIdentity): Promise<ReadonlySet<string>> {
   const bound = { Registry: registry.name, Repository: '', Digest: '' };
   const query = `${queryOver(findings, bound)}| where IsPlaced and isnotempty(ContainerRepo) and isnotempty(ImageDigest)\n| distinct RegistryName, RegistryHost, ContainerRepo`;
@@ -113,8 +114,8 @@ async function repositoriesWithFindings(findings: Findings, registry: RegistryId
 }
 
 /**
- * The images whose registry or repository no row names for certain. Those that are healthy or not applicable ask for
- * no observation.
+ * The images whose registry or repository no row names for certain. Healthy and not applicable ones are left out,
+ * because they do not need to be observed.
  */
 async function unplacedImages(findings: Findings): Promise<readonly UnplacedImage[]> {
   const query = `${queryOver(findings, { Registry: '', Repository: '', Digest: '' })}${UNPLACED}`;
@@ -126,7 +127,7 @@ async function unplacedImages(findings: Findings): Promise<readonly UnplacedImag
   }));
 }
 
-/** The digests of a repository that have rows: what to ask for one by one if one answer does not hold them all. */
+/** The digests of a repository that have rows, to query one by one if one answer cannot hold them all. */
 async function digestsWithFindings(
   findings: Findings,
   registry: RegistryIdentity,
@@ -138,7 +139,7 @@ async function digestsWithFindings(
   return new Set(digests.filter((digest) => digest !== ''));
 }
 
-/** findings.kql with what it needs bound before it. */
+/** The text of findings.kql, preceded by the names that it needs. */
 function queryOver(
   { findingsQuery, ignored }: Findings,
   bound: Readonly<Record<'Registry' | 'Repository' | 'Digest', string>>,
@@ -153,8 +154,8 @@ function queryOver(
 }
 
 /**
- * Of the columns of findings.kql: the images that no row places, by the newest row of each assessment. What has neither
- * a repository nor a registry has to say by its type that it is an image.
+ * Continues findings.kql: selects the images that no row places, by the newest row of each assessment. A row without a
+ * repository and a registry counts only if its resource type says that it is about an image.
  */
 const UNPLACED = `| where not(IsPlaced) or isempty(ContainerRepo) or isempty(ImageDigest)
 | where isnotempty(ContainerRepo) or isnotempty(RegistryName) or tostring(Properties) contains "containerimage"
@@ -162,36 +163,36 @@ const UNPLACED = `| where not(IsPlaced) or isempty(ContainerRepo) or isempty(Ima
 | where not(tolower(State) in ("healthy", "notapplicable"))
 | summarize Assessment = take_any(AssessmentId) by RegistryName, RegistryHost, ContainerRepo, IsDashed, ImageDigest`;
 
-/** Has anything come at all, and of registries? */
+/** The newest row about registries, and the newest of the others. */
 export const NEWEST_ROWS = `let Exported = union isfuzzy=true
     (SecurityRecommendation | project TimeGenerated, About = strcat(RecommendationId, " ", AssessedResourceId, " ", tostring(Properties))),
     (SecurityNestedRecommendation | project TimeGenerated, About = strcat(NestedRecommendationId, " ", AssessedResourceId));
 Exported
 | extend OfRegistry = About contains "microsoft.containerregistry/registries" or (About contains "containerimage" and About contains '"azure')
 | summarize Newest = max(TimeGenerated) by OfRegistry`;
-/** The first snapshot comes within a day, then one a week. */
+/** The first snapshot arrives within a day, and then one every week. */
 const MAX_SILENCE_DAYS = 8;
 
 /**
- * Why the scanner sees nothing, or nothing any more; undefined if it sees.
+ * Why the scanner shows nothing, or nothing new. Undefined if it works.
  *
- * @param hasFindings are there gates that findings hold? Then every snapshot has to repeat them
+ * @param hasFindings whether there are gates that findings keep closed. Every snapshot must then repeat these findings
  */
 async function health({ run, workspaceId }: Findings, now: string, hasFindings: boolean): Promise<string | undefined> {
   const rows = await rowsOrNone(run(NEWEST_ROWS));
   const newest = newestOf(rows);
   const advice =
-    'is Defender for Containers on in this subscription (azure.enableDefender), and the export to the workspace in place?';
+    'check that Defender for Containers is enabled in this subscription (azure.enableDefender) and that the export to the workspace exists';
   if (newest === undefined) {
-    return `no recommendation has reached the workspace ${workspaceId} within ten days, though the first export comes within a day of the deployment, and a snapshot every week: ${advice}`;
+    return `no recommendation has reached the workspace ${workspaceId} in the last ten days, although the first export arrives within a day of the deployment, and a snapshot every week: ${advice}`;
   }
   const isSilent = (time: number | undefined) =>
     time === undefined || (Date.parse(now) - time) / DAY_MILLISECONDS > MAX_SILENCE_DAYS;
   if (isSilent(newest)) {
-    return `no recommendation has reached the workspace ${workspaceId} since ${new Date(newest).toISOString()}, though there is a snapshot every week: ${advice}`;
+    return `no recommendation has reached the workspace ${workspaceId} since ${new Date(newest).toISOString()}, although a snapshot arrives every week: ${advice}`;
   }
   return hasFindings && isSilent(newestOf(rows.filter((row) => row['OfRegistry'] === true)))
-    ? `no recommendation of a registry's image has reached the workspace ${workspaceId} for ${MAX_SILENCE_DAYS} days, though there are images with findings: ${advice}`
+    ? `no recommendation about a registry's image has reached the workspace ${workspaceId} for ${MAX_SILENCE_DAYS} days, although there are images with findings: ${advice}`
     : undefined;
 }
 
@@ -201,9 +202,9 @@ function newestOf(rows: readonly Row[]): number | undefined {
 }
 
 /**
- * Is it of this registry? Its id says so for certain. Without one, the older model names the login server, the newer
- * one the registry. A row that names neither is of each registry that has the image: the same digest is the same
- * content.
+ * Does the row belong to this registry? An id decides for certain. Without an id, the grouped model names the login
+ * server, and the individual model names the registry. A row that names neither belongs to every registry that has the
+ * image, because the same digest means the same content.
  */
 export function isOf(
   { id, name, loginServer }: RegistryIdentity,

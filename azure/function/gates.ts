@@ -1,4 +1,4 @@
-// Reconciles gates: one, or everything that a repository has.
+// Reconciles gates: a single one, or all gates of a repository.
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import type { Gate } from '../../shared/gate/gate.ts';
 import { reconcile } from '../../shared/reconcile/reconcile.ts';
@@ -12,23 +12,23 @@ import { handOver, rulesForObsolete } from './handover.ts';
 import { PartialAnswer } from './log-analytics.ts';
 import { createSeenImages } from './seen-images.ts';
 
-/** A repository to reconcile, with what that needs. */
+/** A repository to reconcile, with everything that its reconciliation needs. */
 export type RepositoryJob = Omit<Job, 'request' | 'seen'> & {
   readonly repository: string;
   readonly trigger: FunctionTrigger;
 };
 
 export interface Reconcilers {
-  /** Reconciles one gate. What the registry refuses is moved to the poison queue, which raises an alarm. */
+  /** Reconciles one gate. A change that the registry refuses moves to the poison queue, which raises an alarm. */
   reconcileGate(job: Job): Promise<Result>;
   /**
-   * Reconciles everything that a repository has: its images or itself, as the config's granularity says, and what
-   * another granularity has left behind.
+   * Reconciles all gates of a repository: its images or itself, by the configured granularity, and those that another
+   * granularity left behind.
    */
   reconcileRepository(job: RepositoryJob): Promise<void>;
 }
 
-/** What reconciling a repository takes. */
+/** What the reconciliation of a repository needs. */
 interface Context extends Dependencies, Pick<Adapters, 'table' | 'queue'> {
   readonly reconcileGate: Reconcilers['reconcileGate'];
 }
@@ -85,8 +85,8 @@ async function reconcileRepository({ repository, ...job }: RepositoryJob, contex
 }
 
 /**
- * Reconciles the images that are known and those with something to say. If one answer cannot hold them all, each gets
- * a message of its own.
+ * Reconciles the known images, and those whose findings do not plainly allow them. If one answer cannot hold all
+ * images, each is reconciled by a separate message.
  */
 async function reconcileImages(
   repositoryGate: Gate,
@@ -132,7 +132,7 @@ function requestFor(gate: Gate, { trigger }: Pick<RepositoryJob, 'trigger'>): Re
   return { gate, scope: 'all', triggers: [trigger], namedReports: [] };
 }
 
-/** Undefined if the answer would be too large: each image is then observed alone. */
+/** Undefined if the answer would be too large. Each image is then observed separately. */
 function asTooMuch(error: unknown): undefined {
   if (error instanceof PartialAnswer) return undefined;
   throw error;

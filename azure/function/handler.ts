@@ -1,4 +1,4 @@
-// What the Functions host calls: the only place, beside the settings, that knows the environment and the clock.
+// The entry point of the Functions host. Apart from the settings, only this file uses the environment and the clock.
 import { app, type InvocationContext } from '@azure/functions';
 import { ManagedIdentityCredential } from '@azure/identity';
 import { createUsage } from '../../shared/runtime/usage.ts';
@@ -7,7 +7,7 @@ import { createHandler } from './invocation.ts';
 import type { Log } from './log.ts';
 import { readSettings } from './settings.ts';
 
-// Throws while it loads if the settings are wrong: the host then says so, and the messages stay in the queue.
+// Throws at load time if the settings are wrong. The host then reports the error, and the messages stay in the queue.
 const settings = readSettings(process.env, import.meta.dirname);
 const usage = createUsage();
 const handler = createHandler({
@@ -16,7 +16,7 @@ const handler = createHandler({
   now: () => new Date().toISOString(),
 });
 
-/** Handles with the invocation's own log, whose last line says what was called. */
+/** Runs a handler with the log of its invocation. The last line lists the calls that were made. */
 async function counted(context: InvocationContext, handle: (log: Log) => Promise<void>) {
   const log: Log = (line) => context.log(JSON.stringify(line));
   try {
@@ -32,7 +32,7 @@ app.storageQueue('message', {
   handler: (message, context) => counted(context, (log) => handler.message(message, log)),
 });
 
-/** Every five minutes; whether it is time for a sweep, the tick decides. */
+/** Runs every five minutes. The tick decides whether a sweep is due. */
 app.timer('tick', {
   schedule: '0 */5 * * * *',
   handler: (_timer, context) => counted(context, handler.tick),

@@ -1,5 +1,5 @@
-// After a change of the config's granularity: gates of the other kind are obsolete. They hand over their blockers, and
-// open only once their successors are closed.
+// The handover after a change of the configured granularity. Gates of the other granularity are obsolete: they hand
+// over their blockers, and open only once their successors are closed.
 
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import { activeBlockers, type Blocker, type GateRecord, newRecord } from '../../shared/gate/record.ts';
@@ -7,12 +7,12 @@ import type { Instant } from '../../shared/policy/finding.ts';
 import type { Records } from '../../shared/reconcile/ports.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
 
-/** The gate that holds an image under the current config. */
+/** The gate for an image under the current config. */
 type SuccessorOf = (digest: string) => Gate;
 
 /**
- * Makes the blockers of obsolete gates known to their successors: what closed them may no longer be reported, and
- * absence opens nothing.
+ * Adds the blockers of obsolete gates to their successors. The scanner may no longer report the findings that closed
+ * them, and a finding that is absent opens nothing.
  *
  * @returns the successors
  */
@@ -35,15 +35,15 @@ export async function handOver(
   for (const { gate, blockers } of byGate.values()) {
     const { value = newRecord(gate, now), version } = await records.load(gate);
     const missing = blockers.filter(({ digest }) => value.blockers.every((known) => known.digest !== digest));
-    // If another worker is faster, the obsolete gate stays as it is until the next sweep.
+    // If another worker saves first, the obsolete gate stays as it is until the next sweep.
     if (missing.length > 0) await records.save({ ...value, blockers: [...value.blockers, ...missing] }, version);
   }
   return [...byGate.values()].map(({ gate }) => gate);
 }
 
 /**
- * The rules for an obsolete gate. Nothing is in its scope, so that it opens; but a closed one keeps its rules until the
- * successors of all its blockers are closed, for they may be refused or wait.
+ * The rules for an obsolete gate. Nothing is in its scope, so that it opens. A closed gate keeps its rules until the
+ * successors of all its blockers are closed, because a successor may be refused or may wait for the brake.
  */
 export async function rulesForObsolete(
   gate: Gate,

@@ -1,59 +1,59 @@
-// The images of a registry's repositories: which are there, with which tags, and which are children of a tagged index.
+// The images of a registry's repositories: which exist, their tags, and which are children of a tagged index.
 import type { ArtifactManifestProperties, ContainerRegistryClient } from '@azure/container-registry';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { undefinedIf } from './errors.ts';
 
-/** One image that is in the registry. */
+/** An image that exists in the registry. */
 export interface Image {
   readonly digest: string;
   readonly tags: readonly string[];
-  /** It may lead to others: an index has no architecture and no operating system of its own. */
+  /** True if the image may be an index: an index has no architecture and no operating system. */
   readonly mayBeIndex: boolean;
 }
 
 const INDEXES_AT_ONCE = 4;
 
 /**
- * An index may be tagged at any time: an image that was found without a tag is looked up again, and a child of a tagged
- * index is known for this time.
+ * How long a child of a tagged index stays known. An index may be tagged at any time, so an untagged image that is not
+ * a known child is always looked up again.
  */
 const TAGGED_MILLISECONDS = 60_000;
-/** The children of at most this many indexes are kept in memory: an index never changes. */
+/** The most indexes whose children are kept in memory. An index never changes. */
 const MAX_INDEXES = 50_000;
 
-/** What is known of one registry's images. */
+/** What is known about the images of one registry. */
 interface Known {
   readonly client: ContainerRegistryClient;
-  /** The children of an index, by its repository and digest. */
+  /** The children of each index, by repository and digest. */
   readonly indexes: Map<string, readonly string[]>;
 }
 
-/** The images behind one login server. */
+/** The images of the registry at one login server. */
 export function createImages(client: ContainerRegistryClient, now: () => Instant) {
   const known: Known = { client, indexes: new Map() };
   const tagged = new Map<string, { readonly children: ReadonlySet<string>; readonly at: number }>();
   return {
-    /** Undefined if it is not there. */
+    /** Undefined if the image does not exist. */
     async describe(repository: string, digest: string): Promise<Image | undefined> {
       const properties = await unlessAbsent(client.getArtifact(repository, digest).getManifestProperties());
       return properties === undefined ? undefined : imageFrom(properties);
     },
 
-    /** Every image that is there; none if there is no repository. */
+    /** Every image of a repository. Empty if the repository does not exist. */
     async describeAll(repository: string): Promise<ReadonlyMap<string, Image>> {
       const images = new Map<string, Image>();
       await unlessAbsent(listInto(images, client, repository));
       return images;
     },
 
-    /** Has a tagged index lately been seen to lead to this image? */
+    /** Was this image recently seen as a child of a tagged index? */
     isKnownChild(repository: string, digest: string): boolean {
       const found = tagged.get(repository);
       return found !== undefined && Date.parse(now()) - found.at < TAGGED_MILLISECONDS && found.children.has(digest);
     },
 
-    /** The digests that tagged indexes lead to, also through another index. */
+    /** The digests of the children of tagged indexes, including indirect children. */
     async childrenOfTagged(repository: string, all: ReadonlyMap<string, Image>): Promise<ReadonlySet<string>> {
       const children = await findChildren(known, repository, all);
       tagged.set(repository, { children, at: Date.parse(now()) });
@@ -104,7 +104,7 @@ async function childrenOf({ client, indexes }: Known, repository: string, digest
   return children;
 }
 
-/** Undefined if the registry says that it does not exist. */
+/** Undefined if the registry responds that the resource does not exist. */
 export function unlessAbsent<T>(call: Promise<T>): Promise<T | undefined> {
   return undefinedIf([404], call);
 }

@@ -1,5 +1,4 @@
-// One invocation: a message in, the gate that it names where it should be, and the message sent again if it is to be
-// retried.
+// One invocation: reconciles the gate that a message names, and sends the message again if it must be retried.
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { ReconcileRequest } from '../../shared/reconcile/request.ts';
@@ -24,36 +23,38 @@ import { createSweepPorts } from './sweep.ts';
 
 type ImageMessage = Extract<Message, { kind: 'image' }>;
 type ReconcileMessage = Extract<Message, { kind: 'reconcile' }>;
-/** Why a message is retried, and what becomes of it if its retries are used up. */
+/** Why a message is retried, and what happens when its retries are used up. */
 type Retry = Pick<UnconfirmedReport, 'why' | 'whenUsedUp'>;
-/** What came of a message at one of its locations. */
+/** The outcome of a message at one of its locations. */
 export type Handled = 'done' | 'deadLettered' | Retry;
 
-/** What the deployed function does. Each call gets the log of its own invocation. */
+/** The handlers of the deployed function. Each call receives the log of its invocation. */
 export interface Handler {
-  /** Handles one message. Throws only if the message could not even be sent again: then the host retries it. */
+  /** Handles one message. Throws only if the message could not be sent again. The host then retries it. */
   message(payload: unknown, log: Log): Promise<void>;
-  /** Throws if something failed: the next tick, five minutes later, does it again. */
+  /** Throws if anything failed. The next tick, five minutes later, tries again. */
   tick(log: Log): Promise<void>;
 }
 
-/** What the steps of one invocation have in common. */
+/** What the steps of one invocation share. */
 interface Invocation extends Dependencies, Reconcilers {
   readonly adapters: Adapters;
   readonly log: Log;
 }
 
 /**
- * After how many minutes a message is retried: two hours in all, then it is moved to the poison queue. Rows lag events
- * by minutes, and a service may be down for longer.
+ * The delay before each retry, in minutes. The retries take two hours in all; then the message moves to the poison
+ * queue. Rows arrive minutes after their events, and a service may be down for longer.
  */
 const RETRY_MINUTES = [1, 2, 4, 8, 16, 32, 57] as const;
-/** The same if the next sweep does its work anyway: half an hour in all, and then it is done. */
+/**
+ * The delays if the next sweep does the same work anyway. They take half an hour in all; then the message is dropped.
+ */
 const FEW_RETRY_MINUTES = RETRY_MINUTES.slice(0, 5);
 /** The host gives an invocation ten minutes, and then ends the whole process. */
 const TIMEOUT_MINUTES = 8;
 
-/** Makes what the function does. */
+/** Creates the handlers of the function. */
 export function createHandler(dependencies: Dependencies): Handler {
   const adapters = createAdapters(dependencies);
   const common = { ...dependencies, ...createReconcilers(dependencies, adapters), adapters };
@@ -94,7 +95,7 @@ async function handleTick(invocation: Invocation): Promise<void> {
   }
 }
 
-/** Pending notices come first: nothing that fails later keeps people from hearing of what was done. */
+/** Delivers pending notices first, so that no later failure can delay them. */
 async function runTick(invocation: Invocation): Promise<void> {
   const { settings, clients, adapters, now, log } = invocation;
   const gates = await deliverPending(clients.mail, settings.notifyEmails, adapters.table, now()).catch(
@@ -105,7 +106,7 @@ async function runTick(invocation: Invocation): Promise<void> {
   await tick(createSweepPorts(invocation, adapters, rules, log));
 }
 
-/** Why the message is to be retried; undefined if it is done. */
+/** Why the message must be retried. Undefined if it is done. */
 function handle(message: ImageMessage | ReconcileMessage, invocation: Invocation): Promise<Retry | undefined> {
   return message.kind === 'image' ? handleImage(message, invocation) : handleReconcile(message, invocation);
 }
@@ -120,7 +121,7 @@ async function handleReconcile(
   return retryOf([await reconcileAt({ registry, repository }, asked, invocation)]);
 }
 
-/** @throws Error the first of those that kept a location from being reconciled; the others are logged here */
+/** @throws Error the first that kept a location from being reconciled; logs the others */
 async function handleImage(message: ImageMessage, invocation: Invocation): Promise<Retry | undefined> {
   const { digest, assessment, at } = message;
   const namedReports = assessment === undefined ? [] : [{ id: assessment, digest, notBefore: rowTimeOf(at) }];
@@ -138,7 +139,7 @@ async function handleImage(message: ImageMessage, invocation: Invocation): Promi
   throw first;
 }
 
-/** The stack's registry of this id. The log says so if it is none of the stack's. */
+/** The stack's registry with this id. If there is none, the log says so. */
 async function findRegistry(id: RegistryId, { adapters, log }: Invocation): Promise<AzureRegistry | undefined> {
   const registry = await adapters.registryOfStack(id);
   if (registry === undefined) log({ kind: 'ignored', why: `the registry ${id.name} is not one of the stack's` });
@@ -151,7 +152,7 @@ async function findLocations(message: ImageMessage, invocation: Invocation): Pro
   if (named === undefined) return search(message, (await registries.usable()).map(registryAt), invocation);
   const registry = await findRegistry(named, invocation);
   if (registry === undefined) return { locations: [], failures: [] };
-  // Only the registry can tell which repository a dashed name means. One that cannot be worked with is not asked.
+  // Only the registry can tell which repository a dashed name means. A registry with a problem is not asked.
   if (isDashed === true && registry.resolved.problem === undefined) return search(message, [registry], invocation);
   return { locations: [{ registry, repository }], failures: [] };
 }
@@ -170,9 +171,9 @@ async function search(
   return found;
 }
 
-/** What a message asks of a repository. */
+/** What a message requests for a repository. */
 interface Asked extends Pick<ReconcileRequest, 'scope' | 'namedReports'> {
-  /** Undefined: the whole repository. */
+  /** Undefined for the whole repository. */
   readonly digest: string | undefined;
   readonly trigger: FunctionTrigger;
 }
@@ -205,12 +206,12 @@ function handledFrom(result: Result, { namedReports: [named] }: ReconcileRequest
   if (result.kind === 'done') return 'done';
   if (result.kind === 'deadLetter') return 'deadLettered';
   if (result.reports === 'all') return { why: result.why, whenUsedUp: 'deadLetter' };
-  // A reconciliation may serve several messages: this one is retried only for what it named itself.
+  // A reconciliation may serve several messages. Each message is retried only for the report that it named.
   const retried = result.reports.find(({ id }) => id === named?.id);
   return retried === undefined ? 'done' : { ...retried, why: `${gateKey(imageGate)}: ${retried.why}` };
 }
 
-/** Sends a copy for later, as the line then says; the message that was handed over is done. */
+/** Sends a delayed copy of the message and logs it. The original message is done. */
 async function retryLater(
   { payload, tries }: Received,
   whenUsedUp: Retry['whenUsedUp'],
@@ -221,7 +222,7 @@ async function retryLater(
   const minutes = (isVital ? RETRY_MINUTES : FEW_RETRY_MINUTES)[tries];
   if (minutes === undefined) {
     log({ ...line, tries, deadLettered: isVital });
-    // A person who moves it back gives it all its tries again.
+    // If a person moves the message back, it gets all its retries again.
     if (isVital) await adapters.queue.deadLetter({ ...payload, tries: 0 });
     return;
   }
@@ -230,7 +231,7 @@ async function retryLater(
 }
 
 /**
- * What Log Analytics confirms of an image at one of its locations is confirmed. Else it is retried if any location asks
+ * A message is done if Log Analytics confirms its report at any location. Otherwise it is retried if any location asks
  * for it.
  */
 export function retryOf(handled: readonly Handled[]): Retry | undefined {
@@ -240,13 +241,13 @@ export function retryOf(handled: readonly Handled[]): Retry | undefined {
 }
 
 function inTime<T>(work: () => Promise<T>): Promise<T> {
-  return withinTime(TIMEOUT_MINUTES * MINUTE_MILLISECONDS, `not done within ${TIMEOUT_MINUTES} minutes`, work);
+  return withinTime(TIMEOUT_MINUTES * MINUTE_MILLISECONDS, `did not finish within ${TIMEOUT_MINUTES} minutes`, work);
 }
 
-/** An event is received a little after its row was written. */
+/** An event arrives shortly after its row was written. */
 const EVENT_LAG_MILLISECONDS = 2 * MINUTE_MILLISECONDS;
 
-/** What is older than this is not yet the row of the event. */
+/** The earliest time of the event's row. Older rows are from before the event. */
 function rowTimeOf(event: Instant | undefined): Instant | undefined {
   return event === undefined ? undefined : new Date(Date.parse(event) - EVENT_LAG_MILLISECONDS).toISOString();
 }

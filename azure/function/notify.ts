@@ -1,4 +1,4 @@
-// Notifies people of state changes, by mail: each at once, and together if that failed.
+// Notifies people of state changes by mail: one mail per change at first, and one mail for all that failed.
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { GateRecord, Notice } from '../../shared/gate/record.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
@@ -9,7 +9,7 @@ import type { Mailer } from './clients.ts';
 import type { Log } from './log.ts';
 import type { Table } from './records.ts';
 
-/** Sends notices to the recipients; if there are none, the log says what they would have said. */
+/** Sends notices to the recipients. Without recipients, it logs the notices. */
 export function createNotifier(
   mailer: Mailer | undefined,
   recipients: readonly string[],
@@ -23,7 +23,7 @@ export function createNotifier(
 }
 
 async function send({ client, sender }: Mailer, recipients: readonly string[], message: Message): Promise<void> {
-  // A mail counts as sent once the service accepts it; whether each mailbox takes it is the service's concern.
+  // A mail counts as sent once the service accepts it. Delivery to the mailboxes is up to the service.
   await client.beginSend({
     senderAddress: sender,
     recipients: { to: recipients.map((address) => ({ address })) },
@@ -31,16 +31,16 @@ async function send({ client, sender }: Mailer, recipients: readonly string[], m
   });
 }
 
-/** One mail names at most this many gates. */
+/** The most gates in one mail. */
 const GATES_PER_MAIL = 100;
-/** The worker that changed a gate has this long to send its notice, before the tick sends it. */
+/** How long the worker that changed a gate has to send the notice, before the tick sends it. */
 const PATIENCE_MILLISECONDS = 2 * MINUTE_MILLISECONDS;
 
 /**
- * Sends the pending notices in one mail: the service takes few mails an hour, and one new vulnerability may close many
- * gates.
+ * Sends the pending notices in one mail, because the service accepts few mails per hour, and one new vulnerability may
+ * close many gates.
  *
- * @returns of how many gates
+ * @returns the number of gates whose notices were sent
  */
 export async function deliverPending(
   mailer: Mailer | undefined,

@@ -1,4 +1,4 @@
-// Input validation: one queue message in, the gate that it names out. After this, types are trusted.
+// Input validation: parses a queue message into the gate that it names. Later code trusts the types.
 import * as v from 'valibot';
 import { digest as imageDigest } from '../../shared/policy/digest.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
@@ -9,19 +9,19 @@ import { pick, textOf } from './loose-json.ts';
 import { checkImage, isOfContainerImage, MAX_ID_CHARACTERS, type NamedImage, readImage } from './named-image.ts';
 import { nameOf, type RegistryId, registryIn } from './registry-id.ts';
 
-/** What a message asks for. */
+/** What a message requests. */
 export type Message =
   /** Reconcile an image that Defender has reported on. */
   | ({
       readonly kind: 'image';
-      /** Undefined if the event names none: then the image's digest tells which of the stack's registries have it. */
+      /** Undefined if the event names none. The digest then tells which registries of the stack have the image. */
       readonly registry: RegistryId | undefined;
       /**
-       * The name of the assessment that the event is about; undefined if it was deleted: then nothing has to confirm
-       * it.
+       * The name of the assessment that the event is about. Undefined if it was deleted, because then there is nothing
+       * to confirm.
        */
       readonly assessment: string | undefined;
-      /** When the event came. */
+      /** When the event arrived. */
       readonly at: Instant | undefined;
     } & NamedImage)
   /** Reconcile a whole repository, or one image. */
@@ -32,22 +32,22 @@ export type Message =
       readonly digest: string | undefined;
       readonly trigger: FunctionTrigger;
     }
-  /** About a container image, and it does not say which. */
+  /** About a container image, but the event does not say which one. */
   | { readonly kind: 'unattributed'; readonly assessment: string; readonly why: string }
-  /** Not ours, and nothing wrong with it. */
+  /** Valid, but not relevant to the stack. */
   | { readonly kind: 'ignored'; readonly why: string };
 
-/** A message that was understood. */
+/** A valid message. */
 export interface Received {
   readonly message: Message;
-  /** The message as it was handed over. */
+  /** The message as it was received. */
   readonly payload: object;
   /** The number of its retries so far. */
   readonly tries: number;
 }
 
 const MAX_WHY_CHARACTERS = 200;
-/** No message is retried more often than this. */
+/** The most retries that a message can have. */
 const MAX_TRIES = 100;
 
 const REGISTRY =
@@ -72,8 +72,8 @@ const reconcileMessage = v.object({
   trigger: required(v.picklist(FUNCTION_TRIGGERS, `one of ${FUNCTION_TRIGGERS.join(', ')}`)),
 });
 
-const ASSESSMENT = 'the id of an assessment, up to 1000 characters, whose last part is its name';
-const DETAILS = 'what the event says of the assessment, as JSON text';
+const ASSESSMENT = 'an assessment id of at most 1000 characters that ends with its name';
+const DETAILS = 'JSON text with details of the assessment';
 const AT = 'the time of the event, such as 2026-01-31T12:00:00Z';
 const identifiers = v.object({
   assessment: required(
@@ -102,16 +102,16 @@ const tries = v.object({
       v.number('a number'),
       v.integer('a whole number'),
       v.minValue(0, '0 or more'),
-      v.maxValue(MAX_TRIES, 'fewer'),
+      v.maxValue(MAX_TRIES, `at most ${MAX_TRIES}`),
     ),
     0,
   ),
 });
 
 /**
- * Reads one message of the queue: what the Logic App makes of an event, or one of our own.
+ * Parses one message of the queue: the identifiers that the Logic App forwards, or one of the stack's own messages.
  *
- * @param payload the message as the Functions host hands it over: JSON text is decoded already
+ * @param payload the message as the Functions host passes it; JSON text is already decoded
  */
 export function parseMessage(payload: unknown): Parsed<Received> {
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
@@ -130,7 +130,7 @@ function parseReconcile(message: object): Parsed<Message> {
   return { ok: true, value: { kind: 'reconcile', registry, repository, digest, trigger } };
 }
 
-/** What an event names, before it is checked. */
+/** What an event names, before validation. */
 interface Named {
   readonly assessment: string;
   readonly resource: string;
@@ -139,8 +139,8 @@ interface Named {
 }
 
 /**
- * What an event is about: `foreign` is neither a registry nor an image that may be in one, and an `image` may be in any
- * registry. Undefined if it has no id that tells.
+ * What an event is about. `foreign` is neither a registry nor an image that may be in one. An `image` may be in any
+ * registry. Undefined if no id tells.
  */
 function classify({
   assessment,
@@ -156,21 +156,21 @@ function classify({
   return isOfImage && mayBeInAzure ? 'image' : 'foreign';
 }
 
-/** The rules are coarse: events of machines arrive too, whose ids and details need not have our form. */
+/** The rules are coarse, so events about machines arrive, too. Their ids and details may have other forms. */
 function parseIdentifiers(message: object): Parsed<Message> {
   const given: Readonly<Record<string, unknown>> = { ...message };
   const [assessment, details] = [textOf(given['assessment']), given['resourceDetails']];
   const resource = textOf(pick(details, 'id'));
   const image = readImage([given['resourceAdditionalData']], [resource, assessment]);
   const subject = classify({ assessment, resource, details, image });
-  if (subject === 'foreign') return ignored(`an assessment of something else than a registry: ${assessment}`);
+  if (subject === 'foreign') return ignored(`not an assessment of a registry: ${assessment}`);
   const event = check(identifiers, { ...given, ...image }, '');
   if (!event.ok) {
     return subject === 'image' ? unattributed(assessment, event.problems.map(describeProblem).join('; ')) : event;
   }
-  if (subject === 'registry') return ignored(`an assessment of no image: ${assessment}`);
+  if (subject === 'registry') return ignored(`not an assessment of an image: ${assessment}`);
   const named = checkImage(image);
-  if (named === undefined) return unattributed(assessment, 'it names no repository with a digest');
+  if (named === undefined) return unattributed(assessment, 'the event does not name both a repository and a digest');
   const { assessmentEventDataEnrichment: enrichment, at } = event.value;
   const isDeleted = textOf(pick(enrichment, 'action')).toLowerCase() === 'delete';
   return {

@@ -1,5 +1,5 @@
-// The stack's queue and its poison queue, for what the function itself sends: three calls of the storage service's REST
-// interface.
+// The stack's queue and its poison queue, for the messages that the function itself sends. Uses three calls of the
+// storage service's REST API.
 import {
   bearerTokenAuthenticationPolicy,
   createDefaultHttpClient,
@@ -17,9 +17,9 @@ import type { Gate } from '../../shared/gate/gate.ts';
 import type { FunctionTrigger } from '../../shared/reconcile/trigger.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 
-/** The storage account's queues, over REST: its own client package weighs a quarter of the whole bundle. */
+/** The storage account's queues over REST. The official client package would be a quarter of the whole bundle. */
 export interface QueueService {
-  /** @throws RestError with the service's own words if the answer is no success */
+  /** @throws RestError with the service's response if the status is not a success */
   send(method: HttpMethods, url: string, body?: string): Promise<PipelineResponse>;
 }
 
@@ -28,10 +28,10 @@ const SCOPE = 'https://storage.azure.com/.default';
 const API_VERSION = '2024-11-04';
 
 /**
- * A bare pipeline knows nothing of the options' own additional policies.
+ * A bare pipeline ignores the additional policies in the options.
  *
- * @param perCall what is done to each request
- * @param perRetry the same, each time that it is sent
+ * @param perCall applies once to each request
+ * @param perRetry applies to each try
  */
 export function queueService(
   credential: TokenCredential,
@@ -66,18 +66,18 @@ export function createQueue(service: QueueService, queueUrl: string, poisonQueue
   async function put(url: string, message: unknown, delaySeconds: number): Promise<void> {
     const text = Buffer.from(JSON.stringify(message)).toString('base64');
     const body = `<QueueMessage><MessageText>${text}</MessageText></QueueMessage>`;
-    // It never expires: what waits for a person must not go away by itself.
+    // Messages never expire, because one that waits for a person must not disappear.
     await service.send('POST', `${url}/messages?visibilitytimeout=${delaySeconds}&messagettl=-1`, body);
   }
 
-  /** Sends a reconcile request for each of these gates, a message each. */
+  /** Sends one message per gate that requests its reconciliation. */
   async function sendRequests(gates: readonly Gate[], trigger: FunctionTrigger): Promise<void> {
     await mapConcurrently(gates, SENDS_AT_ONCE, (gate) =>
       put(queueUrl, { pullgate: 'reconcile', ...gate, trigger }, 0),
     );
   }
 
-  /** Sends a message again, to be delivered after this delay. */
+  /** Sends a message again, with this delay. */
   function sendLater(message: unknown, delaySeconds: number): Promise<void> {
     return put(queueUrl, message, delaySeconds);
   }
@@ -88,7 +88,7 @@ export function createQueue(service: QueueService, queueUrl: string, poisonQueue
   }
 
   /**
-   * About how many messages are in the poison queue.
+   * The approximate number of messages in the poison queue.
    * Source: https://learn.microsoft.com/rest/api/storageservices/get-queue-metadata
    */
   async function deadLetterCount(): Promise<number> {

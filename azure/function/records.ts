@@ -1,4 +1,5 @@
-// Records, the brake and the other rows in Table storage, each written only over the version that was read.
+// Records, the brake and the other rows in Table storage. A write succeeds only if the row still has the version that
+// was read.
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { odata, type TableClient, type TableEntityResult } from '@azure/data-tables';
 import type { Gate } from '../../shared/gate/gate.ts';
@@ -18,12 +19,12 @@ interface Key {
   readonly rowKey: string;
 }
 
-/** A row as it is stored: its text, compressed, in as many properties as it takes. */
+/** A row as it is stored: its text, compressed and split into as many properties as it needs. */
 interface Stored extends Partial<Record<`body${number}`, Uint8Array>> {
   readonly parts?: number;
 }
 
-/** What a list of gates shows of each. */
+/** The properties of a gate that a list returns. */
 interface Listed {
   readonly registry?: string | undefined;
   readonly repository?: string | undefined;
@@ -38,14 +39,14 @@ interface Listed {
 export type ListedGate = Gate & { readonly state: string; readonly hasOverride: boolean };
 
 const GATE = 'gate|';
-/** The first key after all that begin with `GATE`. */
+/** The first key after all keys that begin with `GATE`. */
 const AFTER_GATES = 'gate}';
 const ALL_GATES = odata`PartitionKey ge ${GATE} and PartitionKey lt ${AFTER_GATES}`;
 const CONTROL = 'control';
-/** The row of a repository's own gate. */
+/** The row key of the gate of a whole repository. */
 const REPOSITORY_ROW = 'repository';
 /**
- * A property holds 64 KiB, and a row 1 MiB in all.
+ * A property holds at most 64 KiB, and a whole row at most 1 MiB.
  * Source: https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
  */
 const PART_BYTES = 65_536;
@@ -54,13 +55,13 @@ const MAX_BODY_BYTES = 15 * PART_BYTES;
 /** The stack's table. */
 export interface Table {
   readonly records: Records;
-  /** A row that is not a gate's, by its name. */
+  /** A row that does not belong to a gate, by its name. */
   row<Name extends keyof ControlRows>(name: Name): Row<ControlRows[Name]>;
   /** Every gate that has a record: of the whole stack, or of one repository and its images. */
   gates(of?: Gate): AsyncIterable<ListedGate>;
-  /** The gates that wait for the brake, the most urgent first. */
+  /** The gates that wait for the brake, most urgent first. */
   waiting(): Promise<readonly Gate[]>;
-  /** The gates whose override begins or ends by now. */
+  /** The gates whose override begins or ends at or before `now`. */
   due(now: Instant): Promise<readonly Gate[]>;
   /** Some of the gates that have pending notices. */
   pending(limit: number): Promise<readonly Gate[]>;
@@ -110,7 +111,7 @@ async function load(client: TableClient, key: Key): Promise<Versioned<string | u
   return row === undefined ? { value: undefined, version: 0 } : { value: bodyOf(row), version: row.etag };
 }
 
-/** Undefined if the row had another version: it is there already (409), was changed (412), or is gone (404). */
+/** Undefined if the row has another version: it already exists (409), was changed (412), or was deleted (404). */
 async function save(client: TableClient, row: Key & Stored, version: Version): Promise<Version | undefined> {
   const written =
     version === 0
@@ -119,7 +120,7 @@ async function save(client: TableClient, row: Key & Stored, version: Version): P
   return written?.etag;
 }
 
-/** The rows of gates that a filter picks, with what a list shows of them. */
+/** The gates that a filter selects, with the properties that a list returns. */
 function list(client: TableClient, filter: string): AsyncIterable<Listed> {
   const select = ['registry', 'repository', 'digest', 'state', 'rank', 'due'];
   return client.listEntities<Listed>({ queryOptions: { filter, select } });
@@ -159,7 +160,7 @@ function listedOf(record: GateRecord): Listed {
   };
 }
 
-/** A key may not hold a slash, and no repository's name holds a bar. A registry's name is its own in all of Azure. */
+/** A key must not contain a slash, and no repository name contains a bar. Registry names are unique in all of Azure. */
 function keyOf({ registry, repository, digest }: Gate): Key {
   return {
     partitionKey: `${GATE}${nameOf(registry)}|${repository.replaceAll('/', '|')}`,
@@ -168,7 +169,7 @@ function keyOf({ registry, repository, digest }: Gate): Key {
 }
 
 function gateOf({ registry = '', repository = '', digest }: Listed): Gate {
-  // A property that a row does not have comes back as null.
+  // The service returns a missing property as null.
   return { registry, repository, ...(digest === undefined || digest === null ? {} : { digest }) };
 }
 

@@ -1,6 +1,6 @@
-// Resource Manager ids: the registry in one, its key, and the name at its end.
+// Resource Manager ids: the registry in an id, its key, and the name at the end of an id.
 
-/** The Resource Manager id of a registry, in its parts. Compare two by their `keyOf`: case does not matter. */
+/** The parts of a registry's Resource Manager id. Case does not matter, so compare two ids by their `keyOf`. */
 export interface RegistryId {
   readonly subscription: string;
   readonly resourceGroup: string;
@@ -8,20 +8,20 @@ export interface RegistryId {
 }
 
 /**
- * A resource group may have letters of every script. An image's id may follow the registry's name dashed:
- * `registries/NAME-repositories-...`.
+ * A resource group's name may contain letters of any script. In the id of an image, a dashed suffix may follow the
+ * registry's name: `registries/NAME-repositories-...`.
  */
 const REGISTRY_ID =
   /^\/subscriptions\/([0-9a-f-]{36})\/resourceGroups\/([-\p{L}\p{N}_.()]{1,90})\/providers\/Microsoft\.ContainerRegistry\/registries\/([a-z0-9-]{5,63}?)((\/|-repositories-).*)?$/iu;
 
-/** The registry that a resource's id names, or lies in. */
+/** The registry that a resource's id names, or that contains the resource. */
 export function registryIn(id: string): RegistryId | undefined {
   const [, subscription, resourceGroup, name] = REGISTRY_ID.exec(id) ?? [];
   if (subscription === undefined || resourceGroup === undefined || name === undefined) return undefined;
   return { subscription, resourceGroup, name };
 }
 
-/** The same for two ids of one registry. */
+/** A key that is the same for all ids of one registry. */
 export function keyOf(id: RegistryId | undefined): string | undefined {
   return id === undefined ? undefined : `${id.subscription}/${id.resourceGroup}/${id.name}`.toLowerCase();
 }

@@ -1,4 +1,4 @@
-// ACR and Defender as the core's registry: observations, and the attribute lock.
+// ACR and Defender behind the core's registry port: observations, and the attribute lock.
 import type { ContainerRegistryClient } from '@azure/container-registry';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
@@ -14,7 +14,7 @@ import { NOTHING_SEEN, type SeenImages } from './seen-images.ts';
 
 const SINGLE_QUESTIONS_AT_ONCE = 2;
 
-/** Everything about a repository's images, seen at one time. */
+/** The observations of a repository's images, all made at one time. */
 type Overview = ReadonlyMap<string, ImageObservation>;
 
 interface Parts {
@@ -25,7 +25,7 @@ interface Parts {
   readonly now: () => Instant;
 }
 
-/** What observing images takes. */
+/** What an observation of images needs. */
 interface Observer extends Pick<Parts, 'resolved' | 'scanner' | 'policy'> {
   readonly images: Images;
 }
@@ -34,18 +34,18 @@ interface Observer extends Pick<Parts, 'resolved' | 'scanner' | 'policy'> {
 export interface AzureRegistry {
   readonly resolved: ResolvedRegistry;
   /**
-   * Observes all images of a repository that have rows, and those that are known.
+   * Observes the known images of a repository, and all others that have rows.
    *
-   * @throws PartialAnswer if that is too much for one answer
+   * @throws PartialAnswer if one answer cannot hold them all
    */
   overview(repository: string, known: readonly string[]): Promise<Overview>;
-  /** Which images there are to observe, if each is observed alone. */
+  /** The digests of the images to observe, if each image is observed separately. */
   digestsToObserve(repository: string, known: readonly string[]): Promise<readonly string[]>;
-  /** The core's port. What has been seen of an image is its first observation. */
+  /** The core's port. An image in `seen` is not observed again the first time. */
   port(seen?: SeenImages): Registry<Snapshot>;
-  /** Is this image there? */
+  /** Does this image exist? */
   has(repository: string, digest: string): Promise<boolean>;
-  /** The digests of all images of a repository; none if there is no repository. */
+  /** The digests of all images of a repository. Empty if the repository does not exist. */
   digestsIn(repository: string): Promise<ReadonlySet<string>>;
 }
 
@@ -70,7 +70,7 @@ function createPort(client: ContainerRegistryClient, observer: Observer, seen: S
       const ofGate = digest === undefined ? 'all' : [digest];
       const digests = scope === 'all' ? ofGate : scope;
       if (digests === 'all') return [...(await overviewAnyhow(observer, repository, known)).values()];
-      // A blocker is cleared only by everything that is known of it; an event's row is a fresh one.
+      // Clearing a blocker takes everything that is known about it. For an event, recent rows suffice.
       const window = scope === 'all' || known.length > 0 ? WINDOWS.everything : WINDOWS.event;
       return mapConcurrently(
         digests,
@@ -79,9 +79,9 @@ function createPort(client: ContainerRegistryClient, observer: Observer, seen: S
       );
     },
 
-    // Defender says of each assessment what has become of it; no scan says more.
+    // Defender reports the state of each assessment, so a scan proves nothing more.
     scans: async (_gate, digests) => new Map(digests.map((digest) => [digest, NO_PROOF])),
-    // An observation has asked for them in every state already.
+    // The observation has already queried the reports in every state.
     unknownReports: async (ids) => new Set(ids),
   };
 }
@@ -89,7 +89,7 @@ function createPort(client: ContainerRegistryClient, observer: Observer, seen: S
 const NO_PROOF: Scan = {
   kind: 'unproven',
   detail:
-    'Defender for Cloud does not say of each finding that closed it that it is healthy or exempted; that it no longer reports one proves nothing',
+    'Defender for Cloud does not report every finding that closed the gate as healthy or exempted, and a finding that is no longer reported proves nothing',
 };
 
 async function overview(observer: Observer, repository: string, known: readonly string[]): Promise<Overview> {
@@ -99,7 +99,7 @@ async function overview(observer: Observer, repository: string, known: readonly 
   return overviewFrom(observer, { repository, known, found: await images.describeAll(repository), reports });
 }
 
-/** The same, each image asked for alone if one answer cannot hold them all. */
+/** The same, but with a separate query for each image if one answer cannot hold them all. */
 async function overviewAnyhow(observer: Observer, repository: string, known: readonly string[]): Promise<Overview> {
   return overview(observer, repository, known).catch((error: unknown) => {
     if (error instanceof PartialAnswer) return overviewOneByOne(observer, repository, known);
@@ -134,7 +134,7 @@ async function observeOne(
   const { scanner, resolved, images, policy } = observer;
   const reports = await scanner.reportsOf(resolved, { repository, digest, window });
   const image = await images.describe(repository, digest);
-  // Only if its tags do not tell whether it counts.
+  // The others are needed only if the image's own tags do not decide whether it is in scope.
   const needsOthers =
     image !== undefined && !isTagged(image) && policy.images === 'tagged' && !images.isKnownChild(repository, digest);
   const found = needsOthers
@@ -144,7 +144,7 @@ async function observeOne(
   return observations.get(digest) ?? { digest, presence: 'gone' };
 }
 
-/** What was read of a repository. */
+/** What was read about a repository. */
 interface Read {
   readonly repository: string;
   readonly known: readonly string[];
@@ -161,7 +161,7 @@ async function overviewFrom(observer: Observer, read: Read): Promise<Overview> {
   );
 }
 
-/** The children of tagged indexes. If every image counts, or each of these has a tag, nothing asks for them. */
+/** The children of tagged indexes. They are not looked up if every image counts, or if each of these has a tag. */
 async function childrenAmong(
   digests: readonly string[],
   { images, policy }: Observer,

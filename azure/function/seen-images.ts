@@ -1,8 +1,8 @@
-// What an overview has shown of a repository's images, for the reconciliations that follow it.
+// The observations of an overview, for the reconciliations that follow it.
 import type { ImageObservation } from '../../shared/reconcile/observation.ts';
 
 export interface SeenImages {
-  /** Returns what was seen of an image once. Undefined from then on: a later reconciliation observes it again. */
+  /** Returns the observation of an image once, then undefined, so that a later reconciliation observes it again. */
   take(digest: string): ImageObservation | undefined;
 }
 

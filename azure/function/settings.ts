@@ -1,5 +1,5 @@
-// What the deployed function is told: by its environment, and by the settings.json in its archive, since a policy may
-// be long.
+// The configuration of the deployed function: its environment, and the settings.json in its package, because a policy
+// may be long.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,19 +21,19 @@ export interface DeployedResources {
   readonly mail: { readonly endpoint: string; readonly sender: string } | undefined;
 }
 
-/** What the stack's config decides. */
+/** The settings from the stack's config. */
 export interface StackSettings extends RuleSettings {
   readonly stack: string;
   readonly mode: ConfiguredMode;
   readonly sweepHours: number;
   /** The Resource Manager ids of the registries that have gates. */
   readonly registries: readonly string[];
-  /** What a gate is: one image, or a whole repository. */
+  /** What one gate covers: an image, or a whole repository. */
   readonly granularity: 'image' | 'repository';
-  /** Which kind of roles the function's identity has on the registries. */
+  /** The role mode of the registries, and so the kind of roles that the function's identity has on them. */
   readonly registryRoles: 'rbac' | 'abac';
   readonly notifyEmails: readonly string[];
-  /** A fingerprint of everything above: other settings make a sweep due at once. */
+  /** A fingerprint of everything above. When it changes, a sweep is due at once. */
   readonly hash: string;
 }
 
@@ -52,9 +52,9 @@ const VARIABLES = {
 const CLIENT_ID = 'PULLGATE_CLIENT_ID';
 const MAIL = { endpoint: 'PULLGATE_MAIL_ENDPOINT', sender: 'PULLGATE_MAIL_SENDER' } as const;
 
-const TEXTS = 'a list of texts';
+const TEXTS = 'a list of strings';
 const texts = required(v.array(v.string(TEXTS), TEXTS));
-/** What only ACR's side is told. */
+/** The settings that only ACR has. */
 const OWN_SETTINGS = {
   registries: texts,
   granularity: required(v.picklist(['image', 'repository'], 'image or repository')),
@@ -65,9 +65,9 @@ const OWN_SETTINGS = {
 /**
  * Reads the settings of a deployed function.
  *
- * @param folder where settings.json and findings.kql are
+ * @param folder the folder that contains settings.json and findings.kql
  * @returns the settings, and the client id of the function's identity
- * @throws Error that names every variable that is missing, or what is wrong with settings.json
+ * @throws Error that lists every missing variable, or the problems of settings.json
  */
 export function readSettings(environment: NodeJS.ProcessEnv, folder: string): Settings & { readonly clientId: string } {
   const stack = parseStackSettings(readFileSync(join(folder, 'settings.json'), 'utf8'));
@@ -76,7 +76,7 @@ export function readSettings(environment: NodeJS.ProcessEnv, folder: string): Se
   const missing = needed.filter((name) => !environment[name]);
   if (missing.length > 0) {
     throw new Error(
-      `the function's app settings lack ${missing.join(', ')}: deploy it with the Pulumi program, which sets them`,
+      `the function's app settings lack ${missing.join(', ')}. Deploy it with the Pulumi program, which sets them`,
     );
   }
   const read = (name: string) => environment[name] ?? '';
@@ -93,7 +93,7 @@ export function readSettings(environment: NodeJS.ProcessEnv, folder: string): Se
   };
 }
 
-/** The text of findings.kql, beside the code by default. */
+/** The text of findings.kql, by default from the folder of this file. */
 export function readFindingsQuery(folder: string = import.meta.dirname): string {
   return readFileSync(join(folder, 'findings.kql'), 'utf8');
 }
@@ -106,7 +106,7 @@ export function readFindingsQuery(folder: string = import.meta.dirname): string 
 export function parseStackSettings(text: string): StackSettings {
   return {
     ...parseSettingsFile(text, OWN_SETTINGS),
-    // What ECR needs and ACR has no word for.
+    // ECR needs these settings. ACR has no equivalent.
     repositories: { include: ['**'], exclude: [] },
     closesInUse: false,
     hash: createHash('sha256').update(text).digest('hex'),

@@ -1,4 +1,4 @@
-// What a tick and a sweep need of Azure.
+// The ports that a tick and a sweep need on Azure.
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import type { Rules } from '../../shared/reconcile/rules.ts';
@@ -12,10 +12,10 @@ import type { Table } from './records.ts';
 import type { Registries } from './registries.ts';
 import type { AzureRegistry } from './registry.ts';
 
-/** The counts of a sweep that got no list of images: at least one is unread. */
+/** The counts of a sweep that got no list of images: at least one image is unread. */
 const NOT_ANSWERED: Attribution['counts'] = { attributed: 0, gone: 0, unattributed: 0, unread: 1, assessments: [] };
 
-/** What the questions of a sweep have in common. */
+/** What the queries of a sweep share. */
 interface Sweep extends Adapters {
   readonly log: Log;
 }
@@ -40,14 +40,14 @@ export function createSweepPorts(
     repositoriesWithFindings: () => repositoriesWithFindings(sweep),
     gatesWithRecord: () => table.gates(),
     async waiting(limit) {
-      // A gate that cannot be reconciled must not take the turn of another.
+      // A gate that cannot be reconciled must not take the turn of another gate.
       const ids = await usableIds(registries);
       return (await table.waiting()).filter(({ registry }) => ids.has(registry)).slice(0, limit);
     },
     async overridesDue(at, limit) {
       const ids = await usableIds(registries);
       const due = (await table.due(at)).filter(({ registry }) => ids.has(registry)).slice(0, limit);
-      // If the granularity has changed, an image's override is found by reconciling its whole repository.
+      // If the granularity has changed, reconciling the whole repository finds the override of an image.
       return due.map(({ registry, repository, digest }) =>
         granularity === 'image' && digest !== undefined ? { registry, repository, digest } : { registry, repository },
       );
@@ -69,7 +69,7 @@ async function scannerHealth({ registries, scanner, table }: Sweep, now: Instant
 }
 
 async function hasFindings(table: Table): Promise<boolean> {
-  // What a person closes may have no findings at all.
+  // A gate that a person closed may have no findings at all.
   for await (const { state, hasOverride } of table.gates()) if (state !== 'open' && !hasOverride) return true;
   return false;
 }
@@ -85,7 +85,8 @@ async function repositoriesWithFindings(sweep: Sweep): Promise<readonly Gate[]> 
 }
 
 /**
- * The repositories of images that no row places for certain. If there are too many for an answer, the rest is swept.
+ * The repositories of the images whose place no row names for certain. If one answer cannot hold them all, only the
+ * other repositories are swept.
  */
 async function attributed(usable: readonly AzureRegistry[], { scanner, log }: Sweep): Promise<readonly Gate[]> {
   try {
@@ -94,7 +95,7 @@ async function attributed(usable: readonly AzureRegistry[], { scanner, log }: Sw
     log({ kind: 'attribution', ...counts });
     return gates;
   } catch (error) {
-    // Other errors are transient: the next tick sweeps again.
+    // Other errors are transient, and the next tick sweeps again.
     if (!(error instanceof PartialAnswer)) throw error;
     log({ kind: 'failed', error: describeCallError(error) });
     log({ kind: 'attribution', ...NOT_ANSWERED });

@@ -1,4 +1,5 @@
-// One registry's id is read by the component and by the function: both read every id that the config takes alike.
+// The component and the function both parse the ids of registries. They must parse every id that the config accepts
+// alike.
 import * as v from 'valibot';
 import { expect, it } from 'vitest';
 import { parseArmId } from '../../azure/component/placement.ts';
@@ -10,10 +11,10 @@ const registry = (group: string, name: string) =>
   `${SUBSCRIPTION}/resourceGroups/${group}/providers/Microsoft.ContainerRegistry/registries/${name}`;
 
 it.each([
-  ['as the portal shows it', registry('images', 'acmeimages')],
+  ['as shown by the portal', registry('images', 'acmeimages')],
   ['in lower case', registry('images', 'acmeimages').toLowerCase()],
   ['in upper case', registry('IMAGES', 'ACMEIMAGES')],
-  ['with a group of every character', registry('rg-1.prod_(eu)', 'acme5')],
+  ['with a group of all allowed characters', registry('rg-1.prod_(eu)', 'acme5')],
   ['with the shortest name', registry('a', 'a1b2c')],
   ['with the longest names', registry('g'.repeat(90), 'a'.repeat(50))],
 ])('an id %s', (_name, id) => {

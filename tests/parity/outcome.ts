@@ -24,7 +24,7 @@ const NOT_KNOWN = ['UNTRIAGED', 'Unknown'];
 /** What proof is missing is what the cloud's scanner could have said. */
 const MISSING_PROOFS = [
   'its coverage is INACTIVE, SCAN_ELIGIBILITY_EXPIRED',
-  'Defender for Cloud does not say of each finding that closed it that it is healthy or exempted; that it no longer reports one proves nothing',
+  'Defender for Cloud does not report every finding that closed the gate as healthy or exempted, and a finding that is no longer reported proves nothing',
 ];
 const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 

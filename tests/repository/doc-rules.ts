@@ -137,6 +137,10 @@ const AZ_COMMANDS: readonly (readonly [words: string, page: string, ...options: 
 ];
 
 export const RULES: readonly Rule[] = [
+  {
+    words: 'git pull',
+    shown: { reason: 'it needs the remote of a clone', source: 'https://git-scm.com/docs/git-pull' },
+  },
   { words: 'npm ci', shown: { test: '.ci/run', by: '\nnpm ci\n' } },
   { words: 'npm test', shown: { test: '.ci/run', by: '\nnpm test\n' } },
   {

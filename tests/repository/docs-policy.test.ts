@@ -60,7 +60,7 @@ const PHRASES: readonly (readonly [RegExp, (told: Told, word: string, rest: stri
   [/^in a (\w+) report$/, (told, word) => withFinding(told, { reportSeverity: word as Severity })],
   [/^with a fix$/, (told) => withFinding(told, { fix: 'available' })],
   [/^no fix$/, (told) => withFinding(told, { fix: 'none' })],
-  [/^nobody knows whether there is a fix$/, (told) => withFinding(told, { fix: 'unknown' })],
+  [/^fix unknown$/, (told) => withFinding(told, { fix: 'unknown' })],
   [/^exploited$/, (told) => withFinding(told, { exploited: true })],
   [/^disclosed (\d+) days ago$/, (told, days) => withFinding(told, { disclosedAt: daysLater(-Number(days)) })],
   [/^at (\S+)$/, (told, at) => ({ ...told, now: new Date(at).toISOString() })],

@@ -1,4 +1,4 @@
-// Proves which alerts there are, what each looks for, how often, and whom it tells.
+// Tests the alerts: which exist, what each one queries and how often, and who receives them.
 import { describe, expect, it } from 'vitest';
 import { alarmQuery, alarmSpecs } from '../../../azure/component/alarms.ts';
 import { dataLocationOf } from '../../../azure/component/mail.ts';
@@ -57,7 +57,7 @@ describe('the alerts', () => {
       "| where line.kind == 'tick' and toint(line.waiting) > 0",
       { windowSize: 'PT15M', evaluationFrequency: 'PT5M', severity: 2 },
     ],
-  ])('tell of %s, and when it is over', async (name, table, query, wanted) => {
+  ])('report %s, and its end', async (name, table, query, wanted) => {
     const deployment = await deploy({ sweepHours: 12 });
     const { inputs } = one(deployment, RULE, `pullgate-${name}-alarm`);
     const log = one(deployment, 'azure-native:applicationinsights:Component', 'pullgate-log');
@@ -68,7 +68,7 @@ describe('the alerts', () => {
       autoMitigate: true,
       scopes: [workspace.id],
       actions: { actionGroups: [] },
-      description: expect.stringMatching(`^pullgate, stack dev: .{60,}[.] Page: docs/operations.md#azure-${name}$`),
+      description: expect.stringMatching(`^pullgate, stack dev: .{60,}[.] Runbook: docs/operations.md#azure-${name}$`),
     });
     const [criterion, ...others] = (inputs['criteria'] as Criteria).allOf;
     expect(others).toEqual([]);
@@ -94,7 +94,7 @@ describe('the alerts', () => {
     ['only the sweep before two days was clean', sweeps([1, 2, 0], [20, 1, 0], [49, 0, 0]), true],
     ['there was one sweep', sweeps([1, 2, 0]), false],
     ['there was no sweep', sweeps(), false],
-  ])('tell of unattributed images that last: %s', (_name, counts, isRaised) => {
+  ])('report unattributed images that persist: %s', (_name, counts, isRaised) => {
     const workspace = workspaceOf({
       SecurityRecommendation: counts.map(([hoursAgo, unattributed, unread]) => ({
         TimeGenerated: START.getTime() - hoursAgo * hour,
@@ -106,7 +106,7 @@ describe('the alerts', () => {
     expect(workspace.query(`${lines} | ${query}`).rows).toHaveLength(isRaised ? 1 : 0);
   });
 
-  it('tell everybody who is to hear of it, through one group', async () => {
+  it('notify every recipient through one action group', async () => {
     const deployment = await deploy({ notifyEmails: ['a@example.com', 'b@example.com'] });
     const group = one(deployment, 'azure-native:monitor:ActionGroup', 'pullgate-alarms');
     expect(group.inputs).toMatchObject({
@@ -121,14 +121,14 @@ describe('the alerts', () => {
       expect(inputs['actions']).toEqual({ actionGroups: [group.id] });
   });
 
-  it('look at one component, whatever else the workspace holds', () => {
+  it('query only one component, whatever else the workspace contains', () => {
     for (const spec of alarmSpecs('dev', 6)) expect(alarmQuery(spec, '/a/component')).toContain("=~ '/a/component'");
   });
 });
 
 describe('the queries', () => {
   /**
-   * The columns that they use, as documented.
+   * The documented columns that the queries use.
    * Sources: https://learn.microsoft.com/azure/azure-monitor/reference/tables/apptraces,
    * https://learn.microsoft.com/azure/azure-monitor/reference/tables/apprequests
    */
@@ -137,11 +137,11 @@ describe('the queries', () => {
     'let AppRequests = datatable(TimeGenerated: datetime, _ResourceId: string, Success: bool)[];',
   ].join('\n');
 
-  it.each(alarmSpecs('dev', 6).map((spec) => [spec.name, spec] as const))('are right: %s', (_name, spec) => {
+  it.each(alarmSpecs('dev', 6).map((spec) => [spec.name, spec] as const))('are valid: %s', (_name, spec) => {
     expect(checkQuery(`${TABLES}\n${alarmQuery(spec, '/a/component')}`)).toEqual([]);
   });
 
-  it('are looked at: a column that is not there is found', () => {
+  it('are really checked: an unknown column is found', () => {
     const [spec] = alarmSpecs('dev', 6);
     if (spec === undefined) throw new Error('there is no alert');
     const wrong = { ...spec, query: 'where Line.kind == 1' };
@@ -150,7 +150,7 @@ describe('the queries', () => {
 });
 
 describe('mails', () => {
-  it('are kept near the stack', async () => {
+  it('are stored near the stack', async () => {
     const deployment = await deploy({ notifyEmails: ['a@example.com'] });
     const emails = one(deployment, 'azure-native:communication:EmailService', 'pullgate-emails');
     const domain = one(deployment, 'azure-native:communication:Domain', 'pullgate-domain');
@@ -184,8 +184,8 @@ describe('mails', () => {
     ['uaenorth', 'UAE'],
     ['southafricanorth', 'Africa'],
     ['eastus2', 'United States'],
-    ['a region of tomorrow', 'United States'],
-  ])('of a stack in %s: %s', (location, kept) => {
+    ['a future region', 'United States'],
+  ])('of a stack in %s are stored in %s', (location, kept) => {
     expect(dataLocationOf(location)).toBe(kept);
   });
 });

@@ -1,4 +1,4 @@
-// Deploys an AcrPullGate under mocks, and keeps what it registered, what depends on what, and which values are secret.
+// Deploys an AcrPullGate under mocks, and records its resources, their dependencies and the secret values.
 import * as pulumi from '@pulumi/pulumi';
 import { vi } from 'vitest';
 import { AcrPullGate, type AcrPullGateArgs, type AcrPullGateOutputs } from '../../../azure/component/pull-gate.ts';
@@ -8,11 +8,11 @@ export interface Registered {
   readonly type: string;
   readonly name: string;
   readonly inputs: Readonly<Record<string, unknown>>;
-  /** The inputs that are secret, by name. */
+  /** The names of the secret inputs. */
   readonly secrets: readonly string[];
   readonly id: string;
   urn: string;
-  /** The URNs of what has to be there before it. */
+  /** The URNs of the resources that it depends on. */
   readonly dependencies: readonly string[];
   readonly ignoreChanges: readonly string[];
   readonly retainOnDelete: boolean;
@@ -46,7 +46,9 @@ export const ARGS: AcrPullGateArgs = {
 const deployments = new Map<string, Promise<Deployment>>();
 let last: Promise<unknown> = Promise.resolve();
 
-/** Deploys a component, once for the same arguments; one after the other, since Pulumi's runtime is one. */
+/**
+ * Deploys a component, once per set of arguments. Deployments run one at a time, because Pulumi has a single runtime.
+ */
 export function deploy(args: Partial<AcrPullGateArgs> = {}): Promise<Deployment> {
   const key = JSON.stringify(args);
   const known = deployments.get(key);
@@ -57,7 +59,7 @@ export function deploy(args: Partial<AcrPullGateArgs> = {}): Promise<Deployment>
   return deployment;
 }
 
-/** As much of a registration as is read. */
+/** The parts of a registration that tests read. */
 interface Request {
   getDependenciesList(): string[];
   getIgnorechangesList(): string[];
@@ -70,7 +72,7 @@ interface Monitor {
   ): Promise<void>;
 }
 
-/** Deploys a component with just these arguments, while nothing else is being deployed. */
+/** Deploys a component with just these arguments, while no other deployment runs. */
 export async function deployAnew(args: AcrPullGateArgs): Promise<Deployment> {
   const places = placeOf({});
   const registered: Registered[] = [];
@@ -120,9 +122,7 @@ export async function deployAnew(args: AcrPullGateArgs): Promise<Deployment> {
   return { outputs, registered };
 }
 
-/**
- * Deploys a component that is refused on the way: what it registered until then, and the messages of all that failed.
- */
+/** Deploys a component that fails, and returns what it registered before that and the messages of all failures. */
 export async function deployFailing(
   args: AcrPullGateArgs,
 ): Promise<Pick<Deployment, 'registered'> & { readonly failures: readonly string[] }> {
@@ -142,19 +142,19 @@ export async function deployFailing(
   }
 }
 
-/** How many there are of each type. */
+/** The number of resources of each type. */
 export function counts({ registered }: Deployment): Record<string, number> {
   const byType: Record<string, number> = {};
   for (const { type } of registered) byType[type] = (byType[type] ?? 0) + 1;
   return byType;
 }
 
-/** The one resource of this type and name. */
+/** The only resource of this type and name. */
 export function one({ registered }: Deployment, type: string, name: string): Registered {
   const [found, ...others] = registered.filter((resource) => resource.type === type && resource.name === name);
   if (found === undefined || others.length > 0) {
     const names = registered.filter((resource) => resource.type === type).map((resource) => resource.name);
-    throw new Error(`one ${type} ${name} is needed; of this type there are: ${names.join(', ')}`);
+    throw new Error(`expected one ${type} ${name}; the names of this type are: ${names.join(', ')}`);
   }
   return found;
 }

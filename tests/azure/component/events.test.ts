@@ -1,5 +1,5 @@
-// Proves what wakes the function: which events are exported, which ones call the Logic App, and what that puts on the
-// queue.
+// Tests what triggers the function: the exported events, the events that call the Logic App, and the message that it
+// puts on the queue.
 import { describe, expect, it } from 'vitest';
 import { workflowDefinition } from '../../../azure/component/logic-app.ts';
 import { deploy, IN_SUBSCRIPTION, one, outputOf } from './deployment.ts';
@@ -10,7 +10,7 @@ const rule = (propertyJPath: string, operator: string, expectedValue: string) =>
 });
 
 describe('the export', () => {
-  it('sends every assessment and sub-assessment of the subscription to the workspace, with its snapshots, unfiltered', async () => {
+  it('sends every assessment and sub-assessment of the subscription to the workspace, unfiltered and with snapshots', async () => {
     const deployment = await deploy();
     const { inputs, secrets } = one(deployment, AUTOMATION, 'pullgate-export');
     const workspace = one(deployment, 'azure-native:operationalinsights:Workspace', 'pullgate-workspace');
@@ -30,7 +30,7 @@ describe('the export', () => {
 });
 
 describe('the trigger', () => {
-  it('calls the Logic App for what may be about an image, streamed only, whatever its severity', async () => {
+  it('calls the Logic App for streamed events that may concern an image, whatever their severity', async () => {
     const { inputs } = one(await deploy(), AUTOMATION, 'pullgate-trigger');
     expect(inputs['isEnabled']).toBe(true);
     expect(inputs['scopes']).toMatchObject([{ scopePath: IN_SUBSCRIPTION }]);
@@ -54,7 +54,7 @@ describe('the trigger', () => {
     ]);
   });
 
-  it('keeps the address that it calls secret', async () => {
+  it('keeps the URL of the Logic App secret', async () => {
     const deployment = await deploy();
     const { inputs, secrets } = one(deployment, AUTOMATION, 'pullgate-trigger');
     const logicApp = one(deployment, 'azure-native:logic:Workflow', 'pullgate-events');
@@ -70,7 +70,7 @@ describe('the trigger', () => {
 });
 
 describe('the Logic App', () => {
-  it('is a Consumption workflow with an identity of its own, for the one queue', async () => {
+  it('is a Consumption workflow with a system-assigned identity, for the one queue', async () => {
     const deployment = await deploy();
     const { inputs } = one(deployment, 'azure-native:logic:Workflow', 'pullgate-events');
     expect(inputs).toMatchObject({ state: 'Enabled', identity: { type: 'SystemAssigned' }, parameters: {} });
@@ -82,7 +82,7 @@ describe('the Logic App', () => {
     actions: Record<string, { inputs: Record<string, unknown>; runtimeConfiguration: unknown; runAfter: unknown }>;
   };
 
-  it('is called by a request, reads its identifiers and puts one message, and nothing else', () => {
+  it('only reads the identifiers of a request and puts one message on the queue', () => {
     expect(Object.keys(definition.triggers)).toEqual(['manual']);
     expect(definition.triggers['manual']).toMatchObject({ type: 'Request', kind: 'Http', inputs: { schema: {} } });
     expect(Object.keys(definition.actions)).toEqual(['Identifiers', 'Put_message']);
@@ -114,21 +114,21 @@ describe('the Logic App', () => {
       'assessmentEventDataEnrichment',
       "@string(coalesce(triggerBody()?['assessmentEventDataEnrichment'], triggerBody()?['AssessmentEventDataEnrichment']))",
     ],
-  ])('forwards %s in both casings', (name, expression) => {
+  ])('forwards %s in either casing', (name, expression) => {
     const inputs = definition.actions['Identifiers']?.inputs ?? {};
     expect(Object.keys(inputs)).toHaveLength(5);
     expect(inputs[name]).toBe(expression);
   });
 
-  it('names no vulnerability: it forwards no additionalData', () => {
+  it('forwards no additionalData, and so names no vulnerability', () => {
     expect(JSON.stringify(definition)).not.toContain("['additionalData']");
   });
 
-  it('says when the event came', () => {
+  it('adds the time at which the event arrived', () => {
     expect(definition.actions['Identifiers']?.inputs['at']).toBe('@utcNow()');
   });
 
-  it('keeps no event in its history', () => {
+  it('shows no event in its run history', () => {
     expect(definition.triggers['manual']?.['runtimeConfiguration']).toEqual({
       secureData: { properties: ['outputs'] },
     });
@@ -137,7 +137,7 @@ describe('the Logic App', () => {
       runtimeConfiguration,
     ]);
     expect(Object.fromEntries(kept)).toEqual({
-      // It has that one setting, which hides its outputs, too.
+      // Only this setting exists. It hides the outputs, too.
       Identifiers: { secureData: { properties: ['inputs'] } },
       Put_message: { secureData: { properties: ['inputs', 'outputs'] } },
     });

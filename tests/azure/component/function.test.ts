@@ -1,4 +1,4 @@
-// Proves how the function runs: its app, its environment, its archive, and when its code is deployed again.
+// Tests how the function runs: its app, its environment, its package, and when its code is deployed again.
 import { readFileSync } from 'node:fs';
 import type * as pulumi from '@pulumi/pulumi';
 import { describe, expect, it } from 'vitest';
@@ -9,7 +9,7 @@ const APP = ['azure-native:web:WebApp', 'pullgate-function'] as const;
 
 function only({ registered }: Deployment, type: string): Registered {
   const [found, ...others] = registered.filter((resource) => resource.type === type);
-  if (found === undefined || others.length > 0) throw new Error(`one ${type} is needed`);
+  if (found === undefined || others.length > 0) throw new Error(`expected exactly one ${type}`);
   return found;
 }
 const blobOf = (deployment: Deployment) => only(deployment, 'azure-native:storage:Blob');
@@ -30,7 +30,7 @@ function environmentOf(deployment: Deployment): Record<string, string> {
 }
 
 describe('the function app', () => {
-  it('runs Node 24 on Flex Consumption as its identity, from a container that no key opens', async () => {
+  it('runs Node 24 on Flex Consumption with its identity, from a container that accepts no keys', async () => {
     const deployment = await deploy();
     const { id: identity } = one(deployment, 'azure-native:managedidentity:UserAssignedIdentity', 'pullgate-identity');
     const { id: plan } = one(deployment, 'azure-native:web:AppServicePlan', 'pullgate-plan');
@@ -60,13 +60,13 @@ describe('the function app', () => {
     });
   });
 
-  it('is configured with nothing that Flex Consumption refuses', async () => {
+  it('has no setting that Flex Consumption rejects', async () => {
     const siteConfig = one(await deploy(), ...APP).inputs['siteConfig'] as Record<string, unknown>;
     expect(Object.keys(siteConfig).sort()).toEqual(['appSettings', 'minTlsVersion']);
   });
 
   it.each(['azure-native:web:WebAppFtpAllowed', 'azure-native:web:WebAppScmAllowed'])(
-    'takes no password: %s',
+    'allows no password: %s',
     async (type) => {
       const deployment = await deploy();
       expect(only(deployment, type).inputs).toMatchObject({
@@ -76,7 +76,7 @@ describe('the function app', () => {
     },
   );
 
-  it('is told where everything is, and no key', async () => {
+  it('gets the location of every resource, and no key', async () => {
     const deployment = await deploy();
     const { outputs } = deployment;
     const clientId = await outputOf(outputs.clientId);
@@ -97,7 +97,7 @@ describe('the function app', () => {
     expect(Object.keys(outputs)).not.toEqual(expect.arrayContaining([expect.stringMatching(/^mail/)]));
   });
 
-  it('is told where mails go, and by whom, where somebody gets them', async () => {
+  it('gets the mail endpoint and the sender if there are recipients', async () => {
     const { outputs, registered } = await deploy({ notifyEmails: ['a@example.com'] });
     const { PULLGATE_MAIL_ENDPOINT: endpoint, PULLGATE_MAIL_SENDER: sender } = environmentOf({ outputs, registered });
     expect(endpoint).toMatch(/^https:\/\/pullgate-mail[0-9a-f]{8}\.europe\.communication\.azure\.com$/);
@@ -106,14 +106,14 @@ describe('the function app', () => {
     expect(outputs.mailSender && (await outputOf(outputs.mailSender))).toBe(sender);
   });
 
-  it('logs with its identity only', async () => {
+  it('logs only with its identity', async () => {
     const { inputs } = one(await deploy(), 'azure-native:applicationinsights:Component', 'pullgate-log');
     expect(inputs).toMatchObject({ disableLocalAuth: true, ingestionMode: 'LogAnalytics', applicationType: 'web' });
   });
 });
 
-describe('what is secret', () => {
-  it('is the address of the Logic App, that of the package and the connection string, and stands nowhere in the open', async () => {
+describe('the secrets', () => {
+  it('are the URL of the Logic App, the URL of the package and the connection string, and none appears in plain text', async () => {
     const { registered } = await deploy({ notifyEmails: ['a@example.com'] });
     const secrets = registered.flatMap(({ name, secrets }) => secrets.map((secret) => `${name} ${secret}`));
     expect(secrets.map((secret) => secret.replace(/-code-\w+/, '-code')).sort()).toEqual([
@@ -129,7 +129,7 @@ describe('what is secret', () => {
 });
 
 describe('the code', () => {
-  it('is fetched once from an address that is good for three hours, and is not built there', async () => {
+  it('is downloaded once from a URL that is valid for three hours, and is not built remotely', async () => {
     const deployment = await deploy();
     const mark = codeMark(bundleHandler(deployment.outputs.settings));
     const packages = one(deployment, 'azure-native:storage:StorageAccount', 'pullgate-packages').inputs['accountName'];
@@ -164,7 +164,7 @@ describe('the code', () => {
     });
   });
 
-  it('is not deployed again by another signature, nor by what the function does not read', async () => {
+  it('is not deployed again for a new signature or for settings that the function does not read', async () => {
     const [one, other] = [
       await deploy(),
       await deploy({ now: '2026-12-01T08:00:00.000Z', logRetentionDays: 30, enableDefender: true }),
@@ -177,7 +177,7 @@ describe('the code', () => {
     expect(orderOf(one).ignoreChanges).toEqual(['properties.parameters.packageUri']);
   });
 
-  it('is deployed anew, from a package of its own, where the code or the policy is another', async () => {
+  it('is deployed again, from a new package, if the code or the policy changes', async () => {
     const [one, other] = [await deploy(), await deploy({ mode: 'audit' })];
     for (const part of [blobOf, orderOf]) expect(part(other).urn).not.toBe(part(one).urn);
     expect(blobOf(other).inputs['blobName']).not.toBe(blobOf(one).inputs['blobName']);
@@ -187,7 +187,7 @@ describe('the code', () => {
     expect(codeMark(changed)).not.toBe(codeMark(bundle));
   });
 
-  it('carries the settings in its archive, in the words of the config, with the query and what the host reads', async () => {
+  it('contains the settings with the names of the config, the query and the files of the host', async () => {
     const notifyEmails = ['a@example.com'];
     const deployment = await deploy({ notifyEmails, granularity: 'repository' });
     const archive = blobOf(deployment).inputs['source'] as pulumi.asset.AssetArchive;

@@ -1,5 +1,5 @@
-// Proves what AcrPullGate registers: how many of each resource, where, in which order, and what it leaves out unless
-// asked.
+// Tests what AcrPullGate registers: the number of each resource, their location and order, and what it registers only
+// on request.
 import * as pulumi from '@pulumi/pulumi';
 import { describe, expect, it } from 'vitest';
 import { markOf, parseArmId, refuseStrangers, strangers } from '../../../azure/component/placement.ts';
@@ -46,17 +46,17 @@ const BASE = {
   'pullgate:index:AcrPullGate': 1,
 };
 
-describe('what is registered', () => {
-  it('is this much of each type, and nothing of mail, and Defender is left alone', async () => {
+describe('AcrPullGate', () => {
+  it('registers these resources, no mail service, and nothing of Defender', async () => {
     expect(counts(await deploy())).toEqual(BASE);
   });
 
-  it('has one role more for every registry', async () => {
+  it('registers one more role assignment per registry', async () => {
     const deployment = await deploy({ registries: [registryId('contoso'), registryId('fabrikam')] });
     expect(counts(deployment)).toEqual({ ...BASE, 'azure-native:authorization:RoleAssignment': 9 });
   });
 
-  it('has a mail service with its domain, its role, and whom the alerts tell, however many addresses there are', async () => {
+  it('registers one mail service with its domain and role, and one action group, for any number of addresses', async () => {
     expect(counts(await deploy({ notifyEmails: EMAILS }))).toEqual({
       ...BASE,
       'azure-native:authorization:RoleAssignment': 9,
@@ -68,7 +68,7 @@ describe('what is registered', () => {
     });
   });
 
-  it('has no workspace and no solution where a workspace is given', async () => {
+  it('registers no workspace and no solution if a workspace is given', async () => {
     const {
       'azure-native:operationalinsights:Workspace': _workspace,
       'azure-native:operationsmanagement:Solution': _solution,
@@ -77,7 +77,7 @@ describe('what is registered', () => {
     expect(counts(await deploy({ workspaceId: WORKSPACE }))).toEqual(others);
   });
 
-  it('has the Defender for Containers plan with its registry scans where that is asked for, and leaves it on for ever', async () => {
+  it('enables the Defender for Containers plan with its registry scans on request, and never disables it', async () => {
     const deployment = await deploy({ enableDefender: true });
     expect(counts(deployment)).toEqual({ ...BASE, 'azure-native:security:Pricing': 1 });
     const { inputs, retainOnDelete } = one(deployment, 'azure-native:security:Pricing', 'pullgate-defender');
@@ -90,7 +90,7 @@ describe('what is registered', () => {
     expect(retainOnDelete).toBe(true);
   });
 
-  it('belongs to the component, all of it, and begins with its name', async () => {
+  it('is the parent of every resource, and every name begins with its own', async () => {
     const { registered } = await deploy({ notifyEmails: EMAILS, enableDefender: true });
     const [component, ...others] = registered.filter(({ urn }) => urn.endsWith('::pullgate'));
     expect(component?.type).toBe('pullgate:index:AcrPullGate');
@@ -99,7 +99,7 @@ describe('what is registered', () => {
       expect(urn).toMatch(/^urn:pulumi:dev::pullgate::pullgate:index:AcrPullGate[$]azure-native:.*::pullgate-/);
   });
 
-  it('stands in one resource group, at its location, but for what is worldwide', async () => {
+  it('creates everything in one resource group and location, except global resources', async () => {
     const { outputs, registered } = await deploy({ notifyEmails: EMAILS });
     const group = await outputOf(outputs.resourceGroup);
     const elsewhere = registered.filter(({ inputs }) => inputs['resourceGroupName'] !== group);
@@ -124,7 +124,7 @@ describe('what is registered', () => {
 });
 
 describe('the defaults', () => {
-  it('are enough beside a threshold and the registries', async () => {
+  it('suffice in addition to a threshold and the registries', async () => {
     const { severityThreshold, registries } = ARGS;
     const { outputs, registered } = await deployAnew({ severityThreshold, registries });
     expect(outputs.settings).toEqual({
@@ -146,7 +146,7 @@ describe('the defaults', () => {
 
 describe('the order', () => {
   it.each(['azure-native:web:WebApp', 'azure-native:resources:Deployment'])(
-    'has every role of the function before its %s',
+    'creates every role of the function before its %s',
     async (type) => {
       const { registered } = await deploy({ notifyEmails: EMAILS });
       const roles = registered.filter(({ type, name }) => type.endsWith(':RoleAssignment') && !/events/.test(name));
@@ -156,7 +156,7 @@ describe('the order', () => {
     },
   );
 
-  it('has the solution before the export, and the right to send before the first event', async () => {
+  it('creates the solution before the export, and the permission to send before the first event', async () => {
     const deployment = await deploy();
     const dependencies = (name: string) => one(deployment, 'azure-native:security:Automation', name).dependencies;
     const solution = one(deployment, 'azure-native:operationsmanagement:Solution', 'pullgate-security-solution');
@@ -165,7 +165,7 @@ describe('the order', () => {
     expect(dependencies('pullgate-trigger')).toContain(sender.urn);
   });
 
-  it('has the package before the order to run it', async () => {
+  it('uploads the package before the deployment runs it', async () => {
     const { registered } = await deploy();
     const [blob] = registered.filter(({ type }) => type.endsWith(':Blob'));
     const [deployment] = registered.filter(({ type }) => type.endsWith(':Deployment'));
@@ -176,12 +176,12 @@ describe('the order', () => {
 describe('the storage', () => {
   it.each<[what: string, name: string, wanted: Record<string, unknown>]>([
     [
-      'of queues, records and the host has no key',
+      'of the queues, the records and the host accepts no keys',
       'pullgate-storage',
       { allowSharedKeyAccess: false, defaultToOAuthAuthentication: true },
     ],
     [
-      'that delivers the code keeps its keys, which upload and sign',
+      'that delivers the code accepts its keys, which upload and sign the package',
       'pullgate-packages',
       { allowSharedKeyAccess: true },
     ],
@@ -205,7 +205,7 @@ describe('the storage', () => {
     });
   });
 
-  it('has the queue, its poison queue as the host names it, the table and two private containers', async () => {
+  it('contains the queue, the poison queue under the name that the host uses, the table and two private containers', async () => {
     const { outputs, registered } = await deploy();
     const account = `pullgate${markOf('organization', 'pullgate', 'dev', SUBSCRIPTION)}`;
     const names = registered.flatMap(({ type, inputs }) =>
@@ -229,7 +229,7 @@ describe('the storage', () => {
     expect(await outputOf(outputs.tableName)).toBe('records');
   });
 
-  it('has names that Azure takes, other ones for another organization, stack or subscription', () => {
+  it('has names that Azure accepts, and that differ by organization, stack and subscription', () => {
     const marks = [
       markOf('organization', 'pullgate', 'dev', SUBSCRIPTION),
       markOf('acme', 'pullgate', 'dev', SUBSCRIPTION),
@@ -242,7 +242,7 @@ describe('the storage', () => {
 });
 
 describe('the workspace', () => {
-  it('of the stack keeps what it is told as long as it is told, and has the solution that makes the tables', async () => {
+  it('of the stack keeps logs for the configured time, and has the solution that creates the tables', async () => {
     const deployment = await deploy({ logRetentionDays: 30 });
     const workspace = one(deployment, 'azure-native:operationalinsights:Workspace', 'pullgate-workspace');
     expect(workspace.inputs).toMatchObject({ retentionInDays: 30, sku: { name: 'PerGB2018' } });
@@ -260,7 +260,7 @@ describe('the workspace', () => {
     });
   });
 
-  it('that is given is what everything uses', async () => {
+  it('that is given is used by every resource', async () => {
     const deployment = await deploy({ workspaceId: WORKSPACE });
     const log = one(deployment, 'azure-native:applicationinsights:Component', 'pullgate-log');
     const exported = one(deployment, 'azure-native:security:Automation', 'pullgate-export');
@@ -277,28 +277,26 @@ describe('the workspace', () => {
 describe('a component that cannot work', () => {
   const other = '99999999-0000-0000-0000-000000000000';
 
-  it('is refused where a registry or the workspace is in another subscription, each by its id', () => {
+  it('is refused if a registry or the workspace is in another subscription, with each id', () => {
     const ids = [registryId('contoso'), registryId('fabrikam', other), WORKSPACE.replace(SUBSCRIPTION, other)];
     const refuse = () => refuseStrangers(SUBSCRIPTION, ids);
     expect(refuse).toThrow(pulumi.RunError);
     expect(refuse).toThrow(
       [
-        `${registryId('fabrikam', other)} is in the subscription ${other}, and this stack in ${SUBSCRIPTION}`,
-        `${WORKSPACE.replace(SUBSCRIPTION, other)} is in the subscription ${other}, and this stack in ${SUBSCRIPTION}`,
-        "Events come only from the stack's own subscription: use a stack per subscription, each with azure-native:subscriptionId and its own registries.",
+        `${registryId('fabrikam', other)} is in subscription ${other}, but this stack is in ${SUBSCRIPTION}`,
+        `${WORKSPACE.replace(SUBSCRIPTION, other)} is in subscription ${other}, but this stack is in ${SUBSCRIPTION}`,
+        'Defender sends events only within one subscription. Use one stack per subscription, each with its own azure-native:subscriptionId and registries.',
       ].join('\n'),
     );
   });
 
-  it('makes nothing in another subscription than that of its registries', async () => {
+  it('creates nothing outside the subscription of its registries', async () => {
     const { registered, failures } = await deployFailing({ ...ARGS, registries: [registryId('fabrikam', other)] });
     expect(registered.map(({ type }) => type)).toEqual(['pullgate:index:AcrPullGate']);
-    expect(failures[0]).toContain(
-      `${registryId('fabrikam', other)} is in the subscription ${other}, and this stack in`,
-    );
+    expect(failures[0]).toContain(`${registryId('fabrikam', other)} is in subscription ${other}, but this stack is in`);
   });
 
-  it('is refused with every problem of its arguments, also of the policy', async () => {
+  it('is refused with every problem of its arguments, including the policy', async () => {
     const wrong = { registries: [], policy: { unfixable: 'no', images: 'none' } } as unknown as AcrPullGateArgs;
     await expect(deploy(wrong)).rejects.toThrow(
       'The arguments of the component pullgate are wrong:\nregistries is []: expected a list with at least one of: the ARM id of a container registry, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME (az acr show --name NAME --query id)\npolicy.unfixable is "no": expected one of informational, low, medium, high, critical, never\npolicy.images is "none": expected one of tagged, all',
@@ -307,14 +305,14 @@ describe('a component that cannot work', () => {
     expect(() => new AcrPullGate('pullgate', missing as AcrPullGateArgs)).toThrow('registries is missing: expected');
   });
 
-  it('is refused if its workspace is none', () => {
+  it('is refused if the id of its workspace is invalid', () => {
     expect(checkWorkspaceId(registryId('contoso'))).toMatchObject({
       ok: false,
       problems: [{ key: 'workspaceId', given: registryId('contoso') }],
     });
   });
 
-  it('counts no capitals of a subscription, and reads ARM ids of any depth', () => {
+  it('compares subscriptions without regard to case, and parses ARM ids of any depth', () => {
     expect(strangers(SUBSCRIPTION.toUpperCase(), ARGS.registries)).toEqual([]);
     expect(parseArmId(registryId('contoso'))).toEqual({
       subscriptionId: SUBSCRIPTION,
@@ -322,7 +320,7 @@ describe('a component that cannot work', () => {
       name: 'contoso',
     });
     expect(() => parseArmId('contoso.azurecr.io')).toThrow(
-      'an ARM id is needed (/subscriptions/GUID/resourceGroups/RG/providers/...), not contoso.azurecr.io',
+      'expected an ARM id (/subscriptions/GUID/resourceGroups/RG/providers/...), got "contoso.azurecr.io"',
     );
   });
 });

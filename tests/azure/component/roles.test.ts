@@ -1,4 +1,4 @@
-// Proves who may do what: each role of each identity, on which scope, and nothing else.
+// Tests the permissions: each role of each identity with its scope, and no others.
 import { describe, expect, it } from 'vitest';
 import { MAIL_ACTIONS } from '../../../azure/component/mail.ts';
 import { type Deployment, deploy, IN_SUBSCRIPTION, one, registryId } from './deployment.ts';
@@ -6,8 +6,8 @@ import { type Deployment, deploy, IN_SUBSCRIPTION, one, registryId } from './dep
 const IDENTITY = ['azure-native:managedidentity:UserAssignedIdentity', 'pullgate-identity'] as const;
 
 /**
- * The function's assignments by their names, each a role and a scope; scopes in the stack's resource group from there
- * on.
+ * The function's role assignments by name, each with its role and scope. Scopes in the stack's resource group are
+ * relative to the group.
  */
 function rolesOf(deployment: Deployment): Record<string, [role: string, scope: string]> {
   const definitions = `${IN_SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/`;
@@ -54,7 +54,7 @@ const BESIDE_REGISTRIES = {
 const GATEKEEPER = ['azure-native:authorization:RoleDefinition', 'pullgate-gatekeeper'] as const;
 
 describe("the function's identity", () => {
-  it.each(['rbac', 'abac'] as const)('has exactly these roles where the registries are %s', async (registryRoles) => {
+  it.each(['rbac', 'abac'] as const)('has exactly these roles if the registries are %s', async (registryRoles) => {
     const registries = [registryId('contoso'), registryId('fabrikam')];
     const deployment = await deploy({ registries, registryRoles });
     const role = one(deployment, ...GATEKEEPER)
@@ -67,7 +67,7 @@ describe("the function's identity", () => {
     });
   });
 
-  it('may read and change attributes with a role of our own that knows the groups of all registries', async () => {
+  it('may read and change attributes with a custom role that is assignable in the groups of all registries', async () => {
     const inGroup = (group: string) =>
       registryId('contoso').replace(/resourceGroups\/[^/]+/, `resourceGroups/${group}`);
     const again = [inGroup('shop'), inGroup('Shop')].map((id, place) => id.replace('contoso', `northwind${place}`));
@@ -76,7 +76,7 @@ describe("the function's identity", () => {
     const groups = [inGroup('Shop'), registryId('fabrikam')].map((id) => id.split('/').slice(0, 5).join('/'));
     expect(inputs).toEqual({
       roleName: expect.stringMatching(/^pullgate gatekeeper \([0-9a-f]{12}\)$/),
-      description: 'pullgate, stack dev: closes and opens images of container registries, and pushes nothing',
+      description: 'pullgate, stack dev: closes and opens images of container registries, cannot push',
       scope: IN_SUBSCRIPTION,
       assignableScopes: groups,
       permissions: expect.any(Array),
@@ -84,9 +84,9 @@ describe("the function's identity", () => {
   });
 
   it.each([
-    ['rbac', 'pushes and deletes nothing', ['read', 'pull/read', 'metadata/read', 'metadata/write'], []],
-    ['abac', 'pulls nothing either', ['read'], ['repositories/metadata/read', 'repositories/metadata/write']],
-  ] as const)('where the registries are %s, that role %s', async (registryRoles, _what, actions, dataActions) => {
+    ['rbac', 'cannot push or delete', ['read', 'pull/read', 'metadata/read', 'metadata/write'], []],
+    ['abac', 'cannot even pull', ['read'], ['repositories/metadata/read', 'repositories/metadata/write']],
+  ] as const)('has, for %s registries, a custom role that %s', async (registryRoles, _what, actions, dataActions) => {
     const { inputs } = one(await deploy({ registryRoles }), ...GATEKEEPER);
     const onRegistries = (end: string) => `Microsoft.ContainerRegistry/registries/${end}`;
     expect(inputs['permissions']).toEqual([
@@ -99,7 +99,7 @@ describe("the function's identity", () => {
     ]);
   });
 
-  it('has every role by its principal id, as a service principal', async () => {
+  it('gets every role by its principal id, as a service principal', async () => {
     const deployment = await deploy({ notifyEmails: ['a@example.com'] });
     const assignments = deployment.registered.filter(
       ({ type, name }) => type.endsWith(':RoleAssignment') && name !== 'pullgate-events-role',
@@ -113,14 +113,14 @@ describe("the function's identity", () => {
       expect(inputs).toMatchObject({ principalId: first?.inputs['principalId'], principalType: 'ServicePrincipal' });
   });
 
-  it('may send mails and no more, with a role of our own on the one service', async () => {
+  it('may only send mail, with a custom role on the one service', async () => {
     const deployment = await deploy({ notifyEmails: ['a@example.com'] });
     const definition = one(deployment, 'azure-native:authorization:RoleDefinition', 'pullgate-mail-sender');
     const service = one(deployment, 'azure-native:communication:CommunicationService', 'pullgate-mail');
     const group = one(deployment, 'azure-native:resources:ResourceGroup', 'pullgate-group');
     expect(definition.inputs).toEqual({
       roleName: `pullgate mail sender (${service.id.split('/').at(-1)})`,
-      description: 'pullgate, stack dev: sends mails, and nothing else',
+      description: 'pullgate, stack dev: sends mail, and nothing else',
       scope: group.id,
       assignableScopes: [group.id],
       permissions: [{ actions: [...MAIL_ACTIONS], notActions: [], dataActions: [], notDataActions: [] }],
@@ -131,7 +131,7 @@ describe("the function's identity", () => {
 });
 
 describe("the Logic App's identity", () => {
-  it('may put messages on the one queue, and has no other role', async () => {
+  it('may only put messages on the one queue', async () => {
     const deployment = await deploy();
     const { inputs } = one(deployment, 'azure-native:authorization:RoleAssignment', 'pullgate-events-role');
     const queue = one(deployment, 'azure-native:storage:Queue', 'pullgate-queue');

@@ -1,5 +1,5 @@
-// Proves that the workbook asks what can be answered: queries that Kusto's own parser takes, of fields that real lines
-// have; and so do the pages.
+// Tests that the queries of the workbook and of the runbook are valid Kusto, and read only fields that real log lines
+// have.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { alarmQuery, alarmSpecs } from '../../../azure/component/alarms.ts';
@@ -10,7 +10,7 @@ import { blocksOf } from '../../repository/doc-blocks.ts';
 import { deploy, one } from './deployment.ts';
 
 /**
- * The columns that the queries use, as documented.
+ * The documented columns that the queries use.
  * Sources: https://learn.microsoft.com/azure/azure-monitor/reference/tables/apptraces,
  * https://learn.microsoft.com/azure/azure-monitor/reference/tables/apprequests,
  * https://learn.microsoft.com/azure/azure-monitor/logs/log-standard-columns
@@ -30,28 +30,28 @@ interface Item {
   readonly content: Readonly<Record<string, unknown>>;
 }
 
-/** The fields of the log's lines that a query reads: `line.kind`, `line['to']`, `line.triggers[0]`. */
+/** The log line fields that a query reads: `line.kind`, `line['to']`, `line.triggers[0]`. */
 function fieldsOf(query: string): readonly string[] {
   return [...query.matchAll(/\bline(?:\.|\[')(\w+)/g)].map(([, field = '']) => field);
 }
 
 describe('the queries', () => {
-  it.each(PANELS.map((panel) => [panel.name, panel] as const))('of the workbook are right: %s', (_name, panel) => {
+  it.each(PANELS.map((panel) => [panel.name, panel] as const))('of the workbook are valid: %s', (_name, panel) => {
     expect(checked(alarmQuery(panel, '/a/component'))).toEqual([]);
   });
 
   it.each(PAGES.map((query) => [query.split('\n').slice(2).join(' '), query] as const))(
-    'of the pages are right: %s',
+    'of the runbook are valid: %s',
     (_name, query) => {
       expect(checked(query)).toEqual([]);
     },
   );
 
-  it('are looked at: a column that is not there is found', () => {
+  it('are really checked: an unknown column is found', () => {
     expect(checked('AppTraces | where Line.kind == 1')).toMatchObject([{ at: 'Line' }]);
   });
 
-  it('have fields that the lines of a real run have', async () => {
+  it('read only fields that occur in the log of a real run', async () => {
     const s = await stage({ maxClosesPerHour: 1 });
     await s.close('v1');
     await s.close('v2');
@@ -78,11 +78,11 @@ describe('the queries', () => {
     for (const query of [...asked, ...PAGES]) {
       expect([query, fieldsOf(query).filter((field) => !known.has(field))]).toEqual([query, []]);
     }
-    // What the panels show is true: the event's closing took no time at all; the next one, which the brake held, took
-    // the hours that it waited.
+    // The panels show true numbers: the event closed the gate at once, and the gate that the brake held took the hours
+    // that it waited.
     const closings = s.lines('decision').filter(({ action }) => action === 'closed');
     expect(closings.map(({ triggers }) => (triggers as readonly string[])[0])).toEqual(['finding', 'tick', 'tick']);
-    // Of the last one Log Analytics has no row any more: it closed for what its record remembers.
+    // Log Analytics no longer has a row for the last gate: it was closed for the findings in its record.
     const [first, held, remembered] = closings.map(({ secondsSinceFinding }) => secondsSinceFinding);
     expect([first, remembered]).toEqual([0, undefined]);
     expect(held).toBeGreaterThan(3_600);
@@ -98,7 +98,7 @@ describe('the queries', () => {
 });
 
 describe('the workbook', () => {
-  it('stands among those of the component, under a name that stays, and says where', async () => {
+  it('belongs to the Application Insights component, keeps its name, and returns its URL', async () => {
     const deployment = await deploy();
     const workbook = one(deployment, 'azure-native:applicationinsights:Workbook', 'pullgate-workbook');
     const log = one(deployment, 'azure-native:applicationinsights:Component', 'pullgate-log');
@@ -116,22 +116,22 @@ describe('the workbook', () => {
   const { items } = workbookContent('dev', '/the/workspace', '/the/component') as unknown as { items: readonly Item[] };
   const panels = items.filter(({ type }) => type === 3);
 
-  it('has every panel that is promised, and each asks the workspace about this component', () => {
+  it('has every documented panel, and each queries the workspace for this component', () => {
     expect(panels.map(({ content }) => content['title'])).toEqual([
-      'Now: hours since the sweep, gates that wait for the brake, messages in the poison queue',
+      'Now: hours since the last sweep, gates waiting for the brake, messages in the poison queue',
       'Gates now, by state',
-      'Gates now that are closed, wait, or are on the way',
-      'Closes and opens a day',
+      'Gates now that are not open',
+      'Closes and opens per day',
       'Seconds from finding to close: median and 95th percentile',
       'Seconds from finding to close, by trigger',
-      'Undetermined images now, and unrecognized severities',
-      'Brake: gates that wait, and gates closed within the hour',
+      'Undetermined images now, with unrecognized severities',
+      'Brake: gates waiting, and gates closed in the last hour',
       'Sweep age in hours',
       'Messages in the poison queue',
       'Latest failures and scanner problems',
-      'Calls a day, each repetition too, by service',
-      'Paid: invocations a day, and how many minutes they ran',
-      'Paid: bytes of the log a day',
+      'API calls per day by service, including retries',
+      'Billed usage: invocations and their total minutes per day',
+      'Billed usage: log bytes per day',
     ]);
     for (const { content } of panels) {
       expect(content).toMatchObject({
@@ -144,7 +144,7 @@ describe('the workbook', () => {
     }
   });
 
-  it('follows the chosen time range, but for what is of now', () => {
+  it('follows the chosen time range, except for the panels about now', () => {
     const [parameters] = items.filter(({ type }) => type === 9);
     expect(parameters?.content['parameters']).toMatchObject([
       { name: 'TimeRange', value: { durationMs: 604_800_000 } },
@@ -154,7 +154,7 @@ describe('the workbook', () => {
     for (const { content } of fixed) expect(content['timeContext']).toEqual({ durationMs: 604_800_000 });
   });
 
-  it('has a name for each item, each once, and tiles of columns that their query gives', () => {
+  it('has a unique name for each item, and tiles of columns that the query returns', () => {
     expect(new Set(items.map(({ name }) => name)).size).toBe(items.length);
     for (const { content } of panels.filter(({ content }) => content['visualization'] === 'tiles')) {
       const { titleContent, leftContent } = content['tileSettings'] as Record<string, { columnMatch: string }>;

@@ -1,4 +1,4 @@
-// The fields of one CVE in a row: what each comes to, and what is never guessed.
+// The fields of one CVE in a row: how each is converted, and what is never guessed.
 import { describe, expect, it } from 'vitest';
 import { type Assessment, assessmentFrom, type Row } from '../../../azure/function/assessments.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
@@ -13,7 +13,7 @@ function read(row: Row): Assessment {
   return assessment;
 }
 
-/** The one finding of an assessment whose one CVE, or whose details, are others. */
+/** The one finding of an assessment whose CVE or details have these changes. */
 function only(cve: Readonly<Record<string, unknown>>, details: Readonly<Record<string, unknown>> = {}): Finding {
   const findings = findingsIn(
     read(individualRow({ Details: { ...DETAILS, CvesDetails: [{ ...CVE, ...cve }], ...details } })),
@@ -43,7 +43,7 @@ describe('the severity', () => {
   it.each<[string, unknown, string]>([
     ['"" and a score of 9.1: critical by derivation', [{ Key: '3', Value: { Base: 9.1 } }], 'block'],
     ['"" and a score of 5: below the threshold', [{ Key: '3', Value: { Base: 5 } }], 'allow'],
-  ])('%s, whatever the recommendation says', (_name, Cvss, verdict) => {
+  ])('%s, whatever the severity of the recommendation', (_name, Cvss, verdict) => {
     for (const Severity of ['Low', 'Critical']) {
       const row = individualRow({ Severity, Details: { ...DETAILS, CvesDetails: [{ ...CVE, Severity: '', Cvss }] } });
       const assessment = read(row);
@@ -53,7 +53,7 @@ describe('the severity', () => {
   });
 });
 
-/** The verdict in a word, with the severity that counted. */
+/** The verdict in one word, with the severity that decided. */
 function verdictOf(row: Row): string {
   const assessment = read(row);
   const verdict = judgeBy(policy())(assessment.image, findingsIn(assessment), NOW);
@@ -63,20 +63,20 @@ function verdictOf(row: Row): string {
     .join('; ');
 }
 
-describe('a CVE that comes without severity and score takes that of the recommendation', () => {
+describe('a CVE without a severity and a score inherits the severity of the recommendation', () => {
   const bare = { CveId: 'CVE-2026-0001' };
   const listed = (...cves: readonly object[]) => ({ ...DETAILS, CvesDetails: cves });
   const { CvesDetails: _none, ...unlisted } = DETAILS as Readonly<Record<string, unknown>>;
   it.each<[name: string, details: unknown, ofCritical: string, ofMedium: string]>([
-    ['details as a list, of ids only', listed(bare), 'block as critical, inherited', 'allow'],
+    ['a list of ids only', listed(bare), 'block as critical, inherited', 'allow'],
     [
-      'details as text, of ids only',
+      'a list of ids only, as text',
       { ...DETAILS, CvesDetails: JSON.stringify([bare]) },
       'block as critical, inherited',
       'allow',
     ],
     [
-      'all details as text, the list as text in them',
+      'all details as text, with the list as text inside',
       JSON.stringify({ ...DETAILS, CvesDetails: JSON.stringify([bare]) }),
       'block as critical, inherited',
       'allow',
@@ -90,42 +90,42 @@ describe('a CVE that comes without severity and score takes that of the recommen
     ],
     ['an empty severity', listed({ ...bare, Severity: '' }), 'block as critical, inherited', 'allow'],
     ['Unknown', listed({ ...bare, Severity: 'Unknown', Cvss: [] }), 'block as critical, inherited', 'allow'],
-    ['a word never seen', listed({ ...bare, Severity: 'Dire' }), 'block as critical, inherited', 'allow'],
+    ['an unknown word', listed({ ...bare, Severity: 'Dire' }), 'block as critical, inherited', 'allow'],
     [
       'a score of CVSS v2 only',
       listed({ ...bare, Cvss: [{ Key: '2.0', Value: { Base: 9.1 } }] }),
       'block as critical, inherited',
       'allow',
     ],
-    ['no list at all: the recommendation is the finding', unlisted, 'block as critical', 'allow'],
+    ['no list: the recommendation is the finding', unlisted, 'block as critical', 'allow'],
     ['an empty list: the recommendation is the finding', listed(), 'block as critical', 'allow'],
-    ['no details at all', null, 'block as critical', 'allow'],
+    ['no details', null, 'block as critical', 'allow'],
     [
-      'a score as a number comes first',
+      'a score as a number takes precedence',
       listed({ ...bare, Cvss: [{ Key: '3', Value: { Base: 7.5 } }] }),
       'block as high',
       'block as high',
     ],
     [
-      'a score as text comes first',
+      'a score as text takes precedence',
       listed({ ...bare, Cvss: [{ Key: '3', Value: { Base: '7.5' } }] }),
       'block as high',
       'block as high',
     ],
     [
-      'a list of scores as text comes first',
+      'a list of scores as text takes precedence',
       listed({ ...bare, Cvss: JSON.stringify([{ Key: '3', Value: { Base: 7.5 } }]) }),
       'block as high',
       'block as high',
     ],
     [
-      'a score of 0 beside no severity is a field that was left empty',
+      'a score of 0 without a severity is an empty field',
       listed({ ...bare, Severity: '', Cvss: [{ Key: '3', Value: { Base: 0 } }] }),
       'block as critical, inherited',
       'allow',
     ],
-    ['a severity of its own comes first', listed({ ...bare, Severity: 'High' }), 'block as high', 'block as high'],
-    ['a mild severity of its own comes first', listed({ ...bare, Severity: 'Low' }), 'allow', 'allow'],
+    ['a severity of the CVE takes precedence', listed({ ...bare, Severity: 'High' }), 'block as high', 'block as high'],
+    ['a low severity of the CVE takes precedence', listed({ ...bare, Severity: 'Low' }), 'allow', 'allow'],
   ])('%s', (_name, Details, ofCritical, ofMedium) => {
     expect(verdictOf(individualRow({ Severity: 'Critical', Details }))).toBe(ofCritical);
     expect(verdictOf(individualRow({ Severity: 'Medium', Details }))).toBe(ofMedium);
@@ -134,12 +134,12 @@ describe('a CVE that comes without severity and score takes that of the recommen
   it.each<[string, Row, string]>([
     ['its column', { Severity: 'Critical', Properties: null }, 'block as critical, inherited'],
     [
-      'metadata, where the column is empty',
+      'metadata, if the column is empty',
       { Severity: '', Properties: { metadata: { severity: 'Critical' } } },
       'block as critical, inherited',
     ],
     [
-      'metadata, where the column says Unknown',
+      'metadata, if the column says Unknown',
       { Severity: 'Unknown', Properties: { Metadata: { Severity: 'Critical' } } },
       'block as critical, inherited',
     ],
@@ -177,17 +177,17 @@ describe('the score', () => {
     ['is the highest of an object', { '3.0': { base: 6.1 }, '4.0': { base: 8.4 }, '2.0': null }, 8.4],
     ['is never that of CVSS v2 in a list, however high', list(['2.0', 10], ['3', 5.5]), 5.5],
     ['is never that of CVSS v2 in an object', { '2.0': { base: 10 }, '3.0': { base: 5.5 } }, 5.5],
-    ['is none where a list has only CVSS v2', list(['2', 10], ['2.0', 10]), undefined],
-    ['is none where an object has only CVSS v2', { '2.0': { base: 10 } }, undefined],
-    ['is none where there is no version', list([undefined, 9.8], ['', 9.8]), undefined],
+    ['is undefined if a list has only CVSS v2', list(['2', 10], ['2.0', 10]), undefined],
+    ['is undefined if an object has only CVSS v2', { '2.0': { base: 10 } }, undefined],
+    ['is undefined without a version', list([undefined, 9.8], ['', 9.8]), undefined],
     ['may be text', list(['3.1', '9.8']), 9.8],
-    ['is none where there is no number', list(['3.1', 'high'], ['3.1', ''], ['3.1', null]), undefined],
+    ['is undefined without a number', list(['3.1', 'high'], ['3.1', ''], ['3.1', null]), undefined],
     ['may be in a list as text', JSON.stringify(list(['3.1', 8.1])), 8.1],
     ['may be 0', list(['3.1', 0]), 0],
-    ['is none where the list is empty', [], undefined],
-    ['is none where it is something else', 'CVSS:3.1/AV:N', undefined],
-    ['is none where nothing is said', undefined, undefined],
-    ['is found beside what is none', [null, 7, { Key: '3' }, ...list(['3', 4.2])], 4.2],
+    ['is undefined for an empty list', [], undefined],
+    ['is undefined for another kind of value', 'CVSS:3.1/AV:N', undefined],
+    ['is undefined if the field is missing', undefined, undefined],
+    ['is found among invalid entries', [null, 7, { Key: '3' }, ...list(['3', 4.2])], 4.2],
   ])('%s', (_name, Cvss, score) => {
     expect(only({ Cvss }).score).toBe(score);
   });
@@ -213,7 +213,7 @@ describe('whether there is a fix', () => {
     expect(only({ FixStatus: undefined, FixedVersion: undefined }, { FixStatus, FixedVersion }).fix).toBe(fix);
   });
 
-  it("is the CVE's own word before the package's", () => {
+  it('is read from the CVE before the package', () => {
     expect(only({ FixStatus: 'NoFix' }).fix).toBe('none');
   });
 });
@@ -238,16 +238,16 @@ describe('the date of disclosure', () => {
 
 describe('the rest of a CVE', () => {
   it.each<[string, unknown, boolean]>([
-    ['in a kit', { IsInExploitKit: true }, true],
+    ['in an exploit kit', { IsInExploitKit: true }, true],
     ['that is published', { IsPubliclyDisclosed: true, IsInExploitKit: false }, true],
-    ['whose steps are published', { exploitStepsPublished: true }, true],
+    ['with published steps', { exploitStepsPublished: true }, true],
     ['that is verified', { IsVerified: true }, true],
-    ['whose steps are verified', { ExploitStepsVerified: true }, true],
-    ['that is none', { IsInExploitKit: false, IsPubliclyDisclosed: false, IsVerified: false }, false],
-    ['of which nothing is known', null, false],
-    ['that is the text of true', { IsVerified: 'True' }, true],
-    ['that is a word', { IsVerified: 'no' }, false],
-    ['that is an object', { IsVerified: { toString: 1 } }, false],
+    ['with verified steps', { ExploitStepsVerified: true }, true],
+    ['with every fact false', { IsInExploitKit: false, IsPubliclyDisclosed: false, IsVerified: false }, false],
+    ['without details', null, false],
+    ['given as the text of true', { IsVerified: 'True' }, true],
+    ['given as another word', { IsVerified: 'no' }, false],
+    ['given as an object', { IsVerified: { toString: 1 } }, false],
   ])('an exploit %s', (_name, ExploitabilityDetails, exploited) => {
     expect(only({ ExploitabilityDetails }).exploited).toBe(exploited);
   });
@@ -270,7 +270,7 @@ describe('the rest of a CVE', () => {
     expect(found.package.version).toBe('3.0.2, 3.0.5');
   });
 
-  it("its own fixed version before the package's", () => {
+  it('the fixed version of the CVE before that of the package', () => {
     expect(only({ FixedVersion: '9' }).package.fixedVersion).toBe('9');
     expect(only({ FixedVersion: null }).package.fixedVersion).toBe('3.0.2-0ubuntu1.2');
   });

@@ -1,5 +1,4 @@
-// Of several rows of one assessment, the one that counts: the latest, unless a snapshot's word that all is well came
-// too soon to be believed.
+// If an assessment has several rows, the latest counts, unless it is a snapshot that clears an assessment too early.
 import { describe, expect, it } from 'vitest';
 import { type Assessment, assessmentFrom, latestOf, type Row } from '../../../azure/function/assessments.ts';
 import { ASSESSMENT_ID, AT, GROUPED_DIGEST, individualRow } from './samples.ts';
@@ -27,15 +26,15 @@ describe('of several rows of one assessment', () => {
     ['in order', [older, newer]],
     ['in the other order', [newer, older]],
     ['twice', [newer, older, newer, older]],
-  ])('the latest wins: %s', (_name, rows) => {
+  ])('the latest counts: %s', (_name, rows) => {
     expect(latestOf(rows)).toEqual([newer]);
   });
 
-  it('each image and each assessment keeps its own', () => {
+  it('every image and assessment keeps its own row', () => {
     expect(latestOf([other, newer, elsewhere, older])).toEqual([elsewhere, other, newer]);
   });
 
-  it('none is none', () => {
+  it('an empty list stays empty', () => {
     expect(latestOf([])).toEqual([]);
   });
 
@@ -44,9 +43,9 @@ describe('of several rows of one assessment', () => {
   const off = read(individualRow({ State: 'NotApplicable', Cause: 'OffByPolicy' }));
   it.each<[string, readonly Assessment[]]>([
     ['Unhealthy before all others', [newer, off, exempt, healthy()]],
-    ['switched off before exempted', [off, exempt, healthy()]],
+    ['disabled before exempted', [off, exempt, healthy()]],
     ['exempted before Healthy', [exempt, healthy()]],
-  ])('of rows of one moment the one that settles least wins, in any order: %s', (_name, weightiestFirst) => {
+  ])('if rows have the same time, the one that clears least counts, in any order: %s', (_name, weightiestFirst) => {
     const [wanted] = weightiestFirst;
     for (const [place] of weightiestFirst.entries()) {
       const turned = [...weightiestFirst.slice(place), ...weightiestFirst.slice(0, place)];
@@ -80,7 +79,7 @@ describe('of several rows of one assessment', () => {
     expect(latestOf([active(), last])).toEqual([last]);
   });
 
-  it("a snapshot's Healthy that did not count does not hide a later one", () => {
+  it("a snapshot's Healthy that does not count hides no later one", () => {
     const last = healthy(inSnapshot(later(7 * DAY)));
     expect(latestOf([active(), healthy(inSnapshot(later(3_600_000))), last])).toEqual([last]);
   });

@@ -1,4 +1,4 @@
-// Rows of the query as assessments: of which image, with which findings, in which state, and which row is the latest.
+// Rows of the query, converted to assessments: their image, findings and state.
 import { describe, expect, it } from 'vitest';
 import { type Assessment, assessmentFrom, type Row } from '../../../azure/function/assessments.ts';
 import type { Finding } from '../../../shared/policy/finding.ts';
@@ -25,12 +25,12 @@ function read(row: Row): Assessment {
   return assessment;
 }
 
-/** What it says of each report that does not count any more. */
+/** The status of each report that is no longer active. */
 function settledIn({ reports }: Assessment): ReadonlyMap<string | undefined, string> {
   return new Map(reports.filter(({ status }) => status !== 'active').map(({ id, status }) => [id, status]));
 }
 
-/** Every key as the other casing writes it. */
+/** Every key in the other casing. */
 function recased(value: unknown, rename: (key: string) => string): unknown {
   if (Array.isArray(value)) return value.map((one) => recased(one, rename));
   if (typeof value !== 'object' || value === null) return value;
@@ -39,7 +39,7 @@ function recased(value: unknown, rename: (key: string) => string): unknown {
 const camel = (key: string) => key.charAt(0).toLowerCase() + key.slice(1);
 const pascal = (key: string) => key.charAt(0).toUpperCase() + key.slice(1);
 
-/** When the rows were made. */
+/** When the rows were created. */
 const REPORTED_AT = new Date(AT).toISOString();
 const OPENSSL: Finding = {
   vulnerability: 'CVE-2026-0001',
@@ -67,7 +67,7 @@ const NCURSES: Finding = {
   report: GROUPED_ASSESSMENT,
   state: 'active',
 };
-/** Details that cannot be read leave the title only. */
+/** If the details cannot be parsed, only the title is left. */
 const UNREAD = { name: 'Update openssl', version: '', fixedVersion: undefined };
 const ABOUT = { resourceAdditionalData: { RepositoryDetails: { RepositoryName: 'team/app' }, Digest: DIGEST } };
 const SUMMARY: Finding = {
@@ -113,7 +113,7 @@ describe('an individual assessment', () => {
     ['with no CVE in them', { ...DETAILS, CvesDetails: [] }, [SUMMARY]],
     ['with the text of an empty list', { ...DETAILS, CvesDetails: '[]' }, [SUMMARY]],
     [
-      'with text that was cut off: what is missing may be worse',
+      'with truncated text: the missing part may be worse',
       { ...DETAILS, CvesDetails: '[{"CveId":"CVE-2026-0001","Sev' },
       [
         SUMMARY,
@@ -125,7 +125,7 @@ describe('an individual assessment', () => {
       ],
     ],
     [
-      'that are text, cut off: what is missing may be worse, and its name says so',
+      'given as truncated text: the missing part may be worse, and is a finding with its own name',
       JSON.stringify(DETAILS).slice(0, 200),
       [
         { ...SUMMARY, package: UNREAD, fix: 'unknown' },
@@ -139,7 +139,7 @@ describe('an individual assessment', () => {
       ],
     ],
     ['with a CVE without a name', { ...DETAILS, CvesDetails: [{ ...CVE, CveId: '' }] }, [SUMMARY]],
-    ['with CVEs that are none', { ...DETAILS, CvesDetails: [null, 'CVE-2026-0001', 5] }, [SUMMARY]],
+    ['with invalid CVEs', { ...DETAILS, CvesDetails: [null, 'CVE-2026-0001', 5] }, [SUMMARY]],
     [
       'with one CVE without a name among others',
       { ...DETAILS, CvesDetails: [CVE, { ...CVE, CveId: null, Severity: 'Low' }] },
@@ -149,7 +149,7 @@ describe('an individual assessment', () => {
       ],
     ],
     [
-      'without details: its own severity counts, and it is named by its title',
+      'without details: the severity and the title of the recommendation are used',
       null,
       [
         {
@@ -163,15 +163,15 @@ describe('an individual assessment', () => {
     expect(findingsIn(read(individualRow({ Details })))).toEqual(findings);
   });
 
-  it('without details and a title is about the image', () => {
+  it('without details and a title names the image as its package', () => {
     expect(findingsIn(read(individualRow({ Details: null, Title: '' })))[0]?.package.name).toBe('the image');
   });
 
-  it('without CVEs settles nothing: they may come', () => {
+  it('without CVEs clears nothing, because they may arrive later', () => {
     expect(settledIn(read(individualRow({ Details: null })))).toEqual(new Map());
   });
 
-  it('with a CVE as Azure Resource Graph gives it', () => {
+  it('reads a CVE in the form of Azure Resource Graph', () => {
     const Details = { ...DETAILS, CvesDetails: [GRAPH_CVE] };
     expect(findingsIn(read(individualRow({ Details })))).toEqual([
       {
@@ -180,7 +180,7 @@ describe('an individual assessment', () => {
         severity: { kind: 'known', severity: 'medium' },
         score: 6.1,
         disclosedAt: '2024-06-20T01:53:11.588Z',
-        // The sample's own reference is shortened, and still an address.
+        // The reference is shortened in the published sample, but is still a URL.
         link: 'https://…',
       },
     ]);
@@ -206,7 +206,7 @@ describe('a grouped sub-assessment', () => {
     });
   });
 
-  it('that is NotApplicable (Exempt), as the documentation has it, is a finding that is suppressed', () => {
+  it('that is NotApplicable (Exempt), as in the documentation, is a suppressed finding', () => {
     const assessment = read(groupedRow());
     expect(findingsIn(assessment)).toEqual([{ ...NCURSES, state: 'suppressed' }]);
     expect(settledIn(assessment)).toEqual(
@@ -222,7 +222,7 @@ describe('a grouped sub-assessment', () => {
     expect(findingsIn(read(groupedRow({ State: 'Unhealthy', Details })))).toEqual([NCURSES]);
   });
 
-  it('with a score in words of the older model only has that one', () => {
+  it('reads a score that only has the key of the older model', () => {
     const { vulnerabilityDetails, ...rest } = GROUPED_DETAILS;
     const Details = { ...rest, vulnerabilityDetails: { ...Object(vulnerabilityDetails), cvss: null } };
     expect(findingsIn(read(groupedRow({ State: 'Unhealthy', Details })))[0]?.score).toBe(7.8);
@@ -274,8 +274,8 @@ describe('NotApplicable', () => {
       { Cause: 'OffByPolicy', Properties: { ...ABOUT, status: { cause: 'Exempt' } } },
       off,
     ],
-    ['of no cause', {}, off],
-    ['of a cause that is null', { Cause: null }, off],
+    ['without a cause', {}, off],
+    ['with the cause null', { Cause: null }, off],
   ])('%s', (_name, changes, [states, state]) => {
     for (const State of ['NotApplicable', 'notApplicable']) {
       const assessment = read(individualRow({ State, ...changes }));
@@ -293,7 +293,7 @@ describe('the image', () => {
   it.each<[string, Row, Assessment['image'] | undefined]>([
     ['in the properties', { ...nowhere, Properties: { ResourceAdditionalData: about } }, image],
     [
-      'in properties below properties',
+      'in properties inside properties',
       { ...nowhere, Properties: { properties: { resourceAdditionalData: about } } },
       image,
     ],
@@ -305,15 +305,15 @@ describe('the image', () => {
     ],
     ['in the resource', { ...nowhere, Resource: `/x/repositories/team/app/images/${DIGEST}` }, image],
     ["in the properties' id", { ...nowhere, Properties: { Id: `/repositories/team/app/images/${DIGEST}` } }, image],
-    ['where the query has found it', { ...nowhere, ContainerRepo: 'team/app', ImageDigest: DIGEST }, image],
+    ['in the columns of the query', { ...nowhere, ContainerRepo: 'team/app', ImageDigest: DIGEST }, image],
     ['nowhere', nowhere, undefined],
     [
-      'with a name that is none',
+      'with an invalid name',
       { ...nowhere, Properties: { resourceAdditionalData: { ...about, RepositoryDetails: { RepositoryName: 'A' } } } },
       undefined,
     ],
     [
-      'with a digest that is none',
+      'with an invalid digest',
       { ...nowhere, Properties: { resourceAdditionalData: { ...about, Digest: 'latest' } } },
       undefined,
     ],
@@ -325,7 +325,7 @@ describe('the image', () => {
     ['without an id', { AssessmentId: '' }],
     ['without a time', { TimeGenerated: null }],
     ['with a time that is text', { TimeGenerated: '2026-03-02T08:00:00Z' }],
-  ])('is of no use in a row %s', (_name, changes) => {
+  ])('is undefined for a row %s', (_name, changes) => {
     expect(assessmentFrom(individualRow(changes))).toBeUndefined();
   });
 });

@@ -1,5 +1,4 @@
-// The attribute that locks an image or a repository, on the wire: only this one is written, and what came of it is
-// read.
+// The attribute that locks an image or a repository, on the wire: only it is written, and then it is read back.
 import { ContainerRegistryClient } from '@azure/container-registry';
 import { isRestError } from '@azure/core-rest-pipeline';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -18,7 +17,7 @@ const AFTER = '{"readEnabled":false}';
 let stage: Stage;
 let lock: ReturnType<typeof createAttributeLock>;
 let repositories = 0;
-/** The gates of a repository of its own for each test, which has one image, and of this image. */
+/** A new repository with one image for each test: the gate of the repository and the gate of the image. */
 let gates: { readonly repository: Gate; readonly image: Required<Gate> };
 beforeAll(async () => {
   stage = await startStage();
@@ -43,22 +42,22 @@ const targetOf = ({ digest: image }: Gate) => (image === undefined ? {} : { dige
 const attributes = (gate: Gate) => stage.registry.attributes(gate.repository, targetOf(gate));
 const setReadable = (gate: Gate, readEnabled: boolean) =>
   stage.registry.setAttributes(gate.repository, { readEnabled }, targetOf(gate));
-/** Somebody else does something right after our update. */
+/** Simulates a change by another actor right after our update. */
 function afterUpdate(work: () => void): () => void {
   return stage.calls.after(({ operation }: Call) => {
     if (operation.startsWith('Update')) work();
   });
 }
 
-describe.each(KINDS)('the lock of a gate that is one %s', (kind) => {
-  it('is absent, and there once somebody has set it: nothing tells whose it is', async () => {
+describe.each(KINDS)('the lock of the %s gate', (kind) => {
+  it('is absent at first, and unmarked once another actor has set it', async () => {
     const gate = gates[kind];
     expect(await lock.read(gate)).toEqual(OPEN);
     setReadable(gate, false);
     expect(await lock.read(gate)).toEqual(LOCKED);
   });
 
-  it('is set and taken away, with one update and one reading each', async () => {
+  it('is set and removed, with one update and one read each', async () => {
     const gate = gates[kind];
     expect(await lock.write(gate, OPEN, 'closed')).toEqual({ kind: 'written', before: BEFORE, after: AFTER });
     expect(attributes(gate).readEnabled).toBe(false);
@@ -68,15 +67,15 @@ describe.each(KINDS)('the lock of a gate that is one %s', (kind) => {
     expect([updates, Object.entries(others).filter(([name]) => name.startsWith('acr:Update'))]).toEqual([2, []]);
   });
 
-  it('is the only attribute that changes, there and elsewhere', async () => {
+  it('is the only attribute that changes, on this resource and on others', async () => {
     const { repository, image } = gates;
     const gate = gates[kind];
-    const beside = kind === 'image' ? repository : image;
+    const sibling = kind === 'image' ? repository : image;
     stage.registry.setAttributes(gate.repository, { writeEnabled: false, deleteEnabled: false }, targetOf(gate));
-    stage.registry.setAttributes(gate.repository, { deleteEnabled: false, readEnabled: false }, targetOf(beside));
+    stage.registry.setAttributes(gate.repository, { deleteEnabled: false, readEnabled: false }, targetOf(sibling));
     const other = stage.registry.push(gate.repository, { tag: 'v2' });
     stage.registry.setAttributes(gate.repository, { readEnabled: false }, { digest: other });
-    const untouched = () => [attributes(beside), stage.registry.attributes(gate.repository, { digest: other })];
+    const untouched = () => [attributes(sibling), stage.registry.attributes(gate.repository, { digest: other })];
     const [before, beforeElsewhere] = [attributes(gate), untouched()];
     await lock.write(gate, OPEN, 'closed');
     expect([attributes(gate), untouched()]).toEqual([{ ...before, readEnabled: false }, beforeElsewhere]);
@@ -87,7 +86,7 @@ describe.each(KINDS)('the lock of a gate that is one %s', (kind) => {
   it.each([
     ['closing', 'closed', OPEN],
     ['opening', 'open', LOCKED],
-  ] as const)('is overtaken where somebody undoes a %s before it is read back', async (_what, desired, from) => {
+  ] as const)('is overtaken if another actor undoes a %s before it is read back', async (_what, desired, from) => {
     const gate = gates[kind];
     setReadable(gate, from.snapshot.readEnabled);
     const remove = afterUpdate(() => setReadable(gate, from.snapshot.readEnabled));
@@ -96,7 +95,7 @@ describe.each(KINDS)('the lock of a gate that is one %s', (kind) => {
     expect(await lock.read(gate)).toEqual(from);
   });
 
-  it('is overtaken where the gate is gone, before the update or right after it', async () => {
+  it('is overtaken if the gate is deleted, before the update or right after it', async () => {
     const gate = gates[kind];
     const remove = afterUpdate(() => stage.registry.deleteRepository(gate.repository));
     expect(await lock.write(gate, OPEN, 'closed')).toEqual({ kind: 'overtaken' });
@@ -106,18 +105,18 @@ describe.each(KINDS)('the lock of a gate that is one %s', (kind) => {
   });
 
   it.each([
-    [403, /: the function's identity needs its role 'pullgate gatekeeper' on the registry, .* run pulumi up, /],
-    [400, /: look at its attributes \(az acr repository show\), and pullgate tries again with the next sweep$/],
-    [405, /: look at its attributes /],
-    [409, /: look at its attributes /],
-  ])('that the registry refuses with %i is refused, with what to do', async (status, advice) => {
+    [403, /: the function's identity needs its role 'pullgate gatekeeper' on the registry, .* Run pulumi up; /],
+    [400, /: check its attributes \(az acr repository show\); pullgate retries with the next sweep$/],
+    [405, /: check its attributes /],
+    [409, /: check its attributes /],
+  ])('is refused if the registry responds with %i, and the problem says what to do', async (status, advice) => {
     const gate = gates[kind];
     const words = 'no '.repeat(200);
     stage.faults.add({ kind: 'error', code: 'DENIED', message: words, status, operation: UPDATES[kind] });
     const written = await lock.write(gate, OPEN, 'closed');
     if (written.kind !== 'refused') throw new Error(`it was ${written.kind}`);
     expect(written.status).toBe(status);
-    expect(written.problem).toMatch(/^the registry does not let team\/app-\d+(@sha256:[0-9a-f]{64})? be changed \(/);
+    expect(written.problem).toMatch(/^the registry refused to change team\/app-\d+(@sha256:[0-9a-f]{64})? \(/);
     expect(written.problem).toMatch(advice);
     expect(written.problem.length).toBeLessThan(700);
     expect(attributes(gate).readEnabled).toBe(true);
@@ -128,7 +127,7 @@ describe.each(KINDS)('the lock of a gate that is one %s', (kind) => {
     ['takes too long', { kind: 'error', code: 'TIMEOUT', message: 'too long', status: 408 }, 408],
     ['fails', { kind: 'serverError' }, 500],
     ['breaks the connection', { kind: 'reset' }, undefined],
-  ])('is not known where the registry %s: that may pass', async (_what, fault, statusCode) => {
+  ])('throws if the registry %s, because that may be temporary', async (_what, fault, statusCode) => {
     const gate = gates[kind];
     stage.faults.add({ ...fault, operation: UPDATES[kind] });
     const error: unknown = await lock.write(gate, OPEN, 'closed').catch((one: unknown) => one);
@@ -137,13 +136,13 @@ describe.each(KINDS)('the lock of a gate that is one %s', (kind) => {
   });
 });
 
-it('reads no lock of a repository or an image that is not there', async () => {
+it('reads no lock if the repository or the image does not exist', async () => {
   const { repository, image } = gates;
   expect(await lock.read({ ...repository, repository: 'team/none' })).toBeUndefined();
   expect(await lock.read({ ...image, digest: digest(1) })).toBeUndefined();
 });
 
-it('reads no lock where the registry refuses to be read: that is no lock that is absent', async () => {
+it('throws if the registry denies reading, and does not report an absent lock', async () => {
   stage.faults.add({ kind: 'error', code: 'DENIED', message: 'no', status: 403, service: 'acr' });
   await expect(lock.read(gates.image)).rejects.toMatchObject({ statusCode: 403 });
 });

@@ -1,5 +1,5 @@
-// Images that no row places for certain: which ones the query finds, and which registry and repository of the stack has
-// them.
+// Images that no row places for certain: which ones the query finds, and the registries and repositories of the stack
+// that contain them.
 import { describe, expect, it } from 'vitest';
 import { attribute, locateImage } from '../../../azure/function/attribution.ts';
 import { type UnplacedImage, WINDOWS } from '../../../azure/function/findings.ts';
@@ -26,7 +26,7 @@ const DASHED = `repositories-team-app-images-${DIGEST}`;
 const TEAM_APP: NamedImage = { repository: 'team/app', digest: DIGEST };
 const TEAM_APP_DASHED: NamedImage = { repository: 'team-app', digest: DIGEST, isDashed: true };
 
-/** A row as Defender may have written it: a bare key, and what names its resource. */
+/** A row as Defender may write it: a bare assessment key, and an id that names the resource. */
 function row(resource: string, id: string | undefined, changes: Row = {}): Row {
   const details = { Source: 'Azure', ResourceType: '.containerimage', ...(id === undefined ? {} : { Id: id }) };
   const properties: Json = { resourceDetails: details };
@@ -50,29 +50,29 @@ describe('a row that does not place its image', () => {
       { registryName: 'myacr', image: TEAM_APP_DASHED },
     ],
     [
-      'has a dashed id right behind the name of its registry',
+      'has a dashed id right after the name of its registry',
       row(IN_SUBSCRIPTION, `${REGISTRY_ID}-${DASHED}`),
       { registryName: 'myacr', image: TEAM_APP_DASHED },
     ],
     ['has a dashed id elsewhere', row(IN_SUBSCRIPTION, DASHED), { registryName: '', image: TEAM_APP_DASHED }],
     [
-      'names its repository, and no registry',
+      'names its repository, but no registry',
       row(IN_SUBSCRIPTION, '', { Properties: imageProperties('team/app', DIGEST) }),
       { registryName: '', image: TEAM_APP },
     ],
     [
-      'names its repository in text, and no registry',
+      'names its repository in text, but no registry',
       row(IN_SUBSCRIPTION, '', { Properties: JSON.stringify(imageProperties('team/app', DIGEST)) }),
       { registryName: '', image: TEAM_APP },
     ],
     [
-      'names a registry and CVEs only: `Properties` is null',
+      'names only a registry and CVEs: `Properties` is null',
       row(REGISTRY_ID, undefined, { Properties: null }),
       { registryName: 'myacr', image: undefined },
     ],
-    ['says that it is an image, and no more', row(IN_SUBSCRIPTION, undefined), { registryName: '', image: undefined }],
+    ['only says that it is about an image', row(IN_SUBSCRIPTION, undefined), { registryName: '', image: undefined }],
     [
-      'names a repository that cannot be one',
+      'names an invalid repository',
       row(IN_SUBSCRIPTION, '', { Properties: imageProperties('Team App', DIGEST) }),
       { registryName: '', image: undefined },
     ],
@@ -85,36 +85,39 @@ describe('a row that does not place its image', () => {
     ['is healthy', row(IN_SUBSCRIPTION, DASHED, { RecommendationState: 'Healthy' })],
     ['is exempt', row(IN_SUBSCRIPTION, DASHED, { RecommendationState: 'NotApplicable' })],
     [
-      'is of something running that has a digest',
+      'is about a running resource with a digest',
       row(IN_SUBSCRIPTION, undefined, {
         Properties: { resourceDetails: { Source: 'Azure', ResourceType: 'pod' }, about: DIGEST },
       }),
     ],
     [
-      'is of another cloud',
+      'is about another cloud',
       row(IN_SUBSCRIPTION, DASHED, {
         Properties: { resourceDetails: { Source: 'Aws', ResourceType: '.containerimage', Id: DASHED } },
       }),
     ],
-    ['is of a registry itself', row(REGISTRY_ID, REGISTRY_ID, { Properties: null, RecommendationAdditionalData: {} })],
     [
-      'is of a machine',
+      'is about a registry itself',
+      row(REGISTRY_ID, REGISTRY_ID, { Properties: null, RecommendationAdditionalData: {} }),
+    ],
+    [
+      'is about a machine',
       row(`${IN_SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm`, undefined, {
         Properties: { resourceDetails: { Source: 'Azure', ResourceType: 'virtualmachine' } },
         RecommendationAdditionalData: DETAILS,
       }),
     ],
-  ])('is none that %s', async (_name, given) => {
+  ])('is not a row that %s', async (_name, given) => {
     expect(await unplacedIn(given)).toEqual([]);
   });
 
-  it('is none of the grouped model', async () => {
+  it('is not a row of the grouped model', async () => {
     const { scanner } = scannerOver(workspaceOf({ SecurityNestedRecommendation: [groupedTableRow()] }));
     expect(await scanner.unplacedImages()).toEqual([]);
     expect(await scanner.repositoriesWithFindings(PTEBIC)).toEqual(new Set([GROUPED_REPOSITORY]));
   });
 
-  it('is read for each registry and repository that may have its image', async () => {
+  it('is read for every registry and repository that may have its image', async () => {
     const rows = { SecurityRecommendation: [row(IN_SUBSCRIPTION, DASHED)] };
     const { scanner } = scannerOver(workspaceOf(rows));
     for (const [place, repository, digests] of [
@@ -131,22 +134,27 @@ describe('a row that does not place its image', () => {
     }
   });
 
-  it('is none once its assessment has turned healthy', async () => {
+  it('no longer counts once its assessment is healthy', async () => {
     const earlier = row(IN_SUBSCRIPTION, DASHED);
     const later = { RecommendationState: 'Healthy', TimeGenerated: Number(earlier['TimeGenerated']) + HOUR };
     expect(await unplacedIn(earlier, row(IN_SUBSCRIPTION, DASHED, later))).toEqual([]);
   });
 
   it.each<[string, Row, Row, readonly string[]]>([
-    ['Healthy, after one that places it: proves nothing', {}, { RecommendationState: 'Healthy' }, ['CVE-2026-0001']],
     [
-      'Exempt, after one that places it: proves nothing',
+      'Healthy, after a row that places the image: proves nothing',
+      {},
+      { RecommendationState: 'Healthy' },
+      ['CVE-2026-0001'],
+    ],
+    [
+      'Exempt, after a row that places the image: proves nothing',
       {},
       { RecommendationState: 'NotApplicable', Properties: { status: { cause: 'Exempt' } } },
       ['CVE-2026-0001'],
     ],
     [
-      'Unhealthy, after one that places it and is healthy: counts',
+      'Unhealthy, after a healthy row that places the image: counts',
       { RecommendationState: 'Healthy' },
       {},
       ['CVE-2026-0001'],
@@ -167,7 +175,7 @@ describe('a row that does not place its image', () => {
   });
 });
 
-/** A registry with these images, and how often it was asked. */
+/** A registry with these images, and the number of calls to it. */
 function registry(name: string, images: Readonly<Record<string, readonly string[]>> | Error) {
   const asked: string[] = [];
   const digestsIn = async (repository: string) => {
@@ -195,43 +203,43 @@ describe('a sweep', () => {
     ['has nothing to attribute', [], [], NOTHING],
     ['finds an image', [unplaced(TEAM_APP, 'a')], [gate('myacr', 'team/app')], { ...NOTHING, attributed: 1 }],
     [
-      'finds images whose name is dashed, each in its repository',
+      'finds images with a dashed name, each in its repository',
       [unplaced(TEAM_APP_DASHED, 'a'), unplaced({ ...TEAM_APP_DASHED, digest: OTHER }, 'b')],
       [gate('myacr', 'team-app'), gate('myacr', 'team/app')],
       { ...NOTHING, attributed: 2 },
     ],
     [
-      'finds an image in the registry that it names, whatever its case',
+      'finds an image in the registry that its row names, in any case',
       [unplaced(TEAM_APP_DASHED, 'a', 'MyACR')],
       [gate('myacr', 'team/app')],
       { ...NOTHING, attributed: 1 },
     ],
     [
-      'passes over an image of a registry that is named and not of the stack',
+      'skips an image whose registry is named, but is not part of the stack',
       [unplaced(TEAM_APP, 'a', 'their')],
       [],
       NOTHING,
     ],
     [
-      'counts what no registry has, and what names nothing, with their ids',
+      'counts images that no registry has, and rows that name no image, with their ids',
       [unplaced({ repository: 'team/none', digest: DIGEST }, 'a'), unplaced(undefined, 'b')],
       [],
       { ...NOTHING, unattributed: 2, assessments: ['a', 'b'] },
     ],
     [
-      'tells what is gone from its repository, if it finds others',
+      'counts an image as gone if it finds others',
       [unplaced(TEAM_APP, 'a'), unplaced({ repository: 'team/app', digest: OTHER }, 'b')],
       [gate('myacr', 'team/app')],
       { ...NOTHING, attributed: 1, gone: 1 },
     ],
     [
-      'understands no digest, if it finds no image at all',
+      'counts no image as gone if it finds none at all',
       [unplaced({ repository: 'team/app', digest: OTHER }, 'b')],
       [],
       { ...NOTHING, unattributed: 1, assessments: ['b'] },
     ],
     [
-      'names five ids of many',
+      'names at most five ids',
       Array.from({ length: 7 }, (_, number) => unplaced(undefined, `${number}`)),
       [],
       { ...NOTHING, unattributed: 7, assessments: ['0', '1', '2', '3', '4'] },
@@ -240,7 +248,7 @@ describe('a sweep', () => {
     expect(await attribute(images, [here().registry])).toEqual({ gates, counts, failures: [] });
   });
 
-  it('lists 5,000 repositories at most, and counts the rest as unread', async () => {
+  it('lists at most 5,000 repositories, and counts the rest as unread', async () => {
     const one = here();
     const images = Array.from({ length: 5_002 }, (_, number) => `team/none-${number}`);
     const { counts } = await attribute(
@@ -251,12 +259,12 @@ describe('a sweep', () => {
     expect(counts).toMatchObject({ unattributed: 5_000, unread: 2 });
   });
 
-  it('that can read no registry counts all as unread', async () => {
+  it('counts every image as unread if it can read no registry', async () => {
     const { counts } = await attribute([unplaced(TEAM_APP, 'a')], []);
     expect(counts).toEqual({ ...NOTHING, unread: 1 });
   });
 
-  it('finds an image in each registry that has it', async () => {
+  it('finds an image in every registry that has it', async () => {
     const registries = [here().registry, registry('ptebic', { 'team/app': [DIGEST] }).registry];
     const { gates, counts } = await attribute([unplaced(TEAM_APP, 'a')], registries);
     expect(gates).toEqual([gate('myacr', 'team/app'), gate('ptebic', 'team/app')]);
@@ -270,7 +278,7 @@ describe('a sweep', () => {
     expect(one.asked).toEqual(['team/app']);
   });
 
-  it('finds what it can if a registry does not answer, and says why', async () => {
+  it('finds what it can if a registry does not respond, and returns the error', async () => {
     const failure = new Error('blocked by the firewall');
     const registries = [here().registry, registry('ptebic', failure).registry];
     const images = [unplaced(TEAM_APP, 'a'), unplaced({ repository: 'team/none', digest: DIGEST }, 'b')];
@@ -293,7 +301,7 @@ describe('an event', () => {
   const there = registry('ptebic', { 'team/app': [DIGEST], 'team-app': [DIGEST] }).registry;
   const silent = registry('silent', new Error('no answer')).registry;
 
-  it('is of every registry and repository that has its image', async () => {
+  it('is located in every registry and repository that has its image', async () => {
     expect(await placesOf(TEAM_APP, here, there)).toEqual([['myacr/team/app', 'ptebic/team/app'], 0]);
     expect(await placesOf(TEAM_APP_DASHED, here, there)).toEqual([
       ['myacr/team/app', 'ptebic/team-app', 'ptebic/team/app'],
@@ -302,7 +310,7 @@ describe('an event', () => {
     expect(await placesOf({ ...TEAM_APP, digest: OTHER }, here, there)).toEqual([[], 0]);
   });
 
-  it('knows which registries did not answer, whether or not another one has its image', async () => {
+  it('returns the errors of registries that did not respond, even if another registry has the image', async () => {
     expect(await placesOf(TEAM_APP, silent, here)).toEqual([['myacr/team/app'], 1]);
     expect(await placesOf({ ...TEAM_APP, digest: OTHER }, silent, here)).toEqual([[], 1]);
   });

@@ -1,4 +1,4 @@
-// Grouping by gate: one reconciliation at a time, and one more for whatever came meanwhile.
+// Grouping by gate: one reconciliation at a time, and one more for all requests that arrive meanwhile.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { coalesceByGate, type Job } from '../../../azure/function/coalesce.ts';
@@ -19,16 +19,16 @@ const request = (changes: Partial<ReconcileRequest> = {}): ReconcileRequest => (
 const requestAbout = (id: string): ReconcileRequest => request({ namedReports: [{ id, digest: digest(1) }] });
 const idsOf = ({ request: { namedReports } }: Job) => namedReports.map(({ id }) => id);
 
-/** What matters here of a result is only which look came to it. */
+/** A result that only tells which reconciliation it came from. */
 const resultFor = (...awaited: readonly string[]) => ({ decision: { awaited } }) as unknown as Result;
 
-/** A look at a gate that goes on until it is told to end. */
+/** A reconciliation that runs until the test ends it. */
 interface Running {
   readonly job: Job;
   end(error?: Error): void;
 }
 
-/** Groups whatever is asked for, and shows the observations in the order in which they began. */
+/** Groups the requests, and returns the reconciliations in the order in which they started. */
 function stage() {
   const observations: Running[] = [];
   const open = new Map<string, number>();
@@ -47,16 +47,16 @@ function stage() {
     });
   });
   const ask = (wanted: ReconcileRequest, seen?: Job['seen']) =>
-    // Which registry it is does not matter here.
+    // The registry is not used here.
     group({ request: wanted, registry: {} as Job['registry'], rules: rules(), log: () => {}, seen });
   return { observations, ask, mostAtOnce: () => mostAtOnce };
 }
 
-/** Lets everything happen that does not wait for an observation to end. */
+/** Runs everything that does not wait for a reconciliation to end. */
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe('a gate', () => {
-  it('that is not being reconciled is reconciled once, with what has been seen of it', async () => {
+  it('that is not being reconciled is reconciled once, with the observations made before', async () => {
     const { observations, ask } = stage();
     const seen = createSeenImages(new Map());
     const asked = ask(requestAbout('a'), seen);
@@ -66,7 +66,7 @@ describe('a gate', () => {
     expect(observations).toHaveLength(1);
   });
 
-  it('is reconciled twice for 40 requests that come while it is reconciled', async () => {
+  it('is reconciled twice for 40 requests that arrive while it is reconciled', async () => {
     const { observations, ask } = stage();
     const asked = Array.from({ length: 40 }, (_, place) => ask(requestAbout(`request-${place}`)));
     observations[0]?.end();
@@ -78,7 +78,7 @@ describe('a gate', () => {
     expect(results).toEqual([resultFor('request-0'), ...Array(39).fill(resultFor(...others))]);
   });
 
-  it('is reconciled again, and not before the end, for a request that comes while it is reconciled', async () => {
+  it('is reconciled again, after the current reconciliation, for a request that arrives meanwhile', async () => {
     const { observations, ask } = stage();
     const first = ask(requestAbout('a'));
     const second = ask(requestAbout('b'), createSeenImages(new Map()));
@@ -87,7 +87,7 @@ describe('a gate', () => {
     observations[0]?.end();
     expect(await first).toEqual(resultFor('a'));
     await turn();
-    // What had been seen before the wait is not used.
+    // Observations from before the wait are not used.
     expect(observations.map(({ job }) => [idsOf(job), job.seen])).toEqual([
       [['a'], undefined],
       [['b'], undefined],
@@ -96,7 +96,7 @@ describe('a gate', () => {
     expect(await second).toEqual(resultFor('b'));
   });
 
-  it('is reconciled for a request that comes the moment an observation has ended, and never by two at once', async () => {
+  it('is reconciled for a request that arrives just as a reconciliation ends, and never twice at once', async () => {
     for (let moments = 0; moments < 12; moments++) {
       const { observations, ask, mostAtOnce } = stage();
       const asked = [ask(requestAbout('a')), ask(requestAbout('b'))];
@@ -124,7 +124,7 @@ describe('a gate', () => {
   });
 });
 
-describe('requests that wait together', () => {
+describe('waiting requests', () => {
   const joined = async (...requests: readonly ReconcileRequest[]) => {
     const { observations, ask } = stage();
     const asked = [ask(request()), ...requests.map((one) => ask(one))];
@@ -136,21 +136,21 @@ describe('requests that wait together', () => {
   };
 
   it.each<[string, readonly ReconcileRequest[], ReconcileRequest]>([
-    ['one is itself', [request({ triggers: ['sweep'] })], request({ triggers: ['sweep'] })],
+    ['stay unchanged if there is only one', [request({ triggers: ['sweep'] })], request({ triggers: ['sweep'] })],
     [
-      'name each image once',
+      'list each image once',
       [request({ scope: [digest(1), digest(2)] }), request({ scope: [digest(2), digest(3)] })],
       request({ scope: [digest(1), digest(2), digest(3)] }),
     ],
-    ['name all where the first does', [request({ scope: 'all' }), request()], request({ scope: 'all' })],
-    ['name all where the last does', [request(), request({ scope: 'all' })], request({ scope: 'all' })],
+    ['cover all images if the first does', [request({ scope: 'all' }), request()], request({ scope: 'all' })],
+    ['cover all images if the last does', [request(), request({ scope: 'all' })], request({ scope: 'all' })],
     [
-      'name each trigger once',
+      'list each trigger once',
       [request({ triggers: ['sweep'] }), request({ triggers: ['finding', 'sweep'] })],
       request({ triggers: ['sweep', 'finding'] }),
     ],
     [
-      'keep everything that was reported',
+      'keep every named report',
       [requestAbout('a'), requestAbout('b'), requestAbout('a')],
       request({
         namedReports: ['a', 'b', 'a'].map((id) => ({ id, digest: digest(1) })),
@@ -161,8 +161,8 @@ describe('requests that wait together', () => {
   });
 });
 
-describe('an observation that fails', () => {
-  it('fails for those who asked for it, and not for those who wait', async () => {
+describe('a reconciliation that fails', () => {
+  it('fails for the requests that it serves, and not for those that wait', async () => {
     const { observations, ask } = stage();
     const first = ask(requestAbout('a'));
     const second = ask(requestAbout('b'));
@@ -173,7 +173,7 @@ describe('an observation that fails', () => {
     expect(await second).toEqual(resultFor('b'));
   });
 
-  it('fails for all who waited for it, and the next request is reconciled', async () => {
+  it('fails for all requests that waited for it, and the next request is reconciled', async () => {
     const { observations, ask } = stage();
     const asked = ['a', 'b', 'c'].map((id) => ask(requestAbout(id)));
     observations[0]?.end();
@@ -191,8 +191,8 @@ describe('an observation that fails', () => {
   });
 });
 
-describe('whatever the order', () => {
-  it('each request is in an observation that began after it came, each has its answer, and no gate is reconciled by two at once', async () => {
+describe('in any order', () => {
+  it('each request is served by a reconciliation that starts after it arrived, each gets its result, and no gate is reconciled twice at once', async () => {
     const steps = fc.array(
       fc.oneof(
         fc.record({ kind: fc.constant('ask' as const), gate: fc.nat(2) }),
@@ -226,7 +226,7 @@ describe('whatever the order', () => {
             if (observation !== undefined) end(observation, step.fails ? new Error('the cloud is away') : undefined);
           } else for (let moment = 0; moment < step.count; moment++) await Promise.resolve();
         }
-        // An observation that waited begins a moment after the one before it has ended.
+        // A waiting reconciliation starts a moment after the one before it has ended.
         await turn();
         for (let open = running(); open.length > 0; open = running()) {
           for (const observation of open) end(observation);

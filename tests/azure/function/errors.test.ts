@@ -1,4 +1,4 @@
-// How an error of a call reads in the log: in its own words, and with what is missing if the service only refuses.
+// How the log describes a failed call: with its own message, and with the missing role if access is denied.
 import { createPipelineRequest, RestError } from '@azure/core-rest-pipeline';
 import { expect, it } from 'vitest';
 import { describeCallError } from '../../../azure/function/errors.ts';
@@ -9,37 +9,41 @@ const advice = (host: string, status: number) =>
 
 it.each<[string, unknown, string]>([
   [
-    'a refusal (403) names the host and the way out',
+    'a denied call (403) names the host and the fix',
     new RestError('denied', { statusCode: 403, request }),
     `RestError: denied${advice('contoso.azurecr.io', 403)}`,
   ],
   [
-    'so does a token that is not taken (401)',
+    'a rejected token (401) does, too',
     new RestError('unauthorized', { statusCode: 401, request }),
     `RestError: unauthorized${advice('contoso.azurecr.io', 401)}`,
   ],
   [
-    'a refusal that does not say of what still says the way out',
+    'a denied call without a request still names the fix',
     new RestError('denied', { statusCode: 403 }),
     `RestError: denied${advice('a service', 403)}`,
   ],
   [
-    'what is not there (404) is no missing role',
+    'a missing resource (404) is not a missing role',
     new RestError('gone', { statusCode: 404, request }),
     'RestError: gone',
   ],
-  ['neither is throttling (429)', new RestError('slow down', { statusCode: 429, request }), 'RestError: slow down'],
   [
-    'nor a connection that breaks',
+    'throttling (429) is not a missing role',
+    new RestError('slow down', { statusCode: 429, request }),
+    'RestError: slow down',
+  ],
+  [
+    'a broken connection is not a missing role',
     new RestError('socket hang up', { code: 'ECONNRESET', request }),
     'RestError: socket hang up',
   ],
   [
-    'another error with a status is none of a call',
+    'another error with a status is not a failed call',
     Object.assign(new TypeError('no'), { statusCode: 403 }),
     'TypeError: no',
   ],
-  ['what was thrown and is no error is written as text', 'just a text', 'just a text'],
+  ['a thrown value that is not an error is logged as text', 'just a text', 'just a text'],
 ])('%s', (_name, error, line) => {
   expect(describeCallError(error)).toBe(line);
 });

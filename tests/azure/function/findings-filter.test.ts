@@ -1,4 +1,4 @@
-// What the query leaves out: details in which no severity can matter, and nothing else.
+// The query leaves out details in which no severity can matter, and nothing else.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WINDOWS } from '../../../azure/function/findings.ts';
@@ -12,45 +12,49 @@ import { digest, NOW, policy } from '../../shared/samples.ts';
 import { ASSESSMENT_ID, CVE, DETAILS, DIGEST, GROUPED_DIGEST, imageProperties, individualTableRow } from './samples.ts';
 import { found, MYACR, QUERY, scannerOver, workspaceOf } from './scanner.ts';
 
-describe('what cannot matter is left out', () => {
+describe('details that cannot matter are left out', () => {
   const mild = { ...CVE, Severity: 'Low' };
   const detailed = (details: Json, severity = 'Low') =>
     individualTableRow({ RecommendationSeverity: severity, RecommendationAdditionalData: details });
   const withCves = (...cves: readonly Json[]): Json => ({ ...DETAILS, CvesDetails: cves });
   it.each<[string, Row, 'left out' | 'kept']>([
-    ['all are mild', detailed(withCves(mild, { ...mild, Severity: 'medium' })), 'left out'],
-    ['all are mild, in camelCase', detailed({ cvesDetails: [{ cveId: 'CVE-1', severity: 'low' }] }), 'left out'],
-    ['all are mild, as JSON text', detailed({ ...DETAILS, CvesDetails: JSON.stringify([mild, mild]) }), 'left out'],
-    ['one of them is not', detailed(withCves(mild, CVE)), 'kept'],
-    ['one of them is not, as JSON text', detailed({ CvesDetails: JSON.stringify([mild, CVE]) }), 'kept'],
-    ["the row's own severity is not", detailed(withCves(mild), 'High'), 'kept'],
-    ["the row's own severity is not known", detailed(withCves(mild), ''), 'kept'],
-    ['one has no severity', detailed(withCves(mild, { ...mild, Severity: '' })), 'kept'],
-    ['one has a severity that is null', detailed(withCves(mild, { ...mild, Severity: null })), 'kept'],
-    ['one has a severity never seen', detailed(withCves({ ...mild, Severity: 'Negligible' })), 'kept'],
-    ['one says nothing of its severity', detailed(withCves({ CveId: 'CVE-1', Cvss: CVE['Cvss'] ?? null })), 'kept'],
+    ['all CVEs are mild', detailed(withCves(mild, { ...mild, Severity: 'medium' })), 'left out'],
+    ['all CVEs are mild, in camelCase', detailed({ cvesDetails: [{ cveId: 'CVE-1', severity: 'low' }] }), 'left out'],
     [
-      'one says nothing of it, and something in it does',
+      'all CVEs are mild, as JSON text',
+      detailed({ ...DETAILS, CvesDetails: JSON.stringify([mild, mild]) }),
+      'left out',
+    ],
+    ['one CVE is not mild', detailed(withCves(mild, CVE)), 'kept'],
+    ['one CVE is not mild, as JSON text', detailed({ CvesDetails: JSON.stringify([mild, CVE]) }), 'kept'],
+    ['the severity of the row is not mild', detailed(withCves(mild), 'High'), 'kept'],
+    ['the severity of the row is unknown', detailed(withCves(mild), ''), 'kept'],
+    ['one CVE has an empty severity', detailed(withCves(mild, { ...mild, Severity: '' })), 'kept'],
+    ['one CVE has the severity null', detailed(withCves(mild, { ...mild, Severity: null })), 'kept'],
+    ['one CVE has an unknown severity', detailed(withCves({ ...mild, Severity: 'Negligible' })), 'kept'],
+    ['one CVE has no severity', detailed(withCves({ CveId: 'CVE-1', Cvss: CVE['Cvss'] ?? null })), 'kept'],
+    [
+      'one CVE has no severity, but an object in it does',
       detailed(withCves({ CveId: 'CVE-1', Cvss: CVE['Cvss'] ?? null, Vendor: { Severity: 'Low' } })),
       'kept',
     ],
     [
-      'one says nothing of it, and its description does',
+      'one CVE has no severity, but its description mentions one',
       detailed(withCves({ CveId: 'CVE-1', Description: 'as "severity": "low" has it' })),
       'kept',
     ],
     [
-      'one that is not mild has no name',
+      'a CVE that is not mild has no name',
       detailed(withCves(mild, { Severity: 'Critical', PublishedDate: null })),
       'kept',
     ],
     [
-      'the severity stands elsewhere in it',
+      'the severity does not directly follow the name',
       detailed(withCves({ CveId: 'CVE-1', Status: '', Severity: 'Low' })),
       'kept',
     ],
     ['there are no CVEs', detailed({ ...DETAILS, CvesDetails: [] }), 'kept'],
-  ])('where %s: %s', async (_name, row, wanted) => {
+  ])('if %s: %s', async (_name, row, wanted) => {
     const { scanner, answers } = scannerOver(workspaceOf({ SecurityRecommendation: [row] }));
     await scanner.reportsOf(MYACR, { repository: 'team/app', digest: 'all', window: WINDOWS.event });
     const [given] = answers[0]?.rows ?? [];
@@ -58,10 +62,10 @@ describe('what cannot matter is left out', () => {
   });
 
   it.each<[string, string, readonly string[] | undefined, 'left out' | 'kept']>([
-    ['of any image, where all are asked for', 'all', undefined, 'left out'],
-    ['not of the one that is asked for', DIGEST, undefined, 'kept'],
-    ['not of one that is wanted whole', 'all', [GROUPED_DIGEST, DIGEST], 'kept'],
-    ['of one that is not', 'all', [GROUPED_DIGEST], 'left out'],
+    ['for every image, if all are queried', 'all', undefined, 'left out'],
+    ['not for the queried image', DIGEST, undefined, 'kept'],
+    ['not for an image that is queried unfiltered', 'all', [GROUPED_DIGEST, DIGEST], 'kept'],
+    ['for an image that is not queried unfiltered', 'all', [GROUPED_DIGEST], 'left out'],
   ])('%s', async (_name, image, whole, wanted) => {
     const { scanner, answers } = scannerOver(workspaceOf({ SecurityRecommendation: [detailed(withCves(mild))] }));
     await scanner.reportsOf(MYACR, {
@@ -73,18 +77,18 @@ describe('what cannot matter is left out', () => {
     expect(answers[0]?.rows.map((row) => row['Details'] !== null)).toEqual([wanted === 'kept']);
   });
 
-  it('and its image is still known, though only the details name it', async () => {
+  it('and the image is still known, although only the details name it', async () => {
     const resourceAdditionalData = { RepositoryDetails: { RepositoryName: 'team/app' }, Digest: DIGEST };
     const row = { ...detailed({ ...Object(withCves(mild)), resourceAdditionalData }), Properties: null };
     expect([...(await found({ SecurityRecommendation: [row] }, MYACR, 'team/app')).keys()]).toEqual([DIGEST]);
   });
 
-  it('and changes no verdict, whatever the rows and the policy', async () => {
+  it('and no verdict changes, for any rows and policy', async () => {
     const word = fc.oneof(
       { weight: 3, arbitrary: fc.constantFrom('Medium', 'low', 'Informational') },
       { weight: 1, arbitrary: fc.constantFrom('Critical', 'HIGH', 'Unknown', 'Odd', '', null) },
     );
-    /** Mostly the first, so that much is left out, and now and then what could make that wrong. */
+    /** Mostly the usual value, so that many details are left out, and sometimes one that must keep them. */
     const mostly = <T>(usual: T, ...odd: readonly T[]) =>
       fc.oneof({ weight: 9, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...odd) });
     const score = fc.option(fc.constantFrom(0, 3.9, 5, 7.5, 9.8));
@@ -102,7 +106,7 @@ describe('what cannot matter is left out', () => {
       })
       .map(({ name, severity, says, score: Base, isExploited, text, noise, isFirst, isCamel }): Json => {
         const id: [string, Json][] = name === null ? [] : [['CveId', name]];
-        // One without a name says at least how severe it is.
+        // A CVE without a name has at least a severity.
         const rated: [string, Json][] = says || !name ? [['Severity', severity]] : [];
         const rest: [string, Json][] = [
           ['Cvss', Base === null ? [] : [{ Key: '3.1', Value: { Base } }]],
@@ -171,7 +175,7 @@ describe('what cannot matter is left out', () => {
         };
         expect(await verdicts(QUERY)).toEqual(await verdicts(whole));
       }),
-      // Each run parses two queries: to make a failure smaller takes minutes.
+      // Each run parses two queries, so shrinking a failure takes minutes.
       { numRuns: 60, endOnFailure: true },
     );
     expect(leftOut).toBeGreaterThan(100);

@@ -1,5 +1,5 @@
-// The query leaves out rows of repositories whose names only begin, end or go on with the one that is asked for, and no
-// row that the one is read from.
+// The query drops rows of repositories whose names only begin with, end with or contain the queried name. It never
+// drops a row from which the findings of the queried repository are read.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WINDOWS } from '../../../azure/function/findings.ts';
@@ -11,7 +11,7 @@ import { MYACR, QUERY, type Rows, scannerOver, workspaceOf } from './scanner.ts'
 const [LINE = ''] = /^[|] where Repository == "" or \(IsDashed.*\n.*\n/m.exec(QUERY) ?? [];
 const named = (repository: string) => individualTableRow({ Properties: imageProperties(repository, DIGEST) });
 
-/** How many rows come back, and what is read from them. */
+/** The number of rows in the answer, and the findings in them. */
 async function ask(rows: readonly Row[], repository: string, query = QUERY) {
   const tables: Rows = { SecurityRecommendation: rows };
   const { scanner, answers } = scannerOver(workspaceOf(tables), policy(), query);
@@ -19,14 +19,14 @@ async function ask(rows: readonly Row[], repository: string, query = QUERY) {
   return { rows: answers[0]?.rows.length, found };
 }
 
-describe('asked for team/app', () => {
+describe('a query for team/app', () => {
   it.each<[string, Row, number]>([
-    ['its own row comes back', named('team/app'), 1],
-    ['the row of team/app-2 does not', named('team/app-2'), 0],
-    ['the row of other-team/app does not', named('other-team/app'), 0],
-    ['the row of a repository that has both as parts does not', named('team/app/team/app-2'), 0],
+    ['returns its own row', named('team/app'), 1],
+    ['does not return the row of team/app-2', named('team/app-2'), 0],
+    ['does not return the row of other-team/app', named('other-team/app'), 0],
+    ['does not return the row of a repository that contains both names', named('team/app/team/app-2'), 0],
     [
-      'a row whose resource is its own comes back, whatever name its details give first',
+      'returns a row with its resource id, whatever name the details begin with',
       individualTableRow({
         AssessedResourceId: `${REGISTRY_ID}/repositories/team/app/images/${DIGEST}`,
         Properties: imageProperties('team/app-2', DIGEST),
@@ -34,7 +34,7 @@ describe('asked for team/app', () => {
       1,
     ],
     [
-      'a row whose name nobody can read comes back',
+      'returns a row whose repository name cannot be extracted',
       individualTableRow({ Properties: { Digest: DIGEST, about: 'team/app' } }),
       1,
     ],
@@ -43,7 +43,7 @@ describe('asked for team/app', () => {
   });
 });
 
-it('what is read is the same as of all rows that hold the name, whatever names a row gives where', async () => {
+it('the query finds the same as one that returns all rows that contain the name, for any names in a row', async () => {
   const name = fc.constantFrom(
     'a',
     'app',

@@ -1,4 +1,4 @@
-// The one query: checked against the documented tables, and what the check refuses.
+// The query, checked against the documented tables, and faults that the check must find.
 import { describe, expect, it } from 'vitest';
 import { NEWEST_ROWS, WINDOWS } from '../../../azure/function/findings.ts';
 import { checkQuery } from '../../../local/azure/kql-syntax.ts';
@@ -28,14 +28,14 @@ describe('the query', () => {
     return [...asked, ...strict.asked];
   };
 
-  it('fits the documented tables, whatever is bound in it', async () => {
+  it('fits the documented tables, with any bound values', async () => {
     const asked = await everyQuery();
     expect(asked).toHaveLength(14);
     expect(asked.map((query) => checkQuery(query))).toEqual(Array(14).fill([]));
     expect(checkQuery(NEWEST_ROWS)).toEqual([]);
   });
 
-  it('binds what it was given, in small letters, before it', async () => {
+  it('begins with its bound values in lower case', async () => {
     const { scanner, asked } = scannerOver(workspaceOf({}));
     await scanner.reportsOf(
       { ...MYACR, name: 'MyACR' },
@@ -70,12 +70,12 @@ describe('the query', () => {
   });
 
   it.each<[string, string, string]>([
-    ['a column that is misspelt', 'AssessmentId = RecommendationId', 'AssessmentId = RecommendationID'],
+    ['a misspelled column', 'AssessmentId = RecommendationId', 'AssessmentId = RecommendationID'],
     ['a column of the other table', 'Details = AdditionalData', 'Details = RecommendationAdditionalData'],
-    ['text for a time', 'TimeGenerated > ago(Window)', 'TimeGenerated > ago(Registry)'],
-    ['text for a list', 'set_difference(Severities, Ignored)', 'set_difference(Severities, Registry)'],
-    ['a name that is not bound', 'ImageDigest in (Unfiltered)', 'ImageDigest in (Known)'],
-    ['a function that does not exist', 'extract_all(', 'extract_every('],
+    ['text instead of a time', 'TimeGenerated > ago(Window)', 'TimeGenerated > ago(Registry)'],
+    ['text instead of a list', 'set_difference(Severities, Ignored)', 'set_difference(Severities, Registry)'],
+    ['an unbound name', 'ImageDigest in (Unfiltered)', 'ImageDigest in (Known)'],
+    ['an unknown function', 'extract_all(', 'extract_every('],
   ])('with %s is refused', async (_name, right, wrong) => {
     expect(QUERY).toContain(right);
     const { scanner, asked } = scannerOver(workspaceOf({}), policy(), QUERY.replace(right, wrong));
@@ -86,17 +86,17 @@ describe('the query', () => {
   });
 });
 
-describe('a table that the workspace does not have (yet)', () => {
+describe('a table that the workspace does not have yet', () => {
   const lets =
     'let Registry = ""; let Repository = ""; let Digest = ""; let Dashed = ""; let Window = 1d; let Ignored = dynamic([]); let Unfiltered = dynamic([]);';
   const absent = `${lets}\n${QUERY.replace('    SecurityNestedRecommendation\n', '    SecurityNestedRecommendations\n')}`;
 
-  it('is passed over', () => {
+  it('is skipped', () => {
     expect(absent).toContain('    SecurityNestedRecommendations\n');
     expect(checkQuery(absent)).toEqual([]);
   });
 
-  it('would be an error, were the union not fuzzy', () => {
+  it('would be an error without the fuzzy union', () => {
     const wrong = checkQuery(absent.replace('union isfuzzy=true', 'union'));
     expect(wrong.map(({ at }) => at)).toContain('SecurityNestedRecommendations');
   });

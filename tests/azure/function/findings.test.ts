@@ -1,4 +1,4 @@
-// The query run over rows: which of them an answer holds, and what the scanner says where there is none.
+// The query, run over rows: which rows an answer contains, and what the scanner reports if there are none.
 import { RestError } from '@azure/core-rest-pipeline';
 import type { LogsQueryClient } from '@azure/monitor-query';
 import { describe, expect, it } from 'vitest';
@@ -46,12 +46,12 @@ describe('an answer has', () => {
         [digest(2), CVES],
       ]),
     ],
-    ['one image where one is asked for', both, MYACR, 'team/app', digest(2), new Map([[digest(2), CVES]])],
+    ['only the queried image', both, MYACR, 'team/app', digest(2), new Map([[digest(2), CVES]])],
     ['no other repository', both, MYACR, 'team/other', 'all', new Map([[DIGEST, CVES]])],
-    ['no repository whose name only holds the name', both, MYACR, 'team/ap', 'all', new Map()],
+    ['no repository whose name only begins with the same letters', both, MYACR, 'team/ap', 'all', new Map()],
     ['the grouped model too', both, PTEBIC, GROUPED_REPOSITORY, 'all', new Map([[GROUPED_DIGEST, ['CVE-2021-39537']]])],
     [
-      'nothing of a registry without rows',
+      'nothing about a registry without rows',
       both,
       { id: REGISTRY_ID.replace('/myacr', '/other'), name: 'other', loginServer: 'other.azurecr.io' },
       'team/app',
@@ -59,30 +59,23 @@ describe('an answer has', () => {
       new Map(),
     ],
     [
-      'nothing of a registry whose name only holds the name',
+      'nothing about a registry whose name only contains the name',
       moved(ofRegistry('myacrprod')),
       MYACR,
       'team/app',
       'all',
       new Map(),
     ],
+    ['a registry in any case', moved(ofRegistry('MyACR')), MYACR, 'team/app', 'all', new Map([[DIGEST, CVES]])],
     [
-      'a registry whatever the letters',
-      moved(ofRegistry('MyACR')),
-      MYACR,
-      'team/app',
-      'all',
-      new Map([[DIGEST, CVES]]),
-    ],
-    [
-      'one table where the other has no rows',
+      'the rows of one table if the other has none',
       { SecurityNestedRecommendation: [grouped] },
       PTEBIC,
       GROUPED_REPOSITORY,
       GROUPED_DIGEST,
       new Map([[GROUPED_DIGEST, ['CVE-2021-39537']]]),
     ],
-    ['nothing where there is nothing', {}, MYACR, 'team/app', 'all', new Map()],
+    ['nothing if there are no rows', {}, MYACR, 'team/app', 'all', new Map()],
     [
       'nothing that is not about an image',
       moved({ Properties: null, RecommendationAdditionalData: null }),
@@ -92,7 +85,7 @@ describe('an answer has', () => {
       new Map(),
     ],
     [
-      'the registry by its login server, where no id names it',
+      'the registry by its login server, if no id names it',
       {
         SecurityNestedRecommendation: [
           { ...grouped, NestedRecommendationId: GROUPED_ASSESSMENT, AssessedResourceId: '' },
@@ -104,7 +97,7 @@ describe('an answer has', () => {
       new Map([[GROUPED_DIGEST, ['CVE-2021-39537']]]),
     ],
     [
-      "the registry of the id, whatever another provider's registry in it is called",
+      "the registry of the id, whatever the name of another provider's registry in it",
       moved({ Properties: { ...Object(imageProperties('team/app', DIGEST)), about: '/registries/other/x' } }),
       MYACR,
       'team/app',
@@ -136,7 +129,7 @@ describe('an answer has', () => {
     }
   });
 
-  it("the latest row of this registry, though another's is newer, has the same image and holds the name", async () => {
+  it('the latest row of this registry, although a registry whose name contains this one has a newer row of the same image', async () => {
     const newer = individualTableRow({
       ...ofRegistry('myacrprod'),
       RecommendationState: 'Healthy',
@@ -146,7 +139,7 @@ describe('an answer has', () => {
     expect(await found(rows, MYACR, 'team/app')).toEqual(new Map([[DIGEST, CVES]]));
   });
 
-  it('the names of all assessments, and what each settles', async () => {
+  it('the names of all assessments, and their status', async () => {
     const healthy = individualTableRow({ RecommendationState: 'Healthy', RecommendationId: `${ASSESSMENT_ID}2` });
     const { scanner } = scannerOver(workspaceOf({ SecurityRecommendation: [individual, healthy] }));
     const answer = await scanner.reportsOf(MYACR, { repository: 'team/app', digest: DIGEST, window: WINDOWS.event });
@@ -167,15 +160,15 @@ describe('an answer has', () => {
   });
 });
 
-describe('a scanner that cannot say', () => {
+describe('the scanner', () => {
   const answering = (answer: unknown) =>
     createScanner({ queryWorkspace: async () => answer } as unknown as LogsQueryClient, WORKSPACE_ID, QUERY, policy());
 
-  it('all throws: what is missing proves nothing', async () => {
+  it('throws if the answer is partial, because a missing row proves nothing', async () => {
     const scanner = answering({ status: 'PartialFailure', partialTables: [], partialError: new Error('too much') });
     await expect(
       scanner.reportsOf(MYACR, { repository: 'team/app', digest: 'all', window: WINDOWS.event }),
-    ).rejects.toThrow(new PartialAnswer('Log Analytics gave a part of its answer only: too much'));
+    ).rejects.toThrow(new PartialAnswer('Log Analytics returned only part of its answer: too much'));
     await expect(scanner.repositoriesWithFindings(MYACR)).rejects.toThrow(PartialAnswer);
     await expect(scanner.digestsWithFindings(MYACR, 'team/app')).rejects.toThrow(PartialAnswer);
     await expect(scanner.health(START.toISOString(), true)).rejects.toThrow(PartialAnswer);
@@ -192,37 +185,37 @@ describe('a scanner that cannot say', () => {
     Properties: null,
   };
   it.each<[string, Rows, RegExp | undefined, RegExp | undefined]>([
-    ['sees where a row is fresh', daysAgo(0), undefined, undefined],
-    ['sees where the last snapshot is a week old', daysAgo(7.5), undefined, undefined],
+    ['is healthy if a row is recent', daysAgo(0), undefined, undefined],
+    ['is healthy if the last snapshot is a week old', daysAgo(7.5), undefined, undefined],
     [
-      'sees by the older table alone',
+      'is healthy if only the older table has rows',
       { SecurityNestedRecommendation: [groupedTableRow({ TimeGenerated: START.getTime() })] },
       undefined,
       undefined,
     ],
     [
-      'is unhealthy after more than a week',
+      'is unhealthy after more than a week without rows',
       daysAgo(8.1),
       /^no recommendation has reached the workspace .* since 2026-02-22T06:36:00.000Z, /,
       /^no recommendation has reached the workspace .* since 2026-02-22T06:36:00.000Z, /,
     ],
     [
-      'is unhealthy where nothing came',
+      'is unhealthy if there are no rows',
       {},
-      /^no recommendation has reached the workspace 00000000-0000-0000-0000-000000000001 within ten days, /,
-      /^no recommendation has reached the workspace 00000000-0000-0000-0000-000000000001 within ten days, /,
+      /^no recommendation has reached the workspace 00000000-0000-0000-0000-000000000001 in the last ten days, /,
+      /^no recommendation has reached the workspace 00000000-0000-0000-0000-000000000001 in the last ten days, /,
     ],
     [
-      'is unhealthy where only machines are reported, and there are images with findings',
+      'is unhealthy if only machines are reported, although there are images with findings',
       { SecurityRecommendation: [ofMachine] },
       undefined,
-      /^no recommendation of a registry's image has reached the workspace 00000000-0000-0000-0000-000000000001 for 8 days, though there are images with findings: /,
+      /^no recommendation about a registry's image has reached the workspace 00000000-0000-0000-0000-000000000001 for 8 days, although there are images with findings: /,
     ],
     [
-      'is unhealthy where images were last reported long ago, and there are images with findings',
+      'is unhealthy if images were last reported long ago, although there are images with findings',
       { SecurityRecommendation: [ofMachine, ...daysAgo(8.1).SecurityRecommendation] },
       undefined,
-      /^no recommendation of a registry's image /,
+      /^no recommendation about a registry's image /,
     ],
   ])('%s', async (_name, rows, why, whyWithFindings) => {
     const { scanner } = scannerOver(workspaceOf(rows));
@@ -237,7 +230,7 @@ describe('a scanner that cannot say', () => {
   });
 });
 
-describe('a scanner whose service refuses', () => {
+describe('the scanner of a workspace without tables', () => {
   const refusing = (error: Error) =>
     createScanner(
       { queryWorkspace: () => Promise.reject(error) } as unknown as LogsQueryClient,
@@ -245,7 +238,7 @@ describe('a scanner whose service refuses', () => {
       QUERY,
       policy(),
     );
-  /** As the client throws an answer of the service: the reason stands inside. */
+  /** The error that the client throws for a response of the service. The reason is in its inner error. */
   const semanticError = (message: string) =>
     Object.assign(
       new RestError('The request had some invalid properties', { statusCode: 400, code: 'BadArgumentError' }),
@@ -264,11 +257,11 @@ describe('a scanner whose service refuses', () => {
       },
     );
 
-  it('since no table is there yet, has nothing to list, and the scanner is unhealthy; whether an image has findings it cannot say', async () => {
+  it('lists nothing, is unhealthy, and throws if asked for the findings of an image', async () => {
     const words = "'union' operator: Failed to resolve table expression named 'SecurityRecommendation'";
     const scanner = refusing(semanticError(words));
     expect(await scanner.repositoriesWithFindings(MYACR)).toEqual(new Set());
-    expect(await scanner.health(START.toISOString(), false)).toMatch(/ within ten days, /);
+    expect(await scanner.health(START.toISOString(), false)).toMatch(/ in the last ten days, /);
     await expect(
       scanner.reportsOf(MYACR, { repository: 'team/app', digest: 'all', window: WINDOWS.event }),
     ).rejects.toThrow(RestError);

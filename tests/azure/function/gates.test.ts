@@ -1,4 +1,4 @@
-// Reconciling one gate, and all that a repository has, on the wire of registry, table and workspace.
+// Reconciles a single gate and whole repositories, over the wire of the registry, the table and the workspace.
 import { ContainerRegistryClient } from '@azure/container-registry';
 import { RestError } from '@azure/core-rest-pipeline';
 import { TableClient } from '@azure/data-tables';
@@ -24,7 +24,7 @@ const POISON = 'https://store.queue.core.windows.net/work-poison';
 let stage: Stage;
 let workspace: RunningWorkspace;
 let clients: Clients;
-/** What was put on the queues: on the stack's own, or on the poison queue. */
+/** The messages sent to the stack's queue or to the poison queue. */
 const sent: { readonly queue: 'own' | 'poison'; readonly message: unknown }[] = [];
 let mail: Error | undefined;
 beforeAll(async () => {
@@ -70,7 +70,7 @@ beforeEach(() => {
   stage.calls.reset();
 });
 
-/** The function of a process that has just started, under this granularity. */
+/** The function in a new process, with this granularity. */
 async function start(granularity: Settings['granularity'] = 'image') {
   const settings = {
     registries: [REGISTRY_ID],
@@ -86,7 +86,7 @@ async function start(granularity: Settings['granularity'] = 'image') {
   const dependencies = { settings, clients, now: () => stage.clock.now().toISOString() };
   const adapters = createAdapters(dependencies);
   const [resolved] = await adapters.registries.usable();
-  if (resolved === undefined) throw new Error('the registry is there');
+  if (resolved === undefined) throw new Error('expected the registry to be resolved');
   const { reconcileGate, reconcileRepository } = createReconcilers(dependencies, adapters);
   const lines: LogLine[] = [];
   const job = {
@@ -104,7 +104,7 @@ async function start(granularity: Settings['granularity'] = 'image') {
   };
 }
 
-/** An image with a tag, and with a finding of this severity if one is given. */
+/** Pushes an image with a tag, and with a finding if a severity is given. */
 function push(tag: string, severity?: 'High' | 'Low'): Gate & { readonly digest: string } {
   const digest = stage.registry.push('team/app', { tag });
   if (severity !== undefined) {
@@ -129,7 +129,7 @@ const refusing = (operation: string) =>
   ({ kind: 'error', code: 'DENIED', message: 'no', status: 403, operation, times: 9 }) as const;
 
 describe('one gate', () => {
-  it('is closed for its finding, and nothing is sent', async () => {
+  it('is closed for its finding, and sends no message', async () => {
     const image = push('v1', 'High');
     const { one, linesOf } = await start();
     expect(await one(image)).toMatchObject({ kind: 'done', decision: { action: 'closed' } });
@@ -138,18 +138,18 @@ describe('one gate', () => {
     expect(linesOf('failed')).toEqual([]);
   });
 
-  it('that the registry refuses to change is a message in the poison queue, and a line that says why', async () => {
+  it('that the registry refuses to change is logged with the reason, and its message moves to the poison queue', async () => {
     const image = push('v1', 'High');
     stage.faults.add(refusing('UpdateManifest'));
     const { one, linesOf } = await start();
     expect(await one(image)).toMatchObject({ kind: 'deadLetter' });
     expect(sent).toEqual([{ queue: 'poison', message: { pullgate: 'reconcile', ...image, trigger: 'finding' } }]);
     expect(linesOf('refused')).toEqual([
-      { kind: 'refused', ...image, problem: expect.stringContaining('the registry does not let team/app@') },
+      { kind: 'refused', ...image, problem: expect.stringContaining('the registry refused to change team/app@') },
     ]);
   });
 
-  it('whose notice cannot be sent is closed all the same, and the line says so', async () => {
+  it('is closed although its notice cannot be sent, and the failure is logged', async () => {
     const image = push('v1', 'High');
     mail = new RestError('too many mails', { statusCode: 429 });
     const { one, linesOf, adapters } = await start();
@@ -165,7 +165,7 @@ describe('one gate', () => {
     ['registry', 'GetManifest'],
     ['table', 'Get'],
     ['workspace', 'Query'],
-  ])('that the %s does not let be observed fails, and is left as it is', async (_service, operation) => {
+  ])('fails and stays unchanged if the %s denies the observation', async (_service, operation) => {
     const image = push('v1', 'High');
     const { one } = await start();
     stage.faults.add(refusing(operation));
@@ -175,7 +175,7 @@ describe('one gate', () => {
 });
 
 describe('a repository whose gates are its images', () => {
-  it('has each image closed that has to be, with one question to the workspace; those that are plainly allowed are not observed', async () => {
+  it('closes each violating image with one query to the workspace, and observes no image that is plainly allowed', async () => {
     const [bad, worse, good] = [push('v1', 'High'), push('v2', 'High'), push('v3', 'Low')];
     push('v4');
     const { repository, linesOf } = await start();
@@ -186,7 +186,7 @@ describe('a repository whose gates are its images', () => {
     expect(stage.calls.count()['logs:Query']).toBe(1);
   });
 
-  it('has each image observed that has a record, though nothing reports it any more', async () => {
+  it('observes each image that has a record, even if it is no longer reported', async () => {
     const image = push('v1', 'High');
     const { one, repository, linesOf } = await start();
     await one(image);
@@ -203,7 +203,7 @@ describe('a repository whose gates are its images', () => {
     ['too large (413)', tooMuch(413)],
     ['too slow (504)', tooMuch(504)],
     ['not complete', () => workspace.failPartially(1)],
-  ])('has a message for each image where its answer is %s', async (_why, disturb) => {
+  ])('sends a message for each image if the answer is %s', async (_why, disturb) => {
     const [bad, good] = [push('v1', 'High'), push('v2', 'Low')];
     push('v3');
     const { repository, linesOf } = await start();
@@ -216,7 +216,7 @@ describe('a repository whose gates are its images', () => {
     expect([linesOf('decision'), isLocked(bad)]).toEqual([[], false]);
   });
 
-  it('fails where the workspace refuses to answer at all', async () => {
+  it('fails if the workspace throttles every query', async () => {
     push('v1', 'High');
     const { repository } = await start();
     stage.faults.add({ kind: 'throttle', service: 'logs' });
@@ -224,7 +224,7 @@ describe('a repository whose gates are its images', () => {
     expect(sent).toEqual([]);
   });
 
-  it('that is not there, and of which nothing is known, is nothing to do', async () => {
+  it('does nothing if it does not exist and has no record', async () => {
     const { repository, linesOf } = await start();
     await repository();
     expect(linesOf('reconcile')).toEqual([{ kind: 'reconcile', ...REPOSITORY, images: 0, allowed: 0 }]);
@@ -232,7 +232,7 @@ describe('a repository whose gates are its images', () => {
   });
 });
 
-describe('a repository that is one gate', () => {
+describe('a repository gate', () => {
   it('is closed as a whole', async () => {
     const image = push('v1', 'High');
     const { repository, linesOf } = await start('repository');
@@ -250,7 +250,7 @@ describe('after a change of the granularity', () => {
   const gateUnder = (granularity: Settings['granularity'], image: Gate) =>
     granularity === 'image' ? image : REPOSITORY;
 
-  it.each(cases)('from %s to %s the new gate closes before the old one opens', async (from, to, order) => {
+  it.each(cases)('from %s to %s, the new gate closes before the old one opens', async (from, to, order) => {
     const image = push('v1', 'High');
     await (await start(from)).repository();
     const updates: string[] = [];
@@ -263,7 +263,7 @@ describe('after a change of the granularity', () => {
   });
 
   it.each(cases)(
-    'from %s to %s, and nothing reports the finding any more: it is handed over, since absence opens nothing',
+    'from %s to %s, a finding that is no longer reported is handed over, because absence opens nothing',
     async (from, to) => {
       const image = push('v1', 'High');
       await (await start(from)).repository();
@@ -274,7 +274,7 @@ describe('after a change of the granularity', () => {
   );
 
   it.each(cases)(
-    'from %s to %s, and the registry refuses the new gate: the old one stays',
+    'from %s to %s, the old gate stays closed if the registry refuses to close the new one',
     async (from, to, [operation]) => {
       const image = push('v1', 'High');
       await (await start(from)).repository();
@@ -289,7 +289,7 @@ describe('after a change of the granularity', () => {
     },
   );
 
-  it('an old gate that is open is left alone, and one with an override is reconciled', async () => {
+  it('an open old gate is left unchanged, and one with an override is reconciled', async () => {
     const [open, overridden] = [push('v1'), push('v2')];
     const { adapters, repository, linesOf } = await start('repository');
     const openRecord = { state: { kind: 'open' }, blockers: [] } as const;

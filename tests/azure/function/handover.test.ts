@@ -1,4 +1,5 @@
-// What obsolete gates hand over after a change of the granularity, and when they may open: over the core's own records.
+// What obsolete gates hand over after a change of the granularity, and when they may open. Uses the core's test
+// records.
 import { describe, expect, it } from 'vitest';
 import { handOver, rulesForObsolete } from '../../../azure/function/handover.ts';
 import type { Gate } from '../../../shared/gate/gate.ts';
@@ -9,7 +10,7 @@ import { REGISTRY_ID } from './samples.ts';
 
 const REPOSITORY: Gate = { registry: REGISTRY_ID, repository: 'team/app' };
 const image = (number: number): Gate => ({ ...REPOSITORY, digest: digest(number) });
-/** Under `granularity: image` each image is the gate of itself, under `repository` the repository is that of all. */
+/** The gate of an image: with `granularity: image` the image, with `repository` its repository. */
 const TO_IMAGES = (one: string): Gate => ({ ...REPOSITORY, digest: one });
 const TO_REPOSITORY = (): Gate => REPOSITORY;
 const GONE = { at: NOW, why: 'gone' } as const;
@@ -18,7 +19,7 @@ const blockerOf = (number: number) => blocker({ digest: digest(number) });
 
 type Saved = Partial<GateRecord> & { readonly gate: Gate };
 
-/** Records of gates, each closed unless a change says otherwise. */
+/** Records of gates, closed by default. */
 function stage(...saved: readonly Saved[]) {
   const world = newWorld();
   for (const one of saved) world.save(record(one));
@@ -27,22 +28,22 @@ function stage(...saved: readonly Saved[]) {
 }
 
 describe('what obsolete gates hand over', () => {
-  it('is nothing where there are none', async () => {
+  it('is nothing if no gate is obsolete', async () => {
     const { records, world } = stage();
     expect(await handOver([], TO_IMAGES, records, NOW)).toEqual([]);
     expect(world.calls).toEqual([]);
   });
 
-  it('is each blocker of a repository to the image that it is', async () => {
+  it('is each blocker of a repository, to the gate of its image', async () => {
     const { world, records, blockersOf } = stage({ gate: REPOSITORY, blockers: [blockerOf(1), blockerOf(2)] });
     expect(await handOver([REPOSITORY], TO_IMAGES, records, NOW)).toEqual([image(1), image(2)]);
     expect([blockersOf(image(1)), blockersOf(image(2))]).toEqual([[digest(1)], [digest(2)]]);
-    // Known, and no more: what closes it is its reconciliation.
+    // The handover only adds the blocker. The reconciliation closes the gate.
     expect(world.record(image(1))).toMatchObject({ state: { kind: 'open' }, since: NOW, pending: [] });
     expect(blockersOf(REPOSITORY)).toEqual([digest(1), digest(2)]);
   });
 
-  it('is the blockers of all images to their repository, with one write', async () => {
+  it('is the blockers of all images, to their repository with one write', async () => {
     const { world, records, blockersOf } = stage(
       { gate: image(1), blockers: [blockerOf(1)] },
       { gate: image(2), blockers: [blockerOf(2)] },
@@ -52,7 +53,7 @@ describe('what obsolete gates hand over', () => {
     expect(world.calls.filter((call) => call === 'save')).toHaveLength(1);
   });
 
-  it('is not what holds nothing for now', async () => {
+  it('is not an inactive blocker', async () => {
     const { records, blockersOf } = stage({
       gate: REPOSITORY,
       blockers: [{ ...blockerOf(1), inactive: GONE }, blockerOf(2)],
@@ -61,13 +62,13 @@ describe('what obsolete gates hand over', () => {
     expect(blockersOf(image(1))).toBeUndefined();
   });
 
-  it('is nothing of a gate whose record is gone meanwhile', async () => {
+  it('is nothing if the record of the gate was deleted meanwhile', async () => {
     const { records, world } = stage();
     expect(await handOver([REPOSITORY], TO_IMAGES, records, NOW)).toEqual([]);
     expect(world.calls).toEqual(['load']);
   });
 
-  it('is added to what the successor knows, whose own findings stay', async () => {
+  it('is added to the blockers of the successor, which keeps its own findings', async () => {
     const own = blocker({ digest: digest(1), findings: [finding({ vulnerability: 'CVE-OWN' })] });
     const { world, records, blockersOf } = stage(
       { gate: REPOSITORY, state: { kind: 'closing' }, blockers: [own] },
@@ -79,7 +80,7 @@ describe('what obsolete gates hand over', () => {
     expect(world.record(REPOSITORY)).toMatchObject({ state: { kind: 'closing' }, blockers: [own, {}] });
   });
 
-  it('is not written again where the successor knows it', async () => {
+  it('is not written again if the successor already has it', async () => {
     const { world, records } = stage(
       { gate: REPOSITORY, blockers: [blockerOf(1)] },
       { gate: image(1), blockers: [{ ...blockerOf(1), inactive: GONE }] },
@@ -88,7 +89,7 @@ describe('what obsolete gates hand over', () => {
     expect(world.calls).not.toContain('save');
   });
 
-  it('is lost to a faster worker, whose record stays: the obsolete gate does not open meanwhile', async () => {
+  it('is not written over the record of a faster worker, and the obsolete gate does not open', async () => {
     const { world, records, blockersOf } = stage({ gate: REPOSITORY, blockers: [blockerOf(1)] });
     world.around = (call, when) => {
       if (call !== 'save' || when !== 'before') return;
@@ -101,7 +102,7 @@ describe('what obsolete gates hand over', () => {
     expect(await rulesForObsolete(REPOSITORY, TO_IMAGES, records, stackRules)).toBe(stackRules);
   });
 
-  it('fails with a record that cannot be read', async () => {
+  it('fails if a record cannot be read', async () => {
     const { world, records } = stage({ gate: REPOSITORY });
     world.around = () => {
       throw new Error('503');
@@ -122,11 +123,11 @@ describe('an obsolete gate', () => {
     ['has no record', [], 'opens'],
     ['is open', [{ ...closed, state: { kind: 'open' } }], 'opens'],
     ['waits', [{ ...closed, state: { kind: 'waiting', for: 'brake' } }], 'opens'],
-    ['is closed, and its successors are not known', [closed], 'stays'],
+    ['is closed, and its successors have no record', [closed], 'stays'],
     ['is being closed', [{ ...closed, state: { kind: 'closing' } }], 'stays'],
     ['is being opened', [{ ...closed, state: { kind: 'opening' } }], 'stays'],
-    ['is closed, and each successor is', [closed, successor(1), successor(2)], 'opens'],
-    ['is closed, and one successor is not known', [closed, successor(1)], 'stays'],
+    ['is closed, and each successor is closed', [closed, successor(1), successor(2)], 'opens'],
+    ['is closed, and one successor has no record', [closed, successor(1)], 'stays'],
     [
       'is closed, and one successor waits for the brake',
       [closed, successor(1), successor(2, { state: { kind: 'waiting', for: 'brake' } })],
@@ -143,12 +144,12 @@ describe('an obsolete gate', () => {
       'stays',
     ],
     [
-      'is closed, and one successor is closed although that image holds nothing',
+      'is closed, and one successor is closed, but its blocker is inactive',
       [closed, successor(1), successor(2, { blockers: [{ ...blockerOf(2), inactive: GONE }] })],
       'stays',
     ],
     [
-      'is closed for one image, and the other one holds nothing',
+      'is closed for one image, and its other blocker is inactive',
       [{ ...closed, blockers: [blockerOf(1), { ...blockerOf(2), inactive: GONE }] }, successor(1)],
       'opens',
     ],
@@ -159,7 +160,7 @@ describe('an obsolete gate', () => {
     expect({ ...of, includes: undefined }).toEqual({ ...stackRules, includes: undefined });
   });
 
-  it('that is an image stays until its repository is closed for it', async () => {
+  it('of an image stays until its repository is closed for the image', async () => {
     const stackRules = rules();
     const rulesOver = (...saved: readonly Saved[]) =>
       rulesForObsolete(

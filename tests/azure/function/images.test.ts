@@ -1,4 +1,4 @@
-// Which images are children of a tagged index: asked of a registry that counts its calls.
+// Which images are children of a tagged index, read from a registry that counts its calls.
 import type { ArtifactManifestProperties, ContainerRegistryClient } from '@azure/container-registry';
 import { RestError } from '@azure/core-rest-pipeline';
 import { describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ interface Stored {
   readonly children?: readonly string[];
 }
 
-/** Images of one repository, by digest; one with children is an index. */
+/** Images of one repository, by digest. An image with children is an index. */
 function stage(stored: Record<string, Stored>) {
   const asked: string[] = [];
   let now = Date.parse('2026-06-15T12:00:00.000Z');
@@ -54,14 +54,14 @@ function stage(stored: Record<string, Stored>) {
 const [INDEX, CHILD, NESTED, GRANDCHILD] = [digest(1), digest(2), digest(3), digest(4)];
 
 describe('the children of tagged indexes', () => {
-  it('are asked for once in a process: an index never changes', async () => {
+  it('are read once per process, because an index never changes', async () => {
     const { children, asked } = stage({ [INDEX]: { tags: ['v1'], children: [CHILD] }, [CHILD]: {} });
     expect(await children()).toEqual(new Set([CHILD]));
     expect(await children()).toEqual(new Set([CHILD]));
     expect(asked).toEqual([INDEX]);
   });
 
-  it('of an index that is tagged later are seen', async () => {
+  it('include those of an index that is tagged later', async () => {
     const { children, asked, stored } = stage({ [INDEX]: { children: [CHILD] }, [CHILD]: {} });
     expect(await children()).toEqual(new Set());
     expect(asked).toEqual([]);
@@ -69,14 +69,14 @@ describe('the children of tagged indexes', () => {
     expect(await children()).toEqual(new Set([CHILD]));
   });
 
-  it('of an index whose tag is taken away count no more', async () => {
+  it('no longer include those of an index whose tag is removed', async () => {
     const { children, stored } = stage({ [INDEX]: { tags: ['v1'], children: [CHILD] }, [CHILD]: {} });
     await children();
     stored[INDEX] = { children: [CHILD] };
     expect(await children()).toEqual(new Set());
   });
 
-  it('are found through another index, each asked for once', async () => {
+  it('are found through another index, and each index is read once', async () => {
     const { children, asked } = stage({
       [INDEX]: { tags: ['v1'], children: [NESTED, CHILD] },
       [NESTED]: { children: [GRANDCHILD, CHILD] },
@@ -87,7 +87,7 @@ describe('the children of tagged indexes', () => {
     expect(asked).toEqual([INDEX, NESTED]);
   });
 
-  it('of an index that is gone are asked for again: it may come back', async () => {
+  it('of a deleted index are read again, because it may be pushed again', async () => {
     const { images, asked, stored } = stage({ [INDEX]: { tags: ['v1'], children: [CHILD] }, [CHILD]: {} });
     const seen = await images.describeAll('team/app');
     delete stored[INDEX];
@@ -97,7 +97,7 @@ describe('the children of tagged indexes', () => {
     expect(asked).toEqual([INDEX, INDEX]);
   });
 
-  it('are known for a minute', async () => {
+  it('stay known for a minute', async () => {
     const { images, children, advance } = stage({ [INDEX]: { tags: ['v1'], children: [CHILD] }, [CHILD]: {} });
     expect(images.isKnownChild('team/app', CHILD)).toBe(false);
     await children();

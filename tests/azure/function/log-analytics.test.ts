@@ -1,5 +1,5 @@
-// Queries of the workspace with the SDK's own client on the wire: complete answers, few at a time, and which errors ask
-// for a narrower question.
+// Queries to the workspace with the SDK's own client on the wire: complete answers, few at a time, and the errors that
+// call for a narrower query.
 import { RestError } from '@azure/core-rest-pipeline';
 import { LogsQueryClient } from '@azure/monitor-query';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -35,7 +35,7 @@ beforeEach(() => {
     workspace.ingest('SecurityRecommendation', individualTableRow({ TimeGenerated: AT + minute * MINUTE }));
 });
 
-/** Lets everything happen that waits for no answer. */
+/** Runs everything that does not wait for an answer. */
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const errorOf = (rows: Promise<unknown>): Promise<unknown> =>
   rows.then(
@@ -48,7 +48,7 @@ const failing = (fault: FaultKind) => {
 };
 
 describe('a query', () => {
-  it('has each row by the names of its columns, in the types of the SDK', async () => {
+  it('returns each row by column name, with the types of the SDK', async () => {
     const rowAt = (time: number) => ({
       TimeGenerated: new Date(time),
       RecommendationId: ASSESSMENT_ID,
@@ -57,22 +57,22 @@ describe('a query', () => {
     expect(await run(QUERY)).toEqual([rowAt(AT), rowAt(AT + MINUTE)]);
   });
 
-  it('has no rows where nothing matches', async () => {
+  it('returns no rows if nothing matches', async () => {
     expect(await run(`${QUERY} | where RecommendationId == "none"`)).toEqual([]);
   });
 
-  it('has no rows where the answer has no table', async () => {
+  it('returns no rows if the answer has no table', async () => {
     const client = { queryWorkspace: async () => ({ status: 'Success', tables: [] }) } as unknown as LogsQueryClient;
     expect(await createRunQuery(client, WORKSPACE_ID)(QUERY)).toEqual([]);
   });
 
-  it('sees the rows of ten days: how far back is for the query to say', async () => {
+  it('can read the rows of ten days, and limits the window itself', async () => {
     workspace.ingest('SecurityRecommendation', individualTableRow({ TimeGenerated: AT - 9.5 * 86_400_000 }));
     workspace.ingest('SecurityRecommendation', individualTableRow({ TimeGenerated: AT - 11 * 86_400_000 }));
     expect(await run(QUERY)).toHaveLength(3);
   });
 
-  it('is one of two at a time, and one that fails makes room for the next', async () => {
+  it('is one of at most two at a time, and a failed one makes room for the next', async () => {
     const asked: string[] = [];
     const ends: PromiseWithResolvers<unknown>[] = [];
     const client: Pick<LogsQueryClient, 'queryWorkspace'> = {
@@ -99,28 +99,28 @@ describe('a query', () => {
   });
 });
 
-describe('an answer that is not complete', () => {
+describe('an incomplete answer', () => {
   it.each<[string, Partial<RunningWorkspace>, number]>([
-    ['the service fails in part', {}, 1],
-    ['there are more rows than it holds', { maxAnswerRows: 1 }, 0],
-    ['there are more bytes than it holds', { maxAnswerBytes: 10 }, 0],
-  ])('since %s is a partial one', async (_why, limits, partialFailures) => {
+    ['the service fails partially', {}, 1],
+    ['there are too many rows for it', { maxAnswerRows: 1 }, 0],
+    ['there are too many bytes for it', { maxAnswerBytes: 10 }, 0],
+  ])('is a PartialAnswer if %s', async (_why, limits, partialFailures) => {
     Object.assign(workspace, limits);
     workspace.failPartially(partialFailures);
     const error = await errorOf(run(QUERY));
     expect(error).toBeInstanceOf(PartialAnswer);
     expect(String(error)).toMatch(
-      /^PartialAnswer: Log Analytics gave a part of its answer only: There were some errors /,
+      /^PartialAnswer: Log Analytics returned only part of its answer: There were some errors /,
     );
   });
 
   it.each<[string, FaultKind]>([
     ['too large (413)', { kind: 'error', code: 'ResponsePayloadTooLarge', message: 'too large', status: 413 }],
     ['too slow (504)', { kind: 'error', code: 'GatewayTimeout', message: 'too slow', status: 504 }],
-  ])('since it is %s is a partial one: a narrower question may do', async (_why, fault) => {
+  ])('is a PartialAnswer if it is %s, because a narrower query may succeed', async (_why, fault) => {
     const error = await failing(fault);
     expect(error).toBeInstanceOf(PartialAnswer);
-    expect(String(error)).toContain('PartialAnswer: Log Analytics cannot answer in one go: ');
+    expect(String(error)).toContain('PartialAnswer: Log Analytics could not answer the query at once: ');
     expect(error).toMatchObject({ cause: { statusCode: fault.kind === 'error' ? fault.status : 0 } });
   });
 
@@ -131,9 +131,9 @@ describe('an answer that is not complete', () => {
       { kind: 'error', code: 'InsufficientAccessError', message: 'no', status: 403 },
       { statusCode: 403 },
     ],
-    ['broken (500)', { kind: 'serverError' }, { statusCode: 500 }],
-    ['cut off', { kind: 'reset' }, { code: 'ECONNRESET' }],
-  ])('since it is %s is none, and the same question is asked again later', async (_why, fault, fields) => {
+    ['a server error (500)', { kind: 'serverError' }, { statusCode: 500 }],
+    ['a broken connection', { kind: 'reset' }, { code: 'ECONNRESET' }],
+  ])('is not a PartialAnswer if it is %s, because the same query may succeed later', async (_why, fault, fields) => {
     const error = await failing(fault);
     expect(error).not.toBeInstanceOf(PartialAnswer);
     expect(error).toMatchObject({ name: 'RestError', ...fields });
@@ -145,13 +145,13 @@ describe('tables that do not exist yet', () => {
   const failWith = (message: string, status: number) =>
     stage.faults.add({ kind: 'error', code: 'BadArgumentError', message, status, service: 'logs' });
 
-  it('have no rows: the first export creates them', async () => {
+  it('have no rows, because the first export creates them', async () => {
     failWith(NO_TABLE, 400);
     expect(await rowsOrNone(run(QUERY))).toEqual([]);
     expect(await rowsOrNone(run(QUERY))).toHaveLength(2);
   });
 
-  it('are named in an inner error, too', async () => {
+  it('are also recognized by an inner error', async () => {
     const innererror = { code: 'SemanticError', innererror: { code: 'SEM0100', message: NO_TABLE } };
     const error = Object.assign(new RestError('The request had some invalid properties', { statusCode: 400 }), {
       details: { error: { code: 'BadArgumentError', innererror } },
@@ -160,14 +160,14 @@ describe('tables that do not exist yet', () => {
   });
 
   it.each([
-    ['a query that is wrong', "'project' operator: unexpected end", 400],
-    ['the same words with another status', NO_TABLE, 403],
-  ])('are not what %s is about', async (_what, message, status) => {
+    ['an invalid query', "'project' operator: unexpected end", 400],
+    ['the same message with another status', NO_TABLE, 403],
+  ])('are not the cause of %s', async (_what, message, status) => {
     failWith(message, status);
     await expect(rowsOrNone(run(QUERY))).rejects.toMatchObject({ statusCode: status });
   });
 
-  it('are not what an error without a status is about', async () => {
+  it('are not the cause of an error without a status', async () => {
     await expect(rowsOrNone(Promise.reject(new Error(NO_TABLE)))).rejects.toThrow(NO_TABLE);
   });
 });

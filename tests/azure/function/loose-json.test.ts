@@ -1,8 +1,8 @@
-// Values by their path, in every casing and encoding.
+// Reads values at a path, in every casing and encoding.
 import { describe, expect, it } from 'vitest';
 import { pick } from '../../../azure/function/loose-json.ts';
 
-describe('a value by its path', () => {
+describe('a value at a path', () => {
   it.each<[unknown, readonly string[], unknown]>([
     [{ A: { b: 1 } }, ['a', 'B'], 1],
     ['{"a":{"b":1}}', ['a', 'b'], 1],

@@ -25,7 +25,7 @@ describe('an id', () => {
     ['/repositories/team/app/images/latest', undefined],
     [`/repositories/team-app-images-${DIGEST}`, undefined],
     ['', undefined],
-  ])('%s is of the image %j', (id, image) => {
+  ])('%s names the image %j', (id, image) => {
     expect(checkImage(readImage([], [id]))).toEqual(image);
   });
 });
@@ -43,12 +43,12 @@ describe('details', () => {
       [],
       TEAM_APP,
     ],
-    ['tell how a dashed id is to be read', { RepositoryName: 'team/app' }, [id], TEAM_APP],
-    ['have the last word on the digest', { Digest: OTHER }, [id], { ...DASHED, digest: OTHER }],
-    ['that name an unsafe repository are not put right by the id', { RepositoryName: 'team/../app' }, [id], undefined],
-    ['that are cut off leave the id', '{"RepositoryName":"team/ap', [id], DASHED],
+    ['tell how to read a dashed id', { RepositoryName: 'team/app' }, [id], TEAM_APP],
+    ['override the digest of the id', { Digest: OTHER }, [id], { ...DASHED, digest: OTHER }],
+    ['that name an unsafe repository are not corrected by the id', { RepositoryName: 'team/../app' }, [id], undefined],
+    ['that are truncated leave the id', '{"RepositoryName":"team/ap', [id], DASHED],
     ['that name nothing leave the id', { RepositoryName: '', Digest: null }, [id], DASHED],
-    ['without an id, of a repository alone, name no image', { RepositoryName: 'team/app' }, [], undefined],
+    ['that name only a repository, without an id, name no image', { RepositoryName: 'team/app' }, [], undefined],
   ])('%s', (_name, details, ids, image) => {
     expect(checkImage(readImage([undefined, details], ids))).toEqual(image);
   });
@@ -66,12 +66,12 @@ describe('a dashed name', () => {
     expect(mayBeIn(image, `${repository}-2`)).toBe(false);
   });
 
-  it('has no reading that is no name', () => {
+  it('has only readings that are valid names', () => {
     const readings = repositoriesFor({ repository: 'team--app', digest: DIGEST, isDashed: true });
     expect(readings).toEqual(['team--app', 'team/-app', 'team-/app']);
   });
 
-  it('has at most 64 readings, those with few slashes first', () => {
+  it('has at most 64 readings, those with the fewest slashes first', () => {
     const readingsOf = (repository: string) => repositoriesFor({ repository, digest: DIGEST, isDashed: true });
     expect(readingsOf('a-b-c-d-e-f-g')).toHaveLength(64);
     const many = readingsOf('my-org-my-team-my-service-api-worker');
@@ -82,7 +82,7 @@ describe('a dashed name', () => {
     expect(readingsOf(`a${'-b'.repeat(100)}`)).toHaveLength(64);
   });
 
-  it('that is not dashed has one reading', () => {
+  it('has one reading if it is not dashed', () => {
     const image = { repository: 'team-app', digest: DIGEST };
     expect(repositoriesFor(image)).toEqual(['team-app']);
     expect([mayBeIn(image, 'team-app'), mayBeIn(image, 'team/app')]).toEqual([true, false]);

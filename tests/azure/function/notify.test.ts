@@ -1,4 +1,5 @@
-// Mails about state changes, with the SDK's own clients on the wire: each at once, and those that failed in one mail.
+// Mails about state changes, with the SDK's own clients on the wire: one mail per change, and one for those that
+// failed.
 import { EmailClient } from '@azure/communication-email';
 import { TableClient } from '@azure/data-tables';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -41,7 +42,7 @@ describe('a notice', () => {
     return lines;
   };
 
-  it('is one mail to everyone, and no line of the log', async () => {
+  it('is one mail to all recipients, and is not logged', async () => {
     expect(await notifying(mailer)).toEqual([]);
     expect(stage.mails.sent).toMatchObject([
       { sender: SENDER, to: TO, subject: '[pullgate] clear: team/app', plainText: expect.stringContaining('team/app') },
@@ -49,7 +50,7 @@ describe('a notice', () => {
     expect(stage.calls.count()['mail:Send']).toBe(1);
   });
 
-  it('is a line of the log where there are no recipients', async () => {
+  it('is logged if there are no recipients', async () => {
     expect(await notifying(undefined)).toEqual([
       {
         kind: 'notice',
@@ -65,7 +66,7 @@ describe('a notice', () => {
   it.each([
     ['is throttled', { kind: 'throttle' }, 429],
     ['is denied', { kind: 'error', code: 'Denied', message: 'no', status: 403 }, 403],
-  ] as const)('that %s throws, so that it stays pending', async (_how, fault, statusCode) => {
+  ] as const)('throws and stays pending if its mail %s', async (_how, fault, statusCode) => {
     stage.faults.add({ ...fault, service: 'mail' });
     await expect(notifying(mailer)).rejects.toMatchObject({ statusCode });
     expect(stage.mails.sent).toEqual([]);
@@ -78,12 +79,12 @@ describe('pending notices', () => {
   const deliver = () => deliverPending(mailer, TO, table, NOW);
   const pendingOf = async (gate: Gate) => (await table.records.load(gate)).value?.pending.length;
 
-  it('are none: no mail', async () => {
+  it('send no mail if there are none', async () => {
     await savePending(GATE);
     expect([await deliver(), subjects()]).toEqual([0, []]);
   });
 
-  it('that are one are a mail as it would have been at once', async () => {
+  it('send the usual mail if there is only one', async () => {
     await savePending(GATE, notice({ at: OLD }));
     expect(await deliver()).toBe(1);
     expect(subjects()).toEqual(['[pullgate] closed: team/app']);
@@ -91,7 +92,7 @@ describe('pending notices', () => {
     expect([await deliver(), subjects()]).toEqual([0, ['[pullgate] closed: team/app']]);
   });
 
-  it('of several gates are one mail, which says each in the order of its gate', async () => {
+  it('of several gates share one mail, ordered by gate', async () => {
     await savePending(image(1), notice({ at: OLD }), notice({ at: OLD, kind: 'opened' }));
     await savePending(image(2), notice({ at: OLD, kind: 'cleared' }));
     expect(await deliver()).toBe(2);
@@ -107,7 +108,7 @@ describe('pending notices', () => {
     expect([await pendingOf(image(1)), await pendingOf(image(2))]).toEqual([0, 0]);
   });
 
-  it('are left for two minutes to the worker that changed the gate', async () => {
+  it('are left to the worker that changed the gate for two minutes', async () => {
     const ago = (milliseconds: number) => new Date(Date.parse(NOW) - milliseconds).toISOString();
     await savePending(image(1), notice({ at: ago(119_999) }));
     expect([await deliver(), subjects()]).toEqual([0, []]);
@@ -116,7 +117,7 @@ describe('pending notices', () => {
     expect([await pendingOf(image(1)), await pendingOf(image(2))]).toEqual([1, 0]);
   });
 
-  it('of more than a hundred gates are sent over two ticks', async () => {
+  it('of more than 100 gates are sent in two ticks', async () => {
     const numbers = Array.from({ length: 101 }, (_, number) => number);
     await Promise.all(numbers.map((number) => savePending(image(number), notice({ at: OLD }))));
     expect([await deliver(), await deliver(), await deliver()]).toEqual([100, 1, 0]);
@@ -131,7 +132,7 @@ describe('pending notices', () => {
     expect(await deliver()).toBe(1);
   });
 
-  it('are sent twice, and never lost, where a worker changes the record while they are sent', async () => {
+  it('are sent twice, and never lost, if a worker changes the record while they are sent', async () => {
     await savePending(GATE, notice({ at: OLD }));
     const remove = stage.calls.after(async ({ service }) => {
       if (service !== 'mail') return;
@@ -145,14 +146,14 @@ describe('pending notices', () => {
     expect(subjects()).toEqual(['[pullgate] closed: team/app', '[pullgate] closed: team/app']);
   });
 
-  it('of a gate whose record is gone meanwhile, or has none any more, are none', async () => {
+  it('are not sent if the record was deleted, or no longer has notices', async () => {
     await savePending(GATE);
     const listing = { records: table.records, pending: async () => [GATE, image(9)] };
     expect(await deliverPending(mailer, TO, listing, NOW)).toBe(0);
     expect(subjects()).toEqual([]);
   });
 
-  it('are left as they are where there are no recipients: nothing is read', async () => {
+  it('stay unchanged if there are no recipients, and nothing is read', async () => {
     await savePending(GATE, notice({ at: OLD }));
     stage.calls.reset();
     expect(await deliverPending(undefined, TO, table, NOW)).toBe(0);

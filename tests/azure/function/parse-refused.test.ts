@@ -1,4 +1,4 @@
-// Input that is refused: what is wrong with a message, in one short line that names the field and what was expected.
+// Refused input: one short line per problem of a message, with the field, the given value and the expected value.
 import { describe, expect, it } from 'vitest';
 import { parseMessage } from '../../../azure/function/parse.ts';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
@@ -12,14 +12,14 @@ import {
   resource,
 } from './samples.ts';
 
-/** The sentences about a message that is refused. */
+/** The problems of a refused message, as sentences. */
 function problemsWith(message: unknown): readonly string[] {
   const parsed = parseMessage(message);
   if (parsed.ok) throw new Error(`expected problems, was given a request: ${JSON.stringify(parsed.value)}`);
   return parsed.problems.map(describeProblem);
 }
 
-/** An event whose image is named by its details only. */
+/** An event whose image is named only by its details. */
 const naming = (details: Readonly<Record<string, unknown>>) =>
   individualMessage({
     ...resource(REGISTRY_ID),
@@ -37,13 +37,13 @@ const request = (changes: Readonly<Record<string, unknown>>) => ({
 
 const REPOSITORY = `expected ${REPOSITORY_NAME}`;
 const DIGEST = 'expected a digest: sha256: and 64 hexadecimal digits';
-const ASSESSMENT = 'expected the id of an assessment, up to 1000 characters, whose last part is its name';
-const DETAILS = 'expected what the event says of the assessment, as JSON text';
+const ASSESSMENT = 'expected an assessment id of at most 1000 characters that ends with its name';
+const DETAILS = 'expected JSON text with details of the assessment';
 const REGISTRY =
   'expected the id of a registry: /subscriptions/GUID/resourceGroups/GROUP/providers/Microsoft.ContainerRegistry/registries/NAME';
 const TRIGGER = 'expected one of finding, scan, push, delete, sweep, tick';
 
-describe('a message that is no object', () => {
+describe('a message that is not an object', () => {
   it.each<[unknown, string]>([
     [undefined, 'message is missing: expected a JSON object'],
     [null, 'message is null: expected a JSON object'],
@@ -60,12 +60,12 @@ describe('a message that is no object', () => {
   });
 });
 
-describe('a field that is missing is named', () => {
+describe('a missing field is named', () => {
   it('in an event', () => {
     expect(problemsWith({})).toEqual([`assessment is missing: ${ASSESSMENT}`]);
   });
 
-  it('in an observation of our own', () => {
+  it('in a message of our own', () => {
     expect(problemsWith({ pullgate: 'reconcile' })).toEqual([
       `registry is missing: ${REGISTRY}`,
       `repository is missing: ${REPOSITORY}`,
@@ -74,31 +74,31 @@ describe('a field that is missing is named', () => {
   });
 });
 
-describe('a value that is not what it should be is shown', () => {
+describe('an invalid value is shown', () => {
   const long = `${REGISTRY_ID}/providers/Microsoft.Security/assessments/${'a'.repeat(1_000)}`;
   it.each<[string, unknown, readonly string[]]>([
-    ['a wish that we do not know', request({ pullgate: 'nap' }), ['pullgate is "nap": expected reconcile']],
-    ['a wish that is no word', request({ pullgate: {} }), ['pullgate is {}: expected reconcile']],
-    ['a trigger that is none', request({ trigger: 'whim' }), [`trigger is "whim": ${TRIGGER}`]],
-    ['a registry that is a name', request({ registry: 'myacr' }), [`registry is "myacr": ${REGISTRY}`]],
+    ['an unknown request', request({ pullgate: 'nap' }), ['pullgate is "nap": expected reconcile']],
+    ['a request that is not a string', request({ pullgate: {} }), ['pullgate is {}: expected reconcile']],
+    ['an unknown trigger', request({ trigger: 'whim' }), [`trigger is "whim": ${TRIGGER}`]],
+    ['the name of a registry', request({ registry: 'myacr' }), [`registry is "myacr": ${REGISTRY}`]],
     [
-      'a registry that is something in one',
+      'the id of a resource in a registry',
       request({ registry: `${REGISTRY_ID}/x` }),
       [`registry is "${`${REGISTRY_ID}/x`.slice(0, 119)}…: ${REGISTRY}`],
     ],
-    ['an assessment that is no text', { assessment: 5 }, [`assessment is 5: ${ASSESSMENT}`]],
+    ['an assessment that is not a string', { assessment: 5 }, [`assessment is 5: ${ASSESSMENT}`]],
     [
       'an assessment that is too long',
       individualMessage({ assessment: long }),
       [`assessment is "${long.slice(0, 119)}…: ${ASSESSMENT}`],
     ],
     [
-      'a resource that is no text',
+      'a resource that is not a string',
       individualMessage({ resourceDetails: { Id: REGISTRY_ID } }),
       [`resourceDetails is ${JSON.stringify({ Id: REGISTRY_ID }).slice(0, 120)}…: ${DETAILS}`],
     ],
     [
-      'an action that is no text',
+      'an action that is not a string',
       individualMessage({ assessmentEventDataEnrichment: 1 }),
       [`assessmentEventDataEnrichment is 1: ${DETAILS}`],
     ],
@@ -111,10 +111,10 @@ describe('a value that is not what it should be is shown', () => {
         'at is 5: expected the time of the event, such as 2026-01-31T12:00:00Z',
       ],
     ],
-    ['tries that are no number', individualMessage({ tries: '1' }), ['tries is "1": expected a number']],
-    ['tries that are no whole number', request({ tries: 1.5 }), ['tries is 1.5: expected a whole number']],
+    ['tries that are not a number', individualMessage({ tries: '1' }), ['tries is "1": expected a number']],
+    ['tries that are not a whole number', request({ tries: 1.5 }), ['tries is 1.5: expected a whole number']],
     ['tries below 0', request({ tries: -1 }), ['tries is -1: expected 0 or more']],
-    ['tries without end', request({ tries: 101 }), ['tries is 101: expected fewer']],
+    ['too many tries', request({ tries: 101 }), ['tries is 101: expected at most 100']],
     ['tries that are null', request({ tries: null }), ['tries is null: expected a number']],
   ])('%s', (_name, message, sentences) => {
     expect(problemsWith(message)).toEqual(sentences);
@@ -132,7 +132,7 @@ describe('a value that is not what it should be is shown', () => {
     'latest',
     '" | union *',
     '',
-  ])('a digest that is none: %j', (digest) => {
+  ])('an invalid digest: %j', (digest) => {
     const sentence = `digest is ${JSON.stringify(digest)}: ${DIGEST}`;
     if (digest !== '') expect(problemsWith(naming({ Digest: digest }))).toEqual([sentence]);
     expect(problemsWith(request({ digest }))).toEqual([sentence]);
@@ -141,10 +141,10 @@ describe('a value that is not what it should be is shown', () => {
   it.each([
     ['nothing', ''],
     ['upper case', 'Team/App'],
-    ['a way up', '../app'],
-    ['a way up inside', 'team/../app'],
-    ['a slash before', '/team'],
-    ['a slash after', 'team/'],
+    ['a parent path', '../app'],
+    ['a parent path inside', 'team/../app'],
+    ['a leading slash', '/team'],
+    ['a trailing slash', 'team/'],
     ['two slashes', 'team//app'],
     ['a backslash', 'team\\app'],
     ['an escaped slash', 'team%2fapp'],
@@ -161,9 +161,9 @@ describe('a value that is not what it should be is shown', () => {
     ['a tag', 'app:1.0'],
     ['a digest', `app@${GIVEN_DIGEST}`],
     ['a letter of another script', 'аpp'],
-    ['a dot for a segment', 'team/./app'],
-    ['a hyphen before', '-team/app'],
-    ['an underscore before', '__proto__'],
+    ['a dot as a segment', 'team/./app'],
+    ['a leading hyphen', '-team/app'],
+    ['a leading underscore', '__proto__'],
   ])('a repository name with %s: %j', (_name, repository) => {
     const sentence = `repository is ${JSON.stringify(repository)}: ${REPOSITORY}`;
     if (repository !== '') expect(problemsWith(naming({ RepositoryName: repository }))).toEqual([sentence]);
@@ -187,9 +187,9 @@ describe('a value that is not what it should be is shown', () => {
     ['an escape', `${REGISTRY_ID}/a%2f/x`],
     ['a placeholder', `${REGISTRY_ID}/...?/providers/Microsoft.Security/assessments/x`],
     ['no name at its end', `${REGISTRY_ID}/`],
-    ['a way up for its name', `${REGISTRY_ID}/..`],
+    ['a parent path as its name', `${REGISTRY_ID}/..`],
     ['a name of 101 characters', `${REGISTRY_ID}/${'a'.repeat(101)}`],
-    ['no slash before it', ASSESSMENT_ID.slice(1)],
+    ['no leading slash', ASSESSMENT_ID.slice(1)],
   ])('an assessment of a registry with %s: %j', (_name, assessment) => {
     const shown = JSON.stringify(assessment);
     expect(problemsWith(individualMessage({ assessment }))).toEqual([

@@ -1,4 +1,4 @@
-// Input validation: what the Logic App makes of each sample, and our own messages, each to what it asks for.
+// Input validation: the Logic App's message for each sample, and our own messages, each with the parsed request.
 import { describe, expect, it } from 'vitest';
 import { type Message, parseMessage } from '../../../azure/function/parse.ts';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
@@ -45,17 +45,17 @@ const GROUPED = {
 
 describe('an event', () => {
   it.each<[string, unknown, Message]>([
-    ['of the individual model asks for a reconciliation of its image', individualMessage(), INDIVIDUAL],
-    ['of the grouped model does too', groupedMessage(), GROUPED],
-    ['that names no image itself is read from its resource', individualMessage(additional({})), INDIVIDUAL],
-    ['without a resource is read from its image', individualMessage({ resourceDetails: '' }), INDIVIDUAL],
+    ['of the individual model requests a reconciliation of its image', individualMessage(), INDIVIDUAL],
+    ['of the grouped model does, too', groupedMessage(), GROUPED],
+    ['without an image in its details gets it from its resource', individualMessage(additional({})), INDIVIDUAL],
+    ['without a resource gets the image from its details', individualMessage({ resourceDetails: '' }), INDIVIDUAL],
     [
-      'with a dashed resource is read from its image',
+      'with a dashed resource gets the image from its details',
       individualMessage(resource(`${REGISTRY_ID}/repositories-team-app-images-${DIGEST}`)),
       INDIVIDUAL,
     ],
     [
-      'with a dashed resource alone may be of team/app and of team-app',
+      'with only a dashed resource may be about team/app or team-app',
       individualMessage({
         ...resource(`${REGISTRY_ID}/repositories-team-app-images-${DIGEST}`),
         resourceAdditionalData: null,
@@ -63,7 +63,7 @@ describe('an event', () => {
       { ...INDIVIDUAL, repository: 'team-app', isDashed: true },
     ],
     [
-      'with a dashed resource right behind the name of its registry is of that registry',
+      'with a dashed resource right after the name of its registry is about that registry',
       individualMessage({
         assessment: `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Security/assessments/x1`,
         ...resource(`${REGISTRY_ID}-repositories-team-app-images-${DIGEST}`),
@@ -71,7 +71,7 @@ describe('an event', () => {
       { ...INDIVIDUAL, assessment: 'x1' },
     ],
     [
-      'that names no registry is about any that has its image',
+      'without a registry may be about any registry that has the image',
       individualMessage({
         assessment: `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Security/assessments/x1`,
         ...resource(`repositories-team-app-images-${DIGEST}`),
@@ -79,7 +79,7 @@ describe('an event', () => {
       { ...INDIVIDUAL, registry: undefined, assessment: 'x1' },
     ],
     [
-      'whose details are in camelCase, and text within text, is read too',
+      'with details in camelCase, and text inside text, is parsed',
       individualMessage({
         resourceDetails: JSON.stringify({ source: 'azure', resourceType: '.containerimage' }),
         resourceAdditionalData: JSON.stringify({
@@ -90,34 +90,30 @@ describe('an event', () => {
       INDIVIDUAL,
     ],
     [
-      'of a registry whose resource group has letters beyond ASCII is of that registry',
+      'with non-ASCII letters in the resource group is about that registry',
       individualMessage({ assessment: ASSESSMENT_ID.replace('/rg/', '/größe-日本/') }),
       { ...INDIVIDUAL, registry: { ...REGISTRY, resourceGroup: 'größe-日本' } },
     ],
     [
-      'with a time says when it came',
+      'with a time keeps it',
       individualMessage({ at: '2026-03-02T09:00:00.1234567Z' }),
       { ...INDIVIDUAL, at: '2026-03-02T09:00:00.123Z' },
     ],
-    ['without a time does not', individualMessage({ at: null }), INDIVIDUAL],
+    ['without a time has none', individualMessage({ at: null }), INDIVIDUAL],
+    ['without an action still counts', individualMessage({ assessmentEventDataEnrichment: null }), INDIVIDUAL],
+    ['with an unknown action still counts', individualMessage(action('Upsert')), INDIVIDUAL],
     [
-      'without any word of the action still counts',
-      individualMessage({ assessmentEventDataEnrichment: null }),
-      INDIVIDUAL,
-    ],
-    ['of an action never seen still counts', individualMessage(action('Upsert')), INDIVIDUAL],
-    [
-      'that was deleted names no assessment: none has to be there',
+      'about a deleted assessment names none, because no row can confirm it',
       individualMessage(action('Delete')),
       { ...INDIVIDUAL, assessment: undefined },
     ],
     [
-      'that was deleted, in small letters, too',
+      'about a deleted assessment, in lower case',
       individualMessage(action('delete')),
       { ...INDIVIDUAL, assessment: undefined },
     ],
     [
-      'keeps the letters of its registry, and writes the name of its assessment small',
+      'keeps the case of its registry, and lowers the case of its assessment',
       individualMessage({
         assessment: `${REGISTRY_ID.toUpperCase()}/PROVIDERS/MICROSOFT.SECURITY/ASSESSMENTS/ABCDEF`,
       }),
@@ -128,11 +124,11 @@ describe('an event', () => {
       },
     ],
     [
-      'whose registry stands in its resource only is of that registry',
+      'with a registry only in its resource is about that registry',
       individualMessage({ assessment: `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Security/assessments/x1` }),
       { ...INDIVIDUAL, assessment: 'x1' },
     ],
-    ['with more than we know is understood', { ...individualMessage(), news: { of: 2030 } }, INDIVIDUAL],
+    ['with unknown fields is parsed', { ...individualMessage(), news: { of: 2030 } }, INDIVIDUAL],
   ])('%s', (_name, message, request) => {
     expect(requestFrom(message)).toEqual(request);
   });
@@ -147,7 +143,7 @@ describe('an event', () => {
   });
 });
 
-describe('what is not ours is ignored, and said to be', () => {
+describe('an irrelevant event is ignored with a reason', () => {
   const machine = `/subscriptions/${SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/web`;
   const assessment = `${machine}/providers/Microsoft.Security/assessments/${ASSESSMENT}`;
   const odd = `/subscriptions/${SUBSCRIPTION}/resourceGroups/größe (1)/providers/Microsoft.Sql/servers/s/databases/a b@c`;
@@ -155,71 +151,67 @@ describe('what is not ours is ignored, and said to be', () => {
     [
       'a machine',
       { assessment, ...resource(machine, 'virtualMachine'), resourceAdditionalData: '', ...action('Insert') },
-      `an assessment of something else than a registry: ${assessment}`.slice(0, 200),
+      `not an assessment of a registry: ${assessment}`.slice(0, 200),
     ],
     [
-      'something with letters that no registry has',
+      'a resource with letters that no registry has',
       { assessment: odd },
-      `an assessment of something else than a registry: ${odd}`.slice(0, 200),
+      `not an assessment of a registry: ${odd}`.slice(0, 200),
     ],
     [
-      "an image in another cloud's registry, named as that cloud does",
+      'an image in a registry of another cloud, named in the form of that cloud',
       {
         assessment,
         resourceDetails: JSON.stringify({ Source: 'Aws', ResourceType: '.containerimage' }),
         ...additional({ RepositoryName: 'Team/App:1', Digest: 'latest' }),
       },
-      `an assessment of something else than a registry: ${assessment}`.slice(0, 200),
+      `not an assessment of a registry: ${assessment}`.slice(0, 200),
     ],
+    ['an invalid id', { assessment: "' or 1==1 | take 1" }, "not an assessment of a registry: ' or 1==1 | take 1"],
     [
-      'what has no id that is one',
-      { assessment: "' or 1==1 | take 1" },
-      "an assessment of something else than a registry: ' or 1==1 | take 1",
-    ],
-    [
-      'an id of 64 KB, in a short line',
+      'an id of 64 KB, with a short reason',
       { assessment: 'x'.repeat(65_536) },
-      `an assessment of something else than a registry: ${'x'.repeat(151)}`,
+      `not an assessment of a registry: ${'x'.repeat(167)}`,
     ],
     [
       'a registry itself',
       individualMessage({ ...resource(REGISTRY_ID, 'containerregistry'), resourceAdditionalData: null }),
-      `an assessment of no image: ${ASSESSMENT_ID}`.slice(0, 200),
+      `not an assessment of an image: ${ASSESSMENT_ID}`.slice(0, 200),
     ],
   ])('%s', (_name, message, why) => {
     expect(requestFrom(message)).toEqual({ kind: 'ignored', why });
   });
 });
 
-describe('an event of a container image that does not say which is not lost without a word', () => {
+describe('an event about an unnamed container image is reported', () => {
   const nowhere = `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Security/assessments/${ASSESSMENT}`;
   it.each<[string, unknown, Omit<Extract<Message, { kind: 'unattributed' }>, 'kind'>]>([
     [
-      'its type says that it is one, and nothing names it',
+      'only its type says that it is about an image',
       { assessment: nowhere, ...resource('') },
-      { assessment: nowhere, why: 'it names no repository with a digest' },
+      { assessment: nowhere, why: 'the event does not name both a repository and a digest' },
     ],
     [
-      'it names its repository only',
+      'it names only its repository',
       individualMessage({ ...resource(REGISTRY_ID), ...additional({ RepositoryName: 'team/app' }) }),
-      { assessment: ASSESSMENT_ID, why: 'it names no repository with a digest' },
+      { assessment: ASSESSMENT_ID, why: 'the event does not name both a repository and a digest' },
     ],
     [
-      'it names its digest only',
+      'it names only its digest',
       individualMessage({ ...resource(REGISTRY_ID), ...additional({ Digest: DIGEST }) }),
-      { assessment: ASSESSMENT_ID, why: 'it names no repository with a digest' },
+      { assessment: ASSESSMENT_ID, why: 'the event does not name both a repository and a digest' },
     ],
     [
-      'it names no registry, and its repository cannot be one',
+      'it names no registry, and an invalid repository',
       { assessment: nowhere, ...additional({ RepositoryName: 'Team/App', Digest: DIGEST }) },
       { assessment: nowhere, why: `repository is "Team/App": expected ${REPOSITORY_NAME}` },
     ],
     [
-      'its id is no id, and long',
+      'its id is invalid and long',
       { assessment: `x'${'y'.repeat(2_000)}`, ...additional({ RepositoryName: 'team/app', Digest: DIGEST }) },
       {
         assessment: `x'${'y'.repeat(998)}`,
-        why: `assessment is "x'${'y'.repeat(117)}…: expected the id of an assessment, up to 1000 characters, whose last part is its name`,
+        why: `assessment is "x'${'y'.repeat(117)}…: expected an assessment id of at most 1000 characters that ends with its name`,
       },
     ],
   ])('%s', (_name, message, unattributed) => {
@@ -243,7 +235,7 @@ describe('a message of our own', () => {
     expect(requestFrom(message)).toEqual(request);
   });
 
-  it.each(REPOSITORY_NAMES)('may name the repository %s, as may an event and the resource in it', (repository) => {
+  it.each(REPOSITORY_NAMES)('may name the repository %s, and so may an event and its resource', (repository) => {
     const message = { pullgate: 'reconcile', registry: REGISTRY_ID, repository, trigger: 'sweep' };
     expect(requestFrom(message)).toMatchObject({ kind: 'reconcile', repository });
     const named = individualMessage({ ...additional({ RepositoryName: repository, Digest: DIGEST }) });

@@ -1,4 +1,4 @@
-// What the function puts on its queues, over a service that only writes down what it is asked.
+// What the function sends to its queues, over a service that only records the calls.
 import { createHttpHeaders, createPipelineRequest } from '@azure/core-rest-pipeline';
 import { describe, expect, it } from 'vitest';
 import { createQueue, type QueueService } from '../../../azure/function/queue.ts';
@@ -7,7 +7,7 @@ import { DIGEST, REGISTRY_ID } from './samples.ts';
 const QUEUE = 'https://account.queue.core.windows.net/pullgate';
 const POISON = `${QUEUE}-poison`;
 
-/** The queues, and each call as `METHOD URL`, with the message that it carries. */
+/** The queues, and each call as `METHOD URL` with its message. */
 function stage(count = '0') {
   const sent: { readonly call: string; readonly message: unknown }[] = [];
   const service: QueueService = {
@@ -26,7 +26,7 @@ function stage(count = '0') {
 }
 
 describe('the queues', () => {
-  it('a message in the poison queue never expires: it waits for a person', async () => {
+  it('keep a message in the poison queue forever, because it waits for a person', async () => {
     const { queue, sent } = stage();
     await queue.deadLetter({ tries: 0 });
     expect(sent).toEqual([
@@ -34,7 +34,7 @@ describe('the queues', () => {
     ]);
   });
 
-  it('one that is sent again is seen after its time, and does not expire on the way', async () => {
+  it('deliver a message again after its delay, and never let it expire', async () => {
     const { queue, sent } = stage();
     await queue.sendLater({ tries: 3 }, 480);
     expect(sent).toEqual([
@@ -42,7 +42,7 @@ describe('the queues', () => {
     ]);
   });
 
-  it('an observation is asked for at each gate', async () => {
+  it('get one request per gate', async () => {
     const { queue, sent } = stage();
     const whole = { registry: REGISTRY_ID, repository: 'team/app' };
     await queue.sendRequests([whole, { ...whole, digest: DIGEST }], 'sweep');
@@ -55,7 +55,7 @@ describe('the queues', () => {
     );
   });
 
-  it('messages in the poison queue are counted by the service', async () => {
+  it('return the number of messages in the poison queue as counted by the service', async () => {
     const { queue, sent } = stage('7');
     expect(await queue.deadLetterCount()).toBe(7);
     expect(sent).toEqual([{ call: `GET ${POISON}?comp=metadata`, message: undefined }]);

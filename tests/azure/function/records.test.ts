@@ -1,4 +1,5 @@
-// Records in Table storage: stored and loaded back, over the version that was read only, and never too large for a row.
+// Records in Table storage: saved and loaded, written only over the version that was read, and never too large for a
+// row.
 import { TableClient } from '@azure/data-tables';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTable, type Table } from '../../../azure/function/records.ts';
@@ -38,17 +39,17 @@ describe('a record', () => {
     ['an image', IMAGE],
     ['a repository', WHOLE],
     ['a repository with a long name', { ...WHOLE, repository: `${'a/'.repeat(127)}b` }],
-  ])('of %s comes back as it was saved', async (_what, gate) => {
+  ])('of %s is loaded as it was saved', async (_what, gate) => {
     const saved = record({ gate, override: anOverride(), pending: [notice()] });
     const version = await table.records.save(saved, 0);
     expect(version).toBeDefined();
     expect(await table.records.load(gate)).toEqual({ value: saved, version });
   });
 
-  it('is not there before it is saved, and after it was removed', async () => {
+  it('does not exist before it is saved, nor after it is removed', async () => {
     expect(await table.records.load(IMAGE)).toEqual({ value: undefined, version: 0 });
     const version = await save({ gate: IMAGE });
-    if (version === undefined) throw new Error('the first save has met no other');
+    if (version === undefined) throw new Error('expected the first save to succeed');
     const old = await table.records.save(record({ gate: IMAGE }), version);
     expect([await table.records.remove(IMAGE, version), await table.records.remove(IMAGE, old ?? 0)]).toEqual([
       false,
@@ -58,7 +59,7 @@ describe('a record', () => {
     expect(await table.records.load(IMAGE)).toEqual({ value: undefined, version: 0 });
   });
 
-  it('is saved over the version that was read only', async () => {
+  it('is saved only over the version that was read', async () => {
     const one = record({ gate: IMAGE });
     const first = await table.records.save(one, 0);
     expect(await table.records.save(one, 0)).toBeUndefined();
@@ -68,14 +69,14 @@ describe('a record', () => {
     expect((await table.records.load(IMAGE)).version).toBe(second);
   });
 
-  it('that another worker has removed is not saved again over its old version', async () => {
+  it('is not saved over its old version if another worker has removed it', async () => {
     const version = await save({ gate: IMAGE });
     await table.records.remove(IMAGE, version ?? 0);
     expect(await table.records.save(record({ gate: IMAGE }), version ?? 0)).toBeUndefined();
     expect(rows()).toEqual([]);
   });
 
-  it('is the same for a registry in other letters, and another one of a repository beside it', async () => {
+  it('is the same if the case of the registry differs, and another one for another repository', async () => {
     await save({ gate: IMAGE, since: NOW });
     const inCapitals = { ...IMAGE, registry: REGISTRY_ID.toUpperCase() };
     expect((await table.records.load(inCapitals)).value?.since).toBe(NOW);
@@ -87,22 +88,22 @@ describe('a record', () => {
   it.each<[string, () => Promise<unknown>, string]>([
     ['loaded', () => table.records.load(IMAGE), 'Get'],
     ['saved', () => save({ gate: IMAGE }), 'Insert'],
-  ])('that the service does not let be %s is an error, and not one that is absent', async (_what, work, operation) => {
+  ])('that may not be %s is an error, and does not count as absent', async (_what, work, operation) => {
     const denied = { kind: 'error', code: 'AuthorizationFailure', message: 'no', status: 403 } as const;
     stage.faults.add({ ...denied, service: 'table', operation });
     await expect(work()).rejects.toMatchObject({ statusCode: 403 });
   });
 });
 
-describe('a record that a row does not take as it is', () => {
-  /** A blocker whose findings are unlike any other's. */
+describe('a record that is too large for one property', () => {
+  /** A blocker with unique findings, which compress badly. */
   const blockerOf = (number: number, findings: number): Blocker => {
     const of = (place: number) => finding({ vulnerability: `CVE-${digestOf(`${number} ${place}`).repeat(4)}` });
     const others = Array.from({ length: findings - 1 }, (_, place) => of(place + 1));
     return blocker({ digest: digest(number), findings: [of(0), ...others] });
   };
 
-  it('is in several properties, and comes back', async () => {
+  it('is split into several properties, and loaded in full', async () => {
     const large = record({ gate: WHOLE, blockers: Array.from({ length: 60 }, (_, number) => blockerOf(number, 40)) });
     await table.records.save(large, 0);
     const [row] = rows();
@@ -110,7 +111,7 @@ describe('a record that a row does not take as it is', () => {
     expect((await table.records.load(WHOLE)).value).toEqual(large);
   });
 
-  it('leaves no part of it behind once it is small again', async () => {
+  it('leaves no part behind once it is small again', async () => {
     const large = record({ gate: WHOLE, blockers: Array.from({ length: 60 }, (_, number) => blockerOf(number, 40)) });
     const version = await table.records.save(large, 0);
     await table.records.save(record({ gate: WHOLE }), version ?? 0);
@@ -120,7 +121,7 @@ describe('a record that a row does not take as it is', () => {
 });
 
 describe('a row', () => {
-  it('that is not a gate’s is kept by its name, over the version that was read', async () => {
+  it('that is not a gate is stored by its name, and saved only over the version that was read', async () => {
     const sweep = table.row('sweep');
     expect(await sweep.load()).toEqual({ value: undefined, version: 0 });
     const state: SweepState = { sweptAt: NOW, fingerprint: 'a', gates: 1 };
@@ -135,7 +136,7 @@ describe('a row', () => {
 describe('the gates', () => {
   const listed = async (of?: Gate) => Array.fromAsync(table.gates(of));
 
-  it('are those of the whole stack, or of one repository and its images', async () => {
+  it('are listed for the whole stack, or for one repository and its images', async () => {
     const other = REGISTRY_ID.replace('contoso', 'other');
     await saveAll([
       { gate: WHOLE, state: { kind: 'open' } },
@@ -163,7 +164,7 @@ describe('the gates', () => {
     );
   });
 
-  it('that wait for the brake are found, the worst first, and among equals the longest', async () => {
+  it('that wait for the brake are found, the most severe first, and then the longest waiting', async () => {
     const waiting = (number: number, severity: string, since: string) => ({
       gate: image(number),
       state: { kind: 'waiting', for: 'brake' } as const,
@@ -179,12 +180,12 @@ describe('the gates', () => {
     ]);
     expect(await table.waiting()).toEqual([image(3), image(2), image(1)]);
     const { value, version } = await table.records.load(image(3));
-    if (value === undefined) throw new Error('it was saved');
+    if (value === undefined) throw new Error('expected the record to be saved');
     await table.records.save({ ...value, state: { kind: 'closed' } }, version);
     expect(await table.waiting()).toEqual([image(2), image(1)]);
   });
 
-  it('with an override are found once it is due', async () => {
+  it('with an override are found once the override is due', async () => {
     await saveAll([
       { gate: image(1), override: anOverride({ until: hoursLater(1) }) },
       { gate: WHOLE, override: anOverride({ until: hoursLater(2) }) },
@@ -196,7 +197,7 @@ describe('the gates', () => {
     expect(await table.due(hoursLater(2))).toEqual([WHOLE, image(1)]);
   });
 
-  it('with pending notices are found, some of them only', async () => {
+  it('with pending notices are found, up to a limit', async () => {
     await saveAll([
       { gate: image(1), pending: [notice()] },
       { gate: image(2), pending: [] },

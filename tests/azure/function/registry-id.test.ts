@@ -1,4 +1,4 @@
-// Which registry an id names, and which name it ends with.
+// The registry that an id names, and the name at its end.
 import { describe, expect, it } from 'vitest';
 import { nameOf, registryIn } from '../../../azure/function/registry-id.ts';
 import { ASSESSMENT, ASSESSMENT_ID, DIGEST, REGISTRY_ID, SUBSCRIPTION } from './samples.ts';
@@ -21,7 +21,7 @@ describe('an id', () => {
     [REGISTRY_ID.replace('rg/', 'rg/x/'), undefined],
     [REGISTRY_ID.replace(SUBSCRIPTION, '{SubscriptionID}'), undefined],
     ['', undefined],
-  ])('%j is of the registry %s', (id, name) => {
+  ])('%j names the registry %s', (id, name) => {
     expect(registryIn(id)?.name).toBe(name);
   });
 

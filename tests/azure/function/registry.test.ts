@@ -1,4 +1,4 @@
-// Which images count as tagged, and what is asked to find out.
+// Which images count as tagged, and which calls that takes.
 import type { ContainerRegistryClient } from '@azure/container-registry';
 import { expect, it } from 'vitest';
 import type { Scanner } from '../../../azure/function/findings.ts';
@@ -7,7 +7,7 @@ import type { Policy } from '../../../shared/policy/policy.ts';
 import { digest, NOW, policy } from '../../shared/samples.ts';
 import { REGISTRY_ID } from './samples.ts';
 
-/** The index leads to the child; the last image has neither a tag nor an index. */
+/** The index contains the child. The last image has no tag and is in no index. */
 const INDEX = { digest: digest(1), tags: ['1.0'], relatedArtifacts: [{ digest: digest(2) }] };
 const CHILD = { digest: digest(2), tags: [], relatedArtifacts: [], architecture: 'amd64' };
 const UNTAGGED = { digest: digest(3), tags: [], relatedArtifacts: [], architecture: 'amd64' };
@@ -38,7 +38,7 @@ function stage(images: Policy['images']) {
 
 it.each<[Policy['images'], readonly boolean[], number]>([
   ['tagged', [true, true, false], 2],
-  // As on AWS: nothing asks for the children, since every image counts.
+  // As on AWS, the children are not looked up, because every image counts.
   ['all', [true, false, false], 0],
 ])('`images: %s`: tagged is %j, for %i listings of the repository', async (images, tagged, listings) => {
   const { registry, listings: listed } = stage(images);

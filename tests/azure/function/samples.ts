@@ -1,5 +1,5 @@
-// The providers' own samples as this folder's tests use them: with ids and digests that are ones, as messages of the
-// queue, and as rows of the workspace.
+// The samples of the providers for the tests in this folder: with valid ids and digests, as messages of the queue, and
+// as rows of the workspace.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Row } from '../../../azure/function/assessments.ts';
@@ -9,7 +9,7 @@ export const SUBSCRIPTION = '00000000-0000-0000-0000-000000000000';
 /** The registry of the synthetic sample. */
 export const REGISTRY = { subscription: SUBSCRIPTION, resourceGroup: 'rg', name: 'myacr' } as const;
 export const REGISTRY_ID = `/subscriptions/${SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/myacr`;
-/** The synthetic sample has 32 digits, which is no digest: they are filled up to 64. */
+/** The synthetic sample has only 32 digits, which is not a digest. They are repeated to 64. */
 export const DIGEST = `sha256:${'a'.repeat(64)}`;
 export const ASSESSMENT = '11111111-1111-1111-1111-111111111111';
 export const ASSESSMENT_ID = `${REGISTRY_ID}/providers/Microsoft.Security/assessments/${ASSESSMENT}`;
@@ -37,14 +37,14 @@ const [GROUPED] = at(sample('subassessment-list-2024'), 'value') as [Fields];
 
 /** Details of the synthetic sample: one package. */
 export const DETAILS = at(INDIVIDUAL, 'additionalData') as Fields;
-/** The one CVE in it. */
+/** The only CVE in these details. */
 export const CVE = at(DETAILS, 'CvesDetails', 0) as Fields;
-/** One CVE as Azure Resource Graph gives it: other keys, CVSS as an object. */
+/** A CVE in the form of Azure Resource Graph: other keys, and CVSS as an object. */
 export const GRAPH_CVE = sample('cve-details');
 /** Details of the documentation's sub-assessment. */
 export const GROUPED_DETAILS = at(GROUPED, 'properties', 'additionalData') as Fields;
 
-/** What the Logic App makes of the synthetic sample, whose own id and resource are placeholders in part. */
+/** The Logic App's message for the synthetic sample, whose own id and resource are partly placeholders. */
 export function individualMessage(changes: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
   return {
     assessment: ASSESSMENT_ID,
@@ -55,7 +55,7 @@ export function individualMessage(changes: Readonly<Record<string, unknown>> = {
   };
 }
 
-/** What the Logic App makes of the documentation's sub-assessment. */
+/** The Logic App's message for the documentation's sub-assessment. */
 export function groupedMessage(changes: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
   return {
     assessment: String(at(GROUPED, 'id')).replace('{SubscriptionID}', SUBSCRIPTION),
@@ -66,7 +66,7 @@ export function groupedMessage(changes: Readonly<Record<string, unknown>> = {}):
   };
 }
 
-/** The part of a message that tells the assessed resource. */
+/** The part of a message that names the assessed resource. */
 export function resource(id: unknown, type = '.containerimage') {
   return { resourceDetails: JSON.stringify({ Source: 'Azure', ResourceType: type, Id: id }) };
 }
@@ -76,12 +76,12 @@ export function additional(details: unknown) {
   return { resourceAdditionalData: JSON.stringify(details) };
 }
 
-/** The part of a message that tells what was done to the assessment. */
+/** The part of a message that names the action on the assessment. */
 export function action(word: unknown) {
   return { assessmentEventDataEnrichment: JSON.stringify({ action: word, isSnapshot: false }) };
 }
 
-/** The synthetic sample as the query gives it. */
+/** The synthetic sample as a row of the query. */
 export function individualRow(changes: Row = {}): Row {
   return {
     TimeGenerated: new Date(AT),
@@ -100,7 +100,7 @@ export function individualRow(changes: Row = {}): Row {
   };
 }
 
-/** The documentation's sub-assessment as the query gives it; its own state is NotApplicable. */
+/** The documentation's sub-assessment as a row of the query. Its state is NotApplicable. */
 export function groupedRow(changes: Row = {}): Row {
   return {
     TimeGenerated: new Date(AT),

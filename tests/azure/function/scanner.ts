@@ -1,4 +1,4 @@
-// The scanner of the function over a workspace of the local cloud, without the wire between them.
+// The function's scanner on a workspace of the local cloud, without a wire between them.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogsQueryClient, LogsTable } from '@azure/monitor-query';
@@ -37,7 +37,7 @@ export function workspaceOf({
   return workspace;
 }
 
-/** A workspace on the wire of a stage, without a delay of its rows; those who may read it have a role in its group. */
+/** A workspace on the wire of a stage, without ingestion delay. A role in its resource group gives access. */
 export function serveWorkspace({ clock, principals, wire }: Stage, group: string): RunningWorkspace {
   const workspace = createWorkspace(clock);
   workspace.ingestionDelayMilliseconds = 0;
@@ -47,7 +47,7 @@ export function serveWorkspace({ clock, principals, wire }: Stage, group: string
   return workspace;
 }
 
-/** As the SDK gives a table: times are dates. */
+/** A table in the form of the SDK: times are dates. */
 function sdkTable({ columns, rows }: Table): LogsTable {
   return {
     name: 'PrimaryResult',
@@ -64,7 +64,7 @@ function sdkTable({ columns, rows }: Table): LogsTable {
   };
 }
 
-/** The scanner over a workspace, with every query that it asks. */
+/** The scanner on a workspace, with every query that it runs. */
 export function scannerOver(workspace: RunningWorkspace, by: Policy = policy(), query = QUERY) {
   const asked: string[] = [];
   const answers: Table[] = [];
@@ -80,7 +80,7 @@ export function scannerOver(workspace: RunningWorkspace, by: Policy = policy(), 
   return { scanner, asked, answers };
 }
 
-/** What the scanner says of a repository: for each digest, the names of the findings. */
+/** What the scanner reports about a repository: the names of the findings, by digest. */
 export async function found(
   rows: Rows,
   place: RegistryIdentity,

@@ -1,9 +1,9 @@
-// What an overview has shown of an image is its first observation, and no other.
+// The observation from an overview is used only once per image.
 import { expect, it } from 'vitest';
 import { createSeenImages } from '../../../azure/function/seen-images.ts';
 import { digest } from '../../shared/samples.ts';
 
-it('gives each observation once, and leaves the overview as it is', () => {
+it('returns each observation once, and leaves the overview unchanged', () => {
   const observation = { digest: digest(1), presence: 'gone' } as const;
   const overview = new Map([[digest(1), observation]]);
   const seen = createSeenImages(overview);

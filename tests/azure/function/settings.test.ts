@@ -1,4 +1,4 @@
-// What the deployed function is told, and what it says where it was told too little.
+// The settings of the deployed function, and the errors for missing or invalid ones.
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,19 +43,19 @@ const SETTINGS = {
 const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
 
 describe('settings.json', () => {
-  it('is read as the Pulumi program writes it, with a fingerprint of its text', () => {
+  it('is parsed as the Pulumi program writes it, with a fingerprint of its text', () => {
     const text = JSON.stringify(FILE);
     expect(parseStackSettings(text)).toEqual({ ...SETTINGS, hash: hashOf(text) });
   });
 
-  it('has another fingerprint where anything differs', () => {
+  it('has another fingerprint if anything differs', () => {
     const hashes = [FILE, { ...FILE, mode: 'audit' }, { ...FILE, policy: {} }, { ...FILE, registries: [] }].map(
       (file) => parseStackSettings(JSON.stringify(file)).hash,
     );
     expect(new Set(hashes).size).toBe(4);
   });
 
-  it('may leave the policy to its defaults', () => {
+  it('may omit the policy, which then has its defaults', () => {
     const text = JSON.stringify({ ...FILE, severityThreshold: undefined, policy: undefined });
     expect(parseStackSettings(text).policy).toEqual({
       severityThreshold: 'high',
@@ -70,7 +70,7 @@ describe('settings.json', () => {
 
   it.each<[string, string, readonly string[]]>([
     ['is not JSON', '{"stack":', ['settings is "{\\"stack\\":": expected JSON']],
-    ['is no object', '7', ['settings is 7: expected an object']],
+    ['is not an object', '7', ['settings is 7: expected an object']],
     [
       'is empty',
       '{}',
@@ -79,10 +79,10 @@ describe('settings.json', () => {
         'settings.mode is missing: expected enforce or audit',
         'settings.sweepHours is missing: expected hours',
         'settings.maxClosesPerHour is missing: expected a number of gates',
-        'settings.registries is missing: expected a list of texts',
+        'settings.registries is missing: expected a list of strings',
         'settings.granularity is missing: expected image or repository',
         'settings.registryRoles is missing: expected rbac or abac',
-        'settings.notifyEmails is missing: expected a list of texts',
+        'settings.notifyEmails is missing: expected a list of strings',
       ],
     ],
     [
@@ -99,14 +99,14 @@ describe('settings.json', () => {
       [
         'settings.mode is "pause": expected enforce or audit',
         'settings.sweepHours is "6": expected hours',
-        `settings.registries is "${REGISTRY_ID.slice(0, 119)}…: expected a list of texts`,
+        `settings.registries is "${REGISTRY_ID.slice(0, 119)}…: expected a list of strings`,
         'settings.granularity is "tag": expected image or repository',
         'settings.registryRoles is "both": expected rbac or abac',
-        'settings.notifyEmails[0] is null: expected a list of texts',
+        'settings.notifyEmails[0] is null: expected a list of strings',
       ],
     ],
     [
-      'has a policy that is none',
+      'has an invalid policy',
       JSON.stringify({ ...FILE, severityThreshold: 'hihg', policy: { images: 'some' } }),
       [
         'severityThreshold is "hihg": expected one of informational, low, medium, high, critical',
@@ -153,7 +153,7 @@ describe('the settings of a deployed function', () => {
   };
   const { PULLGATE_MAIL_ENDPOINT: _endpoint, PULLGATE_MAIL_SENDER: _sender, ...withoutMail } = environment;
 
-  it('are its app settings, and the two files beside it', () => {
+  it('are its app settings, and the two files in its package', () => {
     expect(readSettings(environment, folder)).toEqual({
       ...SETTINGS,
       hash: hashOf(JSON.stringify(FILE)),
@@ -168,7 +168,7 @@ describe('the settings of a deployed function', () => {
     });
   });
 
-  it('need no mail where nobody gets one', () => {
+  it('need no mail service if there are no recipients', () => {
     const settings = readSettings(withoutMail, quiet);
     expect([settings.mail, settings.notifyEmails]).toEqual([undefined, []]);
   });
@@ -181,19 +181,19 @@ describe('the settings of a deployed function', () => {
     ],
     ['one setting', { ...environment, PULLGATE_TABLE_URL: undefined }, 'PULLGATE_TABLE_URL'],
     [
-      'two settings, of which one is empty',
+      'two settings, one of them empty',
       { ...environment, PULLGATE_WORKSPACE_ID: '', PULLGATE_CLIENT_ID: undefined },
       'PULLGATE_WORKSPACE_ID, PULLGATE_CLIENT_ID',
     ],
-    ['the way to those who want mail', withoutMail, 'PULLGATE_MAIL_ENDPOINT, PULLGATE_MAIL_SENDER'],
+    ['the mail service, although there are recipients', withoutMail, 'PULLGATE_MAIL_ENDPOINT, PULLGATE_MAIL_SENDER'],
     ['the sender of the mail', { ...environment, PULLGATE_MAIL_SENDER: '' }, 'PULLGATE_MAIL_SENDER'],
-  ])('name what the app settings lack: %s', (_name, lacking, names) => {
+  ])('name the missing app settings: %s', (_name, lacking, names) => {
     expect(() => readSettings(lacking, folder)).toThrow(
-      new Error(`the function's app settings lack ${names}: deploy it with the Pulumi program, which sets them`),
+      new Error(`the function's app settings lack ${names}. Deploy it with the Pulumi program, which sets them`),
     );
   });
 
-  it('name the file that is not there', () => {
+  it('name a missing file', () => {
     const elsewhere = join(folder, 'elsewhere');
     expect(() => readSettings(environment, elsewhere)).toThrow(join(elsewhere, 'settings.json'));
     const halfway = folderWith(FILE, undefined);

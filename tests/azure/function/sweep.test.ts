@@ -1,5 +1,4 @@
-// What a tick and a sweep are given of Azure: the gates of registries that can be worked with, and why a scanner does
-// not see.
+// The ports of a tick and a sweep on Azure: the gates of usable registries, and why a scanner is unhealthy.
 import { RestError } from '@azure/core-rest-pipeline';
 import { describe, expect, it } from 'vitest';
 import type { Adapters, Dependencies } from '../../../azure/function/adapters.ts';
@@ -26,7 +25,7 @@ const silent = (name: string): UnresolvedRegistry => ({
   kind: 'unresolved',
   id: idOf(name),
   name,
-  problem: `${name} does not answer`,
+  problem: `${name} does not respond`,
 });
 const gate = (registry: string, repository: string, one?: string): Gate => ({
   registry: idOf(registry),
@@ -49,11 +48,11 @@ interface World {
   /** The repositories with findings, by registry. */
   readonly findings?: Readonly<Record<string, readonly string[]>>;
   readonly unplaced?: readonly UnplacedImage[] | Error;
-  /** The repositories that have the one image, in each registry; or why it does not answer. */
+  /** The repositories that have the image, in each registry; or the error of the registry. */
   readonly repositories?: readonly string[] | Error;
 }
 
-/** The ports over a stack's world, and what they log and ask. */
+/** The ports over a stack's world, with their log lines and calls. */
 function stage({ registries = [usable('myacr')], granularity = 'image', ...world }: World = {}) {
   const lines: object[] = [];
   const sent: unknown[] = [];
@@ -106,7 +105,7 @@ function stage({ registries = [usable('myacr')], granularity = 'image', ...world
 }
 
 describe('a tick', () => {
-  it('has the rows, the rules and the settings of the stack, and counts the poison queue', async () => {
+  it('gets the rows, the rules and the settings of the stack, and counts the poison queue', async () => {
     const { ports, sent, stackRules } = stage();
     expect(ports).toMatchObject({ state: 'the row sweep', brake: 'the row brake', sweepHours: 6, settingsHash: 'abc' });
     expect([ports.rules === stackRules, ports.now(), await ports.tickFacts?.()]).toEqual([true, NOW, { poison: 7 }]);
@@ -114,7 +113,7 @@ describe('a tick', () => {
     expect(sent).toEqual([[[gate('myacr', 'team/app')], 'tick']]);
   });
 
-  it('passes over the gates of a registry that is not usable, or not the stack’s any more, and takes the next ones', async () => {
+  it('skips the gates of registries that are unusable or no longer part of the stack, and takes the next ones', async () => {
     const gates = ['silentacr', 'brokenacr', 'goneacr', 'myacr', 'otheracr', 'myacr'].map((name, place) =>
       gate(name, 'team/app', digest(place)),
     );
@@ -144,20 +143,20 @@ describe('the scanner', () => {
   it.each<[string, readonly ListedGate[], boolean]>([
     ['no gates', [], false],
     ['open gates only', [listed('open'), listed('open')], false],
-    ['a closed one', [listed('open'), listed('closed')], true],
-    ['one that waits', [listed('waiting')], true],
-    ['one that a person has closed', [listed('closed', true)], false],
-    ['one that a person has closed, and one that findings hold', [listed('closed', true), listed('closed')], true],
-  ])('is asked whether it sees images where there are %s', async (_what, gates, hasFindings) => {
+    ['a closed gate', [listed('open'), listed('closed')], true],
+    ['a waiting gate', [listed('waiting')], true],
+    ['a gate that a person closed', [listed('closed', true)], false],
+    ['a gate that a person closed, and one that findings closed', [listed('closed', true), listed('closed')], true],
+  ])('must report images only if findings hold a gate: %s', async (_what, gates, hasFindings) => {
     const { ports, knownFindings } = stage({ gates });
     expect(await ports.scannerHealth()).toBe(hasFindings ? 'no recommendation of an image' : undefined);
     expect(knownFindings).toEqual([hasFindings]);
   });
 
   it.each([
-    ['does not answer', silent('otheracr'), 'otheracr does not answer'],
-    ['cannot be worked with', misconfigured('otheracr'), 'otheracr: run pulumi up'],
-  ])('is not asked where a registry %s: that is why', async (_what, registry, why) => {
+    ['does not respond', silent('otheracr'), 'otheracr does not respond'],
+    ['is unusable', misconfigured('otheracr'), 'otheracr: run pulumi up'],
+  ])('is unhealthy without a query if a registry %s', async (_what, registry, why) => {
     const { ports, knownFindings } = stage({ registries: [usable('myacr'), registry] });
     expect([await ports.scannerHealth(), knownFindings]).toEqual([why, []]);
   });
@@ -166,7 +165,7 @@ describe('the scanner', () => {
 describe('the repositories of a sweep', () => {
   const NOTHING = { attributed: 0, gone: 0, unattributed: 0, unread: 0, assessments: [] };
 
-  it('are those with findings of each registry that can be worked with', async () => {
+  it('are those with findings in every usable registry', async () => {
     const registries = [usable('myacr'), silent('silentacr'), usable('otheracr'), usable('emptyacr')];
     const findings = { myacr: ['team/a', 'team/b'], silentacr: ['team/c'], otheracr: ['team/a'] };
     const { ports, lines } = stage({ registries, findings });
@@ -178,7 +177,7 @@ describe('the repositories of a sweep', () => {
     expect(lines).toEqual([{ kind: 'attribution', ...NOTHING }]);
   });
 
-  it('are those, too, that have an image which no row places', async () => {
+  it('include those with an image that no row places', async () => {
     const { ports, lines } = stage({
       findings: { myacr: ['team/a'] },
       unplaced: [unplaced('team/b'), unplaced('team/none')],
@@ -190,7 +189,7 @@ describe('the repositories of a sweep', () => {
     ]);
   });
 
-  it('are swept where a registry does not say what it has, and each error is logged once', async () => {
+  it('are swept if a registry denies listing, and each error is logged once', async () => {
     const { ports, lines } = stage({
       findings: { myacr: ['team/a'] },
       unplaced: [unplaced('team/b'), unplaced('team/c')],
@@ -203,7 +202,7 @@ describe('the repositories of a sweep', () => {
     ]);
   });
 
-  it('are swept where the images that no row places are too many for an answer', async () => {
+  it('are swept if one answer cannot hold the images that no row places', async () => {
     const { ports, lines } = stage({ findings: { myacr: ['team/a'] }, unplaced: new PartialAnswer('too many') });
     expect(await ports.repositoriesWithFindings()).toEqual([gate('myacr', 'team/a')]);
     expect(lines).toEqual([
@@ -212,7 +211,7 @@ describe('the repositories of a sweep', () => {
     ]);
   });
 
-  it('are not known where the workspace does not answer: the next tick sweeps again', async () => {
+  it('are unknown if the workspace does not respond, so that the next tick sweeps again', async () => {
     const { ports, lines } = stage({ findings: { myacr: ['team/a'] }, unplaced: new RestError('429') });
     await expect(ports.repositoriesWithFindings()).rejects.toThrow('429');
     expect(lines).toEqual([]);

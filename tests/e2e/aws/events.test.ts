@@ -69,45 +69,6 @@ describe('events', () => {
     expect(cloud.deadLetters.messages()).toEqual([]);
   });
 
-  describe.each(['team--shop/check__out', 'team---shop/check___out'])('the repository %s', (repository) => {
-    test('closes on an Inspector event, and a pull is denied', async () => {
-      const { cloud, pushVulnerable, runUntilIdle, isClosed, pull, notified } = await stage();
-      await pushVulnerable(repository, 'v1', CRITICAL);
-      expect(await pull('v1', repository)).toBe('pulled');
-      await runUntilIdle();
-      expect(isClosed(repository)).toBe(true);
-      expect(await pull('v1', repository)).toBe('refused');
-      expect(notified(repository)).toEqual(['closed']);
-      expect(cloud.deadLetters.messages()).toEqual([]);
-    });
-
-    test('closes on a push if the finding event is lost', async () => {
-      const { cloud, pushVulnerable, runUntilIdle, isClosed, pull, lastDecision } = await stage();
-      cloud.faults.addToBus({ kind: 'lose' });
-      const { digest } = await pushVulnerable(repository, 'v1', CRITICAL);
-      await runUntilIdle();
-      cloud.faults.clear();
-      expect(isClosed(repository)).toBe(false);
-      await cloud.ecr.tag(repository, 'v2', digest);
-      await runUntilIdle();
-      expect(lastDecision(repository)).toMatchObject({ action: 'closed', triggers: ['push'] });
-      expect(await pull('v2', repository)).toBe('refused');
-      expect(cloud.deadLetters.messages()).toEqual([]);
-    });
-
-    test('closes on the message from the sweep if every event is lost', async () => {
-      const { cloud, pushVulnerable, runUntilIdle, sweep, isClosed, pull, lastDecision } = await stage();
-      cloud.faults.addToBus({ kind: 'lose' });
-      await pushVulnerable(repository, 'v1', CRITICAL);
-      await runUntilIdle();
-      expect(isClosed(repository)).toBe(false);
-      await sweep();
-      expect(lastDecision(repository)).toMatchObject({ action: 'closed', triggers: ['sweep'] });
-      expect(await pull('v1', repository)).toBe('refused');
-      expect(cloud.deadLetters.messages()).toEqual([]);
-    });
-  });
-
   const bad = [
     ['not JSON', 'hello', 'message is "hello": expected JSON'],
     [

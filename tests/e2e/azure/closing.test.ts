@@ -1,4 +1,4 @@
-// What Defender reports, in all its forms, and what is closed for it. The rows of the case table about findings.
+// The forms in which Defender reports findings, and the gates that they close. The case table's rows about findings.
 import { describe, expect, test } from 'vitest';
 import type { Cve } from '../../../local/azure/assessment.ts';
 import type { AssessOptions } from '../../../local/azure/defender.ts';
@@ -50,7 +50,7 @@ describe('findings', () => {
     expect(good.digest).not.toBe(image.digest);
   });
 
-  test('40 assessments (packages) of one image in any order: closed once, one mail', async () => {
+  test('40 assessments (packages) of one image, in any order: closed once, one mail', async () => {
     const { cloud, push, report, runUntilIdle, world, record, decisions, calls } = await stage();
     const image = push('v1');
     cloud.faults.addToBus({ kind: 'reorder' });
@@ -62,21 +62,21 @@ describe('findings', () => {
     expect(await world()).toEqual(CLOSED);
     expect(calls('acr:UpdateManifest')).toBe(1);
     expect(decisions().filter(({ action }) => action !== 'nothing')).toHaveLength(1);
-    // Twelve messages at a time, and those of one image that come together are two observations at most.
+    // The host hands over 12 messages at a time. Those about one image take at most two observations.
     expect(decisions().length).toBeLessThanOrEqual(8);
     expect((await record(image))?.blockers[0]?.findings).toHaveLength(40);
   });
 
   const closing: readonly (readonly [string, Partial<AssessOptions>])[] = [
     ['grouped sub-assessment, Unhealthy: closes', { shape: 'grouped' }],
-    ['`CvesDetails` a JSON string: read', { cvesAs: 'text' }],
-    ['camelCase keys: read', { casing: 'camel' }],
-    ['camelCase keys and a JSON string: read', { casing: 'camel', cvesAs: 'text' }],
+    ['`CvesDetails` as a JSON string: parsed', { cvesAs: 'text' }],
+    ['camelCase keys: parsed', { casing: 'camel' }],
+    ['camelCase keys and a JSON string: parsed', { casing: 'camel', cvesAs: 'text' }],
     [
-      'severity "" and score 9.1: critical by derivation',
+      'severity "" and score 9.1: critical, derived from the score',
       { severity: 'Low', details: 'rich', cves: [{ id: 'CVE-2026-1002', severity: '', score: 9.1 }] },
     ],
-    ["no CVE details at all: the assessment's own severity", { severity: 'High', cvesAs: 'missing' }],
+    ["no CVE details: the assessment's own severity", { severity: 'High', cvesAs: 'missing' }],
   ];
 
   test.each(closing)('%s', async (_name, options) => {
@@ -99,14 +99,14 @@ describe('findings', () => {
     ['an individual assessment, NotApplicable/Exempt: does not close', { status: 'NotApplicable' }, 'allow'],
     ['an individual assessment, Healthy: does not close', { status: 'Healthy' }, 'allow'],
     ['below the threshold: does not close', { severity: 'Critical', details: 'rich', cves: [below] }, 'allow'],
-    ['an id alone, below the threshold by its recommendation: does not close', { severity: 'Medium' }, 'allow'],
+    ['only a CVE id, and a recommendation below the threshold: does not close', { severity: 'Medium' }, 'allow'],
     [
-      "no CVE details at all, the assessment's own severity Low: does not close",
+      "no CVE details, and the assessment's own severity is Low: does not close",
       { severity: 'Low', cvesAs: 'missing' },
       'allow',
     ],
     [
-      'a severity never seen and no score: undetermined',
+      'an unknown severity and no score: undetermined',
       { severity: 'Unknown', details: 'rich', cves: [{ id: 'CVE-2026-1003', severity: 'Dire' }] },
       'undetermined',
     ],

@@ -1,4 +1,4 @@
-// The function's process dies at any call, and services misbehave at any call: what was begun is finished, and notified
+// The function's process crashes at any call, and services fail at any call. The work is always finished, and notified
 // at least once.
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../../local/azure/calls.ts';
@@ -8,10 +8,7 @@ import { type Image, MINUTE, REPOSITORY, type Stage, stage } from './stage.ts';
 
 const MANY = { maxClosesPerHour: 1_000 };
 
-/**
- * Hands everything over, with a crash after the work of the nth call that the function makes. False where it makes
- * fewer.
- */
+/** Delivers everything, and crashes the function right after its nth call. Returns false if it makes fewer calls. */
 async function crashesAfter({ cloud, runUntilIdle }: Stage, nth: number): Promise<boolean> {
   const where = ({ principal }: Call) => principal.id === cloud.identity.id;
   const clear = cloud.faults.add({ kind: 'crash', when: 'after', where, nth });
@@ -33,18 +30,19 @@ async function ofImage({ world, pull, record }: Stage, image: Image, tag: string
   };
 }
 
-/** The same code with less patience: no test waits for a minute and a half. */
+/** The same code with a shorter request timeout, because no test can wait for a minute and a half. */
 const withPatience = (milliseconds: number) => (graph: Graph) => {
   const entries = Object.entries(graph.archives).map(([urn, files]) => {
     const code = files['index.mjs'] ?? '';
-    if (code.split('=9e4,').length !== 2) throw new Error('the code has one request timeout, of 90 seconds');
+    if (code.split('=9e4,').length !== 2)
+      throw new Error('expected exactly one request timeout of 90 seconds in the code');
     return [urn, { ...files, 'index.mjs': code.replace('=9e4,', `=${milliseconds},`) }] as const;
   });
   return { ...graph, archives: Object.fromEntries(entries) };
 };
 
-describe('crash between record, lock and confirmation', () => {
-  test('after each call of a closing, and of its opening: finished by the next observation; notified at least once', {
+describe('a crash between record, lock and confirmation', () => {
+  test('after each call of a closing and its opening: finished by the next observation, and notified at least once', {
     timeout: 180_000,
   }, async () => {
     const s = await stage(MANY);
@@ -71,7 +69,7 @@ describe('crash between record, lock and confirmation', () => {
       if (openingCrashed) calls.opening++;
       isCrash = closingCrashed || openingCrashed;
     }
-    // Record, brake, lock, confirmation, mail: each was met.
+    // Every step was hit: record, brake, lock, confirmation and mail.
     expect(calls.closing).toBeGreaterThan(12);
     expect(calls.opening).toBeGreaterThan(10);
     expect((await s.world()).locked).toEqual([]);
@@ -104,12 +102,12 @@ describe('crash between record, lock and confirmation', () => {
 
 describe('services that misbehave', () => {
   const kinds: readonly Fault['kind'][] = ['throttle', 'serverError', 'reset', 'drop'];
-  /** A mail is not tried again at once: the next tick sends the notices that failed. */
+  /** A failed mail is not retried at once: the next tick sends the failed notices. */
   const failedWithoutMail = (s: Stage) =>
     s.lines('failed').filter(({ error }) => !String(error).startsWith('a notice could not be sent: '));
 
   test.each(kinds)(
-    'each call of a closing and of an opening meets %s: retried within the invocation, and a mail with the next tick; notified at least once',
+    'each call of a closing and an opening fails with %s: retried within the invocation, mail with the next tick; notified at least once',
     async (kind) => {
       const s = await stage(MANY);
       const images = Array.from({ length: 14 }, (_, number) => s.push(`v${number}`));
@@ -145,13 +143,13 @@ describe('services that misbehave', () => {
   const services = ['acr', 'arm', 'table', 'mail', 'queue', 'logs'] as const;
 
   test.each(services)(
-    '%s answers 429 for longer than an invocation tries: closed and notified all the same',
+    '%s answers 429 for longer than an invocation retries: closed and notified all the same',
     async (service) => {
       const s = await stage();
       const image = s.push('v1');
       await s.report(image);
       const where = ({ principal }: Call) => principal.id === s.cloud.identity.id;
-      // A mail is tried once at a time: by the observation, and by each tick after it.
+      // Mail is tried once by the reconciliation, and once by each tick after it.
       s.cloud.faults.add({ kind: 'throttle', service, where, times: service === 'mail' ? 2 : 10 });
       await s.runUntilIdle();
       await s.cloud.advance(15 * MINUTE);
@@ -161,7 +159,7 @@ describe('services that misbehave', () => {
   );
 
   test.each(services)(
-    '%s does not answer at all: given up in time; the message is retried; closed and notified all the same',
+    '%s does not respond: the call times out, the message is retried, and the gate is closed and notified all the same',
     async (service) => {
       const s = await stage({}, { change: withPatience(1_000) });
       if (service === 'queue') s.cloud.workspace.ingestionDelayMilliseconds = MINUTE / 2;
@@ -175,7 +173,7 @@ describe('services that misbehave', () => {
     },
   );
 
-  test('the queue does not take the copy: the host retries the message, and it is not lost', async () => {
+  test('the queue rejects the copy: the host retries the message, and it is not lost', async () => {
     const s = await stage();
     s.cloud.workspace.ingestionDelayMilliseconds = 3 * MINUTE;
     const image = s.push('v1');

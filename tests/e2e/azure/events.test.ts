@@ -1,4 +1,4 @@
-// Events that come early, twice, wrong or forged: an event says what to observe, and never what is true.
+// Early, repeated, invalid and forged events. An event says what to observe, and is never trusted to be true.
 import { describe, expect, test } from 'vitest';
 import { REPOSITORY_NAME } from '../../../shared/policy/repository-name.ts';
 import { forwarded } from '../../forwarded.ts';
@@ -12,7 +12,7 @@ const CLOSED: World = {
 };
 const MINUTES_OF_RETURNS = [1, 2, 4, 8, 16, 32, 57];
 
-/** An event of an assessment that Defender never made. */
+/** An event about an assessment that Defender never made. */
 async function forge({ cloud, report }: Stage, image: Image) {
   const [id = ''] = await report(image, { event: false });
   const event = cloud.defender.eventOf(id);
@@ -22,7 +22,7 @@ async function forge({ cloud, report }: Stage, image: Image) {
 }
 
 describe('an event and its row', () => {
-  test('a forged event: identifiers that no row confirms: closes nothing; poison queue after its retries', async () => {
+  test('a forged event, with identifiers that no row confirms: closes nothing, and moves to the poison queue after its retries', async () => {
     const s = await stage();
     const image = s.push('v1');
     const event = await forge(s, image);
@@ -61,7 +61,7 @@ describe('an event and its row', () => {
     expect(await s.pull('v2')).toBe('pulled');
   });
 
-  test('row not ingested yet: message returns later, then closes', async () => {
+  test('a row that is not ingested yet: the message is retried, and then closes', async () => {
     const s = await stage();
     s.cloud.workspace.ingestionDelayMilliseconds = 6 * MINUTE;
     const image = s.push('v1');
@@ -75,7 +75,7 @@ describe('an event and its row', () => {
     expect(s.decisions().map(({ action }) => action)).toEqual(['nothing', 'nothing', 'nothing', 'closed']);
   });
 
-  test('row that comes after two hours, when the message is dead-lettered: the sweep closes', async () => {
+  test('a row that arrives after two hours, when the message is dead-lettered: the sweep closes', async () => {
     const s = await stage();
     s.cloud.workspace.ingestionDelayMilliseconds = 3 * HOUR;
     await s.report(s.push('v1'));
@@ -85,7 +85,7 @@ describe('an event and its row', () => {
     expect({ ...(await s.world()), poison: [] }).toEqual(CLOSED);
   });
 
-  test('an event is lost: the sweep closes', async () => {
+  test('a lost event: the sweep closes', async () => {
     const s = await stage();
     s.cloud.faults.addToBus({ kind: 'lose' });
     await s.report(s.push('v1'));
@@ -104,7 +104,7 @@ describe('an event and its row', () => {
     expect(s.calls('acr:UpdateManifest')).toBe(1);
   });
 
-  test('a replay of everything that happened, after the gate has opened: opens nothing, closes nothing', async () => {
+  test('a replay of all messages, after the gate has opened: opens nothing, closes nothing', async () => {
     const s = await stage();
     const { ids } = await s.close('v1');
     const [id = ''] = ids;
@@ -118,39 +118,6 @@ describe('an event and its row', () => {
   });
 });
 
-describe.each(['team--shop/check__out', 'team---shop/check___out'])('the repository %s', (repository) => {
-  const closed: World = {
-    locked: [`${repository}:v1 readEnabled`],
-    records: { [`${repository}:v1`]: 'closed' },
-    notified: [`closed ${repository}:v1`],
-    poison: [],
-  };
-
-  test('closes on an event of Defender, and a pull is refused', async () => {
-    const s = await stage();
-    const image = s.push('v1', repository);
-    await s.report(image);
-    expect(await s.pull('v1', repository)).toBe('pulled');
-    await s.runUntilIdle();
-    expect(await s.world()).toEqual(closed);
-    expect(s.lastDecision(image)).toMatchObject({ action: 'closed', triggers: ['finding'] });
-    expect(await s.pull('v1', repository)).toBe('refused');
-  });
-
-  test('closes on the sweep’s own message, although the event is lost', async () => {
-    const s = await stage();
-    s.cloud.faults.addToBus({ kind: 'lose' });
-    const image = s.push('v1', repository);
-    await s.report(image);
-    await s.runUntilIdle();
-    expect(await s.world()).toEqual(UNTOUCHED);
-    await s.sweep();
-    expect(await s.world()).toEqual(closed);
-    expect(s.lastDecision(image)).toMatchObject({ action: 'closed', triggers: ['sweep'] });
-    expect(await s.pull('v1', repository)).toBe('refused');
-  });
-});
-
 /** The part of a message that names the image. */
 function naming({ repository = 'team/app', digest = DIGEST }: { repository?: string; digest?: string }) {
   const details = { RepositoryDetails: { RepositoryName: repository }, Digest: digest };
@@ -160,7 +127,7 @@ function naming({ repository = 'team/app', digest = DIGEST }: { repository?: str
 const ASSESSMENT = `${REGISTRY}/providers/Microsoft.Security/assessments/11111111-2222-3333-4444-555555555555`;
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 
-describe('event text with KQL or path metacharacters: refused', () => {
+describe('an event with KQL or path metacharacters is refused', () => {
   const DIGEST_RULE = 'a digest: sha256: and 64 hexadecimal digits';
   const bad: readonly (readonly [string, Readonly<Record<string, unknown>>, string])[] = [
     [
@@ -191,7 +158,7 @@ describe('event text with KQL or path metacharacters: refused', () => {
     [
       'KQL in the assessment',
       { assessment: `${ASSESSMENT}" | union *` },
-      `assessment is "${ASSESSMENT}\\" | union *": expected the id of an assessment, up to 1000 characters, whose last part is its name`.replace(
+      `assessment is "${ASSESSMENT}\\" | union *": expected an assessment id of at most 1000 characters that ends with its name`.replace(
         /(?<=is ").*(?=: expected)/,
         (text) => (text.length > 120 ? `${text.slice(0, 119)}…` : text),
       ),
@@ -213,7 +180,7 @@ describe('event text with KQL or path metacharacters: refused', () => {
     expect([s.calls('logs:Query'), s.calls('arm:GetRegistry'), s.calls('acr:GetManifest')]).toEqual([0, 0, 0]);
   });
 
-  test('an event with KQL in it, from Defender through the Logic App to the poison queue', async () => {
+  test('an event with KQL passes from Defender through the Logic App to the poison queue', async () => {
     const s = await stage();
     const [id = ''] = await s.report(s.push('v1'), { event: false });
     const text = JSON.stringify(s.cloud.defender.eventOf(id)).replaceAll('team/app', 'team/app` | union *');
@@ -227,8 +194,8 @@ describe('event text with KQL or path metacharacters: refused', () => {
   });
 });
 
-describe('messages that are not ours', () => {
-  test('an assessment of something else than an image: ignored', async () => {
+describe('irrelevant and invalid messages', () => {
+  test('an assessment that is not about an image: ignored', async () => {
     const s = await stage();
     const machine =
       '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/VM One/providers/Microsoft.Security/assessments/1';
@@ -238,8 +205,8 @@ describe('messages that are not ours', () => {
     await s.runUntilIdle();
     expect(await s.world()).toEqual(UNTOUCHED);
     expect(s.lines('ignored').map(({ why }) => why)).toEqual([
-      `an assessment of something else than a registry: ${machine}`.slice(0, 200),
-      `an assessment of no image: ${ASSESSMENT}`.slice(0, 200),
+      `not an assessment of a registry: ${machine}`.slice(0, 200),
+      `not an assessment of an image: ${ASSESSMENT}`.slice(0, 200),
     ]);
     expect(s.calls('logs:Query')).toBe(0);
   });
@@ -248,18 +215,21 @@ describe('messages that are not ours', () => {
     ['not JSON', Buffer.from('hello').toString('base64'), 'message is "hello": expected a JSON object'],
     ['a list', Buffer.from('[1]').toString('base64'), 'message is [1]: expected a JSON object'],
     ['a field is missing', Buffer.from('{"pullgate":"reconcile","trigger":"sweep"}').toString('base64'), undefined],
-  ])('bad input: %s: one log line; the poison queue; the other messages are done', async (_name, text, problem) => {
-    const s = await stage();
-    s.cloud.queue.send(text);
-    await s.report(s.push('v1'));
-    await s.runUntilIdle();
-    expect({ ...(await s.world()), poison: [] }).toEqual(CLOSED);
-    expect(s.cloud.poisonQueue.messages()).toHaveLength(1);
-    expect(s.lines('refused')).toHaveLength(1);
-    if (problem !== undefined) expect(s.lines('refused')[0]?.['problem']).toBe(problem);
-  });
+  ])(
+    'invalid input (%s): one log line, and moved to the poison queue; the other messages are handled',
+    async (_name, text, problem) => {
+      const s = await stage();
+      s.cloud.queue.send(text);
+      await s.report(s.push('v1'));
+      await s.runUntilIdle();
+      expect({ ...(await s.world()), poison: [] }).toEqual(CLOSED);
+      expect(s.cloud.poisonQueue.messages()).toHaveLength(1);
+      expect(s.lines('refused')).toHaveLength(1);
+      if (problem !== undefined) expect(s.lines('refused')[0]?.['problem']).toBe(problem);
+    },
+  );
 
-  test('severities that cannot matter are left out of the answer, and the row still confirms the event', async () => {
+  test('details that cannot matter are left out of the answer, and the row still confirms the event', async () => {
     const s = await stage();
     await s.report(s.push('v1'), { severity: 'Low', cves: [{ ...CRITICAL, severity: 'Low', score: 2 }] });
     await s.runUntilIdle();

@@ -1,4 +1,4 @@
-// What a gate is: one image or a whole repository, and a change from one to the other that leaves no gap.
+// What a gate covers: one image or a whole repository. A change from one to the other leaves no gap.
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../../local/azure/calls.ts';
 import { type Config, HOUR, MINUTE, REPOSITORY, stage, type World } from './stage.ts';
@@ -6,7 +6,7 @@ import { type Config, HOUR, MINUTE, REPOSITORY, stage, type World } from './stag
 describe('`granularity: repository`', () => {
   const BY_REPOSITORY: Config = { azure: { granularity: 'repository' } };
 
-  test("the repository's read attribute, its good images too; opens when no blocker is left", async () => {
+  test("closes the repository's read attribute, including its good images, and opens when no blocker is left", async () => {
     const s = await stage(BY_REPOSITORY);
     s.push('good');
     s.push('v1', 'team/other');
@@ -38,7 +38,7 @@ describe('`granularity: repository`', () => {
     expect(await s.pull('good')).toBe('pulled');
   });
 
-  test('image -> repository -> image: no gap in which the image can be pulled; the old gates open, the new ones close', async () => {
+  test('image -> repository -> image: the image can never be pulled in between, the old gates open, and the new ones close', async () => {
     const s = await stage();
     const image = await s.close('v1');
     const changes: string[] = [];
@@ -68,7 +68,7 @@ describe('`granularity: repository`', () => {
     expect(await s.pull('v1')).toBe('refused');
   });
 
-  test('image -> repository while the brake is used up: the image’s gate stays until the repository is closed', async () => {
+  test('image -> repository while the brake is exhausted: the image’s gate stays closed until the repository is closed', async () => {
     const s = await stage({ maxClosesPerHour: 1 });
     await s.close('v1');
     await s.redeploy({ ...BY_REPOSITORY, maxClosesPerHour: 1 });
@@ -84,7 +84,7 @@ describe('`granularity: repository`', () => {
     });
   });
 
-  test('repository -> image with more images than the brake lets through: the repository stays closed until each image is', async () => {
+  test('repository -> image with more images than the brake admits: the repository stays closed until every image is closed', async () => {
     const s = await stage({ ...BY_REPOSITORY, maxClosesPerHour: 2 });
     await s.close('v1');
     await s.close('v2');

@@ -1,4 +1,4 @@
-// Images that are deleted and pushed again, or are children of an index.
+// Images that are deleted and pushed again, and children of an index.
 import { describe, expect, test } from 'vitest';
 import { DAY, HOUR, MINUTE, REGISTRY, REPOSITORY, stage, UNTOUCHED, type World } from './stage.ts';
 
@@ -16,7 +16,7 @@ const GONE: World = {
 };
 
 describe('images that are deleted and pushed again', () => {
-  test('image deleted: record kept, nothing locked; the same digest pushed again within 30 days: locked again by the sweep', async () => {
+  test('deleted, and the same digest pushed again within 30 days: the record is kept, and the sweep locks the image again', async () => {
     const s = await stage();
     const digest = s.registry.push(REPOSITORY, { tag: 'v1', content: 'built once' });
     const image = s.name({ registry: REGISTRY, repository: REPOSITORY, digest }, 'team/app:v1');
@@ -38,7 +38,7 @@ describe('images that are deleted and pushed again', () => {
     expect(await s.pull('v1')).toBe('refused');
   });
 
-  test('image deleted, and the whole repository with it: nothing fails', async () => {
+  test('deleted with the whole repository: nothing fails', async () => {
     const s = await stage();
     await s.close('v1');
     s.registry.deleteRepository(REPOSITORY);
@@ -47,7 +47,7 @@ describe('images that are deleted and pushed again', () => {
     expect(s.lines('failed')).toEqual([]);
   });
 
-  test('image deleted, more than 30 days ago: forgotten', async () => {
+  test('deleted more than 30 days ago: forgotten', async () => {
     const s = await stage();
     const image = await s.close('v1');
     s.push('v2');
@@ -61,7 +61,7 @@ describe('images that are deleted and pushed again', () => {
     expect(await s.world()).toEqual({ ...GONE, records: {} });
   });
 
-  test('the same digest is pushed again at once, which resets its lock: the sweep sets it again', async () => {
+  test('deleted, and the same digest pushed at once, which resets its lock: the sweep restores the lock', async () => {
     const s = await stage();
     const digest = s.registry.push(REPOSITORY, { tag: 'v1', content: 'built once' });
     const image = s.name({ registry: REGISTRY, repository: REPOSITORY, digest }, 'team/app:v1');
@@ -76,7 +76,7 @@ describe('images that are deleted and pushed again', () => {
     expect(await s.pull('v1')).toBe('refused');
   });
 
-  test('an image that is gone before its event is handled: nothing is closed, nothing is moved to the poison queue', async () => {
+  test('deleted before the event is handled: nothing is closed or moved to the poison queue', async () => {
     const s = await stage();
     const image = s.push('v1');
     await s.report(image);
@@ -87,7 +87,7 @@ describe('images that are deleted and pushed again', () => {
 });
 
 describe('indexes', () => {
-  test("vulnerable child of an index, pulled by the index's tag: refused", async () => {
+  test("a vulnerable child of an index, pulled by the index's tag: refused", async () => {
     const s = await stage();
     const child = s.registry.push(REPOSITORY, { architecture: 'amd64' });
     const good = s.registry.push(REPOSITORY, { architecture: 'arm64' });
@@ -102,7 +102,7 @@ describe('indexes', () => {
       notified: ['closed team/app:amd64'],
       poison: [],
     });
-    // A client takes the index, and then the child of its platform.
+    // A client pulls the index, and then the child for its platform.
     expect(await s.pull('multi')).toBe('pulled');
     expect([await s.pull(child), await s.pull(good)]).toEqual(['refused', 'pulled']);
     await s.sweep();
@@ -112,7 +112,7 @@ describe('indexes', () => {
     expect((await s.world()).records).toEqual({ 'team/app:amd64': 'open (outOfScope)' });
   });
 
-  test('child of an index in an index, each found by the sweep', async () => {
+  test('a child of an index inside an index: each found by the sweep', async () => {
     const s = await stage();
     const child = s.registry.push(REPOSITORY, { architecture: 'amd64' });
     const inner = s.registry.pushIndex(REPOSITORY, { children: [child] });
@@ -123,7 +123,7 @@ describe('indexes', () => {
     expect((await s.world()).locked).toEqual(['team/app:amd64 readEnabled']);
   });
 
-  test('a repository with 250 manifests: each page is read', async () => {
+  test('a repository with 250 manifests: every page is read', async () => {
     const s = await stage();
     for (let number = 0; number < 250; number++) s.registry.push(REPOSITORY, { tag: `old-${number}` });
     const image = s.push('v1');
@@ -134,7 +134,7 @@ describe('indexes', () => {
     expect(s.lines('reconcile').at(-1)).toMatchObject({ repository: REPOSITORY, images: 1, allowed: 0 });
   });
 
-  test('the sweep says how many images it has observed and found nothing of', async () => {
+  test('a sweep logs how many images it observed, and how many of them are allowed', async () => {
     const s = await stage();
     const good = s.push('v0');
     await s.report(good, { cves: [], package: 'zlib', status: 'Healthy' });

@@ -1,5 +1,5 @@
-// Overrides on Azure, with the deployed function: it keeps to them until their end, closes or opens after it, notifies
-// at both ends, and logs.
+// Overrides on Azure, with the deployed function: it respects them until they end, then closes or opens, notifies at
+// both ends, and logs.
 import { expect, test } from 'vitest';
 import { createClients } from '../../../azure/function/clients.ts';
 import { createAzureClient } from '../../../cli/stack/azure-client.ts';
@@ -11,7 +11,7 @@ import { leastToOpenOnAzure } from '../../cli/command-azure.ts';
 import { give } from '../override.ts';
 import { HOUR, type Image, MINUTE, REGISTRY, REPOSITORY, type Stage, stage } from './stage.ts';
 
-/** A stack, and an operator at its clock. */
+/** A stack, and an operator who uses its clock. */
 async function stageWithOperator() {
   const s = await stage();
   const { azure } = await findStack({ outputs: outputsOf(s.graph) });
@@ -31,14 +31,14 @@ async function stageWithOperator() {
 
 const gateOf = ({ registry, repository, digest }: Image) => ({ registry, repository, digest });
 
-/** What the function's log says of overrides, in order. */
+/** What the function's log says about overrides, in order. */
 const steps = (s: Stage) =>
   s.decisions().flatMap((line) => {
     const { override } = line as unknown as { override?: Record<string, unknown> };
     return override === undefined ? [] : [`${override['step']} ${override['kind']}: ${line.action}`];
   });
 
-test('override open: an event and a sweep leave it open, the tick after the end closes it, and both ends are notified and logged', async () => {
+test('override open: an event and a sweep leave the gate open, the tick after the end closes it, and both changes are notified and logged', async () => {
   const { s, tools, wish } = await stageWithOperator();
   const image = await s.close('v1');
   const gate = gateOf(image);
@@ -68,7 +68,7 @@ test('override open: an event and a sweep leave it open, the tick after the end 
   expect((await s.record(gate))?.override).toBeUndefined();
 });
 
-test('override closed: nothing opens it before the end, which is handled in another granularity too; there an override opens a whole repository', async () => {
+test('override closed: nothing opens the gate before the end, even with another granularity, with which an override opens a whole repository', async () => {
   const { s, tools, wish } = await stageWithOperator();
   const image = s.push('v1');
   const gate = gateOf(image);

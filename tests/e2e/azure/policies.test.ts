@@ -1,4 +1,4 @@
-// What a person decides: exceptions, a pause, a lock of their own. Each takes effect with the next tick.
+// What people decide: exceptions, a pause, and locks that they set. Each takes effect with the next tick.
 import { TableClient } from '@azure/data-tables';
 import { describe, expect, test } from 'vitest';
 import { createTable } from '../../../azure/function/records.ts';
@@ -21,7 +21,7 @@ const excepting = (expires: string): Config => ({
 });
 
 describe('the policy', () => {
-  test('an exception is added: opens within one tick; it ends: closes again', async () => {
+  test('an exception is added: opens within one tick; the exception ends: closes again', async () => {
     const s = await stage();
     await s.close('v1');
     await s.cloud.deploy(await graphFor(excepting('2026-03-03')));
@@ -36,7 +36,7 @@ describe('the policy', () => {
 });
 
 describe('a pause', () => {
-  test('opens with the next tick and closes nothing; it ends: closes again', async () => {
+  test('opens with the next tick and closes nothing; the pause ends: closes again', async () => {
     const s = await stage();
     await s.close('v1');
     await setPause(s, true);
@@ -52,7 +52,7 @@ describe('a pause', () => {
   });
 });
 
-/** As the commands `pullgate pause` and `resume` do. */
+/** Does what the commands `pullgate pause` and `resume` do. */
 async function setPause({ cloud }: Stage, paused: boolean): Promise<void> {
   const operator = cloud.principals.add('operator', [
     { role: 'Storage Table Data Contributor', scope: cloud.table.id },
@@ -63,7 +63,7 @@ async function setPause({ cloud }: Stage, paused: boolean): Promise<void> {
   await pause.save({ paused, at: cloud.clock.now().toISOString(), by: 'somebody' }, version);
 }
 
-describe('locks of somebody else', () => {
+describe('foreign locks', () => {
   test('a manifest locked by someone else (no record): never opened, reported once', async () => {
     const s = await stage();
     const image = s.push('v1');
@@ -92,7 +92,7 @@ describe('locks of somebody else', () => {
     expect(s.calls('acr:UpdateManifest')).toBe(0);
   });
 
-  test('a foreign lock that is taken away: pullgate closes the gate itself', async () => {
+  test('a foreign lock that is removed: pullgate closes the gate itself', async () => {
     const s = await stage();
     const image = s.push('v1');
     s.registry.setAttributes(REPOSITORY, { readEnabled: false }, image);

@@ -1,4 +1,4 @@
-// A finding closes, only proof opens: what Defender says later, and what it does not say.
+// A finding closes, only proof opens: later reports of Defender, and missing ones.
 import { describe, expect, test } from 'vitest';
 import type { Fault } from '../../../local/azure/faults.ts';
 import { CRITICAL, DAY, HOUR, MINUTE, type Stage, stage, type World } from './stage.ts';
@@ -17,7 +17,7 @@ const OPENED: World = {
 };
 const EXEMPTED: World = { ...OPENED, records: { 'team/app:v1': 'open (exempted)' } };
 const NO_PROOF =
-  'proof is missing: Defender for Cloud does not say of each finding that closed it that it is healthy or exempted; that it no longer reports one proves nothing';
+  'proof is missing: Defender for Cloud does not report every finding that closed the gate as healthy or exempted, and a finding that is no longer reported proves nothing';
 
 describe('absence opens nothing', () => {
   test('action Delete for the only finding: stays closed; the log says that proof is missing', async () => {
@@ -37,7 +37,7 @@ describe('absence opens nothing', () => {
     expect(s.lastDecision(image).message).toContain(NO_PROOF);
   });
 
-  test('one CVE less in an assessment that is still Unhealthy: stays closed', async () => {
+  test('an assessment that is still Unhealthy names one CVE less: stays closed', async () => {
     const s = await stage();
     const image = s.push('v1');
     const low = { id: 'CVE-2026-9', severity: 'Low', score: 2 };
@@ -50,7 +50,7 @@ describe('absence opens nothing', () => {
     expect(s.lastDecision(image).message).toContain(NO_PROOF);
   });
 
-  test('nothing at all comes any more, for weeks: stays closed, and the scanner is reported unhealthy', async () => {
+  test('no row arrives for weeks: stays closed, and the scanner is reported as unhealthy', async () => {
     const s = await stage();
     await s.close('v1');
     await s.tick();
@@ -61,8 +61,8 @@ describe('absence opens nothing', () => {
     expect(await s.world()).toEqual(CLOSED);
     const [seeing, silent, gone] = s.lines('scanner');
     expect(seeing).toEqual({ kind: 'scanner', healthy: true });
-    expect(silent?.['why']).toContain('since 2026-03-02T09:00:00.000Z, though there is a snapshot every week');
-    expect(gone?.['why']).toContain('within ten days');
+    expect(silent?.['why']).toContain('since 2026-03-02T09:00:00.000Z, although a snapshot arrives every week');
+    expect(gone?.['why']).toContain('in the last ten days');
   });
 });
 
@@ -124,7 +124,7 @@ describe('every blocking assessment is healthy or exempt', () => {
     expect(await s.world()).toEqual(CLOSED);
   });
 
-  test('Healthy, and then Unhealthy again: closes again, a mail each', async () => {
+  test('Healthy, and then Unhealthy again: closes again, with one mail per change', async () => {
     const s = await stage();
     const { ids } = await s.close('v1');
     await s.setStatus(ids, 'Healthy');
@@ -132,7 +132,7 @@ describe('every blocking assessment is healthy or exempt', () => {
     expect(await s.world()).toEqual({ ...CLOSED, notified: [...OPENED.notified, 'closed team/app:v1'] });
   });
 
-  test('a weekly snapshot keeps a finding alive, and its blocker closed', async () => {
+  test('a weekly snapshot repeats a finding: stays closed', async () => {
     const s = await stage();
     await s.close('v1');
     for (let week = 0; week < 3; week++) {
@@ -145,15 +145,15 @@ describe('every blocking assessment is healthy or exempt', () => {
   });
 });
 
-/** Answers with a part only where a query is of this kind. */
+/** Returns a partial answer to queries of this kind. */
 function partialWhere({ cloud }: Stage, isMeant: (query: string) => boolean): () => void {
   return cloud.calls.before(({ operation, input }) => {
     if (operation === 'Query' && isMeant(String(input['query']))) cloud.workspace.failPartially(1);
   });
 }
 
-describe('Log Analytics answers with a part, late, or not at all', () => {
-  test('PartialFailure on the answer of one image: a partial answer never opens; nothing is lost', async () => {
+describe('Log Analytics answers partially, late, or not at all', () => {
+  test('PartialFailure on the answer of one image: nothing opens, and nothing is lost', async () => {
     const s = await stage();
     const { ids } = await s.close('v1');
     s.cloud.workspace.failPartially(1);
@@ -162,12 +162,12 @@ describe('Log Analytics answers with a part, late, or not at all', () => {
     await s.cloud.runUntilIdle();
     expect(await s.world()).toEqual(CLOSED);
     expect(s.lines('failed')).toMatchObject([{ tries: 0, minutes: 1 }]);
-    expect(s.lines('failed')[0]?.['error']).toContain('PartialAnswer: Log Analytics gave a part of its answer only');
+    expect(s.lines('failed')[0]?.['error']).toContain('PartialAnswer: Log Analytics returned only part of its answer');
     await s.runUntilIdle();
     expect(await s.world()).toEqual(OPENED);
   });
 
-  test('PartialFailure where a sweep asks for the repositories: the tick fails, and the next one sweeps', async () => {
+  test('PartialFailure when a sweep queries the repositories: the tick fails, and the next one sweeps', async () => {
     const s = await stage();
     s.cloud.faults.addToBus({ kind: 'lose' });
     await s.report(s.push('v1'));
@@ -180,7 +180,7 @@ describe('Log Analytics answers with a part, late, or not at all', () => {
     expect(await s.world()).toEqual(CLOSED);
   });
 
-  test('an answer over its limit of bytes, for a repository and for its images: nothing opens, nothing is lost', async () => {
+  test('an answer over the size limit, for a repository and its images: nothing opens, and nothing is lost', async () => {
     const s = await stage();
     await s.close('v1');
     s.cloud.workspace.maxAnswerBytes = 200;
@@ -199,11 +199,11 @@ describe('Log Analytics answers with a part, late, or not at all', () => {
     ['429 with Retry-After', { kind: 'throttle', times: 2 }],
     ['500', { kind: 'serverError' }],
     ['504: the query took too long', { kind: 'error', code: 'GatewayTimeout', message: 'too long', status: 504 }],
-    ['a connection that breaks', { kind: 'reset' }],
-    ['an answer that is lost', { kind: 'drop' }],
+    ['a broken connection', { kind: 'reset' }],
+    ['a lost response', { kind: 'drop' }],
   ];
 
-  test.each(kinds)('KQL answers %s: retried with backoff within the invocation', async (_name, fault) => {
+  test.each(kinds)('a query fails with %s: retried with backoff within the invocation', async (_name, fault) => {
     const s = await stage();
     s.cloud.faults.add({ ...fault, service: 'logs' });
     await s.close('v1');
@@ -211,7 +211,7 @@ describe('Log Analytics answers with a part, late, or not at all', () => {
     expect(s.lines('failed')).toEqual([]);
   });
 
-  test('KQL answers 429 for longer than an invocation tries: retried later, and closes', async () => {
+  test('queries fail with 429 for longer than an invocation retries: retried later, and then closes', async () => {
     const s = await stage();
     s.cloud.faults.add({ kind: 'throttle', service: 'logs', times: 4 });
     await s.close('v1');

@@ -1,5 +1,5 @@
-// Where a registry is, which roles count there, and what happens where a role is missing. The rows of the case table
-// about registries.
+// The login servers of registries, their role modes, and the effect of a missing role. The case table's rows about
+// registries.
 import { describe, expect, test } from 'vitest';
 import type { Graph } from '../../../local/graph.ts';
 import { withoutAction } from '../../security/azure-actions.ts';
@@ -14,7 +14,7 @@ const CLOSED: World = {
 const ABAC = { registries: { [REGISTRY]: { roleMode: 'AbacRepositoryPermissions' } } } as const;
 
 describe('registries', () => {
-  test('registry outside the stack: refused', async () => {
+  test('a registry outside the stack: ignored', async () => {
     const s = await stage();
     const other = registryId('otherimages');
     const digest = s.cloud.acr.addRegistry(other).push('team/app', { tag: 'v1' });
@@ -46,12 +46,12 @@ describe('registries', () => {
     expect(s.cloud.mails).toHaveLength(1);
   });
 
-  test('an image in two registries that both fail: each error has its line, and one retry closes both', async () => {
+  test('an image in two registries that both fail: each error is logged, and one retry closes both', async () => {
     const others = registryId('acmeimages2');
     const s = await stage({ azure: { registries: [REGISTRY, others] } }, { registries: { [others]: {} } });
     const registries = [s.registry, s.cloud.acr.registry(others)];
     const [digest = ''] = registries.map((one) => one.push('team/app', { tag: 'v1', content: 'the same' }));
-    // The first two find the image, the next two observe it.
+    // The first two calls locate the image, the next two observe it.
     for (const nth of [3, 4]) {
       const fault = { kind: 'error', service: 'acr', operation: 'GetManifest', status: 403, code: 'DENIED' } as const;
       s.cloud.faults.add({ ...fault, message: `no ${nth}`, nth });
@@ -67,7 +67,7 @@ describe('registries', () => {
   });
 
   test.each([['individual'], ['grouped']] as const)(
-    'a login server that is not NAME.azurecr.io: taken from Resource Manager (%s)',
+    'a login server that is not NAME.azurecr.io: read from Resource Manager (%s)',
     async (shape) => {
       const s = await stage({}, { registries: { [REGISTRY]: { loginServer: 'acmeimages-h4k9bs.azurecr.io' } } });
       await s.report(s.push('v1'), { shape });
@@ -79,7 +79,7 @@ describe('registries', () => {
     },
   );
 
-  test('ABAC registry with `registryRoles: rbac`: an error that names the role to assign', async () => {
+  test('an ABAC registry with `registryRoles: rbac`: an error that names the required role', async () => {
     const s = await stage({}, ABAC);
     const image = s.push('v1');
     await s.report(image);
@@ -88,13 +88,13 @@ describe('registries', () => {
       ...UNTOUCHED,
       poison: [{ pullgate: 'reconcile', ...image, trigger: 'finding' }],
     });
-    const problem = `the registry ${REGISTRY} has the role mode AbacRepositoryPermissions, and there the function's identity needs the role pullgate gatekeeper (registries/read, and as data actions repositories/metadata/read and write), which this stack does not have: set pullgate:azure.registryRoles to abac, and run pulumi up (a stack for each role mode)`;
+    const problem = `the registry ${REGISTRY} has the role mode AbacRepositoryPermissions, so the function's identity needs the role pullgate gatekeeper (registries/read, and as data actions repositories/metadata/read and write), which this stack does not assign. Set pullgate:azure.registryRoles to abac, and run pulumi up. Registries with different role modes need separate stacks`;
     expect(s.lines('refused')).toEqual([{ kind: 'refused', repository: 'team/app', problem }]);
     await s.tick();
     expect(s.lines('scanner')).toEqual([{ kind: 'scanner', healthy: false, why: problem }]);
   });
 
-  test('ABAC registry with `registryRoles: abac`: closes and opens', async () => {
+  test('an ABAC registry with `registryRoles: abac`: closes and opens', async () => {
     const s = await stage({ azure: { registryRoles: 'abac' } }, ABAC);
     const { ids } = await s.close('v1');
     expect(await s.world()).toEqual(CLOSED);
@@ -109,12 +109,12 @@ const roleNamed =
   ({ type, name }: Graph['resources'][number]) =>
     type === 'azure-native:authorization:RoleAssignment' && name.endsWith(`-${end}-role`);
 
-describe('a role is missing', () => {
+describe('a missing role', () => {
   test.each([
     ['host', 'Storage Blob Data Owner'],
     ['queue', 'Storage Queue Data Contributor'],
     ['poison', 'Storage Queue Data Contributor'],
-  ])('%s: the host cannot run the function at all', async (end, role) => {
+  ])('%s: the host cannot run the function', async (end, role) => {
     await expect(stage({}, { change: without(roleNamed(end)) })).rejects.toThrow(role);
   });
 
@@ -122,7 +122,7 @@ describe('a role is missing', () => {
     await expect(stage({}, { change: without(roleNamed('log')) })).rejects.toThrow('its log goes nowhere');
   });
 
-  test('the right to write attributes: refused, with what to do; moved to the poison queue; no notice; with it, the next sweep closes', async () => {
+  test('permission to write attributes: refused with advice, moved to the poison queue, and not notified; once granted, the next sweep closes', async () => {
     const write = 'Microsoft.ContainerRegistry/registries/metadata/write';
     const s = await stage({}, { change: withoutAction('pullgate-gatekeeper', write) });
     const image = s.push('v1');
@@ -136,11 +136,11 @@ describe('a role is missing', () => {
     const [refused] = s.lines('refused');
     expect(refused).toMatchObject({ kind: 'refused', ...image });
     expect(refused?.['problem']).toContain("the function's identity needs its role");
-    expect(refused?.['problem']).toContain('run pulumi up, and pullgate tries again with the next sweep');
+    expect(refused?.['problem']).toContain('Run pulumi up; pullgate retries with the next sweep');
     await s.cloud.deploy(await graphFor());
     await s.sweep();
     expect({ ...(await s.world()), poison: [] }).toEqual(CLOSED);
-    // What was refused did not use up the hour.
+    // A refused closing does not count toward the hourly limit.
     expect(s.lines('tick').at(-1)).toMatchObject({ poison: 1 });
   });
 
@@ -151,7 +151,7 @@ describe('a role is missing', () => {
   ];
 
   test.each(failing)(
-    '%s: nothing is closed; the error names where the role is missing; the message is retried, and is moved to the poison queue after two hours; with the role, the next sweep closes',
+    '%s: nothing is closed, the error names the service, and the message moves to the poison queue after two hours of retries; once granted, the next sweep closes',
     async (end, words) => {
       const s = await stage({}, { change: without(roleNamed(end)) });
       await s.report(s.push('v1'));
@@ -170,7 +170,7 @@ describe('a role is missing', () => {
     },
   );
 
-  test('mail: closed all the same; notified once the role is there', async () => {
+  test('mail: closed all the same, and notified once the role is assigned', async () => {
     const s = await stage({}, { change: without(roleNamed('mail')) });
     const image = s.push('v1');
     await s.report(image);

@@ -1,5 +1,5 @@
-// What is easily believed too soon, or lost with something else: rows older than their event, words that prove nothing,
-// and a service that fails for one of many.
+// Cases that are easy to get wrong: rows older than their event, states that prove nothing, and a service that fails
+// for one of many registries.
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../../local/azure/calls.ts';
 import type { Fault } from '../../../local/azure/faults.ts';
@@ -26,7 +26,7 @@ const LOW = { id: 'CVE-2026-9', severity: 'Low', score: 2 };
 const FOR_EVER = 1_000_000;
 
 describe('a row that is older than the event', () => {
-  test('does not confirm it: the message is retried, and what is new closes once its own row is there', async () => {
+  test('does not confirm it: the message is retried, and the gate closes once the new row arrives', async () => {
     const s = await stage();
     s.cloud.workspace.ingestionDelayMilliseconds = 3 * MINUTE;
     const image = s.push('v1');
@@ -44,7 +44,7 @@ describe('a row that is older than the event', () => {
     expect(returned[0]?.['why']).toMatch(/: the scanner shows [^ ]+ only as it was before the event$/);
   });
 
-  test('and no newer one within half an hour: the message ends, and nobody has to look at it', async () => {
+  test('and no newer one within half an hour: the message is done, and needs no attention', async () => {
     const s = await stage();
     const { ids } = await s.close('v1');
     s.cloud.clock.advance(10 * MINUTE);
@@ -66,13 +66,13 @@ describe('a row that is older than the event', () => {
   });
 });
 
-describe('a recommendation that was switched off (NotApplicable, and not Exempt)', () => {
+describe('a disabled recommendation (NotApplicable, but not Exempt)', () => {
   test.each([
     ['OffByPolicy', 'individual'],
     ['OffByPolicy', 'grouped'],
     ['', 'individual'],
     ['', 'grouped'],
-  ] as const)('cause %j (%s): opens nothing, and closes nothing', async (cause, shape) => {
+  ] as const)('with the cause %j (%s) opens nothing and closes nothing', async (cause, shape) => {
     const s = await stage();
     const closed = s.push('v1');
     const ids = await s.report(closed, { shape });
@@ -99,7 +99,7 @@ describe('one registry of two', () => {
     [404, 'ResourceNotFound'],
     [403, 'AuthorizationFailed'],
   ])(
-    'Resource Manager answers %i for it: the other is swept, its gates get their turns, people are notified, and the scanner is reported unhealthy',
+    'fails in Resource Manager with %i: the other is swept, its gates get their turns, people are notified, and the scanner is reported as unhealthy',
     async (status, code) => {
       const s = await stage(BOTH, { registries: { [OTHER]: {} } });
       await s.close('v1');
@@ -135,14 +135,14 @@ describe('one registry of two', () => {
       expect(s.lines('tick')).toMatchObject([{ sweepAgeHours: 0, waiting: 1, admitted: 1 }]);
       const [{ healthy, why } = {}] = s.lines('scanner');
       expect(healthy).toBe(false);
-      expect(why).toContain(`Resource Manager does not answer for the registry ${OTHER} (`);
+      expect(why).toContain(`Resource Manager did not describe the registry ${OTHER} (`);
       expect(s.lines('failed')).toMatchObject([{ repository: 'team/app' }]);
     },
   );
 });
 
-describe('a scanner that sees nothing', () => {
-  test('there are no tables yet: the tick says that the scanner is unhealthy, and sweeps nothing', async () => {
+describe('a scanner without data', () => {
+  test('has no tables yet: the tick logs that the scanner is unhealthy, and sweeps nothing', async () => {
     const s = await stage();
     const message = "'union' operator: Failed to resolve table expression named 'SecurityRecommendation'";
     s.cloud.faults.add({
@@ -154,7 +154,9 @@ describe('a scanner that sees nothing', () => {
       times: FOR_EVER,
     });
     await s.tick();
-    expect(s.lines('scanner')).toMatchObject([{ healthy: false, why: expect.stringContaining('within ten days') }]);
+    expect(s.lines('scanner')).toMatchObject([
+      { healthy: false, why: expect.stringContaining('in the last ten days') },
+    ]);
     expect(s.lines('sweep')).toEqual([{ kind: 'sweep', gates: 0, closed: 0 }]);
     expect(s.lines('tick')).toMatchObject([{ sweepAgeHours: 0, waiting: 0, poison: 0 }]);
     expect(s.lines('failed')).toEqual([]);
@@ -163,7 +165,7 @@ describe('a scanner that sees nothing', () => {
 });
 
 describe('a message in the poison queue', () => {
-  test('waits for a person for months, and has all its tries again when it is moved back', async () => {
+  test('waits for a person for months, and gets all its retries again when it is moved back', async () => {
     const s = await stage();
     const image = s.push('v1');
     const release = s.cloud.faults.addToBus({ kind: 'lose', to: 'Workspace' });
@@ -188,7 +190,7 @@ describe('a message in the poison queue', () => {
   });
 });
 
-describe('a repository whose findings are too much for one answer', () => {
+describe('a repository whose findings exceed one answer', () => {
   const isOfRepository = ({ operation, input }: Call) => {
     const query = String(input['query']);
     return (
@@ -208,7 +210,7 @@ describe('a repository whose findings are too much for one answer', () => {
     times: FOR_EVER,
   };
   // More of this: tests/azure/function/gates.test.ts.
-  test('gates are images: each gets a message of its own', async () => {
+  test('with image gates: each image gets a separate message', async () => {
     const s = await stage();
     const images = ['v1', 'v2', 'v3'].map((tag) => s.push(tag));
     s.cloud.faults.addToBus({ kind: 'lose' });
@@ -217,7 +219,7 @@ describe('a repository whose findings are too much for one answer', () => {
     await s.tick();
     expect((await s.world()).locked).toEqual(['v1', 'v2', 'v3'].map((tag) => `team/app:${tag} readEnabled`));
     expect(s.lines('reconcile')).toMatchObject([{ repository: 'team/app', images: 3, each: 'alone' }]);
-    // One for the repository, and one for each image.
+    // One query for the repository, and one for each image.
     expect(s.calls('queue:Put')).toBe(4);
     expect(s.decisions().map(({ triggers }) => triggers)).toEqual(Array(3).fill(['sweep']));
     expect(s.lines('failed')).toEqual([]);
@@ -228,7 +230,7 @@ describe('a repository whose findings are too much for one answer', () => {
     ['PartialFailure', undefined],
   ] as const;
 
-  test.each(kinds)('%s, the gate is the repository: asked image by image', async (_name, fault) => {
+  test.each(kinds)('(%s) with a repository gate: queried image by image', async (_name, fault) => {
     const s = await stage({ azure: { granularity: 'repository' } });
     const images = ['v1', 'v2', 'v3'].map((tag) => s.push(tag));
     s.cloud.faults.addToBus({ kind: 'lose' });
@@ -248,8 +250,8 @@ describe('a repository whose findings are too much for one answer', () => {
   });
 });
 
-describe('the mail service takes no more mails for now (429)', () => {
-  test('nothing waits for it, each decision is logged; with the next tick one mail tells all, once', async () => {
+describe('the mail service is throttled (429)', () => {
+  test('nothing waits for it, each decision is logged, and the next tick sends one mail about all changes', async () => {
     const s = await stage();
     s.cloud.faults.add({ kind: 'throttle', service: 'mail', times: 3 });
     const start = s.cloud.clock.now().getTime();
@@ -260,7 +262,7 @@ describe('the mail service takes no more mails for now (429)', () => {
     expect(await s.world()).toMatchObject({ locked, notified: [] });
     expect(s.decisions().map(({ action }) => action)).toEqual(['closed', 'closed', 'closed']);
     expect(s.cloud.clock.now().getTime()).toBe(start);
-    // One try each.
+    // One try per mail.
     expect(s.calls('mail:Send')).toBe(3);
     await s.cloud.advance(5 * MINUTE);
     expect(s.cloud.mails.map(({ subject }) => subject)).toEqual(['[pullgate] 3 state changes']);

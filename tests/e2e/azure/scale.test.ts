@@ -1,4 +1,4 @@
-// Many images at once: the brake, and a sweep over many repositories. The rows of the case table about scale.
+// Many images at once: the brake, and a sweep over many repositories. The case table's rows about scale.
 import { describe, expect, test } from 'vitest';
 import type { Cve } from '../../../local/azure/assessment.ts';
 import { CRITICAL, HOUR, type Image, MINUTE, type Stage, stage } from './stage.ts';
@@ -18,7 +18,7 @@ const closedOf = (s: Stage, images: readonly Image[]) =>
 const namesOf = (notified: readonly string[], what: string) => notified.filter((one) => one.startsWith(`${what} `));
 
 describe('the brake', () => {
-  test('300 images hit at once, brake 25: 25 closed this hour, the others notified; known exploits at once; the worst first in the next hours', {
+  test('300 images affected at once, brake 25: 25 closed in the first hour, the others notified; known exploits closed at once; the most severe first in the next hours', {
     timeout: 180_000,
   }, async () => {
     const s = await stage();
@@ -45,7 +45,7 @@ describe('the brake', () => {
     await s.cloud.advance(HOUR + 5 * MINUTE);
     const second = closedOf(s, images);
     expect(second).toHaveLength(52);
-    // 28 are critical; the hour before took whatever came first.
+    // 28 are critical. The hour before closed images in the order of arrival.
     expect(
       closedOf(
         s,
@@ -56,7 +56,7 @@ describe('the brake', () => {
     expect(s.lines('failed')).toEqual([]);
   });
 
-  test('300 images hit at once, `audit`: nothing is closed, and each is notified once', {
+  test('300 images affected at once, `audit`: nothing is closed, and each is notified once', {
     timeout: 120_000,
   }, async () => {
     const s = await stage({ mode: 'audit' });
@@ -69,7 +69,7 @@ describe('the brake', () => {
     expect([notified.length, new Set(notified).size]).toEqual([300, 300]);
   });
 
-  test('the first sweep meets years of old images: the brake holds from the first sweep on', async () => {
+  test('the first sweep finds years of old images: the brake limits it, too', async () => {
     const s = await stage({ maxClosesPerHour: 3 });
     s.cloud.faults.addToBus({ kind: 'lose' });
     const images = await hit(s, 20, () => CRITICAL);
@@ -77,7 +77,7 @@ describe('the brake', () => {
     expect(closedOf(s, images)).toHaveLength(3);
   });
 
-  test('a gate that waits, and whose danger goes away: cleared, and never closed', async () => {
+  test('a waiting gate that no longer violates: cleared, and never closed', async () => {
     const s = await stage({ maxClosesPerHour: 1 });
     await s.close('v1');
     const { ids } = await s.close('v2');

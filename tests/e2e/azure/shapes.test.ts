@@ -1,5 +1,5 @@
-// The shapes in which Defender may name an image and its severity, through the real workflow and the real query: none
-// is lost without a word.
+// The forms in which Defender may name an image and its severity, through the real workflow and the real query. None of
+// them may be lost silently.
 import { describe, expect, test } from 'vitest';
 import { nameOf } from '../../../azure/function/registry-id.ts';
 import { rowOfAssessment } from '../../../local/azure/assessment-wire.ts';
@@ -18,7 +18,7 @@ const OTHERS = registryId('acmeimages2');
 
 type Shape = Partial<AssessOptions>;
 
-/** Reports an image in a way that the event alone, or its row alone, has to be understood. */
+/** Reports an image so that either only the event or only its row can close the gate. */
 async function reported(s: Stage, image: Image, shape: Shape, by: 'event' | 'sweep'): Promise<readonly string[]> {
   if (by === 'sweep') s.cloud.faults.addToBus({ kind: 'lose', to: 'LogicApp' });
   const ids = await s.report(image, shape);
@@ -29,24 +29,24 @@ async function reported(s: Stage, image: Image, shape: Shape, by: 'event' | 'swe
 
 describe.each(['event', 'sweep'] as const)('closed by the %s', (by) => {
   test.each<[string, Shape]>([
-    ['ids of CVEs only, the severity that of the recommendation', {}],
-    ['ids of CVEs only, as text', { cvesAs: 'text' }],
-    ['no CVEs at all', { cvesAs: 'missing' }],
+    ['only CVE ids, with the severity of the recommendation', {}],
+    ['only CVE ids, as text', { cvesAs: 'text' }],
+    ['no CVEs', { cvesAs: 'missing' }],
     ['keys in camelCase', { casing: 'camel' }],
     ['`resourceAdditionalData` as JSON text', { additionalAs: 'text' }],
     ['`resourceAdditionalData` as JSON text, keys in camelCase', { additionalAs: 'text', casing: 'camel' }],
     ['an id with a path', { naming: 'path' }],
-    ['an id with a path, and nothing else that names the image', { naming: 'path', additionalAs: 'missing' }],
-    ['a dashed id, and nothing else that names the image', { naming: 'dashed', additionalAs: 'missing' }],
-    ['a dashed id right behind the name of the registry', { naming: 'joined' }],
+    ['only an id with a path names the image', { naming: 'path', additionalAs: 'missing' }],
+    ['only a dashed id names the image', { naming: 'dashed', additionalAs: 'missing' }],
+    ['a dashed id right after the name of the registry', { naming: 'joined' }],
     [
-      'a dashed id right behind the name of the registry, and nothing else that names the image',
+      'only a dashed id right after the name of the registry names the image',
       { naming: 'joined', additionalAs: 'missing' },
     ],
-    ['no registry anywhere', { naming: 'nameless' }],
-    ['no registry anywhere, and details as text', { naming: 'nameless', additionalAs: 'text' }],
-    ['no registry anywhere, and a dashed id only', { naming: 'nameless', additionalAs: 'missing' }],
-    ['no id of the image at all', { naming: 'nothing' }],
+    ['no registry', { naming: 'nameless' }],
+    ['no registry, and details as text', { naming: 'nameless', additionalAs: 'text' }],
+    ['no registry, and only a dashed id', { naming: 'nameless', additionalAs: 'missing' }],
+    ['no id of the image', { naming: 'nothing' }],
   ])('%s', async (_name, shape) => {
     const s = await stage();
     const image = s.push('v1');
@@ -60,14 +60,14 @@ describe.each(['event', 'sweep'] as const)('closed by the %s', (by) => {
     if (by === 'sweep') expect(s.lines('attribution')).toMatchObject([{ gone: 0, unattributed: 0, unread: 0 }]);
   });
 
-  /** The event has a line of its own; the sweep counts, and names the id. */
+  /** The event logs a separate line. The sweep logs the count and the id. */
   function expectLogged(s: Stage, line: object, id: string): void {
     const counts = { attributed: 0, gone: 0, unattributed: 1, unread: 0, assessments: [nameOf(id)] };
     const [kind, wanted] = by === 'event' ? ['unattributed', line] : ['attribution', counts];
     expect(s.lines(kind)).toEqual([{ kind, ...wanted }]);
   }
 
-  test('no registry anywhere, and the image in two registries of the stack: closed in both', async () => {
+  test('no registry, and the image is in two registries of the stack: closed in both', async () => {
     const s = await stage({ azure: { registries: [REGISTRY, OTHERS] } }, { registries: { [OTHERS]: {} } });
     const registries = [s.registry, s.cloud.acr.registry(OTHERS)];
     const [digest = ''] = registries.map((one) => one.push('team/app', { tag: 'v1', content: 'the same' }));
@@ -75,7 +75,7 @@ describe.each(['event', 'sweep'] as const)('closed by the %s', (by) => {
     expect(registries.map((one) => one.attributes('team/app', { digest }).readEnabled)).toEqual([false, false]);
   });
 
-  test('no registry anywhere, and the image in a registry that the stack has not: nothing is closed', async () => {
+  test('no registry, and the image is in a registry outside the stack: nothing is closed', async () => {
     const s = await stage();
     const digest = s.cloud.acr.addRegistry(OTHERS).push('team/app', { tag: 'v1' });
     const image = { registry: OTHERS, repository: 'team/app', digest };
@@ -90,12 +90,12 @@ describe.each(['event', 'sweep'] as const)('closed by the %s', (by) => {
     const image = s.push('v1');
     const [id = ''] = await reported(s, image, { naming: 'nothing', additionalAs: 'missing' }, by);
     expect(await s.world()).toEqual(UNTOUCHED);
-    expectLogged(s, { assessment: id, why: 'it names no repository with a digest' }, id);
+    expectLogged(s, { assessment: id, why: 'the event does not name both a repository and a digest' }, id);
   });
 });
 
 describe('an event', () => {
-  test('of an image in a registry that does not answer is retried, and closes once it does', async () => {
+  test('about an image in a registry that does not respond is retried, and closes once the registry responds', async () => {
     const s = await stage();
     s.cloud.faults.add({ kind: 'error', service: 'acr', status: 403, code: 'DENIED', message: 'no', times: 1 });
     await s.report(s.push('v1'), { naming: 'nameless' });
@@ -107,7 +107,7 @@ describe('an event', () => {
   test.each([
     ['camelCase', 'camel'],
     ['PascalCase', 'pascal'],
-  ] as const)('calls the Logic App by its resource type in %s alone', async (_name, casing) => {
+  ] as const)('calls the Logic App for only its resource type in %s', async (_name, casing) => {
     const s = await stage();
     const [id = ''] = await s.report(s.push('v1'), { naming: 'nameless', casing, event: false });
     const event: { readonly id: string; readonly properties?: object } = s.cloud.defender.eventOf(id);
@@ -117,8 +117,8 @@ describe('an event', () => {
   });
 });
 
-describe('an event of an image in several places', () => {
-  test('whose id is dashed and whose digest is in team-app and team/app: both are closed, and the event is handled', async () => {
+describe('an event about an image in several places', () => {
+  test('with a dashed id, and the digest in team-app and team/app: both are closed, and the event is done', async () => {
     const s = await stage();
     const digests = ['team/app', 'team-app'].map((name) => s.registry.push(name, { tag: 'v1', content: 'the same' }));
     const [digest = ''] = digests;
@@ -129,11 +129,11 @@ describe('an event of an image in several places', () => {
     expect((await s.world()).poison).toEqual([]);
   });
 
-  test('one of which cannot be observed: the other is closed, and the event is retried', async () => {
+  test('if one place cannot be observed: the other is closed, and the event is retried', async () => {
     const s = await stage({ azure: { registries: [REGISTRY, OTHERS] } }, { registries: { [OTHERS]: {} } });
     const registries = [s.registry, s.cloud.acr.registry(OTHERS)];
     const [digest = ''] = registries.map((one) => one.push('team/app', { tag: 'v1', content: 'the same' }));
-    // The first two ask where the image is; the third observes the first place.
+    // The first two calls locate the image. The third observes the first place.
     s.cloud.faults.add({
       kind: 'error',
       service: 'acr',
@@ -152,14 +152,14 @@ describe('an event of an image in several places', () => {
   });
 });
 
-describe('a row that no version of Defender has been seen to write, but may', () => {
+describe('a row that Defender might write, although it was never seen', () => {
   const bare = { CveId: 'CVE-2026-1001' };
   test.each<[string, Json, Json]>([
     ['an empty severity', { CvesDetails: [{ ...bare, Severity: '', Cvss: [] }] }, 'Critical'],
     ['the severity Unknown', { CvesDetails: [{ ...bare, Severity: 'Unknown' }] }, 'Critical'],
     ['CVSS as text', { CvesDetails: [{ ...bare, Cvss: '[{"Key":"3","Value":{"Base":"9.8"}}]' }] }, 'Low'],
     ['details as text', JSON.stringify({ CvesDetails: JSON.stringify([bare]) }), 'Critical'],
-    ['no list at all', { SoftwareName: 'openssl' }, 'Critical'],
+    ['no list', { SoftwareName: 'openssl' }, 'Critical'],
   ])('%s: closed by the sweep', async (_name, RecommendationAdditionalData, RecommendationSeverity) => {
     const s = await stage();
     const [id = ''] = await s.report(s.push('v1'), { event: false });
@@ -176,15 +176,15 @@ describe('a row that no version of Defender has been seen to write, but may', ()
   });
 });
 
-describe('a whole repository, closed by one of its images', () => {
-  test.each(['event', 'sweep'] as const)('that no row places: by the %s', async (by) => {
+describe('a repository gate', () => {
+  test.each(['event', 'sweep'] as const)('is closed by the %s for an image that no row places', async (by) => {
     const s = await stage({ azure: { granularity: 'repository' } });
     await reported(s, s.push('v1'), { naming: 'nameless', additionalAs: 'missing' }, by);
     expect((await s.world()).locked).toEqual(['team/app readEnabled']);
   });
 });
 
-describe('a severity that is inherited', () => {
+describe('an inherited severity', () => {
   test('is marked in the log and in the mail', async () => {
     const s = await stage();
     const { digest } = await s.close('v1');
@@ -198,7 +198,7 @@ describe('a severity that is inherited', () => {
     expect(s.cloud.mails[0]?.plainText).toContain('CVE-2026-1001 (critical, inherited from the report) in openssl');
   });
 
-  test('that is no longer said opens nothing', async () => {
+  test('that is no longer reported opens nothing', async () => {
     const s = await stage();
     const image = await s.close('v1');
     s.cloud.clock.advance(HOUR);
@@ -218,8 +218,8 @@ describe('a severity that is inherited', () => {
   });
 });
 
-describe('a sweep counts what it cannot attribute', () => {
-  test('not an image that has been deleted since, as long as others are found', async () => {
+describe('the unattributed images that a sweep counts', () => {
+  test('exclude deleted images if others are found', async () => {
     const s = await stage();
     const [deleted, kept] = [s.push('v1'), s.push('v2')];
     for (const image of [deleted, kept]) await s.report(image, { naming: 'nameless' });
@@ -236,7 +236,7 @@ describe('a sweep counts what it cannot attribute', () => {
     });
   });
 
-  test('all images, if none is found by its digest: then the digests are not understood', async () => {
+  test('include all images if none is found by its digest', async () => {
     const s = await stage();
     const image = s.push('v1');
     await s.report({ ...image, digest: `sha256:${'e'.repeat(64)}` }, { naming: 'nameless' });
@@ -245,7 +245,7 @@ describe('a sweep counts what it cannot attribute', () => {
     expect(s.lines('attribution').at(-1)).toMatchObject({ attributed: 0, gone: 0, unattributed: 1 });
   });
 
-  test('what may be in a registry that does not answer: the others are swept, and the log says why', async () => {
+  test('exclude images that may be in a registry that does not respond: they count as unread, the others are swept, and the error is logged', async () => {
     const s = await stage({ azure: { registries: [REGISTRY, OTHERS] } }, { registries: { [OTHERS]: {} } });
     s.cloud.faults.addToBus({ kind: 'lose', to: 'LogicApp' });
     const named = s.push('v1');
@@ -270,7 +270,7 @@ describe('a sweep counts what it cannot attribute', () => {
     expect((await s.world()).locked).toHaveLength(2);
   });
 
-  test('one at least, if the list of images is too long for an answer: the rest is swept', async () => {
+  test('are unknown if one answer cannot hold the list of images: one counts as unread, and the rest is swept', async () => {
     const s = await stage();
     s.cloud.faults.addToBus({ kind: 'lose', to: 'LogicApp' });
     await s.report(s.push('v1'));
@@ -289,7 +289,7 @@ describe('a sweep counts what it cannot attribute', () => {
     expect(s.lines('attribution')).toMatchObject([{ unattributed: 0, unread: 1 }]);
   });
 
-  test('nothing that names its registry, and nothing healthy', async () => {
+  test('exclude images that name their registry, and healthy images', async () => {
     const s = await stage();
     await s.close('v1');
     await s.report(s.push('v2'), { naming: 'nameless', status: 'Healthy' });
@@ -300,7 +300,7 @@ describe('a sweep counts what it cannot attribute', () => {
   });
 });
 
-test('an unrelated registry in a resource group with letters beyond ASCII: ignored, not moved to the poison queue', async () => {
+test('an unrelated registry in a resource group with non-ASCII letters: ignored, not moved to the poison queue', async () => {
   const s = await stage();
   const umlaut = OTHERS.replace('/images/', '/größe-日本/');
   const digest = s.cloud.acr.addRegistry(umlaut).push('team/app', { tag: 'v1' });

@@ -1,4 +1,4 @@
-// A stack on the local Azure, from its config to a pull: the real program, the deployed bundle, the SDK's own wire.
+// A stack on the local Azure, from its config to a pull: the real program, the deployed bundle, and the SDK's wire.
 import { TableClient } from '@azure/data-tables';
 import { afterEach, expect } from 'vitest';
 import { createTable } from '../../../azure/function/records.ts';
@@ -20,14 +20,17 @@ export function registryId(name: string): string {
   return `/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/${name}`;
 }
 
-/** A critical vulnerability, and a package that has a fix of it. */
+/** A critical vulnerability, and a package with a fix for it. */
 export const CRITICAL: Cve = { id: 'CVE-2026-1001', severity: 'Critical', score: 9.8 };
 export const OPENSSL = { name: 'openssl', version: '3.0.13', fixedVersion: '3.0.14' };
 
-/** Keys of the stack's config, without their namespace; `azure` without its registries is the one registry. */
+/**
+ * Keys of the stack's config, without their namespace. If `azure` has no registries, the stack has the default
+ * registry.
+ */
 export type Config = Readonly<Record<string, unknown>> & { readonly azure?: Readonly<Record<string, unknown>> };
 
-/** A decision's line in the function's log. */
+/** A decision in the function's log. */
 export interface DecisionLine {
   readonly kind: 'decision';
   readonly registry: string;
@@ -50,18 +53,15 @@ export interface Image {
 }
 
 /**
- * Everything that pullgate can change, by readable names: `team/app:v1` is the image that was pushed with this tag,
+ * Everything that pullgate can change, under readable names: `team/app:v1` is the image that was pushed with this tag,
  * `team/app` the repository.
  */
 export interface World {
-  /**
-   * What is locked, of everything that all registries hold, with the attributes that are not as they were made:
-   * `team/app:v1 readEnabled`.
-   */
+  /** The locks in all registries, as attributes that differ from their initial values: `team/app:v1 readEnabled`. */
   readonly locked: readonly string[];
-  /** The state of each record; `waiting: brake`, or with why its only image is inactive: `open (gone)`. */
+  /** The state of each record, such as `waiting: brake`. Why its only image is inactive follows: `open (gone)`. */
   readonly records: Readonly<Record<string, string>>;
-  /** What the mails say, in order: `closed team/app:v1`. */
+  /** The subjects of the mails, in order, such as `closed team/app:v1`. */
   readonly notified: readonly string[];
   /** The messages of the poison queue. */
   readonly poison: readonly unknown[];
@@ -74,35 +74,36 @@ export interface Stage {
   readonly cloud: LocalAzure;
   readonly graph: Graph;
   readonly registry: Registry;
-  /** Every event is handed over, and so are the messages that are retried. */
+  /** Delivers every event and every retried message. */
   runUntilIdle(): Promise<void>;
-  /** The next tick, which sweeps where that is due, and the observations that it asks for. */
+  /** Runs the next tick, which sweeps if a sweep is due, and the reconciliations that it requests. */
   tick(): Promise<void>;
-  /** Everything is observed: six hours later. */
+  /** Advances the clock by six hours, and runs a sweep of everything. */
   sweep(): Promise<void>;
-  /** `pulumi up` with another config, and the tick after it. */
+  /** Runs `pulumi up` with another config, and the tick after it. */
   redeploy(config: Config): Promise<void>;
   push(tag: string, repository?: string): Image;
   /**
-   * Defender reports the image: by default its one package with a critical vulnerability. The ids of the assessments.
+   * Makes Defender report the image, by default one package with a critical vulnerability. Returns the ids of the
+   * assessments.
    */
   report(image: Image, options?: Partial<AssessOptions>): Promise<readonly string[]>;
-  /** A minute later Defender says something else of these assessments, and the events are handed over. */
+  /** A minute later, Defender changes these assessments, and the events are delivered. */
   setStatus(ids: readonly string[], status: Status): Promise<void>;
-  /** Pushes an image that is reported at once, and hands the events over. */
+  /** Pushes an image that is reported at once, and delivers the events. */
   close(tag: string, repository?: string): Promise<Image & { readonly ids: readonly string[] }>;
   /** Puts a message on the queue, as the Logic App or the function would. */
   send(message: unknown): void;
   world(): Promise<World>;
   record(gate: Gate): Promise<GateRecord | undefined>;
-  /** What a deployment would see. */
+  /** The result of a pull by a deployment. */
   pull(reference: string, repository?: string): Promise<'pulled' | 'refused'>;
   lines(kind: string): readonly Readonly<Record<string, unknown>>[];
   decisions(image?: Image): readonly DecisionLine[];
   lastDecision(image?: Image): DecisionLine;
-  /** How often the function made a call, 0 where it never did. */
+  /** How often the function made a call. */
   calls(name: string): number;
-  /** Gives an image that was pushed otherwise a name for `world`. */
+  /** Gives a name in `world` to an image that was pushed in another way. */
   name(image: Image, name: string): Image;
 }
 
@@ -110,13 +111,13 @@ const running: LocalAzure[] = [];
 afterEach(async () => {
   const clouds = running.splice(0);
   await Promise.all(clouds.map((cloud) => cloud.stop()));
-  // What the local cloud does not know would pass for a refusal.
+  // An operation that the local cloud does not know would look like a refusal.
   expect(clouds.flatMap(({ gaps }) => gaps)).toEqual([]);
 });
 
 const graphs = new Map<string, Promise<Graph>>();
 
-/** The graph of the real program. It is the same for the same config. */
+/** The graph of the real program. It depends only on the config. */
 export function graphFor({ azure, ...config }: Config = {}): Promise<Graph> {
   const keys = {
     clouds: ['azure'],
@@ -138,7 +139,7 @@ interface StageOptions {
   readonly change?: (graph: Graph) => Graph;
 }
 
-/** Deploys a stack with this config. Rows are there with their event, unless a test says otherwise. */
+/** Deploys a stack with this config. By default, rows arrive together with their events. */
 export async function stage(config: Config = {}, { registries = {}, change }: StageOptions = {}): Promise<Stage> {
   const program = await graphFor(config);
   const graph = change === undefined ? program : change(program);
@@ -226,7 +227,9 @@ export async function stage(config: Config = {}, { registries = {}, change }: St
         locked: [...isOfStack].flatMap((id) => lockedIn(cloud.acr.registry(id), nameOf)).toSorted(),
         records: Object.fromEntries(states),
         notified: cloud.mails.flatMap(({ subject, plainText = '' }) =>
-          (subject.endsWith(' state changes') ? subjectsIn(plainText) : [subject]).map((one) => toldOf(one, nameOf)),
+          (subject.endsWith(' state changes') ? subjectsIn(plainText) : [subject]).map((one) =>
+            parseSubject(one, nameOf),
+          ),
         ),
         poison: cloud.poisonQueue
           .messages()
@@ -244,7 +247,7 @@ export async function stage(config: Config = {}, { registries = {}, change }: St
     decisions,
     lastDecision(image) {
       const last = decisions(image).at(-1);
-      if (last === undefined) throw new Error(`nothing was decided about ${image?.digest ?? 'anything'}`);
+      if (last === undefined) throw new Error(`expected a decision about ${image?.digest ?? 'an image'}`);
       return last;
     },
     calls: (name) => cloud.calls.count(cloud.identity.id)[name] ?? 0,
@@ -281,13 +284,13 @@ function changed(name: string, attributes: object): readonly string[] {
   return off.length === 0 ? [] : [`${name} ${off.join(' ')}`];
 }
 
-/** What a mail of several state changes has in the place of subjects. */
+/** The subjects in the text of a mail about several state changes. */
 function subjectsIn(text: string): readonly string[] {
   return text.split('\n').filter((line) => line.startsWith('[pullgate] '));
 }
 
-/** `[pullgate] closed: team/app@sha256:0123456789ab` in the words of `World`. */
-function toldOf(subject: string, nameOf: NameOf): string {
+/** `[pullgate] closed: team/app@sha256:0123456789ab` in the form of `World`. */
+function parseSubject(subject: string, nameOf: NameOf): string {
   const [, what = '', repository = '', , digest] =
     /^\[pullgate\] (.+): ([^@]+)(@(sha256:[0-9a-f]+))?$/.exec(subject) ?? [];
   return `${what} ${nameOf({ repository, digest })}`;
@@ -297,7 +300,7 @@ function toldOf(subject: string, nameOf: NameOf): string {
 export function without(isGone: (resource: Graph['resources'][number]) => boolean): (graph: Graph) => Graph {
   return (graph) => {
     const resources = graph.resources.filter((resource) => !isGone(resource));
-    if (resources.length === graph.resources.length) throw new Error('no resource of the graph is the one to take out');
+    if (resources.length === graph.resources.length) throw new Error('expected a resource of the graph to remove');
     return { ...graph, resources };
   };
 }

@@ -1,4 +1,4 @@
-// Two workers on one gate at the same time: messages that come together in one instance, and two instances in every
+// Two workers on one gate at the same time: messages that arrive together in one instance, and two instances in every
 // interleaving of their calls.
 import { TableClient } from '@azure/data-tables';
 import { describe, expect, test } from 'vitest';
@@ -16,7 +16,7 @@ import { REGISTRY, REPOSITORY, type Stage, stage } from './stage.ts';
 const WHOLE: Gate = { registry: REGISTRY, repository: REPOSITORY };
 const SUBSCRIPTION = '/subscriptions/00000000-1111-2222-3333-444444444444';
 
-/** What the deployed function would be notified. */
+/** The settings of the deployed function. */
 function settingsOf({ graph }: Stage): Settings {
   const { app } = readResources(graph);
   const setting = (name: string) => app.appSettings[name] ?? '';
@@ -33,8 +33,8 @@ function settingsOf({ graph }: Stage): Settings {
 }
 
 /**
- * What a worker changes that the other one can notice: it reads right after its last change, and so works with what is
- * old by then.
+ * The step of a call that changes something that the other worker can notice. Reads are not steps: a worker reads right
+ * after its last change, so it acts on data that may be stale by then.
  */
 function stepOf({ service, operation, input }: Call): Step | undefined {
   const isRecord = String(input['partitionKey'] ?? '').startsWith('gate|') && operation !== 'Get';
@@ -42,7 +42,7 @@ function stepOf({ service, operation, input }: Call): Step | undefined {
   return service === 'acr' && operation === 'UpdateRepository' ? { thing: 'lock', writes: true } : undefined;
 }
 
-/** Another instance, with a principal of its own, whose calls wait for its turn. */
+/** Another instance, with a separate principal, whose calls wait for their turn. */
 function workerOn(s: Stage, name: string, digest: string) {
   const { cloud } = s;
   const credential = cloud.principals.add(name, [
@@ -66,7 +66,7 @@ function workerOn(s: Stage, name: string, digest: string) {
         resourceGroup: 'images',
         name: 'acmeimages',
       });
-      if (registry === undefined) throw new Error('the stack has the registry');
+      if (registry === undefined) throw new Error('expected the registry in the stack');
       const request = { gate: WHOLE, scope: [digest], triggers: ['finding'] as const, namedReports: [] };
       await reconcile(
         request,
@@ -81,7 +81,7 @@ function workerOn(s: Stage, name: string, digest: string) {
 
 const BY_REPOSITORY = { azure: { granularity: 'repository' } };
 
-/** The row of the repository's record, to be put back. */
+/** The row of the repository's record, to restore it later. */
 function rowsOf({ cloud }: Stage) {
   const judge = cloud.principals.add('keeper', [{ role: 'Storage Table Data Contributor', scope: cloud.table.id }]);
   const table = new TableClient(cloud.table.url, cloud.table.name, judge, cloud.clientOptions);
@@ -95,7 +95,7 @@ function rowsOf({ cloud }: Stage) {
 }
 
 describe('two instances on one gate', () => {
-  test('one closing, one opening, in every interleaving of their calls: ends closed', {
+  test('one closes and one opens, in every interleaving of their calls: ends closed', {
     timeout: 300_000,
   }, async () => {
     const s = await stage(BY_REPOSITORY);
@@ -126,7 +126,7 @@ describe('two instances on one gate', () => {
     expect(interleavings).toBeGreaterThan(10);
   });
 
-  test('both closing, in every interleaving of their calls: one lock; notified at least once', {
+  test('both close, in every interleaving of their calls: one lock, and notified at least once', {
     timeout: 300_000,
   }, async () => {
     const s = await stage(BY_REPOSITORY);
@@ -155,14 +155,14 @@ describe('two instances on one gate', () => {
       };
     });
     expect([...ends]).toEqual(['closed, locked, 2 blockers, 0 pending']);
-    // A worker that meets a change that is not marked as notified yet notifies too.
+    // A worker that finds a change not yet marked as notified also sends a notice.
     expect(Math.min(...notified)).toBe(1);
     expect(Math.max(...notified)).toBeLessThanOrEqual(3);
     expect(interleavings).toBeGreaterThan(10);
   });
 });
 
-describe('messages that come together', () => {
+describe('messages that arrive together', () => {
   test('12 messages about one image at once, in one instance: one lock, one mail', async () => {
     const s = await stage();
     const image = s.push('v1');
