@@ -103,7 +103,7 @@ export const AZURE_STANDING: StandingByType = {
 /**
  * What the graph's resources cost by existing.
  *
- * @throws Error that names a resource type whose price nobody has looked up
+ * @throws Error that names a resource type that has no entry
  */
 export function standingOf({ resources }: Pick<Graph, 'resources'>, standing: StandingByType): readonly Counts[] {
   return [...Map.groupBy(resources, ({ type }) => type)].map(([type, ofType]) => {

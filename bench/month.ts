@@ -35,7 +35,7 @@ interface MonthCloud {
   readonly config: Readonly<Record<string, unknown>>;
   readonly standing: StandingByType;
   readonly prices: Prices;
-  /** The meter of the function's time, and how long a real call takes, where the local cloud answers at once. */
+  /** The meter of the function's time, and how long a call takes in the real cloud; the local cloud answers at once. */
   readonly time: { readonly meter: string; readonly secondsEachCall: number; readonly leastSeconds: number };
   /** What was neither measured nor counted, in sentences. */
   readonly assumed: readonly string[];

@@ -50,10 +50,7 @@ export const AWS_MONTH_PRICES: Prices = {
   ...AWS_PRICES,
   'CloudWatch dashboards': priced(3, golden('aws', 'cloudwatch_dashboard_test')),
   // Each of the first 10,000 of an account.
-  'CloudWatch metrics of the log': priced(
-    0.3,
-    'https://www.vantage.sh/blog/cloudwatch-metrics-pricing-explained-in-plain-english',
-  ),
+  'CloudWatch metrics of the log': priced(0.3, 'https://aws.amazon.com/cloudwatch/pricing/'),
   'CloudWatch alarms': priced(0.1, golden('aws', 'cloudwatch_metric_alarm_test')),
   'KMS keys': priced(1, golden('aws', 'kms_key_test')),
   'KMS requests': priced(0.03 / 10_000, golden('aws', 'kms_key_test')),

@@ -68,7 +68,7 @@ describe('what exists', () => {
     ...{ type, inputs, name: 'x', urn: 'urn:x', parent: undefined, outputs: {}, id: 'x' },
   });
 
-  it('is an error if nobody has said what it costs', () => {
+  it('is an error if a resource type has no entry', () => {
     const resources = [resource('aws:kms/key:Key'), resource('aws:ec2/natGateway:NatGateway')];
     expect(() => standingOf({ resources }, AWS_STANDING)).toThrow(
       'the program makes aws:ec2/natGateway:NatGateway: say in bench/month-resources.ts what it costs',
