@@ -9,21 +9,21 @@ import { describeProblem } from './shared/runtime/problem.ts';
 
 /** The stack's outputs, for people and for the command line tool. */
 interface Outputs {
-  /** What the AWS component made. Absent if the stack has no AWS: of an output that is undefined, Pulumi warns. */
+  /** The outputs of the AWS component. Absent, not undefined, without AWS: Pulumi warns about an undefined output. */
   readonly aws?: EcrPullGateOutputs;
-  /** What the Azure component made. Absent if the stack has no Azure. */
+  /** The outputs of the Azure component. Absent if the stack has no Azure. */
   readonly azure?: AcrPullGateOutputs;
-  /** What a person has to do next, and before the end. */
+  /** What the user must do next, and before `pulumi destroy`. */
   readonly next: pulumi.Output<readonly string[]>;
 }
 
-/** Pulumi calls it, and what it returns are the stack's outputs. */
+/** Pulumi calls this function. Its result is the stack's outputs. */
 export default async function deploy(): Promise<Outputs> {
   const settings = readSettings();
   const now = new Date().toISOString();
   for (const { id, expiresAt, reason } of expiredExceptions(settings.policy, now)) {
     pulumi.log.warn(
-      `The exception for ${id} (${reason}) ended at ${expiresAt} and does not count any more: renew it, or take it out of pullgate:policy.`,
+      `The exception for ${id} (${reason}) expired at ${expiresAt} and exempts nothing: renew it or remove it from pullgate:policy.`,
     );
   }
   const made: Made = {
@@ -35,7 +35,7 @@ export default async function deploy(): Promise<Outputs> {
 
 type Made = Pick<Outputs, 'aws' | 'azure'>;
 
-/** @throws RunError with every problem of the config, before any cloud's code is loaded */
+/** @throws RunError with every problem in the config, before any cloud's code is loaded */
 function readSettings(): Settings {
   const config = parseConfig(pulumi.runtime.allConfig());
   if (config.ok) return config.value;
@@ -44,13 +44,13 @@ function readSettings(): Settings {
   );
 }
 
-/** The component of this account and region. Its code, and the AWS provider's, is loaded only here. */
+/** Creates the component in this account and region. Only this function loads its code and the AWS provider. */
 async function createOnAws(settings: Settings): Promise<EcrPullGateOutputs> {
   const { EcrPullGate } = await import('./aws/component/pull-gate.ts');
   return new EcrPullGate('pullgate', { ...sharedArgs(settings), ...settings.aws }).outputs;
 }
 
-/** The component of this subscription. Its code, and the Azure provider's, is loaded only here. */
+/** Creates the component in this subscription. Only this function loads its code and the Azure provider. */
 async function createOnAzure(settings: Settings, now: string): Promise<AcrPullGateOutputs> {
   const { AcrPullGate } = await import('./azure/component/pull-gate.ts');
   const { checkSubscription } = await import('./azure/component/placement.ts');
@@ -79,37 +79,41 @@ function nextSteps(settings: Settings, { aws, azure }: Made): pulumi.Output<read
     ...(azure === undefined ? [] : notifiedOnAzure(settings.notifyEmails, sender)),
     ...(settings.mode === 'audit'
       ? [
-          'This stack only watches. Once its notices are what you expect: pulumi config set mode enforce, and pulumi up.',
+          'This stack is in audit mode and closes nothing. When its notices are as you expect, run: pulumi config set mode enforce && pulumi up',
         ]
       : []),
     ...(aws === undefined || settings.aws.enableInspector
       ? []
       : [
-          `Inspector has to scan ECR in ${region} continuously: see to it, or set pullgate:aws.enableInspector, which replaces the registry’s own scanning rules.`,
+          `Amazon Inspector must scan ECR in ${region} continuously. Turn this on yourself, or set pullgate:aws.enableInspector, which replaces the registry's scanning rules.`,
         ]),
     ...(azure === undefined ? [] : seenOnAzure(settings.azure, subscription)),
     ...[deadLetterQueue, poisonQueue].flatMap((queue) =>
-      queue === undefined ? [] : [`Messages that could not be handled raise an alarm and wait in ${queue}.`],
+      queue === undefined ? [] : [`Messages that pullgate could not process raise an alarm and stay in ${queue}.`],
     ),
-    `Before pulumi destroy: npm run pullgate -- pause --wait, or closed ${closed(settings)} stay closed.`,
+    `Before pulumi destroy, run: npm run pullgate -- pause --wait. Otherwise, closed ${gateNouns(settings)} stay closed.`,
   ]);
 }
 
 function notifiedOnAws(notifyEmails: readonly string[], topic: string | undefined): readonly string[] {
   return notifyEmails.length > 0
-    ? [`Each of ${notifyEmails.join(', ')} now has two mails from AWS: open both links, or nothing arrives.`]
-    : [`No one is notified by mail: set pullgate:notifyEmails, or subscribe to ${topic}.`];
+    ? [
+        `On AWS, each of these addresses must confirm two subscriptions by the link in an email, or it receives nothing: ${notifyEmails.join(', ')}.`,
+      ]
+    : [`On AWS, no email address receives notices. Set pullgate:notifyEmails, or subscribe to ${topic}.`];
 }
 
 function notifiedOnAzure(notifyEmails: readonly string[], sender: string | undefined): readonly string[] {
   return notifyEmails.length > 0
     ? [
-        `Azure's mails to ${notifyEmails.join(', ')} come from ${sender}: let them through, and see that the first one arrives.`,
+        `On Azure, notices to ${notifyEmails.join(', ')} come from ${sender}. Allow this sender, and check that the first notice arrives.`,
       ]
-    : ['No one is notified by mail of changes on Azure: set pullgate:notifyEmails. Its alerts are in Azure Monitor.'];
+    : [
+        'On Azure, no email address receives notices. Set pullgate:notifyEmails. Without it, alerts appear only in Azure Monitor.',
+      ];
 }
 
-/** What has to be there for findings to be seen. */
+/** What pullgate needs to see findings. */
 function seenOnAzure(
   { enableDefender, workspaceId }: Settings['azure'],
   subscription: string | undefined,
@@ -118,16 +122,18 @@ function seenOnAzure(
     ...(enableDefender
       ? []
       : [
-          `Defender for Containers has to be on in the subscription ${subscription}: see to it, or set pullgate:azure.enableDefender.`,
+          `Defender for Containers must be on in the subscription ${subscription}. Turn it on yourself, or set pullgate:azure.enableDefender.`,
         ]),
     ...(workspaceId === undefined
       ? []
-      : [`The workspace ${workspaceId} needs the solution SecurityCenterFree: without it no findings arrive there.`]),
+      : [
+          `The workspace ${workspaceId} must have the solution SecurityCenterFree. Without it, no findings arrive there.`,
+        ]),
   ];
 }
 
-/** What stays closed unless it is released. */
-function closed({ clouds, azure: { granularity } }: Settings): string {
+/** What users call the gates of this stack. */
+function gateNouns({ clouds, azure: { granularity } }: Settings): string {
   const words = clouds.map((cloud) => (cloud === 'azure' && granularity === 'image' ? 'images' : 'repositories'));
   return [...new Set(words)].sort().reverse().join(' and ');
 }

@@ -1,32 +1,32 @@
-// What every command of `pullgate` shares: its options, how it runs, and how it ends.
+// What all commands of `pullgate` share: common options, how a command runs, and how it ends.
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import type { ExitCode } from './terminal/ending.ts';
 import { complain, guardOutput } from './terminal/terminal.ts';
 
-/** `--json`: one document on stdout and nothing else. Progress and questions go to stderr. */
+/** `--json`: prints only one document on stdout. Progress and questions go to stderr. */
 export interface JsonOption {
   readonly json?: boolean;
 }
 
-/** Adds the options that say which stack a command is about. */
+/** Adds the options that select the stack. */
 export function withStack(command: Command): Command {
   return command
-    .option('--stack <name>', 'the stack (default: the one that `pulumi stack select` selected)')
-    .option('--outputs <file>', 'a file with the output of `pulumi stack output --json` (default: ask the Pulumi CLI)')
-    .option('--aws', 'only AWS (default: all clouds of the stack)')
-    .option('--azure', 'only Azure');
+    .option('--stack <name>', 'the stack (default: the stack selected with `pulumi stack select`)')
+    .option('--outputs <file>', 'a file with the output of `pulumi stack output --json` (default: run the Pulumi CLI)')
+    .option('--aws', 'use only AWS (default: all clouds of the stack)')
+    .option('--azure', 'use only Azure (default: all clouds of the stack)');
 }
 
 /** Adds `--json`. */
 export function withJson(command: Command): Command {
-  return command.option('--json', 'print one JSON document, for scripts');
+  return command.option('--json', 'print one JSON document on stdout, for scripts');
 }
 
-/** Now, in the form of the records. */
+/** The current time, in the format of the records. */
 export const now = () => new Date().toISOString();
 
-/** Runs a command. Its answer is the exit code; an error is reported in a sentence if there is one for it. */
+/** Runs a command and sets its exit code. A known error is reported as a sentence, without a stack trace. */
 export async function run(command: () => Promise<ExitCode>): Promise<void> {
   guardOutput(1);
   try {
@@ -36,7 +36,7 @@ export async function run(command: () => Promise<ExitCode>): Promise<void> {
   }
 }
 
-/** Who runs this, for the record. A container may have a user without a name. */
+/** The user who runs this command, for the record. In a container, the user may have no name. */
 export function userName(): string {
   try {
     return userInfo().username;

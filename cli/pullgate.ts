@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command `pullgate`. Each of its commands has a folder.
+// The command `pullgate`. Each subcommand has its own folder.
 import { Command } from 'commander';
 import { addCheck } from './check/command.ts';
 import { addOverride } from './override/command.ts';
@@ -10,7 +10,7 @@ import { addStatus } from './status/command.ts';
 import { addWhy } from './why/command.ts';
 
 const program = new Command('pullgate')
-  .description('Blocks pulls of vulnerable container images. These commands are for its operators.')
+  .description('Blocks pulls of vulnerable container images. Operators use these commands to inspect and control it.')
   .addHelpText('after', '\nExamples:\n  pullgate status\n  pullgate why --help')
   .showHelpAfterError()
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));

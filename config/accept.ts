@@ -1,9 +1,9 @@
-// What a component does with its checked arguments: it takes them, or ends the Pulumi program with every problem.
+// Accepts a component's checked arguments, or ends the Pulumi program with every problem.
 import * as pulumi from '@pulumi/pulumi';
 import { describeProblem, type Parsed } from '../shared/runtime/problem.ts';
 
 /**
- * The checked arguments of a component.
+ * Returns the checked arguments of a component.
  *
  * @throws RunError that names the component and every problem
  */

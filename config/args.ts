@@ -1,7 +1,7 @@
-// What both components are told, in the form that Pulumi's analyzer accepts: named interfaces, mutable arrays, and
+// The arguments of both components, in the form that Pulumi's analyzer accepts: named interfaces, mutable arrays, and
 // const objects for closed sets.
 
-/** How bad a finding is. */
+/** The severity of a finding. */
 export const Severity = {
   informational: 'informational',
   low: 'low',
@@ -11,7 +11,7 @@ export const Severity = {
 } as const;
 export type Severity = (typeof Severity)[keyof typeof Severity];
 
-/** A severity from which findings violate, or `never`. */
+/** The lowest severity at which a finding violates, or `never`. */
 export const Threshold = {
   informational: 'informational',
   low: 'low',
@@ -22,9 +22,9 @@ export const Threshold = {
 } as const;
 export type Threshold = (typeof Threshold)[keyof typeof Threshold];
 
-/** What to make of a finding whose severity the scanner does not know. */
+/** How to treat a finding whose severity the scanner does not know. */
 export const UnknownSeverity = {
-  /** Use the CVSS base score, else the severity of the report that names the finding. */
+  /** Use the CVSS base score, or else the severity of the report that names the finding. */
   inherit: 'inherit',
   /** The finding violates. */
   block: 'block',
@@ -33,7 +33,7 @@ export const UnknownSeverity = {
 } as const;
 export type UnknownSeverity = (typeof UnknownSeverity)[keyof typeof UnknownSeverity];
 
-/** Which images are judged. */
+/** Which images are evaluated. */
 export const Images = {
   /** Tagged images, and the children of tagged indexes. */
   tagged: 'tagged',
@@ -42,20 +42,20 @@ export const Images = {
 } as const;
 export type Images = (typeof Images)[keyof typeof Images];
 
-/** What happens to a gate that the policy wants closed. */
+/** What pullgate does with a gate that the policy closes. */
 export const Mode = {
-  /** It is closed. */
+  /** Close it. */
   enforce: 'enforce',
-  /** It stays open; the decision is logged and announced. */
+  /** Leave it open, and log and notify the decision. */
   audit: 'audit',
 } as const;
 export type Mode = (typeof Mode)[keyof typeof Mode];
 
-/** What a gate on Azure is. */
+/** What a gate is on Azure. */
 export const Granularity = {
   /** One manifest, by its digest. */
   image: 'image',
-  /** A repository with all of its images. */
+  /** A repository with all its images. */
   repository: 'repository',
 } as const;
 export type Granularity = (typeof Granularity)[keyof typeof Granularity];
@@ -69,7 +69,7 @@ export const RegistryRoles = {
 } as const;
 export type RegistryRoles = (typeof RegistryRoles)[keyof typeof RegistryRoles];
 
-/** Days since disclosure before a finding of that severity violates, 0 to 3650. Default for each: 0. */
+/** The days after disclosure before a finding of each severity violates, 0 to 3650. Default for each: 0. */
 export interface GraceDaysArgs {
   informational?: number;
   low?: number;
@@ -78,26 +78,26 @@ export interface GraceDaysArgs {
   critical?: number;
 }
 
-/** A reviewed decision that one finding does not violate, until a date. */
+/** A reviewed decision that a finding does not violate until a date. */
 export interface ExceptionArgs {
-  /** The advisory, in any case; a finding's aliases match too. Example: `CVE-2024-6119`. */
+  /** The advisory's id, in upper or lower case. It also matches a finding's aliases. Example: `CVE-2024-6119`. */
   id: string;
-  /** Only in repositories that match this glob. Default: in all. Example: `team/*`. */
+  /** Limits the exception to repositories that match this glob. Default: all. Example: `team/*`. */
   repository?: string;
-  /** Only in the image with this digest, `sha256:` and 64 hexadecimal digits. Default: in all. */
+  /** Limits the exception to the image with this digest, `sha256:` and 64 hexadecimal digits. Default: all images. */
   digest?: string;
-  /** Only in the package of this name. Default: in all. Example: `openssl`. */
+  /** Limits the exception to the package with this name. Default: all packages. Example: `openssl`. */
   package?: string;
   /**
-   * The last day in UTC, or the moment with its zone, until which it applies. Examples: `2026-12-31`,
+   * When the exception expires: the last day that it applies, in UTC, or a time with its zone. Examples: `2026-12-31`,
    * `2026-12-31T18:00:00Z`.
    */
   expires: string;
   /** Why the finding does not violate. */
   reason: string;
-  /** Who approved it. Default: not said. */
+  /** Who approved the exception. Default: not recorded. */
   approvedBy?: string;
-  /** End it as soon as a fix is known. Default: false. */
+  /** Whether the exception ends as soon as a fix is known. Default: false. */
   untilFixed?: boolean;
 }
 
@@ -105,21 +105,22 @@ export interface ExceptionArgs {
 export interface PolicyArgs {
   /** The threshold for findings without a fix. Default: the severity threshold. */
   unfixable?: Threshold;
-  /** What to make of an unknown severity. Default: `inherit`. */
+  /** How to treat an unknown severity. Default: `inherit`. */
   unknownSeverity?: UnknownSeverity;
   /**
-   * From this severity up, a finding with a known exploit violates, whatever its fix or grace period. Default: `never`.
+   * From this severity up, a finding with a known exploit violates even if it has no fix or is in its grace period.
+   * Default: `never`.
    */
   exploited?: Threshold;
-  /** The grace period by severity, in days since disclosure. Default: none. Example: `{ high: 7 }`. */
+  /** The grace period for each severity, in days after disclosure. Default: none. Example: `{ high: 7 }`. */
   graceDays?: GraceDaysArgs;
-  /** Which images are judged. Default: `tagged`. */
+  /** Which images are evaluated. Default: `tagged`. */
   images?: Images;
   /** Findings that do not violate. Default: none. */
   exceptions?: ExceptionArgs[];
 }
 
-/** Repositories by globs over their names: matched by one of `include` and by none of `exclude`. */
+/** Selects repositories by globs over their names: at least one of `include` and none of `exclude` must match. */
 export interface RepositoriesArgs {
   /** Default: `["**"]`, all repositories. Example: `["team/**"]`. */
   include?: string[];
@@ -127,26 +128,27 @@ export interface RepositoriesArgs {
   exclude?: string[];
 }
 
-/** What both components are told. */
+/** The arguments that both components take. */
 export interface PullGateArgs {
   /** A finding at or above this severity violates, and closes its gate. Example: `high`. */
   severityThreshold: Severity;
   /** Refinements of the threshold. Default: none. Example: `{ unfixable: 'never' }`. */
   policy?: PolicyArgs;
   /**
-   * Whether gates are closed. `audit` decides, logs and notifies, and opens what pullgate had closed.
-   * Default: `enforce`.
+   * Whether gates are closed. `audit` evaluates, logs and notifies, but closes nothing; it opens the gates that pullgate
+   * closed before. Default: `enforce`.
    */
   mode?: Mode;
-  /** How often everything is reconciled, to repair what events missed, in hours, 1 to 24. Default: 6. */
+  /** How often all gates are reconciled to catch what events missed, in hours, 1 to 24. Default: 6. */
   sweepHours?: number;
   /**
-   * How many gates may close within an hour, 1 to 1000; the others wait, and that is announced. Known exploits do not
-   * wait. Default: 25.
+   * The brake: the most gates that close within an hour, 1 to 1000. The other gates wait, and a notice says so. Gates
+   * with a known exploit close at once. Default: 25.
    */
   maxClosesPerHour?: number;
   /**
-   * E-mail addresses that get notices of state changes, and alarms. Default: none. Example: `["security@example.com"]`.
+   * The email addresses that receive notices of state changes, and alarms. Default: none.
+   * Example: `["security@example.com"]`.
    */
   notifyEmails?: string[];
 }

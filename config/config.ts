@@ -1,4 +1,4 @@
-// The stack's config, checked: raw values in, settings or every problem with them out.
+// Checks the stack's config: takes raw values, and returns settings or every problem.
 import * as v from 'valibot';
 import { closedObject, type Parsed, type Problem } from '../shared/runtime/problem.ts';
 import {
@@ -13,7 +13,7 @@ import {
   sharedEntries,
 } from './settings.ts';
 
-/** The clouds that pullgate knows by name, in the order of the stack's outputs. */
+/** The supported clouds, in the order of the stack's outputs. */
 export const CLOUDS = ['aws', 'azure'] as const;
 export type Cloud = (typeof CLOUDS)[number];
 
@@ -24,13 +24,13 @@ export interface Settings extends SharedSettings {
   readonly azure: AzureSettings;
 }
 
-/** Where Azure's resource group is made. Only resource groups fall back on it; all else is made where its group is. */
+/** The region of the Azure resource group. Everything else is created in the region of its resource group. */
 const AZURE_LOCATION = 'azure-native:location';
 
 /** The namespace of pullgate's keys: the project's name in Pulumi.yaml. */
 const NAMESPACE = 'pullgate:';
 
-/** The keys whose values are plain text; those of all others arrive as JSON. */
+/** The keys whose values are plain text. All other values arrive as JSON. */
 const TEXT_KEYS: readonly string[] = ['severityThreshold', 'mode'];
 
 const CLOUD_LIST = `a list of clouds: ${CLOUDS.join(', ')}`;
@@ -51,9 +51,9 @@ const keys = closedObject(
 /**
  * Checks the stack's config.
  *
- * @param raw the values by their full keys (`pullgate:mode`), as text the way Pulumi hands them over, or already
- *   decoded. Of other namespaces only `azure-native:location` is read, and only if the stack has Azure
- * @returns the settings, or every problem, each by the key as the user writes it
+ * @param raw the values by their full keys (`pullgate:mode`), as text from Pulumi or already decoded. The only key read
+ *   from another namespace is `azure-native:location`, and only if the stack has Azure
+ * @returns the settings, or every problem, each with the key as the user writes it
  */
 export function parseConfig(raw: Readonly<Record<string, unknown>>): Parsed<Settings> {
   const given: Given = { severityThreshold: undefined, policy: undefined };
@@ -68,12 +68,12 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Parsed<Sett
   return { ok: false, problems: [withNamespace(first), ...others.map(withNamespace)] };
 }
 
-/** A problem by its full key. */
+/** Adds the namespace to the key of a problem. */
 function withNamespace(problem: Problem): Problem {
   return problem.key === AZURE_LOCATION ? problem : { ...problem, key: `${NAMESPACE}${problem.key}` };
 }
 
-/** What a stack with Azure needs and no default can give: a location, and registries. */
+/** Reports settings that Azure requires and that have no default: a location and registries. */
 function missingForAzure(
   { clouds, azure: { registries } }: Pick<Settings, 'clouds' | 'azure'>,
   raw: Readonly<Record<string, unknown>>,
@@ -82,13 +82,13 @@ function missingForAzure(
   const problems: Problem[] = [];
   if (registries.length === 0) problems.push({ key: 'azure.registries', given: undefined, allowed: SOME_REGISTRIES });
   if (raw[AZURE_LOCATION] === undefined || raw[AZURE_LOCATION] === '') {
-    const allowed = `an Azure region where the stack is made: pulumi config set ${AZURE_LOCATION} westeurope`;
+    const allowed = `the Azure region to deploy to; set it with: pulumi config set ${AZURE_LOCATION} westeurope`;
     problems.push({ key: AZURE_LOCATION, given: undefined, allowed });
   }
   return problems;
 }
 
-/** The config without its namespace; two keys are the policy's own. */
+/** The config without its namespace. Two keys belong to the policy. */
 interface Given {
   readonly severityThreshold: unknown;
   readonly policy: unknown;
@@ -96,7 +96,7 @@ interface Given {
 }
 
 /**
- * The value that a text stands for. Text that is not JSON stays what it is, and its schema then says what was expected.
+ * Decodes JSON text. Text that is not JSON is returned unchanged, and its schema then reports what was expected.
  */
 function decode(value: unknown): unknown {
   if (typeof value !== 'string') return value;

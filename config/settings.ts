@@ -1,17 +1,17 @@
-// The settings that a component works with: their types, defaults and limits, for the stack's config and for a
-// component's arguments alike.
+// The types, defaults and limits of a component's settings. They apply to the stack's config and to the component's
+// arguments.
 import * as v from 'valibot';
 import { globSchema } from '../shared/policy/glob.ts';
 import { type Policy, parsePolicy } from '../shared/policy/policy.ts';
 import { closedObject, type Parsed, type Problem, problemsFrom, required } from '../shared/runtime/problem.ts';
 import { Granularity, Mode, type PolicyArgs, RegistryRoles, type RepositoriesArgs } from './args.ts';
 
-/** The settings that both clouds have. */
+/** The settings that both clouds share. */
 export interface SharedSettings {
   readonly policy: Policy;
   /**
-   * The policy's refinements as they were written: they travel in the function's archive, and the function checks them
-   * again.
+   * The policy's refinements as the user wrote them. They are part of the function's archive, and the function checks
+   * them again.
    */
   readonly refinements: PolicyArgs;
   readonly mode: Mode;
@@ -20,43 +20,43 @@ export interface SharedSettings {
   readonly notifyEmails: string[];
 }
 
-/** The settings that only AWS has. */
+/** The settings for AWS only. */
 export interface AwsSettings {
-  /** Which repositories have a gate: matched by an `include` and by no `exclude`. Default: all. */
+  /** Which repositories have a gate: at least one `include` and no `exclude` matches. Default: all. */
   readonly repositories: Required<RepositoriesArgs>;
   /**
-   * Full ARNs of the roles that may pull from a closed repository: who pushes fixes, never who deploys. Default: none.
+   * The full ARNs of the roles that may pull from a closed repository. List the roles that push fixes, never the roles
+   * that deploy. Default: none.
    */
   readonly exemptPrincipals: string[];
-  /** Also close repositories that serve Lambda functions, which then fail. Default: false. */
+  /** Also close repositories that serve Lambda functions. Those functions then fail. Default: false. */
   readonly closeLambdaRepositories: boolean;
-  /** Switch on Inspector and continuous scanning of the whole registry. Default: false. */
+  /** Turn on Inspector and continuous scanning of the whole registry. Default: false. */
   readonly enableInspector: boolean;
   /** How long events are collected before the function is called, in seconds. Default: 5. */
   readonly batchWindowSeconds: number;
-  /** How long the function's log is kept, in days. Default: 90. */
+  /** How long to keep the function's log, in days. Default: 90. */
   readonly logRetentionDays: number;
 }
 
-/** The settings that only Azure has. */
+/** The settings for Azure only. */
 export interface AzureSettings {
   /**
-   * The ARM ids of the registries that have gates, all in the subscription of the stack. At least one if the stack has
-   * Azure.
+   * The ARM ids of the registries that have gates, all in the stack's subscription. At least one if the stack has Azure.
    */
   readonly registries: string[];
-  /** What is closed: a manifest, or the whole repository. Default: image. */
+  /** What a gate is: one manifest or the whole repository. Default: image. */
   readonly granularity: Granularity;
   /**
-   * The registries' role mode. Default: rbac.
+   * The registries' role assignment mode. Default: rbac.
    * Source: https://learn.microsoft.com/azure/container-registry/container-registry-rbac-abac-repository-permissions
    */
   readonly registryRoles: RegistryRoles;
-  /** The ARM id of the Log Analytics workspace that findings are exported to. Default: one of the stack's own. */
+  /** The ARM id of the Log Analytics workspace that receives the findings. Default: the stack creates one. */
   readonly workspaceId?: string | undefined;
-  /** Switch on the Defender for Containers plan of the whole subscription. Default: false. */
+  /** Turn on the Defender for Containers plan for the whole subscription. Default: false. */
   readonly enableDefender: boolean;
-  /** How long the stack's own workspace keeps findings and log, in days. Default: 90. */
+  /** How long the stack's own workspace keeps findings and the log, in days. Default: 90. */
   readonly logRetentionDays: number;
 }
 
@@ -76,7 +76,7 @@ function wholeNumber(least: number, most: number, unit: string, byDefault: numbe
   return v.optional(v.pipe(v.number(allowed), v.integer(allowed), ...range), byDefault);
 }
 
-/** A list in which nothing stands twice, not even in other capitals. */
+/** A list without duplicates. Upper and lower case do not matter. */
 export function distinct<Item extends v.GenericSchema<string>>(item: Item, allowed: string) {
   type Items = v.InferOutput<Item>[];
   const once = v.rawCheck<Items>(({ dataset, addIssue }) => {
@@ -91,9 +91,9 @@ export function distinct<Item extends v.GenericSchema<string>>(item: Item, allow
   return v.pipe(v.array(item, allowed), once);
 }
 
-const EMAIL = 'an e-mail address, such as security@example.com';
+const EMAIL = 'an email address, such as security@example.com';
 
-/** The keys that both clouds have. The first two are the policy's, which checks itself. */
+/** The keys that both clouds share. The first two belong to the policy, which checks itself. */
 export const sharedEntries = {
   severityThreshold: v.optional(v.unknown()),
   policy: v.optional(v.unknown()),
@@ -101,13 +101,13 @@ export const sharedEntries = {
   sweepHours: wholeNumber(1, 24, 'hours', 6),
   maxClosesPerHour: wholeNumber(1, 1000, 'gates an hour', 25),
   notifyEmails: v.optional(
-    distinct(v.pipe(v.string(EMAIL), v.email(EMAIL), v.maxLength(254, EMAIL)), 'a list of e-mail addresses'),
+    distinct(v.pipe(v.string(EMAIL), v.email(EMAIL), v.maxLength(254, EMAIL)), 'a list of email addresses'),
     [],
   ),
 };
 
 const ROLE =
-  'the full ARN of one IAM role, with its path and without a wildcard, such as arn:aws:iam::123456789012:role/ci/publisher (for an assumed role: the role itself)';
+  'the full ARN of one IAM role, with its path and without wildcards, such as arn:aws:iam::123456789012:role/ci/publisher (for an assumed role, give the role itself)';
 const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/([\w+=,.@-]+\/)*[\w+=,.@-]{1,64}$/;
 
 const awsEntries = {
@@ -129,14 +129,14 @@ const awsEntries = {
   enableInspector: flag,
   batchWindowSeconds: wholeNumber(1, 300, 'seconds', 5),
   logRetentionDays: v.optional(
-    v.picklist(LOG_RETENTION_DAYS, `a number of days that CloudWatch knows: ${LOG_RETENTION_DAYS.join(', ')}`),
+    v.picklist(LOG_RETENTION_DAYS, `a number of days that CloudWatch Logs supports: ${LOG_RETENTION_DAYS.join(', ')}`),
     90,
   ),
 };
 
 const GUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 /**
- * The names of a resource group and what it holds.
+ * The path from the subscription to a resource in a resource group.
  * Source: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
  */
 const IN_GROUP = `/subscriptions/${GUID}/resourceGroups/[-\\w.()]{0,89}[-\\w()]/providers`;
@@ -150,7 +150,7 @@ const REGISTRY =
 const WORKSPACE =
   'the ARM id of a Log Analytics workspace, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.OperationalInsights/workspaces/NAME';
 
-/** What is missing if there is no registry. */
+/** What is expected if there is no registry. */
 export const SOME_REGISTRIES = `a list with at least one of: ${REGISTRY}`;
 const registries = distinct(
   v.pipe(v.string(REGISTRY), v.regex(REGISTRY_ID, REGISTRY)),
@@ -170,10 +170,10 @@ const azureEntries = {
 /** The object `aws` of the stack's config. */
 export const awsSettings = closedObject(awsEntries, 'an object, such as { "logRetentionDays": 30 }');
 
-/** The object `azure` of the stack's config, in which the registries may be missing if the stack has no Azure. */
+/** The object `azure` of the stack's config. Its registries may be missing if the stack has no Azure. */
 export const azureSettings = closedObject(azureEntries, 'an object, such as { "registries": ["/subscriptions/..."] }');
 
-// What may be an output of another resource is checked by itself, once it is known.
+// Arguments that may be outputs of other resources are checked separately, once their values are known.
 const { exemptPrincipals, ...ecrEntries } = awsEntries;
 const ecrArgs = closedObject({ ...sharedEntries, ...ecrEntries }, 'an object');
 const { workspaceId, ...acrEntries } = azureEntries;
@@ -185,15 +185,15 @@ interface WithPolicy {
   readonly severityThreshold?: unknown;
   readonly policy?: unknown;
 }
-/** What such a check yields: the checked values, and the policy in the place of its words. */
+/** The result of the check: the checked values, with the parsed policy in place of its two keys. */
 type Checked<Schema extends v.GenericSchema> = Omit<v.InferOutput<Schema>, keyof WithPolicy> &
   Pick<SharedSettings, 'policy' | 'refinements'>;
 
 /**
  * Checks values and their policy.
  *
- * @param findMore further problems of values that are right each by itself. Default: none
- * @returns the values with their defaults, or every problem, by the keys' names
+ * @param findMore finds problems in values that are each valid alone. Default: none
+ * @returns the values with their defaults, or every problem, each with its key
  */
 export function checkSettings<Schema extends v.GenericSchema<unknown, WithPolicy>>(
   schema: Schema,
@@ -206,7 +206,8 @@ export function checkSettings<Schema extends v.GenericSchema<unknown, WithPolicy
   const more = checked.success ? findMore(checked.output) : [];
   const [first, ...others] = [...own, ...(policy.ok ? [] : policy.problems), ...more];
   if (first !== undefined) return { ok: false, problems: [first, ...others] };
-  if (!checked.success || !policy.ok) throw new Error('a failed check names no problem: this is a defect of pullgate');
+  if (!checked.success || !policy.ok)
+    throw new Error('a failed check names no problem: this is a bug in pullgate; please report it');
   const { severityThreshold: _threshold, policy: refinements = {}, ...rest } = checked.output;
   return {
     ok: true,
@@ -214,7 +215,7 @@ export function checkSettings<Schema extends v.GenericSchema<unknown, WithPolicy
   };
 }
 
-/** Checks the arguments of an `EcrPullGate` but its exempt principals, which may be outputs of other resources. */
+/** Checks the arguments of an `EcrPullGate` except its exempt principals, which may be outputs of other resources. */
 export function checkEcrArgs(args: WithPolicy): Parsed<SharedSettings & Omit<AwsSettings, 'exemptPrincipals'>> {
   return checkSettings(ecrArgs, args);
 }
@@ -224,7 +225,7 @@ export function checkExemptPrincipals(given: unknown): Parsed<string[]> {
   return checkOne(exemptPrincipals, given, 'exemptPrincipals');
 }
 
-/** Checks the arguments of an `AcrPullGate` but its workspace, which may be an output of another resource. */
+/** Checks the arguments of an `AcrPullGate` except its workspace, which may be an output of another resource. */
 export function checkAcrArgs(args: WithPolicy): Parsed<SharedSettings & Omit<AzureSettings, 'workspaceId'>> {
   return checkSettings(acrArgs, args);
 }

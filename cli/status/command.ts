@@ -8,14 +8,14 @@ import { readStatus } from './status.ts';
 import { statusLines } from './text.ts';
 
 const HELP = `
-Without --live it reads only the stack's own records, which are as old as the function's last
-observation of each gate. --live also observes every repository. It shows what no record has:
-images whose severity is unknown, images that violate the policy and are not closed yet, and on
-AWS repositories that someone else has closed.
+By default, the command reads only the stack's records, which are as old as the function's last
+observation of each gate. With --live, it also observes every repository and shows what is not on
+record: images with a finding of unknown severity, images that violate the policy and are not
+closed yet, and, on AWS, repositories that someone else closed.
 
-Exit codes: 0 all is well; 1 something needs a person (messages in the dead-letter queue, no sweep
-within twice sweepHours, a gate that is stuck while closing or opening, a notice that could not be
-sent, an exception that has expired, with --live an unhealthy scanner); 2 no answer.
+Exit codes: 0 no action is required; 1 action is required (messages in the dead-letter queue, no
+sweep within twice sweepHours, a gate that is stuck while closing or opening, a notice that could
+not be sent, an expired exception or, with --live, an unhealthy scanner); 2 no answer.
 
 Example:
   pullgate status --live
@@ -28,8 +28,8 @@ interface StatusOptions extends StackOptions, JsonOption {
 export function addStatus(program: Command): void {
   const command = program
     .command('status')
-    .description('show all gates of the stack, its last sweep, what needs a person, and exceptions that expire soon')
-    .option('--live', 'also observe every repository: asks the registries and the scanners');
+    .description("show the stack's gates, its last sweep, required actions, and exceptions that expire soon")
+    .option('--live', 'also observe every repository in the registries and scanners');
   withJson(withStack(command))
     .addHelpText('after', HELP)
     .action(({ json, live = false, ...where }: StatusOptions) =>

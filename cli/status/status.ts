@@ -1,4 +1,4 @@
-// The state of a stack: its gates, its last sweep, what needs a person, and which exceptions expire soon.
+// Reads the state of a stack: its gates, its last sweep, what requires action, and which exceptions expire soon.
 
 import type { Cloud } from '../../config/config.ts';
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
@@ -19,9 +19,9 @@ import type { Client, Obstacle } from '../stack/client.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import { loadRecords, observeEverything } from '../stack/overview.ts';
 import { sentenceOf } from '../terminal/ending.ts';
-import { exceptionName, minute, nearEnd } from '../terminal/words.ts';
+import { counted, exceptionName, minute, nearEnd } from '../terminal/words.ts';
 
-/** A gate that is not simply open. */
+/** A gate that is not open, or that has an override or pending notices. */
 export interface GateStatus {
   readonly cloud: Cloud;
   readonly gate: Gate;
@@ -30,7 +30,7 @@ export interface GateStatus {
   readonly closedSince: Instant | undefined;
   /** How many blockers it has. */
   readonly blockers: number;
-  /** Their worst finding. */
+  /** The worst finding of its blockers. */
   readonly worst: Finding | undefined;
   /** The override in force. */
   readonly override: Pick<Override, 'kind' | 'until' | 'reason' | 'approvedBy' | 'by'> | undefined;
@@ -38,18 +38,18 @@ export interface GateStatus {
   readonly pendingNotices: number;
 }
 
-/** What was observed and is in no record. */
+/** What was observed and is not on record. */
 export interface LiveStatus {
-  /** Images with a finding of unknown severity: they close nothing. */
+  /** Images with a finding of unknown severity, which closes nothing. */
   readonly undetermined: readonly ImageStatus[];
   /**
-   * Images that violate the policy and are in no record: the event is on its way, or was lost and the next sweep finds
-   * them.
+   * Images that violate the policy and are not on record. Either their event has not arrived yet, or it was lost and the
+   * next sweep finds them.
    */
   readonly missed: readonly ImageStatus[];
-  /** Repositories that someone else has closed. On Azure the records have them. */
+  /** Repositories that someone else closed. Empty on Azure, because the records contain them. */
   readonly closedByOthers: readonly { readonly repository: string; readonly obstacles: readonly Obstacle[] }[];
-  /** Why the scanner cannot see the registry, or not all of it; undefined if it is healthy. */
+  /** Why the scanner cannot see all of the registry; undefined if it is healthy. */
   readonly scannerProblem: string | undefined;
   readonly unsure: readonly string[];
 }
@@ -59,11 +59,11 @@ export interface ImageStatus {
   readonly repository: string;
   readonly digest: string;
   readonly tags: readonly string[];
-  /** The advisories that cause this. */
+  /** The advisories that are the cause. */
   readonly vulnerabilities: readonly string[];
 }
 
-/** About how many messages could not be processed, or why they could not be counted. */
+/** The approximate number of messages that could not be processed, or why they could not be counted. */
 type DeadLetters =
   | { readonly deadLetters: number; readonly deadLettersProblem?: undefined }
   | { readonly deadLetters?: undefined; readonly deadLettersProblem: string };
@@ -83,7 +83,7 @@ export type CloudStatus = DeadLetters & {
 
 export interface ExceptionStatus {
   readonly exception: Exception;
-  /** `expired`, or the smallest of 1, 3 and 14 days within which it expires. */
+  /** `expired`, or within how many days it expires: 1, 3 or 14. */
   readonly end: 'expired' | number;
 }
 
@@ -91,9 +91,9 @@ export interface Status {
   readonly stack: string;
   readonly at: Instant;
   readonly clouds: readonly CloudStatus[];
-  /** Those of the policy that have expired, or expire within 14 days; the first to expire comes first. */
+  /** The policy's exceptions that have expired or expire within 14 days, in the order of their end. */
   readonly exceptions: readonly ExceptionStatus[];
-  /** What needs a person; empty if all is well. */
+  /** What requires action; empty if nothing does. */
   readonly concerns: readonly string[];
 }
 
@@ -101,11 +101,11 @@ export interface StatusQuestion {
   readonly stack: string;
   readonly clients: readonly Client[];
   readonly now: () => Instant;
-  /** Also observe every repository: slower, and it sees what no record has. */
+  /** Also observe every repository. This is slower and finds what is not on record. */
   readonly isLive: boolean;
 }
 
-/** A change is finished within minutes, and so is its notice: an hour later, nothing is working on it any more. */
+/** A change and its notice take minutes. After an hour, the change is stuck. */
 const STUCK_MILLISECONDS = HOUR_MILLISECONDS;
 
 export async function readStatus({ stack, clients, now, isLive }: StatusQuestion): Promise<Status> {
@@ -154,7 +154,7 @@ async function readCloud(client: Client, now: () => Instant, isLive: boolean): P
   };
 }
 
-/** If they cannot be counted, the rest is still worth showing. */
+/** An error is part of the answer, so that the rest of the status is still shown. */
 async function countDeadLetters(client: Client): Promise<DeadLetters> {
   try {
     return { deadLetters: await client.deadLetters() };
@@ -261,19 +261,19 @@ function concernsOf(status: CloudStatus, now: Instant): readonly string[] {
   return [
     ...(sweep === undefined || sweepAgeHours === undefined
       ? [
-          `${where}: there has been no sweep; the first comes within five minutes of \`pulumi up\`: is the function running?`,
+          `${where}: no sweep has run yet; the first one runs within five minutes of \`pulumi up\`: check that the function is running`,
         ]
       : sweepAgeHours > 2 * sweepHours
         ? [
-            `${where}: the last sweep is ${Math.floor(sweepAgeHours)} hours old (sweepHours is ${sweepHours}): is the function running?`,
+            `${where}: the last sweep ran ${counted(Math.floor(sweepAgeHours), 'hour')} ago (sweepHours is ${sweepHours}): check that the function is running`,
           ]
         : []),
-    ...(deadLetters === undefined ? [`${where}: the ${queue} could not be counted: ${deadLettersProblem}`] : []),
+    ...(deadLetters === undefined
+      ? [`${where}: the messages in the ${queue} could not be counted: ${deadLettersProblem}`]
+      : []),
     ...(deadLetters === undefined || deadLetters === 0
       ? []
-      : [
-          `${where}: ${deadLetters} ${deadLetters === 1 ? 'message' : 'messages'} in the ${queue}, which pullgate could not process`,
-        ]),
+      : [`${where}: ${counted(deadLetters, 'message')} that pullgate could not process in the ${queue}`]),
     ...stuck.map(
       ({ gate, state, since }) =>
         `${where}: ${shortName(gate)} has been ${state.kind} since ${minute(since)} and is stuck`,
@@ -283,7 +283,7 @@ function concernsOf(status: CloudStatus, now: Instant): readonly string[] {
     ),
     ...(live?.scannerProblem === undefined
       ? []
-      : [`${where}: the scanner does not see everything: ${live.scannerProblem}`]),
+      : [`${where}: the scanner does not see the whole registry: ${live.scannerProblem}`]),
   ];
 }
 

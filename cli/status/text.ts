@@ -1,25 +1,25 @@
-// The state of a stack in lines: first what needs a person, then the gates and the rest.
+// Formats the state of a stack as lines: first what requires action, then the gates and the rest.
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
 import { describeState } from '../../shared/report/sentences.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
-import { columns, paint, type Style } from '../terminal/terminal.ts';
-import { endOf, exceptionName, gateNames, minute, plain } from '../terminal/words.ts';
+import { columns, paint, repositories, type Style } from '../terminal/terminal.ts';
+import { counted, endOf, exceptionName, gateNames, minute, plain } from '../terminal/words.ts';
 import type { CloudStatus, GateStatus, ImageStatus, Status } from './status.ts';
 
-/** The answer in lines, in colour if stdout is a terminal. */
+/** Formats the answer as lines, in colour if stdout is a terminal. */
 export function statusLines({ stack, at, clouds, exceptions, concerns }: Status): readonly string[] {
   return [
-    `The stack ${plain(stack)} at ${minute(at)}.`,
+    `Status of the stack ${plain(stack)} at ${minute(at)}`,
     '',
     ...(concerns.length === 0
-      ? [paint('green', 'Nothing needs a person.')]
-      : [paint('red', 'Needs a person:'), ...concerns.map((concern) => `  - ${plain(concern)}`)]),
+      ? [paint('green', 'No action required.')]
+      : [paint('red', 'Action required:'), ...concerns.map((concern) => `  - ${plain(concern)}`)]),
     ...clouds.flatMap((cloud) => cloudLines(cloud, at)),
     ...(exceptions.length === 0 ? [] : ['', 'Exceptions that have expired or expire soon:']),
     ...columns(
       exceptions.map(({ exception, end }) => [
-        end === 'expired' ? 'expired' : end === 1 ? '1 day' : `${end} days`,
+        end === 'expired' ? 'expired' : `within ${counted(end, 'day')}`,
         plain(exceptionName(exception)),
         endOf(exception.expiresAt, at),
         plain(exception.reason),
@@ -31,9 +31,9 @@ export function statusLines({ stack, at, clouds, exceptions, concerns }: Status)
 function modeLine({ mode, pause }: CloudStatus, now: Instant): string {
   if (pause !== undefined) {
     const end = pause.until === undefined ? '`pullgate resume`' : endOf(pause.until, now);
-    return `paused since ${minute(pause.at)} by ${plain(pause.by)}: nothing closes until ${end}`;
+    return `paused since ${minute(pause.at)} by ${plain(pause.by)} (no gate closes until ${end})`;
   }
-  return mode === 'audit' ? 'mode audit (nothing closes)' : 'mode enforce (what violates the policy closes)';
+  return mode === 'audit' ? 'mode audit (no gate closes)' : 'mode enforce (policy violations close gates)';
 }
 
 function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
@@ -43,7 +43,7 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
     ['Closing or opening', 'yellow', gates.filter(({ state }) => state.kind === 'closing' || state.kind === 'opening')],
     ['Closed by someone else', 'yellow', gates.filter(isOthers)],
     [
-      'Not closed, although they violate the policy',
+      'Not closed although they violate the policy',
       'yellow',
       gates.filter((gate) => gate.state.kind === 'waiting' && !isOthers(gate)),
     ],
@@ -54,10 +54,10 @@ function cloudLines(status: CloudStatus, now: Instant): readonly string[] {
   return [
     '',
     paint('bold', `${CLOUD_NAMES[cloud]}: ${modeLine(status, now)}`),
-    `  Last sweep    ${sweep === undefined ? 'none yet' : `${minute(sweep.sweptAt)}${age}, ${sweep.gates} repositories`} (every ${sweepHours} hours)`,
+    `  Last sweep    ${sweep === undefined ? 'none yet' : `${minute(sweep.sweptAt)}${age}, ${repositories(sweep.gates)}`} (every ${counted(sweepHours, 'hour')})`,
     `  Dead letters  ${deadLetters ?? 'unknown'}`,
-    `  Brake         ${brake.closedThisHour} of ${brake.maxClosesPerHour} closed in the last hour, ${brake.left} left`,
-    ...(gates.length === 0 ? ['  No gate is closed or waiting.'] : []),
+    `  Brake         ${brake.closedThisHour} of ${brake.maxClosesPerHour} closings in the last hour, ${brake.left} left`,
+    ...(gates.length === 0 ? ['  No gates are closed or waiting.'] : []),
     ...groups.flatMap(([title, style, found]) =>
       found.length === 0
         ? []
@@ -94,7 +94,7 @@ function gateRow(status: GateStatus, nameOf: (gate: Gate) => string, now: Instan
     state.kind === 'waiting' ? describeState(state) : undefined,
     worst === undefined
       ? undefined
-      : `${blockers === 1 ? '1 blocker' : `${blockers} blockers`}, worst: ${worst.vulnerability} in ${worst.package.name}`,
+      : `${counted(blockers, 'blocker')}, worst: ${worst.vulnerability} in ${worst.package.name}`,
     override === undefined
       ? undefined
       : `override: ${override.kind} until ${endOf(override.until, now)}, ${override.reason} (approved by ${override.approvedBy})`,
@@ -107,7 +107,7 @@ function gateRow(status: GateStatus, nameOf: (gate: Gate) => string, now: Instan
 function imageLines(title: string, images: readonly ImageStatus[]): readonly string[] {
   if (images.length === 0) return [];
   const rows = images.map(({ repository, digest, tags, vulnerabilities }) =>
-    [`${repository}@${digest}`, tags.join(', ') || 'without a tag', vulnerabilities.slice(0, 5).join(', ')].map(plain),
+    [`${repository}@${digest}`, tags.join(', ') || 'untagged', vulnerabilities.slice(0, 5).join(', ')].map(plain),
   );
   return ['', `  ${title}: ${images.length}`, ...columns(rows).map((line) => `    ${line}`)];
 }

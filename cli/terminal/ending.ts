@@ -1,9 +1,9 @@
-// How a command ends: its exit code, and what it says if something failed.
+// How a command ends: its exit code, and the message if something failed.
 
-/** 0: done. 1: something failed and is named. 2: wrong usage or no consent; nothing was changed. */
+/** 0: done. 1: something failed, and the output names it. 2: wrong usage or no consent; nothing was changed. */
 export type ExitCode = 0 | 1 | 2;
 
-/** Something that the user can correct: reported in a sentence, and the command exits with 2. */
+/** An error that the user can correct. It is reported as a sentence, and the command exits with 2. */
 export class UsageError extends Error {}
 
 export interface Ending {
@@ -11,19 +11,19 @@ export interface Ending {
   readonly text: string;
 }
 
-/** What a command does to the clouds. Reading needs fewer permissions. */
+/** Whether a command changes anything in the clouds. Reading needs fewer permissions. */
 export type Access = 'changes' | 'reads';
 
-/** What to say about an error. A defect keeps its stack trace; an error of the user or a cloud is a sentence. */
+/** Turns an error into a message. A bug keeps its stack trace; an error of the user or a cloud becomes a sentence. */
 export function endingOf(error: unknown, access: Access = 'changes'): Ending {
   if (error instanceof UsageError) return { code: 2, text: error.message };
   if (error instanceof Error && error.name === 'CredentialsProviderError') {
-    return { code: 2, text: `there are no AWS credentials here (${error.message}): log in, or set AWS_PROFILE` };
+    return { code: 2, text: `no AWS credentials found (${error.message}): log in, or set AWS_PROFILE` };
   }
   if (error instanceof Error && CREDENTIAL_ERRORS.includes(error.name)) {
     return {
       code: 2,
-      text: `there are no Azure credentials here${whyNot(error)}: log in (az login), or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET`,
+      text: `no Azure credentials found${whyNot(error)}: log in (az login), or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET`,
     };
   }
   if (isOfAzure(error)) return { code: 1, text: `the request to Azure failed. ${sentenceOf(error, access)}` };
@@ -31,17 +31,17 @@ export function endingOf(error: unknown, access: Access = 'changes'): Ending {
   return { code: 1, text: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }
 
-/** An error in one line: its name and message; if Azure refuses the caller, the role that is missing. */
+/** Describes an error in one line: its name and message or, if Azure denies access, the missing role. */
 export function sentenceOf(error: unknown, access: Access = 'changes'): string {
   if (!(error instanceof Error)) return String(error);
   if (isOfAzure(error)) return azureSentence(error as Error & RestProblem, access);
   const { code } = error as NodeJS.ErrnoException;
-  // If several addresses refuse a connection, the error has no message of its own.
-  const words = error.message === '' ? (code ?? 'no reason was given') : error.message;
+  // If several addresses refuse a connection, the error has an empty message.
+  const words = error.message === '' ? (code ?? 'no reason given') : error.message;
   return error.name === 'Error' ? words : `${error.name}: ${words}`;
 }
 
-/** The errors of `@azure/identity` without a login. */
+/** The errors that `@azure/identity` throws without a login. */
 const CREDENTIAL_ERRORS: readonly string[] = [
   'AggregateAuthenticationError',
   'AuthenticationError',
@@ -49,23 +49,24 @@ const CREDENTIAL_ERRORS: readonly string[] = [
   'CredentialUnavailableError',
 ];
 
-/** A source of credentials that is not configured needs no mention; one that failed does. */
+/** Mentions a credential source that failed, but not one that is not configured. */
 function whyNot(error: Error): string {
   const [line = ''] = error.message.split('\n');
   return error.name === 'AuthenticationError' ? ` (${line.trim()})` : '';
 }
 
-/** What `@azure/core-rest-pipeline` says about a response. */
+/** The fields of an error of `@azure/core-rest-pipeline`. */
 interface RestProblem {
   readonly statusCode?: number;
   readonly code?: string;
   readonly request?: { readonly url: string };
 }
 
-/** The role that reads a registry and changes its locks, in a sentence. */
+/** The role that reads a registry and changes its locks, as part of a sentence. */
 export const LOCKS_ROLE = "the stack's role 'pullgate gatekeeper' on the registry";
 /**
- * The role that is missing if a host refuses: Azure does not always name it. Source: README, what the commands need.
+ * The missing role if a host denies access, because Azure does not always name it. Source: README, what the commands
+ * need.
  */
 const ROLES: readonly (readonly [host: RegExp, role: string | Readonly<Record<Access, string>>])[] = [
   [
@@ -82,17 +83,17 @@ const ROLES: readonly (readonly [host: RegExp, role: string | Readonly<Record<Ac
     /./,
     {
       changes: LOCKS_ROLE,
-      reads: 'AcrPull on the registry, or in the role mode abac Container Registry Repository Reader',
+      reads: 'AcrPull on the registry (in the role assignment mode abac, Container Registry Repository Reader)',
     },
   ],
 ];
 
 /**
- * A new role assignment takes some minutes to take effect.
+ * A new role assignment takes a few minutes to take effect.
  * https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected
  */
 export function roleMissing(what: string, status: number, role: string): string {
-  return `${what} answers ${status}: you need ${role}; a new role assignment takes a few minutes to take effect`;
+  return `${what} returned ${status}: you need ${role}; a new role assignment takes a few minutes to take effect`;
 }
 
 function azureSentence({ name, message, statusCode, code, request }: Error & RestProblem, access: Access): string {
@@ -107,7 +108,7 @@ function isOfAzure(error: unknown): boolean {
   return error instanceof Error && error.name === 'RestError';
 }
 
-/** The SDK marks the errors of requests. */
+/** The SDK adds `$metadata` to the errors of requests. */
 function isOfAws(error: unknown): boolean {
   return error instanceof Error && '$metadata' in error;
 }

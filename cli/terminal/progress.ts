@@ -1,13 +1,13 @@
-// Progress of long work: one line that is rewritten, if stderr is a terminal; nothing otherwise.
+// Shows the progress of a long task in one line that is rewritten. Shows nothing if stderr is not a terminal.
 
 export interface Progress {
-  /** Shows a line, at most a few times a second. The text is made only if it is shown. */
+  /** Shows a line, at most a few times a second. The text is created only if it is shown. */
   show(text: () => string): void;
   /** Removes the line. */
   end(): void;
 }
 
-/** The part of a stream that progress needs. */
+/** The parts of a stream that progress uses. */
 export interface ProgressStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -19,7 +19,7 @@ const ERASE = '\r\u001B[K';
 const SILENT: Progress = { show: () => {}, end: () => {} };
 
 /**
- * The progress of a command on a stream.
+ * Creates the progress of a command on a stream.
  *
  * @param clock milliseconds that never decrease
  */
@@ -35,7 +35,7 @@ export function progressOn(
       if (clock() - shownAt < PAUSE_MILLISECONDS) return;
       shownAt = clock();
       isShown = true;
-      // A line that is longer than the terminal would wrap, and could not be rewritten.
+      // A line longer than the terminal would wrap and could not be rewritten.
       stream.write(`${ERASE}${text().slice(0, (stream.columns || 80) - 1)}`);
     },
     end() {

@@ -1,20 +1,20 @@
-// What a command needs of the terminal that it runs in, as parameters: tests give their own.
+// The parts of the terminal that commands use. They are parameters, so that tests can replace them.
 import { createInterface } from 'node:readline/promises';
 import { styleText } from 'node:util';
 import type { Gate } from '../../shared/gate/gate.ts';
 import { type Access, type ExitCode, endingOf } from './ending.ts';
-import { plainLines } from './words.ts';
+import { counted, plainLines } from './words.ts';
 
 export interface Terminal {
   readonly print: (line: string) => void;
-  /** Asks a question; undefined if there is no terminal, or no answer. */
+  /** Asks a question. Undefined if there is no terminal or no answer. */
   readonly ask: (question: string) => Promise<string | undefined>;
 }
 
 /**
  * The terminal of this process.
  *
- * @param output where everything is printed; `--json` keeps stdout for its document. Default: stdout
+ * @param output where to print; `--json` reserves stdout for its document. Default: stdout
  */
 export function processTerminal(output: NodeJS.WriteStream = process.stdout): Terminal {
   return {
@@ -22,7 +22,7 @@ export function processTerminal(output: NodeJS.WriteStream = process.stdout): Te
     async ask(question) {
       if (!process.stdin.isTTY) return undefined;
       const lines = createInterface({ input: process.stdin, output });
-      // Ctrl-C and Ctrl-D close it, and leave the question without an answer.
+      // Ctrl-C and Ctrl-D close the interface without an answer.
       const closed = new Promise<undefined>((resolve) => lines.once('close', () => resolve(undefined)));
       try {
         return await Promise.race([lines.question(question).catch(() => undefined), closed]);
@@ -33,15 +33,15 @@ export function processTerminal(output: NodeJS.WriteStream = process.stdout): Te
   };
 }
 
-/** Errors of the output itself. They are reported at once, because a later report may be lost. */
+/** Errors of the output itself. They are reported immediately, because a later report may be lost. */
 const reportedErrors = new WeakSet<Error>();
 let isGuarded = false;
 
 /**
- * Lets a command finish its work, with its usual exit code, if its output is closed early (`| head`). If the output
- * fails for another reason, such as a full disk, that is reported and the exit code says that something failed.
+ * Lets a command finish with its usual exit code if its output is closed early (`| head`). If the output fails for
+ * another reason, such as a full disk, the failure is reported and the exit code shows it.
  *
- * @param code the lowest exit code in that case
+ * @param code the lowest exit code if the output fails
  */
 export function guardOutput(code: ExitCode): void {
   if (isGuarded) return;
@@ -61,7 +61,7 @@ export function guardOutput(code: ExitCode): void {
   });
 }
 
-/** Reports an error on stderr, and returns the exit code for it. */
+/** Reports an error on stderr and returns its exit code. */
 export function complain(error: unknown, access: Access = 'changes'): ExitCode {
   const { code, text } = endingOf(error, access);
   if (!(error instanceof Error && reportedErrors.has(error))) process.stderr.write(`pullgate: ${plainLines(text)}\n`);
@@ -71,7 +71,7 @@ export function complain(error: unknown, access: Access = 'changes'): ExitCode {
 /** The last lines of a dry run. */
 export const DRY_RUN = '\nNothing was changed: this was a dry run.';
 
-/** Asks for a plain "yes", and says so if none came. */
+/** Asks the user to type "yes". Prints a message and returns false if the answer is anything else. */
 export async function agreed({ ask, print }: Terminal, question: string): Promise<boolean> {
   const answer = await ask(`\n${question} Type "yes": `);
   if (answer?.trim() === 'yes') return true;
@@ -85,12 +85,12 @@ export async function agreed({ ask, print }: Terminal, question: string): Promis
 
 export type Style = Parameters<typeof styleText>[0];
 
-/** Text in a style, if stdout is a terminal that shows it. */
+/** Styles text if stdout is a terminal that supports it. */
 export function paint(style: Style, text: string): string {
   return styleText(style, text, { stream: process.stdout });
 }
 
-/** Lines of columns that line up. */
+/** Aligns the cells of rows in columns. */
 export function columns(rows: readonly (readonly string[])[]): readonly string[] {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   return rows.map((row) =>
@@ -103,15 +103,13 @@ export function columns(rows: readonly (readonly string[])[]): readonly string[]
 
 /** `1 repository`, `2 repositories`. */
 export function repositories(count: number): string {
-  return count === 1 ? '1 repository' : `${count} repositories`;
+  return counted(count, 'repository', 'repositories');
 }
 
-/** The same for gates, which may be repositories or images. */
+/** Counts gates by what they are: `2 repositories`, `1 image`; if they are of both kinds, `3 gates`. */
 export function gateCount(gates: readonly Gate[]): string {
   if (gates.every(({ digest }) => digest === undefined)) return repositories(gates.length);
-  if (gates.every(({ digest }) => digest !== undefined))
-    return gates.length === 1 ? '1 image' : `${gates.length} images`;
-  return `${gates.length} gates`;
+  return counted(gates.length, gates.every(({ digest }) => digest !== undefined) ? 'image' : 'gate');
 }
 
 /** Numbers steps: `[ 3/40]`. */

@@ -1,4 +1,4 @@
-// Moments, durations, names and foreign text, as the commands print them.
+// Formats times, counts, names and untrusted text for the commands' output.
 
 import type { Gate } from '../../shared/gate/gate.ts';
 import type { Exception } from '../../shared/policy/exceptions.ts';
@@ -13,22 +13,27 @@ export function minute(at: Instant): string {
   return `${at.slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-/** Text from a scanner or a registry, without the characters that a terminal obeys. */
+/** `1 gate`, `2 gates`; with a plural of its own, `2 repositories`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
+}
+
+/** Replaces control and format characters in text from a scanner or a registry: a terminal would interpret them. */
 export function plain(text: string): string {
   return text.replaceAll(/\p{Cc}|\p{Cf}/gu, '\u{fffd}');
 }
 
-/** The same for text in several lines. */
+/** Like `plain`, but keeps line ends. */
 export function plainLines(text: string): string {
   return text.replaceAll(IN_LINES, '\u{fffd}');
 }
 
-/** An answer as one JSON document. */
+/** Formats an answer as one JSON document. */
 export function documentOf(answer: unknown): string {
   return `${jsonText(answer, 2)}\n`;
 }
 
-/** JSON that may hold text from a scanner or a registry, without characters that a terminal obeys. */
+/** Formats a value as JSON. Escapes the characters that a terminal would interpret. */
 export function jsonText(value: unknown, indent?: number): string {
   return escapeUnseen(JSON.stringify(value, undefined, indent), IN_LINES);
 }
@@ -36,7 +41,7 @@ export function jsonText(value: unknown, indent?: number): string {
 /** Control and format characters except line ends. */
 const IN_LINES = /[^\P{Cc}\n]|\p{Cf}/gu;
 
-/** An end in words: `2026-03-02 09:00 UTC (in 3 days)`. */
+/** Describes when something ends: `2026-03-02 09:00 UTC (in 3 days)`. */
 export function endOf(at: Instant, now: Instant): string {
   return `${minute(at)} (${at <= now ? 'ended' : distance(Date.parse(at) - Date.parse(now))})`;
 }
@@ -45,14 +50,13 @@ function distance(milliseconds: number): string {
   const hours = Math.floor(milliseconds / HOUR_MILLISECONDS);
   if (hours === 0) return 'within the hour';
   const days = Math.floor(milliseconds / DAY_MILLISECONDS);
-  const [count, unit] = days === 0 ? [hours, 'hour'] : [days, 'day'];
-  return `in ${count} ${count === 1 ? unit : `${unit}s`}`;
+  return `in ${days === 0 ? counted(hours, 'hour') : counted(days, 'day')}`;
 }
 
-/** How many days before its end an exception is worth a warning. */
+/** The days before its end at which an exception gets a warning. */
 export const WARNING_DAYS = [1, 3, 14] as const;
 
-/** How near an end is: `expired`, or the smallest of the days that it is within; undefined if it is further away. */
+/** `expired`, or the smallest of `days` within which the end is; undefined if the end is further away. */
 export function nearEnd(
   at: Instant,
   now: Instant,
@@ -62,19 +66,19 @@ export function nearEnd(
   return days.find((most) => Date.parse(at) - Date.parse(now) <= most * DAY_MILLISECONDS);
 }
 
-/** Names gates, with their registry if there are several. An AWS account is one registry. */
+/** Names gates, with their registry if there is more than one. An AWS account is one registry. */
 export function gateNames(gates: readonly Gate[]): (gate: Gate) => string {
   const registries = new Set(gates.map(({ registry }) => registry));
   return (gate) => plain(registries.size > 1 ? `${gate.registry.split('/').at(-1)}/${gateName(gate)}` : gateName(gate));
 }
 
-/** What an exception is for: `CVE-2026-1001 in openssl, team/*`. */
+/** Describes what an exception covers: `CVE-2026-1001 in openssl, team/*`. */
 export function exceptionName({ id, package: name, repository, digest }: Exception): string {
   const where = [repository, digest?.slice(0, 'sha256:'.length + 12)].filter((part) => part !== undefined);
   return `${id}${name === undefined ? '' : ` in ${name}`}${where.length === 0 ? '' : `, ${where.join(' ')}`}`;
 }
 
-/** When an exemption ends; undefined if it does not end by itself. */
+/** When an exemption ends; undefined if it has no end date. */
 export function endOfExemption(exemption: Exemption): Instant | undefined {
   switch (exemption.kind) {
     case 'exception':
@@ -87,7 +91,7 @@ export function endOfExemption(exemption: Exemption): Instant | undefined {
   }
 }
 
-/** A sentence's first word, with a capital letter. */
+/** Capitalizes the first letter of a sentence. */
 export function capitalized(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
