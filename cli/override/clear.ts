@@ -1,5 +1,5 @@
-// Which overrides `override clear IMAGE` ends: those of the image; and if it has none, those of the image that had this
-// name before, or is gone.
+// Selects the overrides that `override clear IMAGE` ends: those of the image. If it has none, those of an image that had
+// this name before or that was deleted.
 
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
@@ -13,22 +13,22 @@ import { absent, type GateBefore, type Located, loadGate } from './override.ts';
 
 const GATES_AT_ONCE = 8;
 
-/** The gates whose overrides are to be cleared. */
+/** The gates whose overrides to clear. */
 export interface ToClear {
   readonly gates: readonly GateBefore[];
-  /** Why these gates, or which other overrides there are if there are none. */
+  /** Why these gates were selected or, if none were, which other overrides exist. */
   readonly notes: readonly string[];
 }
 
-/** An image by its digest, which `override clear` also accepts: a tag may have moved to another image by then. */
+/** The name of an image with its digest. `override clear` accepts it even after the tag has moved to another image. */
 export function imageAt({ registry, repository }: ImageName, digest: string): string {
   return `${registry.host}/${repository}@${digest}`;
 }
 
 /**
- * The gates whose overrides a name means.
+ * Finds the gates whose overrides a name refers to.
  *
- * @throws UsageError if there is no such image and no override, or if several overrides may be meant
+ * @throws UsageError if there is no such image and no override, or if the name can refer to several overrides
  */
 export async function gatesToClear(name: ImageName, located: Located, now: Instant): Promise<ToClear> {
   const { client, found } = located;
@@ -39,18 +39,18 @@ export async function gatesToClear(name: ImageName, located: Located, now: Insta
   const [meant = [], ...more] = await overridesMeant(name, found, others, client);
   if (more.length > 0) {
     const list = waysToClear(name, [meant, ...more].flat()).join('\n');
-    throw new UsageError(`${name.text} may mean more than one override; say which one to clear:\n${list}`);
+    throw new UsageError(`${name.text} can refer to more than one override; choose the one to clear:\n${list}`);
   }
   if (meant.length > 0) return { gates: meant, notes: [whyMoved(name, found)] };
   if (found.kind === 'absent') throw absent(name, found.what);
   const notes =
     others.length === 0
       ? []
-      : ['Other images of its repository have one; clear each by its own name:', ...waysToClear(name, others)];
+      : ['Other images in its repository have overrides; clear each by its own name:', ...waysToClear(name, others)];
   return { gates: [], notes };
 }
 
-/** The command that clears each override, followed by the override. */
+/** The command that clears each override, followed by a description of the override. */
 function waysToClear(name: ImageName, gates: readonly GateBefore[]): readonly string[] {
   return gates.flatMap(({ gate: { digest }, override }) => [
     `  pullgate override clear ${digest === undefined ? name.text : imageAt(name, digest)}`,
@@ -58,7 +58,7 @@ function waysToClear(name: ImageName, gates: readonly GateBefore[]): readonly st
   ]);
 }
 
-/** The gates of the name itself. On AWS that is the repository, even if it no longer has such an image. */
+/** The gates of the named image. On AWS this is the repository, even if it no longer contains the image. */
 function namedGates({ registry, repository }: ImageName, found: Located['found']): readonly Gate[] {
   if (found.kind === 'found') return found.gates;
   return registry.cloud === 'aws' ? [{ registry: registry.accountId, repository }] : [];
@@ -80,7 +80,7 @@ async function loadGates(gates: readonly Gate[], located: Located, now: Instant)
   return mapConcurrently(gates, GATES_AT_ONCE, (gate) => loadGate(gate, located, now));
 }
 
-/** Is there an override whose end the function has not handled yet? */
+/** Is there an override whose end has not been handled yet? */
 function isUnfinished({ record }: GateBefore): boolean {
   return record?.override !== undefined && record.override.delivery.notified !== 'end';
 }
@@ -90,8 +90,8 @@ function isInForce({ override }: GateBefore): boolean {
 }
 
 /**
- * The overrides that may have been set for what the name meant before, each with its gates: an index and its images
- * share one.
+ * The overrides that may have been set for an image that had this name before, each with its gates: an index and its
+ * images share an override.
  */
 async function overridesMeant(
   name: ImageName,
@@ -116,7 +116,10 @@ function overrideKey({ gate: { registry }, override }: GateBefore): string {
   return `${registry} ${override?.kind} ${override?.at} ${override?.by}`;
 }
 
-/** An image that has lost a tag has no tag left, or still this one: one that has other tags is called by those. */
+/**
+ * Can the image have had this name? Yes if it is deleted, untagged, or still has the tag. An image with other tags is
+ * named by those.
+ */
 async function mayHaveHad(name: ImageName, { digest }: Gate, client: Pick<Client, 'find'>): Promise<boolean> {
   if (digest === undefined) return true;
   const image = await client.find({ ...name, tag: undefined, isDefaultTag: false, digest });
@@ -125,5 +128,5 @@ async function mayHaveHad(name: ImageName, { digest }: Gate, client: Pick<Client
 
 function whyMoved({ text }: ImageName, found: Located['found']): string {
   if (found.kind === 'absent') return `${text} is no longer in the registry.`;
-  return `${text} now refers to another image, which has no override. The one that was cleared is the only one that this name can mean.`;
+  return `${text} now refers to another image, which has no override. The cleared override is the only one that this name can refer to.`;
 }

@@ -14,25 +14,26 @@ interface SetOptions extends OverrideOptions, StackOptions, JsonOption {
 const IMAGE = "the image's name, with its registry and a tag or digest";
 const ACR_IMAGE = 'acmeimages.azurecr.io/team/app:1.4';
 const CODES = `
-Exit codes: 0 done; 1 something failed and is named; 2 wrong usage, and nothing was changed.
-The override is recorded before it is applied: if this command is interrupted, the function
-applies it within a few minutes.
+Exit codes: 0 done; 1 something failed, and the output names it; 2 wrong usage, nothing was changed.
+The change is recorded before it is applied: if this command is interrupted, the function applies
+it within a few minutes.
 `;
-const GATE = `On AWS the gate is the whole repository. On Azure it is the image or the repository, as
-azure.granularity says. A notice is sent at both ends. A new override replaces the one before it.`;
+const GATE = `On AWS, the gate is the whole repository. On Azure, it is the image or the repository, depending on
+azure.granularity. pullgate sends a notice when the override begins and when it ends. A new override
+replaces the previous one.`;
 
 export function addOverride(program: Command): void {
   const override = program
     .command('override')
-    .description('keep one gate open or closed for a limited time, whatever the policy says')
+    .description('keep one gate open or closed for a limited time, regardless of the policy')
     .addHelpText('after', `\nExample:\n  pullgate override clear ${ECR_IMAGE}`);
   addSet(
     override,
     'open',
     'break glass: keep the gate of an image open for a limited time',
     `
-The function does not close the gate while the override is in force. When it ends, the gate closes
-again if it still has a blocker. If the image is an index, its images are opened with it.
+While the override is in force, pullgate does not close the gate. When it ends, the gate closes
+again if it still has a blocker. If the image is an index, its images open too.
 ${GATE}
 ${CODES}
 Example:
@@ -42,11 +43,12 @@ Example:
   addSet(
     override,
     'close',
-    'close the gate of an image for a limited time, without any finding',
+    'close the gate of an image for a limited time, even if it has no findings',
     `
-The function does not open the gate while the override is in force. When it ends, the gate opens
-unless it has a blocker. It needs the mode enforce: nothing closes in the mode audit or during a
-pause. A repository that serves Lambda functions closes only if aws.closeLambdaRepositories is set.
+While the override is in force, pullgate does not open the gate. When it ends, the gate opens
+unless it has a blocker. The stack must be in the mode enforce: no gate closes in the mode audit or
+during a pause. A repository that serves Lambda functions closes only if
+aws.closeLambdaRepositories is true.
 ${GATE}
 ${CODES}
 Example:
@@ -61,15 +63,15 @@ function addSet(override: Command, verb: 'open' | 'close', description: string, 
     .command(verb)
     .description(description)
     .argument('<image>', IMAGE)
-    .option('--for <time>', 'how long: 30m, 4h or 1h30m; at most 24h (required)')
-    .option('--reason <text>', 'why, for the notices and the log (required)')
-    .option('--approved-by <name>', 'who approved it (required)')
+    .option('--for <time>', 'how long the override lasts, such as 30m, 4h or 1h30m; at most 24h (required)')
+    .option('--reason <text>', 'the reason, for the notices and the log (required)')
+    .option('--approved-by <name>', 'the approver (required)')
     .option('--dry-run', 'show what would be done, and change nothing');
   withJson(withStack(command))
     .addHelpText('after', help)
     .action((image: string, options: SetOptions) =>
       run(async () => {
-        // Everything that can be wrong with the options is reported before any cloud is asked.
+        // Every problem with the options is reported before any request to a cloud.
         const name = parseImageName(image);
         const order = parseOverride(verb === 'open' ? 'open' : 'closed', options, now(), userName());
         return setOverride({ ...(await inputOf(options)), name, order });
@@ -80,16 +82,16 @@ function addSet(override: Command, verb: 'open' | 'close', description: string, 
 function addClear(override: Command): void {
   const command = override
     .command('clear')
-    .description('end the override of an image before its time')
+    .description('end the override of an image early')
     .argument('<image>', IMAGE)
     .option('--dry-run', 'show what would be done, and change nothing');
   withJson(withStack(command))
     .addHelpText(
       'after',
       `
-The policy decides about the gate again at once. If the tag has moved to another image, the
-override of the image that had it is cleared; the commands that set an override print the name
-with its digest, which always works.
+The policy applies to the gate again immediately. If the tag has moved to another image, this
+clears the override of the image that had the tag before. The commands that set an override print
+the image's name with its digest, which always works here.
 ${CODES}
 Example:
   pullgate override clear ${ECR_IMAGE}

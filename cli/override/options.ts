@@ -1,4 +1,4 @@
-// Checks the options of an override: for how long, why, and who approved it.
+// Checks the options of an override: its duration, reason and approver.
 
 import { MAX_OVERRIDE_HOURS, type NewOverride } from '../../shared/gate/override.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
@@ -11,13 +11,13 @@ export interface OverrideOptions {
   readonly approvedBy?: string;
 }
 
-/** What people still read to the end; a mail and a log line would take more. */
+/** Limits that keep the text readable. A mail and a log line could hold more. */
 const MAX_CHARACTERS = { reason: 500, approvedBy: 200 } as const;
 
 /**
- * Reads the override that the command's options ask for.
+ * Creates the override that the command's options describe.
  *
- * @throws UsageError that names every option that is missing or wrong
+ * @throws UsageError that names every missing or invalid option
  */
 export function parseOverride(
   kind: NewOverride['kind'],
@@ -35,18 +35,16 @@ export function parseOverride(
     ...problemOf('--approved-by', options.approvedBy, 'the name of the approver', MAX_CHARACTERS.approvedBy),
   ];
   if (minutes === undefined || problems.length > 0) {
-    throw new UsageError(`an override needs an end, a reason and an approver:\n  ${problems.join('\n  ')}`);
+    throw new UsageError(`an override needs a duration, a reason and an approver:\n  ${problems.join('\n  ')}`);
   }
   return { kind, at, until: minutesAfter(at, minutes), reason, approvedBy, by };
 }
 
-/** The text appears in mails, logs and terminals: one line, without characters that are not meant to be seen. */
+/** The text appears in mails, logs and terminals, so it must be one line without invisible characters. */
 function problemOf(option: string, given: string | undefined, what: string, most: number) {
   const text = trimmed(given);
   const isPlain = text !== '' && text.length <= most && !/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/u.test(text);
-  return isPlain
-    ? []
-    : [`${option} ${shownOption(given)}: expected ${what}, in one line of at most ${most} characters`];
+  return isPlain ? [] : [`${option} ${shownOption(given)}: expected ${what} in one line, at most ${most} characters`];
 }
 
 function trimmed(given = ''): string {

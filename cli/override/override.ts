@@ -1,5 +1,5 @@
-// Sets and clears overrides. The record says first what is wanted, then one reconciliation does it. The function's next
-// tick finishes what a crash in between leaves.
+// Sets and clears overrides. First the change is recorded, then one reconciliation applies it. If the command crashes in
+// between, the function's next tick applies the change.
 
 import type { Gate } from '../../shared/gate/gate.ts';
 import { endEarly, isInForce, type NewOverride, type Override, recordOverride } from '../../shared/gate/override.ts';
@@ -14,23 +14,23 @@ import { CLOUD_NAMES } from '../stack/cloud.ts';
 import type { ImageName } from '../stack/image-name.ts';
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
 
-/** The command that changes a gate, by its last word: `override open`, `override close`, `override clear`. */
+/** The last word of the command: `override open`, `override close` or `override clear`. */
 export type Verb = 'open' | 'close' | 'clear';
 
-/** What a name refers to in a stack. The image may be gone. */
+/** What a name refers to in a stack. The image may be deleted. */
 export interface Located {
   readonly client: Client;
   readonly found: Exclude<Found, { readonly kind: 'elsewhere' }>;
-  /** The rules of now: a pause takes precedence over the config's mode. */
+  /** The current rules. A pause takes precedence over the config's mode. */
   readonly rules: Rules;
 }
 
-/** The same for an image that is there. */
+/** The same for an image that exists. */
 export interface LocatedImage extends Located {
   readonly found: FoundImage;
 }
 
-/** What changing a gate takes. */
+/** What is needed to change a gate. */
 export interface Tools {
   readonly client: Pick<Client, 'records' | 'read' | 'reconcile'>;
   readonly rules: Rules;
@@ -46,20 +46,20 @@ export interface GateBefore {
   readonly override: Override | undefined;
 }
 
-/** A gate, and what the command has done. */
+/** A gate, and what the command did. */
 export interface GateInRun extends GateBefore {
   /** Undefined in a dry run. */
   readonly result?: OverrideResult;
 }
 
-/** What became of one gate. */
+/** The result for one gate. */
 export interface OverrideResult {
   readonly gate: Gate;
-  /** `gone`: it is no longer in the registry, so there is nothing to open or close. */
+  /** `gone`: the gate is no longer in the registry, so there is nothing to open or close. */
   readonly word: Decision['action'] | 'failed' | 'gone';
   /** Its state now; undefined if unknown. */
   readonly state?: GateState | undefined;
-  /** Why it is not in the wanted state. */
+  /** Why it is not in the desired state. */
   readonly problem?: string | undefined;
   /** Why the notice could not be sent. */
   readonly notifyError?: string | undefined;
@@ -76,12 +76,12 @@ export async function locate(name: ImageName, clients: readonly Client[], now: (
   if (client === undefined) {
     const other = cloud === 'aws' ? '--azure' : '--aws';
     throw new UsageError(
-      `${name.text} is on ${CLOUD_NAMES[cloud]}, where this stack has no gates or which ${other} leaves out`,
+      `${name.text} is on ${CLOUD_NAMES[cloud]}: this stack has no gates there, or ${other} excludes them`,
     );
   }
   const found = await client.find(name);
   if (found.kind === 'elsewhere') {
-    throw new UsageError(`${name.text} is in no registry of this stack: expected ${found.registries.join(' or ')}`);
+    throw new UsageError(`${name.text} is not in a registry of this stack: expected ${found.registries.join(' or ')}`);
   }
   return { client, found, rules: await currentRules(client.settings, client.pause, now()) };
 }
@@ -98,12 +98,15 @@ export async function locateImage(...asked: Parameters<typeof locate>): Promise<
   return { ...located, found };
 }
 
-/** There is no such image, or not even its repository. */
+/** The error for an image or a repository that does not exist. */
 export function absent({ text }: ImageName, what: string): UsageError {
   return new UsageError(`${text}: the registry has no such ${what}`);
 }
 
-/** The gates that an override covers. An index is pulled with its images; closing the index alone blocks its pulls. */
+/**
+ * The gates that an override covers. To open an index, its images must open too, because they are pulled with it. To
+ * close it, closing the index alone is enough.
+ */
 export function gatesFor(kind: Override['kind'], { gates }: FoundImage): readonly Gate[] {
   return kind === 'open' ? gates : gates.slice(0, 1);
 }
@@ -127,7 +130,7 @@ export async function loadGate(
 /**
  * Refuses an override that would have no effect.
  *
- * @throws UsageError that says what to do instead
+ * @throws UsageError that explains what to do instead
  */
 export async function refuseIneffective(
   kind: Override['kind'],
@@ -139,7 +142,7 @@ export async function refuseIneffective(
     const reading = await client.read(gate);
     if (reading !== undefined && withOwner(reading, record).lock === 'foreign') {
       throw new UsageError(
-        `${name} has a lock that pullgate did not set, and pullgate leaves it alone: remove the lock yourself`,
+        `${name} has a lock that pullgate did not set and does not change: remove the lock yourself`,
       );
     }
     if (kind === 'open') continue;
@@ -147,21 +150,23 @@ export async function refuseIneffective(
       const remedy =
         rules.mode === 'audit' ? 'set pullgate:mode to enforce and run `pulumi up`' : 'run `pullgate resume`';
       throw new UsageError(
-        `the stack is in the mode ${rules.mode}, in which nothing closes, not even by an override: ${remedy}`,
+        rules.mode === 'pause'
+          ? `the stack is paused, and an override cannot close a gate during a pause: ${remedy}`
+          : `the stack is in the mode ${rules.mode}, and an override cannot close a gate in this mode: ${remedy}`,
       );
     }
     if (reading?.inUse !== undefined && !rules.closesInUse) {
       throw new UsageError(
-        `${name} is in use by ${reading.inUse.by}, which would fail if it closed: set ${reading.inUse.setting} and run \`pulumi up\``,
+        `${name} is in use by ${reading.inUse.by}, which would fail if it closed: set ${reading.inUse.setting} to true and run \`pulumi up\``,
       );
     }
     if (!rules.includes(gate.repository)) {
-      throw new UsageError(`the stack's config leaves out ${gate.repository}: include it and run \`pulumi up\``);
+      throw new UsageError(`the stack's config excludes ${gate.repository}: include it and run \`pulumi up\``);
     }
   }
 }
 
-/** Applies what the record says by now; if recording failed, it only says so. */
+/** Applies the current record. If recording failed, it only reports the failure. */
 type Apply = () => Promise<OverrideResult>;
 
 /** Records an override for one gate. */
@@ -177,7 +182,7 @@ export function recordClear(gate: Gate, by: string, now: Instant, tools: Tools):
   return change(gate, { verb: 'clear', now, changed }, tools);
 }
 
-/** Records everything before it applies anything, so that the function can finish what an interruption leaves. */
+/** Records all changes before it applies any, so that the function can finish the work after an interruption. */
 export async function recordThenApply(
   gates: readonly GateBefore[],
   record: (gate: Gate) => Promise<Apply>,
@@ -206,7 +211,7 @@ async function change(gate: Gate, { verb, now, changed }: Change, { client, rule
   }
   return async () => {
     try {
-      // Only observing the whole gate tells the record that it is gone. That takes the function's rights.
+      // Only an observation of the whole gate can update the record, and this needs the function's permissions.
       if (verb === 'clear' && (await client.read(gate)) === undefined) return { gate, word: 'gone' };
       const { action, to, problem, notifyError } = await client.reconcile(gate, rules.mode, 'override');
       return {
@@ -217,13 +222,13 @@ async function change(gate: Gate, { verb, now, changed }: Change, { client, rule
         notifyError,
       };
     } catch (error) {
-      const rest = 'it is recorded, and the function applies it within a few minutes';
+      const rest = 'the change is recorded, and the function applies it within a few minutes';
       return { gate, word: 'failed', problem: `${sentenceOf(error)}; ${rest}` };
     }
   };
 }
 
-/** Something may have come in between since the override was checked. */
+/** Why the override has no effect: something may have changed since the override was checked. */
 function inTheWay(verb: Verb, to: Decision['to']): string | undefined {
   if (verb === 'open') return to.kind === 'waiting' && to.for === 'foreignLock' ? describeState(to) : undefined;
   return verb === 'close' && to.kind === 'waiting' ? describeState(to) : undefined;

@@ -1,4 +1,4 @@
-// What `override open`, `override close` and `override clear` do and print.
+// Runs `override open`, `override close` and `override clear`, and prints the result.
 
 import type { NewOverride, Override } from '../../shared/gate/override.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
@@ -8,7 +8,7 @@ import type { Client } from '../stack/client.ts';
 import type { ImageName } from '../stack/image-name.ts';
 import type { ExitCode } from '../terminal/ending.ts';
 import { columns, DRY_RUN } from '../terminal/terminal.ts';
-import { documentOf, minute, plain, plainLines } from '../terminal/words.ts';
+import { counted, documentOf, minute, plain, plainLines } from '../terminal/words.ts';
 import { gatesToClear, imageAt } from './clear.ts';
 import {
   type GateInRun,
@@ -31,7 +31,7 @@ interface Run {
   readonly now: () => Instant;
   readonly dryRun: boolean;
   readonly json: boolean;
-  /** Where the answer goes. Default: stdout. */
+  /** Prints the answer. Default: on stdout. */
   readonly print?: (text: string) => void;
 }
 
@@ -51,19 +51,19 @@ export async function setOverride(run: Run & { readonly order: NewOverride }): P
     ...gateLines(gates),
     '',
     ...(located.client.cloud === 'aws'
-      ? [`On AWS the gate is the whole repository ${name.repository}, with all of its images.`]
+      ? [`On AWS, the gate is the whole repository ${name.repository} with all its images.`]
       : []),
     order.kind === 'open'
       ? `When the override ends, pullgate closes ${it(gates)} again if ${gates.length === 1 ? 'it still has a blocker' : 'they still have blockers'}.`
       : 'When the override ends, pullgate opens it unless it has a blocker.',
-    // The tag may have moved to another image by then.
+    // By then, the tag may have moved to another image.
     `To end it earlier: pullgate override clear ${gates[0]?.gate.digest === undefined ? name.text : imageAt(name, gates[0].gate.digest)}`,
     ...(dryRun ? [DRY_RUN] : []),
   ]);
   return codeOf(gates);
 }
 
-/** Ends the overrides of one image's gates, or of the image that had the name before. */
+/** Ends the overrides of an image's gates, or of the image that had this name before. */
 export async function clearOverride(run: Run & { readonly by: string }): Promise<ExitCode> {
   const { by, dryRun, name, now } = run;
   const at = now();
@@ -75,8 +75,8 @@ export async function clearOverride(run: Run & { readonly by: string }): Promise
       ? [`${name.text} has no override: there is nothing to do.`, ...notes]
       : [
           dryRun
-            ? 'This would clear the override; the policy decides again:'
-            : 'Override cleared; the policy decides again:',
+            ? 'This would clear the override, and the policy would apply again:'
+            : 'Override cleared. The policy applies again:',
           '',
           ...gateLines(gates),
           ...(notes.length === 0 ? [] : ['', ...notes]),
@@ -129,19 +129,19 @@ function overrideJson(override: Override | undefined) {
 function gateLines(gates: readonly GateInRun[]): readonly string[] {
   const rows = gates.map(({ gate, record, blockers, result }) => {
     const was = record === undefined ? 'open' : record.state.kind;
-    const blockerCount = blockers === 1 ? '1 blocker' : `${blockers} blockers`;
-    return [wordOf(result), plain(gateName(gate)), `was ${was}${blockers === 0 ? '' : `; ${blockerCount}`}`];
+    const blockerNote = blockers === 0 ? '' : `; ${counted(blockers, 'blocker')}`;
+    return [wordOf(result), plain(gateName(gate)), `was ${was}${blockerNote}`];
   });
   const lines = columns(rows);
   return gates.flatMap(({ override, result: { problem, notifyError } = {} }, index) => [
     `  ${lines[index] ?? ''}`,
-    ...(override === undefined ? [] : [`      until now: ${plain(describeOverride(override))}`]),
+    ...(override === undefined ? [] : [`      before: ${plain(describeOverride(override))}`]),
     ...(problem === undefined ? [] : [`      ${plain(problem)}`]),
     ...(notifyError === undefined ? [] : [`      the notice could not be sent yet: ${plain(notifyError)}`]),
   ]);
 }
 
-/** What was done, as people read it; a dash in a dry run. */
+/** The result as a word; a dash in a dry run. */
 function wordOf(result: OverrideResult | undefined): string {
   if (result === undefined) return '-';
   const { word, state } = result;

@@ -273,7 +273,7 @@ function concernsOf(status: CloudStatus, now: Instant): readonly string[] {
       : []),
     ...(deadLetters === undefined || deadLetters === 0
       ? []
-      : [`${where}: ${counted(deadLetters, 'message')} that pullgate could not process in the ${queue}`]),
+      : [`${where}: the ${queue} has ${counted(deadLetters, 'message')} that pullgate could not process`]),
     ...stuck.map(
       ({ gate, state, since }) =>
         `${where}: ${shortName(gate)} has been ${state.kind} since ${minute(since)} and is stuck`,

@@ -1,4 +1,4 @@
-// What to do about findings that hold a gate: the versions to move to, and the exceptions to add.
+// Advice on findings that keep a gate closed: which versions to upgrade to, and which exceptions to add.
 
 import type { Exception } from '../../shared/policy/exceptions.ts';
 import { type Finding, findingKey, type Instant } from '../../shared/policy/finding.ts';
@@ -6,17 +6,17 @@ import { parsePolicy } from '../../shared/policy/policy.ts';
 import { describeProblem } from '../../shared/runtime/problem.ts';
 import { DAY_MILLISECONDS } from '../../shared/runtime/time.ts';
 
-/** What to do about one package. */
+/** The advice for one package. */
 export interface Move {
   readonly package: string;
   readonly installed: string;
-  /** The first version without any of its findings; undefined if the scanner knows no fix for one of them. */
+  /** The first version without any of its findings; undefined if the scanner knows no fix for at least one of them. */
   readonly moveTo: string | undefined;
   /** The advisories without a known fixed version. */
   readonly withoutFix: readonly string[];
 }
 
-/** An exception as the stack's config takes it: an element of `pullgate:policy.exceptions`. */
+/** An exception in the format of the stack's config: an element of `pullgate:policy.exceptions`. */
 export interface ConfigException {
   readonly id: string;
   readonly repository: string;
@@ -27,7 +27,7 @@ export interface ConfigException {
   readonly untilFixed?: true;
 }
 
-/** What to do about each package, in the order in which they were found. */
+/** The advice for each package, in the order of the findings. */
 export function movesFor(findings: readonly Finding[]): readonly Move[] {
   const byPackage = Map.groupBy(findings, ({ package: { name, version } }) => `${name}\n${version}`);
   return [...byPackage.values()].flatMap((found): readonly Move[] => {
@@ -47,8 +47,8 @@ export function movesFor(findings: readonly Finding[]): readonly Move[] {
 }
 
 /**
- * Orders versions by what package managers agree on: the epoch first, then numbers as numbers and words as words; `~`
- * sorts before the end. Source: https://www.debian.org/doc/debian-policy/ch-controlfields.html#version
+ * Orders versions by the rules that package managers share: the epoch first, then numbers as numbers and words as
+ * words; `~` sorts before the end. Source: https://www.debian.org/doc/debian-policy/ch-controlfields.html#version
  */
 export function compareVersions(a: string, b: string): number {
   const [one, other] = [partsOf(a), partsOf(b)];
@@ -64,7 +64,7 @@ function partsOf(version: string): readonly string[] {
   return [epoch ?? '0', ...((rest ?? '').match(/\d+|[a-z]+|~/gi) ?? [])];
 }
 
-/** The end of a version sorts after `~` and words for unreleased versions, and before everything else. */
+/** The end of a version sorts after `~` and the words for unreleased versions, and before everything else. */
 function compareParts(a: string | undefined, b: string | undefined): number {
   if (a === b) return 0;
   const ranks = weightOf(a) - weightOf(b);
@@ -84,12 +84,12 @@ function weightOf(part: string | undefined): number {
 }
 
 const EXCEPTION_DAYS = 30;
-/** What people must fill in begins with this. */
+/** The beginning of each text that the user must fill in. */
 const TO_DO = 'TO DO: ';
 export const REASON = `${TO_DO}say why it does not affect this image`;
 export const APPROVER = `${TO_DO}say who approved it`;
 
-/** Is there a placeholder to fill in? */
+/** Does the exception still have a placeholder? */
 export function hasPlaceholders({ reason, approvedBy = '' }: Pick<Exception, 'reason' | 'approvedBy'>): boolean {
   return reason.startsWith(TO_DO) || approvedBy.startsWith(TO_DO);
 }
@@ -111,7 +111,7 @@ export function exceptionsFor(repository: string, findings: readonly Finding[], 
       (id): ConfigException => ({
         id,
         repository,
-        // The config trims names, so a name with spaces around it would match nothing: the advisory alone must do.
+        // The config trims names, so a name with surrounding spaces would match nothing. Then only the advisory is given.
         ...(name === name.trim() && name !== '' ? { package: name } : {}),
         expires,
         reason: REASON,
@@ -124,7 +124,7 @@ export function exceptionsFor(repository: string, findings: readonly Finding[], 
     else {
       const key = `${exception.id} ${exception.package}`;
       const { untilFixed: _, ...withoutUntilFixed } = exception;
-      // If one of its two findings has a fix, the exception must not lapse because of it.
+      // The exception covers two findings. If only one of them has a fix, the exception must not end because of it.
       exceptions.set(
         key,
         exceptions.get(key)?.untilFixed === exception.untilFixed || !exceptions.has(key)
@@ -136,14 +136,16 @@ export function exceptionsFor(repository: string, findings: readonly Finding[], 
   return { exceptions: [...exceptions.values()], unnamed };
 }
 
-/** The same as the policy has them. */
+/** The exceptions in the format of the policy. */
 export function parsedExceptions(exceptions: readonly ConfigException[]): readonly Exception[] {
   const parsed = parsePolicy(undefined, { exceptions });
   if (parsed.ok) return parsed.value.exceptions;
-  throw new Error(`an exception that pullgate made is not one, a defect: ${parsed.problems.map(describeProblem)}`);
+  throw new Error(
+    `pullgate suggested an invalid exception, which is a bug; please report it: ${parsed.problems.map(describeProblem)}`,
+  );
 }
 
-/** The same findings, each once. */
+/** Removes duplicate findings. */
 export function uniqueFindings(findings: readonly Finding[]): readonly Finding[] {
   return [...new Map(findings.map((finding) => [findingKey(finding), finding])).values()];
 }

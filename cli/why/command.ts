@@ -9,11 +9,11 @@ import { whyLines } from './text.ts';
 import { explainImage } from './why.ts';
 
 const HELP = `
-It changes nothing. It uses the stack's policy and what the scanner reports now, and does not
-check whether your own permissions allow a pull.
+The command changes nothing. It uses the stack's policy and what the scanner reports now. It does
+not check whether your own permissions allow a pull.
 
-Exit codes: 0 the image can be pulled; 1 its pulls are refused; 2 no answer (a wrong name, no such
-image, a cloud that does not answer).
+Exit codes: 0 the image can be pulled; 1 its pulls are blocked; 2 no answer (an invalid name, no
+such image, or a cloud that does not answer).
 
 Examples:
   pullgate why ${ECR_IMAGE}
@@ -23,7 +23,7 @@ Examples:
 export function addWhy(program: Command): void {
   const command = program
     .command('why')
-    .description('say whether an image can be pulled, who closed its gate, for which findings, and what to do next')
+    .description('explain whether an image can be pulled, who closed its gate, which findings matter, and what to do')
     .argument('<image>', "the image's name, with its registry and a tag (default: latest) or digest");
   withJson(withStack(command))
     .addHelpText('after', HELP)

@@ -1,4 +1,4 @@
-// What there is to say of each image of an answer: what violates, what is exempted and until when, and which exceptions
+// Describes each image of an answer: which findings violate, which are exempted and until when, and which exceptions
 // have lapsed.
 import { type EvaluatedImage, isInScope } from '../../shared/gate/blockers.ts';
 import type { HoldReason } from '../../shared/gate/image-evaluation.ts';
@@ -11,7 +11,7 @@ import type { Rules } from '../../shared/reconcile/rules.ts';
 import type { FoundImage } from '../stack/client.ts';
 import { endOfExemption } from '../terminal/words.ts';
 
-/** A finding that would violate without the exemption, and when the exemption ends. */
+/** A finding that would violate without its exemption, and when the exemption ends. */
 export interface ExemptedAnswer {
   readonly finding: Finding;
   readonly exemption: Exemption;
@@ -22,25 +22,25 @@ export interface ExemptedAnswer {
 export interface ImageAnswer {
   readonly digest: string;
   readonly tags: readonly string[];
-  /** `asked`: the image that was named; `child`: one of its index; `other`: another blocker of the same gate. */
+  /** `asked`: the named image; `child`: an image of the named index; `other`: another blocker of the same gate. */
   readonly part: 'asked' | 'child' | 'other';
   readonly verdict: Verdict['kind'] | 'outOfScope' | 'gone';
-  /** Why it is a blocker now; undefined if it is not. */
+  /** Why the image is a blocker now; undefined if it is not. */
   readonly holds: HoldReason | undefined;
   /** The findings that violate now, worst first. */
   readonly violating: readonly Reason[];
-  /** Those of unknown severity. */
+  /** The findings of unknown severity. */
   readonly undetermined: readonly Finding[];
-  /** Those that violated earlier and still count, although the scanner no longer shows them. */
+  /** The findings that violated earlier and still count, although the scanner no longer shows them. */
   readonly remembered: readonly Finding[];
-  /** How many more violated than a record keeps. */
+  /** How many more violating findings there were than the record has room for. */
   readonly omittedFindings: number;
   readonly exempted: readonly ExemptedAnswer[];
-  /** Exceptions for one of its violating findings that no longer apply: they expired, or a fix exists. */
+  /** Exceptions for its violating findings that no longer apply because they expired or a fix exists. */
   readonly lapsed: readonly { readonly finding: Finding; readonly exception: Exception }[];
 }
 
-/** The image in question, its children, and the gate's other blockers. */
+/** Describes the named image, its children, and the gate's other blockers. */
 export function imageAnswers(
   seen: readonly EvaluatedImage[],
   { repository, digest, children }: FoundImage,
@@ -81,12 +81,11 @@ export function imageAnswers(
   });
 }
 
-/** A moment that is never reached. */
+/** A time that is never reached. */
 const NEVER: Instant = '9999-12-31T23:59:59.999Z';
 
 /**
- * The exceptions that would exempt a violating finding if they still applied. The core decides which exceptions match
- * it.
+ * The exceptions that would exempt a violating finding if they still applied. The core decides which exceptions match.
  */
 function lapsedFor(
   image: ImageId,

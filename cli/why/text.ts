@@ -1,34 +1,34 @@
-// The answer to `pullgate why` in lines: whether the image can be pulled, who closed its gate, for what, and what to do
-// next.
+// Formats the answer to `pullgate why` as lines: whether the image can be pulled, who closed its gate and why, and what
+// to do next.
 import type { Finding, Instant } from '../../shared/policy/finding.ts';
 import { isNonEmpty } from '../../shared/policy/verdict.ts';
 import { describeCounted, describeState } from '../../shared/report/sentences.ts';
 import { escapeUnseen } from '../../shared/runtime/problem.ts';
 import type { Obstacle } from '../stack/client.ts';
 import { columns, paint } from '../terminal/terminal.ts';
-import { endOf, exceptionName, minute, nearEnd, plain } from '../terminal/words.ts';
+import { counted, endOf, exceptionName, minute, nearEnd, plain } from '../terminal/words.ts';
 import type { Move } from './advice.ts';
 import type { ExemptedAnswer, ImageAnswer } from './images.ts';
 import type { GateAnswer, WhyAnswer } from './why.ts';
 
-/** How many rows of an image's findings are shown; `--json` has all. */
+/** The most findings that are shown for an image. `--json` shows all. */
 const MAX_ROWS = 20;
 const MAX_OTHERS = 5;
 
-/** The answer in lines, in colour if stdout is a terminal. */
+/** Formats the answer as lines, in colour if stdout is a terminal. */
 export function whyLines(answer: WhyAnswer, now: Instant): readonly string[] {
   const { image, digest, tags, isDefaultTag, unsure, images } = answer;
   const others = images.filter(({ part }) => part === 'other');
   const lines = [
     plain(image),
-    `  ${digest}${tags.length === 0 ? ', without a tag' : ` (${plain(tags.join(', '))})`}`,
-    ...(isDefaultTag ? ['  The name has no tag, which means the tag latest.'] : []),
+    `  ${digest} (${tags.length === 0 ? 'untagged' : plain(tags.join(', '))})`,
+    ...(isDefaultTag ? ['  The name has no tag, so this is the image with the tag latest.'] : []),
     '',
     ...verdictLines(answer, now),
     ...images.filter(({ part }) => part !== 'other').flatMap((one) => imageLines(one, now)),
     ...others.slice(0, MAX_OTHERS).flatMap((one) => imageLines(one, now)),
     ...(others.length > MAX_OTHERS
-      ? ['', `${others.length - MAX_OTHERS} more images are blockers of its gate (--json shows them all).`]
+      ? ['', `The gate has ${counted(others.length - MAX_OTHERS, 'more blocker')} (--json shows all).`]
       : []),
     ...(unsure === undefined ? [] : ['', `Not certain: ${plain(unsure)}.`]),
     ...adviceLines(answer),
@@ -43,7 +43,7 @@ function verdictLines(answer: WhyAnswer, now: Instant): readonly string[] {
     (one) => `${one.for === 'some' ? 'For some principals, ' : ''}${obstacleLine(one, answer)}`,
   );
   const refusal = closedBy === undefined ? `${plain(problem ?? '')}.` : reasons.shift();
-  const first = pullable ? 'nothing refuses its pulls.' : refusal;
+  const first = pullable ? 'nothing refuses pulls of this image.' : refusal;
   return [
     `${word}: ${first}`,
     ...reasons.map((reason) => `  Also: ${reason}`),
@@ -57,13 +57,13 @@ function obstacleLine({ by, what, since }: Obstacle, { stack }: WhyAnswer): stri
     case 'pullgate':
       return `pullgate (stack ${stack}) ${since === undefined ? 'closed it' : `has kept it closed since ${minute(since)}`}: ${plain(what)}.`;
     case 'anotherStack':
-      return `another pullgate stack closed it: ${plain(what)}; run this command with that stack (--stack NAME).`;
+      return `another pullgate stack closed it: ${plain(what)}. Run this command with that stack (--stack NAME).`;
     case 'others':
-      return `something that pullgate did not set refuses it: ${plain(what)}; pullgate leaves that alone.`;
+      return `pullgate did not set what refuses it: ${plain(what)}. pullgate does not change it.`;
   }
 }
 
-/** What the record and the observation say beyond the first word of the answer. */
+/** What the record and the observation add to the verdict. */
 function gateLines(
   { gate, state, blockers, omittedBlockers, override }: GateAnswer,
   answer: WhyAnswer,
@@ -79,14 +79,14 @@ function gateLines(
   if (override?.kind === 'open' || (override?.kind === 'closed' && blockers === 0)) return lines;
   if (state.kind === 'waiting') lines.push(`  pullgate would close ${name}, but it is ${describeState(state)}.`);
   else if (state.kind === 'closing' || state.kind === 'opening')
-    lines.push(`  pullgate is ${state.kind} ${name} now, or was interrupted: the next observation finishes it.`);
+    lines.push(`  pullgate is ${state.kind} ${name}. If it was interrupted, the next event or sweep finishes this.`);
   else if (blockers > 0 && !isClosedByUs)
     lines.push(`  The findings below violate the policy: the next event or sweep closes ${name}.`);
   else if (blockers === 0 && omittedBlockers === 0 && state.kind === 'closed')
-    lines.push(`  No blocker of ${name} is left: the next event or sweep opens it.`);
+    lines.push(`  No blockers of ${name} are left: the next event or sweep opens it.`);
   if (omittedBlockers > 0)
     lines.push(
-      `  ${name} had ${omittedBlockers} more blockers than its record has room for: only \`pullgate release\` opens it.`,
+      `  The record has no room for ${counted(omittedBlockers, 'more blocker')} of ${name}: only \`pullgate release\` opens it.`,
     );
   return lines;
 }
@@ -110,7 +110,7 @@ function imageLines(image: ImageAnswer, now: Instant): readonly string[] {
       : [
           `  ${title}`,
           ...columns([HEADINGS, ...found.slice(0, MAX_ROWS)]).map((line) => `    ${line}`),
-          ...(found.length > MAX_ROWS ? [`    and ${found.length - MAX_ROWS} more (--json shows them all)`] : []),
+          ...(found.length > MAX_ROWS ? [`    and ${found.length - MAX_ROWS} more (--json shows all)`] : []),
         ];
   const unknown = (finding: Finding) => findingRow(finding, wordOf(finding), '');
   return [
@@ -121,7 +121,7 @@ function imageLines(image: ImageAnswer, now: Instant): readonly string[] {
     ...table('Findings that the scanner no longer shows, without proof that they are gone:', remembered.map(unknown)),
     ...(omittedFindings > 0
       ? [
-          `  and ${omittedFindings} more than a record keeps: only a newer scan, or deleting the image, accounts for them`,
+          `  The record has no room for ${counted(omittedFindings, 'more finding')}: only a newer scan or deleting the image clears the image.`,
         ]
       : []),
     ...exempted.map((one) => `  ${exemptedLine(one, now)}`),
@@ -137,7 +137,7 @@ const HEADINGS = ['SEVERITY', 'ADVISORY', 'PACKAGE', 'INSTALLED', 'FIXED IN', 'R
 function findingRow(finding: Finding, severity: string, rule: string): readonly string[] {
   const { vulnerability, package: found, exploited, link = '', fix } = finding;
   const fixed =
-    found.fixedVersion ?? (fix === 'none' ? 'no fix yet' : fix === 'available' ? 'a fix exists' : 'not known');
+    found.fixedVersion ?? (fix === 'none' ? 'no fix yet' : fix === 'available' ? 'a fix exists' : 'unknown');
   const extra = exploited ? `${severity}, exploited` : severity;
   return [extra, vulnerability, found.name, found.version, fixed, rule, link].map(plain);
 }
@@ -148,19 +148,20 @@ function wordOf({ severity }: Finding): string {
 
 function stateWords({ verdict, holds, violating }: ImageAnswer): string {
   if (holds?.kind === 'unproven' || holds?.kind === 'recentScan')
-    return `is a blocker, proof is missing: ${holds.detail}.`;
-  if (holds?.kind === 'undetermined') return 'was a blocker, and an unknown severity is no proof that it is safe.';
+    return `is still a blocker, because proof is missing: ${holds.detail}.`;
+  if (holds?.kind === 'undetermined')
+    return 'is still a blocker, because an unknown severity does not prove that it is safe.';
   switch (verdict) {
     case 'block':
-      return `violates the policy by ${violating.length === 1 ? '1 finding' : `${violating.length} findings`}.`;
+      return `violates the policy with ${counted(violating.length, 'finding')}.`;
     case 'undetermined':
-      return 'is undetermined: the severity of a finding is unknown. That closes nothing.';
+      return 'is undetermined, because the severity of a finding is unknown. This does not close a gate.';
     case 'outOfScope':
-      return 'does not count: it has no tag, or the config leaves out its repository.';
+      return 'is out of scope: it is untagged, or the config excludes its repository.';
     case 'gone':
-      return 'is gone.';
+      return 'is no longer in the registry.';
     case 'allow':
-      return 'has nothing that violates the policy.';
+      return 'does not violate the policy.';
   }
 }
 
@@ -180,7 +181,7 @@ function exemptedLine({ finding, exemption, until }: ExemptedAnswer, now: Instan
         return `${what} has an unknown severity, which the policy ignores`;
     }
   })();
-  return near ? paint('yellow', `${text}. It closes then.`) : `${text}.`;
+  return near ? paint('yellow', `${text}. Then the gate closes.`) : `${text}.`;
 }
 
 function adviceLines(answer: WhyAnswer): readonly string[] {
@@ -189,14 +190,14 @@ function adviceLines(answer: WhyAnswer): readonly string[] {
   if (isNonEmpty(steps)) return ['', 'What to do next:', ...steps];
   return pullable || closedBy !== 'others'
     ? []
-    : ['', 'What to do: ask whoever set it. pullgate opens only what it closed.'];
+    : ['', 'What to do next: ask its owner to remove it. pullgate opens only the gates that it closed.'];
 }
 
-/** An override that keeps it closed comes first: neither a fix nor an exception opens the gate before it ends. */
+/** Overrides that keep a gate closed come first, because no fix or exception opens the gate before they end. */
 function overrideSteps({ gates, advice }: WhyAnswer): readonly string[] {
   const overrides = gates.flatMap(({ override }) => (override?.kind === 'closed' ? [override] : []));
   return overrides.flatMap(({ until, approvedBy }, index) => [
-    `  An override keeps it closed until ${minute(until)}, approved by ${plain(approvedBy)}: no fix or exception opens it earlier. To end the override now:`,
+    `  An override keeps it closed until ${minute(until)}, approved by ${plain(approvedBy)}. No fix or exception opens it earlier. To end the override now:`,
     `       pullgate override clear ${plain(advice.clear[index] ?? '')}`,
   ]);
 }
@@ -205,23 +206,23 @@ function findingSteps({ advice, gates }: WhyAnswer): readonly string[] {
   const { moves, exceptions, exceptionsOpen, unnamed, untaggedHold } = advice;
   if (!isNonEmpty(moves)) return [];
   const ofRepository = untaggedHold
-    ? 'push the fixed images; then delete the images above, because the policy (images: all) also counts untagged images'
+    ? 'push the fixed images. Then delete the images above, because the policy (images: all) also evaluates untagged images'
     : 'push the fixed images under the same tags, or delete the images above';
   const target = gates.some(({ gate }) => gate.digest === undefined)
     ? ofRepository
     : 'push the fixed image under the same tag';
   return [
-    `  1. Move to fixed versions, and ${target}:`,
+    `  1. Upgrade to fixed versions, and ${target}:`,
     ...columns(moves.map(moveRow)).map((line) => `       ${line}`),
     ...(exceptions.length === 0
       ? []
       : [
-          `  2. Or have it reviewed, add to pullgate:policy.exceptions (with the reason and the approver filled in), and run \`pulumi up\`${exceptionsOpen ? '' : '; these alone do not open it, see above'}:`,
+          `  2. Or, after a review, add this to pullgate:policy.exceptions, fill in the reason and the approver, and run \`pulumi up\`${exceptionsOpen ? '' : ' (this alone does not open it; see above)'}:`,
           ...exceptions.map((one) => `       - ${escapeUnseen(JSON.stringify(one))}`),
         ]),
     ...(unnamed.length === 0
       ? []
-      : [`  No exception can name ${plain(unnamed.join(', '))}: suppress it at the provider once it is reviewed.`]),
+      : [`  No exception can name ${plain(unnamed.join(', '))}: after a review, suppress it at the provider.`]),
   ];
 }
 

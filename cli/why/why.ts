@@ -1,4 +1,4 @@
-// Why an image can or cannot be pulled, by the core's own rules, and what would open its gate. Changes nothing.
+// Explains why an image can or cannot be pulled, by the core's rules, and what would open its gate. Changes nothing.
 
 import type { Cloud } from '../../config/config.ts';
 import { type EvaluatedImage, evaluateImages, nextBlockers } from '../../shared/gate/blockers.ts';
@@ -23,7 +23,7 @@ import {
 } from './advice.ts';
 import { type ImageAnswer, imageAnswers } from './images.ts';
 
-/** One gate of the image, as the record has it. */
+/** One gate of the image, according to its record. */
 export interface GateAnswer {
   readonly gate: Gate;
   readonly state: GateState;
@@ -31,7 +31,7 @@ export interface GateAnswer {
   readonly closedSince: Instant | undefined;
   /** How many blockers it has now. */
   readonly blockers: number;
-  /** How many more the record had no room for. With any, only `pullgate release` opens it. */
+  /** How many more blockers the record has no room for. If there are any, only `pullgate release` opens the gate. */
   readonly omittedBlockers: number;
   /** The override in force. */
   readonly override: Pick<Override, 'kind' | 'until' | 'reason' | 'approvedBy' | 'by'> | undefined;
@@ -45,7 +45,7 @@ export interface WhyAnswer {
   readonly repository: string;
   readonly digest: string;
   readonly tags: readonly string[];
-  /** The name had no tag and no digest, which means `latest`. */
+  /** The name has no tag and no digest, so it means `latest`. */
   readonly isDefaultTag: boolean;
   readonly mode: EffectiveMode;
   readonly pullable: boolean;
@@ -54,37 +54,37 @@ export interface WhyAnswer {
   readonly since: Instant | undefined;
   readonly obstacles: readonly Obstacle[];
   readonly problem: string | undefined;
-  /** Why the function may see something else. */
+  /** Why the function may observe something different. */
   readonly unsure: string | undefined;
   readonly gates: readonly GateAnswer[];
   readonly images: readonly ImageAnswer[];
   readonly advice: Advice;
 }
 
-/** What to do next if findings keep a gate closed, or would. */
+/** What to do about findings that keep a gate closed, or would close it. */
 export interface Advice {
   readonly moves: readonly Move[];
   readonly exceptions: readonly ConfigException[];
-  /** With these exceptions, does no blocker and no override keep a gate closed? */
+  /** Do these exceptions open every gate? False if a blocker or an override would still keep one closed. */
   readonly exceptionsOpen: boolean;
-  /** Are untagged images blockers, too, so that a fix under the same tag is not enough? */
+  /** Can untagged images be blockers too? Then a fix under the same tag is not enough. */
   readonly untaggedHold: boolean;
-  /** The names by which `override clear` ends the overrides that keep gates closed. */
+  /** The image names for `override clear` that end the overrides that keep gates closed. */
   readonly clear: readonly string[];
-  /** What no exception can name. It can be suppressed at the provider. */
+  /** The findings that no exception can name. They can be suppressed at the provider. */
   readonly unnamed: readonly string[];
 }
 
 export interface Question {
   readonly name: ImageName;
   readonly stack: string;
-  /** The stack in a sentence: `the stack dev`. */
+  /** The stack as part of a sentence: `the stack dev`. */
   readonly label: string;
   readonly clients: readonly Client[];
   readonly now: () => Instant;
 }
 
-/** What was asked about, and the rules that it is judged by. */
+/** The named image, and the rules that apply to it. */
 interface Asked {
   readonly name: ImageName;
   readonly client: Client;
@@ -95,7 +95,7 @@ interface Asked {
 /**
  * Explains why an image can or cannot be pulled.
  *
- * @throws UsageError if the image is not there, or its registry is not one of the stack's
+ * @throws UsageError if the image does not exist, or its registry is not one of the stack's
  */
 export async function explainImage({ name, stack, label, clients, now }: Question): Promise<WhyAnswer> {
   const { client, image } = await findImage(name, label, clients);
@@ -107,7 +107,7 @@ export async function explainImage({ name, stack, label, clients, now }: Questio
   ]);
   const moment = now();
   const images = gates.flatMap(({ seen }) => imageAnswers(seen, image, rules, moment));
-  // What refuses everyone's pulls comes first; among that, what this stack set.
+  // Obstacles for everyone come first, and among them those that this stack set.
   const obstacles = found.toSorted((a, b) => weightOf(a) - weightOf(b));
   const blocking = obstacles.find((one) => one.for === 'everyone');
   return {
@@ -156,24 +156,24 @@ async function findImage(name: ImageName, label: string, clients: readonly Clien
     if (image.kind === 'elsewhere') registries.push(...image.registries);
     else
       throw new UsageError(
-        `${name.text}: there is no such ${image.what} in ${host}${name.isDefaultTag ? ' (without a tag, the name means the tag latest)' : ''}; give the name that a pull uses`,
+        `${name.text}: no such ${image.what} in ${host}${name.isDefaultTag ? ' (a name without a tag means the tag latest)' : ''}; give the name that you pull the image by`,
       );
   }
   const known =
     registries.length > 0
-      ? `its registries there are ${registries.join(', ')}`
-      : `it has nothing on ${CLOUD_NAMES[cloud]}`;
+      ? `its registries on ${CLOUD_NAMES[cloud]} are ${registries.join(', ')}`
+      : `it is not deployed to ${CLOUD_NAMES[cloud]}`;
   throw new UsageError(
-    `${name.text} is in a registry that ${label} does not watch: ${known}; give an image from one of its registries, or another stack (--stack NAME)`,
+    `${name.text} is in a registry that ${label} does not cover: ${known}; give an image from one of its registries, or select another stack (--stack NAME)`,
   );
 }
 
-/** A gate as it was observed. */
+/** A gate and its observation. */
 interface ObservedGate {
   readonly record: GateRecord;
   readonly seen: readonly EvaluatedImage[];
   readonly unsure: string | undefined;
-  /** The same observation, judged by other rules. */
+  /** Evaluates the same observation by other rules. */
   readonly again: (rules: Rules) => Promise<readonly EvaluatedImage[]>;
 }
 
@@ -195,7 +195,7 @@ async function observeGate(gate: Gate, { client, image, rules }: Asked, now: () 
   return { record, seen: await again(rules), unsure, again };
 }
 
-/** Advice about what keeps the gates closed, or would if they did not wait. */
+/** Gives advice on what keeps the gates closed, or would close them if they were not waiting. */
 async function adviceFor(
   { name, client: { settings }, image: { repository, digest }, rules: { mode } }: Asked,
   gates: readonly ObservedGate[],
