@@ -1,4 +1,4 @@
-// Warnings about a valid policy: exceptions that have expired, expire soon, are redundant, or match nothing.
+// Finds exceptions of a valid policy that have expired, expire soon, are redundant, or match nothing.
 
 import type { Exception } from '../../shared/policy/exceptions.ts';
 import type { Finding, ImageId, Instant } from '../../shared/policy/finding.ts';
@@ -11,20 +11,20 @@ import { hasPlaceholders } from '../why/advice.ts';
 
 export interface Warning {
   /**
-   * `redundant`: another exception covers it. `unused`: it matches no finding today. `unreviewed`: it is as `why`
-   * printed it, with something left to fill in.
+   * `redundant`: another exception covers it. `unused`: it matches no current finding. `unreviewed`: it still has a
+   * placeholder that `why` printed.
    */
   readonly kind: 'expired' | 'soon' | 'redundant' | 'unused' | 'unreviewed';
-  /** Where it is: `policy.exceptions[2]`. */
+  /** The key of the exception: `policy.exceptions[2]`. */
   readonly key: string;
   readonly exception: Exception;
   readonly text: string;
 }
 
 /**
- * Checks the exceptions of a policy by themselves.
+ * Checks the exceptions of a policy, without looking at findings.
  *
- * @param withinDays warn of exceptions that expire within this many days
+ * @param withinDays warn about exceptions that expire within this many days
  */
 export function warningsOf({ exceptions }: Policy, now: Instant, withinDays: number): readonly Warning[] {
   return exceptions.flatMap((exception, index): readonly Warning[] => {
@@ -43,7 +43,7 @@ export function warningsOf({ exceptions }: Policy, now: Instant, withinDays: num
             {
               ...shared,
               kind: 'unreviewed' as const,
-              text: `the exception for ${name} is still as \`pullgate why\` printed it: fill in the reason and the approver, or remove it`,
+              text: `the exception for ${name} still has a placeholder from \`pullgate why\`: fill in the reason and the approver, or remove it`,
             },
           ]
         : []),
@@ -68,7 +68,8 @@ function keyOf(index: number): string {
 }
 
 /**
- * Does the one exempt, for as long, everything that the other does? Of two equal exceptions the later one is redundant.
+ * Does the first exception exempt everything that the other does, for at least as long? If two exceptions are equal, the
+ * later one is redundant.
  */
 function covers(one: Exception, other: Exception, isEarlier: boolean): boolean {
   const isWider =
@@ -81,24 +82,24 @@ function covers(one: Exception, other: Exception, isEarlier: boolean): boolean {
   return isWider && (isEarlier || !covers(other, one, true));
 }
 
-/** Decides only if the other is a name: whether a glob covers a glob is not computed. */
+/** Compares a glob only with a plain name. Does not compute whether one glob covers another. */
 function coversGlob(one: string | undefined, other: string | undefined): boolean {
   if (one === undefined || one === other) return true;
   return other !== undefined && !/[*?]/.test(other) && globMatcher(one)(other);
 }
 
-/** Finds out which exceptions match nothing, from one image after another. */
+/** Finds the exceptions that match nothing, from one image after another. */
 export interface Usage {
   see(image: ImageId, findings: readonly Finding[], now: Instant): void;
   /**
-   * The exceptions that are still in force and match nothing of what was seen.
+   * The exceptions that are still in force and match no finding that was seen.
    *
-   * @param unseen repositories that could not be observed: an exception for one of them may match there
+   * @param unseen repositories that could not be observed; an exception may match a finding there
    */
   unused(now: Instant, unseen: readonly string[]): readonly Warning[];
 }
 
-/** Judges each exception alone: of several that match, the core names only the one that lasts longest. */
+/** Evaluates each exception alone. If several match, the core names only the one that lasts longest. */
 export function usageOf(policy: Policy): Usage {
   const open = new Map(
     policy.exceptions.map((exception, index) => [
@@ -122,7 +123,7 @@ export function usageOf(policy: Policy): Usage {
       [...open].flatMap(([index, { exception }]): readonly Warning[] => {
         const isInPlace = globMatcher(exception.repository ?? '**');
         if (exception.expiresAt <= now || unseen.some(isInPlace)) return [];
-        const text = `the exception for ${exceptionName(exception)} matches no finding today that would violate the policy: remove it, unless you expect the finding`;
+        const text = `the exception for ${exceptionName(exception)} matches no current finding that would violate the policy: remove it, unless you expect the finding`;
         return [{ kind: 'unused', key: keyOf(index), exception, text }];
       }),
   };

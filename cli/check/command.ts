@@ -6,7 +6,7 @@ import { findStack, type Stack, type StackOptions } from '../stack/stack.ts';
 import { type AnswerCode, printAnswer, runAnswering } from '../terminal/answer.ts';
 import { UsageError } from '../terminal/ending.ts';
 import { columns, paint } from '../terminal/terminal.ts';
-import { plain } from '../terminal/words.ts';
+import { counted, plain } from '../terminal/words.ts';
 import { type Warning, warningsOf } from './check.ts';
 import { type CheckedFile, checkFile, type PlacedProblem, type Position } from './file.ts';
 
@@ -21,19 +21,20 @@ const DEFAULT_DAYS = 14;
 const MAX_DAYS = 3650;
 
 const HELP = `
-The file is JSON, and comments are allowed: the object of pullgate:policy, with or without
-severityThreshold; or only its list of exceptions; or the output of \`pulumi config --json\`.
-Without --policy the stack's policy is checked. With --policy a stack is needed only for --live.
+The file is JSON and may contain comments. It has one of these forms: the object pullgate:policy,
+with or without severityThreshold; only its list of exceptions; or the output of
+\`pulumi config --json\`. Without --policy, the command checks the stack's policy. With --policy,
+it needs a stack only for --live.
 
-It reports every field that is wrong, and warns of exceptions that have expired or expire soon,
-that another exception covers, or whose reason is not filled in. With --live it also warns of
-exceptions that match no finding today, in what the scanners show and the records remember.
+The command reports every invalid field. It warns about exceptions that have expired, that expire
+soon, that another exception covers, or whose reason or approver is a placeholder. With --live, it
+also warns about exceptions that match no finding in the scanners or the records.
 
-Exit codes: 0 the policy is valid, with or without warnings; 1 there are warnings and --strict was
-given; 2 the policy is invalid, or no answer.
+Exit codes: 0 the policy is valid, with or without warnings; 1 there are warnings and --strict is
+set; 2 the policy is invalid, or no answer.
 
-Examples, for CI: the first for each change, the second once a day, because an exception expires
-without a change of the file:
+Examples for CI. Run the first for each change. Run the second once a day, because exceptions
+expire even if the file does not change:
   pullgate check --policy policy.json
   pullgate check --strict --live
 `;
@@ -43,12 +44,10 @@ export function addCheck(program: Command): void {
     withStack(
       program
         .command('check')
-        .description(
-          'check a policy and its exceptions: mistakes, exceptions that expire soon, exceptions that match nothing',
-        )
+        .description('check a policy for invalid fields, and for exceptions that expire soon or match nothing')
         .option('--policy <file>', "check this file (default: the stack's policy)")
-        .option('--within <days>', 'warn of exceptions that expire within this many days', daysFrom, DEFAULT_DAYS)
-        .option('--live', 'also find exceptions that match nothing today: observes all repositories of the stack')
+        .option('--within <days>', 'warn about exceptions that expire within this many days', daysFrom, DEFAULT_DAYS)
+        .option('--live', 'also observe all repositories of the stack to find exceptions that match nothing')
         .option('--strict', 'exit with 1 if there are warnings'),
     ),
   )
@@ -62,14 +61,14 @@ function daysFrom(given: string): number {
   throw new InvalidArgumentError(`expected a whole number of days, 0 to ${MAX_DAYS}`);
 }
 
-/** What was checked, and what came of it. */
+/** What was checked, and the result. */
 interface Answer {
   readonly source: string;
   readonly ok: boolean;
   readonly exceptions: number;
   readonly problems: readonly PlacedProblem[];
   readonly warnings: readonly (Warning & Partial<Position>)[];
-  /** Of how many images; undefined without --live. */
+  /** How many images the exceptions were compared with; undefined without `--live`. */
   readonly images: number | undefined;
   readonly unsure: readonly string[];
 }
@@ -77,7 +76,7 @@ interface Answer {
 async function check({ policy: file, within, live = false, strict = false, json, ...where }: CheckOptions) {
   if (file !== undefined && !live && Object.values(where).some((option) => option !== undefined)) {
     throw new UsageError(
-      '--stack, --outputs, --aws and --azure select a stack, and with --policy only the file is read: add --live, or leave them out',
+      '--stack, --outputs, --aws and --azure select a stack, but --policy reads only the file: add --live, or leave out these options',
     );
   }
   const stack = file === undefined || live ? await findStack(where) : undefined;
@@ -90,11 +89,11 @@ async function check({ policy: file, within, live = false, strict = false, json,
   return codeOf(answer, strict);
 }
 
-/** It was checked while the stack's outputs were read. */
+/** The policy was already checked when the stack's outputs were read. */
 async function policyOfStack(stack: Stack | undefined): Promise<Extract<CheckedFile, { ok: true }>> {
   const policy = (stack?.aws ?? stack?.azure)?.policy;
   if (policy === undefined)
-    throw new Error('a stack has a cloud, and each cloud a policy: this is a defect of pullgate');
+    throw new Error('the stack has no policy on any cloud: this is a bug in pullgate; please report it');
   return { ok: true, policy, positionOf: () => undefined };
 }
 
@@ -122,7 +121,7 @@ async function answerFor(
 }
 
 async function checkLive(stack: Stack, policy: Policy) {
-  // This loads the clouds' SDKs, which checking a file does not need.
+  // Loaded only here, because it loads the clouds' SDKs, which a check of a file does not need.
   const { connectWith, findUnusedExceptions } = await import('./live.ts');
   return findUnusedExceptions(await connectWith(stack, policy, now), policy, now);
 }
@@ -135,13 +134,11 @@ function codeOf({ ok, warnings }: Answer, isStrict: boolean): AnswerCode {
 function linesOf({ source, ok, exceptions, problems, warnings, images, unsure }: Answer): readonly string[] {
   const at = ({ line, column }: Partial<Position>) => (line === undefined ? '' : `${source}:${line}:${column}`);
   const compared =
-    images === undefined
-      ? ''
-      : `, compared with ${images === 1 ? '1 image' : `${images} images`} that the policy does not plainly allow`;
-  const summary = `${plain(source)}: ${exceptions === 1 ? '1 exception' : `${exceptions} exceptions`}${compared}.`;
+    images === undefined ? '' : `, compared with ${counted(images, 'image')} that the policy does not plainly allow`;
+  const summary = `${plain(source)}: ${counted(exceptions, 'exception')}${compared}.`;
   const rows = warnings.map((warning) => [at(warning), warning.kind, warning.key, warning.text].map(plain));
   return [
-    ok ? summary : paint('red', `${plain(source)} is not a policy:`),
+    ok ? summary : paint('red', `${plain(source)} is not a valid policy:`),
     ...problems.map((problem) => `  ${[at(problem), plain(problem.text)].filter((part) => part !== '').join('  ')}`),
     ...(ok && warnings.length === 0 ? [paint('green', 'No problems and no warnings.')] : []),
     ...columns(rows).map((line) => paint('yellow', `  ${line.trimStart()}`)),

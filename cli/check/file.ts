@@ -1,4 +1,4 @@
-// Reads a policy or a list of exceptions from a file, with the position of every mistake.
+// Reads a policy or a list of exceptions from a file, and reports the position of every problem.
 import { readFile } from 'node:fs/promises';
 import {
   findNodeAtLocation,
@@ -14,13 +14,13 @@ import { type Policy, parsePolicy } from '../../shared/policy/policy.ts';
 import { describeProblem, type Problem } from '../../shared/runtime/problem.ts';
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
 
-/** Where in the file something is: lines and columns count from 1. */
+/** A position in the file. Lines and columns count from 1. */
 export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
-/** A mistake, and its position. */
+/** A problem and its position. */
 export interface PlacedProblem extends Partial<Position> {
   readonly key: string;
   readonly given: unknown;
@@ -32,22 +32,22 @@ export type CheckedFile =
   | {
       readonly ok: true;
       readonly policy: Policy;
-      /** Where the value of a key of the policy is, such as `policy.exceptions[2]`. */
+      /** Returns the position of the value of a key of the policy, such as `policy.exceptions[2]`. */
       readonly positionOf: (key: string) => Position | undefined;
     }
   | { readonly ok: false; readonly problems: readonly PlacedProblem[] };
 
-/** The forms of a file. */
+/** The accepted forms of a file. */
 const FORMS =
-  'JSON (comments are fine): the object of pullgate:policy, with or without severityThreshold; or only its list of exceptions; or what `pulumi config --json` prints';
-/** The forms of a file that has a severity threshold. */
+  'JSON (comments are allowed): the object pullgate:policy, with or without severityThreshold; only its list of exceptions; or the output of `pulumi config --json`';
+/** The accepted forms of a file with a severity threshold. */
 export const POLICY_FORMS =
-  'JSON (comments are fine): {"severityThreshold": "high", "unfixable": "never", "exceptions": [...]}, or what `pulumi config --json` prints';
+  'JSON (comments are allowed): {"severityThreshold": "high", "unfixable": "never", "exceptions": [...]}, or the output of `pulumi config --json`';
 
 /**
  * Reads and checks a file.
  *
- * @throws UsageError if it cannot be read
+ * @throws UsageError if the file cannot be read
  */
 export async function checkFile(file: string): Promise<CheckedFile> {
   return checkText(await textOf(file));
@@ -64,9 +64,9 @@ async function textOf(file: string): Promise<string> {
 }
 
 /**
- * The same for a text, with or without a byte order mark.
+ * Checks a text, with or without a byte order mark.
  *
- * @param mayBeList a list of exceptions alone is accepted. Default: true
+ * @param mayBeList whether a list of exceptions alone is accepted. Default: true
  */
 export function checkText(given: string, { mayBeList = true } = {}): CheckedFile {
   const text = given.replace(/^\uFEFF/, '');
@@ -130,15 +130,15 @@ function placed(problem: Problem): PlacedProblem {
   return { ...problem, text: describeProblem(problem) };
 }
 
-/** Where the parts of a policy are in a file. */
+/** The paths to the parts of a policy in a file. */
 interface Paths {
   readonly severityThreshold: JSONPath | undefined;
-  /** Of the object `pullgate:policy`; undefined if the file is a list of exceptions. */
+  /** The path to the object `pullgate:policy`; undefined if the file is a list of exceptions. */
   readonly policy: JSONPath | undefined;
   readonly exceptions: JSONPath;
-  /** The file is the policy itself, with the threshold as one of its keys. */
+  /** Is the file the policy itself, with the threshold as one of its keys? */
   readonly isPlain: boolean;
-  /** The prefix of the keys of the stack's config; undefined if the file has only keys of the policy. */
+  /** The prefix of the keys if the file has the form of the stack's config; otherwise undefined. */
   readonly prefix: string | undefined;
 }
 
@@ -181,22 +181,22 @@ function keysOf(root: Node): readonly string[] {
   return (root.children ?? []).map(({ children }) => String(children?.[0]?.value));
 }
 
-/** Unknown keys beside the policy. If they were ignored, a mistyped key would change the policy silently. */
+/** Finds unknown keys next to the policy. If they were ignored, a mistyped key would silently change the policy. */
 function strangeKeys(root: Node, { prefix }: Paths): readonly Problem[] {
   if (prefix === undefined) return [];
   const keys = keysOf(root);
-  // Without values, the only possible mistake is an unknown key.
+  // Without values, the only possible problem is an unknown key.
   const own = keys.filter((key) => key.startsWith(prefix));
   const asked = parseConfig(Object.fromEntries(own.map((key) => [NAMESPACE + key.slice(prefix.length), undefined])));
   const unknown = asked.ok ? [] : asked.problems.map(({ key }) => prefix + key.slice(NAMESPACE.length));
-  // Keys with a namespace may belong to providers.
+  // Keys with another namespace may belong to providers.
   const misplaced = keys.filter((key) => prefix !== '' && !key.includes(':'));
   return [...unknown, ...misplaced].map((key) => ({ key, given: valueAt(root, [key]), allowed: NO_SUCH_KEY }));
 }
 
-const NO_SUCH_KEY = 'no such key here (check its spelling and its place)';
+const NO_SUCH_KEY = 'no such key here (check its spelling and position)';
 
-/** `pulumi config --json` wraps each value, and repeats an object as `objectValue`. */
+/** `pulumi config --json` wraps each value, and prints an object a second time as `objectValue`. */
 function configPath(root: Node, key: string): JSONPath {
   const path = [`${NAMESPACE}${key}`];
   if (findNodeAtLocation(root, [...path, 'objectValue']) !== undefined) return [...path, 'objectValue'];
@@ -207,7 +207,7 @@ function policyIn(root: Node, { policy, isPlain }: Paths): unknown {
   if (policy === undefined) return { exceptions: getNodeValue(root) };
   const value = valueAt(root, policy);
   if (!isPlain || typeof value !== 'object' || value === null) return value;
-  // The mode does not matter here.
+  // `mode` may be in the file, but does not affect the policy.
   const { severityThreshold: _, mode: _mode, ...refinements } = value as Readonly<Record<string, unknown>>;
   return refinements;
 }
@@ -217,7 +217,7 @@ function valueAt(root: Node, path: JSONPath | undefined): unknown {
   return node === undefined ? undefined : getNodeValue(node);
 }
 
-/** The node of a key of the policy; if the key is missing, the node that it is missing in. */
+/** The node of a key of the policy or, if the key is missing, its closest existing parent. */
 function nodeOf(root: Node, { severityThreshold, policy, exceptions }: Paths, key: string): Node | undefined {
   const [first, ...rest] = segmentsOf(key);
   const isException = rest[0] === 'exceptions';
@@ -230,12 +230,12 @@ function nodeOf(root: Node, { severityThreshold, policy, exceptions }: Paths, ke
   return root;
 }
 
-/** The parts of `policy.exceptions[2].expires`. */
+/** Splits a key such as `policy.exceptions[2].expires`. */
 function segmentsOf(key: string): JSONPath {
   return [...key.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(([text, index]) => (index === undefined ? text : Number(index)));
 }
 
-/** Duplicate keys, of which the later one would count silently. */
+/** Finds duplicate keys. Without this check, the later value would silently replace the earlier one. */
 function keysGivenTwice(node: Node): readonly Node[] {
   const below = (node.children ?? []).flatMap(keysGivenTwice);
   if (node.type !== 'object') return below;

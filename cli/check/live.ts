@@ -1,4 +1,4 @@
-// Which exceptions match nothing in a live stack: neither what its scanners show nor what its records remember.
+// Finds the exceptions that match no finding in a live stack, neither in its scanners nor in its records.
 
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
@@ -13,13 +13,13 @@ import { usageOf, type Warning } from './check.ts';
 
 export interface LiveCheck {
   readonly warnings: readonly Warning[];
-  /** How many images were observed that are not plainly allowed. */
+  /** How many of the observed images are not plainly allowed. */
   readonly images: number;
   /** What could not be determined. */
   readonly unsure: readonly string[];
 }
 
-/** Connects to a stack as if it had this policy, which decides what the scanners are asked for. */
+/** Connects to a stack as if it had this policy, because the policy decides which findings are requested. */
 export function connectWith({ aws, azure }: Stack, policy: Policy, now: () => Instant): Promise<readonly Client[]> {
   return connect({ aws: aws && { ...aws, policy }, azure: azure && { ...azure, policy } }, now);
 }
@@ -36,7 +36,7 @@ export async function findUnusedExceptions(
   for (const client of clients) {
     const records = await loadRecords(client);
     const rules = createRules({ ...client.settings, policy }, client.settings.mode);
-    // A blocker whose findings the scanner has forgotten still keeps its gate closed, and an exception opens it.
+    // A blocker keeps its gate closed even if the scanner no longer shows its findings. An exception can open the gate.
     for (const { gate, blockers } of records) {
       for (const { digest, findings } of blockers) usage.see({ repository: gate.repository, digest }, findings, now());
     }

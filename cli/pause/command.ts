@@ -24,25 +24,25 @@ interface ResumeOptions extends StackOptions, JsonOption {
   readonly dryRun?: boolean;
 }
 
-/** A week. A longer pause has no end. */
+/** One week. For a longer pause, leave out `--for`. */
 const MAX_HOURS = 168;
-/** Longer than any invocation that began before the pause, and than ECR takes to make an image available again. */
+/** Longer than any invocation that began before the pause, and longer than ECR needs to reactivate an image. */
 const WAIT_MINUTES = 30;
 const MAX_WAIT_HOURS = 24;
 
 const PAUSE_HELP = `
-Shows every gate that the stack keeps closed, asks, pauses the stack, and opens the gates,
-whatever their findings. Overrides that keep a gate closed end. Nothing closes again until
-\`pullgate resume\`, or until the time of --for is over; then the function closes within five
-minutes what violates the policy.
+The command shows the closed gates, asks for confirmation, pauses the stack, and opens the gates
+regardless of their findings. It also ends overrides that keep a gate closed. No gate closes again
+until you run \`pullgate resume\` or the time given with --for is over. Then, within five minutes,
+the function closes the gates that violate the policy.
 
-Run \`pullgate pause --wait\` before \`pulumi destroy\`: destroying removes the function and its
-records, but not the locks in your registries. --wait returns once nothing is locked and no
-invocation that began before the pause can still run, which takes up to ten minutes. A gate that
-could not be opened is tried again. It is safe to interrupt: the pause stays in force.
+Run \`pullgate pause --wait\` before \`pulumi destroy\`, which removes the function and its records
+but not the locks in your registries. --wait returns when no gate is locked and no invocation that
+began before the pause can still run. This takes up to ten minutes. If a gate cannot be opened, the
+command retries. You can interrupt the wait safely: the pause stays in force.
 
-Exit codes: 0 done; 1 something could not be opened, or its notice could not be sent, and is
-named, or the wait ended early; 2 wrong usage or no consent, and nothing was changed.
+Exit codes: 0 done; 1 a gate could not be opened or its notice could not be sent (the output names
+it), or the wait ended early; 2 wrong usage or no consent, nothing was changed.
 
 Examples:
   pullgate pause
@@ -51,10 +51,10 @@ Examples:
 `;
 
 const RESUME_HELP = `
-Within five minutes the function checks everything and closes what violates the policy. To end an
-override, use \`pullgate override clear\`.
+Within five minutes, the function reconciles all gates and closes those that violate the policy. To
+end an override, use \`pullgate override clear\`.
 
-Exit codes: 0 done; 1 something failed and is named; 2 wrong usage, and nothing was changed.
+Exit codes: 0 done; 1 something failed, and the output names it; 2 wrong usage, nothing was changed.
 
 Example:
   pullgate resume
@@ -63,11 +63,14 @@ Example:
 export function addPause(program: Command): void {
   const command = program
     .command('pause')
-    .description('open everything, and close nothing until `resume`; run it before `pulumi destroy`')
-    .option('--for <time>', `how long: 30m, 4h or 1h30m; at most ${MAX_HOURS}h (default: until \`resume\`)`)
-    .option('--wait [time]', `wait until nothing is locked, for at most this time (default: ${WAIT_MINUTES}m)`)
-    .option('--dry-run', 'show what would be opened, and change nothing')
-    .option('--yes', 'do not ask first');
+    .description('open all gates and close none until `pullgate resume`; run this before `pulumi destroy`')
+    .option(
+      '--for <time>',
+      `how long the pause lasts, such as 30m, 4h or 1h30m; at most ${MAX_HOURS}h (default: until \`pullgate resume\`)`,
+    )
+    .option('--wait [time]', `wait until no gate is locked, for at most this time (default: ${WAIT_MINUTES}m)`)
+    .option('--dry-run', 'show which gates would be opened, and change nothing')
+    .option('--yes', 'do not ask for confirmation');
   withJson(withStack(command))
     .addHelpText('after', PAUSE_HELP)
     .action((options: PauseOptions) => run(() => pause(options)));
@@ -128,7 +131,7 @@ function minutesOf(option: string, given: string, maxHours: number): number {
   return minutes;
 }
 
-/** Ctrl-C ends the wait after the step that is under way; a second one ends the process. */
+/** The first Ctrl-C ends the wait after the current step. The second one ends the process. */
 function waitFor(maxMinutes: number): Waiting {
   return {
     maxMinutes,

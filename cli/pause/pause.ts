@@ -1,4 +1,4 @@
-// `pause`: pauses the stack, so that nothing closes, and opens everything that it had closed.
+// `pause`: pauses the stack, so that no gate closes, and opens every gate that it has closed.
 
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
@@ -24,24 +24,24 @@ import { oldInvocationsEndAt, type Waited, type Waiting, waitUntilOpen } from '.
 
 export interface Pause {
   readonly stack: string;
-  /** The stack in a sentence: `the stack dev`, or `the stack dev on AWS` if the options restrict the command. */
+  /** The stack as part of a sentence: `the stack dev`, or `the stack dev on AWS` if the options exclude a cloud. */
   readonly label: string;
-  /** False if --aws or --azure leave out a cloud of the stack. */
+  /** False if `--aws` or `--azure` excludes a cloud of the stack. */
   readonly isWhole: boolean;
   readonly clients: readonly Client[];
   readonly terminal: Terminal;
   readonly now: () => Instant;
-  /** Do not ask first. */
+  /** Do not ask for confirmation. */
   readonly yes: boolean;
-  /** Who pauses, for the record. */
+  /** The user who pauses the stack, for the record. */
   readonly by: string;
   /** When the pause ends by itself. Default: `resume` ends it. */
   readonly until?: Instant | undefined;
-  /** Wait until nothing is locked any more. Default: do not wait. */
+  /** Wait until no gate is locked. Default: do not wait. */
   readonly wait?: Waiting | undefined;
   /** Show what would be done, and change nothing. Default: false. */
   readonly dryRun?: boolean;
-  /** Prints the answer as data. Default: it is dropped. */
+  /** Prints the answer as data. Default: prints nothing. */
   readonly printJson?: (answer: PauseAnswer) => void;
 }
 
@@ -50,14 +50,14 @@ export interface PauseAnswer {
   readonly dryRun: boolean;
   readonly paused: boolean;
   readonly until?: Instant | undefined;
-  /** How the wait ended; undefined if there was none. */
+  /** How the wait ended; undefined without a wait. */
   readonly waited?: Waited | undefined;
   readonly gates: readonly GateJson[];
 }
 
 /** An invocation that began before the pause may close another gate, so gates are opened in up to `ROUNDS` rounds. */
 const ROUNDS = 3;
-const AGAIN = 'see above, fix the cause and run this command again.';
+const AGAIN = 'fix the cause (see above), and run this command again.';
 
 /** Shows every gate that the stack keeps closed, pauses the stack, and opens the gates. */
 export async function pauseStack(pause: Pause): Promise<ExitCode> {
@@ -94,7 +94,7 @@ export async function pauseStack(pause: Pause): Promise<ExitCode> {
   return openEverything(pause, closed, nameOf);
 }
 
-/** Opens the gates, waits if that was asked for, and says what is left. */
+/** Opens the gates, waits if requested, and prints what is left to do. */
 async function openEverything(
   pause: Pause,
   closed: readonly GateOnRecord[],
@@ -110,7 +110,7 @@ async function openEverything(
   return left.length === 0 && (waited === undefined || waited === 'open') ? 0 : 1;
 }
 
-/** Opens in rounds, until a round finds nothing that is still closed. Returns what is left, as it is now. */
+/** Opens gates in rounds until none is closed. Returns the gates that are left, in their current state. */
 async function openAll(
   closed: readonly GateOnRecord[],
   openings: Openings,
@@ -138,19 +138,19 @@ function show(
   if (closed.length === 0) terminal.print(`${capitalized(label)} keeps no ${gateNoun(clients)} closed.`);
   else {
     terminal.print(
-      `${capitalized(label)} keeps ${countOf(closed)} closed. Each will be opened, whatever its findings:\n`,
+      `${capitalized(label)} keeps ${countOf(closed)} closed. They will be opened regardless of their findings:\n`,
     );
     printGates(closed, terminal, nameOf);
     if (waiting.length > 0) terminal.print('');
   }
   if (waiting.length > 0) {
     terminal.print(
-      `Not closed by this stack, and left as they are although they violate the policy: ${countOf(waiting)}.`,
+      `Violating the policy but not closed by this stack: ${countOf(waiting)}. The pause does not change this.`,
     );
   }
 }
 
-/** A gate may be an image on Azure only. */
+/** Only on Azure can a gate be an image. */
 function gateNoun(clients: readonly Client[]): string {
   return clients.every(({ cloud }) => cloud === 'aws') ? 'repository' : 'gate';
 }
@@ -158,21 +158,21 @@ function gateNoun(clients: readonly Client[]): string {
 function doneLine(pause: Pause, pauses: readonly CloudPause[]): string {
   const first = pauses[0]?.pause;
   if (first === undefined)
-    throw new Error('a stack that is paused has the row of a pause: this is a defect of pullgate');
+    throw new Error('the paused stack has no pause on record: this is a bug in pullgate; please report it');
   const since = `It has been paused since ${minute(first.at)} by ${plain(first.by)}`;
   const end = first.until === undefined ? '' : `, until ${minute(first.until)}`;
   return `${since}${end}: there is nothing to do.${destroyNote(pause, pauses)}`;
 }
 
-/** Is it safe to run `pulumi destroy` now? Said only of a whole stack whose pause does not end. */
+/** Says whether it is safe to run `pulumi destroy` now. Empty unless the whole stack is paused without an end. */
 function destroyNote({ now, isWhole, until }: Pause, pauses: readonly CloudPause[]): string {
   if (!isWhole || until !== undefined) return '';
   return now() >= oldInvocationsEndAt(pauses)
     ? ' It is safe to run `pulumi destroy` now.'
-    : '\nAn invocation that began before the pause may still close a gate: before `pulumi destroy`, run `pullgate pause --wait`.';
+    : '\nAn invocation that began before the pause may still close a gate. Before `pulumi destroy`, run `pullgate pause --wait`.';
 }
 
-/** What is left to do at the end. */
+/** The last lines: what is left to do. */
 function endLines(
   { isWhole, until }: Pause,
   left: readonly GateOnRecord[],
@@ -189,22 +189,22 @@ function endLines(
   ];
   switch (waited) {
     case 'interrupted':
-      return [...problems, '\nStopped waiting. The pause stays in force; to go on waiting, run this command again.'];
+      return [...problems, '\nStopped waiting. The pause stays in force. To continue waiting, run this command again.'];
     case 'resumed':
-      return ['\nStopped waiting: the pause is over, and the function closes again what violates the policy.'];
+      return ['\nStopped waiting: the pause is over, and the function closes gates that violate the policy again.'];
     case 'timedOut':
       return [
         ...problems,
-        '\nStopped waiting: the time is up. The pause stays in force; to go on waiting, run this command again.',
+        '\nStopped waiting: the time is up. The pause stays in force. To continue waiting, run this command again.',
       ];
     case 'open': {
       const destroy = isWhole && until === undefined ? ' It is safe to run `pulumi destroy` now.' : '';
-      return [...problems, ...(locked.length === 0 ? [`\nNothing is locked any more.${destroy}`] : [])];
+      return [...problems, ...(locked.length === 0 ? [`\nNo gate is locked.${destroy}`] : [])];
     }
     case undefined:
       return problems.length > 0
         ? problems
-        : [`\nEverything that this stack had closed is open. ${stillNote(isWhole, until)}`];
+        : [`\nEvery gate that this stack had closed is open. ${stillNote(isWhole, until)}`];
   }
 }
 
@@ -212,8 +212,8 @@ function endLines(
 function stillNote(isWhole: boolean, until: Instant | undefined): string {
   const note = 'An invocation that began before the pause may still close a gate';
   return isWhole && until === undefined
-    ? `${note}:\nbefore \`pulumi destroy\`, run \`pullgate pause --wait\`.`
-    : `${note};\nwith --wait, this command waits until that is over.`;
+    ? `${note}.\nBefore \`pulumi destroy\`, run \`pullgate pause --wait\`.`
+    : `${note}.\nTo wait until this is no longer possible, use --wait.`;
 }
 
 function endOf(until: Instant | undefined): string {

@@ -9,16 +9,16 @@ import { loadPauses, setPause } from './state.ts';
 
 export interface Resume {
   readonly stack: string;
-  /** The stack in a sentence: `the stack dev`. */
+  /** The stack as part of a sentence: `the stack dev`. */
   readonly label: string;
   readonly clients: readonly Client[];
   readonly terminal: Terminal;
   readonly now: () => Instant;
-  /** Who resumes, for the record. */
+  /** The user who ends the pause, for the record. */
   readonly by: string;
   /** Show what would be done, and change nothing. Default: false. */
   readonly dryRun?: boolean;
-  /** Prints the answer as data. Default: it is dropped. */
+  /** Prints the answer as data. Default: prints nothing. */
   readonly printJson?: (answer: ResumeAnswer) => void;
 }
 
@@ -31,17 +31,17 @@ export interface ResumeAnswer {
 /** Ends the pause. The next tick, within five minutes, starts a sweep. */
 export async function resumeStack(resume: Resume): Promise<ExitCode> {
   const { stack, label, clients, terminal, now, by, dryRun = false, printJson = () => {} } = resume;
-  // All rows are read before one is changed: if one cannot be read, nothing changes.
+  // All rows are read before any is changed, so that nothing changes if one cannot be read.
   const wasPaused = (await loadPauses(clients)).some(({ pause }) => isPaused(pause, now()));
   if (!dryRun) for (const client of clients) await setPause(client, { paused: false, by, at: now() });
   printJson({ stack, dryRun, wasPaused });
   if (!wasPaused) terminal.print(`There is nothing to do: ${label} is not paused.`);
   else if (dryRun)
-    terminal.print(`This would end the pause of ${label}, which then closes what violates the policy.${DRY_RUN}`);
-  else {
     terminal.print(
-      `Ended the pause of ${label}: within five minutes it checks everything and closes what violates the policy.`,
+      `This would end the pause of ${label}. The gates that violate the policy would close within five minutes.${DRY_RUN}`,
     );
+  else {
+    terminal.print(`Ended the pause of ${label}. Within five minutes, the gates that violate the policy close.`);
   }
   return 0;
 }

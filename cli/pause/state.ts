@@ -1,4 +1,5 @@
-// Begins and ends the pause of a stack: a row in each cloud's table, which every invocation of the function reads.
+// Begins and ends the pause of a stack. A row in each cloud's table stores the pause, and every invocation of the
+// function reads it.
 import type { Cloud } from '../../config/config.ts';
 import { isPaused, type PauseState } from '../../shared/reconcile/schedule.ts';
 import type { Decision } from '../../shared/report/decision.ts';
@@ -18,7 +19,7 @@ export function loadPauses(clients: readonly Client[]): Promise<readonly CloudPa
 /**
  * Writes the row of one cloud.
  *
- * @returns false if it said the same already
+ * @returns false if the row was already as wanted
  */
 export async function setPause({ pause }: Pick<Client, 'pause'>, wanted: PauseState): Promise<boolean> {
   for (;;) {
@@ -30,7 +31,7 @@ export async function setPause({ pause }: Pick<Client, 'pause'>, wanted: PauseSt
   }
 }
 
-/** Does the row say already what it is to say? */
+/** Is the row already as wanted? */
 export function isAsWanted(value: PauseState | undefined, { paused, until, at }: Omit<PauseState, 'by'>): boolean {
   return isPaused(value, at) === paused && (!paused || value?.until === until);
 }

@@ -1,4 +1,4 @@
-// `pause --wait`: waits until nothing of the stack is locked, and nothing can become locked before the pause ends.
+// `pause --wait`: waits until no gate of the stack is locked and none can become locked before the pause ends.
 
 import type { Cloud } from '../../config/config.ts';
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
@@ -9,7 +9,7 @@ import type { Client } from '../stack/client.ts';
 import { minutesAfter } from '../terminal/duration.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import type { Terminal } from '../terminal/terminal.ts';
-import { minute, plain } from '../terminal/words.ts';
+import { counted, minute, plain } from '../terminal/words.ts';
 import { type CloudPause, loadPauses, openWhilePaused } from './state.ts';
 
 /** How to wait. */
@@ -21,10 +21,10 @@ export interface Waiting {
   readonly onInterrupt: () => AbortSignal;
 }
 
-/** How a wait ended. `resumed`: the pause was over before. */
+/** How a wait ended. `resumed`: the pause ended first. */
 export type Waited = 'open' | 'timedOut' | 'interrupted' | 'resumed';
 
-/** What there is to wait for. */
+/** What the wait needs. */
 export interface Awaited {
   readonly clients: readonly Client[];
   readonly terminal: Terminal;
@@ -34,16 +34,16 @@ export interface Awaited {
 }
 
 /**
- * How long an invocation can go on by the rules that it began with. The timeouts are those of the two components
- * (aws/component/function.ts, azure/component/code.ts); a test compares them.
+ * How long an invocation can run with the rules that it read at its start: the timeout of the function. A test compares
+ * the values with the two components (aws/component/function.ts, azure/component/code.ts).
  */
 export const LONGEST_INVOCATION_MINUTES: Readonly<Record<Cloud, number>> = { aws: 5, azure: 10 };
 
-/** The first wait between two reads, and the longest: each is twice the one before. */
+/** The first and the longest wait between two reads. Each wait is twice as long as the one before. */
 const FIRST_SLEEP_MILLISECONDS = 5_000;
 const LONGEST_SLEEP_MILLISECONDS = 30_000;
 
-/** From when on no invocation is left that began before the pause. */
+/** The time after which no invocation that began before the pause can still run. */
 export function oldInvocationsEndAt(pauses: readonly CloudPause[]): Instant {
   const moments = pauses.flatMap(({ cloud, pause }) =>
     pause === undefined ? [] : [minutesAfter(pause.at, LONGEST_INVOCATION_MINUTES[cloud])],
@@ -51,7 +51,7 @@ export function oldInvocationsEndAt(pauses: readonly CloudPause[]): Instant {
   return moments.toSorted().at(-1) ?? '';
 }
 
-/** Waits, and keeps asking for what is still locked to be opened. */
+/** Waits, and retries to open the gates that are still locked. */
 export async function waitUntilOpen({ maxMinutes, sleep, onInterrupt }: Waiting, awaited: Awaited): Promise<Waited> {
   const { clients, terminal, now } = awaited;
   const signal = onInterrupt();
@@ -64,16 +64,16 @@ export async function waitUntilOpen({ maxMinutes, sleep, onInterrupt }: Waiting,
   };
   for (let milliseconds = FIRST_SLEEP_MILLISECONDS; ; milliseconds *= 2) {
     const locked = await loadLocked(awaited);
-    // Opening gates of a stack that is awake would work against its function.
+    // Once the pause is over, opening gates would work against the function.
     if (locked === undefined) return 'resumed';
-    if (typeof locked === 'string') say(`\nThe gates could not be read, trying again: ${plain(locked)}`);
+    if (typeof locked === 'string') say(`\nThe gates could not be read. Retrying: ${plain(locked)}`);
     else if (locked.length > 0) {
-      say(`\nWaiting: ${locked.length === 1 ? '1 gate is' : `${locked.length} gates are`} still locked.`);
+      say(`\nWaiting: ${counted(locked.length, 'gate is', 'gates are')} still locked.`);
       await openAgain(locked, awaited);
     } else if (now() >= endsAt) return 'open';
     else
       say(
-        `\nNothing is locked. Waiting until ${minute(endsAt)}, when no invocation from before the pause can still run.`,
+        `\nNo gate is locked. Waiting until ${minute(endsAt)}: after that, no invocation that began before the pause can still run.`,
       );
     if (signal.aborted) return 'interrupted';
     if (now() >= deadline) return 'timedOut';
@@ -92,7 +92,7 @@ async function loadLocked({ clients, now }: Awaited): Promise<readonly GateOnRec
   }
 }
 
-/** Asks again for these gates to be opened, and prints what has become different. */
+/** Tries again to open these gates, and prints each result that changed. */
 async function openAgain(locked: readonly GateOnRecord[], { openings, nameOf, terminal }: Awaited): Promise<void> {
   for (const gate of locked) {
     const key = gateKey(gate.record.gate);

@@ -15,17 +15,17 @@ interface ReleaseOptions extends StackOptions, JsonOption {
 }
 
 const HELP = `
-Every gate that matches is opened once, whatever its findings, and an override that keeps it
-closed ends. The stack is not paused: its next observation (an event or the sweep) closes again
-what still violates the policy. To keep a gate open, add an exception to the policy or use
-\`pullgate override open\`; to keep everything open, use \`pullgate pause\`.
+The command opens every matching gate once, regardless of its findings, and ends an override that
+keeps it closed. It does not pause the stack: the next event or sweep closes a gate again if it
+still violates the policy. To keep a gate open, add an exception to the policy or use
+\`pullgate override open\`. To keep all gates open, use \`pullgate pause\`.
 
---orphans is for a \`pulumi destroy\` on AWS that ran before \`pullgate pause\`: the records are
-gone, and the statements are still in the repository policies. They are found by their Sid, in the
-account and region of the AWS credentials. No stack is needed.
+Use --orphans if you ran \`pulumi destroy\` on AWS before \`pullgate pause\`: the records are deleted,
+but the statements are still in the repository policies. The command finds them by their Sid in the
+account and region of the AWS credentials. It does not need a stack.
 
-Exit codes: 0 done; 1 something could not be opened, or its notice could not be sent, and is
-named; 2 wrong usage or no consent, and nothing was changed.
+Exit codes: 0 done; 1 a gate could not be opened or its notice could not be sent (the output names
+it); 2 wrong usage or no consent, nothing was changed.
 
 Examples:
   pullgate release team/app
@@ -36,11 +36,11 @@ Examples:
 export function addRelease(program: Command): void {
   const command = program
     .command('release')
-    .description('open gates once; the next observation may close them again')
+    .description('open gates once; the next event or sweep may close them again')
     .argument('[gate]', "a repository (team/app), a glob ('team/**') or an image (team/app@sha256:...)")
     .option('--orphans <sid>', 'remove the statements with this Sid from every repository policy (AWS)')
-    .option('--dry-run', 'show what would be opened, and change nothing')
-    .option('--yes', 'do not ask first');
+    .option('--dry-run', 'show which gates would be opened, and change nothing')
+    .option('--yes', 'do not ask for confirmation');
   withJson(withStack(command))
     .addHelpText('after', HELP)
     .action((gate: string | undefined, options: ReleaseOptions) => run(() => release(gate, options)));
@@ -62,7 +62,7 @@ async function release(
   }
   if (gate === undefined || orphans !== undefined) {
     throw new UsageError(
-      "name what to release: one gate (team/app), a glob ('team/**') or --orphans SID; to open everything, run `pullgate pause`",
+      "give what to release: a gate (team/app), a glob ('team/**') or --orphans SID; to open all gates, run `pullgate pause`",
     );
   }
   const selection = parseSelection(gate);

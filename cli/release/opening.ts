@@ -1,4 +1,4 @@
-// What `pause` and `release` share: they find the gates that a stack keeps closed, show them, and open them.
+// Finds, shows and opens the gates that a stack keeps closed. Shared by `pause` and `release`.
 
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import { activeBlockers, type GateRecord } from '../../shared/gate/record.ts';
@@ -10,7 +10,7 @@ import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import type { Client } from '../stack/client.ts';
 import { sentenceOf } from '../terminal/ending.ts';
 import { columns, counter, gateCount, type Terminal } from '../terminal/terminal.ts';
-import { minute, plain } from '../terminal/words.ts';
+import { counted, minute, plain } from '../terminal/words.ts';
 
 /** A gate's record, and the client for its cloud. */
 export interface GateOnRecord {
@@ -18,13 +18,13 @@ export interface GateOnRecord {
   readonly record: GateRecord;
 }
 
-/** What became of a gate. */
+/** The result of opening a gate. */
 export interface Opening {
   readonly word: 'opened' | 'was open' | 'REFUSED' | 'FAILED';
   readonly problem?: string | undefined;
 }
 
-/** What became of each gate, by its key. */
+/** The result for each gate, by its key. */
 export type Openings = Map<string, Opening>;
 
 /** A gate in the answer of `--json`. */
@@ -37,7 +37,7 @@ export interface GateJson extends Gate {
 
 const GATES_AT_ONCE = 8;
 
-/** The records of all gates whose state is not simply open, by name. */
+/** Loads the records of all gates that are not open, sorted by name. */
 export async function loadGates(
   clients: readonly Client[],
   only: (gate: Gate) => boolean = () => true,
@@ -66,7 +66,7 @@ export function isUnfinished(gate: GateOnRecord): boolean {
   return isLocked(gate) || gate.record.pending.length > 0;
 }
 
-/** Prints a line for each gate: its state, since when, and its blockers. */
+/** Prints a line for each gate: its state, when the state began, and its blockers. */
 export function printGates(gates: readonly GateOnRecord[], terminal: Terminal, nameOf: (gate: Gate) => string): void {
   const rows = gates.map(({ record }) => [
     nameOf(record.gate),
@@ -81,24 +81,24 @@ export function countOf(gates: readonly GateOnRecord[]): string {
   return gateCount(gates.map(({ record }) => record.gate));
 }
 
-/** How many blockers it has, and the worst finding of all of them. */
+/** The number of blockers and their worst finding. */
 function worstOf(record: GateRecord): string {
   const blockers = activeBlockers(record);
   const [finding] = blockers.flatMap(({ findings }) => findings).toSorted((a, b) => rankOf(b) - rankOf(a));
   if (finding === undefined) return record.override === undefined ? '' : plain(describeOverride(record.override.order));
-  return `${blockers.length === 1 ? '1 blocker' : `${blockers.length} blockers`}, worst: ${plain(describeFinding(finding))}`;
+  return `${counted(blockers.length, 'blocker')}, worst: ${plain(describeFinding(finding))}`;
 }
 
-/** How gates are opened, and where that is said. */
+/** How to open gates, and where to report the results. */
 export interface Opener {
   readonly open: (gate: GateOnRecord) => Promise<Decision>;
-  /** Is given what became of each gate. */
+  /** Receives the result for each gate. */
   readonly openings: Openings;
   readonly terminal: Terminal;
   readonly nameOf: (gate: Gate) => string;
 }
 
-/** Opens each of these once, and prints what became of it. */
+/** Opens each of these gates once, and prints the result. */
 export async function openEach(
   gates: readonly GateOnRecord[],
   { open, openings, terminal, nameOf }: Opener,
@@ -113,7 +113,7 @@ export async function openEach(
   });
 }
 
-/** Opens one gate. Errors are part of the answer, so that the others go on. */
+/** Opens one gate. An error is part of the result, so that the other gates are still opened. */
 export async function openOne(gate: GateOnRecord, open: (gate: GateOnRecord) => Promise<Decision>): Promise<Opening> {
   try {
     const { action, problem, notifyError } = await open(gate);
@@ -125,7 +125,7 @@ export async function openOne(gate: GateOnRecord, open: (gate: GateOnRecord) => 
   }
 }
 
-/** The gates as data, with what became of each. */
+/** The gates as data, with the result for each. */
 export function gatesJson(gates: readonly GateOnRecord[], openings: Openings = new Map()): readonly GateJson[] {
   return gates.map(({ record: { gate, state } }) => {
     const { word: action, problem } = openings.get(gateKey(gate)) ?? {};

@@ -1,5 +1,5 @@
-// `release --orphans`: after a `pulumi destroy` without a pause the records are gone and the statements are still
-// there. Their Sid marks them.
+// `release --orphans`: removes statements that a `pulumi destroy` without a pause left in repository policies. The
+// records are deleted, so the statements are found by their Sid.
 import { type ECRClient, paginateDescribeRepositories } from '@aws-sdk/client-ecr';
 import type { Clients } from '../../aws/function/clients.ts';
 import { createRepositoryLock, type Snapshot } from '../../aws/function/repository-lock.ts';
@@ -16,11 +16,11 @@ export interface OrphanRelease {
   /** The Sid of the stack's statements. */
   readonly statementId: string;
   readonly terminal: Terminal;
-  /** Do not ask first. */
+  /** Do not ask for confirmation. */
   readonly yes: boolean;
   /** Show what would be done, and change nothing. Default: false. */
   readonly dryRun?: boolean;
-  /** Prints the answer as data. Default: it is dropped. */
+  /** Prints the answer as data. Default: prints nothing. */
   readonly printJson?: (answer: object) => void;
 }
 
@@ -38,18 +38,18 @@ interface ClosedRepository {
 /**
  * Removes the statements with this Sid from every repository policy of the account and region, after showing them.
  *
- * @throws UsageError if the Sid is not one of pullgate's, or no region is given
+ * @throws UsageError if pullgate does not write such a Sid, or no region is given
  */
 export async function releaseOrphans(release: OrphanRelease): Promise<ExitCode> {
   const { clients, statementId, terminal, yes, dryRun = false } = release;
   if (!SID.test(statementId)) {
     throw new UsageError(
-      `--orphans ${statementId}: this is not a Sid of pullgate's. Those look like Pullgatedev0123abcd: "Pullgate", the name of the stack, 8 hexadecimal digits.\n` +
-        'You find it in the policy of each repository that is still closed.',
+      `--orphans ${statementId}: pullgate does not write such a Sid. Its Sids look like Pullgatedev0123abcd: "Pullgate", the name of the stack, and 8 hexadecimal digits.\n` +
+        'The Sid is in the policy of each repository that is still closed.',
     );
   }
   const region = await regionOf(clients.ecr);
-  // Only the Sid matters for removing a statement: its other parts are no longer known.
+  // To remove a statement, only its Sid is needed. The other parts are no longer known.
   const anyOfOurs = denyStatement({ statementId, partition: '', accountId: '', roleArn: '', exemptPrincipals: [] });
   const gates = createRepositoryLock(clients, undefined, anyOfOurs);
   const closed = await closedGates(clients.ecr, gates);
@@ -61,7 +61,7 @@ export async function releaseOrphans(release: OrphanRelease): Promise<ExitCode> 
     return 0;
   }
   terminal.print(
-    `The statement ${statementId} closes ${repositories(closed.length)} in ${region}. It will be removed from their policies:\n`,
+    `The statement ${statementId} closes ${repositories(closed.length)} in ${region}. It will be removed from the repository policies:\n`,
   );
   for (const { gate } of closed) terminal.print(`  ${gate.repository}`);
   if (dryRun) {
@@ -85,7 +85,7 @@ export async function releaseOrphans(release: OrphanRelease): Promise<ExitCode> 
   terminal.print(
     failed === 0
       ? `\n${statementId} no longer closes any repository.`
-      : `\n${repositories(failed)} could not be opened: see above, fix the cause and run this command again.`,
+      : `\n${repositories(failed)} could not be opened: fix the cause (see above), and run this command again.`,
   );
   return failed === 0 ? 0 : 1;
 }
@@ -98,7 +98,7 @@ async function regionOf(ecr: ECRClient): Promise<string> {
   }
 }
 
-/** Why it could not be opened; undefined if it is open. */
+/** Opens a repository. Returns why it could not be opened; undefined if it is open. */
 async function openOne({ gate, reading }: ClosedRepository, gates: PolicyGate): Promise<string | undefined> {
   try {
     const written = await gates.write(gate, reading, 'open');

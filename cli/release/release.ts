@@ -1,4 +1,4 @@
-// Releases gates: opens each of them once. The stack is not paused, so the next observation may close them again.
+// Opens gates once. The stack is not paused, so the next event or sweep may close them again.
 
 import type { Gate } from '../../shared/gate/gate.ts';
 import { DIGEST_PATTERN } from '../../shared/policy/digest.ts';
@@ -10,7 +10,7 @@ import type { Client } from '../stack/client.ts';
 import { ACR, ECR, isAt } from '../stack/image-name.ts';
 import { type ExitCode, UsageError } from '../terminal/ending.ts';
 import { agreed, DRY_RUN, type Terminal } from '../terminal/terminal.ts';
-import { capitalized, gateNames } from '../terminal/words.ts';
+import { counted, gateNames } from '../terminal/words.ts';
 import {
   countOf,
   type GateJson,
@@ -25,17 +25,17 @@ import {
 
 export interface Release {
   readonly stack: string;
-  /** The stack in a sentence: `the stack dev`. */
+  /** The stack as part of a sentence: `the stack dev`. */
   readonly label: string;
   readonly clients: readonly Client[];
   readonly selection: Selection;
   readonly terminal: Terminal;
   readonly now: () => Instant;
-  /** Do not ask first. */
+  /** Do not ask for confirmation. */
   readonly yes: boolean;
   /** Show what would be done, and change nothing. Default: false. */
   readonly dryRun?: boolean;
-  /** Prints the answer as data. Default: it is dropped. */
+  /** Prints the answer as data. Default: prints nothing. */
   readonly printJson?: (answer: ReleaseAnswer) => void;
 }
 
@@ -56,14 +56,14 @@ const FORMS =
   "give a repository (team/app), a glob over repositories ('team/**') or an image (team/app@sha256:...), each with or without its registry";
 
 /**
- * Reads the name of a gate, or a glob.
+ * Parses the name of a gate or a glob.
  *
  * @throws UsageError if it is neither
  */
 export function parseSelection(text: string): Selection {
   const [first = '', ...others] = text.split('/');
   const host = first.toLowerCase();
-  // A repository's name may look like a host, too: a pull-through cache keeps images below registry.k8s.io/.
+  // A repository's name may look like a host: a pull-through cache keeps images below registry.k8s.io/.
   const isHost = others.length > 0 && (ECR.test(host) || ACR.test(host));
   const [glob = '', digest, ...rest] = (isHost ? others.join('/') : text).split('@');
   if (!GLOB_PATTERN.test(glob) || rest.length > 0 || (digest !== undefined && !DIGEST_PATTERN.test(digest))) {
@@ -81,7 +81,7 @@ export function parseSelection(text: string): Selection {
 export async function releaseGates(release: Release): Promise<ExitCode> {
   const { terminal, stack, label, clients, selection, now, dryRun = false, yes, printJson = () => {} } = release;
   if (!(await isKnown(clients, selection))) {
-    throw new UsageError(`${label} has no gate ${selection.text}: it has never closed one of that name; ${FORMS}`);
+    throw new UsageError(`${label} has no gate ${selection.text}: it never closed a gate with this name; ${FORMS}`);
   }
   const closed = (await loadGates(clients, selection.matches)).filter(isUnfinished);
   const nameOf = gateNames(closed.map(({ record }) => record.gate));
@@ -90,12 +90,10 @@ export async function releaseGates(release: Release): Promise<ExitCode> {
   const answer = (openings?: Openings) => printJson({ stack, dryRun, paused, gates: gatesJson(closed, openings) });
   if (closed.length === 0) {
     answer();
-    terminal.print(
-      `${capitalized(label)} keeps no gate closed that matches ${selection.text}: there is nothing to do.`,
-    );
+    terminal.print(`No closed gate of ${label} matches ${selection.text}: there is nothing to do.`);
     return 0;
   }
-  terminal.print(`${countOf(closed)} of ${label} will be opened, whatever the findings:\n`);
+  terminal.print(`${countOf(closed)} of ${label} will be opened regardless of the findings:\n`);
   printGates(closed, terminal, nameOf);
   terminal.print(`\n${whatComesNext(release, [...modes.values()])}`);
   if (dryRun) {
@@ -114,7 +112,7 @@ export async function releaseGates(release: Release): Promise<ExitCode> {
   answer(openings);
   const failed = [...openings.values()].filter(({ problem }) => problem !== undefined).length;
   if (failed === 0) return 0;
-  terminal.print(`\n${failed} of ${closed.length} failed: see above, fix the cause and run this command again.`);
+  terminal.print(`\n${failed} of ${closed.length} failed: fix the cause (see above), and run this command again.`);
   return 1;
 }
 
@@ -131,13 +129,13 @@ async function loadModes(clients: readonly Client[], now: Instant): Promise<Read
   return new Map(modes);
 }
 
-/** Says before the question whether the gates will stay open. */
+/** Says whether the gates will stay open. Shown before the confirmation. */
 function whatComesNext({ clients }: Release, modes: readonly EffectiveMode[]): string {
   if (modes.every((mode) => mode === 'pause')) return 'The stack is paused, so they stay open until the pause ends.';
-  if (modes.every((mode) => mode !== 'enforce')) return 'The stack closes nothing at present, so they stay open.';
+  if (modes.every((mode) => mode !== 'enforce')) return 'The stack currently closes no gates, so they stay open.';
   const hours = Math.max(...clients.map(({ settings }) => settings.sweepHours));
   return (
-    `The stack is not paused: the next event, or the sweep within ${hours} hours, closes again what still violates the policy.\n` +
-    'To keep a gate open, add an exception to the policy or run `pullgate override open IMAGE --for 4h ...`; to keep everything open, run `pullgate pause`.'
+    `The stack is not paused: the next event, or the sweep within ${counted(hours, 'hour')}, closes a gate again if it still violates the policy.\n` +
+    'To keep a gate open, add an exception to the policy or run `pullgate override open IMAGE --for 4h ...`. To keep all gates open, run `pullgate pause`.'
   );
 }
