@@ -1,8 +1,8 @@
-// Counts of findings by what the scanner called their severity.
+// Counts findings by the severity that the scanner gave them.
 import { type Finding, knownSeverity } from '../../shared/policy/finding.ts';
 import { SEVERITIES, type Severity } from '../../shared/policy/severity.ts';
 
-/** The words of the scale, the worst first, and last the one for what is not of the scale. */
+/** The severities, worst first, and a last word for unknown severities. */
 export const SEVERITY_WORDS = [...SEVERITIES.toReversed(), 'unknown'] as const;
 export type SeverityWord = Severity | 'unknown';
 export type SeverityCounts = Readonly<Record<SeverityWord, number>>;
@@ -10,8 +10,7 @@ export type SeverityCounts = Readonly<Record<SeverityWord, number>>;
 export const NO_FINDINGS: SeverityCounts = { critical: 0, high: 0, medium: 0, low: 0, informational: 0, unknown: 0 };
 
 /**
- * The word that a finding is counted by, as the scanner gave it: its own severity, or the one that it inherits from the
- * report that names it.
+ * The severity that a finding is counted by: its own, or the severity that it inherits from the report that names it.
  */
 export function severityWord(finding: Finding): SeverityWord {
   const known = knownSeverity(finding);

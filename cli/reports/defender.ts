@@ -1,5 +1,5 @@
-// Reads what Azure knows of Defender for Cloud's findings: Resource Graph's assessments and sub-assessments, or the
-// rows of Log Analytics.
+// Reads findings of Defender for Cloud: assessments and sub-assessments of Azure Resource Graph, or rows of Log
+// Analytics.
 
 import { type Assessment, assessmentFrom, latestOf, type Row } from '../../azure/function/assessments.ts';
 import { pick, textOf } from '../../azure/function/loose-json.ts';
@@ -12,27 +12,27 @@ import type { Gathering } from './gathering.ts';
 import { type Packed, unpack } from './packed.ts';
 
 /**
- * The rows of all files. They are of one assessment each, and the newest of them counts: they are gathered by image,
- * and judged at the end.
+ * The rows of all files. Each row describes one assessment, and only the newest row of an assessment is used. Rows are
+ * grouped by image and evaluated at the end.
  */
 export interface DefenderRows {
   add(assessment: Assessment): void;
-  /** Everything is read. */
+  /** Evaluates the rows after all files are read. */
   finish(): void;
 }
 
-/** What is kept of an assessment until all of its rows are read. */
+/** The parts of an assessment that are kept until all its rows are read. */
 interface Kept extends Assessment {
   readonly packed: readonly Packed[];
 }
 
-/** Why an image has no gate that could be named. The function counts such images, and raises an alert. */
-const NAMELESS = 'of a container image that it does not name';
+/** Why a row has no gate. The function counts such images and raises an alert. */
+const NAMELESS = 'for a container image that is not named';
 const LISTS = ['data', 'value', 'Data'] as const;
 
 /** The rows of one image of one registry. */
 interface Group {
-  /** Empty if no row names it. */
+  /** Empty if no row names the registry. */
   readonly registry: string;
   readonly image: NamedImage;
   readonly isPlaced: boolean;
@@ -41,7 +41,7 @@ interface Group {
 
 export function defenderRows(gathering: Gathering): DefenderRows {
   const groups = new Map<string, Group>();
-  // Ids are compared without regard to case, as the function does; people see the first one that was given.
+  // Ids are compared without case, as in the function. The output shows the first spelling.
   const registries = new Map<string, string>();
   return {
     add(assessment) {
@@ -56,7 +56,7 @@ export function defenderRows(gathering: Gathering): DefenderRows {
     },
     finish() {
       for (const { registry, image, isPlaced, assessments } of together([...groups.values()])) {
-        // What it answers with is what it was given.
+        // `latestOf` returns elements of its argument, so the cast is safe.
         for (const { packed, state } of latestOf(assessments) as readonly Kept[]) {
           if (state === 'resolved' || state === 'off') gathering.leaveOut('healthy or not applicable');
           const { repository, digest } = image;
@@ -73,7 +73,7 @@ export function defenderRows(gathering: Gathering): DefenderRows {
   }
 }
 
-/** @param rows of all files */
+/** @param rows the rows of all files */
 export function defenderReader(
   { gathering, beginning: { keys, isList }, name, now }: ReportInput,
   rows: DefenderRows,
@@ -86,18 +86,18 @@ export function defenderReader(
       const row = rowFrom(value, now);
       if (row === undefined) {
         throw new UsageError(
-          `${name}: a row has neither an assessment's id and properties, nor the columns of SecurityRecommendation: let the query give whole rows (no \`project\`)`,
+          `${name}: a row has neither the id and properties of an assessment nor the columns of SecurityRecommendation: return whole rows from the query (no \`project\`)`,
         );
       }
       const assessment = assessmentFrom(row);
       if (assessment !== undefined) rows.add(assessment);
       else if (isOfContainerImage(pick(row['Properties'], 'resourceDetails'))) gathering.leaveOut(NAMELESS);
-      else gathering.leaveOut('of something else than an image of a registry');
+      else gathering.leaveOut('not for an image in a registry');
     },
     endDocument(document) {
       if (list === undefined || isList) return;
       if (!document.has(list)) {
-        throw new UsageError(`${name} goes on with a document without "${list}": give pages of one query`);
+        throw new UsageError(`${name} contains a document without "${list}": give only pages of one query`);
       }
       mustBeList(name, document, list);
     },
@@ -105,7 +105,7 @@ export function defenderReader(
 }
 
 /**
- * Adds the rows that do not place their image to those of the one image that they can be about, as the function does.
+ * Adds rows that do not say where their image is to the only image that they can describe, as the function does.
  */
 function together(groups: readonly Group[]): readonly Group[] {
   const placed = Map.groupBy(
@@ -134,7 +134,7 @@ function idOf({ subscription, resourceGroup, name }: RegistryId): string {
 }
 
 /**
- * A row by the names that the columns of findings.kql have.
+ * Converts a row to the column names of findings.kql.
  * Sources: https://learn.microsoft.com/azure/defender-for-cloud/resource-graph-samples and
  * https://learn.microsoft.com/azure/azure-monitor/reference/tables/securityrecommendation
  */
@@ -144,7 +144,7 @@ function rowFrom(value: unknown, readAt: number): Row | undefined {
   return 'properties' in given && 'id' in given ? resourceRow(given, readAt) : exportedRow(given);
 }
 
-/** An assessment or a sub-assessment as a resource of Azure. */
+/** Converts an assessment or a sub-assessment that is an Azure resource. */
 function resourceRow(given: Row, readAt: number): Row | undefined {
   const properties = given['properties'];
   const of = (...path: readonly string[]) => pick(properties, ...path);
@@ -163,7 +163,7 @@ function resourceRow(given: Row, readAt: number): Row | undefined {
   };
 }
 
-/** A row of SecurityRecommendation or SecurityNestedRecommendation; undefined if it is neither. */
+/** Converts a row of SecurityRecommendation or SecurityNestedRecommendation; undefined if it is neither. */
 function exportedRow(given: Row): Row | undefined {
   const id = given['recommendationid'] ?? given['nestedrecommendationid'] ?? given['assessmentid'];
   const at = timeOf(given['timegenerated'] ?? given['timegenerated [utc]']);

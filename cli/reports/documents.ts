@@ -1,42 +1,42 @@
-// Reads JSON documents from a stream, one after the other, and passes on the values at some paths. Nothing else is
-// kept.
+// Reads JSON documents from a stream, one after the other, and passes on the values at the given paths. It keeps
+// nothing else in memory.
 import { Tokenizer, TokenParser, TokenType } from '@streamparser/json';
 import { describeProblem } from '../../shared/runtime/problem.ts';
 import { UsageError } from '../terminal/ending.ts';
 import type { Gathering } from './gathering.ts';
 
-/** How a kind of report is read. */
+/** How to read one format. */
 export interface DocumentReader {
-  /** Where the values are, such as `$.findings.*`. */
+  /** The paths of the values, such as `$.findings.*`. */
   readonly paths: readonly string[];
-  /** @param key of the value in what it is in: a name, or an index of a list */
+  /** @param key the key of the value in its parent: a name, or an index in a list */
   take(value: unknown, key: string | number | undefined, depth: number): void;
-  /** A document is complete. */
+  /** Called when a document is complete. */
   endDocument(document: Outermost): void;
 }
 
-/** What reading one report takes. */
+/** What is needed to read one report. */
 export interface ReportInput {
-  /** Of the file, for messages. */
+  /** The name of the file, for messages. */
   readonly name: string;
   readonly beginning: Beginning;
   readonly gathering: Gathering;
-  /** Which repositories of ECR have gates. */
+  /** Does this ECR repository have a gate? */
   readonly includes: (repository: string) => boolean;
-  /** In milliseconds since 1970: the time of a row that has none. Resource Graph shows what is so now. */
+  /** The current time, in milliseconds since 1970. Used for rows without a time: Resource Graph shows current data. */
   readonly now: number;
 }
 
 /**
- * The keys of a document's outermost object with their values; a list or an object appears as an empty one. Empty if
- * the document is a list.
+ * The keys and values of a document's outermost object. Lists and objects appear empty. Has no keys if the document is a
+ * list.
  */
 export type Outermost = ReadonlyMap<string, unknown>;
 
 /**
- * Requires a list: something else in its place is an error message, and must not count as a report without findings.
+ * Requires a list. Any other value is probably an error message, and must not pass as a report without findings.
  *
- * @throws UsageError if the key is there and its value is not a list
+ * @throws UsageError if the key exists and its value is not a list
  */
 export function mustBeList(name: string, document: Outermost, key: string, { mayBeNull = false } = {}): void {
   const given = document.get(key);
@@ -44,7 +44,7 @@ export function mustBeList(name: string, document: Outermost, key: string, { may
   throw new UsageError(`${name}: ${describeProblem({ key, given, allowed: 'a list' })}. Give a complete report`);
 }
 
-/** Follows the tokens of documents: how deep they are, and which keys the outermost object has, with what. */
+/** Follows the tokens of documents: tracks the depth, and reports each key with its value and depth. */
 function follower(onKey: (key: string, depth: number, value: unknown) => void, onEnd: () => void) {
   let depth = 0;
   let text = '';
@@ -73,14 +73,14 @@ function follower(onKey: (key: string, depth: number, value: unknown) => void, o
   };
 }
 
-/** What the beginning of a file shows: enough to recognize the format. */
+/** The parts of the beginning of a file that identify its format. */
 export interface Beginning {
   /** The keys of the outermost object, or of the objects in the outermost list. */
   readonly keys: ReadonlySet<string>;
   readonly isList: boolean;
 }
 
-/** Reads the beginning of a file, as far as it is there; the document may be longer. */
+/** Reads the beginning of a file. The document may be longer. */
 export function beginningOf(chunks: readonly Uint8Array[], name: string): Beginning {
   const keys = new Set<string>();
   let isList: boolean | undefined;
@@ -107,8 +107,8 @@ export function beginningOf(chunks: readonly Uint8Array[], name: string): Beginn
 /**
  * Reads all documents of a stream.
  *
- * @param name of the file, for messages
- * @param onChunk takes the number of bytes, for the progress
+ * @param name the name of the file, for messages
+ * @param onChunk receives the number of bytes, for the progress
  * @throws UsageError if the stream is not JSON, or ends in the middle of a document
  */
 export async function readDocuments(
@@ -153,7 +153,7 @@ export async function readDocuments(
   if (documents === 0) throw new UsageError(`${name} is empty: give a report of findings`);
 }
 
-/** Turns errors of the text into errors of the user; what a reader says about its meaning stays as it is. */
+/** Converts errors of the JSON parser to usage errors. Errors of a reader stay unchanged. */
 function explainErrors(name: string, work: () => void, at?: () => number): void {
   try {
     work();
@@ -163,9 +163,9 @@ function explainErrors(name: string, work: () => void, at?: () => number): void 
     const { message } = cause;
     const where = /absolute position "(\d+)"/.exec(message)?.[1] ?? at?.();
     const what = /ended in/.test(message)
-      ? 'ends in the middle: it was not written to its end'
+      ? 'ends in the middle of a document'
       : `is not JSON${where === undefined ? '' : ` (at byte ${where})`}`;
-    throw new UsageError(`${name} ${what}. Give the report as the scanner wrote it, in UTF-8`, { cause });
+    throw new UsageError(`${name} ${what}. Give the complete report as the scanner wrote it, in UTF-8`, { cause });
   }
 }
 

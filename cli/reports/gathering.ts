@@ -1,5 +1,5 @@
-// Gathers the findings of reports by image, each kept once however often it is reported: the images of one base share
-// nearly all of theirs.
+// Gathers the findings of reports by image. Equal findings are stored once, because images with the same base share most
+// of their findings.
 import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
 import type { Finding } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
@@ -7,64 +7,65 @@ import { SEVERITIES, type Severity } from '../../shared/policy/severity.ts';
 import { NO_FINDINGS, type SeverityCounts, severityWord } from './counts.ts';
 import { type Packed, pack } from './packed.ts';
 
-/** What the registry of ECR is: an account. */
+/** An AWS account, which is the registry of an ECR image. */
 export const AWS_ACCOUNT = /^\d{12}$/;
-/** Why an image of ECR has no gate. */
-export const LEFT_OUT = 'of a repository that the stack leaves out';
+/** Why an ECR image has no gate. */
+export const LEFT_OUT = "in a repository that the stack's config excludes";
 
 /** One image of a report. */
 export interface ReportedImage {
   /**
-   * AWS: the account's id. Azure: the registry's id, or its name. Else the host of the image's name; empty if unknown.
+   * AWS: the account id. Azure: the registry's id or name. Otherwise, the host in the image's name; empty if unknown.
    */
   readonly registry: string;
   readonly repository: string;
-  /** Empty if the report does not say: then no exception for a digest matches. */
+  /** Empty if the report does not contain it. Then no exception for a digest matches. */
   readonly digest: string;
   readonly tags: readonly string[];
-  /** Does it count as tagged? Default: yes. A report does not say to which images a tagged index leads. */
+  /** Does it count as tagged? Default: true, because a report does not show which images a tagged index contains. */
   readonly tagged?: boolean;
-  /** It is known to have no tag, and whether a tagged index contains it is unknown. Default: false. */
+  /** The image is untagged, and it is unknown whether a tagged index contains it. Default: false. */
   readonly mayNotCount?: boolean;
-  /** The report does not say for certain in which registry and repository it is. Default: it does. */
+  /** The report does not clearly identify the registry and repository. Default: false. */
   readonly isUnplaced?: boolean;
 }
 
 export interface GatheredImage extends ReportedImage {
-  /** What could matter to one of the policies, each once. */
+  /** The findings that could matter to at least one of the policies, without duplicates. */
   readonly findings: Set<Packed>;
 }
 
 export interface Gathered {
-  /** Every image that has been reported, those without findings that could matter too. */
+  /** Every reported image, including images without findings that could matter. */
   readonly images: readonly GatheredImage[];
   readonly reported: SeverityCounts;
   /**
-   * What was read and is no finding of an image of today, by why: `closed`, `of something else than a registry image`.
+   * The number of report entries that were left out, by reason: `closed`, `not for an image in a registry`.
    */
   readonly leftOut: Readonly<Record<string, number>>;
-  /** Findings that could matter and do not say when they were disclosed: no grace counts for them. */
+  /** How many findings that could matter have no disclosure date. They have no grace period. */
   readonly undated: number;
 }
 
 export interface Gathering {
   image(image: ReportedImage): GatheredImage;
   add(image: GatheredImage, finding: Finding): void;
-  /** @param count of findings. Default: 1 */
+  /** @param count the number of report entries. Default: 1 */
   leaveOut(why: string, count?: number): void;
-  /** How many findings there are so far. */
+  /** The number of findings so far. */
   count(): number;
-  /** A finding for later: the same one is the same text, and takes its room once. */
+  /** Packs a finding for later. Equal findings share one string in memory. */
   keep(finding: Finding): Packed;
   result(): Gathered;
 }
 
 /**
- * The most findings that are kept to find equal ones. Images with more of them share little: it would only take memory.
+ * The most findings that are compared to find equal ones. Beyond that, images share few findings, and comparing would
+ * only cost memory.
  */
 const MAX_SHARED = 100_000;
 
-/** @param policies what could matter to any of them is kept, and everything else is only counted */
+/** @param policies findings that could matter to any of them are kept; all others are only counted */
 export function gatheringFor(policies: readonly Policy[]): Gathering {
   const images = new Map<string, GatheredImage>();
   const shared = new Map<Packed, Packed>();
@@ -108,7 +109,7 @@ export function gatheringFor(policies: readonly Policy[]): Gathering {
   };
 }
 
-/** The severities that matter to none of the policies. */
+/** The severities that do not matter to any of the policies. */
 export function severitiesBelowAll(policies: readonly Policy[]): ReadonlySet<Severity> {
   const below = policies.map((policy) => new Set(severitiesThatCannotMatter(policy)));
   return new Set(SEVERITIES.filter((severity) => below.every((one) => one.has(severity))));

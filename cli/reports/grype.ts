@@ -1,4 +1,4 @@
-// What Grype says of a match and of the image, in the core's words.
+// Converts Grype's matches and image to the core's types.
 import * as v from 'valibot';
 import type { Finding } from '../../shared/policy/finding.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
@@ -37,7 +37,7 @@ export const grypeMatch = v.object(
     artifact: required(
       v.object({ name: required(v.string('the name of a package')), version: v.nullish(text) }, 'a package'),
     ),
-    /** Of what was ignored: why. */
+    /** The rules that made Grype ignore the match. */
     appliedIgnoreRules: v.nullish(v.array(v.unknown(), 'a list of rules')),
   },
   'a match',
@@ -56,7 +56,7 @@ export const grypeSource = v.nullish(
         ),
       ),
     },
-    'where the packages come from',
+    'the source of the packages',
   ),
 );
 
@@ -82,7 +82,7 @@ export function grypeFinding(match: v.InferOutput<typeof grypeMatch>): Finding {
 }
 
 /**
- * Grype's scale begins with Negligible.
+ * Grype's lowest severity is Negligible.
  * Source: https://github.com/anchore/grype/blob/main/grype/vulnerability/severity.go
  */
 function wordOf(severity: string): string {
@@ -95,7 +95,7 @@ function fixOf(state: string): Finding['fix'] {
   return state === 'not-fixed' || state === 'wont-fix' ? 'none' : 'unknown';
 }
 
-/** Only CVSS v3 and v4: their bands are the ones that a severity is derived by. */
+/** Only CVSS v3 and v4, because a severity is derived from their bands. */
 function highestScore(cvss: v.InferOutput<typeof scores>): number | undefined {
   const known = (cvss ?? []).flatMap(({ version, metrics }) =>
     /^[34]/.test(version ?? '') && typeof metrics?.baseScore === 'number' ? [metrics.baseScore] : [],
@@ -103,7 +103,7 @@ function highestScore(cvss: v.InferOutput<typeof scores>): number | undefined {
   return known.length === 0 ? undefined : Math.max(...known);
 }
 
-/** Its name in a registry, if it is in one; else what was given to Grype. */
+/** The image's name in a registry or, if it is in none, the name that was given to Grype. */
 export function grypeImage(source: v.InferOutput<typeof grypeSource>): ReportedImage {
   const target = source?.target;
   if (typeof target !== 'object' || target === null) return imageAmong(target ?? undefined, [], []);

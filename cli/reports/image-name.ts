@@ -1,14 +1,14 @@
-// Reads the name of an image as people and scanners write it: `reg.azurecr.io/team/app:1.4`, `nginx@sha256:...`.
+// Parses image names as users and scanners write them: `reg.azurecr.io/team/app:1.4`, `nginx@sha256:...`.
 import { registryOf } from '../stack/image-name.ts';
 import type { ReportedImage } from './gathering.ts';
 
-/** The registry of a name that has none. Source: https://pkg.go.dev/github.com/distribution/reference */
+/** The default registry of a name without a registry. Source: https://pkg.go.dev/github.com/distribution/reference */
 const DOCKER_HUB = 'docker.io';
 const DIGEST = /@(sha256:[0-9a-f]{64})$/;
 
 /**
- * An image's name in its parts. A first part with a dot or a colon, or `localhost`, is the registry's host; that of ECR
- * is the account's, as its gates have it.
+ * Splits an image name into its parts. A first part with a dot or a colon, or `localhost`, is the registry's host. For
+ * ECR, the registry is the account id, as in its gates.
  *
  * @example
  * imageNamed('reg.azurecr.io/team/app:1.4')
@@ -33,12 +33,12 @@ export function imageNamed(name: string): ReportedImage {
 }
 
 /**
- * The image that a scanner has scanned. A machine may know an image by names in several repositories: the one that was
- * asked for counts.
+ * The image that was scanned. A machine may have an image under names in several repositories. The name that was given
+ * to the scanner takes precedence.
  *
- * @param asked what the scanner was given; undefined if it does not say
- * @param names with tags
- * @param digests names with digests
+ * @param asked the name that was given to the scanner; undefined if the report does not contain it
+ * @param names the names with tags
+ * @param digests the names with digests
  */
 export function imageAmong(
   asked: string | undefined,

@@ -1,4 +1,4 @@
-// Reads what `aws inspector2 list-findings` printed: one document, pages one after the other, or a finding a line.
+// Reads the output of `aws inspector2 list-findings`: one document, several pages, or one finding per line.
 import type { Finding as InspectorFinding } from '@aws-sdk/client-inspector2';
 import * as v from 'valibot';
 import { check, describeProblem, required } from '../../shared/runtime/problem.ts';
@@ -23,7 +23,7 @@ const resource = v.object({
     }),
   ),
 });
-/** As the CLI prints a moment: ISO 8601 in its version 2, seconds since 1970 in version 1. */
+/** A time as the AWS CLI prints it: ISO 8601 in version 2, seconds since 1970 in version 1. */
 const moment = v.nullish(
   v.pipe(
     v.union([text, v.number()], 'a time'),
@@ -31,7 +31,7 @@ const moment = v.nullish(
     v.check((date) => !Number.isNaN(date.getTime()), 'a time, such as 2026-01-31T12:00:00Z'),
   ),
 );
-/** What pullgate reads of a finding. Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_Finding.html */
+/** The fields that pullgate reads. Source: https://docs.aws.amazon.com/inspector/v2/APIReference/API_Finding.html */
 const schema = v.object(
   {
     findingArn: required(v.string('the ARN of a finding of Amazon Inspector')),
@@ -67,7 +67,8 @@ const schema = v.object(
 );
 
 /**
- * The same function as in the cloud makes the core's findings of it; it brings the SDK along, and is loaded only here.
+ * Creates the reader. Findings are converted with the deployed function's code, which loads the SDK. Therefore, it is
+ * imported only here.
  */
 export async function inspectorReader({
   gathering,
@@ -88,7 +89,7 @@ export async function inspectorReader({
       const finding = checked.value;
       const images = finding.resources.flatMap(({ details }) => details?.awsEcrContainerImage ?? []);
       if (finding.status === 'CLOSED') return gathering.leaveOut('closed');
-      if (images.length === 0) return gathering.leaveOut('of something else than an image of ECR');
+      if (images.length === 0) return gathering.leaveOut('not for an ECR image');
       const findings = findingsFrom(withoutNulls(finding) as InspectorFinding);
       for (const { registry, repositoryName: repository, imageHash: digest, imageTags } of images) {
         if (!includes(repository)) {
@@ -110,13 +111,13 @@ export async function inspectorReader({
 
 function strange(name: string): UsageError {
   return new UsageError(
-    `${name} begins with findings of Amazon Inspector and goes on with a document without "findings": give what \`aws inspector2 list-findings\` printed`,
+    `${name} begins with findings of Amazon Inspector but contains a document without "findings": give only the output of \`aws inspector2 list-findings\``,
   );
 }
 
 /**
- * The SDK knows no null, and a query of the CLI's may print one. Most findings have none, and a million of them are not
- * copied.
+ * Removes nulls, which a CLI query may print but the SDK's types do not allow. Findings without nulls are not copied,
+ * because there may be a million of them.
  */
 function withoutNulls(value: unknown): unknown {
   if (!hasNull(value)) return value;

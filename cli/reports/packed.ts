@@ -1,16 +1,16 @@
-// A finding as one text: what is kept of a million of them until they are judged. As objects they would take three
-// times the room.
+// Packs a finding into one string. A million findings may be kept until they are evaluated, and as objects they would
+// need three times the memory.
 import type { Finding } from '../../shared/policy/finding.ts';
 import { SEVERITIES, type Severity } from '../../shared/policy/severity.ts';
 
-/** Equal findings are equal texts. */
+/** A packed finding. Equal findings are equal strings. */
 export type Packed = string;
 
 const STATES = ['active', 'suppressed'] as const;
 const FIXES = ['available', 'none', 'unknown'] as const;
 
 /**
- * The report that a finding came in is not kept: it says what a provider resolves or suppresses as a whole, which a
+ * Packs a finding without its report. The report shows what a provider resolves or suppresses as a whole, which a
  * simulation without records does not need.
  */
 export function pack(finding: Finding): Packed {

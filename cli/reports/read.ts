@@ -1,9 +1,9 @@
-// Reads reports of findings, of any size, from files or stdin: recognizes the format, and gathers the findings by
-// image.
+// Reads reports of findings of any size from files or stdin. Recognizes the format, and gathers the findings by image.
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
 import type { Progress } from '../terminal/progress.ts';
+import { counted } from '../terminal/words.ts';
 import type { DefenderRows } from './defender.ts';
 import { beginningOf, type DocumentReader, type Outermost, type ReportInput, readDocuments } from './documents.ts';
 import { type Format, formatOf, unknownFormat } from './formats.ts';
@@ -16,25 +16,25 @@ export interface ReadOptions extends Pick<ReportInput, 'includes' | 'now'> {
   readonly progress: Progress;
 }
 
-/** The name of stdin. */
+/** The file name that means stdin. */
 export const STDIN = '-';
 const CHUNK_BYTES = 256 * 1024;
-/** The part of a file in which its format must be recognizable. */
+/** The format must be recognizable in this part of the file. */
 const BEGINNING_BYTES = 1024 * 1024;
 
 /** The result for all files of a run. */
 export interface ReadReports {
   /** The format of each file. */
   readonly formats: readonly Format[];
-  /** One sentence for each report that says that there is more. */
+  /** One sentence for each report that is incomplete. */
   readonly notes: readonly string[];
 }
 
-/** What is known across the files of a run. */
+/** The state across the files of a run. */
 interface Run {
-  /** Undefined until a file has such rows. */
+  /** Undefined until a file is in Defender's format. */
   rows: DefenderRows | undefined;
-  /** The note for the last document of each format, if it says that there is more: pages may be files of their own. */
+  /** The note for the last document of each format if it is not the last page. Each page may be a separate file. */
   readonly unfinished: Map<Format, string>;
 }
 
@@ -42,7 +42,7 @@ interface Run {
  * Reads files into the gathering.
  *
  * @param files their paths, or `-` for stdin
- * @throws UsageError if one cannot be read, is not JSON, or is not a report that pullgate knows
+ * @throws UsageError if a file cannot be read, is not JSON, or is not a supported report
  */
 export async function readReports(
   files: readonly string[],
@@ -71,7 +71,7 @@ async function readReport(file: string, gathering: Gathering, run: Run, options:
       else
         run.unfinished.set(
           format,
-          `${name} says that there is more (${key}): what it leaves out is not judged. ${MORE}`,
+          `${name} is incomplete: ${key} shows that more pages follow, and their findings are not evaluated. ${MORE}`,
         );
     },
   };
@@ -80,15 +80,15 @@ async function readReport(file: string, gathering: Gathering, run: Run, options:
   await readDocuments(rest(first, iterator), name, reader, (more) => {
     bytes += more;
     options.progress.show(
-      () => `${megabytes(bytes, size)} of ${name}, ${(gathering.count() - before).toLocaleString('en-US')} findings`,
+      () => `${megabytes(bytes, size)} of ${name}, ${counted(gathering.count() - before, 'finding')}`,
     );
   });
   return format;
 }
 
-/** The keys with which the tools say that an answer is one page of several. */
+/** The keys by which the tools show that more pages follow. */
 const CONTINUATIONS = ['nextToken', 'NextToken', 'skip_token', '$skipToken', 'nextLink'] as const;
-const MORE = 'Give all of its pages, the last one last';
+const MORE = 'Give all pages in order';
 
 function moreIn(document: Outermost): string | undefined {
   return CONTINUATIONS.find((key) => typeof document.get(key) === 'string' && document.get(key) !== '');
@@ -104,7 +104,7 @@ interface Source {
 async function source(file: string, stdin: AsyncIterable<Uint8Array>): Promise<Source> {
   if (file === STDIN) return { chunks: stdin, name: 'stdin', size: undefined };
   try {
-    // Opened first, so that a folder or an unreadable file is an error in a sentence, not a crash later.
+    // The file is opened first, so that a folder or an unreadable file is reported as a sentence and not as a crash.
     const handle = await open(file);
     const stat = await handle.stat();
     if (stat.isDirectory()) {
@@ -142,16 +142,16 @@ async function recognise(iterator: AsyncIterator<Uint8Array>, name: string, want
   }
 }
 
-/** What `>` writes in Windows PowerShell. */
+/** Windows PowerShell's `>` writes UTF-16. */
 function refuseUtf16(bytes: Uint8Array, name: string): void {
   const mark = `${bytes[0]},${bytes[1]}`;
   if (mark !== '255,254' && mark !== '254,255') return;
   throw new UsageError(
-    `${name} is in UTF-16, as Windows PowerShell's > writes it: write it in UTF-8 (| Out-File -Encoding utf8)`,
+    `${name} is encoded in UTF-16, which is what > writes in Windows PowerShell: write it in UTF-8 (| Out-File -Encoding utf8)`,
   );
 }
 
-/** Loads what a format needs only when it is read: Inspector's needs the SDK. */
+/** Creates the reader of a format. Loads its code only when needed, because Inspector's reader loads the SDK. */
 async function readerOf(format: Format, report: ReportInput, run: Run): Promise<DocumentReader> {
   switch (format) {
     case 'inspector':

@@ -1,4 +1,4 @@
-// Reads the reports of Trivy and Grype: a document is one image, and may say which only at its end.
+// Reads reports of Trivy and Grype. A document describes one image, but may name it only at the end.
 import type * as v from 'valibot';
 import type { Finding } from '../../shared/policy/finding.ts';
 import { check, describeProblem } from '../../shared/runtime/problem.ts';
@@ -9,7 +9,7 @@ import { grypeFinding, grypeImage, grypeMatch, grypeSource } from './grype.ts';
 import { type Packed, unpack } from './packed.ts';
 import { trivyFinding, trivyImage, trivyMetadata, trivyModified, trivyVulnerability } from './trivy.ts';
 
-/** Gathers a document's findings until it is known which image they are of, or that they are of none. */
+/** Gathers the findings of a document until its end shows which image they belong to, if any. */
 function oneImage(gathering: Gathering, includes: ReportInput['includes']) {
   let findings: Packed[] = [];
   return {
@@ -21,7 +21,7 @@ function oneImage(gathering: Gathering, includes: ReportInput['includes']) {
         const gathered = gathering.image(image);
         for (const finding of findings) gathering.add(gathered, unpack(finding));
       } else if (why !== undefined) {
-        // Without any finding it is one thing that was left out all the same.
+        // A report without findings is still one entry that was left out.
         gathering.leaveOut(why, Math.max(1, findings.length));
       }
       findings = [];
@@ -33,10 +33,10 @@ function oneImage(gathering: Gathering, includes: ReportInput['includes']) {
   }
 }
 
-const NO_IMAGE = 'of something else than an image';
+const NO_IMAGE = 'not for a container image';
 
 /**
- * A file system, a repository of source code or a bill of materials is no image of a registry.
+ * The type of a container image. Other types are file systems, source repositories and bills of materials.
  * Source: https://github.com/aquasecurity/trivy/blob/main/pkg/fanal/types/artifact.go
  */
 const TRIVY_IMAGE = 'container_image';
@@ -63,7 +63,7 @@ export function trivyReader({ gathering, name, includes }: ReportInput): Documen
       }
       if (isModified(value)) {
         const { Finding: found, Type: type } = checked(trivyModified, value, 'ExperimentalModifiedFindings[]', name);
-        // It may be a misconfiguration or a secret, too.
+        // It may also be a misconfiguration or a secret.
         if (type === 'vulnerability')
           image.add(trivyFinding(checked(trivyVulnerability, found, 'Finding', name), true));
         return;
@@ -74,7 +74,7 @@ export function trivyReader({ gathering, name, includes }: ReportInput): Documen
     },
     endDocument(document) {
       if (!document.has('SchemaVersion')) throw goesOn(name, 'Trivy', 'SchemaVersion');
-      // Without findings Trivy leaves it out, and older versions write null.
+      // Without findings, Trivy omits the list, and older versions write null.
       mustBeList(name, document, 'Results', { mayBeNull: true });
       const type = document.get('ArtifactType') ?? TRIVY_IMAGE;
       image.end(type === TRIVY_IMAGE ? trivyImage(artifact, metadata) : undefined);
@@ -108,7 +108,7 @@ function isModified(value: unknown): boolean {
 }
 
 function goesOn(name: string, tool: string, key: string): UsageError {
-  return new UsageError(`${name} begins as a report of ${tool} and goes on with a document without "${key}"`);
+  return new UsageError(`${name} begins with a report of ${tool} but contains a document without "${key}"`);
 }
 
 function checked<Schema extends v.GenericSchema>(

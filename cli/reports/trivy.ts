@@ -1,4 +1,4 @@
-// What Trivy says of a vulnerability and of the image, in the core's words.
+// Converts Trivy's vulnerabilities and image to the core's types.
 import * as v from 'valibot';
 import type { Finding } from '../../shared/policy/finding.ts';
 import { severityFrom } from '../../shared/policy/severity.ts';
@@ -9,7 +9,7 @@ import { imageAmong } from './image-name.ts';
 const text = v.string('text');
 const texts = v.nullish(v.array(text, 'a list of texts'));
 
-export const trivyMetadata = v.object({ RepoTags: texts, RepoDigests: texts }, 'what Trivy knows of the image');
+export const trivyMetadata = v.object({ RepoTags: texts, RepoDigests: texts }, 'the metadata of an image');
 const score = v.nullish(v.number('a score'));
 export const trivyVulnerability = v.object(
   {
@@ -26,11 +26,12 @@ export const trivyVulnerability = v.object(
   },
   'a vulnerability',
 );
-/** What was ignored or is not affected, if Trivy was asked to show it (`--show-suppressed`). */
-export const trivyModified = v.object({ Type: v.nullish(text), Finding: v.unknown() }, 'a finding that was set aside');
+/** A finding that was ignored or does not affect the image. Trivy shows it with `--show-suppressed`. */
+export const trivyModified = v.object({ Type: v.nullish(text), Finding: v.unknown() }, 'a suppressed finding');
 
 /**
- * `affected` is Trivy's word for "no fix yet". Source: https://trivy.dev/latest/docs/configuration/filtering/#by-status
+ * Statuses without a fix; `affected` means that there is no fix yet.
+ * Source: https://trivy.dev/latest/docs/configuration/filtering/#by-status
  */
 const NO_FIX: readonly string[] = ['affected', 'will_not_fix', 'fix_deferred', 'end_of_life'];
 
@@ -45,7 +46,7 @@ export function trivyFinding(found: v.InferOutput<typeof trivyVulnerability>, is
     severity: severityFrom(found.Severity || 'none given'),
     score: highestScore(found.CVSS),
     fix: fixedVersion !== undefined ? 'available' : fixOf(found.Status ?? ''),
-    // Trivy does not say.
+    // Trivy does not report known exploits.
     exploited: false,
     disclosedAt: Number.isNaN(published.getTime()) ? undefined : published.toISOString(),
     state: isSuppressed ? 'suppressed' : 'active',
@@ -64,7 +65,7 @@ function highestScore(cvss: v.InferOutput<typeof trivyVulnerability>['CVSS']): n
   return known.length === 0 ? undefined : Math.max(...known);
 }
 
-/** Its name in a registry, if it is in one; else what was given to Trivy. */
+/** The image's name in a registry or, if it is in none, the name that was given to Trivy. */
 export function trivyImage(
   artifact: string,
   { RepoTags: names, RepoDigests: digests }: v.InferOutput<typeof trivyMetadata>,

@@ -1,20 +1,23 @@
-// What is exempted in a simulation, by finding and exemption instead of by gate.
+// Groups the exempted findings of a simulation by finding and exemption instead of by gate.
 import { findingKey, type Instant } from '../../shared/policy/finding.ts';
 import type { ExemptedFinding } from '../../shared/policy/verdict.ts';
 import { endOfExemption } from '../terminal/words.ts';
 import { compareFindings, compareTexts, type GateOutcome, type Simulation } from './simulation.ts';
 
-/** A finding that is exempted, and in which gates. */
+/** An exempted finding, and the gates where it is exempted. */
 export interface ExemptedInGates extends ExemptedFinding {
-  /** When the exemption ends; undefined if it has no end. */
+  /** When the exemption ends; undefined if it has no end date. */
   readonly until: Instant | undefined;
   readonly gates: readonly GateOutcome[];
 }
 
-/** Text after every moment. */
+/** Sorts after every time. */
 const NEVER = '~';
 
-/** What is exempted, once for all gates; what ends first comes first. `more`: what the gates only count. */
+/**
+ * The exempted findings, each once for all gates, in the order of their end. `more` is the number of findings that the
+ * gates only count.
+ */
 export function exemptedIn({ gates }: Simulation): {
   readonly exempted: readonly ExemptedInGates[];
   readonly more: number;

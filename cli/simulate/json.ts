@@ -1,5 +1,5 @@
-// What `pullgate simulate --json` prints: one document, written gate by gate, because all of it may be too long for one
-// string.
+// The output of `pullgate simulate --json`: one document that is written gate by gate, because it may be too long for
+// one string.
 import type { Exemption } from '../../shared/policy/verdict.ts';
 import { endOfExemption, jsonText } from '../terminal/words.ts';
 import type { GateOutcome, Simulation } from './simulation.ts';

@@ -1,5 +1,5 @@
-// Which gates of a simulation stay open on AWS because they serve Lambda functions. They are read as the function reads
-// them before it closes one.
+// Finds the gates of a simulation that stay open on AWS because they serve Lambda functions. Reads a gate as the
+// function does before it closes one.
 
 import { gateKey } from '../../shared/gate/gate.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
@@ -9,14 +9,14 @@ import { type GateOutcome, type Simulation, worstGateFirst } from './simulation.
 
 const READS_AT_ONCE = 8;
 
-/** The simulation, and why the function may do something else. */
+/** The simulation, and why the result of the function may differ. */
 export interface WithLambda {
   readonly simulation: Simulation;
   readonly notes: readonly string[];
 }
 
 /**
- * Reads the repositories that would close, and keeps those open that the function would keep open.
+ * Reads the repositories that would close, and marks those as open that the function would keep open.
  *
  * @param read reads the gate of a repository; only its policy is read
  */
@@ -30,7 +30,7 @@ export async function keepLambdaOpen(simulation: Simulation, read: Client['read'
   await mapConcurrently(closing, READS_AT_ONCE, async ({ gate }) => {
     try {
       const reading = await read(gate);
-      // A gate that is closed already stays closed.
+      // A gate that is already closed stays closed.
       if (reading?.inUse !== undefined && reading.lock === 'absent') waiting.add(gateKey(gate));
     } catch (error) {
       if (!(error instanceof Error) || error.name !== 'AccessDeniedException') throw error;
@@ -52,5 +52,5 @@ function keptOpen(gate: GateOutcome): GateOutcome {
 function unreadNote(repositories: readonly string[]): string {
   const [first, ...others] = repositories;
   const which = others.length === 0 ? first : `${first} and ${others.length} more`;
-  return `whether Lambda functions run from ${which} could not be read (ecr:GetRepositoryPolicy): such a repository stays open unless aws.closeLambdaRepositories`;
+  return `could not check whether ${which} serves Lambda functions (you need ecr:GetRepositoryPolicy): a repository that does stays open unless aws.closeLambdaRepositories is true`;
 }

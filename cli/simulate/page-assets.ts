@@ -1,4 +1,4 @@
-// The style and the script of the page that `pullgate simulate --html` writes. Both are part of the page, which loads
+// The style and the script of the page that `pullgate simulate --html` writes. Both are inline, because the page loads
 // nothing.
 
 /** Narrow screens first; the colours follow the reader's system. */
@@ -35,7 +35,7 @@ ul.findings { list-style: none; margin: 0; padding: 0; } ul.findings li { border
 @media print { form { display: none; } details { break-inside: avoid; } body { background: none; } }
 `;
 
-/** The filters. Without it the whole list is there. */
+/** The filters. Without the script, the page shows all gates. */
 export const SCRIPT = `
 const form = document.querySelector('form');
 const gates = [...document.querySelectorAll('details')];
@@ -54,7 +54,7 @@ function filter() {
     gate.hidden = !fits;
     if (fits) count += 1;
   }
-  shown.textContent = count + ' of ' + gates.length + ' gates shown';
+  shown.textContent = count + ' of ' + gates.length + (gates.length === 1 ? ' gate' : ' gates') + ' shown';
 }
 form.hidden = false;
 form.addEventListener('input', filter);

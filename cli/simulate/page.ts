@@ -1,5 +1,5 @@
-// One self-contained page of a simulation, for people who decide: totals, a bar for each severity, and the gates with
-// their reasons.
+// Renders a simulation as one self-contained HTML page for decision makers: totals, a bar for each severity, and the
+// gates with their reasons.
 import { createHash } from 'node:crypto';
 import type { Finding } from '../../shared/policy/finding.ts';
 import { describeExemption, describeSeverity } from '../../shared/report/sentences.ts';
@@ -10,6 +10,7 @@ import {
   type SeverityWord,
   severityWord,
 } from '../reports/counts.ts';
+import { counted } from '../terminal/words.ts';
 import { exemptedIn } from './exempted.ts';
 import { SCRIPT, STYLE } from './page-assets.ts';
 import type { GateOutcome, InImages, Simulation, Worst } from './simulation.ts';
@@ -19,21 +20,21 @@ export interface PageInput {
   readonly simulation: Simulation;
   readonly reported: SeverityCounts;
   readonly at: string;
-  /** Where the findings are from. */
+  /** Where the findings come from. */
   readonly source: string;
-  /** What there is to know of them beside what is judged. */
+  /** Notes about findings that were left out or may be missing. */
   readonly notes: readonly string[];
-  /** How people call the policy, and the one that it is compared with. */
+  /** The names of the policy and of the policy that it is compared with. */
   readonly policy: string;
   readonly against: string | undefined;
 }
 
-/** The most gates, findings of each kind in a gate, and exempted findings of a page: a few megabytes open at once. */
+/** The most gates, findings of each kind in a gate, and exempted findings. They limit the page to a few megabytes. */
 const PAGE_GATES = 1_000;
 const PAGE_FINDINGS = 25;
 const PAGE_EXEMPTED = 200;
 
-/** The page's HTML. It refers to nothing outside but the findings' links, and its own policy lets it load nothing. */
+/** Renders the page. Its only external references are the findings' links, and its content policy blocks all loads. */
 export function pageOf(input: PageInput): string {
   const { simulation, at, source, notes, policy, against } = input;
   const gates = simulation.gates.slice(0, PAGE_GATES);
@@ -53,16 +54,16 @@ export function pageOf(input: PageInput): string {
 <body>
 <main>
 <h1>What the policy would do</h1>
-<p>By ${asText(policy)}${against === undefined ? '' : `, against ${asText(against)}`}.</p>
-<p class="soft">Findings of ${asText(source)}, judged at ${asText(at.slice(0, 16).replace('T', ' '))} UTC. Nothing was closed or opened.</p>
+<p>With ${asText(policy)}${against === undefined ? '' : `, compared with ${asText(against)}`}.</p>
+<p class="soft">Findings from ${asText(source)}, evaluated at ${asText(at.slice(0, 16).replace('T', ' '))} UTC. This simulation did not close or open any gate.</p>
 ${notes.length > 0 ? `<ul class="soft">${notes.map((note) => `<li>${asText(note)}</li>`).join('')}</ul>\n` : ''}${cards(input)}
 <h2>Findings by severity</h2>
 ${bars(input)}
 <h2>Gates</h2>
 ${filters(gates)}
 ${gates.map((gate) => gateHtml(gate, nameOf(gate))).join('\n')}
-${left > 0 ? `<p>And ${number(left)} more gates: <code>--json</code> has them all.</p>` : ''}
-<p class="soft">${gates.length === 0 ? 'There is nothing to report about any gate. ' : ''}${number(simulation.plain)} gates have nothing that violates and nothing that is exempted.</p>
+${left > 0 ? `<p>And ${counted(left, 'more gate')}. <code>--json</code> shows all.</p>` : ''}
+<p class="soft">${gates.length === 0 ? 'There is nothing to report. ' : ''}${counted(simulation.plain, 'gate has', 'gates have')} no findings that violate or are exempted.</p>
 ${exemptedHtml(simulation, nameOf)}
 </main>
 <script>${SCRIPT}</script>
@@ -78,9 +79,9 @@ function cards({ simulation, against }: PageInput): string {
     against === undefined
       ? [
           [count('closes'), 'would close', 'closes'],
-          [count('undetermined'), 'open, severity not known', 'undetermined'],
+          [count('undetermined'), 'open, severity unknown', 'undetermined'],
           [count('open') + plain, 'stay open', 'open'],
-          [images, 'images judged', ''],
+          [images, images === 1 ? 'image evaluated' : 'images evaluated', ''],
         ]
       : [
           [count('closes'), 'would close', 'closes'],
@@ -91,11 +92,11 @@ function cards({ simulation, against }: PageInput): string {
   return `<ul class="cards">${facts.map(([value, text, name]) => `<li><b class="${name}">${number(value)}</b>${text}</li>`).join('')}</ul>`;
 }
 
-/** The pale bar is what was reported, the full one what violates. */
+/** A pale bar shows the reported findings, and a full bar the violating findings. */
 function bars({ reported, simulation: { violating } }: PageInput): string {
   const most = Math.max(1, ...SEVERITY_WORDS.map((word) => Math.max(reported[word], violating[word])));
   const width = (value: number) => (value === 0 ? 0 : Math.max(1, Math.round((1000 * value) / most) / 10));
-  // An attribute of a drawing, since the page's own policy refuses styles that are not its own.
+  // The width is an SVG attribute, because the page's content policy blocks inline styles.
   const bar = (word: SeverityWord) =>
     `<svg class="${word}" width="100%" height="14" aria-hidden="true"><rect class="reported" width="${width(reported[word])}%" height="14"/><rect width="${width(violating[word])}%" height="14"/></svg>`;
   const rows = SEVERITY_WORDS.map(
@@ -103,10 +104,10 @@ function bars({ reported, simulation: { violating } }: PageInput): string {
       `<dt class="${word}">${word}</dt><dd class="bar">${bar(word)}</dd><dd>${number(violating[word])} of ${number(reported[word])}</dd>`,
   );
   return `<dl class="bars">${rows.join('')}</dl>
-<p class="soft">Pale: reported. Full: violates. A finding in several images counts for each.</p>`;
+<p class="soft">Pale bar: reported findings. Full bar: violating findings. A finding in several images is counted once per image.</p>`;
 }
 
-/** What ends first comes first, since people must review it first. */
+/** Exempted findings, in the order of their end, because that is the order in which to review them. */
 function exemptedHtml(simulation: Simulation, nameOf: (gate: GateOutcome) => string): string {
   const { exempted, more } = exemptedIn(simulation);
   if (exempted.length === 0) return '';
@@ -118,7 +119,7 @@ function exemptedHtml(simulation: Simulation, nameOf: (gate: GateOutcome) => str
     return `<li>${findingHtml(finding)} <span class="soft">${asText(describeExemption(exemption))} (${asText(where)})</span></li>`;
   });
   const rest = left > 0 ? `<li>and ${number(left)} more</li>` : '';
-  return `<h2>Would violate, but for a rule</h2><ul class="findings">${items.join('')}${rest}</ul>`;
+  return `<h2>Exempted findings</h2><ul class="findings">${items.join('')}${rest}</ul>`;
 }
 
 function filters(gates: readonly GateOutcome[]): string {
@@ -130,7 +131,7 @@ function filters(gates: readonly GateOutcome[]): string {
   return `<form hidden>
 <label>Text <input type="search" name="text" placeholder="repository, CVE, package" autocomplete="off"></label>
 <label>State <select name="state"><option value="">all</option>${options}</select></label>
-<fieldset><legend>With findings that are</legend>${boxes.join('')}</fieldset>
+<fieldset><legend>Severity</legend>${boxes.join('')}</fieldset>
 <output class="soft"></output>
 </form>`;
 }
@@ -139,21 +140,21 @@ function gateHtml(gate: GateOutcome, name: string): string {
   const state = gate.change ?? gate.outcome;
   const shown = name.endsWith(`:${gate.tags[0]}`) ? [] : gate.tags.slice(0, 5);
   const tags = shown.map(asText).join(', ');
-  const more = gate.tags.length > 5 ? ` and ${number(gate.tags.length - 5)} more tags` : '';
+  const more = gate.tags.length > 5 ? ` and ${counted(gate.tags.length - 5, 'more tag')}` : '';
   const counts = severitiesOf(gate);
   const words = SEVERITY_WORDS.filter((word) => counts[word] > 0);
-  const images = gate.images === 1 ? '1 image' : `${number(gate.images)} images`;
+  const images = counted(gate.images, 'image');
   const parts = [
     list('Violates', gate.reasons, gate.images, ({ rule }) => (rule === 'exploited' ? 'has a known exploit' : '')),
-    list('Does not violate any more', gate.formerReasons, gate.images, () => ''),
-    list('Severity not known', gate.undetermined, gate.images, () => ''),
+    list('No longer violates', gate.formerReasons, gate.images, () => ''),
+    list('Severity unknown', gate.undetermined, gate.images, () => ''),
     list('Exempted', gate.exempted, gate.images, ({ exemption }) => describeExemption(exemption)),
   ];
   return `<details data-state="${state}" data-severities="${words.join(' ')}"><summary><span class="state ${state}">${wordOf(gate)}</span><b>${asText(name)}</b> <span class="soft">${tags === '' ? '' : `${tags}${more}; `}${images}</span><span class="counts">${words.map((word) => `<span class="${word}">${number(counts[word])} ${word}</span>`).join('')}</span></summary>
-<div class="in">${gate.waitingFor === undefined ? '' : `<p class="soft">It ${STAYS_OPEN}.</p>`}${gate.mayNotCount ? '<p class="soft">Only images without a tag close it: they count if a tagged index contains them, which the report does not say.</p>' : ''}${parts.join('')}</div></details>`;
+<div class="in">${gate.waitingFor === undefined ? '' : `<p class="soft">It ${STAYS_OPEN}.</p>`}${gate.mayNotCount ? '<p class="soft">Only untagged images close it. They are in scope only if a tagged index contains them, which the report does not show.</p>' : ''}${parts.join('')}</div></details>`;
 }
 
-/** What violates the policy; if nothing does, whatever else the gate has. */
+/** The violating findings by severity. If there are none, the gate's other findings. */
 function severitiesOf({ violating, formerReasons, undetermined, exempted }: GateOutcome): SeverityCounts {
   if (SEVERITY_WORDS.some((word) => violating[word] > 0)) return violating;
   const counts = { ...NO_FINDINGS };
@@ -173,7 +174,7 @@ function list<T extends { readonly finding: Finding }>(
   const shown = first.slice(0, PAGE_FINDINGS);
   const left = first.length - shown.length + more;
   const items = shown.map((one) => {
-    const where = images > 1 ? `in ${number(one.images)} of ${number(images)} images` : '';
+    const where = images > 1 ? `in ${number(one.images)} of ${counted(images, 'image')}` : '';
     const notes = [note(one), where].filter((text) => text !== '').map(asText);
     return `<li>${findingHtml(one.finding)}${notes.length > 0 ? ` <span class="soft">${notes.join('; ')}</span>` : ''}</li>`;
   });
@@ -184,7 +185,7 @@ function list<T extends { readonly finding: Finding }>(
 function findingHtml(finding: Finding): string {
   const { vulnerability, package: found, score, exploited, fix, link } = finding;
   const id = asText(vulnerability);
-  // Only what can be nothing but a page: a report may say javascript:.
+  // Only https links: a report may contain a javascript: link.
   const name = link?.startsWith('https://')
     ? `<a href="${asText(link)}" rel="noopener noreferrer" target="_blank">${id}</a>`
     : `<b>${id}</b>`;
@@ -196,13 +197,13 @@ function findingHtml(finding: Finding): string {
   const where = [found.name, found.version].filter((text) => text !== '').join(' ');
   const way =
     found.fixedVersion === undefined
-      ? { available: 'a fix is available', none: 'no fix yet', unknown: 'fix not known' }[fix]
+      ? { available: 'a fix is available', none: 'no fix yet', unknown: 'unknown whether a fix exists' }[fix]
       : `fixed in ${found.fixedVersion}`;
   const severityText = facts.filter((text) => text !== '').join(', ');
   return `${name} <span class="${severityWord(finding)}">${asText(severityText)}</span> ${asText(where)}: ${asText(way)}`;
 }
 
-/** A package's name may be anything: here it is always text. */
+/** Escapes text for HTML, because a name in a report may contain markup. */
 function asText(text: string): string {
   return clean(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

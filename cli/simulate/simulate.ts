@@ -1,4 +1,4 @@
-// The command `pullgate simulate`: from findings and policies to what is printed, and the exit code.
+// Runs the command `pullgate simulate`: reads findings and policies, prints the result, and returns the exit code.
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setFlagsFromString } from 'node:v8';
@@ -18,7 +18,7 @@ import { findStack, type Stack, type StackOptions } from '../stack/stack.ts';
 import type { AnswerCode } from '../terminal/answer.ts';
 import { UsageError } from '../terminal/ending.ts';
 import { type Progress, progressOn } from '../terminal/progress.ts';
-import { plainLines } from '../terminal/words.ts';
+import { counted, plainLines } from '../terminal/words.ts';
 import { writeWhole } from './file.ts';
 import { type Head, jsonOf } from './json.ts';
 import { keepLambdaOpen } from './lambda.ts';
@@ -37,13 +37,13 @@ export interface SimulateOptions extends StackOptions, JsonOption {
   readonly all?: boolean;
 }
 
-/** A policy, and its name for people. */
+/** A policy and its display name. */
 interface Named {
   readonly policy: Policy;
   readonly name: string;
 }
 
-/** The word for the stack's own policy, instead of a file. */
+/** The word that means the stack's own policy instead of a file. */
 const STACK = 'stack';
 /**
  * How much the heap may grow before garbage is collected. By default V8 lets the heap double, which costs half a
@@ -54,13 +54,13 @@ const CHANGES = ['closes', 'opens', 'staysClosed', 'staysOpen'] as const;
 
 type Policies = readonly [Policy, ...Policy[]];
 
-/** What all three forms of the answer are made from. */
+/** The data for all three forms of the answer. */
 interface Done {
   readonly simulation: Simulation;
   readonly gathered: Gathered;
   readonly at: string;
   readonly source: string;
-  /** What else there is to know. */
+  /** Notes about findings that were left out or may be missing. */
   readonly notes: readonly string[];
   readonly policy: Named;
   readonly against: Named | undefined;
@@ -71,7 +71,7 @@ export async function simulateCommand(files: readonly string[], options: Simulat
   const isLive = files.length === 0;
   if (!isLive && (options.aws === true || options.azure === true)) {
     throw new UsageError(
-      '--aws and --azure restrict which clouds of the stack are observed, and with report files none is: leave out one or the other',
+      '--aws and --azure select the clouds to observe, but with report files no cloud is observed: leave out the options or the files',
     );
   }
   const stack = needsStack(options, isLive) ? await findStack(options) : undefined;
@@ -118,15 +118,15 @@ async function policyOf(file: string, stack: Stack | undefined): Promise<Named> 
 }
 
 /**
- * What the config leaves out is not gathered at all. The brake decides when a gate closes, not whether. Whether it
- * serves Lambda functions is known only once it is read.
+ * The rules do not filter by the config's repositories (excluded repositories are not gathered at all), by the brake
+ * (it decides when a gate closes, not whether), or by Lambda functions (known only after the gate is read).
  */
 function rulesFor({ policy }: Named) {
   const repositories = { include: ['**'], exclude: [] };
   return createRules({ policy, maxClosesPerHour: Infinity, closesInUse: true, repositories }, 'enforce');
 }
 
-/** What looking for findings takes, in files or in the clouds. */
+/** What is needed to find findings in files or in the clouds. */
 interface Search {
   readonly files: readonly string[];
   readonly format: Format | undefined;
@@ -155,29 +155,30 @@ async function readAll({ files, format, stack, gathering, progress, at }: Search
   return { ...read, source: files.map((file) => (file === STDIN ? 'stdin' : file)).join(', ') };
 }
 
-/** Fails if the scanners cannot see the registries, since the result would resemble a policy that closes nothing. */
+/** Fails if the scanners cannot see the registries, because the result would look like a policy that closes nothing. */
 async function observeStack({ stack, policies, gathering, progress }: Search): Promise<Seen> {
-  if (stack === undefined) throw new Error('without files a stack is observed: this is a defect of pullgate');
+  if (stack === undefined)
+    throw new Error('there are neither files nor a stack: this is a bug in pullgate; please report it');
   const problems = await observeClouds({ stack, policies, gathering, progress, now });
   progress.end();
   if (problems.length > 0 && gathering.count() === 0) {
-    throw new UsageError(`there are no findings to judge: ${problems.join('; ')}`);
+    throw new UsageError(`there are no findings to evaluate: ${problems.join('; ')}`);
   }
   return {
     source: CLOUDS.flatMap((cloud) => (stack[cloud] === undefined ? [] : [CLOUD_NAMES[cloud]])).join(' and '),
     formats: [],
-    notes: problems.map((problem) => `something may be missing: ${problem}`),
+    notes: problems.map((problem) => `findings may be missing: ${problem}`),
   };
 }
 
-/** Keeps repositories open that serve Lambda functions. Their policies say so; a report does not. */
+/** Keeps repositories open that serve Lambda functions. Only their policies show this, so reports cannot. */
 async function withLambda(simulation: Simulation, stack: Stack | undefined) {
   if (stack?.aws === undefined || stack.aws.closesInUse) return { simulation, notes: [] };
   const [client] = await connect({ aws: stack.aws, azure: undefined }, now);
   return client === undefined ? { simulation, notes: [] } : keepLambdaOpen(simulation, client.read);
 }
 
-/** On AWS a gate is a repository, on Azure what the stack's config says; for other reports it is the image. */
+/** On AWS, a gate is a repository. On Azure, the stack's config decides. For other reports, it is the image. */
 function subjectsOf(
   { images }: Gathered,
   { granularity }: SimulateOptions,
@@ -193,14 +194,16 @@ function* notesOf(
 ): Generator<string> {
   const unplaced = images.filter(({ isUnplaced }) => isUnplaced === true).length;
   if (unplaced > 0) {
-    yield `images without a registry, or with a repository whose dashes may be slashes: ${unplaced} (the function searches the stack's registries for their digests)`;
+    yield `${counted(unplaced, 'image')} without a registry, or with a repository name in which dashes may be slashes: the function searches the stack's registries for the digests`;
   }
-  for (const [why, count] of Object.entries(leftOut)) yield `left out as ${why}: ${count}`;
+  for (const [why, count] of Object.entries(leftOut)) {
+    yield `${counted(count, 'report entry', 'report entries')} left out: ${why}`;
+  }
   if (undated > 0 && policies.some(({ graceDays }) => Object.values(graceDays).some((days) => (days ?? 0) > 0))) {
-    yield `${undated} findings have no disclosure date: graceDays exempts none of them`;
+    yield `${counted(undated, 'finding has', 'findings have')} no disclosure date, so graceDays does not exempt them`;
   }
   if (formats.includes('trivy') && policies.some(({ exploited }) => exploited !== 'never')) {
-    yield "Trivy does not report exploits: the policy's `exploited` closes nothing for its findings";
+    yield "Trivy does not report known exploits, so the policy's `exploited` has no effect on its findings";
   }
 }
 
@@ -236,7 +239,7 @@ function pageInput({ simulation, gathered, at, source, notes, policy, against }:
   return { simulation, reported: gathered.reported, at, source, notes, policy: policy.name, against: against?.name };
 }
 
-/** A reader may close the pipe early; that is no error. */
+/** A reader may close the pipe early. This is not an error. */
 async function print(pieces: Iterable<string>): Promise<void> {
   try {
     await pipeline(Readable.from(pieces), process.stdout, { end: false });

@@ -1,5 +1,5 @@
-// What a policy would do to images, and what would change compared with another policy: pure, by the judgement of the
-// core.
+// Simulates what a policy would do to images, and what would change compared with another policy. Pure; the core decides
+// each verdict.
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import { type Finding, type Instant, rankOf } from '../../shared/policy/finding.ts';
@@ -14,35 +14,35 @@ import { findingsIn, type ImageObservation } from '../../shared/reconcile/observ
 import type { Rules } from '../../shared/reconcile/rules.ts';
 import { NO_FINDINGS, SEVERITY_WORDS, type SeverityCounts, severityWord } from '../reports/counts.ts';
 
-/** An image that is present, as observed. */
+/** An observed image that is present. */
 export type PresentImage = Extract<ImageObservation, { presence: 'present' }>;
 
 /** An image, and the gate that it would close. */
 export interface Subject {
   readonly gate: Gate;
-  /** What people call the gate: two gates of one repository that have no digest differ by it. */
+  /** The display name of the gate. It distinguishes two gates of one repository that have no digest. */
   readonly name: string;
   readonly tags: readonly string[];
   /**
-   * The image with its findings, made when it is judged.
+   * Creates the image with its findings when it is evaluated.
    *
-   * @param known the findings of the gate's other images by their text: the same finding is the same object
+   * @param known the findings of the gate's other images by their text, so that equal findings share one object
    */
   observe(known: Map<string, Finding>): PresentImage;
-  /** It has no tag, and whether a tagged index contains it is unknown: it is assumed to count. */
+  /** The image is untagged, and it is unknown whether a tagged index contains it. It is assumed to be in scope. */
   readonly mayNotCount: boolean;
 }
 
-/** What a policy does to a gate. `undetermined`: it stays open, and a severity that may matter is unknown. */
+/** What a policy does to a gate. `undetermined`: the gate stays open, but a severity that may matter is unknown. */
 export type Outcome = 'closes' | 'undetermined' | 'open';
 
-/** What changes compared with the other policy. */
+/** The change compared with the other policy. */
 export type Change = 'closes' | 'opens' | 'staysClosed' | 'staysOpen';
 
-/** A finding, and in how many of the gate's images it is. */
+/** A finding, and how many of the gate's images have it. */
 export type InImages<T> = T & { readonly images: number };
 
-/** The first of a list, the worst first, and how many more there are. */
+/** The beginning of a list that is sorted worst first, and how many more items the list has. */
 export interface Worst<T> {
   readonly first: readonly T[];
   readonly more: number;
@@ -51,51 +51,52 @@ export interface Worst<T> {
 export interface GateOutcome {
   readonly gate: Gate;
   readonly name: string;
-  /** Of all its images, for people. */
+  /** The tags of all its images, for display. */
   readonly tags: readonly string[];
   readonly images: number;
   readonly outcome: Outcome;
-  /** The policy would close it, but the function does not, because Lambda functions run from it. */
+  /** The policy would close the gate, but the function does not, because Lambda functions use it. */
   readonly waitingFor?: 'inUse';
-  /** Undefined if there is nothing to compare with. */
+  /** Undefined if there is no policy to compare with. */
   readonly change?: Change | undefined;
-  /** What violates. */
+  /** The findings that violate. */
   readonly reasons: Worst<InImages<Reason>>;
-  /** What violates the other policy and not this one. */
+  /** The findings that violate only the other policy. */
   readonly formerReasons: Worst<InImages<Reason>>;
   /** Findings of unknown severity. */
   readonly undetermined: Worst<InImages<{ readonly finding: Finding }>>;
-  /** What would violate the policy without an exemption. */
+  /** The findings that would violate the policy without an exemption. */
   readonly exempted: Worst<InImages<ExemptedFinding>>;
-  /** How many findings violate, each counted for each image that it is in, by the severity that the scanner gave. */
+  /** How many findings violate, by the scanner's severity. A finding is counted once for each image that has it. */
   readonly violating: SeverityCounts;
   /**
-   * No image that closes it has a tag: they count only if a tagged index contains them, which the report does not say.
+   * All images that close it are untagged. They are in scope only if a tagged index contains them, which the report does
+   * not show.
    */
   readonly mayNotCount: boolean;
 }
 
 export interface Simulation {
-  /** Every gate with something to say, the worst first. */
+  /** Every gate with something to report, the worst first. */
   readonly gates: readonly GateOutcome[];
-  /** Gates with nothing to say. */
+  /** How many gates have nothing to report. */
   readonly plain: number;
   readonly images: number;
-  /** The sum of what violates in all gates. */
+  /** The violating findings of all gates, by severity. */
   readonly violating: SeverityCounts;
 }
 
 export interface SimulationInput {
   readonly subjects: Iterable<Subject>;
   readonly rules: Rules;
-  /** The policy to compare with: the one in force. */
+  /** The policy to compare with. */
   readonly against?: Rules | undefined;
   readonly now: Instant;
-  /** The most findings that a gate names of each kind. */
+  /** The most findings of each kind that a gate lists. */
   readonly most: number;
 }
 
-/** What the policy would do to each gate. */
+/** Simulates what the policy would do to each gate. */
 export function simulate({ subjects, rules, against, now, most }: SimulationInput): Simulation {
   const byGate = Map.groupBy(subjects, ({ gate, name }) => `${gateKey(gate)} ${name}`);
   const gates: GateOutcome[] = [];
@@ -111,7 +112,7 @@ export function simulate({ subjects, rules, against, now, most }: SimulationInpu
 
 type Terms = Omit<SimulationInput, 'subjects'>;
 
-/** What both policies say of one image. */
+/** The verdicts of both policies for one image. */
 interface Judged {
   readonly subject: Subject;
   readonly verdict: Verdict;
@@ -120,7 +121,7 @@ interface Judged {
 
 const NOTHING: Verdict = { kind: 'allow', exempted: [] };
 
-/** Undefined if neither policy has anything to say. */
+/** The outcome for one gate; undefined if neither policy has anything to report. */
 function outcomeOf(subjects: readonly Subject[], { rules, against, now, most }: Terms): GateOutcome | undefined {
   const [subject] = subjects;
   if (subject === undefined) return undefined;
@@ -175,7 +176,7 @@ function sumOf(all: readonly SeverityCounts[]): SeverityCounts {
   return sum;
 }
 
-/** The core decides whether the image counts at all, and then what the policy says about it. */
+/** The core decides whether the image is in scope, and then its verdict. */
 function judge({ gate }: Subject, image: PresentImage, rules: Rules, now: Instant): Verdict {
   const { repository } = gate;
   if (isPlainlyAllowed(image, repository, rules, now)) return NOTHING;
@@ -187,7 +188,7 @@ function outcomeFrom(verdicts: readonly Verdict[]): Outcome {
   return verdicts.some(({ kind }) => kind === 'undetermined') ? 'undetermined' : 'open';
 }
 
-/** Unknown severities close nothing, and they are no proof that a closed gate may open. */
+/** An unknown severity does not close a gate, but it is also no proof that opens one. */
 function changeOf(judged: readonly Judged[]): Change {
   const wasClosed = judged.some(({ before }) => before?.kind === 'block');
   const isClosed = judged.some(
@@ -197,7 +198,7 @@ function changeOf(judged: readonly Judged[]): Change {
   return wasClosed ? 'opens' : 'staysOpen';
 }
 
-/** Findings of several images as one each, the worst first; a finding that is exempted in two ways appears twice. */
+/** Merges equal findings of several images, worst first. A finding that is exempted in two ways appears twice. */
 function worstOf<T extends { readonly finding: Finding; readonly exemption?: Exemption }>(
   found: readonly T[],
   most: number,
@@ -218,12 +219,12 @@ function worstOf<T extends { readonly finding: Finding; readonly exemption?: Exe
   return { first: all.slice(0, most).map(({ one, images }) => ({ ...one, images })), more: Math.max(0, count - most) };
 }
 
-/** Only exceptions may differ between images of one gate; other exemptions are the same if their kind is. */
+/** Only exceptions can differ between images of one gate. Other exemptions are equal if their kind is equal. */
 function exceptionOf({ exemption }: { readonly exemption?: Exemption }): unknown {
   return exemption?.kind === 'exception' ? exemption.exception : undefined;
 }
 
-/** Known exploits first, then by severity, then by score: and by name, so that two runs say the same. */
+/** Orders by known exploit, severity and score, and then by name, so that the output is deterministic. */
 export function compareFindings(a: Finding, b: Finding): number {
   return (
     Number(b.exploited) - Number(a.exploited) ||
@@ -241,7 +242,7 @@ export function compareTexts(a: string, b: string): number {
 const CHANGE_ORDER: readonly (Change | undefined)[] = ['closes', 'opens', 'staysClosed', 'staysOpen', undefined];
 const OUTCOME_ORDER: readonly Outcome[] = ['closes', 'undetermined', 'open'];
 
-/** What changes first, then what closes; among those the worst finding, and then the most. */
+/** Orders gates by change, outcome, worst finding, and number of findings. */
 export function worstGateFirst(a: GateOutcome, b: GateOutcome): number {
   return (
     CHANGE_ORDER.indexOf(a.change) - CHANGE_ORDER.indexOf(b.change) ||
@@ -259,7 +260,7 @@ function compareWorst(a: GateOutcome, b: GateOutcome): number {
   return Number(second.exploited) - Number(first.exploited) || rankOf(second) - rankOf(first);
 }
 
-/** The worst finding that violates; else of those that did, are unknown, or are exempted. */
+/** The worst violating finding. If there is none, the worst former, undetermined or exempted finding, in this order. */
 export function worstFinding(gate: GateOutcome): Finding | undefined {
   const lists = [gate.reasons, gate.formerReasons, gate.undetermined, gate.exempted];
   return lists.find(({ first }) => first.length > 0)?.first[0]?.finding;

@@ -1,4 +1,4 @@
-// The images of a simulation: from reports, or from the clouds, through the functions' own adapters.
+// Provides the images of a simulation, from reports or, through the functions' adapters, from the clouds.
 
 import type { Granularity } from '../../config/args.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
@@ -15,9 +15,11 @@ import { connect } from '../stack/clients.ts';
 import { CLOUD_NAMES } from '../stack/cloud.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { Progress } from '../terminal/progress.ts';
+import { repositories } from '../terminal/terminal.ts';
+import { counted } from '../terminal/words.ts';
 import type { Subject } from './simulation.ts';
 
-/** What the gate of an image is, if on Azure it is this. On AWS it is always a repository. */
+/** Returns what the gate of an image is: on Azure this granularity, on AWS always a repository. */
 export function granularityOf(onAzure: Granularity): (image: Pick<GatheredImage, 'registry'>) => Granularity {
   return ({ registry }) => (AWS_ACCOUNT.test(registry) ? 'repository' : onAzure);
 }
@@ -49,14 +51,14 @@ export function* subjectsFrom(
   }
 }
 
-/** A policy that asks the clouds for every finding that matters to one of these, and whether each image is tagged. */
+/** A policy that requests every finding that matters to any of these policies, and whether each image is tagged. */
 export function widest(policies: readonly [Policy, ...Policy[]]): Policy {
   const below = severitiesBelowAll(policies);
   const mildest = SEVERITIES.find((severity) => !below.has(severity)) ?? 'critical';
   return { ...policies[0], severityThreshold: mildest, unfixable: mildest, exploited: 'never', images: 'tagged' };
 }
 
-/** What observing the clouds takes. */
+/** What is needed to observe the clouds. */
 export interface LiveOptions {
   readonly stack: Stack;
   readonly policies: readonly [Policy, ...Policy[]];
@@ -70,7 +72,7 @@ const GATES_AT_ONCE = 8;
 /**
  * Observes every repository that has findings, as a sweep does. Changes nothing.
  *
- * @returns why something may be missing: one sentence each
+ * @returns why findings may be missing, one sentence for each problem
  */
 export async function observeClouds(options: LiveOptions): Promise<readonly string[]> {
   const { stack, policies, now } = options;
@@ -100,7 +102,8 @@ async function observeCloud(client: Client, { gathering, progress }: LiveOptions
     }
     done += 1;
     progress.show(
-      () => `${done} of ${gates.length} repositories on ${CLOUD_NAMES[client.cloud]}, ${gathering.count()} findings`,
+      () =>
+        `${done} of ${repositories(gates.length)} on ${CLOUD_NAMES[client.cloud]}, ${counted(gathering.count(), 'finding')}`,
     );
   });
   return problems;

@@ -1,25 +1,25 @@
-// What `pullgate simulate` prints for people: which gates would close, for which findings, and what is exempted until
-// when.
+// The text output of `pullgate simulate`: which gates would close, for which findings, and what is exempted until when.
 import { describeExemption, describeFinding } from '../../shared/report/sentences.ts';
 import { SEVERITY_WORDS, type SeverityCounts } from '../reports/counts.ts';
 import { paint, type Style } from '../terminal/terminal.ts';
+import { counted } from '../terminal/words.ts';
 import { exemptedIn } from './exempted.ts';
 import type { Change, GateOutcome, InImages, Outcome, Simulation, Worst } from './simulation.ts';
 
 export interface TextInput {
   readonly simulation: Simulation;
   readonly reported: SeverityCounts;
-  /** The name of the policy, and of the one that it is compared with. */
+  /** The names of the policy and of the policy that it is compared with. */
   readonly policy: string;
   readonly against: string | undefined;
-  /** Everything, or only the first of each list. */
+  /** Show everything, or only the beginning of each list. */
   readonly all: boolean;
   /** The brake of the stack; undefined without a stack. */
   readonly maxClosesPerHour: number | undefined;
 }
 
-/** What is said about a gate that stays open because it serves Lambda functions. */
-export const STAYS_OPEN = 'serves Lambda functions: stays open unless aws.closeLambdaRepositories';
+/** Describes a gate that stays open because it serves Lambda functions. */
+export const STAYS_OPEN = 'serves Lambda functions, so it stays open unless aws.closeLambdaRepositories is true';
 
 const GATES = 20;
 const FINDINGS = 3;
@@ -52,12 +52,12 @@ export function* linesOf(input: TextInput): Generator<string> {
   if (gates.length > 0) yield '';
   const nameOf = namesOf(simulation.gates);
   for (const gate of gates) yield* gateLines(gate, nameOf(gate), width, all);
-  if (shown.length > gates.length) yield `  and ${number(shown.length - gates.length)} more gates (--all shows them)`;
+  if (shown.length > gates.length) yield `  and ${counted(shown.length - gates.length, 'more gate')} (use --all)`;
   yield* exemptedLines(input, nameOf);
   const closing = simulation.gates.filter((gate) => (gate.change ?? gate.outcome) === 'closes').length;
   if (maxClosesPerHour !== undefined && closing > maxClosesPerHour) {
     yield '';
-    yield `The brake (maxClosesPerHour) lets ${maxClosesPerHour} of them close per hour; those with a known exploit close at once.`;
+    yield `The brake (maxClosesPerHour) lets at most ${counted(maxClosesPerHour, 'gate')} close within an hour. Gates with a known exploit close at once.`;
   }
 }
 
@@ -72,23 +72,23 @@ function* summary({ simulation, policy, against, reported }: TextInput): Generat
   if (against === undefined) {
     const [closing, unknown] = [count('closes'), count('undetermined')];
     const undetermined = unknown > 0 ? `, ${number(unknown)} of them undetermined` : '';
-    yield `With ${policy}, ${number(closing)} of ${gatesOf(total)} would close and ${number(total - closing)} would stay open${undetermined}.`;
+    yield `With ${policy}, ${number(closing)} of ${counted(total, 'gate')} would close and ${number(total - closing)} would stay open${undetermined}.`;
   } else {
     const [closing, opening, closed] = [count('closes'), count('opens'), count('staysClosed')].map(number);
-    yield `With ${policy}, compared with ${against}: of ${gatesOf(total)}, ${closing} would close, ${opening} would open, ${closed} would stay closed and ${number(count('staysOpen') + plain)} would stay open.`;
+    yield `With ${policy}, compared with ${against}: of ${counted(total, 'gate')}, ${closing} would close, ${opening} would open, ${closed} would stay closed and ${number(count('staysOpen') + plain)} would stay open.`;
   }
   const parts = SEVERITY_WORDS.flatMap((word) => (reported[word] > 0 ? [`${number(reported[word])} ${word}`] : []));
   const findings = SEVERITY_WORDS.reduce((sum, word) => sum + reported[word], 0);
-  yield `${number(images)} ${images === 1 ? 'image' : 'images'}, ${number(findings)} ${findings === 1 ? 'finding' : 'findings'}${parts.length > 0 ? `: ${parts.join(', ')}` : ''}.`;
+  yield `${counted(images, 'image')}, ${counted(findings, 'finding')}${parts.length > 0 ? `: ${parts.join(', ')}` : ''}.`;
 }
 
 function* gateLines(gate: GateOutcome, name: string, width: number, all: boolean): Generator<string> {
   const word = wordOf(gate);
   const notes = [
     tagNote(gate),
-    gate.images === 1 ? undefined : `${number(gate.images)} images`,
+    gate.images === 1 ? undefined : counted(gate.images, 'image'),
     gate.waitingFor === undefined ? undefined : STAYS_OPEN,
-    gate.mayNotCount ? 'untagged: counts only if a tagged index contains it' : undefined,
+    gate.mayNotCount ? 'untagged: in scope only if a tagged index contains it' : undefined,
     gate.change === 'staysOpen' && gate.outcome === 'undetermined' ? 'undetermined' : undefined,
   ].filter((note) => note !== undefined);
   yield `  ${coloured(word, word.padEnd(width))}  ${clean(name)}${notes.length > 0 ? `  (${notes.join('; ')})` : ''}`;
@@ -98,7 +98,7 @@ function* gateLines(gate: GateOutcome, name: string, width: number, all: boolean
     findingLines(list, most, prefix, gate.images).map((line) => `${indent}${line}`);
   yield* say(gate.reasons, '');
   if (gate.reasons.first.length === 0) yield* say(gate.undetermined, 'severity unknown: ');
-  if (gate.change === 'opens') yield* say(gate.formerReasons, 'no longer: ');
+  if (gate.change === 'opens') yield* say(gate.formerReasons, 'no longer violates: ');
 }
 
 function findingLines(
@@ -110,41 +110,41 @@ function findingLines(
   const shown = first.slice(0, most);
   const left = first.length - shown.length + more;
   const lines = shown.map(({ finding, images: inImages }) => {
-    const where = images > 1 ? ` [${number(inImages)} of ${number(images)} images]` : '';
+    const where = images > 1 ? ` [${number(inImages)} of ${counted(images, 'image')}]` : '';
     return clean(`${prefix}${describeFinding(finding)}${where}`);
   });
-  return left > 0 ? [...lines, `and ${number(left)} more ${left === 1 ? 'finding' : 'findings'}`] : lines;
+  return left > 0 ? [...lines, `and ${counted(left, 'more finding')}`] : lines;
 }
 
 function tagNote({ tags, name }: GateOutcome): string | undefined {
   if (tags.length === 0 || name.endsWith(`:${tags[0]}`)) return undefined;
   const more = tags.length - FINDINGS;
-  return clean(`${tags.slice(0, FINDINGS).join(', ')}${more > 0 ? ` and ${number(more)} more tags` : ''}`);
+  return clean(`${tags.slice(0, FINDINGS).join(', ')}${more > 0 ? ` and ${counted(more, 'more tag')}` : ''}`);
 }
 
-/** What is exempted: one line for a finding and its exemption, however many gates there are. */
+/** The exempted findings: one line for each finding and exemption, even if it applies to several gates. */
 function* exemptedLines({ simulation, all }: TextInput, nameOf: (gate: GateOutcome) => string): Generator<string> {
   const { exempted, more } = exemptedIn(simulation);
   if (exempted.length === 0) return;
   const shown = all ? exempted : exempted.slice(0, GATES);
   yield '';
-  yield 'Exempted, and would violate the policy otherwise:';
+  yield 'Exempted findings, which would otherwise violate the policy:';
   for (const { finding, exemption, gates } of shown) {
     const [first, ...others] = gates.map(nameOf);
-    const where = `${first}${others.length > 0 ? ` and ${gatesOf(others.length, 'more ')}` : ''}`;
+    const where = `${first}${others.length > 0 ? ` and ${counted(others.length, 'more gate')}` : ''}`;
     const { vulnerability, package: found } = finding;
     yield clean(`  ${vulnerability} in ${found.name} ${found.version}  ${describeExemption(exemption)}  (${where})`);
   }
   const left = exempted.length - shown.length + more;
-  if (left > 0) yield `  and ${number(left)} more${all ? '' : ' (--all shows them)'}`;
+  if (left > 0) yield `  and ${counted(left, 'more finding')}${all ? '' : ' (use --all)'}`;
 }
 
-/** What a gate's row begins with. */
+/** The first word of a gate's row. */
 export function wordOf({ change, outcome }: GateOutcome): string {
   return change === undefined ? OUTCOMES[outcome] : CHANGES[change];
 }
 
-/** Names gates, with their registry if there are several. */
+/** Names gates, with their registry if there is more than one. */
 export function namesOf(gates: readonly GateOutcome[]): (gate: GateOutcome) => string {
   const registries = new Set(gates.map(({ gate }) => gate.registry));
   return ({ gate, name }) => (registries.size > 1 ? `${gate.registry.split('/').at(-1)}/${name}` : name);
@@ -155,14 +155,10 @@ function coloured(word: string, text: string): string {
   return style === undefined ? text : paint(style, text);
 }
 
-/** A package's name may contain control characters, which a terminal would obey. */
+/** Replaces control characters in names from reports: a terminal would interpret them. */
 export function clean(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: this expression removes them
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '\uFFFD');
-}
-
-function gatesOf(count: number, adjective = ''): string {
-  return `${number(count)} ${adjective}${count === 1 ? 'gate' : 'gates'}`;
 }
 
 function number(value: number): string {

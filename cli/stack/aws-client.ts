@@ -22,7 +22,7 @@ import type { AwsStack } from './stack.ts';
 /**
  * Creates the client for a stack on AWS.
  *
- * @param sdk the SDK's clients. Default: with the credentials of this machine
+ * @param sdk the SDK's clients. Default: clients with the credentials of this machine
  */
 export function createAwsClient(settings: AwsStack, now: () => Instant, sdk = createClients(settings.region)): Client {
   const adapters = createAdapters({ settings, clients: sdk, now, log: () => {} });
@@ -46,7 +46,7 @@ export function createAwsClient(settings: AwsStack, now: () => Instant, sdk = cr
     find: (name) => findImage(reader, name),
     observe: (...asked) => observe(reader, ...asked),
     scans: ({ repository }, digests) => scanner.scansOf(repository, digests),
-    // Whatever refuses a pull refuses the pulls of the whole repository.
+    // On AWS, a lock always blocks pulls of the whole repository.
     obstacles: (image) => findObstacles(reader, image),
     repositoryObstacles: (repository) => findObstacles(reader, repository),
     read: (gate) => lock.read(gate),
@@ -54,7 +54,7 @@ export function createAwsClient(settings: AwsStack, now: () => Instant, sdk = cr
   };
 }
 
-/** What reading the registry takes. */
+/** What is needed to read the registry. */
 interface Reader extends Pick<Adapters, 'table' | 'scanner'> {
   readonly settings: AwsStack;
   readonly ecr: ReturnType<typeof createClients>['ecr'];
@@ -72,7 +72,7 @@ async function observe(
   { settings: { policy }, images, lock, scanner }: Reader,
   ...[gate, blockers, also = []]: Parameters<Client['observe']>
 ): ReturnType<Client['observe']> {
-  // A closed repository refuses this command, too. Then only the record says which images its indexes contain.
+  // A closed repository also denies this call. Then only the record shows which images its indexes contain.
   let isRefused = false;
   const descendants: Images['descendants'] = async (repository, indexes) => {
     try {
@@ -129,7 +129,7 @@ async function findImage(reader: Reader, { registry, repository, tag, digest }: 
       children: await findChildren(reader, repository, imageDigest),
       gates: [{ registry: accountId, repository }],
       problem:
-        imageStatus === 'ARCHIVED' ? 'it is archived: it cannot be pulled from ECR until it is reactivated' : undefined,
+        imageStatus === 'ARCHIVED' ? 'it is archived and cannot be pulled from ECR until it is reactivated' : undefined,
     };
   } catch (error) {
     if (error instanceof RepositoryNotFoundException) return { kind: 'absent', what: 'repository' };
@@ -149,11 +149,11 @@ async function findChildren({ images }: Reader, repository: string, digest: stri
 }
 
 const UNSURE =
-  'you are not allowed to read image indexes here (ecr:BatchGetImage; a closed repository refuses it): an untagged image counts only if the record says so';
+  'you cannot read image indexes here (ecr:BatchGetImage, which a closed repository denies): an untagged image is in scope only if it is on record';
 
-const SEALED = "the repository's policy denies you even reading it";
+const SEALED = 'the repository policy denies you permission to read it';
 
-/** One repository's policy refuses this caller: everything else can still be read. */
+/** The policy of one repository denies access to this caller. Other repositories can still be read. */
 function isDeniedByPolicy(error: unknown): boolean {
   return isDenied(error) && /explicit deny in a resource-based policy/.test((error as Error).message);
 }

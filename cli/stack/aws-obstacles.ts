@@ -1,4 +1,5 @@
-// Which statements of a repository policy refuse pulls, and who set them: this stack, another stack, or someone else.
+// Finds the statements of a repository policy that deny pulls, and who set them: this stack, another stack, or someone
+// else.
 import type { Snapshot } from '../../aws/function/repository-lock.ts';
 import { PULL_ACTIONS, type RepositoryPolicy } from '../../aws/function/repository-policy.ts';
 import type { Instant } from '../../shared/policy/finding.ts';
@@ -6,39 +7,35 @@ import type { Obstacle } from './client.ts';
 
 type Statement = RepositoryPolicy['statements'][number]['value'];
 
-/** How every stack's statement is marked. */
+/** The beginning of the Sid of every stack's statement. */
 const MARK = /^Pullgate/;
 
 /**
  * The statements that deny pulls.
  *
- * @param statementId the Sid of this stack's own statement
- * @param since since when this stack keeps the repository closed, by its record
+ * @param statementId the Sid of this stack's statement
+ * @param since when this stack closed the repository, according to its record
  */
 export function obstaclesIn(snapshot: Snapshot, statementId: string, since: Instant | undefined): readonly Obstacle[] {
   if (snapshot.kind === 'unreadable') return [];
   return snapshot.policy.statements.flatMap(({ value }, index): readonly Obstacle[] => {
     if (value['Effect'] !== 'Deny' || !deniesPulls(value)) return [];
     const sid = value['Sid'];
-    const name = typeof sid === 'string' ? `"${sid}"` : `number ${index + 1}`;
-    if (sid === statementId)
-      return [{ by: 'pullgate', for: 'everyone', what: `the statement ${name} of its policy`, since }];
-    if (typeof sid === 'string' && MARK.test(sid))
-      return [{ by: 'anotherStack', for: 'everyone', what: `the statement ${name} of its policy` }];
-    return [
-      { by: 'others', for: isForEveryone(value) ? 'everyone' : 'some', what: `the statement ${name} of its policy` },
-    ];
+    const what = `statement ${typeof sid === 'string' ? `"${sid}"` : index + 1} in the repository policy`;
+    if (sid === statementId) return [{ by: 'pullgate', for: 'everyone', what, since }];
+    if (typeof sid === 'string' && MARK.test(sid)) return [{ by: 'anotherStack', for: 'everyone', what }];
+    return [{ by: 'others', for: isForEveryone(value) ? 'everyone' : 'some', what }];
   });
 }
 
-/** Does it deny one of the calls that every pull makes? */
+/** Does the statement deny one of the calls that every pull makes? */
 function deniesPulls({ Action: actions, NotAction: others }: Statement): boolean {
   if (actions !== undefined) return PULL_ACTIONS.some((action) => matches(actions, action));
   return others !== undefined && PULL_ACTIONS.some((action) => !matches(others, action));
 }
 
 /**
- * Actions are written in any case, and with wildcards.
+ * Action names are not case-sensitive and may contain wildcards.
  * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
  */
 function matches(patterns: unknown, action: string): boolean {

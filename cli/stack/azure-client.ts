@@ -22,7 +22,7 @@ import type { AzureStack } from './stack.ts';
 /**
  * Creates the client for a stack on Azure.
  *
- * @param sdk the SDK's clients. Default: with the credentials of this machine
+ * @param sdk the SDK's clients. Default: clients with the credentials of this machine
  */
 export function createAzureClient(
   settings: AzureStack,
@@ -63,9 +63,9 @@ export function createAzureClient(
 }
 
 /**
- * The stack's registry with this id.
+ * Finds the stack's registry with this id.
  *
- * @throws UsageError if the stack no longer has it
+ * @throws UsageError if the registry is no longer part of the stack
  */
 async function findRegistry({ registryOfStack }: Adapters, id: string): Promise<AzureRegistry> {
   const named = registryIn(id);
@@ -76,7 +76,7 @@ async function findRegistry({ registryOfStack }: Adapters, id: string): Promise<
   );
 }
 
-/** The function's ports. If the registry refuses a write, it is the operator, not the function, who lacks a role. */
+/** The function's ports. If the registry denies a write, the error names the role that the operator needs. */
 function portsOf({ portsFrom }: Adapters, registry: AzureRegistry, now: () => Instant): Ports<Snapshot> {
   const ports = portsFrom(now(), registry, () => {});
   const write: Registry<Snapshot>['write'] = async (...asked) => {
@@ -87,7 +87,7 @@ function portsOf({ portsFrom }: Adapters, registry: AzureRegistry, now: () => In
   return { ...ports, registry: { ...ports.registry, write } };
 }
 
-/** What finding images and locks takes. */
+/** What is needed to find images and locks. */
 interface Reader extends Pick<Adapters, 'registries' | 'table'> {
   readonly granularity: AzureStack['granularity'];
   readonly openRegistry: Clients['registry'];
@@ -102,7 +102,7 @@ async function findImage(
   const registry = resolved.find(({ loginServer }) => loginServer.toLowerCase() === host);
   if (registry === undefined) {
     const names = all.map((one) =>
-      one.kind === 'resolved' ? one.loginServer : `${one.name} (you are not allowed to read it in Resource Manager)`,
+      one.kind === 'resolved' ? one.loginServer : `${one.name} (you cannot read it in Azure Resource Manager)`,
     );
     return { kind: 'elsewhere', registries: names };
   }
@@ -135,7 +135,7 @@ async function findImage(
   };
 }
 
-/** Locks of both granularities count: one may be left from before the setting changed. */
+/** Reads locks of both granularities: a lock may remain from before the setting changed. */
 async function findObstacles(
   reader: Reader,
   { registry, repository, digest, tag, children }: FoundImage,
@@ -156,7 +156,7 @@ async function findObstacles(
   return [...ofGates.flat(), ...(tag === undefined ? [] : await readTagLock(client, repository, tag))];
 }
 
-/** A lock carries no mark: it is ours if the record says that we set it. */
+/** An attribute lock carries no id. It is pullgate's lock if the record shows that pullgate set it. */
 async function readLock(
   { table }: Reader,
   client: ContainerRegistryClient,
@@ -171,14 +171,14 @@ async function readLock(
   return [{ by: 'pullgate', for: 'everyone', what, since: record.closedSince ?? record.since }];
 }
 
-/** pullgate locks no tags. */
+/** pullgate never locks tags, so a locked tag belongs to someone else. */
 async function readTagLock(client: ContainerRegistryClient, repository: string, tag: string) {
   const found = await unlessAbsent(client.getArtifact(repository, tag).getTagProperties(tag));
   const obstacle: Obstacle = { by: 'others', for: 'everyone', what: `readEnabled of the tag ${tag} is false` };
   return found?.canRead === false ? [obstacle] : [];
 }
 
-/** Names the missing role if Log Analytics refuses: it is another role than the registry's. */
+/** Names the missing role if Log Analytics denies access, because it differs from the role on the registry. */
 async function namingRole<T>(asked: Promise<T>): Promise<T> {
   try {
     return await asked;

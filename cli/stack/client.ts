@@ -1,4 +1,5 @@
-// The interface of the client for one cloud of a stack. It reads and writes gates with the credentials of the operator.
+// The interface of the client for one cloud of a stack. The client reads and changes gates with the operator's
+// credentials.
 
 import type { Cloud } from '../../config/config.ts';
 import type { BrakeState } from '../../shared/gate/brake.ts';
@@ -27,31 +28,31 @@ export interface Client {
   readonly records: Pick<Records, 'load' | 'save'>;
   /** Every gate that has a record. */
   gates(): AsyncIterable<Gate & { readonly state: string }>;
-  /** About how many messages are in the dead-letter queue (AWS) or the poison queue (Azure). */
+  /** The approximate number of messages in the dead-letter queue (AWS) or the poison queue (Azure). */
   deadLetters(): Promise<number>;
 
-  /** Why the scanner cannot see the registry, or not all of it; undefined if it is healthy. */
+  /** Why the scanner cannot see all of the registry; undefined if it is healthy. */
   scannerHealth(): Promise<string | undefined>;
-  /** The repositories that have images with findings. They say what to observe; they are no evidence. */
+  /** The repositories that have images with findings. They tell what to observe, and are not evidence. */
   repositoriesWithFindings(): Promise<Iterable<Gate>>;
-  /** Finds the image that a name refers to now. */
+  /** Finds the image that a name currently refers to. */
   find(name: ImageName): Promise<Found>;
   /**
    * Observes every image of a gate, as the function does. Changes nothing.
    *
-   * @param blockers the blockers on record; each of them always has an answer
-   * @param also other digests that must have an answer
+   * @param blockers the blockers on record; the result always includes each of them
+   * @param also other digests that the result must include
    */
   observe(gate: Gate, blockers: readonly Blocker[], also?: readonly string[]): Promise<Observed>;
   readonly scans: Registry<unknown>['scans'];
-  /** What keeps an image from being pulled, as the registry shows it. */
+  /** What prevents pulls of an image, according to the registry. */
   obstacles(image: FoundImage): Promise<readonly Obstacle[]>;
-  /** What keeps all images of a repository from being pulled. On Azure nothing: there the records know every lock. */
+  /** What prevents pulls of all images in a repository. Empty on Azure, because the records contain every lock. */
   repositoryObstacles(repository: Gate): Promise<readonly Obstacle[]>;
 
-  /** The gate as the registry shows it; undefined if it is not there. */
+  /** Reads the gate in the registry; undefined if it does not exist. */
   read(gate: Gate): Promise<Reading<unknown> | undefined>;
-  /** Brings a gate to the state that the mode and its record ask for, without observing its images. */
+  /** Brings a gate to the state that the mode and its record require, without observing its images. */
   reconcile(gate: Gate, mode: EffectiveMode, command: CommandTrigger): Promise<Decision>;
 }
 
@@ -66,7 +67,7 @@ export type Found =
   | FoundImage
   /** There is no such repository or image. */
   | { readonly kind: 'absent'; readonly what: string }
-  /** The name's registry is not one of the stack's. `registries` are the stack's, as they appear in names of images. */
+  /** The registry in the name is not one of the stack's. `registries` are the stack's, as they appear in image names. */
   | { readonly kind: 'elsewhere'; readonly registries: readonly string[] };
 
 export interface FoundImage {
@@ -75,37 +76,37 @@ export interface FoundImage {
   readonly repository: string;
   readonly digest: string;
   readonly tags: readonly string[];
-  /** The tag in the name. It may be locked, too. */
+  /** The tag in the name. It can be locked too. */
   readonly tag: string | undefined;
-  /** The images of an index, as far as they can be read; each is pulled after the index. Empty for a plain image. */
+  /** The readable images of an index, which are pulled after the index. Empty if the image is not an index. */
   readonly children: readonly { readonly digest: string; readonly platform: string }[];
   /** The gates that can block its pulls: the repository, or the image and each of its children. */
   readonly gates: readonly Gate[];
-  /** Why it cannot be pulled, whatever pullgate does; undefined if nothing else prevents it. */
+  /** Why the image cannot be pulled, independent of pullgate; undefined if there is no such reason. */
   readonly problem?: string | undefined;
 }
 
-/** The images of a gate, and what could not be determined. */
+/** The images of a gate, and why the observation may be incomplete. */
 export interface Observed {
   readonly images: readonly ImageObservation[];
-  /** Why the function may see something else. */
+  /** Why the function may observe something different. */
   readonly unsure?: string | undefined;
 }
 
-/** Something that refuses pulls. */
+/** Something that prevents pulls. */
 export interface Obstacle {
   /** Who set it: this stack, another stack of pullgate, or someone else. */
   readonly by: 'pullgate' | 'anotherStack' | 'others';
-  /** `some`: it depends on who pulls. The principals that our own config exempts do not count. */
+  /** `some`: only some principals are affected. The principals that the stack's config exempts are ignored. */
   readonly for: 'everyone' | 'some';
-  /** What it is, in words. */
+  /** A description for the user. */
   readonly what: string;
   /** Since when; undefined if unknown. */
   readonly since?: Instant | undefined;
 }
 
 /**
- * Runs the function's own reconciliation from a command. An error of sending the notice is in the words of a command.
+ * Runs the function's reconciliation from a command. If the notice cannot be sent, the error is worded for the command.
  *
  * @param portsFor the cloud's ports for a gate
  */

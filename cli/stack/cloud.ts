@@ -1,4 +1,4 @@
-// What people call the clouds that a stack can be in.
+// The display names of the clouds.
 import type { Cloud } from '../../config/config.ts';
 
 export const CLOUD_NAMES: Readonly<Record<Cloud, string>> = { aws: 'AWS', azure: 'Azure' };

@@ -1,17 +1,19 @@
-// Reads everything that a stack has: its records, and every repository as a sweep observes it. Changes nothing.
+// Reads all records of a stack, and observes every repository as a sweep does. Changes nothing.
 
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { GateRecord } from '../../shared/gate/record.ts';
 import { globFilter } from '../../shared/policy/glob.ts';
 import { mapConcurrently } from '../../shared/runtime/concurrency.ts';
 import { progressOn } from '../terminal/progress.ts';
+import { repositories as countRepositories } from '../terminal/terminal.ts';
+import { counted } from '../terminal/words.ts';
 import type { Client, Observed } from './client.ts';
 import { CLOUD_NAMES } from './cloud.ts';
 
 const RECORDS_AT_ONCE = 8;
 const REPOSITORIES_AT_ONCE = 4;
 
-/** Every record of a cloud, by name. Open gates count, too: they may have pending notices or remembered blockers. */
+/** Loads all records of a cloud, sorted by name. Includes open gates, which may have pending notices or blockers. */
 export async function loadRecords(client: Client): Promise<readonly GateRecord[]> {
   const gates: Gate[] = [];
   for await (const { state: _, ...gate } of client.gates()) gates.push(gate);
@@ -20,7 +22,7 @@ export async function loadRecords(client: Client): Promise<readonly GateRecord[]
   const loading = mapConcurrently(gates, RECORDS_AT_ONCE, async (gate) => {
     const { value } = await client.records.load(gate);
     done++;
-    progress.show(() => `${done} of ${gates.length} records on ${CLOUD_NAMES[client.cloud]}`);
+    progress.show(() => `${done} of ${counted(gates.length, 'record')} on ${CLOUD_NAMES[client.cloud]}`);
     return value;
   });
   const records = await loading.finally(() => progress.end());
@@ -29,7 +31,7 @@ export async function loadRecords(client: Client): Promise<readonly GateRecord[]
     .toSorted((a, b) => (gateKey(a.gate) < gateKey(b.gate) ? -1 : 1));
 }
 
-/** What was observed of a whole repository. */
+/** The observation of a whole repository. */
 export interface ObservedRepository extends Observed {
   readonly gate: Gate;
 }
@@ -38,7 +40,7 @@ export interface ObservedRepository extends Observed {
  * Observes every repository that has findings or a record.
  *
  * @param records all records of the cloud
- * @param use takes each repository, which is then forgotten: all of them may not fit into memory
+ * @param use receives one repository at a time, because all of them may not fit into memory
  */
 export async function observeEverything(
   client: Client,
@@ -59,7 +61,7 @@ export async function observeEverything(
     const blockers = (recordsOf.get(key) ?? []).flatMap((record) => record.blockers);
     await use({ gate, ...(await client.observe(gate, blockers)) });
     done++;
-    progress.show(() => `${done} of ${repositories.size} repositories on ${CLOUD_NAMES[client.cloud]}`);
+    progress.show(() => `${done} of ${countRepositories(repositories.size)} on ${CLOUD_NAMES[client.cloud]}`);
   });
   await observing.finally(() => progress.end());
 }

@@ -1,4 +1,4 @@
-// Finds a deployed stack: its outputs, as `pulumi stack output --json` prints them, become the settings of its
+// Finds a deployed stack. Turns its outputs, as `pulumi stack output --json` prints them, into the settings of its
 // functions.
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -11,13 +11,13 @@ import { describeProblem, problemsFrom, required } from '../../shared/runtime/pr
 import { sentenceOf, UsageError } from '../terminal/ending.ts';
 import { CLOUD_NAMES } from './cloud.ts';
 
-/** Where to find the stack, and which part of it a command is about. */
+/** Where to find the stack, and which of its clouds to use. */
 export interface StackOptions {
-  /** The name of the stack. Default: the one that `pulumi stack select` selected. */
+  /** The name of the stack. Default: the stack selected with `pulumi stack select`. */
   readonly stack?: string | undefined;
-  /** A file with the output of `pulumi stack output --json`. Default: the Pulumi CLI is asked. */
+  /** A file with the output of `pulumi stack output --json`. Default: run the Pulumi CLI. */
   readonly outputs?: string | undefined;
-  /** Only the clouds that are named here. Default: all clouds of the stack. */
+  /** Use only the clouds that are set to true. Default: all clouds of the stack. */
   readonly aws?: boolean | undefined;
   readonly azure?: boolean | undefined;
 }
@@ -60,11 +60,11 @@ const outputsSchema = v.object({
 });
 type Outputs = v.InferOutput<typeof outputsSchema>;
 
-/** The settings of the deployed functions, and where they are: on one cloud at least. */
+/** The settings of the deployed functions, on at least one cloud. */
 export interface Stack {
   readonly name: string;
   /**
-   * The stack in a sentence: `the stack dev`, or `the stack dev on AWS` if the options leave out a cloud that it has.
+   * The stack as part of a sentence: `the stack dev`, or `the stack dev on AWS` if the options exclude another cloud.
    */
   readonly label: string;
   /** Do the options include every cloud of the stack? */
@@ -78,7 +78,7 @@ export type AzureStack = azure.Settings;
 /**
  * Finds a deployed stack.
  *
- * @throws UsageError if the outputs cannot be read, are not those of this version of pullgate, or lack a cloud that the
+ * @throws UsageError if the outputs cannot be read, do not match this version of pullgate, or lack a cloud that the
  *   options name
  */
 export async function findStack(options: StackOptions): Promise<Stack> {
@@ -89,16 +89,16 @@ export async function findStack(options: StackOptions): Promise<Stack> {
   const clouds = { aws: aws && awsStack(aws), azure: azure && azureStack(azure) };
   const name = clouds.aws?.stack ?? clouds.azure?.stack;
   if (name === undefined)
-    throw strangeOutputs(['neither aws nor azure is there: expected the outputs of one cloud at least']);
+    throw strangeOutputs(['aws and azure are missing: expected the outputs of at least one cloud']);
   return restricted({ name, label: `the stack ${name}`, isWhole: true, ...clouds }, options);
 }
 
-/** The stack without the clouds that the options leave out. */
+/** Removes the clouds that the options exclude. */
 function restricted(stack: Stack, options: StackOptions): Stack {
   const named = CLOUDS.filter((cloud) => options[cloud] === true);
   const missing = named.find((cloud) => stack[cloud] === undefined);
   if (missing !== undefined)
-    throw new UsageError(`--${missing}: ${stack.label} has nothing on ${CLOUD_NAMES[missing]}`);
+    throw new UsageError(`--${missing}: ${stack.label} is not deployed to ${CLOUD_NAMES[missing]}`);
   const left = CLOUDS.filter((cloud) => stack[cloud] !== undefined && (named.length === 0 || named.includes(cloud)));
   const [only] = left;
   if (only === undefined || CLOUDS.every((cloud) => stack[cloud] === undefined || left.includes(cloud))) return stack;
@@ -114,7 +114,7 @@ function restricted(stack: Stack, options: StackOptions): Stack {
 
 function strangeOutputs(problems: readonly string[]): UsageError {
   return new UsageError(
-    `the stack's outputs are not those of pullgate (has \`pulumi up\` run?):\n  ${problems.join('\n  ')}`,
+    `the stack's outputs do not come from pullgate (did \`pulumi up\` run?):\n  ${problems.join('\n  ')}`,
   );
 }
 
@@ -138,7 +138,7 @@ function stackSettings<T>(settings: Readonly<Record<string, unknown>>, parse: (t
     return parse(JSON.stringify(settings));
   } catch (cause) {
     throw new UsageError(
-      `the settings in the stack's outputs are not those of this version of pullgate: run the version that \`pulumi up\` ran, or \`pulumi up\` again\n${sentenceOf(cause)}`,
+      `the settings in the stack's outputs do not match this version of pullgate: use the version that deployed the stack, or run \`pulumi up\` with this version\n${sentenceOf(cause)}`,
       { cause },
     );
   }
@@ -152,7 +152,7 @@ async function askPulumi(stack: string | undefined): Promise<string> {
   } catch (cause) {
     throw new UsageError(
       `\`pulumi ${args.join(' ')}\` failed: ${pulumiMessage(cause)}\n` +
-        'Log in (`pulumi login`) and name the stack (--stack NAME), or give its outputs (--outputs FILE).',
+        'Log in (`pulumi login`) and select the stack (--stack NAME), or give its outputs (--outputs FILE).',
       { cause },
     );
   }
@@ -169,7 +169,7 @@ async function readOutputs(file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (cause) {
     throw new UsageError(
-      `--outputs ${file} cannot be read (${sentenceOf(cause)}): give a file that \`pulumi stack output --json\` wrote`,
+      `--outputs ${file} cannot be read (${sentenceOf(cause)}): give a file with the output of \`pulumi stack output --json\``,
       { cause },
     );
   }
@@ -180,7 +180,7 @@ function parseJson(printed: string): unknown {
     return JSON.parse(printed);
   } catch (cause) {
     throw new UsageError(
-      "the stack's outputs are not JSON: give a file that `pulumi stack output --json` wrote (--outputs FILE)",
+      "the stack's outputs are not JSON: give a file with the output of `pulumi stack output --json` (--outputs FILE)",
       { cause },
     );
   }

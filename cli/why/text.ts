@@ -28,7 +28,7 @@ export function whyLines(answer: WhyAnswer, now: Instant): readonly string[] {
     ...images.filter(({ part }) => part !== 'other').flatMap((one) => imageLines(one, now)),
     ...others.slice(0, MAX_OTHERS).flatMap((one) => imageLines(one, now)),
     ...(others.length > MAX_OTHERS
-      ? ['', `The gate has ${counted(others.length - MAX_OTHERS, 'more blocker')} (--json shows all).`]
+      ? ['', `The gate has ${counted(others.length - MAX_OTHERS, 'more blocker')} (use --json).`]
       : []),
     ...(unsure === undefined ? [] : ['', `Not certain: ${plain(unsure)}.`]),
     ...adviceLines(answer),
@@ -110,7 +110,7 @@ function imageLines(image: ImageAnswer, now: Instant): readonly string[] {
       : [
           `  ${title}`,
           ...columns([HEADINGS, ...found.slice(0, MAX_ROWS)]).map((line) => `    ${line}`),
-          ...(found.length > MAX_ROWS ? [`    and ${found.length - MAX_ROWS} more (--json shows all)`] : []),
+          ...(found.length > MAX_ROWS ? [`    and ${found.length - MAX_ROWS} more (use --json)`] : []),
         ];
   const unknown = (finding: Finding) => findingRow(finding, wordOf(finding), '');
   return [
