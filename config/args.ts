@@ -135,8 +135,8 @@ export interface PullGateArgs {
   /** Refinements of the threshold. Default: none. Example: `{ unfixable: 'never' }`. */
   policy?: PolicyArgs;
   /**
-   * Whether gates are closed. `audit` evaluates, logs and notifies, but closes nothing; it opens the gates that pullgate
-   * closed before. Default: `enforce`.
+   * Whether gates are closed. `audit` evaluates, logs and notifies, but closes nothing; it opens the gates that
+   * pullgate closed before. Default: `enforce`.
    */
   mode?: Mode;
   /** How often all gates are reconciled to catch what events missed, in hours, 1 to 24. Default: 6. */

@@ -95,9 +95,7 @@ interface Given {
   [key: string]: unknown;
 }
 
-/**
- * Decodes JSON text. Text that is not JSON is returned unchanged, and its schema then reports what was expected.
- */
+/** Decodes JSON text. Text that is not JSON is returned unchanged, and its schema then reports what was expected. */
 function decode(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   try {

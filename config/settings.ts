@@ -42,7 +42,8 @@ export interface AwsSettings {
 /** The settings for Azure only. */
 export interface AzureSettings {
   /**
-   * The ARM ids of the registries that have gates, all in the stack's subscription. At least one if the stack has Azure.
+   * The ARM ids of the registries that have gates, all in the stack's subscription. At least one if the stack has
+   * Azure.
    */
   readonly registries: string[];
   /** What a gate is: one manifest or the whole repository. Default: image. */

@@ -68,8 +68,8 @@ function keyOf(index: number): string {
 }
 
 /**
- * Does the first exception exempt everything that the other does, for at least as long? If two exceptions are equal, the
- * later one is redundant.
+ * Does the first exception exempt everything that the other does, for at least as long? If two exceptions are equal,
+ * the later one is redundant.
  */
 function covers(one: Exception, other: Exception, isEarlier: boolean): boolean {
   const isWider =

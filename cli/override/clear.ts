@@ -1,5 +1,5 @@
-// Selects the overrides that `override clear IMAGE` ends: those of the image. If it has none, those of an image that had
-// this name before or that was deleted.
+// Selects the overrides that `override clear IMAGE` ends: those of the image. If it has none, those of an image that
+// had this name before or that was deleted.
 
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import type { Instant } from '../../shared/policy/finding.ts';

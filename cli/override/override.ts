@@ -1,5 +1,5 @@
-// Sets and clears overrides. First the change is recorded, then one reconciliation applies it. If the command crashes in
-// between, the function's next tick applies the change.
+// Sets and clears overrides. First the change is recorded, then one reconciliation applies it. If the command crashes
+// in between, the function's next tick applies the change.
 
 import type { Gate } from '../../shared/gate/gate.ts';
 import { endEarly, isInForce, type NewOverride, type Override, recordOverride } from '../../shared/gate/override.ts';

@@ -104,9 +104,7 @@ export function defenderReader(
   };
 }
 
-/**
- * Adds rows that do not say where their image is to the only image that they can describe, as the function does.
- */
+/** Adds rows that do not say where their image is to the only image that they can describe, as the function does. */
 function together(groups: readonly Group[]): readonly Group[] {
   const placed = Map.groupBy(
     groups.filter(({ isPlaced }) => isPlaced),

@@ -28,8 +28,8 @@ export interface ReportInput {
 }
 
 /**
- * The keys and values of a document's outermost object. Lists and objects appear empty. Has no keys if the document is a
- * list.
+ * The keys and values of a document's outermost object. Lists and objects appear empty. Has no keys if the document is
+ * a list.
  */
 export type Outermost = ReadonlyMap<string, unknown>;
 

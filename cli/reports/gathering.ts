@@ -1,5 +1,5 @@
-// Gathers the findings of reports by image. Equal findings are stored once, because images with the same base share most
-// of their findings.
+// Gathers the findings of reports by image. Equal findings are stored once, because images with the same base share
+// most of their findings.
 import { severitiesThatCannotMatter } from '../../shared/policy/compile.ts';
 import type { Finding } from '../../shared/policy/finding.ts';
 import type { Policy } from '../../shared/policy/policy.ts';
@@ -39,9 +39,7 @@ export interface Gathered {
   /** Every reported image, including images without findings that could matter. */
   readonly images: readonly GatheredImage[];
   readonly reported: SeverityCounts;
-  /**
-   * The number of report entries that were left out, by reason: `closed`, `not for an image in a registry`.
-   */
+  /** The number of report entries that were left out, by reason: `closed`, `not for an image in a registry`. */
   readonly leftOut: Readonly<Record<string, number>>;
   /** How many findings that could matter have no disclosure date. They have no grace period. */
   readonly undated: number;

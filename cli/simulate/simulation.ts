@@ -1,5 +1,5 @@
-// Simulates what a policy would do to images, and what would change compared with another policy. Pure; the core decides
-// each verdict.
+// Simulates what a policy would do to images, and what would change compared with another policy. Pure; the core
+// decides each verdict.
 import { isPlainlyAllowed } from '../../shared/gate/blockers.ts';
 import { type Gate, gateKey } from '../../shared/gate/gate.ts';
 import { type Finding, type Instant, rankOf } from '../../shared/policy/finding.ts';
@@ -70,8 +70,8 @@ export interface GateOutcome {
   /** How many findings violate, by the scanner's severity. A finding is counted once for each image that has it. */
   readonly violating: SeverityCounts;
   /**
-   * All images that close it are untagged. They are in scope only if a tagged index contains them, which the report does
-   * not show.
+   * All images that close it are untagged. They are in scope only if a tagged index contains them, which the report
+   * does not show.
    */
   readonly mayNotCount: boolean;
 }

@@ -67,7 +67,9 @@ export type Found =
   | FoundImage
   /** There is no such repository or image. */
   | { readonly kind: 'absent'; readonly what: string }
-  /** The registry in the name is not one of the stack's. `registries` are the stack's, as they appear in image names. */
+  /**
+   * The registry in the name is not one of the stack's. `registries` are the stack's, as they appear in image names.
+   */
   | { readonly kind: 'elsewhere'; readonly registries: readonly string[] };
 
 export interface FoundImage {

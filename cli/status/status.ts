@@ -43,8 +43,8 @@ export interface LiveStatus {
   /** Images with a finding of unknown severity, which closes nothing. */
   readonly undetermined: readonly ImageStatus[];
   /**
-   * Images that violate the policy and are not on record. Either their event has not arrived yet, or it was lost and the
-   * next sweep finds them.
+   * Images that violate the policy and are not on record. Either their event has not arrived yet, or it was lost and
+   * the next sweep finds them.
    */
   readonly missed: readonly ImageStatus[];
   /** Repositories that someone else closed. Empty on Azure, because the records contain them. */

@@ -111,7 +111,8 @@ export function exceptionsFor(repository: string, findings: readonly Finding[], 
       (id): ConfigException => ({
         id,
         repository,
-        // The config trims names, so a name with surrounding spaces would match nothing. Then only the advisory is given.
+        // The config trims names, so a name with surrounding spaces would match nothing. Then only the advisory is
+        // given.
         ...(name === name.trim() && name !== '' ? { package: name } : {}),
         expires,
         reason: REASON,
