@@ -1,5 +1,5 @@
-// Proves what the whole program does: it refuses a wrong config in one go, loads only what is enabled, and says what a
-// person needs next.
+// Tests the whole program: it reports every problem in the config at once, loads only the enabled clouds, and prints the
+// next steps.
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Graph, graphOf, type ProgramError, startProgram } from '../local/graph.ts';
 import { answerCall, answerRegistration, placeOf } from '../local/graph-mocks.ts';
@@ -12,7 +12,7 @@ describe('a fresh program', () => {
   const program = startProgram();
   afterAll(() => program.stop());
 
-  it('fails on a wrong config with every problem, one a line, before it loads any cloud', async () => {
+  it('fails on an invalid config with one line per problem, before it loads any cloud', async () => {
     const config = {
       'pullgate:mode': 'off',
       'pullgate:sweepHours': 0,
@@ -34,14 +34,14 @@ describe('a fresh program', () => {
     expect(error?.loaded.filter((file) => /^(aws|azure)\/|^@pulumi\/(aws|azure)/.test(file))).toEqual([]);
   });
 
-  it('then loads the gate of the enabled cloud only, and never what runs in the cloud', async () => {
+  it('then loads only the component of the enabled cloud, and never the function code', async () => {
     const { loaded } = await program.graphOf({ 'pullgate:clouds': ['aws'] });
     expect(loaded).toContain('aws/component/pull-gate.ts');
     expect(loaded).toContain('@pulumi/aws');
     expect(loaded.filter((file) => /^azure\/|^@pulumi\/azure|\/function\//.test(file))).toEqual([]);
   });
 
-  it('fails where Azure has no registry, or one in another subscription, before it makes anything', async () => {
+  it('fails if Azure has no registry or one in another subscription, before it creates a resource', async () => {
     const elsewhere = REGISTRY.replace(SUBSCRIPTION, '99999999-0000-0000-0000-000000000000');
     await expect(program.graphOf({ 'pullgate:clouds': ['azure'] })).rejects.toThrow(
       /^The config of this stack is invalid:\npullgate:azure\.registries is missing: expected a list with at least one of:/,
@@ -54,7 +54,7 @@ describe('a fresh program', () => {
     expect(made).toEqual([]);
   });
 
-  it('says so when it has been stopped', async () => {
+  it('reports that it was stopped', async () => {
     const stopped = startProgram();
     stopped.stop();
     await expect(stopped.graphOf({})).rejects.toThrow('the program has been stopped: start another one');
@@ -65,7 +65,7 @@ describe('a fresh program for Azure', () => {
   const program = startProgram();
   afterAll(() => program.stop());
 
-  it('loads the gate of Azure only, and then that of AWS beside it', async () => {
+  it('loads only the component of Azure, and then the component of AWS too', async () => {
     const clouds = (loaded: readonly string[]) =>
       new Set(loaded.flatMap((file) => /^(?:aws|azure)(?=\/)|^@pulumi\/(?:aws|azure-native)$/.exec(file) ?? []));
     const { loaded } = await program.graphOf(AZURE);
@@ -84,7 +84,7 @@ describe('the program of one cloud', () => {
   it.each([
     ['aws', { 'pullgate:clouds': ['aws'] }],
     ['azure', AZURE],
-  ])('has outputs of %s only, and no warning of an undefined one', async (cloud, config) => {
+  ])('has only the outputs of %s, and no warning about an undefined output', async (cloud, config) => {
     const { outputs, warnings } = await graphOf(config);
     expect(Object.keys(outputs)).toEqual([cloud, 'next']);
     expect(outputs[cloud]).toMatchObject({ pullgate: cloud });
@@ -93,7 +93,7 @@ describe('the program of one cloud', () => {
 });
 
 describe('the program on Azure', () => {
-  it('exports what a person and the command line tool need', async () => {
+  it('exports what users and the command line tool need', async () => {
     const { outputs } = await graphOf({ ...AZURE, 'pullgate:severityThreshold': 'critical' });
     const account = /^https:\/\/pullgate[0-9a-f]{12}\./.source;
     expect(outputs).toStrictEqual({
@@ -127,15 +127,15 @@ describe('the program on Azure', () => {
         },
       },
       next: [
-        'No one is notified by mail of changes on Azure: set pullgate:notifyEmails. Its alerts are in Azure Monitor.',
-        `Defender for Containers has to be on in the subscription ${SUBSCRIPTION}: see to it, or set pullgate:azure.enableDefender.`,
-        expect.stringMatching(/^Messages that could not be handled raise an alarm and wait in https:.*-poison\.$/),
-        'Before pulumi destroy: npm run pullgate -- pause --wait, or closed images stay closed.',
+        'On Azure, no email address receives notices. Set pullgate:notifyEmails. Without it, alerts appear only in Azure Monitor.',
+        `Defender for Containers must be on in the subscription ${SUBSCRIPTION}. Turn it on yourself, or set pullgate:azure.enableDefender.`,
+        expect.stringMatching(/^Messages that pullgate could not process raise an alarm and stay in https:.*-poison\.$/),
+        'Before pulumi destroy, run: npm run pullgate -- pause --wait. Otherwise, closed images stay closed.',
       ],
     });
   });
 
-  it('says what else is next, on both clouds', async () => {
+  it('prints the next steps for both clouds', async () => {
     const workspaceId = `/subscriptions/${SUBSCRIPTION}/resourceGroups/logs/providers/Microsoft.OperationalInsights/workspaces/our-logs`;
     const { outputs } = await graphOf({
       'pullgate:clouds': ['azure', 'aws'],
@@ -143,19 +143,19 @@ describe('the program on Azure', () => {
       'pullgate:azure': { registries: [REGISTRY], workspaceId, enableDefender: true },
     });
     expect(outputs['next']).toEqual([
-      'Each of a@example.com now has two mails from AWS: open both links, or nothing arrives.',
+      'On AWS, each of these addresses must confirm two subscriptions by the link in an email, or it receives nothing: a@example.com.',
       expect.stringMatching(
-        /^Azure's mails to a@example\.com come from DoNotReply@[0-9a-f-]{36}\.azurecomm\.net: let them through/,
+        /^On Azure, notices to a@example\.com come from DoNotReply@[0-9a-f-]{36}\.azurecomm\.net\. Allow this sender/,
       ),
-      'Inspector has to scan ECR in eu-west-1 continuously: see to it, or set pullgate:aws.enableInspector, which replaces the registry’s own scanning rules.',
-      `The workspace ${workspaceId} needs the solution SecurityCenterFree: without it no findings arrive there.`,
-      expect.stringMatching(/^Messages that could not be handled raise an alarm and wait in https:\/\/sqs/),
-      expect.stringMatching(/^Messages that could not be handled raise an alarm and wait in https:.*-poison\.$/),
-      'Before pulumi destroy: npm run pullgate -- pause --wait, or closed repositories and images stay closed.',
+      "Amazon Inspector must scan ECR in eu-west-1 continuously. Turn this on yourself, or set pullgate:aws.enableInspector, which replaces the registry's scanning rules.",
+      `The workspace ${workspaceId} must have the solution SecurityCenterFree. Without it, no findings arrive there.`,
+      expect.stringMatching(/^Messages that pullgate could not process raise an alarm and stay in https:\/\/sqs/),
+      expect.stringMatching(/^Messages that pullgate could not process raise an alarm and stay in https:.*-poison\.$/),
+      'Before pulumi destroy, run: npm run pullgate -- pause --wait. Otherwise, closed repositories and images stay closed.',
     ]);
   });
 
-  it('makes the same graph of the same config but for the signature of the package, and other code for another policy', async () => {
+  it('creates the same graph from the same config except the package signature, and other settings for another policy', async () => {
     const policy = { 'pullgate:policy': { images: 'all' } };
     const [one, same, other] = [await graphOf(AZURE), await graphOf(AZURE), await graphOf({ ...AZURE, ...policy })];
     const unsigned = ({ resources }: Graph) =>
@@ -169,7 +169,7 @@ describe('the program on Azure', () => {
     expect(JSON.parse(changed?.[0]?.[1]['settings.json'] ?? '')).toMatchObject({ policy: { images: 'all' } });
   });
 
-  it('stands where the config says', async () => {
+  it('is deployed to the location in the config', async () => {
     const { resources } = await graphOf({ ...AZURE, 'azure-native:location': 'swedencentral' });
     const places = new Set(resources.map(({ inputs, outputs }) => inputs['location'] ?? outputs['location']));
     expect(places).toEqual(new Set([undefined, 'swedencentral']));
@@ -179,7 +179,7 @@ describe('the program on Azure', () => {
 describe('the program', () => {
   const lambdaOf = (graph: Graph) => graph.resources.find(({ type }) => type === 'aws:lambda/function:Function');
 
-  it('exports what a person and the command line tool need', async () => {
+  it('exports what users and the command line tool need', async () => {
     const { outputs } = await graphOf({ 'pullgate:severityThreshold': 'critical' });
     expect(outputs).toStrictEqual({
       aws: {
@@ -211,15 +211,17 @@ describe('the program', () => {
         },
       },
       next: [
-        expect.stringMatching(/^No one is notified by mail: set pullgate:notifyEmails, or subscribe to arn:aws:sns:/),
-        'Inspector has to scan ECR in eu-west-1 continuously: see to it, or set pullgate:aws.enableInspector, which replaces the registry’s own scanning rules.',
-        expect.stringMatching(/^Messages that could not be handled raise an alarm and wait in https:/),
-        'Before pulumi destroy: npm run pullgate -- pause --wait, or closed repositories stay closed.',
+        expect.stringMatching(
+          /^On AWS, no email address receives notices\. Set pullgate:notifyEmails, or subscribe to arn:aws:sns:/,
+        ),
+        "Amazon Inspector must scan ECR in eu-west-1 continuously. Turn this on yourself, or set pullgate:aws.enableInspector, which replaces the registry's scanning rules.",
+        expect.stringMatching(/^Messages that pullgate could not process raise an alarm and stay in https:/),
+        'Before pulumi destroy, run: npm run pullgate -- pause --wait. Otherwise, closed repositories stay closed.',
       ],
     });
   });
 
-  it('says what else is next, where mails are sent, nothing is closed, and Inspector is seen to', async () => {
+  it('prints the next steps for a stack with email addresses, audit mode and Inspector turned on', async () => {
     const config = {
       'pullgate:mode': 'audit',
       'pullgate:notifyEmails': ['a@example.com'],
@@ -227,25 +229,25 @@ describe('the program', () => {
     };
     const { outputs } = await graphOf(config);
     expect(outputs['next']).toEqual([
-      'Each of a@example.com now has two mails from AWS: open both links, or nothing arrives.',
-      'This stack only watches. Once its notices are what you expect: pulumi config set mode enforce, and pulumi up.',
-      expect.stringMatching(/^Messages that could not be handled/),
+      'On AWS, each of these addresses must confirm two subscriptions by the link in an email, or it receives nothing: a@example.com.',
+      'This stack is in audit mode and closes nothing. When its notices are as you expect, run: pulumi config set mode enforce && pulumi up',
+      expect.stringMatching(/^Messages that pullgate could not process/),
       expect.stringMatching(/^Before pulumi destroy/),
     ]);
   });
 
-  it('warns of an exception that has ended, and does not fail', async () => {
+  it('warns about an expired exception, and does not fail', async () => {
     const exceptions = [
       { id: 'CVE-2024-6119', expires: '2025-01-31', reason: 'not reachable' },
       { id: 'CVE-2024-0001', expires: '2999-01-31', reason: 'still good' },
     ];
     const { warnings } = await graphOf({ 'pullgate:policy': { exceptions } });
     expect(warnings).toEqual([
-      'The exception for CVE-2024-6119 (not reachable) ended at 2025-02-01T00:00:00.000Z and does not count any more: renew it, or take it out of pullgate:policy.',
+      'The exception for CVE-2024-6119 (not reachable) expired at 2025-02-01T00:00:00.000Z and exempts nothing: renew it or remove it from pullgate:policy.',
     ]);
   });
 
-  it('makes the same graph of the same config, and new settings for another policy', async () => {
+  it('creates the same graph from the same config, and other settings for another policy', async () => {
     const [one, same, other] = [
       await graphOf({}),
       await graphOf({}),
@@ -258,7 +260,7 @@ describe('the program', () => {
     expect(JSON.parse(filesOf(other)['settings.json'] ?? '')).toMatchObject({ policy: { images: 'all' } });
   });
 
-  it('gives each stack its own statement and its own resources, in its own region', async () => {
+  it('gives each stack its own statement and resources in its own region', async () => {
     const dev = await graphOf({}, { stack: 'dev' });
     const prod = await graphOf({ 'aws:region': 'us-east-1' }, { stack: 'prod' });
     expect(prod.outputs['aws']).toMatchObject({ region: 'us-east-1', settings: { stack: 'prod' } });
@@ -270,7 +272,7 @@ describe('the program', () => {
     expect(lambdaOf(prod)?.id).not.toBe(lambdaOf(dev)?.id);
   });
 
-  it('puts everything below the component', async () => {
+  it('creates every resource as a descendant of the component', async () => {
     const { resources } = await graphOf({});
     const [component, ...others] = resources.filter(({ parent }) => parent === undefined);
     expect(component?.type).toBe('pullgate:index:EcrPullGate');
@@ -280,7 +282,7 @@ describe('the program', () => {
 });
 
 describe('the mocks', () => {
-  it('throw on a resource and on a question that they do not know', () => {
+  it('throw on an unknown resource and an unknown call', () => {
     const wanted = { type: 'aws:ec2/instance:Instance', name: 'pullgate-surprise', inputs: {} };
     expect(() => answerRegistration(placeOf({}), 'dev', wanted)).toThrow(
       'does not know aws:ec2/instance:Instance (pullgate-surprise)',

@@ -1,5 +1,4 @@
-// Runs the real `pullgate` command against the local Azure, as an operator who has the least roles which the command
-// needs.
+// Runs the real `pullgate` command against the local Azure, as an operator with only the roles that the command needs.
 import type { LocalAzure } from '../../local/azure/cloud.ts';
 import type { Grant } from '../../local/azure/grant.ts';
 import type { Graph } from '../../local/graph.ts';
@@ -8,17 +7,17 @@ import { FOLDER, outputsOf, pullgate, type Ran } from './command.ts';
 
 export const OPERATOR = 'operator';
 
-/** What the command needs, by what it is for. */
+/** The roles that the command needs, by purpose. */
 export interface OperatorRoles {
   /** Storage Table Data Contributor on the table: the records and the pause. */
   readonly records: Grant;
-  /** The stack's own role on each registry: its login server, its role mode, and the locks. */
+  /** The stack's role on each registry, for its login server, its role assignment mode, and the locks. */
   readonly locks: Grant;
-  /** The stack's own role on the Communication Service, where people get mail. */
+  /** The stack's role on the Communication Service, for the mails. */
   readonly mail: Grant;
 }
 
-/** What `pause` and `release` need; `resume` needs only the first. */
+/** What `pause` and `release` need. `resume` needs only the first role. */
 export function leastToOpenOnAzure(graph: Graph): OperatorRoles {
   const mail = only(graph, 'azure-native:communication:CommunicationService');
   return {
@@ -28,7 +27,7 @@ export function leastToOpenOnAzure(graph: Graph): OperatorRoles {
   };
 }
 
-/** The environment that a command has as an operator with these roles, and nothing of this process's own. */
+/** The environment of a command that runs as an operator with these roles. Inherits nothing from this process. */
 export function asAzureOperator(
   cloud: LocalAzure,
   grants: readonly Grant[],
@@ -38,7 +37,7 @@ export function asAzureOperator(
   return { PATH: FOLDER, ...cloud.environment(principal) };
 }
 
-/** Runs commands on a deployed stack, as an operator who has all that they need, or lacks one of it. */
+/** Runs commands on a deployed stack, as an operator with all the roles that they need or with all but one. */
 export function runOn(s: Pick<Stage, 'cloud' | 'graph'>) {
   const outputs = outputsOf(s.graph);
   const least = leastToOpenOnAzure(s.graph);

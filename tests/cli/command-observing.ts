@@ -1,4 +1,4 @@
-// The least permissions of the commands that change nothing (why, status, check --live), on both clouds.
+// The least permissions for the read-only commands (why, status, check --live) on both clouds.
 import { createClients } from '../../azure/function/clients.ts';
 import { createAzureClient } from '../../cli/stack/azure-client.ts';
 import type { Client } from '../../cli/stack/client.ts';
@@ -32,7 +32,7 @@ export function leastForWhy(graph: Graph): PolicyDocument {
   };
 }
 
-/** What `status --live` and `check --live` need; the latter without the queue and the account's status. */
+/** What `status --live` needs. `check --live` needs the same without the queue and the account's status. */
 export function leastForLive(graph: Graph): PolicyDocument {
   return {
     Version: '2012-10-17',
@@ -80,21 +80,21 @@ function arnOf({ resources }: Graph, type: string): unknown {
 }
 
 /**
- * What the commands that change nothing need on Azure, by purpose; `status` without `--live` needs only the records and
+ * The roles that the read-only commands need on Azure, by purpose. `status` without `--live` needs only the records and
  * the queue.
  */
 export interface ObservingRoles {
   readonly records: Grant;
   /** The poison queue, for `status`. */
   readonly queue: Grant;
-  /** The registry itself: its login server and role mode. */
+  /** The registry itself: its login server and role assignment mode. */
   readonly registry: Grant;
-  /** The attributes of what is in it. */
+  /** The attributes of the repositories and images. */
   readonly images: Grant;
   readonly findings: Grant;
 }
 
-/** The role that reads images, by the registry's role mode. */
+/** The role that reads images, by the registry's role assignment mode. */
 const IMAGES = { rbac: 'AcrPull', abac: 'Container Registry Repository Reader' } as const;
 
 export function leastToObserveOnAzure(graph: Graph, mode: keyof typeof IMAGES = 'rbac'): ObservingRoles {
@@ -113,7 +113,7 @@ function idOf({ resources }: Graph, type: string, nameEnd = ''): string {
   return found[0]?.id ?? '';
 }
 
-/** The command's own Azure client, in this process, for an operator with these roles. */
+/** The command's Azure client in this process, for an operator with these roles. */
 export async function azureClientHere(
   { cloud, graph }: Pick<Stage, 'cloud' | 'graph'>,
   now: () => string,

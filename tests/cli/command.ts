@@ -1,4 +1,4 @@
-// Runs the real `pullgate` command as a child process, as a principal of the local cloud with only the permissions that
+// Runs the real `pullgate` command in a child process, as a principal of the local cloud with only the permissions that
 // the command needs.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,23 +21,23 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** An empty folder, for a PATH without any command. */
+/** An empty folder, for a PATH that contains no commands. */
 export const FOLDER = mkdtempSync(join(tmpdir(), 'pullgate-cli-'));
 afterAll(() => rmSync(FOLDER, { recursive: true }));
 
-/** A file with this text. */
+/** Creates a file with this text. */
 export function fileOf(text: string): string {
   const file = join(mkdtempSync(join(FOLDER, 'file-')), 'outputs.json');
   writeFileSync(file, text);
   return file;
 }
 
-/** The file that `pulumi stack output --json` would have written. */
+/** Creates a file with the output of `pulumi stack output --json`. */
 export function outputsOf(graph: Graph): string {
   return fileOf(JSON.stringify(graph.outputs));
 }
 
-/** The environment that a command has as the operator with this policy, and nothing of this process's own. */
+/** The environment of a command that runs as the operator with this policy. Inherits nothing from this process. */
 export function asOperator(cloud: LocalAws, policy: PolicyDocument): Record<string, string> {
   return { PATH: FOLDER, ...cloud.environment(cloud.principals.add(OPERATOR, [policy])) };
 }
@@ -56,7 +56,7 @@ export function pullgate(
   });
 }
 
-/** Runs the command with an output that takes nothing: its exit code, and what it says on stderr. */
+/** Runs the command with a stdout that cannot be written to. Returns the exit code and stderr. */
 export async function unheard(
   args: readonly string[],
   stdout: 'pipe' | number,
@@ -116,7 +116,7 @@ export const LEAST_FOR_ORPHANS: PolicyDocument = {
   ],
 };
 
-/** A policy without one of its actions. */
+/** Removes one action from a policy. */
 export function without(policy: PolicyDocument, action: string): PolicyDocument {
   const statements = policy.Statement as readonly { readonly Action: string | readonly string[] }[];
   const rest = statements.map((statement) => ({

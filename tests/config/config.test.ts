@@ -1,5 +1,5 @@
-// Proves what the stack's config may hold, what each default is, that every problem is told at once, and that
-// Pulumi.yaml says the same.
+// Tests the stack's config: valid values, defaults, that every problem is reported at once, and that Pulumi.yaml
+// agrees.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -55,12 +55,12 @@ function problemsOf(raw: Record<string, unknown>): readonly string[] {
   return parsed.ok ? [] : parsed.problems.map(describeProblem);
 }
 
-describe('a config that is right', () => {
-  it('has every default where nothing is set', () => {
+describe('a valid config', () => {
+  it('has the default for every key that is not set', () => {
     expect(settingsOf({})).toEqual(DEFAULTS);
   });
 
-  it('leaves the keys of others alone', () => {
+  it('ignores keys in other namespaces', () => {
     expect(settingsOf({ 'aws:region': 'eu-west-1', 'other:mode': 'nonsense' })).toEqual(DEFAULTS);
   });
 
@@ -71,23 +71,23 @@ describe('a config that is right', () => {
       { policy: { ...DEFAULTS.policy, severityThreshold: 'low', unfixable: 'low' } },
     ],
     [
-      'refinements as JSON, kept as they were written',
+      'refinements as JSON, kept unchanged',
       { 'pullgate:policy': '{"unfixable":"never"}' },
       { policy: { ...DEFAULTS.policy, unfixable: 'never' }, refinements: { unfixable: 'never' } },
     ],
     ['the mode', { 'pullgate:mode': 'audit' }, { mode: 'audit' }],
     ['a number as text', { 'pullgate:sweepHours': '24' }, { sweepHours: 24 }],
     ['a number', { 'pullgate:sweepHours': 1 }, { sweepHours: 1 }],
-    ['the brake at its end', { 'pullgate:maxClosesPerHour': '1000' }, { maxClosesPerHour: 1000 }],
+    ['the highest brake', { 'pullgate:maxClosesPerHour': '1000' }, { maxClosesPerHour: 1000 }],
     ['a list as JSON', { 'pullgate:notifyEmails': '["a@example.com"]' }, { notifyEmails: ['a@example.com'] }],
     ['a list', { 'pullgate:clouds': ['aws'] }, { clouds: ['aws'] }],
     [
-      'one field of the AWS side',
+      'one field of aws',
       { 'pullgate:aws': '{"repositories":{"include":["team/**"]}}' },
       { aws: { ...DEFAULTS.aws, repositories: { include: ['team/**'], exclude: [] } } },
     ],
     [
-      'a role with a path, and one of another partition',
+      'a role with a path, and a role in another partition',
       {
         'pullgate:aws': {
           exemptPrincipals: ['arn:aws:iam::123456789012:role/ci/publisher', 'arn:aws-cn:iam::123456789012:role/ci'],
@@ -101,7 +101,7 @@ describe('a config that is right', () => {
       },
     ],
     [
-      'every other field of the AWS side',
+      'every other field of aws',
       {
         'pullgate:aws':
           '{"closeLambdaRepositories":true,"enableInspector":true,"batchWindowSeconds":300,"logRetentionDays":3653}',
@@ -117,7 +117,7 @@ describe('a config that is right', () => {
       },
     ],
     [
-      'Azure beside AWS, with one registry, at a location',
+      'Azure and AWS, with one registry and a location',
       {
         'pullgate:clouds': ['aws', 'azure'],
         'azure-native:location': 'westeurope',
@@ -126,12 +126,12 @@ describe('a config that is right', () => {
       { clouds: ['aws', 'azure'], azure: { ...DEFAULTS.azure, registries: [CONTOSO] } },
     ],
     [
-      'a registry without Azure, and an ARM id in other capitals',
+      'a registry without Azure, and an ARM id in lower case',
       { 'pullgate:azure': { registries: [CONTOSO.toLowerCase()] } },
       { azure: { ...DEFAULTS.azure, registries: [CONTOSO.toLowerCase()] } },
     ],
     [
-      'every other field of the Azure side',
+      'every other field of azure',
       {
         'pullgate:azure': {
           granularity: 'repository',
@@ -158,24 +158,24 @@ describe('a config that is right', () => {
 });
 
 const ROLE =
-  'the full ARN of one IAM role, with its path and without a wildcard, such as arn:aws:iam::123456789012:role/ci/publisher (for an assumed role: the role itself)';
+  'the full ARN of one IAM role, with its path and without wildcards, such as arn:aws:iam::123456789012:role/ci/publisher (for an assumed role, give the role itself)';
 
 const REGISTRY_ID =
   'the ARM id of a container registry, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/NAME (az acr show --name NAME --query id)';
 
-/** A long value as a problem shows it. */
+/** Shortens a long value as a problem does. */
 const cut = (value: string) => `${JSON.stringify(value).slice(0, 120)}…`;
 
-describe('a config that is wrong is refused, with key, value and what is allowed', () => {
+describe('an invalid config is rejected with the key, the value and what is allowed', () => {
   it.each<[name: string, raw: Record<string, unknown>, problems: string[]]>([
     [
-      'a threshold that is no severity',
+      'a threshold that is not a severity',
       { 'pullgate:severityThreshold': 'severe' },
       ['pullgate:severityThreshold is "severe": expected one of informational, low, medium, high, critical'],
     ],
-    ['a mode', { 'pullgate:mode': 'dry-run' }, ['pullgate:mode is "dry-run": expected one of enforce, audit']],
+    ['an unknown mode', { 'pullgate:mode': 'dry-run' }, ['pullgate:mode is "dry-run": expected one of enforce, audit']],
     [
-      'no hours',
+      'zero hours',
       { 'pullgate:sweepHours': '0' },
       ['pullgate:sweepHours is 0: expected a whole number of hours, 1 to 24'],
     ],
@@ -199,11 +199,11 @@ describe('a config that is wrong is refused, with key, value and what is allowed
       { 'pullgate:clouds': '["aws","azure"]', 'azure-native:location': '' },
       [
         `pullgate:azure.registries is missing: expected a list with at least one of: ${REGISTRY_ID}`,
-        'azure-native:location is missing: expected an Azure region where the stack is made: pulumi config set azure-native:location westeurope',
+        'azure-native:location is missing: expected the Azure region to deploy to; set it with: pulumi config set azure-native:location westeurope',
       ],
     ],
     [
-      'a name, a repository, another kind of resource, and a registry that stands twice',
+      'a registry name, a repository, another kind of resource, and a duplicate registry',
       {
         'pullgate:azure': {
           registries: [CONTOSO, 'contoso', `${CONTOSO}/repositories/app`, WORKSPACE, CONTOSO.toUpperCase()],
@@ -217,7 +217,7 @@ describe('a config that is wrong is refused, with key, value and what is allowed
       ],
     ],
     [
-      'words of the Azure side that are none, and a key that nobody knows',
+      'invalid values in azure, and an unknown key',
       {
         'pullgate:azure': {
           granularity: 'tag',
@@ -238,36 +238,36 @@ describe('a config that is wrong is refused, with key, value and what is allowed
       ],
     ],
     [
-      'a cloud that nobody knows',
+      'an unknown cloud',
       { 'pullgate:clouds': ['gcp'] },
       ['pullgate:clouds[0] is "gcp": expected one of aws, azure'],
     ],
     ['no cloud', { 'pullgate:clouds': '[]' }, ['pullgate:clouds is []: expected at least one cloud']],
     [
-      'a cloud that is no list',
+      'a cloud that is not a list',
       { 'pullgate:clouds': 'aws' },
       ['pullgate:clouds is "aws": expected a list of clouds: aws, azure'],
     ],
     [
-      'a list that is cut off',
+      'a truncated list',
       { 'pullgate:notifyEmails': '["a@example.com"' },
-      ['pullgate:notifyEmails is "[\\"a@example.com\\"": expected a list of e-mail addresses'],
+      ['pullgate:notifyEmails is "[\\"a@example.com\\"": expected a list of email addresses'],
     ],
     [
-      'an address that is none, and one that stands twice',
-      { 'pullgate:notifyEmails': ['a@example.com', 'nobody', 'A@Example.com'] },
+      'an invalid address and a duplicate address',
+      { 'pullgate:notifyEmails': ['a@example.com', 'root', 'A@Example.com'] },
       [
-        'pullgate:notifyEmails[1] is "nobody": expected an e-mail address, such as security@example.com',
-        'pullgate:notifyEmails[2] is "A@Example.com": expected a list of e-mail addresses, each once',
+        'pullgate:notifyEmails[1] is "root": expected an email address, such as security@example.com',
+        'pullgate:notifyEmails[2] is "A@Example.com": expected a list of email addresses, each once',
       ],
     ],
     [
-      'the AWS side as a list',
+      'aws as a list',
       { 'pullgate:aws': '[]' },
       ['pullgate:aws is []: expected an object, such as { "logRetentionDays": 30 }'],
     ],
     [
-      'a wildcard, a session, a user, an account, an ARN without a name',
+      'a wildcard, a session, a user, an account, and an ARN without a name',
       {
         'pullgate:aws': {
           exemptPrincipals: [
@@ -288,7 +288,7 @@ describe('a config that is wrong is refused, with key, value and what is allowed
       ],
     ],
     [
-      'globs that are none, and no include at all',
+      'an invalid glob, and an empty include',
       { 'pullgate:aws': { repositories: { include: [], exclude: ['Team/*'] } } },
       [
         'pullgate:aws.repositories.include is []: expected at least one glob; "**" for all',
@@ -296,14 +296,14 @@ describe('a config that is wrong is refused, with key, value and what is allowed
       ],
     ],
     [
-      'a retention that CloudWatch does not know',
+      'a retention that CloudWatch Logs does not support',
       { 'pullgate:aws': { logRetentionDays: 10 } },
       [
-        'pullgate:aws.logRetentionDays is 10: expected a number of days that CloudWatch knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653',
+        'pullgate:aws.logRetentionDays is 10: expected a number of days that CloudWatch Logs supports: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653',
       ],
     ],
     [
-      'a window, and two flags that are text',
+      'a batch window that is too long, and two flags that are text',
       { 'pullgate:aws': { batchWindowSeconds: 301, enableInspector: 'yes', closeLambdaRepositories: 'true' } },
       [
         'pullgate:aws.closeLambdaRepositories is "true": expected true or false',
@@ -312,7 +312,7 @@ describe('a config that is wrong is refused, with key, value and what is allowed
       ],
     ],
     [
-      'keys that nobody knows, each of them',
+      'several unknown keys',
       { 'pullgate:treshold': 'high', 'pullgate:sweephours': 6, 'pullgate:aws': { region: 'eu-west-1', account: '1' } },
       [
         'pullgate:aws.region is "eu-west-1": expected no such key (check its spelling)',
@@ -322,7 +322,7 @@ describe('a config that is wrong is refused, with key, value and what is allowed
       ],
     ],
     [
-      'problems in the policy, beside one elsewhere',
+      'a problem in the policy and one in another key',
       {
         'pullgate:mode': 'off',
         'pullgate:policy': {
@@ -338,7 +338,7 @@ describe('a config that is wrong is refused, with key, value and what is allowed
     expect(problemsOf(raw)).toEqual(problems);
   });
 
-  it('a policy that is not JSON is a problem of that key, not a crash', () => {
+  it('reports a policy that is not JSON as a problem of that key', () => {
     const parsed = parseConfig({ 'pullgate:policy': '{"unfixable":' });
     expect(parsed).toMatchObject({ ok: false, problems: [{ key: 'pullgate:policy', given: '{"unfixable":' }] });
   });
@@ -356,12 +356,12 @@ const readYaml = (file: string): unknown => parse(readFileSync(join(import.meta.
 describe('Pulumi.yaml', () => {
   const project = readYaml('Pulumi.yaml') as ProjectFile;
 
-  it('names the project as the config names its keys, and lets Node run the TypeScript', () => {
+  it('has the project name that is the namespace of the config keys, and lets Node run the TypeScript', () => {
     expect(project.name).toBe('pullgate');
     expect(project.runtime).toEqual({ name: 'nodejs', options: { typescript: false } });
   });
 
-  it('has every key, each with type, default and description', () => {
+  it('has every key with a type, a default and a description', () => {
     expect(Object.fromEntries(Object.entries(project.config).map(([key, { type }]) => [key, type]))).toEqual({
       severityThreshold: 'string',
       policy: 'object',
@@ -379,7 +379,7 @@ describe('Pulumi.yaml', () => {
     }
   });
 
-  it('hands over defaults that change nothing', () => {
+  it('has the same defaults as the config', () => {
     const defaults = Object.entries(project.config).map(([key, { default: value }]) => [
       `pullgate:${key}`,
       typeof value === 'string' ? value : JSON.stringify(value),
@@ -387,19 +387,20 @@ describe('Pulumi.yaml', () => {
     expect(settingsOf(Object.fromEntries(defaults))).toEqual(DEFAULTS);
   });
 
-  it('tells every refinement of the policy and every field of both sides', () => {
+  it('describes every refinement of the policy and every field of aws and azure', () => {
     const { repositories, ...flat } = DEFAULTS.aws;
     const { severityThreshold: _key, ...refinements } = DEFAULTS.policy;
-    const told = (key: string) => project.config[key]?.description ?? '';
-    for (const field of Object.keys(refinements)) expect(told('policy')).toContain(`${field}:`);
-    for (const field of ['repositories', ...Object.keys(flat)]) expect(told('aws')).toContain(`${field}:`);
-    for (const field of Object.keys(repositories)) expect(told('aws')).toContain(field);
-    for (const field of [...Object.keys(DEFAULTS.azure), 'workspaceId']) expect(told('azure')).toContain(`${field}:`);
+    const descriptionOf = (key: string) => project.config[key]?.description ?? '';
+    for (const field of Object.keys(refinements)) expect(descriptionOf('policy')).toContain(`${field}:`);
+    for (const field of ['repositories', ...Object.keys(flat)]) expect(descriptionOf('aws')).toContain(`${field}:`);
+    for (const field of Object.keys(repositories)) expect(descriptionOf('aws')).toContain(field);
+    for (const field of [...Object.keys(DEFAULTS.azure), 'workspaceId'])
+      expect(descriptionOf('azure')).toContain(`${field}:`);
   });
 });
 
 describe('Pulumi.dev.yaml', () => {
-  it('is a config that is right, and starts by watching only', () => {
+  it('is a valid config in audit mode', () => {
     const { config } = readYaml('Pulumi.dev.yaml') as { config: Record<string, unknown> };
     expect(settingsOf(config)).toEqual({ ...DEFAULTS, mode: 'audit' });
   });

@@ -1,5 +1,5 @@
-// A policy is checked, by the real command: mistakes with their place, exceptions that end, are redundant, or match
-// nothing today.
+// Checks policies with the real command: invalid fields with their position, and exceptions that expire, are redundant,
+// or match nothing.
 import { describe, expect, it, test } from 'vitest';
 import { usageOf, warningsOf } from '../../../cli/check/check.ts';
 import { checkText } from '../../../cli/check/file.ts';
@@ -13,7 +13,7 @@ import { leastForLive } from '../command-observing.ts';
 const dateIn = (days: number) => new Date(Date.now() + days * DAY).toISOString().slice(0, 10);
 
 describe('check --policy FILE', () => {
-  test('says what ends, and exits with 1 only where --strict asks for it', async () => {
+  test('warns about exceptions that expire, and exits with 1 only with --strict', async () => {
     const file = fileOf(`{
   // Reviewed each month.
   "severityThreshold": "critical",
@@ -42,7 +42,7 @@ describe('check --policy FILE', () => {
     });
   });
 
-  test('names every mistake with its key, what was given, what is allowed and its line, and exits with 2', async () => {
+  test('reports every invalid field with its key, value, allowed values and position, and exits with 2', async () => {
     const file = fileOf(
       '{\n  "severityThreshold": "hihg",\n  "exceptions": [\n    { "id": "*", "expires": "2026-13-01" }\n  ],\n  "unfixabel": "never"\n}',
     );
@@ -55,12 +55,12 @@ describe('check --policy FILE', () => {
       code: 2,
       stdout: '',
       stderr:
-        'pullgate: --stack, --outputs, --aws and --azure select a stack, and with --policy only the file is read: add --live, or leave them out\n',
+        'pullgate: --stack, --outputs, --aws and --azure select a stack, but --policy reads only the file: add --live, or leave out these options\n',
     });
     expect([mistakes.code, mistakes.stderr]).toEqual([2, '']);
     const lines = mistakes.stdout.replaceAll(file, 'FILE').split('\n');
     expect(lines).toEqual([
-      'FILE is not a policy:',
+      'FILE is not a valid policy:',
       '  FILE:2:24  severityThreshold is "hihg": expected one of informational, low, medium, high, critical',
       '  FILE:4:13  policy.exceptions[0].id is "*": expected the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx (an exception for everything is refused)',
       '  FILE:4:29  policy.exceptions[0].expires is "2026-13-01": expected a date (2026-12-31, which ends with that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)',
@@ -80,18 +80,18 @@ describe('the forms of a file', () => {
   const threshold = '"severityThreshold":"low"';
   it.each([
     ['the policy itself', `{${threshold},"exceptions":${list}}`, 'low', 1],
-    ['the policy below its name', `{${threshold},"policy":{"exceptions":${list}}}`, 'low', 1],
+    ['the policy below its key', `{${threshold},"policy":{"exceptions":${list}}}`, 'low', 1],
     ['only the exceptions', list, 'high', 1],
     ['an empty object', '{}', 'high', 0],
-    ['the policy itself with a mode and a byte order mark', `\uFEFF{${threshold},"mode":"audit"}`, 'low', 0],
+    ['the policy itself, with a mode and a byte order mark', `\uFEFF{${threshold},"mode":"audit"}`, 'low', 0],
     [
-      'the policy below its name, beside other keys of the config',
+      'the policy below its key, with other keys of the config',
       `{${threshold},"sweepHours":6,"policy":{}}`,
       'low',
       0,
     ],
     [
-      'what `pulumi config --json` prints',
+      'the output of `pulumi config --json`',
       `{"aws:region":{"value":"eu-west-1"},"pullgate:severityThreshold":{"value":"low"},"pullgate:policy":{"value":"{}","objectValue":{"exceptions":${list}}}}`,
       'low',
       1,
@@ -106,44 +106,44 @@ describe('the forms of a file', () => {
 
   it.each([
     ['an empty file', '', 1, 'the file is not JSON'],
-    ['half a file', '{\n "exceptions": [', 2, 'the file is not JSON (CloseBracketExpected)'],
+    ['a truncated file', '{\n "exceptions": [', 2, 'the file is not JSON (CloseBracketExpected)'],
     ['a number', '7', 1, 'the file is 7: expected JSON'],
     [
-      'a key that is there twice',
+      'a duplicate key',
       '{\n"images": "all",\n"images": "tagged" }',
       3,
       'images appears twice: expected each key once',
     ],
     [
-      'a mistake in only the exceptions',
+      'a list of exceptions with a missing field',
       '[\n{"id":"CVE-1-2","reason":"r"}]',
       2,
       'policy.exceptions[0].expires is missing',
     ],
     [
-      'a mistake below pulumi config',
+      'an invalid field in the output of `pulumi config --json`',
       '{"pullgate:policy":{"objectValue":\n{"images":"some"}}}',
       2,
       'policy.images is "some": expected one of tagged, all',
     ],
     ['a policy that is a list', '{"policy":\n[]}', 2, 'policy is []'],
     [
-      'a key beside the policy that is misspelt',
+      'a misspelled key next to the policy',
       '{"policy":{},\n"severityTreshold":"critical"}',
       2,
-      'severityTreshold is "critical": expected no such key here (check its spelling and its place)',
+      'severityTreshold is "critical": expected no such key here (check its spelling and position)',
     ],
-    ['a key beside the policy that belongs into it', '{"policy":{},\n"exceptions":[]}', 2, 'exceptions is []'],
+    ['a key next to the policy that belongs inside it', '{"policy":{},\n"exceptions":[]}', 2, 'exceptions is []'],
     [
-      'a key of the config that there is not',
+      'an unknown key of the config',
       '{"pullgate:policy":{},"aws:region":"x",\n"pullgate:polciy":{}}',
       2,
       'pullgate:polciy is {}: expected no such key here',
     ],
-    ['a key beside those of the config', '{"pullgate:policy":{},\n"unfixable":"never"}', 2, 'unfixable is "never"'],
-  ])('%s is refused, with its line', (_name, text, line, words) => {
+    ['a key without a namespace next to keys of the config', '{"pullgate:policy":{},\n"unfixable":"never"}', 2, 'unfixable is "never"'],
+  ])('%s is rejected with its line', (_name, text, line, words) => {
     const checked = checkText(text);
-    if (checked.ok) throw new Error('it must be refused');
+    if (checked.ok) throw new Error('the text must be rejected');
     expect(checked.problems.map((problem) => problem.text).join()).toContain(words);
     expect(checked.problems[0]?.line).toBe(line);
   });
@@ -152,21 +152,21 @@ describe('the forms of a file', () => {
 describe('redundant exceptions', () => {
   const soonest = exception({ id: 'CVE-2024-0001', expiresAt: daysLater(100) });
   it.each<[string, readonly Parameters<typeof exception>[0][], readonly string[]]>([
-    ['the same twice: the second', [{}, {}], ['redundant policy.exceptions[1]']],
-    ['one that ends earlier', [{ expiresAt: daysLater(50) }, {}], ['redundant policy.exceptions[0]']],
-    ['one for a package beside one for all', [{ package: 'openssl' }, {}], ['redundant policy.exceptions[0]']],
+    ['of two equal exceptions, the second', [{}, {}], ['redundant policy.exceptions[1]']],
+    ['one that expires earlier', [{ expiresAt: daysLater(50) }, {}], ['redundant policy.exceptions[0]']],
+    ['one for a package, next to one for all packages', [{ package: 'openssl' }, {}], ['redundant policy.exceptions[0]']],
     [
       'one for a repository that a glob covers',
       [{ repository: 'team/*' }, { repository: 'team/app' }],
       ['redundant policy.exceptions[1]'],
     ],
-    ['one in other letters', [{ id: 'cve-2024-0001' }, {}], ['redundant policy.exceptions[1]']],
-    ['one until a fix beside one for good', [{ untilFixed: true }, {}], ['redundant policy.exceptions[0]']],
-    ['two of different packages', [{ package: 'openssl' }, { package: 'zlib' }], []],
-    ['two globs', [{ repository: 'team/**' }, { repository: 'team/*' }], []],
-    ['one that lasts longer for less', [{ package: 'openssl', expiresAt: daysLater(200) }, {}], []],
-    ['one of another image', [{ digest: digest(1) }, { digest: digest(2) }], []],
-    ['one that has ended covers nothing', [{ expiresAt: NOW }, {}], ['expired policy.exceptions[0]']],
+    ['one in lower case', [{ id: 'cve-2024-0001' }, {}], ['redundant policy.exceptions[1]']],
+    ['one that ends with a fix, next to one that does not', [{ untilFixed: true }, {}], ['redundant policy.exceptions[0]']],
+    ['none of two for different packages', [{ package: 'openssl' }, { package: 'zlib' }], []],
+    ['none of two globs', [{ repository: 'team/**' }, { repository: 'team/*' }], []],
+    ['none if the narrower one lasts longer', [{ package: 'openssl', expiresAt: daysLater(200) }, {}], []],
+    ['none of two for different images', [{ digest: digest(1) }, { digest: digest(2) }], []],
+    ['none, because an expired one covers nothing', [{ expiresAt: NOW }, {}], ['expired policy.exceptions[0]']],
   ])('%s', (_name, changes, expected) => {
     const exceptions = changes.map((change) => ({ ...soonest, ...change }));
     const found = warningsOf(policy({ exceptions }), NOW, 14);
@@ -176,10 +176,10 @@ describe('redundant exceptions', () => {
 
 it.each([
   ['the reason', { reason: REASON }, ['unreviewed']],
-  ['the reason, of an older version', { reason: 'TO DO: why?' }, ['unreviewed']],
-  ['who approved it', { approvedBy: APPROVER }, ['unreviewed']],
+  ['the reason of an older version', { reason: 'TO DO: why?' }, ['unreviewed']],
+  ['the approver', { approvedBy: APPROVER }, ['unreviewed']],
   ['nothing', { approvedBy: 'Grace' }, []],
-])('an exception in which %s is not filled in', (_name, changes, kinds) => {
+])('an exception with a placeholder: %s', (_name, changes, kinds) => {
   const exceptions = [exception({ expiresAt: daysLater(100), ...changes })];
   expect(warningsOf(policy({ exceptions }), NOW, 14).map(({ kind }) => kind)).toEqual(kinds);
 });
@@ -187,22 +187,22 @@ it.each([
 describe('exceptions that match nothing', () => {
   const image = { repository: 'team/app', digest: digest(1) };
   it.each<[string, Parameters<typeof exception>[0], Parameters<typeof finding>[0], boolean]>([
-    ['of a finding that violates', {}, {}, true],
-    ['of an alias', { id: 'ghsa-aaaa' }, { aliases: ['GHSA-aaaa'] }, true],
-    ['of a finding below the threshold', {}, { severity: 'low' }, false],
-    ['of a finding that is suppressed anyway', {}, { state: 'suppressed' }, false],
-    ['of another package', { package: 'zlib' }, {}, false],
-    ['until a fix, which is there', { untilFixed: true }, {}, false],
+    ['for a violating finding', {}, {}, true],
+    ['for an alias', { id: 'ghsa-aaaa' }, { aliases: ['GHSA-aaaa'] }, true],
+    ['for a finding below the threshold', {}, { severity: 'low' }, false],
+    ['for a finding that is already suppressed', {}, { state: 'suppressed' }, false],
+    ['for another package', { package: 'zlib' }, {}, false],
+    ['that ends with a fix, and a fix exists', { untilFixed: true }, {}, false],
   ])('one %s', (_name, change, seen, isUsed) => {
     const exceptions = [exception({ id: 'CVE-2024-6119', expiresAt: daysLater(100), ...change })];
     const usage = usageOf(policy({ exceptions }));
     usage.see(image, [finding(seen)], NOW);
     expect(usage.unused(NOW, []).map(({ kind }) => kind)).toEqual(isUsed ? [] : ['unused']);
-    // No warning if it may match something unseen, or has expired.
+    // No warning if the exception may match something unseen, or has expired.
     expect([usage.unused(NOW, ['team/other']), usage.unused(daysLater(101), [])]).toEqual([[], []]);
   });
 
-  it('two for one finding are both of use', () => {
+  it('counts two exceptions for one finding as used', () => {
     const exceptions = [daysLater(10), daysLater(20)].map((expiresAt) => exception({ id: 'CVE-2024-6119', expiresAt }));
     const usage = usageOf(policy({ exceptions }));
     usage.see(image, [finding()], NOW);
@@ -211,7 +211,7 @@ describe('exceptions that match nothing', () => {
 });
 
 describe('check --live', () => {
-  test('finds on AWS which exceptions of a file match nothing, with rights that only read', async () => {
+  test('finds the exceptions of a file that match nothing on AWS, with read-only permissions', async () => {
     const s = await stage();
     const forgotten = await s.pushVulnerable('team/app', 'v1', CRITICAL, {
       ...CRITICAL,
@@ -232,8 +232,8 @@ describe('check --live', () => {
     const args = ['check', '--policy', file, '--live', '--strict', '--json', '--outputs', outputsOf(graph)];
     const { code, stdout, stderr } = await pullgate(args, asOperator(s.cloud, least));
     expect([code, stderr]).toEqual([1, '']);
-    // One exempts what the record remembers, one what the scanner shows; one is of a finding that the policy does not
-    // mind, and one of none.
+    // The first matches a finding on record, the third a finding in the scanner. The second matches a finding below the
+    // threshold, and the fourth no finding.
     expect(JSON.parse(stdout)).toMatchObject({
       images: 1,
       warnings: [
