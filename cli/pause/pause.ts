@@ -138,7 +138,7 @@ function show(
   if (closed.length === 0) terminal.print(`${capitalized(label)} keeps no ${gateNoun(clients)} closed.`);
   else {
     terminal.print(
-      `${capitalized(label)} keeps ${countOf(closed)} closed. They will be opened regardless of their findings:\n`,
+      `${capitalized(label)} keeps ${countOf(closed)} closed. ${closed.length === 1 ? 'It will be opened regardless of its findings' : 'They will be opened regardless of their findings'}:\n`,
     );
     printGates(closed, terminal, nameOf);
     if (waiting.length > 0) terminal.print('');

@@ -1,4 +1,4 @@
-// Which overrides `override clear` ends, and that an override is recorded for all gates before it is applied: with
+// Tests which overrides `override clear` ends, and that an override is recorded for all gates before it is applied, with
 // records in this process.
 import { describe, expect, it } from 'vitest';
 import { clearOverride, setOverride } from '../../../cli/override/run.ts';
@@ -18,14 +18,14 @@ const WISH = { kind: 'open', at: NOW, until: hoursLater(1), reason: 'down', appr
 
 interface World {
   readonly cloud?: Client['cloud'];
-  /** The images that are there, with their tags; an index has its images after it. */
+  /** The existing images with their tags. An index is followed by its images. */
   readonly images?: readonly (readonly [tags: readonly string[], ...digests: number[]])[];
   readonly orders?: readonly (readonly [Gate, RecordedOverride])[];
-  /** The gates that fail. */
+  /** The error of a gate; undefined if it does not fail. */
   readonly fails?: (gate: Gate) => Error | undefined;
 }
 
-/** A stack of one cloud, and what happens in it. */
+/** A stack on one cloud that logs its changes. */
 function worldOf({ cloud = 'azure', images = [], orders = [], fails = () => undefined }: World) {
   const happened: string[] = [];
   const said: string[] = [];
@@ -86,7 +86,7 @@ function worldOf({ cloud = 'azure', images = [], orders = [], fails = () => unde
 }
 
 describe('an override for an index', () => {
-  it('is recorded for it and all of its images before it is applied, and the output says how to clear it', async () => {
+  it('is recorded for the index and all its images before it is applied, and the output shows how to clear it', async () => {
     const { open, happened } = worldOf({ images: [[['1.4'], 1, 2, 3]] });
     const [code, text] = await open(`${HOST}/team/app:1.4`);
     expect(code).toBe(0);
@@ -101,7 +101,7 @@ describe('an override for an index', () => {
     expect(text).toContain(`\nTo end it earlier: pullgate override clear ${HOST}/team/app@${digest(1)}\n`);
   });
 
-  it('stays recorded for the function if applying it fails, and the error of a cloud moves no terminal', async () => {
+  it('stays on record for the function if it cannot be applied, and prints the error without control characters', async () => {
     const { open, happened } = worldOf({
       images: [[['1.4'], 1, 2]],
       fails: ({ digest: failed }) => (failed === digest(1) ? new Error('no\u001b[2J\u009b') : undefined),
@@ -109,11 +109,11 @@ describe('an override for an index', () => {
     const [code, text] = await open(`${HOST}/team/app:1.4`);
     expect([code, happened.length]).toEqual([1, 4]);
     expect(text).toContain(
-      '      no\ufffd[2J\ufffd; it is recorded, and the function applies it within a few minutes\n',
+      '      no\ufffd[2J\ufffd; the change is recorded, and the function applies it within a few minutes\n',
     );
   });
 
-  it('ends the same way', async () => {
+  it('is cleared in the same order', async () => {
     const both = order({ kind: 'open' });
     const { clear, happened } = worldOf({
       images: [[['1.4'], 1, 2]],
@@ -133,7 +133,7 @@ describe('clearing an override', () => {
       override?.order.endedBy === 'eve' ? [gate.digest ?? gate.repository] : [],
     );
 
-  it('is that of the image whose tag has moved on, with the images of its index', async () => {
+  it('ends the override of the image that had the tag before, and of the images in its index', async () => {
     const world = worldOf({
       images: [
         [['1.4'], 9],
@@ -151,7 +151,7 @@ describe('clearing an override', () => {
     expect(text).toContain(`${HOST}/team/app:1.4 now refers to another image, which has no override`);
   });
 
-  it('is that of an image that is gone, and of those of its index', async () => {
+  it('ends the override of a deleted image, and of the images in its index', async () => {
     const orders = [
       [gateOf(1), order()],
       [gateOf(2), order()],
@@ -165,7 +165,7 @@ describe('clearing an override', () => {
     }
   });
 
-  it('is none where several may be meant: each is named with what ends it', async () => {
+  it('ends nothing if the name is ambiguous, and prints the command that clears each override', async () => {
     const world = worldOf({
       orders: [
         [gateOf(1), order()],
@@ -174,13 +174,13 @@ describe('clearing an override', () => {
     });
     const command = (number: number) => `  pullgate override clear ${HOST}/team/app@${digest(number)}\n      `;
     await expect(world.clear(`${HOST}/team/app:1.4`)).rejects.toThrow(
-      `${HOST}/team/app:1.4 may mean more than one override; say which one to clear:\n${command(1)}`,
+      `${HOST}/team/app:1.4 can refer to more than one override; choose the one to clear:\n${command(1)}`,
     );
     await expect(world.clear(`${HOST}/team/app:1.4`)).rejects.toThrow(command(2));
     expect(ended(world)).toEqual([]);
   });
 
-  it('is none of another image: that is only named', async () => {
+  it('does not end the override of another image, and prints its name', async () => {
     const orders = [[gateOf(5), order()]] as const;
     const images = [
       [['1.4'], 1],
@@ -191,13 +191,13 @@ describe('clearing an override', () => {
       const [code, text] = await world.clear(`${HOST}/team/app${name}`);
       expect([code, world.happened]).toEqual([0, []]);
       expect(text).toContain(
-        `there is nothing to do.\nOther images of its repository have one; clear each by its own name:\n  pullgate override clear ${HOST}/team/app@${digest(5)}\n`,
+        `there is nothing to do.\nOther images in its repository have overrides; clear each by its own name:\n  pullgate override clear ${HOST}/team/app@${digest(5)}\n`,
       );
     }
     await expect(worldOf({ images, orders }).clear(`${HOST}/team/app:0`)).rejects.toThrow('has no such image');
   });
 
-  it('is that of the repository where the name is of another registry, repository or time', async () => {
+  it('ends the override of the repository, and not one of another registry, another repository or the past', async () => {
     const old = order({ until: hoursLater(0.1) });
     const whole = { registry: REGISTRY, repository: 'team/app' };
     const world = worldOf({
@@ -212,7 +212,7 @@ describe('clearing an override', () => {
     expect(world.happened).toEqual(['recorded team/app', 'applied to team/app']);
   });
 
-  it('is that of the repository on AWS, although it has no such image any more', async () => {
+  it('ends the override of the repository on AWS even if the image no longer exists', async () => {
     const world = worldOf({ cloud: 'aws', orders: [[AWS, order()]] });
     const [code, text] = await world.clear(AWS_IMAGE);
     expect([code, ended(world)]).toEqual([0, ['team/app']]);

@@ -1,4 +1,4 @@
-// The options of an override, and the names that `release` accepts: what is valid, and the errors for what is not.
+// Tests the options of an override and the names that `release` accepts: valid values, and the errors for invalid ones.
 import { describe, expect, it } from 'vitest';
 import { type OverrideOptions, parseOverride } from '../../../cli/override/options.ts';
 import { type GateBefore, refuseIneffective } from '../../../cli/override/override.ts';
@@ -30,41 +30,41 @@ describe('an override', () => {
   });
 
   const TIME = 'expected hours, minutes or both, such as 30m, 4h or 1h30m; at least 1m, at most 24h';
-  const REASON = 'expected a reason, in one line of at most 500 characters';
+  const REASON = 'expected a reason in one line, at most 500 characters';
   it.each<[string, OverrideOptions, readonly string[]]>([
     [
-      'without anything',
+      'without options',
       {},
       [
         `--for is missing: ${TIME}`,
         `--reason is missing: ${REASON}`,
-        '--approved-by is missing: expected the name of the approver, in one line of at most 200 characters',
+        '--approved-by is missing: expected the name of the approver in one line, at most 200 characters',
       ],
     ],
     ['for longer than a day', { ...GIVEN, for: '24h1m' }, [`--for "24h1m": ${TIME}`]],
     ['for days', { ...GIVEN, for: '1d' }, [`--for "1d": ${TIME}`]],
-    ['for no time', { ...GIVEN, for: '0h' }, [`--for "0h": ${TIME}`]],
-    ['for nothing', { ...GIVEN, for: '' }, [`--for "": ${TIME}`]],
+    ['for zero hours', { ...GIVEN, for: '0h' }, [`--for "0h": ${TIME}`]],
+    ['with an empty duration', { ...GIVEN, for: '' }, [`--for "": ${TIME}`]],
     ['with an empty reason', { ...GIVEN, reason: '  ' }, [`--reason "  ": ${REASON}`]],
     ['with a reason in two lines', { ...GIVEN, reason: 'a\nb' }, [`--reason "a\\nb": ${REASON}`]],
     [
-      'with a reason that a terminal would obey',
+      'with control characters in the reason',
       { ...GIVEN, reason: '\u001B[2J' },
       [`--reason "\\u001b[2J": ${REASON}`],
     ],
     [
-      'with a reason that is a novel',
+      'with a reason that is too long',
       { ...GIVEN, reason: 'x'.repeat(501) },
       [`--reason "${'x'.repeat(80)}…": ${REASON}`],
     ],
-  ])('%s is refused, and everything that is wrong is named', (_name, options, problems) => {
+  ])('%s is rejected, and every problem is named', (_name, options, problems) => {
     expect(() => parseOverride('open', options, NOW, 'ada')).toThrow(
-      `an override needs an end, a reason and an approver:\n  ${problems.join('\n  ')}`,
+      `an override needs a duration, a reason and an approver:\n  ${problems.join('\n  ')}`,
     );
   });
 });
 
-describe('an override that would have no effect is refused', () => {
+describe('an override is rejected if it would have no effect', () => {
   const reading = (changes: Partial<Reading<unknown>> = {}): Reading<unknown> => {
     return { lock: 'absent', snapshot: '', ...changes };
   };
@@ -72,43 +72,42 @@ describe('an override that would have no effect is refused', () => {
   const OPEN: GateBefore = { gate: GATE, record: newRecord(GATE, NOW), blockers: 0, override: undefined };
   const CLAIMED: GateBefore = { ...OPEN, record: record({ claimed: true }) };
   const EXCLUDED = rules({ repositories: { include: ['other/*'], exclude: [] } });
-  const LOCKED =
-    'team/app has a lock that pullgate did not set, and pullgate leaves it alone: remove the lock yourself';
+  const LOCKED = 'team/app has a lock that pullgate did not set and does not change: remove the lock yourself';
 
   it.each<[string, 'open' | 'closed', GateBefore, Reading<unknown> | undefined, Rules, string | undefined]>([
-    ['not one to open', 'open', OPEN, reading(), rules({ mode: 'pause' }), undefined],
-    ['not one to open what serves Lambda', 'open', OPEN, reading({ inUse: IN_USE }), rules(), undefined],
-    ['not one to open what the config leaves out', 'open', OPEN, reading(), EXCLUDED, undefined],
-    ['to open what someone else has locked', 'open', OPEN, reading({ lock: 'unmarked' }), rules(), LOCKED],
-    ['not one to open what we have locked', 'open', CLAIMED, reading({ lock: 'unmarked' }), rules(), undefined],
-    ['not one to close', 'closed', OPEN, reading(), rules(), undefined],
-    ['to close what someone else has locked', 'closed', OPEN, reading({ lock: 'unmarked' }), rules(), LOCKED],
+    ['accepts one that opens during a pause', 'open', OPEN, reading(), rules({ mode: 'pause' }), undefined],
+    ['accepts one that opens a repository that serves Lambda functions', 'open', OPEN, reading({ inUse: IN_USE }), rules(), undefined],
+    ['accepts one that opens an excluded repository', 'open', OPEN, reading(), EXCLUDED, undefined],
+    ['rejects one that opens a gate with a foreign lock', 'open', OPEN, reading({ lock: 'unmarked' }), rules(), LOCKED],
+    ['accepts one that opens a gate with our lock', 'open', CLAIMED, reading({ lock: 'unmarked' }), rules(), undefined],
+    ['accepts one that closes', 'closed', OPEN, reading(), rules(), undefined],
+    ['rejects one that closes a gate with a foreign lock', 'closed', OPEN, reading({ lock: 'unmarked' }), rules(), LOCKED],
     [
-      'to close in audit mode',
+      'rejects one that closes in audit mode',
       'closed',
       OPEN,
       reading(),
       rules({ mode: 'audit' }),
-      'the stack is in the mode audit, in which nothing closes, not even by an override: set pullgate:mode to enforce and run `pulumi up`',
+      'the stack is in the mode audit, and an override cannot close a gate in this mode: set pullgate:mode to enforce and run `pulumi up`',
     ],
     [
-      'to close while paused',
+      'rejects one that closes during a pause',
       'closed',
       OPEN,
       reading(),
       rules({ mode: 'pause' }),
-      'the stack is in the mode pause, in which nothing closes, not even by an override: run `pullgate resume`',
+      'the stack is paused, and an override cannot close a gate during a pause: run `pullgate resume`',
     ],
     [
-      'to close what serves Lambda functions',
+      'rejects one that closes a repository that serves Lambda functions',
       'closed',
       OPEN,
       reading({ inUse: IN_USE }),
       rules(),
-      'team/app is in use by Lambda functions, which would fail if it closed: set aws.closeLambdaRepositories and run `pulumi up`',
+      'team/app is in use by Lambda functions, which would fail if it closed: set aws.closeLambdaRepositories to true and run `pulumi up`',
     ],
     [
-      'not one to close what serves Lambda functions where the config lets it',
+      'accepts one that closes a repository that serves Lambda functions if the config allows it',
       'closed',
       OPEN,
       reading({ inUse: IN_USE }),
@@ -116,12 +115,12 @@ describe('an override that would have no effect is refused', () => {
       undefined,
     ],
     [
-      'to close what the config leaves out',
+      'rejects one that closes an excluded repository',
       'closed',
       OPEN,
       reading(),
       EXCLUDED,
-      "the stack's config leaves out team/app: include it and run `pulumi up`",
+      "the stack's config excludes team/app: include it and run `pulumi up`",
     ],
   ])('%s', async (_name, kind, before, shown, byRules, problem) => {
     const client = { read: async () => shown };
@@ -147,7 +146,7 @@ describe('a release of', () => {
     ['team/*', ['app', 'image', 'other']],
     ['team/**', ['app', 'api', 'image', 'other']],
     ['**', ['app', 'api', 'mirror', 'image', 'other']],
-    // A repository's own name may begin as a host's does.
+    // A repository's name may begin like a host.
     ['registry.k8s.io/pause', ['mirror']],
     ['registry.k8s.io/**', ['mirror']],
     ['123456789012.dkr.ecr.eu-west-1.amazonaws.com/registry.k8s.io/pause', ['mirror']],
@@ -160,14 +159,14 @@ describe('a release of', () => {
     ['acmeimages.azurecr.io/team/app', ['image', 'other']],
     ['acmeimages-a1b2c3.azurecr.io/team/app', ['image', 'other']],
     ['acme.azurecr.io/team/app', []],
-  ])('%s is about %j', (text, names) => {
+  ])('%s selects %j', (text, names) => {
     const { matches } = parseSelection(text);
     const found = Object.entries(GATES).flatMap(([name, gate]) => (matches(gate) ? [name] : []));
     expect(found).toEqual(names);
   });
 
   it.each(['', 'team/app:1.0', 'Team/App', 'team/app@sha256:12', `team/app@${digest(1)}@${digest(1)}`, 'team/[ab]'])(
-    '%j is refused',
+    '%j is rejected',
     (text) => {
       expect(() => parseSelection(text)).toThrow(
         `${JSON.stringify(text)} is not the name of a gate: give a repository (team/app), a glob over repositories ('team/**') or an image`,

@@ -1,5 +1,5 @@
-// Overrides and releases of single gates, by the real commands against the local Azure, as an operator with the least
-// roles.
+// Tests overrides and releases of single gates with the real commands against the local Azure, as an operator with only
+// the roles that the commands need.
 import { expect, test } from 'vitest';
 import { MINUTE, REPOSITORY, stage } from '../../e2e/azure/stage.ts';
 import { outputsOf, pullgate } from '../command.ts';
@@ -8,7 +8,7 @@ import { asAzureOperator, leastToOpenOnAzure } from '../command-azure.ts';
 const HOST = 'acmeimages.azurecr.io';
 const ORDER = ['--for', '30m', '--reason', 'the shop is down', '--approved-by', 'Grace'];
 
-test('override open, close and clear, and release, of one image: what each shows, changes and notifies', {
+test('override open, close and clear, and release, print, change and notify one image', {
   timeout: 60_000,
 }, async () => {
   const s = await stage();
@@ -29,7 +29,7 @@ test('override open, close and clear, and release, of one image: what each shows
   expect(await run('override', 'open', `${HOST}/team/app:v3`, ...ORDER)).toEqual({
     code: 2,
     stdout: '',
-    stderr: `pullgate: team/app@${foreign.digest} has a lock that pullgate did not set, and pullgate leaves it alone: remove the lock yourself\n`,
+    stderr: `pullgate: team/app@${foreign.digest} has a lock that pullgate did not set and does not change: remove the lock yourself\n`,
   });
   expect(await s.world()).toMatchObject({
     locked: ['team/app:v2 readEnabled', LOCKED_BY_OTHERS],
@@ -77,19 +77,19 @@ test('override open, close and clear, and release, of one image: what each shows
   await s.sweep();
   expect((await s.world()).locked).toEqual(['team/app:v1 readEnabled', LOCKED_BY_OTHERS]);
 
-  // The fix is pushed under the same tag: what was ordered is the old image's, and ends by the tag as well as by what
-  // `open` said.
+  // The fix is pushed under the same tag. The override belongs to the old image, and can be cleared by the tag and by the
+  // name that `open` printed.
   const named = `${HOST}/team/app@${bad.digest}`;
   const again = await run('override', 'open', `${HOST}/team/app:v1`, ...ORDER);
   expect(again.stdout).toContain(`\nTo end it earlier: pullgate override clear ${named}\n`);
   s.push('v1');
   const moved = await run('override', 'clear', `${HOST}/team/app:v1`);
   expect([moved.code, moved.stderr]).toEqual([0, '']);
-  expect(moved.stdout).toContain(`  closed  team/app@${bad.digest}  was waiting; 1 blocker\n      until now: `);
+  expect(moved.stdout).toContain(`  closed  team/app@${bad.digest}  was waiting; 1 blocker\n      before: `);
   expect(moved.stdout).toContain(`\n${HOST}/team/app:v1 now refers to another image, which has no override`);
   expect(await s.pull(bad.digest)).toBe('refused');
 
-  // Once the image is gone, its order still ends by its name.
+  // After the image is deleted, its override can still be cleared by its name.
   await run('override', 'open', named, ...ORDER);
   s.registry.delete(REPOSITORY, bad.digest);
   const gone = await run('override', 'clear', named);
@@ -102,7 +102,7 @@ test('override open, close and clear, and release, of one image: what each shows
     stdout: '',
     stderr: `pullgate: ${named}: the registry has no such image\n`,
   });
-  // The function hears of the order first, and then of its end.
+  // One tick handles the beginning of the override, and the next one its end.
   for (let ticks = 0; ticks < 2; ticks++) {
     s.cloud.clock.advance(MINUTE);
     await s.tick();

@@ -1,5 +1,5 @@
-// Overrides, releases and pauses on AWS: by the real commands, and in this process if only the answer matters; with the
-// least permissions.
+// Tests overrides, releases and pauses on AWS with the least permissions: with the real commands, or in this process if
+// only the answer matters.
 import { afterEach, expect, test, vi } from 'vitest';
 import { clearOverride, setOverride } from '../../../cli/override/run.ts';
 import { type PauseAnswer, pauseStack } from '../../../cli/pause/pause.ts';
@@ -26,7 +26,7 @@ function wish(kind: NewOverride['kind']): NewOverride {
   return { kind, at: now(), until: new Date(Date.now() + 3_600_000).toISOString(), ...WHY };
 }
 
-/** What the commands of `override` need: what a release needs except the list of all records, and to resolve a tag. */
+/** What `override` needs: the permissions of a release without the list of records, and permission to resolve a tag. */
 function leastToOverride(s: Stage): PolicyDocument {
   const release = without(leastToOpen(s.graph), 'dynamodb:Scan');
   const find = {
@@ -38,7 +38,7 @@ function leastToOverride(s: Stage): PolicyDocument {
   return { ...release, Statement: [...(release.Statement as readonly object[]), find] } as PolicyDocument;
 }
 
-/** The commands in this process, as the operator with this policy. */
+/** The commands in this process, run as the operator with this policy. */
 async function commandsOf(s: Stage, policy: PolicyDocument) {
   for (const [name, value] of Object.entries(asOperator(s.cloud, policy))) vi.stubEnv(name, value);
   const stack = await findStack({ outputs: outputsOf(s.graph) });
@@ -79,7 +79,7 @@ async function commandsOf(s: Stage, policy: PolicyDocument) {
   };
 }
 
-test('by the real commands: override open and clear, and release of one gate', { timeout: 60_000 }, async () => {
+test('the real commands open and clear an override, and release one gate', { timeout: 60_000 }, async () => {
   const s = await stage();
   await s.pushVulnerable('team/app', 'v1', CRITICAL);
   await s.runUntilIdle();
@@ -91,23 +91,23 @@ test('by the real commands: override open and clear, and release of one gate', {
   const opened = await run(least, 'override', 'open', IMAGE, ...ORDER);
   expect([opened.code, opened.stderr, s.isClosed(), await s.pull('v1')]).toEqual([0, '', false, 'pulled']);
   expect(opened.stdout).toMatch(
-    /^Override set: open until \d{4}-\d\d-\d\d \d\d:\d\d UTC, approved by Grace[.] Reason: the shop is down\n\n {2}opened {2}team\/app {2}was closed; 1 blocker\n\nOn AWS the gate is the whole repository team\/app, with all of its images[.]\nWhen the override ends, pullgate closes it again if it still has a blocker[.]\nTo end it earlier: pullgate override clear 123456789012[.]dkr[.]ecr[.]eu-west-1[.]amazonaws[.]com\/team\/app:v1\n$/,
+    /^Override set: open until \d{4}-\d\d-\d\d \d\d:\d\d UTC, approved by Grace[.] Reason: the shop is down\n\n {2}opened {2}team\/app {2}was closed; 1 blocker\n\nOn AWS, the gate is the whole repository team\/app with all its images[.]\nWhen the override ends, pullgate closes it again if it still has a blocker[.]\nTo end it earlier: pullgate override clear 123456789012[.]dkr[.]ecr[.]eu-west-1[.]amazonaws[.]com\/team\/app:v1\n$/,
   );
   expect(s.notified()).toEqual(['closed', 'opened']);
   expect(s.cloud.notices.at(-1)?.subject).toBe('[pullgate] open by override: team/app');
-  // The policy that the command is given is no wider than what it does; an encrypted topic asks for the key by itself.
+  // The command uses every permission of its policy. The encrypted topic itself requests the key.
   const asked = actionsOf(least).filter((action) => !/^kms:|SetRepositoryPolicy/.test(action));
   expect(Object.keys(s.cloud.calls.count(OPERATOR))).toEqual(asked.toSorted());
 
   const cleared = await run(least, 'override', 'clear', IMAGE);
   expect([cleared.code, s.isClosed()]).toEqual([0, true]);
   expect(cleared.stdout).toMatch(
-    /^Override cleared; the policy decides again:\n\n {2}closed {2}team\/app {2}was waiting; 1 blocker\n {6}until now: an override by .+ keeps it open until .+, approved by Grace: the shop is down\n$/,
+    /^Override cleared[.] The policy applies again:\n\n {2}closed {2}team\/app {2}was waiting; 1 blocker\n {6}before: an override by .+ keeps it open until .+, approved by Grace: the shop is down\n$/,
   );
   const released = await run(leastToOpen(s.graph), 'release', 'team/*', '--yes');
   expect([released.code, released.stderr, s.isClosed()]).toEqual([0, '', false]);
   expect(released.stdout).toMatch(
-    /^1 repository of the stack dev will be opened, whatever the findings:\n\n {2}team\/app {2}closed since .+\n\nThe stack is not paused: the next event, or the sweep within 6 hours, closes again what still violates the policy[.]\n.+\n\n {2}\[1\/1\] {2}opened {4}team\/app\n$/,
+    /^1 repository of the stack dev will be opened regardless of the findings:\n\n {2}team\/app {2}closed since .+\n\nThe stack is not paused: the next event, or the sweep within 6 hours, closes a gate again if it still violates the policy[.]\n.+\n\n {2}\[1\/1\] {2}opened {4}team\/app\n$/,
   );
   await s.sweep();
   expect([s.isClosed(), s.notified()]).toEqual([true, ['closed', 'opened', 'closed', 'opened', 'closed']]);
@@ -116,7 +116,7 @@ test('by the real commands: override open and clear, and release of one gate', {
   expect([wrong.code, wrong.stdout, wrong.stderr.split('\n').length]).toEqual([2, '', 5]);
 });
 
-test('the answers of override, release, pause and resume as data, and what a dry run leaves alone', {
+test('override, release, pause and resume answer with data, and a dry run changes nothing', {
   timeout: 60_000,
 }, async () => {
   const s = await stage();
@@ -140,7 +140,7 @@ test('the answers of override, release, pause and resume as data, and what a dry
     gates: [{ ...gate('team/app'), before: { state: 'closed', blockers: 1 } }],
   });
   expect((await order('closed', CLEAN, { dryRun: true, json: false })).answer).toMatch(
-    /^This would set an override: closed until .+\n\n {2}- {2}team\/clean {2}was open\n\nOn AWS .+\nWhen the override ends, pullgate opens it unless it has a blocker[.]\n.+\n\nNothing was changed: this was a dry run[.]\n$/,
+    /^This would set an override: closed until .+\n\n {2}- {2}team\/clean {2}was open\n\nOn AWS, .+\nWhen the override ends, pullgate opens it unless it has a blocker[.]\n.+\n\nNothing was changed: this was a dry run[.]\n$/,
   );
 
   await order('open', IMAGE);
@@ -162,7 +162,7 @@ test('the answers of override, release, pause and resume as data, and what a dry
     ],
   ]);
   expect((await clear(IMAGE, { dryRun: true, json: false })).answer).toMatch(
-    /^This would clear the override; the policy decides again:\n[\s\S]+dry run/,
+    /^This would clear the override, and the policy would apply again:\n[\s\S]+dry run/,
   );
   expect(JSON.parse((await clear(IMAGE)).answer).gates).toMatchObject([{ action: 'nothing', state: 'closed' }]);
   expect((await clear(IMAGE, { json: false })).answer).toBe(`${IMAGE} has no override: there is nothing to do.\n`);
@@ -172,7 +172,7 @@ test('the answers of override, release, pause and resume as data, and what a dry
   const failed = await orderInVain('closed', CLEAN, { json: false });
   expect([failed.code, s.isClosed('team/clean')]).toEqual([1, false]);
   expect(failed.answer).toMatch(
-    /\n {2}FAILED {2}team\/clean {2}was open\n {6}AccessDeniedException: .* ecr:SetRepositoryPolicy on resource: .*; it is recorded, and the function applies it within a few minutes\n/,
+    /\n {2}FAILED {2}team\/clean {2}was open\n {6}AccessDeniedException: .* ecr:SetRepositoryPolicy on resource: .*; the change is recorded, and the function applies it within a few minutes\n/,
   );
   const { order: orderUnnotified } = await commandsOf(s, without(least, 'kms:GenerateDataKey'));
   const unnotified = await orderUnnotified('open', CLEAN, { json: false });
@@ -188,11 +188,11 @@ test('the answers of override, release, pause and resume as data, and what a dry
   );
   await expect(order('closed', 'acmeimages.azurecr.io/team/app:v1')).rejects.toThrow(
     new UsageError(
-      'acmeimages.azurecr.io/team/app:v1 is on Azure, where this stack has no gates or which --aws leaves out',
+      'acmeimages.azurecr.io/team/app:v1 is on Azure: this stack has no gates there, or --aws excludes them',
     ),
   );
   await expect(order('closed', IMAGE.replace('eu-west-1', 'eu-west-2'))).rejects.toThrow(
-    `is in no registry of this stack: expected ${HOST}`,
+    `is not in a registry of this stack: expected ${HOST}`,
   );
 
   const { release, pause, resume } = await commandsOf(s, leastToOpen(s.graph));
@@ -218,10 +218,10 @@ test('the answers of override, release, pause and resume as data, and what a dry
     ['override', 'closed', 'opened'],
   ]);
   expect((await release('team/clean')).said).toBe(
-    'The stack dev keeps no gate closed that matches team/clean: there is nothing to do.',
+    'No closed gate of the stack dev matches team/clean: there is nothing to do.',
   );
   await expect(release('team/nothing')).rejects.toThrow(
-    'the stack dev has no gate team/nothing: it has never closed one of that name; give a repository',
+    'the stack dev has no gate team/nothing: it never closed a gate with this name; give a repository',
   );
   expect(await pause()).toMatchObject({
     code: 0,

@@ -1,5 +1,5 @@
-// What prevents a pause on Azure from opening gates, each named in one sentence: a missing role, no login, a registry
-// that left the stack.
+// Tests what prevents a pause on Azure from opening gates, and that one sentence names it: a missing role, no login, or a
+// registry that was removed from the stack.
 import { describe, expect, test } from 'vitest';
 import { graphFor, REGISTRY, REPOSITORY, registryId, type Stage, stage } from '../../e2e/azure/stage.ts';
 import { FOLDER, outputsOf, pullgate } from '../command.ts';
@@ -9,7 +9,7 @@ const ABAC = { registries: { [REGISTRY]: { roleMode: 'AbacRepositoryPermissions'
 const OPENED = { locked: [], records: { 'team/app:v1': 'waiting: pause' } };
 const NEW = 'a new role assignment takes a few minutes to take effect';
 
-/** A stack that keeps one image closed. */
+/** Deploys a stack that keeps one image closed. */
 async function oneClosed(registryRoles: 'rbac' | 'abac' = 'rbac') {
   const s = await stage({ azure: { registryRoles } }, registryRoles === 'abac' ? ABAC : {});
   const { repository, digest } = await s.close('v1');
@@ -24,7 +24,7 @@ async function tellsAndOpens(s: Stage): Promise<void> {
 
 describe('roles', () => {
   test.each(['rbac', 'abac'] as const)(
-    'the operator needs no more than the three of a registry with %s',
+    'the operator needs only the three roles for a registry with %s',
     async (mode) => {
       const { s, run } = await oneClosed(mode);
       const { code, stdout, stderr } = await run('pause --yes');
@@ -34,13 +34,13 @@ describe('roles', () => {
     },
   );
 
-  test('the table is denied: one sentence that names the role, nothing is changed, and the exit code is 1', async () => {
+  test('without a role on the table, one sentence names the role, nothing changes, and the exit code is 1', async () => {
     const { s, run } = await oneClosed();
     const before = await s.world();
     const { code, stdout, stderr } = await run('pause --yes', 'records');
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(
-      /^pullgate: the request to Azure failed[.] \w+[.]table[.]core[.]windows[.]net answers 403: you need Storage Table Data Contributor on the table of the stack; a new role assignment takes a few minutes to take effect\n$/,
+      /^pullgate: the request to Azure failed[.] \w+[.]table[.]core[.]windows[.]net returned 403: you need Storage Table Data Contributor on the table of the stack; a new role assignment takes a few minutes to take effect\n$/,
     );
     expect(await s.world()).toEqual(before);
     expect((await run('resume', 'records')).code).toBe(1);
@@ -49,19 +49,19 @@ describe('roles', () => {
   const LOCKS = "the stack's role 'pullgate gatekeeper' on the registry";
   const READER = [{ role: 'Reader', scope: REGISTRY }];
   const rows: readonly (readonly ['Reader' | 'nothing', 'rbac' | 'abac', string, string])[] = [
-    ['Reader', 'rbac', 'REFUSED', `the registry answers 401: you need ${LOCKS}; ${NEW}`],
-    ['Reader', 'abac', 'FAILED', `acmeimages.azurecr.io answers 401: you need ${LOCKS}; ${NEW}`],
-    ['nothing', 'rbac', 'FAILED', `management.azure.com answers 403: you need ${LOCKS}; ${NEW}`],
+    ['Reader', 'rbac', 'REFUSED', `the registry returned 401: you need ${LOCKS}; ${NEW}`],
+    ['Reader', 'abac', 'FAILED', `acmeimages.azurecr.io returned 401: you need ${LOCKS}; ${NEW}`],
+    ['nothing', 'rbac', 'FAILED', `management.azure.com returned 403: you need ${LOCKS}; ${NEW}`],
   ];
   test.each(rows)(
-    'with %s on the registry (%s) it is %s, and the exit code is 1',
+    'with %s on the registry (%s), the result is %s and the exit code is 1',
     async (has, mode, word, sentence) => {
       const { s, name, run } = await oneClosed(mode);
       const { code, stdout, stderr } = await run('pause --yes', 'locks', has === 'Reader' ? READER : []);
       expect([code, stderr]).toEqual([1, '']);
       expect(stdout).toContain(`\n  [1/1]  ${word.padEnd(8)}  ${name}\n      ${sentence}\n`);
       expect(stdout).toMatch(
-        /\n1 image could not be opened: see above, fix the cause and run this command again[.]\n$/,
+        /\n1 image could not be opened: fix the cause \(see above\), and run this command again[.]\n$/,
       );
       expect((await s.world()).locked).toEqual(['team/app:v1 readEnabled']);
       expect((await run('pause --yes')).code).toBe(0);
@@ -69,16 +69,16 @@ describe('roles', () => {
     },
   );
 
-  test('mail is denied: the image opens, it says that the notice could not be sent, and the next run sends it', async () => {
+  test('without a role for mail, the image opens, the notice is reported as not sent, and the next run sends it', async () => {
     const { s, name, run } = await oneClosed();
     const { code, stdout, stderr } = await run('pause --yes', 'mail');
     expect([code, stderr]).toEqual([1, '']);
     expect(stdout).toContain(`\n  [1/1]  opened    ${name}\n      the notice could not be sent: `);
     expect(stdout).toMatch(
-      /: \S+[.]communication[.]azure[.]com answers 40[13]: you need the stack's role 'pullgate mail sender' on its Communication Service; a new /,
+      /: \S+[.]communication[.]azure[.]com returned 40[13]: you need the stack's role 'pullgate mail sender' on its Communication Service; a new /,
     );
     expect(stdout).toMatch(
-      /\n1 image is open, but the notice could not be sent: see above, fix the cause and run this command again[.]\n$/,
+      /\n1 image is open, but the notice could not be sent: fix the cause \(see above\), and run this command again[.]\n$/,
     );
     expect(stdout.match(/\[1\/1\]/g)).toHaveLength(1);
     expect(await s.world()).toMatchObject({ ...OPENED, notified: ['closed team/app:v1'] });
@@ -87,7 +87,7 @@ describe('roles', () => {
     await tellsAndOpens(s);
   });
 
-  test('`resume` needs the table only', async () => {
+  test('`resume` needs only the role on the table', async () => {
     const { s, run, least } = await oneClosed();
     await run('pause --yes');
     const environment = asAzureOperator(s.cloud, [least.records], 'operator of the table');
@@ -96,12 +96,12 @@ describe('roles', () => {
   });
 });
 
-test('no credentials: one sentence, and the exit code is 2', async () => {
+test('without credentials, the command prints one sentence and exits with 2', async () => {
   const environment = { HOME: FOLDER, PATH: FOLDER, AZURE_TOKEN_CREDENTIALS: 'dev' };
   const { code, stdout, stderr } = await pullgate(['pause', '--outputs', outputsOf(await graphFor())], environment);
   expect([code, stdout]).toEqual([2, '']);
   expect(stderr).toBe(
-    'pullgate: there are no Azure credentials here: log in (az login), or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET\n',
+    'pullgate: no Azure credentials found: log in (az login), or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET\n',
   );
 });
 
@@ -109,7 +109,7 @@ describe('several registries', () => {
   const OTHER = registryId('otherimages');
   const both = { azure: { registries: [REGISTRY, OTHER] } };
 
-  /** The same repository has a closed image in both registries. */
+  /** Closes an image of the same repository in both registries. */
   async function closedInBoth() {
     const s = await stage(both, { registries: { [OTHER]: {} } });
     const here = await s.close('v1');
@@ -135,7 +135,7 @@ describe('several registries', () => {
     expect(areReadable()).toEqual([true, true]);
   });
 
-  test('one that was taken out of the stack: its gate is named, with what to do; the others are opened, and the exit code is 1', async () => {
+  test('if a registry was removed from the stack, its gate is named with a remedy, the others open, and the exit code is 1', async () => {
     const { s, areReadable, environment } = await closedInBoth();
     await s.redeploy({});
     const now = outputsOf(await graphFor({}));
@@ -146,7 +146,9 @@ describe('several registries', () => {
     expect(stdout).toContain(
       `      the registry ${OTHER} is no longer part of the stack: add it to pullgate:azure.registries, run \`pulumi up\`, then run this command again\n`,
     );
-    expect(stdout).toMatch(/\n1 image could not be opened: see above, fix the cause and run this command again[.]\n$/);
+    expect(stdout).toMatch(
+      /\n1 image could not be opened: fix the cause \(see above\), and run this command again[.]\n$/,
+    );
     expect(areReadable()).toEqual([true, false]);
     const before = await pullgate(['pause', '--yes', '--outputs', outputsOf(s.graph)], environment);
     expect([before.code, areReadable()]).toEqual([0, [true, true]]);

@@ -1,5 +1,5 @@
-// `pause` and `resume`, by the real commands against the local Azure: what `pause` shows, asks and opens, and that
-// locks of others stay.
+// Tests the real `pause` and `resume` against the local Azure: what `pause` shows, asks and opens, and that foreign locks
+// stay.
 import { describe, expect, test } from 'vitest';
 import { HOUR, type Image, REPOSITORY, stage } from '../../e2e/azure/stage.ts';
 import { runOn } from '../command-azure.ts';
@@ -7,10 +7,10 @@ import { runOn } from '../command-azure.ts';
 const WORST =
   '1 blocker, worst: CVE-2026-1001 (critical, inherited from the report) in openssl 3.0.13: fixed in 3.0.14.';
 const SAFE =
-  /\nEverything that this stack had closed is open[.] An invocation that began before the pause may still close a gate:\nbefore `pulumi destroy`, run `pullgate pause --wait`[.]\n$/;
+  /\nEvery gate that this stack had closed is open[.] An invocation that began before the pause may still close a gate[.]\nBefore `pulumi destroy`, run `pullgate pause --wait`[.]\n$/;
 const nameOf = ({ repository, digest }: Image) => `${repository}@${digest}`;
 
-/** Two closed images, one that someone else has locked, and one that waits for the brake. */
+/** Two closed images, one with a foreign lock, and one that waits for the brake. */
 async function twoClosedTwoWaiting() {
   const s = await stage({ maxClosesPerHour: 2 });
   const alone = await s.close('v1', 'team/alone');
@@ -29,17 +29,17 @@ const WAITING = { 'team/app:v2': 'waiting: foreignLock', 'team/braked:v1': 'wait
 const PAUSED = { 'team/alone:v1': 'waiting: pause', 'team/app:v1': 'waiting: pause' };
 
 describe('pause', () => {
-  test('without a terminal and without --yes it shows what it would do, changes nothing and exits with 2', async () => {
+  test('without a terminal and --yes, it shows what it would do, changes nothing and exits with 2', async () => {
     const { s, alone, first, run } = await twoClosedTwoWaiting();
     const before = await s.world();
     expect(before.locked).toEqual(['team/alone:v1 readEnabled', 'team/app:v1 readEnabled', FOREIGN_LOCK]);
     const { code, stdout, stderr } = await run('pause');
-    expect(stdout).toBe(`The stack dev keeps 2 images closed. Each will be opened, whatever its findings:
+    expect(stdout).toBe(`The stack dev keeps 2 images closed. They will be opened regardless of their findings:
 
   ${nameOf(alone)}  closed since 2026-03-02 09:00 UTC  ${WORST}
   ${nameOf(first)}    closed since 2026-03-02 09:00 UTC  ${WORST}
 
-Not closed by this stack, and left as they are although they violate the policy: 2 images.
+Violating the policy but not closed by this stack: 2 images. The pause does not change this.
 
 Nothing was changed: there was no answer. In a script, use --yes.
 `);
@@ -47,7 +47,7 @@ Nothing was changed: there was no answer. In a script, use --yes.
     expect(await s.world()).toEqual(before);
   });
 
-  test('with --yes its images open, the lock of someone else stays, records say so, one notice each is sent', async () => {
+  test('with --yes, its images open, the foreign lock stays, the records agree, and one notice is sent for each', async () => {
     const { s, run } = await twoClosedTwoWaiting();
     const before = await s.world();
     expect(before.records).toEqual({ ...CLOSED, ...WAITING });
@@ -73,13 +73,13 @@ Nothing was changed: there was no answer. In a script, use --yes.
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^The stack dev keeps no gate closed[.]\n/);
     expect(stdout).toMatch(
-      /: there is nothing to do[.]\nAn invocation .+ before `pulumi destroy`, run `pullgate pause --wait`[.]\n$/,
+      /: there is nothing to do[.]\nAn invocation .+ Before `pulumi destroy`, run `pullgate pause --wait`[.]\n$/,
     );
     expect(await s.world()).toEqual(before);
     expect(Object.keys(s.cloud.calls.count()).toSorted()).toEqual(['table:Get', 'table:Query']);
   });
 
-  test('events and sweeps close nothing until `resume`; after it and a tick the images close again', async () => {
+  test('events and sweeps close nothing until `resume`; the next tick closes the images again', async () => {
     const s = await stage();
     const { run } = runOn(s);
     await s.close('v1');
@@ -91,7 +91,7 @@ Nothing was changed: there was no answer. In a script, use --yes.
     expect(await run('resume')).toEqual({
       code: 0,
       stdout:
-        'Ended the pause of the stack dev: within five minutes it checks everything and closes what violates the policy.\n',
+        'Ended the pause of the stack dev. Within five minutes, the gates that violate the policy close.\n',
       stderr: '',
     });
     await s.tick();
@@ -99,7 +99,7 @@ Nothing was changed: there was no answer. In a script, use --yes.
     expect((await run('resume')).stdout).toBe('There is nothing to do: the stack dev is not paused.\n');
   });
 
-  test('a repository that is closed as a whole opens, with its good images', async () => {
+  test('a closed repository opens with all its images', async () => {
     const s = await stage({ azure: { granularity: 'repository' } });
     const { run } = runOn(s);
     s.push('v0');
@@ -108,7 +108,7 @@ Nothing was changed: there was no answer. In a script, use --yes.
     const { code, stdout } = await run('pause --yes');
     expect(code).toBe(0);
     expect(stdout).toContain(
-      'The stack dev keeps 1 repository closed. Each will be opened, whatever its findings:\n\n  team/app  closed',
+      'The stack dev keeps 1 repository closed. It will be opened regardless of its findings:\n\n  team/app  closed',
     );
     expect(await s.world()).toMatchObject({ locked: [], records: { 'team/app': 'waiting: pause' } });
     expect([await s.pull('v0'), await s.pull('v1')]).toEqual(['pulled', 'pulled']);

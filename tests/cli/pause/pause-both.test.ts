@@ -1,4 +1,4 @@
-// `pause` and `resume` of a stack on both clouds: one run opens both, and if one cloud cannot be reached nothing
+// Tests `pause` and `resume` of a stack on both clouds: one run opens both, and if one cloud cannot be reached, nothing
 // changes on the other.
 import { describe, expect, test } from 'vitest';
 import { stage as awsStage, CRITICAL, REPOSITORY } from '../../e2e/aws/stage.ts';
@@ -8,7 +8,7 @@ import { asAzureOperator, leastToOpenOnAzure } from '../command-azure.ts';
 
 const CONFIG = { clouds: ['aws', 'azure'], azure: { granularity: 'repository' } };
 
-/** The same repository is closed on both clouds. */
+/** Closes the same repository on both clouds. */
 async function closedOnBoth() {
   const graph = await graphFor(CONFIG);
   const [aws, azure] = [await awsStage(), await azureStage(CONFIG)];
@@ -32,7 +32,7 @@ describe('a stack on both clouds', () => {
     const { code, stdout, stderr } = await run('pause --yes', both);
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(
-      /^The stack dev keeps 2 repositories closed[.] Each will be opened, whatever its findings:\n/,
+      /^The stack dev keeps 2 repositories closed[.] They will be opened regardless of their findings:\n/,
     );
     expect(stdout).toMatch(/\] {2}opened {4}123456789012\/team\/app\n/);
     expect(stdout).toMatch(/\] {2}opened {4}acmeimages\/team\/app\n/);
@@ -54,7 +54,7 @@ describe('a stack on both clouds', () => {
     expect(await closed()).toEqual({ aws: true, azure: ['team/app readEnabled'] });
   });
 
-  test('is paused and resumed on one cloud only with --aws, which needs no credentials of the other', async () => {
+  test('is paused and resumed on one cloud with --aws, without credentials for the other', async () => {
     const { run, onAws, onAzure, closed } = await closedOnBoth();
     const paused = await run('pause --aws --yes', onAws);
     expect([paused.code, paused.stderr]).toEqual([0, '']);
@@ -63,20 +63,20 @@ describe('a stack on both clouds', () => {
     const again = await run('pause --aws --azure --dry-run', { ...onAws, ...onAzure });
     expect([again.code, again.stdout.split('\n')[0]]).toEqual([
       0,
-      'The stack dev keeps 1 repository closed. Each will be opened, whatever its findings:',
+      'The stack dev keeps 1 repository closed. It will be opened regardless of its findings:',
     ]);
-    expect((await run('resume --aws', onAws)).stdout).toMatch(/^Ended the pause of the stack dev on AWS: /);
+    expect((await run('resume --aws', onAws)).stdout).toMatch(/^Ended the pause of the stack dev on AWS[.] /);
   });
 
   test.each(['pause --yes', 'resume'])(
-    '%s with the credentials of one cloud only: nothing is changed, and the exit code is 2',
+    '%s with credentials for only one cloud changes nothing and exits with 2',
     async (command) => {
       const { run, onAws, onAzure, closed } = await closedOnBoth();
       if (command === 'resume') await run('pause --yes', { ...onAws, ...onAzure });
       const before = await closed();
       const { code, stdout, stderr } = await run(command, { ...onAws, AZURE_TOKEN_CREDENTIALS: 'dev' });
       expect([code, stdout]).toEqual([2, '']);
-      expect(stderr).toMatch(/^pullgate: there are no Azure credentials here: log in/);
+      expect(stderr).toMatch(/^pullgate: no Azure credentials found: log in/);
       expect(await closed()).toEqual(before);
       if (command === 'resume') {
         const { stdout: paused } = await run('pause', { ...onAws, ...onAzure });

@@ -1,5 +1,5 @@
-// `pause` and `resume`, by the real commands against the local AWS: what `pause` shows, asks and opens, and that
-// nothing closes again until `resume`.
+// Tests the real `pause` and `resume` against the local AWS: what `pause` shows, asks and opens, and that nothing closes
+// again until `resume`.
 import { closeSync, openSync } from 'node:fs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -18,15 +18,15 @@ const BRAKED = 'team/braked';
 const CONFIG = { maxClosesPerHour: 2 };
 const WRITES = ['dynamodb:PutItem', 'ecr:SetRepositoryPolicy', 'ecr:DeleteRepositoryPolicy', 'sns:Publish'];
 
-const SHOWN = `The stack dev keeps 2 repositories closed. Each will be opened, whatever its findings:
+const SHOWN = `The stack dev keeps 2 repositories closed. They will be opened regardless of their findings:
 
   team/alone    closed since 2026-03-02 09:00 UTC  1 blocker, worst: CVE-2026-1001 (critical, CVSS 9.8) in openssl 3.0.13: fixed in 3.0.14. https://nvd.nist.gov/vuln/detail/CVE-2026-1001
   team/foreign  closed since 2026-03-02 09:00 UTC  1 blocker, worst: CVE-2026-1001 (critical, CVSS 9.8) in openssl 3.0.13: fixed in 3.0.14. https://nvd.nist.gov/vuln/detail/CVE-2026-1001
 
-Not closed by this stack, and left as they are although they violate the policy: 1 repository.
+Violating the policy but not closed by this stack: 1 repository. The pause does not change this.
 `;
 
-/** Two closed repositories, one of them with a statement of the team's own, and one that waits for the brake. */
+/** Two closed repositories, one of them with a foreign statement, and one that waits for the brake. */
 async function twoClosedOneWaiting() {
   const s = await stage(CONFIG);
   s.cloud.ecr.createRepository(FOREIGN, { policyText: FOREIGN_POLICY });
@@ -39,7 +39,7 @@ async function twoClosedOneWaiting() {
   const least = leastToOpen(graph);
   const run = (command: string, policy: PolicyDocument = least) =>
     pullgate([...command.split(' '), '--outputs', outputs], asOperator(s.cloud, policy));
-  /** Pauses with an output that takes nothing. */
+  /** Pauses with a stdout that cannot be written to. */
   const pauseUnheard = (stdout: 'pipe' | number) =>
     unheard(['pause', '--yes', '--outputs', outputs], stdout, asOperator(s.cloud, least));
   return { s, outputs, least, run, pauseUnheard };
@@ -74,7 +74,7 @@ async function tick(s: Stage): Promise<void> {
 }
 
 describe('pause', () => {
-  test('without a terminal and without --yes it shows what it would do, changes nothing and exits with 2', async () => {
+  test('without a terminal and --yes, it shows what it would do, changes nothing and exits with 2', async () => {
     const { s, run } = await twoClosedOneWaiting();
     const { code, stdout, stderr } = await run('pause');
     expect(stdout).toBe(`${SHOWN}\nNothing was changed: there was no answer. In a script, use --yes.\n`);
@@ -83,7 +83,7 @@ describe('pause', () => {
     expect(writesOf(s)).toEqual([]);
   });
 
-  test('with --yes everything opens: foreign statements as they were, records say so, one notice each is sent', async () => {
+  test('with --yes, all gates open, foreign statements stay, the records agree, and one notice is sent for each', async () => {
     const { s, run, outputs, least } = await twoClosedOneWaiting();
     const { code, stdout, stderr } = await run('pause --yes');
     expect([code, stderr]).toEqual([0, '']);
@@ -98,15 +98,14 @@ describe('pause', () => {
     expect(await stateOf(s, outputs, FOREIGN)).toEqual(paused);
     expect(await stateOf(s, outputs, ALONE)).toEqual(paused);
     expect(await stateOf(s, outputs, BRAKED)).toEqual({ kind: 'waiting', for: 'brake' });
-    // The policy that docs/permissions.md gives the command is no wider than what it does; an encrypted topic asks for
-    // the key by itself.
+    // The command uses every permission in the policy of docs/permissions.md. The encrypted topic itself requests the key.
     const asked = actionsOf(least).filter((action) => !action.startsWith('kms:'));
     expect(Object.keys(s.cloud.calls.count(OPERATOR))).toEqual(asked.toSorted());
   });
 
   test('a second run is a no-op and exits with 0', async () => {
     const { s, run, pauseUnheard } = await twoClosedOneWaiting();
-    // The output of the first is closed early: it finishes its work and ends as usual.
+    // The output of the first run is closed early. It still finishes its work.
     expect(await pauseUnheard('pipe')).toEqual([0, '']);
     expect(closed(s)).toEqual([]);
     s.cloud.calls.reset();
@@ -115,7 +114,7 @@ describe('pause', () => {
       expect([code, stderr]).toEqual([0, '']);
       expect(stdout).toMatch(/^The stack dev keeps no repository closed[.]\n/);
       expect(stdout).toMatch(
-        /\nIt has been paused since \d{4}-\d\d-\d\d \d\d:\d\d UTC by .+: there is nothing to do[.]\nAn invocation that began before the pause may still close a gate: before `pulumi destroy`, run `pullgate pause --wait`[.]\n$/,
+        /\nIt has been paused since \d{4}-\d\d-\d\d \d\d:\d\d UTC by .+: there is nothing to do[.]\nAn invocation that began before the pause may still close a gate[.] Before `pulumi destroy`, run `pullgate pause --wait`[.]\n$/,
       );
     }
     const full = openSync('/dev/full', 'w');
@@ -128,7 +127,7 @@ describe('pause', () => {
     expect(notified(s)).toEqual([['closed', 'opened'], ['closed', 'opened'], ['waiting']]);
   });
 
-  test('events and sweeps close nothing until `resume`; after it and a tick the gates close again', async () => {
+  test('events and sweeps close nothing until `resume`; the next tick closes the gates again', async () => {
     const { s, run } = await twoClosedOneWaiting();
     await run('pause --yes');
     await s.pushVulnerable(ALONE, 'v2', { ...CRITICAL, vulnerability: 'CVE-2026-1002' });
@@ -143,7 +142,7 @@ describe('pause', () => {
     expect(resumed).toEqual({
       code: 0,
       stdout:
-        'Ended the pause of the stack dev: within five minutes it checks everything and closes what violates the policy.\n',
+        'Ended the pause of the stack dev. Within five minutes, the gates that violate the policy close.\n',
       stderr: '',
     });
     await tick(s);
@@ -155,7 +154,7 @@ describe('pause', () => {
     expect((await run('resume')).stdout).toBe('There is nothing to do: the stack dev is not paused.\n');
   });
 
-  test('--for ends by itself: the function closes again what violates the policy', async () => {
+  test('with --for, the pause ends by itself and the function closes violating gates again', async () => {
     const { s, outputs, least } = await twoClosedOneWaiting();
     for (const [name, value] of Object.entries(asOperator(s.cloud, least))) vi.stubEnv(name, value);
     const stack = await findStack({ outputs });
@@ -172,7 +171,7 @@ describe('pause', () => {
     vi.unstubAllEnvs();
   });
 
-  test('a stack that closed nothing is paused', async () => {
+  test('a stack without closed gates is paused', async () => {
     const s = await stage();
     const graph = await graphOf({});
     const environment = asOperator(s.cloud, leastToOpen(graph));
@@ -184,8 +183,8 @@ describe('pause', () => {
   });
 });
 
-describe('what goes wrong', () => {
-  test('a repository whose policy ECR refuses is named, the others are opened, and the exit code is 1', async () => {
+describe('failures', () => {
+  test('if ECR rejects the policy of a repository, it is named, the others open, and the exit code is 1', async () => {
     const { s, run, outputs } = await twoClosedOneWaiting();
     const before = s.policy(FOREIGN);
     s.cloud.principals.remove('arn:aws:iam::210987654321:root');
@@ -197,7 +196,7 @@ describe('what goes wrong', () => {
     );
     expect(stdout.match(/REFUSED/g)).toHaveLength(1);
     expect(stdout).toMatch(
-      /\n1 repository could not be opened: see above, fix the cause and run this command again[.]\n$/,
+      /\n1 repository could not be opened: fix the cause \(see above\), and run this command again[.]\n$/,
     );
     expect([s.policy(FOREIGN), s.policy(ALONE)]).toEqual([before, undefined]);
     expect(await stateOf(s, outputs, FOREIGN)).toEqual({ kind: 'opening' });
@@ -207,7 +206,7 @@ describe('what goes wrong', () => {
     ['dynamodb:Scan', 'table/pullgate-records'],
     ['dynamodb:GetItem', 'table/pullgate-records'],
     ['dynamodb:PutItem', 'table/pullgate-records'],
-  ])('%s is denied: one sentence that says so, nothing is opened, and the exit code is 1', async (action, resource) => {
+  ])('without %s, one sentence names the action, nothing opens, and the exit code is 1', async (action, resource) => {
     const { s, run, least } = await twoClosedOneWaiting();
     const { code, stderr } = await run('pause --yes', without(least, action));
     expect(code).toBe(1);
@@ -217,7 +216,7 @@ describe('what goes wrong', () => {
     expect(closed(s)).toEqual([FOREIGN, ALONE]);
   });
 
-  test('ecr:SetRepositoryPolicy is denied: what needs it is named, the others are opened, and the exit code is 1', async () => {
+  test('without ecr:SetRepositoryPolicy, the gates that need it are named, the others open, and the exit code is 1', async () => {
     const { s, run, least } = await twoClosedOneWaiting();
     const { code, stdout, stderr } = await run('pause --yes', without(least, 'ecr:SetRepositoryPolicy'));
     expect([code, stderr]).toEqual([1, '']);
@@ -227,13 +226,13 @@ describe('what goes wrong', () => {
     expect(closed(s)).toEqual([FOREIGN]);
   });
 
-  test('the key of the topic is denied: what is open already is notified with the next run', async () => {
+  test('without permission for the key of the topic, the gates open, and the next run sends the notices', async () => {
     const { s, run, least } = await twoClosedOneWaiting();
     const { code, stdout } = await run('pause --yes', without(least, 'kms:GenerateDataKey'));
     expect(code).toBe(1);
     expect(stdout.match(/\] {2}opened {4}team\/\S+\n {6}the notice could not be sent: /g)).toHaveLength(2);
     expect(stdout).toMatch(
-      /\n2 repositories are open, but the notice could not be sent: see above, fix the cause and run this command again[.]\n$/,
+      /\n2 repositories are open, but the notice could not be sent: fix the cause \(see above\), and run this command again[.]\n$/,
     );
     expect(notified(s)).toEqual([['closed'], ['closed'], ['waiting']]);
     const again = await run('pause --yes');
@@ -243,7 +242,7 @@ describe('what goes wrong', () => {
   });
 });
 
-describe('the question', () => {
+describe('the confirmation', () => {
   afterEach(() => void vi.unstubAllEnvs());
 
   test.each([
@@ -252,7 +251,7 @@ describe('the question', () => {
     ['y', 2, [FOREIGN, ALONE], '\nNothing was changed: the answer was not "yes".'],
     ['', 2, [FOREIGN, ALONE], '\nNothing was changed: the answer was not "yes".'],
     [undefined, 2, [FOREIGN, ALONE], '\nNothing was changed: there was no answer. In a script, use --yes.'],
-  ])('is answered with %j: the exit code is %i, and %j stay closed', async (answer, code, stillClosed, last) => {
+  ])('with the answer %j: the exit code is %i, and %j stay closed', async (answer, code, stillClosed, last) => {
     const { s, outputs, least } = await twoClosedOneWaiting();
     for (const [name, value] of Object.entries(asOperator(s.cloud, least))) vi.stubEnv(name, value);
     const stack = await findStack({ outputs });

@@ -1,4 +1,4 @@
-// `pause --for` and `pause --wait`, and `resume`: with records, a registry and a clock in this process.
+// Tests `pause --for`, `pause --wait` and `resume` with records, a registry and a clock in this process.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type Pause, type PauseAnswer, pauseStack } from '../../../cli/pause/pause.ts';
@@ -19,9 +19,9 @@ interface World {
   readonly cloud?: Client['cloud'];
   readonly closed?: readonly Gate[];
   readonly pause?: PauseState;
-  /** What the registry does with a gate that is to be opened, by how many minutes have passed. Default: it opens. */
+  /** How the registry answers a request to open a gate, by minute. Default: it opens the gate. */
   readonly opens?: (minutes: number, gate: Gate) => Partial<Decision> | Error | undefined;
-  /** What an invocation that began before the pause closes, by the minute. */
+  /** The gates that an invocation from before the pause closes, by minute. */
   readonly closes?: Readonly<Record<number, Gate>>;
   /** The minute in which the table does not answer. */
   readonly isDownAt?: number;
@@ -29,7 +29,7 @@ interface World {
   readonly interruptedAt?: number;
 }
 
-/** A stack of one cloud, and what `pause` and `resume` do to it. */
+/** A stack on one cloud, and functions that run `pause` and `resume` on it. */
 function stackOf({ cloud = 'aws', closed = [], opens = () => undefined, closes = {}, ...world }: World) {
   let at = Date.parse(NOW);
   const minutes = () => (at - Date.parse(NOW)) / MINUTE;
@@ -99,20 +99,20 @@ function stackOf({ cloud = 'aws', closed = [], opens = () => undefined, closes =
   };
 }
 
-const SAFE = 'Nothing is locked any more. It is safe to run `pulumi destroy` now.';
+const SAFE = 'No gate is locked. It is safe to run `pulumi destroy` now.';
 
 describe('pause --wait', () => {
   it.each([
     ['aws', 5],
     ['azure', 10],
   ] as const)(
-    'returns on %s once no invocation from before the pause can run, after %i minutes',
+    'returns on %s after %i minutes, when no invocation from before the pause can still run',
     async (cloud, longest) => {
       const { code, text, minutes, answer } = await stackOf({ cloud, closed: [GATE] }).wait();
       expect([code, text.endsWith(SAFE), answer?.waited]).toEqual([0, true, 'open']);
       expect([minutes >= longest, minutes < longest + 1]).toEqual([true, true]);
       expect(text).toContain(
-        `\nNothing is locked. Waiting until 2026-06-15 12:${cloud === 'aws' ? '05' : '10'} UTC, when `,
+        `\nNo gate is locked. Waiting until 2026-06-15 12:${cloud === 'aws' ? '05' : '10'} UTC: after that, no `,
       );
     },
   );
@@ -127,20 +127,20 @@ describe('pause --wait', () => {
     expect([hours, minutes, seconds]).toEqual(['00', String(LONGEST_INVOCATION_MINUTES.azure), '00']);
   });
 
-  it('returns at once if the stack was paused before and nothing is locked', async () => {
+  it('returns immediately if the stack was already paused and no gate is locked', async () => {
     const world = stackOf({ pause: { paused: true, at: hoursLater(-1), by: 'eve' } });
     const { code, text, minutes } = await world.wait();
     expect([code, text.endsWith(SAFE), minutes, world.writes()]).toEqual([0, true, 0, 0]);
   });
 
-  it('opens what an invocation from before the pause closes in the meantime', async () => {
+  it('opens a gate that an invocation from before the pause closes during the wait', async () => {
     const { code, text, answer } = await stackOf({ closed: [GATE], closes: { 3: OTHER } }).wait();
     expect([code, text.endsWith(SAFE)]).toEqual([0, true]);
     expect(text).toContain('\nWaiting: 1 gate is still locked.\n  opened    team/other\n');
     expect(answer?.gates.map(({ repository, action }) => [repository, action])).toEqual([['team/app', 'opened']]);
   });
 
-  it('tries again what could not be opened, and prints only what changes', async () => {
+  it('retries a gate that could not be opened, and prints only changed results', async () => {
     const refused = { action: 'refused', problem: 'a principal is gone' } as const;
     const opens = (minutes: number, { repository }: Gate) =>
       repository === 'team/app' && minutes < 8 ? (minutes < 4 ? refused : new Error('throttled')) : undefined;
@@ -156,47 +156,47 @@ describe('pause --wait', () => {
     expect(world.asked.filter((name) => name === 'team/other')).toHaveLength(1);
   });
 
-  it('gives up when the time is over, names what is locked, and leaves the pause in force', async () => {
+  it('gives up when the time is up, reports the locked gates, and leaves the pause in force', async () => {
     const world = stackOf({ closed: [GATE], opens: () => new Error('denied') });
     const { code, text, minutes, answer } = await world.wait(20);
     expect([code, minutes >= 20, minutes < 21, answer?.waited]).toEqual([1, true, true, 'timedOut']);
-    expect(text).toContain('\n1 repository could not be opened: see above');
+    expect(text).toContain('\n1 repository could not be opened: fix the cause');
     expect(
       text.endsWith(
-        'Stopped waiting: the time is up. The pause stays in force; to go on waiting, run this command again.',
+        'Stopped waiting: the time is up. The pause stays in force. To continue waiting, run this command again.',
       ),
     ).toBe(true);
     expect(world.row()).toEqual({ paused: true, at: NOW, by: 'ada' });
   });
 
-  it('stops at Ctrl-C, and leaves the pause in force', async () => {
+  it('stops on Ctrl-C, and leaves the pause in force', async () => {
     const world = stackOf({ closed: [GATE], interruptedAt: 2 });
     const { code, text, minutes, answer } = await world.wait();
     expect([code, minutes < 3, answer?.waited]).toEqual([1, true, 'interrupted']);
-    expect(text.endsWith('Stopped waiting. The pause stays in force; to go on waiting, run this command again.')).toBe(
-      true,
-    );
+    expect(
+      text.endsWith('Stopped waiting. The pause stays in force. To continue waiting, run this command again.'),
+    ).toBe(true);
     expect(world.row()?.paused).toBe(true);
   });
 
-  it('stops when the pause ends, and opens nothing after it', async () => {
+  it('stops when the pause ends, and opens nothing after that', async () => {
     const world = stackOf({ closed: [GATE], closes: { 3: OTHER } });
     const { code, text, minutes, answer } = await world.wait(30, hoursLater(2 / 60));
     expect([code, minutes < 3, answer?.waited, world.asked]).toEqual([1, true, 'resumed', ['team/app']]);
     expect(
-      text.endsWith('Stopped waiting: the pause is over, and the function closes again what violates the policy.'),
+      text.endsWith('Stopped waiting: the pause is over, and the function closes gates that violate the policy again.'),
     ).toBe(true);
   });
 
-  it('goes on while the table does not answer', async () => {
+  it('continues while the table does not answer', async () => {
     const { code, text } = await stackOf({ closed: [GATE], isDownAt: 2 }).wait();
     expect([code, text.endsWith(SAFE)]).toEqual([0, true]);
-    expect(text.match(/The gates could not be read, trying again: no answer/g)).toHaveLength(1);
+    expect(text.match(/The gates could not be read[.] Retrying: no answer/g)).toHaveLength(1);
   });
 });
 
 describe('pause --for', () => {
-  it('ends by itself: then `resume` has nothing to do', async () => {
+  it('ends by itself, and then `resume` has nothing to do', async () => {
     const world = stackOf({});
     const { code, text, answer } = await world.pause({ until: hoursLater(4) });
     expect([code, answer?.until, world.row()]).toEqual([
@@ -210,7 +210,7 @@ describe('pause --for', () => {
     expect(world.writes()).toBe(1);
   });
 
-  it('changes the end of a pause, which is still the same pause', async () => {
+  it('changes the end of a pause without starting a new one', async () => {
     const world = stackOf({});
     await world.pause();
     world.advance(1);
@@ -224,13 +224,13 @@ describe('pause --for', () => {
     expect(world.writes()).toBe(3);
   });
 
-  it('after its end begins a new pause', async () => {
+  it('starts a new pause after the previous one has ended', async () => {
     const world = stackOf({ pause: { paused: true, at: hoursLater(-5), by: 'eve', until: hoursLater(-1) } });
     await world.pause({ until: hoursLater(1) });
     expect(world.row()).toEqual({ paused: true, at: NOW, by: 'ada', until: hoursLater(1) });
   });
 
-  it('and a part of a stack are no reason to destroy it', async () => {
+  it('does not say that it is safe to destroy a stack if the pause has an end or excludes a cloud', async () => {
     const old = { paused: true, at: hoursLater(-5), by: 'eve' };
     const texts = await Promise.all([
       stackOf({ pause: old }).pause({ isWhole: false, label: 'the stack dev on AWS' }),
