@@ -59,7 +59,7 @@ function obstacleLine({ by, what, since }: Obstacle, { stack }: WhyAnswer): stri
     case 'anotherStack':
       return `another pullgate stack closed it: ${plain(what)}. Run this command with that stack (--stack NAME).`;
     case 'others':
-      return `pullgate did not set what refuses it: ${plain(what)}. pullgate does not change it.`;
+      return `${plain(what)}. pullgate did not set this and does not change it.`;
   }
 }
 

@@ -1,5 +1,5 @@
-// The way back after a `pulumi destroy` without a pause: the real command finds the statements by their Sid, without
-// table or outputs.
+// Tests the recovery after a `pulumi destroy` without a pause: the real command finds the statements by their Sid,
+// without a table or outputs.
 import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { allowing } from '../../../local/aws/principals.ts';
@@ -9,7 +9,7 @@ import { actionsOf, asOperator, LEAST_FOR_ORPHANS, OPERATOR, pullgate, without }
 
 const ALONE = 'team/alone';
 
-/** Two stacks have closed the same two repositories; then the table of `dev` is gone. */
+/** Two stacks have closed the same two repositories, and then the table of `dev` is deleted. */
 async function destroyedTooEarly() {
   const s = await stage();
   await s.deployAnother('prod', {});
@@ -40,7 +40,7 @@ const sidsOf = (text: string | undefined): readonly string[] =>
   JSON.parse(text ?? '{"Statement":[]}').Statement.map(({ Sid }: { readonly Sid: string }) => Sid);
 
 describe('release --orphans', () => {
-  test('takes out the statements with the Sid, and leaves those of the team and of another stack as they were', async () => {
+  test('removes the statements with the Sid, and does not change statements of the team or of another stack', async () => {
     const { s, dev, prod } = await destroyedTooEarly();
     const statementOf = (repository: string, sid: string): string => {
       const text = s.policy(repository) ?? '';
@@ -69,7 +69,7 @@ describe('release --orphans', () => {
     expect([code, stderr]).toEqual([0, '']);
     expect(
       stdout,
-    ).toBe(`The statement ${dev} closes 2 repositories in eu-west-1. It will be removed from their policies:
+    ).toBe(`The statement ${dev} closes 2 repositories in eu-west-1. It will be removed from the repository policies:
 
   team/alone
   team/app
@@ -103,7 +103,7 @@ ${dev} no longer closes any repository.
     expect(Object.keys(s.cloud.calls.count(OPERATOR))).toEqual(actionsOf(LEAST_FOR_ORPHANS).toSorted());
   });
 
-  test('asks first: without a terminal nothing is changed, and the exit code is 2', async () => {
+  test('asks for confirmation: without a terminal, nothing changes and the exit code is 2', async () => {
     const { s, dev } = await destroyedTooEarly();
     const before = s.policy(ALONE);
     const { code, stdout } = await pullgate(['release', '--orphans', dev], asOperator(s.cloud, LEAST_FOR_ORPHANS));
@@ -112,7 +112,7 @@ ${dev} no longer closes any repository.
     expect(s.policy(ALONE)).toBe(before);
   });
 
-  test('a repository that ECR refuses is named, the others are opened, and the exit code is 1', async () => {
+  test('if ECR rejects the policy of a repository, it is named, the others open, and the exit code is 1', async () => {
     const { s, dev } = await destroyedTooEarly();
     s.cloud.principals.remove('arn:aws:iam::210987654321:root');
     const { code, stdout, stderr } = await pullgate(
@@ -127,7 +127,7 @@ ${dev} no longer closes any repository.
   });
 
   test.each(['ecr:DescribeRepositories', 'ecr:GetRepositoryPolicy'])(
-    '%s is denied: one sentence that says so, and the exit code is 1',
+    'without %s, one sentence names the action, and the exit code is 1',
     async (action) => {
       const s = await stage();
       s.cloud.ecr.createRepository(REPOSITORY);
@@ -141,11 +141,11 @@ ${dev} no longer closes any repository.
     },
   );
 
-  test('a Sid that is not one of pullgate’s is refused: no other statement is removed', async () => {
+  test('rejects a Sid that pullgate does not write, so that no other statement is removed', async () => {
     const { code, stdout, stderr } = await pullgate(['release', '--orphans', 'TeamMayPull', '--yes'], {
       AWS_REGION: 'eu-west-1',
     });
     expect([code, stdout]).toEqual([2, '']);
-    expect(stderr).toMatch(/^pullgate: --orphans TeamMayPull: this is not a Sid of pullgate's[.] /);
+    expect(stderr).toMatch(/^pullgate: --orphans TeamMayPull: pullgate does not write such a Sid[.] /);
   });
 });

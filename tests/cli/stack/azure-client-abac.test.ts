@@ -1,5 +1,5 @@
-// Observing a registry whose role mode is AbacRepositoryPermissions: with the roles that docs/permissions.md names for
-// it, and with those of the other mode.
+// Tests observing a registry whose role assignment mode is AbacRepositoryPermissions, with the roles that
+// docs/permissions.md names for it and with the roles of the other mode.
 import { expect, test } from 'vitest';
 import type { Grant } from '../../../local/azure/grant.ts';
 import { REGISTRY, REPOSITORY, stage } from '../../e2e/azure/stage.ts';
@@ -7,7 +7,7 @@ import { outputsOf, pullgate } from '../command.ts';
 import { asAzureOperator } from '../command-azure.ts';
 import { leastToObserveOnAzure } from '../command-observing.ts';
 
-test('why and status --live work with the roles of docs/permissions.md, and name the role that is missing', async () => {
+test('why and status --live work with the roles in docs/permissions.md, and name a missing role', async () => {
   const registries = { [REGISTRY]: { roleMode: 'AbacRepositoryPermissions' } } as const;
   const s = await stage({ azure: { registryRoles: 'abac' } }, { registries });
   const { digest } = await s.close('v1');
@@ -35,9 +35,10 @@ test('why and status --live work with the roles of docs/permissions.md, and name
   const ofTheOtherMode = Object.values(leastToObserveOnAzure(s.graph, 'rbac'));
   const sentence = (host: string, status: number, role: string) =>
     new RegExp(
-      `^pullgate: the request to Azure failed[.] ${host} answers ${status}: you need ${role}; a new role assignment takes a few minutes to take effect\n$`,
+      `^pullgate: the request to Azure failed[.] ${host} returned ${status}: you need ${role}; a new role assignment takes a few minutes to take effect\n$`,
     );
-  const images = 'AcrPull on the registry, or in the role mode abac Container Registry Repository Reader';
+  const images =
+    'AcrPull on the registry [(]in the role assignment mode abac, Container Registry Repository Reader[)]';
   for (const words of [why, live]) {
     const { code, stdout, stderr } = await ask(words, 'operator of the other mode', ofTheOtherMode);
     expect([code, stdout]).toEqual([2, '']);

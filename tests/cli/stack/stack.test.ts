@@ -1,5 +1,5 @@
-// What the user can put right: each is a sentence that says what was needed, without a stack trace, and the exit code
-// is 2.
+// Tests the errors that the user can correct: each is a sentence without a stack trace that says what is needed, and the
+// exit code is 2.
 import { chmodSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -8,9 +8,9 @@ import { stage } from '../../e2e/aws/stage.ts';
 import { asOperator, fileOf, leastToOpen, outputsOf, pullgate } from '../command.ts';
 
 const IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.4';
-const HINT = 'Log in (`pulumi login`) and name the stack (--stack NAME), or give its outputs (--outputs FILE).\n';
+const HINT = 'Log in (`pulumi login`) and select the stack (--stack NAME), or give its outputs (--outputs FILE).\n';
 
-/** A folder with a `pulumi` that is this shell script. */
+/** Creates a folder with a `pulumi` command that runs this shell script. */
 function pulumiThat(script: string): string {
   const folder = dirname(fileOf(''));
   writeFileSync(join(folder, 'pulumi'), `#!/bin/sh\n${script}\n`);
@@ -18,23 +18,23 @@ function pulumiThat(script: string): string {
   return folder;
 }
 
-describe('a command that is wrong', () => {
+describe('a command with wrong usage', () => {
   const missing = join(dirname(fileOf('')), 'missing.json');
   const rows: readonly (readonly [string, readonly string[], string])[] = [
     [
-      'nothing named to release',
+      'a release without a gate',
       ['release'],
-      "pullgate: name what to release: one gate (team/app), a glob ('team/**') or --orphans SID; to open everything, run `pullgate pause`\n",
+      "pullgate: give what to release: a gate (team/app), a glob ('team/**') or --orphans SID; to open all gates, run `pullgate pause`\n",
     ],
     [
-      'a file that is not there',
+      'a missing file',
       ['pause', '--outputs', missing],
-      `pullgate: --outputs ${missing} cannot be read (ENOENT: no such file or directory, open '${missing}'): give a file that \`pulumi stack output --json\` wrote\n`,
+      `pullgate: --outputs ${missing} cannot be read (ENOENT: no such file or directory, open '${missing}'): give a file with the output of \`pulumi stack output --json\`\n`,
     ],
     [
       'a file that is not JSON',
       ['pause', '--outputs', fileOf('aws: {}')],
-      "pullgate: the stack's outputs are not JSON: give a file that `pulumi stack output --json` wrote (--outputs FILE)\n",
+      "pullgate: the stack's outputs are not JSON: give a file with the output of `pulumi stack output --json` (--outputs FILE)\n",
     ],
     [
       'no `pulumi` command',
@@ -51,19 +51,19 @@ describe('a command that is wrong', () => {
     expect(await pullgate(args)).toEqual({ code: 2, stdout: '', stderr });
   });
 
-  test('an option that does not exist: the help is shown', async () => {
+  test('an unknown option prints the help', async () => {
     const { code, stderr } = await pullgate(['release', '--all']);
     expect(code).toBe(2);
     expect(stderr).toMatch(/^error: unknown option '--all'\n\nUsage: pullgate release \[options\] \[gate\]\n/);
   });
 
   test.each([
-    ['of another program', '{"bucket":"logs"}', ['neither aws nor azure is there']],
-    ['with fields missing', '{"aws":{"region":"eu-west-1","accountId":7}}', ['aws.accountId', 'aws.tableName', 'text']],
-  ])('outputs %s: every problem is named', async (_name, text, parts) => {
+    ['of another program', '{"bucket":"logs"}', ['aws and azure are missing']],
+    ['with missing fields', '{"aws":{"region":"eu-west-1","accountId":7}}', ['aws.accountId', 'aws.tableName', 'text']],
+  ])('outputs %s: every problem is reported', async (_name, text, parts) => {
     const { code, stdout, stderr } = await pullgate(['pause', '--outputs', fileOf(text)]);
     expect([code, stdout]).toEqual([2, '']);
-    expect(stderr).toMatch(/^pullgate: the stack's outputs are not those of pullgate \(has `pulumi up` run\?\):\n/);
+    expect(stderr).toMatch(/^pullgate: the stack's outputs do not come from pullgate \(did `pulumi up` run\?\):\n/);
     for (const part of parts) expect(stderr).toContain(part);
     expect(stderr).not.toContain('    at ');
   });
@@ -74,7 +74,7 @@ describe('a command that is wrong', () => {
     const file = fileOf(JSON.stringify({ ...outputs, aws: { ...aws, settings: { stack: 'dev', mode: 'dry' } } }));
     const { code, stderr } = await pullgate(['pause', '--outputs', file]);
     expect(code).toBe(2);
-    expect(stderr).toContain("pullgate: the settings in the stack's outputs are not those of this version of pullgate");
+    expect(stderr).toContain("pullgate: the settings in the stack's outputs do not match this version of pullgate");
     expect(stderr).toContain('enforce or audit');
     expect(stderr).not.toContain('    at ');
   });
@@ -102,12 +102,12 @@ describe('a command that is wrong', () => {
     'simulate',
     `why ${IMAGE}`,
     `override clear ${IMAGE}`,
-  ])('%s --azure, for a stack that is on AWS only', async (command) => {
+  ])('%s --azure for a stack without Azure', async (command) => {
     const args = [...command.split(' '), '--azure', '--outputs', outputsOf(await graphOf({}))];
     expect(await pullgate(args)).toEqual({
       code: 2,
       stdout: '',
-      stderr: 'pullgate: --azure: the stack dev has nothing on Azure\n',
+      stderr: 'pullgate: --azure: the stack dev is not deployed to Azure\n',
     });
   });
 
@@ -118,13 +118,13 @@ describe('a command that is wrong', () => {
     });
     expect(code).toBe(2);
     expect(stderr).toBe(
-      'pullgate: there are no AWS credentials here (Could not load credentials from any providers): log in, or set AWS_PROFILE\n',
+      'pullgate: no AWS credentials found (Could not load credentials from any providers): log in, or set AWS_PROFILE\n',
     );
   });
 });
 
-describe('without --outputs the Pulumi CLI is asked', () => {
-  test('for the stack that was named', async () => {
+describe('without --outputs', () => {
+  test('the Pulumi CLI is run for the selected stack', async () => {
     const s = await stage();
     const graph = await graphOf({});
     const folder = pulumiThat(`[ "$*" = "stack output --json --stack dev" ] && exec /bin/cat ${outputsOf(graph)}`);
@@ -134,7 +134,7 @@ describe('without --outputs the Pulumi CLI is asked', () => {
     expect(stdout).toMatch(/^The stack dev keeps no repository closed[.]\n/);
   });
 
-  test('and its own words are passed on', async () => {
+  test('the error message of the Pulumi CLI is printed', async () => {
     const folder = pulumiThat("echo 'error: no stack named dev found' >&2; exit 255");
     expect(await pullgate(['resume', '--stack', 'dev'], { PATH: folder })).toEqual({
       code: 2,

@@ -1,5 +1,5 @@
-// What of a stack's state needs a person, and what is only reported: each case alone, from rows as the tables have
-// them.
+// Tests which states of a stack require action, and which are only reported. Each case is tested alone, with rows as the
+// tables store them.
 import { describe, expect, it } from 'vitest';
 import type { Client } from '../../../cli/stack/client.ts';
 import { readStatus } from '../../../cli/status/status.ts';
@@ -32,13 +32,13 @@ interface World {
 const SWEPT: SweepState = { sweptAt: hoursLater(-11), fingerprint: 'hash', gates: 40 };
 const NOTICE = notice();
 
-/** A client for tables with these rows, without a registry to observe. */
+/** A client for tables with these rows, without a registry. */
 function clientOf(
   cloud: Client['cloud'],
   { records = [], sweep, pause, deadLetters = 0, exceptions = [] }: World,
 ): Client {
   const unasked = () => {
-    throw new Error('status without --live asks only the tables and the queue');
+    throw new Error('status without --live reads only the tables and the queue');
   };
   const rowOf = <T>(value: T) => ({ load: async () => ({ value, version: 1 }), save: unasked });
   return {
@@ -77,27 +77,29 @@ function clientOf(
 
 const status = (...clients: readonly Client[]) => readStatus({ stack: 'dev', clients, now: () => NOW, isLive: false });
 
-describe('what needs a person', () => {
+describe('an action is required by', () => {
   const closing = (hours: number) =>
     record({ state: { kind: 'closing' }, since: hoursLater(hours), blockers: [blocker()] });
   it.each<[string, World, readonly string[]]>([
-    ['nothing, of a sweep that is due by now', { sweep: SWEPT }, []],
+    ['no sweep that is only due', { sweep: SWEPT }, []],
     [
-      'a sweep that is older than two',
+      'a last sweep that is older than twice sweepHours',
       { sweep: { ...SWEPT, sweptAt: hoursLater(-13) } },
-      ['AWS: the last sweep is 13 hours old (sweepHours is 6): is the function running?'],
+      ['AWS: the last sweep ran 13 hours ago (sweepHours is 6): check that the function is running'],
     ],
     [
-      'no sweep at all',
+      'a missing sweep',
       {},
-      ['AWS: there has been no sweep; the first comes within five minutes of `pulumi up`: is the function running?'],
+      [
+        'AWS: no sweep has run yet; the first one runs within five minutes of `pulumi up`: check that the function is running',
+      ],
     ],
     [
       'dead letters',
       { sweep: SWEPT, deadLetters: 3 },
-      ['AWS: 3 messages in the dead-letter queue, which pullgate could not process'],
+      ['AWS: the dead-letter queue has 3 messages that pullgate could not process'],
     ],
-    ['nothing, of a gate that is being closed', { sweep: SWEPT, records: [closing(-0.9)] }, []],
+    ['no gate that is still closing', { sweep: SWEPT, records: [closing(-0.9)] }, []],
     [
       'a gate that is stuck',
       { sweep: SWEPT, records: [closing(-2)] },
@@ -109,12 +111,12 @@ describe('what needs a person', () => {
       ["AWS: the notice for team/app could not be sent: see the function's log"],
     ],
     [
-      'nothing, of a notice that is on its way',
+      'no notice that is still being sent',
       { sweep: SWEPT, records: [record({ since: hoursLater(-0.1), pending: [NOTICE] })] },
       [],
     ],
     [
-      'an exception that has ended, and none that will',
+      'an expired exception, and no exception that expires soon',
       {
         sweep: SWEPT,
         exceptions: [
@@ -125,7 +127,7 @@ describe('what needs a person', () => {
       ['the exception for CVE-2024-6119 in openssl, team/* expired at 2026-06-15 12:00 UTC: renew it or remove it'],
     ],
     [
-      'nothing, of a stack that is paused',
+      'no pause',
       { sweep: SWEPT, pause: { paused: true, at: hoursLater(-3), by: 'ada' } },
       [],
     ],
@@ -133,18 +135,18 @@ describe('what needs a person', () => {
     expect((await status(clientOf('aws', world))).concerns).toEqual(expected);
   });
 
-  it('of both clouds, and of one policy once', async () => {
+  it('both clouds, and an exception only once', async () => {
     const world = { deadLetters: 1, sweep: SWEPT, exceptions: [exception({ expiresAt: NOW })] };
     expect((await status(clientOf('aws', world), clientOf('azure', world))).concerns).toEqual([
-      'AWS: 1 message in the dead-letter queue, which pullgate could not process',
-      'Azure: 1 message in the poison queue, which pullgate could not process',
+      'AWS: the dead-letter queue has 1 message that pullgate could not process',
+      'Azure: the poison queue has 1 message that pullgate could not process',
       'the exception for CVE-2024-6119 expired at 2026-06-15 12:00 UTC: renew it or remove it',
     ]);
   });
 });
 
-describe('what is only reported', () => {
-  it('of exceptions that end within 1, 3 and 14 days, the first to end first', async () => {
+describe('status only reports', () => {
+  it('exceptions that expire within 1, 3 and 14 days, in the order of their end', async () => {
     const exceptions = [20, 10, 0.5, 2].map((days) =>
       exception({ expiresAt: daysLater(days), reason: `${days} days` }),
     );
@@ -156,27 +158,27 @@ describe('what is only reported', () => {
     ]);
     expect(statusLines(found).slice(-4)).toEqual([
       'Exceptions that have expired or expire soon:',
-      '  1 day    CVE-2024-6119  2026-06-16 00:00 UTC (in 12 hours)  0.5 days',
-      '  3 days   CVE-2024-6119  2026-06-17 12:00 UTC (in 2 days)    2 days',
-      '  14 days  CVE-2024-6119  2026-06-25 12:00 UTC (in 10 days)   10 days',
+      '  within 1 day    CVE-2024-6119  2026-06-16 00:00 UTC (in 12 hours)  0.5 days',
+      '  within 3 days   CVE-2024-6119  2026-06-17 12:00 UTC (in 2 days)    2 days',
+      '  within 14 days  CVE-2024-6119  2026-06-25 12:00 UTC (in 10 days)   10 days',
     ]);
   });
 
   it.each([
     [
-      'later',
+      'will end',
       hoursLater(2),
-      'paused since 2026-06-15 09:00 UTC by ada: nothing closes until 2026-06-15 14:00 UTC (in 2 hours)',
+      'paused since 2026-06-15 09:00 UTC by ada (no gate closes until 2026-06-15 14:00 UTC (in 2 hours))',
     ],
-    ['by now', NOW, 'mode enforce (what violates the policy closes)'],
-  ])('of a pause that ends by itself %s', async (_name, until, line) => {
+    ['has ended', NOW, 'mode enforce (policy violations close gates)'],
+  ])('a pause that %s by itself', async (_name, until, line) => {
     const pause = { paused: true, at: hoursLater(-3), by: 'ada', until };
     const found = await status(clientOf('aws', { sweep: SWEPT, pause }));
     expect(statusLines(found)).toContain(`AWS: ${line}`);
     expect(found.clouds[0]?.pause).toEqual(until === NOW ? undefined : pause);
   });
 
-  it('of a pause, of an override, and of a hostile name nothing that a terminal obeys', async () => {
+  it('a pause and an override, and replaces control characters in a hostile name', async () => {
     const gate = { ...GATE, repository: 'team/hand' };
     const evil = finding({ package: { name: 'x\u001b[31m', version: '1' } });
     const found = await status(
@@ -204,7 +206,7 @@ describe('what is only reported', () => {
       ['team/hand', 'open'],
     ]);
     const text = statusLines(found).join('\n');
-    expect(text).toContain('\nAWS: paused since 2026-06-15 09:00 UTC by ada: nothing closes until `pullgate resume`\n');
+    expect(text).toContain('\nAWS: paused since 2026-06-15 09:00 UTC by ada (no gate closes until `pullgate resume`)\n');
     expect(text).toContain(
       'team/app  closed since 2026-06-15 07:00 UTC  1 blocker, worst: CVE-2024-6119 in x\ufffd[31m',
     );

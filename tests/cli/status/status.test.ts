@@ -1,5 +1,4 @@
-// The state of a stack, by the real command against both local clouds: gates, the sweep, dead letters, and what only
-// --live shows.
+// Tests the real `status` against both local clouds: gates, the sweep, dead letters, and what only --live shows.
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { findUnusedExceptions } from '../../../cli/check/live.ts';
 import { connect } from '../../../cli/stack/clients.ts';
@@ -17,7 +16,7 @@ import { azureClientHere, leastForLive, leastForStatus, leastToObserveOnAzure } 
 
 afterEach(() => void vi.unstubAllEnvs());
 
-/** The command's own core in this process, by the clock of the local cloud. */
+/** Runs the core of the command in this process, with the clock of the local cloud. */
 async function statusHere(
   graph: Graph,
   environment: Record<string, string>,
@@ -30,7 +29,7 @@ async function statusHere(
 }
 
 describe('status, on AWS', () => {
-  test('shows what is closed and what waits, and what needs a person; with --live what no record has', async () => {
+  test('shows closed and waiting gates and required actions, and with --live what is not on record', async () => {
     const config = { maxClosesPerHour: 1 };
     const s = await stage(config);
     const graph = await graphOf(programConfig(config));
@@ -108,31 +107,31 @@ describe('status, on AWS', () => {
       closedByOthers: [
         {
           repository: 'team/foreign',
-          obstacles: [{ by: 'others', for: 'everyone', what: 'the statement "Frozen" of its policy' }],
+          obstacles: [{ by: 'others', for: 'everyone', what: 'statement "Frozen" in the repository policy' }],
         },
         {
           repository: 'team/sealed',
-          obstacles: [{ by: 'others', for: 'some', what: expect.stringContaining('denies you even reading it') }],
+          obstacles: [{ by: 'others', for: 'some', what: expect.stringContaining('denies you permission to read it') }],
         },
       ],
       scannerProblem: undefined,
-      unsure: ["team/sealed: the repository's policy denies you even reading it"],
+      unsure: ['team/sealed: the repository policy denies you permission to read it'],
     });
     const lines = statusLines(observed).join('\n');
     expect(lines).toMatch(
-      /^The stack dev at 2026-03-02 09:\d\d UTC[.]\n\nNeeds a person:\n {2}- AWS: 1 message in the dead-letter queue, which pullgate could not process\n\nAWS: mode enforce \(what violates the policy closes\)\n {2}Last sweep {4}2026-03-02 09:00 UTC, /,
+      /^Status of the stack dev at 2026-03-02 09:\d\d UTC\n\nAction required:\n {2}- AWS: the dead-letter queue has 1 message that pullgate could not process\n\nAWS: mode enforce \(policy violations close gates\)\n {2}Last sweep {4}2026-03-02 09:00 UTC, /,
     );
     expect(lines).toContain(
       '\n  Closed by pullgate: 1\n    team/alone  closed since 2026-03-02 09:00 UTC  1 blocker, worst: CVE-2026-1001 in openssl\n',
     );
     expect(lines).toMatch(
-      /\n {2}Not closed, although they violate the policy: 1\n {4}team\/braked {2}since 2026-03-02 09:\d\d UTC {2}open, waiting: the limit on closings an hour \(maxClosesPerHour\) is reached/,
+      /\n {2}Not closed although they violate the policy: 1\n {4}team\/braked {2}since 2026-03-02 09:\d\d UTC {2}open, waiting: the limit on closings an hour \(maxClosesPerHour\) is reached/,
     );
     expect(lines).toContain(
       `\n  Undetermined, because the severity is unknown: 1\n    team/odd@${odd.digest}  v1  CVE-2026-5005\n`,
     );
     expect(lines).toContain(
-      '\n  Closed by someone else, as observed now:\n    team/foreign  the statement "Frozen" of its policy',
+      '\n  Closed by someone else, as observed now:\n    team/foreign  statement "Frozen" in the repository policy',
     );
     const writes = Object.keys(s.cloud.calls.count(OPERATOR)).filter((call) =>
       /:(Put|Set|Delete|Update|Publish|Send)/.test(call),
@@ -146,14 +145,14 @@ describe('status, on AWS', () => {
     });
     expect((await statusHere(graph, denied, now, false)).concerns).toEqual([
       expect.stringMatching(
-        /^AWS: the dead-letter queue could not be counted: .*not authorized to perform: sqs:GetQueueAttributes/,
+        /^AWS: the messages in the dead-letter queue could not be counted: .*not authorized to perform: sqs:GetQueueAttributes/,
       ),
     ]);
   });
 });
 
 describe('status, on Azure and on both clouds', () => {
-  test('distinguishes what pullgate closed from what others locked, counts the poison queue, and observes with --live', async () => {
+  test('distinguishes gates that pullgate closed from foreign locks, counts the poison queue, and observes with --live', async () => {
     const s = await azureStage({ clouds: ['aws', 'azure'] });
     const now = () => s.cloud.clock.now().toISOString();
     const ours = await s.close('v1');
@@ -173,7 +172,7 @@ describe('status, on Azure and on both clouds', () => {
     });
     expect(without.concerns).toEqual([
       expect.stringMatching(
-        /^Azure: the poison queue could not be counted: \w+[.]queue[.]core[.]windows[.]net answers 403: you need Storage Queue Data Reader on the poison queue of the stack; a new role assignment takes a few minutes to take effect$/,
+        /^Azure: the messages in the poison queue could not be counted: \w+[.]queue[.]core[.]windows[.]net returned 403: you need Storage Queue Data Reader on the poison queue of the stack; a new role assignment takes a few minutes to take effect$/,
       ),
     ]);
 
@@ -185,7 +184,7 @@ describe('status, on Azure and on both clouds', () => {
     });
     expect(well.concerns).toEqual([]);
     const lines = statusLines(well).join('\n');
-    expect(lines).toContain('\nNothing needs a person.\n\nAzure: mode enforce (what violates the policy closes)\n');
+    expect(lines).toContain('\nNo action required.\n\nAzure: mode enforce (policy violations close gates)\n');
     expect(lines).toContain(
       `\n  Closed by pullgate: 1\n    team/app@${ours.digest}  closed since 2026-03-02 09:00 UTC  1 blocker, worst: CVE-2026-1001 in openssl\n`,
     );
@@ -195,7 +194,7 @@ describe('status, on Azure and on both clouds', () => {
       ),
     );
 
-    // The command itself shows both clouds at once. It runs by the real clock, by which the sweeps are months old.
+    // The real command shows both clouds. It uses the real clock, so the sweeps are months old.
     s.cloud.poisonQueue.send(Buffer.from('{}').toString('base64'));
     const other = await stage();
     await other.pushVulnerable('team/alone', 'v1', CRITICAL);
@@ -219,9 +218,11 @@ describe('status, on Azure and on both clouds', () => {
         },
       ],
       concerns: [
-        expect.stringMatching(/^AWS: the last sweep is \d+ hours old \(sweepHours is 6\): is the function running[?]$/),
-        expect.stringMatching(/^Azure: the last sweep is \d+ hours old/),
-        'Azure: 1 message in the poison queue, which pullgate could not process',
+        expect.stringMatching(
+          /^AWS: the last sweep ran [\d,]+ hours ago \(sweepHours is 6\): check that the function is running$/,
+        ),
+        expect.stringMatching(/^Azure: the last sweep ran [\d,]+ hours ago/),
+        'Azure: the poison queue has 1 message that pullgate could not process',
       ],
     });
 
@@ -239,7 +240,7 @@ describe('status, on Azure and on both clouds', () => {
       missed: [],
       scannerProblem: undefined,
     });
-    // What `check --live` finds by the same observations.
+    // `check --live` uses the same observations.
     const exceptions = ['CVE-2026-1001', 'CVE-2026-1004'].map((id) =>
       exception({ id, expiresAt: '2030-01-01T00:00:00.000Z' }),
     );

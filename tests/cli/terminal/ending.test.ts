@@ -1,4 +1,4 @@
-// What a command prints: nothing that a terminal would obey; and the exit code if its output cannot be written.
+// Tests that commands print no control characters, and the exit code if the output cannot be written.
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -18,14 +18,14 @@ afterEach(() => {
   process.exitCode = undefined;
 });
 
-/** What is written to this process's own stream. */
+/** Captures what is written to a stream of this process. */
 function written(stream: NodeJS.WriteStream): () => string {
   const write = vi.spyOn(stream, 'write').mockReturnValue(true);
   return () => write.mock.calls.map(([piece]) => String(piece)).join('');
 }
 
-describe('a terminal is not moved by', () => {
-  it('the name of a package, which the author of the image chooses, above the question of a pause', async () => {
+describe('control characters are replaced in', () => {
+  it('the name of a package, which the author of the image chooses, in the output of a pause', async () => {
     const out = written(process.stdout);
     const held = record({
       state: { kind: 'closed' },
@@ -59,18 +59,18 @@ describe('a terminal is not moved by', () => {
     expect(out()).toMatch(/\none\nx\ufffd\]0;owned/);
   });
 
-  it.each([[[]], [['--json']], [['--all']]])('a report, in what simulate %j prints and notes', async (words) => {
+  it.each([[[]], [['--json']], [['--all']]])('a report, in the output and notes of simulate %j', async (words) => {
     const matches = [
       { vulnerability: { id: 'CVE-2026-1001', severity: EVIL }, artifact: { name: EVIL, version: EVIL } },
       { vulnerability: { id: 'CVE-2026-1002', severity: 'Critical' }, artifact: { name: EVIL, version: EVIL } },
     ];
-    // Half of a report: the note about that names the file, and who sends reports names their files.
+    // The report is incomplete, so a note names the file. The sender of a report chooses the name of the file.
     const target = { userInput: `reg.test/${EVIL}:1` };
     const report = join(FOLDER, `report${EVIL}.json`);
     writeFileSync(report, JSON.stringify({ matches, source: { target }, nextToken: 'more' }));
     const policy = fileOf('{"severityThreshold":"high"}');
     const { code, stdout, stderr } = await pullgate(['simulate', report, '--policy', policy, ...words]);
-    expect([code, stdout.includes('CVE-2026-1002'), stderr.includes('says that there is more')]).toEqual([
+    expect([code, stdout.includes('CVE-2026-1002'), stderr.includes('is incomplete')]).toEqual([
       1,
       true,
       true,
@@ -79,8 +79,8 @@ describe('a terminal is not moved by', () => {
   });
 
   it.each([
-    ['does something', run, 2],
-    ['answers a question', runAnswering, 2],
+    ['changes something', run, 2],
+    ['only reads', runAnswering, 2],
   ] as const)('the error of a command that %s', async (_name, runs, code) => {
     const said = written(process.stderr);
     await runs(() => Promise.reject(new UsageError(`the key ${EVIL}\n  is wrong`)));
@@ -92,17 +92,17 @@ describe('a terminal is not moved by', () => {
 });
 
 describe('the exit code', () => {
-  /** A command that only answers, with an output that takes nothing. */
+  /** Runs a read-only command with a stdout that cannot be written to. */
   function check(stdout: 'pipe' | number) {
     const policy = fileOf('{"severityThreshold":"high"}');
     return unheard(['check', '--json', '--policy', policy], stdout);
   }
 
-  it('is that of the answer, without a message, if the output is closed early', async () => {
+  it('is the code of the answer, without a message, if the output is closed early', async () => {
     expect(await check('pipe')).toEqual([0, '']);
   });
 
-  it('is that of no answer, with a sentence, if the disk is full', async () => {
+  it('is the code for no answer, with a message, if the disk is full', async () => {
     const full = openSync('/dev/full', 'w');
     const lost = 'pullgate: the output of this command could not be written: ENOSPC: no space left on device, write\n';
     expect(await check(full)).toEqual([2, lost]);

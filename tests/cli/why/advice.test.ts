@@ -1,5 +1,5 @@
-// What `pullgate why` says to do next, by what the policy counts and which override is set: observations and records in
-// this process.
+// Tests the advice of `pullgate why`, depending on the policy and the override, with observations and records in this
+// process.
 import { describe, expect, it } from 'vitest';
 import type { Client } from '../../../cli/stack/client.ts';
 import { parseImageName } from '../../../cli/stack/image-name.ts';
@@ -68,29 +68,29 @@ async function next({ images = 'tagged', findings = [], order, gate = GATE }: Wo
 }
 
 describe('if findings keep a repository closed', () => {
-  it('a fix under the same tag is enough while only tagged images count', async () => {
+  it('a fix under the same tag is enough if the policy evaluates only tagged images', async () => {
     const { advice, lines } = await next({ findings: [finding()] });
     expect(advice).toMatchObject({ untaggedHold: false, clear: [], exceptionsOpen: true });
     expect(lines[0]).toBe(
-      '  1. Move to fixed versions, and push the fixed images under the same tags, or delete the images above:',
+      '  1. Upgrade to fixed versions, and push the fixed images under the same tags, or delete the images above:',
     );
   });
 
-  it('the old images have to go, too, where all count', async () => {
+  it('the old images must also be deleted if the policy evaluates all images', async () => {
     const { advice, lines } = await next({ findings: [finding()], images: 'all' });
     expect(advice.untaggedHold).toBe(true);
     expect(lines[0]).toBe(
-      '  1. Move to fixed versions, and push the fixed images; then delete the images above, because the policy (images: all) also counts untagged images:',
+      '  1. Upgrade to fixed versions, and push the fixed images. Then delete the images above, because the policy (images: all) also evaluates untagged images:',
     );
     const ofImage = await next({ findings: [finding()], images: 'all', gate: { ...GATE, digest: digest(1) } });
     expect(ofImage.advice.untaggedHold).toBe(false);
-    expect(ofImage.lines[0]).toBe('  1. Move to fixed versions, and push the fixed image under the same tag:');
+    expect(ofImage.lines[0]).toBe('  1. Upgrade to fixed versions, and push the fixed image under the same tag:');
   });
 
-  it('the exceptions are lines of YAML, with what people have to fill in', async () => {
+  it('the exceptions are lines of YAML with placeholders', async () => {
     const { lines } = await next({ findings: [finding({ package: { name: 'a\u009b2J', version: '1' } })] });
     expect(lines.slice(-2)).toEqual([
-      '  2. Or have it reviewed, add to pullgate:policy.exceptions (with the reason and the approver filled in), and run `pulumi up`:',
+      '  2. Or, after a review, add this to pullgate:policy.exceptions, fill in the reason and the approver, and run `pulumi up`:',
       '       - {"id":"CVE-2024-6119","repository":"team/app","package":"a\\u009b2J","expires":"2026-07-15","reason":"TO DO: say why it does not affect this image","approvedBy":"TO DO: say who approved it"}',
     ]);
   });
@@ -99,23 +99,23 @@ describe('if findings keep a repository closed', () => {
 describe('while an override keeps it closed', () => {
   const order = anOverride({ kind: 'closed' });
   const ENDS = [
-    '  An override keeps it closed until 2026-06-15 15:00 UTC, approved by Grace: no fix or exception opens it earlier. To end the override now:',
+    '  An override keeps it closed until 2026-06-15 15:00 UTC, approved by Grace. No fix or exception opens it earlier. To end the override now:',
     `       pullgate override clear ${HOST}/team/app@${digest(1)}`,
   ];
 
-  it('what ends that is said, and who approved it, although nothing was found', async () => {
+  it('the advice names the approver and the command that ends it, even without findings', async () => {
     const { advice, lines } = await next({ order });
     expect([lines, advice.clear]).toEqual([ENDS, [`${HOST}/team/app@${digest(1)}`]]);
   });
 
-  it('it comes first if there are blockers, too, and no exception alone opens the gate', async () => {
+  it('the override comes first if there are also blockers, and an exception alone does not open the gate', async () => {
     const { advice, lines } = await next({ order, findings: [finding()] });
     expect(lines.slice(0, 2)).toEqual(ENDS);
     expect(advice.exceptionsOpen).toBe(false);
-    expect(lines.at(-2)).toMatch(/^ {2}2[.] .+; these alone do not open it, see above:$/);
+    expect(lines.at(-2)).toMatch(/^ {2}2[.] .+ \(this alone does not open it; see above\):$/);
   });
 
-  it('an override that is over, or keeps it open, is no step', async () => {
+  it('an override that has ended or keeps the gate open is not mentioned', async () => {
     for (const one of [anOverride({ kind: 'closed', until: hoursLater(-0.5) }), anOverride({ kind: 'open' })]) {
       expect(await next({ order: one })).toMatchObject({ advice: { clear: [] }, lines: [] });
     }

@@ -1,5 +1,4 @@
-// Why a pull is refused, by the real command against the local Azure: whose a lock is, images of an index, and rights
-// that only read.
+// Tests the real `why` against the local Azure: who set a lock, the images of an index, and read-only permissions.
 import { describe, expect, test } from 'vitest';
 import { parseImageName } from '../../../cli/stack/image-name.ts';
 import { whyLines } from '../../../cli/why/text.ts';
@@ -10,11 +9,11 @@ import { asAzureOperator } from '../command-azure.ts';
 import { azureClientHere, leastToObserveOnAzure } from '../command-observing.ts';
 
 const HOST = 'acmeimages.azurecr.io';
-/** Another registry of the stack, on which the operator has no role. */
+/** Another registry of the stack. The operator has no role on it. */
 const SECOND = registryId('acmesecrets');
 
 describe('why, on Azure', () => {
-  test('says whose lock is on an image, on the images of an index and on a tag; and only reads', async () => {
+  test('names who locked an image, an image of an index and a tag, and only reads', async () => {
     const s = await stage({ azure: { registries: [REGISTRY, SECOND] } }, { registries: { [SECOND]: {} } });
     const ours = await s.close('v1');
     const foreign = s.push('v2');
@@ -69,7 +68,7 @@ describe('why, on Azure', () => {
         exceptionsOpen: true,
       },
     });
-    // GET and the query are all that was asked for; who only reads could not have done more.
+    // The only requests are GETs and the query. Read-only roles allow no more.
     const reads = [
       'acr:Exchange',
       'acr:Token',
@@ -97,11 +96,11 @@ describe('why, on Azure', () => {
     expect(await summary(`${REPOSITORY}:v2`)).toEqual([false, 'others', ['readEnabled of the image is false']]);
     expect(await summary(`${REPOSITORY}:v3`)).toEqual([false, 'others', ['readEnabled of the tag v3 is false']]);
     expect(await summary('team/frozen:v4')).toEqual([false, 'others', ['readEnabled of the repository is false']]);
-    await expect(why(`${REPOSITORY}:v9`)).rejects.toThrow('there is no such image in acmeimages.azurecr.io');
-    await expect(why('team/none:v1')).rejects.toThrow('there is no such repository in acmeimages.azurecr.io');
+    await expect(why(`${REPOSITORY}:v9`)).rejects.toThrow('no such image in acmeimages.azurecr.io');
+    await expect(why('team/none:v1')).rejects.toThrow('no such repository in acmeimages.azurecr.io');
     const elsewhere = parseImageName('otherimages.azurecr.io/team/app:v1');
     await expect(explainImage({ name: elsewhere, stack: 'dev', label: 'the stack dev', clients, now })).rejects.toThrow(
-      'is in a registry that the stack dev does not watch: its registries there are acmeimages.azurecr.io, acmesecrets (you are not allowed to read it in Resource Manager); give',
+      'is in a registry that the stack dev does not cover: its registries on Azure are acmeimages.azurecr.io, acmesecrets (you cannot read it in Azure Resource Manager); give',
     );
     expect(await s.world()).toEqual(before);
 
@@ -110,15 +109,15 @@ describe('why, on Azure', () => {
       code: 2,
       stdout: '',
       stderr:
-        "pullgate: Log Analytics answers 403: you need Log Analytics Reader on the stack's workspace; a new role assignment takes a few minutes to take effect\n",
+        "pullgate: Log Analytics returned 403: you need Log Analytics Reader on the stack's workspace; a new role assignment takes a few minutes to take effect\n",
     });
 
-    // Exempted at the provider: it stays closed until the function's next observation, and the answer says so.
+    // The finding is suppressed at the provider. The gate stays closed until the function's next observation.
     s.cloud.clock.advance(60_000);
     await s.cloud.defender.setStatus(ours.ids, 'NotApplicable');
     const exempted = await why(`${REPOSITORY}:v1`);
     expect(whyLines(exempted, now()).join('\n')).toContain(
-      `  No blocker of the image ${ours.digest} is left: the next event or sweep opens it.\n\nThis image has nothing that violates the policy.\n  CVE-2026-1001 in openssl is suppressed at the provider.`,
+      `  No blockers of the image ${ours.digest} are left: the next event or sweep opens it.\n\nThis image does not violate the policy.\n  CVE-2026-1001 in openssl is suppressed at the provider.`,
     );
   });
 });

@@ -1,5 +1,5 @@
-// The parts of `pullgate why` that need no cloud: names of images, the order of versions, exceptions to paste, and what
-// must not reach a terminal.
+// Tests the parts of `pullgate why` that need no cloud: image names, the order of versions, suggested exceptions, and
+// the replacement of control characters.
 import { describe, expect, it } from 'vitest';
 import { parseRepositoryPolicy } from '../../../aws/function/repository-policy.ts';
 import { obstaclesIn } from '../../../cli/stack/aws-obstacles.ts';
@@ -27,18 +27,18 @@ describe('the name of an image', () => {
     [`${ECR}/team--shop/check__out:1`, { repository: 'team--shop/check__out', tag: '1' }],
     ['acmeimages.azurecr.io/team---shop/check___out:1', { repository: 'team---shop/check___out', tag: '1' }],
     ['acme-a1b2c3.azurecr.io/app', { registry: { cloud: 'azure', host: 'acme-a1b2c3.azurecr.io' } }],
-  ])('%j is taken apart', (name, parts) => {
+  ])('%j is parsed', (name, parts) => {
     expect(parseImageName(name)).toMatchObject(parts);
   });
 
   it.each([
     ['', 'it is empty'],
-    [`https://${ECR}/app`, 'it begins with a scheme'],
+    [`https://${ECR}/app`, 'it begins with a URL scheme'],
     ['team/app:1.4', 'it does not begin with the host of a registry'],
     ['app', 'it does not begin with the host of a registry'],
     [
       'docker.io/library/nginx',
-      'docker.io is neither a private registry of Amazon ECR nor one of Azure Container Registry',
+      'docker.io is neither a private registry in Amazon ECR nor a registry in Azure Container Registry',
     ],
     ['public.ecr.aws/nginx/nginx', 'public.ecr.aws is neither'],
     ['localhost:5000/app', 'localhost:5000 is neither'],
@@ -48,17 +48,20 @@ describe('the name of an image', () => {
     [`${ECR}/team//app`, `"team//app" is not ${REPOSITORY_NAME}`],
     [`${ECR}/team/../app`, `"team/../app" is not ${REPOSITORY_NAME}`],
     [`${ECR}/${'a'.repeat(257)}`, `"${'a'.repeat(257)}" is not ${REPOSITORY_NAME}`],
-    [`${ECR}/team/app:`, '"" is not a tag'],
-    [`${ECR}/team/app:a b`, '"a b" is not a tag'],
-    [`${ECR}/team/app@sha256:12`, '"sha256:12" is not a digest'],
-    [`${ECR}/team/app@${digest(7).toUpperCase()}`, 'is not a digest: sha256: and 64 hexadecimal digits in lower case'],
-    [`${ECR}/team/app:1@`, '"" is not a digest'],
-  ])('%j is refused', (name, why) => {
+    [`${ECR}/team/app:`, '"" is not a valid tag'],
+    [`${ECR}/team/app:a b`, '"a b" is not a valid tag'],
+    [`${ECR}/team/app@sha256:12`, '"sha256:12" is not a valid digest'],
+    [
+      `${ECR}/team/app@${digest(7).toUpperCase()}`,
+      'is not a valid digest (sha256: and 64 lowercase hexadecimal digits)',
+    ],
+    [`${ECR}/team/app:1@`, '"" is not a valid digest'],
+  ])('%j is rejected', (name, why) => {
     expect(() => parseImageName(name)).toThrow(why);
   });
 });
 
-describe('the version to move to', () => {
+describe('the version to upgrade to', () => {
   it.each([
     ['3.0.9', '3.0.14'],
     ['1.0~rc1', '1.0'],
@@ -75,7 +78,7 @@ describe('the version to move to', () => {
     expect([compareVersions(older, older), compareVersions('1.02', '1.2')]).toEqual([0, 0]);
   });
 
-  it('is the highest that all findings of a package need, and none where one has no fix', () => {
+  it('is the highest fixed version of a package, and undefined if a finding has no fix', () => {
     const openssl = (vulnerability: string, fixedVersion?: string) =>
       finding({ vulnerability, package: { name: 'openssl', version: '3.0.1', fixedVersion } });
     expect(movesFor([openssl('CVE-2024-0001', '3.0.9'), openssl('CVE-2024-0002', '3.0.14')])).toEqual([
@@ -87,8 +90,8 @@ describe('the version to move to', () => {
   });
 });
 
-describe('the exceptions to add', () => {
-  it('name the advisory, the package and the repository, last a month, and end with a fix only where there is none', () => {
+describe('the suggested exceptions', () => {
+  it('name the advisory, package and repository, last a month, and end with a fix only if none exists yet', () => {
     const none = finding({ vulnerability: 'CVE-2024-0002', fix: 'none' });
     const blank = { reason: REASON, approvedBy: APPROVER };
     const shared = { repository: 'team/app', package: 'openssl', expires: '2026-07-15', ...blank };
@@ -99,13 +102,13 @@ describe('the exceptions to add', () => {
       ],
       unnamed: [],
     });
-    // The same advisory in two versions of one package, of which one has a fix.
+    // The same advisory in two versions of one package. Only one of them has a fix.
     const both = [finding({ fix: 'none' }), finding({ package: { name: 'openssl', version: '1.1.1' } })];
     for (const order of [both, both.toReversed()])
       expect(exceptionsFor('team/app', order, NOW).exceptions).toEqual([{ id: 'CVE-2024-6119', ...shared }]);
   });
 
-  it('use another name of the advisory where its own cannot be one, and say where none can', () => {
+  it('use an alias if the advisory id is invalid, and report a finding without a valid id', () => {
     const titled = finding({ vulnerability: 'Hardcoded secret', aliases: ['GHSA-aaaa-bbbb-cccc'] });
     expect(exceptionsFor('team/app', [titled], NOW).exceptions).toMatchObject([{ id: 'GHSA-aaaa-bbbb-cccc' }]);
     const nameless = finding({ vulnerability: 'Hardcoded secret' });
@@ -115,7 +118,7 @@ describe('the exceptions to add', () => {
   });
 });
 
-describe('what refuses pulls in a repository policy', () => {
+describe('statements of a repository policy that deny pulls', () => {
   const statement = (value: object) => ({ Effect: 'Deny', Principal: '*', Action: 'ecr:BatchGetImage', ...value });
   it.each<[string, object, readonly (readonly [string, string])[]]>([
     ['our own statement', { Sid: 'Pullgatedev1', Condition: {} }, [['pullgate', 'everyone']]],
@@ -126,7 +129,7 @@ describe('what refuses pulls in a repository policy', () => {
       { Principal: { AWS: ['*'] }, Action: 'ECR:getdownloadurlfor?ayer' },
       [['others', 'everyone']],
     ],
-    ['a deny on a condition', { Condition: { Bool: {} } }, [['others', 'some']]],
+    ['a deny with a condition', { Condition: { Bool: {} } }, [['others', 'some']]],
     ['a deny for one principal', { Principal: { AWS: 'arn:aws:iam::210987654321:root' } }, [['others', 'some']]],
     ['a deny of everything else', { Action: undefined, NotAction: 'ecr:PutImage' }, [['others', 'everyone']]],
     ['a deny of everything but pulls', { Action: undefined, NotAction: ['ecr:BatchGetImage', 'ecr:GetDownload*'] }, []],
@@ -141,7 +144,7 @@ describe('what refuses pulls in a repository policy', () => {
 });
 
 describe('words', () => {
-  it('take out of foreign text what a terminal would obey', () => {
+  it('replace control characters in untrusted text', () => {
     expect(plain('evil\u001b[2Jname\r\n\u202etxt')).toBe('evil\ufffd[2Jname\ufffd\ufffd\ufffdtxt');
     expect(plainLines('evil\u001b[2Jname\r\n\u009btxt')).toBe('evil\ufffd[2Jname\ufffd\n\ufffdtxt');
     const answer = { name: 'evil\u001b[2J\u009b\u202e' };

@@ -1,5 +1,5 @@
-// Why a pull is refused, by the real command against the local AWS: who closed it, by what, what exempts the rest, and
-// what to do, which then works.
+// Tests the real `why` against the local AWS: who closed a gate and for which findings, what exempts other findings, and
+// that its advice works.
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { connect } from '../../../cli/stack/clients.ts';
@@ -46,7 +46,7 @@ const CONFIG = {
 
 afterEach(() => void vi.unstubAllEnvs());
 
-/** The command's own core, in this process, with the rights of the operator. */
+/** Runs the core of the command in this process, with the operator's permissions. */
 async function asker(s: Stage, outputs: string, environment: Record<string, string>) {
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
   const stack = await findStack({ outputs });
@@ -58,7 +58,7 @@ async function asker(s: Stage, outputs: string, environment: Record<string, stri
 }
 
 describe('why, on AWS', () => {
-  test('says of a closed repository who closed it, for which findings of which images, and what opens it; and only reads', async () => {
+  test('explains who closed a repository, for which findings of which images, and what opens it, and only reads', async () => {
     const s = await stage(CONFIG);
     const bad = await s.pushVulnerable('team/app', '1.4', CRITICAL, EXCEPTED, ENDED);
     const other = await s.pushVulnerable('team/app', '1.3', ZLIB);
@@ -74,19 +74,19 @@ describe('why, on AWS', () => {
     const { code, stdout, stderr } = await pullgate(['why', `${HOST}/team/app:1.4`, '--outputs', outputs], environment);
     expect([code, stderr]).toEqual([1, '']);
     expect(stdout).toContain(
-      `${HOST}/team/app:1.4\n  ${bad.digest} (1.4)\n\nREFUSED: pullgate (stack dev) has kept it closed since 2026-03-02 09:00 UTC: the statement "Pullgatedev`,
+      `${HOST}/team/app:1.4\n  ${bad.digest} (1.4)\n\nREFUSED: pullgate (stack dev) has kept it closed since 2026-03-02 09:00 UTC: statement "Pullgatedev`,
     );
     expect(stdout).toMatch(
-      /This image violates the policy by 2 findings[.]\n {2}Findings that violate:\n {4}SEVERITY {2}ADVISORY {7}PACKAGE {2}INSTALLED {2}FIXED IN {2}RULE {15}LINK\n {4}critical {2}CVE-2026-1001 {2}openssl {2}3[.]0[.]13 {5}3[.]0[.]14 {4}severityThreshold {2}https:/,
+      /This image violates the policy with 2 findings[.]\n {2}Findings that violate:\n {4}SEVERITY {2}ADVISORY {7}PACKAGE {2}INSTALLED {2}FIXED IN {2}RULE {15}LINK\n {4}critical {2}CVE-2026-1001 {2}openssl {2}3[.]0[.]13 {5}3[.]0[.]14 {4}severityThreshold {2}https:/,
     );
     expect(stdout).toMatch(
-      / {2}CVE-2026-3003 in openssl is excepted until \d{4}-\d\d-\d\d 00:00 UTC \(in 2 days\): not reachable[.] It closes then[.]\n/,
+      / {2}CVE-2026-3003 in openssl is excepted until \d{4}-\d\d-\d\d 00:00 UTC \(in 2 days\): not reachable[.] Then the gate closes[.]\n/,
     );
     expect(stdout).toContain(
       '  The exception for CVE-2026-4004 expired at 2026-02-01 00:00 UTC and no longer exempts CVE-2026-4004.\n',
     );
     expect(stdout).toContain(
-      `\nAnother blocker of the same repository, ${other.digest} (1.3) violates the policy by 1 finding.\n`,
+      `\nAnother blocker of the same repository, ${other.digest} (1.3) violates the policy with 1 finding.\n`,
     );
     expect(stdout).toContain('       openssl       3.0.13  ->  3.0.15 or newer\n');
     expect(stdout).toContain(
@@ -94,8 +94,8 @@ describe('why, on AWS', () => {
     );
     const pasted = stdout.split('\n').filter((line) => line.trim().startsWith('- {'));
 
-    // What is to be pasted, all of it or one line, is YAML, read by the core, makes the verdict allow, and opens the
-    // gate of the deployed stack.
+    // The suggested exceptions are YAML, together or one line at a time. The core accepts them, they change the verdict
+    // to allow, and they open the gate of the deployed stack.
     const below = (...lines: readonly string[]) => parseYaml(`exceptions:\n${lines.join('\n')}\n`).exceptions;
     const added: { readonly id: string }[] = below(...pasted);
     expect(pasted.flatMap((line) => below(line))).toEqual(added);
@@ -128,7 +128,7 @@ describe('why, on AWS', () => {
     ]);
     const exceptions = [...CONFIG.policy.exceptions, ...added];
     const parsed = parsePolicy(undefined, { exceptions });
-    if (!parsed.ok) throw new Error('the exceptions must be ones');
+    if (!parsed.ok) throw new Error('the exceptions must be valid');
 
     const why = await asker(s, outputs, environment);
     const closed = await why('team/app:1.4');
@@ -145,7 +145,7 @@ describe('why, on AWS', () => {
       advice: { exceptionsOpen: true },
     });
 
-    // A good image of the same repository, by its digest, and by a tag that was not asked for.
+    // A good image in the same repository by its digest, and a name without a tag.
     const good = await why(`team/app@${clean.digest}`);
     expect(good.images.map(({ part, verdict }) => [part, verdict])).toEqual([
       ['asked', 'allow'],
@@ -153,10 +153,10 @@ describe('why, on AWS', () => {
       ['other', 'block'],
     ]);
     await expect(why('team/app')).rejects.toThrow(
-      'team/app: there is no such image in 123456789012.dkr.ecr.eu-west-1.amazonaws.com (without a tag, the name means the tag latest)',
+      'team/app: no such image in 123456789012.dkr.ecr.eu-west-1.amazonaws.com (a name without a tag means the tag latest)',
     );
-    await expect(why('team/none:1')).rejects.toThrow('there is no such repository');
-    // A finding that the scanner no longer shows keeps its image a blocker until there is proof that it is gone.
+    await expect(why('team/none:1')).rejects.toThrow('no such repository');
+    // If the scanner no longer shows a finding, its image stays a blocker until there is proof that it is fixed.
     await s.cloud.inspector.closeAllOf('team/app', other.digest);
     const gone = await why('team/app:1.3');
     expect(gone.images[0]).toMatchObject({
@@ -168,10 +168,10 @@ describe('why, on AWS', () => {
     });
     expect(gone.advice).toMatchObject({ exceptions: added, exceptionsOpen: true });
     expect(whyLines(gone, new Date().toISOString()).join('\n')).toMatch(
-      /This image is a blocker, proof is missing: .*[.]\n {2}Findings that the scanner no longer shows, without proof that they are gone:\n {4}SEVERITY .*\n {4}high {6}CVE-2026-2002 {2}zlib<script> {2}1[.]3[.]0 {6}no fix yet/,
+      /This image is still a blocker, because proof is missing: .*[.]\n {2}Findings that the scanner no longer shows, without proof that they are gone:\n {4}SEVERITY .*\n {4}high {6}CVE-2026-2002 {2}zlib<script> {2}1[.]3[.]0 {6}no fix yet/,
     );
 
-    // The images of an index, which a closed repository does not let the operator read: the record knows.
+    // A closed repository does not let the operator read which images an index contains. The record contains them.
     const child = await s.cloud.ecr.pushImage('team/app', { content: 'an image of the index' });
     s.cloud.inspector.scanned('team/app', child);
     await s.cloud.inspector.report({ repository: 'team/app', digest: child }, ZLIB);
@@ -184,16 +184,16 @@ describe('why, on AWS', () => {
       'block',
     ]);
     expect(all.unsure).toContain(
-      'are not allowed to read image indexes here (ecr:BatchGetImage; a closed repository refuses it)',
+      'cannot read image indexes here (ecr:BatchGetImage, which a closed repository denies)',
     );
-    // The permissions of docs/permissions.md are no wider than what the command asks for, and none of them writes.
+    // The command uses every permission in the policy of docs/permissions.md, and none of them allows a write.
     expect(Object.keys(s.cloud.calls.count(OPERATOR))).toEqual(actionsOf(least).toSorted());
 
     await s.redeploy({ policy: { exceptions } });
     expect(s.isClosed('team/app')).toBe(false);
   });
 
-  test('says of an open one what is undetermined, and of others who closed them', async () => {
+  test('names undetermined findings of an open repository, and who closed other repositories', async () => {
     const s = await stage({ mode: 'audit' });
     await s.pushVulnerable('team/odd', '1', UNTRIAGED);
     await s.pushVulnerable('team/audited', 'latest', CRITICAL);
@@ -219,7 +219,7 @@ describe('why, on AWS', () => {
       advice: { moves: [] },
     });
     expect(whyLines(odd, now).join('\n')).toContain(
-      'PULLABLE: nothing refuses its pulls.\n\nThis image is undetermined: the severity of a finding is unknown. That closes nothing.\n  Findings of unknown severity:\n    SEVERITY     ADVISORY       PACKAGE  INSTALLED  FIXED IN',
+      'PULLABLE: nothing refuses pulls of this image.\n\nThis image is undetermined, because the severity of a finding is unknown. This does not close a gate.\n  Findings of unknown severity:\n    SEVERITY     ADVISORY       PACKAGE  INSTALLED  FIXED IN',
     );
     expect((await why('team/odd:all')).images.map(({ digest, part }) => [digest === index, part])).toEqual(
       [
@@ -235,13 +235,13 @@ describe('why, on AWS', () => {
       gates: [{ state: { kind: 'waiting', for: 'audit' }, blockers: 1 }],
     });
     expect(whyLines(audited, now).join('\n')).toContain(
-      '  The name has no tag, which means the tag latest.\n\nPULLABLE: nothing refuses its pulls.\n  pullgate would close the repository team/audited, but it is open, waiting: the stack is in audit mode, which closes nothing.\n',
+      '  The name has no tag, so this is the image with the tag latest.\n\nPULLABLE: nothing refuses pulls of this image.\n  pullgate would close the repository team/audited, but it is open, waiting: the stack is in audit mode, which closes nothing.\n',
     );
 
     const foreign = await why('team/foreign:1');
     expect(foreign).toMatchObject({ pullable: false, closedBy: 'others', since: undefined });
     expect(whyLines(foreign, now).join('\n')).toMatch(
-      /REFUSED: something that pullgate did not set refuses it: the statement "Frozen" of its policy; pullgate leaves that alone[.]\n {2}Also: For some principals, something[^\n]+: the statement number 2 of its policy; .*What to do: ask whoever set it[.]/s,
+      /REFUSED: statement "Frozen" in the repository policy[.] pullgate did not set this and does not change it[.]\n {2}Also: For some principals, statement 2 in the repository policy[.] .*What to do next: ask its owner to remove it[.]/s,
     );
 
     const stranger = parseImageName('210987654321.dkr.ecr.eu-west-1.amazonaws.com/team/app:1');
@@ -250,7 +250,7 @@ describe('why, on AWS', () => {
     await expect(
       explainImage({ name: stranger, stack: 'dev', label: 'the stack dev', clients, now: () => now }),
     ).rejects.toThrow(
-      'is in a registry that the stack dev does not watch: its registries there are 123456789012.dkr.ecr.eu-west-1.amazonaws.com; give an image from one of its registries, or another stack (--stack NAME)',
+      'is in a registry that the stack dev does not cover: its registries on AWS are 123456789012.dkr.ecr.eu-west-1.amazonaws.com; give an image from one of its registries, or select another stack (--stack NAME)',
     );
     await expect(
       explainImage({
@@ -260,6 +260,6 @@ describe('why, on AWS', () => {
         clients,
         now: () => now,
       }),
-    ).rejects.toThrow('it has nothing on Azure');
+    ).rejects.toThrow('it is not deployed to Azure');
   });
 });
