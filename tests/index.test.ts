@@ -1,5 +1,5 @@
-// Tests the whole program: it reports every problem in the config at once, loads only the enabled clouds, and prints the
-// next steps.
+// Tests the whole program: it reports every problem in the config at once, loads only the enabled clouds, and prints
+// the next steps.
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Graph, graphOf, type ProgramError, startProgram } from '../local/graph.ts';
 import { answerCall, answerRegistration, placeOf } from '../local/graph-mocks.ts';
@@ -129,7 +129,9 @@ describe('the program on Azure', () => {
       next: [
         'On Azure, no email address receives notices. Set pullgate:notifyEmails. Without it, alerts appear only in Azure Monitor.',
         `Defender for Containers must be on in the subscription ${SUBSCRIPTION}. Turn it on yourself, or set pullgate:azure.enableDefender.`,
-        expect.stringMatching(/^Messages that pullgate could not process raise an alarm and stay in https:.*-poison\.$/),
+        expect.stringMatching(
+          /^Messages that pullgate could not process raise an alarm and stay in https:.*-poison\.$/,
+        ),
         'Before pulumi destroy, run: npm run pullgate -- pause --wait. Otherwise, closed images stay closed.',
       ],
     });

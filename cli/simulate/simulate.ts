@@ -200,7 +200,7 @@ function* notesOf(
     yield `${counted(count, 'report entry', 'report entries')} left out: ${why}`;
   }
   if (undated > 0 && policies.some(({ graceDays }) => Object.values(graceDays).some((days) => (days ?? 0) > 0))) {
-    yield `${counted(undated, 'finding has', 'findings have')} no disclosure date, so graceDays does not exempt them`;
+    yield `${counted(undated, 'finding has', 'findings have')} no disclosure date, so graceDays does not exempt ${undated === 1 ? 'it' : 'them'}`;
   }
   if (formats.includes('trivy') && policies.some(({ exploited }) => exploited !== 'never')) {
     yield "Trivy does not report known exploits, so the policy's `exploited` has no effect on its findings";

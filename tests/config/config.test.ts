@@ -237,11 +237,7 @@ describe('an invalid config is rejected with the key, the value and what is allo
         'pullgate:azure.location is "westeurope": expected no such key (check its spelling)',
       ],
     ],
-    [
-      'an unknown cloud',
-      { 'pullgate:clouds': ['gcp'] },
-      ['pullgate:clouds[0] is "gcp": expected one of aws, azure'],
-    ],
+    ['an unknown cloud', { 'pullgate:clouds': ['gcp'] }, ['pullgate:clouds[0] is "gcp": expected one of aws, azure']],
     ['no cloud', { 'pullgate:clouds': '[]' }, ['pullgate:clouds is []: expected at least one cloud']],
     [
       'a cloud that is not a list',

@@ -84,12 +84,7 @@ describe('the forms of a file', () => {
     ['only the exceptions', list, 'high', 1],
     ['an empty object', '{}', 'high', 0],
     ['the policy itself, with a mode and a byte order mark', `\uFEFF{${threshold},"mode":"audit"}`, 'low', 0],
-    [
-      'the policy below its key, with other keys of the config',
-      `{${threshold},"sweepHours":6,"policy":{}}`,
-      'low',
-      0,
-    ],
+    ['the policy below its key, with other keys of the config', `{${threshold},"sweepHours":6,"policy":{}}`, 'low', 0],
     [
       'the output of `pulumi config --json`',
       `{"aws:region":{"value":"eu-west-1"},"pullgate:severityThreshold":{"value":"low"},"pullgate:policy":{"value":"{}","objectValue":{"exceptions":${list}}}}`,
@@ -108,12 +103,7 @@ describe('the forms of a file', () => {
     ['an empty file', '', 1, 'the file is not JSON'],
     ['a truncated file', '{\n "exceptions": [', 2, 'the file is not JSON (CloseBracketExpected)'],
     ['a number', '7', 1, 'the file is 7: expected JSON'],
-    [
-      'a duplicate key',
-      '{\n"images": "all",\n"images": "tagged" }',
-      3,
-      'images appears twice: expected each key once',
-    ],
+    ['a duplicate key', '{\n"images": "all",\n"images": "tagged" }', 3, 'images appears twice: expected each key once'],
     [
       'a list of exceptions with a missing field',
       '[\n{"id":"CVE-1-2","reason":"r"}]',
@@ -140,7 +130,12 @@ describe('the forms of a file', () => {
       2,
       'pullgate:polciy is {}: expected no such key here',
     ],
-    ['a key without a namespace next to keys of the config', '{"pullgate:policy":{},\n"unfixable":"never"}', 2, 'unfixable is "never"'],
+    [
+      'a key without a namespace next to keys of the config',
+      '{"pullgate:policy":{},\n"unfixable":"never"}',
+      2,
+      'unfixable is "never"',
+    ],
   ])('%s is rejected with its line', (_name, text, line, words) => {
     const checked = checkText(text);
     if (checked.ok) throw new Error('the text must be rejected');
@@ -154,14 +149,22 @@ describe('redundant exceptions', () => {
   it.each<[string, readonly Parameters<typeof exception>[0][], readonly string[]]>([
     ['of two equal exceptions, the second', [{}, {}], ['redundant policy.exceptions[1]']],
     ['one that expires earlier', [{ expiresAt: daysLater(50) }, {}], ['redundant policy.exceptions[0]']],
-    ['one for a package, next to one for all packages', [{ package: 'openssl' }, {}], ['redundant policy.exceptions[0]']],
+    [
+      'one for a package, next to one for all packages',
+      [{ package: 'openssl' }, {}],
+      ['redundant policy.exceptions[0]'],
+    ],
     [
       'one for a repository that a glob covers',
       [{ repository: 'team/*' }, { repository: 'team/app' }],
       ['redundant policy.exceptions[1]'],
     ],
     ['one in lower case', [{ id: 'cve-2024-0001' }, {}], ['redundant policy.exceptions[1]']],
-    ['one that ends with a fix, next to one that does not', [{ untilFixed: true }, {}], ['redundant policy.exceptions[0]']],
+    [
+      'one that ends with a fix, next to one that does not',
+      [{ untilFixed: true }, {}],
+      ['redundant policy.exceptions[0]'],
+    ],
     ['none of two for different packages', [{ package: 'openssl' }, { package: 'zlib' }], []],
     ['none of two globs', [{ repository: 'team/**' }, { repository: 'team/*' }], []],
     ['none if the narrower one lasts longer', [{ package: 'openssl', expiresAt: daysLater(200) }, {}], []],

@@ -1,5 +1,5 @@
-// Tests which overrides `override clear` ends, and that an override is recorded for all gates before it is applied, with
-// records in this process.
+// Tests which overrides `override clear` ends, and that an override is recorded for all gates before it is applied,
+// with records in this process.
 import { describe, expect, it } from 'vitest';
 import { clearOverride, setOverride } from '../../../cli/override/run.ts';
 import type { Client, Found } from '../../../cli/stack/client.ts';

@@ -47,11 +47,7 @@ describe('an override', () => {
     ['with an empty duration', { ...GIVEN, for: '' }, [`--for "": ${TIME}`]],
     ['with an empty reason', { ...GIVEN, reason: '  ' }, [`--reason "  ": ${REASON}`]],
     ['with a reason in two lines', { ...GIVEN, reason: 'a\nb' }, [`--reason "a\\nb": ${REASON}`]],
-    [
-      'with control characters in the reason',
-      { ...GIVEN, reason: '\u001B[2J' },
-      [`--reason "\\u001b[2J": ${REASON}`],
-    ],
+    ['with control characters in the reason', { ...GIVEN, reason: '\u001B[2J' }, [`--reason "\\u001b[2J": ${REASON}`]],
     [
       'with a reason that is too long',
       { ...GIVEN, reason: 'x'.repeat(501) },
@@ -76,12 +72,26 @@ describe('an override is rejected if it would have no effect', () => {
 
   it.each<[string, 'open' | 'closed', GateBefore, Reading<unknown> | undefined, Rules, string | undefined]>([
     ['accepts one that opens during a pause', 'open', OPEN, reading(), rules({ mode: 'pause' }), undefined],
-    ['accepts one that opens a repository that serves Lambda functions', 'open', OPEN, reading({ inUse: IN_USE }), rules(), undefined],
+    [
+      'accepts one that opens a repository that serves Lambda functions',
+      'open',
+      OPEN,
+      reading({ inUse: IN_USE }),
+      rules(),
+      undefined,
+    ],
     ['accepts one that opens an excluded repository', 'open', OPEN, reading(), EXCLUDED, undefined],
     ['rejects one that opens a gate with a foreign lock', 'open', OPEN, reading({ lock: 'unmarked' }), rules(), LOCKED],
     ['accepts one that opens a gate with our lock', 'open', CLAIMED, reading({ lock: 'unmarked' }), rules(), undefined],
     ['accepts one that closes', 'closed', OPEN, reading(), rules(), undefined],
-    ['rejects one that closes a gate with a foreign lock', 'closed', OPEN, reading({ lock: 'unmarked' }), rules(), LOCKED],
+    [
+      'rejects one that closes a gate with a foreign lock',
+      'closed',
+      OPEN,
+      reading({ lock: 'unmarked' }),
+      rules(),
+      LOCKED,
+    ],
     [
       'rejects one that closes in audit mode',
       'closed',

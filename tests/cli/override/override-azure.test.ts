@@ -77,8 +77,8 @@ test('override open, close and clear, and release, print, change and notify one 
   await s.sweep();
   expect((await s.world()).locked).toEqual(['team/app:v1 readEnabled', LOCKED_BY_OTHERS]);
 
-  // The fix is pushed under the same tag. The override belongs to the old image, and can be cleared by the tag and by the
-  // name that `open` printed.
+  // The fix is pushed under the same tag. The override belongs to the old image, and can be cleared by the tag and by
+  // the name that `open` printed.
   const named = `${HOST}/team/app@${bad.digest}`;
   const again = await run('override', 'open', `${HOST}/team/app:v1`, ...ORDER);
   expect(again.stdout).toContain(`\nTo end it earlier: pullgate override clear ${named}\n`);

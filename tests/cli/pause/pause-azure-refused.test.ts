@@ -1,5 +1,5 @@
-// Tests what prevents a pause on Azure from opening gates, and that one sentence names it: a missing role, no login, or a
-// registry that was removed from the stack.
+// Tests what prevents a pause on Azure from opening gates, and that one sentence names it: a missing role, no login, or
+// a registry that was removed from the stack.
 import { describe, expect, test } from 'vitest';
 import { graphFor, REGISTRY, REPOSITORY, registryId, type Stage, stage } from '../../e2e/azure/stage.ts';
 import { FOLDER, outputsOf, pullgate } from '../command.ts';

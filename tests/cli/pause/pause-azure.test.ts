@@ -1,5 +1,5 @@
-// Tests the real `pause` and `resume` against the local Azure: what `pause` shows, asks and opens, and that foreign locks
-// stay.
+// Tests the real `pause` and `resume` against the local Azure: what `pause` shows, asks and opens, and that foreign
+// locks stay.
 import { describe, expect, test } from 'vitest';
 import { HOUR, type Image, REPOSITORY, stage } from '../../e2e/azure/stage.ts';
 import { runOn } from '../command-azure.ts';
@@ -90,8 +90,7 @@ Nothing was changed: there was no answer. In a script, use --yes.
     expect((await s.world()).locked).toEqual([]);
     expect(await run('resume')).toEqual({
       code: 0,
-      stdout:
-        'Ended the pause of the stack dev. Within five minutes, the gates that violate the policy close.\n',
+      stdout: 'Ended the pause of the stack dev. Within five minutes, the gates that violate the policy close.\n',
       stderr: '',
     });
     await s.tick();

@@ -1,5 +1,5 @@
-// Tests the real `pause` and `resume` against the local AWS: what `pause` shows, asks and opens, and that nothing closes
-// again until `resume`.
+// Tests the real `pause` and `resume` against the local AWS: what `pause` shows, asks and opens, and that nothing
+// closes again until `resume`.
 import { closeSync, openSync } from 'node:fs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -141,8 +141,7 @@ describe('pause', () => {
     const resumed = await run('resume');
     expect(resumed).toEqual({
       code: 0,
-      stdout:
-        'Ended the pause of the stack dev. Within five minutes, the gates that violate the policy close.\n',
+      stdout: 'Ended the pause of the stack dev. Within five minutes, the gates that violate the policy close.\n',
       stderr: '',
     });
     await tick(s);

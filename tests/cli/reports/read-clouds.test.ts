@@ -1,5 +1,5 @@
-// Reads what Amazon Inspector and Defender for Cloud say in each form in which their tools give it, with the functions'
-// own parsers behind it.
+// Tests reading findings of Amazon Inspector and Defender for Cloud in each form that their tools print, with the
+// functions' parsers.
 import { describe, expect, test } from 'vitest';
 import { type Assessment, assessmentId } from '../../../local/azure/assessment.ts';
 import { armObject, rowOfAssessment } from '../../../local/azure/assessment-wire.ts';
@@ -9,7 +9,7 @@ import { jsonOf, NOW, policy, read, readText, sample } from './reading.ts';
 const API = jsonOf('aws/ecr-enhanced-finding-api.json');
 const ECR_DIGEST = `sha256:${'b'.repeat(64)}`;
 
-/** The documentation's finding, as of an image with tags, with other fields. */
+/** The finding from the documentation, changed to an image with tags and to these fields. */
 function inspector(fields: object = {}, image: object = {}) {
   const awsEcrContainerImage = {
     registry: '123456789012',
@@ -26,10 +26,10 @@ describe('Amazon Inspector', () => {
   const pages = JSON.stringify({ findings: [finding], nextToken: 'more' }, null, 4);
   test.each([
     ['one document', { findings: [finding, inspector({}, { imageHash: `sha256:${'c'.repeat(64)}` })] }],
-    ['pages one after the other', `${pages}\n${pages.replaceAll(ECR_DIGEST, `sha256:${'c'.repeat(64)}`)}`],
+    ['several pages', `${pages}\n${pages.replaceAll(ECR_DIGEST, `sha256:${'c'.repeat(64)}`)}`],
     ['a list', [finding, inspector({}, { imageHash: `sha256:${'c'.repeat(64)}` })]],
     [
-      'a finding a line',
+      'one finding per line',
       `${JSON.stringify(finding)}\n${JSON.stringify(finding).replaceAll(ECR_DIGEST, `sha256:${'c'.repeat(64)}`)}\n`,
     ],
   ])('%s', async (_name, input) => {
@@ -39,11 +39,11 @@ describe('Amazon Inspector', () => {
       ['sha256:bbb', 4, { registry: '123456789012', repository: 'team/app', tags: ['v1'], mayNotCount: false }],
       ['sha256:ccc', 4, { registry: '123456789012', repository: 'team/app', tags: ['v1'], mayNotCount: false }],
     ]);
-    // Both images have the same findings, and they are kept once.
+    // Both images have the same findings, which are stored once.
     expect(new Set(images.flatMap(({ findings }) => [...findings])).size).toBe(4);
   });
 
-  test('each package of a finding has everything that a policy judges by', async () => {
+  test('reads everything that a policy needs for each package of a finding', async () => {
     const { findings } = await readText({ findings: [finding] });
     expect(findings[0]).toEqual({
       vulnerability: 'CVE-2021-33910',
@@ -59,7 +59,7 @@ describe('Amazon Inspector', () => {
     });
   });
 
-  test('the time of version 1 of the CLI, and what a query printed as null', async () => {
+  test('reads the time format of version 1 of the CLI, and nulls that a query printed', async () => {
     const details = {
       ...API.packageVulnerabilityDetails,
       vendorCreatedAt: 1626808509,
@@ -71,7 +71,7 @@ describe('Amazon Inspector', () => {
     expect(findings[0]?.link).toBeUndefined();
   });
 
-  test('what is closed, of no image of ECR, or of a repository without a gate is left out, and counted', async () => {
+  test('leaves out and counts findings that are closed, not for an ECR image, or in an excluded repository', async () => {
     const ofAcr = jsonOf('aws/inspector-finding-of-an-acr-image.json').detail.resources;
     const report = [
       inspector({ status: 'CLOSED' }),
@@ -83,22 +83,22 @@ describe('Amazon Inspector', () => {
     expect(findings).toHaveLength(4);
     expect(leftOut).toEqual({
       closed: 1,
-      'of something else than an image of ECR': 1,
-      'of a repository that the stack leaves out': 1,
+      'not for an ECR image': 1,
+      "in a repository that the stack's config excludes": 1,
     });
   });
 
-  test('what is suppressed stays visible as such', async () => {
+  test('keeps suppressed findings as suppressed', async () => {
     const { findings } = await readText([inspector({ status: 'SUPPRESSED' })]);
     expect(findings.map(({ state }) => state)).toEqual(Array(4).fill('suppressed'));
   });
 
-  test('an image without a tag may not count', async () => {
+  test('marks an untagged image as possibly out of scope', async () => {
     const { images } = await readText([inspector({}, { imageTags: undefined })]);
     expect(images).toMatchObject([{ tags: [], mayNotCount: true }]);
   });
 
-  test('what can matter to no policy is counted and not kept; to one of two, it is kept', async () => {
+  test('keeps a finding that can matter to one of two policies, and only counts one that matters to none', async () => {
     const [high, medium] = [
       policy({ severityThreshold: 'high' }),
       policy({ severityThreshold: 'high', unfixable: 'medium' }),
@@ -116,7 +116,7 @@ describe('Amazon Inspector', () => {
 const REGISTRY =
   '/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/acmeimages';
 
-/** An assessment as the local cloud has it, which the tests of the functions go by too. */
+/** An assessment of the local cloud, which the tests of the functions use too. */
 function assessment(fields: Partial<Assessment> = {}): Assessment {
   const of = {
     registry: REGISTRY,
@@ -143,7 +143,7 @@ function assessment(fields: Partial<Assessment> = {}): Assessment {
   };
 }
 
-/** As the CLI prints a row: times as text, dynamic columns as text. */
+/** Formats a row as the CLI prints it: times and dynamic columns as text. */
 function printed(row: ReturnType<typeof rowOfAssessment>) {
   const cells = Object.entries(row).map(([key, cell]) => [
     key,
@@ -165,12 +165,12 @@ describe('Defender for Cloud', () => {
   test.each([
     ['individual assessments of Resource Graph', page(armObject(individual))],
     ['sub-assessments of Resource Graph', page(armObject(grouped))],
-    ['pages one after the other', `${page()}\n${page(armObject(individual))}`],
+    ['several pages', `${page()}\n${page(armObject(individual))}`],
     ['a list of resources', [armObject(grouped)]],
     ['the list of the REST API', { value: [armObject(grouped)] }],
     ['a row of SecurityRecommendation', [printed(rowOfAssessment(individual, at, false))]],
     ['a row of SecurityNestedRecommendation', [printed(rowOfAssessment(grouped, at, false))]],
-    ['a row a line', JSON.stringify(rowOfAssessmentAsExported(individual, at))],
+    ['one row per line', JSON.stringify(rowOfAssessmentAsExported(individual, at))],
     ['CVEs as text', [armObject(assessment({ cvesAs: 'text' }))]],
   ])('%s', async (_name, input) => {
     const { format, images, findings } = await readText(input);
@@ -196,7 +196,7 @@ describe('Defender for Cloud', () => {
       page(armObject(assessment({ details: 'bare', naming: 'dashed', additionalAs: 'text', cvesAs: 'text' }))),
     ],
     ['of the workspace', [printed(rowOfAssessment(assessment({ details: 'bare' }), at, false))]],
-  ])('a CVE that is named by its id only inherits the severity of its recommendation, %s', async (_name, input) => {
+  ])('a CVE with only an id inherits the severity of its recommendation, %s', async (_name, input) => {
     const { images, findings, reported } = await readText(input);
     expect(images).toMatchObject([{ registry: REGISTRY, repository: 'team/app' }]);
     expect(findings).toMatchObject([
@@ -207,28 +207,35 @@ describe('Defender for Cloud', () => {
 
   test.each<[string, Partial<Assessment>, readonly object[], Record<string, number>]>([
     [
-      'by a dashed id alone',
+      'only by a dashed id',
       { naming: 'dashed', additionalAs: 'missing' },
       [{ registry: REGISTRY, repository: 'team-app', isUnplaced: true }],
       {},
     ],
-    ['without a registry', { naming: 'nameless' }, [{ registry: '', repository: 'team/app', isUnplaced: true }], {}],
+    ['without its registry', { naming: 'nameless' }, [{ registry: '', repository: 'team/app', isUnplaced: true }], {}],
     [
       'by nothing',
       { naming: 'nothing', additionalAs: 'missing' },
       [],
-      { 'of a container image that it does not name': 1 },
+      { 'for a container image that is not named': 1 },
     ],
-  ])('an image that is named %s is distinguished from what is no image', async (_name, fields, images, leftOut) => {
-    const read = await readText(page(armObject(assessment({ details: 'bare', ...fields }))));
-    expect(read.images).toMatchObject(images);
-    expect(read.leftOut).toEqual(leftOut);
-  });
+  ])(
+    'a row for an image that is named %s differs from a row for another resource',
+    async (_name, fields, images, leftOut) => {
+      const read = await readText(page(armObject(assessment({ details: 'bare', ...fields }))));
+      expect(read.images).toMatchObject(images);
+      expect(read.leftOut).toEqual(leftOut);
+    },
+  );
 
   test.each<[string, Partial<Assessment>, number]>([
-    ['says that it is healthy: another registry may be meant', { status: 'Healthy' }, 1],
-    ['has another package: one image has both', { package: { name: 'zlib' }, id: `${REGISTRY}/assessments/zlib` }, 2],
-  ])('a row that does not place its image, with one that does, %s', async (_name, fields, count) => {
+    ['is healthy, and may describe another registry', { status: 'Healthy' }, 1],
+    [
+      'has another package, so that the image has both',
+      { package: { name: 'zlib' }, id: `${REGISTRY}/assessments/zlib` },
+      2,
+    ],
+  ])('a row without the place of its image, next to one with the place, %s', async (_name, fields, count) => {
     const later = at + 60_000;
     const unplaced = assessment({ details: 'bare', naming: 'dashed', additionalAs: 'missing', ...fields });
     const rows = [rowOfAssessment(individual, at, false), rowOfAssessment(unplaced, later, false)].map(printed);
@@ -237,7 +244,7 @@ describe('Defender for Cloud', () => {
     expect(findings).toHaveLength(count);
   });
 
-  test("the documentation's sub-assessment is exempted, and of a registry that is known by its host", async () => {
+  test('the sub-assessment from the documentation is suppressed, and its registry is known by its host', async () => {
     const { images, findings } = await read(sample('azure/subassessment-list-2024.json'));
     expect(images).toMatchObject([
       { registry: 'ptebic.azurecr.io', repository: 'public/azureml/aifx/stable-ubuntu2004-cu116-py39-torch1121' },
@@ -246,26 +253,26 @@ describe('Defender for Cloud', () => {
   });
 
   test.each([
-    ['healthy since', 'Healthy' as const, 1, 0],
-    ['healthy before', 'Healthy' as const, -1, 1],
-  ])('of several rows of one assessment the newest counts: %s', async (_name, status, minutes, count) => {
+    ['the newer row is healthy', 'Healthy' as const, 1, 0],
+    ['the older row is healthy', 'Healthy' as const, -1, 1],
+  ])('only the newest row of an assessment is used: %s', async (_name, status, minutes, count) => {
     const rows = [individual, assessment({ status })].map((one, place) =>
       printed(rowOfAssessment(one, at + place * minutes * 60_000, false)),
     );
     expect((await readText(rows)).findings).toHaveLength(count);
   });
 
-  test('what is healthy, and what is of no image, is left out and counted; an image that is healthy is an image', async () => {
+  test('leaves out and counts rows that are healthy or not for an image, and keeps a healthy image', async () => {
     const server = {
       id: '/subscriptions/x/providers/Microsoft.Security/assessments/1',
       properties: { status: { code: 'Unhealthy' } },
     };
     const { images, findings, leftOut } = await readText([armObject(assessment({ status: 'Healthy' })), server]);
     expect([images.length, findings]).toEqual([1, []]);
-    expect(leftOut).toEqual({ 'healthy or not applicable': 1, 'of something else than an image of a registry': 1 });
+    expect(leftOut).toEqual({ 'healthy or not applicable': 1, 'not for an image in a registry': 1 });
   });
 
-  test('details that were cut off may be worse than what is read of them', async () => {
+  test('truncated details add a finding of unknown severity, because they may be worse', async () => {
     const row = printed(rowOfAssessment(assessment({ severity: 'Low' }), at, false));
     const RecommendationAdditionalData = String(row.RecommendationAdditionalData).slice(0, 300);
     const { findings } = await readText([{ ...row, RecommendationAdditionalData }]);
@@ -278,7 +285,7 @@ describe('Defender for Cloud', () => {
   test.each([
     ['one file', false],
     ['several files', true],
-  ])('the newest row counts, whichever of %s it is in, and however ids are spelt', async (_name, isSplit) => {
+  ])('the newest row is used, anywhere in %s and in any spelling of the ids', async (_name, isSplit) => {
     const rows = [
       printed(rowOfAssessment(individual, at, false)),
       printed(rowOfAssessment(assessment({ status: 'Healthy' }), at + 60_000, false)),
@@ -295,14 +302,14 @@ describe('Defender for Cloud', () => {
     }
   });
 
-  test('two images of one registry are of one registry, however its id is spelt', async () => {
+  test('two images in one registry have the same registry in any spelling of its id', async () => {
     const other = JSON.stringify(armObject(assessment({ digest: `sha256:${'e'.repeat(64)}` })));
     const text = `[${JSON.stringify(armObject(individual))}, ${other.replaceAll('resourceGroups/images', 'RESOURCEGROUPS/Images')}]`;
     const { images } = await readText(text);
     expect(images.map(({ registry }) => registry)).toEqual([REGISTRY, REGISTRY]);
   });
 
-  test('two images of one base share their findings', async () => {
+  test('two images with the same base share their findings', async () => {
     const other = assessment({ digest: `sha256:${'e'.repeat(64)}` });
     const { images } = await readText([armObject(individual), armObject(other)]);
     expect(images).toHaveLength(2);
@@ -310,8 +317,9 @@ describe('Defender for Cloud', () => {
   });
 });
 
-describe('a report that says itself that it is not all there is', () => {
-  const ENDS = 'what it leaves out is not judged. Give all of its pages, the last one last';
+describe('an incomplete report has a note', () => {
+  const noteOf = (name: string, key: string) =>
+    `${name} is incomplete: ${key} shows that more pages follow, and their findings are not evaluated. Give all pages in order`;
   test.each([
     ['Resource Graph', { count: 0, data: [], skip_token: 'abc', total_records: 5000 }, 'skip_token'],
     ['the REST API of Resource Graph', { data: [], $skipToken: 'abc' }, '$skipToken'],
@@ -320,16 +328,16 @@ describe('a report that says itself that it is not all there is', () => {
     ['the AWS CLI with --max-items', { findings: [], NextToken: 'abc' }, 'NextToken'],
   ])('%s', async (_name, report, key) => {
     const text = JSON.stringify(report);
-    const said = [`stdin says that there is more (${key}): ${ENDS}`];
-    expect((await readText(text)).notes).toEqual(said);
+    const notes = [noteOf('stdin', key)];
+    expect((await readText(text)).notes).toEqual(notes);
     const last = text.replace('"abc"', 'null').replace('"https://management.azure.com/x"', '""');
     expect((await readText(`${text}\n${last}`)).notes).toEqual([]);
-    expect((await readText(`${last}\n${text}`)).notes).toEqual(said);
-    // Pages may be files of their own; what another scanner says ends nothing.
+    expect((await readText(`${last}\n${text}`)).notes).toEqual(notes);
+    // Each page may be a separate file. A report in another format is not the last page.
     const [page, end, other] = [text, last, '{"matches": []}'].map((one) => fileOf(one));
     if (page === undefined || end === undefined || other === undefined) throw new Error('three files');
     expect((await read([page, end])).notes).toEqual([]);
-    expect((await read([page, other])).notes).toEqual([`${page} says that there is more (${key}): ${ENDS}`]);
+    expect((await read([page, other])).notes).toEqual([noteOf(page, key)]);
   });
 });
 

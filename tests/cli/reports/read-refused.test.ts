@@ -1,4 +1,4 @@
-// What is no report is refused in a sentence: what was found, where, and what to give in its place.
+// Tests that an invalid report is rejected in one sentence: what was found, where, and what to give instead.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,57 +7,61 @@ import { UsageError } from '../../../cli/terminal/ending.ts';
 import { jsonOf, read, readText } from './reading.ts';
 
 const TRIVY = JSON.stringify(jsonOf('reports/trivy-alpine-310.json'));
-const READS = '\nIt reads:\n  inspector  Amazon Inspector (aws inspector2 list-findings)\n';
+const SUPPORTED = '\nSupported formats:\n  inspector  Amazon Inspector (aws inspector2 list-findings)\n';
 const folder = mkdtempSync(join(tmpdir(), 'pullgate-reports-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe('what is refused', () => {
+describe('rejected reports', () => {
   const utf16 = Buffer.from(`\uFEFF${TRIVY}`, 'utf16le');
   const rows: readonly (readonly [name: string, input: unknown, said: string])[] = [
-    ['nothing', '', 'stdin is empty: give a report of findings'],
-    ['only blanks', ' \n', 'stdin is not a report that pullgate knows: it is an object without any keys'],
+    ['empty input', '', 'stdin is empty: give a report of findings'],
+    ['only whitespace', ' \n', 'stdin is not a supported report: it is an object without any keys'],
     [
       'a table',
       'Total: 4 (UNKNOWN: 0, LOW: 0)',
-      'stdin is not JSON (at byte 0). Give the report as the scanner wrote it, in UTF-8',
+      'stdin is not JSON (at byte 0). Give the complete report as the scanner wrote it, in UTF-8',
     ],
-    ['JSON with a slip', '{"findings": [{"a": 1,}]}', 'stdin is not JSON (at byte 22)'],
-    ['a text that ends too early', TRIVY.slice(0, -400), 'stdin ends in the middle: it was not written to its end'],
-    ['no UTF-8', Buffer.from('{"gr\u00fc\u00dfe an alle": 1}', 'latin1'), 'stdin is not JSON'],
+    ['invalid JSON', '{"findings": [{"a": 1,}]}', 'stdin is not JSON (at byte 22)'],
+    ['truncated JSON', TRIVY.slice(0, -400), 'stdin ends in the middle of a document'],
+    ['text that is not UTF-8', Buffer.from('{"gr\u00fc\u00dfe an alle": 1}', 'latin1'), 'stdin is not JSON'],
     [
       'UTF-16',
       utf16,
-      "stdin is in UTF-16, as Windows PowerShell's > writes it: write it in UTF-8 (| Out-File -Encoding utf8)",
+      'stdin is encoded in UTF-16, which is what > writes in Windows PowerShell: write it in UTF-8 (| Out-File -Encoding utf8)',
     ],
     [
-      'an object of something else',
+      'an unrelated object',
       { hello: 'world', list: [] },
-      `stdin is not a report that pullgate knows: it is an object with "hello", "list".${READS}`,
+      `stdin is not a supported report: it is an object with "hello", "list".${SUPPORTED}`,
     ],
-    ['a list of something else', [{ hello: 1 }], `it is a list with "hello".${READS}`],
-    ['SARIF', { runs: [] }, 'it looks like a SARIF report: give the JSON of the scanner itself'],
+    ['an unrelated list', [{ hello: 1 }], `it is a list with "hello".${SUPPORTED}`],
+    ['SARIF', { runs: [] }, "it looks like a SARIF report: give the scanner's own JSON"],
     [
-      "ECR's own answer",
+      'scan findings of ECR',
       { imageScanFindings: {} },
-      'describe-image-scan-findings` prints: give what `aws inspector2 list-findings` prints.',
+      'describe-image-scan-findings`: give the output of `aws inspector2 list-findings`.',
     ],
-    ['Security Hub', { Findings: [] }, 'it looks like findings of AWS Security Hub'],
+    ['Security Hub', { Findings: [] }, 'it looks like findings from AWS Security Hub'],
     ['a bill of materials', { bomFormat: 'CycloneDX' }, 'it looks like a bill of materials, which has no findings'],
     [
       'a finding without its ARN',
       { findings: [{ resources: [] }] },
       'stdin: finding 1.findingArn is missing: expected the ARN of a finding of Amazon Inspector',
     ],
-    ['a finding that is none', { findings: [7] }, 'stdin: finding 1 is 7: expected a finding of Amazon Inspector'],
-    ['a page of something else', '{"findings": []} {"matches": []}', 'goes on with a document without "findings"'],
-    ['rows of a query with `project`', { data: [{ cve: 'CVE-1' }] }, 'let the query give whole rows (no `project`)'],
+    [
+      'a finding that is not an object',
+      { findings: [7] },
+      'stdin: finding 1 is 7: expected a finding of Amazon Inspector',
+    ],
+    ['a page in another format', '{"findings": []} {"matches": []}', 'contains a document without "findings"'],
+    ['rows of a query with `project`', { data: [{ cve: 'CVE-1' }] }, 'return whole rows from the query (no `project`)'],
     [
       'a page of another query',
       '{"data": []} {"value": []}',
-      'stdin goes on with a document without "data": give pages of one query',
+      'stdin contains a document without "data": give only pages of one query',
     ],
     [
-      'an error in the place of findings',
+      'an error instead of findings',
       { findings: 'AccessDenied' },
       'stdin: findings is "AccessDenied": expected a list',
     ],
@@ -65,12 +69,12 @@ describe('what is refused', () => {
     ['rows that are null', { data: null }, 'stdin: data is null: expected a list'],
     ['matches that are null', { matches: null }, 'stdin: matches is null: expected a list'],
     [
-      'results of Trivy that are none',
+      'results of Trivy that are not a list',
       { SchemaVersion: 2, ArtifactName: 'x', Results: 'timeout' },
       'stdin: Results is "timeout": expected a list',
     ],
     [
-      'a page that is none, after one that is',
+      'a valid page and then an invalid page',
       '{"findings": []} {"findings": null}',
       'stdin: findings is null: expected a list',
     ],
@@ -85,14 +89,14 @@ describe('what is refused', () => {
       'stdin: matches[].artifact is missing: expected a package',
     ],
     [
-      'Trivy, and then something else',
+      'a report of Trivy and then an unrelated object',
       `${TRIVY} {"a": 1}`,
-      'begins as a report of Trivy and goes on with a document without "SchemaVersion"',
+      'begins with a report of Trivy but contains a document without "SchemaVersion"',
     ],
     [
-      'Grype, and then something else',
+      'a report of Grype and then an unrelated object',
       '{"matches": []} {"a": 1}',
-      'begins as a report of Grype and goes on with a document without "matches"',
+      'begins with a report of Grype but contains a document without "matches"',
     ],
   ];
   test.each(rows)('%s', async (_name, input, said) => {
@@ -101,18 +105,18 @@ describe('what is refused', () => {
     expect((error as Error).message).toContain(said);
   });
 
-  test('the format that was asked for is believed, and its reader says what is wrong', async () => {
-    await expect(readText(TRIVY, { format: 'grype' })).rejects.toThrow('goes on with a document without "matches"');
+  test('--format takes precedence over detection, and the reader of that format reports the error', async () => {
+    await expect(readText(TRIVY, { format: 'grype' })).rejects.toThrow('contains a document without "matches"');
     expect((await readText(TRIVY, { format: 'trivy' })).findings).toHaveLength(4);
   });
 
-  test('a file that is not there, and a folder', async () => {
+  test('a missing file and a folder', async () => {
     const missing = join(folder, 'missing.json');
     await expect(read(missing)).rejects.toThrow(`${missing} cannot be read (ENOENT: `);
     await expect(read(folder)).rejects.toThrow(`${folder} is a folder: give the reports in it as files`);
   });
 
-  test('a key that would change an object is text like any other', async () => {
+  test('a __proto__ key does not change any object', async () => {
     const { findings } = await readText(TRIVY.replace('"SchemaVersion"', '"__proto__":{"polluted":1},"SchemaVersion"'));
     expect(findings).toHaveLength(4);
     expect(Reflect.get({}, 'polluted')).toBeUndefined();

@@ -1,4 +1,4 @@
-// Reads the reports that Trivy and Grype themselves wrote, and what their fields mean to a policy.
+// Tests reading real reports of Trivy and Grype, and what their fields mean for a policy.
 import { describe, expect, test } from 'vitest';
 import { imageNamed } from '../../../cli/reports/image-name.ts';
 import { granularityOf, subjectsFrom } from '../../../cli/simulate/subjects.ts';
@@ -7,7 +7,7 @@ import { jsonOf, read, readText, sample } from './reading.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 
-describe('the reports that the scanners wrote', () => {
+describe('real reports of the scanners', () => {
   const rows = [
     [
       'trivy-alpine-310',
@@ -37,7 +37,7 @@ describe('the reports that the scanners wrote', () => {
     );
   });
 
-  test('a finding of Trivy has everything that a policy judges by', async () => {
+  test('reads everything that a policy needs from a finding of Trivy', async () => {
     const { findings } = await read(sample('reports/trivy-debian-buster.json'));
     expect(findings).toEqual([
       {
@@ -67,7 +67,7 @@ describe('the reports that the scanners wrote', () => {
     ]);
   });
 
-  test('a match of Grype has everything that a policy judges by', async () => {
+  test('reads everything that a policy needs from a match of Grype', async () => {
     const { findings } = await read(sample('reports/grype-image.json'));
     expect(findings).toEqual([
       {
@@ -108,23 +108,23 @@ describe('Trivy', () => {
     [undefined, undefined, 'unknown'],
     ['fixed', undefined, 'available'],
     ['affected', '1.2', 'available'],
-  ])('the status %s with the fixed version %s is the fix %s', async (Status, FixedVersion, fix) => {
+  ])('the status %s with the fixed version %s means the fix %s', async (Status, FixedVersion, fix) => {
     const { findings } = await readText(changed({ Status, FixedVersion }));
     expect(findings.map((finding) => finding.fix)).toEqual([fix]);
   });
 
-  test('a severity that it does not know stays unknown, with its word', async () => {
+  test('an unknown severity stays unknown and keeps its label', async () => {
     const { findings, reported } = await readText(changed({ Severity: 'UNKNOWN' }));
     expect(findings[0]?.severity).toEqual({ kind: 'unknown', label: 'UNKNOWN' });
     expect(reported.unknown).toBe(1);
   });
 
-  test('a package that is not affected is no finding', async () => {
+  test('a package that is not affected is not a finding', async () => {
     const { findings, leftOut } = await readText(changed({ Status: 'not_affected' }));
     expect([findings, leftOut]).toEqual([[], { 'not affected': 1 }]);
   });
 
-  test('what was ignored is suppressed, and a misconfiguration that was is nothing', async () => {
+  test('an ignored vulnerability is suppressed, and an ignored misconfiguration is skipped', async () => {
     const report = jsonOf('reports/trivy-debian-buster.json');
     const [Finding] = report.Results[0].Vulnerabilities;
     const ExperimentalModifiedFindings = [
@@ -137,7 +137,7 @@ describe('Trivy', () => {
     ]);
   });
 
-  test('an image of a registry is known by its digest and its tag', async () => {
+  test('an image in a registry has its digest and its tag', async () => {
     const Metadata = { RepoTags: ['reg.azurecr.io/team/app:1.4'], RepoDigests: [`reg.azurecr.io/team/app@${DIGEST}`] };
     const { images } = await readText({ ...changed({}), Metadata });
     expect(images).toMatchObject([
@@ -146,11 +146,11 @@ describe('Trivy', () => {
   });
 
   test.each([
-    ['a result without any', [{ Target: 'nginx' }]],
+    ['a result without vulnerabilities', [{ Target: 'nginx' }]],
     ['a result with null', [{ Target: 'nginx', Vulnerabilities: null }]],
     ['null', null],
     ['no results', undefined],
-  ])('an image without any vulnerability is an image: %s', async (_name, Results) => {
+  ])('an image without vulnerabilities is kept: %s', async (_name, Results) => {
     const { images, findings } = await readText({ SchemaVersion: 2, ArtifactName: 'nginx:1.27', Results });
     expect([images.map(({ repository }) => repository), findings]).toEqual([['nginx'], []]);
   });
@@ -159,15 +159,15 @@ describe('Trivy', () => {
     ['filesystem', '/home/me/app'],
     ['repository', 'https://github.com/org/app'],
     ['cyclonedx', 'app.cdx.json'],
-  ])('a scan of a %s has no gate, and is counted', async (ArtifactType, ArtifactName) => {
+  ])('a scan of a %s has no gate and is counted', async (ArtifactType, ArtifactName) => {
     const report = { ...changed({}), ArtifactType, ArtifactName, Metadata: {} };
     const { images, findings, leftOut } = await readText(
       JSON.stringify(report) + JSON.stringify({ ...report, Results: [] }),
     );
-    expect([images, findings, leftOut]).toEqual([[], [], { 'of something else than an image': 2 }]);
+    expect([images, findings, leftOut]).toEqual([[], [], { 'not for a container image': 2 }]);
   });
 
-  test('of an image with several names, the one that was asked for counts', async () => {
+  test('an image with several names has the name that was given to the scanner', async () => {
     const RepoTags = ['nginx:1.27', 'reg.azurecr.io/team/nginx:1.27', 'reg.azurecr.io/team/nginx:latest'];
     const RepoDigests = [`nginx@sha256:${'b'.repeat(64)}`, `reg.azurecr.io/team/nginx@${DIGEST}`];
     const named = { ...changed({}), Metadata: { RepoTags, RepoDigests } };
@@ -181,7 +181,7 @@ describe('Trivy', () => {
     ]);
   });
 
-  test('several reports one after the other are several images', async () => {
+  test('several reports in one input are several images', async () => {
     const reports = ['alpine-310', 'centos-7'].map((name) => JSON.stringify(jsonOf(`reports/trivy-${name}.json`)));
     const { images } = await readText(reports.join('\n'));
     expect(images.map(({ tags, findings }) => [tags, findings.size])).toEqual([
@@ -190,7 +190,7 @@ describe('Trivy', () => {
     ]);
   });
 
-  test('a link that is no https is none', async () => {
+  test('a link that is not https is dropped', async () => {
     const { findings } = await readText(changed({ PrimaryURL: 'javascript:alert(1)' }));
     expect(findings[0]?.link).toBeUndefined();
   });
@@ -208,7 +208,7 @@ describe('Grype', () => {
     ['wont-fix', 'none'],
     ['unknown', 'unknown'],
     ['', 'unknown'],
-  ])('the state %j is the fix %s', async (state, fix) => {
+  ])('the state %j means the fix %s', async (state, fix) => {
     const { findings } = await readText(changed({ fix: { versions: [], state } }));
     expect(findings.map((finding) => finding.fix)).toEqual([fix]);
   });
@@ -217,18 +217,18 @@ describe('Grype', () => {
     ['Negligible', { kind: 'known', severity: 'informational' }],
     ['Unknown', { kind: 'unknown', label: 'Unknown' }],
     [undefined, { kind: 'unknown', label: 'none given' }],
-  ])('its severity %s', async (severity, expected) => {
+  ])('reads the severity %s', async (severity, expected) => {
     const { findings } = await readText(changed({ severity }));
     expect(findings.map((finding) => finding.severity)).toEqual([expected]);
   });
 
-  test('the advisory of a distribution is known by its CVEs, and scored by theirs where it has no score', async () => {
+  test('an advisory of a distribution has its CVEs as aliases, and their score if it has none', async () => {
     const relatedVulnerabilities = [{ id: 'CVE-2024-1', cvss: [{ version: '3.1', metrics: { baseScore: 9.1 } }] }];
     const { findings } = await readText(changed({ id: 'GHSA-aaaa-bbbb-cccc', cvss: [] }, { relatedVulnerabilities }));
     expect(findings).toMatchObject([{ vulnerability: 'GHSA-aaaa-bbbb-cccc', aliases: ['CVE-2024-1'], score: 9.1 }]);
   });
 
-  test('what was ignored is suppressed, and the image may be named after the findings', async () => {
+  test('an ignored match is suppressed, and the image may be named after the findings', async () => {
     const report = jsonOf('reports/grype-image.json');
     const [first, second] = report.matches;
     const target = { userInput: 'team/app:1', tags: ['reg.io/team/app:1'], repoDigests: [`reg.io/team/app@${DIGEST}`] };
@@ -245,7 +245,7 @@ describe('Grype', () => {
   });
 });
 
-describe('an image of ECR', () => {
+describe('an ECR image', () => {
   const HOST = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
   const trivy = (place: number, ArtifactName: string) => {
     const digest = `sha256:${String(place).repeat(64)}`;
@@ -264,7 +264,7 @@ describe('an image of ECR', () => {
     source: { type: 'image', target: { userInput, tags: [userInput], repoDigests: [] } },
   });
 
-  test('has the gate that the stack has: its repository in its account, whichever scanner reported it', async () => {
+  test('has the same gate as in the stack, its repository in its account, for every scanner', async () => {
     const awsEcrContainerImage = {
       registry: '123456789012',
       repositoryName: 'team/app',
@@ -286,7 +286,7 @@ describe('an image of ECR', () => {
     );
   });
 
-  test('has none where the stack leaves its repository out; a registry of someone else is not asked', async () => {
+  test("has no gate if the stack's config excludes its repository; other registries are not filtered", async () => {
     const reports = [trivy(1, `${HOST}/sandbox/x:1`), grype(`${HOST}/sandbox/x:2`), trivy(2, 'ghcr.io/sandbox/x:1')];
     const { images, findings, leftOut } = await read(
       reports.map((report) => fileOf(JSON.stringify(report))),
@@ -294,7 +294,7 @@ describe('an image of ECR', () => {
       { includes: (repository) => !repository.startsWith('sandbox/') },
     );
     expect([images.map(({ registry }) => registry), findings.length]).toEqual([['ghcr.io'], 1]);
-    expect(leftOut).toEqual({ 'of a repository that the stack leaves out': 3 });
+    expect(leftOut).toEqual({ "in a repository that the stack's config excludes": 3 });
   });
 });
 
@@ -302,9 +302,9 @@ test.each([
   ['directory', '/home/me/app'],
   ['file', 'app.jar'],
   ['unknown', 'unknown'],
-])('a scan of Grype of a %s has no gate, and is counted', async (type, target) => {
+])('a Grype scan of a %s has no gate and is counted', async (type, target) => {
   const { images, leftOut } = await readText({ ...jsonOf('reports/grype-image.json'), source: { type, target } });
-  expect([images, leftOut]).toEqual([[], { 'of something else than an image': 2 }]);
+  expect([images, leftOut]).toEqual([[], { 'not for a container image': 2 }]);
 });
 
 test.each([
@@ -314,6 +314,6 @@ test.each([
   ['localhost:5000/team/app', 'localhost:5000', 'team/app', '', []],
   [`reg.azurecr.io/team/app:1.4@${DIGEST}`, 'reg.azurecr.io', 'team/app', DIGEST, ['1.4']],
   ['images/alpine-310.tar.gz', 'docker.io', 'images/alpine-310.tar.gz', '', []],
-])('the name %s', (name, registry, repository, digest, tags) => {
+])('parses the image name %s', (name, registry, repository, digest, tags) => {
   expect(imageNamed(name)).toEqual({ registry, repository, digest, tags });
 });

@@ -1,4 +1,4 @@
-// Reads reports in tests as the command does, from texts and samples, and shows what was gathered.
+// Reads reports from texts and samples in tests, as the command does, and returns what was gathered.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Format } from '../../../cli/reports/formats.ts';
@@ -16,12 +16,12 @@ export function sample(name: string): string {
   return join(EVENTS, name);
 }
 
-/** What a sample says, to be changed. */
+/** The parsed sample, for changes. */
 export function jsonOf(name: string) {
   return JSON.parse(readFileSync(sample(name), 'utf8'));
 }
 
-/** A policy by its fields. */
+/** Creates a policy from its fields. */
 export function policy({ severityThreshold, ...fields }: Readonly<Record<string, unknown>> = {}): Policy {
   const parsed = parsePolicy(severityThreshold ?? 'informational', fields);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
@@ -29,10 +29,10 @@ export function policy({ severityThreshold, ...fields }: Readonly<Record<string,
 }
 
 export interface Read extends Gathered {
-  /** Of the first file. */
+  /** The format of the first file. */
   readonly format: Format | undefined;
   readonly notes: readonly string[];
-  /** Of all images, in order. */
+  /** The findings of all images, in order. */
   readonly findings: readonly Finding[];
 }
 
@@ -40,11 +40,11 @@ interface Options {
   readonly format?: Format;
   readonly policies?: readonly Policy[];
   readonly includes?: (repository: string) => boolean;
-  /** The text comes in pieces of so many bytes. Default: in one. */
+  /** The size of the pieces in which the text arrives, in bytes. Default: one piece. */
   readonly piece?: number;
 }
 
-/** Reads files, or `-` with this text or these values. */
+/** Reads files, or this text or value as stdin for `-`. */
 export async function read(
   file: string | readonly string[],
   input: unknown = '',
@@ -71,7 +71,7 @@ export async function read(
   };
 }
 
-/** The same of a value or a text on stdin. */
+/** Reads a text or a value as stdin. */
 export function readText(input: unknown, options?: Options): Promise<Read> {
   return read(STDIN, input, options);
 }

@@ -1,5 +1,5 @@
-// The page that `pullgate simulate --html` writes, opened in a browser from the disk: at a desk, on a phone, with its
-// filters, and without any script.
+// Tests the page of `pullgate simulate --html` in a browser: on a desktop and a phone, with its filters, and without
+// scripts.
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 
 describe('the page of a simulation', () => {
-  test('fits a desk and a phone, loads nothing, and shows why a gate would close', async ({ skip }) => {
+  test('fits a desktop and a phone, loads nothing, and shows why a gate would close', async ({ skip }) => {
     needsChromium({ skip });
     const { page, problems, elsewhere } = await openTab(url.href);
     expect(await page.title()).toBe('pullgate: what the policy would do');
@@ -41,7 +41,7 @@ describe('the page of a simulation', () => {
     expect([problems, elsewhere]).toEqual([[], []]);
   });
 
-  test('filters by words, by what would happen and by severity, together', async ({ skip }) => {
+  test('filters by text, state and severity at the same time', async ({ skip }) => {
     needsChromium({ skip });
     const { page } = await openTab(url.href);
     const seen = async () => [
@@ -66,7 +66,7 @@ describe('the page of a simulation', () => {
     expect(await seen()).toEqual(['0 of 4 gates shown', []]);
   });
 
-  test('shows every gate where scripts are off', async ({ skip }) => {
+  test('shows every gate without scripts', async ({ skip }) => {
     needsChromium({ skip });
     const { page } = await openTab(url.href, { javaScriptEnabled: false });
     expect(await page.locator('details:visible').count()).toBe(REPORTS.length);

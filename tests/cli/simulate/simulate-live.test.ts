@@ -1,5 +1,5 @@
-// `pullgate simulate` without files against the local clouds: the functions' own adapters, permissions that only read,
-// and nothing changed.
+// Tests `pullgate simulate` without files against the local clouds: it uses the functions' adapters and read-only
+// permissions, and changes nothing.
 import { describe, expect, test } from 'vitest';
 import { CRITICAL, stage } from '../../e2e/aws/stage.ts';
 import * as azure from '../../e2e/azure/stage.ts';
@@ -37,7 +37,7 @@ const shown = (stdout: string) =>
 const UNTIL = '2100-01-01T00:00:00.000Z';
 
 describe('the live clouds', () => {
-  test('AWS: what another policy would change, asked for by whatever either of them needs', async () => {
+  test('AWS: shows what another policy would change, and requests the findings that either policy needs', async () => {
     const s = await stage({ severityThreshold: 'high', aws: { repositories: { exclude: ['sandbox/**'] } } });
     await s.pushVulnerable('team/closed', 'v1', CRITICAL);
     await s.pushVulnerable('team/medium', 'v1', MEDIUM);
@@ -67,7 +67,7 @@ describe('the live clouds', () => {
     expect(s.isClosed('team/closed')).toBe(true);
   });
 
-  test('Azure: an image is a gate, as the stack has it', async () => {
+  test("Azure: a gate is an image, as in the stack's config", async () => {
     const s = await azure.stage({ severityThreshold: 'high' });
     const closed = await s.close('v1');
     const medium = s.push('v2');
@@ -79,9 +79,9 @@ describe('the live clouds', () => {
     const asked = ['simulate', '--azure', '--policy', fileOf(JSON.stringify(EXCEPTED)), '--against', 'stack', '--json'];
     const { code, stdout, stderr } = await pullgate([...asked, '--outputs', outputsOf(s.graph)], environment);
     expect(code).toBe(1);
-    // The command's clock is the machine's, and not the local cloud's: to it, all rows are old, and it says so.
+    // The command uses the real clock instead of the local cloud's, so all rows are old and a note says so.
     expect(stderr).toMatch(
-      /^pullgate: note: something may be missing: no recommendation has reached the workspace .+\n$/,
+      /^pullgate: note: findings may be missing: no recommendation has reached the workspace .+\n$/,
     );
     expect(shown(stdout)).toEqual([
       [`team/app@${medium.digest}`, 'closes', ['CVE-2026-1002'], []],
@@ -89,6 +89,6 @@ describe('the live clouds', () => {
     ]);
     expect(await s.world()).toEqual(before);
     const onAws = await pullgate(['simulate', '--aws', '--outputs', outputsOf(s.graph)], environment);
-    expect(onAws).toEqual({ code: 2, stdout: '', stderr: 'pullgate: --aws: the stack dev has nothing on AWS\n' });
+    expect(onAws).toEqual({ code: 2, stdout: '', stderr: 'pullgate: --aws: the stack dev is not deployed to AWS\n' });
   });
 });

@@ -1,5 +1,5 @@
-// The parts of `pullgate simulate` that need no process: policies in all their forms, the page, the lines, and the
-// progress.
+// Tests the parts of `pullgate simulate` that need no process: the forms of a policy, the page, the text output, and
+// the progress.
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { listFindingsFilter } from '../../../aws/function/findings.ts';
@@ -19,7 +19,7 @@ describe('a policy file', () => {
   test.each([
     ['plain', JSON.stringify({ severityThreshold: 'critical', unfixable: 'never', exceptions })],
     [
-      'as the config has it',
+      'in the form of the config',
       JSON.stringify({
         severityThreshold: 'critical',
         policy: { unfixable: 'never', exceptions },
@@ -32,7 +32,7 @@ describe('a policy file', () => {
       `// ours\n{ "severityThreshold": "critical", "mode": "audit", "unfixable": "never", /* reviewed */ "exceptions": ${JSON.stringify(exceptions)}, }`,
     ],
     [
-      'as `pulumi config --json` prints it',
+      'as the output of `pulumi config --json`',
       JSON.stringify({
         'aws:region': { value: 'eu-west-1', secret: false },
         'pullgate:severityThreshold': { value: 'critical', secret: false },
@@ -44,7 +44,7 @@ describe('a policy file', () => {
       `\uFEFF${JSON.stringify({ severityThreshold: 'critical', unfixable: 'never', exceptions })}`,
     ],
     [
-      'as the values of a config',
+      'as plain values of the config',
       JSON.stringify({
         'pullgate:severityThreshold': 'critical',
         'pullgate:policy': { unfixable: 'never', exceptions },
@@ -63,7 +63,7 @@ describe('a policy file', () => {
       ],
     ],
     ['{"severityThreshold": "high",\n "unfixable"', ['line 2: the file is not JSON (ColonExpected)']],
-    ['["high"]', ['line 1: the file is ["high"]: expected JSON (comments are fine): {"severityThreshold": "high"']],
+    ['["high"]', ['line 1: the file is ["high"]: expected JSON (comments are allowed): {"severityThreshold": "high"']],
     ['{"images": "all",\n"images": "tagged"}', ['line 2: images appears twice: expected each key once']],
     [
       '{"severityTreshold": "critical", "policy": {"unfixable": "never"},\n"exceptions": [{"bad": 1}]}',
@@ -79,17 +79,17 @@ describe('a policy file', () => {
         'line 2: unfixable is "never": expected no such key here',
       ],
     ],
-  ])('%j is refused, and it is said why', async (text, said) => {
+  ])('%j is rejected with a reason', async (text, said) => {
     const error: unknown = await readPolicy(fileOf(text)).catch((one: unknown) => one);
     for (const part of said) expect((error as Error).message).toContain(part);
   });
 
-  test('that is not there', async () => {
+  test('that is missing', async () => {
     await expect(readPolicy('/nowhere/policy.json')).rejects.toThrow('/nowhere/policy.json cannot be read (ENOENT: ');
   });
 });
 
-test('the cloud is asked for whatever can matter to one of two policies', () => {
+test('every finding that can matter to one of two policies is requested from the cloud', () => {
   const policies = [
     policy({ severityThreshold: 'critical', images: 'all' }),
     policy({ severityThreshold: 'high', unfixable: 'medium', exploited: 'high' }),
@@ -103,7 +103,7 @@ test('the cloud is asked for whatever can matter to one of two policies', () => 
 
 const HOSTILE = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>\u202e\u001b[31m`;
 
-/** A report with a hostile package, link and image; judged by this policy. */
+/** Simulates this policy with a report that has a hostile package, link and image name. */
 async function simulated(by = policy(), against?: typeof by) {
   const vulnerability = (id: string, fields: object = {}) => ({
     vulnerability: { id, severity: 'High', fix: { state: 'fixed' }, ...fields },
@@ -150,9 +150,9 @@ async function simulated(by = policy(), against?: typeof by) {
 }
 
 describe('the page', () => {
-  test('says what there is to know of the findings beside what is judged', async () => {
-    const page = pageOf({ ...(await simulated()), notes: ['a.json says that there is more'] });
-    expect(page).toContain('<ul class="soft"><li>a.json says that there is more</li></ul>');
+  test('shows the notes about the findings', async () => {
+    const page = pageOf({ ...(await simulated()), notes: ['a.json is incomplete'] });
+    expect(page).toContain('<ul class="soft"><li>a.json is incomplete</li></ul>');
     expect(pageOf({ ...(await simulated()), notes: [] })).not.toContain('<ul class="soft">');
   });
 
@@ -160,7 +160,7 @@ describe('the page', () => {
     const page = pageOf(await simulated());
     const [, style = '', script = ''] = /<style>([\s\S]*)<\/style>[\s\S]*<script>([\s\S]*)<\/script>/.exec(page) ?? [];
     const rest = page.replace(style, '').replace(script, '');
-    // All tags are the page's own.
+    // All tags belong to the page.
     const own = [
       'a',
       'b',
@@ -210,7 +210,7 @@ describe('the page', () => {
     expect(`${style}${script}`).not.toMatch(/https?:|url\(|@import|fetch|innerHTML/);
   });
 
-  test("lets only its own style and script run, by the page's own policy", async () => {
+  test('allows only its own style and script in its content policy', async () => {
     const page = pageOf(await simulated());
     const [, csp = ''] = /Content-Security-Policy" content="([^"]+)"/.exec(page) ?? [];
     const hash = (text = '') => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
@@ -223,7 +223,7 @@ describe('the page', () => {
     expect(() => new Function(script ?? 'it is missing')).not.toThrow();
   });
 
-  test('has totals, a bar for each severity, and each gate with its state and severities for the filters', async () => {
+  test('shows totals, a bar for each severity, and each gate with its state and severities for the filters', async () => {
     const page = pageOf(await simulated(policy({ severityThreshold: 'high' })));
     const cards = [...page.matchAll(/<li><b class="\w*">([\d,]+)<\/b>([^<]+)/g)].map(([, value, text]) => [
       value,
@@ -231,9 +231,9 @@ describe('the page', () => {
     ]);
     expect(cards).toEqual([
       ['2', 'would close'],
-      ['1', 'open, severity not known'],
+      ['1', 'open, severity unknown'],
       ['0', 'stay open'],
-      ['3', 'images judged'],
+      ['3', 'images evaluated'],
     ]);
     const bars = [
       ...page.matchAll(
@@ -262,7 +262,7 @@ describe('the page', () => {
     ]);
   });
 
-  test('against another policy it counts changes, and says what does not violate any more and why', async () => {
+  test('compared with another policy, counts the changes and shows which findings no longer violate and why', async () => {
     const excepted = policy({
       severityThreshold: 'high',
       exceptions: [{ id: 'CVE-3', expires: '2026-03-31', reason: 'reviewed' }],
@@ -274,35 +274,35 @@ describe('the page', () => {
       ['staysClosed', '1'],
       ['staysOpen', '1'],
     ]);
-    expect(page).toMatch(/<h3>Does not violate any more<\/h3><ul class="findings"><li><b>CVE-3<\/b>/);
+    expect(page).toMatch(/<h3>No longer violates<\/h3><ul class="findings"><li><b>CVE-3<\/b>/);
     expect(page).toContain('excepted until 2026-04-01T00:00:00.000Z: reviewed');
-    expect(page).toMatch(/<h2>Would violate, but for a rule<\/h2><ul class="findings"><li><b>CVE-3<\/b>/);
+    expect(page).toMatch(/<h2>Exempted findings<\/h2><ul class="findings"><li><b>CVE-3<\/b>/);
   });
 });
 
-describe('the lines', () => {
+describe('the text output', () => {
   const lines = async (all: boolean, by?: ReturnType<typeof policy>) => {
     const { simulation, reported } = await simulated(by);
     return [...linesOf({ simulation, reported, policy: 'the policy', against: undefined, all, maxClosesPerHour: 1 })];
   };
-  test('hand no control character to the terminal, and name the brake where it would delay', async () => {
+  test('contains no control characters, and mentions the brake if it would delay closings', async () => {
     const text = (await lines(false)).join('\n');
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the output must not contain them
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
     expect(text).toContain('\uFFFD[31m');
     expect(text).toMatch(
-      /\nThe brake \(maxClosesPerHour\) lets 1 of them close per hour; those with a known exploit close at once[.]$/,
+      /\nThe brake \(maxClosesPerHour\) lets at most 1 gate close within an hour[.] Gates with a known exploit close at once[.]$/,
     );
   });
 
-  test('of an undetermined gate they name the unknown severity', async () => {
+  test('shows the unknown severity of an undetermined gate', async () => {
     expect((await lines(false, policy({ severityThreshold: 'high' }))).slice(-4, -2)).toEqual([
       '  undetermined  b:1',
       '                  severity unknown: CVE-2 (severity "Unknown") in zlib 1: a fix is available.',
     ]);
   });
 
-  test('name the first gates and findings, and with --all every one', async () => {
+  test('shows the first gates and findings, and all of them with --all', async () => {
     const matches = Array.from({ length: 5 }, (_, place) => ({
       vulnerability: { id: `CVE-${place}`, severity: 'High' },
       artifact: { name: 'zlib' },
@@ -334,7 +334,7 @@ describe('the lines', () => {
     expect([count(some, /^ {2}closes/), count(some, /CVE-/), some?.at(-1)]).toEqual([
       20,
       60,
-      '  and 5 more gates (--all shows them)',
+      '  and 5 more gates (use --all)',
     ]);
     expect(some?.[7]).toBe('            and 2 more findings');
     expect([count(every, /^ {2}closes/), count(every, /CVE-/), count(every, /and 1 more finding$/)]).toEqual([
@@ -344,7 +344,7 @@ describe('the lines', () => {
 });
 
 describe('progress', () => {
-  test('is one line on a terminal, some times a second, no longer than the terminal, and gone at the end', () => {
+  test('is one line on a terminal, updated a few times a second, cut to the width, and removed at the end', () => {
     const written: string[] = [];
     let at = 0;
     const progress = progressOn({ isTTY: true, columns: 8, write: (text) => written.push(text) }, () => at);
@@ -357,7 +357,7 @@ describe('progress', () => {
     expect(written).toEqual(['\r\u001B[Kone', '\r\u001B[Ktwo and', '\r\u001B[K']);
   });
 
-  test('is silent in a pipe, and makes no text', () => {
+  test('prints nothing to a pipe, and creates no text', () => {
     const progress = progressOn({ write: () => expect.unreachable('a pipe') });
     progress.show(() => expect.unreachable('a pipe'));
     progress.end();

@@ -1,4 +1,4 @@
-// A report that is larger than the memory it is read in: nothing but what matters of a finding is kept.
+// Tests a report that is larger than the heap: only the needed parts of a finding are kept.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
@@ -9,10 +9,10 @@ import { COMMAND, FOLDER, fileOf } from '../command.ts';
 
 const HEAP_MEGABYTES = 64;
 const FINDINGS = 2_000;
-/** What the policy does not read, as descriptions are: it makes a finding as long as the longest there are. */
+/** A long description, which the policy does not read. It makes each finding as long as the longest real ones. */
 const PADDING = 'x'.repeat(60_000);
 
-test('a report twice as large as the heap is read from a pipe, and every finding counts', async () => {
+test('reads a report twice as large as the heap from a pipe, and counts every finding', async () => {
   const policy = fileOf('{ "severityThreshold": "low" }');
   const args = [`--max-old-space-size=${HEAP_MEGABYTES}`, COMMAND, 'simulate', '-', '--policy', policy, '--json'];
   const child = spawn(process.execPath, args, { env: { PATH: FOLDER }, stdio: ['pipe', 'pipe', 'pipe'] });

@@ -1,4 +1,4 @@
-// `pullgate simulate` as people run it: reports of the scanners in; a table, a document or a page out; and the exit
+// Tests `pullgate simulate` as users run it: scanner reports as input; text, JSON or a page as output; and the exit
 // code.
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,10 +12,10 @@ import { jsonOf, sample } from '../reports/reading.ts';
 
 const TRIVY = ['alpine-310', 'centos-7', 'debian-buster'].map((name) => sample(`reports/trivy-${name}.json`));
 const GRYPE = sample('reports/grype-image.json');
-const MEDIUM = fileOf('// what we have\n{ "severityThreshold": "medium" }');
+const MEDIUM = fileOf('// our policy\n{ "severityThreshold": "medium" }');
 
 describe('simulate', () => {
-  test('prints a table: who would close, for what, and what is exempted until when; and exits with 1', async () => {
+  test('prints which gates would close, for which findings, and what is exempted until when, and exits with 1', async () => {
     const policy = fileOf(
       JSON.stringify({
         severityThreshold: 'medium',
@@ -34,7 +34,7 @@ describe('simulate', () => {
   open    ghcr.io/aquasecurity/trivy-test-images:alpine-310
   open    ghcr.io/aquasecurity/trivy-test-images:centos-7
 
-Exempted, and would violate the policy otherwise:
+Exempted findings, which would otherwise violate the policy:
   CVE-2019-1559 in openssl-libs 1:1.0.2k-16.el7  in its grace period until 2029-02-24T23:29:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:centos-7)
   CVE-2019-1549 in libcrypto1.1 1.1.1c-r0  in its grace period until 2029-09-07T17:15:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
   CVE-2019-1549 in libssl1.1 1.1.1c-r0  in its grace period until 2029-09-07T17:15:00.000Z  (ghcr.io/aquasecurity/trivy-test-images:alpine-310)
@@ -44,11 +44,11 @@ Exempted, and would violate the policy otherwise:
 `);
     expect([code, stderr]).toEqual([
       1,
-      'pullgate: note: 1 findings have no disclosure date: graceDays exempts none of them\n',
+      'pullgate: note: 1 finding has no disclosure date, so graceDays does not exempt it\n',
     ]);
   });
 
-  test('closes on recommendations that name CVEs by id alone, as the function does, and says which images none places', async () => {
+  test('closes on recommendations that contain only CVE ids, as the function does, and notes images without a place', async () => {
     const registry =
       '/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/myacr';
     const [here, nowhere] = ['a', 'b'].map((letter) => `sha256:${letter.repeat(64)}`);
@@ -77,13 +77,13 @@ Exempted, and would violate the policy otherwise:
             CVE-2026-0001 (critical, inherited from the report) in openssl: no fix yet.
 `);
     const notes = [
-      "images without a registry, or with a repository whose dashes may be slashes: 1 (the function searches the stack's registries for their digests)",
-      'left out as of a container image that it does not name: 1',
+      "1 image without a registry, or with a repository name in which dashes may be slashes: the function searches the stack's registries for the digests",
+      '1 report entry left out: for a container image that is not named',
     ];
     expect([code, stderr]).toEqual([1, notes.map((note) => `pullgate: note: ${note}\n`).join('')]);
   });
 
-  test('--json is one document, --html one page, and no other file is left', async () => {
+  test('--json prints one document, --html writes one page, and no other file is left', async () => {
     const folder = mkdtempSync(join(FOLDER, 'page-'));
     const page = join(folder, 'page.html');
     const half = fileOf('{"findings":[],"nextToken":"abc"}');
@@ -91,8 +91,8 @@ Exempted, and would violate the policy otherwise:
     const asked = ['simulate', ...TRIVY, half, '--policy', policy, '--json', '--html', page];
     const { code, stdout, stderr } = await pullgate(asked);
     const notes = [
-      `${half} says that there is more (nextToken): what it leaves out is not judged. Give all of its pages, the last one last`,
-      "Trivy does not report exploits: the policy's `exploited` closes nothing for its findings",
+      `${half} is incomplete: nextToken shows that more pages follow, and their findings are not evaluated. Give all pages in order`,
+      "Trivy does not report known exploits, so the policy's `exploited` has no effect on its findings",
     ];
     expect([code, stderr]).toEqual([1, notes.map((note) => `pullgate: note: ${note}\n`).join('')]);
     const answer = JSON.parse(stdout);
@@ -129,10 +129,10 @@ Exempted, and would violate the policy otherwise:
     });
     expect(readdirSync(folder)).toEqual(['page.html']);
     expect(readFileSync(page, 'utf8')).toContain('CVE-2019-18224');
-    expect(readFileSync(page, 'utf8')).toContain('says that there is more (nextToken)');
+    expect(readFileSync(page, 'utf8')).toContain('is incomplete: nextToken');
   });
 
-  test("against the stack's policy: what would close, open or stay; nothing that is open closes, so it exits with 0", async () => {
+  test("compared with the stack's policy, shows what would change, and exits with 0 if no open gate would close", async () => {
     const config = {
       severityThreshold: 'medium',
       maxClosesPerHour: 1,
@@ -172,12 +172,12 @@ Exempted, and would violate the policy otherwise:
       outputs,
     ]);
     expect(milder.stdout).toMatch(
-      /^With the policy \S+, compared with the policy of the stack dev: of 3 gates, 0 would close, 1 would open, 1 would stay closed and 1 would stay open[.]\n3 images, 12 findings: 4 critical, 4 medium, 4 low[.]\n\n {2}opens {9}team\/app {2}\(v1\)\n {18}no longer: CVE-2021-33910 \(medium/,
+      /^With the policy \S+, compared with the policy of the stack dev: of 3 gates, 0 would close, 1 would open, 1 would stay closed and 1 would stay open[.]\n3 images, 12 findings: 4 critical, 4 medium, 4 low[.]\n\n {2}opens {9}team\/app {2}\(v1\)\n {18}no longer violates: CVE-2021-33910 \(medium/,
     );
     expect(milder.stdout).toContain('  stays closed  team/old  (v1)\n');
     expect([milder.code, milder.stderr]).toEqual([
       0,
-      'pullgate: note: left out as of a repository that the stack leaves out: 1\n',
+      "pullgate: note: 1 report entry left out: in a repository that the stack's config excludes\n",
     ]);
     const stricter = await pullgate(['simulate', report, '--against', critical, '--outputs', outputs]);
     expect(stricter.stdout).toContain(
@@ -195,15 +195,15 @@ Exempted, and would violate the policy otherwise:
       'trivy image',
       'grype -o json',
       'pulumi config --json',
-      'Exit codes: 0 nothing would close',
+      'Exit codes: 0 no gate would close',
     ]) {
       expect(stdout).toContain(part);
     }
   });
 });
 
-describe('a question that is wrong', () => {
-  test('is answered in a sentence, and the exit code is 2', async () => {
+describe('wrong usage', () => {
+  test('is reported in a sentence, and the exit code is 2', async () => {
     expect(await pullgate(['simulate', '-', '--policy', MEDIUM])).toEqual({
       code: 2,
       stdout: '',
@@ -214,24 +214,24 @@ describe('a question that is wrong', () => {
   const nowhere = join(FOLDER, 'none', 'page.html');
   const rows: readonly (readonly [string, readonly string[], SimulateOptions, string])[] = [
     [
-      'no files, and no stack to observe',
+      'neither files nor a stack',
       [],
       { policy: MEDIUM, outputs: fileOf('{}') },
-      "the stack's outputs are not those of pullgate",
+      "the stack's outputs do not come from pullgate",
     ],
     [
-      'files and clouds',
+      'both files and clouds',
       [GRYPE],
       { aws: true },
-      '--aws and --azure restrict which clouds of the stack are observed, and with report files none is',
+      '--aws and --azure select the clouds to observe, but with report files no cloud is observed',
     ],
     [
-      'a page in a folder that is not there',
+      'a page in a missing folder',
       [GRYPE],
       { policy: MEDIUM, html: nowhere },
       `${nowhere} cannot be written (ENOENT: `,
     ],
-    ['no policy in sight', [GRYPE], { outputs: fileOf('{}') }, "the stack's outputs are not those of pullgate"],
+    ['no policy', [GRYPE], { outputs: fileOf('{}') }, "the stack's outputs do not come from pullgate"],
   ];
   test.each(rows)('%s', async (_name, files, options, said) => {
     const error: unknown = await simulateCommand(files, options).catch((one: unknown) => one);

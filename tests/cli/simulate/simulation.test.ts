@@ -1,4 +1,4 @@
-// The comparison of policies alone: which gates close, open or stay, for what, and what is exempted until when.
+// Tests the simulation itself: which gates close, open or stay, for which findings, and what is exempted until when.
 import { describe, expect, test } from 'vitest';
 import { exemptedIn } from '../../../cli/simulate/exempted.ts';
 import { keepLambdaOpen } from '../../../cli/simulate/lambda.ts';
@@ -58,12 +58,22 @@ const ids = ({ first }: GateOutcome['reasons'] | GateOutcome['undetermined'] | G
 
 describe('one policy', () => {
   const rows: readonly (readonly [string, readonly Finding[], Fields, GateOutcome['outcome'] | 'nothing'])[] = [
-    ['a finding at the threshold closes', [HIGH, LOW], { severityThreshold: 'high' }, 'closes'],
-    ['one below it says nothing', [LOW], { severityThreshold: 'high' }, 'nothing'],
-    ['an unknown severity closes nothing, and is shown', [UNKNOWN, LOW], { severityThreshold: 'high' }, 'undetermined'],
-    ['unless the policy blocks it', [UNKNOWN], { severityThreshold: 'high', unknownSeverity: 'block' }, 'closes'],
-    ['an image in grace is open, and reported', [FRESH], { severityThreshold: 'high', graceDays: { high: 7 } }, 'open'],
-    ['no finding says nothing', [], { severityThreshold: 'low' }, 'nothing'],
+    ['closes on a finding at the threshold', [HIGH, LOW], { severityThreshold: 'high' }, 'closes'],
+    ['reports nothing for a finding below the threshold', [LOW], { severityThreshold: 'high' }, 'nothing'],
+    ['reports an unknown severity without closing', [UNKNOWN, LOW], { severityThreshold: 'high' }, 'undetermined'],
+    [
+      'closes on an unknown severity if the policy blocks it',
+      [UNKNOWN],
+      { severityThreshold: 'high', unknownSeverity: 'block' },
+      'closes',
+    ],
+    [
+      'reports an open image in its grace period',
+      [FRESH],
+      { severityThreshold: 'high', graceDays: { high: 7 } },
+      'open',
+    ],
+    ['reports nothing without findings', [], { severityThreshold: 'low' }, 'nothing'],
   ];
   test.each(rows)('%s', (_name, findings, by, outcome) => {
     const { gates, plain } = run([image('team/app', findings)], by);
@@ -71,7 +81,7 @@ describe('one policy', () => {
     expect(plain).toBe(outcome === 'nothing' ? 1 : 0);
   });
 
-  test('a gate is all of its images: a finding is named once, with how many have it, and the worst is first', () => {
+  test('merges the images of a gate: each finding appears once with its number of images, worst first', () => {
     const worse = finding('CVE-0', 'critical');
     const exploited = finding('CVE-9', 'medium', { exploited: true });
     const subjects = [
@@ -91,7 +101,7 @@ describe('one policy', () => {
     expect([judged, violating]).toEqual([2, { critical: 1, high: 2, medium: 1, low: 1, informational: 0, unknown: 0 }]);
   });
 
-  test('of many findings the worst are named, and the others counted', () => {
+  test('lists the worst of many findings, and counts the others', () => {
     const many = Array.from({ length: 30 }, (_, place) =>
       finding(`CVE-${100 + place}`, place === 29 ? 'critical' : 'high'),
     );
@@ -100,7 +110,7 @@ describe('one policy', () => {
     expect(gate?.violating).toMatchObject({ critical: 1, high: 29 });
   });
 
-  test('what closes comes first, then what is unknown, and among those the worst, whatever the order of the report', () => {
+  test('sorts gates by outcome and then by the worst finding, regardless of the order in the report', () => {
     const subjects = [
       image('z', [UNKNOWN]),
       image('c', [HIGH]),
@@ -116,7 +126,7 @@ describe('one policy', () => {
     }
   });
 
-  test('an image that does not count closes nothing; one of which that is unknown does, and it is shown', () => {
+  test('an image that is out of scope closes nothing; an image that may be in scope closes, and is marked', () => {
     const by = { severityThreshold: 'high' };
     expect(run([image('a', [HIGH], { tags: [], tagged: false })], by).gates).toEqual([]);
     const [unsure] = run([image('a', [HIGH], { tags: [], mayNotCount: true })], by).gates;
@@ -126,7 +136,7 @@ describe('one policy', () => {
   });
 });
 
-describe('against another policy', () => {
+describe('compared with another policy', () => {
   const strict = { severityThreshold: 'low' };
   const mild = { severityThreshold: 'high' };
   const excepted = {
@@ -134,23 +144,35 @@ describe('against another policy', () => {
     exceptions: [{ id: 'CVE-1', expires: '2026-03-31', reason: 'not reachable' }],
   };
   const rows: readonly (readonly [string, readonly Finding[], Fields, Fields, GateOutcome['change'] | 'nothing'])[] = [
-    ['a stricter one closes', [LOW], strict, mild, 'closes'],
-    ['a milder one opens', [LOW], mild, strict, 'opens'],
-    ['both close', [HIGH], strict, mild, 'staysClosed'],
+    ['a stricter policy closes', [LOW], strict, mild, 'closes'],
+    ['a milder policy opens', [LOW], mild, strict, 'opens'],
+    ['a gate stays closed if both policies close it', [HIGH], strict, mild, 'staysClosed'],
     ['an exception opens', [HIGH], excepted, mild, 'opens'],
-    ['an exception for one of two leaves it closed', [HIGH, finding('CVE-5', 'high')], excepted, mild, 'staysClosed'],
     [
-      'both leave it open, and one has a word to say',
+      'an exception for one of two findings leaves the gate closed',
+      [HIGH, finding('CVE-5', 'high')],
+      excepted,
+      mild,
+      'staysClosed',
+    ],
+    [
+      'a gate stays open if both policies exempt its findings',
       [FRESH],
       { ...mild, graceDays: { high: 9 } },
       { ...mild, graceDays: { high: 7 } },
       'staysOpen',
     ],
-    ['neither policy has anything to say', [LOW], mild, mild, 'nothing'],
-    ['what is not known closes nothing', [UNKNOWN], mild, { ...mild, unknownSeverity: 'ignore' }, 'staysOpen'],
-    ['and opens nothing that was closed', [UNKNOWN], mild, { ...mild, unknownSeverity: 'block' }, 'staysClosed'],
+    ['nothing is reported if neither policy has anything to report', [LOW], mild, mild, 'nothing'],
+    ['an unknown severity closes nothing', [UNKNOWN], mild, { ...mild, unknownSeverity: 'ignore' }, 'staysOpen'],
     [
-      'what is ignored opens',
+      'an unknown severity does not open a closed gate',
+      [UNKNOWN],
+      mild,
+      { ...mild, unknownSeverity: 'block' },
+      'staysClosed',
+    ],
+    [
+      'an ignored unknown severity opens',
       [UNKNOWN],
       { ...mild, unknownSeverity: 'ignore' },
       { ...mild, unknownSeverity: 'block' },
@@ -162,7 +184,7 @@ describe('against another policy', () => {
     expect(gates.map((gate) => gate.change)).toEqual(change === 'nothing' ? [] : [change]);
   });
 
-  test('an undetermined finding of another image clears no blocker, and makes none', () => {
+  test('an undetermined finding of another image neither clears a blocker nor creates one', () => {
     const unknownIsBlocked = { ...mild, unknownSeverity: 'block' };
     const subjects = [image('team/app', [UNKNOWN]), image('team/app', [LOW])];
     expect(run(subjects, mild, unknownIsBlocked).gates[0]?.change).toBe('staysClosed');
@@ -171,7 +193,7 @@ describe('against another policy', () => {
     );
   });
 
-  test('for which findings it opens, and by what they are exempted until when', () => {
+  test('names the findings that no longer close a gate, and their exemptions', () => {
     const [gate] = run([image('team/app', [HIGH, LOW])], excepted, strict).gates;
     expect(gate && [ids(gate.reasons), ids(gate.formerReasons)]).toEqual([[], ['CVE-1', 'CVE-2']]);
     expect(gate?.exempted.first).toMatchObject([
@@ -183,7 +205,7 @@ describe('against another policy', () => {
     ]);
   });
 
-  test('what still violates is no former reason', () => {
+  test('a finding that still violates is not a former reason', () => {
     const [gate] = run([image('team/app', [HIGH, LOW])], mild, strict).gates;
     expect(gate && [gate.change, ids(gate.reasons), ids(gate.formerReasons)]).toEqual([
       'staysClosed',
@@ -192,7 +214,7 @@ describe('against another policy', () => {
     ]);
   });
 
-  test('what changes comes first', () => {
+  test('sorts changed gates first', () => {
     const subjects = [image('a', [HIGH]), image('b', [LOW])];
     expect(run(subjects, strict, mild).gates.map(({ name, change }) => [name, change])).toEqual([
       ['b', 'closes'],
@@ -201,7 +223,7 @@ describe('against another policy', () => {
   });
 });
 
-test('what is exempted appears once for all gates: what ends first comes first, and what has no end last', () => {
+test('each exempted finding appears once for all gates, in the order of the end, and without an end last', () => {
   const by = {
     severityThreshold: 'high',
     unknownSeverity: 'ignore',
@@ -239,7 +261,7 @@ describe('repositories that serve Lambda functions', () => {
   };
   const subjects = GATES.map((repository) => image(repository, repository === 'f/mild' ? [UNKNOWN] : [HIGH]));
 
-  test('stay open where the function would not close them; only what would close is read', async () => {
+  test('stay open if the function would not close them, and only repositories that would close are read', async () => {
     const before = run(subjects, { severityThreshold: 'high' });
     const { simulation, notes } = await keepLambdaOpen(before, readGate);
     expect(asked.toSorted()).toEqual(GATES.slice(0, 5));
@@ -252,7 +274,7 @@ describe('repositories that serve Lambda functions', () => {
       ['b/lambda', 'open', 'inUse'],
     ]);
     expect(notes).toEqual([
-      'whether Lambda functions run from d/denied could not be read (ecr:GetRepositoryPolicy): such a repository stays open unless aws.closeLambdaRepositories',
+      'could not check whether d/denied serves Lambda functions (you need ecr:GetRepositoryPolicy): a repository that does stays open unless aws.closeLambdaRepositories is true',
     ]);
     const names = { policy: 'it', against: undefined };
     const lines = [
@@ -260,15 +282,15 @@ describe('repositories that serve Lambda functions', () => {
     ];
     expect(lines[0]).toBe('With it, 4 of 6 gates would close and 2 would stay open, 1 of them undetermined.');
     expect(lines).toContain(
-      '  open          b/lambda  (v1; serves Lambda functions: stays open unless aws.closeLambdaRepositories)',
+      '  open          b/lambda  (v1; serves Lambda functions, so it stays open unless aws.closeLambdaRepositories is true)',
     );
     const page = pageOf({ simulation, reported: before.violating, ...names, at: NOW, source: 'AWS', notes });
     expect(page).toContain(
-      '<p class="soft">It serves Lambda functions: stays open unless aws.closeLambdaRepositories.</p>',
+      '<p class="soft">It serves Lambda functions, so it stays open unless aws.closeLambdaRepositories is true.</p>',
     );
   });
 
-  test('stay open against another policy, too, whichever of the two closes', async () => {
+  test('also stay open compared with another policy, regardless of which policy closes them', async () => {
     for (const [by, against] of [
       ['high', 'critical'],
       ['critical', 'high'],
@@ -281,7 +303,7 @@ describe('repositories that serve Lambda functions', () => {
     }
   });
 
-  test('any other error is passed on unchanged', async () => {
+  test('other errors are passed on unchanged', async () => {
     const before = run(subjects, { severityThreshold: 'high' });
     const broken = async () => {
       throw new Error('no network');

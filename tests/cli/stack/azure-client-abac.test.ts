@@ -37,8 +37,7 @@ test('why and status --live work with the roles in docs/permissions.md, and name
     new RegExp(
       `^pullgate: the request to Azure failed[.] ${host} returned ${status}: you need ${role}; a new role assignment takes a few minutes to take effect\n$`,
     );
-  const images =
-    'AcrPull on the registry [(]in the role assignment mode abac, Container Registry Repository Reader[)]';
+  const images = 'AcrPull on the registry [(]in the role assignment mode abac, Container Registry Repository Reader[)]';
   for (const words of [why, live]) {
     const { code, stdout, stderr } = await ask(words, 'operator of the other mode', ofTheOtherMode);
     expect([code, stdout]).toEqual([2, '']);

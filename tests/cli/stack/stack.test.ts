@@ -1,5 +1,5 @@
-// Tests the errors that the user can correct: each is a sentence without a stack trace that says what is needed, and the
-// exit code is 2.
+// Tests the errors that the user can correct: each is a sentence without a stack trace that says what is needed, and
+// the exit code is 2.
 import { chmodSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';

@@ -1,5 +1,5 @@
-// Tests which states of a stack require action, and which are only reported. Each case is tested alone, with rows as the
-// tables store them.
+// Tests which states of a stack require action, and which are only reported. Each case is tested alone, with rows as
+// the tables store them.
 import { describe, expect, it } from 'vitest';
 import type { Client } from '../../../cli/stack/client.ts';
 import { readStatus } from '../../../cli/status/status.ts';
@@ -77,46 +77,46 @@ function clientOf(
 
 const status = (...clients: readonly Client[]) => readStatus({ stack: 'dev', clients, now: () => NOW, isLive: false });
 
-describe('an action is required by', () => {
+describe('required actions', () => {
   const closing = (hours: number) =>
     record({ state: { kind: 'closing' }, since: hoursLater(hours), blockers: [blocker()] });
   it.each<[string, World, readonly string[]]>([
-    ['no sweep that is only due', { sweep: SWEPT }, []],
+    ['none if the next sweep is due', { sweep: SWEPT }, []],
     [
-      'a last sweep that is older than twice sweepHours',
+      'one if the last sweep is older than twice sweepHours',
       { sweep: { ...SWEPT, sweptAt: hoursLater(-13) } },
       ['AWS: the last sweep ran 13 hours ago (sweepHours is 6): check that the function is running'],
     ],
     [
-      'a missing sweep',
+      'one if no sweep has run',
       {},
       [
         'AWS: no sweep has run yet; the first one runs within five minutes of `pulumi up`: check that the function is running',
       ],
     ],
     [
-      'dead letters',
+      'one for dead letters',
       { sweep: SWEPT, deadLetters: 3 },
       ['AWS: the dead-letter queue has 3 messages that pullgate could not process'],
     ],
-    ['no gate that is still closing', { sweep: SWEPT, records: [closing(-0.9)] }, []],
+    ['none for a gate that is still closing', { sweep: SWEPT, records: [closing(-0.9)] }, []],
     [
-      'a gate that is stuck',
+      'one for a gate that is stuck',
       { sweep: SWEPT, records: [closing(-2)] },
       ['AWS: team/app has been closing since 2026-06-15 10:00 UTC and is stuck'],
     ],
     [
-      'a notice that could not be sent',
+      'one for a notice that could not be sent',
       { sweep: SWEPT, records: [record({ since: hoursLater(-2), pending: [NOTICE] })] },
       ["AWS: the notice for team/app could not be sent: see the function's log"],
     ],
     [
-      'no notice that is still being sent',
+      'none for a notice that is still being sent',
       { sweep: SWEPT, records: [record({ since: hoursLater(-0.1), pending: [NOTICE] })] },
       [],
     ],
     [
-      'an expired exception, and no exception that expires soon',
+      'one for an expired exception, and none for an exception that expires soon',
       {
         sweep: SWEPT,
         exceptions: [
@@ -126,16 +126,12 @@ describe('an action is required by', () => {
       },
       ['the exception for CVE-2024-6119 in openssl, team/* expired at 2026-06-15 12:00 UTC: renew it or remove it'],
     ],
-    [
-      'no pause',
-      { sweep: SWEPT, pause: { paused: true, at: hoursLater(-3), by: 'ada' } },
-      [],
-    ],
+    ['none for a pause', { sweep: SWEPT, pause: { paused: true, at: hoursLater(-3), by: 'ada' } }, []],
   ])('%s', async (_name, world, expected) => {
     expect((await status(clientOf('aws', world))).concerns).toEqual(expected);
   });
 
-  it('both clouds, and an exception only once', async () => {
+  it('include both clouds, and an exception only once', async () => {
     const world = { deadLetters: 1, sweep: SWEPT, exceptions: [exception({ expiresAt: NOW })] };
     expect((await status(clientOf('aws', world), clientOf('azure', world))).concerns).toEqual([
       'AWS: the dead-letter queue has 1 message that pullgate could not process',
@@ -206,7 +202,9 @@ describe('status only reports', () => {
       ['team/hand', 'open'],
     ]);
     const text = statusLines(found).join('\n');
-    expect(text).toContain('\nAWS: paused since 2026-06-15 09:00 UTC by ada (no gate closes until `pullgate resume`)\n');
+    expect(text).toContain(
+      '\nAWS: paused since 2026-06-15 09:00 UTC by ada (no gate closes until `pullgate resume`)\n',
+    );
     expect(text).toContain(
       'team/app  closed since 2026-06-15 07:00 UTC  1 blocker, worst: CVE-2024-6119 in x\ufffd[31m',
     );

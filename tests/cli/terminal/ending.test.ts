@@ -70,11 +70,7 @@ describe('control characters are replaced in', () => {
     writeFileSync(report, JSON.stringify({ matches, source: { target }, nextToken: 'more' }));
     const policy = fileOf('{"severityThreshold":"high"}');
     const { code, stdout, stderr } = await pullgate(['simulate', report, '--policy', policy, ...words]);
-    expect([code, stdout.includes('CVE-2026-1002'), stderr.includes('is incomplete')]).toEqual([
-      1,
-      true,
-      true,
-    ]);
+    expect([code, stdout.includes('CVE-2026-1002'), stderr.includes('is incomplete')]).toEqual([1, true, true]);
     for (const said of [stdout, stderr]) expect(said).not.toMatch(/[^\P{Cc}\n]|\p{Cf}/u);
   });
 

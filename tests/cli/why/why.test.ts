@@ -1,5 +1,5 @@
-// Tests the real `why` against the local AWS: who closed a gate and for which findings, what exempts other findings, and
-// that its advice works.
+// Tests the real `why` against the local AWS: who closed a gate and for which findings, what exempts other findings,
+// and that its advice works.
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { connect } from '../../../cli/stack/clients.ts';
