@@ -13,7 +13,7 @@ export function minute(at: Instant): string {
   return `${at.slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-/** `1 gate`, `2 gates`; with a plural of its own, `2 repositories`. */
+/** `1 gate`, `2 gates`. `many` is the plural if it is irregular: `2 repositories`. */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
 }

@@ -57,7 +57,7 @@ export function pullgate(
 }
 
 /** Runs the command with a stdout that cannot be written to. Returns the exit code and stderr. */
-export async function unheard(
+export async function withBrokenStdout(
   args: readonly string[],
   stdout: 'pipe' | number,
   environment: Record<string, string> = { PATH: FOLDER },

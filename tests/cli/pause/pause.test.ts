@@ -10,7 +10,7 @@ import { type AwsStack, findStack } from '../../../cli/stack/stack.ts';
 import { allowing, type PolicyDocument } from '../../../local/aws/principals.ts';
 import { graphOf } from '../../../local/graph.ts';
 import { CRITICAL, FOREIGN_POLICY, HOUR, programConfig, type Stage, stage } from '../../e2e/aws/stage.ts';
-import { actionsOf, asOperator, leastToOpen, OPERATOR, outputsOf, pullgate, unheard, without } from '../command.ts';
+import { actionsOf, asOperator, leastToOpen, OPERATOR, outputsOf, pullgate, withBrokenStdout, without } from '../command.ts';
 
 const FOREIGN = 'team/foreign';
 const ALONE = 'team/alone';
@@ -40,9 +40,9 @@ async function twoClosedOneWaiting() {
   const run = (command: string, policy: PolicyDocument = least) =>
     pullgate([...command.split(' '), '--outputs', outputs], asOperator(s.cloud, policy));
   /** Pauses with a stdout that cannot be written to. */
-  const pauseUnheard = (stdout: 'pipe' | number) =>
-    unheard(['pause', '--yes', '--outputs', outputs], stdout, asOperator(s.cloud, least));
-  return { s, outputs, least, run, pauseUnheard };
+  const pauseWithBrokenStdout = (stdout: 'pipe' | number) =>
+    withBrokenStdout(['pause', '--yes', '--outputs', outputs], stdout, asOperator(s.cloud, least));
+  return { s, outputs, least, run, pauseWithBrokenStdout };
 }
 
 const closed = (s: Stage) => [FOREIGN, ALONE, BRAKED].filter((repository) => s.isClosed(repository));
@@ -104,9 +104,9 @@ describe('pause', () => {
   });
 
   test('a second run is a no-op and exits with 0', async () => {
-    const { s, run, pauseUnheard } = await twoClosedOneWaiting();
+    const { s, run, pauseWithBrokenStdout } = await twoClosedOneWaiting();
     // The output of the first run is closed early. It still finishes its work.
-    expect(await pauseUnheard('pipe')).toEqual([0, '']);
+    expect(await pauseWithBrokenStdout('pipe')).toEqual([0, '']);
     expect(closed(s)).toEqual([]);
     s.cloud.calls.reset();
     for (const command of ['pause --yes', 'pause']) {
@@ -118,7 +118,7 @@ describe('pause', () => {
       );
     }
     const full = openSync('/dev/full', 'w');
-    expect(await pauseUnheard(full)).toEqual([
+    expect(await pauseWithBrokenStdout(full)).toEqual([
       1,
       expect.stringMatching(/^pullgate: .+ could not be written: ENOSPC: .+\n$/),
     ]);

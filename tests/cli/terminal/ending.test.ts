@@ -9,7 +9,7 @@ import { runAnswering } from '../../../cli/terminal/answer.ts';
 import { UsageError } from '../../../cli/terminal/ending.ts';
 import { processTerminal } from '../../../cli/terminal/terminal.ts';
 import { blocker, finding, GATE, NOW, record } from '../../shared/samples.ts';
-import { FOLDER, fileOf, pullgate, unheard } from '../command.ts';
+import { FOLDER, fileOf, pullgate, withBrokenStdout } from '../command.ts';
 
 const EVIL = 'x\u001b]0;owned\u0007\u001b[2J\u009b\u202e';
 
@@ -91,7 +91,7 @@ describe('the exit code', () => {
   /** Runs a read-only command with a stdout that cannot be written to. */
   function check(stdout: 'pipe' | number) {
     const policy = fileOf('{"severityThreshold":"high"}');
-    return unheard(['check', '--json', '--policy', policy], stdout);
+    return withBrokenStdout(['check', '--json', '--policy', policy], stdout);
   }
 
   it('is the code of the answer, without a message, if the output is closed early', async () => {

@@ -44,7 +44,7 @@ describe('the name of an image', () => {
     ['localhost:5000/app', 'localhost:5000 is neither'],
     [`${ECR}/`, 'it has no repository'],
     [`${ECR}/:1`, 'it has no repository'],
-    [`${ECR}/Team/App`, `"Team/App" is not ${REPOSITORY_NAME}; give 1234`],
+    [`${ECR}/Team/App`, `"Team/App" is not ${REPOSITORY_NAME}; give a name such as 1234`],
     [`${ECR}/team//app`, `"team//app" is not ${REPOSITORY_NAME}`],
     [`${ECR}/team/../app`, `"team/../app" is not ${REPOSITORY_NAME}`],
     [`${ECR}/${'a'.repeat(257)}`, `"${'a'.repeat(257)}" is not ${REPOSITORY_NAME}`],
