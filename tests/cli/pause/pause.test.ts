@@ -10,7 +10,16 @@ import { type AwsStack, findStack } from '../../../cli/stack/stack.ts';
 import { allowing, type PolicyDocument } from '../../../local/aws/principals.ts';
 import { graphOf } from '../../../local/graph.ts';
 import { CRITICAL, FOREIGN_POLICY, HOUR, programConfig, type Stage, stage } from '../../e2e/aws/stage.ts';
-import { actionsOf, asOperator, leastToOpen, OPERATOR, outputsOf, pullgate, withBrokenStdout, without } from '../command.ts';
+import {
+  actionsOf,
+  asOperator,
+  leastToOpen,
+  OPERATOR,
+  outputsOf,
+  pullgate,
+  withBrokenStdout,
+  without,
+} from '../command.ts';
 
 const FOREIGN = 'team/foreign';
 const ALONE = 'team/alone';
