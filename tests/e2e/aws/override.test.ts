@@ -97,7 +97,7 @@ test('a closed override: nothing opens the gate before the end; a second overrid
   expect(await give(GATE, wish('closed', 4), dying)).toEqual({
     gate: GATE,
     word: 'failed',
-    problem: 'killed; it is recorded, and the function applies it within a few minutes',
+    problem: 'killed; the change is recorded, and the function applies it within a few minutes',
   });
   expect([s.isClosed(), s.notified()]).toEqual([false, before]);
   await s.cloud.advance(6 * MINUTE);
