@@ -64,10 +64,7 @@ interface RestProblem {
 
 /** The role that reads a registry and changes its locks, as part of a sentence. */
 export const LOCKS_ROLE = "the stack's role 'pullgate gatekeeper' on the registry";
-/**
- * The missing role if a host denies access, because Azure does not always name it. Source: README, what the commands
- * need.
- */
+/** The missing role if a host denies access, because Azure does not always name it. Source: docs/permissions.md. */
 const ROLES: readonly (readonly [host: RegExp, role: string | Readonly<Record<Access, string>>])[] = [
   [
     /[.]table[.]/,

@@ -107,7 +107,8 @@ describe('pause', () => {
     expect(await stateOf(s, outputs, FOREIGN)).toEqual(paused);
     expect(await stateOf(s, outputs, ALONE)).toEqual(paused);
     expect(await stateOf(s, outputs, BRAKED)).toEqual({ kind: 'waiting', for: 'brake' });
-    // The command uses every permission in the policy of docs/permissions.md. The encrypted topic itself requests the key.
+    // The command uses every permission in the policy of docs/permissions.md. The encrypted topic itself requests the
+    // key.
     const asked = actionsOf(least).filter((action) => !action.startsWith('kms:'));
     expect(Object.keys(s.cloud.calls.count(OPERATOR))).toEqual(asked.toSorted());
   });
