@@ -48,7 +48,7 @@ describe('a fresh program', () => {
     );
     const refused = program.graphOf({ ...AZURE, 'pullgate:azure': { registries: [elsewhere] } });
     await expect(refused).rejects.toThrow(
-      `${elsewhere} is in the subscription 99999999-0000-0000-0000-000000000000, and this stack in ${SUBSCRIPTION}\nEvents come`,
+      `${elsewhere} is in subscription 99999999-0000-0000-0000-000000000000, but this stack is in ${SUBSCRIPTION}\n`,
     );
     const made = await refused.catch((error: ProgramError) => error.made);
     expect(made).toEqual([]);
