@@ -1,7 +1,7 @@
 // One execution environment of a local Lambda function: loads the handler and answers invocations over the process's
 // channel.
 import { format } from 'node:util';
-import { keepWhatIsCompiled } from '../archive.ts';
+import { keepCompileCache } from '../archive.ts';
 import { type CloudTime, setCloudTime, tellCloudTime } from '../cloud-date.ts';
 import { peakMemoryBytes } from '../peak-memory.ts';
 
@@ -25,7 +25,7 @@ type Handler = (event: unknown, context: object) => unknown;
 let requestId = '';
 let handler: Handler | undefined;
 tellCloudTime();
-keepWhatIsCompiled();
+keepCompileCache();
 
 /**
  * In Lambda's text format what goes through console has a prefix, so it is not a JSON line.

@@ -2,7 +2,7 @@
 // own worker does. What the worker supplies to a program:
 // https://github.com/Azure/azure-functions-nodejs-worker/blob/v4.x/types-core/index.d.ts
 import { format } from 'node:util';
-import { keepWhatIsCompiled } from '../archive.ts';
+import { keepCompileCache } from '../archive.ts';
 import { type CloudTime, setCloudTime, tellCloudTime } from '../cloud-date.ts';
 import { peakMemoryBytes } from '../peak-memory.ts';
 import { keepConnections } from './kept-connections.ts';
@@ -60,7 +60,7 @@ interface InvocationModel {
 
 tellCloudTime();
 keepConnections();
-keepWhatIsCompiled();
+keepCompileCache();
 
 const functions = new Map<string, { readonly metadata: Metadata; readonly callback: Callback }>();
 let model: Model | undefined;

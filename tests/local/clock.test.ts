@@ -11,7 +11,7 @@ describe('a virtual clock', () => {
   });
 
   it.each([-1, Number.NaN])('is not moved by %s milliseconds', (milliseconds) => {
-    expect(() => virtualClock().advance(milliseconds)).toThrow('a clock moves forward only');
+    expect(() => virtualClock().advance(milliseconds)).toThrow('a clock moves only forward');
   });
 });
 

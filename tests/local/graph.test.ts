@@ -15,7 +15,7 @@ it('that cannot listen is an error, and not waited for without end', async () =>
   const socket = join(folder, 'missing', 'socket');
   try {
     await expect(shareProgram(socket)).rejects.toThrow(
-      `the program's process should listen at ${socket}, and ended (1) without an answer`,
+      `the program's process did not listen on ${socket}: it ended (1) without an answer`,
     );
   } finally {
     rmSync(folder, { recursive: true });

@@ -47,7 +47,7 @@ it('names the stacks that there are if one is not there', async () => {
   const { stacks } = stage();
   await stacks.deploy('main', graphOf(1));
   await stacks.deploy('other', graphOf(1));
-  expect(() => stacks.find('third')).toThrow('no stack third was deployed; there is main, other');
+  expect(() => stacks.find('third')).toThrow('no stack "third" was deployed; there are main, other');
 });
 
 it('stops what each stack is now, once', async () => {

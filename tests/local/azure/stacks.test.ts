@@ -10,6 +10,6 @@ describe('two stacks', () => {
     put(cloud, { n: 1 }, 'other');
     await cloud.runUntilIdle();
     expect([cloud.logs, cloud.stack('other').logs.map(({ json }) => json?.['body'])]).toEqual([[], [{ n: 1 }]]);
-    expect(() => cloud.stack('third')).toThrow('no stack third was deployed; there is main, other');
+    expect(() => cloud.stack('third')).toThrow('no stack "third" was deployed; there are main, other');
   });
 });
