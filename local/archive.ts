@@ -25,8 +25,8 @@ export interface Unpacked {
 export function unpack(files: Readonly<Record<string, string>>): Unpacked {
   const folder = join(CACHE, hashOf(files));
   const compiled = join(folder, COMPILED);
-  // The cache is relative to this path, where the code has the same location in every folder. Archives with the same
-  // code share it.
+  // Node stores paths relative to a portable cache. They are the same in every folder, so archives with the same code
+  // share one.
   const variables = { NODE_COMPILE_CACHE: compiled, NODE_COMPILE_CACHE_PORTABLE: '1' };
   if (existsSync(folder)) return { folder, compiled: variables };
   const shared = join(CACHE, COMPILED, hashOf(codeOf(files)));

@@ -1,4 +1,4 @@
-// DynamoDB: dynalite, in memory, behind the local cloud's own authorisation.
+// DynamoDB: dynalite, in memory, behind the local cloud's own authorization.
 import { Readable } from 'node:stream';
 import dynalite from 'dynalite';
 import { failure } from './failure.ts';
@@ -6,7 +6,7 @@ import type { Need } from './iam.ts';
 import { arnOf, type Place } from './place.ts';
 
 export interface DynamoDb {
-  /** Makes a table if there is none of its name. */
+  /** Creates a table unless one with its name exists. */
   deploy(createTable: Readonly<Record<string, unknown>>): Promise<void>;
   needs(operation: string, input: Readonly<Record<string, unknown>>): readonly Need[];
   run(operation: string, input: Readonly<Record<string, unknown>>): Promise<object>;
@@ -16,7 +16,7 @@ export function createDynamoDb(place: Place): DynamoDb {
   const server = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
   const deployed = new Set<unknown>();
 
-  /** Hands a request over without a port of its own: dynalite's server answers whatever is emitted to it. */
+  /** Passes a request to dynalite without a port: its server handles any emitted request. */
   const run = (operation: string, input: object): Promise<object> =>
     new Promise((resolve, reject) => {
       const headers = {
@@ -49,7 +49,7 @@ export function createDynamoDb(place: Place): DynamoDb {
       if (deployed.has(name)) return;
       deployed.add(name);
       await run('CreateTable', createTable);
-      // dynalite makes the table active on its next turn.
+      // dynalite makes the table active on the next turn of the event loop.
       while (!isActive(await run('DescribeTable', { TableName: name }))) await new Promise(setImmediate);
     },
     needs(operation, { TableName, IndexName }) {

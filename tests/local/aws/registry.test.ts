@@ -54,7 +54,7 @@ describe('the registry endpoint', () => {
     async (name) => {
       const cloud = await start();
       expect(() => cloud.ecr.createRepository(name)).toThrow(
-        new Error(`the local ECR needs ${REPOSITORY_NAME}; given ${JSON.stringify(name)}`),
+        new Error(`the local ECR needs ${REPOSITORY_NAME}; got ${JSON.stringify(name)}`),
       );
     },
   );

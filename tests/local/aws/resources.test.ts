@@ -27,13 +27,13 @@ describe('a graph is refused', () => {
       'with a topic whose key is not there',
       'aws:sns/topic:Topic',
       { name: 'x', arn: 'arn:x', kmsMasterKeyId: 'alias/absent' },
-      /alias\/absent, and the graph has no such key/,
+      /alias\/absent, which the graph does not have/,
     ],
     [
       'with a second function',
       'aws:lambda/function:Function',
       { name: 'x' },
-      /runs one aws:lambda\/function:Function of a stack; the graph has 2/,
+      /runs one aws:lambda\/function:Function per stack; the graph has 2/,
     ],
   ])('%s', (_what, type, fields, message) => {
     const graph = fixtureGraph();
