@@ -15,7 +15,7 @@ export function readRoles(graph: Graph): readonly RoleResource[] {
   return all(graph, 'aws:iam/role:Role').map((role) => {
     if (role['inlinePolicies'] !== undefined || role['managedPolicyArns'] !== undefined) {
       throw new Error(
-        'define a role's policies as separate resources: aws.iam.RolePolicy, aws.iam.RolePolicyAttachment',
+        'define the policies of a role as separate resources: aws.iam.RolePolicy, aws.iam.RolePolicyAttachment',
       );
     }
     const isOfRole = (policy: Fields) => isNamed(role, policy['role']);
@@ -30,5 +30,7 @@ export function readRoles(graph: Graph): readonly RoleResource[] {
 function findPolicy(graph: Graph, policyArn: unknown): Fields {
   const policy = all(graph, 'aws:iam/policy:Policy').find((one) => isNamed(one, policyArn));
   if (policy !== undefined) return policy;
-  throw new Error(`the local cloud does not know the managed policy ${policyArn}; write its statements into a RolePolicy`);
+  throw new Error(
+    `the local cloud does not know the managed policy ${policyArn}; write its statements into a RolePolicy`,
+  );
 }

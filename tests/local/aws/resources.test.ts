@@ -9,19 +9,19 @@ describe('a graph is refused', () => {
       'with a managed policy',
       'aws:iam/rolePolicyAttachment:RolePolicyAttachment',
       { role: 'fixture', policyArn: 'arn:aws:iam::aws:policy/X' },
-      /does not know what arn:aws:iam::aws:policy\/X allows/,
+      /does not know the managed policy arn:aws:iam::aws:policy\/X/,
     ],
     [
       'with a cron schedule',
       'aws:cloudwatch/eventRule:EventRule',
       { name: 'x', arn: 'arn:x', scheduleExpression: 'cron(0 1 * * ? *)' },
-      /given cron/,
+      /got cron/,
     ],
     [
       'with a target that transforms its input',
       'aws:cloudwatch/eventTarget:EventTarget',
       { rule: 'fixture', arn: QUEUE, inputTransformer: {} },
-      /no event target with inputTransformer/,
+      /does not support event targets with inputTransformer/,
     ],
     [
       'with a topic whose key is not there',
