@@ -267,7 +267,7 @@ describe('a container client', () => {
   it.each(['Team/App', '-team/app', 'a'.repeat(257)])(
     'cannot push to %j, which is not a repository name',
     async (name) => {
-      const message = `the local registry needs ${REPOSITORY_NAME}; given ${JSON.stringify(name)}`;
+      const message = `the local registry needs ${REPOSITORY_NAME}; got ${JSON.stringify(name)}`;
       expect(await pusher().push(stage.registry, name, 'v1', 'hello')).toEqual({
         status: 400,
         digest: undefined,

@@ -61,12 +61,16 @@ describe('an automation', () => {
   });
 
   it.each<[string, Automation, RegExp]>([
-    ['an operator that is not known', withRules([rule('id', 'Matches', 'x')]), /knows Equals, .*; given Matches/],
+    [
+      'an operator that is not known',
+      withRules([rule('id', 'Matches', 'x')]),
+      /supports the text operators Equals, .*; got Matches/,
+    ],
     ['an operator on numbers', withRules([rule('id', 'GreaterThan', '1', 'Number')]), /of type Number/],
     [
       'a path with more than names',
       withRules([rule('properties.list[0]', 'Equals', 'x')]),
-      /given properties\.list\[0\]/,
+      /got properties\.list\[0\]/,
     ],
     ['an empty rule set', withRules([]), /has no rule/],
     ['a source that is not known', automation({ sources: [{ eventSource: 'Alerts' }] }), /no events Alerts/],

@@ -52,8 +52,8 @@ describe('an expression', () => {
     ['@string(1)', /does not understand/],
     ['@@triggerBody()', /does not understand/],
     ['@{triggerBody()', /has no end/],
-    [{ a: ['text'] }, /knows texts, and objects of texts; given \["text"\]/],
-    [{ a: 1 }, /knows texts, and objects of texts; given 1/],
+    [{ a: ['text'] }, /supports only text and objects of text; got \["text"\]/],
+    [{ a: 1 }, /supports only text and objects of text; got 1/],
   ])('%j is refused', (template, message) => {
     expect(() => compileTemplate(template)(scope)).toThrow(message);
   });
@@ -117,9 +117,9 @@ describe('the Logic App', () => {
     [
       'an action that waits for one that is not there',
       action({ runAfter: { Two: ['Succeeded'] } }),
-      /One needs runAfter \{\}; given \{"Two":\["Succeeded"\]\}/,
+      /One needs runAfter \{\}; got \{"Two":\["Succeeded"\]\}/,
     ],
-    ['an action that does not wait', two({}), /Two needs runAfter \{"One":\["Succeeded"\]\}; given \{\}/],
+    ['an action that does not wait', two({}), /Two needs runAfter \{"One":\["Succeeded"\]\}; got \{\}/],
     ['an action that runs after a failure', two({ One: ['Failed'] }), /after the success of the one above it/],
     ['an unknown function', action({ inputs: '@guid()' }), /knows no function guid/],
     ['a call without an identity', http({ authentication: { type: 'Basic' } }), /calls with its managed identity/],
@@ -135,7 +135,7 @@ describe('the Logic App', () => {
       http({ retryPolicy: { type: 'exponential', count: 2 } }),
       /knows an exponential retryPolicy/,
     ],
-    ['a call without a body', http({ retryPolicy }), /knows texts, and objects of texts; given undefined/],
+    ['a call without a body', http({ retryPolicy }), /supports only text and objects of text; got undefined/],
   ])('with %s is refused', async (_what, options, message) => {
     await expect(startAzure(fixtureGraph(options))).rejects.toThrow(message);
   });

@@ -53,7 +53,7 @@ describe('an app is refused', () => {
     [
       'with a size that is not there',
       inConfig({ scaleAndConcurrency: { instanceMemoryMB: 1024 } }),
-      /has 512, 2048, 4096 MB; given 1024/,
+      /must have 512, 2048, 4096 MB; got 1024/,
     ],
     [
       'without a container for its code',

@@ -50,7 +50,9 @@ describe('the proxy', () => {
     let text = '';
     for await (const chunk of socket) text += String(chunk);
     expect(text).toContain('502 Bad Gateway');
-    expect(text).toContain('the local Azure does not serve login.microsoftonline.com:443, and leads nowhere else');
+    expect(text).toContain(
+      'the local Azure does not serve login.microsoftonline.com:443, and does not connect to other hosts',
+    );
   });
 });
 
