@@ -1,9 +1,9 @@
-// A resource graph of AWS that the local cloud cannot run is refused, with the reason.
+// An AWS resource graph that the local cloud cannot run is rejected with the reason.
 import { describe, expect, it } from 'vitest';
 import { readResources } from '../../../local/aws/resources.ts';
 import { fixtureGraph, QUEUE } from './fixture-graph.ts';
 
-describe('a graph is refused', () => {
+describe('a graph is rejected', () => {
   it.each<[string, string, Readonly<Record<string, unknown>>, RegExp]>([
     [
       'with a managed policy',
@@ -18,13 +18,13 @@ describe('a graph is refused', () => {
       /got cron/,
     ],
     [
-      'with a target that transforms its input',
+      'with an input transformer on a target',
       'aws:cloudwatch/eventTarget:EventTarget',
       { rule: 'fixture', arn: QUEUE, inputTransformer: {} },
       /does not support event targets with inputTransformer/,
     ],
     [
-      'with a topic whose key is not there',
+      'with a topic whose key does not exist',
       'aws:sns/topic:Topic',
       { name: 'x', arn: 'arn:x', kmsMasterKeyId: 'alias/absent' },
       /alias\/absent, which the graph does not have/,

@@ -1,10 +1,10 @@
-// Several stacks on one local account.
+// Several stacks in one local account.
 import { describe, expect, it } from 'vitest';
 import { fixtureGraph } from './fixture-graph.ts';
 import { start } from './start.ts';
 
 describe('two stacks', () => {
-  it('share the account, and each has its own function', async () => {
+  it('share the account, but each has its own function', async () => {
     const cloud = await start();
     const other = JSON.parse(
       JSON.stringify(fixtureGraph({ maxReceiveCount: 1 })).replaceAll(/fixture(?!\/)/g, 'other'),

@@ -4,7 +4,7 @@ import { fixtureGraph } from './fixture-graph.ts';
 import { put, start } from './start.ts';
 
 describe('two stacks', () => {
-  it('have each its own queue', async () => {
+  it('each have their own queue', async () => {
     const cloud = await start();
     await cloud.deploy(fixtureGraph({ stack: 'other' }), { stack: 'other' });
     put(cloud, { n: 1 }, 'other');
