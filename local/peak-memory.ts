@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs';
  * The peak memory of this process, in bytes.
  * On Linux, `process.resourceUsage().maxRSS` is never less than the parent's memory when it started the process,
  * because the kernel carries it over `exec`. A local cloud with a million findings uses more memory than its function
- * does. `VmHWM` starts anew. Sources: https://github.com/oven-sh/bun/issues/43304 and, for macOS, which starts anew,
- * https://github.com/rsalesc/rbx/pull/726
+ * does. `VmHWM` starts at zero. Sources: https://github.com/oven-sh/bun/issues/43304 and, for macOS, which also starts
+ * at zero, https://github.com/rsalesc/rbx/pull/726
  */
 export function peakMemoryBytes(): number {
   if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1024;

@@ -46,7 +46,7 @@ export async function startStoryAws(graph: Graph): Promise<StoryCloud> {
       check('pullgate’s statement in the repository’s policy', policy().includes('"Sid":"Pullgate'), true);
       check('the team’s statement byte for byte as it was', policy().includes(TEAM_STATEMENT), true);
       const words =
-        'The repository’s policy now. pullgate added its statement (+), which blocks pulls by everyone except the listed roles, which scan images or deliver fixes (“…/” stands for “arn:aws:iam::123456789012:role/” and the path). The partner’s statement is unchanged:';
+        'The repository’s policy now. pullgate added its statement (+). It blocks pulls by everyone except the listed roles, which scan images or deliver fixes (“…/” stands for “arn:aws:iam::123456789012:role/” and the path). The partner’s statement is unchanged:';
       return [{ kind: 'text', text: words }, ...statementLines(policy())];
     },
     async whatStaysPossible(closedTag, fixedTag) {

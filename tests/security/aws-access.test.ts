@@ -79,7 +79,7 @@ describe.each(queues.map(({ arn, policyText }) => [arn.split(':').at(-1), arn, p
       ['the function’s role', withTls(own), 'Allowed'],
       ['the function’s role without TLS', { ...own, context: { ...own.context, ...PLAIN } }, 'ExplicitlyDenied'],
       ['a rule of the stack without TLS', rule(arn, PLAIN), 'ExplicitlyDenied'],
-      ['another rule of this account', rule(arn.replace(/[^/]+$/, 'somebody-elses')), 'ImplicitlyDenied'],
+      ['another rule of this account', rule(arn.replace(/[^/]+$/, 'other')), 'ImplicitlyDenied'],
       ['a rule with a longer name', rule(`${arn}x`), 'ImplicitlyDenied'],
       ['a rule of the same name on another bus', rule(arn.replace('rule/', 'rule/bus/')), 'ImplicitlyDenied'],
       ['a rule of the same name in another account', rule(arn.replace(ACCOUNT, OTHER_ACCOUNT)), 'ImplicitlyDenied'],
@@ -117,7 +117,7 @@ describe('the topics', () => {
   const ofAlarms: readonly Row[] = [
     ...alarmArns.map((arn): Row => [`the alarm ${arn.split(':').at(-1)}`, alarmOf(arn), 'Allowed']),
     ['an alarm of the stack without TLS', alarmOf(firstAlarm, PLAIN), 'ExplicitlyDenied'],
-    ['another alarm of this account', alarmOf(firstAlarm.replace(/[^:]+$/, 'somebody-elses')), 'ImplicitlyDenied'],
+    ['another alarm of this account', alarmOf(firstAlarm.replace(/[^:]+$/, 'other')), 'ImplicitlyDenied'],
     ['an alarm with a longer name', alarmOf(`${firstAlarm}x`), 'ImplicitlyDenied'],
     [
       'an alarm of the same name in another account',

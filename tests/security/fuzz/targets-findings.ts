@@ -99,7 +99,7 @@ async function comesTo(rows: readonly Row[], isClosed: boolean): Promise<World> 
   const repository = world.repository();
   repository.images.set(HERE.digest, {
     reports,
-    scan: { kind: 'unproven', detail: 'nobody has said so' },
+    scan: { kind: 'unproven', detail: 'not determined' },
   });
   if (isClosed) {
     repository.ours = 'current';
