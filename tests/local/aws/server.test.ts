@@ -286,17 +286,22 @@ describe('SQS, SNS and DynamoDB', () => {
     });
   });
 
-  it('stores rows, rejects a stale write, and queries an index', async () => {
+  it('stores rows, rejects a stale write, queries an index, and may answer a read that is not consistent from a second ago', async () => {
     const client = new DynamoDBClient(config());
     const Item = { id: { S: 'gate#1' }, version: { N: '1' }, waiting: { S: 'brake' }, rank: { S: '2026' } };
     const put = () =>
       client.send(new PutItemCommand({ TableName: 'fixture', Item, ConditionExpression: 'attribute_not_exists(id)' }));
     await put();
     await expect(put()).rejects.toMatchObject({ name: 'ConditionalCheckFailedException' });
-    expect(
-      (await client.send(new GetItemCommand({ TableName: 'fixture', Key: { id: { S: 'gate#1' } } }))).Item,
-    ).toEqual(Item);
-    expect((await client.send(new ScanCommand({ TableName: 'fixture' }))).Count).toBe(1);
+    const read = async (ConsistentRead: boolean) => {
+      const get = new GetItemCommand({ TableName: 'fixture', Key: { id: { S: 'gate#1' } }, ConsistentRead });
+      const scan = new ScanCommand({ TableName: 'fixture', ConsistentRead });
+      return [(await client.send(get)).Item, (await client.send(scan)).Count];
+    };
+    expect(await read(true)).toEqual([Item, 1]);
+    expect(await read(false)).toEqual([undefined, 0]);
+    cloud.clock.advance(1_000);
+    expect(await read(false)).toEqual([Item, 1]);
     const query = new QueryCommand({
       TableName: 'fixture',
       IndexName: 'waiting',
