@@ -21,9 +21,9 @@ const HEADLINES = [
 /** The function's decisions on every cloud, in order. Only the names of the gates differ by cloud. */
 const REASONS = [
   / is closed now: sha256:\w{12} violates the policy with CVE-2026-1001 in openssl/,
-  / stays closed: sha256:\w{12} still holds it, proof is missing/,
-  / is open now: sha256:\w{12} holds it no longer, /,
-  / is open now: .* its findings do not violate any more/,
+  / stays closed: sha256:\w{12} is still a blocker, since proof is missing/,
+  / is open now: sha256:\w{12} is no longer a blocker: /,
+  / is open now: .* its findings no longer violate the policy/,
 ];
 const GATES = { AWS: 'shop/checkout', Azure: 'shop/checkout@sha256:' } as const;
 

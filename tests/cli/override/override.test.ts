@@ -152,7 +152,7 @@ test('the answers of override, release, pause and resume as data, and what a dry
       {
         ...gate('team/app'),
         before: {
-          state: 'open, waiting: an override keeps it open for a while',
+          state: 'open, waiting: an override is in force',
           blockers: 1,
           override: { kind: 'open', at: expect.any(String), until: expect.any(String), ...WHY },
         },

@@ -275,7 +275,7 @@ describe('the page', () => {
       ['staysOpen', '1'],
     ]);
     expect(page).toMatch(/<h3>Does not violate any more<\/h3><ul class="findings"><li><b>CVE-3<\/b>/);
-    expect(page).toContain('excepted until 2026-04-01T00:00:00.000Z: reviewed');
+    expect(page).toContain('exempted by an exception until 2026-04-01T00:00:00.000Z: reviewed');
     expect(page).toMatch(/<h2>Would violate, but for a rule<\/h2><ul class="findings"><li><b>CVE-3<\/b>/);
   });
 });

@@ -172,7 +172,7 @@ describe('the actions, on both clouds at once', () => {
     expect(() => page.image('burst-2/app-1')).toThrow('no image of burst-2/app-1 is shown');
     const again = await page.act({ do: 'pull', repository, digest });
     expect(again).toEqual({ status: 422, problem: expect.stringMatching(/^no registry has burst-2\/app-1@sha256:/) });
-    expect(said('burst-2/app-1').some(({ text }) => text.includes('it is gone from the registry'))).toBe(true);
+    expect(said('burst-2/app-1').some(({ text }) => text.includes('it is no longer in the registry'))).toBe(true);
   });
 
   test('a page that lost the connection receives only what it missed', async () => {
