@@ -15,8 +15,8 @@ interface CodeArgs {
   /** Packages that are replaced by a file: the package's name to an absolute path. Default: none. */
   readonly alias?: Readonly<Record<string, string>>;
   /**
-   * The paths of files whose top-level arrays are data, so that unused ones are left out; esbuild keeps
-   * arrays with computed keys for fear of side effects. Default: none.
+   * The paths of files whose top-level arrays are data, so that unused ones are left out; esbuild keeps arrays with
+   * computed keys for fear of side effects. Default: none.
    */
   readonly dataFiles?: RegExp;
   /** Code before everything else. Default: none. */

@@ -79,7 +79,9 @@ export function isInScope(image: ImageObservation, repository: string, { include
   return image.presence === 'present' && includes(repository) && (policy.images === 'all' || image.tagged);
 }
 
-/** Is an image without a record out of scope, or allowed without exemptions, so that there is nothing to do or report? */
+/**
+ * Is an image without a record out of scope, or allowed without exemptions, so that there is nothing to do or report?
+ */
 export function isPlainlyAllowed(image: ImageObservation, repository: string, rules: Rules, now: Instant): boolean {
   if (image.presence === 'gone' || !isInScope(image, repository, rules)) return true;
   return isPlain(rules.judge({ repository, digest: image.digest }, findingsIn(image), now));

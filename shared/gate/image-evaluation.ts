@@ -47,8 +47,8 @@ export interface EvaluationInput {
 }
 
 /**
- * The most findings that a blocker keeps if the gate is a repository: a thousand blockers must fit into a row, and images
- * with the same base image share their findings.
+ * The most findings that a blocker keeps if the gate is a repository: a thousand blockers must fit into a row, and
+ * images with the same base image share their findings.
  */
 export const MAX_FINDINGS = 200;
 /** The most findings that a blocker keeps if the gate is an image, which has only one blocker. */
@@ -116,8 +116,8 @@ function evaluateBlocker(input: EvaluationInput, image: Present, blocker: Blocke
 const SCAN_SETTLES_MILLISECONDS = 5 * MINUTE_MILLISECONDS;
 
 /**
- * What is missing for a proof. Proof is a scan that finished after the image was last seen violating or absent, and some
- * minutes before this observation.
+ * What is missing for a proof. Proof is a scan that finished after the image was last seen violating or absent, and
+ * some minutes before this observation.
  */
 function missingProof(scan: Scan, { violatedAt, inactive }: Blocker, observedAt: Instant): HoldReason | undefined {
   if (scan.kind === 'unproven') return scan;
@@ -194,7 +194,9 @@ function tagsOf(tags: readonly string[], blocker: Blocker | undefined): readonly
   return tags.length > 0 || blocker === undefined ? tags.toSorted().slice(0, MAX_TAGS) : blocker.tags;
 }
 
-/** Remembers a blocker as inactive. One that is gone or out of scope is dropped after some weeks; an exempt one is not. */
+/**
+ * Remembers a blocker as inactive. One that is gone or out of scope is dropped after some weeks; an exempt one is not.
+ */
 function becomeInactive(
   { now }: EvaluationInput,
   blocker: Blocker,

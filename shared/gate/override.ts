@@ -125,8 +125,8 @@ function byOurClock(override: RecordedOverride, now: Instant): RecordedOverride 
 const AT_ONCE: Instant = new Date(0).toISOString();
 
 /**
- * When a tick must reconcile the gate of an override: at once if the function has not processed it, otherwise at its end.
- * Undefined: the next sweep is soon enough.
+ * When a tick must reconcile the gate of an override: at once if the function has not processed it, otherwise at its
+ * end. Undefined: the next sweep is soon enough.
  */
 export function overrideDue(override: RecordedOverride | undefined): Instant | undefined {
   if (override === undefined || override.delivery.refused === true) return undefined;

@@ -52,8 +52,8 @@ interface Packed extends Omit<GateRecord, 'blockers'> {
 }
 
 /**
- * Packs a record as JSON text. Findings, and whole lists of findings, that images share are written once: images with the
- * same base image share nearly all of theirs.
+ * Packs a record as JSON text. Findings, and whole lists of findings, that images share are written once: images with
+ * the same base image share nearly all of theirs.
  */
 export function packRecord(record: GateRecord): string {
   const findings = collection<Finding>();

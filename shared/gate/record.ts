@@ -87,7 +87,9 @@ interface NoticeContent {
   /** The first `NOTICE_IMAGES` active blockers, each with its `NOTICE_FINDINGS` worst findings. */
   readonly images: readonly NoticeImage[];
   readonly moreImages: number;
-  /** The number of blockers that did not fit into the record. If there are any, only `pullgate release` opens the gate. */
+  /**
+   * The number of blockers that did not fit into the record. If there are any, only `pullgate release` opens the gate.
+   */
   readonly omittedImages: number;
   /** The override of the gate, if any. */
   readonly override?: Omit<OverrideStep, 'next'> | undefined;
@@ -109,8 +111,8 @@ export interface StillPullable {
 }
 
 /**
- * How a blocker was cleared: it is inactive; a finished, newer scan shows nothing that violates; or the provider reports
- * all its findings as resolved.
+ * How a blocker was cleared: it is inactive; a finished, newer scan shows nothing that violates; or the provider
+ * reports all its findings as resolved.
  */
 export type Clearance = InactiveReason | 'scanned' | 'resolved';
 
@@ -130,7 +132,9 @@ export interface GateRecord {
   /** A lock in the registry, if there is one, is ours. Set with the intent to close, removed once the gate is open. */
   readonly claimed?: boolean | undefined;
   readonly blockers: readonly Blocker[];
-  /** The number of blockers that did not fit into the record. If there are any, only `pullgate release` opens the gate. */
+  /**
+   * The number of blockers that did not fit into the record. If there are any, only `pullgate release` opens the gate.
+   */
   readonly omittedBlockers: number;
   /** Notices that have not been delivered yet. */
   readonly pending: readonly Notice[];

@@ -40,8 +40,8 @@ export interface Finding {
   /** `suppressed`: hidden or exempted at the provider. */
   readonly state: 'active' | 'suppressed';
   /**
-   * The report that it came in, if the provider resolves whole reports and not single findings.
-   * Other findings of the same report carry the same name.
+   * The report that it came in, if the provider resolves whole reports and not single findings. Other findings of the
+   * same report carry the same name.
    */
   readonly report?: string | undefined;
   /** Where to read about the vulnerability. */

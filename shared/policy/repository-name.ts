@@ -8,12 +8,9 @@ export const REPOSITORY_NAME =
 
 /**
  * A name that is safe as it is in a query, a URL path, a table key and a log line. This is deliberately not the grammar
- * of a
- * registry: names come from registries that have accepted them already, and a grammar that a registry has since widened
- * would
- * leave its repositories open. A segment without a letter, digit, `_` or `-` is refused because URL paths lose `.`,
- * `..` and
- * empty segments.
+ * of a registry: names come from registries that have accepted them already, and a grammar that a registry has since
+ * widened would leave its repositories open. A segment without a letter, digit, `_` or `-` is refused because URL paths
+ * lose `.`, `..` and empty segments.
  *
  * The rules of the registries are narrower:
  *

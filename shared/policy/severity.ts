@@ -4,9 +4,7 @@
 export const SEVERITIES = ['informational', 'low', 'medium', 'high', 'critical'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/**
- * A severity as the scanner gave it: a word of the scale, or another word (`untriaged`, or one that is new).
- */
+/** A severity as the scanner gave it: a word of the scale, or another word (`untriaged`, or one that is new). */
 export type ReportedSeverity =
   | { readonly kind: 'known'; readonly severity: Severity }
   | { readonly kind: 'unknown'; readonly label: string };

@@ -76,8 +76,8 @@ export interface CloudLog {
 }
 
 /**
- * The line's content. Long lists are shortened, with the number of omitted items, to keep the line below the log's limit.
- * If that is not enough, the line names fewer images, then fewer findings, and shortens their texts.
+ * The line's content. Long lists are shortened, with the number of omitted items, to keep the line below the log's
+ * limit. If that is not enough, the line names fewer images, then fewer findings, and shortens their texts.
  */
 export function decisionLine(
   { cloud, maxCharacters }: CloudLog,
@@ -118,7 +118,8 @@ function lineOf(cloud: string, decision: Decision, durationMilliseconds: number,
     mode,
     // In a fixed order with `finding` first: dashboards group closings by the first trigger.
     triggers: TRIGGERS.filter((trigger) => triggers.includes(trigger)),
-    // Fields for queries come before fields that may be long: Logs Insights indexes only the first 200 fields of a line.
+    // Fields for queries come before fields that may be long: Logs Insights indexes only the first 200 fields of a
+    // line.
     secondsSinceFinding: decision.secondsSinceFinding,
     durationMilliseconds,
     ...undeterminedLine(images),

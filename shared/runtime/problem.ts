@@ -101,9 +101,8 @@ function problemFrom(issue: v.BaseIssue<unknown>, root: string): Problem {
 }
 
 /**
- * A schema for a key that must be there, whose own message also answers if it is missing: an object schema alone
- * would not say what is allowed. To the type checker it stays the schema that it was, since it never yields
- * `undefined`.
+ * A schema for a key that must be there, whose own message also answers if it is missing: an object schema alone would
+ * not say what is allowed. To the type checker it stays the schema that it was, since it never yields `undefined`.
  */
 export function required<Schema extends v.GenericSchema<unknown, unknown>>(schema: Schema): Schema {
   // The default is what makes an object schema look at a missing key at all.
