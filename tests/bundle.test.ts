@@ -122,7 +122,7 @@ describe('the bundle', () => {
 
   it('asks for an absolute path', () => {
     expect(() => bundleFunction({ entry: 'handler.ts', settings: {} })).toThrow(
-      "bundling needs the absolute path of a function's entry, not handler.ts",
+      'the entry of a function must be an absolute path; given handler.ts',
     );
   });
 });

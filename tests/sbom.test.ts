@@ -99,7 +99,7 @@ describe('a bill of materials', () => {
     ['has a weak hash', [described('a@1.0.0', 'SHA-1')]],
   ])('is refused if a package %s', (_what, components) => {
     expect(() => bill([install('node_modules/a', 'a', '1.0.0')], components)).toThrow(
-      'the bundle has code of a@1.0.0, and package-lock.json has to name it, with a sha512 and not for development only; npm sbom says ',
+      'the bundle contains code of a@1.0.0, so package-lock.json must list it with a sha512 hash and not only as a development dependency; npm sbom has ',
     );
   });
 });
@@ -139,7 +139,7 @@ describe('the bills of both bundles', () => {
     const { name, version } = JSON.parse(readFileSync(join(project, 'node_modules/vitest/package.json'), 'utf8'));
     const code = bundleOf(join(project, 'node_modules/vitest/dist/index.js'));
     expect(packagesIn(code)).toEqual([`${name}@${version}`]);
-    expect(() => sbomOf('example', code, npmSbom(project))).toThrow(`the bundle has code of vitest@${version}`);
+    expect(() => sbomOf('example', code, npmSbom(project))).toThrow(`the bundle contains code of vitest@${version}`);
   });
 
   it('have the same bytes again: nothing of the settings, of the time or of chance is in them', () => {

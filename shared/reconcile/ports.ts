@@ -10,8 +10,8 @@ import type { PauseState, SweepState } from './schedule.ts';
 /** The lock of a gate in the registry. `snapshot` belongs to the adapter and is passed back to `write`. */
 export interface Reading<Snapshot> {
   /**
-   * `current`: our lock, as we would write it now. `otherForm`: our lock, from an older config. `absent`: not our lock.
-   * `unmarked`: a lock whose owner only the record knows (`withOwner`).
+   * `current`: our lock, as we would write it now. `otherForm`: our lock, from an older config. `absent`: no lock of
+   * ours. `unmarked`: a lock whose owner only the record knows (`withOwner`).
    */
   readonly lock: 'current' | 'otherForm' | 'absent' | 'unmarked';
   /** What uses the gate and would fail if it closed. Undefined if nothing is known to use it. */

@@ -292,7 +292,7 @@ describe('a config that is wrong is refused, with key, value and what is allowed
       { 'pullgate:aws': { repositories: { include: [], exclude: ['Team/*'] } } },
       [
         'pullgate:aws.repositories.include is []: expected at least one glob; "**" for all',
-        'pullgate:aws.repositories.exclude[0] is "Team/*": expected a glob over repository names, such as "team/*" or "team/**"',
+        'pullgate:aws.repositories.exclude[0] is "Team/*": expected a glob for repository names, such as "team/*" or "team/**"',
       ],
     ],
     [
@@ -331,7 +331,7 @@ describe('a config that is wrong is refused, with key, value and what is allowed
       },
       [
         'pullgate:mode is "off": expected one of enforce, audit',
-        'pullgate:policy.exceptions[0].expires is "2026-02-30": expected a date (2026-12-31, which ends with that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)',
+        'pullgate:policy.exceptions[0].expires is "2026-02-30": expected a date (2026-12-31, including that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)',
       ],
     ],
   ])('%s', (_name, raw, problems) => {

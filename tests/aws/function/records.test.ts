@@ -141,7 +141,7 @@ describe('a record that is too large for a row', () => {
     const tags = (number: number) => Array.from({ length: 10 }, (_, index) => digestOf(`${number} ${index}`).repeat(2));
     const blockers = record.blockers.map((blocker, number) => ({ ...blocker, tags: tags(number) }));
     await expect(async () => table.records.save({ ...record, blockers }, 0)).rejects.toThrow(
-      'the record of 123456789012/team/hopeless does not fit into a row: 1000 images with one finding each',
+      'the record of 123456789012/team/hopeless does not fit into a row, even with one finding for each of its 1000 images',
     );
   });
 });

@@ -62,9 +62,9 @@ describe('check --policy FILE', () => {
     expect(lines).toEqual([
       'FILE is not a policy:',
       '  FILE:2:24  severityThreshold is "hihg": expected one of informational, low, medium, high, critical',
-      '  FILE:4:13  policy.exceptions[0].id is "*": expected the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx (an exception for everything is refused)',
-      '  FILE:4:29  policy.exceptions[0].expires is "2026-13-01": expected a date (2026-12-31, which ends with that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)',
-      '  FILE:4:5  policy.exceptions[0].reason is missing: expected why the finding does not count',
+      '  FILE:4:13  policy.exceptions[0].id is "*": expected the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx (an exception for all findings is not allowed)',
+      '  FILE:4:29  policy.exceptions[0].expires is "2026-13-01": expected a date (2026-12-31, including that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)',
+      '  FILE:4:5  policy.exceptions[0].reason is missing: expected the reason for the exception',
       '  FILE:6:16  policy.unfixabel is "never": expected no such key (check its spelling)',
       '',
     ]);

@@ -18,7 +18,7 @@ describe('an image that went away', () => {
     [
       'is pushed again with the same digest, and no scan is newer: holds again',
       { blocker: inactive(5), scan: scanned(-121) },
-      'holds: unproven: the last finished scan (2026-06-10T11:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-10T12:00:00.000Z)',
+      'holds: unproven: the last finished scan (2026-06-10T11:00:00.000Z) is not newer than the last time it violated or was absent (2026-06-10T12:00:00.000Z)',
     ],
     [
       'is pushed again, and was scanned between the last observation that saw it violate and its going away: holds again',
@@ -26,13 +26,13 @@ describe('an image that went away', () => {
         blocker: blocker({ violatedAt: hoursLater(-5), inactive: { at: hoursLater(-2), why: 'gone' } }),
         scan: scanned(-3),
       },
-      'holds: unproven: the last finished scan (2026-06-15T09:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-15T10:00:00.000Z)',
+      'holds: unproven: the last finished scan (2026-06-15T09:00:00.000Z) is not newer than the last time it violated or was absent (2026-06-15T10:00:00.000Z)',
     ],
     ['is pushed again and scanned clean: released', { blocker: inactive(5), scan: scanned(-1) }, 'released: scanned'],
     [
       'is pushed again and only just scanned: holds again until the scan is five minutes old',
       { blocker: inactive(5), scan: scanned(0) },
-      'holds: recentScan: its scan has only just finished (2026-06-15T12:00:00.000Z); it is observed again in a few minutes',
+      'holds: recentScan: its scan finished only minutes ago (2026-06-15T12:00:00.000Z); pullgate observes it again soon',
     ],
     [
       'is pushed again, and its recorded finding is excepted meanwhile: is exempted',
@@ -145,7 +145,7 @@ describe('a blocker that is exempted', () => {
     [
       'holds again where the exception has expired and no scan is newer than when it was last exempted',
       { blocker: exempted, policy: expired, scan: scanned(-24) },
-      'holds: unproven: the last finished scan (2026-06-14T12:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-14T12:00:00.000Z)',
+      'holds: unproven: the last finished scan (2026-06-14T12:00:00.000Z) is not newer than the last time it violated or was absent (2026-06-14T12:00:00.000Z)',
     ],
     [
       'is released where the exception has expired and a scan is newer',
@@ -161,7 +161,7 @@ describe('a blocker that is exempted', () => {
         }),
         scan: scanned(-2),
       },
-      'holds: unproven: the last finished scan (2026-06-15T10:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-15T11:00:00.000Z)',
+      'holds: unproven: the last finished scan (2026-06-15T10:00:00.000Z) is not newer than the last time it violated or was absent (2026-06-15T11:00:00.000Z)',
     ],
     [
       'goes on to be exempted by the record, also where what is there is undetermined',

@@ -59,12 +59,12 @@ describe('a blocker', () => {
     [
       'scanned before it was last seen to violate: stays',
       { scan: scanned(-2) },
-      'holds: unproven: the last finished scan (2026-06-15T10:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-15T11:00:00.000Z)',
+      'holds: unproven: the last finished scan (2026-06-15T10:00:00.000Z) is not newer than the last time it violated or was absent (2026-06-15T11:00:00.000Z)',
     ],
     [
       'scanned at the very moment that it was seen to violate: stays',
       { scan: scanned(-1) },
-      'holds: unproven: the last finished scan (2026-06-15T11:00:00.000Z) is not newer than when it was last seen to violate or to be away (2026-06-15T11:00:00.000Z)',
+      'holds: unproven: the last finished scan (2026-06-15T11:00:00.000Z) is not newer than the last time it violated or was absent (2026-06-15T11:00:00.000Z)',
     ],
     [
       'scanned five minutes before the observation began: released',
@@ -74,12 +74,12 @@ describe('a blocker', () => {
     [
       'scanned less than five minutes before the observation began: stays until its findings must have come',
       { scan: { kind: 'finished', at: '2026-06-15T11:55:00.001Z' } },
-      'holds: recentScan: its scan has only just finished (2026-06-15T11:55:00.001Z); it is observed again in a few minutes',
+      'holds: recentScan: its scan finished only minutes ago (2026-06-15T11:55:00.001Z); pullgate observes it again soon',
     ],
     [
       'scanned while the observation took its time: stays, since the observation may have begun before',
       { scan: scanned(-0.5), observedAt: hoursLater(-0.55) },
-      'holds: recentScan: its scan has only just finished (2026-06-15T11:30:00.000Z); it is observed again in a few minutes',
+      'holds: recentScan: its scan finished only minutes ago (2026-06-15T11:30:00.000Z); pullgate observes it again soon',
     ],
     [
       'a newer scan, and a finding of today that violates: stays',

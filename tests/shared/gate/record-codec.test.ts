@@ -103,7 +103,7 @@ describe('a packed record', () => {
   it('of another format is refused, with the way out', () => {
     const text = JSON.stringify({ ...JSON.parse(packRecord(full)), format: 3 });
     expect(() => unpackRecord(text)).toThrow(
-      'a record in the table has the format 3; this version of pullgate reads 1: deploy the version that wrote it, or a newer one',
+      'a record in the table has format 3, but this version of pullgate reads only format 1; deploy the version that wrote it, or a newer one',
     );
   });
 
@@ -113,6 +113,6 @@ describe('a packed record', () => {
     ['a blocker’s list is missing', record(), { lists: [] }],
   ])('of which %s was edited, and is refused', (_name, whole, change) => {
     const text = JSON.stringify({ ...JSON.parse(packRecord(whole)), ...change });
-    expect(() => unpackRecord(text)).toThrow(`the record's blocker ${digest(1)} lacks findings: the row was edited`);
+    expect(() => unpackRecord(text)).toThrow(`the record's blocker ${digest(1)} lacks findings; the row was edited`);
   });
 });

@@ -20,10 +20,10 @@ const SEVERITIES = 'one of informational, low, medium, high, critical';
 const THRESHOLDS = 'one of informational, low, medium, high, critical, never';
 const DAYS = 'a whole number of days, 0 to 3650';
 const ID =
-  'the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx (an exception for everything is refused)';
-const GLOB = 'a glob over repository names, such as "team/*" or "team/**"';
+  'the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx (an exception for all findings is not allowed)';
+const GLOB = 'a glob for repository names, such as "team/*" or "team/**"';
 const DIGEST = 'a digest: sha256: and 64 hexadecimal digits';
-const EXPIRES = 'a date (2026-12-31, which ends with that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)';
+const EXPIRES = 'a date (2026-12-31, including that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)';
 const REFINEMENTS = 'an object of refinements, such as { "unfixable": "never" }';
 const EXCEPTION = 'an object with id, expires and reason';
 
@@ -122,9 +122,9 @@ describe('a bad exception', () => {
     ['that ends on an American date', { expires: '12/31/2026' }, `expires is "12/31/2026": expected ${EXPIRES}`],
     ['that ends on an English date', { expires: 'June 1 2026' }, `expires is "June 1 2026": expected ${EXPIRES}`],
     ['that ends at a number', { expires: 20261231 }, `expires is 20261231: expected ${EXPIRES}`],
-    ['with an empty reason', { reason: '  ' }, 'reason is "": expected why the finding does not count'],
-    ['with a reason that is no text', { reason: true }, 'reason is true: expected why the finding does not count'],
-    ['that nobody approved', { approvedBy: '' }, 'approvedBy is "": expected who approved it'],
+    ['with an empty reason', { reason: '  ' }, 'reason is "": expected the reason for the exception'],
+    ['with a reason that is no text', { reason: true }, 'reason is true: expected the reason for the exception'],
+    ['that nobody approved', { approvedBy: '' }, 'approvedBy is "": expected the name of the approver'],
     ['with untilFixed as a word', { untilFixed: 'yes' }, 'untilFixed is "yes": expected true or false'],
     [
       'with a key that is none',
@@ -147,7 +147,7 @@ describe('a bad exception', () => {
     expect(problems('high', { exceptions: [{}] })).toEqual([
       `policy.exceptions[0].id is missing: expected ${ID}`,
       `policy.exceptions[0].expires is missing: expected ${EXPIRES}`,
-      'policy.exceptions[0].reason is missing: expected why the finding does not count',
+      'policy.exceptions[0].reason is missing: expected the reason for the exception',
     ]);
   });
 });
@@ -175,7 +175,7 @@ describe('many problems', () => {
       'policy.images is []: expected one of tagged, all',
       `policy.exceptions[0].id is "*": expected ${ID}`,
       `policy.exceptions[0].expires is "soon": expected ${EXPIRES}`,
-      'policy.exceptions[0].reason is "": expected why the finding does not count',
+      'policy.exceptions[0].reason is "": expected the reason for the exception',
       `policy.exceptions[1].digest is "latest": expected ${DIGEST}`,
       `policy.exceptions[1].expires is missing: expected ${EXPIRES}`,
     ]);

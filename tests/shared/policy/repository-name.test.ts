@@ -6,7 +6,7 @@ import { REPOSITORY_NAME, repositoryName } from '../../../shared/policy/reposito
 describe('a repository name', () => {
   it('is described in one sentence', () => {
     expect(REPOSITORY_NAME).toBe(
-      'a repository name: 1 to 256 lower case letters, digits, ., _, - and /, starting with a letter or digit, with no path segment that is empty or only dots',
+      'a repository name: 1 to 256 lower case letters, digits, ., _, - and /, starting with a letter or digit, without path segments that are empty or only dots',
     );
   });
 

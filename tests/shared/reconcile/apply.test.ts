@@ -179,7 +179,7 @@ describe('another worker', () => {
       if (call === 'save' && when === 'before') world.save(world.record(GATE) ?? newRecord(GATE, NOW));
     };
     await expect(reconcileOnce(world, digest(1))).rejects.toThrow(
-      '123456789012/team/app: other workers changed its record or its lock first, 12 times; the message is retried',
+      '123456789012/team/app: other workers changed its record or lock first in all 12 attempts; the message is retried',
     );
     expect(world.decisions).toEqual([]);
   });

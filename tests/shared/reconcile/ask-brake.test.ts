@@ -52,7 +52,7 @@ describe('asking the brake', () => {
   it('gives up after a hundred tries, so that the message is retried', async () => {
     const { row, stored } = brakeRow(Array.from({ length: 100 }, () => 'b'));
     await expect(askBrake(row, 'a', NOW, 1_000)).rejects.toThrow(
-      'a: other workers asked the brake first, 100 times; the message is retried',
+      'a: other workers saved the brake first in all 100 attempts; the message is retried',
     );
     expect(stored.loads).toBe(100);
   });

@@ -123,7 +123,7 @@ describe('an event that is newer than what the provider shows', () => {
   const shown = (reportedAt?: string): readonly Report[] => [
     { id: ID, status: 'active', reportedAt, findings: [finding()] },
   ];
-  const RETRIED = { id: ID, why: `the scanner shows ${ID} only as it was before the event`, whenUsedUp: 'done' };
+  const RETRIED = { id: ID, why: `the scanner still shows ${ID} as it was before the event`, whenUsedUp: 'done' };
   it.each<[string, string | undefined, string | undefined, boolean]>([
     ['is not what was shown', hoursLater(-1), NOW, true],
     ['is confirmed by what is as new', NOW, NOW, false],

@@ -67,7 +67,7 @@ it('a report that the scanner does not know yet retries the messages that named 
   const namedReports = [{ id: 'new', digest: digest(1) }];
   expect(await resultOnce(world, { namedReports })).toMatchObject({
     kind: 'retry',
-    reports: [{ id: 'new', why: 'the scanner does not show new yet', whenUsedUp: 'deadLetter' }],
+    reports: [{ id: 'new', why: 'the scanner does not list new yet', whenUsedUp: 'deadLetter' }],
   });
 });
 

@@ -129,10 +129,10 @@ describe('a decision in one sentence', () => {
       {
         to: { kind: 'closed' },
         images: [
-          { ...violates, why: { kind: 'recentScan', detail: 'its scan has only just finished' }, verdict: ALLOW },
+          { ...violates, why: { kind: 'recentScan', detail: 'its scan finished only minutes ago' }, verdict: ALLOW },
         ],
       },
-      'team/app stays closed: sha256:000000000000 is still a blocker, since proof is missing: its scan has only just finished',
+      'team/app stays closed: sha256:000000000000 is still a blocker, since proof is missing: its scan finished only minutes ago',
     ],
     [
       'a blocker with an unknown severity',
