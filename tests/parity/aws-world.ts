@@ -1,4 +1,4 @@
-// AWS in the neutral words of the parity tests: Amazon Inspector's findings, and repositories that close.
+// AWS as a world of the parity tests: Amazon Inspector's findings and repository gates.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { createTable } from '../../aws/function/records.ts';
 import { startAws } from '../../local/aws/cloud.ts';
@@ -92,7 +92,7 @@ function linesOf(logs: readonly { readonly json: Line | undefined }[], kind: str
   return logs.flatMap(({ json }) => (json?.['kind'] === kind ? [json] : []));
 }
 
-/** One advisory, as Inspector reports it: of all packages at once. */
+/** One advisory as Inspector reports it: one finding for all packages. */
 function advisoryOf(vulnerabilities: readonly Vulnerability[]): Advisory {
   const [first] = vulnerabilities;
   if (first === undefined) throw new Error('an advisory is of one package at least');
