@@ -98,7 +98,7 @@ async function runOn(
 function placeOf(world: World, row: Row, repository: string) {
   const outcomes: Outcome[] = [];
   const tags = new Set<string>();
-  /** Of an index. */
+  /** The children of each index, by tag and digest. */
   const children = new Map<string, readonly string[]>();
   const site = siteOf(world, repository);
   const watched: Site = {
@@ -114,7 +114,7 @@ function placeOf(world: World, row: Row, repository: string) {
       return digest;
     },
   };
-  /** As a deployment pulls: of an index, what it leads to. */
+  /** Pulls like a deployment: an index together with its children. */
   const pull = async (reference: string): ReturnType<World['pull']> => {
     const pulled = await world.pull(repository, reference);
     for (const child of pulled === 'pulled' ? (children.get(reference) ?? []) : []) {
