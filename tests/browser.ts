@@ -5,7 +5,7 @@ import { afterAll, type TestContext } from 'vitest';
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 const NO_CHROMIUM =
-  'No Chromium is installed here, so nobody looks at the page: on Debian `apt-get install -y chromium`.';
+  'The test of the page is skipped because no Chromium is installed. On Debian: run `apt-get install -y chromium`.';
 
 export const DESK = { width: 1280, height: 800 } as const;
 export const PHONE = { width: 390, height: 844 } as const;

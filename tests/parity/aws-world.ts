@@ -57,7 +57,7 @@ export async function startAwsWorld(graph: Graph): Promise<World> {
     },
     async setPause(paused) {
       const { version } = await pause.load();
-      await pause.save({ paused, at: cloud.clock.now().toISOString(), by: 'somebody' }, version);
+      await pause.save({ paused, at: cloud.clock.now().toISOString(), by: 'operator' }, version);
     },
     deploy: (next) => cloud.deploy(next),
     runUntilIdle: async () => void (await cloud.runUntilIdle()),

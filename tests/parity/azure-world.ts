@@ -62,7 +62,7 @@ export async function startAzureWorld(name: Exclude<World['name'], 'AWS'>, graph
     },
     async setPause(paused) {
       const { version } = await pause.load();
-      await pause.save({ paused, at: cloud.clock.now().toISOString(), by: 'somebody' }, version);
+      await pause.save({ paused, at: cloud.clock.now().toISOString(), by: 'operator' }, version);
     },
     deploy: (next) => cloud.deploy(next),
     runUntilIdle: async () => void (await cloud.runUntilIdle()),

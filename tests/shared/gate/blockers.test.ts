@@ -1,5 +1,5 @@
-// The next blockers after an observation: which are active, which are remembered, when scans are read, and what does not
-// fit.
+// The next blockers after an observation: which are active, which are remembered, when scans are read, and what does
+// not fit.
 import { describe, expect, it } from 'vitest';
 import {
   type EvaluatedImage,

@@ -47,9 +47,9 @@ function worldWith({ record: stored, order, registry, images = [] }: Given): Wor
 /** The outcome of a reconciliation: the lock, the state, the action, the step and the notices. */
 async function outcome(world: World, byRules: Rules = rules(), trigger: Trigger = 'tick') {
   const { action, to, override: step } = await reconcileOnce(world, { triggers: [trigger], scope: 'all' }, byRules);
-  const told = world.notices.map(({ kind, override: news }) => (news?.isNews ? `${kind}: ${news.step}` : kind));
+  const notices = world.notices.map(({ kind, override: news }) => (news?.isNews ? `${kind}: ${news.step}` : kind));
   const state = to.kind === 'waiting' ? `waiting: ${to.for}` : to.kind;
-  return [world.repository().ours, state, action, step?.step, told.join()];
+  return [world.repository().ours, state, action, step?.step, notices.join()];
 }
 
 describe('a gate that an override keeps open', () => {

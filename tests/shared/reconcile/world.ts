@@ -82,7 +82,7 @@ export function newWorld(): World {
           if (repository.refuses !== undefined) return { kind: 'refused', problem: repository.refuses };
           if (repository.overtaken !== undefined && repository.overtaken-- > 0) return { kind: 'overtaken' };
           if (repository.ours !== 'unmarked') repository.ours = desired === 'closed' ? 'current' : 'absent';
-          else if (desired === 'open') throw new Error('somebody else has closed this gate: pullgate must not open it');
+          else if (desired === 'open') throw new Error('the lock is foreign: pullgate must not open the gate');
           return { kind: 'written', before: from.snapshot, after: repository.ours };
         }),
     },
