@@ -7,7 +7,7 @@ export interface Problem {
   readonly key: string;
   /** The given value; `undefined` if it is missing. */
   readonly given: unknown;
-  /** What is allowed. */
+  /** What is allowed, or that the key is unknown (`UNKNOWN_KEY`). */
   readonly allowed: string;
 }
 
@@ -15,6 +15,9 @@ export interface Problem {
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problems: readonly [Problem, ...Problem[]] };
+
+/** How `allowed` begins if the key is unknown. A suggestion may follow. */
+export const UNKNOWN_KEY = 'unknown key';
 
 const SHOWN_CHARACTERS = 120;
 
@@ -24,6 +27,7 @@ const SHOWN_CHARACTERS = 120;
  */
 export function describeProblem({ key, given, allowed }: Problem): string {
   const name = escapeUnseen(key);
+  if (allowed.startsWith(UNKNOWN_KEY)) return `${name}: ${allowed}`;
   if (given === undefined) return `${name} is missing: expected ${allowed}`;
   const text = escapeUnseen(textOf(given));
   const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
@@ -107,7 +111,52 @@ export function required<Schema extends v.GenericSchema<unknown, unknown>>(schem
 
 /** A schema for an object with only these keys. Unlike valibot's strict object, it reports every unknown key. */
 export function closedObject<Entries extends v.ObjectEntries>(entries: Entries, allowed: string) {
-  const schema = v.objectWithRest(entries, v.never('no such key (check its spelling)'), allowed);
   const isMap = v.check((given: unknown) => !Array.isArray(given), allowed);
-  return v.pipe(v.unknown(), isMap, schema) as unknown as v.ObjectSchema<Entries, string>;
+  const hasKnownKeys = v.rawCheck<Readonly<Record<string, unknown>>>(({ dataset, addIssue }) => {
+    const input = dataset.value as Record<string, unknown> | null;
+    if (typeof input !== 'object' || input === null) return;
+    for (const [key, value] of Object.entries(input)) {
+      if (Object.hasOwn(entries, key)) continue;
+      const path = [{ type: 'object', origin: 'value', input, key, value }] as const;
+      addIssue({ message: describeUnknownKey(key, Object.keys(entries)), input: value, path: [...path] });
+    }
+  });
+  const object = v.looseObject(entries, allowed) as unknown as v.GenericSchema<
+    unknown,
+    Readonly<Record<string, unknown>>
+  >;
+  return v.pipe(v.unknown(), isMap, object, hasKnownKeys) as unknown as v.ObjectSchema<Entries, string>;
+}
+
+/** The most typing errors in a key for which a similar key is suggested. */
+const MAX_TYPING_ERRORS = 2;
+
+function describeUnknownKey(given: string, known: readonly string[]): string {
+  const [best] = known
+    .map((key) => ({ key, errors: typingErrors(given, key) }))
+    .filter(({ errors }) => errors <= MAX_TYPING_ERRORS)
+    .toSorted((a, b) => a.errors - b.errors);
+  return best === undefined ? UNKNOWN_KEY : `${UNKNOWN_KEY}; did you mean "${best.key}"?`;
+}
+
+/** The edit distance to a key, or to its last words: `treshold` is close to `severityThreshold`. Ignores case. */
+function typingErrors(given: string, key: string): number {
+  const text = given.toLowerCase();
+  const ends = [0, ...Array.from(key.matchAll(/[A-Z]/g), ({ index }) => index)].map((start) => key.slice(start));
+  return Math.min(...ends.map((end) => editDistance(text, end.toLowerCase())));
+}
+
+/** The number of single-character edits between two texts (Levenshtein distance). Long texts count as different. */
+function editDistance(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > MAX_TYPING_ERRORS) return Number.POSITIVE_INFINITY;
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (const [row, character] of [...a].entries()) {
+    const current = [row + 1];
+    for (let column = 0; column < b.length; column++) {
+      const replaced = (previous[column] ?? 0) + (character === b[column] ? 0 : 1);
+      current.push(Math.min(replaced, (previous[column + 1] ?? 0) + 1, (current[column] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? 0;
 }

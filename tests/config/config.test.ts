@@ -234,7 +234,7 @@ describe('a config that is wrong is refused, with key, value and what is allowed
         'pullgate:azure.workspaceId is "63f09d65-30ef-4a63-ae57-44dd73e08ca5": expected the ARM id of a Log Analytics workspace, such as /subscriptions/GUID/resourceGroups/RG/providers/Microsoft.OperationalInsights/workspaces/NAME',
         'pullgate:azure.enableDefender is 1: expected true or false',
         'pullgate:azure.logRetentionDays is 29: expected a whole number of days, 30 to 730',
-        'pullgate:azure.location is "westeurope": expected no such key (check its spelling)',
+        'pullgate:azure.location: unknown key',
       ],
     ],
     [
@@ -315,10 +315,10 @@ describe('a config that is wrong is refused, with key, value and what is allowed
       'keys that nobody knows, each of them',
       { 'pullgate:treshold': 'high', 'pullgate:sweephours': 6, 'pullgate:aws': { region: 'eu-west-1', account: '1' } },
       [
-        'pullgate:aws.region is "eu-west-1": expected no such key (check its spelling)',
-        'pullgate:aws.account is "1": expected no such key (check its spelling)',
-        'pullgate:treshold is "high": expected no such key (check its spelling)',
-        'pullgate:sweephours is 6: expected no such key (check its spelling)',
+        'pullgate:aws.region: unknown key',
+        'pullgate:aws.account: unknown key',
+        'pullgate:treshold: unknown key; did you mean "severityThreshold"?',
+        'pullgate:sweephours: unknown key; did you mean "sweepHours"?',
       ],
     ],
     [

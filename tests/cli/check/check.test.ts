@@ -65,7 +65,7 @@ describe('check --policy FILE', () => {
       '  FILE:4:13  policy.exceptions[0].id is "*": expected the id of one advisory, such as CVE-2024-6119 or GHSA-xxxx-xxxx-xxxx (an exception for all findings is not allowed)',
       '  FILE:4:29  policy.exceptions[0].expires is "2026-13-01": expected a date (2026-12-31, including that day in UTC) or a time with its zone (2026-12-31T18:00:00Z)',
       '  FILE:4:5  policy.exceptions[0].reason is missing: expected the reason for the exception',
-      '  FILE:6:16  policy.unfixabel is "never": expected no such key (check its spelling)',
+      '  FILE:6:16  policy.unfixabel: unknown key; did you mean "unfixable"?',
       '',
     ]);
     expect([absent.code, absent.stdout]).toEqual([2, '']);
@@ -131,16 +131,26 @@ describe('the forms of a file', () => {
       'a key beside the policy that is misspelt',
       '{"policy":{},\n"severityTreshold":"critical"}',
       2,
-      'severityTreshold is "critical": expected no such key here (check its spelling and its place)',
+      'severityTreshold: unknown key here (check its spelling and its place)',
     ],
-    ['a key beside the policy that belongs into it', '{"policy":{},\n"exceptions":[]}', 2, 'exceptions is []'],
+    [
+      'a key beside the policy that belongs into it',
+      '{"policy":{},\n"exceptions":[]}',
+      2,
+      'exceptions: unknown key here',
+    ],
     [
       'a key of the config that there is not',
       '{"pullgate:policy":{},"aws:region":"x",\n"pullgate:polciy":{}}',
       2,
-      'pullgate:polciy is {}: expected no such key here',
+      'pullgate:polciy: unknown key here',
     ],
-    ['a key beside those of the config', '{"pullgate:policy":{},\n"unfixable":"never"}', 2, 'unfixable is "never"'],
+    [
+      'a key beside those of the config',
+      '{"pullgate:policy":{},\n"unfixable":"never"}',
+      2,
+      'unfixable: unknown key here',
+    ],
   ])('%s is refused, with its line', (_name, text, line, words) => {
     const checked = checkText(text);
     if (checked.ok) throw new Error('it must be refused');

@@ -46,8 +46,13 @@ describe('a problem as a sentence', () => {
     ],
     [
       'escapes control characters in the key and in the value',
-      { key: 'policy.a\u001b]0;x\u0007\n\u009b2J', given: 'b\u009b2J\u202ec\u{e0041}', allowed: 'no such key' },
-      'policy.a\\u001b]0;x\\u0007\\u000a\\u009b2J is "b\\u009b2J\\u202ec\\udb40\\udc41": expected no such key',
+      { key: 'policy.a\u001b]0;x\u0007\n\u009b2J', given: 'b\u009b2J\u202ec\u{e0041}', allowed: 'a text' },
+      'policy.a\\u001b]0;x\\u0007\\u000a\\u009b2J is "b\\u009b2J\\u202ec\\udb40\\udc41": expected a text',
+    ],
+    [
+      'names an unknown key without its value',
+      { key: 'aws.regoin', given: 'eu-west-1', allowed: 'unknown key; did you mean "region"?' },
+      'aws.regoin: unknown key; did you mean "region"?',
     ],
     [
       'escapes the key of a missing value',
@@ -92,19 +97,42 @@ describe('problems from a failed check', () => {
       'for an unknown key, with its value',
       { list: [], lits: 5 },
       'root',
-      [{ key: 'root.lits', given: 5, allowed: 'no such key (check its spelling)' }],
+      [{ key: 'root.lits', given: 5, allowed: 'unknown key; did you mean "list"?' }],
     ],
     [
       'for every unknown key',
       { list: [], one: 1, other: 2 },
       'root',
       [
-        { key: 'root.one', given: 1, allowed: 'no such key (check its spelling)' },
-        { key: 'root.other', given: 2, allowed: 'no such key (check its spelling)' },
+        { key: 'root.one', given: 1, allowed: 'unknown key' },
+        { key: 'root.other', given: 2, allowed: 'unknown key' },
       ],
     ],
     ['for a list instead of an object', [], 'root', [{ key: 'root', given: [], allowed: 'an object' }]],
   ])('are reported %s', (_name, given, root, expected) => {
     expect(problems(given, root)).toEqual(expected);
+  });
+});
+
+describe('an unknown key', () => {
+  const schema = closedObject({ severityThreshold: v.optional(v.string()), mode: v.optional(v.string()) }, 'an object');
+  it.each([
+    ['with one typing error', 'severityTreshold', 'unknown key; did you mean "severityThreshold"?'],
+    ['with different case', 'SeverityThreshold', 'unknown key; did you mean "severityThreshold"?'],
+    ['with only the last word of a key', 'threshold', 'unknown key; did you mean "severityThreshold"?'],
+    ['with two typing errors', 'moed', 'unknown key; did you mean "mode"?'],
+    ['with three typing errors', 'mdxy', 'unknown key'],
+    ['with no similar key', 'region', 'unknown key'],
+  ])('%s: %s', (_name, key, allowed) => {
+    const { issues } = v.safeParse(schema, { [key]: 'x' });
+    expect(issues === undefined ? [] : problemsFrom(issues, '')).toEqual([{ key, given: 'x', allowed }]);
+  });
+
+  it('is reported together with the problems of known keys', () => {
+    const { issues } = v.safeParse(schema, { mode: 1, mood: 'x' });
+    expect(issues?.map(({ message }) => message)).toEqual([
+      expect.stringContaining('Expected string'),
+      'unknown key; did you mean "mode"?',
+    ]);
   });
 });
