@@ -149,14 +149,16 @@ function typingErrors(given: string, key: string): number {
 /** The number of single-character edits between two texts (Levenshtein distance). Long texts count as different. */
 function editDistance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > MAX_TYPING_ERRORS) return Number.POSITIVE_INFINITY;
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [row, character] of [...a].entries()) {
-    const current = [row + 1];
-    for (let column = 0; column < b.length; column++) {
-      const replaced = (previous[column] ?? 0) + (character === b[column] ? 0 : 1);
-      current.push(Math.min(replaced, (previous[column + 1] ?? 0) + 1, (current[column] ?? 0) + 1));
-    }
-    previous = current;
+  let distances = Array.from({ length: b.length + 1 }, (_, column) => column);
+  let distance = b.length;
+  for (const character of a) {
+    let diagonal = 0;
+    distances = distances.map((above, column) => {
+      const replaced = diagonal + (character === b[column - 1] ? 0 : 1);
+      distance = column === 0 ? above + 1 : Math.min(replaced, above + 1, distance + 1);
+      diagonal = above;
+      return distance;
+    });
   }
-  return previous[b.length] ?? 0;
+  return distance;
 }

@@ -24,10 +24,8 @@ export function isDigest(text: string): boolean {
 export function mustBeSentences(sentences: readonly string[], most: number): void {
   must(sentences.length > 0 && sentences.length <= most, `there must be 1 to ${most} problems`, sentences.length);
   for (const sentence of sentences) {
-    must(
-      /^[\s\S]*? (?:is missing|is [\s\S]+): expected [\s\S]+$/.test(sentence),
-      'a problem must be a sentence',
-      sentence,
-    );
+    const pattern =
+      /^[\s\S]*?(?: (?:is missing|is [\s\S]+): expected [\s\S]+|: unknown key(?:; did you mean "\w+"\?)?)$/;
+    must(pattern.test(sentence), 'a problem must be a sentence', sentence);
   }
 }

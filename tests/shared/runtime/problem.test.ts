@@ -109,6 +109,7 @@ describe('problems from a failed check', () => {
       ],
     ],
     ['for a list instead of an object', [], 'root', [{ key: 'root', given: [], allowed: 'an object' }]],
+    ['for null instead of an object', null, 'root', [{ key: 'root', given: null, allowed: 'an object' }]],
   ])('are reported %s', (_name, given, root, expected) => {
     expect(problems(given, root)).toEqual(expected);
   });
@@ -126,6 +127,12 @@ describe('an unknown key', () => {
   ])('%s: %s', (_name, key, allowed) => {
     const { issues } = v.safeParse(schema, { [key]: 'x' });
     expect(issues === undefined ? [] : problemsFrom(issues, '')).toEqual([{ key, given: 'x', allowed }]);
+  });
+
+  it('gets the most similar of several keys as suggestion', () => {
+    const similar = closedObject({ maxHours: v.optional(v.number()), maxHour: v.optional(v.number()) }, 'an object');
+    const { issues } = v.safeParse(similar, { maxHou: 1 });
+    expect(issues?.map(({ message }) => message)).toEqual(['unknown key; did you mean "maxHour"?']);
   });
 
   it('is reported together with the problems of known keys', () => {
